@@ -1,0 +1,56 @@
+"""Headstart: transfer learning for people with small data.
+
+>>> import headstart
+>>> texts = ["good film", "lovely", "great fun", "bad film", "awful", "dull"] * 4
+>>> run = headstart.fit((texts, ["pos", "pos", "pos", "neg", "neg", "neg"] * 4))   # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headstart.estimators import TransferClassifier, TransferEncoder, TransferRegressor
+    from headstart.model import TransferModel
+    from headstart.sources import describe, list_sources, module, open_source
+    from headstart.transfer import Run, fit
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Run",
+    "TransferClassifier",
+    "TransferEncoder",
+    "TransferModel",
+    "TransferRegressor",
+    "describe",
+    "fit",
+    "list_sources",
+    "module",
+    "open_source",
+]
+
+_WHERE = {
+    "Run": "headstart.transfer",
+    "TransferClassifier": "headstart.estimators",
+    "TransferEncoder": "headstart.estimators",
+    "TransferModel": "headstart.model",
+    "TransferRegressor": "headstart.estimators",
+    "describe": "headstart.sources",
+    "fit": "headstart.transfer",
+    "list_sources": "headstart.sources",
+    "module": "headstart.sources",
+    "open_source": "headstart.sources",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # public names are imported on first use, so that `import headstart` costs next to nothing
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'headstart' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

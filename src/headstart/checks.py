@@ -1,0 +1,267 @@
+"""Public conformance checks: what every source, head, task and strategy has to keep.
+
+Our own tests run them over the registries, so a new entry is tested before its author writes a test; authors of
+third-party entries call them in theirs::
+
+    from headstart.checks import checks_for
+    for check in checks_for("head"):
+        check("my_head")
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.extract import extract
+from headstart.errors import ItemError
+from headstart.heads import HEADS, select_head
+from headstart.linear.calibration import softmax
+from headstart.linear.leave_out import fitted, leave_one_out
+from headstart.linear.spectrum import Spectrum
+from headstart.model import TransferModel
+from headstart.sources import open_source
+from headstart.tasks import TASKS
+from headstart.tune import STRATEGIES
+from headstart.types import Features, Source, Task, TaskKind
+
+__all__ = [
+    "check_head_linear",
+    "check_head_solves",
+    "check_source_encodes",
+    "check_source_saves",
+    "check_source_untrained",
+    "check_strategy_solves",
+    "check_task_contract",
+    "checks_for",
+    "toy_task",
+]
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)
+
+
+def checks_for(kind: str) -> tuple[Callable[..., None], ...]:
+    """The checks of one kind of entry.
+
+    Args:
+        kind: ``"task"``, ``"head"``, ``"strategy"`` (called with a registered name) or ``"source"`` (called with an
+            open source and at least four items for it).
+
+    Examples:
+        >>> [check.__name__ for check in checks_for("strategy")]
+        ['check_strategy_solves']
+    """
+    checks: dict[str, tuple[Callable[..., None], ...]] = {
+        "task": (check_task_contract,),
+        "head": (check_head_linear, check_head_solves),
+        "source": (check_source_encodes, check_source_untrained, check_source_saves),
+        "strategy": (check_strategy_solves,),
+    }
+    return checks[kind]
+
+
+def toy_task(kind: TaskKind, *, n: int = 90, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[Any], Task]:
+    """Rows (n, 6), labels and a task that any sound method solves.
+
+    Args:
+        kind: the task's kind.
+        n: rows.
+        seed: of the noise.
+
+    Examples:
+        >>> x, y, task = toy_task("classification")
+        >>> x.shape, task.labels
+        ((90, 6), ('a', 'b', 'c'))
+    """
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, 3, size=n)
+    x = rng.normal(size=(n, 6)).astype(np.float32)
+    x[:, :3] += 6.0 * np.eye(3, dtype=np.float32)[codes]
+    if kind == "classification":
+        return x, codes, Task(kind, ("a", "b", "c"))
+    if kind == "multilabel":
+        return x, (x[:, :2] > x[:, :2].mean(axis=0)).astype(float), Task(kind, ("one", "two"))
+    return x, x[:, :2].astype(float) @ np.array([[1.0], [-2.0]]), Task(kind, ("value",))
+
+
+def check_task_contract(name: str) -> None:
+    """Targets, calibration, outputs, losses and decoded labels have their shapes and ranges, and inputs stay as given.
+
+    Raises:
+        AssertionError: if the task breaks the contract.
+
+    Examples:
+        >>> check_task_contract("regression")
+    """
+    methods = TASKS[name]
+    x, y, task = toy_task(name)  # type: ignore[arg-type]
+    before = y.copy()
+    targets = methods.targets(y, task.num_outputs)
+    _require(targets.shape == (len(y), task.num_outputs), f"{name}: targets must be (n, outputs), not {targets.shape}")
+    scores = targets + 0.1 * x[:, : task.num_outputs].astype(float)
+    outputs = methods.outputs(scores, methods.calibrate(scores, y))
+    _require(outputs.shape == scores.shape, f"{name}: outputs must have the shape of the scores")
+    losses = methods.loss(outputs, y)
+    _require(losses.shape == (len(y),), f"{name}: one loss an item is wanted")
+    _require(np.isfinite(losses).all(), f"{name}: losses must be finite")
+    _require(losses.mean() < methods.loss(outputs[::-1], y).mean(), f"{name}: better outputs must have a smaller loss")
+    _require(len(methods.decode(outputs, task)) == len(y), f"{name}: one decoded label an item is wanted")
+    _require(np.array_equal(y, before), f"{name}: labels were changed in place")
+
+
+def check_head_linear(name: str) -> None:
+    """The coefficients give the same probabilities or values as the scores of fitted rows, for small and large λ.
+
+    Raises:
+        AssertionError: if they do not.
+
+    Examples:
+        >>> check_head_linear("ridge")
+    """
+    head = HEADS[name]
+    for kind in sorted(head.tasks):
+        x, y, task = toy_task(kind)  # type: ignore[arg-type]
+        targets = TASKS[kind].targets(y, task.num_outputs)
+        spectrum = Spectrum.from_rows(x, targets)
+        for lam in (1e-3, 1.0, 1e3):
+            weight, bias = head.coefficients(spectrum, lam)
+            direct = x @ weight + bias
+            scores = head.scores(spectrum, lam, fitted(spectrum, x, lam))
+            if kind == "classification":  # a constant of each row cancels in the softmax
+                direct, scores = softmax(direct), softmax(scores)
+            _require(np.allclose(direct, scores, rtol=1e-7, atol=1e-8), f"{name} on {kind}: not linear at λ = {lam}")
+
+
+def check_head_solves(name: str) -> None:
+    """Left-out outputs of the head are better than outputs for shuffled labels, and the choice is deterministic.
+
+    Raises:
+        AssertionError: if the head does not solve the toy task.
+
+    Examples:
+        >>> check_head_solves("lda")
+    """
+    for kind in sorted(HEADS[name].tasks):
+        x, y, task = toy_task(kind)  # type: ignore[arg-type]
+        first = select_head(x, y, task, heads=[name])
+        again = select_head(x, y, task, heads=[name])
+        shuffled = select_head(x, y[np.random.default_rng(1).permutation(len(y))], task, heads=[name])
+        _require(first.loss < 0.5 * shuffled.loss, f"{name} on {kind}: does not learn ({first.loss} left-out loss)")
+        _require(np.array_equal(first.weight, again.weight), f"{name} on {kind}: two fits differ")
+        targets = TASKS[kind].targets(y, task.num_outputs)
+        left_out = next(iter(leave_one_out(Spectrum.from_rows(x, targets), x, targets, [1.0])))
+        _require(
+            left_out.predictions.shape == targets.shape, f"{name} on {kind}: left-out predictions have another shape"
+        )
+
+
+def check_source_encodes(source: Source, items: Sequence[Any]) -> None:
+    """Rows have the promised width, are finite, repeat, and do not depend on the order of the items.
+
+    Args:
+        source: an open source.
+        items: at least four items that it can encode.
+
+    Raises:
+        AssertionError: if the source breaks the contract.
+
+    Examples:
+        >>> check_source_encodes(open_source("toy"), ["one", "two", "three", "four"])
+    """
+    rows = source.encode(items)
+    width = sum(block.width for block in source.info.blocks) or rows.shape[1]
+    name = source.info.name
+    _require(rows.shape == (len(items), width), f"{name}: rows must be (n, {width}), not {rows.shape}")
+    _require(np.isfinite(rows).all(), f"{name}: rows must be finite")
+    _require(np.array_equal(rows, source.encode(items)), f"{name}: encoding twice gives different rows")
+    backwards = source.encode(list(items)[::-1])[::-1]
+    _require(np.allclose(rows, backwards, rtol=0.02, atol=0.02 * np.abs(rows).max()), f"{name}: the order matters")
+    if source.info.num_features is not None and source.info.blocks:
+        _require(
+            source.info.blocks[-1].width == source.info.num_features, f"{name}: the last block is the usual output"
+        )
+    encoded = extract(source, [items[0], object()])
+    _require(list(encoded.failures) == [1], f"{name}: an item that is none must raise ItemError")
+    try:
+        source.prepare(object())
+    except ItemError:
+        pass
+    else:
+        raise AssertionError(f"{name}: prepare must raise ItemError for an item that is none")
+
+
+def check_source_untrained(source: Source, items: Sequence[Any]) -> None:
+    """The untrained twin has the same blocks, other weights, and repeats for a seed.
+
+    Args:
+        source: an open source.
+        items: items that it can encode.
+
+    Raises:
+        AssertionError: if the source breaks the contract.
+
+    Examples:
+        >>> check_source_untrained(open_source("toy"), ["one", "two", "three", "four"])
+    """
+    twin, again = source.untrained(1), source.untrained(1)
+    if twin is None or again is None:
+        _require(not source.info.blocks, f"{source.info.name}: a source with a body needs an untrained twin")
+        return
+    rows = twin.encode(items)
+    _require(rows.shape == source.encode(items).shape, f"{source.info.name}: the untrained twin has another width")
+    _require(not np.allclose(rows, source.encode(items)), f"{source.info.name}: the untrained twin is trained")
+    _require(np.array_equal(rows, again.encode(items)), f"{source.info.name}: the same seed gives other weights")
+
+
+def check_source_saves(source: Source, items: Sequence[Any]) -> None:
+    """What ``save`` wrote opens again and encodes to the same rows.
+
+    Args:
+        source: an open source.
+        items: items that it can encode.
+
+    Raises:
+        AssertionError: if the rows differ.
+
+    Examples:
+        >>> check_source_saves(open_source("vector"), [[1.0], [2.0], [3.0], [4.0]])
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        name = source.save(Path(folder) / "body")["name"]
+        if name.startswith("module:"):  # code of the user's own is not saved
+            return
+        if name == "local:.":
+            name = f"local:{Path(folder) / 'body'}"
+        opened = open_source(name, modality=source.info.modality)
+        _require(np.array_equal(opened.encode(items), source.encode(items)), f"{source.info.name}: saved rows differ")
+
+
+def check_strategy_solves(name: str) -> None:
+    """The strategy fits a model that solves a toy task of texts, and the saved model gives the same outputs.
+
+    Raises:
+        AssertionError: if it does not.
+
+    Examples:
+        >>> check_strategy_solves("frozen")
+    """
+    source = open_source("toy")
+    texts = [f"{word} {i}" for i in range(12) for word in ("sunshine", "thunder")]
+    y = np.array([0, 1] * 12)
+    rows = Features(source.encode(texts), y, tuple(texts), None, source.info)
+    model = STRATEGIES[name].fit(source, rows, Task("classification", ("sun", "storm")), seed=0)
+    new = ["sunshine 77", "thunder 99"]
+    _require(model.predict(new) == ["sun", "storm"], f"{name}: does not solve the toy task")
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = TransferModel.load(model.save(Path(folder) / "model"))
+        _require(
+            np.abs(loaded.predict_proba(new) - model.predict_proba(new)).max() <= 1e-6, f"{name}: saving changes it"
+        )

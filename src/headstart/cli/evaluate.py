@@ -1,0 +1,87 @@
+"""``headstart evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+
+import numpy as np
+
+from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.fit import reading_options
+from headstart.errors import DataError
+from headstart.model import TransferModel, encode_labels
+from headstart.types import Dataset, Task
+
+__all__ = ["run"]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge a saved model on labelled items.
+
+    Examples:
+        >>> from headstart.cli.main import main
+        >>> main(["evaluate", "no-such-model", "no-such-folder"])     # the reason goes to standard error
+        1
+    """
+    from headstart.data import read, union_groups
+    from headstart.evaluate.evaluation import evaluate_predictions
+
+    reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
+    model = TransferModel.load(args.model)
+    options = reading_options(args)
+    if model.task.kind == "regression":
+        options["task"] = options["task"] or "regression"
+    dataset = _in_words_of(read(args.data, **options), model.task)
+    dataset, part = _part(dataset, args.split)
+    if dataset.modality != model.source.info.modality:
+        raise DataError(
+            f"'{args.data}' holds {dataset.modality} items, but '{args.model}' reads {model.source.info.modality} items."
+        )
+    with reporter.progress("predicting") as step:
+        predicted = model.predict_readable(dataset.items, progress=step)
+    for position, reason in predicted.failures.items():
+        reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")
+    used = dataset.take(predicted.index)
+    groups = None if used.groups is None else union_groups(used.groups, np.arange(len(used)))
+    found = evaluate_predictions(model.task, used.labelled()[1], predicted.outputs, groups=groups, seed=args.seed)
+    if args.json:
+        write_line(json_text({"model": args.model, "data": args.data, "part": part, **found.to_dict()}))
+        return 0
+    reporter.line("data", f"{found.n} {used.modality} items ({part})")
+    for name, metric in found.metrics.items():
+        reporter.line(name.replace("_", " "), f"{metric.value:.3f}  [{metric.low:.3f}, {metric.high:.3f}]")
+    return 0
+
+
+def _part(dataset: Dataset, wanted: str | None) -> tuple[Dataset, str]:
+    """The part of given splits that is judged: as asked, else test, else val, else everything."""
+    if dataset.split is None:
+        if wanted not in (None, "all"):
+            raise DataError(
+                f"'{dataset.origin}' comes without a split, so there is no part '{wanted}'; leave --split out."
+            )
+        return dataset, "all of it"
+    there = [name for name in ("test", "val", "train") if name in dataset.split]
+    name = wanted or there[0]
+    if name == "all":
+        return dataset, "all of it"
+    if name not in there:
+        raise DataError(f"'{dataset.origin}' has no part '{name}'; its parts are {', '.join(there)}.")
+    return dataset.take(np.flatnonzero(dataset.split == name)), f"its part '{name}'"
+
+
+def _in_words_of(dataset: Dataset, task: Task) -> Dataset:
+    """The data with labels coded as the model codes them."""
+    found, codes = dataset.labelled()
+    if found.kind != task.kind:
+        raise DataError(f"'{dataset.origin}' is {found.kind}, but the model does {task.kind}; set it with --task.")
+    if task.kind == "classification":
+        y = encode_labels([found.labels[code] for code in codes], task)
+    elif task.kind == "multilabel":
+        names = np.array(found.labels)
+        y = encode_labels([names[row > 0.5].tolist() for row in codes], task)
+    else:
+        y = encode_labels(codes, task)
+    return replace(dataset, task=task, y=y)

@@ -1,0 +1,99 @@
+"""``headstart fit``."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.params import parse_duration
+
+__all__ = ["reading_options", "run", "summary"]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit, save, and end with the paths and the next command.
+
+    Examples:
+        >>> from headstart.cli.main import main
+        >>> main(["fit", "no-such-folder"])     # the reason goes to standard error
+        2
+    """
+    from headstart.transfer import fit
+
+    started = time.perf_counter()
+    out = Path(args.out) if args.out else default_out(args.data)
+    done = fit(
+        args.data,
+        source=args.source,
+        heads=None if args.head == "auto" else (args.head,),
+        baselines=args.baselines,
+        out=out,
+        seed=args.seed,
+        time_limit=None if args.time_limit is None else parse_duration(args.time_limit),
+        reporter=ConsoleReporter(sys.stderr if args.json else sys.stdout),
+        command=shlex.join(["headstart", *sys.argv[1:]]),
+        **reading_options(args),
+    )
+    seconds = time.perf_counter() - started
+    if args.json:
+        write_line(json_text({"run": str(out), **summary(done.record), "seconds": seconds}))
+        return 0
+    reporter = ConsoleReporter()
+    reporter.line("saved", f"{out}  ({seconds:.1f} s in all); read {out / 'report.html'}")
+    reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")
+    return 0
+
+
+def reading_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options that say how to read the data, for `fit` and `read`.
+
+    Examples:
+        >>> from headstart.cli.parser import build_parser
+        >>> reading_options(build_parser().parse_args(["fit", "a.csv", "--label", "mood"]))["label"]
+        'mood'
+    """
+    label = args.label[0] if args.label and len(args.label) == 1 else args.label
+    names = ("item", "task", "modality", "group_col", "time_col")
+    return {"label": label, **{name: getattr(args, name) for name in names}}
+
+
+def default_out(data: str) -> Path:
+    """``runs/NAME`` for data called NAME.
+
+    Examples:
+        >>> default_out("data/photos.tar.gz").as_posix()
+        'runs/photos'
+    """
+    name = Path(data).resolve().name
+    for suffix in (".gz", ".bz2", ".xz", ".tar", ".tgz", ".zip", ".csv", ".tsv", ".jsonl", ".json", ".parquet"):
+        name = name.removesuffix(suffix)
+    return Path("runs") / (name or "data")
+
+
+def summary(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a record that ``--json`` gives: task, source, metrics, baselines and transfer gain.
+
+    Examples:
+        >>> made = {"task": 1, "source": {"name": "vector"}, "head": 2, "transfer_gain": None, "baselines": {},
+        ...         "evaluation": {"how": "by hand", "n": 3, "metrics": {}}}
+        >>> summary(made)["source"]
+        'vector'
+    """
+    return {
+        "task": record["task"],
+        "source": record["source"]["name"],
+        "head": record["head"],
+        "judged_by": record["evaluation"]["how"],
+        "items_judged": record["evaluation"]["n"],
+        "metrics": record["evaluation"]["metrics"],
+        "baselines": {
+            name: {"metrics": found["metrics"], "gain": found["gain"]} for name, found in record["baselines"].items()
+        },
+        "transfer_gain": record["transfer_gain"],
+    }

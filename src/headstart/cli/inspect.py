@@ -1,0 +1,67 @@
+"""``headstart inspect``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.fit import reading_options
+from headstart.types import Dataset
+
+__all__ = ["run"]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read and audit; report what a fit would have to know.
+
+    Examples:
+        >>> from headstart.cli.main import main
+        >>> main(["inspect", "no-such-folder"])     # the reason goes to standard error
+        2
+    """
+    from headstart.data import audit, read
+
+    reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
+    dataset = read(args.data, **reading_options(args))
+    with reporter.progress("auditing") as step:
+        checked = audit(dataset, progress=step)
+    if args.json:
+        facts = {**_facts(dataset), "usable": int(checked.keep.sum()), "notes": list(dataset.notes)}
+        write_line(json_text({**facts, "findings": [asdict(finding) for finding in checked.findings]}))
+        return 0
+    for note in dataset.notes:
+        reporter.line("read", note)
+    reporter.line("data", f"{len(dataset)} {dataset.modality} items, {int(checked.keep.sum())} of them usable")
+    for name, count in _facts(dataset)["labels"].items():
+        reporter.line("label", f"{name}: {count}")
+    for finding in checked.findings:
+        examples = f" (such as {', '.join(finding.examples)})" if finding.examples else ""
+        reporter.line(finding.severity, finding.message + examples)
+    if not checked.findings:
+        reporter.line("audit", "nothing unreadable, duplicated, leaking, contradictory or scarce")
+    reporter.line("next", f"headstart fit {args.data}")
+    return 0
+
+
+def _facts(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "items": len(dataset),
+        "modality": dataset.modality,
+        "task": None if dataset.task is None else asdict(dataset.task),
+        "labels": _label_counts(dataset),
+        "splits": {} if dataset.split is None else dict(Counter(dataset.split.tolist())),
+        "groups": None if dataset.groups is None else len(set(dataset.groups.tolist())),
+    }
+
+
+def _label_counts(dataset: Dataset) -> dict[str, int]:
+    if dataset.task is None or dataset.y is None or dataset.task.kind == "regression":
+        return {}
+    if dataset.task.kind == "classification":
+        counts = Counter(dataset.y.tolist())
+        return {name: counts[code] for code, name in enumerate(dataset.task.labels)}
+    return {name: int(total) for name, total in zip(dataset.task.labels, dataset.y.sum(axis=0), strict=True)}

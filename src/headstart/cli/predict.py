@@ -1,0 +1,117 @@
+"""``headstart predict``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.errors import SaveError, UsageError
+from headstart.types import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["run"]
+
+FORMATS = (".csv", ".jsonl", ".parquet")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict; items that cannot be read are reported and make the exit code 1.
+
+    Examples:
+        >>> from headstart.cli.main import main
+        >>> main(["predict", "no-such-model", "an item"])     # the reason goes to standard error
+        1
+    """
+    from headstart.cli.items import gather_items
+    from headstart.model import TransferModel
+    from headstart.tasks import task_methods
+
+    if args.out and Path(args.out).suffix.lower() not in FORMATS:
+        raise UsageError(f"--out must end in one of {', '.join(FORMATS)}. Got '{args.out}' instead.")
+    model = TransferModel.load(args.model)
+    names, items = gather_items(args.items, model.source.info.modality, item=args.item)
+    reporter = ConsoleReporter(sys.stderr)
+    with reporter.progress("predicting") as step:
+        predicted = model.predict_readable(items, progress=step)
+    for position, reason in predicted.failures.items():
+        reporter.warning(f"{names[position]}: {reason}")
+    rows = _rows(
+        [names[i] for i in predicted.index],
+        task_methods(model.task).decode(predicted.outputs, model.task),
+        predicted.outputs,
+        model.task,
+    )
+    failures = {names[position]: reason for position, reason in predicted.failures.items()}
+    if args.out:
+        _write(Path(args.out), rows)
+    if args.json:
+        write_line(json_text({"predictions": rows, "failures": failures, "out": args.out}))
+    elif args.out:
+        write_line(f"{len(rows)} predictions written to {args.out}")
+    else:
+        _show(rows, model.task)
+    return 1 if failures else 0
+
+
+def _rows(
+    names: Sequence[str], decoded: Sequence[Any], outputs: NDArray[np.float64], task: Task
+) -> list[dict[str, Any]]:
+    rows = []
+    for name, label, output in zip(names, decoded, outputs, strict=True):
+        row: dict[str, Any] = {"item": name, "prediction": label}
+        if task.kind == "classification":
+            row["probability"] = float(output.max())
+        if task.kind != "regression":
+            row["probabilities"] = dict(zip(task.labels, output.tolist(), strict=True))
+        rows.append(row)
+    return rows
+
+
+def _show(rows: Sequence[dict[str, Any]], task: Task) -> None:
+    width = min(60, max(len(row["item"]) for row in rows)) if rows else 0
+    for row in rows:
+        if task.kind == "classification":
+            ranked = sorted(row["probabilities"].items(), key=lambda pair: -pair[1])[:3]
+            shown = "  ".join(f"{label} {value:.3f}" for label, value in ranked)
+        elif task.kind == "multilabel":
+            shown = ", ".join(f"{label} {row['probabilities'][label]:.3f}" for label in row["prediction"]) or "no label"
+        else:
+            shown = str(row["prediction"])
+        write_line(f"{row['item']:<{width}}  {shown}")
+
+
+def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    import pandas as pd
+
+    flat = [{key: value for key, value in row.items() if key != "probabilities"} for row in rows]
+    for plain, row in zip(flat, rows, strict=True):
+        plain.update({f"probability.{label}": value for label, value in row.get("probabilities", {}).items()})
+        if isinstance(plain["prediction"], list) and path.suffix.lower() == ".csv":
+            plain["prediction"] = ";".join(map(str, plain["prediction"]))
+    scratch = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_frame(pd.DataFrame(flat), scratch, path.suffix.lower())
+        scratch.replace(path)
+    except OSError as error:
+        raise SaveError(f"Cannot write '{path}': {error.strerror or error}; name another file with --out.") from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:
+    if suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif suffix == ".jsonl":
+        frame.to_json(path, orient="records", lines=True, force_ascii=False)
+    else:
+        frame.to_parquet(path, index=False)

@@ -1,0 +1,59 @@
+"""``headstart sources list`` and ``headstart sources show``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from headstart.cli.console import json_text, write_line
+from headstart.types import SourceInfo
+
+__all__ = ["run"]
+
+
+def run(args: argparse.Namespace) -> int:
+    """List or show.
+
+    Examples:
+        >>> from headstart.cli.main import main
+        >>> main(["sources", "show", "vecctor"])     # the reason goes to standard error
+        2
+    """
+    return _show(args) if args.action == "show" else _list(args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from headstart.sources import list_sources
+
+    found = list_sources()
+    if args.json:
+        write_line(json_text({"sources": [asdict(info) for info in found]}))
+        return 0
+    write_line(f"{'name':<32} {'items':<7} {'features':>8} {'parameters':>11}  licence")
+    for info in found:
+        write_line(_row(info))
+    write_line()
+    write_line("also: timm:NAME and hf:ORG/NAME (from their hub or its cache), local:PATH (a checkpoint on disk)")
+    write_line("next: headstart sources show NAME")
+    return 0
+
+
+def _row(info: SourceInfo) -> str:
+    size = f"{info.parameters / 1e6:.1f} M" if info.parameters else "-"
+    return (
+        f"{info.name:<32} {info.modality:<7} {info.num_features or '-':>8} {size:>11}  {info.license or 'not stated'}"
+    )
+
+
+def _show(args: argparse.Namespace) -> int:
+    from headstart.sources import describe
+
+    info = describe(args.name)
+    if args.json:
+        write_line(json_text(asdict(info)))
+        return 0
+    for key, value in asdict(info).items():
+        if key == "blocks":
+            value = ", ".join(f"{block['name']} ({block['width']})" for block in value)  # noqa: PLW2901 (shown as text)
+        write_line(f"{key:<14} {value if value not in (None, '', {}) else 'not stated'}")
+    return 0

@@ -1,0 +1,22 @@
+"""Data in: read what the user points at, audit it, split it."""
+
+from __future__ import annotations
+
+from headstart.data.audit import Audit, audit
+from headstart.data.findings import Finding
+from headstart.data.read import read
+from headstart.data.readers import read_audio, read_image
+from headstart.data.splits import Split, folds, split, union_groups
+
+__all__ = [
+    "Audit",
+    "Finding",
+    "Split",
+    "audit",
+    "folds",
+    "read",
+    "read_audio",
+    "read_image",
+    "split",
+    "union_groups",
+]

@@ -1,0 +1,184 @@
+"""The audit of a dataset: what cannot be used, what repeats, what leaks, what is rare."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data.duplicates import Pairs, chain_pairs, join_pairs, near_sketches, near_texts, normalise_text
+from headstart.data.findings import (
+    Finding,
+    check_classes,
+    check_conflicts,
+    check_duplicates,
+    check_leaks,
+    name_ids,
+)
+from headstart.data.sketches import Sketch, digest, sketch_audio, sketch_image
+from headstart.errors import ItemError
+from headstart.types import Dataset
+
+__all__ = ["Audit", "audit"]
+
+ASPECT_TOLERANCE = 0.05  # of log(width / height)
+DURATION_TOLERANCE = 0.02  # of log(seconds)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What is known of a dataset after its audit.
+
+    Attributes:
+        findings: what was found, errors first, then warnings.
+        keep: (n,) False for items that cannot be used: unreadable or empty.
+        clusters: (n,) codes of near-duplicate clusters, whose items must stay on one side of a split; an item without
+            a near duplicate has a code of its own.
+        content: n digests of the items' exact content, empty for an unreadable item.
+
+    Examples:
+        >>> audit(Dataset(["hello there", "", "Hello there!"], ("0", "1", "2"), "text")).keep.tolist()
+        [True, False, True]
+    """
+
+    findings: tuple[Finding, ...]
+    keep: NDArray[np.bool_]
+    clusters: NDArray[np.int64]
+    content: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What reading all items gave: digests, reasons for what is unusable, and what near search needs."""
+
+    digests: tuple[str, ...]
+    unreadable: dict[int, str]
+    empty: tuple[int, ...]
+    near: Callable[[list[int]], Pairs]
+
+
+def audit(dataset: Dataset, *, near: bool = True, progress: Progress | None = None) -> Audit:
+    """Read every item once and find what would spoil a model or its numbers.
+
+    Found are unreadable and empty items (not kept); exact and near duplicates; the same content with two labels;
+    copies, exact and near, and groups on both sides of a given split; imbalance above 10 to 1; classes of one item and
+    of fewer than five; labels that differ by case or spaces only.
+
+    Args:
+        dataset: n items.
+        near: whether near duplicates are looked for; exact ones always are.
+        progress: called with the items done and n, from several threads, for pictures and sounds.
+
+    Examples:
+        >>> found = audit(Dataset(["Where is it?", "where is it", "Who?"], ("0", "1", "2"), "text"))
+        >>> found.clusters.tolist(), [finding.kind for finding in found.findings]
+        ([0, 0, 1], ['near_duplicates'])
+    """
+    contents = _read(dataset, progress or (lambda _done, _count: None))
+    keep = np.ones(len(dataset), dtype=bool)
+    keep[[*contents.unreadable, *contents.empty]] = False
+    exact = _exact_codes(contents.digests, keep)
+    pairs = _near_pairs(contents, exact, keep) if near else np.empty((0, 2), dtype=np.int64)
+    clusters = join_pairs(len(dataset), chain_pairs(exact), pairs)
+    found = [
+        *_unusable(dataset, contents, keep),
+        *check_conflicts(dataset, exact, keep),
+        *check_leaks(dataset, exact, clusters, keep),
+        *check_duplicates(dataset, exact, clusters, keep),
+        *check_classes(dataset, keep),
+    ]
+    order = ("error", "warning", "info")
+    findings = tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+    return Audit(findings, keep, clusters, contents.digests)
+
+
+def _read(dataset: Dataset, progress: Progress) -> _Contents:
+    if dataset.modality == "text":
+        return _read_texts(dataset.items)
+    if dataset.modality == "vector":
+        return _read_vectors(np.asarray(dataset.items))
+    if dataset.modality == "image":
+        return _read_media(dataset, sketch_image, ASPECT_TOLERANCE, progress)
+    return _read_media(dataset, sketch_audio, DURATION_TOLERANCE, progress)
+
+
+def _read_texts(items: Sequence[str]) -> _Contents:
+    digests = tuple(digest(text.encode("utf-8", "surrogatepass")) for text in items)
+    empty = tuple(row for row, text in enumerate(items) if not text or text.isspace())
+
+    def near(rows: list[int]) -> Pairs:
+        plain = [normalise_text(items[row]) for row in rows]
+        _, codes = np.unique(np.array(plain, dtype=object), return_inverse=True)
+        return _renumber(np.concatenate([chain_pairs(codes.astype(np.int64)), near_texts(plain)]), rows)
+
+    return _Contents(digests, {}, empty, near)
+
+
+def _read_vectors(items: NDArray[Any]) -> _Contents:
+    rows = np.ascontiguousarray(items)
+    finite = np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
+    reason = "it holds a missing or infinite number"
+    unreadable = dict.fromkeys(np.flatnonzero(~finite).tolist(), reason)
+    digests = tuple(digest(row.tobytes()) for row in rows + 0)  # -0 counts as 0
+    return _Contents(digests, unreadable, (), lambda _rows: np.empty((0, 2), dtype=np.int64))
+
+
+def _read_media(dataset: Dataset, sketch: Callable[[Any], Sketch], tolerance: float, progress: Progress) -> _Contents:
+    def attempt(item: Any) -> Sketch | str:
+        try:
+            return sketch(item)
+        except ItemError as error:
+            return str(error)
+
+    found: list[Sketch | str] = []
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for result in pool.map(attempt, dataset.items):
+            found.append(result)
+            progress(len(found), len(dataset))
+    sketches = {row: result for row, result in enumerate(found) if isinstance(result, Sketch)}
+    unreadable = {row: result for row, result in enumerate(found) if isinstance(result, str)}
+    digests = tuple(sketches[row].digest if row in sketches else "" for row in range(len(found)))
+
+    def near(rows: list[int]) -> Pairs:
+        pairs = near_sketches([sketches[row] for row in rows], tolerance)
+        return _renumber(pairs, rows)
+
+    return _Contents(digests, unreadable, (), near)
+
+
+def _renumber(pairs: Pairs, rows: list[int]) -> Pairs:
+    return np.asarray(np.asarray(rows, dtype=np.int64)[pairs], dtype=np.int64)
+
+
+def _exact_codes(digests: Sequence[str], keep: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Codes of equal content; what is not kept equals nothing."""
+    names = [name if kept else f"row {row}" for row, (name, kept) in enumerate(zip(digests, keep, strict=True))]
+    codes: dict[str, int] = {}
+    return np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int64)
+
+
+def _near_pairs(contents: _Contents, exact: NDArray[np.int64], keep: NDArray[np.bool_]) -> Pairs:
+    """Near pairs among the first items of each exact content."""
+    _, first = np.unique(exact, return_index=True)
+    rows = [int(row) for row in np.sort(first) if keep[row]]
+    return contents.near(rows)
+
+
+def _unusable(dataset: Dataset, contents: _Contents, keep: NDArray[np.bool_]) -> Iterator[Finding]:
+    if len(dataset) and not keep.any():
+        yield Finding("nothing_left", "error", len(dataset), "No item can be used; see the other findings for why.")
+    if contents.unreadable:
+        rows, reason = list(contents.unreadable), next(iter(contents.unreadable.values()))
+        message = f"{len(rows)} items cannot be read and are left out; the first, '{dataset.ids[rows[0]]}': {reason}"
+        examples = name_ids(dataset, rows)
+        yield Finding("unreadable", "warning", len(rows), message.rstrip(".") + ".", examples)
+    if contents.empty:
+        message = f"{len(contents.empty)} items are empty and are left out."
+        yield Finding("empty", "warning", len(contents.empty), message, name_ids(dataset, contents.empty))

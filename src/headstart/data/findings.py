@@ -1,0 +1,245 @@
+"""What an audit finds, and the checks that need only labels, splits and cluster codes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.types import Dataset
+
+__all__ = ["Finding", "check_classes", "check_conflicts", "check_duplicates", "check_leaks", "name_ids"]
+
+EXAMPLES = 5
+IMBALANCE, STRONG_IMBALANCE = 10, 100
+FEW = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that an audit found.
+
+    Attributes:
+        kind: what it is: ``"unreadable"``, ``"empty"``, ``"exact_duplicates"``, ``"near_duplicates"``,
+            ``"conflicting_labels"``, ``"leak"``, ``"group_leak"``, ``"imbalance"``, ``"single_item_class"``,
+            ``"small_class"``, ``"similar_labels"`` or ``"nothing_left"``.
+        severity: ``"error"`` (cannot go on), ``"warning"`` (numbers suffer) or ``"info"``.
+        count: how many items or classes.
+        message: one sentence.
+        examples: ids of at most five items (names of classes, where it is about classes).
+
+    Examples:
+        >>> Finding("empty", "warning", 1, "1 text is empty and is left out.", ("7",)).count
+        1
+    """
+
+    kind: str
+    severity: Literal["error", "warning", "info"]
+    count: int
+    message: str
+    examples: tuple[str, ...] = ()
+
+
+def name_ids(dataset: Dataset, rows: Iterable[int]) -> tuple[str, ...]:
+    """The ids of the first five rows.
+
+    Examples:
+        >>> name_ids(Dataset(["a", "b"], ("0", "1"), "text"), [1])
+        ('1',)
+    """
+    return tuple(dataset.ids[row] for row in list(rows)[:EXAMPLES])
+
+
+def _copies(codes: NDArray[np.int64], rows: NDArray[np.intp]) -> list[list[int]]:
+    """Groups of two or more of the rows that share a code."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for row in rows.tolist():
+        groups[int(codes[row])].append(row)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def check_duplicates(
+    dataset: Dataset, exact: NDArray[np.int64], clusters: NDArray[np.int64], keep: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    """Items that repeat others, exactly or nearly.
+
+    Args:
+        dataset: n items.
+        exact: (n,) codes of equal content.
+        clusters: (n,) codes of near-equal content, each a union of exact ones.
+        keep: (n,) items that can be used.
+
+    Examples:
+        >>> data = Dataset(["a", "a"], ("0", "1"), "text")
+        >>> [found.kind for found in check_duplicates(data, np.zeros(2, int), np.zeros(2, int), np.ones(2, bool))]
+        ['exact_duplicates']
+    """
+    rows = np.flatnonzero(keep)
+    groups = _copies(exact, rows)
+    extra = [row for group in groups for row in group[1:]]
+    if extra:
+        message = f"{len(extra)} items are exact copies of others; copies stay on one side of every split made here."
+        yield Finding(
+            "exact_duplicates",
+            "info",
+            len(extra),
+            message,
+            name_ids(dataset, (row for group in groups for row in group)),
+        )
+    first = np.array([group[0] for group in _groups(exact, rows)], dtype=np.intp)
+    near = _copies(clusters, first)
+    extra = [row for group in near for row in group[1:]]
+    if extra:
+        message = (
+            f"{len(extra)} items are near copies of others; near copies stay on one side of every split made here."
+        )
+        yield Finding(
+            "near_duplicates", "info", len(extra), message, name_ids(dataset, (row for group in near for row in group))
+        )
+
+
+def _groups(codes: NDArray[np.int64], rows: NDArray[np.intp]) -> list[list[int]]:
+    groups: dict[int, list[int]] = defaultdict(list)
+    for row in rows.tolist():
+        groups[int(codes[row])].append(row)
+    return list(groups.values())
+
+
+def check_conflicts(dataset: Dataset, exact: NDArray[np.int64], keep: NDArray[np.bool_]) -> Iterator[Finding]:
+    """Equal content with different labels.
+
+    Args:
+        dataset: n items with labels.
+        exact: (n,) codes of equal content.
+        keep: (n,) items that can be used.
+
+    Examples:
+        >>> data = Dataset(["a", "a"], ("0", "1"), "text", y=np.array([0, 1]))
+        >>> [found.count for found in check_conflicts(data, np.zeros(2, int), np.ones(2, bool))]
+        [2]
+    """
+    if dataset.y is None:
+        return
+    y = dataset.y.reshape(len(dataset), -1)
+    groups = _copies(exact, np.flatnonzero(keep))
+    torn = [group for group in groups if not (y[group] == y[group[0]]).all()]
+    if torn:
+        rows = [row for group in torn for row in group]
+        message = f"{len(rows)} items have the same content as another one, but another label; correct or remove them."
+        yield Finding("conflicting_labels", "warning", len(rows), message, name_ids(dataset, rows))
+
+
+def check_leaks(
+    dataset: Dataset, exact: NDArray[np.int64], clusters: NDArray[np.int64], keep: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    """Content, or groups, on both sides of a given split.
+
+    Args:
+        dataset: n items with a given split.
+        exact: (n,) codes of equal content.
+        clusters: (n,) codes of near-equal content.
+        keep: (n,) items that can be used.
+
+    Examples:
+        >>> data = Dataset(["a", "a"], ("0", "1"), "text", split=np.array(["train", "test"]))
+        >>> found, = check_leaks(data, np.zeros(2, int), np.zeros(2, int), np.ones(2, bool))
+        >>> found.message
+        '1 of the 1 test items are copies of train items (1 exact, 0 near), so results on test are too good.'
+    """
+    if dataset.split is None:
+        return
+    for one, two in combinations(("train", "val", "test"), 2):
+        here = np.flatnonzero(keep & (dataset.split == one))
+        there = np.flatnonzero(keep & (dataset.split == two))
+        same = np.isin(exact[there], exact[here])
+        near = np.isin(clusters[there], clusters[here]) & ~same
+        rows = there[same | near]
+        if len(rows):
+            message = (
+                f"{len(rows)} of the {len(there)} {two} items are copies of {one} items ({int(same.sum())} exact, "
+                f"{int(near.sum())} near), so results on {two} are too good."
+            )
+            yield Finding("leak", "warning", len(rows), message, name_ids(dataset, rows.tolist()))
+        if dataset.groups is not None:
+            rows = there[np.isin(dataset.groups[there], dataset.groups[here])]
+            if len(rows):
+                message = f"{len(rows)} of the {len(there)} {two} items are of groups that {one} has as well."
+                yield Finding("group_leak", "warning", len(rows), message, name_ids(dataset, rows.tolist()))
+
+
+def check_classes(dataset: Dataset, keep: NDArray[np.bool_]) -> Iterator[Finding]:
+    """Imbalance, classes of few items, and names of classes that differ by case or spaces only.
+
+    Args:
+        dataset: n items with labels.
+        keep: (n,) items that can be used.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> data = Dataset(["a"] * 3, tuple("012"), "text", Task("classification", ("x", "X ")), np.array([0, 0, 1]))
+        >>> [found.kind for found in check_classes(data, np.ones(3, bool))]
+        ['single_item_class', 'small_class', 'similar_labels']
+    """
+    if dataset.task is None or dataset.y is None or dataset.task.kind == "regression":
+        return
+    labels = dataset.task.labels
+    if dataset.task.kind == "classification":
+        counts = np.bincount(dataset.y[keep], minlength=len(labels))
+    else:
+        counts = dataset.y[keep].sum(axis=0).astype(np.int64)
+    lost = np.flatnonzero(counts == 0)
+    if len(lost):
+        message = f"{len(lost)} classes have no usable item left: {_some(labels, lost)}."
+        yield Finding("empty_class", "warning", len(lost), message, _first(labels, lost))
+    if dataset.task.kind == "classification" and (counts > 0).sum() < 2:
+        yield Finding("nothing_left", "error", 0, "Fewer than two classes have usable items; add items or mend them.")
+    yield from _sizes(labels, counts)
+    yield from _similar(labels)
+
+
+def _sizes(labels: Sequence[str], counts: NDArray[Any]) -> Iterator[Finding]:
+    present = counts[counts > 0]
+    if len(present) and present.max() > IMBALANCE * present.min():
+        ratio = present.max() / present.min()
+        ends = (labels[int(counts.argmax())], labels[int(np.where(counts > 0, counts, counts.max() + 1).argmin())])
+        message = (
+            f"The largest class, '{ends[0]}', has {ratio:.0f} times the items of the smallest, '{ends[1]}'; "
+            "look at balanced accuracy too."
+        )
+        yield Finding("imbalance", "warning" if ratio > STRONG_IMBALANCE else "info", len(present), message, ends)
+    single, few = np.flatnonzero(counts == 1), np.flatnonzero((counts > 1) & (counts < FEW))
+    if len(single):
+        message = f"{len(single)} classes have one item each and cannot be validated: {_some(labels, single)}."
+        yield Finding("single_item_class", "warning", len(single), message, _first(labels, single))
+    if len(few):
+        message = f"{len(few)} classes have fewer than {FEW} items each: {_some(labels, few)}."
+        yield Finding("small_class", "info", len(few), message, _first(labels, few))
+
+
+def _similar(labels: Sequence[str]) -> Iterator[Finding]:
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        spellings[" ".join(label.split()).casefold()].append(label)
+    same = [names for names in spellings.values() if len(names) > 1]
+    if same:
+        pairs = "; ".join(" and ".join(map(repr, names)) for names in same[:EXAMPLES])
+        message = (
+            f"{len(same)} labels are spelt in ways that differ only by case or spaces, and were kept apart: {pairs}."
+        )
+        yield Finding(
+            "similar_labels", "warning", len(same), message, tuple(name for names in same for name in names)[:EXAMPLES]
+        )
+
+
+def _first(labels: Sequence[str], which: NDArray[np.intp]) -> tuple[str, ...]:
+    return tuple(labels[index] for index in which[:EXAMPLES])
+
+
+def _some(labels: Sequence[str], which: NDArray[np.intp]) -> str:
+    shown = ", ".join(f"'{name}'" for name in _first(labels, which))
+    return shown + (", ..." if len(which) > EXAMPLES else "")

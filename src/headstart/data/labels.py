@@ -1,0 +1,271 @@
+"""From label columns as found to a task and its codes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import DataError
+from headstart.types import Task, TaskKind
+
+__all__ = ["EncodedLabels", "encode_labels", "is_missing", "natural_key"]
+
+MAX_NUMERIC_CLASSES = 20
+SEPARATORS = ("|", ";", ",")
+MISSING_WORDS = frozenset({"", "na", "n/a", "nan", "none", "null"})
+
+
+@dataclass(frozen=True)
+class EncodedLabels:
+    """Labels of the rows that have one.
+
+    Attributes:
+        task: the label schema.
+        y: labels of the rows present, as in `headstart.types.Dataset`.
+        present: (n,) whether a row has a label.
+        notes: what was inferred, one sentence each.
+
+    Examples:
+        >>> labels = np.array(["b", None, "a"], object)
+        >>> encode_labels({"label": labels}, None, "memory").present.tolist()
+        [True, False, True]
+    """
+
+    task: Task
+    y: NDArray[Any]
+    present: NDArray[np.bool_]
+    notes: tuple[str, ...]
+
+
+def encode_labels(
+    columns: Mapping[str, NDArray[np.object_]],
+    kind: TaskKind | None,
+    origin: str,
+    *,
+    from_folders: bool = False,
+) -> EncodedLabels:
+    """The task that label columns make, and their codes.
+
+    Without ``kind``: several columns of 0 and 1 are multi-label, several of numbers are multi-output regression. One
+    column of lists, or of names joined by ``|``, ``;`` or ``,`` that recur in other combinations, is multi-label; of
+    fractions or of more than 20 distinct numbers, regression; of anything else, classification.
+
+    Args:
+        columns: label columns by name, (n,) objects each.
+        kind: the kind of task, or None to infer it.
+        origin: where the data came from, for messages.
+        from_folders: whether the labels are names of folders.
+
+    Raises:
+        DataError: if no row has a label, if there is only one class, or if the labels do not fit the kind.
+
+    Examples:
+        >>> encoded = encode_labels({"digit": np.array(["10", "9", "9"], object)}, None, "memory")
+        >>> encoded.task.labels, encoded.y.tolist()
+        (('9', '10'), [1, 0, 0])
+    """
+    present = np.ones(len(next(iter(columns.values()))), dtype=bool)
+    for values in columns.values():
+        present &= ~np.fromiter((is_missing(value) for value in values), dtype=bool, count=len(values))
+    where = _where(list(columns), from_folders)
+    if not present.any():
+        raise DataError(f"No row of {origin} has a label: {where} is empty in all {len(present)} rows; name another.")
+    found = {name: values[present] for name, values in columns.items()}
+    if len(found) > 1:
+        task, y, why = _several(found, kind, origin)
+    else:
+        name, values = next(iter(found.items()))
+        task, y, why = _single(name, values, kind, origin)
+    notes = [f"Read the labels from {where}: {why}"]
+    if from_folders and kind == "classification":
+        notes = [f"Took the names of the folders as labels: {len(task.labels)} classes."]
+    missing = int((~present).sum())
+    if missing:
+        notes.append(f"Set aside {missing} of {len(present)} rows, which have no label.")
+    return EncodedLabels(task, y, present, tuple(notes))
+
+
+def _where(names: Sequence[str], from_folders: bool) -> str:
+    if from_folders:
+        return "the folder names"
+    shown = ", ".join(f"'{name}'" for name in names[:10]) + (", ..." if len(names) > 10 else "")
+    return f"column {shown}" if len(names) == 1 else f"the columns {shown}"
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell holds no label: None, NaN, NaT or blank.
+
+    Examples:
+        >>> [is_missing(value) for value in (None, float("nan"), "  ", 0, "none", [])]
+        [True, True, True, False, False, False]
+    """
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return not value or value.isspace()
+    if isinstance(value, (list, tuple, np.ndarray, set)):
+        return False
+    return bool(value != value)  # noqa: PLR0124  only NaN, NaT and pandas' NA differ from themselves
+
+
+def natural_key(name: str) -> tuple[Any, ...]:
+    """A sort key under which numbers inside of names count as numbers.
+
+    Examples:
+        >>> sorted(["10", "9", "fold10", "fold9", "-1", "0.5"], key=natural_key)
+        ['-1', '0.5', '9', '10', 'fold9', 'fold10']
+    """
+    number = _number(name)
+    if number is not None and math.isfinite(number):
+        return (0, number, name)
+    parts = re.split(r"(\d+)", name)
+    return (1, tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts), name)
+
+
+def _number(value: object) -> float | None:
+    """The value as a float, NaN for the words of missing values, None where it is no number."""
+    if isinstance(value, str) and value.strip().lower() in MISSING_WORDS:
+        return math.nan
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+
+
+def _numbers(name: str, values: NDArray[np.object_], kind: str, origin: str) -> NDArray[np.float64]:
+    numbers = [_number(value) for value in values]
+    for value, number in zip(values, numbers, strict=True):
+        if number is None or not math.isfinite(number):
+            raise DataError(
+                f"A {kind} task needs finite numbers in column '{name}' of {origin}, but it holds {value!r}; "
+                "mend the row, or name another label column or task."
+            )
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def _several(
+    columns: Mapping[str, NDArray[np.object_]], kind: TaskKind | None, origin: str
+) -> tuple[Task, NDArray[Any], str]:
+    if kind == "classification":
+        raise DataError(
+            f"A classification task has one label column, but {len(columns)} were named for {origin}; "
+            "name one, or set the task to multilabel or regression."
+        )
+    wanted = kind or "multi-label or regression"
+    y = np.stack([_numbers(name, values, wanted, origin) for name, values in columns.items()], axis=1)
+    binary = bool(np.isin(y, (0.0, 1.0)).all())
+    if kind == "multilabel" and not binary:
+        raise DataError(f"A multi-label task needs 0 or 1 in each label column, but {origin} holds other numbers.")
+    names = tuple(columns)
+    if binary and kind != "regression":
+        return Task("multilabel", names), y, f"all hold 0 or 1, so the task is multi-label with {len(names)} labels."
+    return Task("regression", names), y, f"they hold numbers, so the task is regression with {len(names)} outputs."
+
+
+def _single(
+    name: str, values: NDArray[np.object_], kind: TaskKind | None, origin: str
+) -> tuple[Task, NDArray[Any], str]:
+    inferred = kind or _infer(values)
+    if inferred == "regression":
+        y = _numbers(name, values, "regression", origin)
+        if np.ptp(y) == 0:
+            raise DataError(f"Column '{name}' of {origin} holds the one number {y[0]:g}: there is nothing to learn.")
+        return Task("regression", (name,), name), y[:, None], f"numbers, so the task is regression; {SET_IT}"
+    if inferred == "multilabel":
+        return _multilabel(name, values, origin)
+    return _classes(name, values, origin)
+
+
+SET_IT = "set it with --label and --task."
+
+
+def _infer(values: NDArray[np.object_]) -> TaskKind:
+    if any(isinstance(value, (list, tuple, set, np.ndarray)) for value in values):
+        return "multilabel"
+    if all(isinstance(value, (int, float, np.number)) and not isinstance(value, bool) for value in values):
+        numbers = values.astype(np.float64)
+        whole = bool((numbers == np.round(numbers)).all())
+        return "regression" if not whole or len(np.unique(numbers)) > MAX_NUMERIC_CLASSES else "classification"
+    return "multilabel" if _separator(values) else "classification"
+
+
+def _separator(values: NDArray[np.object_]) -> str | None:
+    """The sign that joins labels, if clearly so.
+
+    Clear means: a tenth of the rows hold it, each part occurs at least twice, and there are fewer parts than
+    combinations of them, which the commas of ordinary names ("Smith, John") do not give.
+    """
+    counts = Counter(str(value) for value in values)
+    for sign in SEPARATORS:
+        joined = sum(count for text, count in counts.items() if sign in text)
+        if joined * 10 < len(values):
+            continue
+        parts = Counter[str]()
+        for text, count in counts.items():
+            parts.update(dict.fromkeys(_split(text, sign), count))
+        if len(parts) < len(counts) and min(parts.values()) > 1:
+            return sign
+    return None
+
+
+def _split(text: str, sign: str | None) -> list[str]:
+    parts = [text] if sign is None else text.split(sign)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _multilabel(name: str, values: NDArray[np.object_], origin: str) -> tuple[Task, NDArray[Any], str]:
+    lists = any(not isinstance(value, str) for value in values)
+    sign = None if lists else (_separator(values) or _commonest_sign(values))
+    if lists:
+        rows = [[_name(part) for part in (value if np.iterable(value) else [value])] for value in values]
+    else:
+        rows = [_split(value, sign) for value in values]
+    labels = sorted({label for row in rows for label in row}, key=natural_key)
+    if not labels:
+        raise DataError(f"Column '{name}' of {origin} holds empty lists only: there is no label to learn.")
+    code = {label: index for index, label in enumerate(labels)}
+    y = np.zeros((len(rows), len(labels)), dtype=np.float64)
+    for index, row in enumerate(rows):
+        y[index, [code[label] for label in row]] = 1.0
+    how = "lists of labels" if lists else f"labels joined by '{sign}'"
+    why = f"{how}, {len(labels)} in all, so the task is multi-label; {SET_IT}"
+    return Task("multilabel", tuple(labels), name), y, why
+
+
+def _commonest_sign(values: NDArray[np.object_]) -> str | None:
+    counts = {sign: sum(sign in value for value in values) for sign in SEPARATORS}
+    best = max(SEPARATORS, key=counts.__getitem__)
+    return best if counts[best] else None
+
+
+def _name(value: object) -> str:
+    """The name of a class: whole floats (3.0, as a column with gaps holds them) without their point."""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _classes(name: str, values: NDArray[np.object_], origin: str) -> tuple[Task, NDArray[Any], str]:
+    names = [_name(value) for value in values]
+    labels = sorted(set(names), key=natural_key)
+    if len(labels) == 1:
+        raise DataError(
+            f"All {len(names)} labelled items of {origin} have the one label '{labels[0]}'; "
+            "classification needs at least two classes."
+        )
+    if len(labels) == len(names) and len(names) >= 10:
+        raise DataError(
+            f"Each of the {len(names)} rows of {origin} has a label of its own in '{name}', "
+            "so there is nothing to learn from it; name another label column."
+        )
+    code = {label: index for index, label in enumerate(labels)}
+    y = np.fromiter((code[label] for label in names), dtype=np.int64, count=len(names))
+    why = f"{len(labels)} classes, so the task is classification; {SET_IT}"
+    return Task("classification", tuple(labels), name), y, why

@@ -1,0 +1,117 @@
+"""What the folders above a file stand for: splits, folds and classes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from headstart.data.schema import FOLDS, SPLITS
+
+__all__ = ["Layout", "Place", "parse_layout"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One file, and what is known from where it lies.
+
+    Attributes:
+        path: POSIX path relative to the folder.
+        folders: the folders above it that nothing is known of yet, from the top.
+        split: its given split, or None.
+        fold: its fold, or None.
+
+    Examples:
+        >>> Place("ant/1.jpg", ("ant",)).folders
+        ('ant',)
+    """
+
+    path: str
+    folders: tuple[str, ...]
+    split: str | None = None
+    fold: str | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a folder that belong to its layout.
+
+    Attributes:
+        places: the files with their splits and folds, ordered by path.
+        classes: the class of each, or None where there are no folders of classes.
+        stray: how many files lie beside the folders of the layout.
+
+    Examples:
+        >>> parse_layout(["ant/1.jpg", "bee/2.jpg", "3.jpg"]).stray
+        1
+    """
+
+    places: tuple[Place, ...]
+    classes: tuple[str, ...] | None
+    stray: int
+
+
+def parse_layout(files: Sequence[str]) -> Layout:
+    """What the folders above the files stand for, from the top down.
+
+    A level with two or more folders named as splits is the given split (what lies beside them is stray); a level of
+    ``fold1``, ``fold2``, ... is the folds; a single folder that holds several is passed through. The next level is
+    the classes. What lies deeper belongs to its class, but for splits or folds directly below every class.
+
+    Args:
+        files: POSIX paths relative to the folder.
+
+    Examples:
+        >>> layout = parse_layout(["fold1/dog/1.ogg", "fold2/cat/2.ogg"])
+        >>> layout.classes, [place.fold for place in layout.places]
+        (('dog', 'cat'), ['fold1', 'fold2'])
+        >>> [place.split for place in parse_layout(["Train/ant/1.jpg", "Valid/ant/2.jpg"]).places]
+        ['train', 'val']
+    """
+    places = [Place(path, tuple(path.split("/")[:-1])) for path in files]
+    while (role := _role(places)) is not None:
+        places = [_peel(place, role) for place in places if _plays(place, role)]
+    inside = [place for place in places if place.folders]
+    if not inside:
+        return Layout(tuple(places), None, len(files) - len(places))
+    classes = tuple(place.folders[0] for place in inside)
+    below = [replace(place, folders=place.folders[1:]) for place in inside]
+    role = _role(below)
+    if role in ("split", "fold") and all(_plays(place, role) for place in below):
+        below = [_peel(place, role) for place in below]
+    return Layout(tuple(below), classes, len(files) - len(below))
+
+
+Role = Literal["split", "fold", "through"]
+
+
+def _role(places: Sequence[Place]) -> Role | None:
+    """What the top level of folders stands for; None where it is the classes, or where there is none."""
+    top = {place.folders[0] for place in places if place.folders}
+    first = places[0] if places else None
+    splits = {SPLITS[name.lower()] for name in top if name.lower() in SPLITS}
+    if len(splits) > 1 and first is not None and first.split is None:
+        return "split"
+    if len(top) > 1 and all(_is_fold(name) for name in top) and first is not None and first.fold is None:
+        return "fold"
+    deeper = {place.folders[1:2] for place in places if place.folders}
+    return "through" if len(top) == 1 and len(deeper) > 1 and () not in deeper else None
+
+
+def _is_fold(name: str) -> bool:
+    return re.fullmatch(FOLDS, name.lower()) is not None
+
+
+def _plays(place: Place, role: Role) -> bool:
+    return bool(place.folders) and (role != "split" or place.folders[0].lower() in SPLITS)
+
+
+def _peel(place: Place, role: Role) -> Place:
+    top = place.folders[0].lower()
+    return replace(
+        place,
+        folders=place.folders[1:],
+        split=SPLITS[top] if role == "split" else place.split,
+        fold=top if role == "fold" else place.fold,
+    )

@@ -1,0 +1,210 @@
+"""What Python holds: lists, arrays, frames, Hugging Face datasets, and ``(items, y)``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data.readers import media_kind
+from headstart.data.schema import MEDIA, ReadOptions, RowsRead
+from headstart.data.tables import read_frame
+from headstart.errors import DataError
+from headstart.types import Modality
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["read_object"]
+
+ALLOWED = (
+    "a path, a list of paths, texts, pictures, sounds or rows of numbers, an array, a DataFrame, "
+    "a Hugging Face dataset, or a pair (items, labels)"
+)
+
+
+def read_object(data: Any, options: ReadOptions) -> RowsRead:
+    """The items of a Python object.
+
+    Args:
+        data: a list of paths, of texts, of PIL images, of arrays or of dicts; an array (n, d) of numbers, (n, h, w) or
+            (n, h, w, channels) of pictures; a DataFrame; a ``datasets.Dataset`` or ``DatasetDict``; or a pair of any
+            of the first four and labels.
+        options: what the user said.
+
+    Raises:
+        DataError: if the object is none of these, or if the items are of mixed kinds.
+
+    Examples:
+        >>> read_object((["good", "bad"], [1, 0]), ReadOptions()).labels["label"].tolist()
+        [1, 0]
+    """
+    if _module(data) == "datasets":
+        from headstart.data.hugging_face import read_hugging_face
+
+        return read_hugging_face(data, options)
+    if _is_pair(data):
+        return _read_pair(data[0], data[1], options)
+    if _module(data) == "pandas" and hasattr(data, "columns"):
+        return read_frame(_clean(data), options, "the DataFrame", [Path()])
+    if isinstance(data, (list, tuple)) and data and all(type(record) is dict for record in data) and _records(data):
+        import pandas as pd
+
+        return read_frame(_clean(pd.DataFrame.from_records(list(data))), options, "the list of dicts", [Path()])
+    rows = _read_items(data)
+    if options.labelled:
+        raise DataError(
+            f"The {type(data).__name__} given holds items without labels; give a pair (items, labels), "
+            "or a DataFrame with a label column."
+        )
+    return rows
+
+
+def _module(data: object) -> str:
+    return type(data).__module__.partition(".")[0]
+
+
+def _records(data: Sequence[Any]) -> bool:
+    """Whether dicts are rows of a table, not sounds or pictures of Hugging Face."""
+    return media_kind(data[0]) is None
+
+
+def _is_pair(data: object) -> bool:
+    if not isinstance(data, tuple) or len(data) != 2 or isinstance(data[0], (str, os.PathLike)):
+        return False
+    items, labels = data
+    is_sound = isinstance(items, np.ndarray) and np.isscalar(labels)
+    return not is_sound and hasattr(items, "__len__") and (labels is None or hasattr(labels, "__len__"))
+
+
+def _clean(frame: pd.DataFrame) -> pd.DataFrame:
+    frame = frame.reset_index(drop=True)
+    frame.columns = frame.columns.map(str)
+    twice = frame.columns[frame.columns.duplicated()].tolist()
+    if twice:
+        raise DataError(f"The DataFrame has more than one column named '{twice[0]}'; rename all but one.")
+    return frame
+
+
+def _read_pair(items: Any, labels: Any, options: ReadOptions) -> RowsRead:
+    if _module(items) == "pandas" and hasattr(items, "columns"):
+        rows = read_frame(_clean(items), replace(options, label=(), labelled=False), "the DataFrame", [Path()])
+    else:
+        rows = _read_items(items)
+    if labels is None:
+        return rows
+    columns = _label_columns(labels)
+    count = len(next(iter(columns.values()), ()))
+    if count != len(rows.items):
+        raise DataError(f"There are {len(rows.items)} items, but {count} labels; give one label for each item.")
+    return replace(rows, labels=columns)
+
+
+def _label_columns(labels: Any) -> dict[str, NDArray[np.object_]]:
+    if _module(labels) == "pandas" and hasattr(labels, "columns"):
+        return {str(name): _object_array(labels[name].tolist()) for name in labels.columns}
+    if _module(labels) == "pandas":
+        return {str(getattr(labels, "name", None) or "label"): _object_array(labels.tolist())}
+    if isinstance(labels, np.ndarray):
+        if labels.ndim == 2 and labels.shape[1] > 1:
+            return {str(index): _object_array(column.tolist()) for index, column in enumerate(labels.T)}
+        if labels.ndim > 2:
+            raise DataError(f"Labels must be (n,) or (n, outputs). Got an array {labels.shape} instead.")
+        return {"label": _object_array(labels.ravel().tolist())}
+    return {"label": _object_array(list(labels))}
+
+
+def _object_array(values: list[Any]) -> NDArray[np.object_]:
+    cells = np.empty(len(values), dtype=object)
+    for index, value in enumerate(values):
+        cells[index] = value
+    return cells
+
+
+def _read_items(data: Any) -> RowsRead:
+    if isinstance(data, np.ndarray) and data.dtype.kind not in "OUST":
+        return _read_array(data)
+    if isinstance(data, (str, bytes, os.PathLike, Mapping)) or not hasattr(data, "__len__") or not _is_listlike(data):
+        raise DataError(f"Cannot read a {type(data).__name__}; give {ALLOWED}.")
+    values = list(data)
+    if not values:
+        raise DataError(f"The {type(data).__name__} given is empty; give {ALLOWED}.")
+    kinds = {_item_kind(value) for value in values}
+    if kinds in ({"path"}, {"text"}):
+        return _read_strings(values, must_exist=kinds == {"path"})
+    if kinds == {"row"}:
+        return _read_rows(values)
+    ids = _row_ids(len(values))
+    if kinds == {"image"}:
+        return RowsRead(values, ids, "image")
+    if kinds == {"audio"}:
+        return RowsRead(values, ids, "audio")
+    found = sorted({type(value).__name__ for value in values})
+    raise DataError(
+        f"The items of a list must be of one kind that can be read. Got {', '.join(found)}; give {ALLOWED}."
+    )
+
+
+def _is_listlike(data: object) -> bool:
+    return isinstance(data, (Sequence, np.ndarray)) or _module(data) == "pandas"
+
+
+def _row_ids(count: int) -> tuple[str, ...]:
+    return tuple(map(str, range(count)))
+
+
+def _item_kind(value: object) -> str:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, os.PathLike):
+        return "path"
+    media = media_kind(value)
+    if media is not None:
+        return media
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return "row" if value.ndim == 1 else "image" if value.ndim in (2, 3) else "unknown"
+    is_row = isinstance(value, (list, tuple)) and value and all(isinstance(part, (int, float)) for part in value)
+    return "row" if is_row else "unknown"
+
+
+def _read_strings(values: list[Any], *, must_exist: bool) -> RowsRead:
+    """Paths where all have the extension of a picture or a sound and any exists, else texts."""
+    names = [os.fspath(value) for value in values]
+    kinds: set[Modality | None] = {MEDIA.get(Path(name).suffix.lower()) if len(name) < 4096 else None for name in names}
+    is_media = None not in kinds
+    missing = [name for name in names if is_media and not Path(name).is_file()]
+    if must_exist and not is_media:
+        raise DataError(f"Paths must end in one of {', '.join(MEDIA)}; got for instance '{names[0]}'.")
+    if not is_media:
+        return RowsRead(names, _row_ids(len(names)), "text")
+    if missing:
+        raise DataError(f"{len(missing)} of {len(names)} files do not exist, for instance '{missing[0]}'.")
+    if len(kinds) > 1:
+        raise DataError("The paths lead to both pictures and sounds; a model reads one kind, so keep them apart.")
+    ids = tuple(Path(name).as_posix() for name in names)
+    modality = next(kind for kind in kinds if kind is not None)
+    return RowsRead(names, ids if len(set(ids)) == len(ids) else _row_ids(len(ids)), modality)
+
+
+def _read_rows(values: list[Any]) -> RowsRead:
+    if len({len(value) for value in values}) > 1:
+        raise DataError("The rows of numbers differ in length; give each the same number of columns.")
+    return _read_array(np.stack([np.asarray(value) for value in values]))
+
+
+def _read_array(data: NDArray[Any]) -> RowsRead:
+    ids = _row_ids(len(data)) if data.ndim else ()
+    if data.ndim == 2 and data.dtype.kind in "biuf":
+        rows: Any = data if data.dtype.kind == "f" else data.astype(np.float64)
+        return RowsRead(rows, ids, "vector")
+    if data.ndim in (3, 4) and data.dtype.kind in "biuf":
+        return RowsRead(list(data), ids, "image")
+    raise DataError(
+        f"An array must be (n, d) numbers, or (n, h, w) or (n, h, w, channels) pictures. Got {data.dtype} "
+        f"{data.shape} instead."
+    )

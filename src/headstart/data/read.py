@@ -1,0 +1,103 @@
+"""One door for data: whatever the user points at becomes a `headstart.types.Dataset`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from headstart.data.archives import ARCHIVES, is_archive, unpack
+from headstart.data.folders import read_folder
+from headstart.data.python_inputs import read_object
+from headstart.data.schema import MEDIA, ReadOptions, RowsRead, to_dataset
+from headstart.data.tables import TABLES, decode_text, read_table
+from headstart.errors import DataError
+from headstart.params import check_choice
+from headstart.types import Dataset, Modality, TaskKind
+
+__all__ = ["read"]
+
+
+def read(
+    data: Any,
+    *,
+    label: str | Sequence[str] | None = None,
+    item: str | None = None,
+    group_col: str | None = None,
+    time_col: str | None = None,
+    task: TaskKind | None = None,
+    modality: Modality | None = None,
+    labelled: bool = True,
+) -> Dataset:
+    """Read labelled items, or items to predict; everything that is inferred is said in ``Dataset.notes``.
+
+    Args:
+        data: a folder (one for each class, with or without folders of splits or folds above them; or around tables), a
+            table (CSV, TSV, JSONL, JSON, Parquet), an archive of these (tar, tar.gz, tar.xz, tar.bz2, zip), or a Python
+            object: paths, texts, PIL images, arrays, sounds ``(samples, rate)``, a DataFrame, a Hugging Face dataset,
+            or a pair ``(items, labels)``. To predict, also a single picture or sound, or a text of one item a line.
+        label: name of the label column, or of several of 0 and 1 (multi-label) or of numbers (multi-output regression).
+        item: name of the column of texts or paths.
+        group_col: name of the column of what belongs together, such as the patient or the speaker.
+        time_col: name of the column of times, numbers or dates.
+        task: kind of task; inferred by default.
+        modality: kind of item; inferred by default.
+        labelled: False reads items to predict; labels are then not read, and their columns are no features.
+
+    Raises:
+        DataError: if the data cannot be read, or do not make a task; the message says what to do.
+        ParameterError: if ``task`` or ``modality`` is not known.
+
+    Examples:
+        >>> data = read((["good", "bad", "fine", "poor"], ["+", "-", "+", "-"]))
+        >>> data.modality, data.task.labels, data.y.tolist()
+        ('text', ('+', '-'), [0, 1, 0, 1])
+    """
+    check_choice(task, "task", "read", (None, "classification", "multilabel", "regression"))
+    check_choice(modality, "modality", "read", (None, "image", "text", "audio", "vector"))
+    labels = (label,) if isinstance(label, str) else None if label is None else tuple(label)
+    options = ReadOptions(labels or None, item, group_col, time_col, task, modality, labelled)
+    if isinstance(data, (str, os.PathLike)):
+        path = Path(data).expanduser()
+        return to_dataset(_read_path(path, options), options, f"'{data}'")
+    return to_dataset(read_object(data, options), options, f"the {type(data).__name__} given")
+
+
+def _read_path(path: Path, options: ReadOptions) -> RowsRead:
+    try:
+        if path.is_dir():
+            return read_folder(path, options)
+        if not path.exists():
+            raise DataError(_missing(path))
+        if path.is_file():
+            return _read_file(path, options)
+    except (OSError, ValueError) as error:  # a NUL in the name, a name too long, no permission
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"Cannot read '{path}': {getattr(error, 'strerror', None) or error}.") from error
+    raise DataError(f"Cannot read '{path}': it is no regular file and no folder.")
+
+
+def _missing(path: Path) -> str:
+    if path.is_symlink():
+        return f"The link '{path}' leads nowhere; mend it or give another path."
+    parent = path.parent
+    where = "" if parent.is_dir() else f" (nor a folder '{parent}')"
+    return f"There is no file or folder '{path}'{where}; check the path."
+
+
+def _read_file(path: Path, options: ReadOptions) -> RowsRead:
+    if is_archive(path):
+        return read_folder(unpack(path), options)
+    suffix = path.suffix.lower()
+    if suffix in TABLES:
+        return read_table(path, options)
+    if not options.labelled and suffix in MEDIA:
+        return RowsRead([str(path)], (path.name,), MEDIA[suffix])
+    if not options.labelled and suffix == ".txt":
+        text, notes = decode_text(path.read_bytes(), path.name)
+        lines = [line for line in text.splitlines() if line.strip()]
+        return RowsRead(lines, tuple(map(str, range(len(lines)))), "text", notes=notes)
+    kinds = ", ".join(sorted(TABLES) + list(ARCHIVES))
+    raise DataError(f"Cannot read the one file '{path}' as labelled items; give a folder, or one of {kinds}.")

@@ -1,0 +1,143 @@
+"""What passes between the readers and the label encoder: how to read, and items as read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data.labels import encode_labels
+from headstart.errors import DataError
+from headstart.types import Dataset, Modality, TaskKind
+
+__all__ = ["FOLDS", "MEDIA", "SPLITS", "ReadOptions", "RowsRead", "to_dataset"]
+
+MEDIA: Mapping[str, Modality] = {
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"), "image"),
+    **dict.fromkeys((".wav", ".flac", ".ogg", ".mp3"), "audio"),
+}
+"""File extensions, in lower case, and what such a file holds."""
+
+SPLITS: Mapping[str, str] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Names of given splits, in lower case, and the split that they stand for."""
+
+FOLDS = r"(?:cv[ _-]?)?fold[ _-]?\d+"
+"""Names of fold folders, such as ``fold1``."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the user has said about the data; None where it is to be inferred.
+
+    Attributes:
+        label: names of the label columns.
+        item: name of the text or path column.
+        group_col: name of the column of what belongs together.
+        time_col: name of the column of times.
+        task: kind of task.
+        modality: kind of item.
+        labelled: whether labels are read; without, items are read to be predicted.
+
+    Examples:
+        >>> ReadOptions(label=("intent",)).label
+        ('intent',)
+    """
+
+    label: tuple[str, ...] | None = None
+    item: str | None = None
+    group_col: str | None = None
+    time_col: str | None = None
+    task: TaskKind | None = None
+    modality: Modality | None = None
+    labelled: bool = True
+
+
+@dataclass(frozen=True)
+class RowsRead:
+    """Items as read, with labels as found: what a reader gives.
+
+    Attributes:
+        items: n items.
+        ids: n unique names.
+        modality: kind of item.
+        labels: label columns by name, (n,) objects each; None where there are none.
+        is_classes: whether the labels are names of classes, whatever they look like (folder names).
+        groups: (n,) names, or None.
+        split: (n,) given splits, or None.
+        times: (n,) float64, or None.
+        notes: what was inferred.
+
+    Examples:
+        >>> RowsRead(["good"], ("0",), "text").labels is None
+        True
+    """
+
+    items: Sequence[Any]
+    ids: tuple[str, ...]
+    modality: Modality
+    labels: Mapping[str, NDArray[np.object_]] | None = None
+    is_classes: bool = False
+    groups: NDArray[np.str_] | None = None
+    split: NDArray[np.str_] | None = None
+    times: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
+    """The dataset of what was read: labels encoded, rows without a label set aside and counted.
+
+    Args:
+        rows: what a reader gave.
+        options: what the user said.
+        origin: where the data came from, for the dataset and for messages.
+
+    Raises:
+        DataError: if nothing is left, or if the labels do not make a task.
+
+    Examples:
+        >>> rows = RowsRead(["a", "b"], ("0", "1"), "text", {"label": np.array(["x", "y"], object)})
+        >>> to_dataset(rows, ReadOptions(), "memory").task.labels
+        ('x', 'y')
+    """
+    if len(rows.items) == 0:
+        raise DataError(f"There are no items in {origin}; give at least two for each class.")
+    _check_modality(rows, options, origin)
+    dataset = Dataset(
+        items=rows.items,
+        ids=rows.ids,
+        modality=rows.modality,
+        groups=rows.groups,
+        split=rows.split,
+        times=rows.times,
+        origin=origin,
+        notes=rows.notes,
+    )
+    if rows.labels is None or not options.labelled:
+        return dataset
+    kind = options.task or ("classification" if rows.is_classes else None)
+    encoded = encode_labels(rows.labels, kind, origin, from_folders=rows.is_classes)
+    if not encoded.present.all():
+        dataset = dataset.take(np.flatnonzero(encoded.present))
+    return Dataset(
+        **{
+            **vars(dataset),
+            "task": encoded.task,
+            "y": encoded.y,
+            "notes": (*rows.notes, *encoded.notes),
+        }
+    )
+
+
+def _check_modality(rows: RowsRead, options: ReadOptions, origin: str) -> None:
+    if options.modality is not None and options.modality != rows.modality:
+        raise DataError(
+            f"The items of {origin} were read as {rows.modality}, but {options.modality} was asked for; "
+            "name another item column or leave the modality out."
+        )

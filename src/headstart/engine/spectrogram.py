@@ -1,0 +1,125 @@
+"""Log-mel spectrograms, and the pictures that are made of them for image bodies."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.types import FeatureMatrix
+
+__all__ = ["log_mel", "mel_filters", "picture", "resample"]
+
+FLOOR = 1e-10  # of the mel power, before the logarithm: -100 dB
+
+
+def resample(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
+    """The samples at another rate, band-limited (soxr, high quality).
+
+    Args:
+        samples: (n,) mono.
+        rate: samples a second that there are.
+        wanted: samples a second that there will be.
+
+    Returns:
+        About n * wanted / rate samples, float32.
+
+    Examples:
+        >>> resample(np.zeros(8000, np.float32), 8000, 16000).shape
+        (16000,)
+    """
+    if rate == wanted:
+        return samples
+    import soxr
+
+    out: NDArray[np.float32] = soxr.resample(samples, rate, wanted)
+    return out
+
+
+def log_mel(
+    samples: NDArray[np.float32],
+    rate: int,
+    *,
+    sample_rate: int,
+    n_fft: int,
+    hop: int,
+    n_mels: int,
+    fmin: float,
+    fmax: float,
+) -> FeatureMatrix:
+    """The power of a sound in decibels, by mel band and time.
+
+    10 log10(max(M |STFT|², 1e-10)) with a periodic Hann window, frames centred on multiples of the hop (the ends
+    mirrored) and triangular mel filters M, each of unit area (Slaney 1998, "Auditory Toolbox").
+
+    Args:
+        samples: (n,) mono samples, at least one.
+        rate: samples a second.
+        sample_rate: rate to analyse at; the sound is resampled once.
+        n_fft: samples in a window.
+        hop: samples between windows.
+        n_mels: number of bands.
+        fmin: lower end of the lowest band, in Hz.
+        fmax: upper end of the highest band, in Hz; at most ``sample_rate / 2``.
+
+    Returns:
+        (n_mels, frames) float32, frames = 1 + floor(n * sample_rate / rate / hop).
+
+    Examples:
+        >>> tone = np.sin(np.arange(8000) * 2 * np.pi * 1000 / 8000).astype(np.float32)
+        >>> bands = log_mel(tone, 8000, sample_rate=8000, n_fft=512, hop=160, n_mels=20, fmin=0, fmax=4000)
+        >>> bands.shape, int(bands.mean(axis=1).argmax())
+        ((20, 51), 9)
+    """
+    wave = resample(samples, rate, sample_rate)
+    half = n_fft // 2
+    # numpy mirrors as often as needed, which a sound shorter than half a window needs; one sample is repeated.
+    padded = np.pad(wave, half, mode="reflect" if len(wave) > 1 else "edge")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+    power = _power(frames, window)
+    mel = power @ mel_filters(n_fft // 2 + 1, n_mels, fmin, fmax, sample_rate)
+    return (10 * np.log10(np.maximum(mel, FLOOR))).T.astype(np.float32)
+
+
+def _power(frames: NDArray[np.float32], window: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.fft import rfft
+
+    spectrum = rfft(frames * window, axis=1)
+    power: NDArray[np.float64] = spectrum.real**2 + spectrum.imag**2
+    return power
+
+
+@cache
+def mel_filters(bins: int, n_mels: int, fmin: float, fmax: float, sample_rate: int) -> NDArray[np.float64]:
+    """Triangular filters of unit area, evenly spaced on Slaney's mel scale: linear below 1000 Hz, then logarithmic.
+
+    Args:
+        bins: frequencies of the spectrum, from 0 to ``sample_rate / 2``.
+        n_mels: number of filters.
+        fmin: lower end of the lowest, in Hz.
+        fmax: upper end of the highest, in Hz.
+        sample_rate: samples a second.
+
+    Returns:
+        (bins, n_mels).
+
+    Examples:
+        >>> mel_filters(257, 20, 0.0, 4000.0, 8000).shape
+        (257, 20)
+    """
+    edges = _hertz(np.linspace(_mel(fmin), _mel(fmax), n_mels + 2))
+    frequencies = np.linspace(0, sample_rate / 2, bins)[:, None]
+    rising = (frequencies - edges[:-2]) / np.diff(edges)[:-1]
+    falling = (edges[2:] - frequencies) / np.diff(edges)[1:]
+    filters: NDArray[np.float64] = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))
+    return filters
+
+
+def _mel(hertz: float) -> float:
+    return float(15 + 27 * np.log(hertz / 1000) / np.log(6.4)) if hertz >= 1000 else 3 * hertz / 200
+
+
+def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(mel >= 15, 1000 * np.exp(np.log(6.4) * (mel - 15) / 27), 200 * mel / 3)

@@ -1,0 +1,1 @@
+"""Honest numbers: metrics, intervals, baselines and the transfer gain."""

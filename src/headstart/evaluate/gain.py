@@ -1,0 +1,132 @@
+"""Transfer gain: what the transfer was worth, against a reference on the same items."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from headstart.evaluate import metrics
+from headstart.evaluate.evaluation import MAIN_METRICS, check_outputs
+from headstart.evaluate.intervals import bootstrap
+from headstart.types import Task
+
+__all__ = ["Gain", "transfer_gain"]
+
+Array = NDArray[np.float64]
+# Below this, not even one sign in all items is significant: two-sided sign test, 2 (1/2)^5 = 0.0625.
+_FEWEST_ITEMS = 6
+
+
+@dataclass(frozen=True)
+class Gain:
+    """The main metric minus the reference's, with its 95% interval.
+
+    Attributes:
+        value: the difference; above zero the transfer is better; nan where the metric is undefined.
+        low: lower bound.
+        high: upper bound.
+        metric: the metric that was compared.
+        reference: what it was compared with.
+        verdict: one sentence that says whether the transfer helped, hurt, or cannot be told.
+
+    Examples:
+        >>> Gain(0.2, 0.1, 0.3, "accuracy", "majority", "The transfer helped.").to_dict()["low"]
+        0.1
+    """
+
+    value: float
+    low: float
+    high: float
+    metric: str
+    reference: str
+    verdict: str
+
+    def to_dict(self) -> dict[str, float | str | None]:
+        """Plain values for JSON; None for nan."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        return {
+            **{name: None if math.isnan(number) else number for name, number in numbers.items()},
+            "metric": self.metric,
+            "reference": self.reference,
+            "verdict": self.verdict,
+        }
+
+
+def transfer_gain(
+    task: Task,
+    y: ArrayLike,
+    outputs: ArrayLike,
+    reference_outputs: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    seed: int = 0,
+    resamples: int = 2000,
+    reference: str = "untrained body",
+) -> Gain:
+    """Compare the main metric with a reference's on the same items, by the paired percentile bootstrap.
+
+    Each resample judges both sides, so what is hard for both cancels. The verdict is that it cannot be told where the
+    interval holds zero, and with fewer than 6 items.
+
+    Args:
+        task: the label schema; the metric is `MAIN_METRICS` of its kind.
+        y: truth as in `evaluate_predictions`.
+        outputs: (n, k) probabilities or values of the transferred model.
+        reference_outputs: (n, k) the reference's, for the same items.
+        groups: (n,) names or codes of items that belong together; then whole groups are resampled.
+        seed: seed of the bootstrap.
+        resamples: bootstrap resamples.
+        reference: the reference's name, for the verdict: "the ... baseline".
+
+    Returns:
+        The gain.
+
+    Raises:
+        DataError: if the shapes do not fit or a number is not finite.
+
+    References:
+        Efron & Tibshirani (1993), An Introduction to the Bootstrap; Field & Welsh (2007) for groups.
+
+    Examples:
+        >>> task, y = Task("classification", ("ant", "bee")), np.arange(20) % 2
+        >>> gain = transfer_gain(task, y, np.eye(2)[y], np.full((20, 2), 0.5), reference="majority")
+        >>> gain.value, gain.low > 0
+        (0.5, True)
+        >>> gain.verdict
+        'The transfer helped: accuracy is 0.500 above the majority baseline (95% interval 0.250 to 0.750).'
+    """
+    truth, ours = check_outputs(task, y, outputs)
+    _, theirs = check_outputs(task, y, reference_outputs)
+    name = MAIN_METRICS[task.kind]
+    metric: Callable[[Array, NDArray[np.generic], Array], Array] = getattr(metrics, name)
+
+    def difference(weights: Array) -> Array:
+        return np.asarray(metric(ours, truth, weights) - metric(theirs, truth, weights))
+
+    n = len(truth)
+    value = float(difference(np.ones(n)))
+    bounds = bootstrap(difference, n, groups=groups, resamples=resamples, seed=seed)
+    low, high = float(np.minimum(bounds[0], value)), float(np.maximum(bounds[1], value))
+    verdict = _verdict(value, low, high, compared=(name, reference), n=n)
+    return Gain(value, low, high, name, reference, verdict)
+
+
+def _verdict(value: float, low: float, high: float, *, compared: tuple[str, str], n: int) -> str:
+    metric, reference = compared
+    if math.isnan(value):
+        return f"Whether the transfer helped cannot be told: {metric} is undefined on these {n} items."
+    if math.isnan(low):
+        return "Whether the transfer helped cannot be told: a single item or group has no interval."
+    side = "above" if value >= 0 else "below"
+    fact = f"{metric} is {abs(value):.3f} {side} the {reference} baseline (95% interval {low:.3f} to {high:.3f})"
+    if n < _FEWEST_ITEMS:
+        return f"Whether the transfer helped cannot be told from {n} items: {fact}."
+    if low > 0:
+        return f"The transfer helped: {fact}."
+    if high < 0:
+        return f"The transfer hurt: {fact}."
+    return f"Whether the transfer helped cannot be told: {fact}, which holds zero."

@@ -1,0 +1,110 @@
+"""Outputs for items that the fit did not see: on a held-out split, or by nested cross-validation.
+
+In cross-validation, features, head and λ are chosen anew inside each training part, so that the choice does not see
+the items it is judged on (Varma & Simon, "Bias in error estimation when using cross-validation for model selection",
+BMC Bioinformatics 2006).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.rows import take_rows
+from headstart.heads import FittedHead, select_head
+from headstart.tasks import task_methods
+from headstart.types import Block, Rows, Task
+
+__all__ = ["HeldOut", "Plan", "held_out_outputs"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who is judged by whom.
+
+    Attributes:
+        parts: (train, test) positions; one pair for a held-out split, several for cross-validation.
+        how: one clause that says what was done.
+
+    Examples:
+        >>> Plan(((np.array([0, 1]), np.array([2])),), "1 held-out item").evaluated
+        array([2])
+    """
+
+    parts: tuple[tuple[NDArray[np.intp], NDArray[np.intp]], ...]
+    how: str
+
+    @property
+    def evaluated(self) -> NDArray[np.intp]:
+        """Positions that are judged, part by part."""
+        return np.concatenate([test for _, test in self.parts])
+
+    @property
+    def fitted(self) -> NDArray[np.intp]:
+        """Positions that the final model is fitted on: the training part, or everything in cross-validation."""
+        return self.parts[0][0] if len(self.parts) == 1 else np.sort(self.evaluated)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Outputs for the evaluated items.
+
+    Attributes:
+        outputs: (m, k) in the order of ``Plan.evaluated``.
+        heads: the head of each part.
+
+    Examples:
+        >>> HeldOut(np.zeros((2, 1)), ()).outputs.shape
+        (2, 1)
+    """
+
+    outputs: NDArray[np.float64]
+    heads: tuple[FittedHead, ...]
+
+
+def held_out_outputs(
+    rows: Rows,
+    y: NDArray[Any],
+    task: Task,
+    plan: Plan,
+    *,
+    blocks: Sequence[Block] = (),
+    groups: NDArray[np.int64] | None = None,
+    heads: Sequence[str] | None = None,
+    seed: int = 0,
+) -> HeldOut:
+    """Fit on each training part and give outputs for its test part.
+
+    Args:
+        rows: (n, d) features of all items.
+        y: labels as in `Dataset`, of all items.
+        task: the label schema.
+        plan: who is judged by whom.
+        blocks: the source's blocks; empty for rows as they are.
+        groups: (n,) codes of rows that are left out together while choosing.
+        heads: names of the heads to compare; default all that serve the task.
+        seed: for the choice where there are many rows.
+
+    Returns:
+        Outputs and heads.
+
+    Examples:
+        >>> x = np.array([[0.0], [0.2], [2.0], [2.2], [0.1]], np.float32)
+        >>> plan = Plan(((np.array([0, 1, 2, 3]), np.array([4])),), "held out")
+        >>> task = Task("classification", ("low", "high"))
+        >>> held_out_outputs(x, np.array([0, 0, 1, 1, 0]), task, plan).outputs.argmax(axis=1)
+        array([0])
+    """
+    methods = task_methods(task)
+    outputs, fitted = [], []
+    for train, test in plan.parts:
+        inner = None if groups is None else groups[train]
+        training = take_rows(rows, train)
+        head = select_head(training, y[train], task, blocks=blocks, groups=inner, heads=heads, seed=seed)
+        outputs.append(methods.outputs(head.scores(take_rows(rows, test)), head.calibration))
+        fitted.append(head)
+    return HeldOut(np.concatenate(outputs), tuple(fitted))

@@ -1,0 +1,61 @@
+"""Metrics as pure functions ``(outputs, y, sample_weight=None)`` on arrays.
+
+Weights of the shape (..., n) keep their leading axes: a stack of bootstrap weights gives a stack of values in one array
+operation. An undefined metric is nan, never a warning. `SMALLER_IS_BETTER` names the losses; all others are better when
+larger.
+"""
+
+from __future__ import annotations
+
+from headstart.evaluate.metrics.counts import (
+    ClassCounts,
+    accuracy,
+    balanced_accuracy,
+    class_counts,
+    confusion_matrix,
+    f1,
+    hamming_loss,
+    macro_f1,
+    macro_precision,
+    macro_recall,
+    micro_f1,
+    precision,
+    recall,
+    subset_accuracy,
+)
+from headstart.evaluate.metrics.probability import brier, ece, log_loss
+from headstart.evaluate.metrics.ranking import average_precision, class_rankings, macro_area, roc_auc
+from headstart.evaluate.metrics.regression import mae, r2, rmse, spearman
+from headstart.evaluate.metrics.weighted import mean_defined
+
+__all__ = [
+    "SMALLER_IS_BETTER",
+    "ClassCounts",
+    "accuracy",
+    "average_precision",
+    "balanced_accuracy",
+    "brier",
+    "class_counts",
+    "class_rankings",
+    "confusion_matrix",
+    "ece",
+    "f1",
+    "hamming_loss",
+    "log_loss",
+    "macro_area",
+    "macro_f1",
+    "macro_precision",
+    "macro_recall",
+    "mae",
+    "mean_defined",
+    "micro_f1",
+    "precision",
+    "r2",
+    "recall",
+    "rmse",
+    "roc_auc",
+    "spearman",
+    "subset_accuracy",
+]
+
+SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "ece", "hamming_loss", "mae", "rmse"})

@@ -1,0 +1,89 @@
+"""Metrics of probabilities: log-loss, Brier score and expected calibration error."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from headstart.evaluate.metrics.weighted import as_weights, ratio, weighted_mean
+
+__all__ = ["brier", "ece", "log_loss"]
+
+Array = NDArray[np.float64]
+_SMALLEST = float(np.finfo(np.float64).eps)
+
+
+def log_loss(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
+    """Mean negative log-likelihood in nats. Smaller is better.
+
+    Probabilities below 2.2e-16 (float64's epsilon, as in scikit-learn) count as that.
+
+    Args:
+        probabilities: (n, C), rows that sum to one; or (n, labels) for multi-label.
+        y: (n,) integer codes: the mean of -ln p(true class); or (n, labels) of 0 and 1: the mean over items and
+            labels of -ln p(the label's true value).
+        sample_weight: (..., n) weights, or None for ones.
+
+    Returns:
+        One value, or (...,) values for a stack of weights.
+
+    Examples:
+        >>> round(float(log_loss([[0.5, 0.5], [0.25, 0.75]], [0, 1])), 4)
+        0.4904
+    """
+    scores, truth = np.asarray(probabilities, np.float64), np.asarray(y)
+    if truth.ndim == 2:
+        likelihood = np.where(truth > 0, scores, 1.0 - scores)
+        return weighted_mean(-np.log(np.clip(likelihood, _SMALLEST, 1.0)).mean(axis=1), sample_weight)
+    likelihood = scores[np.arange(len(truth)), truth]
+    return weighted_mean(-np.log(np.clip(likelihood, _SMALLEST, 1.0)), sample_weight)
+
+
+def brier(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
+    """Mean squared error of the probabilities (Brier 1950). Smaller is better.
+
+    For codes ``y`` (n,) it is Brier's own multi-class form, the mean over items of Σ_c (p_c - [y = c])², in [0, 2];
+    with two classes that is twice the form that looks at one class alone. For multi-label ``y`` (n, labels) it is the
+    mean over items and labels of (p - y)², in [0, 1]. Arguments and result are those of `log_loss`.
+
+    Examples:
+        >>> float(brier([[0.5, 0.5], [0.0, 1.0]], [0, 1]))
+        0.25
+    """
+    scores, truth = np.asarray(probabilities, np.float64), np.asarray(y)
+    if truth.ndim == 2:
+        return weighted_mean(((scores - truth) ** 2).mean(axis=1), sample_weight)
+    error = scores.copy()
+    error[np.arange(len(truth)), truth] -= 1.0
+    return weighted_mean((error**2).sum(axis=1), sample_weight)
+
+
+def ece(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, *, bins: int = 15) -> Array:
+    """Expected calibration error: mean gap between confidence and accuracy. Smaller is better.
+
+    Σ_b (w_b / Σw) |accuracy_b - confidence_b| over equal-width bins ((b-1)/B, b/B] of the largest probability, with
+    15 bins as in the reference. It is biased upwards where items are few.
+
+    Args:
+        probabilities: (n, C).
+        y: (n,) integer codes.
+        sample_weight: (..., n) weights, or None for ones.
+        bins: how many bins.
+
+    Returns:
+        One value, or (...,) values for a stack of weights.
+
+    References:
+        Guo et al. (2017), On Calibration of Modern Neural Networks, ICML.
+
+    Examples:
+        >>> round(float(ece([[0.8, 0.2], [0.8, 0.2]], [0, 1])), 12)
+        0.3
+    """
+    scores = np.asarray(probabilities, np.float64)
+    weights = as_weights(sample_weight, len(scores))
+    confidence = scores.max(axis=1)
+    gap = (scores.argmax(axis=1) == np.asarray(y)) - confidence
+    place = np.digitize(confidence, np.linspace(0.0, 1.0, bins + 1)[1:-1], right=True)
+    by_bin = np.where(place[:, None] == np.arange(bins), gap[:, None], 0.0)
+    return ratio(np.abs(weights @ by_bin).sum(axis=-1), weights.sum(axis=-1))

@@ -1,0 +1,98 @@
+"""From the rows of a source to the rows that a head is fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.types import Block, Rows
+
+__all__ = ["FeatureMap", "candidate_maps"]
+
+Scaling = Literal["none", "unit_norm", "standard"]
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """Which columns a head sees, and how they are scaled.
+
+    Attributes:
+        name: what is printed, such as ``"all 7 blocks"``.
+        blocks: (start, stop) column ranges that are kept, side by side.
+        scaling: ``"unit_norm"`` divides each block of each row by its L2 norm, which leaves leave-one-out exact;
+            ``"standard"`` subtracts ``shift`` and divides by ``scale``, fitted on training rows; ``"none"`` keeps rows.
+        shift: (d,) column means for ``"standard"``, else empty.
+        scale: (d,) column standard deviations for ``"standard"``, else empty.
+
+    Examples:
+        >>> chosen = FeatureMap("last layer", ((2, 4),), "unit_norm")
+        >>> chosen(np.array([[9.0, 9.0, 3.0, 4.0]]))
+        array([[0.6, 0.8]])
+    """
+
+    name: str
+    blocks: tuple[tuple[int, int], ...]
+    scaling: Scaling
+    shift: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    scale: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def num_features(self) -> int:
+        """Columns that the head sees."""
+        return sum(stop - start for start, stop in self.blocks)
+
+    def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Rows (n, d) of the source as rows (n, num_features) for the head, in the precision they came in."""
+        parts = [_unit(rows[:, a:b]) if self.scaling == "unit_norm" else rows[:, a:b] for a, b in self.blocks]
+        joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        if self.scaling != "standard":
+            return np.asarray(joined)
+        return np.asarray((joined - self.shift) / self.scale)
+
+
+def _unit(rows: NDArray[Any]) -> NDArray[Any]:
+    norm = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(norm > 0, norm, 1.0).astype(rows.dtype))
+
+
+def candidate_maps(rows: Rows, blocks: Sequence[Block]) -> tuple[FeatureMap, ...]:
+    """The feature maps worth comparing for a source: simplest first.
+
+    A body with several blocks offers its last layer and all blocks together (each block of unit norm); rows that
+    came as they are offer themselves and their standardised columns.
+
+    Args:
+        rows: (n, d) training rows of the source.
+        blocks: the source's blocks, first to last; empty for rows as they are.
+
+    Returns:
+        One or two maps.
+
+    Examples:
+        >>> [m.name for m in candidate_maps(np.ones((3, 4)), [Block("stem", 1), Block("last", 3)])]
+        ['last layer', 'all 2 blocks']
+        >>> [m.name for m in candidate_maps(np.eye(3), [])]
+        ['rows as they are', 'standardised rows']
+    """
+    if not blocks:
+        return _vector_maps(rows)
+    edges = np.concatenate([[0], np.cumsum([block.width for block in blocks])])
+    ranges = tuple((int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True))
+    last = FeatureMap("last layer", ranges[-1:], "unit_norm")
+    if len(ranges) == 1:
+        return (last,)
+    return (last, FeatureMap(f"all {len(ranges)} blocks", ranges, "unit_norm"))
+
+
+def _vector_maps(rows: Rows) -> tuple[FeatureMap, ...]:
+    whole = ((0, rows.shape[1]),)
+    values = np.asarray(rows[:], dtype=np.float64)
+    shift, scale = values.mean(axis=0), values.std(axis=0)
+    return (
+        FeatureMap("rows as they are", whole, "none"),
+        FeatureMap("standardised rows", whole, "standard", shift, np.where(scale > 0, scale, 1.0)),
+    )

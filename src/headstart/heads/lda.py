@@ -1,0 +1,54 @@
+"""Linear discriminant analysis by optimal scoring, which repairs the masking of one-hot least squares.
+
+Reference: Hastie, Tibshirani & Buja, "Flexible Discriminant Analysis by Optimal Scoring", JASA 1994.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.linear.optimal_scoring import optimal_scoring
+from headstart.linear.ridge import ridge_coefficients
+from headstart.linear.spectrum import Spectrum
+
+__all__ = ["LDA", "OptimalScoringHead"]
+
+
+@dataclass(frozen=True)
+class OptimalScoringHead:
+    """Penalised LDA from the same spectrum as the ridge head; serves classification.
+
+    Attributes:
+        name: ``"lda"``.
+        tasks: the task kinds that it serves.
+
+    Examples:
+        >>> x, y = np.array([[0.0], [1.0], [4.0], [5.0]]), np.eye(2)[[0, 0, 1, 1]]
+        >>> spectrum = Spectrum.from_rows(x, y)
+        >>> weight, bias = LDA.coefficients(spectrum, lam=1e-6)
+        >>> (x @ weight + bias).argmax(axis=1)
+        array([0, 0, 1, 1])
+    """
+
+    name: str = "lda"
+    tasks: frozenset[str] = frozenset({"classification"})
+
+    def scores(self, spectrum: Spectrum, lam: float, fitted: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-posterior scores in the discriminant space."""
+        return optimal_scoring(spectrum, lam, priors=_priors(spectrum)).scores(fitted)
+
+    def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weight (d, k) and bias (k,): the quadratic term is the same for all classes and cancels."""
+        weight, bias = ridge_coefficients(spectrum, lam)
+        return optimal_scoring(spectrum, lam, priors=_priors(spectrum)).coefficients(weight, bias)
+
+
+def _priors(spectrum: Spectrum) -> NDArray[np.float64]:
+    # the mean of one-hot targets is the weighted share of each class
+    return spectrum.target_mean
+
+
+LDA = OptimalScoringHead()

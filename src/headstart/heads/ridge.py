@@ -1,0 +1,46 @@
+"""Ridge regression on targets (one-hot, 0/1 or values) with a free intercept.
+
+Reference: Hoerl & Kennard, "Ridge Regression", Technometrics 1970.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.linear.ridge import ridge_coefficients
+from headstart.linear.spectrum import Spectrum
+
+__all__ = ["RIDGE", "RidgeHead"]
+
+
+@dataclass(frozen=True)
+class RidgeHead:
+    """Least squares with an L2 penalty; serves every task.
+
+    Attributes:
+        name: ``"ridge"``.
+        tasks: the task kinds that it serves.
+
+    Examples:
+        >>> x, y = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [1.0], [2.0]])
+        >>> weight, bias = RIDGE.coefficients(Spectrum.from_rows(x, y), lam=2.0)
+        >>> weight.round(3), bias.round(3)      # (XᵀX + λ)⁻¹ XᵀY = 2 / (2 + 2) on centred rows
+        (array([[0.5]]), array([0.5]))
+    """
+
+    name: str = "ridge"
+    tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
+
+    def scores(self, spectrum: Spectrum, lam: float, fitted: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG002 (one contract for all heads)
+        """The fitted values themselves."""
+        return fitted
+
+    def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weight (d, k) and bias (k,) of the ridge solution at λ."""
+        return ridge_coefficients(spectrum, lam)
+
+
+RIDGE = RidgeHead()

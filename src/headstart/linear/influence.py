@@ -1,0 +1,57 @@
+"""What each training row did to each prediction, exactly: the change if that row had not been there.
+
+f(x) - f⁻ⁱ(x) = κ_i(x) (y_i - f_i) / (1 - h_i),   κ_i(x) = w_i (1/Σw + (x-μ)ᵀ(X̃ᵀX̃+λ)⁻¹(x_i-μ)).
+
+Reference: Cook & Weisberg, "Residuals and Influence in Regression", 1982.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.linear.leave_out import leave_one_out
+from headstart.linear.rows import check_matrix, check_targets, check_weights
+from headstart.linear.spectrum import Spectrum
+
+__all__ = ["deletion_influence"]
+
+Array = NDArray[np.float64]
+
+
+def deletion_influence(
+    spectrum: Spectrum, x_train: Any, y_train: Any, x_new: Any, lam: float, *, sample_weight: Any = None
+) -> Array:
+    """Prediction with all rows minus prediction without row i, for each new row, training row and target.
+
+    Args:
+        spectrum: of the rows of the fit.
+        x_train: (n, d) rows that are among those of the spectrum.
+        y_train: (n, k) their targets.
+        x_new: (m, d) rows that are predicted.
+        lam: the penalty, 0 or more.
+        sample_weight: (n,) the weights that the training rows had in the spectrum; default: ones.
+
+    Returns:
+        Influence (m, n, k), in the units of the targets; it takes m·n·k numbers of memory, so give new rows in parts.
+
+    Raises:
+        ParameterError: if shapes are wrong, ``lam`` is negative, or one row holds all of the weight.
+
+    Examples:
+        >>> x, y = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [3.0], [2.0]])
+        >>> influence = deletion_influence(Spectrum.from_rows(x, y), x, y, [[1.0]], lam=0.0)
+        >>> influence.round(3).ravel()      # of the prediction 5/3 at x = 1; without row 1 it is 1, else 3
+        array([-1.333,  0.667, -1.333])
+    """
+    owner = "deletion_influence"
+    x_train = check_matrix(x_train, "x_train", owner, columns=len(spectrum.mean))
+    x_new = check_matrix(x_new, "x_new", owner, columns=len(spectrum.mean))
+    targets = check_targets(y_train, len(x_train), owner, columns=len(spectrum.target_mean))
+    weights = check_weights(sample_weight, len(x_train), owner)
+    (left,) = leave_one_out(spectrum, x_train, targets, [lam], sample_weight=weights)
+    towards = spectrum.project(x_new) / (spectrum.values + lam)
+    kernel = weights * (1 / spectrum.weight + towards @ spectrum.project(x_train).T)
+    return kernel[:, :, None] * (targets - left.predictions)

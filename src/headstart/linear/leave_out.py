@@ -1,0 +1,192 @@
+"""Exact predictions for rows as if they, or their whole group, had not been among the rows of the fit.
+
+For one row, r_i = (y_i - f_i) / (1 - h_i) is its left-out residual; for a group B, e_B = (I - H_BB)⁻¹ (Y_B - F_B). Both
+follow from one spectrum, for every λ, with no refit. For small λ the residual and 1-h both go to zero; they are
+therefore taken apart into what is left at λ=0 and a term that is proportional to λ,
+
+    y - f = (y - f)|₀ + λ Z G c,   1 - h = (1 - h)|₀ + λ w Z G Zᵀ,   G = diag(1 / (s²(s²+λ))),   c = VᵀX̃ᵀỸ,
+
+and where the first part is zero, λ cancels and the quotient is right to rounding down to λ=0.
+
+References: Allen, Technometrics 1974; Cook & Weisberg, "Residuals and Influence in Regression", 1982; Woodbury for
+groups; Rifkin & Lippert, "Notes on Regularized Least Squares", 2007.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import ParameterError
+from headstart.linear.group_out import group_blocks
+from headstart.linear.ridge import ridge_coefficients
+from headstart.linear.rotated import Rotated, rotate
+from headstart.linear.rows import check_lambdas, check_matrix, check_targets, check_weights, chunks
+from headstart.linear.spectrum import Spectrum
+
+__all__ = ["LeftOut", "fitted", "leave_one_group_out", "leave_one_out"]
+
+Array = NDArray[np.float64]
+
+# The share of the weight from which on what is left is rounding.
+ALL_WEIGHT = 1 - 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """Left-out predictions at one λ.
+
+    Attributes:
+        lam: the penalty λ.
+        predictions: (n, k) prediction for each row by the fit without it (or without its group).
+        leverage: (n,) h_i, how much of its own fitted value a row decides: between 0 and 1.
+
+    Examples:
+        >>> LeftOut(1.0, np.zeros((2, 1)), np.zeros(2)).lam
+        1.0
+    """
+
+    lam: float
+    predictions: Array
+    leverage: Array
+
+
+def fitted(spectrum: Spectrum, x: Any, lam: float) -> Array:
+    """Predictions (n, k) of the ridge fit at λ for rows (n, d), converted to float64 in chunks.
+
+    Args:
+        spectrum: of the rows of the fit.
+        x: (n, d) rows of any real type.
+        lam: the penalty, 0 or more.
+
+    Raises:
+        ParameterError: if d is another one, or ``lam`` is negative.
+
+    Examples:
+        >>> spectrum = Spectrum.from_rows(np.array([[0.0], [2.0]]), np.array([[1.0], [3.0]]))
+        >>> fitted(spectrum, [[4.0]], lam=2.0)
+        array([[3.5]])
+    """
+    x = check_matrix(x, "x", "fitted", columns=len(spectrum.mean))
+    coefficients, _ = ridge_coefficients(spectrum, lam)
+    out = np.empty((len(x), len(spectrum.target_mean)))
+    for rows in chunks(len(x)):
+        # centred first: right also where the mean is large
+        np.matmul(x[rows] - spectrum.mean, coefficients, out=out[rows])
+    out += spectrum.target_mean
+    return out
+
+
+def leave_one_out(
+    spectrum: Spectrum, x: Any, y: Any, lambdas: Iterable[float], *, sample_weight: Any = None
+) -> Iterator[LeftOut]:
+    """Each row predicted by the fit without it, exactly, for each λ in turn.
+
+    Args:
+        spectrum: of the rows of the fit.
+        x: (n, d) rows that are among those of the spectrum: all, or any part of them (a left-out value depends on its
+            row and the spectrum alone).
+        y: (n, k) their targets.
+        lambdas: penalties of 0 or more.
+        sample_weight: (n,) the weights that these rows had in the spectrum; default: ones.
+
+    Returns:
+        An iterator of `LeftOut`; the rows are projected once.
+
+    Raises:
+        ParameterError: if shapes or penalties are wrong, or one row holds all of the weight.
+
+    Examples:
+        >>> x, y = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [3.0], [2.0]])
+        >>> (left,) = leave_one_out(Spectrum.from_rows(x, y), x, y, lambdas=[0.0])
+        >>> left.predictions[1].round(12)      # the line through (0, 0) and (2, 2), at 1
+        array([1.])
+    """
+    checked = check_lambdas(lambdas, "leave_one_out")
+    rows = rotate(spectrum, x, y, sample_weight, "leave_one_out")
+    if (rows.weights >= spectrum.weight * ALL_WEIGHT).any():
+        raise ParameterError("leave_one_out needs two rows of positive weight or more. Got one that holds all of it.")
+    return _each_row(spectrum, rows, checked)
+
+
+def _each_row(spectrum: Spectrum, rows: Rotated, lambdas: list[float]) -> Iterator[LeftOut]:
+    for lam, spread in zip(lambdas, rows.spread(spectrum, lambdas).T, strict=True):
+        residual = rows.left_out_residual(lam, rows.pull(spectrum, lam), spread)
+        yield LeftOut(lam, rows.targets - residual, rows.leverage(lam, spread))
+
+
+def leave_one_group_out(
+    spectrum: Spectrum, x: Any, y: Any, groups: Any, lambdas: Iterable[float], *, sample_weight: Any = None
+) -> Iterator[LeftOut]:
+    """Each row predicted by the fit without its whole group, exactly, for each λ in turn.
+
+    Groups of one row take the path of `leave_one_out`; small groups solve their |B| by |B| block, all groups of one
+    size at once; a group whose block would cost more than a refit of the r coefficients gets that refit, from the
+    spectrum with the group's moments subtracted.
+
+    Args:
+        spectrum: of the rows of the fit.
+        x: (n, d) rows: all those of the spectrum, or some whole groups of them.
+        y: (n, k) their targets.
+        groups: (n,) integer codes; rows of one code are left out together.
+        lambdas: penalties above 0.
+        sample_weight: (n,) the weights that these rows had in the spectrum; default: ones.
+
+    Returns:
+        An iterator of `LeftOut`; ``leverage`` is that of each row by itself.
+
+    Raises:
+        ParameterError: if shapes or penalties are wrong, one group holds all of the weight, or λ is so small that a
+            fit without some group is not determined.
+
+    Examples:
+        >>> x, y = np.array([[0.0], [0.0], [2.0], [4.0]]), np.array([[1.0], [3.0], [4.0], [6.0]])
+        >>> (left,) = leave_one_group_out(Spectrum.from_rows(x, y), x, y, [0, 0, 1, 1], lambdas=[1e-9])
+        >>> left.predictions[:2].round(6)      # the line through (2, 4) and (4, 6), at 0
+        array([[2.],
+               [2.]])
+    """
+    checked = check_lambdas(lambdas, "leave_one_group_out", positive=True)
+    codes = np.asarray(groups)
+    x = check_matrix(x, "x", "leave_one_group_out")
+    y = check_targets(y, len(x), "leave_one_group_out")
+    weights = check_weights(sample_weight, len(x), "leave_one_group_out")
+    if codes.shape != (len(x),) or codes.dtype.kind not in "iu":
+        raise ParameterError(
+            f"The 'groups' parameter of leave_one_group_out must hold {len(x)} integer codes. "
+            f"Got an array of shape {codes.shape} and type {codes.dtype} instead."
+        )
+    _, position, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    sizes = counts[position]
+    # groups stand together, and groups of one size too: then each stack of groups is a view
+    order = np.lexsort((codes, sizes))
+    rows = rotate(spectrum, x[order], y[order], weights[order], "leave_one_group_out")
+    _check_group_weight(spectrum, rows, codes[order])
+    return _each_group(spectrum, rows, sizes[order], order, checked)
+
+
+def _check_group_weight(spectrum: Spectrum, rows: Rotated, codes: NDArray[Any]) -> None:
+    _, position = np.unique(codes, return_inverse=True)
+    if (np.bincount(position, rows.weights) >= spectrum.weight * ALL_WEIGHT).any():
+        raise ParameterError("leave_one_group_out needs two groups of positive weight. Got one that holds all of it.")
+
+
+def _each_group(
+    spectrum: Spectrum, rows: Rotated, sizes: NDArray[np.intp], order: NDArray[np.intp], lambdas: list[float]
+) -> Iterator[LeftOut]:
+    blocks = group_blocks(spectrum, rows, sizes)
+    alone = slice(0, int(np.searchsorted(sizes, 2)))
+    for lam, spread in zip(lambdas, rows.spread(spectrum, lambdas).T, strict=True):
+        pull = rows.pull(spectrum, lam)
+        residual = np.empty_like(pull)
+        residual[alone] = rows.left_out_residual(lam, pull, spread)[alone]
+        for block in blocks:
+            residual[block.rows] = block.solve(lam, pull[block.rows])
+        predictions, leverage = np.empty_like(residual), np.empty(len(order))
+        predictions[order] = rows.targets - residual
+        leverage[order] = rows.leverage(lam, spread)
+        yield LeftOut(lam, predictions, leverage)

@@ -1,0 +1,112 @@
+"""Rows in the eigenbasis of a spectrum, with the parts of a left-out residual that no λ changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.linear.rows import check_matrix, check_targets, check_weights, chunks
+from headstart.linear.spectrum import Spectrum
+
+__all__ = ["Rotated", "resolvent", "rotate"]
+
+Array = NDArray[np.float64]
+
+# Least squares goes through a row whose 1-h at λ=0 is below this; sums of squares of U have rounding near 1e-14.
+PASSES_THROUGH = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Rotated:
+    """Rows of a spectrum in its eigenbasis.
+
+    Attributes:
+        z: (n, r) the rows, (x-μ)V.
+        weights: (n,) their weights.
+        targets: (n, k) their targets.
+        residual: (n, k) residuals at λ=0, exactly zero where least squares goes through the row.
+        outside: (n,) 1-h at λ=0, exactly zero in the same rows.
+
+    Examples:
+        >>> x, y = np.array([[0.0], [2.0]]), np.array([[0.0], [1.0]])
+        >>> rotate(Spectrum.from_rows(x, y), x, y, None, "leave_one_out").outside
+        array([0., 0.])
+    """
+
+    z: Array
+    weights: Array
+    targets: Array
+    residual: Array
+    outside: Array
+
+    def spread(self, spectrum: Spectrum, lambdas: list[float]) -> Array:
+        """Spreads z G zᵀ of each row for each λ, (n, len(lambdas)), with no second copy of z."""
+        columns = np.stack([resolvent(spectrum, lam) for lam in lambdas], axis=1)
+        out = np.empty((len(self.z), len(lambdas)))
+        for rows in chunks(len(self.z)):
+            np.matmul(self.z[rows] ** 2, columns, out=out[rows])
+        return out
+
+    def pull(self, spectrum: Spectrum, lam: float) -> Array:
+        """Z G c (n, k): what the penalty adds to a residual, divided by λ."""
+        return self.z @ (spectrum.cross * resolvent(spectrum, lam)[:, None])
+
+    def left_out_residual(self, lam: float, pull: Array, spread: Array) -> Array:
+        """(y-f)/(1-h) of each row, (n, k), from `pull` and one column of `spread`."""
+        # where the parts at λ=0 are zero, λ cancels
+        scale = np.where(self.outside == 0, 1.0, lam)
+        remainder = self.outside + scale * self.weights * spread
+        return (self.residual + scale[:, None] * pull) / remainder[:, None]
+
+    def leverage(self, lam: float, spread: Array) -> Array:
+        """Leverage h of each row, (n,)."""
+        return 1 - (self.outside + lam * self.weights * spread)
+
+
+def resolvent(spectrum: Spectrum, lam: float) -> Array:
+    """The diagonal of G, 1 / (s²(s²+λ)), (r,).
+
+    Args:
+        spectrum: of the rows.
+        lam: the penalty λ.
+
+    Examples:
+        >>> resolvent(Spectrum.from_rows(np.array([[0.0], [2.0]]), np.eye(2)), lam=2.0)
+        array([0.125])
+    """
+    return np.asarray(1.0 / (spectrum.values * (spectrum.values + lam)))
+
+
+def rotate(spectrum: Spectrum, x: Any, y: Any, sample_weight: Any, owner: str) -> Rotated:
+    """Project rows once, and take the least-squares parts.
+
+    Args:
+        spectrum: of the rows of the fit.
+        x: (n, d) rows that are among them.
+        y: (n, k) their targets.
+        sample_weight: (n,) their weights; None for ones.
+        owner: the function that asks, for messages.
+
+    Raises:
+        ParameterError: if shapes are wrong.
+
+    Examples:
+        >>> x, y = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [3.0], [0.0]])
+        >>> rotate(Spectrum.from_rows(x, y), x, y, None, "leave_one_out").residual.ravel()
+        array([-1.,  2., -1.])
+    """
+    x = check_matrix(x, "x", owner, columns=len(spectrum.mean))
+    targets = check_targets(y, len(x), owner, columns=len(spectrum.target_mean))
+    weights = check_weights(sample_weight, len(x), owner)
+    z = spectrum.project(x)
+    residual = targets - spectrum.target_mean - z @ (spectrum.cross / spectrum.values[:, None])
+    outside = 1 - weights / spectrum.weight
+    for rows in chunks(len(z)):
+        outside[rows] -= weights[rows] * (z[rows] ** 2 @ (1 / spectrum.values))
+    # I-H is a projection at λ=0: where its diagonal is zero its row is, and so is the residual
+    through = spectrum.interpolates | (outside < PASSES_THROUGH)
+    residual[through], outside[through] = 0.0, 0.0
+    return Rotated(z, weights, targets, residual, outside)

@@ -1,0 +1,159 @@
+"""The model card: Markdown with the front matter that Hugging Face reads."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from headstart.report import facts
+from headstart.report.tables import class_table
+from headstart.report.words import interval, metric_words, number, one_line
+
+__all__ = ["model_card"]
+
+MAX_CLASSES = 30
+
+# Licence names that the Hugging Face hub knows; anything else is "other" with its name beside it.
+# https://huggingface.co/docs/hub/repositories-licenses
+_HUB_LICENCES = {
+    *("apache-2.0", "mit", "bsd", "bsd-2-clause", "bsd-3-clause", "isc", "mpl-2.0", "unlicense"),
+    *("gpl-2.0", "gpl-3.0", "lgpl-2.1", "lgpl-3.0", "agpl-3.0"),
+    *("openrail", "bigscience-openrail-m", "creativeml-openrail-m"),
+    *("cc", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0"),
+    *("cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0"),
+    *("cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0"),
+}
+
+_ITEMS = {
+    "image": ("photo.jpg", '["photo.jpg"]'),
+    "audio": ("sound.wav", '["sound.wav"]'),
+    "text": ("items.csv", '["a text to judge"]'),
+    "vector": ("rows.csv", "rows"),  # an array (n, features)
+}
+
+
+def model_card(record: Mapping[str, Any], name: str) -> str:
+    """The model card of a fit.
+
+    Everything in it comes from the record. Labels, file names and messages are escaped, so that they can be neither
+    Markdown nor HTML.
+
+    Args:
+        record: the facts of a fit, as `headstart.transfer.record.make_record` gives them.
+        name: the model's name: that of its run folder.
+
+    Returns:
+        Markdown with YAML front matter.
+
+    Examples:
+        >>> from headstart.report.example import EXAMPLE
+        >>> card = model_card(EXAMPLE, "answers")
+        >>> card.splitlines()[:3]
+        ['---', 'library_name: headstart', 'tags:']
+        >>> "Accuracy is 0.833 (95% interval 0.552 to 0.953) on 12 items" in card
+        True
+    """
+    header, classes = class_table(record)
+    sections = [
+        ("What it does", _purpose(record)),
+        ("Data", _data(record)),
+        ("How it was judged", f"{_block(facts.how_judged(record))}\n\n{_metrics(record)}"),
+        ("Baselines and transfer gain", _gain(record)),
+        (f"Each {header[0].lower()}", _classes(header, classes)),
+        ("Limits and intended use", _limits(record)),
+        ("How to use it", _usage(record, name)),
+        ("Provenance", _table(("What", "Value"), facts.provenance(record))),
+    ]
+    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections if text)
+    return f"{_front_matter(record)}\n# {_inline(name)}\n\n{_block(facts.headline(record))}\n\n{body}\n"
+
+
+def _inline(text: Any) -> str:
+    """Text from outside that Markdown and HTML show as it is, within a line."""
+    line = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = re.sub(r"([\\`*_{}\[\]|~#$@])", r"\\\1", line)
+    return line.replace("://", r"\://").replace("www.", r"www\.")  # which GitHub makes links of
+
+
+def _block(text: Any) -> str:
+    """The same at the start of a line, where it must not begin a list, a rule or a heading."""
+    return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", _inline(text))
+
+
+def _front_matter(record: Mapping[str, Any]) -> str:
+    tags = ["transfer-learning", record["data"]["modality"], record["task"]["kind"]]
+    lines = [*_licence(record["source"].get("license")), "library_name: headstart", "tags:"]
+    lines += [f"- {tag}" for tag in tags]
+    lines += ["metrics:", *(f"- {json.dumps(key)}" for key in record["evaluation"]["metrics"])]
+    return "\n".join(["---", *lines, "---", ""])
+
+
+def _licence(stated: str | None) -> Iterator[str]:
+    """Lines of the front matter; JSON strings are YAML strings too."""
+    if not stated:
+        return
+    slug = re.sub(r"[^a-z0-9.]+", "-", stated.lower()).strip("-")
+    if slug in _HUB_LICENCES:
+        yield f"license: {slug}"
+    else:
+        yield "license: other"
+        yield f"license_name: {json.dumps(slug)}"
+
+
+def _purpose(record: Mapping[str, Any]) -> str:
+    return f"{_block(facts.purpose(record))}\n\n{_block(facts.how_made(record))}"
+
+
+def _data(record: Mapping[str, Any]) -> str:
+    found = [f"{severity}: {message}" for severity, message in facts.findings(record)]
+    audit = f"What the audit found:\n\n{_list(found)}" if found else "The audit found nothing."
+    return f"{_list(facts.data_used(record))}\n\n{audit}"
+
+
+def _metrics(record: Mapping[str, Any]) -> str:
+    rows = [
+        (words.title, number(metric["value"]), interval(metric), words.meaning)
+        for words, metric in ((metric_words(key), value) for key, value in record["evaluation"]["metrics"].items())
+    ]
+    return _table(("Metric", "Value", "95% interval", "What it says"), rows)
+
+
+def _gain(record: Mapping[str, Any]) -> str:
+    sentences = facts.baseline_sentences(record)
+    compared = _list(sentences) if sentences else "It was compared with no baseline."
+    return f"{compared}\n\n**Transfer gain.** {_inline(facts.gain_sentence(record))}"
+
+
+def _classes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    left = len(rows) - MAX_CLASSES
+    said = f"Worst first, with 95% intervals{f'; the {left} best are left out' if left > 0 else ''}."
+    return f"{said}\n\n{_table(header, rows[:MAX_CLASSES])}"
+
+
+def _limits(record: Mapping[str, Any]) -> str:
+    found = facts.limits(record)
+    listed = f"\n\n{_list(found)}" if found else ""
+    return f"{_block(facts.intended_use(record))}{listed}"
+
+
+def _usage(record: Mapping[str, Any], name: str) -> str:
+    item, items = _ITEMS[record["data"]["modality"]]
+    return (
+        f"```sh\nheadstart predict {shlex.quote(one_line(name))} {item}\n```\n\n"
+        f"```python\nfrom headstart.model import TransferModel\n\n"
+        f"model = TransferModel.load({name!r})\nprint(model.predict({items}))\n```"
+    )
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {_block(line)}" for line in lines)
+
+
+def _table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [header, ["---"] * len(header), *([_inline(cell) if cell else "" for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,70 @@
+"""A small record written by hand, in the form that a fit gives: what the examples of this package show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["EXAMPLE"]
+
+
+def _metric(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
+
+
+EXAMPLE: Mapping[str, Any] = {
+    "task": {"kind": "classification", "labels": ["no", "yes"], "column": "answer"},
+    "source": {"name": "vector", "modality": "vector", "num_features": None, "license": None, "input": {}},
+    "head": {
+        "name": "ridge",
+        "lambda": 0.1,
+        "features": "rows",
+        "num_features": 2,
+        "left_out_loss": 0.41,
+        "compared": [
+            {"features": "rows", "head": "lda", "lam": 0.3, "loss": 0.47},
+            {"features": "rows", "head": "ridge", "lam": 0.1, "loss": 0.41},
+        ],
+    },
+    "evaluation": {
+        "how": "10-fold cross-validation with the choice made inside each fold",
+        "task": "classification",
+        "n": 12,
+        "metrics": {"accuracy": _metric(0.833, 0.552, 0.953), "log_loss": _metric(0.43, 0.2, 0.7)},
+        "per_class": {
+            "no": {"f1": _metric(0.8, 0.4, 1.0), "support": 6},
+            "yes": {"f1": _metric(0.857, 0.5, 1.0), "support": 6},
+        },
+        "confusion": [[4, 2], [0, 6]],
+        "labels": ["no", "yes"],
+    },
+    "baselines": {
+        "majority": {
+            "gain": {
+                **_metric(0.333, 0.083, 0.583),
+                "metric": "accuracy",
+                "reference": "majority",
+                "verdict": "The transfer helped: accuracy is 0.333 above the majority baseline "
+                "(95% interval 0.083 to 0.583).",
+            },
+            "metrics": {"accuracy": _metric(0.5, 0.254, 0.746)},
+        },
+    },
+    "transfer_gain": None,
+    "data": {
+        "origin": "answers.csv",
+        "modality": "vector",
+        "items": 12,
+        "used": 12,
+        "sha256": "0" * 64,
+        "notes": ["The label column is 'answer'."],
+        "audit": [],
+        "set_aside": {},
+    },
+    "seconds": {"fit": 0.5, "encoding": 0.0},
+    "items_per_second": 1000.0,
+    "seed": 0,
+    "command": "headstart fit answers.csv",
+    "environment": {"python": "3.11.9", "platform": "Linux x86_64", "headstart": "0.1.0"},
+}
+"""Yes or no from two numbers, judged by cross-validation on twelve rows."""

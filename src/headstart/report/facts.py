@@ -1,0 +1,327 @@
+"""Sentences about a fit, each derived from its record and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from headstart.report.tables import class_rows
+from headstart.report.words import defined, interval, metric_words, number, one_line, series, shortened
+
+__all__ = [
+    "baseline_sentences",
+    "data_used",
+    "findings",
+    "gain_sentence",
+    "headline",
+    "how_judged",
+    "how_made",
+    "intended_use",
+    "limits",
+    "provenance",
+    "purpose",
+]
+
+Record = Mapping[str, Any]
+
+FEW_ITEMS = 100
+"""Below this many judged items, intervals are wider than 0.08 even at an accuracy of 0.95 (Wilson)."""
+
+FEW_OF_A_CLASS = 10
+"""Below this many items, one more mistake moves a class's recall by more than 0.1."""
+
+WEAK = {"f1": 0.7, "r2": 0.5}
+"""Labels and targets below these are named as weak."""
+
+MISCALIBRATED = 0.1
+"""Calibration errors from here on are named as a limit."""
+
+# What only the preprocessing of pictures has: timm's words, then transformers'.
+_PICTURE = {"interpolation", "crop_pct", "image_mean", "do_resize"}
+
+_ITEM = {"image": "an image", "text": "a text", "audio": "a sound", "vector": "a row of numbers"}
+_ITEMS = {"image": "images", "text": "texts", "audio": "sounds", "vector": "rows of numbers"}
+
+
+def _main(record: Record) -> tuple[str, Mapping[str, Any]]:
+    key, metric = next(iter(record["evaluation"]["metrics"].items()))
+    return key, metric
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count:,} items"
+
+
+def headline(record: Record) -> str:
+    """The main metric in one sentence, with the majority's where it is known.
+
+    Args:
+        record: the facts of a fit, as ``metrics.json`` and ``manifest.json`` hold them together.
+
+    Examples:
+        >>> accuracy = {"value": 0.75, "low": 0.301, "high": 0.954}
+        >>> headline({"evaluation": {"n": 4, "metrics": {"accuracy": accuracy}}, "baselines": {}})
+        'Accuracy is 0.750 (95% interval 0.301 to 0.954) on 4 items that were held out from fitting.'
+    """
+    key, metric = _main(record)
+    name, held_out = metric_words(key).title, f"{_items(record['evaluation']['n'])} that were held out from fitting"
+    if not defined(metric["value"]):
+        return f"{name} is undefined on the {held_out}."
+    sentence = f"{name} is {number(metric['value'])}{_in_brackets(metric)} on {held_out}"
+    majority = record["baselines"].get("majority", {}).get("metrics", {}).get(key, {}).get("value")
+    if key == "accuracy" and defined(majority):
+        return f"{sentence}; always answering the most common class reaches {number(majority)}."
+    return f"{sentence}."
+
+
+def _in_brackets(metric: Mapping[str, Any]) -> str:
+    bounds = interval(metric)
+    return f" (95% interval {bounds})" if bounds else ""
+
+
+def purpose(record: Record) -> str:
+    """What the model gives for what.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> purpose({"task": {"kind": "regression", "labels": ["price"]}, "data": {"modality": "text"}})
+        'For a text, it estimates 1 value: price.'
+    """
+    task, labels = record["task"], record["task"]["labels"]
+    count, names = len(labels), series(map(shortened, labels), 20)
+    item = _ITEM[record["data"]["modality"]]
+    if task["kind"] == "classification":
+        return f"For {item}, it gives a calibrated probability for each of {count} classes: {names}."
+    if task["kind"] == "multilabel":
+        return f"For {item}, it gives the probability of each of {count} labels, of which any number may hold: {names}."
+    return f"For {item}, it estimates {count} {'value' if count == 1 else 'values'}: {names}."
+
+
+def how_made(record: Record) -> str:
+    """Source and head in two sentences.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> head = {"name": "ridge", "features": "x", "num_features": 64, "lambda": 0.5, "left_out_loss": 0.25}
+        >>> how_made({"source": {"name": "vector"}, "head": head | {"compared": [{}]}})
+        'The rows are used as they are. The head is ridge on x (64 features) with λ = 0.5, left-out loss 0.250.'
+    """
+    source, head = record["source"], record["head"]
+    size = f" ({source['parameters'] / 1e6:.1f} million parameters)" if source.get("parameters") else ""
+    body = f"The body is {one_line(source['name'])}{size}, unchanged."
+    if source["name"] == "vector":
+        body = "The rows are used as they are."
+    compared = len(head["compared"])
+    choice = f", chosen among {compared} combinations of head and features" if compared > 1 else ""
+    return (
+        f"{body} The head is {one_line(head['name'])} on {one_line(head['features'])} "
+        f"({head['num_features']:,} features) with λ = {head['lambda']:.3g}{choice}, "
+        f"left-out loss {number(head['left_out_loss'])}."
+    )
+
+
+def how_judged(record: Record) -> str:
+    """Which items judged the model, in one sentence.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> how_judged({"evaluation": {"how": "given test split", "n": 4}})
+        'Judged by: given test split; 4 items.'
+    """
+    evaluation = record["evaluation"]
+    return f"Judged by: {one_line(evaluation['how'])}; {_items(evaluation['n'])}."
+
+
+def baseline_sentences(record: Record) -> list[str]:
+    """What each baseline reaches and what the model gains over it.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> accuracy = {"value": 0.5, "low": 0.4, "high": 0.6}
+        >>> majority = {"metrics": {"accuracy": accuracy}, "gain": {"verdict": "The transfer helped."}}
+        >>> baseline_sentences({"baselines": {"majority": majority}})
+        ['majority: accuracy 0.500 (95% interval 0.400 to 0.600). The transfer helped.']
+    """
+    sentences = []
+    for name, baseline in record["baselines"].items():
+        key, metric = next(iter(baseline["metrics"].items()))
+        reached = f"{metric_words(key).name} {number(metric['value'])}"
+        sentences.append(f"{one_line(name)}: {reached}{_in_brackets(metric)}. {one_line(baseline['gain']['verdict'])}")
+    return sentences
+
+
+def gain_sentence(record: Record) -> str:
+    """What the transfer was worth against the same body untrained.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> gain_sentence({"transfer_gain": None, "source": {"name": "vector"}})
+        'There is no pretrained body, so there is no transfer gain: the rows were used as they are.'
+    """
+    if record["transfer_gain"] is not None:
+        return one_line(record["transfer_gain"]["verdict"])
+    if record["source"]["name"] == "vector":
+        return "There is no pretrained body, so there is no transfer gain: the rows were used as they are."
+    return "What the pretraining was worth is unknown: the same body untrained was not compared."
+
+
+def findings(record: Record) -> list[tuple[str, str]]:
+    """What the audit found: severity and message, with the examples that it gave.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> found = {"severity": "warning", "message": "1 item is empty.", "examples": ["a.txt"]}
+        >>> findings({"data": {"audit": [found]}})
+        [('warning', '1 item is empty (such as a.txt).')]
+    """
+    return [(one_line(each["severity"]), _with_examples(each)) for each in record["data"]["audit"]]
+
+
+def _with_examples(finding: Mapping[str, Any]) -> str:
+    message, examples = one_line(finding["message"]), finding.get("examples") or ()
+    return f"{message.removesuffix('.')} (such as {', '.join(map(one_line, examples))})." if examples else message
+
+
+def data_used(record: Record) -> list[str]:
+    """How many items there were, and what was inferred while they were read.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> from headstart.report.example import EXAMPLE
+        >>> data_used(EXAMPLE)
+        ['12 rows of numbers were read and 12 were used.', "The label column is 'answer'."]
+    """
+    data = record["data"]
+    lines = [f"{data['items']:,} {_ITEMS[data['modality']]} were read and {data['used']:,} were used."]
+    if count := len(data["set_aside"]):
+        lines.append(f"{count:,} could not be encoded and {'was' if count == 1 else 'were'} set aside.")
+    return lines + [one_line(note) for note in data["notes"]]
+
+
+def intended_use(record: Record) -> str:
+    """For which items the numbers hold.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> intended_use({"data": {"modality": "text", "origin": "mails.csv"}, "task": {"kind": "regression"}})
+        'Meant for texts like those of mails.csv; on others it has not been judged.'
+    """
+    data = record["data"]
+    origin = f"those of {one_line(data['origin'])}" if data["origin"] else "those that it was fitted on"
+    sentence = f"Meant for {_ITEMS[data['modality']]} like {origin}; on others it has not been judged."
+    if record["task"]["kind"] == "classification":
+        sentence += " It always answers with one of its classes, also for an item that belongs to none of them."
+    return sentence
+
+
+def limits(record: Record) -> list[str]:
+    """What should be known before the model is trusted, from the facts alone.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> from headstart.report.example import EXAMPLE
+        >>> limits(EXAMPLE)[0]
+        'Only 12 items were judged, so the numbers are rough: the 95% interval of accuracy is 0.552 to 0.953.'
+    """
+    return [*_limits_of_items(record), *_limits_of_labels(record), *_limits_of_gain(record), *_limits_of_source(record)]
+
+
+def _limits_of_items(record: Record) -> Iterator[str]:
+    (key, metric), evaluation = _main(record), record["evaluation"]
+    name = metric_words(key).name
+    if not defined(metric["value"]):
+        yield f"The main metric, {name}, is undefined on the judged items, so nothing is known about the quality."
+    elif evaluation["n"] < FEW_ITEMS:
+        bounds = interval(metric)
+        wide = f": the 95% interval of {name} is {bounds}" if bounds else ""
+        yield f"Only {_items(evaluation['n'])} were judged, so the numbers are rough{wide}."
+    error = evaluation["metrics"].get("ece", {}).get("value")
+    if defined(error) and error >= MISCALIBRATED:
+        yield f"Probabilities are off: the calibration error is {number(error)}."
+    if found := sum(severity != "info" for severity, _ in findings(record)):
+        count = "1 problem" if found == 1 else f"{found} problems"
+        yield f"The audit of the data found {count}, which the numbers may suffer from."
+
+
+def _limits_of_labels(record: Record) -> Iterator[str]:
+    rows = class_rows(record)
+    rare = [row.label for row in rows if row.support is not None and row.support < FEW_OF_A_CLASS]
+    if rare:
+        what = "1 label was" if len(rare) == 1 else f"{len(rare)} labels were"
+        yield f"{what} judged on fewer than {FEW_OF_A_CLASS} items: {series(map(shortened, rare), 8)}."
+    weak = [row for row in rows if row.value is not None and row.value < WEAK[row.key]]
+    if weak:
+        names = series((f"{shortened(row.label)} ({number(row.value)})" for row in weak), 8)
+        key = weak[0].key
+        yield f"Weak, with {metric_words(key).name} below {WEAK[key]}: {names}."
+
+
+def _limits_of_gain(record: Record) -> Iterator[str]:
+    if record["transfer_gain"] is None:
+        yield gain_sentence(record)
+    for name, baseline in record["baselines"].items():
+        low = baseline["gain"]["low"]
+        if not defined(low) or low <= 0:
+            yield f"It is not shown to be better than the {one_line(name)} baseline."
+    if not record["baselines"]:
+        yield "It was compared with no baseline."
+
+
+def _limits_of_source(record: Record) -> Iterator[str]:
+    source = record["source"]
+    if source["name"] == "vector":
+        return
+    if not source.get("license"):
+        yield "The licence of the source is not stated; find it out before you pass the model on."
+    if record["data"]["modality"] == "audio" and _PICTURE & set(source.get("input", {})):
+        yield "Sounds are shown to an image body as log-mel pictures (cross-modal transfer); it never heard one."
+
+
+def provenance(record: Record) -> list[tuple[str, str]]:
+    """Where everything came from, as names and values.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> from headstart.report.example import EXAMPLE
+        >>> dict(provenance(EXAMPLE))["Seed"]
+        '0'
+    """
+    source, data, seconds = record["source"], record["data"], record["seconds"]
+    inputs = "; ".join(f"{name} {value}" for name, value in source.get("input", {}).items())
+    rows = [
+        ("Source", source["name"]),
+        ("Source architecture", source.get("architecture")),
+        ("Source parameters", f"{source['parameters']:,}" if source.get("parameters") else None),
+        ("Source licence", source.get("license") or (None if source["name"] == "vector" else "not stated")),
+        ("Source revision", source.get("revision")),
+        ("Source sha256", source.get("sha256")),
+        ("Source input", inputs),
+        ("Data", data["origin"]),
+        ("Data sha256", data["sha256"]),
+        ("Items read, used", f"{data['items']:,}, {data['used']:,}"),
+        ("Command", record["command"]),
+        ("Seed", record["seed"]),
+        ("Seconds", f"{seconds['fit']:.1f} in all, {seconds['encoding']:.1f} for encoding"),
+        *record["environment"].items(),
+    ]
+    return [(one_line(name), one_line(value)) for name, value in rows if value not in (None, "")]

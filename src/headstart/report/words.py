@@ -1,0 +1,166 @@
+"""Numbers and names as people read them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+__all__ = ["METRICS", "MetricWords", "defined", "interval", "metric_words", "number", "one_line", "series", "shortened"]
+
+# Joiners that scripts such as Persian and Devanagari, and emoji, are written with.
+_JOINERS = "\u200c\u200d"
+
+
+@dataclass(frozen=True)
+class MetricWords:
+    """How a metric is called and read.
+
+    Attributes:
+        name: what it is called within a sentence.
+        meaning: what it says, in one clause, with the direction.
+
+    Examples:
+        >>> METRICS["ece"].name, METRICS["ece"].title
+        ('calibration error', 'Calibration error')
+    """
+
+    name: str
+    meaning: str
+
+    @property
+    def title(self) -> str:
+        """What it is called at the head of a column or of a sentence."""
+        return self.name[:1].upper() + self.name[1:]
+
+
+METRICS: Mapping[str, MetricWords] = {
+    "accuracy": MetricWords("accuracy", "share of items with the right class; higher is better"),
+    "balanced_accuracy": MetricWords("balanced accuracy", "mean recall of the classes; higher is better"),
+    "precision": MetricWords("precision", "share of answers with this label that are right; higher is better"),
+    "recall": MetricWords("recall", "share of the items of this label that are found; higher is better"),
+    "f1": MetricWords("F1", "harmonic mean of precision and recall; higher is better"),
+    "macro_precision": MetricWords("macro precision", "mean precision of the labels; higher is better"),
+    "macro_recall": MetricWords("macro recall", "mean recall of the labels; higher is better"),
+    "macro_f1": MetricWords("macro F1", "mean F1 of the labels; higher is better"),
+    "micro_f1": MetricWords("micro F1", "F1 of all answers together; higher is better"),
+    "subset_accuracy": MetricWords("subset accuracy", "share of items with every label right; higher is better"),
+    "hamming_loss": MetricWords("Hamming loss", "share of single labels that are wrong; lower is better"),
+    "log_loss": MetricWords("log-loss", "surprise at the truth, in nats; lower is better"),
+    "brier": MetricWords("Brier score", "squared error of the probabilities; lower is better"),
+    "ece": MetricWords("calibration error", "how far probabilities are from how often they hold; lower is better"),
+    "roc_auc": MetricWords("ROC-AUC", "chance that a right item ranks above a wrong one; higher is better"),
+    "average_precision": MetricWords("average precision", "area under precision over recall; higher is better"),
+    "r2": MetricWords("R²", "share of the variance that is explained; 1 is perfect, 0 is the mean; higher is better"),
+    "mae": MetricWords("mean absolute error", "in the units of the target; lower is better"),
+    "rmse": MetricWords("root mean squared error", "in the units of the target; lower is better"),
+    "spearman": MetricWords("Spearman correlation", "agreement of the order; higher is better"),
+    "support": MetricWords("items", "number of judged items that have this label"),
+}
+"""Words for every metric of a record."""
+
+
+def metric_words(key: str) -> MetricWords:
+    """The words for a metric of a record; its own name where there are none.
+
+    Args:
+        key: the metric's key in the record.
+
+    Examples:
+        >>> metric_words("macro_f1").name, metric_words("word_error_rate").name
+        ('macro F1', 'word error rate')
+    """
+    return METRICS.get(key) or MetricWords(one_line(key.replace("_", " ")), "")
+
+
+def defined(value: Any) -> TypeGuard[float]:
+    """Whether a value of a record is a number: neither None nor nan.
+
+    Args:
+        value: a number or None.
+
+    Examples:
+        >>> defined(0.0), defined(None), defined(float("nan"))
+        (True, False, False)
+    """
+    return value is not None and not math.isnan(value)
+
+
+def number(value: Any) -> str:
+    """A number with three decimals; large ones as whole numbers, tiny ones with four digits.
+
+    Args:
+        value: a number, or None or nan where it is undefined.
+
+    Examples:
+        >>> [number(value) for value in (0.93464, 12345.678, 0.00001234, 2048, None, float("nan"))]
+        ['0.935', '12,346', '1.234e-05', '2,048', 'undefined', 'undefined']
+    """
+    if not defined(value):
+        return "undefined"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if 1e4 <= abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if value == 0 or 5e-4 <= abs(value) < 1e4 else f"{value:.4g}"
+
+
+def interval(metric: Mapping[str, Any]) -> str:
+    """The bounds of a metric; empty where there are none.
+
+    Args:
+        metric: an object with ``low`` and ``high``.
+
+    Examples:
+        >>> interval({"value": 0.9, "low": 0.8, "high": 0.95}), interval({"value": 0.9, "low": None, "high": None})
+        ('0.800 to 0.950', '')
+    """
+    bounds = [number(metric.get(side)) for side in ("low", "high")]
+    return "" if "undefined" in bounds else " to ".join(bounds)
+
+
+def one_line(text: Any) -> str:
+    r"""Text in one line: white space becomes a space, and what cannot be printed a replacement character.
+
+    Args:
+        text: a label, a file name or anything else from outside.
+
+    Examples:
+        >>> one_line("a\nb\x00"), one_line("")
+        ('a b\ufffd', '(empty)')
+    """
+    joined = " ".join(str(text).split())
+    return "".join(c if c.isprintable() or c in _JOINERS else "\ufffd" for c in joined) or "(empty)"
+
+
+def shortened(text: Any, limit: int = 60) -> str:
+    """Text in one line of at most ``limit`` characters.
+
+    Args:
+        text: a label, a file name or anything else from outside.
+        limit: most characters, 60.
+
+    Examples:
+        >>> shortened("abcdefgh", 5)
+        'abcd…'
+    """
+    line = one_line(text)
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def series(names: Iterable[str], limit: int = 12) -> str:
+    """Names as an enumeration, with the number of those left out.
+
+    Args:
+        names: what is listed.
+        limit: how many are named at most, 12.
+
+    Examples:
+        >>> series(["a", "b", "c"]), series("abcde", 2)
+        ('a, b and c', 'a, b and 3 more')
+    """
+    every = list(names)
+    shown = every[:limit] if len(every) > limit + 1 else every
+    last = [f"{len(every) - len(shown)} more"] if len(shown) < len(every) else [shown.pop()] if shown else []
+    return " and ".join([part for part in (", ".join(shown), *last) if part])

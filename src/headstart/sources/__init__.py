@@ -1,0 +1,7 @@
+"""Sources: pretrained bodies that encode items to features. `open_source` opens any of them by name."""
+
+from headstart.sources.default import source_for
+from headstart.sources.module import module
+from headstart.sources.registry import SOURCES, describe, list_sources, open_source
+
+__all__ = ["SOURCES", "describe", "list_sources", "module", "open_source", "source_for"]

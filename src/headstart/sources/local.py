@@ -1,0 +1,252 @@
+"""``local:PATH``: a checkpoint file or folder on this machine, in one of four formats.
+
+(a) ``X.safetensors`` with ``X.json`` beside it, which states the timm architecture, its arguments and the
+preprocessing; (b) a folder of transformers; (c) a folder of sentence-transformers; (d) a folder of timm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.errors import SourceError
+from headstart.io import check_digest, file_digest, read_json
+from headstart.sources.scheme import Scheme
+from headstart.types import Modality, Source, SourceInfo
+
+if TYPE_CHECKING:
+    from headstart.sources.timm_source import TimmSpec
+
+__all__ = ["SCHEME", "describe_local", "open_local"]
+
+FORMATS = (
+    "a .safetensors file with a .json of the same name beside it, or a folder of timm, transformers or "
+    "sentence-transformers with its config.json"
+)
+PREPROCESSING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
+
+
+def open_local(path: Path) -> Source:
+    """Open a checkpoint, with its weights.
+
+    Args:
+        path: the file or folder.
+
+    Returns:
+        The source.
+
+    Raises:
+        SourceError: if it does not exist, is of no known format, or its body cannot be built.
+        DigestError: if the weights are not the ones that the JSON file promises.
+        ModelFolderError: if a file is missing or damaged.
+
+    Examples:
+        >>> open_local(Path("nowhere"))
+        Traceback (most recent call last):
+        headstart.errors.SourceError: There is no checkpoint 'nowhere'; give ...
+    """
+    kind = _kind(path)
+    info = describe_local(path)
+    if kind == "pair":
+        return _open_timm(_weights_file(path), _pair_spec(_pair_json(path)), info)
+    if kind == "timm":
+        return _open_timm(path / "model.safetensors", _folder_spec(read_json(path / "config.json")), info)
+    if kind == "spectrogram":
+        from headstart.sources.spectrogram import Spectrogram, read_picture_settings
+
+        return Spectrogram(open_local(path / "image"), read_picture_settings(path / "spectrogram.json"))
+    from headstart.sources.hf import open_folder
+
+    info = replace(info, sha256=_folder_digest(path))
+    if kind == "sentence-transformers":
+        folder, pooling, max_length = _sentence_parts(path)
+        return open_folder(folder, info, pooling=pooling, max_length=max_length)
+    return open_folder(path, info)
+
+
+def describe_local(path: Path) -> SourceInfo:
+    """What the JSON files of a checkpoint say, without reading its weights.
+
+    Args:
+        path: the file or folder.
+
+    Raises:
+        SourceError: if it does not exist or is of no known format.
+        ModelFolderError: if a JSON file is missing or damaged.
+
+    Examples:
+        >>> describe_local(Path("nowhere"))
+        Traceback (most recent call last):
+        headstart.errors.SourceError: There is no checkpoint 'nowhere'; give ...
+    """
+    kind = _kind(path)
+    name = f"local:{path}"
+    if kind == "pair":
+        facts = read_json(_pair_json(path))
+        return _timm_info(name, _pair_spec(_pair_json(path)), facts.get("num_features"), facts.get("sha256"))
+    if kind == "timm":
+        facts = read_json(path / "config.json")
+        return _timm_info(name, _folder_spec(facts), facts.get("num_features"), None)
+    if kind == "spectrogram":
+        return replace(describe_local(path / "image"), name=name, modality="audio")
+    from headstart.sources.hf import describe_folder
+
+    folder = _sentence_parts(path)[0] if kind == "sentence-transformers" else path
+    return describe_folder(folder, name)
+
+
+def _kind(path: Path) -> str:
+    """The format of a checkpoint, from the files that are there."""
+    if not path.exists():
+        raise SourceError(f"There is no checkpoint '{path}'; give {FORMATS}.")
+    if path.is_file():
+        if path.suffix != ".safetensors":
+            raise SourceError(f"'{path}' is no checkpoint that can be opened; give {FORMATS}.")
+        return "pair"
+    for name, kind in (("spectrogram.json", "spectrogram"), ("modules.json", "sentence-transformers")):
+        if (path / name).is_file():
+            return kind
+    if (path / "config.json").is_file():
+        config = read_json(path / "config.json")
+        return "timm" if "architecture" in config else "transformers"
+    if len(_pairs(path)) == 1:
+        return "pair"
+    raise SourceError(f"'{path}' is no checkpoint folder; give {FORMATS}.")
+
+
+def _pairs(folder: Path) -> list[Path]:
+    return [file for file in sorted(folder.glob("*.safetensors")) if file.with_suffix(".json").is_file()]
+
+
+def _weights_file(path: Path) -> Path:
+    return _pairs(path)[0] if path.is_dir() else path
+
+
+def _pair_json(path: Path) -> Path:
+    file = _weights_file(path).with_suffix(".json")
+    if not file.is_file():
+        raise SourceError(
+            f"'{path}' has no '{file.name}' beside it, so its architecture and preprocessing are not known; write one "
+            "with the keys architecture, timm_kwargs, input_size, mean, std, interpolation, crop_pct and sha256."
+        )
+    return file
+
+
+def _pair_spec(file: Path) -> TimmSpec:
+    from headstart.sources.timm_source import TimmSpec
+
+    facts = read_json(file)
+    architecture, wanted = facts.get("architecture"), facts.get("timm_kwargs", {})
+    if not isinstance(architecture, str) or not isinstance(wanted, dict):
+        raise SourceError(f"'{file}' must name a timm architecture, as 'architecture'; add it.")
+    config = {key: facts[key] for key in PREPROCESSING if key in facts}
+    if isinstance(config.get("interpolation"), str):
+        config["interpolation"] = config["interpolation"].split()[0]  # a remark may follow
+    origin = facts.get("source")
+    licence = facts.get("license") or (origin.get("licence") if isinstance(origin, dict) else None)
+    args = dict(wanted)
+    if "num_classes" in facts:
+        config["num_classes"] = facts["num_classes"]
+        args.setdefault("num_classes", facts["num_classes"])
+    return TimmSpec(architecture, args, {**config, "license": licence, **_tuples(config)})
+
+
+def _folder_spec(facts: Mapping[str, Any]) -> TimmSpec:
+    from headstart.sources.timm_source import TimmSpec
+
+    config = facts.get("pretrained_cfg", facts)
+    args = dict(facts.get("model_args", {}))
+    if isinstance(facts.get("num_classes"), int):
+        args.setdefault("num_classes", facts["num_classes"])
+    return TimmSpec(str(facts["architecture"]), args, {**config, **_tuples(config)})
+
+
+def _tuples(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(config[key]) for key in ("input_size", "mean", "std") if isinstance(config.get(key), list)}
+
+
+def _timm_info(name: str, spec: TimmSpec, num_features: Any, sha256: Any) -> SourceInfo:
+    config = spec.pretrained_cfg
+    return SourceInfo(
+        name=name,
+        modality="image",
+        num_features=num_features if isinstance(num_features, int) else None,
+        architecture=spec.architecture,
+        license=config.get("license"),
+        sha256=sha256 if isinstance(sha256, str) else None,
+        input={key: config[key] for key in PREPROCESSING if key in config},
+    )
+
+
+def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo) -> Source:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from headstart.sources.timm_source import TimmSource, build
+
+    if not file.is_file():
+        raise SourceError(f"'{file}' is missing, and pickled weights are never read; save the model as safetensors.")
+    if info.sha256 is None:
+        info = replace(info, sha256=file_digest(file))
+    else:
+        check_digest(file, info.sha256)
+    module = build(spec)
+    try:
+        module.load_state_dict(load_file(file))
+    except (RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(f"The weights in '{file}' do not fit timm's '{spec.architecture}': {reason}") from error
+    return TimmSource(spec, module, info)
+
+
+def _folder_digest(folder: Path) -> str:
+    """The digest of the weights; of several files, the digest of their digests."""
+    digests = [file_digest(file) for file in sorted(folder.rglob("*.safetensors"))]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _sentence_parts(path: Path) -> tuple[Path, str, int | None]:
+    """The transformer's folder, the pooling and the token limit of a sentence-transformers folder."""
+    try:
+        modules = json.loads((path / "modules.json").read_text(encoding="utf-8"))
+        places = {str(entry["type"]).rsplit(".", 1)[-1]: path / str(entry["path"]) for entry in modules}
+    except (ValueError, TypeError, KeyError) as error:
+        raise SourceError(f"'{path / 'modules.json'}' is damaged ({error}); copy the model again.") from error
+    others = set(places) - {"Transformer", "Pooling", "Normalize"}
+    if "Transformer" not in places or others:
+        raise SourceError(
+            f"'{path}' has the modules {', '.join(places)}; of sentence-transformers only Transformer, Pooling and "
+            "Normalize are read."
+        )
+    folder = places["Transformer"]
+    settings = folder / "sentence_bert_config.json"
+    limit = read_json(settings).get("max_seq_length") if settings.is_file() else None
+    pooling = _pooling(places["Pooling"] / "config.json") if "Pooling" in places else "mean"
+    return folder, pooling, limit if isinstance(limit, int) else None
+
+
+def _pooling(file: Path) -> str:
+    settings = read_json(file)
+    old = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token"}
+    chosen = {name for name, key in old.items() if settings.get(key)} | {str(settings.get("pooling_mode", ""))} - {""}
+    others = [key for key, on in settings.items() if key.startswith("pooling_mode_") and on is True]
+    if len(chosen) != 1 or not chosen <= set(old) or len(others) > 1:
+        raise SourceError(f"'{file}' asks for another pooling than the mean or the first token; only these are read.")
+    return chosen.pop()
+
+
+def _open(name: str, modality: Modality | None) -> Source:  # noqa: ARG001 - the caller compares modalities
+    return open_local(_path(name))
+
+
+def _path(name: str) -> Path:
+    if not name:
+        raise SourceError(f"The source 'local:' needs a path; give {FORMATS}.")
+    return Path(name).expanduser()
+
+
+SCHEME = Scheme("local:PATH", open=_open, describe=lambda name: describe_local(_path(name)), names=lambda: ())

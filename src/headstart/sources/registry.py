@@ -1,0 +1,105 @@
+"""The one door to sources: names with a scheme, such as ``timm:resnet18.a1_in1k``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headstart.errors import SourceError, UnknownNameError
+from headstart.registry import Registry
+from headstart.sources.scheme import Scheme
+from headstart.types import Modality, Source, SourceInfo
+
+__all__ = ["SOURCES", "describe", "list_sources", "open_source"]
+
+SOURCES: Registry[Scheme] = Registry("source")
+SOURCES.register("headstart", "headstart.sources.embedded:SCHEME")
+SOURCES.register("hf", "headstart.sources.hf:SCHEME")
+SOURCES.register("local", "headstart.sources.local:SCHEME")
+SOURCES.register("module", "headstart.sources.module:SCHEME")
+SOURCES.register("timm", "headstart.sources.timm_source:SCHEME")
+SOURCES.register("toy", "headstart.sources.toy:SCHEME")
+SOURCES.register("vector", "headstart.sources.vector:SCHEME")
+
+
+def open_source(name: str, *, modality: Modality | None = None) -> Source:
+    """Open a source by its name, with its weights.
+
+    Args:
+        name: ``headstart:text``, ``timm:NAME``, ``hf:ORG/NAME``, ``local:PATH``, ``vector`` or ``toy``, or the name of
+            a scheme that another package has registered.
+        modality: the kind of items that it is for. With ``"audio"``, an image source is shown log-mel pictures of the
+            sounds; a source that has bodies for several kinds opens the one for this kind.
+
+    Returns:
+        The source. Whether its modality is that of the data is for the caller to check.
+
+    Raises:
+        UnknownNameError: for a scheme or name that does not exist.
+        SourceError: for one that cannot be opened.
+        MissingExtraError: where it needs an extra that is not installed.
+        DigestError: where its weights are not the ones promised.
+
+    Examples:
+        >>> open_source("vector").info.modality
+        'vector'
+    """
+    scheme, rest = _split(name)
+    source = scheme.open(rest, modality)
+    if modality == "audio" and source.info.modality == "image":
+        from headstart.sources.spectrogram import Spectrogram
+
+        return Spectrogram(source)
+    return source
+
+
+def describe(name: str) -> SourceInfo:
+    """What is known about a source without loading its weights: licence, size, input, digest, revision.
+
+    Args:
+        name: as in `open_source`.
+
+    Returns:
+        The facts; what only loading tells is None or empty.
+
+    Raises:
+        UnknownNameError: for a scheme or name that does not exist.
+        SourceError: where nothing can be read about it.
+        MissingExtraError: where it needs an extra that is not installed.
+
+    Examples:
+        >>> describe("toy").num_features
+        64
+    """
+    scheme, rest = _split(name)
+    return scheme.describe(rest)
+
+
+def list_sources() -> list[SourceInfo]:
+    """The sources that can be opened on this machine without a download: embedded, installed and cached ones.
+
+    Examples:
+        >>> "vector" in [info.name for info in list_sources()]
+        True
+    """
+    return [SOURCES[key].describe(name) for key in SOURCES for name in SOURCES[key].names()]
+
+
+def _split(name: str) -> tuple[Scheme, str]:
+    key, _, rest = name.partition(":")
+    if key in SOURCES:
+        return SOURCES[key], rest
+    if Path(name).expanduser().exists():
+        raise SourceError(f"The source '{name}' has no scheme; to open that file or folder write 'local:{name}'.")
+    patterns = [_pattern(known) for known in SOURCES]
+    raise UnknownNameError("source", name, [*patterns, *_likely(name)])
+
+
+def _pattern(key: str) -> str:
+    return SOURCES[key].pattern
+
+
+def _likely(name: str) -> list[str]:
+    """The name with a scheme that it may have been meant to have."""
+    if "/" in name:
+        return [f"hf:{name}"]
+    return [f"timm:{name}"] if name and ":" not in name else []

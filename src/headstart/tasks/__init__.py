@@ -1,0 +1,5 @@
+"""Tasks: how labels become targets, how scores become probabilities, and what a mistake costs."""
+
+from headstart.tasks.registry import TASKS, Calibration, TaskMethods, task_methods
+
+__all__ = ["TASKS", "Calibration", "TaskMethods", "task_methods"]

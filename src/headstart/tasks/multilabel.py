@@ -1,0 +1,74 @@
+"""Multi-label classification: any number of labels an item; probabilities by Platt scaling of each label.
+
+Reference: Platt, "Probabilistic Outputs for Support Vector Machines", 1999; Lin, Lin & Weng, 2007.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from headstart.linear.calibration import fit_platt
+from headstart.tasks.registry import Calibration
+from headstart.types import Task
+
+__all__ = ["MULTILABEL", "Multilabel"]
+
+
+@dataclass(frozen=True)
+class Multilabel:
+    """Any number of labels an item.
+
+    Attributes:
+        main_metric: ``"average_precision"``, the mean over labels (mAP), which needs no threshold.
+
+    Examples:
+        >>> fitted = {"slope": np.array([4.0, 4.0]), "intercept": np.array([-2.0, -2.0])}
+        >>> proba = MULTILABEL.outputs(np.array([[1.0, 0.0]]), fitted)
+        >>> proba.round(3), MULTILABEL.decode(proba, Task("multilabel", ("beach", "sunset")))
+        (array([[0.881, 0.119]]), [['beach']])
+    """
+
+    main_metric: str = "average_precision"
+
+    def targets(self, y: NDArray[Any], num_outputs: int) -> NDArray[np.float64]:  # noqa: ARG002 (one contract for all)
+        """The 0/1 matrix (n, labels) itself."""
+        return np.asarray(y, dtype=np.float64)
+
+    def calibrate(self, scores: NDArray[np.float64], y: NDArray[Any]) -> Calibration:
+        """A slope and an intercept for each label; a label that the scores do not order right keeps its base rate.
+
+        Left-out scores of a head that knows nothing run against the labels (the mean without a positive item is
+        lower), so a negative slope would turn ignorance into certainty.
+        """
+        fitted = np.array([_rising(scores[:, j], y[:, j]) for j in range(scores.shape[1])])
+        return {"slope": fitted[:, 0], "intercept": fitted[:, 1]}
+
+    def outputs(self, scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
+        """Probabilities (n, labels), each label for itself."""
+        return np.asarray(expit(scores * calibration["slope"] + calibration["intercept"]))
+
+    def loss(self, outputs: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
+        """Log-loss of each item, averaged over labels, in nats."""
+        tiny = np.finfo(np.float64).tiny
+        hit = np.where(np.asarray(y) > 0.5, outputs, 1 - outputs)
+        return np.asarray(-np.log(np.maximum(hit, tiny)).mean(axis=1))
+
+    def decode(self, outputs: NDArray[np.float64], task: Task) -> list[Any]:
+        """The labels at probability one half or more."""
+        return [[task.labels[j] for j in np.flatnonzero(row >= 0.5)] for row in outputs]
+
+
+def _rising(scores: NDArray[np.float64], y: NDArray[Any]) -> tuple[float, float]:
+    slope, intercept = fit_platt(scores, y)
+    if slope > 0:
+        return slope, intercept
+    rate = (np.sum(y) + 1) / (len(y) + 2)
+    return 0.0, float(np.log(rate / (1 - rate)))
+
+
+MULTILABEL = Multilabel()

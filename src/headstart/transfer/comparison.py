@@ -1,0 +1,128 @@
+"""What the transfer was worth: the same items judged with baselines, and the paired difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.extract import extract
+from headstart.evaluate.baselines import baseline_rows, majority_outputs
+from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
+from headstart.evaluate.gain import Gain, transfer_gain
+from headstart.evaluate.held_out import Plan, held_out_outputs
+from headstart.transfer.judging import Judged
+from headstart.transfer.preparing import Prepared
+from headstart.transfer.reporter import Reporter
+from headstart.types import Block, Dataset, Rows
+
+__all__ = ["Baseline", "compare"]
+
+UNTRAINED = "untrained body"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One baseline, judged on the same items as the model.
+
+    Attributes:
+        name: ``"majority"``, ``"TF-IDF"``, ``"raw pixels"``, ``"mel statistics"`` or ``"untrained body"``.
+        evaluation: its metrics.
+        gain: the model's main metric minus the baseline's, paired.
+
+    Examples:
+        >>> [field for field in Baseline.__dataclass_fields__]
+        ['name', 'evaluation', 'gain']
+    """
+
+    name: str
+    evaluation: Evaluation
+    gain: Gain
+
+
+def compare(prepared: Prepared, judged: Judged, which: str, reporter: Reporter) -> Iterator[Baseline]:
+    """Judge each baseline on the items that the model was judged on, and say what the transfer was worth.
+
+    Args:
+        prepared: encoded items.
+        judged: the model and its outputs.
+        which: ``"all"``, or ``"fast"`` to leave out the untrained body, which costs as much as encoding did.
+        reporter: hears of the results.
+
+    Yields:
+        Majority, the simple features of the modality where there are any, and the untrained body where there is one.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.judging import judge
+        >>> from headstart.transfer.preparing import prepare
+        >>> from headstart.transfer.reporter import SilentReporter
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> data, silent = read((rows, ["left"] * 10 + ["right"] * 10)), SilentReporter()
+        >>> prepared = prepare(data, open_source("vector"), silent)
+        >>> [found.name for found in compare(prepared, judge(prepared, None, 0, silent), "all", silent)]
+        ['majority']
+    """
+    dataset, groups, seed = prepared.dataset, judged.resample_groups, judged.seed
+    task, y = dataset.labelled()
+    truth = y[judged.plan.evaluated]
+    for name, reference in _reference_outputs(prepared, judged, which == "all", reporter):
+        evaluation = evaluate_predictions(task, truth, reference, groups=groups, seed=seed)
+        gain = transfer_gain(task, truth, judged.outputs, reference, groups=groups, seed=seed, reference=name)
+        _say(name, evaluation, gain, reporter)
+        yield Baseline(name, evaluation, gain)
+
+
+def _reference_outputs(
+    prepared: Prepared, judged: Judged, untrained: bool, reporter: Reporter
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    dataset, parts = prepared.dataset, judged.plan.parts
+    task, y = dataset.labelled()
+    yield "majority", np.concatenate([majority_outputs(task, y[train], len(test)) for train, test in parts])
+    with reporter.progress("solving the simple baseline"):
+        simple = _simple_outputs(dataset, judged)
+    if simple is not None:
+        yield simple
+    twin = prepared.source.untrained(judged.seed) if untrained else None
+    if twin is not None:
+        with reporter.progress("encoding with the untrained body") as step:
+            rows = extract(twin, dataset.items, progress=step, on_error="raise").rows
+        yield UNTRAINED, _outputs(rows, dataset, judged, judged.plan, twin.info.blocks)
+
+
+def _outputs(rows: Rows, dataset: Dataset, judged: Judged, plan: Plan, blocks: Sequence[Block]) -> NDArray[np.float64]:
+    task, y = dataset.labelled()
+    return held_out_outputs(
+        rows, y, task, plan,
+        blocks=blocks, groups=judged.groups, heads=judged.heads, seed=judged.seed,
+    ).outputs  # fmt: skip
+
+
+def _simple_outputs(dataset: Dataset, judged: Judged) -> tuple[str, NDArray[np.float64]] | None:
+    """TF-IDF, raw pixels or mel statistics with the same head; what is fitted is fitted on each training part."""
+    outputs, name = [], ""
+    for train, test in judged.plan.parts:
+        both = baseline_rows(dataset.modality, dataset.take(train).items, dataset.take(test).items)
+        if both is None:
+            return None
+        x_train, x_test, name = both
+        rows = np.zeros((len(dataset), x_train.shape[1]), dtype=x_train.dtype)
+        rows[train], rows[test] = x_train, x_test
+        # word counts are read at unit length only; pixels and mel statistics also standardised
+        blocks = (Block(name, x_train.shape[1]),) if dataset.modality == "text" else ()
+        outputs.append(_outputs(rows, dataset, judged, Plan(((train, test),), ""), blocks))
+    return name, np.concatenate(outputs)
+
+
+def _say(name: str, evaluation: Evaluation, gain: Gain, reporter: Reporter) -> None:
+    metric, value = next(iter(evaluation.metrics.items()))
+    reporter.line(
+        "baseline",
+        f"{name}: {metric.replace('_', ' ')} {value.value:.3f}; "
+        f"gain over it {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]",
+    )
+    if name == UNTRAINED:
+        reporter.line("transfer gain", gain.verdict)

@@ -1,0 +1,138 @@
+"""`fit`: labelled items in, a model that can be trusted out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data import Audit, read
+from headstart.evaluate.evaluation import Evaluation
+from headstart.io import remove_leftovers
+from headstart.model import TransferModel
+from headstart.params import check_choice
+from headstart.transfer.comparison import Baseline, compare
+from headstart.transfer.judging import judge
+from headstart.transfer.preparing import prepare
+from headstart.transfer.record import make_record
+from headstart.transfer.reporter import Reporter, SilentReporter
+from headstart.transfer.run_folder import check_target, write_run
+from headstart.sources.default import source_for
+from headstart.types import Modality, Source, TaskKind
+
+__all__ = ["Run", "fit"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a fit did and gave.
+
+    Attributes:
+        model: the fitted model.
+        evaluation: metrics on items that the fit did not see.
+        baselines: the same metrics for each baseline, with the paired gain over it.
+        audit: what was found in the data.
+        record: everything above as plain JSON values; what ``metrics.json`` and the report hold.
+        path: the run folder, or None where none was asked for.
+
+    Examples:
+        >>> import headstart
+        >>> run = headstart.fit(([[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, ["low"] * 3 + ["high"] * 3))
+        Traceback (most recent call last):
+        headstart.errors.DataError: 18 items came with 6 labels; give one label for each item.
+    """
+
+    model: TransferModel
+    evaluation: Evaluation
+    baselines: tuple[Baseline, ...]
+    audit: Audit
+    record: Mapping[str, Any]
+    path: Path | None = None
+
+    def predict(self, items: Sequence[Any]) -> list[Any]:
+        """Labels or values of new items."""
+        return self.model.predict(items)
+
+    def predict_proba(self, items: Sequence[Any]) -> NDArray[np.float64]:
+        """Calibrated probabilities (n, labels) of new items."""
+        return self.model.predict_proba(items)
+
+
+def fit(
+    data: Any,
+    *,
+    source: str | Source | None = None,
+    label: str | Sequence[str] | None = None,
+    item: str | None = None,
+    task: TaskKind | None = None,
+    modality: Modality | None = None,
+    group_col: str | None = None,
+    time_col: str | None = None,
+    heads: Sequence[str] | None = None,
+    baselines: str = "all",
+    out: str | Path | None = None,
+    seed: int = 0,
+    time_limit: float | None = None,
+    reporter: Reporter | None = None,
+    command: str | None = None,
+) -> Run:
+    """Fit a model to labelled items, judge it on items it did not see, and say what the transfer was worth.
+
+    Args:
+        data: a folder, table, archive, DataFrame, Hugging Face dataset, or ``(items, labels)``.
+        source: name of the source, such as ``"timm:resnet18.a1_in1k"``, or an open one; default: what comes with the
+            install for this kind of item.
+        label: label column, or columns; inferred and said where not given.
+        item: column of texts or paths; inferred and said where not given.
+        task: ``"classification"``, ``"multilabel"`` or ``"regression"``; inferred and said where not given.
+        modality: ``"image"``, ``"text"``, ``"audio"`` or ``"vector"``; inferred where not given.
+        group_col: column of what must not be split (patient, speaker, site).
+        time_col: column of times; the latest fifth is then held out.
+        heads: names of heads to compare; default: all that serve the task.
+        baselines: ``"all"``, ``"fast"`` (without the untrained body) or ``"none"``.
+        out: run folder to write; none is written where not given.
+        seed: for splits, resamples and the untrained body, 0.
+        time_limit: seconds; the untrained body is left out where it would not fit in.
+        reporter: hears what happens.
+        command: the command line, for the manifest.
+
+    Returns:
+        The run: model, metrics with intervals, baselines, audit.
+
+    Raises:
+        DataError: if the data cannot be used.
+        SourceError: if the source cannot be opened or encodes another kind of item.
+        SaveError: if the run folder cannot be written.
+
+    Examples:
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> run = fit((rows, ["left"] * 10 + ["right"] * 10))
+        >>> run.evaluation.metrics["accuracy"].value, run.predict([[0.1, 1.0]])
+        (1.0, ['left'])
+    """
+    reporter = reporter or SilentReporter()
+    check_choice(baselines, "baselines", "fit", ("all", "fast", "none"))
+    started = time.perf_counter()
+    if out is not None:
+        check_target(Path(out))
+        remove_leftovers(Path(out))
+    dataset = read(data, label=label, item=item, group_col=group_col, time_col=time_col, task=task, modality=modality)
+    opened = source_for(dataset, source)
+    prepared = prepare(dataset, opened, reporter)
+    judged = judge(prepared, heads, seed, reporter)
+    if baselines == "all" and time_limit is not None:
+        if time.perf_counter() - started + 1.2 * prepared.extraction.seconds > time_limit:
+            reporter.warning("The untrained body was left out: it would not fit into the time limit.")
+            baselines = "fast"
+    compared = tuple(compare(prepared, judged, baselines, reporter)) if baselines != "none" else ()
+    seconds = time.perf_counter() - started
+    record = make_record(prepared, judged, compared, seconds=seconds, seed=seed, command=command)
+    run = Run(judged.model, judged.evaluation, compared, prepared.audit, record, None if out is None else Path(out))
+    if run.path is not None:
+        write_run(run.path, prepared, judged, record)
+    return run

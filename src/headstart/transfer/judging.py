@@ -1,0 +1,165 @@
+"""Second half of a fit: plan who is judged by whom, judge, and solve the final head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data import folds, split, union_groups
+from headstart.engine.rows import take_rows
+from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
+from headstart.evaluate.held_out import HeldOut, Plan, held_out_outputs
+from headstart.heads.selection import stream_moments
+from headstart.model import TransferModel
+from headstart.tasks import task_methods
+from headstart.transfer.preparing import Prepared
+from headstart.transfer.reporter import Reporter
+from headstart.tune import FrozenFeatures
+from headstart.types import Dataset, Features
+
+__all__ = ["Judged", "judge", "make_plan"]
+
+# Below this many items a held-out fifth is too small to say much, so everything is judged by cross-validation.
+FEW_ITEMS = 1000
+MAX_FOLDS = 10
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The model and how it did on items that it did not see.
+
+    Attributes:
+        model: fitted on the training part, or on everything after cross-validation.
+        plan: who was judged by whom.
+        groups: (n,) codes of rows that were left out together while choosing; None where every row stands alone.
+        heads: names of the heads that were compared; None for all that serve the task.
+        seed: of splits and resamples.
+        outputs: (m, k) outputs for ``plan.evaluated``.
+        evaluation: their metrics.
+
+    Examples:
+        >>> "evaluation" in Judged.__dataclass_fields__
+        True
+    """
+
+    model: TransferModel
+    plan: Plan
+    groups: NDArray[np.int64] | None
+    heads: tuple[str, ...] | None
+    seed: int
+    outputs: NDArray[np.float64]
+    evaluation: Evaluation
+
+    @property
+    def resample_groups(self) -> NDArray[np.int64] | None:
+        """(m,) codes of evaluated items that are resampled together."""
+        return None if self.groups is None else self.groups[self.plan.evaluated]
+
+
+def make_plan(dataset: Dataset, groups: NDArray[np.int64], *, seed: int) -> Plan:
+    """Given splits first, then time, then a held-out fifth where there are many items, else cross-validation.
+
+    Args:
+        dataset: n labelled items.
+        groups: (n,) codes of what stays together.
+        seed: for the split.
+
+    Raises:
+        DataError: if no split is possible.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> y = np.array([0, 1] * 10)
+        >>> items = [str(i) for i in range(20)]
+        >>> task = Task("classification", ("a", "b"))
+        >>> data = Dataset(items=items, ids=tuple(items), modality="text", task=task, y=y)
+        >>> make_plan(data, np.arange(20), seed=0).how
+        '10-fold cross-validation with the choice made inside each fold'
+    """
+    task, y = dataset.labelled()
+    if dataset.split is not None or dataset.times is not None or len(dataset) >= FEW_ITEMS:
+        one = split(dataset, groups, seed=seed)
+        return Plan(((one.train, one.test),), one.how)
+    parts = folds(y, task.kind, groups, n_folds=MAX_FOLDS, seed=seed)
+    kind = f"{len(parts)}-fold cross-validation"
+    if dataset.groups is not None:
+        whole = len(parts) == len(np.unique(dataset.groups))
+        kind = f"leave-one-group-out over {len(parts)} groups" if whole else f"{kind} with whole groups"
+    return Plan(tuple(parts), f"{kind} with the choice made inside each fold")
+
+
+def judge(prepared: Prepared, heads: Sequence[str] | None, seed: int, reporter: Reporter) -> Judged:
+    """Judge by the plan, then solve the model that is handed over.
+
+    Args:
+        prepared: encoded items.
+        heads: names of heads to compare; None for all that serve the task.
+        seed: for the split, the choice and the resamples.
+        reporter: hears of the results.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.preparing import prepare
+        >>> from headstart.transfer.reporter import SilentReporter
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> data = read((rows, ["left"] * 10 + ["right"] * 10))
+        >>> silent = SilentReporter()
+        >>> judge(prepare(data, open_source("vector"), silent), None, 0, silent).evaluation.metrics["accuracy"].value
+        1.0
+    """
+    dataset, source = prepared.dataset, prepared.source
+    task, y = dataset.labelled()
+    together = union_groups(dataset.groups, prepared.clusters)
+    plan = make_plan(dataset, together, seed=seed)
+    groups = together if len(np.unique(together)) < len(together) else None
+    names = None if heads is None else tuple(heads)
+    with reporter.progress("solving the head"):
+        held_out = held_out_outputs(
+            prepared.rows, y, task, plan,
+            blocks=source.info.blocks, groups=groups, heads=names, seed=seed,
+        )  # fmt: skip
+        model = _final_model(prepared, plan, held_out, groups, names, seed)
+        resampled = None if groups is None else groups[plan.evaluated]
+        evaluation = evaluate_predictions(task, y[plan.evaluated], held_out.outputs, groups=resampled, seed=seed)
+    _say(model, evaluation, plan, reporter)
+    return Judged(model, plan, groups, names, seed, held_out.outputs, evaluation)
+
+
+def _final_model(
+    prepared: Prepared,
+    plan: Plan,
+    held_out: HeldOut,
+    groups: NDArray[np.int64] | None,
+    heads: tuple[str, ...] | None,
+    seed: int,
+) -> TransferModel:
+    dataset, source, rows = prepared.dataset, prepared.source, plan.fitted
+    task, y = dataset.labelled()
+    training = take_rows(prepared.rows, rows)
+    if len(plan.parts) == 1:  # the head that was judged is the head that is handed over
+        head = held_out.heads[0]
+        targets = task_methods(task).targets(y[rows], task.num_outputs)
+        return TransferModel(source, task, head, stream_moments(training, targets, head.feature_map))
+    ids = tuple(dataset.ids[i] for i in rows)
+    features = Features(training, y[rows], ids, None if groups is None else groups[rows], source.info)
+    return FrozenFeatures(heads).fit(source, features, task, seed=seed)
+
+
+def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Reporter) -> None:
+    head = model.head
+    compared = {(candidate.features, candidate.head) for candidate in head.candidates}
+    reporter.line(
+        "head",
+        f"{head.head} on {head.feature_map.name} ({head.feature_map.num_features} features), λ = {head.lam:.2g}, "
+        f"chosen among {len(compared)} by left-out loss {head.loss:.3f}",
+    )
+    main, *others = evaluation.metrics.items()
+    reporter.line("judged by", f"{plan.how}; {evaluation.n} items")
+    name, metric = main
+    reporter.line(name.replace("_", " "), f"{metric.value:.3f}  95% interval [{metric.low:.3f}, {metric.high:.3f}]")
+    shown = [f"{name.replace('_', ' ')} {metric.value:.3f}" for name, metric in others]
+    reporter.line("also", ", ".join(shown[:5]))

@@ -1,0 +1,136 @@
+"""First half of a fit: audit the items, then encode each one once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data import Audit, audit
+from headstart.engine.extract import Extraction, extract
+from headstart.errors import DataError
+from headstart.transfer.reporter import Reporter
+from headstart.types import Dataset, Rows, Source
+
+__all__ = ["Prepared", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Items that passed the audit and could be encoded, with their rows.
+
+    Attributes:
+        dataset: n items with labels.
+        source: what encoded them.
+        rows: (n, d) features.
+        clusters: (n,) codes; near duplicates share one.
+        audit: what was found in all the items that were read.
+        extraction: how the encoding went.
+
+    Examples:
+        >>> "rows" in Prepared.__dataclass_fields__
+        True
+    """
+
+    dataset: Dataset
+    source: Source
+    rows: Rows
+    clusters: NDArray[np.int64]
+    audit: Audit
+    extraction: Extraction
+
+
+def prepare(dataset: Dataset, source: Source, reporter: Reporter) -> Prepared:
+    """Audit and encode labelled items, saying what was found.
+
+    Args:
+        dataset: items as read.
+        source: the body that encodes them.
+        reporter: hears of the steps.
+
+    Raises:
+        DataError: if there are no labels, fewer than two classes, or nothing is left after the audit.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.types import Task
+        >>> items, y = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
+        >>> task = Task("classification", ("a", "b"))
+        >>> data = Dataset(items=items, ids=tuple("0123"), modality="vector", task=task, y=y)
+        >>> prepare(data, open_source("vector"), SilentReporter()).rows.shape
+        (4, 2)
+    """
+    for note in dataset.notes:
+        reporter.line("read", note)
+    with reporter.progress("auditing") as step:
+        checked = audit(dataset, progress=step)
+    _say_audit(dataset, checked, reporter)
+    kept = np.flatnonzero(checked.keep)
+    if len(kept) == 0:
+        raise DataError(f"None of the {len(dataset)} items of '{dataset.origin}' can be read; see 'headstart inspect'.")
+    clean = without_absent_classes(dataset.take(kept))
+    with reporter.progress("encoding") as step:
+        extraction = extract(source, clean.items, progress=step)
+    for position, reason in extraction.failures.items():
+        reporter.warning(f"Set aside {clean.ids[position]}: {reason}")
+    _say_source(source, extraction, reporter)
+    used = extraction.index
+    final = without_absent_classes(clean.take(used)) if len(used) < len(clean) else clean
+    return Prepared(final, source, extraction.rows, checked.clusters[kept][used], checked, extraction)
+
+
+def without_absent_classes(dataset: Dataset) -> Dataset:
+    """The data with classes that lost all their items taken out of the schema.
+
+    Raises:
+        DataError: if there are no labels, or fewer than two classes are left.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> task = Task("classification", ("a", "b", "c"))
+        >>> data = Dataset(items=["x", "y"], ids=("0", "1"), modality="text", task=task, y=np.array([0, 2]))
+        >>> without_absent_classes(data).task.labels
+        ('a', 'c')
+    """
+    task, y = dataset.labelled()
+    if task.kind != "classification":
+        return dataset
+    present = np.unique(y)
+    if len(present) < 2:
+        found = f"only '{task.labels[present[0]]}'" if len(present) else "none"
+        raise DataError(f"Classification needs at least two classes with items that can be read; found {found}.")
+    if len(present) == task.num_outputs:
+        return dataset
+    labels = tuple(task.labels[i] for i in present)
+    return replace(dataset, task=replace(task, labels=labels), y=np.searchsorted(present, y))
+
+
+def _say_audit(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
+    task = dataset.task
+    shape = ""
+    if task is not None and task.kind == "classification":
+        shape = f" in {task.num_outputs} classes"
+    elif task is not None and task.kind == "multilabel":
+        shape = f" with {task.num_outputs} labels"
+    parts = Counter(dataset.split.tolist()) if dataset.split is not None else {}
+    given = f" ({', '.join(f'{count} {name}' for name, count in parts.items())})" if parts else ""
+    reporter.line("data", f"{len(dataset)} {dataset.modality} items{shape}{given}")
+    for finding in checked.findings:
+        if finding.severity == "info":
+            reporter.line("audit", finding.message)
+        else:
+            reporter.warning(finding.message)
+    if not checked.findings:
+        reporter.line("audit", "nothing unreadable, duplicated, leaking, contradictory or scarce")
+
+
+def _say_source(source: Source, extraction: Extraction, reporter: Reporter) -> None:
+    info = source.info
+    size = f", {info.parameters / 1e6:.1f} M parameters" if info.parameters else ""
+    licence = f", licence {info.license}" if info.license else ""
+    speed = f"; {len(extraction.index)} items encoded once, {extraction.items_per_second:,.0f}/s"
+    precision = getattr(extraction, "precision", None)
+    reporter.line("source", f"{info.name}{size}{licence}{speed}{f' in {precision}' if precision else ''}")

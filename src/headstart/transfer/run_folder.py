@@ -1,0 +1,112 @@
+"""The run folder: every file of a fit, written at once or not at all."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.errors import UsageError
+from headstart.io import atomic_folder, write_json
+from headstart.report import html_report, model_card
+from headstart.tasks import task_methods
+from headstart.transfer.judging import Judged
+from headstart.transfer.preparing import Prepared
+
+__all__ = ["check_target", "write_run"]
+
+
+def check_target(target: Path) -> None:
+    """Raise unless ``target`` may be written: it is new, empty, or a run folder of ours to be replaced.
+
+    Raises:
+        UsageError: if something else stands there.
+
+    Examples:
+        >>> check_target(Path("a-new-folder"))
+    """
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise UsageError(f"'{target}' is a file, not a folder; name another run folder with --out.")
+    if any(target.iterdir()) and not (target / "config.json").is_file():
+        raise UsageError(
+            f"'{target}' holds something other than a run of headstart and is left alone; name another with --out."
+        )
+
+
+def write_run(target: Path, prepared: Prepared, judged: Judged, record: Mapping[str, Any]) -> None:
+    """Write the run folder atomically.
+
+    Args:
+        target: the folder to make or to replace.
+        prepared: data and audit.
+        judged: model, plan and outputs.
+        record: the facts, from `make_record`.
+
+    Raises:
+        SaveError: if it cannot be written; what stood there is untouched.
+
+    Examples:
+        >>> import headstart, tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "run"
+        >>> rows = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3
+        >>> run = headstart.fit((rows, ["low", "low", "low", "high", "high", "high"] * 3), out=place)
+        >>> sorted(path.name for path in place.iterdir())[:3]
+        ['README.md', 'calibration.json', 'config.json']
+    """
+    with atomic_folder(target) as scratch:
+        judged.model.write(scratch)
+        write_json(scratch / "metrics.json", {key: record[key] for key in record if key not in MANIFEST})
+        write_json(scratch / "manifest.json", {"data": record["data"]} | {key: record[key] for key in MANIFEST})
+        _write_splits(scratch / "splits.parquet", prepared, judged)
+        _write_predictions(scratch / "predictions.parquet", prepared, judged)
+        (scratch / "logs").mkdir()
+        _write_candidates(scratch / "logs" / "candidates.csv", judged)
+        (scratch / "README.md").write_text(model_card(record, target.name), encoding="utf-8")
+        (scratch / "report.html").write_text(html_report(record, target.name), encoding="utf-8")
+
+
+MANIFEST = ("source", "seed", "command", "environment")
+
+
+def _write_splits(path: Path, prepared: Prepared, judged: Judged) -> None:
+    import pandas as pd
+
+    part = np.full(len(prepared.dataset), "train", dtype=object)
+    for number, (_, test) in enumerate(judged.plan.parts):
+        part[test] = "test" if len(judged.plan.parts) == 1 else f"fold {number}"
+    unused = np.setdiff1d(np.arange(len(part)), np.union1d(judged.plan.fitted, judged.plan.evaluated))
+    part[unused] = "unused"
+    columns = {"id": list(prepared.dataset.ids), "part": part, "cluster": prepared.clusters}
+    pd.DataFrame(columns).to_parquet(path, index=False)
+
+
+def _write_predictions(path: Path, prepared: Prepared, judged: Judged) -> None:
+    import pandas as pd
+
+    task, evaluated = judged.model.task, judged.plan.evaluated
+    part = prepared.dataset.take(evaluated)
+    methods = task_methods(task)
+    truth = methods.targets(part.labelled()[1], task.num_outputs)
+    frame = pd.DataFrame(
+        {
+            "id": list(part.ids),
+            "label": methods.decode(truth, task),
+            "predicted": methods.decode(judged.outputs, task),
+        }
+    )
+    outputs = pd.DataFrame(judged.outputs, columns=[f"output.{label}" for label in task.labels])
+    pd.concat([frame, outputs], axis=1).to_parquet(path, index=False)
+
+
+def _write_candidates(path: Path, judged: Judged) -> None:
+    rows = [asdict(candidate) for candidate in judged.model.head.candidates]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["features", "head", "lam", "loss"])
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,54 @@
+"""Feature transfer: the body stays as it is, the head is solved.
+
+Reference: Donahue et al., "DeCAF: A Deep Convolutional Activation Feature for Generic Visual Recognition", ICML 2014.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headstart.errors import DataError
+from headstart.heads import select_head
+from headstart.heads.selection import stream_moments
+from headstart.model import TransferModel
+from headstart.tasks import task_methods
+from headstart.types import Features, Source, Task
+
+__all__ = ["FROZEN", "FrozenFeatures"]
+
+
+@dataclass(frozen=True)
+class FrozenFeatures:
+    """Frozen features with a head chosen by exact leave-one-out loss.
+
+    Attributes:
+        heads: names of the heads to compare; None for all that serve the task.
+        keep_moments: whether the model keeps what exact update and removal need.
+
+    Examples:
+        >>> import numpy as np
+        >>> from headstart.sources import open_source
+        >>> source = open_source("vector")
+        >>> x = np.array([[0.0], [0.2], [2.0], [2.2]], np.float32)
+        >>> rows = Features(x, np.array([0, 0, 1, 1]), ("a", "b", "c", "d"), None, source.info)
+        >>> model = FrozenFeatures().fit(source, rows, Task("classification", ("low", "high")), seed=0)
+        >>> model.predict([[0.1]])
+        ['low']
+    """
+
+    heads: tuple[str, ...] | None = None
+    keep_moments: bool = True
+
+    def fit(self, source: Source, train: Features, task: Task, *, seed: int) -> TransferModel:
+        """Solve the head on ``train`` rows; raises `DataError` where they carry no labels."""
+        if train.y is None:
+            raise DataError("The training rows carry no labels; a head needs one for each row.")
+        head = select_head(
+            train.x, train.y, task, blocks=train.info.blocks, groups=train.groups, heads=self.heads, seed=seed
+        )
+        targets = task_methods(task).targets(train.y, task.num_outputs)
+        moments = stream_moments(train.x, targets, head.feature_map) if self.keep_moments else None
+        return TransferModel(source, task, head, moments)
+
+
+FROZEN = FrozenFeatures()

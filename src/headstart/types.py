@@ -1,0 +1,267 @@
+"""The words of the project as types: frozen dataclasses and small Protocols.
+
+``Dataset -> Source.encode -> Features -> Head.fit -> TransferModel -> evaluate``: each arrow makes a new value
+and nothing writes upstream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import DataError
+
+__all__ = [
+    "Block",
+    "Dataset",
+    "FeatureMatrix",
+    "Features",
+    "Head",
+    "Modality",
+    "Rows",
+    "Source",
+    "SourceInfo",
+    "Task",
+    "TaskKind",
+]
+
+Modality = Literal["image", "text", "audio", "vector"]
+TaskKind = Literal["classification", "multilabel", "regression"]
+FeatureMatrix = NDArray[np.float32]
+
+
+class Rows(Protocol):
+    """Rows of features (n, d): an array, a memory map or a view of one.
+
+    Examples:
+        >>> rows: Rows = np.eye(2)
+        >>> rows.shape
+        (2, 2)
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, d)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """The label schema of a target task.
+
+    Attributes:
+        kind: ``"classification"`` (one label an item), ``"multilabel"`` (any number of labels) or ``"regression"``.
+        labels: the class names, the label names, or the names of the target columns, in the order of the model's
+            outputs.
+        column: the column or folder level that the labels were read from, where there was one.
+
+    Examples:
+        >>> Task("classification", ("ant", "bee")).num_outputs
+        2
+    """
+
+    kind: TaskKind
+    labels: tuple[str, ...]
+    column: str | None = None
+
+    @property
+    def num_outputs(self) -> int:
+        """Columns of the model's output."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled (or unlabelled) items as read, before any encoding.
+
+    Attributes:
+        items: what a source encodes: paths of files, strings, PIL images, arrays or rows of numbers; n of them.
+        ids: a unique and stable name for each item, such as its path below the root or its row number.
+        modality: what kind of thing an item is.
+        task: the label schema; None where there are no labels.
+        y: classification: int64 codes (n,) into ``task.labels``; multi-label: float64 (n, labels) of 0 and 1;
+            regression: float64 (n, targets). None where there are no labels.
+        groups: (n,) names of what belongs together (patient, speaker, site), or None.
+        split: (n,) of ``"train"``, ``"val"`` or ``"test"`` as given by the data, or None.
+        times: (n,) sortable float64 times, or None.
+        origin: where the data came from, as the user named it.
+        notes: what was inferred while reading, in one sentence each.
+
+    Examples:
+        >>> Dataset(items=["good", "bad"], ids=("0", "1"), modality="text").take([1]).items
+        ['bad']
+    """
+
+    items: Sequence[Any]
+    ids: tuple[str, ...]
+    modality: Modality
+    task: Task | None = None
+    y: NDArray[Any] | None = None
+    groups: NDArray[np.str_] | None = None
+    split: NDArray[np.str_] | None = None
+    times: NDArray[np.float64] | None = None
+    origin: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def labelled(self) -> tuple[Task, NDArray[Any]]:
+        """The label schema and the labels; raises `DataError` where there are none."""
+        if self.task is None or self.y is None:
+            raise DataError(f"'{self.origin}' has no labels; name the label column with --label.")
+        return self.task, self.y
+
+    def take(self, index: Sequence[int] | NDArray[np.intp]) -> Dataset:
+        """The items at ``index``, in that order, with everything known about them."""
+        rows = np.asarray(index, dtype=np.intp)
+        items: Sequence[Any]
+        items = self.items[rows] if isinstance(self.items, np.ndarray) else [self.items[i] for i in rows]
+        return replace(
+            self,
+            items=items,
+            ids=tuple(self.ids[i] for i in rows),
+            y=None if self.y is None else self.y[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            split=None if self.split is None else self.split[rows],
+            times=None if self.times is None else self.times[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Block:
+    """A named run of feature columns: the pooled output of one block of a body.
+
+    Attributes:
+        name: the block's name in the body, such as ``"blocks.3"``.
+        width: how many columns it has.
+
+    Examples:
+        >>> Block("last", 384)
+        Block(name='last', width=384)
+    """
+
+    name: str
+    width: int
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What is known about a source without loading its weights.
+
+    Attributes:
+        name: the full name with its scheme, such as ``"timm:resnet18.a1_in1k"``.
+        modality: the kind of item that it encodes.
+        num_features: width of the last layer's features; None where only loading tells.
+        blocks: the feature columns that ``encode`` returns, first block to last; empty where only loading tells.
+            The last one is the body's usual output and has ``num_features`` columns.
+        architecture: the body's architecture, such as ``"mobilenetv2_100"``.
+        parameters: number of weights in the body, or None.
+        license: the weights' licence as stated by their publisher, or None where none is stated.
+        revision: version of the weights, or None.
+        sha256: digest of the weights' file, or None.
+        input: the preprocessing, as plain values (``input_size``, ``mean``, ``std``, ``max_length``, ...).
+
+    Examples:
+        >>> SourceInfo(name="vector", modality="vector").license is None
+        True
+    """
+
+    name: str
+    modality: Modality
+    num_features: int | None = None
+    blocks: tuple[Block, ...] = ()
+    architecture: str | None = None
+    parameters: int | None = None
+    license: str | None = None
+    revision: str | None = None
+    sha256: str | None = None
+    input: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A pretrained body that encodes items to features: the shared layers of transfer learning.
+
+    ``prepare`` is run by several threads at once, ``forward`` by one; `headstart.engine.extract` overlaps them.
+    """
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known about the source."""
+        ...
+
+    def prepare(self, item: Any) -> Any:
+        """Read and preprocess one item; raises `ItemError` with the reason where it cannot be read."""
+        ...
+
+    def forward(self, prepared: Sequence[Any]) -> FeatureMatrix:
+        """Features (n, sum of block widths), float32, of n prepared items."""
+        ...
+
+    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
+        """Features (n, sum of block widths), float32, of n items; raises `ItemError` on the first unreadable one."""
+        ...
+
+    def untrained(self, seed: int) -> Source | None:
+        """The same body with fresh random weights, the honest baseline; None where there is no body."""
+        ...
+
+    def save(self, folder: Path) -> Mapping[str, str]:
+        """Write what is needed to open this source again into ``folder`` (made if wanted).
+
+        Returns:
+            The reference that opens it again: ``{"name": ...}`` for a source that every install has (with
+            ``sha256``), ``{"name": "local:."}`` where ``folder`` now holds a checkpoint.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Features:
+    """Rows that a source gave, with their labels.
+
+    Attributes:
+        x: (n, d) features, the blocks of ``info`` side by side; float32 from a body.
+        y: labels as in `Dataset`, or None.
+        ids: names of the n items.
+        groups: (n,) integer codes of what belongs together (near duplicates, patients, ...), or None.
+        info: the source that gave them.
+        fingerprint: digest of source, preprocessing and items.
+
+    Examples:
+        >>> rows = Features(np.zeros((2, 3), np.float32), None, ("a", "b"), None, SourceInfo("vector", "vector"))
+        >>> len(rows)
+        2
+    """
+
+    x: Rows
+    y: NDArray[Any] | None
+    ids: tuple[str, ...]
+    groups: NDArray[np.int64] | None
+    info: SourceInfo
+    fingerprint: str = ""
+
+    def __len__(self) -> int:
+        return int(self.x.shape[0])
+
+
+class Head(Protocol):
+    """The task-specific layers, fitted on features; any scikit-learn classifier or regressor is one."""
+
+    def fit(self, x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> Self:
+        """Fit on rows ``x`` (n, d) and labels ``y`` (n,) or (n, outputs)."""
+        ...
+
+    def predict(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Labels or values of the rows ``x`` (n, d)."""
+        ...

@@ -1,0 +1,100 @@
+"""From label columns to tasks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from headstart.data import read
+from headstart.errors import DataError, ParameterError
+
+TEXTS = [f"text number {index}" for index in range(60)]
+
+
+def task_of(labels, **options):
+    return read((TEXTS[: len(labels)], labels), **options)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [
+        (["a", "b", "a"], "classification"),
+        ([0, 1, 2, 1], "classification"),
+        ([1.0, 2.0, 1.0], "classification"),
+        ([True, False, True], "classification"),
+        ([0.5, 1.0, 1.5], "regression"),
+        (list(range(21)) * 2, "regression"),
+        (list(range(20)) * 2, "classification"),
+        ([["a", "b"], ["a"], []], "multilabel"),
+        (["a;b", "a;c", "b;c", "a", "b", "c"], "multilabel"),
+        (["a|b", "a|c", "b|c", "a"] * 2, "multilabel"),
+        (["Smith, John", "Doe, Ann"] * 5, "classification"),
+        (["yes, of course", "no, never", "maybe"] * 3, "classification"),
+        (["0", "1", "0"], "classification"),
+    ],
+)
+def test_the_kind_of_task_is_inferred(labels, kind):
+    data = task_of(labels)
+    assert data.task.kind == kind
+    assert any(f"the task is {kind.replace('multilabel', 'multi-label')}" in note for note in data.notes)
+
+
+def test_codes_and_shapes():
+    data = task_of([2, 10, 2])
+    assert (data.task.labels, data.y.tolist(), data.y.dtype) == (("2", "10"), [0, 1, 0], np.int64)
+    data = task_of([["b"], ["a", "b"], []])
+    assert (data.task.labels, data.y.tolist()) == (("a", "b"), [[0, 1], [1, 1], [0, 0]])
+    data = task_of([0.5, 1.5])
+    assert (data.y.shape, data.y.dtype) == ((2, 1), np.float64)
+    assert task_of([3.0, None, 1.0]).task.labels == ("1", "3")
+
+
+def test_several_columns():
+    frame = pd.DataFrame({"text": TEXTS[:3], "a": [0, 1, 1], "b": [1, 0, 1], "c": [0.5, 1, 2]})
+    data = read(frame, label=["a", "b"])
+    assert (data.task.kind, data.task.labels, data.y.shape) == ("multilabel", ("a", "b"), (3, 2))
+    data = read(frame, label=["a", "c"])
+    assert (data.task.kind, data.task.labels, data.y[2].tolist()) == ("regression", ("a", "c"), [1, 2])
+    assert read(frame, label=["a", "b"], task="regression").task.kind == "regression"
+    with pytest.raises(DataError, match="needs 0 or 1"):
+        read(frame, label=["a", "c"], task="multilabel")
+    with pytest.raises(DataError, match="one label column, but 2"):
+        read(frame, label=["a", "b"], task="classification")
+    with pytest.raises(DataError, match="holds 'text number 0'"):
+        read(frame, label=["a", "text"], item="text")
+
+
+def test_the_task_can_be_set():
+    assert task_of(["1", "2", "3"], task="regression").y.ravel().tolist() == [1, 2, 3]
+    assert task_of([0.5, 1.5, 0.5], task="classification").task.labels == ("0.5", "1.5")
+    assert task_of(["a;b", "c"], task="multilabel").task.labels == ("a", "b", "c")
+    assert task_of(["a", "b"], task="multilabel").y.tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(DataError, match="needs finite numbers .* holds 'a'"):
+        task_of(["1", "a"], task="regression")
+    with pytest.raises(ParameterError, match="'task' parameter of read"):
+        task_of(["1", "a"], task="ranking")
+
+
+def test_labels_that_differ_by_case_or_spaces_are_kept_apart():
+    assert task_of(["Spam", "spam", "spam ", "ham"]).task.labels == ("Spam", "ham", "spam", "spam ")
+
+
+def test_numbers_with_gaps_in_r_style(tmp_path):
+    (tmp_path / "a.csv").write_text("text,score\none two,1.5\nthree four,NA\nfive,2.5\n")
+    data = read(tmp_path / "a.csv")
+    assert (data.task.kind, data.ids) == ("regression", ("0", "2"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a", "a"], "have the one label 'a'"),
+        ([None, float("nan")], "No row of .* has a label"),
+        ([str(index) + "x" for index in range(12)], "a label of its own"),
+        ([1.5, 1.5], "the one number 1.5"),
+        ([[], []], "empty lists only"),
+        ([1.5, float("inf")], "needs finite numbers"),
+    ],
+)
+def test_labels_that_make_no_task(labels, message):
+    with pytest.raises(DataError, match=message):
+        task_of(labels)

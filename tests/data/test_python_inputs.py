@@ -1,0 +1,99 @@
+"""Lists, arrays, frames, pairs and Hugging Face datasets."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from headstart.data import read, read_image
+from headstart.errors import DataError
+
+
+def test_texts_and_paths(folder_of_pictures):
+    root = folder_of_pictures("1.png", "2.png")
+    paths = [str(root / "1.png"), str(root / "2.png")]
+    assert read((["good", "bad"], ["x", "y"])).modality == "text"
+    assert read((paths, ["x", "y"])).modality == "image"
+    assert read([Path(path) for path in paths], labelled=False).ids == tuple(paths)
+    assert read([paths[0], paths[0]], labelled=False).ids == ("0", "1")
+    assert read(["see photo.png", "b"], labelled=False).modality == "text"
+
+
+def test_pictures_and_arrays(picture):
+    assert read(([picture(0), picture(1)], [0, 1])).modality == "image"
+    assert read(([np.zeros((4, 4, 3), np.uint8)] * 2, [0, 1])).modality == "image"
+    assert read((np.zeros((2, 4, 4), np.uint8), [0, 1])).modality == "image"
+    assert read((np.zeros((2, 4, 4, 3)), [0, 1])).modality == "image"
+    data = read((np.eye(2, dtype=int), np.array([0, 1])))
+    assert (data.modality, np.asarray(data.items).dtype) == ("vector", np.float64)
+    assert read(([[1.0, 2.0], [3.0, 4.0]], [0, 1])).modality == "vector"
+    assert read(([np.ones(3), np.zeros(3)], [0, 1])).modality == "vector"
+
+
+def test_sounds():
+    assert read([(np.zeros(9), 8000)], labelled=False).modality == "audio"
+    assert read([{"array": np.zeros(9), "sampling_rate": 8000}], labelled=False).modality == "audio"
+
+
+def test_labels_of_a_pair():
+    y = pd.Series(["a", "b"], name="kind")
+    assert read((["p", "q"], y)).task.column == "kind"
+    assert read((["p", "q"], np.array([[0, 1], [1, 0]]))).task.kind == "multilabel"
+    data = read((["p", "q"], pd.DataFrame({"u": [0.5, 1], "v": [2, 3]})))
+    assert (data.task.kind, data.task.labels) == ("regression", ("u", "v"))
+    assert read((pd.DataFrame({"a": [1, 2], "b": [3, 4]}), ["x", "y"])).modality == "vector"
+    assert read((["p", "q"], None), labelled=False).task is None
+
+
+def test_records():
+    assert read([{"text": "good one", "label": "x"}, {"text": "bad one", "label": "y"}]).task.labels == ("x", "y")
+
+
+def test_hugging_face(folder_of_pictures):
+    datasets = pytest.importorskip("datasets")
+    root = folder_of_pictures("1.png", "2.png")
+    features = datasets.Features({"image": datasets.Image(), "kind": datasets.ClassLabel(names=["b", "a"])})
+    rows = {"image": [str(root / "1.png"), str(root / "2.png")], "kind": [0, 1]}
+    whole = datasets.Dataset.from_dict(rows, features=features)
+    data = read(whole)
+    assert (data.modality, data.task.labels, data.y.tolist()) == ("image", ("a", "b"), [1, 0])
+    assert read_image(data.items[0]).size == (96, 80)
+    data = read(datasets.DatasetDict({"train": whole, "validation": whole}))
+    assert data.split.tolist() == ["train", "train", "val", "val"]
+    assert data.ids[2] == "validation/0"
+    texts = datasets.Dataset.from_dict({"sentence": ["p q", "r s"], "label": ["x", "y"]})
+    assert read(texts).items == ["p q", "r s"]
+    with pytest.raises(DataError, match="not streamed"):
+        read(whole.to_iterable_dataset())
+    with pytest.raises(DataError, match="must be train, validation and test"):
+        read(datasets.DatasetDict({"french": texts, "german": texts}))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (3, "Cannot read a int; give a path"),
+        ({"a": 1}, "Cannot read a dict"),
+        ([], "list given is empty"),
+        ((["p", "q"], ["x"]), "2 items, but 1 labels"),
+        (["p", "q"], "without labels"),
+        (["p", 3], "must be of one kind .* Got int, str"),
+        (np.zeros(3), r"An array must be \(n, d\)"),
+        (np.zeros((2, 2, 2, 2, 2)), r"An array must be \(n, d\)"),
+        ([[1.0], [1.0, 2.0]], "differ in length"),
+        ((["p", "q"], np.zeros((2, 2, 2))), "Labels must be"),
+        (["gone.png", "lost.png"], "2 of 2 files do not exist, for instance 'gone.png'"),
+        ([Path("a.xyz")], "Paths must end in one of"),
+    ],
+)
+def test_objects_that_cannot_be_read(data, message):
+    with pytest.raises(DataError, match=message):
+        read(data)
+
+
+def test_mixed_paths(folder_of_pictures):
+    root = folder_of_pictures("1.png")
+    (root / "2.wav").write_bytes(b"x")
+    with pytest.raises(DataError, match="both pictures and sounds"):
+        read([root / "1.png", root / "2.wav"], labelled=False)

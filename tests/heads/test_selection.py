@@ -1,0 +1,124 @@
+"""The choice of features, head and λ against refits and scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import Ridge
+
+from headstart.checks import toy_task
+from headstart.engine.rows import RowView
+from headstart.errors import ParameterError, UnknownNameError
+from headstart.heads import FeatureMap, candidate_maps, select_head
+from headstart.heads import selection as selection_module
+from headstart.tasks import TASKS
+from headstart.types import Block, Task
+
+BLOCKS = (Block("first", 2), Block("last", 4))
+
+
+def test_regression_head_is_ridge_at_the_chosen_lambda():
+    x, y, task = toy_task("regression")
+    head = select_head(x, y, task, heads=["ridge"])
+    mapped = head.feature_map(x).astype(np.float64)
+    reference = Ridge(alpha=head.lam, tol=1e-14).fit(mapped, y)
+    np.testing.assert_allclose(head.scores(x)[:, 0], np.ravel(reference.predict(mapped)), rtol=0, atol=1e-9)
+
+
+def test_lda_head_agrees_with_sklearn_when_the_penalty_vanishes():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 300)
+    x = rng.normal(size=(300, 5)) + y[:, None] * 0.3
+    from headstart.heads.lda import LDA
+    from headstart.linear.calibration import softmax
+    from headstart.linear.spectrum import Spectrum
+
+    weight, bias = LDA.coefficients(Spectrum.from_rows(x, np.eye(3)[y]), 1e-10)
+    expected = LinearDiscriminantAnalysis().fit(x, y).predict_proba(x)
+    np.testing.assert_allclose(softmax(x @ weight + bias), expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["classification", "multilabel", "regression"])
+def test_loss_of_the_choice_is_the_loss_of_brute_force_refits(kind):
+    """The chosen λ, refitted without each row in turn, gives the left-out loss that the choice reports."""
+    x, y, task = toy_task(kind, n=30)
+    x = x.astype(np.float64)
+    head = select_head(x, y, task, heads=["ridge"], blocks=(Block("only", 6),))
+    mapped, methods = head.feature_map(x), TASKS[kind]
+    targets = methods.targets(y, task.num_outputs)
+    scores = np.empty_like(targets)
+    for i in range(len(x)):
+        rest = np.delete(np.arange(len(x)), i)
+        mean, centre = mapped[rest].mean(axis=0), targets[rest].mean(axis=0)
+        centred = mapped[rest] - mean
+        gram = centred.T @ centred + head.lam * np.eye(6)
+        scores[i] = centre + (mapped[i] - mean) @ np.linalg.solve(gram, centred.T @ (targets[rest] - centre))
+    outputs = methods.outputs(scores, head.calibration)
+    assert methods.loss(outputs, y).mean() == pytest.approx(head.loss, rel=1e-9)
+
+
+def test_groups_are_left_out_together():
+    """Rows that are copies of each other look easy unless the copies leave with them."""
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(40, 30)), 3, axis=0)
+    y = np.repeat(rng.integers(0, 2, 40), 3)
+    task = Task("classification", ("a", "b"))
+    alone = select_head(x, y, task)
+    together = select_head(x, y, task, groups=np.repeat(np.arange(40), 3))
+    assert alone.loss < 0.4
+    assert together.loss > 0.55
+
+
+def test_all_blocks_win_when_the_knowledge_sits_early():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 200)
+    x = rng.normal(size=(200, 6))
+    x[:, 0] += 4 * y
+    task = Task("classification", ("a", "b"))
+    assert select_head(x, y, task, blocks=BLOCKS).feature_map.name == "all 2 blocks"
+    x[:, [0, 5]] = x[:, [5, 0]]
+    x[:, :2] = rng.normal(size=(200, 2)) * 100
+    assert select_head(x, y, task, blocks=BLOCKS).feature_map.name == "last layer"
+
+
+def test_feature_map_scales_each_block_and_survives_zero_rows():
+    rows = np.array([[3.0, 4.0, 0.0, 0.0, 0.0, 0.0], [0.0, 2.0, 1.0, 1.0, 1.0, 1.0]])
+    mapped = candidate_maps(rows, BLOCKS)[1](rows)
+    np.testing.assert_allclose(mapped, [[0.6, 0.8, 0, 0, 0, 0], [0, 1, 0.5, 0.5, 0.5, 0.5]])
+
+
+def test_standardised_rows_do_not_divide_by_zero():
+    rows = np.array([[1.0, 5.0], [3.0, 5.0]])
+    np.testing.assert_allclose(candidate_maps(rows, ())[1](rows), [[-1, 0], [1, 0]])
+
+
+def test_choice_on_a_sample_of_many_rows_keeps_whole_groups(monkeypatch):
+    monkeypatch.setattr(selection_module, "MAX_ROWS_FOR_CHOICE", 40)
+    groups = np.repeat(np.arange(30), 3)
+    rows = selection_module._rows_for_choice(90, groups, 0)
+    assert 0 < len(rows) <= 40
+    assert all(np.isin(np.flatnonzero(groups == g), rows).all() for g in np.unique(groups[rows]))
+    x, y, task = toy_task("classification")
+    assert select_head(x, y, task, groups=groups).loss < 0.5
+
+
+def test_a_view_of_rows_gives_the_same_head_as_the_rows():
+    x, y, task = toy_task("classification")
+    order = np.random.default_rng(0).permutation(len(y))
+    np.testing.assert_allclose(
+        select_head(RowView(x, order), y[order], task).weight, select_head(x[order], y[order], task).weight, atol=1e-12
+    )
+
+
+def test_unknown_and_unfit_heads_are_refused():
+    x, y, task = toy_task("regression")
+    with pytest.raises(UnknownNameError, match="Did you mean 'ridge'"):
+        select_head(x, y, task, heads=["rigde"])
+    with pytest.raises(ParameterError, match="must be one of 'ridge'"):
+        select_head(x, y, task, heads=["lda"])
+
+
+def test_feature_map_keeps_the_precision_of_rows():
+    whole = FeatureMap("rows", ((0, 2),), "unit_norm")
+    assert whole(np.ones((1, 2), np.float32)).dtype == np.float32
