@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -72,7 +72,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             codes: NDArray[Any] = np.asarray(labels, dtype=np.float64)
             self.classes_ = np.arange(codes.shape[1])
         else:
-            self.classes_, codes = np.unique(np.ravel(labels), return_inverse=True)
+            self.classes_, codes = np.unique(column_or_1d(labels, warn=True), return_inverse=True)
             kind = "classification"
             if len(self.classes_) < 2:
                 raise DataError("Classification needs items of at least two classes. Got one class instead.")
@@ -104,8 +104,8 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ModelFolderError: if the folder is no model, or one for another task.
         """
         model = _load(folder, source, ("classification", "multilabel"))
-        estimator = cls(model.source)
-        estimator.model_ = model
+        estimator = cls("vector" if model.source.info.name == "vector" else model.source)
+        estimator.model_, estimator.n_features_in_ = model, model.head.feature_map.num_inputs
         labels = np.array(model.task.labels)
         estimator.classes_ = labels if model.task.kind == "classification" else np.arange(len(labels))
         return estimator
@@ -152,6 +152,8 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         values = np.asarray(values, dtype=np.float64)
         self._one_target = values.ndim == 1
         values = values.reshape(len(values), -1)
+        if len(values) < 2:
+            raise DataError("Regression needs at least two items. Got n_samples=1 instead.")
         task = Task("regression", tuple(f"target {i}" for i in range(values.shape[1])))
         self.model_ = _fit_model(self, source, rows, values, task, groups)
         return self
@@ -174,8 +176,8 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             ModelFolderError: if the folder is no model, or one for another task.
         """
         model = _load(folder, source, ("regression",))
-        estimator = cls(model.source)
-        estimator.model_ = model
+        estimator = cls("vector" if model.source.info.name == "vector" else model.source)
+        estimator.model_, estimator.n_features_in_ = model, model.head.feature_map.num_inputs
         estimator._one_target = model.task.num_outputs == 1
         return estimator
 

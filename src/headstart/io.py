@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -18,8 +19,10 @@ from numpy.typing import NDArray
 from headstart.errors import DigestError, ModelFolderError, SaveError
 
 __all__ = [
+    "atomic_file",
     "atomic_folder",
     "check_digest",
+    "check_writable",
     "file_digest",
     "read_json",
     "read_tensors",
@@ -54,21 +57,87 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         >>> (place / "a.txt").read_text()
         'done'
     """
+    from safetensors import SafetensorError
+
     scratch: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-{os.getpid()}-", dir=target.parent))
+        scratch = Path(tempfile.mkdtemp(prefix=_partial(target), dir=target.parent))
         scratch.chmod(0o777 & ~_umask())
         yield scratch
         _swap(scratch, target)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, SafetensorError) as error:  # safetensors has an error of its own for a full disk
         raise SaveError(
-            f"Cannot write '{target}': {reason}; free space or name another folder with --out, nothing was changed."
+            f"Cannot write '{target}': {_reason(error)}; free space or name another folder with --out, nothing was "
+            "changed."
         ) from error
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """A scratch file that becomes ``target`` when the block ends well, and vanishes otherwise.
+
+    Args:
+        target: the file to make or to replace; folders above it are made.
+
+    Yields:
+        The path to write to, with the suffix of the target.
+
+    Raises:
+        SaveError: if writing fails; what stood there is untouched.
+
+    Examples:
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> with atomic_file(place) as scratch:
+        ...     _ = scratch.write_text("done")
+        >>> place.read_text()
+        'done'
+    """
+    from safetensors import SafetensorError
+
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(target)
+        with tempfile.TemporaryDirectory(
+            prefix=_partial(target), dir=target.parent, ignore_cleanup_errors=True
+        ) as place:
+            scratch = Path(place, f"new{target.suffix}")
+            yield scratch
+            scratch.chmod(0o666 & ~_umask())
+            scratch.replace(target)
+    except (OSError, SafetensorError) as error:
+        raise SaveError(
+            f"Cannot write '{target}': {_reason(error)}; free space or name another file with --out, nothing was "
+            "changed."
+        ) from error
+
+
+def check_writable(target: Path) -> None:
+    """Raise unless something could be written at ``target`` now, so that it is known before long work.
+
+    Raises:
+        SaveError: if it could not.
+
+    Examples:
+        >>> check_writable(Path("a-new-folder"))
+    """
+    try:
+        there = next(folder for folder in target.absolute().parents if folder.exists())
+        Path(tempfile.mkdtemp(prefix=_partial(target), dir=there)).rmdir()
+    except OSError as error:
+        raise SaveError(f"Cannot write '{target}': {_reason(error)}; name another place with --out.") from error
+
+
+def _partial(target: Path) -> str:
+    return f".{target.name}.partial-{os.getpid()}-"
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _umask() -> int:
@@ -108,12 +177,14 @@ def remove_leftovers(target: Path) -> None:
         >>> list(parent.iterdir())
         []
     """
-    for old in target.parent.glob(f".{target.name}.old-*"):
+    name = glob.escape(target.name)
+    for old in target.parent.glob(f".{name}.old-*"):
         if (old / "was").exists() and not target.exists():
             (old / "was").rename(target)
         shutil.rmtree(old, ignore_errors=True)
-    for partial in target.parent.glob(f".{target.name}.partial-*-*"):
-        if not _is_running(int(partial.name.rsplit("-", 2)[1])):
+    for partial in target.parent.glob(f".{name}.partial-*-*"):
+        process = partial.name.rsplit("-", 2)[1]
+        if process.isdecimal() and not _is_running(int(process)):
             shutil.rmtree(partial, ignore_errors=True)
 
 
@@ -167,7 +238,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise ModelFolderError(f"'{path}' is larger than {MAX_JSON_BYTES} bytes, which no file of ours is.")
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFolderError(f"'{path}' is not valid JSON ({error}); copy or fit the model again.") from error
     if not isinstance(value, dict):
         raise ModelFolderError(f"'{path}' must hold a JSON object, not a {type(value).__name__}.")

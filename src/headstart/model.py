@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from headstart.engine.extract import extract
 from headstart.errors import DataError, ModelFolderError
 from headstart.heads import HEADS, FeatureMap, FittedHead
+from headstart.heads.feature_map import Scaling
 from headstart.io import atomic_folder, check_digest, file_digest, read_json, read_tensors, write_json, write_tensors
 from headstart.linear.moments import Moments
 from headstart.linear.spectrum import Spectrum
@@ -27,6 +28,7 @@ from headstart.types import Rows, Source, Task
 __all__ = ["Prediction", "TransferModel"]
 
 FORMAT_VERSION = 1
+REQUIRED = ("model.safetensors", "calibration.json")
 PROBLEM_TYPES = {
     "classification": "single_label_classification",
     "multilabel": "multi_label_classification",
@@ -100,9 +102,14 @@ class TransferModel:
         return Prediction(self.outputs(encoded.rows), encoded.index, encoded.failures)
 
     def outputs(self, rows: Rows) -> NDArray[np.float64]:
-        """Calibrated probabilities or values (n, k) of rows (n, d) that the source gave."""
+        """Calibrated probabilities or values (n, k) of rows (n, d) that the source gave; `DataError` for another d."""
         if len(rows) == 0:
             return np.empty((0, self.task.num_outputs))
+        if rows.shape[1] != self.head.feature_map.num_inputs:
+            raise DataError(
+                f"This model reads rows of {self.head.feature_map.num_inputs} numbers. Got rows of {rows.shape[1]} "
+                "instead; give the columns that it was fitted on."
+            )
         return task_methods(self.task).outputs(self.head.scores(rows), self.head.calibration)
 
     def update(self, items: Sequence[Any], labels: Sequence[Any]) -> TransferModel:
@@ -180,8 +187,8 @@ class TransferModel:
         write_json(folder / "calibration.json", {name: list(value) for name, value in self.head.calibration.items()})
         if self.moments is not None:
             write_tensors(folder / "moments.safetensors", self.moments.to_arrays())
-        files = ["model.safetensors", "calibration.json", "moments.safetensors"]
-        digests = {name: file_digest(folder / name) for name in files if (folder / name).exists()}
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        digests = {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
         write_json(folder / "config.json", self._config(reference, digests))
 
     def _config(self, reference: Mapping[str, str], digests: Mapping[str, str]) -> dict[str, Any]:
@@ -225,7 +232,7 @@ class TransferModel:
         config = read_json(folder / "config.json")
         try:
             return _from_config(folder, config, source)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, ModelFolderError | DataError) or hasattr(error, "exit_code"):
                 raise
             raise ModelFolderError(f"'{folder}/config.json' is damaged ({error!r}); copy or fit it again.") from error
@@ -269,20 +276,24 @@ def _from_config(folder: Path, config: Mapping[str, Any], source: Source | None)
             f"'{folder}' was not written by this version of headstart (model_type {config.get('model_type')!r}, "
             f"format {config.get('format_version')}, known up to {FORMAT_VERSION}); update headstart or fit it again."
         )
-    for name, digest in config["sha256"].items():
+    for name in (*REQUIRED, *config["sha256"]):
         if not (folder / name).is_file():
             raise ModelFolderError(f"'{folder}/{name}' is missing; the folder is not complete.")
-        check_digest(folder / name, digest)
+        check_digest(folder / name, config["sha256"][name])
     kind = {value: key for key, value in PROBLEM_TYPES.items()}[config["problem_type"]]
     labels = tuple(config["id2label"][str(i)] for i in range(config["num_labels"]))
     moments = folder / "moments.safetensors"
-    return TransferModel(
+    model = TransferModel(
         source=source if source is not None else _open_body(folder, config["source"]),
         task=Task(kind, labels, config["label_column"]),  # type: ignore[arg-type]
         head=_read_head(folder, config),
         moments=Moments.from_arrays(read_tensors(moments)) if moments.is_file() else None,
         card=read_json(folder / "metrics.json") if (folder / "metrics.json").is_file() else {},
     )
+    tried = model.outputs(np.zeros((1, model.head.feature_map.num_inputs)))
+    if tried.shape != (1, len(labels)):
+        raise ValueError(f"{len(labels)} labels, but a head for {tried.shape[1]}")
+    return model
 
 
 def _open_body(folder: Path, saved: Mapping[str, Any]) -> Source:
@@ -295,6 +306,8 @@ def _open_body(folder: Path, saved: Mapping[str, Any]) -> Source:
 def _read_head(folder: Path, config: Mapping[str, Any]) -> FittedHead:
     tensors = read_tensors(folder / "model.safetensors")
     saved = config["feature_map"]
+    if saved["scaling"] not in get_args(Scaling):
+        raise ValueError(f"scaling {saved['scaling']!r}")
     feature_map = FeatureMap(
         saved["name"],
         tuple((int(a), int(b)) for a, b in saved["blocks"]),

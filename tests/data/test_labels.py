@@ -68,7 +68,7 @@ def test_the_task_can_be_set():
     assert task_of([0.5, 1.5, 0.5], task="classification").task.labels == ("0.5", "1.5")
     assert task_of(["a;b", "c"], task="multilabel").task.labels == ("a", "b", "c")
     assert task_of(["a", "b"], task="multilabel").y.tolist() == [[1, 0], [0, 1]]
-    with pytest.raises(DataError, match="needs finite numbers .* holds 'a'"):
+    with pytest.raises(DataError, match=r"needs finite numbers .* holds 'a'"):
         task_of(["1", "a"], task="regression")
     with pytest.raises(ParameterError, match="'task' parameter of read"):
         task_of(["1", "a"], task="ranking")

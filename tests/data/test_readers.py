@@ -44,7 +44,10 @@ def test_exif_orientation(picture):
 
 def test_draft_is_smaller_but_not_too_small(picture):
     raw = encoded(picture(0, (640, 480)), "JPEG")
-    assert read_image(raw, draft_size=(72, 72)).size == (80, 60) or read_image(raw, draft_size=(72, 72)).size == (160, 120)
+    assert read_image(raw, draft_size=(72, 72)).size == (80, 60) or read_image(raw, draft_size=(72, 72)).size == (
+        160,
+        120,
+    )
 
 
 def test_arrays():

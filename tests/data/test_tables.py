@@ -80,7 +80,7 @@ def test_the_longest_text_is_the_item():
 
 
 def test_label_column_that_cannot_be_told():
-    with pytest.raises(DataError, match="Cannot tell which column .* --label"):
+    with pytest.raises(DataError, match=r"Cannot tell which column .* --label"):
         read(pd.DataFrame({"a": TEXTS, "b": ["p q", "r s", "t u", "v w"]}))
 
 
@@ -107,7 +107,9 @@ def test_times_that_are_none():
 
 
 def test_numbers_are_a_vector():
-    frame = pd.DataFrame({"id": [0, 1, 2, 3], "a": [0.5, 1, 2, 3], "b": [1, 2, 3, 4], "name": list("wxyz"), "y": LABELS})
+    frame = pd.DataFrame(
+        {"id": [0, 1, 2, 3], "a": [0.5, 1, 2, 3], "b": [1, 2, 3, 4], "name": list("wxyz"), "y": LABELS}
+    )
     data = read(frame)
     assert data.modality == "vector"
     assert np.asarray(data.items).tolist() == [[0.5, 1], [1, 2], [2, 3], [3, 4]]
@@ -158,6 +160,13 @@ def test_paths(folder_of_pictures):
     assert read(path, modality="text", item="note").modality == "text"
 
 
+def test_paths_that_lead_nowhere(tmp_path):
+    path = write(tmp_path / "a.csv", "file,label\nx/1.png,a\nx/2.png,b\n")
+    for item in (None, "file"):
+        with pytest.raises(DataError, match=r"'x/1\.png', but none of the first 2 files exists"):
+            read(path, item=item)
+
+
 def test_encoded_pictures_in_parquet(tmp_path, folder_of_pictures):
     root = folder_of_pictures("1.png", "2.png")
     cells = [{"bytes": (root / name).read_bytes(), "path": name} for name in ("1.png", "2.png")]
@@ -169,7 +178,7 @@ def test_missing_labels_are_set_aside(tmp_path):
     data = read(write(tmp_path / "a.csv", "text,label\none two,x\nthree,\nfour,nan\nfive six,y\nsix,  \n"))
     assert data.ids == ("0", "3")
     assert "Set aside 3 of 5 rows, which have no label." in data.notes
-    with pytest.raises(DataError, match="No row of .* has a label"):
+    with pytest.raises(DataError, match=r"No row of .* has a label"):
         read(write(tmp_path / "b.csv", "text,label\none two,\nthree,\n"))
 
 
@@ -199,6 +208,7 @@ def test_a_missing_column(tmp_path):
         ("a.csv", "", "is empty"),
         ("a.csv", "text,label\n", "has no rows"),
         ("a.csv", "text,label\na,x\nb,y,z,w\n", "Cannot read .* as a table: .*line 3"),
+        ("a.csv", "text,label\na,x,p\nb,y,q\n", "more fields than the header"),
         ("a.jsonl", '{"text": "a"}\n{"text": ', "Line 2 of .* is not valid JSON"),
         ("a.jsonl", "[1, 2]\n", "must hold one JSON object for each row"),
         ("a.json", "[1,", "is not valid JSON"),
@@ -211,7 +221,7 @@ def test_bad_tables(tmp_path, name, text, message):
 
 
 def test_all_text_and_no_items():
-    with pytest.raises(DataError, match="Cannot tell which column .* holds the items"):
+    with pytest.raises(DataError, match=r"Cannot tell which column .* holds the items"):
         read(pd.DataFrame({"label": LABELS}))
 
 

@@ -117,7 +117,7 @@ def test_leave_one_group_out_equals_refits(n, d, kind, count, weighted, method, 
 
 
 def test_both_ways_are_chosen_among():
-    x, y = rows(9, 60, 5)
+    x, y = rows(9, 60, 8)
     groups = np.concatenate([np.zeros(40, int), np.arange(1, 11).repeat(2)])
     spectrum = Spectrum.from_rows(x, y)
     order = np.argsort(np.bincount(groups)[groups], kind="stable")

@@ -27,7 +27,7 @@ def write_line(text: str = "", *, stream: TextIO | None = None) -> None:
         >>> write_line("done")
         done
     """
-    print(text, file=stream or sys.stdout, flush=True)  # noqa: T201 (this is where the program prints)
+    print(text, file=stream or sys.stdout, flush=True)
 
 
 def json_text(value: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ class _PlainProgress:
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
-        if now < self.due or done == 0:
+        if now < self.due or done in (0, total):
             return
         self.due = now + PLAIN_EVERY
         left = (now - self.started) * (total - done) / done

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.fit import reading_options
-from headstart.errors import SaveError, UsageError
-from headstart.io import write_tensors
+from headstart.errors import UsageError
+from headstart.io import atomic_file, check_writable, write_tensors
 
 __all__ = ["run"]
 
@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["embed", "no-such-folder", "--out", "rows.npy"])     # the reason goes to standard error
         2
     """
+    from headstart.cli.items import check_any_left
     from headstart.data import read
     from headstart.engine.extract import extract
     from headstart.sources.default import source_for
@@ -34,19 +35,19 @@ def run(args: argparse.Namespace) -> int:
     suffix = Path(args.out).suffix.lower()
     if suffix not in WRITERS:
         raise UsageError(f"--out must end in one of {', '.join(WRITERS)}. Got '{args.out}' instead.")
+    check_writable(Path(args.out))
     reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
     dataset = read(args.data, labelled=False, **reading_options(args))
     source = source_for(dataset, args.source)
     with reporter.progress("encoding") as step:
         encoded = extract(source, dataset.items, progress=step)
+    check_any_left(len(encoded.index), dataset.ids, encoded.failures)
     for position, reason in encoded.failures.items():
         reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")
     width = source.info.blocks[-1].width if source.info.blocks and args.layers == "last" else 0
     rows = np.asarray(encoded.rows[:, -width:])
-    try:
-        WRITERS[suffix](Path(args.out), rows, [dataset.ids[i] for i in encoded.index])
-    except OSError as error:
-        raise SaveError(f"Cannot write '{args.out}': {error.strerror or error}; name another file.") from error
+    with atomic_file(Path(args.out)) as scratch:
+        WRITERS[suffix](scratch, rows, [dataset.ids[i] for i in encoded.index])
     facts = {"source": source.info.name, "items": len(rows), "features": rows.shape[1], "out": args.out}
     if args.json:
         failures = {dataset.ids[position]: reason for position, reason in encoded.failures.items()}

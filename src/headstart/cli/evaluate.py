@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.fit import reading_options
+from headstart.data.tables import TABLES
 from headstart.errors import DataError
 from headstart.model import TransferModel, encode_labels
 from headstart.types import Dataset, Task
@@ -31,14 +33,15 @@ def run(args: argparse.Namespace) -> int:
     reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
     model = TransferModel.load(args.model)
     options = reading_options(args)
-    if model.task.kind == "regression":
-        options["task"] = options["task"] or "regression"
-    dataset = _in_words_of(read(args.data, **options), model.task)
-    dataset, part = _part(dataset, args.split)
+    options["task"] = options["task"] or model.task.kind
+    options["label"] = options["label"] or _label_columns(args.data, model.task)
+    dataset = read(args.data, **options)
     if dataset.modality != model.source.info.modality:
         raise DataError(
-            f"'{args.data}' holds {dataset.modality} items, but '{args.model}' reads {model.source.info.modality} items."
+            f"'{args.data}' holds {dataset.modality} items, but the model '{args.model}' reads "
+            f"{model.source.info.modality} items; give data of that kind."
         )
+    dataset, part = _part(_in_words_of(dataset, model.task), args.split)
     with reporter.progress("predicting") as step:
         predicted = model.predict_readable(dataset.items, progress=step)
     for position, reason in predicted.failures.items():
@@ -55,12 +58,21 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _label_columns(data: str, task: Task) -> str | list[str] | None:
+    """The columns that the model was fitted on, where the data are tables; folders name their labels themselves."""
+    path = Path(data)
+    files = list(path.iterdir()) if path.is_dir() else [path]
+    if task.column == "folder" or not any(file.suffix.lower() in TABLES for file in files):
+        return None
+    return task.column or list(task.labels)
+
+
 def _part(dataset: Dataset, wanted: str | None) -> tuple[Dataset, str]:
     """The part of given splits that is judged: as asked, else test, else val, else everything."""
     if dataset.split is None:
         if wanted not in (None, "all"):
             raise DataError(
-                f"'{dataset.origin}' comes without a split, so there is no part '{wanted}'; leave --split out."
+                f"The data {dataset.origin} come without a split, so there is no part '{wanted}'; leave --split out."
             )
         return dataset, "all of it"
     there = [name for name in ("test", "val", "train") if name in dataset.split]
@@ -68,7 +80,7 @@ def _part(dataset: Dataset, wanted: str | None) -> tuple[Dataset, str]:
     if name == "all":
         return dataset, "all of it"
     if name not in there:
-        raise DataError(f"'{dataset.origin}' has no part '{name}'; its parts are {', '.join(there)}.")
+        raise DataError(f"The data {dataset.origin} have no part '{name}'; its parts are {', '.join(there)}.")
     return dataset.take(np.flatnonzero(dataset.split == name)), f"its part '{name}'"
 
 
@@ -76,7 +88,9 @@ def _in_words_of(dataset: Dataset, task: Task) -> Dataset:
     """The data with labels coded as the model codes them."""
     found, codes = dataset.labelled()
     if found.kind != task.kind:
-        raise DataError(f"'{dataset.origin}' is {found.kind}, but the model does {task.kind}; set it with --task.")
+        raise DataError(
+            f"The task of {dataset.origin} is {found.kind}, but the model does {task.kind}; set it with --task."
+        )
     if task.kind == "classification":
         y = encode_labels([found.labels[code] for code in codes], task)
     elif task.kind == "multilabel":

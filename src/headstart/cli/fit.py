@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import time
@@ -70,7 +71,7 @@ def default_out(data: str) -> Path:
         >>> default_out("data/photos.tar.gz").as_posix()
         'runs/photos'
     """
-    name = Path(data).resolve().name
+    name = Path(os.path.realpath(data)).name  # unlike Path.resolve, it takes a loop of links
     for suffix in (".gz", ".bz2", ".xz", ".tar", ".tgz", ".zip", ".csv", ".tsv", ".jsonl", ".json", ".parquet"):
         name = name.removesuffix(suffix)
     return Path("runs") / (name or "data")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from headstart.data import read
-from headstart.errors import DataError
+from headstart.data.tables import TABLES
+from headstart.errors import DataError, ItemError
 from headstart.types import Modality
 
-__all__ = ["gather_items"]
+__all__ = ["check_any_left", "gather_items"]
 
 MAX_LINE = 1_000_000
 
@@ -31,7 +32,7 @@ def gather_items(
         words: what stands on the command line.
         modality: what the model's source encodes.
         item: column of texts or paths, for tables.
-        ignore: label columns that a table of numbers may still carry.
+        ignore: label columns that a table may still carry; they are no features.
 
     Returns:
         A name for each item, and the items.
@@ -55,25 +56,55 @@ def gather_items(
     return names, items
 
 
+def check_any_left(count: int, names: Sequence[str], failures: Mapping[int, str]) -> None:
+    """Raise if no item could be read, so that nothing is written over earlier results.
+
+    Args:
+        count: how many items could be read.
+        names: of all items.
+        failures: position to reason of the others.
+
+    Raises:
+        ItemError: with the first reason.
+
+    Examples:
+        >>> check_any_left(1, ["a", "b"], {1: "The text is empty."})
+    """
+    if count == 0:
+        first = min(failures)
+        raise ItemError(f"None of the items ({len(names)}) can be read; the first, '{names[first]}': {failures[first]}")
+
+
 def _one_word(word: str, modality: Modality, item: str | None, ignore: Sequence[str]) -> tuple[list[str], list[Any]]:
     if word == "-":
         return _from_stdin(modality)
-    if not Path(word).exists():
+    if not _exists(word):
         if modality == "text" and not _looks_like_path(word):
             return [""], [word]
         raise DataError(f"'{word}' does not exist; give a file, a folder or a table of {modality} items.")
-    dataset = read(word, item=item, modality=None if Path(word).is_dir() else modality, labelled=False)
+    is_table = Path(word).suffix.lower() in TABLES
+    dataset = read(word, item=item, label=ignore or None, modality=modality if is_table else None, labelled=False)
     if dataset.modality != modality:
         raise DataError(f"'{word}' holds {dataset.modality} items, but this model reads {modality} items.")
     return list(dataset.ids), list(dataset.items)
 
 
+def _exists(word: str) -> bool:
+    try:
+        return bool(word.strip()) and Path(word).exists()
+    except (OSError, ValueError):  # a text longer than a name may be, or with a NUL
+        return False
+
+
 def _looks_like_path(word: str) -> bool:
-    return " " not in word and (word.endswith("/") or bool(Path(word).suffix) and "/" in word)
+    return " " not in word and (word.endswith("/") or (bool(Path(word).suffix) and "/" in word))
 
 
 def _from_stdin(modality: Modality) -> tuple[list[str], list[Any]]:
-    lines = [line.rstrip("\r\n") for line in sys.stdin]
+    try:
+        lines = [line.rstrip("\r\n") for line in sys.stdin]
+    except UnicodeDecodeError as error:
+        raise DataError(f"Standard input is not text in {error.encoding} ({error.reason}); convert it first.") from None
     kept = [(str(number), line) for number, line in enumerate(lines, start=1) if line.strip()]
     if any(len(line) > MAX_LINE for _, line in kept):
         raise DataError(f"A line of standard input is longer than {MAX_LINE} characters; give one item a line.")

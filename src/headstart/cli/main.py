@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0
     """
     args = build_parser().parse_args(argv)
+    _print_anything()
     if args.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     try:
@@ -53,7 +55,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{text} (HEADSTART_DEBUG=1 shows where)", type(error).__name__, 1, as_json=args.json)
 
 
+def _print_anything() -> None:
+    """Show what a pipe or terminal cannot encode as escapes, instead of failing on it after all the work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _one_line(text: str) -> str:
+    """The text without line breaks, and with escapes for signs that could steer a terminal."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in " ".join(text.split()))
+
+
 def _fail(message: str, kind: str, code: int, *, as_json: bool) -> int:
+    message = _one_line(message)
     if as_json:
         sys.stdout.write(json.dumps({"error": {"type": kind, "message": message, "exit_code": code}}) + "\n")
     sys.stderr.write(f"headstart: error: {message}\n")

@@ -38,7 +38,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-Verbs = argparse._SubParsersAction  # noqa: SLF001 (argparse gives its type no public name)
+def _seed(text: str) -> int:
+    """A seed that every generator of random numbers takes."""
+    if not text.isascii() or not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"a seed must be a whole number from 0 to {2**32 - 1}. Got '{text}' instead.")
+    return int(text)
+
+
+Verbs = argparse._SubParsersAction
 
 
 def _verb(verbs: Verbs[argparse.ArgumentParser], name: str, text: str, example: str) -> argparse.ArgumentParser:
@@ -86,7 +93,7 @@ def _add_fit(verbs: Verbs[argparse.ArgumentParser]) -> None:
         help="what to compare with; fast leaves out the untrained body (default: all)",
     )  # fmt: skip
     parser.add_argument("--out", metavar="DIR", help="run folder to write (default: runs/NAME-OF-DATA)")
-    parser.add_argument("--seed", type=int, default=0, help="for splits and resamples (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="for splits and resamples (default: 0)")
     parser.add_argument(
         "--time-limit", metavar="TIME", help="such as 90s or 10m; baselines that do not fit are left out"
     )
@@ -114,7 +121,7 @@ def _add_evaluate(verbs: Verbs[argparse.ArgumentParser]) -> None:
         "--split", choices=["train", "val", "test", "all"],
         help="which part of data that come with a split (default: test, else val)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="for resamples (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="for resamples (default: 0)")
     _add_reading(parser)
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
-from headstart.errors import SaveError, UsageError
+from headstart.errors import UsageError
+from headstart.io import atomic_file, check_writable
 from headstart.types import Task
 
 if TYPE_CHECKING:
@@ -31,17 +32,21 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["predict", "no-such-model", "an item"])     # the reason goes to standard error
         1
     """
-    from headstart.cli.items import gather_items
+    from headstart.cli.items import check_any_left, gather_items
     from headstart.model import TransferModel
     from headstart.tasks import task_methods
 
     if args.out and Path(args.out).suffix.lower() not in FORMATS:
         raise UsageError(f"--out must end in one of {', '.join(FORMATS)}. Got '{args.out}' instead.")
+    if args.out:
+        check_writable(Path(args.out))
     model = TransferModel.load(args.model)
-    names, items = gather_items(args.items, model.source.info.modality, item=args.item)
+    labels = [model.task.column] if model.task.column else list(model.task.labels)
+    names, items = gather_items(args.items, model.source.info.modality, item=args.item, ignore=labels)
     reporter = ConsoleReporter(sys.stderr)
     with reporter.progress("predicting") as step:
         predicted = model.predict_readable(items, progress=step)
+    check_any_left(len(predicted.index), names, predicted.failures)
     for position, reason in predicted.failures.items():
         reporter.warning(f"{names[position]}: {reason}")
     rows = _rows(
@@ -97,15 +102,8 @@ def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         plain.update({f"probability.{label}": value for label, value in row.get("probabilities", {}).items()})
         if isinstance(plain["prediction"], list) and path.suffix.lower() == ".csv":
             plain["prediction"] = ";".join(map(str, plain["prediction"]))
-    scratch = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path) as scratch:
         _write_frame(pd.DataFrame(flat), scratch, path.suffix.lower())
-        scratch.replace(path)
-    except OSError as error:
-        raise SaveError(f"Cannot write '{path}': {error.strerror or error}; name another file with --out.") from error
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:

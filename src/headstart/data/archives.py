@@ -188,8 +188,7 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
                 yield _Member(name, info.size, file.extractfile(info))
             elif info.issym() or info.islnk():
                 target = _linked(archive, file, info)
-                if target.isfile():
-                    yield _Member(name, target.size, file.extractfile(target))
+                yield _Member(name, target.size, file.extractfile(target))
             else:
                 _refuse(archive, info.name, "it is a device or a pipe")
 
@@ -204,7 +203,10 @@ def _linked(archive: Path, file: tarfile.TarFile, info: tarfile.TarInfo) -> tarf
         if path.startswith(("/", "../")) or path == "..":
             _refuse(archive, info.name, f"it is a link that leaves the archive, to '{info.linkname}'")
         try:
-            info = file.getmember(path)
+            target = file.getmember(path)
         except KeyError:
-            _refuse(archive, info.name, f"it is a link to '{info.linkname}', which is not in the archive")
+            target = None
+        if target is None or target.isdir():
+            _refuse(archive, info.name, f"it is a link to '{info.linkname}', which is no file of the archive")
+        info = target
     _refuse(archive, info.name, "it is a link in a loop")

@@ -190,7 +190,7 @@ def _is_low(column: pd.Series[Any]) -> bool:
 def _item_column(frame: pd.DataFrame, roots: Collection[Path], options: ReadOptions, free: list[str]) -> _Item:
     home = next(iter(roots), Path())
     if options.item is not None:
-        return _look(frame, options.item, roots) or _Item(options.item, "text", "text", home)
+        return _look(frame, options.item, roots) or _text_item(frame, options.item, home)
     if options.modality == "vector":
         return _vector_cells(frame, free, home)
     text_like = [name for name in free if frame[name].dtype.kind in "OUST" or frame[name].dtype == "string"]
@@ -202,7 +202,17 @@ def _item_column(frame: pd.DataFrame, roots: Collection[Path], options: ReadOpti
                 return seen
     texts = [name for name in text_like if _cell(frame, name) == "text"]
     text = _text_column(frame, texts, has_numbers=len(text_like) < len(free), forced=options.modality == "text")
-    return _Item(text, "text", "text", home) if text is not None else _vector_cells(frame, free, home)
+    return _text_item(frame, text, home) if text is not None else _vector_cells(frame, free, home)
+
+
+def _text_item(frame: pd.DataFrame, name: str, home: Path) -> _Item:
+    values = [str(value) for value in _sample(frame, name)]
+    if values and all(Path(value).suffix.lower() in MEDIA for value in values):
+        raise DataError(
+            f"Column '{name}' holds paths such as '{values[0]}', but none of the first {len(values)} files exists in "
+            f"'{home}'; paths must be relative to the table's folder, or absolute."
+        )
+    return _Item(name, "text", "text", home)
 
 
 def _vector_cells(frame: pd.DataFrame, free: list[str], home: Path) -> _Item:

@@ -27,7 +27,7 @@ class Finding:
     Attributes:
         kind: what it is: ``"unreadable"``, ``"empty"``, ``"exact_duplicates"``, ``"near_duplicates"``,
             ``"conflicting_labels"``, ``"leak"``, ``"group_leak"``, ``"imbalance"``, ``"single_item_class"``,
-            ``"small_class"``, ``"similar_labels"`` or ``"nothing_left"``.
+            ``"small_class"``, ``"empty_class"``, ``"similar_labels"`` or ``"nothing_left"``.
         severity: ``"error"`` (cannot go on), ``"warning"`` (numbers suffer) or ``"info"``.
         count: how many items or classes.
         message: one sentence.

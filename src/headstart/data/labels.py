@@ -64,7 +64,7 @@ def encode_labels(
         from_folders: whether the labels are names of folders.
 
     Raises:
-        DataError: if no row has a label, if there is only one class, or if the labels do not fit the kind.
+        DataError: if no row has a label, or if the labels do not fit the kind.
 
     Examples:
         >>> encoded = encode_labels({"digit": np.array(["10", "9", "9"], object)}, None, "memory")
@@ -255,11 +255,6 @@ def _name(value: object) -> str:
 def _classes(name: str, values: NDArray[np.object_], origin: str) -> tuple[Task, NDArray[Any], str]:
     names = [_name(value) for value in values]
     labels = sorted(set(names), key=natural_key)
-    if len(labels) == 1:
-        raise DataError(
-            f"All {len(names)} labelled items of {origin} have the one label '{labels[0]}'; "
-            "classification needs at least two classes."
-        )
     if len(labels) == len(names) and len(names) >= 10:
         raise DataError(
             f"Each of the {len(names)} rows of {origin} has a label of its own in '{name}', "

@@ -260,8 +260,12 @@ def _decode(item: Any) -> tuple[NDArray[Any], int]:
         raise ItemError(f"Cannot read {_label(item)} as a sound: {reason.rstrip('.')}.") from error
 
 
-def _mono(samples: NDArray[Any], rate: float, item: object) -> NDArray[np.float32]:
-    if samples.ndim not in (1, 2) or samples.dtype.kind not in "fiu" or not rate > 0:
+def _rate(rate: object) -> int:
+    return int(rate) if isinstance(rate, (int, float, np.integer, np.floating)) and np.isfinite(rate) else 0
+
+
+def _mono(samples: NDArray[Any], rate: Any, item: object) -> NDArray[np.float32]:
+    if samples.ndim not in (1, 2) or samples.dtype.kind not in "fiu" or _rate(rate) < 1:
         raise ItemError(f"Cannot read {_label(item)} as a sound: give samples (n,) or (n, channels) and a rate in Hz.")
     if samples.dtype.kind in "iu":
         info = np.iinfo(samples.dtype)

@@ -195,8 +195,6 @@ def _json_line(line: str, number: int, path: Path) -> Any:
 
 
 def _load_csv(text: str, path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    import pandas as pd
-
     lines = text[: 2**20].splitlines()[:50]
     if not any(line.strip() for line in lines):
         raise DataError(f"The table '{path}' is empty; give a header and rows.")
@@ -210,18 +208,30 @@ def _load_csv(text: str, path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     notes = [] if named else [f"'{path.name}' has no header, so its columns are named 0 to {len(header) - 1}."]
     if separator != "," and path.suffix.lower() == ".csv":
         notes.append(f"The columns of '{path.name}' are separated by {SEPARATORS[separator]}.")
+    frame = _parse(text, settings, path)
+    if frame is None:
+        frame = _parse(text, {**settings, "quoting": csv.QUOTE_NONE}, path)
+        notes.append(f"Took the quotation marks of '{path.name}' as text, because they do not pair.")
+    if frame is None:
+        raise DataError(f"Cannot read '{path}' as a table: its quotation marks do not pair.")
+    return _named(frame), tuple(notes)
+
+
+def _parse(text: str, settings: dict[str, Any], path: Path) -> pd.DataFrame | None:
+    """The frame, or None where a quotation mark is never closed."""
+    import pandas as pd
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(io.StringIO(text), **settings, index_col=False)
+            frame: pd.DataFrame = pd.read_csv(io.StringIO(text), **settings, index_col=False)
     except pd.errors.ParserWarning as error:
         raise DataError(f"Rows of '{path}' have more fields than the header; mend them or the header.") from error
     except pd.errors.ParserError as error:
-        if "inside string" not in str(error):
-            raise DataError(f"Cannot read '{path}' as a table: {_first_line(error)}; mend that line.") from error
-        frame = pd.read_csv(io.StringIO(text), **settings, index_col=False, quoting=csv.QUOTE_NONE)
-        notes.append(f"Took the quotation marks of '{path.name}' as text, because they do not pair.")
-    return _named(frame), tuple(notes)
+        if "inside string" in str(error):
+            return None
+        raise DataError(f"Cannot read '{path}' as a table: {_first_line(error)}; mend that line.") from error
+    return frame
 
 
 def _first_line(error: Exception) -> str:

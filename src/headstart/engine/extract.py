@@ -225,14 +225,13 @@ def _room(n: int, width: int) -> FeatureMatrix:
     size = n * width * 4
     if size <= MEMORY_BYTES:
         return np.empty((n, width), np.float32)
-    file = tempfile.TemporaryFile(prefix="headstart-rows-")  # noqa: SIM115 - the map keeps it open, and closes it
-    try:
-        if hasattr(os, "posix_fallocate"):  # a full disk must be an error here, not a crash on writing the map
-            os.posix_fallocate(file.fileno(), 0, size)
-    except OSError as error:
-        file.close()
-        raise SaveError(
-            f"There is no room for {size / 2**20:.0f} MiB of features in '{tempfile.gettempdir()}' ({error.strerror}); "
-            "free space there or name another folder with the environment variable TMPDIR."
-        ) from error
-    return np.memmap(file, np.float32, "w+", shape=(n, width))
+    with tempfile.TemporaryFile(prefix="headstart-rows-") as file:  # the map keeps its own handle
+        try:
+            if hasattr(os, "posix_fallocate"):  # a full disk must be an error here, not a crash on writing the map
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise SaveError(
+                f"There is no room for {size / 2**20:.0f} MiB of features in '{tempfile.gettempdir()}' "
+                f"({error.strerror}); free space there or name another folder with the environment variable TMPDIR."
+            ) from error
+        return np.memmap(file, np.float32, "w+", shape=(n, width))

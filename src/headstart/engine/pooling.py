@@ -49,7 +49,8 @@ def pool(output: Any, *, channels_first: bool = True) -> Tensor:
             f"A block of the body must give (n, width), (n, tokens, width) or (n, channels, height, width). "
             f"Got {found} instead; name other blocks."
         )
-    return tensor.mean(axes, dtype=torch.float32) if axes else tensor.float()
+    rows: Tensor = tensor.mean(axes, dtype=torch.float32) if axes else tensor.float()
+    return rows
 
 
 def masked_mean(hidden: Tensor, mask: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ def log_mel(
         >>> tone = np.sin(np.arange(8000) * 2 * np.pi * 1000 / 8000).astype(np.float32)
         >>> bands = log_mel(tone, 8000, sample_rate=8000, n_fft=512, hop=160, n_mels=20, fmin=0, fmax=4000)
         >>> bands.shape, int(bands.mean(axis=1).argmax())
-        ((20, 51), 9)
+        ((20, 51), 8)
     """
     wave = resample(samples, rate, sample_rate)
     half = n_fft // 2
@@ -123,3 +123,27 @@ def _mel(hertz: float) -> float:
 
 def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mel >= 15, 1000 * np.exp(np.log(6.4) * (mel - 15) / 27), 200 * mel / 3)
+
+
+def picture(bands: FeatureMatrix, side: int, *, range_db: float = 60.0) -> FeatureMatrix:
+    """A spectrogram as a square picture: high frequencies on top, the loudest point white.
+
+    Args:
+        bands: (n_mels, frames) in decibels, as `log_mel` gives.
+        side: height and width of the picture; bands and frames are stretched to it (bicubic).
+        range_db: what lies this far below the loudest point, or further, is black.
+
+    Returns:
+        (side, side) float32 in [0, 1].
+
+    Examples:
+        >>> picture(np.array([[-90.0, -30.0], [-90.0, -90.0]], np.float32), 2)
+        array([[0., 0.],
+               [0., 1.]], dtype=float32)
+    """
+    from PIL import Image
+
+    grey = np.maximum((bands - bands.max()) / range_db + 1, 0)[::-1]
+    whole = Image.fromarray(np.ascontiguousarray(grey, dtype=np.float32))
+    stretched = np.asarray(whole.resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32)
+    return stretched.clip(0, 1)

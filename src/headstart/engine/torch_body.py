@@ -1,13 +1,16 @@
-"""A torch module run for inference, in the fastest number format that agrees with fp32."""
+"""A torch module run for inference, in the fastest way whose features agree with plain fp32."""
 
 from __future__ import annotations
 
+import copy
 import platform
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.engine.allocator import keep_freed_memory
+from headstart.engine.fold import fold_batch_norms, round_kernels
 from headstart.params import check_choice
 from headstart.types import FeatureMatrix
 
@@ -17,22 +20,26 @@ if TYPE_CHECKING:
 
 __all__ = ["TorchBody", "choose_device", "cpu_has_bf16"]
 
-AGREEMENT = 0.999  # least cosine between the bf16 and the fp32 features of an item
+SAME = 0.99999  # least cosine of features in two forms of one body in fp32
+AGREEMENT = 0.999  # least cosine of an item's bf16 and fp32 features in any block
 CHECKED_ITEMS = 4
 
 
 class TorchBody:
     """A module and how to run it.
 
-    In bf16, matrix products and convolutions run with 8 bits of mantissa and images lie channels last; sums,
-    normalisations and features stay float32. The first batch is run in both formats on at most four items: where
-    the features of an item then have a cosine below 0.999 in any block, everything stays in fp32.
+    Batch normalisations are folded into the convolutions before them, images lie channels last, and where the
+    hardware multiplies in bf16 by itself, matrix products and convolutions run in it; sums and features stay
+    float32. Before the first batch, four examples are run the plain way too: where the bf16 features of one have a
+    cosine below 0.999 with its fp32 ones in any block, everything stays in fp32.
 
     Args:
         module: the body; put into evaluation mode and onto the device, otherwise left as it is.
         forward: a function of (module, batch) that gives one (n, width) tensor for each block.
+        example: a batch to compare the two ways on, so that the choice belongs to the body and not to the data; by
+            default the first items.
         device: ``"cpu"``, ``"cuda"``, ``"mps"``; by default the best that is there.
-        precision: ``"auto"``, ``"bf16"`` (unchecked) or ``"fp32"``.
+        precision: ``"auto"`` or ``"fp32"``.
 
     Attributes:
         module: the body.
@@ -52,19 +59,24 @@ class TorchBody:
         module: nn.Module,
         forward: Callable[[nn.Module, Any], list[Tensor]],
         *,
+        example: Any = None,
         device: str | None = None,
         precision: str = "auto",
     ) -> None:
         import torch
 
-        check_choice(precision, "precision", "TorchBody", ("auto", "bf16", "fp32"))
+        check_choice(precision, "precision", "TorchBody", ("auto", "fp32"))
         self.device = choose_device(device)
+        keep_freed_memory()
+        able = _has_bf16(self.device)
+        self.precision = "bf16" if able and precision == "auto" else "fp32"
+        self.note = "fp32 was asked for" if able else f"this {self.device.type} does not multiply in bf16 by itself"
+        layout = torch.preserve_format if self.device.type == "mps" else torch.channels_last
+        self.module = module.eval().to(self.device).to(memory_format=layout)
+        self._layout = layout
         self._forward = forward
-        self._to_check = precision == "auto" and _has_bf16(self.device)
-        self.precision = "bf16" if self._to_check or precision == "bf16" else "fp32"
-        self.note = f"bf16 is {'fast' if _has_bf16(self.device) else 'not fast'} on this {self.device.type}"
-        layout = torch.channels_last if self.precision == "bf16" else torch.preserve_format
-        self.module = module.eval().to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
+        self._example = example
+        self._fast: nn.Module | None = None
 
     def __call__(self, batch: Any) -> FeatureMatrix:
         """Features (n, sum of widths), float32, of a batch: a tensor, or a mapping of names to tensors."""
@@ -72,52 +84,63 @@ class TorchBody:
 
         with torch.inference_mode():
             batch = self._place(batch)
-            if self._to_check:
-                self._check(batch)
-            blocks = self._run(batch, self.precision)
-            return torch.cat([block.float() for block in blocks], dim=1).cpu().numpy()
+            if self._fast is None:
+                example = batch if self._example is None else self._place(self._example)
+                self._fast = self._choose(_first(example, CHECKED_ITEMS))
+            rows = torch.cat([block.float() for block in self._run(self._fast, batch, self.precision)], dim=1)
+            return rows.cpu().numpy()
 
     def widths(self, batch: Any) -> list[int]:
-        """How many columns each block has, found by running ``batch`` in fp32."""
+        """How many columns each block has, found by running ``batch``."""
         import torch
 
         with torch.inference_mode():
-            return [int(block.shape[1]) for block in self._run(self._place(batch), "fp32")]
+            return [int(block.shape[1]) for block in self._run(self.module, self._place(batch), "fp32")]
 
     def _place(self, batch: Any) -> Any:
         import torch
 
         if isinstance(batch, Mapping):
             return {name: self._place(value) for name, value in batch.items()}
-        images_last = self.precision == "bf16" and batch.ndim == 4
-        layout = torch.channels_last if images_last else torch.preserve_format
-        return batch.to(device=self.device, memory_format=layout)
+        return batch.to(device=self.device, memory_format=self._layout if batch.ndim == 4 else torch.preserve_format)
 
-    def _run(self, batch: Any, precision: str) -> list[Tensor]:
+    def _run(self, module: nn.Module, batch: Any, precision: str) -> list[Tensor]:
         import torch
 
         with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16"):
-            return self._forward(self.module, batch)
+            return self._forward(module, batch)
 
-    def _check(self, batch: Any) -> None:
-        self._to_check = False
-        few = _first(batch, CHECKED_ITEMS)
-        pairs = zip(self._run(few, "fp32"), self._run(few, "bf16"), strict=True)
-        least = min(_least_cosine(exact.float(), fast.float()) for exact, fast in pairs)
-        agrees = least >= AGREEMENT
-        self.precision = "bf16" if agrees else "fp32"
-        self.note = f"bf16 features have a cosine of at least {least:.5f} with fp32 ones" + (
-            "" if agrees else f", less than {AGREEMENT}: running in fp32"
-        )
+    def _choose(self, few: Any) -> nn.Module:
+        """The fastest form of the body that agrees with the plain one on a few items."""
+        plain = self._run(self.module, few, "fp32")
+        folded = fold_batch_norms(self.module, lambda module: self._run(module, _first(few, 1), "fp32"))
+        if folded is None or _agreement(plain, self._run(folded, few, "fp32")) < SAME:
+            folded = self.module
+        if self.precision == "fp32":
+            return folded
+        rounded = folded
+        if folded is not self.module:  # only bodies with batch normalisation gain from it
+            rounded = copy.deepcopy(folded)
+            round_kernels(rounded)
+        least = _agreement(plain, self._run(rounded, few, "bf16"))
+        self.note = f"bf16 features have a cosine of at least {least:.4f} with fp32 ones"
+        if least >= AGREEMENT:
+            return rounded
+        self.precision = "fp32"
+        self.note += f", and {AGREEMENT} is wanted"
+        return folded
 
 
-def _least_cosine(exact: Tensor, fast: Tensor) -> float:
-    """The least cosine of matching rows; two rows of zeros agree, and nothing agrees with NaN."""
+def _agreement(exact: list[Tensor], fast: list[Tensor]) -> float:
+    """The least cosine of an item's features in any block; zeros agree with zeros, and nothing agrees with NaN."""
     import torch
 
-    cosine = torch.nn.functional.cosine_similarity(exact, fast).nan_to_num(nan=-1.0)
-    both_zero = (exact == 0).all(dim=1) & (fast == 0).all(dim=1)
-    return float(cosine.masked_fill(both_zero, 1.0).min())
+    least = 1.0
+    for one, other in zip(exact, fast, strict=True):
+        cosine = torch.nn.functional.cosine_similarity(one.float(), other.float()).nan_to_num(nan=-1.0)
+        both_zero = (one == 0).all(dim=1) & (other == 0).all(dim=1)
+        least = min(least, float(cosine.masked_fill(both_zero, 1.0).min()))
+    return least
 
 
 def _first(batch: Any, count: int) -> Any:
@@ -146,7 +169,7 @@ def _has_bf16(device: torch.device) -> bool:
     import torch
 
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and cpu_has_bf16()
 
 
@@ -160,7 +183,8 @@ def cpu_has_bf16() -> bool:
     """
     import torch
 
-    if platform.machine() not in ("x86_64", "AMD64") or not torch.backends.mkldnn.is_available():
+    has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call] # torch has no annotation
+    if platform.machine() not in ("x86_64", "AMD64") or not has_onednn:
         return False
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

@@ -45,6 +45,11 @@ class FeatureMap:
         """Columns that the head sees."""
         return sum(stop - start for start, stop in self.blocks)
 
+    @property
+    def num_inputs(self) -> int:
+        """Columns that the source's rows need to have at least."""
+        return max(stop for _, stop in self.blocks)
+
     def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Rows (n, d) of the source as rows (n, num_features) for the head, in the precision they came in."""
         parts = [_unit(rows[:, a:b]) if self.scaling == "unit_norm" else rows[:, a:b] for a, b in self.blocks]

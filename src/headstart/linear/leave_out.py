@@ -126,7 +126,8 @@ def leave_one_group_out(
 
     Groups of one row take the path of `leave_one_out`; small groups solve their |B| by |B| block, all groups of one
     size at once; a group whose block would cost more than a refit of the r coefficients gets that refit, from the
-    spectrum with the group's moments subtracted.
+    spectrum with the group's moments subtracted. Where a group alone holds a direction of the features, what is left
+    of it there is rounding of s₁² = ``spectrum.values[0]`` against λ: the relative error is then about 1e-16 · s₁²/λ.
 
     Args:
         spectrum: of the rows of the fit.

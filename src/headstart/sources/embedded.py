@@ -108,7 +108,8 @@ def _load(folder: Path) -> TextBody:
     from transformers.models.bert.configuration_bert import BertConfig
     from transformers.models.bert.modeling_bert import BertModel
 
-    config = BertConfig(**read_json(folder / "config.json"), attn_implementation="sdpa")
+    settings: dict[str, Any] = {**read_json(folder / "config.json"), "attn_implementation": "sdpa"}
+    config = BertConfig(**settings)
 
     def build() -> BertModel:
         return BertModel(config, add_pooling_layer=False)

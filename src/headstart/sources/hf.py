@@ -5,7 +5,8 @@ Only safetensors weights are read, and no code that a repository may hold is eve
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -146,13 +147,16 @@ def _one_sentence(folder: Path) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """No progress bar and no report of unused keys while loading."""
-    from transformers.utils import logging
+    from transformers.utils import logging as module
 
+    logging: Any = module  # without annotations
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="At least one mel filter has all zero values")
+            yield
     finally:
         logging.set_verbosity(level)
         if bar:
@@ -161,14 +165,15 @@ def _quiet() -> Iterator[None]:
 
 def _load(folder: Path) -> tuple[nn.Module, Any]:
     import torch
-    from transformers import AutoConfig, AutoModel
+    import transformers
 
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    auto: Any = transformers  # partly annotated
+    config = auto.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
     def build() -> nn.Module:
-        return _encoder(AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False))
+        return _encoder(auto.AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False))
 
-    model, loading = AutoModel.from_pretrained(
+    model, loading = auto.AutoModel.from_pretrained(
         folder,
         config=config,
         dtype=torch.float32,
@@ -210,9 +215,9 @@ def _text_parts(folder: Path, module: Any, build: Any, pooling: str, max_length:
 
 
 def _processor(folder: Path, modality: Modality) -> Any:
-    from transformers import AutoFeatureExtractor, AutoImageProcessor
+    import transformers
 
-    kind = AutoImageProcessor if modality == "image" else AutoFeatureExtractor
+    kind: Any = transformers.AutoImageProcessor if modality == "image" else transformers.AutoFeatureExtractor
     return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 

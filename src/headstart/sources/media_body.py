@@ -14,7 +14,7 @@ from headstart.engine.extract import encode
 from headstart.engine.pooling import pool
 from headstart.engine.spectrogram import resample
 from headstart.engine.torch_body import TorchBody
-from headstart.sources.seeded import seeded, spread
+from headstart.sources.seeded import example_pictures, seeded, spread
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ def _blocks(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
     last = output.last_hidden_state
     final = output.pooler_output.flatten(1) if last.ndim == 4 and "pooler_output" in output else last
     hidden = [*output.hidden_states[:-1], final]
-    return [pool(hidden[k]) for k in spread(range(len(hidden)), 13)]
+    return [pool(output) for output in spread(hidden, 13)]
 
 
 def _measured(info: SourceInfo, body: TorchBody, example: Mapping[str, Tensor], processor: Any) -> SourceInfo:
-    widths = body.widths(example)
+    widths = body.widths({name: value[:1] for name, value in example.items()})
     names = [*(f"hidden.{k}" for k in range(len(widths) - 1)), "last"]
     return replace(
         info,
@@ -99,10 +99,12 @@ class ImageBody:
     """
 
     def __init__(self, parts: MediaParts, module: nn.Module, info: SourceInfo) -> None:
+        import torch
+
         self.parts = parts
-        self.body = TorchBody(module, _blocks)
-        grey = np.zeros((64, 64, 3), np.uint8)
-        self._info = _measured(info, self.body, {"pixel_values": self.prepare(grey)[None]}, parts.processor)
+        example = {"pixel_values": torch.stack([self.prepare(picture) for picture in example_pictures()])}
+        self.body = TorchBody(module, _blocks, example=example)
+        self._info = _measured(info, self.body, example, parts.processor)
 
     @property
     def info(self) -> SourceInfo:
@@ -153,20 +155,23 @@ class AudioBody:
         body: the module and how it is run.
 
     Examples:
-        >>> from transformers import ASTConfig, ASTFeatureExtractor, ASTModel
-        >>> config = ASTConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8)
-        >>> parts = MediaParts(lambda: ASTModel(config), ASTFeatureExtractor())
+        >>> from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+        >>> config = Wav2Vec2Config(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8,
+        ...     conv_dim=(8, 8), conv_stride=(5, 4), conv_kernel=(10, 8), num_conv_pos_embedding_groups=2)
+        >>> parts = MediaParts(lambda: Wav2Vec2Model(config), Wav2Vec2FeatureExtractor())
         >>> AudioBody(parts, parts.build(), SourceInfo("tiny", "audio")).info.num_features
         8
     """
 
     def __init__(self, parts: MediaParts, module: nn.Module, info: SourceInfo) -> None:
         self.parts = parts
-        self.body = TorchBody(module, _blocks)
+        import torch
+
         self.rate = int(parts.processor.sampling_rate)
         self._key = str(parts.processor.model_input_names[0])
-        noise = np.random.default_rng(0).normal(size=self.rate).astype(np.float32)
-        example = {self._key: self.prepare((noise, self.rate))[None]}
+        noises = np.random.default_rng(0).normal(scale=0.1, size=(4, self.rate)).astype(np.float32)
+        example = {self._key: torch.stack([self.prepare((noise, self.rate)) for noise in noises])}
+        self.body = TorchBody(module, _blocks, example=example)
         self._info = _measured(info, self.body, example, parts.processor)
 
     @property

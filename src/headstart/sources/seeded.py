@@ -1,4 +1,4 @@
-"""Small helpers that bodies share: random weights by seed, and a choice of blocks."""
+"""Small helpers that bodies share: random weights by seed, example pictures, and a choice of blocks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["seeded", "spread"]
+__all__ = ["example_pictures", "seeded", "spread"]
 
 T = TypeVar("T")
 
@@ -23,11 +24,11 @@ def seeded(seed: int, make: Callable[[], T]) -> T:
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.manual_seed(seed)
         return make()
 
 
-def spread(names: Sequence[str], most: int) -> list[str]:
+def spread(names: Sequence[T], most: int) -> list[T]:
     """At most ``most`` of the names, evenly spread, with the first and the last one.
 
     Examples:
@@ -37,3 +38,22 @@ def spread(names: Sequence[str], most: int) -> list[str]:
     if len(names) <= most:
         return list(names)
     return [names[k] for k in np.linspace(0, len(names) - 1, most).round().astype(int)]
+
+
+def example_pictures(count: int = 4, side: int = 256) -> list[NDArray[np.uint8]]:
+    """Noise with the spectrum of natural pictures: its amplitude falls with 1 / frequency (Field 1987).
+
+    Examples:
+        >>> example_pictures(2)[1].shape
+        (256, 256, 3)
+    """
+    rng = np.random.default_rng(0)
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
+    fall = 1 / np.maximum(frequency, 1 / side)
+    pictures = []
+    for _ in range(count):
+        grey, *colours = (np.fft.irfft2(np.fft.rfft2(rng.normal(size=(side, side))) * fall) for _ in range(4))
+        mixed = np.stack([grey + 0.3 * colour for colour in colours], axis=2)
+        scaled = 128 + 55 * (mixed - mixed.mean()) / mixed.std()
+        pictures.append(np.clip(scaled, 0, 255).astype(np.uint8))
+    return pictures

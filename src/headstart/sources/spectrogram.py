@@ -1,0 +1,184 @@
+"""Sounds as log-mel pictures for an image body: transfer across modalities.
+
+Palanisamy et al. 2020, "Rethinking CNN Models for Audio Classification": bodies trained on photographs transfer to
+spectrograms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data.readers import read_audio
+from headstart.engine.extract import encode
+from headstart.engine.spectrogram import log_mel, picture, resample
+from headstart.errors import SourceError
+from headstart.io import read_json, write_json
+from headstart.sources.seeded import spread
+from headstart.types import FeatureMatrix, Source, SourceInfo
+
+__all__ = ["PictureSettings", "Spectrogram", "read_picture_settings"]
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """How a sound becomes pictures. The defaults were chosen on the training parts of ESC-10 and FSDD.
+
+    Attributes:
+        sample_rate: samples a second that are analysed.
+        n_fft: samples in a window of the spectrum.
+        n_mels: mel bands, from ``fmin`` to half the sample rate.
+        fmin: in Hz.
+        range_db: how far below the loudest point of the picture black lies.
+        frames: spectra in a picture; the hop follows from the length of the sound, so that a short word and a long
+            clip both fill the picture.
+        most_seconds: longer sounds are cut into equal parts of at most this, whose features are averaged.
+        most_parts: of a sound that would need more parts, so many evenly spread ones count.
+
+    Examples:
+        >>> PictureSettings().sample_rate
+        16000
+    """
+
+    sample_rate: int = 16000
+    n_fft: int = 1024
+    n_mels: int = 128
+    fmin: float = 20.0
+    range_db: float = 60.0
+    frames: int = 224
+    most_seconds: float = 10.0
+    most_parts: int = 12
+
+
+def read_picture_settings(file: Path) -> PictureSettings:
+    """The settings that `Spectrogram.save` wrote.
+
+    Raises:
+        SourceError: if the file holds others.
+
+    Examples:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "spectrogram.json"
+        >>> write_json(file, asdict(PictureSettings(n_mels=64)))
+        >>> read_picture_settings(file).n_mels
+        64
+    """
+    settings = read_json(file)
+    known = {field.name for field in fields(PictureSettings)}
+    if not set(settings) <= known or not all(isinstance(v, int | float) and v > 0 for v in settings.values()):
+        raise SourceError(f"'{file}' may hold positive numbers for {', '.join(sorted(known))}; copy the model again.")
+    return PictureSettings(**settings)
+
+
+class Spectrogram:
+    """An audio source that shows log-mel pictures of the sounds to an image source.
+
+    Args:
+        image_source: what encodes the pictures.
+        settings: how a sound becomes pictures.
+
+    Raises:
+        SourceError: if the source is not one for images.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> source = Spectrogram(ToySource(modality="image"))
+        >>> source.encode([(np.sin(np.arange(4000.0)), 8000)]).shape
+        (1, 96)
+    """
+
+    def __init__(self, image_source: Source, settings: PictureSettings | None = None) -> None:
+        if image_source.info.modality != "image":
+            raise SourceError(
+                f"Spectrogram needs an image source. Got '{image_source.info.name}', which encodes "
+                f"{image_source.info.modality}, instead."
+            )
+        self.image_source = image_source
+        self.settings = settings or PictureSettings()
+        self._side, self._margin = _sides(image_source.info.input)
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known about the source: the image source's facts, with the settings of the pictures."""
+        inner = self.image_source.info
+        return replace(inner, modality="audio", input={**inner.input, "spectrogram": asdict(self.settings)})
+
+    @property
+    def precision(self) -> str:
+        """The number format that the image source runs in."""
+        return str(getattr(self.image_source, "precision", "fp32"))
+
+    def prepare(self, item: Any) -> list[Any]:
+        """The pictures of one sound, as the image source prepares them.
+
+        Raises:
+            ItemError: if the sound cannot be read.
+        """
+        samples, rate = read_audio(item)
+        wave = resample(samples, rate, self.settings.sample_rate)
+        return [self.image_source.prepare(self._picture(part)) for part in self._parts(wave)]
+
+    def forward(self, prepared: Sequence[list[Any]]) -> FeatureMatrix:
+        """Features (n, sum of block widths), float32: the mean over each sound's pictures."""
+        pictures = [one for part in prepared for one in part]
+        rows = [self.image_source.forward(pictures[k : k + 32]) for k in range(0, len(pictures), 32)]
+        begins = np.cumsum([0, *(len(part) for part in prepared[:-1])])
+        counts = np.array([len(part) for part in prepared], dtype=np.float32)
+        sums = np.add.reduceat(np.concatenate(rows), begins, axis=0)
+        return (sums / counts[:, None]).astype(np.float32)
+
+    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
+        """Features (n, sum of block widths), float32, of n sounds."""
+        return encode(self, items)
+
+    def untrained(self, seed: int) -> Spectrogram | None:
+        """The same with an untrained image source."""
+        inner = self.image_source.untrained(seed)
+        return None if inner is None else Spectrogram(inner, self.settings)
+
+    def save(self, folder: Path) -> Mapping[str, str]:
+        """Write the image source's checkpoint and the settings; a source without a checkpoint is named only."""
+        reference = self.image_source.save(folder / "image")
+        if reference["name"] != "local:.":
+            return reference
+        write_json(folder / "spectrogram.json", asdict(self.settings))
+        return {"name": "local:."}
+
+    def _parts(self, wave: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Equal parts of at most ``most_seconds``."""
+        count = math.ceil(len(wave) / (self.settings.most_seconds * self.settings.sample_rate))
+        edges = np.linspace(0, len(wave), max(count, 1) + 1).round().astype(int)
+        return [wave[begin:end] for begin, end in spread(list(pairwise(edges)), self.settings.most_parts)]
+
+    def _picture(self, wave: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """(side + margins, side + margins, 3) uint8: the source's crop then cuts off the margins and no more."""
+        s = self.settings
+        bands = log_mel(
+            wave,
+            s.sample_rate,
+            sample_rate=s.sample_rate,
+            n_fft=s.n_fft,
+            hop=max(1, round(len(wave) / s.frames)),
+            n_mels=s.n_mels,
+            fmin=s.fmin,
+            fmax=s.sample_rate / 2,
+        )
+        grey = np.round(255 * picture(bands, self._side, range_db=s.range_db)).astype(np.uint8)
+        margins = np.pad(grey, self._margin, mode="edge")
+        return np.repeat(margins[:, :, None], 3, axis=2)
+
+
+def _sides(settings: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:
+    """The side that the image source looks at, and the margins that its resize and crop cut off."""
+    size = settings.get("input_size")
+    side = int(size[-1]) if isinstance(size, list | tuple) else 224
+    whole = math.floor(side / float(settings.get("crop_pct", 1.0)))
+    before = round((whole - side) / 2)
+    return side, (before, whole - side - before)

@@ -90,8 +90,11 @@ class TextBody:
 
     def __init__(self, parts: TextParts, module: nn.Module, info: SourceInfo) -> None:
         self.parts = parts
-        self.body = TorchBody(module, self._blocks)
         config: Any = module.config
+        tokens = np.random.default_rng(0).integers(config.vocab_size, size=(4, 16))
+        self.body = TorchBody(
+            module, self._blocks, example=self._padded([row[: 16 - 2 * k] for k, row in enumerate(tokens)])
+        )
         layers, width = int(config.num_hidden_layers), int(config.hidden_size)
         names = ["embeddings", *(f"layer.{k}" for k in range(1, layers + 1))]
         self._kept = [names.index(name) for name in [*spread(names[:-1], 12), names[-1]]]

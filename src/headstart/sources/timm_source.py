@@ -16,7 +16,7 @@ from headstart.errors import SourceError, UnknownNameError
 from headstart.io import write_json
 from headstart.sources.cache import cached_file, cached_repositories
 from headstart.sources.scheme import Scheme
-from headstart.sources.seeded import seeded, spread
+from headstart.sources.seeded import example_pictures, seeded, spread
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
 if TYPE_CHECKING:
@@ -114,14 +114,16 @@ class TimmSource:
         import timm.data
         import torch
 
-        config = timm.data.resolve_data_config(args={}, pretrained_cfg=dict(spec.pretrained_cfg))
+        data: Any = timm.data  # partly annotated
+        config = data.resolve_data_config(args={}, pretrained_cfg=dict(spec.pretrained_cfg))
         names = block_names(module)
         layout = {name: getattr(module, "output_fmt", "NCHW") != "NHWC" for name in names}
         self.spec = spec
-        self.body = TorchBody(module, blocks_forward(names, _final, layout))
-        self._transform = timm.data.create_transform(**config, is_training=False)
+        self._transform = data.create_transform(**config, is_training=False)
+        example = torch.stack([self.prepare(picture) for picture in example_pictures()])
+        self.body = TorchBody(module, blocks_forward(names, _final, layout), example=example)
         if not info.blocks:
-            widths = self.body.widths(torch.zeros(1, *config["input_size"]))
+            widths = self.body.widths(example[:1])
             blocks = tuple(Block(name, width) for name, width in zip([*names, "last"], widths, strict=True))
             info = replace(info, blocks=blocks, num_features=widths[-1])
         weights = sum(parameter.numel() for parameter in module.parameters())
@@ -188,7 +190,7 @@ def _config(name: str) -> dict[str, Any]:
 
     found = timm.get_pretrained_cfg(name)
     if found is None:
-        raise UnknownNameError("timm model", name, timm.list_pretrained(f"{name.split('.')[0][:4]}*") or ["resnet18"])
+        raise UnknownNameError("timm model", name, timm.list_pretrained(f"{name[:4]}*") or ["resnet18.a1_in1k"])
     return {key: value for key, value in asdict(found).items() if value is not None}
 
 

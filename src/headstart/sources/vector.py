@@ -60,7 +60,8 @@ class VectorSource:
             widths = {len(row) for row in prepared}
             if len(widths) > 1:
                 raise ItemError(f"All rows must be equally long. Got rows of {min(widths)} to {max(widths)} numbers.")
-        return np.asarray(prepared, dtype=np.float32)
+        rows: FeatureMatrix = np.asarray(prepared, dtype=np.float32)
+        return rows
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
         """The rows (n, d), float32; a 2-dimensional array is converted as a whole.
@@ -72,7 +73,7 @@ class VectorSource:
             return _float32(items)
         return encode(self, items)
 
-    def untrained(self, seed: int) -> None:  # noqa: ARG002 - part of the protocol
+    def untrained(self, seed: int) -> None:
         """There is no body to leave untrained."""
 
     def save(self, folder: Path) -> Mapping[str, str]:  # noqa: ARG002 - nothing needs to be written

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from headstart.data import Audit, read
 from headstart.evaluate.evaluation import Evaluation
+from headstart.heads import HEADS
 from headstart.io import remove_leftovers
 from headstart.model import TransferModel
 from headstart.params import check_choice
+from headstart.sources.default import source_for
 from headstart.transfer.comparison import Baseline, compare
 from headstart.transfer.judging import judge
 from headstart.transfer.preparing import prepare
 from headstart.transfer.record import make_record
 from headstart.transfer.reporter import Reporter, SilentReporter
 from headstart.transfer.run_folder import check_target, write_run
-from headstart.sources.default import source_for
 from headstart.types import Modality, Source, TaskKind
 
 __all__ = ["Run", "fit"]
@@ -117,6 +118,8 @@ def fit(
     """
     reporter = reporter or SilentReporter()
     check_choice(baselines, "baselines", "fit", ("all", "fast", "none"))
+    for name in heads or ():
+        HEADS[name]  # an unknown one is refused before any work
     started = time.perf_counter()
     if out is not None:
         check_target(Path(out))

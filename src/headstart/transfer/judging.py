@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from headstart.data import folds, split, union_groups
 from headstart.engine.rows import take_rows
+from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.held_out import HeldOut, Plan, held_out_outputs
 from headstart.heads.selection import stream_moments
@@ -25,6 +26,7 @@ __all__ = ["Judged", "judge", "make_plan"]
 # Below this many items a held-out fifth is too small to say much, so everything is judged by cross-validation.
 FEW_ITEMS = 1000
 MAX_FOLDS = 10
+MAX_MOMENT_FEATURES = 6144  # whose moments fill 144 MiB in a run folder, and twice that in memory
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ def judge(prepared: Prepared, heads: Sequence[str] | None, seed: int, reporter: 
     together = union_groups(dataset.groups, prepared.clusters)
     plan = make_plan(dataset, together, seed=seed)
     groups = together if len(np.unique(together)) < len(together) else None
+    if groups is not None:
+        _check_groups(groups, plan)
     names = None if heads is None else tuple(heads)
     with reporter.progress("solving the head"):
         held_out = held_out_outputs(
@@ -129,6 +133,16 @@ def judge(prepared: Prepared, heads: Sequence[str] | None, seed: int, reporter: 
     return Judged(model, plan, groups, names, seed, held_out.outputs, evaluation)
 
 
+def _check_groups(groups: NDArray[np.int64], plan: Plan) -> None:
+    """Raise unless each training part has two groups, so that one can be left out while choosing."""
+    for train, _ in plan.parts:
+        if len(np.unique(groups[train])) < 2:
+            raise DataError(
+                f"Of the {len(np.unique(groups))} groups (or clusters of near duplicates) only one is left to train "
+                "on, but choosing the head needs two; give items of at least three groups."
+            )
+
+
 def _final_model(
     prepared: Prepared,
     plan: Plan,
@@ -140,13 +154,14 @@ def _final_model(
     dataset, source, rows = prepared.dataset, prepared.source, plan.fitted
     task, y = dataset.labelled()
     training = take_rows(prepared.rows, rows)
+    keep = training.shape[1] <= MAX_MOMENT_FEATURES
     if len(plan.parts) == 1:  # the head that was judged is the head that is handed over
         head = held_out.heads[0]
         targets = task_methods(task).targets(y[rows], task.num_outputs)
-        return TransferModel(source, task, head, stream_moments(training, targets, head.feature_map))
+        return TransferModel(source, task, head, stream_moments(training, targets, head.feature_map) if keep else None)
     ids = tuple(dataset.ids[i] for i in rows)
     features = Features(training, y[rows], ids, None if groups is None else groups[rows], source.info)
-    return FrozenFeatures(heads).fit(source, features, task, seed=seed)
+    return FrozenFeatures(heads, keep).fit(source, features, task, seed=seed)
 
 
 def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Reporter) -> None:
@@ -157,6 +172,12 @@ def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Rep
         f"{head.head} on {head.feature_map.name} ({head.feature_map.num_features} features), λ = {head.lam:.2g}, "
         f"chosen among {len(compared)} by left-out loss {head.loss:.3f}",
     )
+    if model.moments is None:
+        reporter.warning(
+            f"The moments of {head.feature_map.num_features} features would fill "
+            f"{head.feature_map.num_features**2 * 4 / 2**20:,.0f} MiB and were not kept: this model predicts, but "
+            "cannot be taught further."
+        )
     main, *others = evaluation.metrics.items()
     reporter.line("judged by", f"{plan.how}; {evaluation.n} items")
     name, metric = main

@@ -70,7 +70,7 @@ def prepare(dataset: Dataset, source: Source, reporter: Reporter) -> Prepared:
     _say_audit(dataset, checked, reporter)
     kept = np.flatnonzero(checked.keep)
     if len(kept) == 0:
-        raise DataError(f"None of the {len(dataset)} items of '{dataset.origin}' can be read; see 'headstart inspect'.")
+        raise DataError(f"None of the {len(dataset)} items of {dataset.origin} can be used; see 'headstart inspect'.")
     clean = without_absent_classes(dataset.take(kept))
     with reporter.progress("encoding") as step:
         extraction = extract(source, clean.items, progress=step)

@@ -1,0 +1,153 @@
+"""`fit` from data to run folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_diabetes
+
+import headstart
+from headstart.errors import DataError, SourceError, UsageError
+from headstart.transfer.judging import make_plan
+from headstart.types import Dataset, Task
+
+REQUESTS = Path(headstart.__file__).parent / "assets" / "support_requests.csv"
+INTENTS = ["forgot_password", "gift_card_balance", "product_availability"]
+
+
+@pytest.fixture(scope="module")
+def requests() -> pd.DataFrame:
+    frame = pd.read_csv(REQUESTS)
+    return frame[frame["intent"].isin(INTENTS)].reset_index(drop=True)
+
+
+@pytest.fixture
+def table(tmp_path, requests):
+    path = tmp_path / "requests.csv"
+    requests.to_csv(path, index=False)
+    return path
+
+
+def test_the_run_folder_holds_what_the_design_says(table, tmp_path):
+    run = headstart.fit(str(table), source="toy", out=tmp_path / "run")
+    found = {path.name for path in (tmp_path / "run").iterdir()}
+    assert found >= {
+        "model.safetensors", "config.json", "moments.safetensors", "calibration.json", "metrics.json",
+        "splits.parquet", "manifest.json", "predictions.parquet", "README.md", "report.html", "logs", "body",
+    } - ({"body"} if not (tmp_path / "run" / "body").exists() else set())  # fmt: skip
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["evaluation"]["metrics"]["accuracy"]["value"] == run.evaluation.metrics["accuracy"].value
+    predictions = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    accuracy = (predictions["label"] == predictions["predicted"]).mean()
+    assert accuracy == pytest.approx(run.evaluation.metrics["accuracy"].value)
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["seed"] == 0
+    assert manifest["source"]["name"] == "toy"
+
+
+def test_baselines_and_transfer_gain_are_those_of_the_issue(table):
+    run = headstart.fit(str(table), source="toy")
+    assert [baseline.name for baseline in run.baselines] == ["majority", "TF-IDF", "untrained body"]
+    gain = run.record["transfer_gain"]
+    untrained = run.record["baselines"]["untrained body"]["metrics"]["accuracy"]["value"]
+    assert gain["value"] == pytest.approx(run.evaluation.metrics["accuracy"].value - untrained)
+    assert gain["low"] <= gain["value"] <= gain["high"]
+
+
+def test_two_fits_are_the_same(table):
+    first, second = (headstart.fit(str(table), source="toy", baselines="none") for _ in range(2))
+    np.testing.assert_array_equal(first.model.head.weight, second.model.head.weight)
+    assert first.evaluation.to_dict() == second.evaluation.to_dict()
+
+
+def test_regression_and_multi_output():
+    x, y = load_diabetes(return_X_y=True)
+    run = headstart.fit((x, y), baselines="fast")
+    assert run.evaluation.metrics["r2"].value > 0.4
+    assert run.evaluation.metrics["r2"].low < run.evaluation.metrics["r2"].value
+    two = headstart.fit((x, np.column_stack([y, y**2])), task="regression", baselines="none")
+    assert two.model.predict_proba(x[:3]).shape == (3, 2)
+
+
+def test_multilabel():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(150, 5))
+    frame = pd.DataFrame(x, columns=list("abcde"))
+    frame["warm"], frame["wet"] = (x[:, 0] > 0).astype(int), (x[:, 1] > 0.5).astype(int)
+    run = headstart.fit(frame, label=["warm", "wet"], baselines="fast")
+    assert run.model.task.kind == "multilabel"
+    assert run.evaluation.metrics["average_precision"].value > 0.9
+
+
+def test_groups_stay_together_and_are_said():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 4)), columns=list("abcd"))
+    frame["label"] = np.where(frame["a"] > 0, "yes", "no")
+    frame["patient"] = [f"p{i % 6}" for i in range(60)]
+    run = headstart.fit(frame, label="label", group_col="patient", baselines="none")
+    assert "leave-one-group-out over 6 groups" in run.record["evaluation"]["how"]
+
+
+def test_near_duplicates_never_stand_on_both_sides(tmp_path, requests):
+    twice = pd.concat([requests, requests.assign(text=requests["text"] + "!")])
+    headstart.fit(twice, source="toy", out=tmp_path / "run", baselines="none")
+    splits = pd.read_parquet(tmp_path / "run" / "splits.parquet")
+    assert splits.groupby("cluster")["part"].nunique().max() == 1
+    assert len(splits) == 2 * len(requests)
+    assert splits["cluster"].nunique() == len(requests)
+
+
+def test_unreadable_items_are_set_aside_and_the_rest_goes_on(table):
+    frame = pd.read_csv(table)
+    frame.loc[3, "text"] = "   "
+    run = headstart.fit(frame, label="intent", item="text", source="toy", baselines="none")
+    assert run.record["data"]["items"] - run.record["data"]["used"] in (0, 1)
+    assert run.evaluation.n == len(frame) - 1
+
+
+def test_time_split_holds_out_the_latest():
+    n = 200
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 2
+    data = Dataset(
+        items=rng.normal(size=(n, 2)), ids=tuple(map(str, range(n))), modality="vector",
+        task=Task("classification", ("a", "b")), y=y, times=np.arange(n, dtype=float),
+    )  # fmt: skip
+    plan = make_plan(data, np.arange(n), seed=0)
+    assert plan.evaluated.min() > plan.fitted.max()
+
+
+def test_images_without_a_source_say_what_to_do(tmp_path):
+    from PIL import Image
+
+    for label in ("red", "blue"):
+        (tmp_path / label).mkdir()
+        for i in range(2):
+            Image.new("RGB", (32, 32), label).save(tmp_path / label / f"{i}.png")
+    with pytest.raises(SourceError, match="--source"):
+        headstart.fit(str(tmp_path))
+
+
+def test_a_foreign_folder_is_left_alone(table, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("words")
+    with pytest.raises(UsageError, match="left alone"):
+        headstart.fit(str(table), source="toy", out=tmp_path / "thesis")
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "words"
+
+
+def test_one_class_is_refused():
+    with pytest.raises(DataError, match="two classes|at least two"):
+        headstart.fit((["a", "b", "c"], ["x", "x", "x"]), source="toy")
+
+
+def test_when_the_transfer_does_not_help_the_run_says_so():
+    """Labels that are noise: nothing can be better than the majority, and the verdict must not claim it."""
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(list("abcdefghij"), 6)) for _ in range(120)]
+    run = headstart.fit((texts, rng.integers(0, 2, 120).astype(str)), source="toy")
+    assert not run.record["transfer_gain"]["verdict"].startswith("The transfer helped")
