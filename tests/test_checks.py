@@ -51,7 +51,7 @@ def test_a_source_that_does_not_repeat_itself_is_caught():
 class Crooked(RidgeHead):
     """A head whose scores are not what its coefficients give."""
 
-    def scores(self, spectrum, lam, fitted):
+    def scores(self, spectrum, lam, fitted):  # noqa: ARG002 (the contract of a head)
         return fitted**2
 
 

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 
-def _require(condition: bool, message: str) -> None:
+def _require(condition: bool | np.bool, message: str) -> None:
     if not condition:
         raise AssertionError(message)
 

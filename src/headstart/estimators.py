@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -65,7 +65,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             DataError: if there are fewer than two classes.
         """
-        source, rows, labels = _encode_for_fit(self, X, y, multi_output=True)
+        source, rows, labels = _encode_for_fit(self, X, y)
         check_classification_targets(labels)
         if type_of_target(labels) == "multilabel-indicator":
             kind: TaskKind = "multilabel"
@@ -77,7 +77,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if len(self.classes_) < 2:
                 raise DataError("Classification needs items of at least two classes. Got one class instead.")
         task = Task(kind, tuple(str(label) for label in self.classes_))
-        self.model_ = _fit_model(self, source, rows, codes, task, groups)
+        self.model_ = _fit_model(self, source, rows, codes, task=task, groups=groups)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 (scikit-learn's name)
@@ -148,14 +148,14 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             y: (n,) values, or (n, targets).
             groups: (n,) what is left out together while choosing, or None.
         """
-        source, rows, values = _encode_for_fit(self, X, y, multi_output=True, numeric=True)
+        source, rows, values = _encode_for_fit(self, X, y, numeric=True)
         values = np.asarray(values, dtype=np.float64)
         self._one_target = values.ndim == 1
         values = values.reshape(len(values), -1)
         if len(values) < 2:
             raise DataError("Regression needs at least two items. Got n_samples=1 instead.")
         task = Task("regression", tuple(f"target {i}" for i in range(values.shape[1])))
-        self.model_ = _fit_model(self, source, rows, values, task, groups)
+        self.model_ = _fit_model(self, source, rows, values, task=task, groups=groups)
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 (scikit-learn's name)
@@ -263,15 +263,14 @@ def _items_and_source(X: Any, source: str | Source) -> tuple[Dataset, Source]:  
 
 def _encode_for_fit(
     estimator: Any,
-    X: Any,
+    X: Any,  # noqa: N803 (scikit-learn's name)
     y: Any,
     *,
-    multi_output: bool,
-    numeric: bool = False,  # noqa: N803 (scikit-learn's name)
+    numeric: bool = False,
 ) -> tuple[Source, NDArray[Any], Any]:
     """The open source, rows (n, d) and checked labels."""
     if isinstance(estimator.source, str) and estimator.source == "vector":
-        rows, labels = validate_data(estimator, X, y, dtype=np.float64, multi_output=multi_output, y_numeric=numeric)
+        rows, labels = validate_data(estimator, X, y, dtype=np.float64, multi_output=True, y_numeric=numeric)
         return open_source("vector"), rows, labels
     dataset, source = _items_and_source(X, estimator.source)
     labels = np.asarray(y)
@@ -281,7 +280,7 @@ def _encode_for_fit(
 
 
 def _fit_model(
-    estimator: Any, source: Source, rows: NDArray[Any], y: NDArray[Any], task: Task, groups: Any
+    estimator: Any, source: Source, rows: NDArray[Any], y: NDArray[Any], *, task: Task, groups: Any
 ) -> TransferModel:
     codes = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
     features = Features(rows, y, tuple(str(i) for i in range(len(y))), codes, source.info)

@@ -181,7 +181,7 @@ class TransferModel:
         """Write the model's files into an existing folder (`save` is the atomic way)."""
         reference = self.source.save(folder / "body")
         tensors = {"head.weight": self.head.weight, "head.bias": self.head.bias}
-        if self.head.feature_map.scaling == "standard":
+        if self.head.feature_map.scale.size:
             tensors |= {"features.shift": self.head.feature_map.shift, "features.scale": self.head.feature_map.scale}
         write_tensors(folder / "model.safetensors", tensors, {"format": "headstart"})
         write_json(folder / "calibration.json", {name: list(value) for name, value in self.head.calibration.items()})

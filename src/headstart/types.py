@@ -32,7 +32,7 @@ __all__ = [
 
 Modality = Literal["image", "text", "audio", "vector"]
 TaskKind = Literal["classification", "multilabel", "regression"]
-FeatureMatrix = NDArray[np.float32]
+FeatureMatrix = NDArray[np.floating[Any]]  # float32 from a body; float64 for rows as they are
 
 
 class Rows(Protocol):
@@ -205,11 +205,11 @@ class Source(Protocol):
         ...
 
     def forward(self, prepared: Sequence[Any]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n prepared items."""
+        """Features (n, sum of block widths) of n prepared items; float32 from a body."""
         ...
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n items; raises `ItemError` on the first unreadable one."""
+        """Features (n, sum of block widths) of n items; raises `ItemError` on the first unreadable one."""
         ...
 
     def untrained(self, seed: int) -> Source | None:

@@ -100,7 +100,7 @@ def test_a_missing_column(cli, option, name, hint):
 
 def test_one_class(cli):
     rows = [[text, "refund"] for text, _ in texts()[1:]]
-    refuses_table(cli, [["text", "label"], *rows], says=["one label 'refund'", "at least two classes"])
+    refuses_table(cli, [["text", "label"], *rows], says=["only 'refund'", "at least two classes"])
 
 
 def test_no_labels_at_all(cli):
@@ -282,7 +282,7 @@ def test_infinite_and_missing_values_are_set_aside(cli):
     bad = [["inf", 1, 2, "a"], [1, "-inf", 2, "b"], [1, "", 2, "a"], ["1e308", 1, 2, "b"]]
     done = cli.works("fit", write_csv(cli.folder / "a.csv", [*vectors(), *bad]), *ROWS, says=["warning", "saved"])
     assert "3 items cannot be read and are left out" in done.out
-    assert "Set aside 27: Rows must hold finite numbers of the float32 range." in done.out
+    assert "Set aside 27: Rows must hold finite numbers" in done.out
 
 
 def test_ten_thousand_columns(cli):
@@ -300,7 +300,7 @@ def test_other_encodings_of_a_table(cli, encoding):
     assert ("because it is not UTF-8" in done.err) == (encoding == "latin-1")
 
 
-@pytest.mark.parametrize("name", ["with spaces", "Füße ☂", 'it\'s "quoted"', "a[b]*?", "-dash", "%s {x} $HOME"])
+@pytest.mark.parametrize("name", ["with spaces", "Füße ☂", 'it\'s "quoted"', "-a[b]*? %s {x}"])
 def test_strange_names_of_files_and_folders(cli, name):
     (cli.folder / name).mkdir()
     write_csv(cli.folder / name / f"{name}.csv", texts())

@@ -45,6 +45,7 @@ def test_loss_of_the_choice_is_the_loss_of_brute_force_refits(kind):
     x, y, task = toy_task(kind, n=30)
     x = x.astype(np.float64)
     head = select_head(x, y, task, heads=["ridge"], blocks=(Block("only", 6),))
+    assert head.feature_map.name == "last layer"
     mapped, methods = head.feature_map(x), TASKS[kind]
     targets = methods.targets(y, task.num_outputs)
     scores = np.empty_like(targets)
@@ -84,8 +85,12 @@ def test_all_blocks_win_when_the_knowledge_sits_early():
 
 def test_feature_map_scales_each_block_and_survives_zero_rows():
     rows = np.array([[3.0, 4.0, 0.0, 0.0, 0.0, 0.0], [0.0, 2.0, 1.0, 1.0, 1.0, 1.0]])
-    mapped = candidate_maps(rows, BLOCKS)[1](rows)
-    np.testing.assert_allclose(mapped, [[0.6, 0.8, 0, 0, 0, 0], [0, 1, 0.5, 0.5, 0.5, 0.5]])
+    feature_map = candidate_maps(rows, BLOCKS)[1]
+    mapped = feature_map(rows)
+    unit = np.array([[0.6, 0.8, 0, 0, 0, 0], [0, 1, 0.5, 0.5, 0.5, 0.5]])
+    np.testing.assert_allclose(mapped * feature_map.scale, unit)
+    assert mapped[:, :2].var(axis=0).sum() == pytest.approx(1)
+    assert mapped[:, 2:].var(axis=0).sum() == pytest.approx(1)
 
 
 def test_standardised_rows_do_not_divide_by_zero():

@@ -26,7 +26,7 @@ def test_multilabel_loss_is_the_mean_log_loss_over_labels():
 
 def test_regression_loss_weighs_targets_of_different_scale_alike():
     y = np.array([[0.0, 0.0], [2.0, 2000.0]])
-    off = y + [[1.0, 1000.0], [1.0, 1000.0]]
+    off = y + np.array([1.0, 1000.0])
     np.testing.assert_allclose(TASKS["regression"].loss(off, y), [1.0, 1.0])
 
 

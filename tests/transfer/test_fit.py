@@ -141,7 +141,7 @@ def test_a_foreign_folder_is_left_alone(table, tmp_path):
 
 
 def test_one_class_is_refused():
-    with pytest.raises(DataError, match="two classes|at least two"):
+    with pytest.raises(DataError, match="at least two classes"):
         headstart.fit((["a", "b", "c"], ["x", "x", "x"]), source="toy")
 
 

@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["evaluate", "no-such-model", "no-such-folder"])     # the reason goes to standard error
         1
     """
+    from headstart.cli.items import check_any_left
     from headstart.data import read, union_groups
     from headstart.evaluate.evaluation import evaluate_predictions
 
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     dataset, part = _part(_in_words_of(dataset, model.task), args.split)
     with reporter.progress("predicting") as step:
         predicted = model.predict_readable(dataset.items, progress=step)
+    check_any_left(len(predicted.index), dataset.ids, predicted.failures)
     for position, reason in predicted.failures.items():
         reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")
     used = dataset.take(predicted.index)

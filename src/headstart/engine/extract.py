@@ -34,7 +34,7 @@ class Extraction:
     """What `extract` gave.
 
     Attributes:
-        rows: (n_ok, d) float32 features, in the order of the items.
+        rows: (n_ok, d) features, in the order of the items; float32 from a body.
         index: (n_ok,) positions of the items that could be encoded, ascending.
         failures: position to reason, for the items that could not.
         seconds: wall-clock time that it took.
@@ -205,7 +205,7 @@ class _Sink:
         if len(positions) == 0:
             return
         if self._rows is None:
-            self._rows = _room(self.total, rows.shape[1])
+            self._rows = _room(self.total, rows.shape[1], rows.dtype)
         self._rows[positions] = rows
 
     def finish(self, width: int) -> tuple[FeatureMatrix, NDArray[np.intp]]:
@@ -221,10 +221,10 @@ class _Sink:
         return self._rows[: len(index)], index
 
 
-def _room(n: int, width: int) -> FeatureMatrix:
-    size = n * width * 4
+def _room(n: int, width: int, dtype: np.dtype[Any]) -> FeatureMatrix:
+    size = n * width * dtype.itemsize
     if size <= MEMORY_BYTES:
-        return np.empty((n, width), np.float32)
+        return np.empty((n, width), dtype)
     with tempfile.TemporaryFile(prefix="headstart-rows-") as file:  # the map keeps its own handle
         try:
             if hasattr(os, "posix_fallocate"):  # a full disk must be an error here, not a crash on writing the map
@@ -234,4 +234,4 @@ def _room(n: int, width: int) -> FeatureMatrix:
                 f"There is no room for {size / 2**20:.0f} MiB of features in '{tempfile.gettempdir()}' "
                 f"({error.strerror}); free space there or name another folder with the environment variable TMPDIR."
             ) from error
-        return np.memmap(file, np.float32, "w+", shape=(n, width))
+        return np.memmap(file, dtype, "w+", shape=(n, width))

@@ -14,7 +14,9 @@ from headstart.evaluate.evaluation import MAIN_METRICS, check_outputs
 from headstart.evaluate.intervals import bootstrap
 from headstart.types import Task
 
-__all__ = ["Gain", "transfer_gain"]
+__all__ = ["UNTRAINED", "Gain", "transfer_gain"]
+
+UNTRAINED = "untrained body"  # the reference of the transfer gain
 
 Array = NDArray[np.float64]
 # Below this, not even one sign in all items is significant: two-sided sign test, 2 (1/2)^5 = 0.0625.
@@ -65,7 +67,7 @@ def transfer_gain(
     groups: ArrayLike | None = None,
     seed: int = 0,
     resamples: int = 2000,
-    reference: str = "untrained body",
+    reference: str = UNTRAINED,
 ) -> Gain:
     """Compare the main metric with a reference's on the same items, by the paired percentile bootstrap.
 
@@ -97,7 +99,7 @@ def transfer_gain(
         >>> gain.value, gain.low > 0
         (0.5, True)
         >>> gain.verdict
-        'The transfer helped: accuracy is 0.500 above the majority baseline (95% interval 0.250 to 0.750).'
+        'The model is better: accuracy is 0.500 above the majority baseline (95% interval 0.250 to 0.750).'
     """
     truth, ours = check_outputs(task, y, outputs)
     _, theirs = check_outputs(task, y, reference_outputs)
@@ -117,16 +119,19 @@ def transfer_gain(
 
 def _verdict(value: float, low: float, high: float, *, compared: tuple[str, str], n: int) -> str:
     metric, reference = compared
+    # only the same body without its training shows what the transfer itself was worth
+    transferred = reference == UNTRAINED
+    unsure = f"Whether {'the transfer helped' if transferred else 'the model is better'} cannot be told"
     if math.isnan(value):
-        return f"Whether the transfer helped cannot be told: {metric} is undefined on these {n} items."
+        return f"{unsure}: {metric} is undefined on these {n} items."
     if math.isnan(low):
-        return "Whether the transfer helped cannot be told: a single item or group has no interval."
+        return f"{unsure}: a single item or group has no interval."
     side = "above" if value >= 0 else "below"
     fact = f"{metric} is {abs(value):.3f} {side} the {reference} baseline (95% interval {low:.3f} to {high:.3f})"
     if n < _FEWEST_ITEMS:
-        return f"Whether the transfer helped cannot be told from {n} items: {fact}."
+        return f"{unsure} from {n} items: {fact}."
     if low > 0:
-        return f"The transfer helped: {fact}."
+        return f"{'The transfer helped' if transferred else 'The model is better'}: {fact}."
     if high < 0:
-        return f"The transfer hurt: {fact}."
-    return f"Whether the transfer helped cannot be told: {fact}, which holds zero."
+        return f"{'The transfer hurt' if transferred else 'The model is worse'}: {fact}."
+    return f"{unsure}: {fact}, which holds zero."

@@ -129,7 +129,7 @@ class TextBody:
             raise ItemError("The text is empty.")
         try:
             tokens = self.parts.tokenizer.encode(item).ids
-        except UnicodeEncodeError:
+        except (UnicodeEncodeError, TypeError):
             raise ItemError("The text holds halves of characters (lone surrogates); decode it again.") from None
         if not tokens:
             raise ItemError(f"The text {item!r:.80} has no tokens.")

@@ -115,7 +115,7 @@ class TimmSource:
         import torch
 
         data: Any = timm.data  # partly annotated
-        config = data.resolve_data_config(args={}, pretrained_cfg=dict(spec.pretrained_cfg))
+        config = data.resolve_data_config(args={}, pretrained_cfg=dict(spec.pretrained_cfg), model=module)
         names = block_names(module)
         layout = {name: getattr(module, "output_fmt", "NCHW") != "NHWC" for name in names}
         self.spec = spec
@@ -188,7 +188,10 @@ def _line(error: BaseException) -> str:
 def _config(name: str) -> dict[str, Any]:
     import timm
 
-    found = timm.get_pretrained_cfg(name)
+    try:
+        found = timm.get_pretrained_cfg(name)
+    except RuntimeError:  # the architecture exists, this tag of it does not
+        found = None
     if found is None:
         raise UnknownNameError("timm model", name, timm.list_pretrained(f"{name[:4]}*") or ["resnet18.a1_in1k"])
     return {key: value for key, value in asdict(found).items() if value is not None}

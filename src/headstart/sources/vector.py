@@ -20,13 +20,13 @@ __all__ = ["SCHEME", "VectorSource"]
 
 @dataclass(frozen=True)
 class VectorSource:
-    """Rows of finite numbers, given on as float32.
+    """Rows of finite numbers, given on as float64: rounding a year or a price to float32 would lose digits.
 
     There is no body, so there is no untrained one either.
 
     Examples:
         >>> VectorSource().encode(np.array([[1.0, 2.0]]))
-        array([[1., 2.]], dtype=float32)
+        array([[1., 2.]])
     """
 
     @property
@@ -35,7 +35,7 @@ class VectorSource:
         return SourceInfo("vector", "vector", architecture="identity")
 
     def prepare(self, item: Any) -> FeatureMatrix:
-        """One row (d,), float32.
+        """One row (d,), float64.
 
         Raises:
             ItemError: if the item is no row of finite numbers.
@@ -48,10 +48,10 @@ class VectorSource:
             raise ItemError(
                 f"A row must be a 1-dimensional array of at least one number. Got shape {row.shape} instead."
             )
-        return _float32(row[None])[0]
+        return np.asarray(_finite(row[None])[0])
 
     def forward(self, prepared: Sequence[Any]) -> FeatureMatrix:
-        """The rows (n, d), float32.
+        """The rows (n, d), float64.
 
         Raises:
             ItemError: if the rows are not equally long.
@@ -60,17 +60,17 @@ class VectorSource:
             widths = {len(row) for row in prepared}
             if len(widths) > 1:
                 raise ItemError(f"All rows must be equally long. Got rows of {min(widths)} to {max(widths)} numbers.")
-        rows: FeatureMatrix = np.asarray(prepared, dtype=np.float32)
+        rows: FeatureMatrix = np.asarray(prepared, dtype=np.float64)
         return rows
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """The rows (n, d), float32; a 2-dimensional array is converted as a whole.
+        """The rows (n, d), float64; a 2-dimensional array is converted as a whole.
 
         Raises:
             ItemError: on the first row that is not finite.
         """
         if isinstance(items, np.ndarray) and items.ndim == 2 and items.dtype.kind in "iufb":
-            return _float32(items)
+            return _finite(items)
         return encode(self, items)
 
     def untrained(self, seed: int) -> None:
@@ -81,16 +81,14 @@ class VectorSource:
         return {"name": "vector"}
 
 
-def _float32(rows: NDArray[Any]) -> FeatureMatrix:
-    with np.errstate(over="ignore"):  # too large for float32 becomes inf, which is caught below
-        out = rows.astype(np.float32, copy=False)
+def _finite(rows: NDArray[Any]) -> FeatureMatrix:
+    out = rows.astype(np.float64, copy=False)
     good = np.isfinite(out).all(axis=1)
     if not good.all():
         row = int(np.argmin(good))
         column = int(np.argmin(np.isfinite(out[row])))
         raise ItemError(
-            f"Rows must hold finite numbers of the float32 range. Got {rows[row, column]} in column {column}; "
-            "fill or drop the value."
+            f"Rows must hold finite numbers. Got {rows[row, column]} in column {column}; fill or drop the value."
         )
     return out
 

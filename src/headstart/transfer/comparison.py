@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from headstart.engine.extract import extract
 from headstart.evaluate.baselines import baseline_rows, majority_outputs
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
-from headstart.evaluate.gain import Gain, transfer_gain
+from headstart.evaluate.gain import UNTRAINED, Gain, transfer_gain
 from headstart.evaluate.held_out import Plan, held_out_outputs
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
@@ -19,8 +19,6 @@ from headstart.transfer.reporter import Reporter
 from headstart.types import Block, Dataset, Rows
 
 __all__ = ["Baseline", "compare"]
-
-UNTRAINED = "untrained body"
 
 
 @dataclass(frozen=True)
@@ -126,3 +124,5 @@ def _say(name: str, evaluation: Evaluation, gain: Gain, reporter: Reporter) -> N
     )
     if name == UNTRAINED:
         reporter.line("transfer gain", gain.verdict)
+    elif gain.high < 0:
+        reporter.warning(f"{gain.verdict} Without transfer you would do better here; another source may change that.")

@@ -45,7 +45,7 @@ class Run:
         >>> import headstart
         >>> run = headstart.fit(([[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, ["low"] * 3 + ["high"] * 3))
         Traceback (most recent call last):
-        headstart.errors.DataError: 18 items came with 6 labels; give one label for each item.
+        headstart.errors.DataError: There are 18 items, but 6 labels; give one label for each item.
     """
 
     model: TransferModel
@@ -128,10 +128,10 @@ def fit(
     opened = source_for(dataset, source)
     prepared = prepare(dataset, opened, reporter)
     judged = judge(prepared, heads, seed, reporter)
-    if baselines == "all" and time_limit is not None:
-        if time.perf_counter() - started + 1.2 * prepared.extraction.seconds > time_limit:
-            reporter.warning("The untrained body was left out: it would not fit into the time limit.")
-            baselines = "fast"
+    expected = time.perf_counter() - started + 1.2 * prepared.extraction.seconds
+    if baselines == "all" and time_limit is not None and expected > time_limit:
+        reporter.warning("The untrained body was left out: it would not fit into the time limit.")
+        baselines = "fast"
     compared = tuple(compare(prepared, judged, baselines, reporter)) if baselines != "none" else ()
     seconds = time.perf_counter() - started
     record = make_record(prepared, judged, compared, seconds=seconds, seed=seed, command=command)

@@ -79,18 +79,18 @@ def make_plan(dataset: Dataset, groups: NDArray[np.int64], *, seed: int) -> Plan
         >>> task = Task("classification", ("a", "b"))
         >>> data = Dataset(items=items, ids=tuple(items), modality="text", task=task, y=y)
         >>> make_plan(data, np.arange(20), seed=0).how
-        '10-fold cross-validation with the choice made inside each fold'
+        '10-fold cross-validation of 20 items, with the choice made inside each fold'
     """
     task, y = dataset.labelled()
     if dataset.split is not None or dataset.times is not None or len(dataset) >= FEW_ITEMS:
         one = split(dataset, groups, seed=seed)
-        return Plan(((one.train, one.test),), one.how)
+        return Plan(((one.train, one.test),), one.how.rstrip("."))
     parts = folds(y, task.kind, groups, n_folds=MAX_FOLDS, seed=seed)
     kind = f"{len(parts)}-fold cross-validation"
     if dataset.groups is not None:
         whole = len(parts) == len(np.unique(dataset.groups))
         kind = f"leave-one-group-out over {len(parts)} groups" if whole else f"{kind} with whole groups"
-    return Plan(tuple(parts), f"{kind} with the choice made inside each fold")
+    return Plan(tuple(parts), f"{kind} of {len(dataset)} items, with the choice made inside each fold")
 
 
 def judge(prepared: Prepared, heads: Sequence[str] | None, seed: int, reporter: Reporter) -> Judged:
@@ -126,7 +126,7 @@ def judge(prepared: Prepared, heads: Sequence[str] | None, seed: int, reporter: 
             prepared.rows, y, task, plan,
             blocks=source.info.blocks, groups=groups, heads=names, seed=seed,
         )  # fmt: skip
-        model = _final_model(prepared, plan, held_out, groups, names, seed)
+        model = _final_model(prepared, plan, held_out, groups=groups, heads=names, seed=seed)
         resampled = None if groups is None else groups[plan.evaluated]
         evaluation = evaluate_predictions(task, y[plan.evaluated], held_out.outputs, groups=resampled, seed=seed)
     _say(model, evaluation, plan, reporter)
@@ -147,6 +147,7 @@ def _final_model(
     prepared: Prepared,
     plan: Plan,
     held_out: HeldOut,
+    *,
     groups: NDArray[np.int64] | None,
     heads: tuple[str, ...] | None,
     seed: int,
@@ -179,7 +180,7 @@ def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Rep
             "cannot be taught further."
         )
     main, *others = evaluation.metrics.items()
-    reporter.line("judged by", f"{plan.how}; {evaluation.n} items")
+    reporter.line("judged by", plan.how)
     name, metric = main
     reporter.line(name.replace("_", " "), f"{metric.value:.3f}  95% interval [{metric.low:.3f}, {metric.high:.3f}]")
     shown = [f"{name.replace('_', ' ')} {metric.value:.3f}" for name, metric in others]

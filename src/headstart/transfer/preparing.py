@@ -101,7 +101,11 @@ def without_absent_classes(dataset: Dataset) -> Dataset:
     present = np.unique(y)
     if len(present) < 2:
         found = f"only '{task.labels[present[0]]}'" if len(present) else "none"
-        raise DataError(f"Classification needs at least two classes with items that can be read; found {found}.")
+        where = f" of {dataset.origin}" if dataset.origin else ""
+        raise DataError(
+            f"Classification needs items{where} of at least two classes that can be read. Got {found}; add items of "
+            "other classes."
+        )
     if len(present) == task.num_outputs:
         return dataset
     labels = tuple(task.labels[i] for i in present)

@@ -112,9 +112,5 @@ def _data(prepared: Prepared) -> Mapping[str, Any]:
         "sha256": content,
         "notes": list(dataset.notes),
         "audit": [asdict(finding) for finding in checked.findings],
-        "set_aside": {dataset_id: reason for dataset_id, reason in _set_aside(prepared)},
+        "set_aside": list(prepared.extraction.failures.values()),
     }
-
-
-def _set_aside(prepared: Prepared) -> list[tuple[str, str]]:
-    return [(str(position), reason) for position, reason in prepared.extraction.failures.items()]

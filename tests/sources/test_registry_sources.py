@@ -1,0 +1,90 @@
+"""The one door: names, suggestions, descriptions without torch."""
+
+import subprocess
+import sys
+
+import pytest
+
+from headstart.errors import MissingExtraError, SourceError, UnknownNameError
+from headstart.sources import embedded
+from headstart.sources.registry import SOURCES, describe, list_sources, open_source
+from headstart.types import Source
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("vectr", "vector"),
+        ("headstart:txt", "headstart:text"),
+        ("resnet18", "timm:resnet18"),
+        ("org/name", "hf:org/name"),
+    ],
+)
+def test_unknown_names_suggest(name, hint):
+    with pytest.raises(UnknownNameError, match=hint):
+        open_source(name)
+
+
+def test_unknown_timm_names_suggest_timm_names():
+    with pytest.raises(UnknownNameError, match="Did you mean 'resnet18"):
+        open_source("timm:resnet18.a1_in2k")
+
+
+def test_a_path_without_a_scheme_is_pointed_out(tmp_path):
+    with pytest.raises(SourceError, match="write 'local:"):
+        open_source(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "timm:resnet18.a1_in1k",
+        "hf:no-such/thing",
+        "hf:not a name",
+        "local:",
+        "local:/nowhere",
+        "vector:x",
+        "module:mine",
+        "toy:x",
+    ],
+)
+def test_what_cannot_be_opened_is_one_sentence(name, monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(SourceError) as caught:
+        open_source(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_extra_gives_the_pip_line(monkeypatch):
+    monkeypatch.setattr(embedded, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'headstart\[text\]'"):
+        open_source("headstart:text")
+    assert "headstart:text" not in [info.name for info in list_sources()]
+
+
+def test_describing_and_listing_load_no_torch(pair):
+    code = (
+        "import sys; from headstart.sources.registry import describe, list_sources;"
+        f"list_sources(); info = describe('local:{pair}'); describe('headstart:text'); describe('vector');"
+        "assert info.license == 'MIT' and info.num_features == 96, info;"
+        "assert not {'torch', 'timm', 'transformers'} & set(sys.modules), 'heavy import'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["headstart:text", "vector", "toy"])
+def test_sources_keep_the_protocol(name):
+    source = open_source(name)
+    assert isinstance(source, Source)
+    assert source.info.name == describe(name).name
+
+
+def test_timm_facts_read_without_weights():
+    info = describe("timm:resnet18.a1_in1k")
+    assert info.license == "apache-2.0"
+    assert info.architecture == "resnet18"
+    assert info.input["crop_pct"] == 0.95
+
+
+def test_every_scheme_has_a_pattern():
+    assert {SOURCES[key].pattern.split(":")[0] for key in SOURCES} == set(SOURCES)
