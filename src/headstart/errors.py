@@ -36,6 +36,8 @@ __all__ = [
     "UsageError",
 ]
 
+MAX_KNOWN = 12
+
 
 class HeadstartError(Exception):
     """Base of all errors that Headstart raises on purpose.
@@ -145,7 +147,8 @@ class UnknownNameError(UsageError, KeyError):
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        self.message = f"Unknown {kind} '{name}'.{hint} Known: {', '.join(names)}."
+        known_some = ", ".join(names[:MAX_KNOWN]) + (", ..." if len(names) > MAX_KNOWN else "")
+        self.message = f"Unknown {kind} '{name}'.{hint} Known: {known_some}."
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -64,6 +64,7 @@ class TransferModel:
         task: the label schema.
         head: the solved head, with its features and calibration.
         moments: sufficient statistics of the head's training rows, for exact update and removal; None if not kept.
+        columns: names of the numbers of a row, for a model of a table of numbers; else empty.
         card: facts about the fit (metrics, data, environment), as plain JSON values.
 
     Examples:
@@ -80,6 +81,7 @@ class TransferModel:
     task: Task
     head: FittedHead
     moments: Moments | None = None
+    columns: tuple[str, ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
 
     def predict(self, items: Sequence[Any]) -> list[Any]:
@@ -201,6 +203,7 @@ class TransferModel:
             "id2label": {str(i): label for i, label in enumerate(self.task.labels)},
             "label2id": {label: i for i, label in enumerate(self.task.labels)},
             "label_column": self.task.column,
+            "columns": list(self.columns),
             "source": {"reference": dict(reference), "info": asdict(self.source.info)},
             "feature_map": {
                 "name": feature_map.name,
@@ -288,6 +291,7 @@ def _from_config(folder: Path, config: Mapping[str, Any], source: Source | None)
         task=Task(kind, labels, config["label_column"]),  # type: ignore[arg-type]
         head=_read_head(folder, config),
         moments=Moments.from_arrays(read_tensors(moments)) if moments.is_file() else None,
+        columns=tuple(str(name) for name in config["columns"]),
         card=read_json(folder / "metrics.json") if (folder / "metrics.json").is_file() else {},
     )
     tried = model.outputs(np.zeros((1, model.head.feature_map.num_inputs)))

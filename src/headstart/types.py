@@ -93,6 +93,7 @@ class Dataset:
         groups: (n,) names of what belongs together (patient, speaker, site), or None.
         split: (n,) of ``"train"``, ``"val"`` or ``"test"`` as given by the data, or None.
         times: (n,) sortable float64 times, or None.
+        columns: names of the numbers of a row, for rows that were read from a table; else empty.
         origin: where the data came from, as the user named it.
         notes: what was inferred while reading, in one sentence each.
 
@@ -109,6 +110,7 @@ class Dataset:
     groups: NDArray[np.str_] | None = None
     split: NDArray[np.str_] | None = None
     times: NDArray[np.float64] | None = None
+    columns: tuple[str, ...] = ()
     origin: str = ""
     notes: tuple[str, ...] = ()
 
@@ -118,7 +120,7 @@ class Dataset:
     def labelled(self) -> tuple[Task, NDArray[Any]]:
         """The label schema and the labels; raises `DataError` where there are none."""
         if self.task is None or self.y is None:
-            raise DataError(f"'{self.origin}' has no labels; name the label column with --label.")
+            raise DataError(f"There are no labels in {self.origin or 'the data'}; name the label column with --label.")
         return self.task, self.y
 
     def take(self, index: Sequence[int] | NDArray[np.intp]) -> Dataset:

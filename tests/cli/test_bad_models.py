@@ -149,11 +149,20 @@ def test_items_of_another_kind_than_pictures(cli, image_run, item):
     cli.refuses("predict", image_run, item, code=2, says=[f"'{item}'", "image"])
 
 
-@pytest.mark.parametrize("columns", [2, 5])
 @pytest.mark.parametrize("verb", ["predict", "evaluate"])
-def test_rows_of_another_length(cli, vector_run, columns, verb):
-    table = write_csv(cli.folder / "new.csv", vectors(6, columns))
-    cli.refuses(verb, vector_run, table, code=2, says=["rows of 3 numbers", f"rows of {columns}", "fitted on"])
+def test_a_table_that_lacks_a_column(cli, vector_run, verb):
+    table = write_csv(cli.folder / "new.csv", vectors(6, 2))
+    cli.refuses(verb, vector_run, table, code=2, says=["lacks 1 of the 3 columns", "fitted on"])
+
+
+def test_a_table_with_further_columns_works(cli, vector_run):
+    cli.works("predict", vector_run, write_csv(cli.folder / "new.csv", vectors(6, 5)))
+
+
+@pytest.mark.parametrize("columns", [2, 5])
+def test_rows_without_names_of_another_length(cli, vector_run, columns, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(",".join(["1.0"] * columns) + "\n"))
+    cli.refuses("predict", vector_run, "-", code=2, says=["rows of 3 numbers", f"rows of {columns}", "fitted on"])
 
 
 def test_a_label_column_of_numbers_is_no_feature_when_predicting(cli):

@@ -134,3 +134,20 @@ def test_demo_runs_offline_and_shows_a_prediction(tmp_path, capsys):
     assert found["text"]["transfer_gain"]["low"] > 0
     assert found["digits"]["metrics"]["accuracy"]["low"] > 0.9
     assert set(found["text"]["predictions"].values()) == {"order_status", "damaged_item", "out_of_scope"}
+
+
+def test_columns_of_numbers_are_found_by_name(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"width": rng.normal(size=40), "height": rng.normal(size=40)})
+    frame["label"] = np.where(frame["width"] > 0, "wide", "thin")
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    run = str(tmp_path / "run")
+    assert main(["fit", str(tmp_path / "table.csv"), "--out", run, "--baselines", "none", "--json"]) == 0
+    capsys.readouterr()
+    new = pd.DataFrame({"note": [7.0, 7.0], "height": [0.0, 0.0], "width": [-2.0, 2.0]})
+    new.to_csv(tmp_path / "new.csv", index=False)
+    assert main(["predict", run, str(tmp_path / "new.csv"), "--json"]) == 0
+    assert [row["prediction"] for row in said(capsys)["predictions"]] == ["thin", "wide"]
+    new.drop(columns="width").to_csv(tmp_path / "less.csv", index=False)
+    assert main(["predict", run, str(tmp_path / "less.csv")]) == 2
+    assert "lacks 1 of the 2 columns" in capsys.readouterr().err

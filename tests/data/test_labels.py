@@ -87,7 +87,6 @@ def test_numbers_with_gaps_in_r_style(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["a", "a"], "have the one label 'a'"),
         ([None, float("nan")], "No row of .* has a label"),
         ([str(index) + "x" for index in range(12)], "a label of its own"),
         ([1.5, 1.5], "the one number 1.5"),

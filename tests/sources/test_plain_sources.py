@@ -69,7 +69,7 @@ def body():
 
 def test_module_with_blocks():
     inner = body()
-    source = module(inner, lambda row: torch.tensor(row), name="mine", modality="vector", blocks=["0"])
+    source = module(inner, torch.tensor, name="mine", modality="vector", blocks=["0"])
     rows = source.encode([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]])
     with torch.inference_mode():
         x = torch.tensor([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]])

@@ -26,7 +26,7 @@ def bert(tmp_path):
     """A tiny BERT checkpoint folder of transformers."""
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"good morning where is my card a no".split()]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "morning", "where", "is", "my", "card", "a", "no"]
     backend = Tokenizer(models.WordLevel({word: k for k, word in enumerate(words)}, "[UNK]"))
     backend.normalizer = normalizers.Lowercase()
     backend.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -177,7 +177,7 @@ def test_weights_that_lack_a_layer_are_refused(bert):
     tensors = load_file(bert / "model.safetensors")
     kept = {key: value for key, value in tensors.items() if "layer.1." not in key}
     save_file(kept, bert / "model.safetensors", {"format": "pt"})
-    with pytest.raises(SourceError, match="lack .* tensors of the body"):
+    with pytest.raises(SourceError, match=r"lack .* tensors of the body"):
         open_local(bert)
 
 
@@ -205,7 +205,7 @@ def test_hf_opens_from_the_cache(bert, tmp_path, monkeypatch):
     from headstart.sources.cache import cached_repositories
 
     assert cached_repositories() == ["org/tiny"]
-    monkeypatch.setattr("headstart.sources.hf.fetch_repository", lambda name: repository / "snapshots" / commit)
+    monkeypatch.setattr("headstart.sources.hf.fetch_repository", lambda _: repository / "snapshots" / commit)
     source = open_source("hf:org/tiny")
     assert (source.info.license, source.info.revision) == ("mit", commit)
     assert source.encode(["good morning"]).shape == (1, 48)

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         1
     """
     from headstart.cli.items import check_any_left
-    from headstart.data import read, union_groups
+    from headstart.data import align_columns, read, union_groups
     from headstart.evaluate.evaluation import evaluate_predictions
 
     reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
             f"'{args.data}' holds {dataset.modality} items, but the model '{args.model}' reads "
             f"{model.source.info.modality} items; give data of that kind."
         )
-    dataset, part = _part(_in_words_of(dataset, model.task), args.split)
+    dataset = align_columns(_in_words_of(dataset, model.task), model.columns)
+    dataset, part = _part(dataset, args.split)
     with reporter.progress("predicting") as step:
         predicted = model.predict_readable(dataset.items, progress=step)
     check_any_left(len(predicted.index), dataset.ids, predicted.failures)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data import read
+from headstart.data import align_columns, read
 from headstart.data.tables import TABLES
 from headstart.errors import DataError, ItemError
 from headstart.types import Modality
@@ -21,7 +21,12 @@ MAX_LINE = 1_000_000
 
 
 def gather_items(
-    words: Sequence[str], modality: Modality, *, item: str | None = None, ignore: Sequence[str] = ()
+    words: Sequence[str],
+    modality: Modality,
+    *,
+    item: str | None = None,
+    ignore: Sequence[str] = (),
+    columns: Sequence[str] = (),
 ) -> tuple[list[str], list[Any]]:
     """Names and items for the words of a command line.
 
@@ -33,6 +38,7 @@ def gather_items(
         modality: what the model's source encodes.
         item: column of texts or paths, for tables.
         ignore: label columns that a table may still carry; they are no features.
+        columns: names of the numbers of a row that the model knows; empty where it has none.
 
     Returns:
         A name for each item, and the items.
@@ -47,7 +53,7 @@ def gather_items(
     names: list[str] = []
     items: list[Any] = []
     for word in words:
-        found_names, found = _one_word(word, modality, item, ignore)
+        found_names, found = _one_word(word, modality, item=item, ignore=ignore, columns=columns)
         single = len(found) == 1 and modality == "text" and found_names == [""]
         names += [str(len(items) + 1)] if single else found_names
         items += found
@@ -75,7 +81,9 @@ def check_any_left(count: int, names: Sequence[str], failures: Mapping[int, str]
         raise ItemError(f"None of the items ({len(names)}) can be read; the first, '{names[first]}': {failures[first]}")
 
 
-def _one_word(word: str, modality: Modality, item: str | None, ignore: Sequence[str]) -> tuple[list[str], list[Any]]:
+def _one_word(
+    word: str, modality: Modality, *, item: str | None, ignore: Sequence[str], columns: Sequence[str]
+) -> tuple[list[str], list[Any]]:
     if word == "-":
         return _from_stdin(modality)
     if not _exists(word):
@@ -86,7 +94,7 @@ def _one_word(word: str, modality: Modality, item: str | None, ignore: Sequence[
     dataset = read(word, item=item, label=ignore or None, modality=modality if is_table else None, labelled=False)
     if dataset.modality != modality:
         raise DataError(f"'{word}' holds {dataset.modality} items, but this model reads {modality} items.")
-    return list(dataset.ids), list(dataset.items)
+    return list(dataset.ids), list(align_columns(dataset, columns).items)
 
 
 def _exists(word: str) -> bool:

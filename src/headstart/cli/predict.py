@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
         check_writable(Path(args.out))
     model = TransferModel.load(args.model)
     labels = [model.task.column] if model.task.column else list(model.task.labels)
-    names, items = gather_items(args.items, model.source.info.modality, item=args.item, ignore=labels)
+    modality = model.source.info.modality
+    names, items = gather_items(args.items, modality, item=args.item, ignore=labels, columns=model.columns)
     reporter = ConsoleReporter(sys.stderr)
     with reporter.progress("predicting") as step:
         predicted = model.predict_readable(items, progress=step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headstart.data.align import align_columns
 from headstart.data.audit import Audit, audit
 from headstart.data.findings import Finding
 from headstart.data.read import read
@@ -12,6 +13,7 @@ __all__ = [
     "Audit",
     "Finding",
     "Split",
+    "align_columns",
     "audit",
     "folds",
     "read",

@@ -72,6 +72,7 @@ class RowsRead:
         groups: (n,) names, or None.
         split: (n,) given splits, or None.
         times: (n,) float64, or None.
+        columns: names of the numbers of a row, where an item is one.
         notes: what was inferred.
 
     Examples:
@@ -87,6 +88,7 @@ class RowsRead:
     groups: NDArray[np.str_] | None = None
     split: NDArray[np.str_] | None = None
     times: NDArray[np.float64] | None = None
+    columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
 
@@ -107,7 +109,8 @@ def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
         ('x', 'y')
     """
     if len(rows.items) == 0:
-        raise DataError(f"There are no items in {origin}; give at least two for each class.")
+        wanted = "give at least two for each class" if options.labelled else "give at least one"
+        raise DataError(f"There are no items in {origin}; {wanted}.")
     _check_modality(rows, options, origin)
     dataset = Dataset(
         items=rows.items,
@@ -116,6 +119,7 @@ def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
         groups=rows.groups,
         split=rows.split,
         times=rows.times,
+        columns=rows.columns,
         origin=origin,
         notes=rows.notes,
     )

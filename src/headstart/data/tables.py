@@ -312,6 +312,7 @@ def read_frame(
         groups=groups,
         split=split,
         times=_times(frame, options.time_col, origin),
+        columns=roles.items if roles.kind == "number" else (),
         notes=(*roles.notes, *note),
     )
 

@@ -125,7 +125,7 @@ def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mel >= 15, 1000 * np.exp(np.log(6.4) * (mel - 15) / 27), 200 * mel / 3)
 
 
-def picture(bands: FeatureMatrix, side: int, *, range_db: float = 60.0) -> FeatureMatrix:
+def picture(bands: FeatureMatrix, side: int, *, range_db: float = 45.0) -> FeatureMatrix:
     """A spectrogram as a square picture: high frequencies on top, the loudest point white.
 
     Args:

@@ -51,7 +51,7 @@ class PictureSettings:
     n_fft: int = 1024
     n_mels: int = 128
     fmin: float = 20.0
-    range_db: float = 60.0
+    range_db: float = 45.0
     frames: int = 224
     most_seconds: float = 10.0
     most_parts: int = 12

@@ -17,6 +17,8 @@ from headstart.types import FeatureMatrix, Modality, SourceInfo
 
 __all__ = ["SCHEME", "VectorSource"]
 
+LARGEST = 1e30  # fourth powers of it still fit into a float64
+
 
 @dataclass(frozen=True)
 class VectorSource:
@@ -83,12 +85,13 @@ class VectorSource:
 
 def _finite(rows: NDArray[Any]) -> FeatureMatrix:
     out = rows.astype(np.float64, copy=False)
-    good = np.isfinite(out).all(axis=1)
+    fit_for_use = np.abs(out) <= LARGEST  # false for NaN too
+    good = fit_for_use.all(axis=1)
     if not good.all():
         row = int(np.argmin(good))
-        column = int(np.argmin(np.isfinite(out[row])))
+        column = int(np.argmin(fit_for_use[row]))
         raise ItemError(
-            f"Rows must hold finite numbers. Got {rows[row, column]} in column {column}; fill or drop the value."
+            f"Rows must hold finite numbers of at most {LARGEST:g}. Got {rows[row, column]} in column {column}; fill or drop the value."
         )
     return out
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,10 +159,12 @@ def _final_model(
     if len(plan.parts) == 1:  # the head that was judged is the head that is handed over
         head = held_out.heads[0]
         targets = task_methods(task).targets(y[rows], task.num_outputs)
-        return TransferModel(source, task, head, stream_moments(training, targets, head.feature_map) if keep else None)
+        moments = stream_moments(training, targets, head.feature_map) if keep else None
+        return TransferModel(source, task, head, moments, dataset.columns)
     ids = tuple(dataset.ids[i] for i in rows)
     features = Features(training, y[rows], ids, None if groups is None else groups[rows], source.info)
-    return FrozenFeatures(heads, keep).fit(source, features, task, seed=seed)
+    model = FrozenFeatures(heads, keep).fit(source, features, task, seed=seed)
+    return replace(model, columns=dataset.columns)
 
 
 def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Reporter) -> None:
