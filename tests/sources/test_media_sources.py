@@ -40,7 +40,8 @@ def wav2vec2():
 
     config = Wav2Vec2Config(
         hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16,
-        conv_dim=(8, 8), conv_stride=(5, 4), conv_kernel=(10, 8), num_conv_pos_embedding_groups=2, num_conv_pos_embeddings=8,
+        conv_dim=(8, 8), conv_stride=(5, 4), conv_kernel=(10, 8),
+        num_conv_pos_embedding_groups=2, num_conv_pos_embeddings=8,
     )  # fmt: skip
     return Wav2Vec2Model(config), Wav2Vec2FeatureExtractor()
 

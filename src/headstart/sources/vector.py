@@ -91,7 +91,8 @@ def _finite(rows: NDArray[Any]) -> FeatureMatrix:
         row = int(np.argmin(good))
         column = int(np.argmin(fit_for_use[row]))
         raise ItemError(
-            f"Rows must hold finite numbers of at most {LARGEST:g}. Got {rows[row, column]} in column {column}; fill or drop the value."
+            f"Rows must hold finite numbers of at most {LARGEST:g}. Got {rows[row, column]} in column {column}; "
+            "fill or drop the value."
         )
     return out
 
