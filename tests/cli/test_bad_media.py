@@ -247,3 +247,19 @@ def test_a_checkpoint_of_an_unknown_architecture(cli):
 def test_a_checkpoint_of_another_architecture(cli):
     body = write_body(cli.folder / "tiny.safetensors", architecture="test_vit", timm_kwargs={})
     refuses_body(cli, body, 2, ["tiny.safetensors' do not fit timm's 'test_vit'"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("input_size", [3, 0, 32]),
+        ("mean", "grey"),
+        ("std", [0.5, 0.5, 0.0]),
+        ("interpolation", "smooth"),
+        ("crop_pct", 7),
+        ("sha256", 12),
+    ],
+)
+def test_a_checkpoint_with_nonsense_beside_it(cli, key, value):
+    body = write_body(cli.folder / "tiny.safetensors", **{key: value})
+    refuses_body(cli, body, 2, [f"The '{key}' of", "tiny.json' must be", "mend it"])

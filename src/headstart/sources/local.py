@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ FORMATS = (
     "a .safetensors file with a .json of the same name beside it, or a folder of timm, transformers or "
     "sentence-transformers with its config.json"
 )
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 PREPROCESSING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
 
 
@@ -146,6 +148,7 @@ def _pair_spec(file: Path) -> TimmSpec:
     config = {key: facts[key] for key in PREPROCESSING if key in facts}
     if isinstance(config.get("interpolation"), str):
         config["interpolation"] = config["interpolation"].split()[0]  # a remark may follow
+    _check_preprocessing(file, {**config, "sha256": facts.get("sha256")})
     origin = facts.get("source")
     licence = facts.get("license") or (origin.get("licence") if isinstance(origin, dict) else None)
     args = dict(wanted)
@@ -153,6 +156,25 @@ def _pair_spec(file: Path) -> TimmSpec:
         config["num_classes"] = facts["num_classes"]
         args.setdefault("num_classes", facts["num_classes"])
     return TimmSpec(architecture, args, {**config, "license": licence, **_tuples(config)})
+
+
+def _check_preprocessing(file: Path, config: Mapping[str, Any]) -> None:
+    """Raise on values that would fail later, or would be passed over."""
+    allowed: dict[str, tuple[str, Callable[[Any], bool]]] = {
+        "input_size": ("three positive integers", lambda v: _numbers(v, int) and min(v) > 0),
+        "mean": ("three numbers", lambda v: _numbers(v, (int, float))),
+        "std": ("three positive numbers", lambda v: _numbers(v, (int, float)) and min(v) > 0),
+        "interpolation": (f"one of {', '.join(INTERPOLATIONS)}", lambda v: v in INTERPOLATIONS),
+        "crop_pct": ("a number in (0, 1]", lambda v: isinstance(v, int | float) and 0 < v <= 1),
+        "sha256": ("64 hexadecimal digits", lambda v: isinstance(v, str) and bool(re.fullmatch("[0-9a-fA-F]{64}", v))),
+    }
+    for key, (wanted, holds) in allowed.items():
+        if config.get(key) is not None and not holds(config[key]):
+            raise SourceError(f"The '{key}' of '{file}' must be {wanted}. Got {config[key]!r:.80} instead; mend it.")
+
+
+def _numbers(value: Any, kinds: type | tuple[type, ...]) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(isinstance(entry, kinds) for entry in value)
 
 
 def _folder_spec(facts: Mapping[str, Any]) -> TimmSpec:

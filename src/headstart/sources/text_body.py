@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TextBody", "TextParts", "tokenizer_from_file"]
 
-TOKENS_AT_ONCE = 16384  # bounds the memory of a batch of long texts
+TOKENS_AT_ONCE = 2048  # best or near best on 2 CPU cores for texts of 8 to 100 tokens
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,15 @@ class TextBody:
 
     def forward(self, prepared: Sequence[NDArray[np.int64]]) -> FeatureMatrix:
         """Features (n, sum of block widths), float32, of n prepared texts."""
-        longest = max(len(tokens) for tokens in prepared)
-        size = max(1, TOKENS_AT_ONCE // longest)
-        parts = [self._padded(prepared[begin : begin + size]) for begin in range(0, len(prepared), size)]
-        return np.concatenate([self.body(part) for part in parts])
+        order = np.argsort([-len(tokens) for tokens in prepared], kind="stable")
+        rows = np.empty((len(prepared), sum(block.width for block in self.info.blocks)), np.float32)
+        begin = 0
+        while begin < len(order):  # texts of like length together, so that a batch holds little padding
+            size = max(1, TOKENS_AT_ONCE // len(prepared[order[begin]]))
+            batch = order[begin : begin + size]
+            rows[batch] = self.body(self._padded([prepared[k] for k in batch]))
+            begin += size
+        return rows
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
         """Features (n, sum of block widths), float32, of n texts."""
