@@ -1,4 +1,4 @@
-"""The main job on real images, sounds and texts with real pretrained weights: floors of accuracy, and a model that holds.
+"""The main job on real images, sounds and texts with real weights: floors of accuracy, and a model that holds.
 
 The floors are those that the project promises; benchmarks/RESULTS.md has the figures reached, with intervals.
 """

@@ -53,7 +53,7 @@ def test_what_is_no_item_is_ignored_and_counted(folder_of_pictures):
     (root / "ant" / "Thumbs.db").write_text("x")
     data = read(root)
     assert data.ids == ("ant/1.png", "bee/1.png")
-    assert any(note.startswith("Left out 4 files") for note in data.notes)
+    assert any(note.endswith("are hidden: 4.") for note in data.notes)
     assert any(note.startswith("Left out 1 pictures that lie beside") for note in data.notes)
 
 

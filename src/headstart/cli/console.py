@@ -17,7 +17,7 @@ __all__ = ["ConsoleReporter", "json_text", "write_line"]
 
 QUIET_SECONDS = 2.0
 PLAIN_EVERY = 10.0
-WIDTH = 15
+WIDTH = 18
 
 
 def write_line(text: str = "", *, stream: TextIO | None = None) -> None:
@@ -62,7 +62,7 @@ class ConsoleReporter:
 
     Examples:
         >>> ConsoleReporter(sys.stdout).line("data", "400 images")
-        data            400 images
+        data               400 images
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:

@@ -87,7 +87,6 @@ def _add_fit(verbs: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument("data", metavar="DATA", help=DATA)
     parser.add_argument("--source", metavar="NAME", help="pretrained body (default: what comes with the install)")
     parser.add_argument("--head", metavar="NAME", default="auto", help="ridge, lda or auto (default: auto)")
-    parser.add_argument("--strategy", choices=["frozen"], default="frozen", help="how to transfer (default: frozen)")
     parser.add_argument(
         "--baselines", choices=["all", "fast", "none"], default="all",
         help="what to compare with; fast leaves out the untrained body (default: all)",

@@ -257,7 +257,7 @@ def _left_out(modality: Modality, layout: Layout, listing: FolderListing) -> tup
     others = listing.ignored + sum(len(files) for kind, files in listing.files.items() if kind != modality)
     notes = []
     if others:
-        notes.append(f"Left out {others} files that are no {PLURALS[modality]} or are hidden.")
+        notes.append(f"Left out files that are no {PLURALS[modality]} or are hidden: {others}.")
     if layout.stray:
         notes.append(f"Left out {layout.stray} {PLURALS[modality]} that lie beside the folders of the classes.")
     if listing.tables:

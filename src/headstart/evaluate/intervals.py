@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.errors import ParameterError
 from headstart.params import check_number
 
-__all__ = ["bootstrap", "paired_difference", "wilson"]
+__all__ = ["bootstrap", "expanded_tail", "paired_difference", "wilson"]
 
 Array = NDArray[np.float64]
 # Weights held at once: 4M float64 are 32 MB, so memory does not grow with the number of resamples.
@@ -68,11 +68,13 @@ def bootstrap(
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[Array, Array]:
-    """Percentile bootstrap interval of a statistic, over items or over whole groups.
+    """Expanded percentile bootstrap interval of a statistic, over items or over whole groups.
 
-    Resamples on which the statistic is undefined (nan) are left out. One item or one group says nothing about spread:
-    both bounds are then nan. Where groups are few (below about ten) the interval is too narrow. A share of exactly
-    0 or 1 gets an interval of no width; use `wilson` for one share.
+    The plain percentiles are too narrow where units (items, or groups) are few, by the factor that separates a t from a
+    normal interval; they are therefore taken further out, at Φ(-√(u/(u-1)) t) for u units (Hesterberg 2015): 2.4% for
+    150 units, 1.2% for 20, 0.1% for the five folds of ESC-10. Resamples on which the statistic is undefined (nan) are
+    left out. One unit says nothing about spread: both bounds are then nan. A share of exactly 0 or 1 gets an interval
+    of no width; use `wilson` for one share.
 
     Args:
         statistic: from multiplicities (resamples, n) to values (resamples,) or (resamples, k).
@@ -90,6 +92,7 @@ def bootstrap(
 
     References:
         Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
+        Hesterberg (2015), What Teachers Should Know About the Bootstrap, The American Statistician 69, section 4.
         Field & Welsh (2007), Bootstrapping Clustered Data, JRSS B 69.
 
     Examples:
@@ -106,8 +109,30 @@ def bootstrap(
     values = np.concatenate(draws, axis=0)
     if codes.max() == 0:
         values = np.full_like(values, np.nan)
-    low, high = _defined_quantiles(values, ((1 - level) / 2, (1 + level) / 2))
+    tail = expanded_tail(int(codes.max()) + 1, level)
+    low, high = _defined_quantiles(values, (tail, 1 - tail))
     return low, high
+
+
+def expanded_tail(units: int, level: float = 0.95) -> float:
+    """The share of resamples beyond each bound of an expanded percentile interval.
+
+    Args:
+        units: how many items or groups are drawn from.
+        level: coverage, in (0, 1).
+
+    References:
+        Hesterberg (2015), The American Statistician 69, section 4.
+
+    Examples:
+        >>> round(expanded_tail(10**6), 4), round(expanded_tail(20), 4), round(expanded_tail(5), 4)
+        (0.025, 0.0159, 0.001)
+    """
+    from scipy.special import ndtr, stdtrit
+
+    if units < 2:
+        return (1 - level) / 2
+    return float(ndtr(np.sqrt(units / (units - 1)) * stdtrit(units - 1, (1 - level) / 2)))
 
 
 def paired_difference(

@@ -89,10 +89,10 @@ def describe_local(path: Path) -> SourceInfo:
     name = f"local:{path}"
     if kind == "pair":
         facts = read_json(_pair_json(path))
-        return _timm_info(name, _pair_spec(_pair_json(path)), facts.get("num_features"), facts.get("sha256"))
+        return _timm_info(name, _pair_spec(_pair_json(path)), facts, sha256=facts.get("sha256"))
     if kind == "timm":
         facts = read_json(path / "config.json")
-        return _timm_info(name, _folder_spec(facts), facts.get("num_features"), None)
+        return _timm_info(name, _folder_spec(facts), facts, sha256=None)
     if kind == "spectrogram":
         return replace(describe_local(path / "image"), name=name, modality="audio")
     from headstart.sources.hf import describe_folder
@@ -191,17 +191,22 @@ def _tuples(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(config[key]) for key in ("input_size", "mean", "std") if isinstance(config.get(key), list)}
 
 
-def _timm_info(name: str, spec: TimmSpec, num_features: Any, sha256: Any) -> SourceInfo:
+def _timm_info(name: str, spec: TimmSpec, facts: Mapping[str, Any], *, sha256: Any) -> SourceInfo:
     config = spec.pretrained_cfg
     return SourceInfo(
         name=name,
         modality="image",
-        num_features=num_features if isinstance(num_features, int) else None,
+        num_features=_whole(facts.get("num_features")),
+        parameters=_whole(facts.get("num_params")),
         architecture=spec.architecture,
         license=config.get("license"),
         sha256=sha256 if isinstance(sha256, str) else None,
         input={key: config[key] for key in PREPROCESSING if key in config},
     )
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo) -> Source:
