@@ -48,14 +48,14 @@ def test_a_source_that_does_not_repeat_itself_is_caught():
 
 
 @dataclass(frozen=True)
-class Crooked(RidgeHead):
-    """A head whose scores are not what its coefficients give."""
+class Peeking(RidgeHead):
+    """A head whose left-out scores have seen the labels."""
 
-    def scores(self, spectrum, lam, fitted):  # noqa: ARG002 (the contract of a head)
-        return fitted**2
+    def left_out_scores(self, spectrum, left_out, targets, groups):  # noqa: ARG002 (the contract of a head)
+        return left_out.fitted
 
 
-def test_a_head_that_is_not_linear_is_caught(monkeypatch):
-    monkeypatch.setitem(HEADS._entries, "ridge", Crooked())
-    with pytest.raises(AssertionError, match="not linear"):
+def test_a_head_that_peeks_is_caught(monkeypatch):
+    monkeypatch.setitem(HEADS._entries, "ridge", Peeking())
+    with pytest.raises(AssertionError, match="not those of a refit"):
         checks_for("head")[0]("ridge")

@@ -32,7 +32,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         source: name of the source, an open source, or ``"auto"`` for what comes with the install.
         head: ``"auto"``, ``"ridge"`` or ``"lda"``.
-        seed: for the choice where there are more than 3,000 rows, 0.
+        seed: for the choice where there are more than 5,000 rows, 0.
 
     Attributes:
         classes_: (classes,) sorted labels.
@@ -121,7 +121,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         source: name of the source, an open source, or ``"auto"`` for what comes with the install.
-        seed: for the choice where there are more than 3,000 rows, 0.
+        seed: for the choice where there are more than 5,000 rows, 0.
 
     Attributes:
         model_: the fitted `TransferModel`.

@@ -6,14 +6,16 @@ executed on load, and its digests are checked.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data import align_columns, read
 from headstart.engine.extract import extract
 from headstart.errors import DataError, ModelFolderError
 from headstart.heads import HEADS, FeatureMap, FittedHead
@@ -64,7 +66,8 @@ class TransferModel:
         task: the label schema.
         head: the solved head, with its features and calibration.
         moments: sufficient statistics of the head's training rows, for exact update and removal; None if not kept.
-        columns: names of the numbers of a row, for a model of a table of numbers; else empty.
+        columns: for a model of a table, the names of the numbers of a row, or of the one column of the items; else
+            empty.
         card: facts about the fit (metrics, data, environment), as plain JSON values.
 
     Examples:
@@ -84,12 +87,33 @@ class TransferModel:
     columns: tuple[str, ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def item_column(self) -> str | None:
+        """The column of texts, paths, pictures or sounds that the model was fitted on, where there was one."""
+        return self.columns[0] if self.columns and self.source.info.modality != "vector" else None
+
+    @property
+    def label_columns(self) -> list[str]:
+        """The columns that labels came from; in a table of new items they are no features."""
+        if self.task.column is not None:
+            return [self.task.column]
+        return [] if self.task.kind == "classification" else list(self.task.labels)
+
     def predict(self, items: Sequence[Any]) -> list[Any]:
-        """Labels, lists of labels or values of n items; raises `ItemError` on an unreadable one."""
+        """Labels, lists of labels or values of n items; raises `ItemError` on an unreadable one.
+
+        Args:
+            items: a list or array of items as the source encodes them, or a DataFrame or Hugging Face dataset, of which
+                the columns are read that the model was fitted on.
+
+        Raises:
+            DataError: for a single text or path, or where a column is missing.
+        """
         return task_methods(self.task).decode(self.predict_proba(items), self.task)
 
     def predict_proba(self, items: Sequence[Any]) -> NDArray[np.float64]:
-        """Calibrated probabilities (n, labels), or values (n, targets) for regression, of n items."""
+        """Calibrated probabilities (n, labels), or values (n, targets) for regression, of n items as in `predict`."""
+        items = self._as_list(items)
         if len(items) == 0:
             return np.empty((0, self.task.num_outputs))
         return self.outputs(extract(self.source, items, on_error="raise").rows)
@@ -97,7 +121,8 @@ class TransferModel:
     def predict_readable(
         self, items: Sequence[Any], *, progress: Callable[[int, int], None] | None = None
     ) -> Prediction:
-        """Outputs of the readable items; the others are set aside with their reasons."""
+        """Outputs of the readable items, given as in `predict`; the others are set aside with their reasons."""
+        items = self._as_list(items)
         if len(items) == 0:
             return Prediction(np.empty((0, self.task.num_outputs)), np.empty(0, np.intp), {})
         encoded = extract(self.source, items, progress=progress)
@@ -149,6 +174,19 @@ class TransferModel:
         """
         return self._solved(self.task, self._moments() - self._moments_of(items, labels, self.task))
 
+    def _as_list(self, items: Any) -> Sequence[Any]:
+        """The items of a frame or dataset, found by the model's columns; lists and arrays as they are."""
+        if isinstance(items, str | bytes | os.PathLike) or not hasattr(items, "__len__"):
+            raise DataError(f"A single {type(items).__name__} was given; give a list of items, also of one.")
+        package = type(items).__module__.partition(".")[0]
+        if len(items) == 0 or package not in ("pandas", "datasets"):
+            return cast(Sequence[Any], items)
+        if package == "pandas" and not hasattr(items, "columns"):
+            return cast(list[Any], items.tolist())
+        modality = self.source.info.modality
+        dataset = read(items, item=self.item_column, label=self.label_columns, modality=modality, labelled=False)
+        return align_columns(dataset, self.columns).items
+
     def _moments(self) -> Moments:
         if self.moments is None:
             raise DataError("This model was kept without its moments, so it cannot be taught further; fit it again.")
@@ -162,7 +200,7 @@ class TransferModel:
 
     def _moments_of(self, items: Sequence[Any], labels: Sequence[Any], task: Task) -> Moments:
         targets = task_methods(task).targets(encode_labels(labels, task), task.num_outputs)
-        rows = extract(self.source, items, on_error="raise").rows
+        rows = extract(self.source, self._as_list(items), on_error="raise").rows
         return Moments.from_rows(self.head.feature_map(rows), targets)
 
     def _solved(self, task: Task, moments: Moments) -> TransferModel:

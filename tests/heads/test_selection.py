@@ -102,10 +102,16 @@ def test_choice_on_a_sample_of_many_rows_keeps_whole_groups(monkeypatch):
     monkeypatch.setattr(selection_module, "MAX_ROWS_FOR_CHOICE", 40)
     groups = np.repeat(np.arange(30), 3)
     rows = selection_module._rows_for_choice(90, groups, 0)
-    assert 0 < len(rows) <= 40
+    assert 40 <= len(rows) < 43
     assert all(np.isin(np.flatnonzero(groups == g), rows).all() for g in np.unique(groups[rows]))
     x, y, task = toy_task("classification")
     assert select_head(x, y, task, groups=groups).loss < 0.5
+
+
+def test_a_few_huge_groups_are_all_used():
+    """One group alone would choose head and calibration on what it happens to hold."""
+    groups = np.repeat(np.arange(5), 2000)
+    assert len(selection_module._rows_for_choice(10_000, groups, 0)) == 10_000
 
 
 def test_a_view_of_rows_gives_the_same_head_as_the_rows():

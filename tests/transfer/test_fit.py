@@ -12,6 +12,7 @@ from sklearn.datasets import load_diabetes
 
 import headstart
 from headstart.errors import DataError, SourceError, UsageError
+from headstart.sources.toy import ToySource
 from headstart.transfer.judging import make_plan
 from headstart.types import Dataset, Task
 
@@ -151,3 +152,40 @@ def test_when_the_transfer_does_not_help_the_run_says_so():
     texts = [" ".join(rng.choice(list("abcdefghij"), 6)) for _ in range(120)]
     run = headstart.fit((texts, rng.integers(0, 2, 120).astype(str)), source="toy")
     assert not run.record["transfer_gain"]["verdict"].startswith("The transfer helped")
+
+
+def test_the_majority_is_the_majority_under_cross_validation():
+    """The majority of a training part runs against its test part; the baseline must not."""
+    rng = np.random.default_rng(0)
+    run = headstart.fit((rng.normal(size=(24, 3)), ["a", "b"] * 12), baselines="fast")
+    assert run.baselines[0].evaluation.metrics["accuracy"].value >= 0.5
+
+
+def test_up_to_twenty_groups_are_left_out_one_by_one():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(90, 4)), columns=list("abcd"))
+    frame["label"] = np.where(frame["a"] > 0, "yes", "no")
+    frame["patient"] = [f"p{i % 15}" for i in range(90)]
+    run = headstart.fit(frame, label="label", group_col="patient", baselines="none")
+    assert "leave-one-group-out over 15 groups" in run.record["evaluation"]["how"]
+
+
+def test_a_split_column_with_one_name_is_no_split():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc")).assign(split="train")
+    frame["label"] = np.where(frame["a"] > 0, "yes", "no")
+    assert headstart.fit(frame, label="label", baselines="none").evaluation.n == 60
+
+
+def test_a_source_without_finite_untrained_features_does_not_lose_the_run(table):
+    class Broken(ToySource):
+        def untrained(self, seed):
+            return Infinite(seed)
+
+    class Infinite(ToySource):
+        def forward(self, prepared):
+            return np.full_like(super().forward(prepared), np.inf)
+
+    run = headstart.fit(str(table), source=Broken())
+    assert run.record["transfer_gain"] is None
+    assert run.evaluation.n == 96

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 import numpy as np
 
@@ -83,23 +84,37 @@ class ConsoleReporter:
             with _bar(stage) as step:
                 yield step
         else:
-            yield _PlainProgress(stage)
+            with _PlainProgress(stage) as step:
+                yield step
 
 
 class _PlainProgress:
-    """One line after two seconds, then one every ten."""
+    """One line after two seconds, whether or not anything is done by then, and one every ten from there."""
 
     def __init__(self, stage: str) -> None:
         self.stage, self.started = stage, time.monotonic()
         self.due = self.started + QUIET_SECONDS
+        self._first = threading.Timer(QUIET_SECONDS, self._say, args=("",))
+        self._first.daemon = True
+
+    def __enter__(self) -> Self:
+        self._first.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._first.cancel()
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
         if now < self.due or done in (0, total):
             return
+        self._first.cancel()
         self.due = now + PLAIN_EVERY
         left = (now - self.started) * (total - done) / done
-        write_line(f"... {self.stage}: {done} of {total}, about {left:.0f} s left", stream=sys.stderr)
+        self._say(f": {done} of {total}, about {left:.0f} s left")
+
+    def _say(self, how_far: str) -> None:
+        write_line(f"... {self.stage}{how_far}", stream=sys.stderr)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         WRITERS[suffix](scratch, rows, [dataset.ids[i] for i in encoded.index])
     facts = {"source": source.info.name, "items": len(rows), "features": rows.shape[1], "out": args.out}
     if args.json:
-        failures = {dataset.ids[position]: reason for position, reason in encoded.failures.items()}
+        failures = [{"item": dataset.ids[i], "reason": reason} for i, reason in encoded.failures.items()]
         write_line(json_text({**facts, "failures": failures}))
     else:
         speed = f"{encoded.items_per_second:,.0f} items/s"

@@ -5,61 +5,109 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from headstart.data import align_columns, read
-from headstart.data.tables import TABLES
+from headstart.data.archives import is_archive
+from headstart.data.columns import ID_NAMES
+from headstart.data.schema import MEDIA
+from headstart.data.tables import TABLES, load_table
 from headstart.errors import DataError, ItemError
-from headstart.types import Modality
+from headstart.model import TransferModel
+from headstart.types import Dataset
 
-__all__ = ["check_any_left", "gather_items"]
+__all__ = ["Gathered", "check_any_left", "gather_items", "read_as_fitted"]
 
 MAX_LINE = 1_000_000
 
 
-def gather_items(
-    words: Sequence[str],
-    modality: Modality,
-    *,
-    item: str | None = None,
-    ignore: Sequence[str] = (),
-    columns: Sequence[str] = (),
-) -> tuple[list[str], list[Any]]:
-    """Names and items for the words of a command line.
+@dataclass(frozen=True)
+class Gathered:
+    """Items, and what is known of each.
+
+    Attributes:
+        items: n items.
+        names: where each came from; no two items of different places share one.
+        ids: the cells of the tables' own columns of identifiers; None for an item that has none.
+        notes: what was inferred while reading.
+
+    Examples:
+        >>> Gathered(["my parcel is late"], ["1"], [None]).names
+        ['1']
+    """
+
+    items: list[Any]
+    names: list[str]
+    ids: list[Any]
+    notes: tuple[str, ...] = ()
+
+
+def gather_items(words: Sequence[str], model: TransferModel, *, item: str | None = None) -> Gathered:
+    """The items that the words of a command line stand for.
 
     A folder, table or archive gives all of its items; a media file gives itself; ``-`` reads one item a line from
-    standard input; for a text model any other word is the text.
+    standard input; for a text model any other word is the text. A file is named as it was given, an item of a folder or
+    archive ``FOLDER/ID``, a row ``ROW`` or, of several words, ``TABLE:ROW``; rows count from 0. Texts are named by their
+    position, and lines of standard input by their number, from 1.
 
     Args:
         words: what stands on the command line.
-        modality: what the model's source encodes.
-        item: column of texts or paths, for tables.
-        ignore: label columns that a table may still carry; they are no features.
-        columns: names of the numbers of a row that the model knows; empty where it has none.
-
-    Returns:
-        A name for each item, and the items.
+        model: what will predict; it knows the columns that it was fitted on.
+        item: another column of texts or paths.
 
     Raises:
         DataError: if a word is neither a file nor a text for a text model, or holds another kind of item.
 
     Examples:
-        >>> gather_items(["my parcel is late"], "text")
-        (['1'], ['my parcel is late'])
+        >>> from headstart.sources import open_source
+        >>> from headstart.sources.toy import ToySource
+        >>> from headstart.heads import select_head
+        >>> from headstart.types import Task
+        >>> task, texts = Task("classification", ("a", "b")), ["good", "fine", "bad", "poor"]
+        >>> head = select_head(ToySource().encode(texts), np.array([0, 0, 1, 1]), task)
+        >>> gather_items(["my parcel is late"], TransferModel(ToySource(), task, head)).names
+        ['1']
     """
-    names: list[str] = []
-    items: list[Any] = []
+    parts = []
     for word in words:
-        found_names, found = _one_word(word, modality, item=item, ignore=ignore, columns=columns)
-        single = len(found) == 1 and modality == "text" and found_names == [""]
-        names += [str(len(items) + 1)] if single else found_names
-        items += found
+        place = sum(len(part.items) for part in parts) + 1
+        parts.append(_one_word(word, model, item, place, alone=len(words) == 1))
+    items = [item for part in parts for item in part.items]
     if not items:
         raise DataError("There is nothing to predict; give files, folders, tables or texts.")
-    return names, items
+    names = [name for part in parts for name in part.names]
+    ids = _of_one_type([value for part in parts for value in part.ids])
+    return Gathered(items, names, ids, tuple(note for part in parts for note in part.notes))
+
+
+def read_as_fitted(data: str, model: TransferModel, *, item: str | None = None, **options: Any) -> Dataset:
+    """The data, read by the column of items that the model was fitted on; an error about it says so.
+
+    Args:
+        data: path of what is read.
+        model: what knows the column.
+        item: another column, which the user has named.
+        options: further options of `headstart.data.read`.
+
+    Raises:
+        DataError: if the data cannot be read.
+
+    Examples:
+        >>> "item" in read_as_fitted.__annotations__
+        True
+    """
+    try:
+        return read(data, item=item or model.item_column, **options)
+    except DataError as error:
+        if item is None and f"no column '{model.item_column}'" in str(error):
+            raise DataError(
+                f"{error} The model was fitted on '{model.item_column}'; name another by --item."
+            ) from error
+        raise
 
 
 def check_any_left(count: int, names: Sequence[str], failures: Mapping[int, str]) -> None:
@@ -81,20 +129,50 @@ def check_any_left(count: int, names: Sequence[str], failures: Mapping[int, str]
         raise ItemError(f"None of the items ({len(names)}) can be read; the first, '{names[first]}': {failures[first]}")
 
 
-def _one_word(
-    word: str, modality: Modality, *, item: str | None, ignore: Sequence[str], columns: Sequence[str]
-) -> tuple[list[str], list[Any]]:
+def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, alone: bool) -> Gathered:
+    modality = model.source.info.modality
     if word == "-":
-        return _from_stdin(modality)
+        return _from_stdin(model, alone=alone)
     if not _exists(word):
         if modality == "text" and not _looks_like_path(word):
-            return [""], [word]
+            return Gathered([word], [str(place)], [None])
         raise DataError(f"'{word}' does not exist; give a file, a folder or a table of {modality} items.")
-    is_table = Path(word).suffix.lower() in TABLES
-    dataset = read(word, item=item, label=ignore or None, modality=modality if is_table else None, labelled=False)
+    is_table = Path(word).is_file() and Path(word).suffix.lower() in TABLES
+    kind = modality if is_table else None
+    dataset = read_as_fitted(word, model, item=item, label=model.label_columns or None, modality=kind, labelled=False)
     if dataset.modality != modality:
         raise DataError(f"'{word}' holds {dataset.modality} items, but this model reads {modality} items.")
-    return list(dataset.ids), list(align_columns(dataset, columns).items)
+    items = list(align_columns(dataset, model.columns).items)
+    ids = _own_ids(Path(word), model.label_columns) if is_table else [None] * len(items)
+    return Gathered(items, _names(word, dataset, alone=alone), ids, dataset.notes)
+
+
+def _names(word: str, dataset: Dataset, *, alone: bool) -> list[str]:
+    path = Path(word)
+    if path.is_file() and path.suffix.lower() in MEDIA:
+        return [word]
+    if dataset.columns or (path.is_file() and not is_archive(path)):  # rows of a table, or lines of a text
+        return list(dataset.ids) if alone else [f"{word}:{row}" for row in dataset.ids]
+    return [(path / name).as_posix() for name in dataset.ids]
+
+
+def _own_ids(table: Path, labels: Sequence[str]) -> list[Any]:
+    """The cells of the table's column of identifiers, such as ``id`` or ``ticket_id``; None where it has none."""
+    frame, _ = load_table(table)
+    known = {name: name.strip().lower() for name in frame.columns if name not in labels}
+    likely = [name for name, word in known.items() if word in ID_NAMES]
+    likely += [name for name, word in known.items() if word.endswith("_id") and name not in likely]
+    for name in likely:
+        cells = frame[name].astype(object).tolist()
+        if all(isinstance(cell, str | int) for cell in cells) and len(set(cells)) == len(cells):
+            return cells
+    return [None] * len(frame)
+
+
+def _of_one_type(ids: list[Any]) -> list[Any]:
+    """The identifiers as they are, or as strings where they are of several types, so that one column can hold them."""
+    mixed = len({type(value) for value in ids}) > 1
+    return [str(value) if mixed and value is not None else value for value in ids]
 
 
 def _exists(word: str) -> bool:
@@ -105,10 +183,15 @@ def _exists(word: str) -> bool:
 
 
 def _looks_like_path(word: str) -> bool:
-    return " " not in word and (word.endswith("/") or (bool(Path(word).suffix) and "/" in word))
+    """Whether a word is meant as a file: it has no spaces, and ends in a slash or like a file that can be read."""
+    if not word or word.split() != [word]:
+        return False
+    path = Path(word)
+    known = path.suffix.lower() in {*TABLES, *MEDIA, ".txt"} or is_archive(path)
+    return known or word.endswith("/") or (bool(path.suffix) and "/" in word)
 
 
-def _from_stdin(modality: Modality) -> tuple[list[str], list[Any]]:
+def _from_stdin(model: TransferModel, *, alone: bool) -> Gathered:
     try:
         lines = [line.rstrip("\r\n") for line in sys.stdin]
     except UnicodeDecodeError as error:
@@ -116,10 +199,11 @@ def _from_stdin(modality: Modality) -> tuple[list[str], list[Any]]:
     kept = [(str(number), line) for number, line in enumerate(lines, start=1) if line.strip()]
     if any(len(line) > MAX_LINE for _, line in kept):
         raise DataError(f"A line of standard input is longer than {MAX_LINE} characters; give one item a line.")
-    names = [name for name, _ in kept]
-    if modality == "vector":
-        return names, _rows(kept)
-    return (names if modality == "text" else [line for _, line in kept]), [line for _, line in kept]
+    modality = model.source.info.modality
+    lines = [line for _, line in kept]
+    names = lines if modality in ("image", "audio") else [number if alone else f"-:{number}" for number, _ in kept]
+    items = _rows(kept) if modality == "vector" else lines
+    return Gathered(items, names, [None] * len(items))
 
 
 def _rows(lines: Sequence[tuple[str, str]]) -> list[Any]:

@@ -19,6 +19,8 @@ from headstart.types import Task
 if TYPE_CHECKING:
     import pandas as pd
 
+    from headstart.cli.items import Gathered
+
 __all__ = ["run"]
 
 FORMATS = (".csv", ".jsonl", ".parquet")
@@ -41,22 +43,19 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         check_writable(Path(args.out))
     model = TransferModel.load(args.model)
-    labels = [model.task.column] if model.task.column else list(model.task.labels)
-    modality = model.source.info.modality
-    names, items = gather_items(args.items, modality, item=args.item, ignore=labels, columns=model.columns)
+    given = gather_items(args.items, model, item=args.item)
     reporter = ConsoleReporter(sys.stderr)
+    for note in given.notes:
+        reporter.line("read", note)
     with reporter.progress("predicting") as step:
-        predicted = model.predict_readable(items, progress=step)
-    check_any_left(len(predicted.index), names, predicted.failures)
+        predicted = model.predict_readable(given.items, progress=step)
+    check_any_left(len(predicted.index), given.names, predicted.failures)
     for position, reason in predicted.failures.items():
-        reporter.warning(f"{names[position]}: {reason}")
-    rows = _rows(
-        [names[i] for i in predicted.index],
-        task_methods(model.task).decode(predicted.outputs, model.task),
-        predicted.outputs,
-        model.task,
-    )
-    failures = {names[position]: reason for position, reason in predicted.failures.items()}
+        reporter.warning(f"{given.names[position]}: {reason}")
+    places = [_place(given, i) for i in predicted.index]
+    decoded = task_methods(model.task).decode(predicted.outputs, model.task)
+    rows = _rows(places, decoded, predicted.outputs, model.task)
+    failures = [{**_place(given, i), "reason": reason} for i, reason in predicted.failures.items()]
     if args.out:
         _write(Path(args.out), rows)
     if args.json:
@@ -68,12 +67,18 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def _place(given: Gathered, position: int) -> dict[str, Any]:
+    """The name of an item, and its identifier where any item has one."""
+    place: dict[str, Any] = {"item": given.names[position]}
+    return place if all(value is None for value in given.ids) else {**place, "id": given.ids[position]}
+
+
 def _rows(
-    names: Sequence[str], decoded: Sequence[Any], outputs: NDArray[np.float64], task: Task
+    places: Sequence[dict[str, Any]], decoded: Sequence[Any], outputs: NDArray[np.float64], task: Task
 ) -> list[dict[str, Any]]:
     rows = []
-    for name, label, output in zip(names, decoded, outputs, strict=True):
-        row: dict[str, Any] = {"item": name, "prediction": label}
+    for place, label, output in zip(places, decoded, outputs, strict=True):
+        row: dict[str, Any] = {**place, "prediction": label}
         if task.kind == "classification":
             row["probability"] = float(output.max())
         if task.kind != "regression":

@@ -15,10 +15,11 @@ __all__ = ["align_columns"]
 
 
 def align_columns(dataset: Dataset, columns: Sequence[str]) -> Dataset:
-    """The rows with the columns that a model knows, by their names; further columns are left out.
+    """Rows of numbers with the columns that a model knows, by their names; further columns are left out.
 
     Args:
-        dataset: rows as read; without names of columns they are taken in the order in which they stand.
+        dataset: items as read. Rows whose numbers have no names are taken in the order in which they stand; items
+            of one column (texts, paths, lists of numbers) as they are, for it was chosen when they were read.
         columns: the model's columns; empty where it has no names for them.
 
     Raises:
@@ -29,7 +30,8 @@ def align_columns(dataset: Dataset, columns: Sequence[str]) -> Dataset:
         >>> align_columns(rows, ("a", "c")).items
         array([[3., 1.]])
     """
-    if not columns or not dataset.columns or tuple(columns) == dataset.columns:
+    named = dataset.modality == "vector" and np.shape(dataset.items)[1:] == (len(dataset.columns),)
+    if not columns or not named or tuple(columns) == dataset.columns:
         return dataset
     missing = [name for name in columns if name not in dataset.columns]
     if missing:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from headstart.data.identifiers import are_identifiers, find_files
 from headstart.data.schema import MEDIA, SPLITS, ReadOptions
+from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
 from headstart.types import Modality
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ColumnRoles", "infer_columns", "name_some"]
+__all__ = ["ColumnRoles", "infer_columns"]
 
 LABEL_NAMES = (
     "label", "labels", "class", "classes", "target", "targets", "y", "category", "categories", "intent", "sentiment",
@@ -30,9 +32,10 @@ TEXT_NAMES = (
 MEDIA_NAMES = ("path", "file", "filename", "file_name", "filepath", "image", "audio", "img", "picture", "sound", "clip")
 SPLIT_NAMES = ("split", "subset", "partition")
 ID_NAMES = ("id", "ids", "idx", "index", "row", "row_id", "uid", "uuid", "guid", "__index_level_0__")
+WHOLE_NAMES = frozenset({"y", "score", "rating", "index", "idx", "row"})  # a feature may be called "gyro.y"
 SAMPLE = 50
 
-Cell = Literal["path", "media", "text", "array", "number", "other"]
+Cell = Literal["path", "media", "text", "array", "number", "other", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class ColumnRoles:
         labels: the label columns; empty without labels.
         split: the column of given splits, or None.
         root: the folder that paths are relative to.
+        files: the file of each identifier, where the items are named without an extension.
         notes: what was inferred, one sentence each.
 
     Examples:
@@ -61,6 +65,7 @@ class ColumnRoles:
     split: str | None
     root: Path
     notes: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def infer_columns(frame: pd.DataFrame, roots: Collection[Path], options: ReadOptions, origin: str) -> ColumnRoles:
@@ -89,21 +94,34 @@ def infer_columns(frame: pd.DataFrame, roots: Collection[Path], options: ReadOpt
     split = _split_column(frame, asked)
     taken = {options.group_col, options.time_col, split, *_ids(frame, asked)} - {None}
     labels = _named_labels(frame, options, taken)
-    item = _item_column(frame, roots, options, [name for name in names if name not in taken | set(labels)])
+    row_ids = _ids(frame, asked)
+    item = _item_column(frame, roots, options, [name for name in names if name not in taken | set(labels)], row_ids)
+    if item.kind == "unknown":
+        raise DataError(
+            f"Column '{item.name}' of {origin} looks like identifiers, and no files of these names were found (tried "
+            f"{', '.join(MEDIA)}); give a column of paths or texts with --item."
+        )
     if not labels and options.labelled:
-        labels = _last_column(frame, taken | {item.name}, origin, names)
-    notes = []
-    if split is not None:
-        notes.append(f"Took the given split from column '{split}'.")
-    if item.name is not None:
-        if options.item is None:
-            notes.append(f"Read the items ({item.modality}) from column '{item.name}'; set it with --item.")
-        return ColumnRoles(item.kind, item.modality, (item.name,), labels, split, item.root, tuple(notes))
-    features, left_out = _features(frame, taken | set(labels), origin)
-    notes.append(f"Read each row as a vector of {len(features)} number columns.")
-    if left_out:
-        notes.append(f"Left out {name_some(left_out)}, which are no features.")
-    return ColumnRoles("number", "vector", features, labels, split, item.root, tuple(notes))
+        labels = _unnamed_labels(frame, item, options, [name for name in names if name not in taken | {item.name}])
+        if not labels:
+            raise DataError(
+                f"Cannot tell which column of {origin} holds the labels; name it with --label (its columns are "
+                f"{name_some(names)})."
+            )
+    notes = [f"Took the given split from column '{split}'."] if split is not None else []
+    if item.name is None:
+        features, left_out = _features(frame, taken | set(labels), origin)
+        notes.append(f"Read each row as a vector of {plural(len(features), 'number column')}.")
+        if left_out:
+            which = "is no feature" if len(left_out) == 1 else "are no features"
+            notes.append(f"Left out {name_some(left_out)}, which {which}.")
+        return ColumnRoles("number", "vector", features, labels, split, item.root, tuple(notes))
+    notes += _item_notes(item, options)
+    used = {item.name, *labels, split, options.group_col, options.time_col}
+    unused = [name for name in names if name not in used]
+    if unused:
+        notes.append(f"Did not use the column{'s' if len(unused) > 1 else ''} {name_some(unused)}.")
+    return ColumnRoles(item.kind, item.modality, (item.name,), labels, split, item.root, tuple(notes), item.files)
 
 
 @dataclass(frozen=True)
@@ -112,6 +130,31 @@ class _Item:
     kind: Cell
     modality: Modality
     root: Path
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def _item_notes(item: _Item, options: ReadOptions) -> list[str]:
+    if item.files:
+        example = next(iter(item.files.values()))
+        return [f"Read column '{item.name}' as names of files in '{item.root}', such as '{example}'; set it with --item."]
+    if options.item is None:
+        return [f"Read the items ({item.modality}) from column '{item.name}'; set it with --item."]
+    return []
+
+
+def _plain(name: str) -> str:
+    """A column's name as it is looked up: in lower case, and of nested names (``data.text``) the last part."""
+    whole = name.strip().lower()
+    last = whole.rpartition(".")[2].strip()
+    return whole if last in WHOLE_NAMES else last
+
+
+def _by_name(names: Sequence[str]) -> dict[str, str]:
+    """The columns by the names that they are looked up by; a whole name comes before a part of one."""
+    found = {name.strip().lower(): name for name in reversed(names)}
+    for name in names:
+        found.setdefault(_plain(name), name)
+    return found
 
 
 def _no_column(name: str, names: list[str], origin: str) -> str:
@@ -121,21 +164,9 @@ def _no_column(name: str, names: list[str], origin: str) -> str:
     return f"There is no column '{name}' in {origin}.{hint} Its columns are {name_some(names)}."
 
 
-def name_some(names: Iterable[str], most: int = 10) -> str:
-    """The first names, quoted, and how many more there are.
-
-    Examples:
-        >>> name_some(["a", "b", "c"], most=2)
-        "'a', 'b' and 1 more"
-    """
-    listed = list(names)
-    shown = ", ".join(f"'{name}'" for name in listed[:most])
-    return shown + (f" and {len(listed) - most} more" if len(listed) > most else "")
-
-
 def _split_column(frame: pd.DataFrame, asked: list[str | None]) -> str | None:
     for name in frame.columns:
-        if name.strip().lower() in SPLIT_NAMES and name not in asked:
+        if _plain(name) in SPLIT_NAMES and name not in asked:
             values = {str(value).strip().lower() for value in frame[name].unique()}
             if values <= set(SPLITS) and "train" in {SPLITS[value] for value in values}:
                 return str(name)
@@ -147,7 +178,7 @@ def _ids(frame: pd.DataFrame, asked: list[str | None]) -> set[str]:
     return {
         name
         for name in frame.columns
-        if (name.strip().lower() in ID_NAMES or name.startswith("Unnamed: "))
+        if (_plain(name) in ID_NAMES or name.startswith("Unnamed: "))
         and name not in asked
         and (frame[name].is_unique or frame[name].isna().all())
     }
@@ -156,24 +187,27 @@ def _ids(frame: pd.DataFrame, asked: list[str | None]) -> set[str]:
 def _named_labels(frame: pd.DataFrame, options: ReadOptions, taken: set[Any]) -> tuple[str, ...]:
     if options.label is not None:
         return tuple(name for name in options.label if name in frame.columns)
-    lowered: dict[str, str] = {}
-    for name in frame.columns:
-        lowered.setdefault(name.strip().lower(), name)
+    free = _by_name([name for name in frame.columns if name not in taken and name != options.item])
     for known in LABEL_NAMES:
-        found = lowered.get(known)
-        if found is not None and found not in taken and found != options.item:
-            return (found,)
+        if known in free:
+            return (free[known],)
     return ()
 
 
-def _last_column(frame: pd.DataFrame, taken: set[Any], origin: str, names: list[str]) -> tuple[str, ...]:
-    free = [name for name in names if name not in taken]
-    if free and _is_low(frame[free[-1]]):
-        return (free[-1],)
-    raise DataError(
-        f"Cannot tell which column of {origin} holds the labels; name it with --label (its columns are "
-        f"{name_some(names)})."
-    )
+def _unnamed_labels(frame: pd.DataFrame, item: _Item, options: ReadOptions, free: list[str]) -> tuple[str, ...]:
+    """Beside a text or media item all columns of 0 and 1 where there are several, else the last column."""
+    if item.kind in ("path", "media", "text") and options.task in (None, "multilabel"):
+        binary = tuple(name for name in free if _is_binary(frame[name]))
+        if len(binary) > 1:
+            return binary
+    return (free[-1],) if free and _is_low(frame[free[-1]]) else ()
+
+
+def _is_binary(column: pd.Series[Any]) -> bool:
+    known = column.dropna()
+    if not len(known) or not (known.dtype.kind in "biuf" or all(isinstance(value, bool) for value in known)):
+        return False
+    return bool(known.isin([0, 1]).all())
 
 
 def _is_low(column: pd.Series[Any]) -> bool:
@@ -187,22 +221,74 @@ def _is_low(column: pd.Series[Any]) -> bool:
         return True
 
 
-def _item_column(frame: pd.DataFrame, roots: Collection[Path], options: ReadOptions, free: list[str]) -> _Item:
+def _item_column(
+    frame: pd.DataFrame, roots: Collection[Path], options: ReadOptions, free: list[str], row_ids: Collection[str]
+) -> _Item:
     home = next(iter(roots), Path())
     if options.item is not None:
-        return _look(frame, options.item, roots) or _text_item(frame, options.item, home)
+        seen = _look(frame, options.item, roots) or _named_files(frame, [options.item], roots, options.modality)
+        return seen or _text_item(frame, options.item, home)
     if options.modality == "vector":
         return _vector_cells(frame, free, home)
     text_like = [name for name in free if frame[name].dtype.kind in "OUST" or frame[name].dtype == "string"]
     if options.modality != "text":
-        ordered = sorted(text_like, key=lambda name: name.strip().lower() not in MEDIA_NAMES)
-        for name in ordered:
+        for name in sorted(text_like, key=lambda name: _plain(name) not in MEDIA_NAMES):
             seen = _look(frame, name, roots)
             if seen is not None and seen.kind in ("path", "media"):
                 return seen
     texts = [name for name in text_like if _cell(frame, name) == "text"]
-    text = _text_column(frame, texts, has_numbers=len(text_like) < len(free), forced=options.modality == "text")
+    has_numbers = len(text_like) < len(free)
+    if options.modality != "text":
+        keys = _identifiers(frame, texts, row_ids, has_numbers=has_numbers and options.modality is None)
+        if keys:
+            return _keyed_item(frame, keys, texts, roots, options, has_numbers=has_numbers, free=free)
+    text = _text_column(frame, texts, has_numbers=has_numbers, forced=options.modality == "text")
     return _text_item(frame, text, home) if text is not None else _vector_cells(frame, free, home)
+
+
+def _identifiers(
+    frame: pd.DataFrame, texts: list[str], row_ids: Collection[str], *, has_numbers: bool
+) -> list[str]:
+    """Columns that may name files without an extension; whole numbers may only where no other numbers are."""
+    named = [name for name in texts if _plain(name).endswith("id") or _plain(name) in MEDIA_NAMES]
+    ids = [name for name in row_ids if not (has_numbers and frame[name].dtype.kind in "iu")]
+    return [name for name in (*named, *ids) if are_identifiers(frame[name].dropna().tolist())]
+
+
+def _keyed_item(
+    frame: pd.DataFrame,
+    keys: list[str],
+    texts: list[str],
+    roots: Collection[Path],
+    options: ReadOptions,
+    *,
+    has_numbers: bool,
+    free: list[str],
+) -> _Item:
+    """The item of a table with identifiers: a column that is surely text, else their files, else any other text."""
+    home = next(iter(roots), Path())
+    others = [name for name in texts if name not in keys and not _is_low(frame[name])]
+    sure = _text_column(frame, others, has_numbers=True, forced=False)
+    if sure is None or options.modality is not None:
+        found = _named_files(frame, keys, roots, options.modality)
+        if found is not None:
+            return found
+    text = sure or _text_column(frame, others, has_numbers=has_numbers, forced=False)
+    if text is not None:
+        return _text_item(frame, text, home)
+    cells = _vector_cells(frame, free, home)
+    return cells if cells.name is not None or has_numbers else _Item(keys[0], "unknown", "text", home)
+
+
+def _named_files(
+    frame: pd.DataFrame, names: Sequence[str], roots: Collection[Path], modality: Modality | None
+) -> _Item | None:
+    for name in names:
+        values = frame[name].dropna().tolist()
+        found = find_files(values, roots, modality) if are_identifiers(values) else None
+        if found is not None:
+            return _Item(name, "path", found.modality, found.root, found.names)
+    return None
 
 
 def _text_item(frame: pd.DataFrame, name: str, home: Path) -> _Item:
@@ -264,10 +350,10 @@ def _root_of(values: list[str], roots: Collection[Path]) -> Path | None:
 
 
 def _text_column(frame: pd.DataFrame, texts: list[str], *, has_numbers: bool, forced: bool) -> str | None:
-    lowered = {name.strip().lower(): name for name in texts}
+    known_as = _by_name(texts)
     for known in TEXT_NAMES:
-        if known in lowered:
-            return lowered[known]
+        if known in known_as:
+            return known_as[known]
     if not texts:
         return None
     longest = max(texts, key=lambda name: float(frame[name].dropna().str.len().mean()))
@@ -286,4 +372,4 @@ def _features(frame: pd.DataFrame, taken: set[Any], origin: str) -> tuple[tuple[
             f"name it with --item (its columns are {name_some(frame.columns)})."
         )
     others = [name for name in frame.columns if name not in numeric or name in taken]
-    return features, [name for name in others if name not in taken or name.strip().lower() in ID_NAMES]
+    return features, [name for name in others if name not in taken or _plain(name) in ID_NAMES]

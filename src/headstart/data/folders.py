@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.data.columns import name_some
 from headstart.data.layout import Layout, Place, parse_layout
 from headstart.data.schema import MEDIA, SPLITS, ReadOptions, RowsRead
 from headstart.data.tables import TABLES, decode_text, read_table, read_tables

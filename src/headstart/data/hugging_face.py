@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.data.columns import name_some
 from headstart.data.schema import SPLITS, ReadOptions, RowsRead
 from headstart.data.tables import read_frame
 from headstart.errors import DataError

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import warnings
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.columns import ColumnRoles, infer_columns, name_some
+from headstart.data.columns import ColumnRoles, infer_columns
 from headstart.data.labels import MISSING_WORDS
+from headstart.data.records import check_names, flatten, parse_json
 from headstart.data.schema import SPLITS, ReadOptions, RowsRead
+from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
 
 if TYPE_CHECKING:
@@ -89,13 +89,13 @@ def read_tables(tables: Mapping[str, Path], options: ReadOptions) -> RowsRead:
     names = [f"{path.stem}/{row}" for split, path in tables.items() for row in range(len(frames[split]))]
     rows = read_frame(whole, options, f"the tables of '{folder}'", roots, names)
     split = np.repeat(list(frames), [len(frame) for frame in frames.values()]).astype(np.str_)
-    sizes = ", ".join(f"{path.name} ({len(frames[split])} rows)" for split, path in tables.items())
+    sizes = ", ".join(f"{path.name} ({plural(len(frames[split]), 'row')})" for split, path in tables.items())
     notes = [note for _, told in loaded.values() for note in told]
     return replace(rows, split=split, notes=(f"Took the given split from {sizes}.", *notes, *rows.notes))
 
 
 def load_table(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    r"""A table file as a frame, and notes on how it was read.
+    r"""A table file as a frame with nested objects laid out as columns, and notes on how it was read.
 
     Args:
         path: the file; its extension says what it is.
@@ -117,13 +117,17 @@ def load_table(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
             frame = _load_parquet(path)
         else:
             text, notes = decode_text(path.read_bytes(), path.name)
-            frame, more = _load_json(text, path) if "json" in kind or kind == ".ndjson" else _load_csv(text, path)
-            notes = (*notes, *more)
+            if kind in (".csv", ".tsv"):
+                frame, more = _load_csv(text, path)
+                notes = (*notes, *more)
+            else:
+                is_list = kind == ".json" and text.lstrip()[:1] == "["
+                frame = _named(parse_json(text, str(path), is_list=is_list))
     except OSError as error:
         raise DataError(f"Cannot read '{path}': {error.strerror or error}.") from error
     if not len(frame):
         raise DataError(f"The table '{path}' has no rows; give at least two for each class.")
-    return frame, notes
+    return flatten(frame, f"table '{path}'"), notes
 
 
 def decode_text(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
@@ -157,7 +161,7 @@ def _load_parquet(path: Path) -> pd.DataFrame:
 
     try:
         table = pq.read_table(path)
-        _check_names(table.column_names, path)
+        check_names(table.column_names, f"table '{path}'")
         frame: pd.DataFrame = table.to_pandas()
     except pa.ArrowException as error:
         raise DataError(f"Cannot read '{path}' as Parquet: {_first_line(error)}.") from error
@@ -171,29 +175,6 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _load_json(text: str, path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    import pandas as pd
-
-    records: Any
-    if path.suffix.lower() == ".json" and text.lstrip()[:1] == "[":
-        try:
-            records = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"'{path}' is not valid JSON: {error}.") from error
-    else:
-        records = [_json_line(line, number, path) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not all(isinstance(record, dict) for record in records):
-        raise DataError(f'\'{path}\' must hold one JSON object for each row, such as {{"text": ..., "label": ...}}.')
-    return _named(pd.DataFrame.from_records(records)), ()
-
-
-def _json_line(line: str, number: int, path: Path) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"Line {number} of '{path}' is not valid JSON: {error}.") from error
-
-
 def _load_csv(text: str, path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     lines = text[: 2**20].splitlines()[:50]
     if not any(line.strip() for line in lines):
@@ -202,7 +183,7 @@ def _load_csv(text: str, path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     header = _header(text, separator, path)
     named = not _all_numbers(header)
     if named:
-        _check_names(header, path)
+        check_names(header, f"table '{path}'")
     settings: dict[str, Any] = {"sep": separator, "keep_default_na": False, "na_values": MISSING, "low_memory": False}
     settings["header"] = 0 if named else None
     notes = [] if named else [f"'{path.name}' has no header, so its columns are named 0 to {len(header) - 1}."]
@@ -264,12 +245,6 @@ def _all_numbers(header: list[str]) -> bool:
     return values != list(range(len(values)))
 
 
-def _check_names(names: list[str], path: Path) -> None:
-    twice = [name for name, count in Counter(name for name in names if name).items() if count > 1]
-    if twice:
-        raise DataError(f"The table '{path}' has more than one column named {name_some(twice)}; rename all but one.")
-
-
 def read_frame(
     frame: pd.DataFrame,
     options: ReadOptions,
@@ -312,7 +287,7 @@ def read_frame(
         groups=groups,
         split=split,
         times=_times(frame, options.time_col, origin),
-        columns=roles.items if roles.kind == "number" else (),
+        columns=roles.items,
         notes=(*roles.notes, *note),
     )
 
@@ -330,7 +305,8 @@ def _items(frame: pd.DataFrame, roles: ColumnRoles, origin: str) -> tuple[Any, t
         return ["" if cell is None else str(cell) for cell in cells], None
     if roles.kind == "media":
         return list(cells), None
-    names = tuple("" if cell is None else Path(str(cell)).as_posix() for cell in cells)
+    files = ["" if cell is None else roles.files.get(str(cell), str(cell)) for cell in cells]
+    names = tuple(Path(file).as_posix() if file else "" for file in files)
     return [str(roles.root / name) for name in names], names if len(set(names)) == len(names) else None
 
 
@@ -358,7 +334,8 @@ def _groups(frame: pd.DataFrame, name: str | None) -> tuple[NDArray[np.str_] | N
     groups = np.array(column.astype(str).tolist(), dtype=object)
     missing = np.flatnonzero(column.isna())
     groups[missing] = [f"row {row}" for row in missing]
-    note = f"{len(missing)} rows have no '{name}'; each was taken as a group of its own."
+    rows = plural(len(missing), "row has", "rows have")
+    note = f"{rows} no '{name}'; each was taken as a group of its own."
     return groups.astype(np.str_), (note,) if len(missing) else ()
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.linear.optimal_scoring import optimal_scoring
+from headstart.linear.leave_out import LeftOut
+from headstart.linear.left_out_scoring import left_out_scores
+from headstart.linear.optimal_scoring import NO_SHARE, optimal_scoring
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 
@@ -36,9 +38,15 @@ class OptimalScoringHead:
     name: str = "lda"
     tasks: frozenset[str] = frozenset({"classification"})
 
-    def scores(self, spectrum: Spectrum, lam: float, fitted: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log-posterior scores in the discriminant space."""
-        return optimal_scoring(spectrum, lam, priors=_priors(spectrum)).scores(fitted)
+    def left_out_scores(
+        self,
+        spectrum: Spectrum,
+        left_out: LeftOut,
+        targets: NDArray[np.float64],
+        groups: NDArray[np.int64] | None,
+    ) -> NDArray[np.float64]:
+        """Log-posterior scores by the discriminants of the other rows."""
+        return left_out_scores(spectrum, left_out, targets, groups)
 
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight (d, k) and bias (k,): the quadratic term is the same for all classes and cancels."""
@@ -47,8 +55,8 @@ class OptimalScoringHead:
 
 
 def _priors(spectrum: Spectrum) -> NDArray[np.float64]:
-    # the mean of one-hot targets is the weighted share of each class
-    return spectrum.target_mean
+    # the mean of one-hot targets is the weighted share of each class; rounding may leave less than nothing of one
+    return np.where(spectrum.target_mean > NO_SHARE, spectrum.target_mean, 0.0)
 
 
 LDA = OptimalScoringHead()

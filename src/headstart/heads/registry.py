@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.linear.leave_out import LeftOut
 from headstart.linear.spectrum import Spectrum
 from headstart.registry import Registry
 
@@ -27,12 +28,18 @@ class SpectralHead(Protocol):
     name: str
     tasks: frozenset[str]
 
-    def scores(self, spectrum: Spectrum, lam: float, fitted: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scores (n, k) of rows from their ridge-fitted or left-out values (n, k)."""
+    def left_out_scores(
+        self,
+        spectrum: Spectrum,
+        left_out: LeftOut,
+        targets: NDArray[np.float64],
+        groups: NDArray[np.int64] | None,
+    ) -> NDArray[np.float64]:
+        """Scores (n, k) that the head would give to rows if they, or their whole group, had not been fitted."""
         ...
 
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weight (d, k) and bias (k,) that give the same scores, up to a constant of each row under a softmax."""
+        """Weight (d, k) and bias (k,) of the head; scores are up to a constant of each row under a softmax."""
         ...
 
 

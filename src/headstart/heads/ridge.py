@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.linear.leave_out import LeftOut
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 
@@ -34,9 +35,15 @@ class RidgeHead:
     name: str = "ridge"
     tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
 
-    def scores(self, spectrum: Spectrum, lam: float, fitted: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG002 (one contract for all heads)
-        """The fitted values themselves."""
-        return fitted
+    def left_out_scores(
+        self,
+        spectrum: Spectrum,  # noqa: ARG002 (one contract for all heads)
+        left_out: LeftOut,
+        targets: NDArray[np.float64],  # noqa: ARG002
+        groups: NDArray[np.int64] | None,  # noqa: ARG002
+    ) -> NDArray[np.float64]:
+        """The left-out values themselves."""
+        return left_out.predictions
 
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight (d, k) and bias (k,) of the ridge solution at λ."""

@@ -44,15 +44,17 @@ class LeftOut:
         lam: the penalty λ.
         predictions: (n, k) prediction for each row by the fit without it (or without its group).
         leverage: (n,) h_i, how much of its own fitted value a row decides: between 0 and 1.
+        fitted: (n, k) prediction for each row by the fit with it.
 
     Examples:
-        >>> LeftOut(1.0, np.zeros((2, 1)), np.zeros(2)).lam
+        >>> LeftOut(1.0, np.zeros((2, 1)), np.zeros(2), np.zeros((2, 1))).lam
         1.0
     """
 
     lam: float
     predictions: Array
     leverage: Array
+    fitted: Array
 
 
 def fitted(spectrum: Spectrum, x: Any, lam: float) -> Array:
@@ -115,8 +117,10 @@ def leave_one_out(
 
 def _each_row(spectrum: Spectrum, rows: Rotated, lambdas: list[float]) -> Iterator[LeftOut]:
     for lam, spread in zip(lambdas, rows.spread(spectrum, lambdas).T, strict=True):
-        residual = rows.left_out_residual(lam, rows.pull(spectrum, lam), spread)
-        yield LeftOut(lam, rows.targets - residual, rows.leverage(lam, spread))
+        pull = rows.pull(spectrum, lam)
+        residual = rows.left_out_residual(lam, pull, spread)
+        fit = rows.targets - rows.residual - lam * pull
+        yield LeftOut(lam, rows.targets - residual, rows.leverage(lam, spread), fit)
 
 
 def leave_one_group_out(
@@ -187,7 +191,6 @@ def _each_group(
         residual[alone] = rows.left_out_residual(lam, pull, spread)[alone]
         for block in blocks:
             residual[block.rows] = block.solve(lam, pull[block.rows])
-        predictions, leverage = np.empty_like(residual), np.empty(len(order))
-        predictions[order] = rows.targets - residual
-        leverage[order] = rows.leverage(lam, spread)
-        yield LeftOut(lam, predictions, leverage)
+        place = np.argsort(order)  # back to the order of the rows as given
+        fit = rows.targets - rows.residual - lam * pull
+        yield LeftOut(lam, (rows.targets - residual)[place], rows.leverage(lam, spread)[place], fit[place])

@@ -5,8 +5,8 @@ have unit within-class variance (maximum likelihood, divisor Σw), and
 
     score_c = -½‖z - z̄_c‖² + ln π_c.
 
-At λ → 0 the posterior is that of LDA; at λ > 0 of penalised LDA. For left-out predictions θ is still that of all rows,
-an O(1/n) approximation; the predictions themselves are exact.
+At λ → 0 the posterior is that of LDA; at λ > 0 of penalised LDA. For left-out rows θ and the means have to be those of the
+other rows: `left_out_scores` gives them.
 
 References: Hastie, Tibshirani & Buja, "Flexible Discriminant Analysis by Optimal Scoring", JASA 1994; Hastie, Buja &
 Tibshirani, "Penalized Discriminant Analysis", Annals of Statistics 1995.
@@ -24,7 +24,7 @@ from headstart.errors import ParameterError
 from headstart.linear.rows import check_lambdas, check_matrix
 from headstart.linear.spectrum import Spectrum
 
-__all__ = ["OptimalScoring", "optimal_scoring"]
+__all__ = ["NO_SHARE", "OptimalScoring", "optimal_scoring"]
 
 Array = NDArray[np.float64]
 
@@ -32,6 +32,8 @@ Array = NDArray[np.float64]
 MIN_WITHIN = 1.5e-8
 # Discriminants whose r² is below this share of the largest carry no class information beyond rounding.
 MIN_RATIO = 1e-13
+# A class has a share of 1/n or more; what subtraction leaves of a class without rows is rounding.
+NO_SHARE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,7 @@ class OptimalScoring:
     correlations: Array
 
     def scores(self, fitted: Any) -> Array:
-        """Log-posterior scores -½‖z-z̄_c‖² + ln π_c, (n, C), of ridge-fitted (or left-out) rows (n, C).
+        """Log-posterior scores -½‖z-z̄_c‖² + ln π_c, (n, C), of ridge-fitted rows (n, C).
 
         Args:
             fitted: (n, C) predictions of the same ridge fit.
@@ -123,7 +125,7 @@ def optimal_scoring(spectrum: Spectrum, lam: float, priors: Any) -> OptimalScori
 
 def _log_priors(spectrum: Spectrum, priors: Any) -> tuple[Array, NDArray[np.bool_]]:
     values = np.asarray(priors, dtype=np.float64)
-    present = spectrum.target_mean > 0
+    present = spectrum.target_mean > NO_SHARE
     wanted = spectrum.target_mean.shape
     if values.shape != wanted or not np.isfinite(values).all() or (values < 0).any():
         raise ParameterError(

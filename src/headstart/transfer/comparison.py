@@ -77,9 +77,10 @@ def compare(prepared: Prepared, judged: Judged, which: str, reporter: Reporter) 
 def _reference_outputs(
     prepared: Prepared, judged: Judged, untrained: bool, reporter: Reporter
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    dataset, parts = prepared.dataset, judged.plan.parts
+    dataset, plan = prepared.dataset, judged.plan
     task, y = dataset.labelled()
-    yield "majority", np.concatenate([majority_outputs(task, y[train], len(test)) for train, test in parts])
+    # in cross-validation the majority of all items: that of each training part would run against its test part
+    yield "majority", majority_outputs(task, y[plan.fitted], len(plan.evaluated))
     with reporter.progress("solving the simple baseline"):
         simple = _simple_outputs(dataset, judged)
     if simple is not None:
@@ -87,8 +88,11 @@ def _reference_outputs(
     twin = prepared.source.untrained(judged.seed) if untrained else None
     if twin is not None:
         with reporter.progress("encoding with the untrained body") as step:
-            rows = extract(twin, dataset.items, progress=step, on_error="raise").rows
-        yield UNTRAINED, _outputs(rows, dataset, judged, judged.plan, twin.info.blocks)
+            encoded = extract(twin, dataset.items, progress=step)
+        if encoded.failures:
+            reporter.warning("The untrained body gave no finite features for some items: the transfer gain is unknown.")
+            return
+        yield UNTRAINED, _outputs(encoded.rows, dataset, judged, plan, twin.info.blocks)
 
 
 def _outputs(rows: Rows, dataset: Dataset, judged: Judged, plan: Plan, blocks: Sequence[Block]) -> NDArray[np.float64]:
@@ -100,17 +104,19 @@ def _outputs(rows: Rows, dataset: Dataset, judged: Judged, plan: Plan, blocks: S
 
 
 def _simple_outputs(dataset: Dataset, judged: Judged) -> tuple[str, NDArray[np.float64]] | None:
-    """TF-IDF, raw pixels or mel statistics with the same head; what is fitted is fitted on each training part."""
+    """TF-IDF, raw pixels or mel statistics with the same head."""
+    if dataset.modality != "text":  # each item by itself: read once
+        found = baseline_rows(dataset.modality, dataset.items, dataset.items[:1])
+        return None if found is None else (found[2], _outputs(found[0], dataset, judged, judged.plan, ()))
     outputs, name = [], ""
-    for train, test in judged.plan.parts:
-        both = baseline_rows(dataset.modality, dataset.take(train).items, dataset.take(test).items)
+    for train, test in judged.plan.parts:  # what words weigh is learnt from each training part
+        both = baseline_rows("text", dataset.take(train).items, dataset.take(test).items)
         if both is None:
             return None
         x_train, x_test, name = both
         rows = np.zeros((len(dataset), x_train.shape[1]), dtype=x_train.dtype)
         rows[train], rows[test] = x_train, x_test
-        # word counts are read at unit length only; pixels and mel statistics also standardised
-        blocks = (Block(name, x_train.shape[1]),) if dataset.modality == "text" else ()
+        blocks = (Block(name, x_train.shape[1]),)  # read at unit length
         outputs.append(_outputs(rows, dataset, judged, Plan(((train, test),), ""), blocks))
     return name, np.concatenate(outputs)
 
@@ -119,7 +125,7 @@ def _say(name: str, evaluation: Evaluation, gain: Gain, reporter: Reporter) -> N
     metric, value = next(iter(evaluation.metrics.items()))
     reporter.line(
         "baseline",
-        f"{name}: {metric.replace('_', ' ')} {value.value:.3f}; "
+        f"{name}: {metric.replace('_', ' ')} {value.value:.3f} [{value.low:.3f}, {value.high:.3f}]; "
         f"gain over it {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]",
     )
     if name == UNTRAINED:

@@ -125,7 +125,8 @@ def fit(
         check_target(Path(out))
         remove_leftovers(Path(out))
     dataset = read(data, label=label, item=item, group_col=group_col, time_col=time_col, task=task, modality=modality)
-    opened = source_for(dataset, source)
+    with reporter.progress("opening the source"):
+        opened = source_for(dataset, source)
     prepared = prepare(dataset, opened, reporter)
     judged = judge(prepared, heads, seed, reporter)
     expected = time.perf_counter() - started + 1.2 * prepared.extraction.seconds

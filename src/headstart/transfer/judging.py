@@ -25,7 +25,11 @@ __all__ = ["Judged", "judge", "make_plan"]
 
 # Below this many items a held-out fifth is too small to say much, so everything is judged by cross-validation.
 FEW_ITEMS = 1000
+# Ten stratified folds rather than single rows: where nothing can be learnt, the mean without a row runs against it, and
+# leave-one-out then reports worse than chance. Groups are left out one by one while they are few.
 MAX_FOLDS = 10
+MAX_GROUPS_ALONE = 20
+SHOWN = 3  # further metrics in the printed line; the report has all
 MAX_MOMENT_FEATURES = 6144  # whose moments fill 144 MiB in a run folder, and twice that in memory
 
 
@@ -82,13 +86,15 @@ def make_plan(dataset: Dataset, groups: NDArray[np.int64], *, seed: int) -> Plan
         '10-fold cross-validation of 20 items, with the choice made inside each fold'
     """
     task, y = dataset.labelled()
-    if dataset.split is not None or dataset.times is not None or len(dataset) >= FEW_ITEMS:
+    given = dataset.split is not None and len(np.unique(dataset.split)) > 1
+    if given or dataset.times is not None or len(dataset) >= FEW_ITEMS:
         one = split(dataset, groups, seed=seed)
         return Plan(((one.train, one.test),), one.how.rstrip("."))
-    parts = folds(y, task.kind, groups, n_folds=MAX_FOLDS, seed=seed)
+    count = MAX_FOLDS if dataset.groups is None else len(np.unique(groups))
+    parts = folds(y, task.kind, groups, n_folds=count if count <= MAX_GROUPS_ALONE else MAX_FOLDS, seed=seed)
     kind = f"{len(parts)}-fold cross-validation"
     if dataset.groups is not None:
-        whole = len(parts) == len(np.unique(dataset.groups))
+        whole = len(parts) == count
         kind = f"leave-one-group-out over {len(parts)} groups" if whole else f"{kind} with whole groups"
     return Plan(tuple(parts), f"{kind} of {len(dataset)} items, with the choice made inside each fold")
 
@@ -185,5 +191,5 @@ def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Rep
     reporter.line("judged by", plan.how)
     name, metric = main
     reporter.line(name.replace("_", " "), f"{metric.value:.3f}  95% interval [{metric.low:.3f}, {metric.high:.3f}]")
-    shown = [f"{name.replace('_', ' ')} {metric.value:.3f}" for name, metric in others]
-    reporter.line("also", ", ".join(shown[:5]))
+    shown = [f"{name.replace('_', ' ')} {m.value:.3f} [{m.low:.3f}, {m.high:.3f}]" for name, m in others]
+    reporter.line("also", "; ".join(shown[:SHOWN]))

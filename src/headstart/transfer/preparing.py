@@ -26,6 +26,7 @@ class Prepared:
         source: what encoded them.
         rows: (n, d) features.
         clusters: (n,) codes; near duplicates share one.
+        content: n digests of the items' exact content.
         audit: what was found in all the items that were read.
         extraction: how the encoding went.
 
@@ -38,6 +39,7 @@ class Prepared:
     source: Source
     rows: Rows
     clusters: NDArray[np.int64]
+    content: tuple[str, ...]
     audit: Audit
     extraction: Extraction
 
@@ -79,7 +81,9 @@ def prepare(dataset: Dataset, source: Source, reporter: Reporter) -> Prepared:
     _say_source(source, extraction, reporter)
     used = extraction.index
     final = without_absent_classes(clean.take(used)) if len(used) < len(clean) else clean
-    return Prepared(final, source, extraction.rows, checked.clusters[kept][used], checked, extraction)
+    rows = kept[used]
+    content = tuple(checked.content[row] for row in rows)
+    return Prepared(final, source, extraction.rows, checked.clusters[rows], content, checked, extraction)
 
 
 def without_absent_classes(dataset: Dataset) -> Dataset:
@@ -136,5 +140,5 @@ def _say_source(source: Source, extraction: Extraction, reporter: Reporter) -> N
     size = f", {info.parameters / 1e6:.1f} M parameters" if info.parameters else ""
     licence = f", licence {info.license}" if info.license else ""
     speed = f"; {len(extraction.index)} items encoded once, {extraction.items_per_second:,.0f}/s"
-    precision = getattr(extraction, "precision", None)
+    precision = getattr(source, "precision", None)
     reporter.line("source", f"{info.name}{size}{licence}{speed}{f' in {precision}' if precision else ''}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -78,7 +79,8 @@ def write_run(target: Path, prepared: Prepared, judged: Judged, record: Mapping[
     with atomic_folder(target) as scratch:
         judged.model.write(scratch)
         write_json(scratch / "metrics.json", {key: record[key] for key in record if key not in MANIFEST})
-        write_json(scratch / "manifest.json", {"data": record["data"]} | {key: record[key] for key in MANIFEST})
+        data = {**record["data"], "path": _place(prepared.dataset.origin)}
+        write_json(scratch / "manifest.json", {"data": data} | {key: record[key] for key in MANIFEST})
         _write_splits(scratch / "splits.parquet", prepared, judged)
         _write_predictions(scratch / "predictions.parquet", prepared, judged)
         (scratch / "logs").mkdir()
@@ -94,6 +96,11 @@ RUN_FILES = {
 MANIFEST = ("source", "seed", "command", "environment")
 
 
+def _place(origin: str) -> str | None:
+    """The absolute path of data that were read from one, whose origin is quoted; None for a Python object."""
+    return os.path.realpath(os.path.expanduser(origin[1:-1])) if origin.startswith("'") else None
+
+
 def _write_splits(path: Path, prepared: Prepared, judged: Judged) -> None:
     import pandas as pd
 
@@ -102,7 +109,12 @@ def _write_splits(path: Path, prepared: Prepared, judged: Judged) -> None:
         part[test] = "test" if len(judged.plan.parts) == 1 else f"fold {number}"
     unused = np.setdiff1d(np.arange(len(part)), np.union1d(judged.plan.fitted, judged.plan.evaluated))
     part[unused] = "unused"
-    columns = {"id": list(prepared.dataset.ids), "part": part, "cluster": prepared.clusters}
+    columns = {
+        "id": list(prepared.dataset.ids),
+        "part": part,
+        "cluster": prepared.clusters,
+        "content": prepared.content,
+    }
     pd.DataFrame(columns).to_parquet(path, index=False)
 
 

@@ -1,0 +1,105 @@
+"""Columns of identifiers, and the files that are named by them without an extension."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.data.schema import MEDIA
+from headstart.types import Modality
+
+__all__ = ["NamedFiles", "are_identifiers", "find_files"]
+
+
+@dataclass(frozen=True)
+class NamedFiles:
+    """Files that identifiers stand for.
+
+    Attributes:
+        root: the folder that holds them.
+        modality: what they hold.
+        names: the name of the file of each identifier that has one.
+
+    Examples:
+        >>> NamedFiles(Path("train"), "image", {"7f": "7f.jpg"}).names["7f"]
+        '7f.jpg'
+    """
+
+    root: Path
+    modality: Modality
+    names: Mapping[str, str]
+
+
+def are_identifiers(values: Sequence[Any]) -> bool:
+    """Whether strings (or whole numbers) are distinct words without an extension of pictures or sounds.
+
+    Examples:
+        >>> are_identifiers(["7f", "8a"]), are_identifiers(["two words", "8a"]), are_identifiers(["7f.png", "8a.png"])
+        (True, False, False)
+    """
+    if not values or len(set(map(str, values))) < len(values):
+        return False
+    if all(isinstance(value, int) for value in values):
+        return True
+    return all(isinstance(value, str) and value.split() == [value] and _kind(value) is None for value in values)
+
+
+def find_files(values: Collection[Any], roots: Collection[Path], modality: Modality | None) -> NamedFiles | None:
+    """The files that are named by the values, in the folder that holds most of them.
+
+    Args:
+        values: identifiers.
+        roots: folders to look into, each with its sub-folder where it has exactly one.
+        modality: what the files must hold; None for pictures or sounds.
+
+    Returns:
+        The files, or None where there are none.
+
+    Examples:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> (root / "train").mkdir()
+        >>> _ = (root / "train" / "7f.JPG").write_bytes(b"")
+        >>> find_files(["7f", "8a"], [root], None).names
+        {'7f': '7f.JPG'}
+    """
+    wanted = set(map(str, values))
+    kinds = sorted(set(MEDIA.values()) if modality is None else {modality} & set(MEDIA.values()), reverse=True)
+    best: NamedFiles | None = None
+    for folder in dict.fromkeys(found for root in roots for found in _with_sole_folder(root)):
+        found = _files(folder, wanted)
+        for kind in kinds:
+            names = found.get(kind, {})
+            if names and (best is None or len(names) > len(best.names)):
+                best = NamedFiles(folder, kind, names)
+    return best
+
+
+def _kind(name: str) -> Modality | None:
+    return MEDIA.get(os.path.splitext(name)[1].lower())
+
+
+def _with_sole_folder(root: Path) -> list[Path]:
+    folders = [name for name in _entries(root) if not name.startswith((".", "__")) and (root / name).is_dir()]
+    return [root, root / folders[0]] if len(folders) == 1 else [root]
+
+
+def _entries(folder: Path) -> list[str]:
+    """What a folder holds, by name; nothing where it cannot be listed, as `Path.is_file` is False there."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _files(folder: Path, wanted: set[str]) -> dict[Modality, dict[str, str]]:
+    """The wanted files of a folder by kind; of one name with two extensions, the first in the alphabet."""
+    found: dict[Modality, dict[str, str]] = {}
+    for name in _entries(folder):
+        kind, stem = _kind(name), os.path.splitext(name)[0]
+        if kind is not None and stem in wanted:
+            found.setdefault(kind, {}).setdefault(stem, name)
+    return found

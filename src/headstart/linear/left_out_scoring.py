@@ -1,0 +1,132 @@
+"""Log-posterior scores of penalised LDA for rows as if they, or their whole group, had not been among the fit's rows.
+
+Scoring left-out predictions with discriminants of all rows is not enough: those have seen the row's own label, and
+where there are many classes, few rows or many features that decides. Three facts give the exact scores with no refit:
+
+- the LDA map is the inverse of W + ccᵀ/n for the within-class residuals W = Yᵀ(I-H)Y and the class counts c;
+- W loses EᵀẼ when a group leaves, with its residuals E in the fit and Ẽ when left out; for one row (1-h)·ẽẽᵀ;
+- so a row costs a rank-one update (Sherman & Morrison 1950), and a group one C by C inverse.
+
+With p = (c - Σ_B y)/(n-m) and G the inverse without the group B of m rows,
+
+    score_c = (n-m) (f-p)ᵀG_c + ln p_c - ½ ((n-m) G_cc - 1/p_c),   up to a constant of each row.
+
+References: Hastie, Tibshirani & Buja, "Flexible Discriminant Analysis by Optimal Scoring", JASA 1994; Cook & Weisberg,
+"Residuals and Influence in Regression", 1982.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.linear.leave_out import LeftOut
+from headstart.linear.optimal_scoring import NO_SHARE
+from headstart.linear.spectrum import Spectrum
+
+__all__ = ["left_out_scores"]
+
+Array = NDArray[np.float64]
+
+
+def left_out_scores(
+    spectrum: Spectrum, left_out: LeftOut, targets: Array, groups: NDArray[np.int64] | None = None
+) -> Array:
+    """Scores (n, C) of left-out rows, exactly those of the fit without the row or its group.
+
+    A row whose class has no other rows gets the log shares of the classes: nothing else is known about it then.
+
+    Args:
+        spectrum: of the rows of the fit, with one-hot targets and weights of one.
+        left_out: from `leave_one_out`, or from `leave_one_group_out` with the same ``groups``.
+        targets: (n, C) one-hot targets of these rows.
+        groups: (n,) integer codes of rows that are left out together; None where every row stands alone.
+
+    Returns:
+        Log-posterior scores up to a constant of each row; minus infinity for classes without rows.
+
+    Examples:
+        >>> from headstart.linear.leave_out import leave_one_out
+        >>> x, y = np.array([[0.0], [1.0], [4.0], [5.0]]), np.eye(2)[[0, 0, 1, 1]]
+        >>> spectrum = Spectrum.from_rows(x, y)
+        >>> (left_out,) = leave_one_out(spectrum, x, y, [1.0])
+        >>> left_out_scores(spectrum, left_out, y).argmax(axis=1)
+        array([0, 0, 1, 1])
+    """
+    present = spectrum.target_mean > NO_SHARE
+    counts = spectrum.weight * spectrum.target_mean[present]
+    within = _within(spectrum, left_out.lam, present)
+    y = targets[:, present]
+    out = np.full(targets.shape, -np.inf)
+    alone, groups_of_rows = _partition(groups, len(y))
+    if len(alone):
+        out[np.ix_(alone, present)] = _rows(within, counts, _part(left_out, alone, present), y[alone])
+    for rows in groups_of_rows:
+        out[np.ix_(rows, present)] = _group(within, counts, _part(left_out, rows, present), y[rows])
+    return out
+
+
+def _partition(groups: NDArray[np.int64] | None, n: int) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
+    """Rows that stand alone, and the rows of each larger group."""
+    if groups is None:
+        return np.arange(n), []
+    order = np.argsort(groups, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    alone = [part for part in parts if len(part) == 1]
+    return np.concatenate(alone) if alone else np.empty(0, np.intp), [part for part in parts if len(part) > 1]
+
+
+def _part(left_out: LeftOut, rows: NDArray[np.intp], present: NDArray[np.bool_]) -> LeftOut:
+    return LeftOut(
+        left_out.lam,
+        left_out.predictions[np.ix_(rows, present)],
+        left_out.leverage[rows],
+        left_out.fitted[np.ix_(rows, present)],
+    )
+
+
+def _within(spectrum: Spectrum, lam: float, present: NDArray[np.bool_]) -> Array:
+    """W = Yᵀ(I-H)Y (C, C): the part that λ adds to what least squares leaves."""
+    cross = spectrum.cross[:, present]
+    within = lam * (cross.T / (spectrum.values * (spectrum.values + lam))) @ cross
+    if not spectrum.interpolates:
+        shares = spectrum.target_mean[present]
+        within += spectrum.weight * (np.diag(shares) - np.outer(shares, shares)) - (cross.T / spectrum.values) @ cross
+    return np.asarray(within)
+
+
+def _rows(within: Array, counts: Array, left_out: LeftOut, y: Array) -> Array:
+    """Scores of single rows: each a rank-one update of one inverse."""
+    n = counts.sum()
+    inverse = np.linalg.inv(within + np.outer(counts, counts) / n)
+    residual = y - left_out.predictions
+    keep = 1 - left_out.leverage
+    along = residual @ inverse
+    kappa = (keep / (1 - keep * (residual * along).sum(axis=1)))[:, None]
+    rest = counts - y
+    shares = rest / (n - 1)
+    # (W₋ + rest restᵀ/(n-1))⁻¹ acts on shares as 1/(n-1), before the rank-one part
+    onto_shares = (1 - y @ inverse) / (n - 1)
+    onto_shares += kappa * (along * shares).sum(axis=1, keepdims=True) * along
+    diagonal = np.diag(inverse) + kappa * along**2
+    offset = left_out.predictions - shares
+    mapped = offset @ inverse + kappa * (offset * along).sum(axis=1, keepdims=True) * along
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = (n - 1) * mapped + np.log(shares) - 0.5 * ((n - 1) * (diagonal - 2 * onto_shares) - 1 / shares)
+    scores[(rest * y).sum(axis=1) < 0.5] = np.log(counts / n)
+    return np.asarray(scores)
+
+
+def _group(within: Array, counts: Array, left_out: LeftOut, y: Array) -> Array:
+    """Scores of the rows of one group, from the inverse without it."""
+    rest = counts - y.sum(axis=0)
+    n = rest.sum()
+    there = rest > 0.5
+    shares = rest[there] / n
+    without = within - (y - left_out.fitted).T @ (y - left_out.predictions)
+    inverse = np.linalg.inv(without[np.ix_(there, there)] + np.outer(rest[there], rest[there]) / n)
+    scores = np.full(y.shape, -np.inf)
+    offsets = np.log(shares) - 0.5 * (n * np.diag(inverse) - 1 / shares)
+    scores[:, there] = n * (left_out.predictions[:, there] - shares) @ inverse + offsets
+    scores[(rest * y).sum(axis=1) < 0.5] = np.log(counts / counts.sum())
+    return scores
