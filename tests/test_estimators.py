@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from headstart import TransferClassifier, TransferEncoder, TransferRegressor
-from headstart.errors import DataError, HeadstartError, ModelFolderError
+from headstart.errors import DataError, HeadstartError, ModelFolderError, UsageError
 
 TEXTS = [f"{word} {i}" for i in range(10) for word in ("sunny sky", "thunder storm")]
 LABELS = ["sun", "storm"] * 10
@@ -111,3 +111,28 @@ def test_mistakes_are_one_sentence():
         TransferClassifier(source="toy").fit(TEXTS, ["same"] * 20)
     with pytest.raises(HeadstartError, match="Did you mean"):
         TransferClassifier(source="tooy").fit(TEXTS, LABELS)
+
+
+def test_an_encoder_saves(tmp_path):
+    encoder = TransferEncoder(source="toy", layers="all").fit(TEXTS)
+    encoder.save_pretrained(tmp_path / "encoder")
+    np.testing.assert_array_equal(
+        TransferEncoder.from_pretrained(tmp_path / "encoder").transform(TEXTS), encoder.transform(TEXTS)
+    )
+    with pytest.raises(ModelFolderError, match="is an encoder"):
+        TransferClassifier.from_pretrained(tmp_path / "encoder")
+
+
+def test_whole_numbers_stay_labels(tmp_path):
+    x, y = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]], [7, 7, 7, 9, 9, 9]
+    TransferClassifier(source="vector").fit(x, y).save_pretrained(tmp_path / "model")
+    assert TransferClassifier.from_pretrained(tmp_path / "model").score(x, y) == 1.0
+
+
+def test_saving_leaves_a_foreign_folder_alone(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "precious.jpg").write_text("a picture")
+    for fitted in (TransferClassifier(source="toy").fit(TEXTS, LABELS), TransferEncoder(source="toy").fit(TEXTS)):
+        with pytest.raises(UsageError, match="left alone"):
+            fitted.save_pretrained(tmp_path / "photos")
+    assert (tmp_path / "photos" / "precious.jpg").read_text() == "a picture"

@@ -5,18 +5,21 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import headstart
 from headstart.engine.extract import extract
-from headstart.errors import DataError, DigestError, ModelFolderError
+from headstart.errors import DataError, DigestError, ModelFolderError, SourceError, UsageError
 from headstart.heads.selection import solve_spectrum
 from headstart.io import read_json, write_json
 from headstart.linear.ridge import ridge_coefficients
-from headstart.model import TransferModel, encode_labels
+from headstart.model import TransferModel
 from headstart.sources import open_source
-from headstart.tasks import task_methods
+from headstart.tasks import encode_labels, task_methods
 from headstart.tune import FrozenFeatures
 from headstart.types import Features, Task
 
@@ -138,3 +141,129 @@ def test_unknown_labels_are_named():
         encode_labels(["wasp"], Task("classification", ("ant", "bee")))
     expected = [[0.0, 1.0], [1.0, 1.0]]
     np.testing.assert_array_equal(encode_labels([["b"], ["a", "b"]], Task("multilabel", ("a", "b"))), expected)
+
+
+@pytest.mark.parametrize("item", ["a parcel", Path("parcel.txt"), b"a parcel", iter(["a parcel"])])
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_readable"])
+def test_a_single_item_is_refused(text_model, method, item):
+    with pytest.raises(DataError, match="give a list of items"):
+        getattr(text_model, method)(item)
+
+
+def test_a_single_item_is_not_learnt(text_model):
+    with pytest.raises(DataError, match="give a list of items"):
+        text_model.update("lamp", list("lamp"))
+
+
+@pytest.fixture(scope="module")
+def summaries() -> tuple[pd.DataFrame, TransferModel]:
+    """Texts beside their summaries, and a model of the summaries."""
+    frame = pd.DataFrame({"text": TEXTS[1:] + TEXTS[:1], "summary": TEXTS, "label": [*"prw"] * 15}, index=range(7, 52))
+    return frame, headstart.fit(frame, item="summary", source="toy", baselines="none").model
+
+
+def test_a_frame_is_read_by_the_columns_of_the_model(summaries):
+    frame, model = summaries
+    expected = model.predict_proba(TEXTS)
+    np.testing.assert_array_equal(model.predict_proba(frame), expected)
+    np.testing.assert_array_equal(model.predict_proba(frame.drop(columns="label")), expected)
+    np.testing.assert_array_equal(model.predict_readable(frame).outputs, expected)
+    assert model.predict(frame) == model.predict(frame["summary"]) == frame["label"].tolist()
+    assert model.predict(frame[:0]) == []
+    with pytest.raises(DataError, match="no column 'summary'"):
+        model.predict(frame[["text"]])
+
+
+def test_a_loaded_model_knows_its_column_of_items(summaries, tmp_path):
+    frame, model = summaries
+    loaded = TransferModel.load(model.save(tmp_path / "model"))
+    assert (loaded.item_column, loaded.label_columns) == ("summary", ["label"])
+    assert loaded.predict(frame) == frame["label"].tolist()
+
+
+def test_a_hugging_face_dataset_is_read_by_the_columns_of_the_model(summaries):
+    datasets = pytest.importorskip("datasets")
+    frame, model = summaries
+    assert model.predict(datasets.Dataset.from_pandas(frame, preserve_index=False)) == frame["label"].tolist()
+
+
+def test_the_numbers_of_a_frame_are_found_by_their_names():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"width": rng.normal(size=40), "height": rng.normal(size=40)})
+    frame["label"] = np.where(frame["width"] > 0, "wide", "thin")
+    model = headstart.fit(frame, baselines="none").model
+    assert model.item_column is None
+    assert model.predict(frame[["label", "height", "width"]]) == model.predict(frame[["width", "height"]].to_numpy())
+    with pytest.raises(DataError, match="lacks 1 of the 2 columns"):
+        model.predict(frame[["width"]])
+
+
+def test_lists_of_numbers_of_a_frame_need_no_name():
+    rows = rows_of(np.arange(40) % 4)
+    frame = pd.DataFrame({"cells": list(rows), "label": [*"abcd"] * 10})
+    model = headstart.fit(frame, baselines="none").model
+    assert model.predict(pd.DataFrame({"vector": list(rows)})) == model.predict(rows)
+
+
+@pytest.mark.parametrize(
+    ("labels", "task"),
+    [
+        (["abc"], Task("regression", ("y",))),
+        ([[1.0]], Task("regression", ("y", "z"))),
+        ([float("nan")], Task("regression", ("y",))),
+        (["ab"], Task("multilabel", ("a", "b"))),
+        ([3], Task("multilabel", ("a", "b"))),
+        ([None], Task("classification", ("a", "b"))),
+        ([float("nan")], Task("classification", ("a", "b"))),
+    ],
+)
+def test_labels_of_the_wrong_shape_are_one_sentence(labels, task):
+    with pytest.raises(DataError):
+        encode_labels(labels, task)
+
+
+def test_a_missing_label_is_no_new_class():
+    codes = RNG.integers(0, 2, 20)
+    with pytest.raises(DataError, match="must be one name or number"):
+        fitted(codes, rows_of(codes), ("a", "b")).update(CENTRES[:1], [None])
+
+
+def test_forgetting_a_whole_class_makes_it_impossible():
+    """What subtraction leaves of the class is rounding, not a share."""
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        codes = rng.permutation(np.repeat([0, 1, 2], [12, 9, 7]))
+        x, names = rows_of(codes), np.array(["a", "b", "c"])
+        source = open_source("vector")
+        rows = Features(extract(source, x).rows, codes, tuple(map(str, range(28))), None, source.info)
+        model = FrozenFeatures(heads=("lda",)).fit(source, rows, Task("classification", ("a", "b", "c")), seed=0)
+        gone = codes == 2
+        left = model.forget(x[gone], names[codes[gone]].tolist())
+        assert left.predict_proba(x)[:, 2].max() == 0.0
+
+
+def test_another_body_is_refused(text_model, tmp_path):
+    folder = text_model.save(tmp_path / "model")
+    with pytest.raises(SourceError, match="give that one or fit again"):
+        TransferModel.load(folder, source=open_source("vector"))
+    config = read_json(folder / "config.json")
+    config["source"]["reference"]["sha256"] = "0" * 64
+    write_json(folder / "config.json", config)
+    with pytest.raises(SourceError, match="0000000000000000"):
+        TransferModel.load(folder)
+
+
+def test_a_path_out_of_the_folder_is_refused(text_model, tmp_path):
+    folder = text_model.save(tmp_path / "model")
+    config = read_json(folder / "config.json")
+    config["sha256"]["../secret"] = "0" * 64
+    write_json(folder / "config.json", config)
+    with pytest.raises(ModelFolderError, match="outside of the folder"):
+        TransferModel.load(folder)
+
+
+def test_a_model_does_not_replace_a_foreign_folder(text_model, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "precious.jpg").write_text("a picture")
+    with pytest.raises(UsageError, match="left alone"):
+        text_model.save(tmp_path / "photos")

@@ -16,9 +16,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from headstart.data import read
 from headstart.engine.extract import extract
 from headstart.errors import DataError, ModelFolderError
+from headstart.io import atomic_folder, check_replaceable, read_json, write_json
 from headstart.model import TransferModel
 from headstart.params import check_choice
-from headstart.sources import open_source
+from headstart.sources import open_saved, open_source
 from headstart.sources.default import source_for
 from headstart.tune import FrozenFeatures
 from headstart.types import Dataset, Features, Source, Task, TaskKind
@@ -94,11 +95,11 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write a model folder that `from_pretrained` and ``headstart predict`` open."""
         check_is_fitted(self)
-        return self.model_.save(folder)
+        return self.model_.save(folder, extra={"classes.json": {"classes": self.classes_.tolist()}})
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, *, source: Source | None = None) -> Self:
-        """Open a saved classifier; labels are strings then, as in its ``config.json``.
+        """Open a saved classifier, or the run of a fit, whose labels are strings.
 
         Raises:
             ModelFolderError: if the folder is no model, or one for another task.
@@ -106,8 +107,9 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model = _load(folder, source, ("classification", "multilabel"))
         estimator = cls("vector" if model.source.info.name == "vector" else model.source)
         estimator.model_, estimator.n_features_in_ = model, model.head.feature_map.num_inputs
-        labels = np.array(model.task.labels)
-        estimator.classes_ = labels if model.task.kind == "classification" else np.arange(len(labels))
+        kept = Path(folder) / "classes.json"
+        names = read_json(kept)["classes"] if kept.is_file() else list(model.task.labels)
+        estimator.classes_ = np.arange(len(names)) if model.task.kind == "multilabel" else np.array(names)
         return estimator
 
     def __sklearn_tags__(self) -> Tags:
@@ -228,6 +230,34 @@ class TransferEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         rows = extract(self.source_, _items(X), on_error="raise").rows
         blocks = self.source_.info.blocks
         return rows[:, -blocks[-1].width :] if self.layers == "last" and blocks else rows
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write a folder that `from_pretrained` opens: the source's reference, and its checkpoint where it has one."""
+        check_is_fitted(self)
+        check_replaceable(Path(folder))
+        with atomic_folder(Path(folder)) as scratch:
+            reference = dict(self.source_.save(scratch / "body"))
+            facts = {"layers": self.layers, "reference": reference, "modality": self.source_.info.modality}
+            write_json(scratch / "config.json", {"model_type": "headstart", "encoder": facts})
+        return Path(folder)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """Open a saved encoder, ready to transform.
+
+        Raises:
+            ModelFolderError: if the folder is no encoder.
+            SourceError: if its source cannot be opened here.
+        """
+        saved = read_json(Path(folder) / "config.json").get("encoder")
+        if not isinstance(saved, dict):
+            raise ModelFolderError(
+                f"'{folder}' is no encoder; give a folder that TransferEncoder.save_pretrained wrote."
+            )
+        source = open_saved(saved["reference"], Path(folder) / "body", saved["modality"])
+        encoder = cls("vector" if source.info.name == "vector" else source, layers=saved["layers"])
+        encoder.source_ = source
+        return encoder
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ARG002 (scikit-learn's signature)
         """Names such as ``"blocks.3_17"``, one a column."""

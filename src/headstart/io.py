@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.errors import DigestError, ModelFolderError, SaveError
+from headstart.errors import DigestError, ModelFolderError, SaveError, UsageError
 
 __all__ = [
     "atomic_file",
     "atomic_folder",
     "check_digest",
+    "check_replaceable",
     "check_writable",
     "file_digest",
     "read_json",
@@ -164,6 +165,47 @@ def _swap(scratch: Path, target: Path) -> None:
         raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
+
+
+RUN_FILES = {
+    "README.md", "body", "calibration.json", "classes.json", "config.json", "logs", "manifest.json", "metrics.json",
+    "model.safetensors", "moments.safetensors", "predictions.parquet", "report.html", "splits.parquet",
+}  # fmt: skip
+
+
+def check_replaceable(target: Path) -> None:
+    """Raise unless ``target`` can and may be written: it is new, empty, or a folder of ours to be replaced.
+
+    Raises:
+        UsageError: if something else stands there.
+        SaveError: if nothing can be written there.
+
+    Examples:
+        >>> check_replaceable(Path("a-new-folder"))
+    """
+    check_writable(target)
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise UsageError(f"'{target}' is a file, not a folder; name another run folder with --out.")
+    names = {path.name for path in target.iterdir() if not path.name.startswith(".")}
+    if names and not _is_ours(target):
+        raise UsageError(
+            f"'{target}' holds something other than a run of headstart and is left alone; name another with --out."
+        )
+    if names - RUN_FILES:
+        raise UsageError(
+            f"'{target}' also holds '{min(names - RUN_FILES)}', which no run wrote and which replacing it would lose; "
+            "move that away, or name another folder with --out."
+        )
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether the folder is a run of ours; models of other programs have a config.json too."""
+    try:
+        return read_json(folder / "config.json").get("model_type") == "headstart"
+    except ModelFolderError:
+        return False
 
 
 def remove_leftovers(target: Path) -> None:

@@ -178,8 +178,17 @@ def test_a_damaged_picture_among_good_ones_is_reported(cli, image_run):
     found = json.loads(done.out)
     assert done.code == 1
     assert [row["item"] for row in found["predictions"]] == ["new.png"]
-    assert "no known image format" in found["failures"]["bad.png"]
+    assert [failure["item"] for failure in found["failures"]] == ["bad.png"]
+    assert "no known image format" in found["failures"][0]["reason"]
     assert "bad.png" in done.err
+
+
+def test_two_damaged_pictures_of_one_name_are_both_reported(cli, image_run):
+    for folder in ("may", "june"):
+        (cli.folder / folder).mkdir()
+        (cli.folder / folder / "1.png").write_text("no picture")
+    found = json.loads(cli("predict", image_run, "new.png", "may/1.png", "june", "--json").out)
+    assert [failure["item"] for failure in found["failures"]] == ["may/1.png", "june/1.png"]
 
 
 @pytest.mark.parametrize(
@@ -202,6 +211,31 @@ def test_nothing_readable_cannot_be_judged(cli, image_run):
 @pytest.mark.parametrize("item", ["", "   "])
 def test_an_empty_text(cli, run, item):
     cli.refuses("predict", run, item, code=2, says=["none of the items (1) can be read", "text is empty"])
+
+
+@pytest.mark.parametrize(
+    "name", ["gone.csv", "gone.JSONL", "gone.png", "gone.wav", "gone.tar.gz", "gone.zip", "gone.txt"]
+)
+def test_a_mistyped_name_of_a_file_is_no_text(cli, run, name):
+    cli.refuses("predict", run, name, code=2, says=[f"'{name}' does not exist"])
+
+
+@pytest.mark.parametrize("text", ["where is gone.csv", "late.again", "gone.csv is late"])
+def test_a_text_that_mentions_a_file_is_one(cli, run, text):
+    cli.works("predict", run, text)
+
+
+def test_a_table_that_lacks_the_column_of_items(cli, run):
+    table = write_csv(cli.folder / "new.csv", [["request"], ["where is box 7"]])
+    says = ["no column 'text' in 'new.csv'", "fitted on 'text'", "--item"]
+    cli.refuses("predict", run, table, code=2, says=says)
+    cli.works("predict", run, table, "--item", "request", says=["delivery"])
+
+
+def test_a_damaged_list_of_what_a_model_was_fitted_on(cli, run):
+    (cli.folder / run / "splits.parquet").write_text("no table")
+    table = write_csv(cli.folder / "a.csv", texts())
+    assert "'run/splits.parquet' is damaged" in refusal(cli("evaluate", run, table), 1, ["fit it again"])
 
 
 def test_a_text_longer_than_a_name_of_a_file_may_be(cli, run):
@@ -273,7 +307,7 @@ def test_folders_above_an_out_are_made(cli, run):
             ["--task", "regression"],
             "is regression",
         ),
-        (vectors(), [], "holds vector items"),
+        (vectors(), [], "no column 'text'"),
     ],
     ids=["a new label", "no labels", "no split", "a missing column", "another task", "another kind"],
 )
@@ -281,6 +315,11 @@ def test_data_that_a_model_cannot_be_judged_by(cli, run, rows, words, says):
     table = write_csv(cli.folder / "new.csv", rows)
     message = refusal(cli("evaluate", run, table, *words), 2, [says])
     assert "''" not in message
+
+
+def test_a_model_of_texts_cannot_be_judged_by_pictures(cli, run):
+    pictures(cli.folder / "photos")
+    cli.refuses("evaluate", run, "photos", code=2, says=["'photos' holds image items", "reads text items"])
 
 
 def test_judging_and_predicting_leave_a_run_as_it_is(cli, run):

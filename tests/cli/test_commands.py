@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
+import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import pictures, texts, vectors, write_csv
 
 from headstart.cli.main import main
 
@@ -151,3 +154,134 @@ def test_columns_of_numbers_are_found_by_name(tmp_path, capsys):
     new.drop(columns="width").to_csv(tmp_path / "less.csv", index=False)
     assert main(["predict", run, str(tmp_path / "less.csv")]) == 2
     assert "lacks 1 of the 2 columns" in capsys.readouterr().err
+
+
+@pytest.fixture
+def two_columns(cli):
+    """A run on the column of summaries of a table; its column of texts says the opposite."""
+    rows = texts()[1:]
+    shifted = [*rows[1:], rows[0]]
+    both = [[other, text, label] for (text, label), (other, _) in zip(rows, shifted, strict=True)]
+    table = write_csv(cli.folder / "two.csv", [["text", "summary", "label"], *both])
+    cli.works("fit", table, "--item", "summary", "--source", "toy", "--baselines", "none", "--out", "run")
+    with zipfile.ZipFile(cli.folder / "two.zip", "w") as archive:
+        archive.write(cli.folder / table, table)
+    return [label for *_, label in both]
+
+
+@pytest.mark.parametrize("data", ["two.csv", "two.zip", "./"])
+def test_a_model_reads_the_column_that_it_was_fitted_on(cli, two_columns, data):
+    judged = json.loads(cli.works("evaluate", "run", data, "--json").out)
+    assert judged["metrics"]["accuracy"]["value"] == 1.0
+    rows = json.loads(cli.works("predict", "run", data, "--json").out)["predictions"]
+    assert [row["prediction"] for row in rows] == two_columns
+    rows = json.loads(cli.works("predict", "run", data, "--item", "text", "--json").out)["predictions"]
+    assert [row["prediction"] for row in rows] != two_columns
+
+
+def test_what_is_inferred_while_reading_is_said(cli, run):
+    (cli.folder / "a.csv").write_text("\n".join(";".join(row) for row in texts()))
+    assert (
+        "read               The columns of 'a.csv' are separated by semicolons"
+        in cli.works("evaluate", run, "a.csv").out
+    )
+    assert (
+        "read               The columns of 'a.csv' are separated by semicolons"
+        in cli.works("predict", run, "a.csv").err
+    )
+
+
+def names_of(cli, *words):
+    return [row["item"] for row in json.loads(cli.works("predict", *words, "--json").out)["predictions"]]
+
+
+def test_items_of_several_folders_can_be_told_apart(cli, tiny_image_run):
+    for folder in ("may", "june"):
+        pictures(cli.folder / folder, count=1)
+    words = ["may/ant/0.png", "june", "./june/bee/0.png"]
+    assert names_of(cli, str(tiny_image_run), *words) == [words[0], "june/ant/0.png", "june/bee/0.png", words[2]]
+
+
+def test_rows_of_several_tables_can_be_told_apart(cli, run, monkeypatch):
+    for name in ("a.csv", "b.csv"):
+        write_csv(cli.folder / name, texts(2))
+    (cli.folder / "c.txt").write_text("where is it\n")
+    assert names_of(cli, run, "a.csv") == ["0", "1"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("one text\n\nanother\n"))
+    named = names_of(cli, run, "a.csv", "b.csv", "c.txt", "a text", "-")
+    assert named == ["a.csv:0", "a.csv:1", "b.csv:0", "b.csv:1", "c.txt:0", "6", "-:1", "-:3"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("one text\n\nanother\n"))
+    assert names_of(cli, run, "-") == ["1", "3"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_identifiers_of_a_table_come_with_the_predictions(cli, run, suffix):
+    head, *rows = texts(4)
+    write_csv(
+        cli.folder / "a.csv", [["user_id", "ticket_id", *head], *([7, 40 + i, *row] for i, row in enumerate(rows))]
+    )
+    found = json.loads(cli.works("predict", run, "a.csv", "--json").out)["predictions"]
+    assert [(row["item"], row["id"]) for row in found] == [("0", 40), ("1", 41), ("2", 42), ("3", 43)]
+    write_csv(cli.folder / "b.csv", [["ID", *head], *([f"T{i}", *row] for i, row in enumerate(rows))])
+    write_csv(cli.folder / "c.csv", texts(1))
+    cli.works("predict", run, "a.csv", "b.csv", "c.csv", "--out", f"p{suffix}")
+    frame = pd.read_csv("p.csv") if suffix == ".csv" else pd.read_parquet("p.parquet")
+    assert frame["id"][:8].tolist() == ["40", "41", "42", "43", "T0", "T1", "T2", "T3"]
+    assert frame["id"].isna().tolist() == [False] * 8 + [True]
+
+
+def next_command(done):
+    return shlex.split(done.out.splitlines()[-1].removeprefix("next"))
+
+
+def test_the_command_that_inspect_ends_with_works(cli):
+    rows = [[f"-{head}" if head == "label" else head for head in vectors()[0]], *vectors()[1:]]
+    table = write_csv(cli.folder / "two words.csv", rows)
+    words = next_command(cli.works("inspect", table, "--label=-label", "--task", "classification"))
+    assert words == ["headstart", "fit", table, "--label=-label", "--task", "classification"]
+    cli.works(*words[1:], "--baselines", "none")
+
+
+def test_the_command_that_inspect_ends_with_names_a_source_where_none_comes_with_the_install(cli):
+    words = next_command(cli.works("inspect", pictures(cli.folder / "photos")))
+    assert words == ["headstart", "fit", "photos", "--source", "NAME"]
+
+
+def test_data_of_one_name_do_not_replace_each_others_runs(cli):
+    for folder in ("d1", "d2", "d3"):
+        (cli.folder / folder).mkdir()
+        write_csv(cli.folder / folder / "train.csv", texts())
+    words = ("--source", "toy", "--baselines", "none")
+    assert "replaced" not in cli.works("fit", "d1/train.csv", *words, says=["runs/train "]).out
+    assert "replaced" not in cli.works("fit", "d2/train.csv", *words, says=["runs/train-2 "]).out
+    assert "replaced" not in cli.works("fit", "d3/train.csv", *words, says=["runs/train-3 "]).out
+    again = ["runs/train-2 ", "replaced the run that was there"]
+    cli.works("fit", str(cli.folder / "d2" / ".." / "d2" / "train.csv"), *words, says=again)
+    cli.works("fit", "d2/train.csv", *words, "--out", "runs/train", says=["replaced the run that was there"])
+    assert sorted(path.name for path in (cli.folder / "runs").iterdir()) == ["train", "train-2", "train-3"]
+
+
+def test_judging_by_items_that_the_model_was_fitted_on_is_warned_of(cli, run):
+    old, new = texts()[1:], [["a wholly new request", "refund"], ["another one of these", "delivery"]]
+    write_csv(cli.folder / "mixed.csv", [["text", "label"], *old[:3], *new])
+    write_csv(cli.folder / "new.csv", [["text", "label"], *new])
+    cli.works("evaluate", run, "mixed.csv", says=["3 of 5 items are ones that this model was fitted on", "too good"])
+    assert json.loads(cli.works("evaluate", run, "mixed.csv", "--json").out)["fitted_on"] == 3
+    assert "fitted on" not in cli.works("evaluate", run, "new.csv").told
+    (cli.folder / run / "splits.parquet").unlink()  # a model that was saved by itself
+    assert "fitted on" not in cli.works("evaluate", run, "mixed.csv").told
+
+
+def test_judging_by_the_held_out_part_is_not_warned_of(cli):
+    rows = [[*row, "test" if i < 8 else "train"] for i, row in enumerate(texts()[1:])]
+    table = write_csv(cli.folder / "a.csv", [["text", "label", "split"], *rows])
+    cli.works("fit", table, "--source", "toy", "--baselines", "none", "--out", "run")
+    assert "fitted on" not in cli.works("evaluate", "run", table).told
+    cli.works(
+        "evaluate", "run", table, "--split", "all", says=["16 of 24 items are ones that this model was fitted on"]
+    )
+
+
+def test_doctor_names_what_installs_an_extra(cli, monkeypatch):
+    monkeypatch.setattr("headstart.cli.doctor.find_spec", lambda name: None if name == "datasets" else name)
+    cli.works("doctor", says=["text yes, datasets no (pip install 'headstart[datasets]')"])

@@ -111,6 +111,41 @@ def test_groups_on_both_sides():
     assert the(audit(data), "group_leak").examples == ("2",)
 
 
+def test_classes_of_one_group():
+    items = [f"item {index * 7919}" for index in range(30)]
+    y, groups = [0, 1, 2] * 10, np.array(["p", "q", "r"] * 10)
+    groups[0] = "q"  # class x is met in two groups
+    data = texts(items, y, ("x", "y", "z"), groups=groups)
+    alone = the(audit(data), "class_in_one_group")
+    assert (alone.severity, alone.count, alone.examples) == ("warning", 2, ("y", "z"))
+    assert alone.message == (
+        "2 classes occur in one group only ('y', 'z'), so nothing can be learnt of them from other groups when groups "
+        "are held out."
+    )
+    groups[1] = "p"
+    one = the(audit(data), "class_in_one_group").message
+    assert one.startswith("1 class occurs in one group only ('z'), so nothing can be learnt of it")
+    for free in (np.array(["p", "q"] * 15), np.full(30, "p"), None):
+        assert "class_in_one_group" not in kinds(audit(texts(items, y, ("x", "y", "z"), groups=free)))
+
+
+def test_one_is_singular():
+    said = {}
+    split = np.array(["train"] * 5 + ["test"])
+    rows = ["one here", "one here", "ONE here", "", "two there", "two there"]
+    data = texts(rows, [0, 0, 0, 0, 0, 1], ("x", "y"), split=split, groups=np.array(list("abcdee")))
+    for finding in audit(data).findings:
+        said[finding.kind] = finding.message
+    assert said["empty"] == "1 item is empty and is left out."
+    assert said["near_duplicates"].startswith("1 item is a near copy of another;")
+    assert said["leak"].startswith("1 of the 1 test item is a copy of train items (1 exact, 0 near)")
+    assert said["group_leak"] == "1 of the 1 test item is of a group that train has as well."
+    assert said["single_item_class"] == "1 class has one item and cannot be validated: 'y'."
+    assert said["small_class"] == "1 class has fewer than 5 items: 'x'."
+    broken = Dataset(np.array([[np.nan], [1.0]]), ("a", "b"), "vector")
+    assert the(audit(broken), "unreadable").message.startswith("1 item cannot be read and is left out; the first, 'a'")
+
+
 def test_classes():
     items = [f"item {index * 7919}" for index in range(120)]
     found = audit(texts(items, [0] * 113 + [1] * 2 + [2] + [3] * 4, ("big", "Big ", "one", "four")))

@@ -54,7 +54,7 @@ def test_what_is_no_item_is_ignored_and_counted(folder_of_pictures):
     data = read(root)
     assert data.ids == ("ant/1.png", "bee/1.png")
     assert any(note.endswith("are hidden: 4.") for note in data.notes)
-    assert any(note.startswith("Left out 1 pictures that lie beside") for note in data.notes)
+    assert any(note.startswith("Left out 1 picture that lies beside") for note in data.notes)
 
 
 def test_a_broken_file_with_a_media_name_is_not_ignored(folder_of_pictures):
@@ -130,7 +130,7 @@ def test_tables_of_splits_and_others(tmp_path):
     data = read(tmp_path)
     assert data.split.tolist() == ["train", "train", "val", "val", "test", "test"]
     assert data.ids[-1] == "TEST/1"
-    assert any("Did not read the other tables 'oos_test.csv'" in note for note in data.notes)
+    assert any("Did not read the other table 'oos_test.csv'" in note for note in data.notes)
 
 
 def test_tables_in_a_single_folder(tmp_path):

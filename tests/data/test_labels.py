@@ -52,6 +52,10 @@ def test_several_columns():
     frame = pd.DataFrame({"text": TEXTS[:3], "a": [0, 1, 1], "b": [1, 0, 1], "c": [0.5, 1, 2]})
     data = read(frame, label=["a", "b"])
     assert (data.task.kind, data.task.labels, data.y.shape) == ("multilabel", ("a", "b"), (3, 2))
+    assert (
+        "Read the labels from the 2 columns 'a', 'b', which hold only 0 and 1: multi-label; set them with --label."
+        in (data.notes)
+    )
     data = read(frame, label=["a", "c"])
     assert (data.task.kind, data.task.labels, data.y[2].tolist()) == ("regression", ("a", "c"), [1, 2])
     assert read(frame, label=["a", "b"], task="regression").task.kind == "regression"
@@ -91,6 +95,8 @@ def test_numbers_with_gaps_in_r_style(tmp_path):
         ([str(index) + "x" for index in range(12)], "a label of its own"),
         ([1.5, 1.5], "the one number 1.5"),
         ([[], []], "empty lists only"),
+        ([{"start": 1}, {"start": 2}], r"holds objects such as \{'start': 1\}, which are no labels"),
+        ([[{"start": 1}], []], "which are no labels"),
         ([1.5, float("inf")], "needs finite numbers"),
     ],
 )

@@ -50,6 +50,41 @@ def test_records():
     assert read([{"text": "good one", "label": "x"}, {"text": "bad one", "label": "y"}]).task.labels == ("x", "y")
 
 
+def test_a_dict_of_columns(picture):
+    data = read({"text": ["good one", "bad one"], "label": np.array([1, 0])})
+    assert (data.items, data.y.tolist()) == (["good one", "bad one"], [1, 0])
+    data = read({"image": [picture(0), picture(1)], "label": ("a", "b")})
+    assert (data.modality, data.task.labels) == ("image", ("a", "b"))
+    data = read({"features": np.eye(2), "label": ["a", "b"]})
+    assert np.asarray(data.items).tolist() == [[1, 0], [0, 1]]
+    assert read(({"a": [1, 2], "b": [3, 4]}, ["x", "y"])).columns == ("a", "b")
+    assert read({"data": [{"text": "good one"}, {"text": "bad one"}], "label": ["x", "y"]}).items[1] == "bad one"
+    sound = {"array": np.zeros(9), "sampling_rate": 8000}
+    assert read([sound], labelled=False).modality == "audio"
+    with pytest.raises(DataError, match="Cannot read a dict"):
+        read(sound, labelled=False)
+
+
+def test_tensors():
+    torch = pytest.importorskip("torch")
+    data = read((torch.eye(2, requires_grad=True), torch.tensor([1, 0])))
+    assert (data.modality, data.task.labels, data.y.tolist()) == ("vector", ("0", "1"), [1, 0])
+    assert np.asarray(data.items).tolist() == [[1, 0], [0, 1]]
+    assert np.asarray(read((torch.eye(2, dtype=torch.bfloat16), [0, 1])).items).dtype == np.float32
+    pictures = torch.zeros(2, 3, 6, 8)
+    pictures[:, 0] = 1
+    for tensor in (pictures, pictures.permute(0, 2, 3, 1)):
+        data = read((tensor, ["a", "b"]))
+        assert data.modality == "image"
+        assert read_image(data.items[0]).size == (8, 6)
+        assert read_image(data.items[0]).getpixel((0, 0)) == (255, 0, 0)
+    assert read({"x": torch.eye(2), "label": torch.tensor([0, 1])}).modality == "vector"
+    with pytest.raises(DataError, match="Cannot read the tensor"):
+        read((torch.eye(2).to_sparse(), [0, 1]))
+    with pytest.raises(DataError, match="holds items without labels"):
+        read(torch.eye(2))
+
+
 def test_hugging_face(folder_of_pictures):
     datasets = pytest.importorskip("datasets")
     root = folder_of_pictures("1.png", "2.png")
@@ -62,6 +97,8 @@ def test_hugging_face(folder_of_pictures):
     data = read(datasets.DatasetDict({"train": whole, "validation": whole}))
     assert data.split.tolist() == ["train", "train", "val", "val"]
     assert data.ids[2] == "validation/0"
+    nested = datasets.Dataset.from_dict({"data": [{"text": "p q"}, {"text": "r s"}], "label": ["x", "y"]})
+    assert read(nested).items == ["p q", "r s"]
     texts = datasets.Dataset.from_dict({"sentence": ["p q", "r s"], "label": ["x", "y"]})
     assert read(texts).items == ["p q", "r s"]
     with pytest.raises(DataError, match="not streamed"):
@@ -75,8 +112,10 @@ def test_hugging_face(folder_of_pictures):
     [
         (3, "Cannot read a int; give a path"),
         ({"a": 1}, "Cannot read a dict"),
+        ({}, "Cannot read a dict"),
+        ({"text": ["a", "b"], "label": ["x"]}, "differ in length: 'text' has 2 rows, 'label' has 1 row"),
         ([], "list given is empty"),
-        ((["p", "q"], ["x"]), "2 items, but 1 labels"),
+        ((["p", "q"], ["x"]), "2 items are given, but 1 label;"),
         (["p", "q"], "without labels"),
         (["p", 3], "must be of one kind .* Got int, str"),
         (np.zeros(3), r"An array must be \(n, d\)"),

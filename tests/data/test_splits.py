@@ -170,7 +170,7 @@ def test_splits_that_cannot_be():
         split(data, np.zeros(10, int))
     with pytest.raises(DataError, match="all 10 items are one of the groups"):
         split(make(10, groups=np.full(10, "a")), None)
-    with pytest.raises(DataError, match="have one class"):
+    with pytest.raises(DataError, match=r"training part of this split \(2 items\) has one class"):
         split(make(4, [0, 0, 1, 1], split=np.array(["train", "train", "test", "test"])), None)
     with pytest.raises(DataError, match="Cannot make 20 folds of 12 groups"):
         folds(np.arange(12) % 2, "classification", np.arange(12), n_folds=20)
@@ -189,7 +189,7 @@ def test_splits_that_cannot_be():
 
 def test_classes_that_are_not_in_training_are_said():
     data = make(5, [0, 1, 0, 2, 1], split=np.array(["train", "train", "train", "test", "test"]))
-    assert "1 of the classes tested are not in training" in split(data, None).how
+    assert "1 of the classes tested is not in training" in split(data, None).how
 
 
 def test_small_data_have_a_test_part():

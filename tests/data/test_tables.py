@@ -96,7 +96,7 @@ def test_groups_and_times():
     assert data.groups.tolist() == ["a", "b", "row 2", "a"]
     assert np.argsort(data.times).tolist() == [3, 0, 2, 1]
     assert data.times[1] - data.times[0] == 2 * 86400
-    assert any("1 rows have no 'who'" in note for note in data.notes)
+    assert any("1 row has no 'who'" in note for note in data.notes)
     assert read(frame.assign(when=[4, 3, 2, 1]), time_col="when").times.tolist() == [4, 3, 2, 1]
 
 
@@ -113,7 +113,8 @@ def test_numbers_are_a_vector():
     data = read(frame)
     assert data.modality == "vector"
     assert np.asarray(data.items).tolist() == [[0.5, 1], [1, 2], [2, 3], [3, 4]]
-    assert any("'id', 'name'" in note for note in data.notes)
+    assert "Left out 'id', 'name', which are no features." in data.notes
+    assert "Left out 'name', which is no feature." in read(frame.drop(columns="id")).notes
 
 
 def test_the_index_column_of_pandas_is_no_feature(tmp_path):

@@ -37,12 +37,16 @@ def run(args: argparse.Namespace) -> int:
         write_line(json_text({**facts, "problems": problems}))
         return 1 if problems else 0
     for key, value in facts.items():
-        shown = ", ".join(f"{k} {'yes' if v else 'no'}" for k, v in value.items()) if isinstance(value, dict) else value
+        shown = ", ".join(_extra(*pair) for pair in value.items()) if isinstance(value, dict) else value
         write_line(f"{key:<14} {shown}")
     for problem in problems:
         write_line(f"{'problem':<14} {problem}")
     write_line(f"{'result':<14} {'something is broken, see above' if problems else 'all is well'}")
     return 1 if problems else 0
+
+
+def _extra(name: str, there: bool) -> str:
+    return f"{name} yes" if there else f"{name} no (pip install 'headstart[{name}]')"
 
 
 def _machine() -> dict[str, str]:

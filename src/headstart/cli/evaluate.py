@@ -11,9 +11,11 @@ import numpy as np
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.fit import reading_options
+from headstart.data.archives import is_archive, unpack
 from headstart.data.tables import TABLES
-from headstart.errors import DataError
-from headstart.model import TransferModel, encode_labels
+from headstart.errors import DataError, ModelFolderError
+from headstart.model import TransferModel
+from headstart.tasks import encode_labels
 from headstart.types import Dataset, Task
 
 __all__ = ["run"]
@@ -27,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["evaluate", "no-such-model", "no-such-folder"])     # the reason goes to standard error
         1
     """
-    from headstart.cli.items import check_any_left
+    from headstart.cli.items import check_any_left, read_as_fitted
     from headstart.data import align_columns, read, union_groups
     from headstart.evaluate.evaluation import evaluate_predictions
 
@@ -35,8 +37,11 @@ def run(args: argparse.Namespace) -> int:
     model = TransferModel.load(args.model)
     options = reading_options(args)
     options["task"] = options["task"] or model.task.kind
-    options["label"] = options["label"] or _label_columns(args.data, model.task)
-    dataset = read(args.data, **options)
+    if _holds_tables(args.data) and model.task.column != "folder":
+        options["label"] = options["label"] or model.label_columns
+        dataset = read_as_fitted(args.data, model, **options)
+    else:
+        dataset = read(args.data, **options)
     if dataset.modality != model.source.info.modality:
         raise DataError(
             f"'{args.data}' holds {dataset.modality} items, but the model '{args.model}' reads "
@@ -44,16 +49,25 @@ def run(args: argparse.Namespace) -> int:
         )
     dataset = align_columns(_in_words_of(dataset, model.task), model.columns)
     dataset, part = _part(dataset, args.split)
+    for note in dataset.notes:
+        reporter.line("read", note)
     with reporter.progress("predicting") as step:
         predicted = model.predict_readable(dataset.items, progress=step)
     check_any_left(len(predicted.index), dataset.ids, predicted.failures)
     for position, reason in predicted.failures.items():
         reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")
     used = dataset.take(predicted.index)
+    fitted_on = _count_fitted(Path(args.model), used, reporter)
+    if fitted_on:
+        reporter.warning(
+            f"{fitted_on} of {len(used)} items are ones that this model was fitted on, so these numbers are too good."
+        )
     groups = None if used.groups is None else union_groups(used.groups, np.arange(len(used)))
     found = evaluate_predictions(model.task, used.labelled()[1], predicted.outputs, groups=groups, seed=args.seed)
     if args.json:
-        write_line(json_text({"model": args.model, "data": args.data, "part": part, **found.to_dict()}))
+        write_line(
+            json_text({"model": args.model, "data": args.data, "part": part, "fitted_on": fitted_on, **found.to_dict()})
+        )
         return 0
     reporter.line("data", f"{found.n} {used.modality} items ({part})")
     for name, metric in found.metrics.items():
@@ -61,13 +75,34 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _label_columns(data: str, task: Task) -> str | list[str] | None:
-    """The columns that the model was fitted on, where the data are tables; folders name their labels themselves."""
+def _holds_tables(data: str) -> bool:
+    """Whether the data are tables, whose columns must be named; folders of files name their labels themselves."""
     path = Path(data)
+    if path.is_file() and is_archive(path):
+        path = unpack(path)
     files = list(path.iterdir()) if path.is_dir() else [path]
-    if task.column == "folder" or not any(file.suffix.lower() in TABLES for file in files):
-        return None
-    return task.column or list(task.labels)
+    return any(file.suffix.lower() in TABLES for file in files)
+
+
+def _count_fitted(run: Path, dataset: Dataset, reporter: ConsoleReporter) -> int:
+    """How many of the items have the content of one that the model was fitted on, as its run folder tells."""
+    import pandas as pd
+
+    from headstart.data import audit
+
+    path = run / "splits.parquet"
+    if not path.is_file():  # a model that was saved by itself
+        return 0
+    try:
+        splits = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ModelFolderError(f"'{path}' is damaged ({error}); copy the run or fit it again.") from error
+    if "content" not in splits.columns:  # a run of an earlier version
+        return 0
+    part = splits["part"].astype(str)
+    fitted = set(splits["content"][(part == "train") | part.str.startswith("fold ")])
+    with reporter.progress("comparing") as step:
+        return sum(content in fitted for content in audit(dataset, near=False, progress=step).content)
 
 
 def _part(dataset: Dataset, wanted: str | None) -> tuple[Dataset, str]:

@@ -8,10 +8,13 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.errors import ModelFolderError
+from headstart.io import read_json
 from headstart.params import parse_duration
 
 __all__ = ["reading_options", "run", "summary"]
@@ -29,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.perf_counter()
     out = Path(args.out) if args.out else default_out(args.data)
+    replaced = ", replaced the run that was there" if (out / "config.json").is_file() else ""
     done = fit(
         args.data,
         source=args.source,
@@ -46,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         write_line(json_text({"run": str(out), **summary(done.record), "seconds": seconds}))
         return 0
     reporter = ConsoleReporter()
-    reporter.line("saved", f"{out}  ({seconds:.1f} s in all); read {out / 'report.html'}")
+    reporter.line("saved", f"{out}  ({seconds:.1f} s in all{replaced}); read {out / 'report.html'}")
     reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")
     return 0
 
@@ -65,7 +69,7 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def default_out(data: str) -> Path:
-    """``runs/NAME`` for data called NAME.
+    """``runs/NAME`` for data called NAME; ``runs/NAME-2`` and so on where that is a run of other data.
 
     Examples:
         >>> default_out("data/photos.tar.gz").as_posix()
@@ -74,7 +78,21 @@ def default_out(data: str) -> Path:
     name = Path(os.path.realpath(data)).name  # unlike Path.resolve, it takes a loop of links
     for suffix in (".gz", ".bz2", ".xz", ".tar", ".tgz", ".zip", ".csv", ".tsv", ".jsonl", ".json", ".parquet"):
         name = name.removesuffix(suffix)
-    return Path("runs") / (name or "data")
+    first = Path("runs") / (name or "data")
+    further = (first.with_name(f"{first.name}-{number}") for number in count(2))
+    return next(folder for folder in chain([first], further) if not _is_of_other_data(folder, data))
+
+
+def _is_of_other_data(run: Path, data: str) -> bool:
+    try:
+        about = read_json(run / "manifest.json").get("data")
+    except ModelFolderError:  # nothing is there, or no run: the fit says what to do
+        return False
+    if not isinstance(about, dict):
+        return False
+    if "path" not in about:  # a run of an earlier version
+        return bool(about.get("origin") != f"'{data}'")
+    return bool(about["path"] != os.path.realpath(Path(data).expanduser()))
 
 
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:

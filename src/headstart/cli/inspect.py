@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from typing import Any
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.fit import reading_options
-from headstart.types import Dataset
+from headstart.types import Dataset, Modality
 
 __all__ = ["run"]
 
@@ -43,8 +44,20 @@ def run(args: argparse.Namespace) -> int:
         reporter.line(finding.severity, finding.message + examples)
     if not checked.findings:
         reporter.line("audit", "nothing unreadable, duplicated, leaking, contradictory or scarce")
-    reporter.line("next", f"headstart fit {args.data}")
+    reporter.line("next", _next_command(args, dataset.modality))
     return 0
+
+
+def _next_command(args: argparse.Namespace, modality: Modality) -> str:
+    """The fit that reads the data in the same way."""
+    from headstart.sources.default import DEFAULTS
+
+    words = ["headstart", "fit", args.data]
+    for name, given in reading_options(args).items():
+        for value in given if isinstance(given, list) else [given]:
+            option = "--" + name.replace("_", "-")
+            words += [] if value is None else [f"{option}={value}"] if value.startswith("-") else [option, value]
+    return shlex.join(words) + ("" if modality in DEFAULTS else " --source NAME")
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:

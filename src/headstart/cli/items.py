@@ -13,7 +13,7 @@ import numpy as np
 
 from headstart.data import align_columns, read
 from headstart.data.archives import is_archive
-from headstart.data.columns import ID_NAMES
+from headstart.data.column_names import ID_NAMES, plain_name
 from headstart.data.schema import MEDIA
 from headstart.data.tables import TABLES, load_table
 from headstart.errors import DataError, ItemError
@@ -32,27 +32,35 @@ class Gathered:
     Attributes:
         items: n items.
         names: where each came from; no two items of different places share one.
-        ids: the cells of the tables' own columns of identifiers; None for an item that has none.
+        ids: the cells of the tables' own columns of identifiers, None for an item that has none; None where no table
+            has such a column.
         notes: what was inferred while reading.
 
     Examples:
-        >>> Gathered(["my parcel is late"], ["1"], [None]).names
-        ['1']
+        >>> Gathered(["my parcel is late"], ["0"], ["T-17"]).place(0)
+        {'item': '0', 'id': 'T-17'}
     """
 
     items: list[Any]
     names: list[str]
-    ids: list[Any]
+    ids: list[Any] | None = None
     notes: tuple[str, ...] = ()
+
+    def place(self, position: int) -> dict[str, Any]:
+        """The name of an item, with its identifier where there are any."""
+        name = {"item": self.names[position]}
+        return name if self.ids is None else {**name, "id": self.ids[position]}
 
 
 def gather_items(words: Sequence[str], model: TransferModel, *, item: str | None = None) -> Gathered:
     """The items that the words of a command line stand for.
 
     A folder, table or archive gives all of its items; a media file gives itself; ``-`` reads one item a line from
-    standard input; for a text model any other word is the text. A file is named as it was given, an item of a folder or
-    archive ``FOLDER/ID``, a row ``ROW`` or, of several words, ``TABLE:ROW``; rows count from 0. Texts are named by their
-    position, and lines of standard input by their number, from 1.
+    standard input; for a text model any other word is the text.
+
+    A media file is named as it was given, an item of a folder or archive ``FOLDER/ID``, a row ``ROW`` (from 0) or,
+    beside other words, ``TABLE:ROW``. Texts are named by their position, and lines of standard input by their number
+    (beside other words ``-:LINE``), both from 1.
 
     Args:
         words: what stands on the command line.
@@ -72,7 +80,7 @@ def gather_items(words: Sequence[str], model: TransferModel, *, item: str | None
         >>> gather_items(["my parcel is late"], TransferModel(ToySource(), task, head)).names
         ['1']
     """
-    parts = []
+    parts: list[Gathered] = []
     for word in words:
         place = sum(len(part.items) for part in parts) + 1
         parts.append(_one_word(word, model, item, place, alone=len(words) == 1))
@@ -80,8 +88,7 @@ def gather_items(words: Sequence[str], model: TransferModel, *, item: str | None
     if not items:
         raise DataError("There is nothing to predict; give files, folders, tables or texts.")
     names = [name for part in parts for name in part.names]
-    ids = _of_one_type([value for part in parts for value in part.ids])
-    return Gathered(items, names, ids, tuple(note for part in parts for note in part.notes))
+    return Gathered(items, names, _joined_ids(parts), tuple(note for part in parts for note in part.notes))
 
 
 def read_as_fitted(data: str, model: TransferModel, *, item: str | None = None, **options: Any) -> Dataset:
@@ -135,7 +142,7 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
         return _from_stdin(model, alone=alone)
     if not _exists(word):
         if modality == "text" and not _looks_like_path(word):
-            return Gathered([word], [str(place)], [None])
+            return Gathered([word], [str(place)])
         raise DataError(f"'{word}' does not exist; give a file, a folder or a table of {modality} items.")
     is_table = Path(word).is_file() and Path(word).suffix.lower() in TABLES
     kind = modality if is_table else None
@@ -143,7 +150,7 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
     if dataset.modality != modality:
         raise DataError(f"'{word}' holds {dataset.modality} items, but this model reads {modality} items.")
     items = list(align_columns(dataset, model.columns).items)
-    ids = _own_ids(Path(word), model.label_columns) if is_table else [None] * len(items)
+    ids = _own_ids(Path(word), model.label_columns) if is_table else None
     return Gathered(items, _names(word, dataset, alone=alone), ids, dataset.notes)
 
 
@@ -156,21 +163,24 @@ def _names(word: str, dataset: Dataset, *, alone: bool) -> list[str]:
     return [(path / name).as_posix() for name in dataset.ids]
 
 
-def _own_ids(table: Path, labels: Sequence[str]) -> list[Any]:
+def _own_ids(table: Path, labels: Sequence[str]) -> list[Any] | None:
     """The cells of the table's column of identifiers, such as ``id`` or ``ticket_id``; None where it has none."""
     frame, _ = load_table(table)
-    known = {name: name.strip().lower() for name in frame.columns if name not in labels}
+    known = {name: plain_name(name) for name in frame.columns if name not in labels}
     likely = [name for name, word in known.items() if word in ID_NAMES]
     likely += [name for name, word in known.items() if word.endswith("_id") and name not in likely]
     for name in likely:
         cells = frame[name].astype(object).tolist()
         if all(isinstance(cell, str | int) for cell in cells) and len(set(cells)) == len(cells):
             return cells
-    return [None] * len(frame)
+    return None
 
 
-def _of_one_type(ids: list[Any]) -> list[Any]:
+def _joined_ids(parts: Sequence[Gathered]) -> list[Any] | None:
     """The identifiers as they are, or as strings where they are of several types, so that one column can hold them."""
+    if all(part.ids is None for part in parts):
+        return None
+    ids = [value for part in parts for value in part.ids or [None] * len(part.items)]
     mixed = len({type(value) for value in ids}) > 1
     return [str(value) if mixed and value is not None else value for value in ids]
 
@@ -203,7 +213,7 @@ def _from_stdin(model: TransferModel, *, alone: bool) -> Gathered:
     lines = [line for _, line in kept]
     names = lines if modality in ("image", "audio") else [number if alone else f"-:{number}" for number, _ in kept]
     items = _rows(kept) if modality == "vector" else lines
-    return Gathered(items, names, [None] * len(items))
+    return Gathered(items, names)
 
 
 def _rows(lines: Sequence[tuple[str, str]]) -> list[Any]:

@@ -9,6 +9,10 @@ from headstart import __version__
 __all__ = ["build_parser"]
 
 DATA = "a folder per class, a folder with train/val/test, a table (CSV, TSV, JSONL, Parquet), or a tar or zip of these"
+OUT = (
+    "run folder to write; a run that is there is replaced (default: runs/NAME-OF-DATA, or runs/NAME-OF-DATA-2 and so "
+    "on where that is a run of other data)"
+)
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted."
 
 
@@ -91,7 +95,7 @@ def _add_fit(verbs: Verbs[argparse.ArgumentParser]) -> None:
         "--baselines", choices=["all", "fast", "none"], default="all",
         help="what to compare with; fast leaves out the untrained body (default: all)",
     )  # fmt: skip
-    parser.add_argument("--out", metavar="DIR", help="run folder to write (default: runs/NAME-OF-DATA)")
+    parser.add_argument("--out", metavar="DIR", help=OUT)
     parser.add_argument("--seed", type=_seed, default=0, help="for splits and resamples (default: 0)")
     parser.add_argument(
         "--time-limit", metavar="TIME", help="such as 90s or 10m; baselines that do not fit are left out"

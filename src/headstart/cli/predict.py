@@ -19,8 +19,6 @@ from headstart.types import Task
 if TYPE_CHECKING:
     import pandas as pd
 
-    from headstart.cli.items import Gathered
-
 __all__ = ["run"]
 
 FORMATS = (".csv", ".jsonl", ".parquet")
@@ -52,10 +50,10 @@ def run(args: argparse.Namespace) -> int:
     check_any_left(len(predicted.index), given.names, predicted.failures)
     for position, reason in predicted.failures.items():
         reporter.warning(f"{given.names[position]}: {reason}")
-    places = [_place(given, i) for i in predicted.index]
+    places = [given.place(i) for i in predicted.index]
     decoded = task_methods(model.task).decode(predicted.outputs, model.task)
     rows = _rows(places, decoded, predicted.outputs, model.task)
-    failures = [{**_place(given, i), "reason": reason} for i, reason in predicted.failures.items()]
+    failures = [{**given.place(i), "reason": reason} for i, reason in predicted.failures.items()]
     if args.out:
         _write(Path(args.out), rows)
     if args.json:
@@ -65,12 +63,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         _show(rows, model.task)
     return 1 if failures else 0
-
-
-def _place(given: Gathered, position: int) -> dict[str, Any]:
-    """The name of an item, and its identifier where any item has one."""
-    place: dict[str, Any] = {"item": given.names[position]}
-    return place if all(value is None for value in given.ids) else {**place, "id": given.ids[position]}
 
 
 def _rows(

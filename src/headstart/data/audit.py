@@ -21,6 +21,7 @@ from headstart.data.findings import (
     name_ids,
 )
 from headstart.data.sketches import Sketch, digest, sketch_audio, sketch_image
+from headstart.data.wording import plural
 from headstart.errors import ItemError
 from headstart.types import Dataset
 
@@ -69,12 +70,12 @@ def audit(dataset: Dataset, *, near: bool = True, progress: Progress | None = No
 
     Found are unreadable and empty items (not kept); exact and near duplicates; the same content with two labels;
     copies, exact and near, and groups on both sides of a given split; imbalance above 10 to 1; classes of one item and
-    of fewer than five; labels that differ by case or spaces only.
+    of fewer than five; classes of one group; labels that differ by case or spaces only.
 
     Args:
         dataset: n items.
         near: whether near duplicates are looked for; exact ones always are.
-        progress: called with the items done and n, from several threads, for pictures and sounds.
+        progress: called with the items done and n after each picture or sound, in order and from the calling thread.
 
     Examples:
         >>> found = audit(Dataset(["Where is it?", "where is it", "Who?"], ("0", "1", "2"), "text"))
@@ -176,9 +177,10 @@ def _unusable(dataset: Dataset, contents: _Contents, keep: NDArray[np.bool_]) ->
         yield Finding("nothing_left", "error", len(dataset), "No item can be used; see the other findings for why.")
     if contents.unreadable:
         rows, reason = list(contents.unreadable), next(iter(contents.unreadable.values()))
-        message = f"{len(rows)} items cannot be read and are left out; the first, '{dataset.ids[rows[0]]}': {reason}"
+        which = plural(len(rows), "item cannot be read and is left out", "items cannot be read and are left out")
+        message = f"{which}; the first, '{dataset.ids[rows[0]]}': {reason}"
         examples = name_ids(dataset, rows)
         yield Finding("unreadable", "warning", len(rows), message.rstrip(".") + ".", examples)
     if contents.empty:
-        message = f"{len(contents.empty)} items are empty and are left out."
-        yield Finding("empty", "warning", len(contents.empty), message, name_ids(dataset, contents.empty))
+        which = plural(len(contents.empty), "item is empty and is left out", "items are empty and are left out")
+        yield Finding("empty", "warning", len(contents.empty), f"{which}.", name_ids(dataset, contents.empty))

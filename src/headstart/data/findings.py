@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.wording import plural
 from headstart.types import Dataset
 
 __all__ = ["Finding", "check_classes", "check_conflicts", "check_duplicates", "check_leaks", "name_ids"]
@@ -27,7 +28,8 @@ class Finding:
     Attributes:
         kind: what it is: ``"unreadable"``, ``"empty"``, ``"exact_duplicates"``, ``"near_duplicates"``,
             ``"conflicting_labels"``, ``"leak"``, ``"group_leak"``, ``"imbalance"``, ``"single_item_class"``,
-            ``"small_class"``, ``"empty_class"``, ``"similar_labels"`` or ``"nothing_left"``.
+            ``"small_class"``, ``"empty_class"``, ``"class_in_one_group"``, ``"similar_labels"`` or
+            ``"nothing_left"``.
         severity: ``"error"`` (cannot go on), ``"warning"`` (numbers suffer) or ``"info"``.
         count: how many items or classes.
         message: one sentence.
@@ -83,7 +85,8 @@ def check_duplicates(
     groups = _copies(exact, rows)
     extra = [row for group in groups for row in group[1:]]
     if extra:
-        message = f"{len(extra)} items are exact copies of others; copies stay on one side of every split made here."
+        which = plural(len(extra), "item is an exact copy of another", "items are exact copies of others")
+        message = f"{which}; copies stay on one side of every split made here."
         yield Finding(
             "exact_duplicates",
             "info",
@@ -95,9 +98,8 @@ def check_duplicates(
     near = _copies(clusters, first)
     extra = [row for group in near for row in group[1:]]
     if extra:
-        message = (
-            f"{len(extra)} items are near copies of others; near copies stay on one side of every split made here."
-        )
+        which = plural(len(extra), "item is a near copy of another", "items are near copies of others")
+        message = f"{which}; near copies stay on one side of every split made here."
         yield Finding(
             "near_duplicates", "info", len(extra), message, name_ids(dataset, (row for group in near for row in group))
         )
@@ -149,7 +151,7 @@ def check_leaks(
         >>> data = Dataset(["a", "a"], ("0", "1"), "text", split=np.array(["train", "test"]))
         >>> found, = check_leaks(data, np.zeros(2, int), np.zeros(2, int), np.ones(2, bool))
         >>> found.message
-        '1 of the 1 test items are copies of train items (1 exact, 0 near), so results on test are too good.'
+        '1 of the 1 test item is a copy of train items (1 exact, 0 near), so results on test are too good.'
     """
     if dataset.split is None:
         return
@@ -161,19 +163,26 @@ def check_leaks(
         rows = there[same | near]
         if len(rows):
             message = (
-                f"{len(rows)} of the {len(there)} {two} items are copies of {one} items ({int(same.sum())} exact, "
-                f"{int(near.sum())} near), so results on {two} are too good."
+                f"{len(rows)} of the {plural(len(there), f'{two} item')} {_are(rows, 'a copy', 'copies')} of "
+                f"{one} items ({int(same.sum())} exact, {int(near.sum())} near), so results on {two} are too good."
             )
             yield Finding("leak", "warning", len(rows), message, name_ids(dataset, rows.tolist()))
         if dataset.groups is not None:
             rows = there[np.isin(dataset.groups[there], dataset.groups[here])]
             if len(rows):
-                message = f"{len(rows)} of the {len(there)} {two} items are of groups that {one} has as well."
+                message = (
+                    f"{len(rows)} of the {plural(len(there), f'{two} item')} {_are(rows, 'of a group', 'of groups')} "
+                    f"that {one} has as well."
+                )
                 yield Finding("group_leak", "warning", len(rows), message, name_ids(dataset, rows.tolist()))
 
 
+def _are(rows: NDArray[np.intp], one: str, more: str) -> str:
+    return f"is {one}" if len(rows) == 1 else f"are {more}"
+
+
 def check_classes(dataset: Dataset, keep: NDArray[np.bool_]) -> Iterator[Finding]:
-    """Imbalance, classes of few items, and names of classes that differ by case or spaces only.
+    """Imbalance, classes of few items or of one group, and names that differ by case or spaces only.
 
     Args:
         dataset: n items with labels.
@@ -194,12 +203,29 @@ def check_classes(dataset: Dataset, keep: NDArray[np.bool_]) -> Iterator[Finding
         counts = dataset.y[keep].sum(axis=0).astype(np.int64)
     lost = np.flatnonzero(counts == 0)
     if len(lost):
-        message = f"{len(lost)} classes have no usable item left: {_some(labels, lost)}."
+        which = plural(len(lost), "class has", "classes have")
+        message = f"{which} no usable item left: {_some(labels, lost)}."
         yield Finding("empty_class", "warning", len(lost), message, _first(labels, lost))
     if dataset.task.kind == "classification" and (counts > 0).sum() < 2:
         yield Finding("nothing_left", "error", 0, "Fewer than two classes have usable items; add items or mend them.")
     yield from _sizes(labels, counts)
+    yield from _of_one_group(dataset, labels, keep)
     yield from _similar(labels)
+
+
+def _of_one_group(dataset: Dataset, labels: Sequence[str], keep: NDArray[np.bool_]) -> Iterator[Finding]:
+    if dataset.groups is None or dataset.y is None or dataset.y.ndim != 1:
+        return
+    groups, codes = np.unique(dataset.groups[keep], return_inverse=True)
+    pairs = np.unique(np.stack([dataset.y[keep], codes.ravel()], axis=1), axis=0)
+    torn = np.flatnonzero(np.bincount(pairs[:, 0], minlength=len(labels)) == 1)
+    if len(torn) and len(groups) > 1:
+        which = plural(len(torn), "class occurs", "classes occur")
+        message = (
+            f"{which} in one group only ({_some(labels, torn)}), so nothing can be learnt of "
+            f"{'it' if len(torn) == 1 else 'them'} from other groups when groups are held out."
+        )
+        yield Finding("class_in_one_group", "warning", len(torn), message, _first(labels, torn))
 
 
 def _sizes(labels: Sequence[str], counts: NDArray[Any]) -> Iterator[Finding]:
@@ -214,10 +240,12 @@ def _sizes(labels: Sequence[str], counts: NDArray[Any]) -> Iterator[Finding]:
         yield Finding("imbalance", "warning" if ratio > STRONG_IMBALANCE else "info", len(present), message, ends)
     single, few = np.flatnonzero(counts == 1), np.flatnonzero((counts > 1) & (counts < FEW))
     if len(single):
-        message = f"{len(single)} classes have one item each and cannot be validated: {_some(labels, single)}."
+        which = plural(len(single), "class has one item", "classes have one item each")
+        message = f"{which} and cannot be validated: {_some(labels, single)}."
         yield Finding("single_item_class", "warning", len(single), message, _first(labels, single))
     if len(few):
-        message = f"{len(few)} classes have fewer than {FEW} items each: {_some(labels, few)}."
+        which = plural(len(few), f"class has fewer than {FEW} items", f"classes have fewer than {FEW} items each")
+        message = f"{which}: {_some(labels, few)}."
         yield Finding("small_class", "info", len(few), message, _first(labels, few))
 
 
@@ -228,9 +256,9 @@ def _similar(labels: Sequence[str]) -> Iterator[Finding]:
     same = [names for names in spellings.values() if len(names) > 1]
     if same:
         pairs = "; ".join(" and ".join(map(repr, names)) for names in same[:EXAMPLES])
-        message = (
-            f"{len(same)} labels are spelt in ways that differ only by case or spaces, and were kept apart: {pairs}."
-        )
+        which = plural(len(same), "label is spelt", "labels are spelt")
+        kept = "in ways that differ only by case or spaces, which were kept apart"
+        message = f"{which} {kept}: {pairs}."
         yield Finding(
             "similar_labels", "warning", len(same), message, tuple(name for names in same for name in names)[:EXAMPLES]
         )

@@ -13,6 +13,7 @@ import numpy as np
 from headstart.data.layout import Layout, Place, parse_layout
 from headstart.data.schema import MEDIA, SPLITS, ReadOptions, RowsRead
 from headstart.data.tables import TABLES, decode_text, read_table, read_tables
+from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
 from headstart.types import Modality
 
@@ -20,7 +21,7 @@ __all__ = ["FolderListing", "list_folder", "read_folder"]
 
 MAX_TEXT_BYTES = 2**20
 PAPERS = re.compile(r"(?:readme|licen[cs]e|notice|copying|authors|changelog|citation|requirements)\b", re.IGNORECASE)
-PLURALS = {"image": "pictures", "audio": "sounds", "text": "texts"}
+NOUNS = {"image": "picture", "audio": "sound", "text": "text"}
 
 
 @dataclass(frozen=True)
@@ -144,14 +145,15 @@ def read_folder(root: Path, options: ReadOptions) -> RowsRead:
             return rows
     if modality is None or layout is None:
         raise DataError(
-            f"The folder '{root}' holds no pictures, sounds, texts or tables that can be read ({listing.ignored} other "
-            "files); give a folder for each class, or a CSV, TSV, JSONL or Parquet table."
+            f"The folder '{root}' holds no pictures, sounds, texts or tables that can be read "
+            f"({plural(listing.ignored, 'other file')}); give a folder for each class, or a CSV, TSV, JSONL or Parquet "
+            "table."
         )
     if not options.labelled:
         return _from_files(root, modality, _unlabelled(listing.files[modality]), listing, options)
     if layout.classes is None:
         raise DataError(
-            f"The {PLURALS[modality]} in '{root}' have no labels: put them into a folder for each class, "
+            f"The {NOUNS[modality]}s in '{root}' have no labels: put them into a folder for each class, "
             "or lay a table with their paths and labels beside them."
         )
     return _from_files(root, modality, layout, listing, options)
@@ -190,7 +192,7 @@ def _from_tables(root: Path, listing: FolderListing, options: ReadOptions) -> Ro
     if "train" in splits or len(splits) > 1:
         ordered = {split: splits[split] for split in sorted(splits, key=("train", "val", "test").index)}
         rest = [name for name in listing.tables if root / name not in splits.values()]
-        note = (f"Did not read the other tables {name_some(rest)}.",) if rest else ()
+        note = (f"Did not read the other table{'s' if len(rest) > 1 else ''} {name_some(rest)}.",) if rest else ()
         rows = read_tables(ordered, options) if len(ordered) > 1 else read_table(splits["train"], options)
         return replace(rows, notes=(*rows.notes, *note))
     if len(listing.tables) > 1:
@@ -213,7 +215,10 @@ def _from_files(
     if layout.classes is not None:
         labels = {"folder": np.array(layout.classes, dtype=object)}
     if any(folds):
-        notes = (*notes, f"Took the {len(set(folds))} fold folders as groups, which stay together in every split.")
+        notes = (
+            *notes,
+            f"Took the {plural(len(set(folds)), 'fold folder')} as groups, which stay together in every split.",
+        )
     if any(splits):
         notes = (*notes, "Took the given split from the folders " + name_some(sorted(set(splits))) + ".")
     return RowsRead(
@@ -249,18 +254,22 @@ def _contents(root: Path, paths: Sequence[str]) -> tuple[list[str], tuple[str, .
             raise DataError(f"Cannot read '{root / path}': {error.strerror}.") from error
         cut += len(raw) > MAX_TEXT_BYTES
         texts.append(decode_text(raw[:MAX_TEXT_BYTES], path)[0])
-    return texts, (f"Read only the first MiB of {cut} texts.",) if cut else ()
+    return texts, (f"Read only the first MiB of {plural(cut, 'text')}.",) if cut else ()
 
 
 def _left_out(modality: Modality, layout: Layout, listing: FolderListing) -> tuple[str, ...]:
     others = listing.ignored + sum(len(files) for kind, files in listing.files.items() if kind != modality)
     notes = []
     if others:
-        notes.append(f"Left out files that are no {PLURALS[modality]} or are hidden: {others}.")
+        notes.append(f"Left out files that are no {NOUNS[modality]}s or are hidden: {others}.")
     if layout.stray:
-        notes.append(f"Left out {layout.stray} {PLURALS[modality]} that lie beside the folders of the classes.")
+        noun = NOUNS[modality]
+        stray = plural(layout.stray, f"{noun} that lies", f"{noun}s that lie")
+        notes.append(f"Left out {stray} beside the folders of the classes.")
     if listing.tables:
-        notes.append(f"Did not read the tables {name_some(listing.tables)}, because there are folders of classes.")
+        tables = "table" if len(listing.tables) == 1 else "tables"
+        notes.append(f"Did not read the {tables} {name_some(listing.tables)}, because there are folders of classes.")
     if listing.links:
-        notes.append(f"Did not follow {listing.links} links to folders that were read already or lie above.")
+        links = plural(listing.links, "link to a folder that was", "links to folders that were")
+        notes.append(f"Did not follow {links} read already or {'lies' if listing.links == 1 else 'lie'} above.")
     return tuple(notes)

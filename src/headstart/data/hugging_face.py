@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.data.records import flatten
 from headstart.data.schema import SPLITS, ReadOptions, RowsRead
 from headstart.data.tables import read_frame
+from headstart.data.wording import name_some
 from headstart.errors import DataError
 
 if TYPE_CHECKING:
@@ -61,10 +63,10 @@ def _read_dict(data: Any, options: ReadOptions) -> RowsRead:
     ids = [f"{key}/{row}" for key, (frame, _) in frames.items() for row in range(len(frame))]
     rows = read_frame(whole, options, "the dataset", names=ids)
     split = np.repeat([known[key] for key in frames], [len(frame) for frame, _ in frames.values()]).astype(np.str_)
-    notes = [f"Took the given split from the keys {name_some(known)}."]
+    notes = [f"Took the given split from the key{'s' if len(known) > 1 else ''} {name_some(known)}."]
     rest = [str(key) for key in names if key not in known]
     if rest:
-        notes.append(f"Did not read the splits {name_some(rest)}.")
+        notes.append(f"Did not read the split{'s' if len(rest) > 1 else ''} {name_some(rest)}.")
     return replace(rows, split=split, notes=(*notes, *rows.notes))
 
 
@@ -92,7 +94,7 @@ def _frame(data: Any) -> tuple[pd.DataFrame, list[str]]:
         elif isinstance(inner, ClassLabel):
             frame[name] = pd.Series([_names(inner, row) for row in frame[name]], dtype=object)
             labels.append(name)
-    return frame.reset_index(drop=True), labels
+    return flatten(frame.reset_index(drop=True), "dataset"), labels
 
 
 def _names(feature: Any, row: Any) -> list[str] | None:

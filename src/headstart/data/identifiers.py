@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from headstart.data.schema import MEDIA
 from headstart.types import Modality
 
 __all__ = ["NamedFiles", "are_identifiers", "find_files"]
+
+MAX_FOLDERS = 20  # more are no layout of one data set
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def find_files(values: Collection[Any], roots: Collection[Path], modality: Modal
 
     Args:
         values: identifiers.
-        roots: folders to look into, each with its sub-folder where it has exactly one.
+        roots: folders to look into, each with its sub-folders (such as train and test) where there are few.
         modality: what the files must hold; None for pictures or sounds.
 
     Returns:
@@ -69,7 +70,7 @@ def find_files(values: Collection[Any], roots: Collection[Path], modality: Modal
     wanted = set(map(str, values))
     kinds = sorted(set(MEDIA.values()) if modality is None else {modality} & set(MEDIA.values()), reverse=True)
     best: NamedFiles | None = None
-    for folder in dict.fromkeys(found for root in roots for found in _with_sole_folder(root)):
+    for folder in dict.fromkeys(found for root in roots for found in _with_folders(root)):
         found = _files(folder, wanted)
         for kind in kinds:
             names = found.get(kind, {})
@@ -79,18 +80,18 @@ def find_files(values: Collection[Any], roots: Collection[Path], modality: Modal
 
 
 def _kind(name: str) -> Modality | None:
-    return MEDIA.get(os.path.splitext(name)[1].lower())
+    return MEDIA.get(Path(name).suffix.lower())
 
 
-def _with_sole_folder(root: Path) -> list[Path]:
-    folders = [name for name in _entries(root) if not name.startswith((".", "__")) and (root / name).is_dir()]
-    return [root, root / folders[0]] if len(folders) == 1 else [root]
+def _with_folders(root: Path) -> list[Path]:
+    folders = [root / name for name in _entries(root) if not name.startswith((".", "__")) and (root / name).is_dir()]
+    return [root, *folders] if len(folders) <= MAX_FOLDERS else [root]
 
 
 def _entries(folder: Path) -> list[str]:
     """What a folder holds, by name; nothing where it cannot be listed, as `Path.is_file` is False there."""
     try:
-        return sorted(os.listdir(folder))
+        return sorted(path.name for path in folder.iterdir())
     except OSError:
         return []
 
@@ -99,7 +100,7 @@ def _files(folder: Path, wanted: set[str]) -> dict[Modality, dict[str, str]]:
     """The wanted files of a folder by kind; of one name with two extensions, the first in the alphabet."""
     found: dict[Modality, dict[str, str]] = {}
     for name in _entries(folder):
-        kind, stem = _kind(name), os.path.splitext(name)[0]
+        kind, stem = _kind(name), Path(name).stem
         if kind is not None and stem in wanted:
             found.setdefault(kind, {}).setdefault(stem, name)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
 from headstart.types import Task, TaskKind
 
@@ -76,27 +78,29 @@ def encode_labels(
         present &= ~np.fromiter((is_missing(value) for value in values), dtype=bool, count=len(values))
     where = _where(list(columns), from_folders)
     if not present.any():
-        raise DataError(f"No row of {origin} has a label: {where} is empty in all {len(present)} rows; name another.")
+        rows = plural(len(present), "row", "rows")
+        raise DataError(f"No row of {origin} has a label: {where} is empty in {rows}; name another.")
     found = {name: values[present] for name, values in columns.items()}
     if len(found) > 1:
         task, y, why = _several(found, kind, origin)
     else:
         name, values = next(iter(found.items()))
         task, y, why = _single(name, values, kind, origin)
-    notes = [f"Read the labels from {where}: {why}"]
+    notes = [f"Read the labels from {where}{why}"]
     if from_folders and kind == "classification":
-        notes = [f"Took the names of the folders as labels: {len(task.labels)} classes."]
+        notes = [f"Took the names of the folders as labels: {plural(len(task.labels), 'class')}."]
     missing = int((~present).sum())
     if missing:
-        notes.append(f"Set aside {missing} of {len(present)} rows, which have no label.")
+        notes.append(
+            f"Set aside {missing} of {plural(len(present), 'row')}, which {'has' if missing == 1 else 'have'} no label."
+        )
     return EncodedLabels(task, y, present, tuple(notes))
 
 
 def _where(names: Sequence[str], from_folders: bool) -> str:
     if from_folders:
         return "the folder names"
-    shown = ", ".join(f"'{name}'" for name in names[:10]) + (", ..." if len(names) > 10 else "")
-    return f"column {shown}" if len(names) == 1 else f"the columns {shown}"
+    return f"column '{names[0]}'" if len(names) == 1 else f"the {len(names)} columns {name_some(names)}"
 
 
 def is_missing(value: object) -> bool:
@@ -165,22 +169,33 @@ def _several(
         raise DataError(f"A multi-label task needs 0 or 1 in each label column, but {origin} holds other numbers.")
     names = tuple(columns)
     if binary and kind != "regression":
-        return Task("multilabel", names), y, f"all hold 0 or 1, so the task is multi-label with {len(names)} labels."
-    return Task("regression", names), y, f"they hold numbers, so the task is regression with {len(names)} outputs."
+        return Task("multilabel", names), y, ", which hold only 0 and 1: multi-label; set them with --label."
+    return Task("regression", names), y, f": they hold numbers, so the task is regression with {len(names)} outputs."
 
 
 def _single(
     name: str, values: NDArray[np.object_], kind: TaskKind | None, origin: str
 ) -> tuple[Task, NDArray[Any], str]:
+    _refuse_objects(name, values, origin)
     inferred = kind or _infer(values)
     if inferred == "regression":
         y = _numbers(name, values, "regression", origin)
         if np.ptp(y) == 0:
             raise DataError(f"Column '{name}' of {origin} holds the one number {y[0]:g}: there is nothing to learn.")
-        return Task("regression", (name,), name), y[:, None], f"numbers, so the task is regression; {SET_IT}"
+        return Task("regression", (name,), name), y[:, None], f": numbers, so the task is regression; {SET_IT}"
     if inferred == "multilabel":
         return _multilabel(name, values, origin)
     return _classes(name, values, origin)
+
+
+def _refuse_objects(name: str, values: NDArray[np.object_], origin: str) -> None:
+    for value in values:
+        parts = value if isinstance(value, (list, tuple)) else (value,)
+        if any(isinstance(part, Mapping) for part in parts):
+            raise DataError(
+                f"Column '{name}' of {origin} holds objects such as {reprlib.repr(value)}, which are no labels; name "
+                "a column of names or numbers with --label."
+            )
 
 
 SET_IT = "set it with --label and --task."
@@ -235,7 +250,7 @@ def _multilabel(name: str, values: NDArray[np.object_], origin: str) -> tuple[Ta
     for index, row in enumerate(rows):
         y[index, [code[label] for label in row]] = 1.0
     how = "lists of labels" if lists else f"labels joined by '{sign}'"
-    why = f"{how}, {len(labels)} in all, so the task is multi-label; {SET_IT}"
+    why = f": {how}, {len(labels)} in all, so the task is multi-label; {SET_IT}"
     return Task("multilabel", tuple(labels), name), y, why
 
 
@@ -262,5 +277,5 @@ def _classes(name: str, values: NDArray[np.object_], origin: str) -> tuple[Task,
         )
     code = {label: index for index, label in enumerate(labels)}
     y = np.fromiter((code[label] for label in names), dtype=np.int64, count=len(names))
-    why = f"{len(labels)} classes, so the task is classification; {SET_IT}"
+    why = f": {plural(len(labels), 'class')}, so the task is classification; {SET_IT}"
     return Task("classification", tuple(labels), name), y, why

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.readers import media_kind
+from headstart.data.records import check_names, flatten
 from headstart.data.schema import MEDIA, ReadOptions, RowsRead
 from headstart.data.tables import read_frame
+from headstart.data.wording import plural
 from headstart.errors import DataError
 from headstart.types import Modality
 
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["read_object"]
 
 ALLOWED = (
-    "a path, a list of paths, texts, pictures, sounds or rows of numbers, an array, a DataFrame, "
-    "a Hugging Face dataset, or a pair (items, labels)"
+    "a path, a list of paths, texts, pictures, sounds or rows of numbers, an array or a tensor, a DataFrame, "
+    "a dict of columns, a Hugging Face dataset, or a pair (items, labels)"
 )
+CHANNELS = (1, 3, 4)
 
 
 def read_object(data: Any, options: ReadOptions) -> RowsRead:
@@ -33,8 +36,8 @@ def read_object(data: Any, options: ReadOptions) -> RowsRead:
 
     Args:
         data: a list of paths, of texts, of PIL images, of arrays or of dicts; an array (n, d) of numbers, (n, h, w) or
-            (n, h, w, channels) of pictures; a DataFrame; a ``datasets.Dataset`` or ``DatasetDict``; or a pair of any
-            of the first four and labels.
+            (n, h, w, channels) of pictures; a torch tensor of these, or of pictures (n, channels, h, w); a DataFrame or
+            a dict of columns; a ``datasets.Dataset`` or ``DatasetDict``; or a pair of any but the last and labels.
         options: what the user said.
 
     Raises:
@@ -50,14 +53,8 @@ def read_object(data: Any, options: ReadOptions) -> RowsRead:
         return read_hugging_face(data, options)
     if _is_pair(data):
         return _read_pair(data[0], data[1], options)
-    if _module(data) == "pandas" and hasattr(data, "columns"):
-        return read_frame(_clean(data), options, "the DataFrame", [Path()])
-    if isinstance(data, (list, tuple)) and data and all(type(record) is dict for record in data) and _records(data):
-        import pandas as pd
-
-        return read_frame(_clean(pd.DataFrame.from_records(list(data))), options, "the list of dicts", [Path()])
-    rows = _read_items(data)
-    if options.labelled:
+    rows = _read_unpaired(data, options)
+    if options.labelled and rows.labels is None:
         raise DataError(
             f"The {type(data).__name__} given holds items without labels; give a pair (items, labels), "
             "or a DataFrame with a label column."
@@ -69,9 +66,53 @@ def _module(data: object) -> str:
     return type(data).__module__.partition(".")[0]
 
 
+def _read_unpaired(data: Any, options: ReadOptions) -> RowsRead:
+    """What is given as one object: a table of some kind, or items without labels."""
+    import pandas as pd
+
+    if isinstance(data, pd.DataFrame):
+        return read_frame(_clean(data, "DataFrame"), options, "the DataFrame", [Path()])
+    if isinstance(data, Mapping) and _are_columns(data):
+        return read_frame(_clean(_from_columns(data), "dict"), options, "the dict of columns", [Path()])
+    if isinstance(data, (list, tuple)) and data and all(type(record) is dict for record in data) and _records(data):
+        frame = pd.DataFrame.from_records(list(data))
+        return read_frame(_clean(frame, "list of dicts"), options, "the list of dicts", [Path()])
+    return _read_items(_to_numpy(data))
+
+
 def _records(data: Sequence[Any]) -> bool:
     """Whether dicts are rows of a table, not sounds or pictures of Hugging Face."""
     return media_kind(data[0]) is None
+
+
+def _are_columns(data: Mapping[Any, Any]) -> bool:
+    """Whether a dict holds columns, not one sound or picture of Hugging Face."""
+    listed = (_is_listlike(value) or _module(value) == "torch" for value in data.values())
+    return bool(data) and media_kind(data) is None and all(listed)
+
+
+def _from_columns(data: Mapping[Any, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {str(name): _object_array(list(_to_numpy(values))) for name, values in data.items()}
+    sizes = {name: len(values) for name, values in columns.items()}
+    if len(set(sizes.values())) > 1:
+        found = ", ".join(f"'{name}' has {plural(size, 'row')}" for name, size in list(sizes.items())[:10])
+        raise DataError(f"The columns of the dict differ in length: {found}; give one value for each row.")
+    return pd.DataFrame({name: pd.Series(values).infer_objects() for name, values in columns.items()})
+
+
+def _to_numpy(data: Any) -> Any:
+    """A torch tensor as an array, pictures (n, channels, h, w) with their channels last; anything else as it is."""
+    if _module(data) != "torch" or not hasattr(data, "detach"):
+        return data
+    tensor = data.detach().cpu()
+    tensor = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor  # numpy has no such type
+    try:
+        array = tensor.numpy()
+    except (TypeError, RuntimeError) as error:
+        raise DataError(f"Cannot read the tensor given as an array ({error}); give a dense one of numbers.") from error
+    return np.moveaxis(array, 1, -1) if array.ndim == 4 and array.shape[1] in CHANNELS else array
 
 
 def _is_pair(data: object) -> bool:
@@ -82,26 +123,22 @@ def _is_pair(data: object) -> bool:
     return not is_sound and hasattr(items, "__len__") and (labels is None or hasattr(labels, "__len__"))
 
 
-def _clean(frame: pd.DataFrame) -> pd.DataFrame:
+def _clean(frame: pd.DataFrame, origin: str) -> pd.DataFrame:
     frame = frame.reset_index(drop=True)
     frame.columns = frame.columns.map(str)
-    twice = frame.columns[frame.columns.duplicated()].tolist()
-    if twice:
-        raise DataError(f"The DataFrame has more than one column named '{twice[0]}'; rename all but one.")
-    return frame
+    check_names(frame.columns, origin)
+    return flatten(frame, origin)
 
 
 def _read_pair(items: Any, labels: Any, options: ReadOptions) -> RowsRead:
-    if _module(items) == "pandas" and hasattr(items, "columns"):
-        rows = read_frame(_clean(items), replace(options, label=(), labelled=False), "the DataFrame", [Path()])
-    else:
-        rows = _read_items(items)
+    rows = _read_unpaired(items, replace(options, label=(), labelled=False))
     if labels is None:
         return rows
-    columns = _label_columns(labels)
+    columns = _label_columns(_to_numpy(labels))
     count = len(next(iter(columns.values()), ()))
     if count != len(rows.items):
-        raise DataError(f"There are {len(rows.items)} items, but {count} labels; give one label for each item.")
+        items_given = plural(len(rows.items), "item is", "items are")
+        raise DataError(f"{items_given} given, but {plural(count, 'label')}; give one label for each item.")
     return replace(rows, labels=columns)
 
 
@@ -183,7 +220,8 @@ def _read_strings(values: list[Any], *, must_exist: bool) -> RowsRead:
     if not is_media:
         return RowsRead(names, _row_ids(len(names)), "text")
     if missing:
-        raise DataError(f"{len(missing)} of {len(names)} files do not exist, for instance '{missing[0]}'.")
+        files = plural(len(names), "file does not exist", "files do not exist")
+        raise DataError(f"{len(missing)} of {files}, for instance '{missing[0]}'.")
     if len(kinds) > 1:
         raise DataError("The paths lead to both pictures and sounds; a model reads one kind, so keep them apart.")
     ids = tuple(Path(name).as_posix() for name in names)

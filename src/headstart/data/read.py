@@ -35,8 +35,9 @@ def read(
     Args:
         data: a folder (one for each class, with or without folders of splits or folds above them; or around tables), a
             table (CSV, TSV, JSONL, JSON, Parquet), an archive of these (tar, tar.gz, tar.xz, tar.bz2, zip), or a Python
-            object: paths, texts, PIL images, arrays, sounds ``(samples, rate)``, a DataFrame, a Hugging Face dataset,
-            or a pair ``(items, labels)``. To predict, also a single picture or sound, or a text of one item a line.
+            object: paths, texts, PIL images, arrays, tensors, sounds ``(samples, rate)``, a DataFrame, a dict of
+            columns, a Hugging Face dataset, or a pair ``(items, labels)``. To predict, also a single picture or sound,
+            or a text of one item a line.
         label: name of the label column, or of several of 0 and 1 (multi-label) or of numbers (multi-output regression).
         item: name of the column of texts or paths.
         group_col: name of the column of what belongs together, such as the patient or the speaker.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from headstart.data.assignment import assign_parts, find_strata
 from headstart.data.duplicates import chain_pairs, join_pairs
+from headstart.data.wording import plural
 from headstart.errors import DataError
 from headstart.params import check_choice, check_number
 from headstart.types import Dataset, TaskKind
@@ -114,7 +115,9 @@ def _given(dataset: Dataset, names: set[str]) -> Split:
     rest = " and ".join(name for name in ("train", "val") if name in names - {test_name})
     is_test = np.asarray(dataset.split == test_name)
     train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
-    return Split(train, test, f"Tested on the given {test_name} ({len(test)} items), fitted on {rest} ({len(train)}).")
+    return Split(
+        train, test, f"Tested on the given {test_name} ({plural(len(test), 'item')}), fitted on {rest} ({len(train)})."
+    )
 
 
 def _units(dataset: Dataset, clusters: NDArray[np.int64] | None, *, grouped: bool) -> NDArray[np.int64]:
@@ -142,9 +145,8 @@ def _latest(dataset: Dataset, clusters: NDArray[np.int64] | None, test_size: flo
 
 def _check_units(units: NDArray[np.int64], what: str) -> None:
     if len(np.unique(units)) < 2:
-        raise DataError(
-            f"Cannot hold items out: all {len(units)} items are one of the {what}; at least two are needed."
-        )
+        items = "the only item is" if len(units) == 1 else f"all {len(units)} items are"
+        raise DataError(f"Cannot hold items out: {items} one of the {what}; at least two are needed.")
 
 
 def _shuffled(
@@ -179,13 +181,14 @@ def _checked(dataset: Dataset, found: Split) -> Split:
     known, tested = np.unique(dataset.y[found.train]), np.unique(dataset.y[found.test])
     if len(known) < 2:
         raise DataError(
-            f"The {len(found.train)} training items of this split have one class; at least two are needed, "
-            "so split by something else or add items."
+            f"The training part of this split ({plural(len(found.train), 'item')}) has one class; at least two are "
+            "needed, so split by something else or add items."
         )
     unknown = len(np.setdiff1d(tested, known))
     if not unknown:
         return found
-    return Split(found.train, found.test, f"{found.how[:-1]}; {unknown} of the classes tested are not in training.")
+    missing = plural(unknown, "of the classes tested is", "of the classes tested are")
+    return Split(found.train, found.test, f"{found.how[:-1]}; {missing} not in training.")
 
 
 def folds(
@@ -223,7 +226,8 @@ def folds(
     if len(names) <= FEW_GROUPS:
         parts, count = units, len(names)
     elif len(names) < n_folds:
-        raise DataError(f"Cannot make {n_folds} folds of {len(names)} groups, which stay whole; ask for fewer folds.")
+        groups = plural(len(names), "group, which stays", "groups, which stay")
+        raise DataError(f"Cannot make {n_folds} folds of {groups} whole; ask for fewer folds.")
     else:
         count = n_folds
         parts = assign_parts(units, find_strata(y, task_kind, len(units)), [1 / count] * count, seed)

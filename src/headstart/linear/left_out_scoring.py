@@ -102,16 +102,16 @@ def _rows(within: Array, counts: Array, left_out: LeftOut, y: Array) -> Array:
     residual = y - left_out.predictions
     keep = 1 - left_out.leverage
     along = residual @ inverse
-    kappa = (keep / (1 - keep * (residual * along).sum(axis=1)))[:, None]
     rest = counts - y
     shares = rest / (n - 1)
-    # (W₋ + rest restᵀ/(n-1))⁻¹ acts on shares as 1/(n-1), before the rank-one part
-    onto_shares = (1 - y @ inverse) / (n - 1)
-    onto_shares += kappa * (along * shares).sum(axis=1, keepdims=True) * along
-    diagonal = np.diag(inverse) + kappa * along**2
-    offset = left_out.predictions - shares
-    mapped = offset @ inverse + kappa * (offset * along).sum(axis=1, keepdims=True) * along
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows whose class has no others divide by zero
+        kappa = (keep / (1 - keep * (residual * along).sum(axis=1)))[:, None]
+        # (W₋ + rest restᵀ/(n-1))⁻¹ acts on shares as 1/(n-1), before the rank-one part
+        onto_shares = (1 - y @ inverse) / (n - 1)
+        onto_shares += kappa * (along * shares).sum(axis=1, keepdims=True) * along
+        diagonal = np.diag(inverse) + kappa * along**2
+        offset = left_out.predictions - shares
+        mapped = offset @ inverse + kappa * (offset * along).sum(axis=1, keepdims=True) * along
         scores = (n - 1) * mapped + np.log(shares) - 0.5 * ((n - 1) * (diagonal - 2 * onto_shares) - 1 / shares)
     scores[(rest * y).sum(axis=1) < 0.5] = np.log(counts / n)
     return np.asarray(scores)

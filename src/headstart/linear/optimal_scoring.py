@@ -5,8 +5,8 @@ have unit within-class variance (maximum likelihood, divisor Σw), and
 
     score_c = -½‖z - z̄_c‖² + ln π_c.
 
-At λ → 0 the posterior is that of LDA; at λ > 0 of penalised LDA. For left-out rows θ and the means have to be those of the
-other rows: `left_out_scores` gives them.
+At λ → 0 the posterior is that of LDA; at λ > 0 of penalised LDA. For left-out rows θ and the means have to be those of
+the other rows: `left_out_scores` gives them.
 
 References: Hastie, Tibshirani & Buja, "Flexible Discriminant Analysis by Optimal Scoring", JASA 1994; Hastie, Buja &
 Tibshirani, "Penalized Discriminant Analysis", Annals of Statistics 1995.

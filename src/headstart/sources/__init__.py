@@ -2,6 +2,6 @@
 
 from headstart.sources.default import source_for
 from headstart.sources.module import module
-from headstart.sources.registry import SOURCES, describe, list_sources, open_source
+from headstart.sources.registry import SOURCES, describe, list_sources, open_saved, open_source
 
-__all__ = ["SOURCES", "describe", "list_sources", "module", "open_source", "source_for"]
+__all__ = ["SOURCES", "describe", "list_sources", "module", "open_saved", "open_source", "source_for"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from headstart.errors import SourceError, UnknownNameError
@@ -9,7 +10,7 @@ from headstart.registry import Registry
 from headstart.sources.scheme import Scheme
 from headstart.types import Modality, Source, SourceInfo
 
-__all__ = ["SOURCES", "describe", "list_sources", "open_source"]
+__all__ = ["SOURCES", "describe", "list_sources", "open_saved", "open_source"]
 
 SOURCES: Registry[Scheme] = Registry("source")
 SOURCES.register("headstart", "headstart.sources.embedded:SCHEME")
@@ -50,6 +51,29 @@ def open_source(name: str, *, modality: Modality | None = None) -> Source:
 
         return Spectrogram(source)
     return source
+
+
+def open_saved(reference: Mapping[str, str], folder: Path, modality: Modality) -> Source:
+    """Open what `Source.save` wrote.
+
+    Args:
+        reference: what ``save`` returned.
+        folder: where it wrote to.
+        modality: the source's modality.
+
+    Returns:
+        The source.
+
+    Raises:
+        SourceError: where it cannot be opened.
+        DigestError: where its weights are not the ones that were saved.
+
+    Examples:
+        >>> open_saved({"name": "vector"}, Path("anywhere"), "vector").info.name
+        'vector'
+    """
+    name = reference["name"]
+    return open_source(f"local:{folder}" if name == "local:." else name, modality=modality)
 
 
 def describe(name: str) -> SourceInfo:

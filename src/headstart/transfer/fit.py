@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from headstart.data import Audit, read
 from headstart.evaluate.evaluation import Evaluation
 from headstart.heads import HEADS
-from headstart.io import remove_leftovers
+from headstart.io import check_replaceable, remove_leftovers
 from headstart.model import TransferModel
 from headstart.params import check_choice
 from headstart.sources.default import source_for
@@ -23,7 +23,7 @@ from headstart.transfer.judging import judge
 from headstart.transfer.preparing import prepare
 from headstart.transfer.record import make_record
 from headstart.transfer.reporter import Reporter, SilentReporter
-from headstart.transfer.run_folder import check_target, write_run
+from headstart.transfer.run_folder import write_run
 from headstart.types import Modality, Source, TaskKind
 
 __all__ = ["Run", "fit"]
@@ -122,7 +122,7 @@ def fit(
         HEADS[name]  # an unknown one is refused before any work
     started = time.perf_counter()
     if out is not None:
-        check_target(Path(out))
+        check_replaceable(Path(out))
         remove_leftovers(Path(out))
     dataset = read(data, label=label, item=item, group_col=group_col, time_col=time_col, task=task, modality=modality)
     with reporter.progress("opening the source"):

@@ -11,49 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from headstart.errors import ModelFolderError, UsageError
-from headstart.io import atomic_folder, check_writable, read_json, write_json
+from headstart.io import atomic_folder, write_json
 from headstart.report import html_report, model_card
 from headstart.tasks import task_methods
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
 
-__all__ = ["check_target", "write_run"]
-
-
-def check_target(target: Path) -> None:
-    """Raise unless ``target`` can and may be written: it is new, empty, or a run folder of ours to be replaced.
-
-    Raises:
-        UsageError: if something else stands there.
-        SaveError: if nothing can be written there.
-
-    Examples:
-        >>> check_target(Path("a-new-folder"))
-    """
-    check_writable(target)
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise UsageError(f"'{target}' is a file, not a folder; name another run folder with --out.")
-    names = {path.name for path in target.iterdir() if not path.name.startswith(".")}
-    if names and not _is_run(target):
-        raise UsageError(
-            f"'{target}' holds something other than a run of headstart and is left alone; name another with --out."
-        )
-    if names - RUN_FILES:
-        raise UsageError(
-            f"'{target}' also holds '{min(names - RUN_FILES)}', which no run wrote and which replacing it would lose; "
-            "move that away, or name another folder with --out."
-        )
-
-
-def _is_run(folder: Path) -> bool:
-    """Whether the folder is a run of ours; models of other programs have a config.json too."""
-    try:
-        return read_json(folder / "config.json").get("model_type") == "headstart"
-    except ModelFolderError:
-        return False
+__all__ = ["write_run"]
 
 
 def write_run(target: Path, prepared: Prepared, judged: Judged, record: Mapping[str, Any]) -> None:
@@ -89,16 +53,12 @@ def write_run(target: Path, prepared: Prepared, judged: Judged, record: Mapping[
         (scratch / "report.html").write_text(html_report(record, target.name), encoding="utf-8")
 
 
-RUN_FILES = {
-    "README.md", "body", "calibration.json", "config.json", "logs", "manifest.json", "metrics.json",
-    "model.safetensors", "moments.safetensors", "predictions.parquet", "report.html", "splits.parquet",
-}  # fmt: skip
 MANIFEST = ("source", "seed", "command", "environment")
 
 
 def _place(origin: str) -> str | None:
     """The absolute path of data that were read from one, whose origin is quoted; None for a Python object."""
-    return os.path.realpath(os.path.expanduser(origin[1:-1])) if origin.startswith("'") else None
+    return os.path.realpath(Path(origin[1:-1]).expanduser()) if origin.startswith("'") else None
 
 
 def _write_splits(path: Path, prepared: Prepared, judged: Judged) -> None:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,24 +18,31 @@ from numpy.typing import NDArray
 from headstart.data import align_columns, read
 from headstart.engine.extract import extract
 from headstart.errors import DataError, ModelFolderError
-from headstart.heads import HEADS, FeatureMap, FittedHead
-from headstart.heads.feature_map import Scaling
-from headstart.io import atomic_folder, check_digest, file_digest, read_json, read_tensors, write_json, write_tensors
+from headstart.heads import HEADS, FittedHead
+from headstart.io import (
+    atomic_folder,
+    check_replaceable,
+    file_digest,
+    read_json,
+    read_tensors,
+    write_json,
+    write_tensors,
+)
 from headstart.linear.moments import Moments
 from headstart.linear.spectrum import Spectrum
-from headstart.sources import open_source
-from headstart.tasks import task_methods
+from headstart.model.format import (
+    check_files,
+    describe_head,
+    describe_task,
+    open_body,
+    read_head,
+    read_task,
+    write_head,
+)
+from headstart.tasks import check_labels, encode_labels, task_methods
 from headstart.types import Rows, Source, Task
 
 __all__ = ["Prediction", "TransferModel"]
-
-FORMAT_VERSION = 1
-REQUIRED = ("model.safetensors", "calibration.json")
-PROBLEM_TYPES = {
-    "classification": "single_label_classification",
-    "multilabel": "multi_label_classification",
-    "regression": "regression",
-}
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class TransferModel:
         >>> x = np.array([[0.0], [0.2], [0.4], [2.0], [2.2], [2.4]], np.float32)
         >>> task = Task("classification", ("low", "high"))
         >>> head = select_head(x, np.array([0, 0, 0, 1, 1, 1]), task)
+        >>> from headstart.sources import open_source
         >>> model = TransferModel(open_source("vector"), task, head)
         >>> model.predict([[0.1], [2.3]])
         ['low', 'high']
@@ -180,9 +188,9 @@ class TransferModel:
             raise DataError(f"A single {type(items).__name__} was given; give a list of items, also of one.")
         package = type(items).__module__.partition(".")[0]
         if len(items) == 0 or package not in ("pandas", "datasets"):
-            return cast(Sequence[Any], items)
+            return cast("Sequence[Any]", items)
         if package == "pandas" and not hasattr(items, "columns"):
-            return cast(list[Any], items.tolist())
+            return cast("list[Any]", items.tolist())
         modality = self.source.info.modality
         dataset = read(items, item=self.item_column, label=self.label_columns, modality=modality, labelled=False)
         return align_columns(dataset, self.columns).items
@@ -195,6 +203,7 @@ class TransferModel:
     def _with_new_labels(self, labels: Sequence[Any]) -> Task:
         if self.task.kind != "classification":
             return self.task
+        check_labels(labels, self.task)
         new = sorted({str(label) for label in labels} - set(self.task.labels))
         return replace(self.task, labels=self.task.labels + tuple(new))
 
@@ -207,50 +216,39 @@ class TransferModel:
         weight, bias = HEADS[self.head.head].coefficients(Spectrum.from_moments(moments), self.head.lam)
         return replace(self, task=task, moments=moments, head=replace(self.head, weight=weight, bias=bias))
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the model's folder atomically; a previous one is replaced only when the new one is complete.
+    def save(self, folder: str | Path, *, extra: Mapping[str, Mapping[str, Any]] | None = None) -> Path:
+        """Write the model's folder atomically; a previous model is replaced only when the new one is complete.
+
+        Args:
+            folder: a new or empty folder, or one that a fit or a model wrote.
+            extra: further JSON files, by name.
 
         Raises:
+            UsageError: if something else stands there.
             SaveError: if it cannot be written.
         """
+        check_replaceable(Path(folder))
         with atomic_folder(Path(folder)) as scratch:
+            for name, value in (extra or {}).items():
+                write_json(scratch / name, value)
             self.write(scratch)
         return Path(folder)
 
     def write(self, folder: Path) -> None:
         """Write the model's files into an existing folder (`save` is the atomic way)."""
         reference = self.source.save(folder / "body")
-        tensors = {"head.weight": self.head.weight, "head.bias": self.head.bias}
-        if self.head.feature_map.scale.size:
-            tensors |= {"features.shift": self.head.feature_map.shift, "features.scale": self.head.feature_map.scale}
-        write_tensors(folder / "model.safetensors", tensors, {"format": "headstart"})
-        write_json(folder / "calibration.json", {name: list(value) for name, value in self.head.calibration.items()})
+        write_head(folder, self.head)
         if self.moments is not None:
             write_tensors(folder / "moments.safetensors", self.moments.to_arrays())
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        digests = {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
-        write_json(folder / "config.json", self._config(reference, digests))
-
-    def _config(self, reference: Mapping[str, str], digests: Mapping[str, str]) -> dict[str, Any]:
-        feature_map = self.head.feature_map
-        return {
-            "model_type": "headstart",
-            "format_version": FORMAT_VERSION,
-            "problem_type": PROBLEM_TYPES[self.task.kind],
-            "num_labels": self.task.num_outputs,
-            "id2label": {str(i): label for i, label in enumerate(self.task.labels)},
-            "label2id": {label: i for i, label in enumerate(self.task.labels)},
-            "label_column": self.task.column,
+        config = {
+            **describe_task(self.task),
             "columns": list(self.columns),
             "source": {"reference": dict(reference), "info": asdict(self.source.info)},
-            "feature_map": {
-                "name": feature_map.name,
-                "blocks": [list(block) for block in feature_map.blocks],
-                "scaling": feature_map.scaling,
-            },
-            "head": {"name": self.head.head, "lambda": self.head.lam, "left_out_loss": self.head.loss},
-            "sha256": dict(digests),
+            **describe_head(self.head),
+            "sha256": {path.relative_to(folder).as_posix(): file_digest(path) for path in files},
         }
+        write_json(folder / "config.json", config)
 
     @classmethod
     def load(cls, folder: str | Path, *, source: Source | None = None) -> TransferModel:
@@ -272,96 +270,25 @@ class TransferModel:
             )
         config = read_json(folder / "config.json")
         try:
-            return _from_config(folder, config, source)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            if isinstance(error, ModelFolderError | DataError) or hasattr(error, "exit_code"):
+            return cls._from_config(folder, config, source)
+        except (AttributeError, LookupError, TypeError, ValueError, MemoryError) as error:
+            if hasattr(error, "exit_code"):
                 raise
             raise ModelFolderError(f"'{folder}/config.json' is damaged ({error!r}); copy or fit it again.") from error
 
-
-def encode_labels(labels: Sequence[Any] | NDArray[Any], task: Task) -> NDArray[Any]:
-    """Labels as a user writes them, as the ``y`` of a `Dataset`.
-
-    Args:
-        labels: n labels, lists of labels, or values.
-        task: the label schema.
-
-    Returns:
-        Codes (n,), a 0/1 matrix (n, labels) or values (n, targets).
-
-    Raises:
-        DataError: if a label is unknown to the task.
-
-    Examples:
-        >>> encode_labels(["bee", "ant"], Task("classification", ("ant", "bee")))
-        array([1, 0])
-    """
-    if task.kind == "regression":
-        return np.asarray(labels, dtype=np.float64).reshape(len(labels), task.num_outputs)
-    code = {label: i for i, label in enumerate(task.labels)}
-    try:
-        if task.kind == "classification":
-            return np.array([code[str(label)] for label in labels], dtype=np.int64)
-        y = np.zeros((len(labels), task.num_outputs))
-        for row, names in enumerate(labels):
-            y[row, [code[str(name)] for name in names]] = 1.0
-        return y
-    except KeyError as error:
-        known = ", ".join(task.labels[:10]) + (", ..." if len(task.labels) > 10 else "")
-        raise DataError(f"The label {error} is unknown to this model, which knows: {known}.") from None
-
-
-def _from_config(folder: Path, config: Mapping[str, Any], source: Source | None) -> TransferModel:
-    if config.get("model_type") != "headstart" or config["format_version"] > FORMAT_VERSION:
-        raise ModelFolderError(
-            f"'{folder}' was not written by this version of headstart (model_type {config.get('model_type')!r}, "
-            f"format {config.get('format_version')}, known up to {FORMAT_VERSION}); update headstart or fit it again."
+    @classmethod
+    def _from_config(cls, folder: Path, config: Mapping[str, Any], source: Source | None) -> TransferModel:
+        check_files(folder, config)
+        moments = folder / "moments.safetensors"
+        model = cls(
+            source=open_body(folder, config["source"], source),
+            task=read_task(config),
+            head=read_head(folder, config),
+            moments=Moments.from_arrays(read_tensors(moments)) if moments.is_file() else None,
+            columns=tuple(str(name) for name in config["columns"]),
+            card=read_json(folder / "metrics.json") if (folder / "metrics.json").is_file() else {},
         )
-    for name in (*REQUIRED, *config["sha256"]):
-        if not (folder / name).is_file():
-            raise ModelFolderError(f"'{folder}/{name}' is missing; the folder is not complete.")
-        check_digest(folder / name, config["sha256"][name])
-    kind = {value: key for key, value in PROBLEM_TYPES.items()}[config["problem_type"]]
-    labels = tuple(config["id2label"][str(i)] for i in range(config["num_labels"]))
-    moments = folder / "moments.safetensors"
-    model = TransferModel(
-        source=source if source is not None else _open_body(folder, config["source"]),
-        task=Task(kind, labels, config["label_column"]),  # type: ignore[arg-type]
-        head=_read_head(folder, config),
-        moments=Moments.from_arrays(read_tensors(moments)) if moments.is_file() else None,
-        columns=tuple(str(name) for name in config["columns"]),
-        card=read_json(folder / "metrics.json") if (folder / "metrics.json").is_file() else {},
-    )
-    tried = model.outputs(np.zeros((1, model.head.feature_map.num_inputs)))
-    if tried.shape != (1, len(labels)):
-        raise ValueError(f"{len(labels)} labels, but a head for {tried.shape[1]}")
-    return model
-
-
-def _open_body(folder: Path, saved: Mapping[str, Any]) -> Source:
-    name, modality = saved["reference"]["name"], saved["info"]["modality"]
-    if name == "local:.":
-        name = f"local:{folder / 'body'}"
-    return open_source(name, modality=modality)
-
-
-def _read_head(folder: Path, config: Mapping[str, Any]) -> FittedHead:
-    tensors = read_tensors(folder / "model.safetensors")
-    saved = config["feature_map"]
-    if saved["scaling"] not in get_args(Scaling):
-        raise ValueError(f"scaling {saved['scaling']!r}")
-    feature_map = FeatureMap(
-        saved["name"],
-        tuple((int(a), int(b)) for a, b in saved["blocks"]),
-        saved["scaling"],
-        tensors.get("features.shift", np.empty(0)),
-        tensors.get("features.scale", np.empty(0)),
-    )
-    calibration = {
-        name: np.asarray(value, dtype=np.float64) for name, value in read_json(folder / "calibration.json").items()
-    }
-    head = config["head"]
-    weight, bias = tensors["head.weight"], tensors["head.bias"]
-    return FittedHead(
-        feature_map, head["name"], head["lambda"], weight, bias, calibration, head["left_out_loss"], candidates=()
-    )
+        tried = model.outputs(np.zeros((1, model.head.feature_map.num_inputs)))
+        if tried.shape != (1, model.task.num_outputs):
+            raise ValueError(f"{model.task.num_outputs} labels, but a head for {tried.shape[1]}")
+        return model

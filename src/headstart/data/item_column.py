@@ -1,0 +1,232 @@
+"""Which column of a table holds the items: cells, paths, names of files, texts or numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from headstart.data.column_names import MEDIA_NAMES, TEXT_NAMES, find_name, plain_name
+from headstart.data.identifiers import are_identifiers, find_files
+from headstart.data.readers import media_kind
+from headstart.data.schema import MEDIA, ReadOptions
+from headstart.errors import DataError
+from headstart.types import Modality
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Cell", "Item", "find_item", "is_low"]
+
+SAMPLE = 50
+
+Cell = Literal["path", "media", "text", "array", "number", "other"]
+"""What a cell holds: a path, bytes or a decoded picture or sound, a text, an array, a number, or none of these."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """The column that holds the items.
+
+    Attributes:
+        name: the column; None where an item is the numbers of several.
+        kind: what its cells hold.
+        modality: kind of item.
+        root: the folder that paths are relative to.
+        files: the file of each identifier, where the items are named without an extension.
+
+    Examples:
+        >>> Item("text", "text", "text", Path()).files
+        {}
+    """
+
+    name: str | None
+    kind: Cell
+    modality: Modality
+    root: Path
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_item(
+    frame: pd.DataFrame,
+    free: Sequence[str],
+    row_ids: Collection[str],
+    roots: Collection[Path],
+    options: ReadOptions,
+    *,
+    origin: str,
+    has_labels: bool,
+) -> Item:
+    """The column that holds the items.
+
+    The column that was named comes first, then media cells and paths, then a column that is surely a text, then
+    identifiers that files are named by, then any other text, then a list of numbers, then the columns of numbers.
+
+    Args:
+        frame: the table.
+        free: the columns without another role.
+        row_ids: the columns that only name the rows.
+        roots: folders that paths may be relative to.
+        options: what the user said.
+        origin: the table's name, for messages.
+        has_labels: whether the labels are known; else a column of few values may be theirs.
+
+    Raises:
+        DataError: if paths or identifiers lead to no files.
+
+    Examples:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"a": ["one or two", "three or four"]})
+        >>> find_item(frame, ["a"], [], [], ReadOptions(), origin="memory", has_labels=True).name
+        'a'
+    """
+    home = next(iter(roots), Path())
+    if options.item is not None:
+        seen = _look(frame, options.item, roots) or _named_files(frame, [options.item], roots, options.modality)
+        return seen or _text_item(frame, options.item, home)
+    if options.modality == "vector":
+        return _vector_cells(frame, free, home)
+    is_text = options.modality == "text"
+    seen = None if is_text else _media_column(frame, free, roots)
+    if seen is not None:
+        return seen
+    keys = [] if is_text else _identifiers(frame, [*free, *row_ids], is_media=options.modality is not None)
+    texts = [name for name in free if _is_stringy(frame, name) and _cell(frame, name) == "text"]
+    if keys:
+        texts = [name for name in texts if name not in keys and (has_labels or not is_low(frame[name]))]
+    if keys and (options.modality is not None or _text_column(frame, texts, has_numbers=True) is None):
+        seen = _named_files(frame, keys, roots, options.modality)
+        if seen is not None:
+            return seen
+    has_numbers = _has_numbers(frame, free, keys)
+    text = _text_column(frame, texts, has_numbers=has_numbers and not is_text)
+    found = _text_item(frame, text, home) if text is not None else _vector_cells(frame, free, home)
+    if keys and not has_numbers and found.name is None:
+        raise DataError(
+            f"Column '{keys[0]}' of {origin} looks like identifiers, and no files of these names were found (tried "
+            f"{', '.join(MEDIA)}); give a column of paths or texts with --item."
+        )
+    return found
+
+
+def _is_stringy(frame: pd.DataFrame, name: str) -> bool:
+    return frame[name].dtype.kind in "OUST" or frame[name].dtype == "string"
+
+
+def _has_numbers(frame: pd.DataFrame, names: Sequence[str], keys: Collection[str]) -> bool:
+    return any(name not in keys and not _is_stringy(frame, name) for name in names)
+
+
+def _media_column(frame: pd.DataFrame, free: Sequence[str], roots: Collection[Path]) -> Item | None:
+    names = [name for name in free if _is_stringy(frame, name)]
+    for name in sorted(names, key=lambda name: plain_name(name) not in MEDIA_NAMES):
+        seen = _look(frame, name, roots)
+        if seen is not None and seen.kind in ("path", "media"):
+            return seen
+    return None
+
+
+def _identifiers(frame: pd.DataFrame, names: list[str], *, is_media: bool) -> list[str]:
+    """Columns that may name files without an extension; numbers among other numbers only where media are asked for."""
+    named = [name for name in names if plain_name(name).endswith("id") or plain_name(name) in MEDIA_NAMES]
+    keys = [name for name in named if are_identifiers(frame[name].dropna().tolist())]
+    if is_media or not _has_numbers(frame, names, keys):
+        return keys
+    return [name for name in keys if _is_stringy(frame, name)]
+
+
+def _named_files(
+    frame: pd.DataFrame, names: Sequence[str], roots: Collection[Path], modality: Modality | None
+) -> Item | None:
+    for name in names:
+        values = frame[name].dropna().tolist()
+        found = find_files(values, roots, modality) if are_identifiers(values) else None
+        if found is not None:
+            return Item(name, "path", found.modality, found.root, found.names)
+    return None
+
+
+def is_low(column: pd.Series[Any]) -> bool:
+    """Whether each value is met twice on average, and none is a fraction.
+
+    Examples:
+        >>> import pandas as pd
+        >>> is_low(pd.Series(["a", "b", "a", "b"])), is_low(pd.Series(["a", "b", "c"]))
+        (True, False)
+    """
+    known = column.dropna()
+    if not len(known) or (known.dtype.kind == "f" and bool((known % 1 != 0).any())):
+        return False
+    try:
+        return int(known.nunique()) * 2 <= len(known)
+    except TypeError:  # lists are not hashable
+        return True
+
+
+def _text_column(frame: pd.DataFrame, texts: list[str], *, has_numbers: bool) -> str | None:
+    named = find_name(texts, TEXT_NAMES)
+    if named is not None or not texts:
+        return named
+    longest = max(texts, key=lambda name: float(frame[name].dropna().str.len().mean()))
+    # Beside columns of numbers, a string column of few words is a category, not a text.
+    spaced = float(frame[longest].dropna().str.contains(" ").mean())
+    return longest if not has_numbers or spaced > 0.5 else None
+
+
+def _text_item(frame: pd.DataFrame, name: str, home: Path) -> Item:
+    values = [str(value) for value in _sample(frame, name)]
+    if values and all(Path(value).suffix.lower() in MEDIA for value in values):
+        raise DataError(
+            f"Column '{name}' holds paths such as '{values[0]}', but none of the first {len(values)} files exists in "
+            f"'{home}'; paths must be relative to the table's folder, or absolute."
+        )
+    return Item(name, "text", "text", home)
+
+
+def _vector_cells(frame: pd.DataFrame, free: Sequence[str], home: Path) -> Item:
+    arrays = [name for name in free if frame[name].dtype.kind == "O" and _cell(frame, name) == "array"]
+    return Item(arrays[0] if len(arrays) == 1 else None, "array" if arrays else "number", "vector", home)
+
+
+def _sample(frame: pd.DataFrame, name: str) -> list[Any]:
+    return frame[name].dropna().iloc[:SAMPLE].tolist()
+
+
+def _cell(frame: pd.DataFrame, name: str) -> Cell:
+    values = _sample(frame, name)
+    if values and all(isinstance(value, str) for value in values):
+        return "text"
+    if values and all(isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1 for value in values):
+        return "array" if all(np.asarray(value).dtype.kind in "fiu" for value in values) else "other"
+    return "other"
+
+
+def _look(frame: pd.DataFrame, name: str, roots: Collection[Path]) -> Item | None:
+    """What the cells of one column hold, from the first ones; None where that is nothing known."""
+    home = next(iter(roots), Path())
+    values = _sample(frame, name)
+    if not values:
+        return None
+    kinds = {media_kind(value) for value in values}
+    if len(kinds) == 1 and (kind := kinds.pop()) is not None:
+        return Item(name, "media", kind, home)
+    cell = _cell(frame, name)
+    if cell == "array":
+        return Item(name, "array", "vector", home)
+    if cell != "text":
+        return None
+    media = {MEDIA.get(Path(value).suffix.lower()) for value in values}
+    if len(media) == 1 and (modality := media.pop()) is not None:
+        root = _root_of(values, roots)
+        if root is not None:
+            return Item(name, "path", modality, root)
+    return None
+
+
+def _root_of(values: list[str], roots: Collection[Path]) -> Path | None:
+    found = {root: sum((root / value).is_file() for value in values) for root in roots}
+    best = max(found, key=found.__getitem__, default=None)
+    return best if best is not None and found[best] else None

@@ -1,0 +1,191 @@
+"""The files of a saved model: Hugging Face keys in ``config.json``, arrays in safetensors, digests of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, get_args
+
+import numpy as np
+
+from headstart.errors import ModelFolderError, SourceError
+from headstart.heads import HEADS, FeatureMap, FittedHead
+from headstart.heads.feature_map import Scaling
+from headstart.io import check_digest, read_json, read_tensors, write_json, write_tensors
+from headstart.sources import open_saved
+from headstart.types import Source, Task, TaskKind
+
+__all__ = [
+    "check_files",
+    "describe_head",
+    "describe_task",
+    "open_body",
+    "read_head",
+    "read_task",
+    "write_head",
+]
+
+FORMAT_VERSION = 1
+REQUIRED = ("model.safetensors", "calibration.json")
+PROBLEM_TYPES: dict[TaskKind, str] = {
+    "classification": "single_label_classification",
+    "multilabel": "multi_label_classification",
+    "regression": "regression",
+}
+
+
+def describe_task(task: Task) -> dict[str, Any]:
+    """The part of ``config.json`` that says what the outputs mean.
+
+    Examples:
+        >>> describe_task(Task("classification", ("ant", "bee")))["id2label"]
+        {'0': 'ant', '1': 'bee'}
+    """
+    return {
+        "model_type": "headstart",
+        "format_version": FORMAT_VERSION,
+        "problem_type": PROBLEM_TYPES[task.kind],
+        "num_labels": task.num_outputs,
+        "id2label": {str(i): label for i, label in enumerate(task.labels)},
+        "label2id": {label: i for i, label in enumerate(task.labels)},
+        "label_column": task.column,
+    }
+
+
+def read_task(config: Mapping[str, Any]) -> Task:
+    """The task that `describe_task` wrote.
+
+    Examples:
+        >>> read_task(describe_task(Task("regression", ("price",), "price")))
+        Task(kind='regression', labels=('price',), column='price')
+    """
+    kind = {name: kind for kind, name in PROBLEM_TYPES.items()}[config["problem_type"]]
+    labels = tuple(config["id2label"][str(i)] for i in range(config["num_labels"]))
+    return Task(kind, labels, config["label_column"])
+
+
+def describe_head(head: FittedHead) -> dict[str, Any]:
+    """The part of ``config.json`` that says which features the head reads and how it was chosen.
+
+    Examples:
+        >>> whole = FeatureMap("last layer", ((0, 2),), "unit_norm")
+        >>> head = FittedHead(whole, "ridge", 1.0, np.eye(2), np.zeros(2), {}, 0.5, ())
+        >>> describe_head(head)["head"]
+        {'name': 'ridge', 'lambda': 1.0, 'left_out_loss': 0.5}
+    """
+    feature_map = head.feature_map
+    blocks = [list(block) for block in feature_map.blocks]
+    return {
+        "feature_map": {"name": feature_map.name, "blocks": blocks, "scaling": feature_map.scaling},
+        "head": {"name": head.head, "lambda": head.lam, "left_out_loss": head.loss},
+    }
+
+
+def write_head(folder: Path, head: FittedHead) -> None:
+    """Write ``model.safetensors`` and ``calibration.json``.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> whole = FeatureMap("last layer", ((0, 2),), "unit_norm")
+        >>> write_head(folder, FittedHead(whole, "ridge", 1.0, np.eye(2), np.zeros(2), {}, 0.5, ()))
+        >>> sorted(path.name for path in folder.iterdir())
+        ['calibration.json', 'model.safetensors']
+    """
+    tensors = {"head.weight": head.weight, "head.bias": head.bias}
+    if head.feature_map.scale.size:
+        tensors |= {"features.shift": head.feature_map.shift, "features.scale": head.feature_map.scale}
+    write_tensors(folder / "model.safetensors", tensors, {"format": "headstart"})
+    write_json(folder / "calibration.json", {name: list(value) for name, value in head.calibration.items()})
+
+
+def read_head(folder: Path, config: Mapping[str, Any]) -> FittedHead:
+    """The head that `write_head` and `describe_head` wrote.
+
+    Raises:
+        ModelFolderError: if a file is missing or damaged.
+        UnknownNameError: if its kind of head is not registered here.
+        ValueError: if the parts do not fit together.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> whole = FeatureMap("last layer", ((0, 2),), "unit_norm")
+        >>> head = FittedHead(whole, "ridge", 1.0, np.eye(2), np.zeros(2), {}, 0.5, ())
+        >>> write_head(folder, head)
+        >>> read_head(folder, describe_head(head)).feature_map.num_features
+        2
+    """
+    tensors = read_tensors(folder / "model.safetensors")
+    saved, chosen = config["feature_map"], config["head"]
+    if saved["scaling"] not in get_args(Scaling):
+        raise ValueError(f"scaling {saved['scaling']!r}")
+    blocks = tuple((int(a), int(b)) for a, b in saved["blocks"])
+    shift, scale = (tensors.get(f"features.{name}", np.empty(0)) for name in ("shift", "scale"))
+    feature_map = FeatureMap(saved["name"], blocks, saved["scaling"], shift, scale)
+    weight, bias = tensors["head.weight"], tensors["head.bias"]
+    if weight.shape != (feature_map.num_features, len(bias)):
+        raise ValueError(f"weights of shape {weight.shape} for {feature_map.num_features} features")
+    calibration = {
+        name: np.asarray(value, dtype=np.float64) for name, value in read_json(folder / "calibration.json").items()
+    }
+    name, lam, loss = HEADS[chosen["name"]].name, float(chosen["lambda"]), float(chosen["left_out_loss"])
+    return FittedHead(feature_map, name, lam, weight, bias, calibration, loss, candidates=())
+
+
+def check_files(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raise unless the folder was written by a version that is known, and all its files are as they were written.
+
+    Raises:
+        ModelFolderError: if the format is newer, or a file is missing or was added.
+        DigestError: if a file is another one.
+
+    Examples:
+        >>> check_files(Path("run"), {"model_type": "bert"})
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: 'run' was not written by this version of headstart (model_type 'bert', ...
+    """
+    if config.get("model_type") != "headstart" or config.get("format_version", 0) > FORMAT_VERSION:
+        raise ModelFolderError(
+            f"'{folder}' was not written by this version of headstart (model_type {config.get('model_type')!r}, "
+            f"format {config.get('format_version')}, known up to {FORMAT_VERSION}); update headstart or fit it again."
+        )
+    if "encoder" in config:
+        raise ModelFolderError(f"'{folder}' is an encoder, not a model; open it with TransferEncoder.from_pretrained.")
+    digests = config["sha256"]
+    if (folder / "moments.safetensors").is_file() and "moments.safetensors" not in digests:
+        raise ModelFolderError(f"'{folder}/moments.safetensors' was not written with this model; remove it.")
+    for name in (*REQUIRED, *digests):
+        inside = PurePosixPath(name)
+        if inside.is_absolute() or ".." in inside.parts:
+            raise ModelFolderError(f"'{folder}/config.json' names '{name}', which is outside of the folder; refused.")
+        if not (folder / name).is_file():
+            raise ModelFolderError(f"'{folder}/{name}' is missing; the folder is not complete.")
+        check_digest(folder / name, digests[name])
+
+
+def open_body(folder: Path, saved: Mapping[str, Any], source: Source | None) -> Source:
+    """The source that the model was fitted on, or ``source`` if it is the same.
+
+    Args:
+        folder: the model's folder.
+        saved: the reference and the facts that were saved.
+        source: a body to use instead, for models whose source was a module of the user's own.
+
+    Raises:
+        SourceError: if the body cannot be opened here, or is another one than the model was fitted on.
+
+    Examples:
+        >>> saved = {"reference": {"name": "vector"}, "info": {"name": "vector", "modality": "vector", "sha256": None}}
+        >>> open_body(Path("run"), saved, None).info.name
+        'vector'
+    """
+    reference, info = saved["reference"], saved["info"]
+    opened = source if source is not None else open_saved(reference, folder / "body", info["modality"])
+    promised = None if reference["name"] == "local:." else reference.get("sha256") or info["sha256"]
+    if opened.info.modality != info["modality"] or (promised and opened.info.sha256 != promised):
+        raise SourceError(
+            f"The model '{folder}' was fitted on '{info['name']}' (sha256 {str(promised)[:16]}), but "
+            f"'{opened.info.name}' (sha256 {str(opened.info.sha256)[:16]}) was opened; give that one or fit again."
+        )
+    return opened

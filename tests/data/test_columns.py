@@ -1,0 +1,170 @@
+"""What columns stand for: labels in several columns, nested names, identifiers of files, and what is not used."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from headstart.data import audit, read
+from headstart.errors import DataError
+
+TEXTS = ["where is my card", "close my account", "where is it", "please close it"]
+LABELS = ["card", "close", "card", "close"]
+
+
+def lines(path, records):
+    path.write_text("\n".join(map(json.dumps, records)))
+    return path
+
+
+@pytest.mark.parametrize("lead", [{}, {"id": ["a1", "b2", "c3", "d4"]}])
+def test_columns_of_0_and_1_are_labels(tmp_path, lead):
+    flags = {"is_late": [0, 1, 1, 0], "is_damaged": [1, 0, 0, 0], "is_angry": [0, 0, 1, 1]}
+    pd.DataFrame({**lead, "comment_text": TEXTS, **flags}).to_csv(tmp_path / "a.csv", index=False)
+    data = read(tmp_path / "a.csv")
+    assert (data.modality, data.task.kind, data.task.labels) == ("text", "multilabel", tuple(flags))
+    assert data.y.tolist() == np.array(list(flags.values())).T.tolist()
+    assert (
+        "Read the labels from the 3 columns 'is_late', 'is_damaged', 'is_angry', which hold only 0 and 1: multi-label; "
+        "set them with --label." in data.notes
+    )
+
+
+def test_booleans_are_labels_and_other_columns_are_not():
+    frame = pd.DataFrame({"text": TEXTS, "a": [True, False, True, True], "b": [0, 1, 0, 1], "c": [1, 2, 1, 2]})
+    assert read(frame).task.labels == ("a", "b")
+    assert "Did not use the column 'c'." in read(frame).notes
+    assert read(frame, label="c").task.labels == ("1", "2")
+    assert read(frame.assign(label=LABELS)).task.labels == ("card", "close")
+    assert read(frame.drop(columns="b")).task.column == "c"
+    assert read(frame[["text", "c", "b"]]).task.column == "b"
+    assert read(frame, task="classification").task.column == "c"
+    gaps = read(frame.assign(a=[True, None, False, True], b=[0, 1, None, 1]))
+    assert (gaps.task.labels, gaps.ids) == (("a", "b"), ("0", "3"))
+
+
+def test_columns_of_0_and_1_beside_numbers_are_features():
+    frame = pd.DataFrame({"a": [0.5, 1, 2, 3], "b": [0, 1, 0, 1], "c": [1, 1, 0, 0]})
+    data = read(frame)
+    assert (data.columns, data.task.column) == (("a", "b"), "c")
+    assert "Read each row as a vector of 2 number columns." in data.notes
+    assert "Read each row as a vector of 1 number column." in read(frame[["a", "c"]]).notes
+
+
+def test_columns_that_are_not_used_are_said():
+    frame = pd.DataFrame({"text": TEXTS, "customer": list("abcd"), "price": [1.5, 2, 3, 4], "label": LABELS})
+    assert "Did not use the columns 'customer', 'price'." in read(frame).notes
+    assert "Did not use the column 'price'." in read(frame, group_col="customer").notes
+    many = frame.assign(**{f"x{index}": 0.5 for index in range(12)})
+    assert any(note.endswith("'x7' and 4 more.") for note in read(many).notes)
+    assert not any("Did not use" in note for note in read(frame[["text", "label"]]).notes)
+
+
+def test_nested_objects_become_columns(tmp_path):
+    records = [
+        {"data": {"text": text, "lang": "en"}, "annotation": {"by": {"name": "ann"}, "label": label}}
+        for text, label in zip(TEXTS, LABELS, strict=True)
+    ]
+    lines(tmp_path / "a.jsonl", [*records, {"data": None}])
+    (tmp_path / "a.json").write_text(json.dumps(records))
+    pd.DataFrame(records).to_parquet(tmp_path / "a.parquet")
+    for data in (*(read(tmp_path / f"a.{kind}") for kind in ("jsonl", "json", "parquet")), read(records)):
+        assert (data.items, data.task.labels, data.task.column) == (TEXTS, ("card", "close"), "annotation.label")
+        assert "Did not use the columns 'data.lang', 'annotation.by.name'." in data.notes
+    assert read(tmp_path / "a.json", labelled=False).items == TEXTS
+    assert read(tmp_path / "a.json", item="data.text", label="annotation.label").task.labels == ("card", "close")
+
+
+def test_nested_objects_that_cannot_be_columns(tmp_path):
+    path = lines(tmp_path / "a.jsonl", [{"a.b": "one two", "a": {"b": "x"}}])
+    with pytest.raises(DataError, match=r"The table '.*' has more than one column named 'a\.b'"):
+        read(path)
+    records = [
+        {"text": text, "label": {str(row * 2000 + key): 1 for key in range(600)}} for row, text in enumerate(TEXTS)
+    ]
+    with pytest.raises(DataError, match="holds objects such as"):
+        read(lines(tmp_path / "b.jsonl", records))
+    mixed = [{"text": "a b", "label": "x"}, {"text": "c d", "label": {"name": "y"}}]
+    with pytest.raises(DataError, match=r"holds objects such as \{'name': 'y'\}, which are no labels"):
+        read(lines(tmp_path / "c.jsonl", mixed))
+
+
+def test_media_cells_are_not_flattened(folder_of_pictures):
+    root = folder_of_pictures("1.png", "2.png")
+    cells = [{"bytes": (root / name).read_bytes(), "path": name} for name in ("1.png", "2.png")]
+    data = read([{"image": cell, "label": label} for cell, label in zip(cells, "ab", strict=True)])
+    assert (data.modality, data.items) == ("image", cells)
+
+
+def test_whole_names_come_first_and_axes_are_no_labels():
+    frame = pd.DataFrame(
+        {"data.text": ["a b", "c d", "e f", "g h"], "text": TEXTS, "meta.label": LABELS, "label": list("xyxy")}
+    )
+    assert read(frame).items == TEXTS
+    assert read(frame).task.labels == ("x", "y")
+    frame = pd.DataFrame(
+        {"gyro.x": [1.5, 2, 3, 4], "gyro.y": [1, 2, 1, 2], "gyro.index": [4, 3, 2, 1], "state": LABELS}
+    )
+    assert read(frame).columns == ("gyro.x", "gyro.y", "gyro.index")
+    assert read(frame).task.column == "state"
+
+
+@pytest.mark.parametrize("place", ["", "train/", "images/"])
+@pytest.mark.parametrize("name", ["image_id", "id", "ImageID", "image"])
+def test_names_of_files_without_extension(folder_of_pictures, place, name):
+    root = folder_of_pictures(*(f"{place}7f{index}.jpg" for index in range(5)), f"{place}7f5.png", "test/8a0.jpg")
+    rows = "".join(f"7f{index},{breed}\n" for index, breed in enumerate(["pug", "husky"] * 3))
+    (root / "labels.csv").write_text(f"{name},breed\n{rows}7f6,pug\n")
+    data = read(root / "labels.csv")
+    assert (data.modality, data.task.labels) == ("image", ("husky", "pug"))
+    assert data.ids == (*(f"7f{index}.jpg" for index in range(5)), "7f5.png", "7f6")
+    assert any(note.startswith(f"Read column '{name}' as names of files in") for note in data.notes)
+    assert audit(data).keep.tolist() == [True] * 6 + [False]
+    assert read(root / "labels.csv", item=name, modality="image", labelled=False).ids == data.ids
+    assert read(root / "labels.csv", modality="text", item=name, label="breed").items[0] == "7f0"
+
+
+def test_numbers_and_labels_of_0_and_1_beside_names_of_files(folder_of_pictures):
+    root = folder_of_pictures("train/1.png", "train/2.png", "train/3.png", "train/4.png")
+    frame = pd.DataFrame({"id": [1, 2, 3, 4], "label": LABELS})
+    frame.to_csv(root / "a.csv", index=False)
+    assert read(root / "a.csv").ids == ("1.png", "2.png", "3.png", "4.png")
+    flags = frame[["id"]].assign(id=["1", "2", "3", "4"], rust=[0, 1, 0, 0], scab=[1, 0, 1, 1])
+    flags.to_parquet(root / "b.parquet")
+    data = read(root / "b.parquet")
+    assert (data.modality, data.task.labels) == ("image", ("rust", "scab"))
+    frame.assign(width=[0.5, 1, 2, 3]).to_csv(root / "c.csv", index=False)
+    assert read(root / "c.csv").columns == ("width",)
+    assert read(root / "c.csv", modality="image").ids == ("1.png", "2.png", "3.png", "4.png")
+    frame.assign(text=TEXTS).to_csv(root / "d.csv", index=False)
+    assert read(root / "d.csv").items == TEXTS
+
+
+def test_sounds_named_without_extension(tmp_path):
+    for name in ("a1", "a2"):
+        (tmp_path / f"{name}.wav").write_bytes(b"RIFF")
+    (tmp_path / "t.csv").write_text("clip_id,label\na1,x\na2,y\n")
+    assert read(tmp_path / "t.csv").modality == "audio"
+
+
+def test_identifiers_without_files(tmp_path):
+    path = tmp_path / "a.csv"
+    for name in ("image_id", "id", "image"):
+        path.write_text(f"{name},breed\n" + "".join(f"7f{row},{'ab'[row % 2]}\n" for row in range(8)))
+        with pytest.raises(DataError) as caught:
+            read(path)
+        assert str(caught.value).startswith(
+            f"Column '{name}' of '{path}' looks like identifiers, and no files of these names were found (tried .jpg, "
+        )
+        assert str(caught.value).endswith("give a column of paths or texts with --item.")
+        assert read(path, item=name, label="breed").modality == "text"
+
+
+def test_identifiers_beside_texts_and_numbers():
+    keys = ["u1", "u2", "u3", "u4"]
+    assert read(pd.DataFrame({"user_id": keys, "word": list("wxyz"), "kind": LABELS})).items == list("wxyz")
+    assert read(pd.DataFrame({"user_id": keys, "note": TEXTS, "kind": LABELS})).items == TEXTS
+    data = read(pd.DataFrame({"user_id": keys, "age": [1, 2, 3, 4], "kind": LABELS}))
+    assert (data.modality, data.columns) == ("vector", ("age",))
+    assert "Left out 'user_id', which is no feature." in data.notes
