@@ -93,8 +93,8 @@ class Dataset:
         groups: (n,) names of what belongs together (patient, speaker, site), or None.
         split: (n,) of ``"train"``, ``"val"`` or ``"test"`` as given by the data, or None.
         times: (n,) sortable float64 times, or None.
-        columns: names of the columns that items were read from, in a table: of the numbers of a row, or the one of texts
-            or paths; else empty.
+        columns: names of the table's columns that items were read from: of the numbers of a row, or the one of texts or
+            paths; empty where there was no table.
         origin: where the data came from, as the user named it.
         notes: what was inferred while reading, in one sentence each.
 

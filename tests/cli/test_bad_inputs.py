@@ -254,7 +254,7 @@ def test_signs_that_steer_a_terminal_are_shown_as_escapes(cli):
 
 def test_a_class_of_one_item_is_warned_of(cli):
     table = write_csv(cli.folder / "a.csv", [*texts(), ["a strange question", "oddity"]])
-    cli.works("fit", table, *TOY, says=["warning", "one item each", "'oddity'", "saved"])
+    cli.works("fit", table, *TOY, says=["warning", "1 class has one item", "'oddity'", "saved"])
 
 
 def test_rows_without_a_label_are_set_aside(cli):

@@ -48,7 +48,7 @@ def truncated_jpeg() -> bytes:
 def test_a_picture_that_cannot_be_read_is_set_aside(cli, name, content, says):
     pictures(cli.folder / "photos")
     (cli.folder / "photos" / "ant" / name).write_bytes(content)
-    warned = ["warning", "1 items cannot be read and are left out", f"'ant/{name}'", says]
+    warned = ["warning", "1 item cannot be read and is left out", f"'ant/{name}'", says]
     cli.works("fit", "photos", *TOY, says=[*warned, "saved"])
 
 
@@ -106,7 +106,7 @@ def test_a_sound_that_cannot_be_read_is_set_aside(cli, name, content, says):
     if content is None:
         content = (cli.folder / "calls" / "low" / "1.wav").read_bytes()[:30]
     (cli.folder / "calls" / "low" / name).write_bytes(content)
-    warned = ["warning", "1 items cannot be read and are left out", f"'low/{name}'", says]
+    warned = ["warning", "1 item cannot be read and is left out", f"'low/{name}'", says]
     cli.works("fit", "calls", *TOY, says=[*warned, "saved"])
 
 

@@ -125,6 +125,12 @@ def test_names_of_files_without_extension(folder_of_pictures, place, name):
     assert read(root / "labels.csv", modality="text", item=name, label="breed").items[0] == "7f0"
 
 
+def test_the_folder_with_most_of_the_files_is_taken(folder_of_pictures):
+    root = folder_of_pictures("7f0.png", *(f"train/7f{index}.png" for index in range(4)), "test/7f1.png")
+    pd.DataFrame({"image_id": [f"7f{index}" for index in range(4)], "breed": LABELS}).to_csv(root / "a.csv")
+    assert read(root / "a.csv").items == [str(root / "train" / f"7f{index}.png") for index in range(4)]
+
+
 def test_numbers_and_labels_of_0_and_1_beside_names_of_files(folder_of_pictures):
     root = folder_of_pictures("train/1.png", "train/2.png", "train/3.png", "train/4.png")
     frame = pd.DataFrame({"id": [1, 2, 3, 4], "label": LABELS})

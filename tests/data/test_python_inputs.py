@@ -115,7 +115,7 @@ def test_hugging_face(folder_of_pictures):
         ({}, "Cannot read a dict"),
         ({"text": ["a", "b"], "label": ["x"]}, "differ in length: 'text' has 2 rows, 'label' has 1 row"),
         ([], "list given is empty"),
-        ((["p", "q"], ["x"]), "2 items are given, but 1 label;"),
+        ((["p", "q"], ["x"]), "Got 2 items, but 1 label;"),
         (["p", "q"], "without labels"),
         (["p", 3], "must be of one kind .* Got int, str"),
         (np.zeros(3), r"An array must be \(n, d\)"),

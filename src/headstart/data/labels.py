@@ -78,7 +78,7 @@ def encode_labels(
         present &= ~np.fromiter((is_missing(value) for value in values), dtype=bool, count=len(values))
     where = _where(list(columns), from_folders)
     if not present.any():
-        rows = plural(len(present), "row", "rows")
+        rows = "the only row" if len(present) == 1 else f"all {len(present)} rows"
         raise DataError(f"No row of {origin} has a label: {where} is empty in {rows}; name another.")
     found = {name: values[present] for name, values in columns.items()}
     if len(found) > 1:

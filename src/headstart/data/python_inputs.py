@@ -137,8 +137,8 @@ def _read_pair(items: Any, labels: Any, options: ReadOptions) -> RowsRead:
     columns = _label_columns(_to_numpy(labels))
     count = len(next(iter(columns.values()), ()))
     if count != len(rows.items):
-        items_given = plural(len(rows.items), "item is", "items are")
-        raise DataError(f"{items_given} given, but {plural(count, 'label')}; give one label for each item.")
+        found = f"{plural(len(rows.items), 'item')}, but {plural(count, 'label')}"
+        raise DataError(f"Got {found}; give one label for each item.")
     return replace(rows, labels=columns)
 
 

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from headstart.data.wording import name_some
 from headstart.errors import DataError
 
@@ -120,7 +122,7 @@ def _column(cells: list[Any]) -> pd.Series[Any]:
     """Cells as they are, in the narrowest type that holds them all."""
     import pandas as pd
 
-    series: pd.Series[Any] = pd.Series([None] * len(cells), dtype=object)
+    values = np.empty(len(cells), dtype=object)
     for row, cell in enumerate(cells):
-        series.iat[row] = cell
-    return series.infer_objects()
+        values[row] = cell
+    return pd.Series(values).infer_objects()

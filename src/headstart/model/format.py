@@ -138,6 +138,7 @@ def check_files(folder: Path, config: Mapping[str, Any]) -> None:
 
     Raises:
         ModelFolderError: if the format is newer, or a file is missing or was added.
+        ValueError: if the digests are not there.
         DigestError: if a file is another one.
 
     Examples:
@@ -145,7 +146,7 @@ def check_files(folder: Path, config: Mapping[str, Any]) -> None:
         Traceback (most recent call last):
         headstart.errors.ModelFolderError: 'run' was not written by this version of headstart (model_type 'bert', ...
     """
-    if config.get("model_type") != "headstart" or config.get("format_version", 0) > FORMAT_VERSION:
+    if config.get("model_type") != "headstart" or config["format_version"] > FORMAT_VERSION:
         raise ModelFolderError(
             f"'{folder}' was not written by this version of headstart (model_type {config.get('model_type')!r}, "
             f"format {config.get('format_version')}, known up to {FORMAT_VERSION}); update headstart or fit it again."
@@ -153,9 +154,11 @@ def check_files(folder: Path, config: Mapping[str, Any]) -> None:
     if "encoder" in config:
         raise ModelFolderError(f"'{folder}' is an encoder, not a model; open it with TransferEncoder.from_pretrained.")
     digests = config["sha256"]
+    if not isinstance(digests, dict) or not set(REQUIRED) <= set(digests):
+        raise ValueError("the digests of its files are not there")
     if (folder / "moments.safetensors").is_file() and "moments.safetensors" not in digests:
         raise ModelFolderError(f"'{folder}/moments.safetensors' was not written with this model; remove it.")
-    for name in (*REQUIRED, *digests):
+    for name in digests:
         inside = PurePosixPath(name)
         if inside.is_absolute() or ".." in inside.parts:
             raise ModelFolderError(f"'{folder}/config.json' names '{name}', which is outside of the folder; refused.")

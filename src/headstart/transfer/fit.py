@@ -45,7 +45,7 @@ class Run:
         >>> import headstart
         >>> run = headstart.fit(([[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, ["low"] * 3 + ["high"] * 3))
         Traceback (most recent call last):
-        headstart.errors.DataError: There are 18 items, but 6 labels; give one label for each item.
+        headstart.errors.DataError: Got 18 items, but 6 labels; give one label for each item.
     """
 
     model: TransferModel

@@ -91,7 +91,8 @@ def make_plan(dataset: Dataset, groups: NDArray[np.int64], *, seed: int) -> Plan
         one = split(dataset, groups, seed=seed)
         return Plan(((one.train, one.test),), one.how.rstrip("."))
     count = MAX_FOLDS if dataset.groups is None else len(np.unique(groups))
-    parts = folds(y, task.kind, groups, n_folds=count if count <= MAX_GROUPS_ALONE else MAX_FOLDS, seed=seed)
+    wanted = MAX_FOLDS if count > MAX_GROUPS_ALONE else max(2, count)
+    parts = folds(y, task.kind, groups, n_folds=wanted, seed=seed)
     kind = f"{len(parts)}-fold cross-validation"
     if dataset.groups is not None:
         whole = len(parts) == count
