@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import headstart
+from headstart.cli.main import main
 from headstart.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -188,3 +189,22 @@ def test_the_page_of_commands_is_the_parsers():
 def test_the_changelog_has_the_current_version():
     headings = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     assert headstart.__version__ in headings
+
+
+def test_the_session_of_the_readme_is_what_the_code_prints(tmp_path, monkeypatch, capsys):
+    """Line by line, but for numbers, which differ a little from machine to machine."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    session = text.split("$ headstart fit src/", 1)[1].split("```", 1)[0]
+    promised = [line for line in session.splitlines()[1:] if not line.startswith("$ ")]
+    monkeypatch.chdir(tmp_path)
+    table = ROOT / "src" / "headstart" / "assets" / "support_requests.csv"
+    assert main(["fit", str(table), "--out", "runs/requests"]) == 0
+    assert main(["predict", "runs/requests", "the mug arrived in three pieces"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert [masked(line) for line in printed] == [masked(line) for line in promised]
+
+
+def masked(line: str) -> str:
+    """The words of a line: no numbers, no precision, and of predictions only the first."""
+    line = re.sub(r"^1 +(\w+) .*", r"\1", line)
+    return re.sub(r"[-+]?\d[\d.,]*", "#", line).replace(" in bf16", "").replace(" in fp32", "")

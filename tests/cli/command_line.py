@@ -69,12 +69,17 @@ class CommandLine:
 def refusal(outcome: Outcome, code: int, says: Iterable[str]) -> str:
     """The one sentence of a call that failed with ``code``."""
     assert outcome.code == code, outcome.told
-    lines = outcome.err.splitlines()
+    lines = without_progress(outcome.err)
     assert len(lines) == 1, outcome.err
     assert lines[0].startswith(ERROR)
     message = lines[0].removeprefix(ERROR)
     assert_said(message, says)
     return message
+
+
+def without_progress(err: str) -> list[str]:
+    """The lines of standard error but those that a slow machine adds to say how far it is."""
+    return [line for line in err.splitlines() if not line.startswith("... ")]
 
 
 def assert_said(text: str, words: Iterable[str]) -> None:
