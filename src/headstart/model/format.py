@@ -146,13 +146,13 @@ def check_files(folder: Path, config: Mapping[str, Any]) -> None:
         Traceback (most recent call last):
         headstart.errors.ModelFolderError: 'run' was not written by this version of headstart (model_type 'bert', ...
     """
+    if "encoder" in config:
+        raise ModelFolderError(f"'{folder}' is an encoder, not a model; open it with TransferEncoder.from_pretrained.")
     if config.get("model_type") != "headstart" or config["format_version"] > FORMAT_VERSION:
         raise ModelFolderError(
             f"'{folder}' was not written by this version of headstart (model_type {config.get('model_type')!r}, "
             f"format {config.get('format_version')}, known up to {FORMAT_VERSION}); update headstart or fit it again."
         )
-    if "encoder" in config:
-        raise ModelFolderError(f"'{folder}' is an encoder, not a model; open it with TransferEncoder.from_pretrained.")
     digests = config["sha256"]
     if not isinstance(digests, dict) or not set(REQUIRED) <= set(digests):
         raise ValueError("the digests of its files are not there")
