@@ -70,10 +70,11 @@ def _partition(groups: NDArray[np.int64] | None, n: int) -> tuple[NDArray[np.int
     """Rows that stand alone, and the rows of each larger group."""
     if groups is None:
         return np.arange(n), []
-    order = np.argsort(groups, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-    alone = [part for part in parts if len(part) == 1]
-    return np.concatenate(alone) if alone else np.empty(0, np.intp), [part for part in parts if len(part) > 1]
+    _, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    together = np.flatnonzero(counts[codes] > 1)
+    order = together[np.argsort(codes[together], kind="stable")]
+    parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1) if len(order) else []
+    return np.flatnonzero(counts[codes] == 1), parts
 
 
 def _part(left_out: LeftOut, rows: NDArray[np.intp], present: NDArray[np.bool_]) -> LeftOut:
