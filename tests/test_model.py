@@ -41,7 +41,7 @@ def refit(model: TransferModel, x: np.ndarray, labels: list[str]) -> tuple[np.nd
     """The same features and λ solved from scratch on these rows."""
     targets = task_methods(model.task).targets(encode_labels(labels, model.task), model.task.num_outputs)
     rows = extract(model.source, x).rows
-    return ridge_coefficients(solve_spectrum(rows, targets, model.head.feature_map), model.head.lam)
+    return ridge_coefficients(solve_spectrum(rows, targets, model.head.feature_map)[0], model.head.lam)
 
 
 def test_update_with_a_new_class_equals_the_joint_fit():

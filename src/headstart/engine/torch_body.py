@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.engine.allocator import keep_freed_memory
-from headstart.engine.fold import fold_batch_norms, round_kernels
+from headstart.engine.fold import cast_linear, fold_batch_norms, round_kernels
 from headstart.params import check_choice
 from headstart.types import FeatureMatrix
 
@@ -118,10 +118,10 @@ class TorchBody:
             folded = self.module
         if self.precision == "fp32":
             return folded
-        rounded = folded
+        rounded = copy.deepcopy(folded)
         if folded is not self.module:  # only bodies with batch normalisation gain from it
-            rounded = copy.deepcopy(folded)
             round_kernels(rounded)
+        cast_linear(rounded)
         least = _agreement(plain, self._run(rounded, few, "bf16"))
         self.note = f"bf16 features have a cosine of at least {least:.4f} with fp32 ones"
         if least >= AGREEMENT:

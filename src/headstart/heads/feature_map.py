@@ -15,7 +15,7 @@ from headstart.types import Block, Rows
 __all__ = ["FeatureMap", "candidate_maps"]
 
 Scaling = Literal["none", "unit_norm"]
-MAX_ROWS_FOR_SCALE = 4096
+MAX_ROWS_FOR_SCALE = 2048
 
 
 @dataclass(frozen=True)

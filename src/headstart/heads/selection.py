@@ -66,6 +66,8 @@ class FittedHead:
         calibration: parameters that make outputs of scores.
         loss: mean left-out loss of the choice.
         candidates: everything that was compared, in the order of the search.
+        moments: of the mapped rows, where the head was solved from them; None where there were fewer rows than
+            features.
 
     Examples:
         >>> x = np.array([[0.0], [0.2], [0.4], [2.0], [2.2], [2.4]], np.float32)
@@ -82,6 +84,7 @@ class FittedHead:
     calibration: Calibration
     loss: float
     candidates: tuple[Candidate, ...]
+    moments: Moments | None = None
 
     def scores(self, rows: Rows) -> NDArray[np.float64]:
         """Scores (n, k) of source rows (n, d)."""
@@ -136,14 +139,14 @@ def select_head(
     together = None if groups is None else groups[chosen]
     compared: list[_Compared] = []
     for feature_map in candidate_maps(rows, blocks):
-        spectrum = solve_spectrum(rows, targets, feature_map)
+        spectrum, moments = solve_spectrum(rows, targets, feature_map)
         for left_out in _left_out(spectrum, feature_map(rows[chosen]), targets[chosen], together):
             for name in names:
                 scores = HEADS[name].left_out_scores(spectrum, left_out, targets[chosen], together)
                 calibration = methods.calibrate(scores, y[chosen])
                 loss = float(methods.loss(methods.outputs(scores, calibration), y[chosen]).mean())
                 candidate = Candidate(feature_map.name, name, left_out.lam, loss)
-                compared.append(_Compared(candidate, calibration, feature_map, spectrum))
+                compared.append(_Compared(candidate, calibration, feature_map, spectrum, moments))
     best = min(compared, key=lambda found: found.candidate.loss)
     winner = best.candidate
     weight, bias = HEADS[winner.head].coefficients(best.spectrum, winner.lam)
@@ -156,6 +159,7 @@ def select_head(
         best.calibration,
         winner.loss,
         tuple(found.candidate for found in compared),
+        best.moments,
     )
 
 
@@ -165,6 +169,7 @@ class _Compared:
     calibration: Calibration
     feature_map: FeatureMap
     spectrum: Spectrum
+    moments: Moments | None
 
 
 def stream_moments(rows: Rows, targets: NDArray[np.float64], feature_map: FeatureMap) -> Moments:
@@ -184,8 +189,10 @@ def stream_moments(rows: Rows, targets: NDArray[np.float64], feature_map: Featur
     return Moments.stream((feature_map(rows[i : i + CHUNK]), targets[i : i + CHUNK]) for i in starts)
 
 
-def solve_spectrum(rows: Rows, targets: NDArray[np.float64], feature_map: FeatureMap) -> Spectrum:
-    """The spectrum of mapped rows, from whichever side is smaller.
+def solve_spectrum(
+    rows: Rows, targets: NDArray[np.float64], feature_map: FeatureMap
+) -> tuple[Spectrum, Moments | None]:
+    """The spectrum of mapped rows from whichever side is smaller, and the moments if it was theirs.
 
     Args:
         rows: (n, d) source rows.
@@ -194,12 +201,14 @@ def solve_spectrum(rows: Rows, targets: NDArray[np.float64], feature_map: Featur
 
     Examples:
         >>> whole = FeatureMap("rows", ((0, 2),), "none")
-        >>> solve_spectrum(np.array([[0.0, 0.0], [2.0, 0.0]]), np.ones((2, 1)), whole).values
-        array([2.])
+        >>> spectrum, moments = solve_spectrum(np.array([[0.0, 0.0], [2.0, 0.0]]), np.ones((2, 1)), whole)
+        >>> spectrum.values, moments is None
+        (array([2.]), True)
     """
     if len(rows) <= feature_map.num_features:
-        return Spectrum.from_rows(feature_map(rows[:]), targets)
-    return Spectrum.from_moments(stream_moments(rows, targets, feature_map))
+        return Spectrum.from_rows(feature_map(rows[:]), targets), None
+    moments = stream_moments(rows, targets, feature_map)
+    return Spectrum.from_moments(moments), moments
 
 
 def _heads_for(task: Task, heads: Sequence[str] | None) -> list[str]:

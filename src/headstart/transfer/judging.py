@@ -166,8 +166,8 @@ def _final_model(
     if len(plan.parts) == 1:  # the head that was judged is the head that is handed over
         head = held_out.heads[0]
         targets = task_methods(task).targets(y[rows], task.num_outputs)
-        moments = stream_moments(training, targets, head.feature_map) if keep else None
-        return TransferModel(source, task, head, moments, dataset.columns)
+        moments = (head.moments or stream_moments(training, targets, head.feature_map)) if keep else None
+        return TransferModel(source, task, replace(head, moments=None), moments, dataset.columns)
     ids = tuple(dataset.ids[i] for i in rows)
     features = Features(training, y[rows], ids, None if groups is None else groups[rows], source.info)
     model = FrozenFeatures(heads, keep).fit(source, features, task, seed=seed)

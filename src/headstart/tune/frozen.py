@@ -5,7 +5,7 @@ Reference: Donahue et al., "DeCAF: A Deep Convolutional Activation Feature for G
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headstart.errors import DataError
 from headstart.heads import select_head
@@ -47,8 +47,10 @@ class FrozenFeatures:
             train.x, train.y, task, blocks=train.info.blocks, groups=train.groups, heads=self.heads, seed=seed
         )
         targets = task_methods(task).targets(train.y, task.num_outputs)
-        moments = stream_moments(train.x, targets, head.feature_map) if self.keep_moments else None
-        return TransferModel(source, task, head, moments)
+        moments = None
+        if self.keep_moments:
+            moments = head.moments or stream_moments(train.x, targets, head.feature_map)
+        return TransferModel(source, task, replace(head, moments=None), moments)
 
 
 FROZEN = FrozenFeatures()
