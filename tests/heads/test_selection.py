@@ -133,3 +133,21 @@ def test_unknown_and_unfit_heads_are_refused():
 def test_feature_map_keeps_the_precision_of_rows():
     whole = FeatureMap("rows", ((0, 2),), "unit_norm")
     assert whole(np.ones((1, 2), np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("lowest", [0.03, 0.2, 1.7])
+def test_the_last_penalty_is_where_a_parabola_is_lowest(lowest):
+    tried, drawn = [], []
+    for lam in selection_module._penalties(10.0 ** np.arange(-3, 3), tried):
+        drawn.append(lam)
+        tried.append(selection_module.Candidate("rows", "ridge", lam, 1 + np.log(lam / lowest) ** 2))
+    assert len(drawn) == 7
+    assert drawn[-1] == pytest.approx(lowest)
+
+
+def test_no_further_penalty_where_the_best_is_the_first_or_the_last():
+    tried, drawn = [], []
+    for lam in selection_module._penalties([1.0, 10.0, 100.0], tried):
+        drawn.append(lam)
+        tried.append(selection_module.Candidate("rows", "ridge", lam, 1 / lam))
+    assert drawn == [1.0, 10.0, 100.0]

@@ -6,7 +6,7 @@ Rows that belong together (near duplicates, patients) are left out together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,13 +140,15 @@ def select_head(
     compared: list[_Compared] = []
     for feature_map in candidate_maps(rows, blocks):
         spectrum, moments = solve_spectrum(rows, targets, feature_map)
-        for left_out in _left_out(spectrum, feature_map(rows[chosen]), targets[chosen], together):
+        tried: list[Candidate] = []
+        penalties = _penalties(lambda_grid(spectrum), tried)
+        for left_out in _left_out(spectrum, feature_map(rows[chosen]), targets[chosen], together, penalties):
             for name in names:
                 scores = HEADS[name].left_out_scores(spectrum, left_out, targets[chosen], together)
                 calibration = methods.calibrate(scores, y[chosen])
                 loss = float(methods.loss(methods.outputs(scores, calibration), y[chosen]).mean())
-                candidate = Candidate(feature_map.name, name, left_out.lam, loss)
-                compared.append(_Compared(candidate, calibration, feature_map, spectrum, moments))
+                tried.append(Candidate(feature_map.name, name, left_out.lam, loss))
+                compared.append(_Compared(tried[-1], calibration, feature_map, spectrum, moments))
     best = min(compared, key=lambda found: found.candidate.loss)
     winner = best.candidate
     weight, bias = HEADS[winner.head].coefficients(best.spectrum, winner.lam)
@@ -235,13 +237,32 @@ def _rows_for_choice(n: int, groups: NDArray[np.int64] | None, seed: int) -> NDA
     return np.flatnonzero(np.isin(codes, taken))
 
 
+def _penalties(grid: Iterable[float], tried: Sequence[Candidate]) -> Iterator[float]:
+    """The λ of a grid, then the one where a parabola through the best three in log λ is lowest.
+
+    Args:
+        grid: λ at equal steps of log λ.
+        tried: what came out so far; it grows while the λ are drawn.
+    """
+    yield from grid
+    best = min(tried, key=lambda candidate: candidate.loss)
+    curve = sorted((candidate.lam, candidate.loss) for candidate in tried if candidate.head == best.head)
+    place = curve.index((best.lam, best.loss))
+    if not 0 < place < len(curve) - 1:
+        return
+    (below, left), (middle, low), (above, right) = curve[place - 1 : place + 2]
+    bend = left - 2 * low + right
+    if bend > 0 and np.isfinite(bend):
+        yield float(middle * np.sqrt(above / below) ** (0.5 * (left - right) / bend))
+
+
 def _left_out(
     spectrum: Spectrum,
     mapped: NDArray[Any],
     targets: NDArray[np.float64],
     groups: NDArray[np.int64] | None,
+    lambdas: Iterator[float],
 ) -> Iterator[LeftOut]:
-    lambdas = lambda_grid(spectrum)
     if groups is None or len(np.unique(groups)) == len(groups):
         return leave_one_out(spectrum, mapped, targets, lambdas)
     return leave_one_group_out(spectrum, mapped, targets, groups, lambdas)

@@ -93,7 +93,8 @@ def leave_one_out(
         x: (n, d) rows that are among those of the spectrum: all, or any part of them (a left-out value depends on its
             row and the spectrum alone).
         y: (n, k) their targets.
-        lambdas: penalties of 0 or more.
+        lambdas: penalties of 0 or more; an iterator is asked for the next one only when it is wanted, so that it can
+            depend on what came out before.
         sample_weight: (n,) the weights that these rows had in the spectrum; default: ones.
 
     Returns:
@@ -108,15 +109,22 @@ def leave_one_out(
         >>> left.predictions[1].round(12)      # the line through (0, 0) and (2, 2), at 1
         array([1.])
     """
-    checked = check_lambdas(lambdas, "leave_one_out")
+    checked = _checked(lambdas, "leave_one_out", positive=False)
     rows = rotate(spectrum, x, y, sample_weight, "leave_one_out")
     if (rows.weights >= spectrum.weight * ALL_WEIGHT).any():
         raise ParameterError("leave_one_out needs two rows of positive weight or more. Got one that holds all of it.")
     return _each_row(spectrum, rows, checked)
 
 
-def _each_row(spectrum: Spectrum, rows: Rotated, lambdas: list[float]) -> Iterator[LeftOut]:
-    for lam, spread in zip(lambdas, rows.spread(spectrum, lambdas).T, strict=True):
+def _checked(lambdas: Iterable[float], owner: str, *, positive: bool) -> Iterable[float]:
+    if isinstance(lambdas, Iterator):
+        return (check_lambdas([lam], owner, positive=positive)[0] for lam in lambdas)
+    return check_lambdas(lambdas, owner, positive=positive)
+
+
+def _each_row(spectrum: Spectrum, rows: Rotated, lambdas: Iterable[float]) -> Iterator[LeftOut]:
+    for lam in lambdas:
+        spread = rows.spread(spectrum, lam)
         pull = rows.pull(spectrum, lam)
         residual = rows.left_out_residual(lam, pull, spread)
         fit = rows.targets - rows.residual - lam * pull
@@ -138,7 +146,7 @@ def leave_one_group_out(
         x: (n, d) rows: all those of the spectrum, or some whole groups of them.
         y: (n, k) their targets.
         groups: (n,) integer codes; rows of one code are left out together.
-        lambdas: penalties above 0.
+        lambdas: penalties above 0; an iterator is asked for the next one only when it is wanted.
         sample_weight: (n,) the weights that these rows had in the spectrum; default: ones.
 
     Returns:
@@ -155,7 +163,7 @@ def leave_one_group_out(
         array([[2.],
                [2.]])
     """
-    checked = check_lambdas(lambdas, "leave_one_group_out", positive=True)
+    checked = _checked(lambdas, "leave_one_group_out", positive=True)
     codes = np.asarray(groups)
     x = check_matrix(x, "x", "leave_one_group_out")
     y = check_targets(y, len(x), "leave_one_group_out")
@@ -181,11 +189,12 @@ def _check_group_weight(spectrum: Spectrum, rows: Rotated, codes: NDArray[Any]) 
 
 
 def _each_group(
-    spectrum: Spectrum, rows: Rotated, sizes: NDArray[np.intp], order: NDArray[np.intp], lambdas: list[float]
+    spectrum: Spectrum, rows: Rotated, sizes: NDArray[np.intp], order: NDArray[np.intp], lambdas: Iterable[float]
 ) -> Iterator[LeftOut]:
     blocks = group_blocks(spectrum, rows, sizes)
     alone = slice(0, int(np.searchsorted(sizes, 2)))
-    for lam, spread in zip(lambdas, rows.spread(spectrum, lambdas).T, strict=True):
+    for lam in lambdas:
+        spread = rows.spread(spectrum, lam)
         pull = rows.pull(spectrum, lam)
         residual = np.empty_like(pull)
         residual[alone] = rows.left_out_residual(lam, pull, spread)[alone]

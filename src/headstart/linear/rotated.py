@@ -42,12 +42,11 @@ class Rotated:
     residual: Array
     outside: Array
 
-    def spread(self, spectrum: Spectrum, lambdas: list[float]) -> Array:
-        """Spreads z G zᵀ of each row for each λ, (n, len(lambdas)), with no second copy of z."""
-        columns = np.stack([resolvent(spectrum, lam) for lam in lambdas], axis=1)
-        out = np.empty((len(self.z), len(lambdas)))
+    def spread(self, spectrum: Spectrum, lam: float) -> Array:
+        """Spread z G zᵀ of each row, (n,), with no second copy of z."""
+        diagonal, out = resolvent(spectrum, lam), np.empty(len(self.z))
         for rows in chunks(len(self.z)):
-            np.matmul(self.z[rows] ** 2, columns, out=out[rows])
+            np.matmul(self.z[rows] ** 2, diagonal, out=out[rows])
         return out
 
     def pull(self, spectrum: Spectrum, lam: float) -> Array:
@@ -55,7 +54,7 @@ class Rotated:
         return self.z @ (spectrum.cross * resolvent(spectrum, lam)[:, None])
 
     def left_out_residual(self, lam: float, pull: Array, spread: Array) -> Array:
-        """(y-f)/(1-h) of each row, (n, k), from `pull` and one column of `spread`."""
+        """(y-f)/(1-h) of each row, (n, k), from `pull` and `spread`."""
         # where the parts at λ=0 are zero, λ cancels
         scale = np.where(self.outside == 0, 1.0, lam)
         remainder = self.outside + scale * self.weights * spread
