@@ -1,4 +1,7 @@
-"""What the benchmarks share: where the data are, cold processes with time and peak memory, and the table they write."""
+"""What the benchmarks share: where the data are, cold and warm processes, and the tables they write.
+
+Nothing heavy is imported here: a process takes over the peak memory of the one that starts it.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,22 @@ import json
 import os
 import platform
 import re
-import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 DATA = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
-RESULTS = Path(__file__).parent / "RESULTS.md"
+RESULTS = HERE / "RESULTS.md"
+MIB = 1024 if sys.platform == "linux" else 1024**2  # units of ru_maxrss in a MiB
+MARK = "@@ "  # begins the lines in which a worker answers
 
 
 @dataclass(frozen=True)
@@ -37,26 +43,138 @@ class Cold:
 
 def cold(command: Sequence[str], **environment: str) -> Cold:
     """Run a command in a fresh process and measure it; raises if it fails."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
-    )  # fmt: skip
-    out, error = process.communicate()
-    seconds = time.perf_counter() - started
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{error}")
-    return Cold(seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, out)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as error:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=out, stderr=error, env=surroundings(environment))
+        _, status, usage = os.wait4(process.pid, 0)  # the usage of this child alone
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        error.seek(0)
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed with code {process.returncode}:\n{error.read()}")
+        return Cold(seconds, usage.ru_maxrss / MIB, out.read())
 
 
-def headstart(*words: str) -> Cold:
+def surroundings(more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process: offline, with ``more``."""
+    return {**os.environ, "HF_HUB_OFFLINE": "1", **more}
+
+
+def headstart(*words: str, **environment: str) -> Cold:
     """Run one command of headstart in a fresh process."""
-    return cold([sys.executable, "-m", "headstart", *words])
+    return cold([sys.executable, "-m", "headstart", *words], **environment)
 
 
 def median(commands: Sequence[str], repeats: int) -> float:
     """Median seconds of a cold command."""
     return statistics.median(cold(commands).seconds for _ in range(repeats))
+
+
+class Worker:
+    """A warm process that does one thing each time that it is asked to (see `_worker.py`).
+
+    Args:
+        way: ``"module:function"`` of this folder; the function gets the settings and gives what to run.
+        settings: plain values.
+        environment: what else the process finds in its environment.
+    """
+
+    def __init__(self, way: str, settings: Mapping[str, Any], **environment: str) -> None:
+        self.way = way
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the worker)
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "_worker.py"), way], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=self._errors, text=True, env=surroundings(environment),
+        )  # fmt: skip
+        self._ask(json.dumps(settings))
+
+    def run(self) -> dict[str, Any]:
+        """Do it once: ``seconds``, ``count``, ``peak_mib`` and what else the way tells."""
+        return self._ask("go")
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+        self._errors.close()
+
+    def _ask(self, line: str) -> dict[str, Any]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise RuntimeError(f"{self.way} has no pipes.")
+        try:
+            stdin.write(line + "\n")
+            stdin.flush()
+        except BrokenPipeError:  # it ended; its errors say why
+            pass
+        for answer in stdout:
+            if answer.startswith(MARK):
+                found: dict[str, Any] = json.loads(answer.removeprefix(MARK))
+                return found
+        self._process.wait()
+        self._errors.seek(0)
+        raise RuntimeError(f"{self.way} failed:\n{self._errors.read()[-4000:]}")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a way did in all its repeats.
+
+    Attributes:
+        runs: what it told after each.
+    """
+
+    runs: Sequence[Mapping[str, Any]]
+
+    @property
+    def rates(self) -> list[float]:
+        """Items a second, one for each repeat."""
+        return [run["count"] / run["seconds"] for run in self.runs]
+
+    @property
+    def last(self) -> Mapping[str, Any]:
+        """What it told after the last."""
+        return self.runs[-1]
+
+    @property
+    def rate(self) -> float:
+        """Median items a second."""
+        return statistics.median(self.rates)
+
+    @property
+    def spread(self) -> str:
+        """Slowest to fastest."""
+        return f"{min(self.rates):,.0f} to {max(self.rates):,.0f}"
+
+    @property
+    def memory(self) -> str:
+        """Peak memory in MiB of the process, and of each process that it started itself."""
+        more = self.last.get("child_mib", 0)
+        return f"{self.last['peak_mib']:,.0f}" + (f" + {self.last['children']} x {more:,.0f}" if more else "")
+
+
+def alternate(workers: Mapping[str, Worker], repeats: int) -> dict[str, Measured]:
+    """Let every worker run once, then every worker again, and so on."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in workers}
+    for _ in range(repeats):
+        for name, worker in workers.items():
+            found[name].append(worker.run())
+            say(f"{name}: {found[name][-1]['count'] / found[name][-1]['seconds']:,.1f}/s")
+    return {name: Measured(runs) for name, runs in found.items()}
+
+
+def say(text: str) -> None:
+    """What is going on, to standard error."""
+    print(f"  {time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table."""
+    return [_row(header), "|" + "---|" * len(header), *(_row(row) for row in rows)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def machine() -> str:
@@ -68,8 +186,13 @@ def machine() -> str:
 
 def write_section(title: str, lines: Sequence[str]) -> None:
     """Put a section into RESULTS.md in the place of the one of that title, and print it."""
-    body = "\n".join([f"## {title}", "", f"Measured on {machine()}, {time.strftime('%Y-%m-%d')}.", "", *lines, ""])
+    body = section(title, lines)
     old = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Results\n\n"
     sections = [part for part in re.split(r"(?m)^(?=## )", old) if not part.startswith(f"## {title}\n")]
     RESULTS.write_text("".join(sections).rstrip("\n") + "\n\n" + body, encoding="utf-8")
     print(body)
+
+
+def section(title: str, lines: Sequence[str]) -> str:
+    """The text of a section."""
+    return "\n".join([f"## {title}", "", f"Measured on {machine()}, {time.strftime('%Y-%m-%d')}.", "", *lines, ""])

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
+from headstart.engine.options import Engine
 from headstart.errors import ItemError
 from headstart.heads import HEADS, select_head
 from headstart.linear.calibration import softmax
@@ -194,7 +195,7 @@ def check_source_encodes(source: Source, items: Sequence[Any]) -> None:
         _require(
             source.info.blocks[-1].width == source.info.num_features, f"{name}: the last block is the usual output"
         )
-    encoded = extract(source, [items[0], object()])
+    encoded = extract(source, [items[0], object()], engine=Engine(cache=False))
     _require(list(encoded.failures) == [1], f"{name}: an item that is none must raise ItemError")
     try:
         source.prepare(object())

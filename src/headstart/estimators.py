@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from headstart.data import read
 from headstart.engine.extract import extract
+from headstart.engine.options import Engine
 from headstart.errors import DataError, ModelFolderError
 from headstart.io import atomic_folder, check_replaceable, read_json, write_json
 from headstart.model import TransferModel
@@ -34,6 +36,8 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         source: name of the source, an open source, or ``"auto"`` for what comes with the install.
         head: ``"auto"``, ``"ridge"`` or ``"lda"``.
         seed: for the choice where there are more than 5,000 rows, 0.
+        backend: what runs the body: ``"auto"``, ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``.
+        cache: whether rows are looked up in the feature store and kept there.
 
     Attributes:
         classes_: (classes,) sorted labels.
@@ -50,10 +54,20 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         (['low', 'high'], 1.0)
     """
 
-    def __init__(self, source: str | Source = "auto", *, head: str = "auto", seed: int = 0) -> None:
+    def __init__(
+        self,
+        source: str | Source = "auto",
+        *,
+        head: str = "auto",
+        seed: int = 0,
+        backend: str = "auto",
+        cache: bool = True,
+    ) -> None:
         self.source = source
         self.head = head
         self.seed = seed
+        self.backend = backend
+        self.cache = cache
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:  # noqa: N803 (scikit-learn's name)
         """Encode each item once and solve the head.
@@ -124,6 +138,8 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         source: name of the source, an open source, or ``"auto"`` for what comes with the install.
         seed: for the choice where there are more than 5,000 rows, 0.
+        backend: what runs the body: ``"auto"``, ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``.
+        cache: whether rows are looked up in the feature store and kept there.
 
     Attributes:
         model_: the fitted `TransferModel`.
@@ -138,9 +154,13 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         array([3.])
     """
 
-    def __init__(self, source: str | Source = "auto", *, seed: int = 0) -> None:
+    def __init__(
+        self, source: str | Source = "auto", *, seed: int = 0, backend: str = "auto", cache: bool = True
+    ) -> None:
         self.source = source
         self.seed = seed
+        self.backend = backend
+        self.cache = cache
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:  # noqa: N803 (scikit-learn's name)
         """Encode each item once and solve the head.
@@ -195,6 +215,8 @@ class TransferEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         source: name of the source, an open source, or ``"auto"`` for what comes with the install.
         layers: ``"last"`` for the body's usual output, ``"all"`` for the pooled outputs of all blocks side by side.
+        backend: what runs the body: ``"auto"``, ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``.
+        cache: whether rows are looked up in the feature store and kept there.
 
     Attributes:
         source_: the open source.
@@ -208,13 +230,18 @@ class TransferEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         array([[1., 2.]])
     """
 
-    def __init__(self, source: str | Source = "auto", *, layers: str = "last") -> None:
+    def __init__(
+        self, source: str | Source = "auto", *, layers: str = "last", backend: str = "auto", cache: bool = True
+    ) -> None:
         self.source = source
         self.layers = layers
+        self.backend = backend
+        self.cache = cache
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002, N803 (scikit-learn's signature)
         """Open the source; nothing is learnt from X."""
         check_choice(self.layers, "layers", "TransferEncoder", ("last", "all"))
+        _engine(self)
         if self.source == "vector":
             validate_data(self, X, dtype=[np.float64, np.float32])
             self.source_ = open_source("vector")
@@ -227,7 +254,7 @@ class TransferEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         if self.source == "vector":
             return np.asarray(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
-        rows = extract(self.source_, _items(X), on_error="raise").rows
+        rows = extract(self.source_, _items(X), engine=_engine(self), on_error="raise").rows
         blocks = self.source_.info.blocks
         return rows[:, -blocks[-1].width :] if self.layers == "last" and blocks else rows
 
@@ -306,7 +333,11 @@ def _encode_for_fit(
     labels = np.asarray(y)
     if len(labels) != len(dataset):
         raise DataError(f"{len(dataset)} items came with {len(labels)} labels; give one label for each item.")
-    return source, extract(source, dataset.items, on_error="raise").rows, labels
+    return source, extract(source, dataset.items, engine=_engine(estimator), on_error="raise").rows, labels
+
+
+def _engine(estimator: Any) -> Engine:
+    return Engine(estimator.backend, estimator.cache)
 
 
 def _fit_model(
@@ -316,7 +347,7 @@ def _fit_model(
     features = Features(rows, y, tuple(str(i) for i in range(len(y))), codes, source.info)
     head = getattr(estimator, "head", "auto")
     strategy = FrozenFeatures(None if head == "auto" else (head,))
-    return strategy.fit(source, features, task, seed=estimator.seed)
+    return replace(strategy.fit(source, features, task, seed=estimator.seed), engine=_engine(estimator))
 
 
 def _outputs(estimator: Any, X: Any) -> NDArray[np.float64]:  # noqa: N803 (scikit-learn's name)

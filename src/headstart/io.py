@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from headstart.errors import DigestError, ModelFolderError, SaveError, UsageErro
 __all__ = [
     "atomic_file",
     "atomic_folder",
+    "cache_folder",
     "check_digest",
     "check_replaceable",
     "check_writable",
@@ -357,3 +359,26 @@ def check_digest(path: Path, expected: str) -> None:
             f"'{path}' has the sha256 digest {found[:16]}..., but {expected[:16]}... was promised; "
             "the file is damaged or is not the one named, so it was not loaded: fetch it again."
         )
+
+
+def cache_folder() -> Path:
+    """Where the cache is: the environment variable HEADSTART_CACHE, else ``headstart`` in the user's cache folder.
+
+    That is ``$XDG_CACHE_HOME`` or ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS and ``%LOCALAPPDATA%`` on
+    Windows. The folder need not exist.
+
+    Examples:
+        >>> cache_folder().is_absolute()
+        True
+    """
+    named = os.environ.get("HEADSTART_CACHE")
+    return Path(named).expanduser().absolute() if named else _user_cache() / "headstart"
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(named) if Path(named).is_absolute() else Path.home() / ".cache"

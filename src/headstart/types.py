@@ -6,7 +6,7 @@ and nothing writes upstream.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, runtime_checkable
@@ -19,6 +19,7 @@ from headstart.errors import DataError
 __all__ = [
     "Block",
     "Dataset",
+    "Encoder",
     "FeatureMatrix",
     "Features",
     "Head",
@@ -125,8 +126,10 @@ class Dataset:
         return self.task, self.y
 
     def take(self, index: Sequence[int] | NDArray[np.intp]) -> Dataset:
-        """The items at ``index``, in that order, with everything known about them."""
+        """The items at ``index``, in that order, with everything known about them; all of them without a copy."""
         rows = np.asarray(index, dtype=np.intp)
+        if np.array_equal(rows, np.arange(len(self))):
+            return self
         items: Sequence[Any]
         items = self.items[rows] if isinstance(self.items, np.ndarray) else [self.items[i] for i in rows]
         return replace(
@@ -191,11 +194,45 @@ class SourceInfo:
     input: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Encoder(Protocol):
+    """What the extraction pipeline needs of a source.
+
+    ``prepare`` is run by several threads at once, ``forward`` by one, or by as many as the attribute ``streams`` says.
+
+    Examples:
+        >>> sorted(name for name in vars(Encoder) if not name.startswith("_"))
+        ['forward', 'info', 'prepare']
+    """
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known about the source."""
+        ...
+
+    @property
+    def prepare(self) -> Callable[[Any], Any]:
+        """Read and preprocess one item; raises `ItemError` with the reason where it cannot be read."""
+        ...
+
+    def forward(self, prepared: Sequence[Any], /) -> Any:
+        """Rows (n, d) of n prepared items, or n arrays (k, d)."""
+        ...
+
+
 @runtime_checkable
 class Source(Protocol):
     """A pretrained body that encodes items to features: the shared layers of transfer learning.
 
-    ``prepare`` is run by several threads at once, ``forward`` by one; `headstart.engine.extract` overlaps them.
+    ``prepare`` is run by several threads at once, ``forward`` by one; `headstart.engine.extract` overlaps them. A
+    source may have more, which is used where it is there:
+
+    - ``choose(engine, count, few)``: pick the backend for about ``count`` items and give the key under which rows may
+      be kept in the feature store, or None; ``few()`` gives some prepared items. Without it rows are never kept.
+    - ``backend``, ``precision``, ``note``: what was chosen, in words; ``streams``: threads that may run ``forward``.
+    - ``prepare_many(items)``: `prepare` for many; an `ItemError` stands in the place of its item.
+    - ``with_layers(layers, *, positions)``: the same body with other layers, or with a row for each position, where
+      ``forward`` gives n arrays (k, width).
+    - ``whole(items)``: the rows of all items without a copy, or None; for rows as they are.
     """
 
     @property

@@ -25,6 +25,7 @@ def test_a_quick_stage_says_nothing(capsys):
 def test_steps_say_how_far_and_how_long(capsys, monkeypatch):
     monkeypatch.setattr(console, "QUIET_SECONDS", 0.0)
     with ConsoleReporter().progress("encoding") as step:
+        step(0, 40)
         step(10, 40)
         step(40, 40)
     assert "encoding: 10 of 40, about 0 s left" in capsys.readouterr().err

@@ -51,6 +51,10 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> Outcome:
     return finish(process)
 
 
+def left_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {"cache"}
+
+
 def with_data(cli) -> dict[str, str]:
     write_csv(cli.folder / "a.csv", texts())
     return tree(cli.folder)
@@ -80,7 +84,7 @@ def test_a_killed_fit_leaves_what_there_was_and_the_next_one_goes_on(cli, run, s
     assert {name: about for name, about in left.items() if not name.startswith(".run.partial-")} == before
     cli.works("predict", "run", "where is my parcel", says=["delivery"])
     cli.works(*FIT)
-    assert {path.name for path in cli.folder.iterdir()} == {"a.csv", "run"}
+    assert left_in(cli.folder) == {"a.csv", "run"}
 
 
 def test_a_first_fit_that_is_killed_leaves_no_run_folder(cli):
@@ -89,7 +93,7 @@ def test_a_first_fit_that_is_killed_leaves_no_run_folder(cli):
     assert not (cli.folder / "run").exists()
     assert len(list(cli.folder.glob(".run.partial-*"))) == 1
     cli.works(*FIT)
-    assert {path.name for path in cli.folder.iterdir()} == {"a.csv", "run"}
+    assert left_in(cli.folder) == {"a.csv", "run"}
 
 
 def test_a_fit_that_is_killed_between_two_renames_loses_no_run(cli, run):
@@ -100,7 +104,7 @@ def test_a_fit_that_is_killed_between_two_renames_loses_no_run(cli, run):
     done = cli("fit", "gone.csv", "--out", "run")  # any next fit puts the old run back first
     assert done.code == 2
     assert tree(cli.folder / "run") == kept
-    assert {path.name for path in cli.folder.iterdir()} == {"a.csv", "run"}
+    assert left_in(cli.folder) == {"a.csv", "run"}
 
 
 def test_two_fits_at_once_do_not_clear_each_others_files(cli):
@@ -109,7 +113,7 @@ def test_two_fits_at_once_do_not_clear_each_others_files(cli):
     cli.works(*FIT)
     assert len(list(cli.folder.glob(".run.partial-*"))) == 1
     stop(waiting, signal.SIGINT)
-    assert {path.name for path in cli.folder.iterdir()} == {"a.csv", "run"}
+    assert left_in(cli.folder) == {"a.csv", "run"}
 
 
 LIMIT = """
@@ -144,7 +148,7 @@ def test_no_space_left_for_any_file_leaves_what_there_was(cli, run, monkeypatch,
     if name == "model.safetensors":
         monkeypatch.setattr("headstart.model.format.write_tensors", refuse)
     if name == "splits.parquet":
-        monkeypatch.setattr("pandas.DataFrame.to_parquet", refuse)
+        monkeypatch.setattr("headstart.transfer.run_folder._write_parquet", refuse)
     says = ["cannot write 'run'", "No space left on device", "free space", "nothing was changed"]
     cli.refuses(*FIT, code=1, says=says)
 
@@ -154,7 +158,8 @@ def test_a_disk_that_fills_while_predicting_leaves_the_file_of_before(cli, run, 
     with_data(cli)
     (cli.folder / out).write_text("of last week")
     before = tree(cli.folder)
-    done = finish(start(LIMIT.format(size=200), "predict", "run", "a.csv", "--out", out, folder=cli.folder))
+    words = ("predict", "run", "a.csv", "--out", out, "--no-cache")
+    done = finish(start(LIMIT.format(size=200), *words, folder=cli.folder))
     refusal(done, 1, [f"cannot write '{out}'", "File too large", "nothing was changed"])
     assert tree(cli.folder) == before
 

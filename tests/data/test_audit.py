@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -174,6 +175,31 @@ def test_vectors():
     assert the(found, "exact_duplicates").count == 2
     assert the(found, "conflicting_labels").examples == ("a", "b")
     assert "near_duplicates" not in kinds(found)
+
+
+def test_a_mapped_file_of_vectors_is_read_in_chunks(tmp_path):
+    count = 20_000
+    np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(count, 512)).astype(np.float32))
+    rows = np.load(tmp_path / "rows.npy", mmap_mode="r+")
+    rows[count - 1], rows[5000, 3] = rows[1], np.nan
+    heard, ids = [], tuple(map(str, range(count)))
+    audit(Dataset(rows[:9], ids[:9], "vector"))  # what is imported does not count below
+    tracemalloc.start()
+    found = audit(Dataset(rows, ids, "vector"), progress=lambda done, _count: heard.append(done))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.flatnonzero(~found.keep).tolist() == [5000]
+    assert found.clusters[count - 1] == found.clusters[1]
+    assert len(np.unique(found.clusters)) == count - 1
+    assert heard == [4096, 8192, 12288, 16384, count]
+    assert peak < rows.nbytes
+
+
+def test_all_items_are_taken_without_a_copy():
+    data = Dataset(np.eye(3), ("a", "b", "c"), "vector")
+    assert data.take([0, 1, 2]) is data
+    assert data.take([0, 2, 1]).ids == ("a", "c", "b")
+    assert len(data.take([0, 1])) == 2
 
 
 def test_nothing_is_left():

@@ -6,8 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from headstart.engine import extract as module
+from headstart.engine import batches, gathering
 from headstart.engine.extract import encode, extract
+from headstart.engine.options import Engine
 from headstart.errors import DataError, ItemError, ParameterError
 from headstart.sources.toy import ToySource
 from headstart.types import SourceInfo
@@ -34,7 +35,7 @@ class Counting:
 
 
 def test_rows_come_in_the_order_of_the_items():
-    rows = extract(Counting(), list(range(100)), batch_size=7).rows
+    rows = extract(Counting(), list(range(100)), engine=Engine(batch_size=7)).rows
     np.testing.assert_array_equal(rows[:, 0], np.arange(100))
     assert rows.dtype == np.float32
 
@@ -42,19 +43,19 @@ def test_rows_come_in_the_order_of_the_items():
 def test_texts_run_longest_first_and_come_back_in_order():
     source = Counting("text")
     texts = ["a" * k for k in (3, 1, 5, 2, 4)]
-    rows = extract(source, texts, batch_size=2).rows
+    rows = extract(source, texts, engine=Engine(batch_size=2)).rows
     assert list(rows[:, 0]) == [3, 1, 5, 2, 4]
     assert len(source.prepared[0]) >= 4
 
 
 def test_each_item_is_prepared_once():
     source = Counting()
-    extract(source, list(range(50)), batch_size=8)
+    extract(source, list(range(50)), engine=Engine(batch_size=8))
     assert sorted(source.prepared) == list(range(50))
 
 
 def test_failures_are_set_aside_with_their_reason():
-    result = extract(Counting(bad={2, 5}), list(range(8)), batch_size=3)
+    result = extract(Counting(bad={2, 5}), list(range(8)), engine=Engine(batch_size=3))
     assert result.failures == {2: "2 is bad.", 5: "5 is bad."}
     assert list(result.index) == [0, 1, 3, 4, 6, 7]
     assert list(result.rows[:, 0]) == [0, 1, 3, 4, 6, 7]
@@ -81,20 +82,21 @@ def test_no_items_and_bad_parameters():
     with pytest.raises(DataError, match="no items"):
         extract(Counting(), [])
     with pytest.raises(ParameterError, match="batch_size"):
-        extract(Counting(), [1], batch_size=0)
+        extract(Counting(), [1], engine=Engine(batch_size=0))
     with pytest.raises(ParameterError, match="on_error"):
         extract(Counting(), [1], on_error="skip")
 
 
 def test_progress_ends_at_the_total():
     calls = []
-    extract(Counting(bad={1}), list(range(10)), batch_size=4, progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(4, 10), (8, 10), (10, 10)]
+    engine = Engine(batch_size=4)
+    extract(Counting(bad={1}), list(range(10)), engine=engine, progress=lambda *heard: calls.append(heard[:2]))
+    assert calls == [(0, 10), (4, 10), (8, 10), (10, 10)]
 
 
 def test_large_rows_live_in_a_file(monkeypatch):
-    monkeypatch.setattr(module, "MEMORY_BYTES", 100)
-    result = extract(Counting(bad={4}), list(range(200)), batch_size=32)
+    monkeypatch.setattr(gathering, "MEMORY_BYTES", 100)
+    result = extract(Counting(bad={4}), list(range(200)), engine=Engine(batch_size=32))
     assert isinstance(result.rows, np.memmap)
     assert list(result.rows[:, 0]) == [k for k in range(200) if k != 4]
 
@@ -103,8 +105,8 @@ def test_the_window_is_bounded():
     source = Counting()
     seen = []
     source.forward = lambda prepared: (seen.append(len(source.prepared)), np.zeros((len(prepared), 1), np.float32))[1]
-    extract(source, list(range(1000)), batch_size=10)
-    assert seen[0] <= 10 * (module.BATCHES_AHEAD + 1)
+    extract(source, list(range(1000)), engine=Engine(batch_size=10))
+    assert seen[0] <= 10 * (batches.BATCHES_AHEAD + 1)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
@@ -121,7 +123,7 @@ def test_an_interruption_stops_the_threads(error):
 
     source.prepare, source.forward = slow, interrupt
     with pytest.raises(error):
-        extract(source, list(range(10_000)), batch_size=8)
+        extract(source, list(range(10_000)), engine=Engine(batch_size=8))
     time.sleep(0.1)
     count = len(source.prepared)
     time.sleep(0.1)

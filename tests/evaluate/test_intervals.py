@@ -64,6 +64,13 @@ def test_bootstrap_is_exactly_the_loop_over_its_own_multiplicities():
     np.testing.assert_allclose((low, high), np.quantile(loops, [tail, 1 - tail], axis=0), rtol=1e-12)
 
 
+def test_resamples_do_not_depend_on_how_many_are_held_at_once(monkeypatch):
+    values = np.random.default_rng(1).normal(size=30)
+    whole = bootstrap(mean_of(values), 30, resamples=50)
+    monkeypatch.setattr(intervals, "_BLOCK_VALUES", 30 * 7)
+    np.testing.assert_array_equal(bootstrap(mean_of(values), 30, resamples=50), whole)
+
+
 def test_bootstrap_of_a_mean_is_near_the_normal_interval():
     values = np.random.default_rng(2).normal(size=400)
     bounds = bootstrap(mean_of(values), 400, resamples=4000)

@@ -205,6 +205,31 @@ def test_auc_and_ap_by_brute_force_with_ties():
     np.testing.assert_allclose(precision[0], np.mean(steps), **TOLERANCE)
 
 
+@pytest.mark.parametrize("levels", [3, 10_000])
+@pytest.mark.parametrize("lift", [0.0, 0.5, 2.0])
+def test_rankings_of_a_stack_are_those_of_repeated_items(levels, lift):
+    """Whichever run of items is the longest, above, between or below the positives."""
+    random = np.random.default_rng(3)
+    y = random.integers(0, 3, 60)
+    scores = np.round((random.uniform(size=(60, 3)) + lift * np.eye(3)[y]) * levels)
+    times = random.integers(0, 3, (5, 60))
+    area, precision = metrics.class_ranker(scores, y)(times.astype(float))
+    for row, weights in enumerate(times):
+        again = np.repeat(np.arange(60), weights)
+        one = metrics.class_rankings(scores[again], y[again])
+        np.testing.assert_allclose(area[row], one[0], **TOLERANCE)
+        np.testing.assert_allclose(precision[row], one[1], **TOLERANCE)
+
+
+def test_a_class_of_all_the_weight_has_no_area():
+    """Its negatives weigh nothing, and not what rounding leaves of a difference."""
+    random = np.random.default_rng(4)
+    scores, y = random.uniform(size=(50, 2)), np.repeat([0, 1], 25)
+    area, precision = metrics.class_rankings(scores, y, random.uniform(size=50) * (y == 0))
+    assert np.isnan(area).all()
+    np.testing.assert_allclose(precision[0], 1.0, **TOLERANCE)
+
+
 def test_all_scores_tied_is_chance():
     proba, y = np.full((10, 2), 0.5), np.array([0] * 4 + [1] * 6)
     assert metrics.roc_auc(proba, y) == 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -12,6 +14,9 @@ from headstart.engine.rows import RowView
 from headstart.errors import ParameterError, UnknownNameError
 from headstart.heads import FeatureMap, candidate_maps, select_head
 from headstart.heads import selection as selection_module
+from headstart.heads.targets import TargetRows
+from headstart.linear.ridge import ridge_coefficients
+from headstart.linear.spectrum import Spectrum
 from headstart.tasks import TASKS
 from headstart.types import Block, Task
 
@@ -106,6 +111,47 @@ def test_choice_on_a_sample_of_many_rows_keeps_whole_groups(monkeypatch):
     assert all(np.isin(np.flatnonzero(groups == g), rows).all() for g in np.unique(groups[rows]))
     x, y, task = toy_task("classification")
     assert select_head(x, y, task, groups=groups).loss < 0.5
+
+
+@pytest.mark.parametrize("n", [20, 9000])
+def test_standardising_by_moments_is_standardising_rows(n):
+    """The second feature map of plain rows has no pass of its own."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(n, 6)) * [1, 2, 3, 4, 5, 0] + [2000, -1, 0, 0, 1e6, 7]).astype(np.float32)
+    y = rng.integers(0, 3, n)
+    task = Task("classification", ("a", "b", "c"))
+    found = {}
+    for feature_map, spectrum, _ in selection_module._solved(x, TargetRows(y, task), ()):
+        found[feature_map.name] = feature_map, spectrum
+    feature_map, spectrum = found["standardised rows"]
+    np.testing.assert_allclose(feature_map.shift, x.mean(axis=0, dtype=np.float64), rtol=1e-13)
+    direct = Spectrum.from_rows(feature_map(x), np.eye(3)[y])
+    np.testing.assert_allclose(spectrum.values, direct.values, rtol=1e-9)
+    left, right = (ridge_coefficients(each, 1.0)[0] for each in (spectrum, direct))
+    np.testing.assert_allclose(left, right, rtol=0, atol=1e-9 * np.abs(right).max())
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path):
+    """Neither the rows, nor a number for each row and class, are ever in memory."""
+    rng, peaks = np.random.default_rng(0), []
+    task = Task("classification", tuple(map(str, range(50))))
+    for n in (10_000, 40_000):
+        np.save(tmp_path / "rows.npy", rng.normal(size=(n, 16)).astype(np.float32))
+        rows, y = np.load(tmp_path / "rows.npy", mmap_mode="r"), rng.integers(0, 50, n)
+        tracemalloc.start()
+        select_head(rows, y, task, heads=["ridge"])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    one_hot = 8 * 50 * 30_000
+    assert peaks[1] - peaks[0] < 0.2 * one_hot
+
+
+def test_targets_are_made_as_they_are_sliced():
+    task = Task("multilabel", ("a", "b"))
+    y = np.array([[0, 1], [1, 1], [1, 0]])
+    targets = TargetRows(y, task)
+    assert (len(targets), targets.shape) == (3, (3, 2))
+    np.testing.assert_array_equal(targets[np.array([2, 0])], y[[2, 0]])
 
 
 def test_a_few_huge_groups_are_all_used():

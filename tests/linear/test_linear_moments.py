@@ -264,3 +264,21 @@ def test_removal_of_strangers_is_refused():
     x, y = rows(12, 20, 3)
     with pytest.raises(ParameterError, match="not in the others"):
         Moments.from_rows(x, y) - Moments.from_rows(100 * x[:5], y[:5])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rescaled_moments_are_those_of_the_rescaled_rows(weighted):
+    x, y = large_mean()
+    w = np.random.default_rng(2).uniform(0.1, 3, 400) if weighted else np.ones(400)
+    shift, scale = x.mean(axis=0) + 1, np.array([2.0, 1e-3, 7.0])
+    found = Moments.from_rows(x, y, w).rescaled(shift, scale)
+    wanted = exact_centred((np.asarray(x, np.longdouble) - shift) / scale, y, w)
+    for name in NAMES:
+        assert_agrees(getattr(found, name), wanted[name], 1e-12)
+    assert found.n == 400
+
+
+def test_rows_and_targets_of_a_short_last_chunk_leave_nothing_of_the_one_before():
+    x, y = rows(3, 4096 + 5, 3)
+    parts = Moments.from_rows(x[:4096], y[:4096]) + Moments.from_rows(x[4096:], y[4096:])
+    same(Moments.from_rows(x, y), parts, 1e-13)

@@ -63,6 +63,7 @@ def record(kind, labels, evaluation, **changes):
         },
         "seconds": {"fit": 12.34, "encoding": 7.89},
         "items_per_second": 51.2,
+        "encoding": {"backend": "openvino", "precision": "bf16", "encoded": 300, "from_store": 100, "notes": []},
         "seed": 0,
         "command": "headstart fit photos",
         "environment": {"python": "3.12.1", "numpy": "2.1.0"},

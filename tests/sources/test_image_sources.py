@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -10,35 +13,57 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from headstart.engine.extract import extract
+from headstart.engine.options import Engine
 from headstart.errors import DigestError, ItemError, ModelFolderError, SourceError
+from headstart.io import file_digest
+from headstart.sources import timm_source
 from headstart.sources.local import open_local
 from headstart.sources.registry import describe, open_source
-from headstart.sources.timm_source import TimmSource, TimmSpec, block_names, build
+from headstart.sources.spectrogram import PictureSettings, Spectrogram
+from headstart.sources.timm_module import TimmSpec, block_names, build
+from headstart.sources.timm_source import TimmSource, random_weights
 from headstart.types import SourceInfo
+
+TORCH = Engine(backend="torch", cache=False)
+
+
+def on_torch(source, items):
+    return extract(source, items, engine=TORCH).rows
+
+
+def plain_input(source, pictures):
+    """What timm's own transform makes of the pictures."""
+    transform = timm.data.create_transform(**source.info.input)
+    return torch.stack([transform(Image.open(path).convert("RGB")) for path in pictures])
 
 
 def test_preprocessing_is_timms_own(pair, pictures):
     source = open_local(pair)
-    transform = timm.data.create_transform(
-        input_size=(3, 96, 96), mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3), interpolation="bicubic", crop_pct=0.875
-    )
-    for path in pictures:
-        with Image.open(path) as picture:
-            torch.testing.assert_close(source.prepare(path), transform(picture.convert("RGB")), atol=0, rtol=0)
+    module, forward = source.body.built()
+    wanted = plain_input(source, pictures)
+    with torch.inference_mode():
+        expected = module.forward_head(module.forward_features(wanted), pre_logits=True)
+        found = forward(module, torch.from_numpy(np.stack([source.prepare(path) for path in pictures])))[-1]
+    crops = (wanted * torch.tensor([0.2, 0.25, 0.3]).view(3, 1, 1) + torch.tensor([0.4, 0.5, 0.6]).view(3, 1, 1)) * 255
+    for path, crop in zip(pictures, crops, strict=True):
+        off = np.abs(source.prepare(path).astype(int) - crop.round().permute(1, 2, 0).numpy())
+        assert off.mean() < 0.5
+    assert torch.nn.functional.cosine_similarity(found, expected).min() > 0.9999
 
 
 def test_features_are_the_bodys_own(pair, pictures):
     source = open_local(pair)
     model = timm.create_model("test_resnet", num_classes=5).eval()
     model.load_state_dict(load_file(pair))
-    x = torch.stack([source.prepare(path) for path in pictures])
+    x = plain_input(source, pictures)
     with torch.inference_mode():
         maps = model.forward_intermediates(x, intermediates_only=True)
         wanted = [m.mean((2, 3)) for m in maps] + [model.forward_head(model.forward_features(x), pre_logits=True)]
     rows, begin = source.encode(pictures), 0
     assert len(source.info.blocks) == len(wanted)
     for block, plain in zip(source.info.blocks, wanted, strict=True):
-        found = torch.from_numpy(rows[:, begin : begin + block.width])
+        found = torch.from_numpy(rows[:, begin : begin + block.width].copy())
         assert torch.nn.functional.cosine_similarity(found, plain).min() > 0.999, block
         begin += block.width
     assert begin == rows.shape[1]
@@ -57,11 +82,10 @@ def test_info_is_complete(pair):
 )
 def test_saved_bodies_reload_with_the_same_bits(architecture, pictures, tmp_path):
     spec = TimmSpec(architecture, {"num_classes": 7}, {"input_size": (3, 160, 160), "license": "mit"})
-    torch.manual_seed(0)
-    source = TimmSource(spec, build(spec), SourceInfo("tiny", "image"))
+    source = TimmSource(spec, random_weights(spec, 0), SourceInfo("tiny", "image"))
     assert source.save(tmp_path / "kept") == {"name": "local:."}
     again = open_source(f"local:{tmp_path / 'kept'}")
-    np.testing.assert_array_equal(source.encode(pictures), again.encode(pictures))
+    np.testing.assert_array_equal(on_torch(source, pictures), on_torch(again, pictures))
     assert again.info.license == "mit"
     assert describe(f"local:{tmp_path / 'kept'}").num_features == source.info.num_features
 
@@ -81,12 +105,6 @@ def test_untrained_is_random_and_settled_by_its_seed(pair, pictures):
     state = torch.random.get_rng_state()
     source.untrained(5)
     assert torch.equal(state, torch.random.get_rng_state())
-
-
-def test_nhwc_blocks_are_pooled_over_space():
-    spec = TimmSpec("swin_tiny_patch4_window7_224", {"depths": (1, 1, 1, 1), "embed_dim": 24})
-    source = TimmSource(spec, build(spec), SourceInfo("swin", "image"))
-    assert [block.width for block in source.info.blocks] == [24, 48, 96, 192, 192]
 
 
 def test_containers_give_all_their_children():
@@ -177,7 +195,119 @@ def test_fp16_weights_run_in_fp32(pair, tmp_path, pictures):
     save_file(halved, path)
     source = open_local(path)
     source.save(tmp_path / "kept")
-    np.testing.assert_array_equal(source.encode(pictures), open_local(tmp_path / "kept").encode(pictures))
+    np.testing.assert_array_equal(on_torch(source, pictures), on_torch(open_local(tmp_path / "kept"), pictures))
+
+
+def test_the_file_is_copied_as_it_is(pair, tmp_path):
+    open_local(pair).save(tmp_path / "kept")
+    assert (tmp_path / "kept" / "model.safetensors").read_bytes() == pair.read_bytes()
+    assert open_local(tmp_path / "kept").info.sha256 == open_local(pair).info.sha256
+
+
+def test_a_file_replaced_after_opening_is_refused(pair, tmp_path):
+    path = edited(pair, tmp_path)
+    source = open_local(path)
+    path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\0")
+    with pytest.raises(DigestError):
+        source.save(tmp_path / "kept")
+    with pytest.raises(DigestError):
+        source.with_layers("last")
+
+
+def in_a_new_process(code):
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120)
+    return json.loads(done.stdout)
+
+
+def test_the_second_process_loads_no_torch(pair, pictures, tmp_path):
+    path = edited(pair, tmp_path, crop_pct=0.77)
+    code = (
+        "import json, sys, tempfile; from dataclasses import asdict; from pathlib import Path;"
+        "from headstart.sources.registry import open_source;"
+        f"source = open_source('local:{path}'); twin = source.untrained(3);"
+        f"source.prepare('{pictures[0]}'); source.save(Path(tempfile.mkdtemp()));"
+        "heavy = sorted({'torch', 'torchvision', 'timm', 'transformers'} & set(sys.modules));"
+        "print(json.dumps([heavy, asdict(source.info), asdict(twin.info)]))"
+    )
+    first, second = in_a_new_process(code), in_a_new_process(code)
+    assert "torch" in first[0]
+    assert second[0] == []
+    assert first[1:] == second[1:]
+    assert second[1] == json.loads(json.dumps(asdict(open_local(path).info)))
+
+
+def fake_hub(pair, folder, monkeypatch):
+    """A hub's cache that holds 'test_resnet.r160_in1k' with other weights."""
+    weights = folder / "weights.safetensors"
+    torch.manual_seed(1)
+    save_file(timm.create_model("test_resnet", num_classes=1000).state_dict(), weights)
+    digest = file_digest(weights)
+    place = folder / "models--timm--test_resnet.r160_in1k"
+    (place / "snapshots" / "abc").mkdir(parents=True)
+    (place / "blobs").mkdir()
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("abc")
+    weights.rename(place / "blobs" / digest)
+    (place / "snapshots" / "abc" / "model.safetensors").symlink_to(place / "blobs" / digest)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
+    monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(folder))
+    return digest
+
+
+def test_a_cached_timm_model_opens_without_timm_the_second_time(pair, tmp_path, monkeypatch):
+    digest = fake_hub(pair, tmp_path, monkeypatch)
+    monkeypatch.setattr(timm_source, "_pretrained", lambda _: build(TimmSpec("test_resnet")))
+    source = open_source("timm:test_resnet.r160_in1k")
+    assert (source.info.name, source.info.sha256, source.info.revision) == (
+        "timm:test_resnet.r160_in1k", digest, "abc",
+    )  # fmt: skip
+
+    def refuse(name):
+        raise AssertionError("timm was asked")
+
+    monkeypatch.setattr(timm_source, "_pretrained", refuse)
+    monkeypatch.setattr(timm_source, "_find_config", refuse)
+    assert open_source("timm:test_resnet.r160_in1k").info == source.info
+
+
+def test_rows_are_kept_by_weights_preprocessing_layers_and_form(pair, tmp_path):
+    def key(source):
+        return source.choose(Engine(backend="torch"), 1, list)
+
+    source, again = open_local(pair), open_local(shutil.copytree(pair.parent, tmp_path / "copy"))
+    assert key(source) == key(again)
+    (tmp_path / "changed").mkdir()
+    other = open_local(edited(pair, tmp_path / "changed", crop_pct=0.9))
+    others = [other, source.with_layers("last"), source.with_layers("last", positions=True), source.untrained(0)]
+    keys = {key(source), *map(key, others), key(source.untrained(1)), key(source.untrained(0))}
+    assert len(keys) == 6
+
+
+def test_an_untrained_twin_is_built_only_when_it_is_needed(pair, monkeypatch):
+    source = open_local(pair)
+
+    def refuse(*_):
+        raise AssertionError("it was built")
+
+    monkeypatch.setattr(timm_source, "build", refuse)
+    assert source.untrained(7).info.blocks == source.info.blocks
+    with pytest.raises(AssertionError, match="it was built"):
+        source.untrained(7).save(pair.parent / "never")
+
+
+def test_sounds_pass_on_what_the_image_source_chooses(pair, sounds):
+    inner = open_local(pair)
+    source = Spectrogram(inner)
+
+    def key(settings):
+        return Spectrogram(inner, settings).choose(Engine(backend="torch"), 2, lambda: [source.prepare(sounds[0])])
+
+    assert source.backend == ""
+    assert key(None) == key(PictureSettings())
+    assert key(None) != key(PictureSettings(n_mels=64))
+    assert (source.backend, source.precision, source.streams) == ("torch", inner.precision, inner.streams)
+    places = source.with_layers("last", positions=True)
+    assert [row.shape for row in places.forward([places.prepare(sound) for sound in sounds[:2]])] == [(9, 96)] * 2
 
 
 @pytest.mark.realdata
@@ -200,3 +330,20 @@ def test_imagenet_weights_tell_ants_from_bees(real_data, tmp_path):
 def test_bodies_of_other_libraries_are_refused_in_one_sentence(real_data):
     with pytest.raises(SourceError, match="timm has no architecture"):
         open_source(f"local:{real_data / 'weights' / 'cifar10_resnet20.safetensors'}")
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("weights", ["tv_in1k", "tf_in1k"])
+def test_features_of_real_pictures_are_those_of_plain_timm(real_data, unpacked, weights):
+    source = open_source(f"local:{real_data / 'weights' / f'mobilenetv2_100.{weights}.safetensors'}").with_layers(
+        "last"
+    )
+    paths = sorted(unpacked("images/hymenoptera.tar").rglob("*.jpg"))[::25]
+    module, forward = source.body.built()
+    with torch.inference_mode():
+        crops = torch.from_numpy(np.stack([source.prepare(path) for path in paths]))
+        found = forward(module, crops)[0]
+        plain = module.forward_head(module.forward_features(plain_input(source, paths)), pre_logits=True)
+    assert torch.nn.functional.cosine_similarity(found, plain).min() > 0.9999
+    fast = torch.from_numpy(source.encode(paths))
+    assert torch.nn.functional.cosine_similarity(fast, plain).min() > 0.999

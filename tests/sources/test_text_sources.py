@@ -1,17 +1,22 @@
 """headstart:text, hf: and sentence-transformers folders."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from headstart.errors import DigestError, ItemError, SourceError
+from headstart.errors import DigestError, ItemError, ParameterError, SourceError, UnknownNameError
 from headstart.sources import embedded
 from headstart.sources.local import open_local
 from headstart.sources.registry import open_source
+from headstart.sources.tokenizing import pad
 
 TEXTS = ["good morning", "Where is my card? It has not come yet.", "a " * 400, "no", "ünïcödé 🙂"]
 
@@ -60,9 +65,10 @@ def test_last_block_is_what_sentence_transformers_gives(minilm):
 
     folder = embedded._folder()
     wanted = SentenceTransformer(str(folder), device="cpu").encode(TEXTS, normalize_embeddings=True)
-    exact = embedded._load(folder)
-    exact.body.precision = "fp32"
-    last = exact.encode(TEXTS)[:, -384:]
+    module, forward = minilm.body.built()
+    batch = {name: torch.from_numpy(value) for name, value in minilm._padded(minilm.prepare_many(TEXTS)).items()}
+    with torch.inference_mode():
+        last = forward(module, batch)[-1].numpy()
     np.testing.assert_allclose(last / np.linalg.norm(last, axis=1, keepdims=True), wanted, atol=1e-5)
     assert cosine(minilm.encode(TEXTS)[:, -384:], wanted).min() > 0.9999
 
@@ -108,6 +114,136 @@ def test_long_texts_are_cut(minilm):
     assert len(minilm.prepare("word " * 10_000)) == 256
 
 
+def test_our_bert_is_that_of_transformers(minilm):
+    from transformers import BertModel
+
+    module, _ = minilm.body.recipe.build()
+    wanted = BertModel.from_pretrained(embedded._folder(), add_pooling_layer=False).eval()
+    rows = minilm.prepare_many(TEXTS)
+    batch = {name: torch.from_numpy(value) for name, value in minilm._padded(rows).items()}
+    with torch.inference_mode():
+        layers = wanted(**batch, output_hidden_states=True).hidden_states
+        ours = embedded._hidden(module, batch)
+    assert len(layers) == len(ours) == 7
+    there = batch["attention_mask"].bool()
+    for one, other in zip(ours, layers, strict=True):
+        torch.testing.assert_close(one[there], other[there], atol=1e-5, rtol=1e-5)
+
+
+@pytest.fixture
+def words_only(tmp_path):
+    """A tiny BERT checkpoint whose tokenizer is a vocab.txt."""
+    from transformers import BertConfig, BertModel
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "morning", "card", "##s", "is", "?", "cafe"]
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=40,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(tmp_path / "words")
+    (tmp_path / "words" / "vocab.txt").write_text("\n".join(words) + "\n")
+    facts = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 32}
+    (tmp_path / "words" / "tokenizer_config.json").write_text(json.dumps(facts))
+    return tmp_path / "words"
+
+
+@pytest.mark.parametrize("which", ["minilm", "bert", "words_only"])
+def test_numbers_of_tokens_are_those_of_transformers(which, request):
+    from transformers import AutoTokenizer
+
+    folder = embedded._folder() if which == "minilm" else request.getfixturevalue(which)
+    source = open_source("headstart:text") if which == "minilm" else open_local(folder)
+    texts = [*TEXTS, "Good MORNING cards?", "Café\n\tis\u200b [SEP] 日本語", "-1.5e3 #tag", "\x00\ufffd card"]
+    limit = source.info.input["max_length"]
+    wanted = AutoTokenizer.from_pretrained(folder)(texts, truncation=True, max_length=limit)["input_ids"]
+    assert [row.tolist() for row in source.prepare_many(texts)] == wanted
+    assert [source.prepare(text).tolist() for text in texts] == wanted
+
+
+def test_many_texts_are_prepared_with_their_errors_in_place(minilm):
+    outcomes = minilm.prepare_many(["good morning", "", None, "\ud800", "no"])
+    assert [isinstance(outcome, ItemError) for outcome in outcomes] == [False, True, True, True, False]
+    np.testing.assert_array_equal(outcomes[4], minilm.prepare("no"))
+
+
+LATER = """
+    import sys
+    import numpy as np
+    from headstart.sources.registry import open_source
+    source = open_source(sys.argv[1])
+    rows = source.forward(source.prepare_many(["good morning", "my card is a card", "no " * 40]))
+    if sys.argv[3] == "later":
+        heavy = {"torch", "transformers", "torchvision", "timm", "sentence_transformers"} & set(sys.modules)
+        assert not heavy, heavy
+    np.save(sys.argv[2], rows)
+"""
+
+
+@pytest.mark.parametrize("which", ["minilm", "bert", "words_only"])
+def test_a_later_process_needs_no_torch(which, request, tmp_path):
+    pytest.importorskip("openvino")
+    name = "headstart:text" if which == "minilm" else f"local:{request.getfixturevalue(which)}"
+    environment = {**os.environ, "HEADSTART_CACHE": str(tmp_path / "cache")}
+    for when in ("first", "later"):
+        command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(LATER), name, tmp_path / f"{when}.npy", when]
+        subprocess.run(command, check=True, env=environment, timeout=300)
+    np.testing.assert_array_equal(np.load(tmp_path / "first.npy"), np.load(tmp_path / "later.npy"))
+
+
+def test_a_row_depends_on_its_text_alone(minilm):
+    texts = [*TEXTS, *("card " * count for count in (1, 2, 3, 5, 8, 13, 30, 61, 130)), "good morning"]
+    prepared = minilm.prepare_many(texts)
+    together, alone = minilm.forward(prepared), np.concatenate([minilm.forward([row]) for row in prepared])
+    tolerance = 0.0 if minilm.backend == "openvino" else 0.02
+    np.testing.assert_allclose(together, alone, rtol=0, atol=tolerance)
+
+
+def test_padding_changes_nothing_but_rounding(minilm):
+    prepared = minilm.prepare_many(["good morning", "Where is my card?"])
+    narrow, wide = (minilm.body(pad(prepared, width, 0)) for width in (8, 200))
+    for block in range(7):
+        assert cosine(narrow[:, 384 * block :][:, :384], wide[:, 384 * block :][:, :384]).min() > 0.9999
+
+
+def family(name):
+    """A tiny body with random weights of one of the families of text encoders."""
+    import transformers
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    settings = {
+        "Roberta": sizes,
+        "MPNet": sizes,
+        "Electra": {**sizes, "embedding_size": 8},
+        "DistilBert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32},
+        "Albert": {**sizes, "embedding_size": 8},
+        "ModernBert": {**sizes, "pad_token_id": 0},
+        "DebertaV2": {**sizes, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 8},
+        "T5": {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2, "decoder_start_token_id": 0},
+    }[name]
+    config = getattr(transformers, f"{name}Config")(vocab_size=12, **settings)
+    torch.manual_seed(0)
+    return getattr(transformers, f"{name}Model")(config).eval()
+
+
+@pytest.mark.parametrize(
+    "name", ["Roberta", "MPNet", "Electra", "DistilBert", "Albert", "ModernBert", "DebertaV2", "T5"]
+)
+def test_bodies_of_other_families_in_every_length(name, bert):
+    model = family(name)
+    shutil.copytree(bert, bert.parent / name, ignore=shutil.ignore_patterns("*.safetensors", "config.json"))
+    model.save_pretrained(bert.parent / name)
+    source = open_local(bert.parent / name)
+    texts = ["good", "morning my card", "no " * 28, "where is my card a no", "a " * 11]
+    rows = source.forward(source.prepare_many(texts))
+    module = model.get_encoder() if model.config.is_encoder_decoder else model
+    for text, row in zip(texts, rows, strict=True):
+        ids = torch.from_numpy(source.prepare(text)[None])
+        with torch.inference_mode():
+            wanted = module(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[0].mean(0)
+        assert cosine(row[None, -16:], wanted[None].numpy()).min() > 0.999
+
+
 def test_transformers_folder_equals_transformers(bert):
     from transformers import AutoModel, AutoTokenizer
 
@@ -132,6 +268,90 @@ def test_saved_text_bodies_reload_with_the_same_bits(bert, tmp_path):
     again = open_source(f"local:{tmp_path / 'kept'}")
     np.testing.assert_array_equal(source.encode(texts), again.encode(texts))
     assert again.info.input == source.info.input
+
+
+def test_saved_text_bodies_open_elsewhere(bert, tmp_path):
+    from sentence_transformers import SentenceTransformer
+    from transformers import AutoModel, AutoTokenizer
+
+    source = open_local(bert)
+    source.save(tmp_path / "kept")
+    texts = ["good morning", "my card is a card"]
+    last = source.forward(source.prepare_many(texts))[:, -16:]
+    assert cosine(last, SentenceTransformer(str(tmp_path / "kept"), device="cpu").encode(texts)).min() > 0.999
+    assert AutoModel.from_pretrained(tmp_path / "kept").config.hidden_size == 16
+    assert AutoTokenizer.from_pretrained(tmp_path / "kept")("no")["input_ids"] == source.prepare("no").tolist()
+
+
+def test_a_copy_is_the_same_body_to_the_caches(bert, tmp_path):
+    source = open_local(bert)
+    source.save(tmp_path / "kept")
+    again = open_local(tmp_path / "kept")
+    assert again.body.recipe.key == source.body.recipe.key
+    assert again.parts.tokenizer.digest == source.parts.tokenizer.digest
+
+
+@pytest.mark.parametrize("which", ["minilm", "bert"])
+def test_untrained_bodies_are_saved_with_their_weights(which, request, tmp_path):
+    source = open_source("headstart:text") if which == "minilm" else open_local(request.getfixturevalue(which))
+    twin = source.untrained(3)
+    assert twin.save(tmp_path / "kept") == {"name": "local:."}
+    again = open_local(tmp_path / "kept")
+    prepared = twin.prepare_many(["good morning", "no"])
+    assert cosine(again.forward(prepared), twin.forward(prepared)).min() > 0.999
+    assert cosine(source.forward(prepared), twin.forward(prepared)).max() < 0.99
+
+
+def test_other_layers(minilm):
+    prepared = minilm.prepare_many(TEXTS)
+    rows = minilm.forward(prepared)
+    last = minilm.with_layers("last")
+    assert [block.name for block in last.info.blocks] == ["layer.6"]
+    assert cosine(last.forward(prepared), rows[:, -384:]).min() > 0.9999
+    inner = minilm.with_layers(["embeddings", "encoder.layer.1.intermediate.dense"])
+    assert [(block.name, block.width) for block in inner.info.blocks][1] == ("encoder.layer.1.intermediate.dense", 1536)
+    assert cosine(inner.forward(prepared)[:, :384], rows[:, :384]).min() > 0.9999
+    assert minilm.with_layers("all").info.blocks == minilm.info.blocks
+    assert last.untrained(0).info.blocks == last.info.blocks
+
+
+def test_a_row_for_each_token(minilm):
+    prepared = minilm.prepare_many(TEXTS)
+    tokens = minilm.with_layers(["layer.3", "layer.6"], positions=True)
+    rows = tokens.forward(prepared)
+    assert [row.shape for row in rows] == [(len(row), 768) for row in prepared]
+    means = np.stack([row.mean(0) for row in rows])
+    pooled = minilm.forward(prepared)
+    assert cosine(means[:, :384], pooled[:, 3 * 384 : 4 * 384]).min() > 0.9999
+    assert cosine(means[:, 384:], pooled[:, 6 * 384 :]).min() > 0.9999
+
+
+@pytest.mark.parametrize(
+    ("layers", "error"),
+    [
+        (["layer.9"], UnknownNameError),
+        (["encoder.layer.1"], SourceError),
+        ("first", ParameterError),
+        ([], ParameterError),
+        (["layer.1", "layer.1"], ParameterError),
+        (3, ParameterError),
+    ],
+)
+def test_layers_that_are_not_there(minilm, layers, error):
+    with pytest.raises(error):
+        minilm.with_layers(layers)
+
+
+@pytest.mark.parametrize("which", ["minilm", "bert"])
+def test_other_layers_are_saved(which, request, tmp_path):
+    source = open_source("headstart:text") if which == "minilm" else open_local(request.getfixturevalue(which))
+    chosen = source.with_layers(["layer.1"], positions=True)
+    assert chosen.save(tmp_path / "kept") == {"name": "local:."}
+    again = open_local(tmp_path / "kept")
+    assert again.info.blocks == chosen.info.blocks
+    prepared = chosen.prepare_many(["good morning", "no"])
+    for one, other in zip(again.forward(prepared), chosen.forward(prepared), strict=True):
+        assert cosine(one, other).min() > 0.999
 
 
 def sentence_folder(bert, pooling, limit=4, extra=()):

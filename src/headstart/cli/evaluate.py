@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.encoding import engine_of
 from headstart.cli.fit import reading_options
 from headstart.data.archives import is_archive, unpack
 from headstart.data.tables import TABLES
+from headstart.engine.options import Engine
 from headstart.errors import DataError, ModelFolderError
 from headstart.model import TransferModel
 from headstart.tasks import encode_labels
@@ -34,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.evaluate.evaluation import evaluate_predictions
 
     reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
-    model = TransferModel.load(args.model)
+    model = TransferModel.load(args.model, engine=engine_of(args))
     options = reading_options(args)
     options["task"] = options["task"] or model.task.kind
     if _holds_tables(args.data) and model.task.column != "folder":
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     for position, reason in predicted.failures.items():
         reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")
     used = dataset.take(predicted.index)
-    fitted_on = _count_fitted(Path(args.model), used, reporter)
+    fitted_on = _count_fitted(Path(args.model), used, reporter, model.engine)
     if fitted_on:
         reporter.warning(
             f"{fitted_on} of {len(used)} items are ones that this model was fitted on, so these numbers are too good."
@@ -84,11 +86,12 @@ def _holds_tables(data: str) -> bool:
     return any(file.suffix.lower() in TABLES for file in files)
 
 
-def _count_fitted(run: Path, dataset: Dataset, reporter: ConsoleReporter) -> int:
+def _count_fitted(run: Path, dataset: Dataset, reporter: ConsoleReporter, engine: Engine) -> int:
     """How many of the items have the content of one that the model was fitted on, as its run folder tells."""
     import pandas as pd
 
     from headstart.data import audit
+    from headstart.transfer.sketching import kept_sketches
 
     path = run / "splits.parquet"
     if not path.is_file():  # a model that was saved by itself
@@ -102,7 +105,9 @@ def _count_fitted(run: Path, dataset: Dataset, reporter: ConsoleReporter) -> int
     part = splits["part"].astype(str)
     fitted = set(splits["content"][(part == "train") | part.str.startswith("fold ")])
     with reporter.progress("comparing") as step:
-        return sum(content in fitted for content in audit(dataset, near=False, progress=step).content)
+        read_all = kept_sketches(dataset.modality, engine)
+        contents = audit(dataset, near=False, progress=step, sketch_all=read_all).content
+        return sum(content in fitted for content in contents)
 
 
 def _part(dataset: Dataset, wanted: str | None) -> tuple[Dataset, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.encoding import engine_of
 from headstart.errors import ModelFolderError
 from headstart.io import read_json
 from headstart.params import parse_duration
@@ -41,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
         out=out,
         seed=args.seed,
         time_limit=None if args.time_limit is None else parse_duration(args.time_limit),
+        engine=engine_of(args),
         reporter=ConsoleReporter(sys.stderr if args.json else sys.stdout),
         command=shlex.join(["headstart", *sys.argv[1:]]),
         **reading_options(args),
@@ -96,11 +98,11 @@ def _is_of_other_data(run: Path, data: str) -> bool:
 
 
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a record that ``--json`` gives: task, source, metrics, baselines and transfer gain.
+    """The part of a record that ``--json`` gives: task, source, metrics, baselines, transfer gain and encoding.
 
     Examples:
         >>> made = {"task": 1, "source": {"name": "vector"}, "head": 2, "transfer_gain": None, "baselines": {},
-        ...         "evaluation": {"how": "by hand", "n": 3, "metrics": {}}}
+        ...         "encoding": {}, "evaluation": {"how": "by hand", "n": 3, "metrics": {}}}
         >>> summary(made)["source"]
         'vector'
     """
@@ -115,4 +117,5 @@ def summary(record: Mapping[str, Any]) -> dict[str, Any]:
             name: {"metrics": found["metrics"], "gain": found["gain"]} for name, found in record["baselines"].items()
         },
         "transfer_gain": record["transfer_gain"],
+        "encoding": record["encoding"],
     }

@@ -25,11 +25,13 @@ def run(args: argparse.Namespace) -> int:
         2
     """
     from headstart.data import audit, read
+    from headstart.engine.options import Engine
+    from headstart.transfer.sketching import kept_sketches
 
     reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
     dataset = read(args.data, **reading_options(args))
     with reporter.progress("auditing") as step:
-        checked = audit(dataset, progress=step)
+        checked = audit(dataset, progress=step, sketch_all=kept_sketches(dataset.modality, Engine()))
     if args.json:
         facts = {**_facts(dataset), "usable": int(checked.keep.sum()), "notes": list(dataset.notes)}
         write_line(json_text({**facts, "findings": [asdict(finding) for finding in checked.findings]}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from headstart import __version__
+from headstart.engine.options import BACKENDS
 
 __all__ = ["build_parser"]
 
@@ -37,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(verbs)
     _add_embed(verbs)
     _add_sources(verbs)
+    _add_cache(verbs)
     _add_doctor(verbs)
     _add_demo(verbs)
     return parser
@@ -79,6 +81,28 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--time-col", metavar="COLUMN", help="times; the latest fifth is then held out")
 
 
+def _add_encoding(parser: argparse.ArgumentParser, *, cluster: bool = False) -> None:
+    group = parser.add_argument_group("how to encode (chosen and said where not given)")
+    group.add_argument("--backend", choices=["auto", *BACKENDS], default="auto", help="what runs the body")
+    group.add_argument(
+        "--no-cache", action="store_true", help="neither look rows up in the feature store nor keep them"
+    )
+    group.add_argument("--batch-size", type=_count, metavar="N", help="items that go through the body at once")
+    if cluster:
+        group.add_argument(
+            "--ray", metavar="ADDRESS", nargs="?", const="auto",
+            help="spread over the Ray cluster at ADDRESS; without one, over the cluster that runs here or is started",
+        )  # fmt: skip
+        group.add_argument("--workers", type=_count, metavar="N", help="worker processes on Ray (default: one a CPU)")
+
+
+def _count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"it must be a whole number from 1 on. Got '{text}' instead.")
+    return int(text)
+
+
 def _add_inspect(verbs: Verbs[argparse.ArgumentParser]) -> None:
     parser = _verb(verbs, "inspect", "audit labelled data without fitting anything", "headstart inspect photos/")
     parser.add_argument("data", metavar="DATA", help=DATA)
@@ -101,6 +125,7 @@ def _add_fit(verbs: Verbs[argparse.ArgumentParser]) -> None:
         "--time-limit", metavar="TIME", help="such as 90s or 10m; baselines that do not fit are left out"
     )
     _add_reading(parser)
+    _add_encoding(parser, cluster=True)
 
 
 def _add_predict(verbs: Verbs[argparse.ArgumentParser]) -> None:
@@ -113,6 +138,7 @@ def _add_predict(verbs: Verbs[argparse.ArgumentParser]) -> None:
     )  # fmt: skip
     parser.add_argument("--out", metavar="FILE", help="write .csv, .jsonl or .parquet instead of a table on the screen")
     parser.add_argument("--item", metavar="COLUMN", help="column of texts or of paths in a table")
+    _add_encoding(parser)
 
 
 def _add_evaluate(verbs: Verbs[argparse.ArgumentParser]) -> None:
@@ -126,6 +152,7 @@ def _add_evaluate(verbs: Verbs[argparse.ArgumentParser]) -> None:
     )  # fmt: skip
     parser.add_argument("--seed", type=_seed, default=0, help="for resamples (default: 0)")
     _add_reading(parser)
+    _add_encoding(parser)
 
 
 def _add_embed(verbs: Verbs[argparse.ArgumentParser]) -> None:
@@ -133,9 +160,17 @@ def _add_embed(verbs: Verbs[argparse.ArgumentParser]) -> None:
     parser = _verb(verbs, "embed", "write the features that a source gives", example)
     parser.add_argument("data", metavar="DATA", help=DATA + "; labels are not needed")
     parser.add_argument("--source", metavar="NAME", help="pretrained body (default: what comes with the install)")
-    parser.add_argument("--layers", choices=["last", "all"], default="last", help="last layer, or all blocks pooled")
+    parser.add_argument(
+        "--layers", metavar="WHICH", default="last",
+        help="last, blocks (what a fit reads), all, or names of layers with commas between (default: last)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--per", choices=["item", "position"], default="item",
+        help="a row for each item, or for each token, patch or frame of it (default: item)",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="FILE", required=True, help=".parquet, .csv, .npy or .safetensors")
     _add_reading(parser)
+    _add_encoding(parser, cluster=True)
 
 
 def _add_sources(verbs: Verbs[argparse.ArgumentParser]) -> None:
@@ -151,6 +186,22 @@ def _add_sources(verbs: Verbs[argparse.ArgumentParser]) -> None:
         actions, "show", "show what is known about a source, without loading it", "headstart sources show vector"
     )
     show.add_argument("name", metavar="NAME", help="such as headstart:text, timm:resnet18.a1_in1k or local:PATH")
+
+
+def _add_cache(verbs: Verbs[argparse.ArgumentParser]) -> None:
+    parser = verbs.add_parser(
+        "cache", help="show or clear what is kept so that nothing is computed twice",
+        description="Show or clear what is kept so that nothing is computed twice.",
+        epilog=f"example:\n  headstart cache info\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _verb(actions, "info", "show where the cache is, what it holds and how large it is", "headstart cache info")
+    text = "remove what was not used for longest, and what killed processes left"
+    prune = _verb(actions, "prune", text, "headstart cache prune --limit 5GB")
+    how = prune.add_mutually_exclusive_group()
+    how.add_argument("--limit", metavar="SIZE", help="what may stay, such as 5GB (default: the cache's own limit)")
+    how.add_argument("--all", action="store_true", help="remove everything")
 
 
 def _add_doctor(verbs: Verbs[argparse.ArgumentParser]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.encoding import engine_of
 from headstart.errors import UsageError
 from headstart.io import atomic_file, check_writable
 from headstart.types import Task
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--out must end in one of {', '.join(FORMATS)}. Got '{args.out}' instead.")
     if args.out:
         check_writable(Path(args.out))
-    model = TransferModel.load(args.model)
+    model = TransferModel.load(args.model, engine=engine_of(args))
     given = gather_items(args.items, model, item=args.item)
     reporter = ConsoleReporter(sys.stderr)
     for note in given.notes:
@@ -50,6 +51,9 @@ def run(args: argparse.Namespace) -> int:
     check_any_left(len(predicted.index), given.names, predicted.failures)
     for position, reason in predicted.failures.items():
         reporter.warning(f"{given.names[position]}: {reason}")
+    for note in predicted.encoding.notes if predicted.encoding else ():
+        if note != getattr(model.source, "note", ""):  # which a fit has said
+            reporter.line("encoding", note)
     places = [given.place(i) for i in predicted.index]
     decoded = task_methods(model.task).decode(predicted.outputs, model.task)
     rows = _rows(places, decoded, predicted.outputs, model.task)

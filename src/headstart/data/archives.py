@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from headstart.errors import DataError
-from headstart.io import remove_leftovers
+from headstart.io import cache_folder, remove_leftovers
 
-__all__ = ["ARCHIVES", "cache_folder", "is_archive", "unpack"]
+__all__ = ["ARCHIVES", "is_archive", "unpack"]
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
 MAX_MEMBERS = 1_000_000
@@ -47,17 +47,6 @@ def is_archive(path: Path) -> bool:
         (True, False)
     """
     return path.name.lower().endswith(ARCHIVES)
-
-
-def cache_folder() -> Path:
-    """Where unpacked archives are kept: the environment variable HEADSTART_CACHE, else ``~/.cache/headstart``.
-
-    Examples:
-        >>> cache_folder().is_absolute()
-        True
-    """
-    named = os.environ.get("HEADSTART_CACHE")
-    return Path(named).expanduser().absolute() if named else Path.home() / ".cache" / "headstart"
 
 
 def unpack(archive: Path) -> Path:

@@ -27,10 +27,12 @@ from headstart.types import Dataset
 
 __all__ = ["Audit", "audit"]
 
+CHUNK = 4096
 ASPECT_TOLERANCE = 0.05  # of log(width / height)
 DURATION_TOLERANCE = 0.02  # of log(seconds)
 
 Progress = Callable[[int, int], None]
+SketchAll = Callable[[Sequence[Any], Callable[[Any], Sketch], Progress], Sequence[Sketch | str]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ class _Contents:
     near: Callable[[list[int]], Pairs]
 
 
-def audit(dataset: Dataset, *, near: bool = True, progress: Progress | None = None) -> Audit:
+def audit(
+    dataset: Dataset, *, near: bool = True, progress: Progress | None = None, sketch_all: SketchAll | None = None
+) -> Audit:
     """Read every item once and find what would spoil a model or its numbers.
 
     Found are unreadable and empty items (not kept); exact and near duplicates; the same content with two labels;
@@ -75,14 +79,17 @@ def audit(dataset: Dataset, *, near: bool = True, progress: Progress | None = No
     Args:
         dataset: n items.
         near: whether near duplicates are looked for; exact ones always are.
-        progress: called with the items done and n after each picture or sound, in order and from the calling thread.
+        progress: called with the items done and n after each picture or sound, and after every 4,096 rows of numbers,
+            in order and from the calling thread.
+        sketch_all: reads all pictures or sounds: called with (items, the function that sketches one, progress), gives a
+            sketch or the reason against one for each. By default they are all decoded, in threads.
 
     Examples:
         >>> found = audit(Dataset(["Where is it?", "where is it", "Who?"], ("0", "1", "2"), "text"))
         >>> found.clusters.tolist(), [finding.kind for finding in found.findings]
         ([0, 0, 1], ['near_duplicates'])
     """
-    contents = _read(dataset, progress or (lambda _done, _count: None))
+    contents = _read(dataset, progress or (lambda _done, _count: None), sketch_all or _sketch_each)
     keep = np.ones(len(dataset), dtype=bool)
     keep[[*contents.unreadable, *contents.empty]] = False
     exact = _exact_codes(contents.digests, keep)
@@ -100,14 +107,14 @@ def audit(dataset: Dataset, *, near: bool = True, progress: Progress | None = No
     return Audit(findings, keep, clusters, contents.digests)
 
 
-def _read(dataset: Dataset, progress: Progress) -> _Contents:
+def _read(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -> _Contents:
     if dataset.modality == "text":
         return _read_texts(dataset.items)
     if dataset.modality == "vector":
-        return _read_vectors(np.asarray(dataset.items))
+        return _read_vectors(np.asarray(dataset.items), progress)
     if dataset.modality == "image":
-        return _read_media(dataset, sketch_image, ASPECT_TOLERANCE, progress)
-    return _read_media(dataset, sketch_audio, DURATION_TOLERANCE, progress)
+        return _sketched(sketch_all(dataset.items, sketch_image, progress), ASPECT_TOLERANCE)
+    return _sketched(sketch_all(dataset.items, sketch_audio, progress), DURATION_TOLERANCE)
 
 
 def _read_texts(items: Sequence[str]) -> _Contents:
@@ -122,16 +129,21 @@ def _read_texts(items: Sequence[str]) -> _Contents:
     return _Contents(digests, {}, empty, near)
 
 
-def _read_vectors(items: NDArray[Any]) -> _Contents:
-    rows = np.ascontiguousarray(items)
-    finite = np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
+def _read_vectors(items: NDArray[Any], progress: Progress) -> _Contents:
+    """Rows are read a chunk at a time, so that a memory map is never copied; of near ones there is no notion."""
     reason = "it holds a missing or infinite number"
-    unreadable = dict.fromkeys(np.flatnonzero(~finite).tolist(), reason)
-    digests = tuple(digest(row.tobytes()) for row in rows + 0)  # -0 counts as 0
-    return _Contents(digests, unreadable, (), lambda _rows: np.empty((0, 2), dtype=np.int64))
+    digests: list[str] = []
+    unreadable: dict[int, str] = {}
+    for start in range(0, len(items), CHUNK):
+        rows = np.ascontiguousarray(items[start : start + CHUNK] + 0)  # -0 counts as 0
+        finite = np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
+        unreadable |= dict.fromkeys((start + np.flatnonzero(~finite)).tolist(), reason)
+        digests.extend(digest(row.data) for row in rows)
+        progress(len(digests), len(items))
+    return _Contents(tuple(digests), unreadable, (), lambda _rows: np.empty((0, 2), dtype=np.int64))
 
 
-def _read_media(dataset: Dataset, sketch: Callable[[Any], Sketch], tolerance: float, progress: Progress) -> _Contents:
+def _sketch_each(items: Sequence[Any], sketch: Callable[[Any], Sketch], progress: Progress) -> list[Sketch | str]:
     def attempt(item: Any) -> Sketch | str:
         try:
             return sketch(item)
@@ -140,9 +152,13 @@ def _read_media(dataset: Dataset, sketch: Callable[[Any], Sketch], tolerance: fl
 
     found: list[Sketch | str] = []
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        for result in pool.map(attempt, dataset.items):
+        for result in pool.map(attempt, items):
             found.append(result)
-            progress(len(found), len(dataset))
+            progress(len(found), len(items))
+    return found
+
+
+def _sketched(found: Sequence[Sketch | str], tolerance: float) -> _Contents:
     sketches = {row: result for row, result in enumerate(found) if isinstance(result, Sketch)}
     unreadable = {row: result for row, result in enumerate(found) if isinstance(result, str)}
     digests = tuple(sketches[row].digest if row in sketches else "" for row in range(len(found)))

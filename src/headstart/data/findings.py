@@ -58,11 +58,13 @@ def name_ids(dataset: Dataset, rows: Iterable[int]) -> tuple[str, ...]:
 
 
 def _copies(codes: NDArray[np.int64], rows: NDArray[np.intp]) -> list[list[int]]:
-    """Groups of two or more of the rows that share a code."""
+    """Groups of two or more of the rows (ascending) that share a code, in the order of their first rows."""
+    _, place, counts = np.unique(codes[rows], return_inverse=True, return_counts=True)
+    repeated = rows[counts[place] > 1]
     groups: dict[int, list[int]] = defaultdict(list)
-    for row in rows.tolist():
-        groups[int(codes[row])].append(row)
-    return [group for group in groups.values() if len(group) > 1]
+    for row, code in zip(repeated.tolist(), codes[repeated].tolist(), strict=True):
+        groups[code].append(row)
+    return list(groups.values())
 
 
 def check_duplicates(
@@ -94,7 +96,7 @@ def check_duplicates(
             message,
             name_ids(dataset, (row for group in groups for row in group)),
         )
-    first = np.array([group[0] for group in _groups(exact, rows)], dtype=np.intp)
+    first = np.sort(rows[np.unique(exact[rows], return_index=True)[1]])
     near = _copies(clusters, first)
     extra = [row for group in near for row in group[1:]]
     if extra:
@@ -103,13 +105,6 @@ def check_duplicates(
         yield Finding(
             "near_duplicates", "info", len(extra), message, name_ids(dataset, (row for group in near for row in group))
         )
-
-
-def _groups(codes: NDArray[np.int64], rows: NDArray[np.intp]) -> list[list[int]]:
-    groups: dict[int, list[int]] = defaultdict(list)
-    for row in rows.tolist():
-        groups[int(codes[row])].append(row)
-    return list(groups.values())
 
 
 def check_conflicts(dataset: Dataset, exact: NDArray[np.int64], keep: NDArray[np.bool_]) -> Iterator[Finding]:

@@ -189,6 +189,8 @@ def _single(
 
 
 def _refuse_objects(name: str, values: NDArray[np.object_], origin: str) -> None:
+    if not any(issubclass(kind, (list, tuple, Mapping)) for kind in set(map(type, values))):
+        return
     for value in values:
         parts = value if isinstance(value, (list, tuple)) else (value,)
         if any(isinstance(part, Mapping) for part in parts):

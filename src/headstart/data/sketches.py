@@ -29,7 +29,7 @@ class Sketch:
         digest: digest of the exact content.
         bits: (8,) uint16, a hash of 128 bits that changes little when the content does.
         grid: (d,) float32, the coarse content with mean 0 and norm 1.
-        size: log of what near copies share: the aspect of a picture, the duration of a sound.
+        size: log of what near copies share, to float32: the aspect of a picture, the duration of a sound.
         flat: whether it has so little content (a plain picture, silence) that only exact copies can be told.
 
     Examples:
@@ -42,6 +42,23 @@ class Sketch:
     grid: NDArray[np.float32]
     size: float
     flat: bool
+
+    def to_row(self) -> NDArray[np.float32]:
+        """The sketch as one row of finite numbers, exactly, so that it can be kept where rows are.
+
+        Examples:
+            >>> sketch = sketch_image(np.zeros((32, 32), np.uint8))
+            >>> Sketch.from_row(sketch.to_row()).digest == sketch.digest
+            True
+        """
+        key = np.frombuffer(bytes.fromhex(self.digest), np.uint16)
+        return np.concatenate([key, self.bits, [self.size, self.flat], self.grid]).astype(np.float32)
+
+    @classmethod
+    def from_row(cls, row: NDArray[np.float32]) -> Sketch:
+        """The sketch that `to_row` gave."""
+        whole = row[:16].astype(np.uint16)
+        return cls(whole[:8].tobytes().hex(), whole[8:], row[18:], float(row[16]), bool(row[17]))
 
 
 def digest(*parts: bytes | memoryview) -> str:
@@ -88,7 +105,7 @@ def sketch_image(item: Any) -> Sketch:
     rows = np.diff(values.reshape(8, 9, 9, 8).mean(axis=(1, 3)), axis=1) > 1
     columns = np.diff(values.reshape(9, 8, 8, 9).mean(axis=(1, 3)), axis=0) > 1
     grid = values.reshape(24, 3, 24, 3).mean(axis=(1, 3)).ravel()
-    size = float(np.log(picture.width / picture.height))
+    size = float(np.float32(np.log(picture.width / picture.height)))
     return Sketch(key, _pack(rows, columns), _unit(grid), size, float(grid.std()) < FLAT_GREY)
 
 
@@ -111,7 +128,8 @@ def sketch_audio(item: Any) -> Sketch:
     level = np.log10(energy + 1e-6 * max(float(energy.max()), 1e-30))  # 60 dB below the loudest counts as silence
     bits = np.diff(level, axis=0) > 0.1  # 1 dB
     grid = (level - level.mean(axis=0)).ravel().astype(np.float32)
-    return Sketch(key, _pack(bits), _unit(grid), float(np.log(len(samples) / rate)), float(grid.std()) < FLAT_DECADES)
+    size = float(np.float32(np.log(len(samples) / rate)))
+    return Sketch(key, _pack(bits), _unit(grid), size, float(grid.std()) < FLAT_DECADES)
 
 
 def _bands(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:

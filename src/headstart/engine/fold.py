@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 __all__ = ["cast_linear", "fold_batch_norms", "round_kernels"]
@@ -125,13 +126,14 @@ def round_kernels(module: nn.Module) -> None:
                 layer.weight.copy_(_diffused(layer.weight))
 
 
-def cast_linear(module: nn.Module) -> None:
-    """Keep the weights of fully connected layers in bf16, in place, instead of casting them again for every batch.
+def cast_linear(module: nn.Module, dtype: torch.dtype | None = None) -> None:
+    """Keep the weights of fully connected layers in a short format, in place, instead of casting them for every batch.
 
     The features stay the same to the bit: autocast would round each weight in the same way.
 
     Args:
         module: the body, to be run under autocast.
+        dtype: autocast's type; by default bf16.
 
     Examples:
         >>> import torch
@@ -145,7 +147,7 @@ def cast_linear(module: nn.Module) -> None:
 
     for layer in module.modules():
         if type(layer) is nn.Linear:  # others may compute with their weights outside of autocast
-            layer.to(torch.bfloat16)
+            layer.to(dtype or torch.bfloat16)
 
 
 def _diffused(weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pooled outputs of every block of a body, in one pass.
+"""Outputs of the layers of a body beside its last one, in one pass: pooled, or a row for each position.
 
 The pooled output of each block beside the last layer's costs no extra pass of the body and carries what the last
 layer has already thrown away (Evci et al. 2022, "Head2Toe: Utilizing Intermediate Representations for Better
@@ -15,7 +15,7 @@ from headstart.errors import SourceError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["blocks_forward", "masked_mean", "pool"]
+__all__ = ["blocks_forward", "masked_mean", "places", "pool"]
 
 
 def pool(output: Any, *, channels_first: bool = True) -> Tensor:
@@ -53,6 +53,46 @@ def pool(output: Any, *, channels_first: bool = True) -> Tensor:
     return rows
 
 
+def places(output: Any, *, channels_first: bool = True, prefix: int = 0) -> Tensor:
+    """One row a position: for each pixel of a map, or for each patch of a sequence of tokens.
+
+    Args:
+        output: (n, width, height, width) or, with ``channels_first=False``, (n, height, width, width); or (n, tokens,
+            width); of which a tuple or list may be the first entry.
+        channels_first: whether a 4-dimensional output has its channels on axis 1.
+        prefix: tokens that stand before those of the patches, such as the class token.
+
+    Returns:
+        (n, positions, width) float32, row by row of the map.
+
+    Raises:
+        SourceError: for a shape that is none of these.
+
+    Examples:
+        >>> import torch
+        >>> places(torch.ones(2, 3, 4, 5)).shape
+        torch.Size([2, 20, 3])
+        >>> places(torch.ones(2, 5, 8), prefix=1).shape
+        torch.Size([2, 4, 8])
+    """
+    tensor = output[0] if isinstance(output, tuple | list) else output
+    dimensions = getattr(tensor, "ndim", 0)
+    if dimensions not in (3, 4):
+        found = tuple(getattr(tensor, "shape", ())) or type(tensor).__name__
+        raise SourceError(
+            f"A layer with rows for each position must give (n, tokens, width) or (n, channels, height, width). "
+            f"Got {found} instead; name another layer."
+        )
+    if dimensions == 3:
+        tensor = tensor[:, prefix:]
+    elif channels_first:
+        tensor = tensor.flatten(2).transpose(1, 2)
+    else:
+        tensor = tensor.flatten(1, 2)
+    rows: Tensor = tensor.float()
+    return rows
+
+
 def masked_mean(hidden: Tensor, mask: Tensor) -> Tensor:
     """The mean over the tokens that are no padding.
 
@@ -76,18 +116,27 @@ def blocks_forward(
     names: Sequence[str],
     final: Callable[[nn.Module, Any], Any],
     channels_first: Mapping[str, bool] | None = None,
+    *,
+    last: bool = True,
+    rows: Callable[..., Tensor] = pool,
 ) -> Callable[[nn.Module, Any], list[Tensor]]:
-    """A function of (module, batch) that gives the pooled output of each named submodule, then the final output.
+    """A function of (module, batch) that gives the rows of each named submodule, then those of the final output.
 
     Each output is pooled as soon as it is there, so that memory holds one block at a time.
 
     Args:
         names: submodules, first to last.
         final: gives the body's usual output for a batch.
-        channels_first: for a submodule that is in here, whether its 4-dimensional output has channels on axis 1.
+        channels_first: for a submodule that is in here, whether its 4-dimensional output has channels on axis 1; the
+            final output's name is ``"last"``.
+        last: whether the final output is wanted.
+        rows: makes float32 rows of an output, such as `pool` or `places`; gets ``channels_first`` too.
 
     Returns:
-        The function; its tensors are (n, width) float32.
+        The function.
+
+    Raises:
+        SourceError: when it is run, if a submodule gives nothing.
 
     Examples:
         >>> import torch
@@ -102,16 +151,20 @@ def blocks_forward(
 
         def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
             def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-                found[name] = pool(output, channels_first=layout.get(name, True))
+                found[name] = rows(output, channels_first=layout.get(name, True))
 
             return hook
 
         handles = [module.get_submodule(name).register_forward_hook(keep(name)) for name in names]
         try:
-            last = pool(final(module, batch))
+            output = final(module, batch)
         finally:
             for handle in handles:
                 handle.remove()
-        return [*(found[name] for name in names), last]
+        silent = next((name for name in names if name not in found), None)
+        if silent is not None:
+            raise SourceError(f"The submodule '{silent}' gives nothing when the body runs; name one inside of it.")
+        read = [found[name] for name in names]
+        return [*read, rows(output, channels_first=layout.get("last", True))] if last else read
 
     return run

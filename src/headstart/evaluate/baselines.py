@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from headstart.engine.options import Engine
+from headstart.engine.simple_rows import simple_rows
+from headstart.errors import ItemError
 from headstart.types import Modality, Task
 
 __all__ = ["baseline_rows", "majority_outputs"]
@@ -47,7 +48,11 @@ def majority_outputs(task: Task, y_train: ArrayLike, n: int) -> NDArray[np.float
 
 
 def baseline_rows(
-    modality: Modality, items_train: Sequence[Any], items_test: Sequence[Any]
+    modality: Modality,
+    items_train: Sequence[Any],
+    items_test: Sequence[Any],
+    *,
+    engine: Engine = Engine(),
 ) -> tuple[Rows, Rows, str] | None:
     """Simple rows of the kind that people used before pretrained bodies; what is fitted sees the training items alone.
 
@@ -59,6 +64,7 @@ def baseline_rows(
         modality: what kind of thing an item is.
         items_train: training items, as in `Dataset`.
         items_test: items to judge.
+        engine: whether the rows of pictures and sounds are looked up in the feature store and kept there.
 
     Returns:
         Training rows, test rows (float32) and the name ``"TF-IDF"``, ``"raw pixels"`` or ``"mel statistics"``. None for
@@ -74,14 +80,16 @@ def baseline_rows(
         >>> baseline_rows("vector", [[1.0]], [[2.0]]) is None
         True
     """
+    both = (items_train, items_test)
     if modality == "text":
-        return _tfidf_rows(items_train, items_test)
+        return _tfidf_rows(*both)
     if modality == "image":
-        pixels_train, pixels_test = _each(_pixels, items_train), _each(_pixels, items_test)
+        pixels_train, pixels_test = (_each("pixels 1", _pixels, part, "image", engine) for part in both)
         mean = pixels_train.mean(axis=0)
         return pixels_train - mean, pixels_test - mean, "raw pixels"
     if modality == "audio":
-        return _each(_mel_statistics, items_train), _each(_mel_statistics, items_test), "mel statistics"
+        mel_train, mel_test = (_each("mel statistics 1", _mel_statistics, part, "audio", engine) for part in both)
+        return mel_train, mel_test, "mel statistics"
     return None
 
 
@@ -101,10 +109,12 @@ def _tfidf_rows(train: Sequence[str], test: Sequence[str]) -> tuple[Rows, Rows, 
     return vectorizer.fit_transform(train).toarray(), vectorizer.transform(test).toarray(), "TF-IDF"
 
 
-def _each(row: Callable[[Any], Rows], items: Sequence[Any]) -> Rows:
-    """One row an item; decoders let other threads run."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.stack(list(pool.map(row, items)))
+def _each(name: str, row: Callable[[Any], Rows], items: Sequence[Any], modality: Modality, engine: Engine) -> Rows:
+    """One row an item."""
+    found = simple_rows(name, row, items, modality, engine=engine)
+    if found.failures:
+        raise ItemError(next(iter(found.failures.values())))
+    return np.asarray(found.rows)
 
 
 def _pixels(item: Any) -> Rows:

@@ -196,30 +196,39 @@ def check_outputs(task: Task, y: ArrayLike, outputs: ArrayLike) -> tuple[NDArray
 
 
 def _classification_tables(scores: Array, y: NDArray[Any]) -> tuple[Table, Table]:
+    count, calibration_error = metrics.class_counter(scores, y), metrics.calibration_meter(scores, y)
+    items = (metrics.hits(scores, y), metrics.item_log_loss(scores, y), metrics.item_brier(scores, y))
+    every = np.stack(items, axis=1)
+
     def cheap(weights: Array) -> dict[str, Array]:
-        counts = metrics.class_counts(scores, y, weights)
+        counts, means = count(weights), metrics.weighted_mean(every, weights)
         return {
-            "accuracy": metrics.accuracy(scores, y, weights),
+            "accuracy": means[..., 0],
             "balanced_accuracy": metrics.mean_defined(counts.recall),
             **_macro_table(counts),
-            "log_loss": metrics.log_loss(scores, y, weights),
-            "brier": metrics.brier(scores, y, weights),
-            "ece": metrics.ece(scores, y, weights),
+            "log_loss": means[..., 1],
+            "brier": means[..., 2],
+            "ece": calibration_error(weights),
         }
 
     return cheap, _ranking_table(scores, y)
 
 
 def _multilabel_tables(scores: Array, y: NDArray[Any]) -> tuple[Table, Table]:
+    count = metrics.class_counter(scores, y)
+    wrong = (scores >= 0.5) != (y > 0)
+    items = (~wrong.any(axis=1), wrong.mean(axis=1), metrics.item_log_loss(scores, y), metrics.item_brier(scores, y))
+    every = np.stack(items, axis=1)
+
     def cheap(weights: Array) -> dict[str, Array]:
-        counts = metrics.class_counts(scores, y, weights)
+        counts, means = count(weights), metrics.weighted_mean(every, weights)
         return {
             "micro_f1": counts.micro_f1,
             **_macro_table(counts),
-            "subset_accuracy": metrics.subset_accuracy(scores, y, weights),
-            "hamming_loss": metrics.hamming_loss(scores, y, weights),
-            "log_loss": metrics.log_loss(scores, y, weights),
-            "brier": metrics.brier(scores, y, weights),
+            "subset_accuracy": means[..., 0],
+            "hamming_loss": means[..., 1],
+            "log_loss": means[..., 2],
+            "brier": means[..., 3],
         }
 
     return cheap, _ranking_table(scores, y)
@@ -241,8 +250,10 @@ def _macro_table(counts: metrics.ClassCounts) -> dict[str, Array]:
 
 
 def _ranking_table(scores: Array, y: NDArray[Any]) -> Table:
+    rank = metrics.class_ranker(scores, y)
+
     def table(weights: Array) -> dict[str, Array]:
-        area, precision = metrics.class_rankings(scores, y, weights)
+        area, precision = rank(weights)
         return {"roc_auc": metrics.macro_area(area, y.ndim), "average_precision": metrics.mean_defined(precision)}
 
     return table

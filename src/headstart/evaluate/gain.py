@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -104,10 +106,10 @@ def transfer_gain(
     truth, ours = check_outputs(task, y, outputs)
     _, theirs = check_outputs(task, y, reference_outputs)
     name = MAIN_METRICS[task.kind]
-    metric: Callable[[Array, NDArray[np.generic], Array], Array] = getattr(metrics, name)
+    mine, other = _meter(name, ours, truth), _meter(name, theirs, truth)
 
     def difference(weights: Array) -> Array:
-        return np.asarray(metric(ours, truth, weights) - metric(theirs, truth, weights))
+        return np.asarray(mine(weights) - other(weights))
 
     n = len(truth)
     value = float(difference(np.ones(n)))
@@ -115,6 +117,16 @@ def transfer_gain(
     low, high = float(np.minimum(bounds[0], value)), float(np.maximum(bounds[1], value))
     verdict = _verdict(value, low, high, compared=(name, reference), n=n)
     return Gain(value, low, high, name, reference, verdict)
+
+
+def _meter(name: str, outputs: Array, truth: NDArray[Any]) -> Callable[[Array], Array]:
+    """The metric as a function of weights, with all that does not depend on them done once."""
+    if name == "accuracy":
+        return partial(metrics.weighted_mean, metrics.hits(outputs, truth))
+    if name == "average_precision":
+        rank = metrics.class_ranker(outputs, truth)
+        return lambda weights: metrics.mean_defined(rank(weights)[1])
+    return partial(getattr(metrics, name), outputs, truth)
 
 
 def _verdict(value: float, low: float, high: float, *, compared: tuple[str, str], n: int) -> str:

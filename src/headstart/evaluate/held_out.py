@@ -21,6 +21,8 @@ from headstart.types import Block, Rows, Task
 
 __all__ = ["HeldOut", "Plan", "held_out_outputs"]
 
+CHUNK = 4096
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -100,11 +102,14 @@ def held_out_outputs(
         array([0])
     """
     methods = task_methods(task)
-    outputs, fitted = [], []
+    outputs, fitted, place = np.empty((len(plan.evaluated), task.num_outputs)), [], 0
     for train, test in plan.parts:
         inner = None if groups is None else groups[train]
         training = take_rows(rows, train)
         head = select_head(training, y[train], task, blocks=blocks, groups=inner, heads=heads, seed=seed)
-        outputs.append(methods.outputs(head.scores(take_rows(rows, test)), head.calibration))
+        for start in range(0, len(test), CHUNK):
+            part = test[start : start + CHUNK]
+            outputs[place : place + len(part)] = methods.outputs(head.scores(take_rows(rows, part)), head.calibration)
+            place += len(part)
         fitted.append(head)
-    return HeldOut(np.concatenate(outputs), tuple(fitted))
+    return HeldOut(outputs, tuple(fitted))

@@ -205,9 +205,9 @@ def _multiplicities(codes: NDArray[np.intp], resamples: int, seed: int) -> Itera
     units = int(codes.max()) + 1
     size = max(1, min(resamples, _BLOCK_VALUES // len(codes)))
     for start in range(0, resamples, size):
-        rows = min(size, resamples - start)
-        cells = random.integers(0, units, size=(rows, units)) + units * np.arange(rows)[:, None]
-        counts = np.bincount(cells.ravel(), minlength=rows * units).reshape(rows, units).astype(np.float64)
+        counts = np.empty((min(size, resamples - start), units))
+        for row in counts:  # one resample at a time, whose counts stay in the cache
+            row[:] = np.bincount(random.integers(0, units, size=units), minlength=units)
         yield counts if units == len(codes) else counts[:, codes]
 
 

@@ -16,6 +16,7 @@ __all__ = ["FeatureMap", "candidate_maps"]
 
 Scaling = Literal["none", "unit_norm"]
 MAX_ROWS_FOR_SCALE = 2048
+CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,23 @@ def _block_scale(together: FeatureMap, rows: Rows) -> NDArray[np.float64]:
     return np.repeat(np.sqrt(np.where(total > 0, total, 1.0)), widths)
 
 
+def _mean_and_deviation(rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each column, a chunk at a time (Chan, Golub & LeVeque 1983)."""
+    mean, square, seen = np.zeros(rows.shape[1]), np.zeros(rows.shape[1]), 0
+    for start in range(0, len(rows), CHUNK):
+        part = np.asarray(rows[start : start + CHUNK])
+        near = part.mean(axis=0, dtype=np.float64)
+        offset = part - near
+        total = seen + len(part)
+        step = (near - mean) * len(part) / total
+        square += np.einsum("nd,nd->d", offset, offset) + (near - mean) * step * seen
+        mean, seen = mean + step, total
+    return mean, np.sqrt(square / max(seen, 1))
+
+
 def _vector_maps(rows: Rows) -> tuple[FeatureMap, ...]:
     whole = ((0, rows.shape[1]),)
-    values = np.asarray(rows[:], dtype=np.float64)
-    shift, scale = values.mean(axis=0), values.std(axis=0)
+    shift, scale = _mean_and_deviation(rows)
     return (
         FeatureMap("rows as they are", whole, "none"),
         FeatureMap("standardised rows", whole, "none", shift, np.where(scale > 0, scale, 1.0)),

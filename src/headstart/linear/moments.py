@@ -247,6 +247,28 @@ class Moments:
             np.pad(self.target_scatter, ((0, new), (0, new))),
         )
 
+    def rescaled(self, shift: Array, scale: Array) -> Moments:
+        """The moments of the rows (x - shift) / scale, such as standardised ones.
+
+        Args:
+            shift: (d,) subtracted from each row.
+            scale: (d,) divided by afterwards, none of them zero.
+
+        Examples:
+            >>> moments = Moments.from_rows(np.array([[1.0], [5.0]]), np.ones((2, 1)))
+            >>> standardised = moments.rescaled(np.array([3.0]), np.array([2.0]))
+            >>> standardised.mean, standardised.scatter
+            (array([0.]), array([[2.]]))
+        """
+        mean, mean_tail = two_sum((self.mean - shift) / scale, self.mean_tail / scale)
+        changed = {
+            "mean": mean,
+            "mean_tail": mean_tail,
+            "scatter": self.scatter / scale / scale[:, None],
+            "cross": self.cross / scale[:, None],
+        }
+        return Moments(**(vars(self) | changed))
+
     def to_arrays(self) -> dict[str, Array]:
         """What `from_arrays` needs, as named float64 arrays; ``scatter`` is its upper triangle, row by row.
 

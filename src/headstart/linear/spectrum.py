@@ -115,9 +115,9 @@ class Spectrum:
         w = float(weights.sum())
         if not w > 0:
             raise ParameterError(f"A spectrum needs rows of positive weight. Got {len(x)} rows of weight 0.")
-        rows, mean, _ = centre(x, weights, w)
-        targets, target_mean, _ = centre(y, weights, w)
-        rows, targets = rows[:-1], targets[:-1]
+        joined = np.empty((len(x) + 1, x.shape[1] + y.shape[1]))
+        mean, _ = centre((x, y), weights, w, joined)
+        rows, targets = np.split(joined[:-1], [x.shape[1]], axis=1)
         values, left = np.linalg.eigh(rows @ rows.T)
         keep = _kept(values, limit=len(x) - 1)
         values, left = values[keep], np.ascontiguousarray(left[:, keep])
@@ -125,7 +125,8 @@ class Spectrum:
         scale = np.sqrt(values)
         vectors = rows.T @ (left / scale)
         cross = scale[:, None] * (left.T @ targets)
-        return cls(mean, target_mean, w, len(x), values, vectors, cross, (targets**2).sum(axis=0))
+        middle, target_middle = np.split(mean, [x.shape[1]])
+        return cls(middle, target_middle, w, len(x), values, vectors, cross, (targets**2).sum(axis=0))
 
     @property
     def interpolates(self) -> bool:

@@ -7,7 +7,7 @@ executed on load, and its digests are checked.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from headstart.data import align_columns, read
 from headstart.engine.extract import extract
+from headstart.engine.extraction import Extraction, Progress
+from headstart.engine.options import Engine
 from headstart.errors import DataError, ModelFolderError
 from headstart.heads import HEADS, FittedHead
 from headstart.io import (
@@ -53,6 +55,7 @@ class Prediction:
         outputs: (m, k) calibrated probabilities or values of the m readable items.
         index: (m,) their positions among the items given.
         failures: position to reason, for the others.
+        encoding: how the items were encoded; None where there were none.
 
     Examples:
         >>> Prediction(np.array([[0.9, 0.1]]), np.array([0]), {}).outputs.shape
@@ -62,6 +65,7 @@ class Prediction:
     outputs: NDArray[np.float64]
     index: NDArray[np.intp]
     failures: Mapping[int, str]
+    encoding: Extraction | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class TransferModel:
         columns: for a model of a table, the names of the numbers of a row, or of the one column of the items; else
             empty.
         card: facts about the fit (metrics, data, environment), as plain JSON values.
+        engine: how items are encoded: backend, feature store, batch size.
 
     Examples:
         >>> from headstart.heads import select_head
@@ -94,6 +99,7 @@ class TransferModel:
     moments: Moments | None = None
     columns: tuple[str, ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
+    engine: Engine = Engine()
 
     @property
     def item_column(self) -> str | None:
@@ -124,17 +130,15 @@ class TransferModel:
         items = self._as_list(items)
         if len(items) == 0:
             return np.empty((0, self.task.num_outputs))
-        return self.outputs(extract(self.source, items, on_error="raise").rows)
+        return self.outputs(extract(self.source, items, engine=self.engine, on_error="raise").rows)
 
-    def predict_readable(
-        self, items: Sequence[Any], *, progress: Callable[[int, int], None] | None = None
-    ) -> Prediction:
+    def predict_readable(self, items: Sequence[Any], *, progress: Progress | None = None) -> Prediction:
         """Outputs of the readable items, given as in `predict`; the others are set aside with their reasons."""
         items = self._as_list(items)
         if len(items) == 0:
             return Prediction(np.empty((0, self.task.num_outputs)), np.empty(0, np.intp), {})
-        encoded = extract(self.source, items, progress=progress)
-        return Prediction(self.outputs(encoded.rows), encoded.index, encoded.failures)
+        encoded = extract(self.source, items, engine=self.engine, progress=progress)
+        return Prediction(self.outputs(encoded.rows), encoded.index, encoded.failures, encoded)
 
     def outputs(self, rows: Rows) -> NDArray[np.float64]:
         """Calibrated probabilities or values (n, k) of rows (n, d) that the source gave; `DataError` for another d."""
@@ -209,7 +213,7 @@ class TransferModel:
 
     def _moments_of(self, items: Sequence[Any], labels: Sequence[Any], task: Task) -> Moments:
         targets = task_methods(task).targets(encode_labels(labels, task), task.num_outputs)
-        rows = extract(self.source, self._as_list(items), on_error="raise").rows
+        rows = extract(self.source, self._as_list(items), engine=self.engine, on_error="raise").rows
         return Moments.from_rows(self.head.feature_map(rows), targets)
 
     def _solved(self, task: Task, moments: Moments) -> TransferModel:
@@ -251,12 +255,19 @@ class TransferModel:
         write_json(folder / "config.json", config)
 
     @classmethod
-    def load(cls, folder: str | Path, *, source: Source | None = None) -> TransferModel:
-        """Open a saved model; the body's weights are loaded too.
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        source: Source | None = None,
+        engine: Engine = Engine(),
+    ) -> TransferModel:
+        """Open a saved model.
 
         Args:
             folder: a run folder, or one that `save` wrote.
             source: the body, for models whose source was a module of the user's own.
+            engine: how items are to be encoded.
 
         Raises:
             ModelFolderError: if the folder is no model, is incomplete or damaged.
@@ -270,7 +281,7 @@ class TransferModel:
             )
         config = read_json(folder / "config.json")
         try:
-            return cls._from_config(folder, config, source)
+            return replace(cls._from_config(folder, config, source), engine=engine)
         except (AttributeError, LookupError, TypeError, ValueError, MemoryError) as error:
             if hasattr(error, "exit_code"):
                 raise

@@ -63,6 +63,7 @@ EXAMPLE: Mapping[str, Any] = {
     },
     "seconds": {"fit": 0.5, "encoding": 0.0},
     "items_per_second": 1000.0,
+    "encoding": {"backend": None, "precision": None, "encoded": 12, "from_store": 0, "notes": []},
     "seed": 0,
     "command": "headstart fit answers.csv",
     "environment": {"python": "3.11.9", "platform": "Linux x86_64", "headstart": "0.1.0"},

@@ -322,6 +322,15 @@ def provenance(record: Record) -> list[tuple[str, str]]:
         ("Command", record["command"]),
         ("Seed", record["seed"]),
         ("Seconds", f"{seconds['fit']:.1f} in all, {seconds['encoding']:.1f} for encoding"),
+        ("Encoding", _encoding(record.get("encoding", {}))),
         *record["environment"].items(),
     ]
     return [(one_line(name), one_line(value)) for name, value in rows if value not in (None, "")]
+
+
+def _encoding(how: Mapping[str, Any]) -> str:
+    """Backend and number format, and how many items the body ran on; empty where there is no body."""
+    if not how.get("backend"):
+        return ""
+    form = " ".join(filter(None, (how["backend"], how["precision"])))
+    return f"{form}; {how['encoded']:,} items encoded, {how['from_store']:,} from the feature store"

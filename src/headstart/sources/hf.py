@@ -5,27 +5,45 @@ Only safetensors weights are read, and no code that a repository may hold is eve
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.engine.body_cache import BodyCache
+from headstart.engine.recipe import recipe_key
 from headstart.errors import SourceError
 from headstart.io import read_json
 from headstart.sources.cache import cached_file, cached_repositories, fetch_repository
-from headstart.sources.media_body import AudioBody, ImageBody, MediaParts
+from headstart.sources.checkpoint import (
+    PROCESSOR_FILES,
+    TOKENIZER_FILES,
+    WEIGHT_FILES,
+    copy_files,
+    files_digest,
+    weights_digest,
+)
+from headstart.sources.hf_loading import (
+    encoder,
+    fresh_model,
+    load_model,
+    load_processor,
+    one_sentence,
+    processor_facts,
+    tokenizer_facts,
+)
+from headstart.sources.hidden_layers import saved_reading
+from headstart.sources.media_body import MediaBody, MediaParts
+from headstart.sources.media_fronts import front_for
 from headstart.sources.scheme import Scheme
 from headstart.sources.text_body import TextBody, TextParts
+from headstart.sources.tokenizing import TokenizerSpec
 from headstart.types import Modality, Source, SourceInfo
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 __all__ = ["SCHEME", "describe_folder", "folder_modality", "open_folder"]
-
-MOST_TOKENS = 512  # longer texts are cut: the cost of attention grows with the square of the length
 
 
 def folder_modality(folder: Path) -> Modality:
@@ -124,101 +142,70 @@ def open_folder(folder: Path, info: SourceInfo, *, pooling: str = "mean", max_le
             f"'{folder}' has no safetensors weights, and pickled ones are never read; "
             "convert them with save_pretrained of a current transformers."
         )
-    with _one_sentence(folder), _quiet():
-        module, build = _load(folder)
+    info = replace(info, sha256=info.sha256 or weights_digest(folder))
+    key = recipe_key(info.sha256, files_digest(folder, ["config.json"]))
+    layers, positions = saved_reading(folder)
+    with one_sentence(folder):
         if info.modality == "text":
-            return TextBody(_text_parts(folder, module, build, pooling, max_length), module, info)
-        parts = MediaParts(build, _processor(folder, info.modality))
-        return (ImageBody if info.modality == "image" else AudioBody)(parts, module, info)
+            return TextBody(_text_parts(folder, key, pooling, max_length), info, layers=layers, positions=positions)
+        return MediaBody(_media_parts(folder, key, info.modality), info, layers=layers, positions=positions)
 
 
-@contextmanager
-def _one_sentence(folder: Path) -> Iterator[None]:
-    """Whatever transformers raises on a checkpoint that it cannot load, as one sentence."""
-    try:
-        yield
-    except SourceError:
-        raise
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise SourceError(f"transformers cannot open '{folder}': {reason}") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bar and no report of unused keys while loading."""
-    from transformers.utils import logging as module
-
-    logging: Any = module  # without annotations
-    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="At least one mel filter has all zero values")
-            yield
-    finally:
-        logging.set_verbosity(level)
-        if bar:
-            logging.enable_progress_bar()
-
-
-def _load(folder: Path) -> tuple[nn.Module, Any]:
-    import torch
-    import transformers
-
-    auto: Any = transformers  # partly annotated
-    config = auto.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-
-    def build() -> nn.Module:
-        return _encoder(auto.AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False))
-
-    model, loading = auto.AutoModel.from_pretrained(
-        folder,
-        config=config,
-        dtype=torch.float32,
-        local_files_only=True,
-        use_safetensors=True,
-        trust_remote_code=False,
-        output_loading_info=True,
+def _text_parts(folder: Path, key: str, pooling: str, max_length: int | None) -> TextParts:
+    return TextParts(
+        key=key,
+        build=lambda seed: encoder(_model(folder, "text", seed)),
+        hidden=_hidden,
+        tokenizer=_tokenizer(folder, max_length),
+        copy=lambda place, seed: _copy(folder, place, "text", seed),
+        pooling=pooling,
     )
-    # A layer that the file does not hold would be random; only an unused pooler may be.
-    missing = sorted(key for key in loading["missing_keys"] if "pooler" not in key)
-    if missing:
-        raise SourceError(
-            f"The weights in '{folder}' lack {len(missing)} tensors of the body, such as '{missing[0]}', which would "
-            "be random; save the whole model."
-        )
-    return _encoder(model), build
 
 
-def _encoder(model: Any) -> nn.Module:
-    module: nn.Module = model.get_encoder() if model.config.is_encoder_decoder else model
-    return module
+def _media_parts(folder: Path, key: str, modality: Modality) -> MediaParts:
+    digest = files_digest(folder, PROCESSOR_FILES)
+    facts = _kept(recipe_key("processor", digest), lambda: processor_facts(folder, modality))
+    return MediaParts(
+        key=recipe_key(key, digest),
+        build=lambda seed: encoder(_model(folder, modality, seed)),
+        front=front_for(facts, lambda: load_processor(folder, modality)),
+        settings=facts["settings"],
+        copy=lambda place, seed: _copy(folder, place, modality, seed),
+    )
 
 
-def _text_parts(folder: Path, module: Any, build: Any, pooling: str, max_length: int | None) -> TextParts:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        raise SourceError(f"'{folder}' has no tokenizer.json, and only fast tokenizers are read; save one beside it.")
-    positions = getattr(module.config, "max_position_embeddings", None) or MOST_TOKENS + 2
-    limit = max_length or min(tokenizer.model_max_length, positions - 2, MOST_TOKENS)
-    if max_length is None and tokenizer.model_max_length == positions <= MOST_TOKENS:
-        limit = positions  # bodies of the RoBERTa family have two positions more than they can use
-    backend.enable_truncation(limit)
-    backend.no_padding()
-    pad = tokenizer.pad_token_id
-    return TextParts(build, backend, limit, pooling, 0 if pad is None else pad, tokenizer.save_pretrained)
+def _model(folder: Path, modality: Modality, seed: int | None) -> Any:
+    return load_model(folder, modality) if seed is None else fresh_model(folder, modality, seed)
 
 
-def _processor(folder: Path, modality: Modality) -> Any:
-    import transformers
+def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
+    output = module(**batch, output_hidden_states=True)
+    # The last entry of hidden_states may lie before the final normalisation: last_hidden_state is after it.
+    return [*output.hidden_states[:-1], output.last_hidden_state]
 
-    kind: Any = transformers.AutoImageProcessor if modality == "image" else transformers.AutoFeatureExtractor
-    return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+def _tokenizer(folder: Path, max_length: int | None) -> TokenizerSpec:
+    digest = files_digest(folder, [*TOKENIZER_FILES, "config.json"])
+    facts = _kept(recipe_key("tokenizer", digest), lambda: tokenizer_facts(folder))
+    limit = max_length or facts["max_length"]
+    return TokenizerSpec(facts["tokenizer"] or folder / "tokenizer.json", limit, facts["pad"], digest)
+
+
+def _kept(key: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Facts that are read from the cache, or measured and kept there."""
+    cache = BodyCache(key)
+    facts = cache.read("facts")
+    if facts is None:
+        facts = measure()
+        cache.write("facts", facts)
+    return facts
+
+
+def _copy(folder: Path, place: Path, modality: Modality, seed: int | None) -> None:
+    files = TOKENIZER_FILES if modality == "text" else PROCESSOR_FILES
+    copy_files(folder, place, files if seed is not None else [*files, *WEIGHT_FILES])
+    if seed is not None:
+        fresh_model(folder, modality, seed).save_pretrained(place)
 
 
 def _open(name: str, modality: Modality | None) -> Source:  # noqa: ARG001 - the caller compares modalities

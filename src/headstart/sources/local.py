@@ -20,7 +20,9 @@ from headstart.sources.scheme import Scheme
 from headstart.types import Modality, Source, SourceInfo
 
 if TYPE_CHECKING:
-    from headstart.sources.timm_source import TimmSpec
+    from torch import nn
+
+    from headstart.sources.timm_module import TimmSpec
 
 __all__ = ["SCHEME", "describe_local", "open_local"]
 
@@ -56,7 +58,8 @@ def open_local(path: Path) -> Source:
     if kind == "pair":
         return _open_timm(_weights_file(path), _pair_spec(_pair_json(path)), info)
     if kind == "timm":
-        return _open_timm(path / "model.safetensors", _folder_spec(read_json(path / "config.json")), info)
+        facts = read_json(path / "config.json")
+        return _open_timm(path / "model.safetensors", _folder_spec(facts), info, facts.get("headstart"))
     if kind == "spectrogram":
         from headstart.sources.spectrogram import Spectrogram, read_picture_settings
 
@@ -139,7 +142,7 @@ def _pair_json(path: Path) -> Path:
 
 
 def _pair_spec(file: Path) -> TimmSpec:
-    from headstart.sources.timm_source import TimmSpec
+    from headstart.sources.timm_module import TimmSpec
 
     facts = read_json(file)
     architecture, wanted = facts.get("architecture"), facts.get("timm_kwargs", {})
@@ -178,7 +181,7 @@ def _numbers(value: Any, kinds: type | tuple[type, ...]) -> bool:
 
 
 def _folder_spec(facts: Mapping[str, Any]) -> TimmSpec:
-    from headstart.sources.timm_source import TimmSpec
+    from headstart.sources.timm_module import TimmSpec
 
     config = facts.get("pretrained_cfg", facts)
     args = dict(facts.get("model_args", {}))
@@ -209,25 +212,27 @@ def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo) -> Source:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    from headstart.sources.timm_source import TimmSource, build
+def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo, reading: Any = None) -> Source:
+    from headstart.sources.timm_module import load_weights
+    from headstart.sources.timm_source import TimmSource, Weights
 
     if not file.is_file():
         raise SourceError(f"'{file}' is missing, and pickled weights are never read; save the model as safetensors.")
     if info.sha256 is None:
-        info = replace(info, sha256=file_digest(file))
+        digest = file_digest(file)
     else:
         check_digest(file, info.sha256)
-    module = build(spec)
-    try:
-        module.load_state_dict(load_file(file))
-    except (RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise SourceError(f"The weights in '{file}' do not fit timm's '{spec.architecture}': {reason}") from error
-    return TimmSource(spec, module, info)
+        digest = info.sha256.lower()
+
+    def load() -> nn.Module:
+        check_digest(file, digest)  # it may have been replaced since
+        return load_weights(spec, file)
+
+    source = TimmSource(spec, Weights(digest, load, file), replace(info, sha256=info.sha256 or digest))
+    if not isinstance(reading, Mapping):
+        return source
+    layers = reading.get("layers", "blocks")
+    return source.with_layers(layers, positions=reading.get("positions") is True)
 
 
 def _folder_digest(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Image and audio bodies of transformers: every layer's mean over patches, space or frames."""
+"""Image and audio bodies of transformers: every layer's mean over patches, space or frames, or a row for each."""
 
 from __future__ import annotations
 
@@ -8,103 +8,106 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from headstart.data.readers import read_audio, read_image
+from headstart.engine.backends.arrays import first_items
 from headstart.engine.extract import encode
-from headstart.engine.pooling import pool
-from headstart.engine.spectrogram import resample
-from headstart.engine.torch_body import TorchBody
-from headstart.sources.seeded import example_pictures, seeded, spread
+from headstart.engine.frozen_body import FrozenBody
+from headstart.engine.options import Engine
+from headstart.engine.recipe import Batch, Recipe, recipe_key
+from headstart.sources.hidden_layers import Layers, Reading, check_layers, save_reading
+from headstart.sources.media_fronts import Front
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["AudioBody", "ImageBody", "MediaParts"]
+__all__ = ["MediaBody", "MediaParts"]
 
-MOST_SECONDS = 30.0  # longer sounds are cut: the cost of attention grows with the square of the length
+LAYOUT = 1  # raised when the same checkpoint gives other features than before
 
 
 @dataclass(frozen=True)
 class MediaParts:
-    """What an image or audio source of transformers is made of.
+    """What an image or audio source of transformers is made of; nothing in it has been loaded yet.
 
     Attributes:
-        build: makes the module with random weights.
-        processor: transformers' image processor or feature extractor.
+        key: digest of everything that decides the features: weights, configuration, preprocessing.
+        build: makes the module in evaluation mode: with its weights for None, with fresh ones for a seed.
+        front: makes arrays of items.
+        settings: the preprocessing, as plain values.
+        copy: writes a checkpoint folder of the body with its weights, or with those of a seed.
 
     Examples:
-        >>> MediaParts(build=None, processor=None).processor is None
-        True
+        >>> MediaParts(key="", build=None, front=None, settings={}, copy=None).settings
+        {}
     """
 
-    build: Callable[[], nn.Module]
-    processor: Any
+    key: str
+    build: Callable[[int | None], nn.Module]
+    front: Front
+    settings: Mapping[str, Any]
+    copy: Callable[[Path, int | None], None]
 
 
-def _blocks(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
-    """Pooled hidden states; the last is the pooler's of convolutional bodies, the mean of the tokens of others."""
-    output = module(**batch, output_hidden_states=True)
-    last = output.last_hidden_state
-    final = output.pooler_output.flatten(1) if last.ndim == 4 and "pooler_output" in output else last
-    hidden = [*output.hidden_states[:-1], final]
-    return [pool(output) for output in spread(hidden, 13)]
+class MediaBody:
+    """An image or audio source of transformers; of a sound longer than 30 seconds, the first 30 count.
 
-
-def _measured(info: SourceInfo, body: TorchBody, example: Mapping[str, Tensor], processor: Any) -> SourceInfo:
-    widths = body.widths({name: value[:1] for name, value in example.items()})
-    names = [*(f"hidden.{k}" for k in range(len(widths) - 1)), "last"]
-    return replace(
-        info,
-        num_features=widths[-1],
-        blocks=tuple(Block(name, width) for name, width in zip(names, widths, strict=True)),
-        architecture=str(getattr(body.module, "config").model_type),  # noqa: B009 - nn.Module types it as a tensor
-        parameters=sum(parameter.numel() for parameter in body.module.parameters()),
-        input={key: value for key, value in processor.to_dict().items() if _is_plain(value)},
-    )
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool | list | dict)
-
-
-def _save(folder: Path, module: Any, processor: Any) -> Mapping[str, str]:
-    folder.mkdir(parents=True, exist_ok=True)
-    module.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return {"name": "local:."}
-
-
-def _untrained(info: SourceInfo, seed: int) -> SourceInfo:
-    return replace(info, name=f"{info.name} (untrained, seed {seed})", sha256=None, revision=None)
-
-
-class ImageBody:
-    """An image source of transformers.
+    Opening it loads no weights: they are loaded where a backend has to be made, or where facts about the body are not
+    known yet. Sounds of different lengths never share a batch, so none is padded and the features of one do not depend
+    on its neighbours.
 
     Args:
-        parts: how it was built and its processor.
-        module: the body, with its weights.
-        info: what is known; blocks and widths are measured.
+        parts: what it is made of.
+        info: what is known; the rest is filled in.
+        layers: which layers are read, as in `with_layers`.
+        positions: whether each patch or frame has a row.
+        seed: for the body with fresh random weights, their seed.
+        facts: what is known of the body where it need not be found out.
 
     Attributes:
-        body: the module and how it is run.
+        body: how it is run.
 
     Examples:
-        >>> from transformers import ViTConfig, ViTImageProcessor, ViTModel
+        >>> from transformers import ViTConfig, ViTModel
+        >>> from headstart.engine.pictures import PictureTransform
+        >>> from headstart.sources.media_fronts import PictureFront
         >>> config = ViTConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8)
-        >>> parts = MediaParts(lambda: ViTModel(config, add_pooling_layer=False), ViTImageProcessor())
-        >>> ImageBody(parts, parts.build(), SourceInfo("tiny", "image")).info.blocks[-1]
-        Block(name='last', width=8)
+        >>> front = PictureFront(PictureTransform(size=(224, 224), scale=(224, 224)))
+        >>> parts = MediaParts("tiny", lambda seed: ViTModel(config), front, {}, copy=None)
+        >>> MediaBody(parts, SourceInfo("tiny", "image"), layers="last", seed=0).info.blocks
+        (Block(name='last', width=8),)
     """
 
-    def __init__(self, parts: MediaParts, module: nn.Module, info: SourceInfo) -> None:
-        import torch
-
+    def __init__(
+        self,
+        parts: MediaParts,
+        info: SourceInfo,
+        *,
+        layers: Layers = "blocks",
+        positions: bool = False,
+        seed: int | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
         self.parts = parts
-        example = {"pixel_values": torch.stack([self.prepare(picture) for picture in example_pictures()])}
-        self.body = TorchBody(module, _blocks, example=example)
-        self._info = _measured(info, self.body, example, parts.processor)
+        hidden = _places if positions else _layers
+        self._reading = Reading(
+            lambda module, batch: hidden(module, parts.front.inputs(batch)), _names, layers, positions
+        )
+        self._seed = seed
+        trained = recipe_key("media", LAYOUT, parts.key, layers, positions)
+        key = trained if seed is None else recipe_key(trained, "untrained", seed)
+        self.body = FrozenBody(Recipe(key, self._build, self._example))
+        self._facts = facts or self.body.facts(self._measure)
+        self._given = info
+        self._info = replace(
+            info,
+            num_features=self._facts["blocks"][-1][1],
+            blocks=tuple(Block(name, width) for name, width in self._facts["blocks"]),
+            architecture=self._facts["architecture"],
+            parameters=self._facts["parameters"],
+            input=parts.settings,
+        )
 
     @property
     def info(self) -> SourceInfo:
@@ -112,107 +115,139 @@ class ImageBody:
         return self._info
 
     @property
-    def precision(self) -> str:
-        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; final after the first batch."""
-        return self.body.precision
-
-    def prepare(self, item: Any) -> Tensor:
-        """The image as transformers' own processor makes it, (3, height, width) float32."""
-        pixels: Tensor = self.parts.processor(images=read_image(item), return_tensors="pt")["pixel_values"][0]
-        return pixels
-
-    def forward(self, prepared: Sequence[Tensor]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n prepared images."""
-        import torch
-
-        return self.body({"pixel_values": torch.stack(list(prepared))})
-
-    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n images."""
-        return encode(self, items)
-
-    def untrained(self, seed: int) -> ImageBody:
-        """The same body with fresh random weights."""
-        return ImageBody(self.parts, seeded(seed, self.parts.build), _untrained(self.info, seed))
-
-    def save(self, folder: Path) -> Mapping[str, str]:
-        """Write a checkpoint folder of transformers."""
-        return _save(folder, self.body.module, self.parts.processor)
-
-
-class AudioBody:
-    """An audio source of transformers; of a sound longer than 30 seconds, the first 30 count.
-
-    Sounds of different lengths never share a batch, so none is padded and the features of one do not depend on
-    its neighbours.
-
-    Args:
-        parts: how it was built and its feature extractor.
-        module: the body, with its weights.
-        info: what is known; blocks and widths are measured.
-
-    Attributes:
-        body: the module and how it is run.
-
-    Examples:
-        >>> from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
-        >>> config = Wav2Vec2Config(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8,
-        ...     conv_dim=(8, 8), conv_stride=(5, 4), conv_kernel=(10, 8), num_conv_pos_embedding_groups=2)
-        >>> parts = MediaParts(lambda: Wav2Vec2Model(config), Wav2Vec2FeatureExtractor())
-        >>> AudioBody(parts, parts.build(), SourceInfo("tiny", "audio")).info.num_features
-        8
-    """
-
-    def __init__(self, parts: MediaParts, module: nn.Module, info: SourceInfo) -> None:
-        self.parts = parts
-        import torch
-
-        self.rate = int(parts.processor.sampling_rate)
-        self._key = str(parts.processor.model_input_names[0])
-        noises = np.random.default_rng(0).normal(scale=0.1, size=(4, self.rate)).astype(np.float32)
-        example = {self._key: torch.stack([self.prepare((noise, self.rate)) for noise in noises])}
-        self.body = TorchBody(module, _blocks, example=example)
-        self._info = _measured(info, self.body, example, parts.processor)
-
-    @property
-    def info(self) -> SourceInfo:
-        """What is known about the source."""
-        return self._info
+    def backend(self) -> str:
+        """What runs it, such as ``"openvino"``; empty before it was chosen."""
+        return self.body.backend
 
     @property
     def precision(self) -> str:
-        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; final after the first batch."""
+        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; empty before it was chosen."""
         return self.body.precision
 
-    def prepare(self, item: Any) -> Tensor:
-        """The sound as transformers' own feature extractor makes it: samples, or frames of a spectrogram."""
-        samples, rate = read_audio(item)
-        samples = resample(samples, rate, self.rate)[: int(MOST_SECONDS * self.rate)]
-        shortest = self.rate // 10  # convolutional front ends need more samples than one of their windows
-        samples = np.pad(samples, (0, max(0, shortest - len(samples))))
-        values: Tensor = self.parts.processor(samples, sampling_rate=self.rate, return_tensors="pt")[self._key][0]
-        return values
+    @property
+    def streams(self) -> int:
+        """How many threads may call `forward` at once."""
+        return self.body.streams
 
-    def forward(self, prepared: Sequence[Tensor]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n prepared sounds."""
-        import torch
+    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str:
+        """Pick the backend for about ``count`` items; gives the digest under which their rows may be kept.
 
-        by_shape: dict[torch.Size, list[int]] = {}
-        for position, values in enumerate(prepared):
-            by_shape.setdefault(values.shape, []).append(position)
-        rows = np.empty((len(prepared), sum(block.width for block in self.info.blocks)), np.float32)
-        for positions in by_shape.values():
-            rows[positions] = self.body({self._key: torch.stack([prepared[k] for k in positions])})
+        Args:
+            engine: what the user wants.
+            count: how many items will be encoded.
+            few: gives some prepared items; called where a backend is compared with the plain body.
+        """
+
+        def batch() -> Batch | None:
+            prepared = few()
+            groups = _by_shape(prepared)
+            return self._stacked([prepared[k] for k in max(groups, key=len)]) if groups else None
+
+        form = self.body.choose(engine.backend, count, batch)
+        return recipe_key("rows", self.body.recipe.key, form)
+
+    def prepare(self, item: Any) -> NDArray[Any]:
+        """The item as the body's own processor makes it: pixels, samples, or frames of a spectrogram.
+
+        Raises:
+            ItemError: if the item cannot be read.
+        """
+        return self.parts.front.prepare(item)
+
+    def forward(self, prepared: Sequence[NDArray[Any]]) -> Any:
+        """Features (n, sum of block widths), float32, of n prepared items.
+
+        With ``positions``, n arrays (patches or frames, sum of block widths).
+        """
+        width = sum(block.width for block in self.info.blocks)
+        positions = self._reading.positions
+        rows: Any = [None] * len(prepared) if positions else np.empty((len(prepared), width), np.float32)
+        for group in _by_shape(prepared):
+            found = self.body(self._stacked([prepared[k] for k in group]))
+            if positions:
+                for k, row in zip(group, found, strict=True):
+                    rows[k] = row
+            else:
+                rows[group] = found
         return rows
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n sounds."""
+        """Features (n, sum of block widths), float32, of n items."""
         return encode(self, items)
 
-    def untrained(self, seed: int) -> AudioBody:
+    def untrained(self, seed: int) -> MediaBody:
         """The same body with fresh random weights."""
-        return AudioBody(self.parts, seeded(seed, self.parts.build), _untrained(self.info, seed))
+        name = f"{self.info.name} (untrained, seed {seed})"
+        info = replace(self._given, name=name, sha256=None, revision=None)
+        layers, positions = self._reading.layers, self._reading.positions
+        return MediaBody(self.parts, info, layers=layers, positions=positions, seed=seed, facts=self._facts)
+
+    def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> MediaBody:
+        """The same body with other layers read.
+
+        Args:
+            layers: ``"last"``, ``"blocks"`` (at most 13, evenly spread: the default), ``"all"``, or names: of
+                ``info.blocks``, of any layer (``"hidden.3"``, ``"last"``) or of a submodule, first to last.
+            positions: whether each patch or frame has a row, so that `forward` gives one array an item; class tokens
+                and the like have none.
+
+        Raises:
+            ParameterError: for another rule, or no names.
+            UnknownNameError: for a name that the body lacks.
+            SourceError: for a submodule whose output is no row for each patch or frame.
+        """
+        wanted = check_layers(layers)
+        return MediaBody(self.parts, self._given, layers=wanted, positions=positions, seed=self._seed)
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder of transformers."""
-        return _save(folder, self.body.module, self.parts.processor)
+        self.parts.copy(folder, self._seed)
+        return save_reading(folder, self._reading)
+
+    def _build(self) -> tuple[nn.Module, Reading]:
+        return self.parts.build(self._seed), self._reading
+
+    def _example(self) -> Batch:
+        return self._stacked([self.prepare(item) for item in self.parts.front.example()])
+
+    def _stacked(self, prepared: Sequence[NDArray[Any]]) -> Batch:
+        return self.parts.front.batch(np.stack(prepared))
+
+    def _measure(self, module: Any, _forward: object) -> dict[str, Any]:
+        return {
+            "blocks": self._reading.widths(module, first_items(self._example(), 1)),
+            "architecture": str(module.config.model_type),
+            "parameters": sum(parameter.numel() for parameter in module.parameters()),
+        }
+
+
+def _by_shape(prepared: Sequence[NDArray[Any]]) -> list[list[int]]:
+    """Positions of the items of each shape."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for position, values in enumerate(prepared):
+        groups.setdefault(values.shape, []).append(position)
+    return list(groups.values())
+
+
+def _names(count: int) -> list[str]:
+    return [*(f"hidden.{k}" for k in range(count - 1)), "last"]
+
+
+def _layers(module: nn.Module, inputs: Mapping[str, Tensor]) -> list[Tensor]:
+    """Hidden states; the last is the pooler's of convolutional bodies."""
+    output = module(**inputs, output_hidden_states=True)
+    last = output.last_hidden_state
+    pooled = last.ndim == 4 and "pooler_output" in output
+    return [*output.hidden_states[:-1], output.pooler_output.flatten(1) if pooled else last]
+
+
+def _places(module: Any, inputs: Mapping[str, Tensor]) -> list[Tensor]:
+    """Hidden states without the tokens that stand before those of the patches."""
+    output = module(**inputs, output_hidden_states=True)
+    hidden = [*output.hidden_states[:-1], output.last_hidden_state]
+    side = getattr(module.config, "patch_size", None)
+    if "pixel_values" not in inputs or not isinstance(side, int) or hasattr(module.config, "depths"):
+        return hidden
+    height, width = inputs["pixel_values"].shape[2:]
+    patches = (height // side) * (width // side)
+    return [tensor[:, tensor.shape[1] - patches :] for tensor in hidden]

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
+from numpy.typing import NDArray
+
 from headstart.engine.extract import encode
+from headstart.engine.frozen_body import FrozenBody
+from headstart.engine.options import Engine
 from headstart.engine.pooling import blocks_forward
-from headstart.engine.torch_body import TorchBody
+from headstart.engine.recipe import Batch, Forward, Recipe, recipe_key
 from headstart.errors import ItemError, SourceError
 from headstart.sources.scheme import Scheme
-from headstart.sources.seeded import seeded
+from headstart.sources.seeded import seeded, state_digest
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 __all__ = ["SCHEME", "ModuleSource", "module"]
+
+EXAMPLES = 4  # items that number formats are compared on
 
 
 def module(
@@ -31,20 +37,24 @@ def module(
     modality: Modality,
     blocks: Sequence[str] | None = None,
     num_features: int | None = None,
+    version: str | None = None,
 ) -> ModuleSource:
     """A source from a torch module and a function that makes one tensor of an item.
 
-    The module is put into evaluation mode and onto the best device. A model that was fitted on it cannot keep it: on
-    loading, give the source again.
+    The module is put into evaluation mode. A model that was fitted on it cannot keep it: on loading, give the source
+    again.
 
     Args:
         body: called with a batch of the tensors; gives (n, width), (n, tokens, width) or (n, channels, h, w), which is
             pooled to one row an item.
-        preprocess: item to tensor, all of one shape; called by several threads at once.
+        preprocess: item to tensor or array, all of one shape; called by several threads at once.
         name: your name for it, without a scheme.
         modality: the kind of items that it encodes.
         blocks: names of submodules whose pooled outputs are wanted too, first to last.
         num_features: width of the last output; by default the first batch tells.
+        version: your name for this state of the code of ``body`` and ``preprocess``, such as ``"2"``. With it, features
+            are kept in the feature store and found there as long as weights and version stay the same; by default they
+            are computed anew, for what your code does cannot be seen.
 
     Returns:
         The source.
@@ -68,31 +78,24 @@ def module(
         num_features=num_features,
         architecture=type(body).__name__,
         parameters=sum(parameter.numel() for parameter in body.parameters()),
-        sha256=_digest(body),
+        sha256=state_digest(body),
     )
-    return ModuleSource(body, preprocess, info, tuple(blocks or ()))
-
-
-def _digest(body: nn.Module) -> str:
-    """The digest of all weights, so that a changed body is another source."""
-    digest = hashlib.sha256()
-    for name, tensor in body.state_dict().items():
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().double().numpy().tobytes())
-    return digest.hexdigest()
+    return ModuleSource(body, preprocess, info, tuple(blocks or ()), version)
 
 
 class ModuleSource:
     """What `module` gives.
 
     Args:
-        body: the module.
-        preprocess: item to tensor.
+        module: the body.
+        preprocess: item to tensor or array.
         info: what is known about it; the widths are filled in by the first batch.
         blocks: submodules whose outputs are wanted.
+        version: as in `module`.
 
     Attributes:
-        body: the module and how it is run.
+        module: the body.
+        body: how it is run.
 
     Examples:
         >>> import torch
@@ -102,12 +105,21 @@ class ModuleSource:
     """
 
     def __init__(
-        self, body: nn.Module, preprocess: Callable[[Any], Any], info: SourceInfo, blocks: tuple[str, ...] = ()
+        self,
+        module: nn.Module,
+        preprocess: Callable[[Any], Any],
+        info: SourceInfo,
+        blocks: tuple[str, ...] = (),
+        version: str | None = None,
     ) -> None:
+        self.module = module
         self._names = blocks
         self._preprocess = preprocess
         self._info = info
-        self.body = TorchBody(body, blocks_forward(blocks, lambda inner, batch: inner(batch)))
+        self._version = version
+        self._example: Batch | None = None
+        key = recipe_key("module", info.architecture, info.sha256, blocks, version)
+        self.body = FrozenBody(Recipe(key, self._build, self._few, lasting=False))
 
     @property
     def info(self) -> SourceInfo:
@@ -115,9 +127,38 @@ class ModuleSource:
         return self._info
 
     @property
+    def backend(self) -> str:
+        """What runs it, such as ``"torch"``; empty before it was chosen."""
+        return self.body.backend
+
+    @property
     def precision(self) -> str:
-        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; final after the first batch."""
+        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; empty before it was chosen."""
         return self.body.precision
+
+    @property
+    def streams(self) -> int:
+        """How many threads may call `forward` at once."""
+        return self.body.streams
+
+    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str | None:
+        """Pick the backend for about ``count`` items; gives the digest under which their rows may be kept.
+
+        Args:
+            engine: what the user wants.
+            count: how many items will be encoded.
+            few: gives some prepared items.
+
+        Returns:
+            The digest; None where no version was given, or nothing could be prepared.
+        """
+        if self._example is None:
+            prepared = few()
+            if not prepared:
+                return None
+            self._learn(self._stacked(prepared))
+        form = self.body.choose(engine.backend, count)
+        return None if self._version is None else recipe_key("rows", self.body.recipe.key, form)
 
     def prepare(self, item: Any) -> Any:
         """What the user's function makes of the item.
@@ -126,34 +167,53 @@ class ModuleSource:
             ItemError: if that function fails.
         """
         try:
-            return self._preprocess(item)
+            value = self._preprocess(item)
         except ItemError:
             raise
         except Exception as error:  # the user's function may raise anything
             raise ItemError(
                 f"The preprocessing of '{self.info.name}' failed: {type(error).__name__}: {error}"
             ) from error
+        return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
 
-    def forward(self, prepared: Sequence[Tensor]) -> FeatureMatrix:
+    def forward(self, prepared: Sequence[NDArray[Any]]) -> FeatureMatrix:
         """Features (n, sum of block widths), float32, of n prepared items.
 
         Raises:
-            SourceError: if the prepared tensors are not of one shape.
+            SourceError: if the prepared arrays are not of one shape.
         """
-        import torch
+        batch = self._stacked(prepared)
+        if self._example is None:
+            self._learn(batch)
+        return self.body(batch)
 
-        shapes = {tuple(tensor.shape) for tensor in prepared}
+    def _stacked(self, prepared: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        shapes = {array.shape for array in prepared}
         if len(shapes) > 1:
             raise SourceError(
                 f"The preprocessing of '{self.info.name}' must give tensors of one shape. "
                 f"Got {sorted(shapes)[:3]} instead."
             )
-        batch = torch.stack(list(prepared))
-        if not self._info.blocks:
-            widths = self.body.widths(batch[:1])
-            blocks = tuple(Block(name, width) for name, width in zip([*self._names, "last"], widths, strict=True))
-            self._info = replace(self._info, blocks=blocks, num_features=widths[-1])
-        return self.body(batch)
+        return np.stack(prepared)
+
+    def _learn(self, batch: NDArray[Any]) -> None:
+        """Take the first items as examples, and find the widths of the blocks on them."""
+        self._example = batch[:EXAMPLES]
+        widths = self.body.facts(self._measure)["widths"]
+        blocks = tuple(Block(name, width) for name, width in zip([*self._names, "last"], widths, strict=True))
+        self._info = replace(self._info, blocks=blocks, num_features=widths[-1])
+
+    def _measure(self, module: nn.Module, run: Forward) -> dict[str, Any]:
+        import torch
+
+        with torch.inference_mode():
+            return {"widths": [int(block.shape[1]) for block in run(module, torch.from_numpy(self._few()[:1].copy()))]}
+
+    def _few(self) -> Any:
+        return self._example
+
+    def _build(self) -> tuple[nn.Module, Forward]:
+        return self.module.eval(), blocks_forward(self._names, lambda inner, batch: inner(batch))
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
         """Features (n, sum of block widths), float32, of n items."""
@@ -161,12 +221,10 @@ class ModuleSource:
 
     def untrained(self, seed: int) -> ModuleSource | None:
         """The same body with every layer's own fresh weights; None where a layer has no ``reset_parameters``."""
-        layers = [
-            layer for layer in self.body.module.modules() if next(layer.parameters(recurse=False), None) is not None
-        ]
+        layers = [layer for layer in self.module.modules() if next(layer.parameters(recurse=False), None) is not None]
         if not layers or not all(hasattr(layer, "reset_parameters") for layer in layers):
             return None
-        fresh = copy.deepcopy(self.body.module)
+        fresh = copy.deepcopy(self.module)
 
         def reset() -> None:
             for layer in fresh.modules():
@@ -175,8 +233,8 @@ class ModuleSource:
                     reset_layer()
 
         seeded(seed, reset)
-        info = replace(self.info, name=f"{self.info.name} (untrained, seed {seed})", sha256=_digest(fresh))
-        return ModuleSource(fresh, self._preprocess, info, self._names)
+        info = replace(self.info, name=f"{self.info.name} (untrained, seed {seed})", sha256=state_digest(fresh))
+        return ModuleSource(fresh, self._preprocess, info, self._names, self._version)
 
     def save(self, folder: Path) -> Mapping[str, str]:  # noqa: ARG002 - code cannot be stored
         """Its name only: the module's code is the user's, so the source has to be given again on loading."""

@@ -1,14 +1,18 @@
-"""Small helpers that bodies share: random weights by seed, example pictures, and a choice of blocks."""
+"""Small helpers that bodies share: random weights by seed, a digest, example pictures, and a choice of blocks."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["example_pictures", "seeded", "spread"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["example_pictures", "seeded", "spread", "state_digest"]
 
 T = TypeVar("T")
 
@@ -26,6 +30,21 @@ def seeded(seed: int, make: Callable[[], T]) -> T:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
+
+
+def state_digest(module: nn.Module) -> str:
+    """The digest of all weights of a module, by name, type and value.
+
+    Examples:
+        >>> import torch
+        >>> state_digest(torch.nn.ReLU())[:8]
+        'e3b0c442'
+    """
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().double().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def spread(names: Sequence[T], most: int) -> list[T]:

@@ -7,7 +7,7 @@ spectrograms.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from headstart.data.readers import read_audio
 from headstart.engine.extract import encode
+from headstart.engine.options import Engine
+from headstart.engine.recipe import recipe_key
 from headstart.engine.spectrogram import log_mel, picture, resample
 from headstart.errors import SourceError
 from headstart.io import read_json, write_json
@@ -25,6 +27,9 @@ from headstart.sources.seeded import spread
 from headstart.types import FeatureMatrix, Source, SourceInfo
 
 __all__ = ["PictureSettings", "Spectrogram", "read_picture_settings"]
+
+VERSION = 1  # raise it when the same sound and settings give other pictures
+AT_ONCE = 32  # pictures that go through the body together
 
 
 @dataclass(frozen=True)
@@ -111,9 +116,36 @@ class Spectrogram:
         return replace(inner, modality="audio", input={**inner.input, "spectrogram": asdict(self.settings)})
 
     @property
+    def backend(self) -> str:
+        """What runs the image source; empty before it was chosen."""
+        return str(getattr(self.image_source, "backend", ""))
+
+    @property
     def precision(self) -> str:
-        """The number format that the image source runs in."""
-        return str(getattr(self.image_source, "precision", "fp32"))
+        """The number format that the image source runs in; empty before it was chosen."""
+        return str(getattr(self.image_source, "precision", ""))
+
+    @property
+    def streams(self) -> int:
+        """How many threads may call `forward` at once."""
+        return int(getattr(self.image_source, "streams", 1))
+
+    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[list[Any]]]) -> str | None:
+        """Pick the backend for about ``count`` sounds; gives the digest under which their rows may be kept.
+
+        Args:
+            engine: what the user wants.
+            count: how many sounds will be encoded.
+            few: gives some prepared sounds.
+
+        Returns:
+            The digest; None where the image source's rows may not be kept.
+        """
+        choose = getattr(self.image_source, "choose", None)
+        if choose is None:
+            return None
+        key = choose(engine, count, lambda: [picture for pictures in few() for picture in pictures][:AT_ONCE])
+        return None if key is None else recipe_key("spectrogram", VERSION, key, asdict(self.settings))
 
     def prepare(self, item: Any) -> list[Any]:
         """The pictures of one sound, as the image source prepares them.
@@ -125,13 +157,19 @@ class Spectrogram:
         wave = resample(samples, rate, self.settings.sample_rate)
         return [self.image_source.prepare(self._picture(part)) for part in self._parts(wave)]
 
-    def forward(self, prepared: Sequence[list[Any]]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32: the mean over each sound's pictures."""
+    def forward(self, prepared: Sequence[list[Any]]) -> Any:
+        """Features (n, sum of block widths), float32: the mean over each sound's pictures.
+
+        Where the image source gives a row for each position, n arrays: those of a sound's pictures one after another.
+        """
         pictures = [one for part in prepared for one in part]
-        rows = [self.image_source.forward(pictures[k : k + 32]) for k in range(0, len(pictures), 32)]
-        begins = np.cumsum([0, *(len(part) for part in prepared[:-1])])
-        counts = np.array([len(part) for part in prepared], dtype=np.float32)
-        sums = np.add.reduceat(np.concatenate(rows), begins, axis=0)
+        rows = [self.image_source.forward(pictures[k : k + AT_ONCE]) for k in range(0, len(pictures), AT_ONCE)]
+        begins = np.cumsum([0, *(len(part) for part in prepared)])
+        if isinstance(rows[0], list):
+            places = [row for batch in rows for row in batch]
+            return [np.concatenate(places[begin:end]) for begin, end in pairwise(begins)]
+        counts = np.diff(begins).astype(np.float32)
+        sums = np.add.reduceat(np.concatenate(rows), begins[:-1], axis=0)
         return (sums / counts[:, None]).astype(np.float32)
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
@@ -142,6 +180,21 @@ class Spectrogram:
         """The same with an untrained image source."""
         inner = self.image_source.untrained(seed)
         return None if inner is None else Spectrogram(inner, self.settings)
+
+    def with_layers(self, layers: str | Sequence[str], *, positions: bool = False) -> Spectrogram:
+        """The same with other layers of the image source read.
+
+        Args:
+            layers: as the image source takes them.
+            positions: whether each place of a picture has a row.
+
+        Raises:
+            SourceError: if the image source has no layers to choose.
+        """
+        choose = getattr(self.image_source, "with_layers", None)
+        if choose is None:
+            raise SourceError(f"The source '{self.image_source.info.name}' has no layers to choose.")
+        return Spectrogram(choose(layers, positions=positions), self.settings)
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write the image source's checkpoint and the settings; a source without a checkpoint is named only."""

@@ -1,9 +1,10 @@
-"""Text bodies of transformers: tokens in, every layer's mean over the tokens out."""
+"""Text bodies: tokens in, every layer's mean over the tokens out, or a row for each token."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,76 +12,72 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extract import encode
-from headstart.engine.pooling import masked_mean
-from headstart.engine.torch_body import TorchBody
+from headstart.engine.frozen_body import FrozenBody
+from headstart.engine.options import Engine
+from headstart.engine.recipe import Recipe, recipe_key
 from headstart.errors import ItemError
-from headstart.io import write_json
-from headstart.sources.seeded import seeded, spread
+from headstart.sources.checkpoint import write_sentence_files
+from headstart.sources.hidden_layers import Hidden, Layers, Reading, check_layers, save_reading, select
+from headstart.sources.tokenizing import TokenizerSpec, Tokens, open_tokenizer, pad, padded_length, tokenize
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from torch import Tensor, nn
+    from torch import nn
 
-__all__ = ["TextBody", "TextParts", "tokenizer_from_file"]
+__all__ = ["TextBody", "TextParts"]
 
-TOKENS_AT_ONCE = 2048  # best or near best on 2 CPU cores for texts of 8 to 100 tokens
+LAYOUT = 1  # raised when the same checkpoint gives other features than before
+TOKENS_AT_ONCE = 2048  # 1024 to 2048 are best on OpenVINO for texts of 4 to 100 tokens
 
 
 @dataclass(frozen=True)
 class TextParts:
-    """What a text source is made of.
+    """What a text source is made of; nothing in it has been loaded yet.
 
     Attributes:
-        build: makes the module with random weights.
-        tokenizer: cuts and numbers the text; truncates, does not pad.
-        max_length: tokens that are kept of a text.
+        key: digest of everything that decides what the module gives for tokens: weights and configuration.
+        build: makes the module in evaluation mode: with its weights for None, with fresh ones for a seed.
+        hidden: a function of (module, batch) that gives the embeddings and every layer, (n, tokens, width) each.
+        tokenizer: where its tokenizer is.
+        copy: writes a checkpoint folder of the body with its weights, or with those of a seed.
+        reference: what opens the source again on every install; None where a copy of it is needed.
         pooling: ``"mean"`` over the tokens or ``"cls"``, the first token; for the last layer.
-        pad: the number of the padding token.
-        save_tokenizer: writes the tokenizer's files into a folder, or None where nothing is ever written.
+        known: where they are known without loading it, the facts of the body: ``architecture``, ``parameters`` (number
+            of weights), ``vocabulary`` (number of tokens), ``width`` (columns of the last layer) and ``blocks`` (name
+            and width of every layer).
 
     Examples:
-        >>> TextParts(build=None, tokenizer=None, max_length=16).pooling
+        >>> TextParts(key="", build=None, hidden=None, tokenizer=TokenizerSpec("", 8), copy=None).pooling
         'mean'
     """
 
-    build: Callable[[], nn.Module]
-    tokenizer: Tokenizer
-    max_length: int
+    key: str
+    build: Callable[[int | None], nn.Module]
+    hidden: Hidden
+    tokenizer: TokenizerSpec
+    copy: Callable[[Path, int | None], None]
+    reference: Mapping[str, str] | None = None
     pooling: str = "mean"
-    pad: int = 0
-    save_tokenizer: Callable[[Path], object] | None = None
-
-
-def tokenizer_from_file(path: Path, max_length: int) -> Tokenizer:
-    """A tokenizer that cuts texts off after ``max_length`` tokens and does not pad.
-
-    Examples:
-        >>> import tempfile
-        >>> from tokenizers import Tokenizer, models
-        >>> path = Path(tempfile.mkdtemp()) / "tokenizer.json"
-        >>> Tokenizer(models.WordLevel({"a": 0, "?": 1}, "?")).save(str(path))
-        >>> tokenizer_from_file(path, 8).truncation["max_length"]
-        8
-    """
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.enable_truncation(max_length)
-    tokenizer.no_padding()
-    return tokenizer
+    known: Mapping[str, Any] | None = None
 
 
 class TextBody:
     """A text source: the mean over the tokens of the embeddings and of every layer.
 
+    Opening it loads no weights: they are loaded where a backend has to be made, or where facts about the body are not
+    known yet.
+
     Args:
         parts: what it is made of.
-        module: the body, with its weights.
-        info: what is known; blocks and widths are filled in.
+        info: what is known; the rest is filled in.
+        layers: which layers are read, as in `with_layers`.
+        positions: whether each token has a row.
+        seed: for the body with fresh random weights, their seed.
+        facts: what is known of the body where it need not be found out.
 
     Attributes:
-        body: the module and how it is run.
+        body: how it is run.
 
     Examples:
         >>> from headstart.sources.registry import open_source
@@ -88,23 +85,31 @@ class TextBody:
         Block(name='layer.6', width=384)
     """
 
-    def __init__(self, parts: TextParts, module: nn.Module, info: SourceInfo) -> None:
+    def __init__(
+        self,
+        parts: TextParts,
+        info: SourceInfo,
+        *,
+        layers: Layers = "blocks",
+        positions: bool = False,
+        seed: int | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
         self.parts = parts
-        config: Any = module.config
-        tokens = np.random.default_rng(0).integers(config.vocab_size, size=(4, 16))
-        self.body = TorchBody(
-            module, self._blocks, example=self._padded([row[: 16 - 2 * k] for k, row in enumerate(tokens)])
-        )
-        layers, width = int(config.num_hidden_layers), int(config.hidden_size)
-        names = ["embeddings", *(f"layer.{k}" for k in range(1, layers + 1))]
-        self._kept = [names.index(name) for name in [*spread(names[:-1], 12), names[-1]]]
+        self._reading = Reading(parts.hidden, _names, layers, positions, parts.pooling == "cls")
+        self._seed = seed
+        trained = recipe_key("text", LAYOUT, parts.key, parts.pooling, layers, positions)
+        key = trained if seed is None else recipe_key(trained, "untrained", seed)
+        self.body = FrozenBody(Recipe(key, self._build, lambda: _example(self._facts["vocabulary"])))
+        self._facts = facts or self._known() or self.body.facts(self._measure)
+        self._given = info
         self._info = replace(
             info,
-            num_features=width,
-            blocks=tuple(Block(names[k], width) for k in self._kept),
-            architecture=str(config.model_type),
-            parameters=sum(parameter.numel() for parameter in module.parameters()),
-            input={"max_length": parts.max_length, "pooling": parts.pooling},
+            num_features=self._facts["blocks"][-1][1],
+            blocks=tuple(Block(name, width) for name, width in self._facts["blocks"]),
+            architecture=self._facts["architecture"],
+            parameters=self._facts["parameters"],
+            input={"max_length": parts.tokenizer.max_length, "pooling": parts.pooling},
         )
 
     @property
@@ -113,38 +118,73 @@ class TextBody:
         return self._info
 
     @property
+    def backend(self) -> str:
+        """What runs it, such as ``"openvino"``; empty before it was chosen."""
+        return self.body.backend
+
+    @property
     def precision(self) -> str:
-        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; final after the first batch."""
+        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; empty before it was chosen."""
         return self.body.precision
 
-    def prepare(self, item: Any) -> NDArray[np.int64]:
-        """The numbers of the text's tokens.
+    @property
+    def streams(self) -> int:
+        """How many threads may call `forward` at once."""
+        return self.body.streams
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return open_tokenizer(self.parts.tokenizer)
+
+    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[Tokens]]) -> str:
+        """Pick the backend for about ``count`` texts; gives the digest under which their rows may be kept.
+
+        Args:
+            engine: what the user wants.
+            count: how many texts will be encoded.
+            few: gives some prepared texts; called where a backend is compared with the plain body.
+        """
+
+        def batch() -> dict[str, Tokens] | None:
+            prepared = few()
+            return self._padded(prepared) if len(prepared) else None
+
+        form = self.body.choose(engine.backend, count, batch)
+        tokenizer = self.parts.tokenizer
+        return recipe_key("rows", self.body.recipe.key, form, tokenizer.digest, tokenizer.max_length)
+
+    def prepare(self, item: Any) -> Tokens:
+        """The numbers of the text's tokens, int64.
 
         Raises:
             ItemError: if the item is no text, or has no tokens.
         """
-        if not isinstance(item, str):
-            raise ItemError(f"A text must be a string. Got {type(item).__name__} instead.")
-        if not item.strip():
-            raise ItemError("The text is empty.")
-        try:
-            tokens = self.parts.tokenizer.encode(item).ids
-        except (UnicodeEncodeError, TypeError):
-            raise ItemError("The text holds halves of characters (lone surrogates); decode it again.") from None
-        if not tokens:
-            raise ItemError(f"The text {item!r:.80} has no tokens.")
-        return np.asarray(tokens, dtype=np.int64)
+        outcome = tokenize(self._tokenizer, [item])[0]
+        if isinstance(outcome, ItemError):
+            raise outcome
+        return outcome
 
-    def forward(self, prepared: Sequence[NDArray[np.int64]]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n prepared texts."""
-        order = np.argsort([-len(tokens) for tokens in prepared], kind="stable")
-        rows = np.empty((len(prepared), sum(block.width for block in self.info.blocks)), np.float32)
-        begin = 0
-        while begin < len(order):  # texts of like length together, so that a batch holds little padding
-            size = max(1, TOKENS_AT_ONCE // len(prepared[order[begin]]))
-            batch = order[begin : begin + size]
-            rows[batch] = self.body(self._padded([prepared[k] for k in batch]))
-            begin += size
+    def prepare_many(self, items: Sequence[Any]) -> list[Tokens | ItemError]:
+        """`prepare` for many texts, several times faster than one by one; an error stands in the place of its text."""
+        return tokenize(self._tokenizer, items)
+
+    def forward(self, prepared: Sequence[Tokens]) -> Any:
+        """Features (n, sum of block widths), float32, of n prepared texts.
+
+        With ``positions``, n arrays (tokens, sum of block widths), of which there is one row a token.
+        """
+        most = self.parts.tokenizer.max_length
+        columns = np.array([padded_length(len(tokens), most) for tokens in prepared], np.intp)
+        width = sum(block.width for block in self.info.blocks)
+        positions = self._reading.positions
+        rows: Any = [None] * len(prepared) if positions else np.empty((len(prepared), width), np.float32)
+        for batch in _batches(columns):
+            found = self.body(pad([prepared[k] for k in batch], columns[batch[0]], self.parts.tokenizer.pad))
+            if positions:
+                for k, row in zip(batch, found, strict=True):
+                    rows[k] = row[: len(prepared[k])]
+            else:
+                rows[batch] = found
         return rows
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
@@ -154,58 +194,83 @@ class TextBody:
     def untrained(self, seed: int) -> TextBody:
         """The same body with fresh random weights."""
         name = f"{self.info.name} (untrained, seed {seed})"
-        info = replace(self.info, name=name, sha256=None, revision=None)
-        return TextBody(self.parts, seeded(seed, self.parts.build), info)
+        info = replace(self._given, name=name, sha256=None, revision=None)
+        layers, positions = self._reading.layers, self._reading.positions
+        return TextBody(self.parts, info, layers=layers, positions=positions, seed=seed, facts=self._facts)
+
+    def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> TextBody:
+        """The same body with other layers read.
+
+        Args:
+            layers: ``"last"``, ``"blocks"`` (at most 13, evenly spread: the default), ``"all"``, or names: of
+                ``info.blocks``, of any layer (``"embeddings"``, ``"layer.3"``) or of a submodule, first to last.
+            positions: whether each token has a row, so that `forward` gives one array a text.
+
+        Raises:
+            ParameterError: for another rule, or no names.
+            UnknownNameError: for a name that the body lacks.
+            SourceError: for a submodule whose output is no row for each token.
+        """
+        wanted = check_layers(layers)
+        return TextBody(self.parts, self._given, layers=wanted, positions=positions, seed=self._seed)
 
     def save(self, folder: Path) -> Mapping[str, str]:
-        """Write a checkpoint folder in the format of sentence-transformers, which transformers loads too."""
-        folder.mkdir(parents=True, exist_ok=True)
-        module: Any = self.body.module
-        module.save_pretrained(folder)
-        if self.parts.save_tokenizer is not None:
-            self.parts.save_tokenizer(folder)
-        _write_modules(folder, self.parts, int(module.config.hidden_size))
-        return {"name": "local:."}
+        """Write a checkpoint folder that transformers and sentence-transformers load too."""
+        default = self._reading.layers == "blocks" and not self._reading.positions
+        if self.parts.reference is not None and default and self._seed is None:
+            return self.parts.reference
+        self.parts.copy(folder, self._seed)
+        limit, width = self.parts.tokenizer.max_length, self._facts["width"]
+        write_sentence_files(folder, pooling=self.parts.pooling, max_length=limit, width=width)
+        return save_reading(folder, self._reading)
 
-    def _padded(self, prepared: Sequence[NDArray[np.int64]]) -> dict[str, Tensor]:
-        import torch
+    def _build(self) -> tuple[nn.Module, Reading]:
+        return self.parts.build(self._seed), self._reading
 
-        longest = max(len(tokens) for tokens in prepared)
-        ids = np.full((len(prepared), longest), self.parts.pad, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for row, tokens in enumerate(prepared):
-            ids[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = 1
-        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+    def _known(self) -> Mapping[str, Any] | None:
+        """The facts, where the parts know those of all layers that are read."""
+        if self.parts.known is None:
+            return None
+        widths = dict(self.parts.known["blocks"])
+        chosen = select(list(widths), self._reading.layers)
+        if not set(chosen) <= set(widths):
+            return None
+        return {**self.parts.known, "blocks": [[name, widths[name]] for name in chosen]}
 
-    def _blocks(self, module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
-        output = module(**batch, output_hidden_states=True)
-        # The last entry of hidden_states may lie before the final normalisation: last_hidden_state is after it.
-        hidden = [*output.hidden_states[:-1], output.last_hidden_state]
-        pooled = [masked_mean(hidden[k], batch["attention_mask"]) for k in self._kept[:-1]]
-        last = hidden[-1]
-        mean = self.parts.pooling == "mean"
-        return [*pooled, masked_mean(last, batch["attention_mask"]) if mean else last[:, 0].float()]
+    def _measure(self, module: nn.Module, _forward: object) -> dict[str, Any]:
+        facts = self.parts.known or _facts(module)
+        return {
+            **facts,
+            "blocks": self._reading.widths(module, _example(facts["vocabulary"])),
+            "parameters": sum(parameter.numel() for parameter in module.parameters()),
+        }
+
+    def _padded(self, prepared: Sequence[Tokens]) -> dict[str, Tokens]:
+        return pad(prepared, max(len(tokens) for tokens in prepared), self.parts.tokenizer.pad)
 
 
-def _write_modules(folder: Path, parts: TextParts, width: int) -> None:
-    kinds = (("", "Transformer"), ("1_Pooling", "Pooling"))
-    modules = [
-        {"idx": k, "name": str(k), "path": path, "type": f"sentence_transformers.models.{kind}"}
-        for k, (path, kind) in enumerate(kinds)
-    ]
-    (folder / "modules.json").write_text(_json(modules), encoding="utf-8")
-    write_json(folder / "sentence_bert_config.json", {"max_seq_length": parts.max_length, "do_lower_case": False})
-    (folder / "1_Pooling").mkdir(exist_ok=True)
-    pooling = {
-        "word_embedding_dimension": width,
-        "pooling_mode_cls_token": parts.pooling == "cls",
-        "pooling_mode_mean_tokens": parts.pooling == "mean",
+def _batches(columns: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Positions of texts that run together: of one padded length, the longest first."""
+    for length in np.unique(columns)[::-1]:
+        alike = np.flatnonzero(columns == length)
+        size = max(1, TOKENS_AT_ONCE // int(length))
+        yield from (alike[begin : begin + size] for begin in range(0, len(alike), size))
+
+
+def _facts(module: Any) -> dict[str, Any]:
+    """What a module of transformers says of itself."""
+    return {
+        "architecture": str(module.config.model_type),
+        "vocabulary": int(module.get_input_embeddings().num_embeddings),
+        "width": int(module.config.hidden_size),
     }
-    write_json(folder / "1_Pooling" / "config.json", pooling)
 
 
-def _json(value: Any) -> str:
-    import json
+def _names(count: int) -> list[str]:
+    return ["embeddings", *(f"layer.{k}" for k in range(1, count))]
 
-    return json.dumps(value, indent=2) + "\n"
+
+def _example(vocabulary: int) -> dict[str, Tokens]:
+    """Four texts of 10 to 16 random tokens."""
+    tokens = np.random.default_rng(0).integers(vocabulary, size=(4, 16))
+    return pad([row[: 16 - 2 * k] for k, row in enumerate(tokens)], 16, 0)

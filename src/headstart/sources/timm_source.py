@@ -1,133 +1,121 @@
-"""``timm:NAME``: image bodies of the timm library, with their own preprocessing."""
+"""``timm:NAME``: image bodies of the timm library, with their own preprocessing.
+
+torch and timm are loaded where something is new: what only they tell of a body is kept in the cache.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.data.readers import read_image
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.body_cache import BodyCache
 from headstart.engine.extract import encode
-from headstart.engine.pooling import blocks_forward
-from headstart.engine.torch_body import TorchBody
+from headstart.engine.frozen_body import FrozenBody
+from headstart.engine.options import Engine
+from headstart.engine.pictures import PictureTransform
+from headstart.engine.recipe import Batch, Forward, Recipe, recipe_key
 from headstart.errors import SourceError, UnknownNameError
-from headstart.io import write_json
+from headstart.io import check_digest, file_digest, write_json
 from headstart.sources.cache import cached_file, cached_repositories
+from headstart.sources.hidden_layers import Layers, check_layers
 from headstart.sources.scheme import Scheme
-from headstart.sources.seeded import example_pictures, seeded, spread
+from headstart.sources.seeded import example_pictures, seeded, state_digest
+from headstart.sources.timm_module import TimmSpec, build, measure, reader
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-__all__ = ["SCHEME", "TimmSource", "TimmSpec", "block_names", "build"]
+__all__ = ["SCHEME", "TimmSource", "Weights", "random_weights"]
+
+VERSION = 1  # raise it when the same body and picture give other features
+DECIDING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")  # of timm's description of weights
 
 
 @dataclass(frozen=True)
-class TimmSpec:
-    """How a timm body is built and what its images must look like.
+class Weights:
+    """Where the weights of a body come from.
 
     Attributes:
-        architecture: timm's name of it, such as ``"mobilenetv2_100"``.
-        model_args: what else timm's constructor gets, such as ``{"num_classes": 10}``.
-        pretrained_cfg: timm's description of the weights: input_size, mean, std, interpolation, crop_pct, license, ...
+        digest: tells them from all others: the sha256 digest of their file, or a description.
+        load: gives the body with them.
+        file: the safetensors file, where there is one.
 
     Examples:
-        >>> TimmSpec("resnet18").model_args
-        {}
+        >>> Weights("0" * 64, load=lambda: None).file is None
+        True
     """
 
-    architecture: str
-    model_args: Mapping[str, Any] = field(default_factory=dict)
-    pretrained_cfg: Mapping[str, Any] = field(default_factory=dict)
+    digest: str
+    load: Callable[[], nn.Module]
+    file: Path | None = None
 
 
-def build(spec: TimmSpec) -> nn.Module:
-    """The body with random weights.
-
-    Raises:
-        SourceError: if timm does not know the architecture or cannot build it with these arguments.
+def random_weights(spec: TimmSpec, seed: int) -> Weights:
+    """Fresh random weights, the same for the same seed.
 
     Examples:
-        >>> build(TimmSpec("test_resnet")).num_features
-        96
+        >>> random_weights(TimmSpec("test_resnet"), 0).digest
+        'untrained, seed 0'
     """
-    import timm
-
-    if not timm.is_model(spec.architecture):
-        raise SourceError(
-            f"timm has no architecture '{spec.architecture:.80}', so its weights cannot be loaded by name; "
-            "build the body yourself and give it as headstart.sources.module.module(body, preprocess, ...)."
-        )
-    try:
-        return timm.create_model(spec.architecture, pretrained=False, **spec.model_args)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise SourceError(
-            f"timm cannot build '{spec.architecture}' with the arguments {dict(spec.model_args)}: {_line(error)}"
-        ) from error
-
-
-def block_names(module: nn.Module) -> list[str]:
-    """The submodules whose outputs are the body's blocks, first to last, at most twelve.
-
-    timm names them in ``feature_info``; where those are children of one container, such as ``blocks.0``, all its
-    children count.
-
-    Examples:
-        >>> block_names(build(TimmSpec("test_resnet")))
-        ['act1', 'layer1', 'layer2', 'layer3', 'layer4']
-    """
-    features: Iterable[Mapping[str, Any]] = getattr(module, "feature_info", None) or []
-    names = [str(entry["module"]) for entry in features if entry.get("module")]
-    containers = {match[1] for name in names if (match := re.fullmatch(r"(blocks|stages|layers)\.\d+", name))}
-    if len(containers) == 1:
-        container = containers.pop()
-        names = [f"{container}.{name}" for name, _ in module.get_submodule(container).named_children()]
-    known = dict(module.named_modules())
-    return spread([name for name in names if name in known], 12)
-
-
-def _final(module: Any, batch: Tensor) -> Any:
-    return module.forward_head(module.forward_features(batch), pre_logits=True)
+    return Weights(f"untrained, seed {seed}", lambda: seeded(seed, lambda: build(spec)))
 
 
 class TimmSource:
     """An image body of timm: its blocks' pooled outputs, then what its classifier would have got.
 
     Args:
-        spec: how it was built and what its images look like.
-        module: the body, with its weights.
-        info: what is known; ``blocks`` and ``num_features`` are measured where they are missing.
+        spec: how it is built and what its images look like.
+        weights: its weights.
+        info: what is known; the rest is filled in.
+        layers: which layers are read, as in `with_layers`.
+        positions: whether each place of the map, or each patch, has a row.
+        facts: what is known of the body, where it need not be found out.
 
     Attributes:
-        body: the module and how it is run.
+        spec: as given.
+        body: how it is run.
 
     Examples:
         >>> spec = TimmSpec("test_resnet", pretrained_cfg={"input_size": (3, 64, 64)})
-        >>> TimmSource(spec, build(spec), SourceInfo("tiny", "image")).info.num_features
+        >>> TimmSource(spec, random_weights(spec, 0), SourceInfo("tiny", "image")).info.num_features
         96
     """
 
-    def __init__(self, spec: TimmSpec, module: nn.Module, info: SourceInfo) -> None:
-        import timm.data
-        import torch
-
-        data: Any = timm.data  # partly annotated
-        config = data.resolve_data_config(args={}, pretrained_cfg=dict(spec.pretrained_cfg), model=module)
-        names = block_names(module)
-        layout = {name: getattr(module, "output_fmt", "NCHW") != "NHWC" for name in names}
+    def __init__(
+        self,
+        spec: TimmSpec,
+        weights: Weights,
+        info: SourceInfo,
+        *,
+        layers: Layers = "blocks",
+        positions: bool = False,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
         self.spec = spec
-        self._transform = data.create_transform(**config, is_training=False)
-        example = torch.stack([self.prepare(picture) for picture in example_pictures()])
-        self.body = TorchBody(module, blocks_forward(names, _final, layout), example=example)
-        if not info.blocks:
-            widths = self.body.widths(example[:1])
-            blocks = tuple(Block(name, width) for name, width in zip([*names, "last"], widths, strict=True))
-            info = replace(info, blocks=blocks, num_features=widths[-1])
-        weights = sum(parameter.numel() for parameter in module.parameters())
-        self._info = replace(info, parameters=weights, input={key: _plain(value) for key, value in config.items()})
+        self._weights, self._layers, self._positions = weights, layers, positions
+        looks = {key: spec.pretrained_cfg[key] for key in DECIDING if spec.pretrained_cfg.get(key) is not None}
+        built = (spec.architecture, dict(spec.model_args), looks, weights.digest)
+        self.body = FrozenBody(
+            Recipe(recipe_key("timm", VERSION, *built, layers, positions), self._build, self._example)
+        )
+        self._facts = facts or self.body.facts(lambda module, run: measure(spec, module, run, layers, weights.file))
+        self._transform = PictureTransform.from_timm(self._facts["config"])
+        blocks = tuple(Block(name, width) for name, width in self._facts["blocks"])
+        self._info = replace(
+            info,
+            blocks=blocks,
+            num_features=blocks[-1].width,
+            parameters=self._facts["parameters"],
+            input=self._facts["config"],
+        )
 
     @property
     def info(self) -> SourceInfo:
@@ -135,57 +123,134 @@ class TimmSource:
         return self._info
 
     @property
+    def backend(self) -> str:
+        """What runs it, such as ``"openvino"``; empty before it was chosen."""
+        return self.body.backend
+
+    @property
     def precision(self) -> str:
-        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; final after the first batch."""
+        """The number format that it runs in, such as ``"bf16"``; empty before it was chosen."""
         return self.body.precision
 
-    def prepare(self, item: Any) -> Tensor:
-        """The image as timm's own evaluation transform makes it, (3, height, width) float32."""
-        tensor: Tensor = self._transform(read_image(item))
-        return tensor
+    @property
+    def streams(self) -> int:
+        """How many threads may call `forward` at once."""
+        return self.body.streams
 
-    def forward(self, prepared: Sequence[Tensor]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n prepared images."""
-        import torch
+    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[np.uint8]]]) -> str:
+        """Pick the backend for about ``count`` images; gives the digest under which their rows may be kept.
 
-        return self.body(torch.stack(list(prepared)))
+        Args:
+            engine: what the user wants.
+            count: how many images will be encoded.
+            few: gives some prepared images; called where a backend is compared with the plain body.
+        """
+
+        def batch() -> Batch | None:
+            prepared = few()
+            return np.stack(prepared) if prepared else None
+
+        form = self.body.choose(engine.backend, count, batch)
+        return recipe_key("rows", self.body.recipe.key, asdict(self._transform), form)
+
+    def prepare(self, item: Any) -> NDArray[np.uint8]:
+        """The image as timm's own evaluation transform makes it, (height, width, 3), before it is normalised.
+
+        Raises:
+            ItemError: if the image cannot be read.
+        """
+        return self._transform.prepare(item)
+
+    def forward(self, prepared: Sequence[NDArray[np.uint8]]) -> Any:
+        """Features (n, sum of block widths), float32, of n prepared images.
+
+        With ``positions``, n arrays (places of the map or patches, sum of block widths).
+        """
+        rows = self.body(np.stack(prepared))
+        return list(rows) if self._positions else rows
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
         """Features (n, sum of block widths), float32, of n images."""
         return encode(self, items)
 
     def untrained(self, seed: int) -> TimmSource:
-        """The same body with fresh random weights."""
-        module = seeded(seed, lambda: build(self.spec))
+        """The same body with fresh random weights; nothing is built before it is needed."""
         name = f"{self.info.name} (untrained, seed {seed})"
-        return TimmSource(self.spec, module, replace(self.info, name=name, sha256=None, revision=None))
+        info = replace(self.info, name=name, sha256=None, revision=None)
+        return self._with(random_weights(self.spec, seed), info, self._layers, self._positions, self._facts)
+
+    def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> TimmSource:
+        """The same body with other layers read.
+
+        Args:
+            layers: ``"last"``, ``"blocks"`` (the default), ``"all"`` (every submodule that gives an activation of its
+                own, as Head2Toe, and the last output), or names: of submodules, or ``"last"``, which comes last.
+            positions: whether each place of the map, or each patch, has a row, so that `forward` gives one array an
+                image; of layers whose maps are of one size.
+
+        Raises:
+            ParameterError: for another rule, or no names.
+            UnknownNameError: for a name that the body lacks.
+            SourceError: for a submodule that gives nothing, or no map; for maps of several sizes.
+        """
+        wanted = check_layers(layers)
+        for name in () if isinstance(wanted, str) else wanted:
+            if name != "last" and name not in self._facts["modules"]:
+                raise UnknownNameError("layer", name, ["last", *self._facts["modules"]])
+        return self._with(self._weights, self.info, wanted, positions, None)
 
     def save(self, folder: Path) -> Mapping[str, str]:
-        """Write a checkpoint folder in timm's own format, which ``timm.create_model("local-dir:...")`` loads too."""
-        from safetensors.torch import save_file
+        """Write a checkpoint folder in timm's own format, which ``timm.create_model("local-dir:...")`` loads too.
 
+        Raises:
+            DigestError: if the weights' file is no longer the one that was opened.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        tensors = {key: value.contiguous() for key, value in self.body.module.state_dict().items()}
-        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        if self._weights.file is not None and self._facts["is_file"]:
+            from shutil import copyfile
+
+            copyfile(self._weights.file, folder / "model.safetensors")
+            check_digest(folder / "model.safetensors", self._weights.digest)
+        else:
+            from safetensors.torch import save_file
+
+            tensors = {key: value.contiguous() for key, value in self._weights.load().state_dict().items()}
+            save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
         config = {
             "architecture": self.spec.architecture,
             "num_features": self.info.num_features,
             "model_args": dict(self.spec.model_args),
             "pretrained_cfg": dict(self.spec.pretrained_cfg),
         }
+        if (self._layers, self._positions) != ("blocks", False):
+            config["headstart"] = {"layers": self._layers, "positions": self._positions}
         write_json(folder / "config.json", config)
         return {"name": "local:."}
 
+    def _with(
+        self, weights: Weights, info: SourceInfo, layers: Layers, positions: bool, facts: Mapping[str, Any] | None
+    ) -> TimmSource:
+        return TimmSource(self.spec, weights, info, layers=layers, positions=positions, facts=facts)
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    def _build(self) -> tuple[nn.Module, Forward]:
+        module = self._weights.load().eval()
+        return module, reader(self.spec, module, self._layers, positions=self._positions)
 
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
+    def _example(self) -> Batch:
+        return np.stack([self.prepare(picture) for picture in example_pictures()])
 
 
 def _config(name: str) -> dict[str, Any]:
+    """What timm knows of a model, kept for the version of timm that is installed."""
+    cache = BodyCache(recipe_key("timm config", version("timm"), name))
+    config = cache.read("config")
+    if config is None:
+        config = _find_config(name)
+        cache.write("config", config)
+    return config
+
+
+def _find_config(name: str) -> dict[str, Any]:
     import timm
 
     try:
@@ -194,43 +259,61 @@ def _config(name: str) -> dict[str, Any]:
         found = None
     if found is None:
         raise UnknownNameError("timm model", name, timm.list_pretrained(f"{name[:4]}*") or ["resnet18.a1_in1k"])
-    return {key: value for key, value in asdict(found).items() if value is not None}
+    return {key: _plain(value) for key, value in asdict(found).items() if value is not None}
 
 
-def _repository(config: Mapping[str, Any], name: str) -> str:
-    identifier = config.get("hf_hub_id") or ""
-    return f"timm/{name}" if identifier == "timm/" else str(identifier)
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _file(config: Mapping[str, Any]) -> Path | None:
+    """The weights in the hub's cache."""
+    identifier = str(config.get("hf_hub_id") or "")
+    repository = f"timm/{_full_name(config)}" if identifier == "timm/" else identifier
+    return cached_file(repository, "model.safetensors")
+
+
+def _full_name(config: Mapping[str, Any]) -> str:
+    return f"{config['architecture']}.{config['tag']}" if config.get("tag") else str(config["architecture"])
 
 
 def _describe(name: str) -> SourceInfo:
     config = _config(name)
-    full = f"{config['architecture']}.{config['tag']}" if config.get("tag") else name
-    file = cached_file(_repository(config, full), "model.safetensors")
+    file = _file(config)
     blob = file.resolve().name if file else ""
     return SourceInfo(
-        name=f"timm:{full}",
+        name=f"timm:{_full_name(config)}",
         modality="image",
         architecture=config["architecture"],
         license=config.get("license"),
         revision=file.parent.name if file else None,
         sha256=blob if re.fullmatch("[0-9a-f]{64}", blob) else None,
-        input={key: _plain(config[key]) for key in ("input_size", "mean", "std", "interpolation", "crop_pct")},
+        input={key: config[key] for key in ("input_size", "mean", "std", "interpolation", "crop_pct")},
     )
 
 
 def _open(name: str, modality: Modality | None) -> TimmSource:  # noqa: ARG001 - the caller compares modalities
+    config = _config(name)
+    args = {"num_classes": config["num_classes"]} if "num_classes" in config else {}
+    spec = TimmSpec(config["architecture"], args, config)
+    if _describe(name).sha256 is None:
+        _pretrained(name)  # fetches the weights
+    info, file = _describe(name), _file(config)
+    digest = info.sha256 or (file_digest(file) if file else state_digest(_pretrained(name)))
+    return TimmSource(spec, Weights(digest, lambda: _pretrained(name), file), info)
+
+
+def _pretrained(name: str) -> nn.Module:
     import timm
 
-    info = _describe(name)
-    config = _config(name)
     try:
-        module = timm.create_model(name, pretrained=True)
+        return timm.create_model(name, pretrained=True)
     except (OSError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
         raise SourceError(
-            f"The weights of 'timm:{name}' are neither on this machine nor could they be fetched: {_line(error)}; "
+            f"The weights of 'timm:{name}' are neither on this machine nor could they be fetched: {reason}; "
             f"go online once and open it, or copy the checkpoint here and use 'local:PATH'."
         ) from error
-    return TimmSource(TimmSpec(config["architecture"], {}, config), module, info)
 
 
 def _cached() -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extract import encode
-from headstart.errors import ItemError, SourceError
+from headstart.engine.options import Engine
+from headstart.errors import ItemError, SourceError, UnknownNameError
 from headstart.sources.scheme import Scheme
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
 __all__ = ["SCHEME", "ToySource"]
 
-WIDTHS = (32, 64)  # columns of the "letters" and the "trigrams" block
+LAYERS = {"letters": (1, 32), "trigrams": (3, 64)}  # length of what is counted, and columns
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class ToySource:
     Args:
         seed: of the hash; 0 stands for "pretrained", all others for untrained copies.
         modality: what it claims to encode.
+        layers: which of the blocks ``"letters"`` and ``"trigrams"`` it gives.
+        positions: whether each word has a row, not each item.
 
     Examples:
         >>> ToySource().encode(["a good day", "a bad day"]).shape
@@ -38,13 +42,15 @@ class ToySource:
 
     seed: int = 0
     modality: Modality = "text"
+    layers: tuple[str, ...] = ("letters", "trigrams")
+    positions: bool = False
 
     @property
     def info(self) -> SourceInfo:
         """What is known about the source."""
         name = "toy" if self.seed == 0 else f"toy (untrained, seed {self.seed})"
-        blocks = (Block("letters", WIDTHS[0]), Block("trigrams", WIDTHS[1]))
-        return SourceInfo(name, self.modality, WIDTHS[-1], blocks, architecture="toy", license="Apache-2.0")
+        blocks = tuple(Block(layer, LAYERS[layer][1]) for layer in self.layers)
+        return SourceInfo(name, self.modality, blocks[-1].width, blocks, architecture="toy", license="Apache-2.0")
 
     def prepare(self, item: Any) -> bytes:
         """The bytes of a text, or of an array of numbers.
@@ -61,9 +67,14 @@ class ToySource:
             raise ItemError(f"An item must be a text or an array of numbers. Got {type(item).__name__} instead.")
         return np.ascontiguousarray(array).tobytes()
 
-    def forward(self, prepared: Sequence[bytes]) -> FeatureMatrix:
-        """Features (n, 96), float32, of n prepared items."""
-        return np.stack([np.concatenate([self._counts(b, 1, 32), self._counts(b, 3, 64)]) for b in prepared])
+    def forward(self, prepared: Sequence[bytes]) -> Any:
+        """Features (n, 96), float32, of n prepared items; with ``positions``, n arrays (words, 96)."""
+        if self.positions:
+            return [np.stack([self._row(word) for word in data.split() or [data]]) for data in prepared]
+        return np.stack([self._row(data) for data in prepared])
+
+    def _row(self, data: bytes) -> NDArray[np.float32]:
+        return np.concatenate([self._counts(data, *LAYERS[layer]) for layer in self.layers])
 
     def _counts(self, data: bytes, gram: int, width: int) -> NDArray[np.float32]:
         grams = [data[k : k + gram] for k in range(max(len(data) - gram + 1, 1))]
@@ -71,13 +82,40 @@ class ToySource:
         signs = np.where(codes & 1, 1.0, -1.0)
         return np.bincount((codes >> 1) % width, signs, width).astype(np.float32)
 
+    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[Any]]) -> str:  # noqa: ARG002
+        """The key of its rows in the feature store."""
+        parts = (type(self).__qualname__, self.seed, self.layers, self.positions)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:40]
+
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
         """Features (n, 96), float32, of n items."""
         return encode(self, items)
 
     def untrained(self, seed: int) -> ToySource:
         """The same with another hash."""
-        return ToySource(seed + 1, self.modality)
+        return replace(self, seed=seed + 1)
+
+    def with_layers(self, layers: str | Sequence[str], *, positions: bool = False) -> ToySource:
+        """The same with other blocks, or with a row for each word.
+
+        Args:
+            layers: ``"last"``, ``"blocks"``, ``"all"``, or names of blocks.
+            positions: whether each word has a row.
+
+        Raises:
+            UnknownNameError: for a name that is no block.
+        """
+        names = (layers,) if isinstance(layers, str) else tuple(layers)
+        rules: dict[tuple[str, ...], tuple[str, ...]] = {
+            ("last",): ("trigrams",),
+            ("blocks",): tuple(LAYERS),
+            ("all",): tuple(LAYERS),
+        }
+        chosen = rules.get(names, names)
+        for name in chosen:
+            if name not in LAYERS:
+                raise UnknownNameError("layer", name, LAYERS)
+        return replace(self, layers=chosen, positions=positions)
 
     def save(self, folder: Path) -> Mapping[str, str]:  # noqa: ARG002 - nothing needs to be written
         """The reference that opens it again."""

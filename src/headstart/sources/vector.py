@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,14 @@ from headstart.types import FeatureMatrix, Modality, SourceInfo
 __all__ = ["SCHEME", "VectorSource"]
 
 LARGEST = 1e30  # fourth powers of it still fit into a float64
+CHUNK = 4096
 
 
 @dataclass(frozen=True)
 class VectorSource:
-    """Rows of finite numbers, given on as float64: rounding a year or a price to float32 would lose digits.
+    """Rows of finite numbers as float64, for rounding a year or a price to float32 would lose digits.
+
+    A matrix of float32 stays as it is: a copy of a memory map of a million rows would fill the memory.
 
     There is no body, so there is no untrained one either.
 
@@ -50,7 +53,7 @@ class VectorSource:
             raise ItemError(
                 f"A row must be a 1-dimensional array of at least one number. Got shape {row.shape} instead."
             )
-        return np.asarray(_finite(row[None])[0])
+        return np.asarray(_checked(row[None])[0])
 
     def forward(self, prepared: Sequence[Any]) -> FeatureMatrix:
         """The rows (n, d), float64.
@@ -66,14 +69,23 @@ class VectorSource:
         return rows
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """The rows (n, d), float64; a 2-dimensional array is converted as a whole.
+        """The rows (n, d), float64; a matrix is read as a whole, and one of float32 stays as it is.
 
         Raises:
             ItemError: on the first row that is not finite.
         """
-        if isinstance(items, np.ndarray) and items.ndim == 2 and items.dtype.kind in "iufb":
-            return _finite(items)
-        return encode(self, items)
+        return _checked(_as_float(items)) if _is_matrix(items) else encode(self, items)
+
+    def whole(self, items: Sequence[Any]) -> FeatureMatrix | None:
+        """The rows of a matrix (n, d) without a copy of float32 or float64 ones, also where they are a memory map.
+
+        Returns:
+            The rows, or None where the items are no matrix or some row is not finite, so that each has to be looked at.
+        """
+        if not _is_matrix(items):
+            return None
+        rows = _as_float(items)
+        return rows if _first_bad(rows) is None else None
 
     def untrained(self, seed: int) -> None:
         """There is no body to leave untrained."""
@@ -83,18 +95,32 @@ class VectorSource:
         return {"name": "vector"}
 
 
-def _finite(rows: NDArray[Any]) -> FeatureMatrix:
-    out = rows.astype(np.float64, copy=False)
-    fit_for_use = np.abs(out) <= LARGEST  # false for NaN too
-    good = fit_for_use.all(axis=1)
-    if not good.all():
-        row = int(np.argmin(good))
-        column = int(np.argmin(fit_for_use[row]))
+def _is_matrix(items: object) -> TypeGuard[NDArray[Any]]:
+    return isinstance(items, np.ndarray) and items.ndim == 2 and items.dtype.kind in "iufb"
+
+
+def _as_float(rows: NDArray[Any]) -> FeatureMatrix:
+    return rows if rows.dtype == np.float32 else rows.astype(np.float64, copy=False)
+
+
+def _first_bad(rows: FeatureMatrix) -> int | None:
+    """The first row with a number that cannot be used, looked for a chunk at a time."""
+    for start in range(0, len(rows), CHUNK):
+        usable = (np.abs(rows[start : start + CHUNK]) <= LARGEST).all(axis=1)  # false for NaN too
+        if not usable.all():
+            return start + int(np.argmin(usable))
+    return None
+
+
+def _checked(rows: FeatureMatrix) -> FeatureMatrix:
+    bad = _first_bad(rows)
+    if bad is not None:
+        column = int(np.argmin(np.abs(rows[bad]) <= LARGEST))
         raise ItemError(
-            f"Rows must hold finite numbers of at most {LARGEST:g}. Got {rows[row, column]} in column {column}; "
+            f"Rows must hold finite numbers of at most {LARGEST:g}. Got {rows[bad, column]} in column {column}; "
             "fill or drop the value."
         )
-    return out
+    return rows
 
 
 def _open(name: str, modality: Modality | None) -> VectorSource:  # noqa: ARG001 - the caller compares modalities

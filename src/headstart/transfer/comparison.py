@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
+from headstart.engine.options import Engine
 from headstart.evaluate.baselines import baseline_rows, majority_outputs
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.gain import UNTRAINED, Gain, transfer_gain
@@ -82,13 +83,13 @@ def _reference_outputs(
     # in cross-validation the majority of all items: that of each training part would run against its test part
     yield "majority", majority_outputs(task, y[plan.fitted], len(plan.evaluated))
     with reporter.progress("solving the simple baseline"):
-        simple = _simple_outputs(dataset, judged)
+        simple = _simple_outputs(dataset, judged, prepared.engine)
     if simple is not None:
         yield simple
     twin = prepared.source.untrained(judged.seed) if untrained else None
     if twin is not None:
         with reporter.progress("encoding with the untrained body") as step:
-            encoded = extract(twin, dataset.items, progress=step)
+            encoded = extract(twin, dataset.items, engine=prepared.engine, progress=step)
         if encoded.failures:
             reporter.warning("The untrained body gave no finite features for some items: the transfer gain is unknown.")
             return
@@ -103,10 +104,10 @@ def _outputs(rows: Rows, dataset: Dataset, judged: Judged, plan: Plan, blocks: S
     ).outputs  # fmt: skip
 
 
-def _simple_outputs(dataset: Dataset, judged: Judged) -> tuple[str, NDArray[np.float64]] | None:
+def _simple_outputs(dataset: Dataset, judged: Judged, engine: Engine) -> tuple[str, NDArray[np.float64]] | None:
     """TF-IDF, raw pixels or mel statistics with the same head."""
     if dataset.modality != "text":  # each item by itself: read once
-        found = baseline_rows(dataset.modality, dataset.items, dataset.items[:1])
+        found = baseline_rows(dataset.modality, dataset.items, dataset.items[:1], engine=engine)
         return None if found is None else (found[2], _outputs(found[0], dataset, judged, judged.plan, ()))
     outputs, name = [], ""
     for train, test in judged.plan.parts:  # what words weigh is learnt from each training part

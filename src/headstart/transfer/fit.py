@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import Audit, read
+from headstart.engine.options import Engine
 from headstart.evaluate.evaluation import Evaluation
 from headstart.heads import HEADS
 from headstart.io import check_replaceable, remove_leftovers
@@ -79,6 +80,7 @@ def fit(
     out: str | Path | None = None,
     seed: int = 0,
     time_limit: float | None = None,
+    engine: Engine = Engine(),
     reporter: Reporter | None = None,
     command: str | None = None,
 ) -> Run:
@@ -99,6 +101,7 @@ def fit(
         out: run folder to write; none is written where not given.
         seed: for splits, resamples and the untrained body, 0.
         time_limit: seconds; the untrained body is left out where it would not fit in.
+        engine: how items are encoded: backend, feature store, batch size, cluster.
         reporter: hears what happens.
         command: the command line, for the manifest.
 
@@ -127,7 +130,7 @@ def fit(
     dataset = read(data, label=label, item=item, group_col=group_col, time_col=time_col, task=task, modality=modality)
     with reporter.progress("opening the source"):
         opened = source_for(dataset, source)
-    prepared = prepare(dataset, opened, reporter)
+    prepared = prepare(dataset, opened, reporter, engine)
     judged = judge(prepared, heads, seed, reporter)
     expected = time.perf_counter() - started + 1.2 * prepared.extraction.seconds
     if baselines == "all" and time_limit is not None and expected > time_limit:

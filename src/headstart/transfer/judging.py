@@ -14,8 +14,8 @@ from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.held_out import HeldOut, Plan, held_out_outputs
 from headstart.heads.selection import stream_moments
+from headstart.heads.targets import TargetRows
 from headstart.model import TransferModel
-from headstart.tasks import task_methods
 from headstart.transfer.preparing import Prepared
 from headstart.transfer.reporter import Reporter
 from headstart.tune import FrozenFeatures
@@ -165,13 +165,15 @@ def _final_model(
     keep = training.shape[1] <= MAX_MOMENT_FEATURES
     if len(plan.parts) == 1:  # the head that was judged is the head that is handed over
         head = held_out.heads[0]
-        targets = task_methods(task).targets(y[rows], task.num_outputs)
+        targets = TargetRows(y[rows], task)
         moments = (head.moments or stream_moments(training, targets, head.feature_map)) if keep else None
-        return TransferModel(source, task, replace(head, moments=None), moments, dataset.columns)
+        return TransferModel(
+            source, task, replace(head, moments=None), moments, dataset.columns, engine=prepared.engine
+        )
     ids = tuple(dataset.ids[i] for i in rows)
     features = Features(training, y[rows], ids, None if groups is None else groups[rows], source.info)
     model = FrozenFeatures(heads, keep).fit(source, features, task, seed=seed)
-    return replace(model, columns=dataset.columns)
+    return replace(model, columns=dataset.columns, engine=prepared.engine)
 
 
 def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Reporter) -> None:

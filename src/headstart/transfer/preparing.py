@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import Audit, audit
-from headstart.engine.extract import Extraction, extract
+from headstart.engine.extract import extract
+from headstart.engine.extraction import Extraction
+from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.transfer.reporter import Reporter
+from headstart.transfer.sketching import kept_sketches
 from headstart.types import Dataset, Rows, Source
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "encoding_words", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Prepared:
         content: n digests of the items' exact content.
         audit: what was found in all the items that were read.
         extraction: how the encoding went.
+        engine: how items are encoded.
 
     Examples:
         >>> "rows" in Prepared.__dataclass_fields__
@@ -42,15 +46,22 @@ class Prepared:
     content: tuple[str, ...]
     audit: Audit
     extraction: Extraction
+    engine: Engine = Engine()
 
 
-def prepare(dataset: Dataset, source: Source, reporter: Reporter) -> Prepared:
+def prepare(
+    dataset: Dataset,
+    source: Source,
+    reporter: Reporter,
+    engine: Engine = Engine(),
+) -> Prepared:
     """Audit and encode labelled items, saying what was found.
 
     Args:
         dataset: items as read.
         source: the body that encodes them.
         reporter: hears of the steps.
+        engine: how items are encoded.
 
     Raises:
         DataError: if there are no labels, fewer than two classes, or nothing is left after the audit.
@@ -68,14 +79,14 @@ def prepare(dataset: Dataset, source: Source, reporter: Reporter) -> Prepared:
     for note in dataset.notes:
         reporter.line("read", note)
     with reporter.progress("auditing") as step:
-        checked = audit(dataset, progress=step)
+        checked = audit(dataset, progress=step, sketch_all=kept_sketches(dataset.modality, engine))
     _say_audit(dataset, checked, reporter)
     kept = np.flatnonzero(checked.keep)
     if len(kept) == 0:
         raise DataError(f"None of the {len(dataset)} items of {dataset.origin} can be used; see 'headstart inspect'.")
     clean = without_absent_classes(dataset.take(kept))
     with reporter.progress("encoding") as step:
-        extraction = extract(source, clean.items, progress=step)
+        extraction = extract(source, clean.items, engine=engine, progress=step)
     for position, reason in extraction.failures.items():
         reporter.warning(f"Set aside {clean.ids[position]}: {reason}")
     _say_source(source, extraction, reporter)
@@ -83,7 +94,7 @@ def prepare(dataset: Dataset, source: Source, reporter: Reporter) -> Prepared:
     final = without_absent_classes(clean.take(used)) if len(used) < len(clean) else clean
     rows = kept[used]
     content = tuple(checked.content[row] for row in rows)
-    return Prepared(final, source, extraction.rows, checked.clusters[rows], content, checked, extraction)
+    return Prepared(final, source, extraction.rows, checked.clusters[rows], content, checked, extraction, engine)
 
 
 def without_absent_classes(dataset: Dataset) -> Dataset:
@@ -139,6 +150,21 @@ def _say_source(source: Source, extraction: Extraction, reporter: Reporter) -> N
     info = source.info
     size = f", {info.parameters / 1e6:.1f} M parameters" if info.parameters else ""
     licence = f", licence {info.license}" if info.license else ""
-    speed = f"; {len(extraction.index)} items encoded once, {extraction.items_per_second:,.0f}/s"
-    precision = getattr(source, "precision", None)
-    reporter.line("source", f"{info.name}{size}{licence}{speed}{f' in {precision}' if precision else ''}")
+    reporter.line("source", f"{info.name}{size}{licence}; {encoding_words(extraction)}")
+    for note in extraction.notes:
+        reporter.line("encoding", note)
+
+
+def encoding_words(extraction: Extraction) -> str:
+    """How the encoding went: how many items the body ran on, how fast and in what form, and how many were known.
+
+    Examples:
+        >>> index = np.arange(400)
+        >>> encoding_words(Extraction(np.zeros((400, 2)), index, {}, 1.0, 100, 300, "openvino", "bf16"))
+        '100 items encoded once by openvino in bf16, 300 from the store, 400/s'
+    """
+    form = f" by {extraction.backend}" if extraction.backend else ""
+    form += f" in {extraction.precision}" if extraction.precision else ""
+    words = [f"{extraction.encoded} items encoded once{form}"] if extraction.encoded or not extraction.hits else []
+    words += [f"{extraction.hits} from the store"] if extraction.hits else []
+    return ", ".join([*words, f"{extraction.items_per_second:,.0f}/s"])

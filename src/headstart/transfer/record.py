@@ -9,13 +9,15 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from headstart.engine.extraction import Extraction
 from headstart.transfer.comparison import Baseline
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
 
 __all__ = ["environment", "make_record"]
 
-PACKAGES = ("headstart", "numpy", "scipy", "scikit-learn", "torch", "timm", "transformers", "tokenizers", "pillow")
+PACKAGES = ("headstart", "numpy", "scipy", "scikit-learn", "torch", "timm", "transformers", "tokenizers", "pillow",
+            "openvino")  # fmt: skip
 
 
 def environment() -> dict[str, str]:
@@ -55,15 +57,15 @@ def make_record(
 
     Returns:
         A JSON-ready object with keys ``task``, ``source``, ``head``, ``evaluation``, ``baselines``,
-        ``transfer_gain`` (None where there is no untrained body), ``data``, ``seconds``, ``seed``, ``command`` and
-        ``environment``.
+        ``transfer_gain`` (None where there is no untrained body), ``data``, ``seconds``, ``items_per_second``,
+        ``encoding``, ``seed``, ``command`` and ``environment``.
 
     Examples:
         >>> import headstart
         >>> rows = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3
         >>> run = headstart.fit((rows, ["low", "low", "low", "high", "high", "high"] * 3))
         >>> sorted(run.record)[:4]
-        ['baselines', 'command', 'data', 'environment']
+        ['baselines', 'command', 'data', 'encoding']
     """
     gains = {baseline.name: baseline.gain.to_dict() for baseline in baselines}
     return {
@@ -78,9 +80,21 @@ def make_record(
         "data": _data(prepared),
         "seconds": {"fit": seconds, "encoding": prepared.extraction.seconds},
         "items_per_second": prepared.extraction.items_per_second,
+        "encoding": _encoding(prepared.extraction),
         "seed": seed,
         "command": command,
         "environment": environment(),
+    }
+
+
+def _encoding(extraction: Extraction) -> dict[str, Any]:
+    return {
+        "backend": extraction.backend or None,
+        "precision": extraction.precision or None,
+        "encoded": extraction.encoded,
+        "from_store": extraction.hits,
+        "setup_seconds": extraction.setup_seconds,
+        "notes": list(extraction.notes),
     }
 
 

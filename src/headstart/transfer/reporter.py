@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-__all__ = ["Progress", "Reporter", "SilentReporter"]
+from headstart.engine.extraction import Progress
 
-Progress = Callable[[int, int], None]
+__all__ = ["Progress", "Reporter", "SilentReporter"]
 
 
 class Reporter(Protocol):
@@ -28,7 +27,7 @@ class Reporter(Protocol):
         ...
 
     def progress(self, stage: str) -> AbstractContextManager[Progress]:
-        """A stage that may take long; call what it gives with (done, total)."""
+        """A stage that may take long; call what it gives with (done, total), and how in a few words."""
         ...
 
 
@@ -51,5 +50,5 @@ class SilentReporter:
         return nullcontext(_ignore)
 
 
-def _ignore(done: int, total: int) -> None:
+def _ignore(done: int, total: int, detail: str = "") -> None:
     """Drop the progress."""

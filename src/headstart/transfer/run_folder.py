@@ -53,7 +53,7 @@ def write_run(target: Path, prepared: Prepared, judged: Judged, record: Mapping[
         (scratch / "report.html").write_text(html_report(record, target.name), encoding="utf-8")
 
 
-MANIFEST = ("source", "seed", "command", "environment")
+MANIFEST = ("source", "encoding", "seed", "command", "environment")
 
 
 def _place(origin: str) -> str | None:
@@ -61,9 +61,14 @@ def _place(origin: str) -> str | None:
     return os.path.realpath(Path(origin[1:-1]).expanduser()) if origin.startswith("'") else None
 
 
-def _write_splits(path: Path, prepared: Prepared, judged: Judged) -> None:
-    import pandas as pd
+def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
+    import pyarrow as pa  # by itself it loads in a fifth of the time that pandas takes
+    from pyarrow import parquet
 
+    parquet.write_table(pa.table(dict(columns)), path)
+
+
+def _write_splits(path: Path, prepared: Prepared, judged: Judged) -> None:
     part = np.full(len(prepared.dataset), "train", dtype=object)
     for number, (_, test) in enumerate(judged.plan.parts):
         part[test] = "test" if len(judged.plan.parts) == 1 else f"fold {number}"
@@ -75,25 +80,17 @@ def _write_splits(path: Path, prepared: Prepared, judged: Judged) -> None:
         "cluster": prepared.clusters,
         "content": prepared.content,
     }
-    pd.DataFrame(columns).to_parquet(path, index=False)
+    _write_parquet(path, columns)
 
 
 def _write_predictions(path: Path, prepared: Prepared, judged: Judged) -> None:
-    import pandas as pd
-
     task, evaluated = judged.model.task, judged.plan.evaluated
     part = prepared.dataset.take(evaluated)
     methods = task_methods(task)
     truth = methods.targets(part.labelled()[1], task.num_outputs)
-    frame = pd.DataFrame(
-        {
-            "id": list(part.ids),
-            "label": methods.decode(truth, task),
-            "predicted": methods.decode(judged.outputs, task),
-        }
-    )
-    outputs = pd.DataFrame(judged.outputs, columns=[f"output.{label}" for label in task.labels])
-    pd.concat([frame, outputs], axis=1).to_parquet(path, index=False)
+    names = {"id": list(part.ids), "label": methods.decode(truth, task)}
+    outputs = {f"output.{label}": column for label, column in zip(task.labels, judged.outputs.T, strict=True)}
+    _write_parquet(path, names | {"predicted": methods.decode(judged.outputs, task)} | outputs)
 
 
 def _write_candidates(path: Path, judged: Judged) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from headstart.errors import DataError
 from headstart.heads import select_head
 from headstart.heads.selection import stream_moments
+from headstart.heads.targets import TargetRows
 from headstart.model import TransferModel
-from headstart.tasks import task_methods
 from headstart.types import Features, Source, Task
 
 __all__ = ["FROZEN", "FrozenFeatures"]
@@ -46,7 +46,7 @@ class FrozenFeatures:
         head = select_head(
             train.x, train.y, task, blocks=train.info.blocks, groups=train.groups, heads=self.heads, seed=seed
         )
-        targets = task_methods(task).targets(train.y, task.num_outputs)
+        targets = TargetRows(train.y, task)
         moments = None
         if self.keep_moments:
             moments = head.moments or stream_moments(train.x, targets, head.feature_map)

@@ -11,10 +11,12 @@ from headstart.evaluate.metrics.counts import (
     ClassCounts,
     accuracy,
     balanced_accuracy,
+    class_counter,
     class_counts,
     confusion_matrix,
     f1,
     hamming_loss,
+    hits,
     macro_f1,
     macro_precision,
     macro_recall,
@@ -23,10 +25,10 @@ from headstart.evaluate.metrics.counts import (
     recall,
     subset_accuracy,
 )
-from headstart.evaluate.metrics.probability import brier, ece, log_loss
-from headstart.evaluate.metrics.ranking import average_precision, class_rankings, macro_area, roc_auc
+from headstart.evaluate.metrics.probability import brier, calibration_meter, ece, item_brier, item_log_loss, log_loss
+from headstart.evaluate.metrics.ranking import average_precision, class_ranker, class_rankings, macro_area, roc_auc
 from headstart.evaluate.metrics.regression import mae, r2, rmse, spearman
-from headstart.evaluate.metrics.weighted import mean_defined
+from headstart.evaluate.metrics.weighted import mean_defined, weighted_mean
 
 __all__ = [
     "SMALLER_IS_BETTER",
@@ -35,12 +37,18 @@ __all__ = [
     "average_precision",
     "balanced_accuracy",
     "brier",
+    "calibration_meter",
+    "class_counter",
     "class_counts",
+    "class_ranker",
     "class_rankings",
     "confusion_matrix",
     "ece",
     "f1",
     "hamming_loss",
+    "hits",
+    "item_brier",
+    "item_log_loss",
     "log_loss",
     "macro_area",
     "macro_f1",
@@ -56,6 +64,7 @@ __all__ = [
     "roc_auc",
     "spearman",
     "subset_accuracy",
+    "weighted_mean",
 ]
 
 SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "ece", "hamming_loss", "mae", "rmse"})

@@ -6,6 +6,7 @@ for multi-label, where a label is decided when its probability is 0.5 or more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +19,12 @@ __all__ = [
     "ClassCounts",
     "accuracy",
     "balanced_accuracy",
+    "class_counter",
     "class_counts",
     "confusion_matrix",
     "f1",
     "hamming_loss",
+    "hits",
     "macro_f1",
     "macro_precision",
     "macro_recall",
@@ -96,9 +99,23 @@ def class_counts(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | No
         >>> class_counts([[0.9, 0.1], [0.6, 0.4]], [0, 1]).correct
         array([1., 0.])
     """
+    return class_counter(outputs, y)(as_weights(sample_weight, len(np.asarray(y))))
+
+
+def class_counter(outputs: ArrayLike, y: ArrayLike) -> Callable[[Array], ClassCounts]:
+    """The function from weights (..., n) to `class_counts`, for many weights: the items are judged once.
+
+    Args:
+        outputs: (n, C) probabilities.
+        y: as in `class_counts`.
+
+    Examples:
+        >>> class_counter([[0.9, 0.1], [0.6, 0.4]], [0, 1])(np.array([[1.0, 1.0], [2.0, 0.0]])).support
+        array([[1., 1.],
+               [2., 0.]])
+    """
     scores, truth = np.asarray(outputs, np.float64), np.asarray(y)
     n, num_classes = scores.shape
-    weights = as_weights(sample_weight, n)
     if truth.ndim == 2:
         has, decided = csr_array((truth > 0).astype(float)), csr_array((scores >= 0.5).astype(float))
         hit = csr_array(((truth > 0) & (scores >= 0.5)).astype(float))
@@ -106,9 +123,13 @@ def class_counts(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | No
         best = scores.argmax(axis=1)
         has, decided = _one_hot(truth, np.ones(n), num_classes), _one_hot(best, np.ones(n), num_classes)
         hit = _one_hot(truth, (best == truth).astype(float), num_classes)
-    table = hstack([hit, decided, has], format="csc").T @ weights.reshape(-1, n).T  # (3C, resamples)
-    sums = np.asarray(table).T.reshape(*weights.shape[:-1], 3, num_classes)
-    return ClassCounts(sums[..., 0, :], sums[..., 1, :], sums[..., 2, :])
+    table = hstack([hit, decided, has], format="csc").T
+
+    def count(weights: Array) -> ClassCounts:
+        sums = np.asarray(table @ weights.reshape(-1, n).T).T.reshape(*weights.shape[:-1], 3, num_classes)
+        return ClassCounts(sums[..., 0, :], sums[..., 1, :], sums[..., 2, :])
+
+    return count
 
 
 def _one_hot(codes: NDArray[np.int64], values: Array, num_classes: int) -> csr_array[np.float64]:
@@ -132,7 +153,22 @@ def accuracy(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | 
         >>> accuracy([[0.9, 0.1], [0.6, 0.4]], [0, 1], [[1, 1], [2, 0]])
         array([0.5, 1. ])
     """
-    return weighted_mean(np.asarray(probabilities).argmax(axis=1) == np.asarray(y), sample_weight)
+    return weighted_mean(hits(probabilities, y), sample_weight)
+
+
+def hits(probabilities: ArrayLike, y: ArrayLike) -> Array:
+    """Whether the most probable class of each item is right, (n,) of 0 and 1.
+
+    Args:
+        probabilities: (n, C).
+        y: (n,) integer codes.
+
+    Examples:
+        >>> hits([[0.9, 0.1], [0.6, 0.4]], [0, 1])
+        array([1., 0.])
+    """
+    right: Array = (np.asarray(probabilities).argmax(axis=1) == np.asarray(y)).astype(np.float64)
+    return right
 
 
 def balanced_accuracy(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headstart.evaluate.metrics.weighted import as_weights, ratio, weighted_mean
 
-__all__ = ["brier", "ece", "log_loss"]
+__all__ = ["brier", "calibration_meter", "ece", "item_brier", "item_log_loss", "log_loss"]
 
 Array = NDArray[np.float64]
 _SMALLEST = float(np.finfo(np.float64).eps)
@@ -31,12 +33,22 @@ def log_loss(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | 
         >>> round(float(log_loss([[0.5, 0.5], [0.25, 0.75]], [0, 1])), 4)
         0.4904
     """
+    return weighted_mean(item_log_loss(probabilities, y), sample_weight)
+
+
+def item_log_loss(probabilities: ArrayLike, y: ArrayLike) -> Array:
+    """The log-loss (n,) of each item, of which `log_loss` is the mean; with its arguments.
+
+    Examples:
+        >>> item_log_loss([[0.5, 0.5], [0.25, 0.75]], [0, 1]).round(4)
+        array([0.6931, 0.2877])
+    """
     scores, truth = np.asarray(probabilities, np.float64), np.asarray(y)
     if truth.ndim == 2:
         likelihood = np.where(truth > 0, scores, 1.0 - scores)
-        return weighted_mean(-np.log(np.clip(likelihood, _SMALLEST, 1.0)).mean(axis=1), sample_weight)
+        return np.asarray(-np.log(np.clip(likelihood, _SMALLEST, 1.0)).mean(axis=1))
     likelihood = scores[np.arange(len(truth)), truth]
-    return weighted_mean(-np.log(np.clip(likelihood, _SMALLEST, 1.0)), sample_weight)
+    return np.asarray(-np.log(np.clip(likelihood, _SMALLEST, 1.0)))
 
 
 def brier(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
@@ -50,12 +62,22 @@ def brier(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | Non
         >>> float(brier([[0.5, 0.5], [0.0, 1.0]], [0, 1]))
         0.25
     """
+    return weighted_mean(item_brier(probabilities, y), sample_weight)
+
+
+def item_brier(probabilities: ArrayLike, y: ArrayLike) -> Array:
+    """The squared error (n,) of each item, of which `brier` is the mean; with its arguments.
+
+    Examples:
+        >>> item_brier([[0.5, 0.5], [0.0, 1.0]], [0, 1])
+        array([0.5, 0. ])
+    """
     scores, truth = np.asarray(probabilities, np.float64), np.asarray(y)
     if truth.ndim == 2:
-        return weighted_mean(((scores - truth) ** 2).mean(axis=1), sample_weight)
+        return np.asarray(((scores - truth) ** 2).mean(axis=1))
     error = scores.copy()
     error[np.arange(len(truth)), truth] -= 1.0
-    return weighted_mean((error**2).sum(axis=1), sample_weight)
+    return np.asarray(np.einsum("nc,nc->n", error, error))
 
 
 def ece(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, *, bins: int = 15) -> Array:
@@ -80,10 +102,24 @@ def ece(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None 
         >>> round(float(ece([[0.8, 0.2], [0.8, 0.2]], [0, 1])), 12)
         0.3
     """
+    return calibration_meter(probabilities, y, bins=bins)(as_weights(sample_weight, len(np.asarray(y))))
+
+
+def calibration_meter(probabilities: ArrayLike, y: ArrayLike, *, bins: int = 15) -> Callable[[Array], Array]:
+    """The function from weights (..., n) to `ece`, for many weights: the items are put into their bins once.
+
+    Args:
+        probabilities: (n, C).
+        y: (n,) integer codes.
+        bins: how many bins.
+
+    Examples:
+        >>> calibration_meter([[0.8, 0.2], [0.8, 0.2]], [0, 1])(np.array([[1.0, 1.0], [2.0, 0.0]])).round(12)
+        array([0.3, 0.2])
+    """
     scores = np.asarray(probabilities, np.float64)
-    weights = as_weights(sample_weight, len(scores))
     confidence = scores.max(axis=1)
     gap = (scores.argmax(axis=1) == np.asarray(y)) - confidence
     place = np.digitize(confidence, np.linspace(0.0, 1.0, bins + 1)[1:-1], right=True)
     by_bin = np.where(place[:, None] == np.arange(bins), gap[:, None], 0.0)
-    return ratio(np.abs(weights @ by_bin).sum(axis=-1), weights.sum(axis=-1))
+    return lambda weights: ratio(np.abs(weights @ by_bin).sum(axis=-1), weights.sum(axis=-1))

@@ -9,15 +9,22 @@ one array operation. Both metrics need the sums at the positive items only::
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from headstart.evaluate.metrics.weighted import as_weights, mean_defined, ratio
 
-__all__ = ["average_precision", "class_rankings", "macro_area", "roc_auc"]
+__all__ = ["average_precision", "class_ranker", "class_rankings", "macro_area", "roc_auc"]
 
 Array = NDArray[np.float64]
+# A share of the weight below this is the rounding of a difference, and stands for none.
+_ROUNDING = 1e-12
+# A share of the weight below this is the rounding of a difference, and stands for none.
+_ROUNDING = 1e-12
 
 
 def roc_auc(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
@@ -74,16 +81,35 @@ def class_rankings(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | N
         >>> area, precision
         (array([0.5]), array([0.83333333]))
     """
+    return class_ranker(scores, y)(as_weights(sample_weight, len(np.asarray(y))))
+
+
+def class_ranker(scores: ArrayLike, y: ArrayLike) -> Callable[[Array], tuple[Array, Array]]:
+    """The function from weights (..., n) to `class_rankings`, for many weights: the items are sorted once.
+
+    Args:
+        scores: (n, C), any scores of which larger means more likely.
+        y: as in `roc_auc`.
+
+    Examples:
+        >>> rank = class_ranker([[0.9], [0.6], [0.3]], [[1], [0], [1]])
+        >>> rank(np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]]))[0]
+        array([[0.5],
+               [1. ]])
+    """
     columns, truth = np.asarray(scores, np.float64), np.asarray(y)
     n, num_classes = columns.shape
-    weights = as_weights(sample_weight, n)
-    stack = np.ascontiguousarray(weights.reshape(-1, n).T)  # (n, resamples): items are gathered as whole rows
-    area, precision = np.empty((2, stack.shape[1], num_classes))
-    for c in range(num_classes):
-        positive = truth[:, c] > 0 if truth.ndim == 2 else truth == c
-        area[:, c], precision[:, c] = _rank_one(columns[:, c], positive, stack)
-    shape = (*weights.shape[:-1], num_classes)
-    return area.reshape(shape), precision.reshape(shape)
+    positives = [truth[:, c] > 0 if truth.ndim == 2 else truth == c for c in range(num_classes)]
+    ranked = [_Ranked.of(columns[:, c], positive) for c, positive in enumerate(positives)]
+
+    def rank(weights: Array) -> tuple[Array, Array]:
+        stack = np.ascontiguousarray(weights.reshape(-1, n).T)  # (n, resamples): items are gathered as whole rows
+        total = stack.sum(axis=0)
+        shape = (*weights.shape[:-1], num_classes)
+        area, precision = np.stack([one.weigh(stack, total) for one in ranked], axis=-1)
+        return area.reshape(shape), precision.reshape(shape)
+
+    return rank
 
 
 def macro_area(area: Array, y_dimensions: int) -> Array:
@@ -97,32 +123,63 @@ def macro_area(area: Array, y_dimensions: int) -> Array:
     return mean_defined(area[..., 1:] if two_classes else area)
 
 
-def _rank_one(score: Array, positive: NDArray[np.bool_], weights: Array) -> tuple[Array, Array]:
-    """AUC and AP (resamples,) of one class from scores (n,) and weights (n, resamples)."""
-    order = np.argsort(-score, kind="stable")
-    descending = -score[order]
-    place = np.flatnonzero(positive[order])  # positions of the positives, best first
-    first = np.searchsorted(descending, descending[place], side="left")  # how many items score above each positive
-    last = np.searchsorted(descending, descending[place], side="right")  # and how many at least as high
-    cuts = np.unique(np.concatenate([[0, len(score)], first, last]))  # sums are needed at these places alone
-    all_sum = _running_sum(_sums_of(order, cuts, weights))
-    weight = weights[order[place]]
-    positive_sum = _running_sum(weight)
-    all_here, positive_here = all_sum[np.searchsorted(cuts, last)], positive_sum[np.searchsorted(place, last)]
-    negative_here = all_here - positive_here
-    negative_above = all_sum[np.searchsorted(cuts, first)] - positive_sum[np.searchsorted(place, first)]
-    others = np.flatnonzero(~positive)
-    positives, negatives = positive_sum[-1], _sums_of(others, np.array([0, len(others)]), weights)[0]
-    below = negatives - 0.5 * (negative_here + negative_above)
-    share = np.divide(positive_here, all_here, out=np.zeros_like(all_here), where=all_here > 0)
-    area = ratio((weight * below).sum(axis=0), positives * negatives)
-    return area, ratio((weight * share).sum(axis=0), positives)
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """The order of the items by the score of one class, best first, as runs between the places of its positives.
+
+    The longest run is left out, for its sum is what the others leave of the total: of a class that is found well that
+    is nearly everything, namely what stands below its last positive.
+    """
+
+    place: NDArray[np.intp]  # the positives, best first
+    runs: csr_array[np.float64]  # (runs, n) the items of each run, without the longest
+    longest: int
+    above: NDArray[np.intp]  # how many runs score above each positive
+    upto: NDArray[np.intp]  # and how many at least as high
+    positives_above: NDArray[np.intp]
+    positives_upto: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, score: Array, positive: NDArray[np.bool_]) -> _Ranked:
+        n, lowest = len(score), score[positive].min(initial=np.inf)
+        kept = np.flatnonzero(score >= lowest)
+        order = kept[np.argsort(-score[kept], kind="stable")]
+        descending = -score[order]
+        place = np.flatnonzero(positive[order])
+        first = np.searchsorted(descending, descending[place], side="left")
+        last = np.searchsorted(descending, descending[place], side="right")
+        cuts = np.unique(np.concatenate([[0], first, last, [n]]))
+        lengths = np.diff(cuts)
+        longest = int(lengths.argmax())
+        order = np.concatenate([order, np.flatnonzero(score < lowest)])
+        summed = np.delete(order, slice(cuts[longest], cuts[longest + 1]))
+        lengths[longest] = 0
+        edges = np.concatenate([[0], np.cumsum(lengths)])
+        runs = csr_array((np.ones(len(summed)), summed, edges), shape=(len(lengths), n))
+        above, upto = np.searchsorted(cuts, first), np.searchsorted(cuts, last)
+        within = np.searchsorted(place, first), np.searchsorted(place, last)
+        return cls(order[place], runs, longest, above, upto, *within)
+
+    def weigh(self, weights: Array, total: Array) -> tuple[Array, Array]:
+        """AUC and AP (resamples,) from weights (n, resamples) and their sums (resamples,)."""
+        run_sum = np.asarray(self.runs @ weights)
+        run_sum[self.longest] = _without_rounding(total - run_sum.sum(axis=0), total)
+        all_sum = _running_sum(run_sum)
+        weight = weights[self.place]
+        positive_sum = _running_sum(weight)
+        all_here, positive_here = all_sum[self.upto], positive_sum[self.positives_upto]
+        negative_here = all_here - positive_here
+        negative_above = all_sum[self.above] - positive_sum[self.positives_above]
+        positives = positive_sum[-1]
+        negatives = _without_rounding(total - positives, total)
+        below = negatives - 0.5 * (negative_here + negative_above)
+        share = np.divide(positive_here, all_here, out=np.zeros_like(all_here), where=all_here > 0)
+        area = ratio((weight * below).sum(axis=0), positives * negatives)
+        return area, ratio((weight * share).sum(axis=0), positives)
 
 
-def _sums_of(order: NDArray[np.intp], cuts: NDArray[np.intp], weights: Array) -> Array:
-    """Sums (len(cuts) - 1, resamples) of the rows ``order[cuts[i]:cuts[i + 1]]``, by one sparse product."""
-    runs = csr_array((np.ones(len(order)), order, cuts), shape=(len(cuts) - 1, len(weights)))
-    return np.asarray(runs @ weights)
+def _without_rounding(difference: Array, total: Array) -> Array:
+    return np.where(difference > _ROUNDING * total, difference, 0.0)
 
 
 def _running_sum(weights: Array) -> Array:

@@ -1,0 +1,234 @@
+"""A million rows of 512 features in 100 classes: seconds and memory of the head, and of a whole fit.
+
+python benchmarks/million_rows.py [--repeats 5]
+
+The rows (float32) are class centres and noise whose spread falls as 1/j over the directions j of a rotated space, so
+that a large λ takes away what tells the classes apart. They are mapped from a file and never read whole. Memory is
+what the kernel says of a fresh process: ``RssAnon`` (all that it has of its own, which the mapped rows are not), read
+every 20 ms, and ``ru_maxrss``, which counts the pages of the mapped file that are in memory too. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+from _common import cold, say, table, write_section
+
+FEATURES, CLASSES = 512, 100
+SIZES = (100_000, 300_000, 1_000_000)
+HELD_OUT = 100_000
+BLOCK = 50_000
+SPREAD = 0.15  # of the class centres; the noise has 1
+WORK = {"head": "head: two feature maps, λ path, leave-one-out", "fit": "whole `headstart.fit`"}
+TOLERANCE = 0.05  # by how much the memory of the head may grow from the fewest rows to the most
+
+
+def make_rows(folder: Path, name: str, count: int, *, seed: int) -> None:
+    """Write ``count`` rows and their codes block by block; the centres and the rotation do not depend on the seed."""
+    fixed = np.random.default_rng(0)
+    rotation = np.linalg.qr(fixed.normal(size=(FEATURES, FEATURES)))[0]
+    mixing = (rotation / np.arange(1, FEATURES + 1)[:, None]).astype(np.float32)
+    centres = SPREAD * fixed.standard_normal((CLASSES, FEATURES), dtype=np.float32)
+    rng = np.random.default_rng([1, seed])
+    codes = rng.integers(0, CLASSES, count)
+    rows = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, (count, FEATURES))
+    for start in range(0, count, BLOCK):
+        mine = codes[start : start + BLOCK]
+        rows[start : start + BLOCK] = (rng.standard_normal((len(mine), FEATURES), np.float32) + centres[mine]) @ mixing
+    rows.flush()
+    np.save(folder / f"{name}-codes.npy", codes)
+
+
+def read_rows(folder: Path, name: str) -> tuple[Any, Any]:
+    """The mapped rows, and their codes."""
+    return np.load(folder / f"{name}.npy", mmap_mode="r"), np.load(folder / f"{name}-codes.npy")
+
+
+def own_mib(field: str = "RssAnon") -> float:
+    """Memory of this process that no file holds, in MiB."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return float(status.split(f"{field}:")[1].split()[0]) / 1024
+
+
+class Watch:
+    """The largest `own_mib` while the block runs."""
+
+    def __enter__(self) -> Watch:
+        self.peak, self._stop = own_mib(), Event()
+        self._thread = Thread(target=self._look, daemon=True)
+        self._thread.start()
+        return self
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.02):
+            self.peak = max(self.peak, own_mib())
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.peak = max(self.peak, own_mib())
+
+
+def measure(what: str, folder: Path, name: str) -> dict[str, Any]:
+    """Do one thing in this process, and tell what it took."""
+    rows, codes = read_rows(folder, name)
+    work = {"head": _head, "fit": _fit}[what]
+    with Watch() as watch:
+        started = time.perf_counter()
+        found = work(rows, codes)
+        seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "own_mib": watch.peak, "peak_mib": peak, **found}
+
+
+def _head(rows: Any, codes: Any) -> dict[str, Any]:
+    from headstart.heads import select_head
+
+    head = select_head(rows, codes, _task())
+    return {"head": head.head, "features": head.feature_map.name, "lam": head.lam, "loss": head.loss}
+
+
+def _fit(rows: Any, codes: Any) -> dict[str, Any]:
+    import headstart
+
+    run = headstart.fit((rows, np.array(_task().labels)[codes]))
+    return {"accuracy": run.evaluation.metrics["accuracy"].to_dict()}
+
+
+def _task() -> Any:
+    from headstart.types import Task
+
+    return Task("classification", tuple(f"class {code:02d}" for code in range(CLASSES)))
+
+
+def compare_choices(folder: Path, name: str) -> dict[str, Any]:
+    """The λ chosen on 5,000 rows beside the one that exact leave-one-out on all rows chooses, for the chosen head."""
+    from headstart.heads import select_head
+    from headstart.heads.selection import solve_spectrum
+    from headstart.heads.targets import TargetRows
+
+    rows, codes = read_rows(folder, name)
+    held, held_codes = read_rows(folder, "held")
+    chosen = select_head(rows, codes, _task())
+    targets = TargetRows(codes, _task())
+    spectrum, _ = solve_spectrum(rows, targets, chosen.feature_map)
+    mine = [c for c in chosen.candidates if (c.features, c.head) == (chosen.feature_map.name, chosen.head)]
+    started = time.perf_counter()
+    losses = _left_out_losses(spectrum, chosen, rows, targets, [c.lam for c in mine])
+    seconds = time.perf_counter() - started
+    found = []
+    for candidate, loss in zip(mine, losses, strict=True):
+        held_loss = _held_out_loss(spectrum, chosen, candidate.lam, held, held_codes)
+        found.append({"lam": candidate.lam, "few": candidate.loss, "all": loss, "held": held_loss})
+    return {"chosen": chosen.lam, "seconds": seconds, "path": sorted(found, key=lambda one: one["lam"])}
+
+
+def _left_out_losses(spectrum: Any, chosen: Any, rows: Any, targets: Any, lambdas: Sequence[float]) -> list[float]:
+    """Mean left-out log-loss of all rows at each λ, exactly, block by block; the temperature is that of the choice."""
+    from headstart.heads import HEADS
+    from headstart.linear.leave_out import leave_one_out
+    from headstart.tasks import TASKS
+
+    methods, sums = TASKS["classification"], np.zeros(len(lambdas))
+    size = 8192
+    for start in range(0, len(rows), size):
+        block, truth = chosen.feature_map(rows[start : start + size]), targets[start : start + size]
+        codes = targets.y[start : start + size]
+        for place, left_out in enumerate(leave_one_out(spectrum, block, truth, lambdas)):
+            scores = HEADS[chosen.head].left_out_scores(spectrum, left_out, truth, None)
+            sums[place] += methods.loss(methods.outputs(scores, chosen.calibration), codes).sum()
+    return list(sums / len(rows))
+
+
+def _held_out_loss(spectrum: Any, chosen: Any, lam: float, rows: Any, codes: Any) -> float:
+    from dataclasses import replace
+
+    from headstart.heads import HEADS
+    from headstart.tasks import TASKS
+
+    weight, bias = HEADS[chosen.head].coefficients(spectrum, lam)
+    scores = replace(chosen, weight=weight, bias=bias).scores(rows)
+    methods = TASKS["classification"]
+    return float(methods.loss(methods.outputs(scores, chosen.calibration), codes).mean())
+
+
+def main() -> None:
+    """Measure and write the section."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--measure", nargs=3, metavar=("WHAT", "FOLDER", "NAME"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.measure:
+        what, folder, name = given.measure
+        task = compare_choices if what == "choices" else lambda *place: measure(what, *place)
+        print(json.dumps(task(Path(folder), name)))
+        return
+    with tempfile.TemporaryDirectory(prefix="headstart-million-") as folder:
+        lines = _measure_all(Path(folder), given.repeats)
+    write_section("A million rows", lines)
+
+
+def _measure_all(folder: Path, repeats: int) -> list[str]:
+    make_rows(folder, "held", HELD_OUT, seed=1)
+    rows, peaks = [], {}
+    for size in SIZES:
+        say(f"making {size:,} rows")
+        make_rows(folder, str(size), size, seed=0)
+        for what, words in WORK.items():
+            runs = [_run(what, folder, str(size)) for _ in range(repeats)]
+            keys = ("seconds", "own_mib", "peak_mib")
+            seconds, own, peak = (statistics.median(run[key] for run in runs) for key in keys)
+            peaks[what, size] = own
+            file = size * FEATURES * 4 / 2**20
+            rows.append([words, f"{size:,}", f"{seconds:.1f}", f"{own:,.0f}", f"{peak:,.0f}", f"{file:,.0f}"])
+            say(f"{words}, {size:,}: {seconds:.1f} s, {own:,.0f} MiB")
+        if size < SIZES[-1]:
+            (folder / f"{size}.npy").unlink()
+    growth = peaks["head", SIZES[-1]] / peaks["head", SIZES[0]] - 1
+    flat = "flat" if growth <= TOLERANCE else "NOT flat"
+    header = ["what", "rows", "s", "own memory, MiB", "ru_maxrss, MiB", "mapped file, MiB"]
+    return [
+        f"Medians of {repeats} fresh processes. Own memory is the peak of RssAnon, read every 20 ms; ru_maxrss counts "
+        "the mapped file's pages too.",
+        "",
+        *table(header, rows),
+        "",
+        f"The head's own memory is {flat} from {SIZES[0]:,} to {SIZES[-1]:,} rows ({growth:+.1%}).",
+        "",
+        *_choice_lines(_run("choices", folder, str(SIZES[-1]))),
+    ]
+
+
+def _run(what: str, folder: Path, name: str) -> dict[str, Any]:
+    return cold([sys.executable, __file__, "--measure", what, str(folder), name]).json()
+
+
+def _choice_lines(found: dict[str, Any]) -> list[str]:
+    """How far the choice on 5,000 rows is from that on all rows."""
+    path = found["path"]
+    mine = next(one for one in path if one["lam"] == found["chosen"])
+    best = min(path, key=lambda one: one["all"])
+    shown = [[f"{one['lam']:.3g}", f"{one['few']:.4f}", f"{one['all']:.4f}", f"{one['held']:.4f}"] for one in path]
+    return [
+        f"λ is chosen on 5,000 of the rows, each left out exactly of the fit on all of them: {mine['lam']:.3g}. Exact "
+        f"leave-one-out on all {SIZES[-1]:,} rows ({found['seconds']:.0f} s for this one head) chooses "
+        f"{best['lam']:.3g}. On {HELD_OUT:,} further rows the log-loss is {mine['held']:.5f} with the first and "
+        f"{best['held']:.5f} with the second: {mine['held'] - best['held']:+.1e}.",
+        "",
+        *table(["λ", "left out, 5,000 rows", "left out, all rows", "held out"], shown),
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""``headstart cache info`` and ``headstart cache prune``."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from headstart.cli.console import json_text, write_line
+from headstart.engine.cache_folder import CacheEntry, cache_entries, cache_limit, parse_size, prune
+from headstart.engine.store import stored_rows
+from headstart.io import cache_folder
+
+__all__ = ["run"]
+
+LABEL = 14
+UNITS = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+AGES = ((86400, "day"), (3600, "hour"), (60, "minute"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show or clear.
+
+    Examples:
+        >>> from headstart.cli.main import main
+        >>> main(["cache", "prune", "--limit", "lots"])     # the reason goes to standard error
+        2
+    """
+    return _prune(args) if args.action == "prune" else _info(args)
+
+
+def _info(args: argparse.Namespace) -> int:
+    entries = cache_entries()
+    rows = {entry.folder: stored_rows(entry.folder) if entry.kind == "features" else None for entry in entries}
+    limit = cache_limit()
+    if args.json:
+        facts = [_plain(entry, rows[entry.folder]) for entry in entries]
+        write_line(json_text({**_summary(entries), "limit_bytes": limit, "entries": facts}))
+        return 0
+    write_line(f"{'cache':<{LABEL}} {cache_folder()}")
+    write_line(f"{'limit':<{LABEL}} {_bytes(limit)} of bodies and features (HEADSTART_CACHE_LIMIT sets another)")
+    write_line(f"{'used':<{LABEL}} {_bytes(_total(entries))}, {_entries(len(entries))}")
+    if entries:
+        write_line()
+        write_line(f"{'kind':<9} {'size':>10} {'rows':>11}  {'last used':<15} what")
+        for entry in entries:
+            write_line(_line(entry, rows[entry.folder]))
+        write_line()
+        write_line("next: headstart cache prune --limit SIZE, or --all")
+    return 0
+
+
+def _prune(args: argparse.Namespace) -> int:
+    limit = parse_size(args.limit) if args.limit is not None else 0 if args.all else cache_limit()
+    removed = prune(limit)
+    left = cache_entries()
+    if args.json:
+        facts = [_plain(entry, None) for entry in removed]
+        write_line(json_text({**_summary(left), "removed_bytes": _total(removed), "removed": facts}))
+        return 0
+    write_line(f"{'removed':<{LABEL}} {_bytes(_total(removed))}, {_entries(len(removed))}")
+    write_line(f"{'left':<{LABEL}} {_bytes(_total(left))}, {_entries(len(left))} in {cache_folder()}")
+    return 0
+
+
+def _summary(entries: list[CacheEntry]) -> dict[str, Any]:
+    return {"folder": str(cache_folder()), "bytes": _total(entries)}
+
+
+def _total(entries: list[CacheEntry]) -> int:
+    return sum(entry.bytes for entry in entries)
+
+
+def _plain(entry: CacheEntry, rows: int | None) -> dict[str, Any]:
+    used = datetime.fromtimestamp(entry.last_used, UTC).isoformat(timespec="seconds")
+    about = {"kind": entry.kind, "key": entry.key, "about": dict(entry.about), "bytes": entry.bytes}
+    return {**about, "last_used": used, **({} if rows is None else {"rows": rows})}
+
+
+def _line(entry: CacheEntry, rows: int | None) -> str:
+    shown = "-" if rows is None else f"{rows:,}"
+    return f"{entry.kind:<9} {_bytes(entry.bytes):>10} {shown:>11}  {_age(entry.last_used):<15} {_what(entry)}"
+
+
+def _what(entry: CacheEntry) -> str:
+    return ", ".join(str(value) for value in entry.about.values()) or entry.key
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"
+
+
+def _bytes(size: int) -> str:
+    for unit, name in UNITS:
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size} B"
+
+
+def _age(when: float) -> str:
+    seconds = max(0.0, time.time() - when)
+    for length, name in AGES:
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {name}{'' if count == 1 else 's'} ago"
+    return "just now"

@@ -1,0 +1,1 @@
+"""What runs a frozen body: one interface, one file each."""

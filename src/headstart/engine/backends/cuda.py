@@ -1,0 +1,169 @@
+"""A CUDA GPU: bf16 where it multiplies in it, channels last, and transfers beside the computing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from queue import LifoQueue
+from typing import TYPE_CHECKING, Any
+
+from headstart.engine.backends.arrays import each, to_tensors
+from headstart.engine.backends.compiled import CompileWhenItPays, can_compile
+from headstart.engine.backends.out_of_memory import memory_errors
+from headstart.engine.backends.torch_forms import TorchForm, channels_last, run_blocks
+from headstart.engine.recipe import Batch, Forward
+from headstart.types import FeatureMatrix
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Cuda", "cuda_is_there", "cuda_short"]
+
+STREAMS = 2  # while one batch is computed, the next one is copied to the GPU and the last one's rows from it
+
+
+def cuda_is_there() -> bool:
+    """Whether torch can use a CUDA GPU here.
+
+    Examples:
+        >>> cuda_is_there() in (True, False)
+        True
+    """
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def cuda_short() -> str | None:
+    """The number format to try before fp32: bf16 where the GPU multiplies in it by itself.
+
+    Examples:
+        >>> cuda_short() in ("bf16", None)
+        True
+    """
+    import torch
+
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else None
+
+
+class Cuda:
+    """A form of a torch module that runs on a GPU.
+
+    Each thread that calls it has a CUDA stream and pinned buffers of its own, so that one batch is copied while
+    another is computed.
+
+    Args:
+        form: the module and its number format; the module is copied to the device, and itself left where it is.
+        forward: as `Recipe.build` gives it.
+        remaining: how many items are still to come, which decides whether compiling pays.
+        device: ``"cuda"``, or ``"cpu"`` to run the same steps without a GPU.
+
+    Examples:
+        >>> import numpy as np, torch
+        >>> backend = Cuda(TorchForm(torch.nn.ReLU(), "fp32"), lambda module, x: [module(x)], device="cpu")
+        >>> backend(np.array([[-1, 2]], np.float32))
+        array([[0., 2.]], dtype=float32)
+    """
+
+    name = "cuda"
+    streams = STREAMS
+
+    def __init__(
+        self, form: TorchForm, forward: Forward, remaining: Callable[[], int] = lambda: 0, *, device: str = "cuda"
+    ) -> None:
+        import torch
+
+        self.precision = form.precision
+        self._note = form.note
+        self._device = device
+        with memory_errors():
+            module: Any = copy.deepcopy(form.module).to(device)
+            module = module.to(memory_format=torch.channels_last)
+        self._slots: LifoQueue[_Slot] = LifoQueue()
+        for _ in range(STREAMS):
+            self._slots.put(_Slot(device))
+
+        def eager(batch: Any) -> Tensor:
+            return run_blocks(module, forward, batch, device, form.precision)
+
+        def wait() -> None:
+            if device == "cuda":
+                torch.cuda.current_stream().synchronize()
+
+        wait()  # for the weights: the slots' streams run beside this one
+        able = can_compile(device)
+        self._run = CompileWhenItPays(eager, remaining, precision=form.precision, able=able, wait=wait)
+
+    @property
+    def note(self) -> str:
+        """Why it runs in this form, and what became of compiling it."""
+        return "; ".join(filter(None, (self._note, self._run.note)))
+
+    def __call__(self, batch: Batch) -> FeatureMatrix:
+        """Features (n, ..., sum of widths) float32 of a batch."""
+        import torch
+
+        slot = self._slots.get()
+        try:
+            with memory_errors(), torch.inference_mode(), slot.current():
+                rows: FeatureMatrix = slot.back(self._run(each(slot.to_device(batch), channels_last)))
+                return rows
+        except MemoryError:
+            slot.clear()
+            if self._device == "cuda":
+                torch.cuda.empty_cache()
+            raise
+        finally:
+            self._slots.put(slot)
+
+
+class _Slot:
+    """A stream of the GPU with buffers that the system cannot move, which is what copies beside the work need."""
+
+    def __init__(self, device: str) -> None:
+        import torch
+
+        self._device = device
+        self._pinned = device == "cuda"
+        self._stream: Any = torch.cuda.Stream() if self._pinned else None  # type: ignore[no-untyped-call]
+        self._buffers: dict[str, Tensor] = {}
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        import torch
+
+        with torch.cuda.stream(self._stream) if self._stream is not None else nullcontext():
+            yield
+
+    def to_device(self, batch: Batch) -> Any:
+        tensors = to_tensors(batch)
+        if not isinstance(tensors, dict):
+            return self._send("", tensors)
+        return {name: self._send(name, tensor) for name, tensor in tensors.items()}
+
+    def back(self, rows: Tensor) -> Any:
+        """The rows as an array of their own; waits for all that this stream has to do."""
+        buffer = self._buffer(" rows", rows)
+        buffer.copy_(rows, non_blocking=True)
+        if self._stream is not None:
+            self._stream.synchronize()
+        return buffer.numpy().copy()
+
+    def clear(self) -> None:
+        self._buffers.clear()
+
+    def _send(self, name: str, tensor: Tensor) -> Tensor:
+        buffer = self._buffer(name, tensor)
+        buffer.copy_(tensor)
+        return buffer.to(self._device, non_blocking=True)
+
+    def _buffer(self, name: str, like: Tensor) -> Tensor:
+        """A part of the kept buffer of that name, which grows where it is too small; shaped as ``like``."""
+        import torch
+
+        kept = self._buffers.get(name)
+        if kept is None or kept.dtype != like.dtype or kept.numel() < like.numel():
+            kept = torch.empty(like.numel(), dtype=like.dtype, pin_memory=self._pinned)
+            self._buffers[name] = kept
+        return kept[: like.numel()].view(like.shape)

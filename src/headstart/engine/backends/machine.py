@@ -1,0 +1,124 @@
+"""What this machine can do, told without torch and without OpenVINO."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+__all__ = ["cores", "cpu_kind", "gpu_hint", "native_bf16", "release"]
+
+BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
+DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvmap")  # NVIDIA; WSL; AMD; Jetson
+
+
+@cache
+def release(package: str) -> str:
+    """The installed release of a package, or nothing.
+
+    Examples:
+        >>> release("no-such-package")
+        ''
+    """
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def cores() -> int:
+    """CPU cores that this process may use; ``OMP_NUM_THREADS``, which Ray sets for its workers, may lower it.
+
+    Examples:
+        >>> cores() >= 1
+        True
+    """
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(there, int(wanted)) if wanted.isdecimal() and int(wanted) > 0 else there
+
+
+@cache
+def native_bf16() -> bool:
+    """Whether this CPU multiplies in bf16 by itself (AVX512-BF16 or AMX); emulated bf16 is slower than fp32.
+
+    Only where the system does not list the CPU's abilities is torch asked.
+
+    Examples:
+        >>> native_bf16() in (True, False)
+        True
+    """
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    flags = _cpu_flags()
+    if flags is not None:
+        return bool(flags & BF16_FLAGS)
+    import torch
+
+    get = getattr(torch.cpu, "get_capabilities", None)
+    return get is not None and any(get().get(name, False) for name in BF16_FLAGS)
+
+
+def cpu_kind() -> str:
+    """What of the CPU decides the number format: its architecture and abilities.
+
+    Examples:
+        >>> len(cpu_kind()) > 0
+        True
+    """
+    flags = _cpu_flags()
+    able = platform.processor() if flags is None else " ".join(sorted(flags & BF16_FLAGS))
+    return f"{platform.machine()} {able}".strip()
+
+
+@cache
+def _cpu_flags() -> frozenset[str] | None:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return frozenset(text.split())
+
+
+def gpu_hint() -> str:
+    """What tells that a GPU may be there, without asking torch: ``"cuda ..."``, ``"mps"`` or nothing.
+
+    Examples:
+        >>> gpu_hint().split(" ")[0] in ("", "cuda", "mps")
+        True
+    """
+    if sys.platform == "darwin":
+        return "mps" if platform.machine() == "arm64" else ""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if shown in ("", "-1") or not _has_driver() or not _torch_knows_gpus():
+        return ""
+    models = [_model(path) for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))]
+    return " ".join(["cuda", *models, *([f"of {shown}"] if shown else [])])
+
+
+def _has_driver() -> bool:
+    if sys.platform == "win32":
+        return Path(os.environ.get("SYSTEMROOT", "C:/Windows"), "System32", "nvcuda.dll").exists()
+    return any(Path(path).exists() for path in DRIVERS)
+
+
+def _model(path: Path) -> str:
+    found = re.search(r"Model:\s*(.+)", path.read_text(encoding="utf-8", errors="replace"))
+    return found[1].strip() if found else path.parent.name
+
+
+def _torch_knows_gpus() -> bool:
+    """Whether the installed torch was built for GPUs, from its version.py; True where that does not tell."""
+    spec = find_spec("torch")
+    places = spec.submodule_search_locations if spec is not None else None
+    try:
+        text = Path((places or [""])[0], "version.py").read_text(encoding="utf-8")
+    except OSError:
+        return spec is not None
+    built = re.findall(r"^(?:cuda|hip)\b[^=\n]*=\s*(.+)$", text, re.MULTILINE)
+    return not built or any(value.strip() != "None" for value in built)

@@ -1,0 +1,84 @@
+"""Batches that a traced body is tried on: other numbers of items, other lengths, other values than it was traced with.
+
+Tracing records one run. A branch that depends on the values, or a size that became a constant, shows where the traced
+body differs from the plain one on a batch unlike the one that was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.backends.arrays import each, first_items
+from headstart.engine.recipe import Batch
+
+__all__ = ["has_lengths", "longer", "mirrored", "shorter"]
+
+LONGER, MIRRORED = 3, 2  # items
+
+
+def has_lengths(array: NDArray[Any]) -> bool:
+    """Whether axis 1 of an array of a mapping may be a length: of (n, tokens) or (n, frames, width).
+
+    Examples:
+        >>> has_lengths(np.ones((2, 16))), has_lengths(np.ones((2, 3, 8, 8)))
+        (True, False)
+    """
+    return 2 <= array.ndim <= 3
+
+
+def longer(example: Batch) -> Batch | None:
+    """A few of the items twice as long, each repeated; None where no array has a length.
+
+    Examples:
+        >>> longer({"ids": np.array([[1, 2]])})["ids"]
+        array([[1, 2, 1, 2]])
+    """
+    if not isinstance(example, Mapping) or not any(has_lengths(array) for array in example.values()):
+        return None
+
+    def twice(array: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate([array, array], axis=1) if has_lengths(array) else array
+
+    batch: Batch = each(first_items(example, LONGER), twice)
+    return batch
+
+
+def shorter(example: Batch) -> Batch | None:
+    """A few of the items cut to half their length; None where no array has a length.
+
+    Examples:
+        >>> shorter({"ids": np.array([[1, 2]])})["ids"]
+        array([[1]])
+    """
+    if not isinstance(example, Mapping) or not any(has_lengths(array) for array in example.values()):
+        return None
+
+    def half(array: NDArray[Any]) -> NDArray[Any]:
+        return array[:, : -(-array.shape[1] // 2)] if has_lengths(array) else array
+
+    batch: Batch = each(first_items(example, LONGER), half)
+    return batch
+
+
+def mirrored(example: Batch) -> Batch:
+    """A few of the items with bright and dark exchanged, or signs; whole numbers such as tokens only change places.
+
+    Examples:
+        >>> mirrored(np.array([[0, 250]], np.uint8))
+        array([[255,   5]], dtype=uint8)
+        >>> mirrored(np.array([[1], [2]]))
+        array([[2],
+               [1]])
+    """
+
+    def mirror(array: NDArray[Any]) -> NDArray[Any]:
+        if array.dtype == np.uint8:
+            return 255 - array
+        return -array if array.dtype.kind == "f" else array[::-1].copy()
+
+    batch: Batch = each(first_items(example, MIRRORED), mirror)
+    return batch

@@ -1,0 +1,77 @@
+"""torch on the CPU: folded normalisations, channels last, and bf16 products where the CPU multiplies in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from headstart.engine.allocator import keep_freed_memory
+from headstart.engine.backends.arrays import each, to_tensors
+from headstart.engine.backends.compiled import CompileWhenItPays, can_compile
+from headstart.engine.backends.machine import native_bf16
+from headstart.engine.backends.out_of_memory import memory_errors
+from headstart.engine.backends.torch_forms import TorchForm, channels_last, run_blocks
+from headstart.engine.recipe import Batch, Forward
+from headstart.types import FeatureMatrix
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["TorchCpu", "cpu_has_bf16"]
+
+
+def cpu_has_bf16() -> bool:
+    """Whether torch multiplies in bf16 by itself here: the CPU can, and torch has oneDNN.
+
+    Examples:
+        >>> cpu_has_bf16() in (True, False)
+        True
+    """
+    import torch
+
+    return native_bf16() and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call] # unannotated
+
+
+class TorchCpu:
+    """A form of a torch module that runs on the CPU.
+
+    Args:
+        form: the module and its number format; the module's memory layout becomes channels last.
+        forward: as `Recipe.build` gives it.
+        remaining: how many items are still to come, which decides whether compiling pays.
+
+    Examples:
+        >>> import numpy as np, torch
+        >>> backend = TorchCpu(TorchForm(torch.nn.ReLU(), "fp32"), lambda module, x: [module(x)])
+        >>> backend(np.array([[-1, 2]], np.float32))
+        array([[0., 2.]], dtype=float32)
+    """
+
+    name = "torch"
+    streams = 1
+
+    def __init__(self, form: TorchForm, forward: Forward, remaining: Callable[[], int] = lambda: 0) -> None:
+        import torch
+
+        keep_freed_memory()
+        self.precision = form.precision
+        self._note = form.note
+        module = form.module.to(memory_format=torch.channels_last)
+
+        def eager(batch: Any) -> Tensor:
+            return run_blocks(module, forward, batch, "cpu", form.precision)
+
+        self._run = CompileWhenItPays(eager, remaining, precision=form.precision, able=can_compile("cpu"))
+
+    @property
+    def note(self) -> str:
+        """Why it runs in this form, and what became of compiling it."""
+        return "; ".join(filter(None, (self._note, self._run.note)))
+
+    def __call__(self, batch: Batch) -> FeatureMatrix:
+        """Features (n, ..., sum of widths) float32 of a batch."""
+        import torch
+
+        with memory_errors(), torch.inference_mode():
+            rows: FeatureMatrix = self._run(each(to_tensors(batch), channels_last)).numpy()
+            return rows

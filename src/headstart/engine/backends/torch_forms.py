@@ -1,0 +1,181 @@
+"""The forms that a torch module can run in, and the fastest one whose features agree with plain fp32."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headstart.engine.agreement import AGREEMENT, SAME, Reference
+from headstart.engine.backends.arrays import first_items, to_tensors
+from headstart.engine.backends.interface import Backend
+from headstart.engine.fold import cast_linear, fold_batch_norms, round_kernels
+from headstart.engine.recipe import Batch, Forward
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+__all__ = ["TorchForm", "channels_last", "find_form", "folded_copy", "known_form", "run_blocks", "torch_type"]
+
+
+@dataclass(frozen=True)
+class TorchForm:
+    """A module and the number format to run it in.
+
+    Attributes:
+        module: the body, or a copy with folded normalisations and shorter weights.
+        precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+        folded: whether batch normalisations were folded into the convolutions before them.
+        note: why, in a sentence.
+
+    Examples:
+        >>> TorchForm(None, "fp32").record()
+        {'precision': 'fp32', 'folded': False, 'note': ''}
+    """
+
+    module: nn.Module
+    precision: str
+    folded: bool = False
+    note: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """What a later process needs to make the same form again without a comparison."""
+        return {"precision": self.precision, "folded": self.folded, "note": self.note}
+
+
+def torch_type(precision: str) -> torch.dtype:
+    """The torch type of a number format.
+
+    Examples:
+        >>> torch_type("bf16")
+        torch.bfloat16
+    """
+    import torch
+
+    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def channels_last(pictures: Tensor) -> Tensor:
+    """Pictures (n, channels, height, width) of real numbers in the layout that convolutions are fastest in.
+
+    Pictures of bytes come as (n, height, width, channels) and lie that way already.
+
+    Examples:
+        >>> import torch
+        >>> channels_last(torch.ones(2, 3, 4, 4)).stride()
+        (48, 1, 12, 3)
+    """
+    import torch
+
+    if pictures.ndim != 4 or not pictures.is_floating_point():
+        return pictures
+    return pictures.to(memory_format=torch.channels_last)
+
+
+def run_blocks(module: nn.Module, forward: Forward, batch: Any, device: str, precision: str) -> Tensor:
+    """The blocks of a batch of tensors side by side on the last axis, float32, on the device.
+
+    Examples:
+        >>> import torch
+        >>> run_blocks(torch.nn.ReLU(), lambda module, x: [module(x), x], torch.tensor([[-1.0]]), "cpu", "fp32")
+        tensor([[ 0., -1.]])
+    """
+    import torch
+
+    if precision == "fp32":
+        blocks = forward(module, batch)
+    else:
+        with torch.autocast(device, torch_type(precision)):
+            blocks = forward(module, batch)
+    return torch.cat([block.float() for block in blocks], dim=-1)
+
+
+def find_form(
+    module: nn.Module,
+    forward: Forward,
+    reference: Reference,
+    make: Callable[[TorchForm], Backend],
+    *,
+    short: str | None,
+    why: str,
+) -> TorchForm:
+    """The fastest form of a body that agrees with the plain one.
+
+    Args:
+        module: the body; left as it is.
+        forward: as `Recipe.build` gives it.
+        reference: what the plain body gives.
+        make: a backend that runs a form.
+        short: the shorter number format to try, or None.
+        why: the note where none is tried.
+
+    Examples:
+        >>> import torch
+        >>> from headstart.engine.agreement import measure_reference
+        >>> from headstart.engine.backends.torch_cpu import TorchCpu
+        >>> import numpy as np
+        >>> body, forward = torch.nn.Linear(3, 2), lambda module, x: [module(x)]
+        >>> reference = measure_reference(body, forward, [np.ones((2, 3), np.float32)])
+        >>> make = lambda form: TorchCpu(form, forward)
+        >>> find_form(body, forward, reference, make, short=None, why="fp32 was asked for").precision
+        'fp32'
+    """
+    folded = folded_copy(module, forward, reference.batches[0])
+    if folded is not None and reference.agreement(make(TorchForm(folded, "fp32", folded=True))) < SAME:
+        folded = None
+    exact = TorchForm(folded or module, "fp32", folded is not None, why)
+    if short is None:
+        return exact
+    quick = _shortened(exact, short)
+    least = reference.agreement(make(quick))
+    note = f"{short} features have a cosine of at least {least:.4f} with fp32 ones"
+    if least < AGREEMENT:
+        return TorchForm(exact.module, "fp32", exact.folded, f"{note}, and {AGREEMENT} is wanted")
+    return TorchForm(quick.module, short, quick.folded, note)
+
+
+def known_form(module: nn.Module, forward: Forward, example: Batch, record: Mapping[str, Any]) -> TorchForm:
+    """The form that an earlier process found.
+
+    Args:
+        module: the body; left as it is.
+        forward: as `Recipe.build` gives it.
+        example: at least one item.
+        record: as `TorchForm.record` gives it.
+
+    Examples:
+        >>> import torch
+        >>> record = {"precision": "fp32", "folded": False, "note": ""}
+        >>> known_form(torch.nn.ReLU(), None, None, record).precision
+        'fp32'
+    """
+    folded = folded_copy(module, forward, example) if record["folded"] else None
+    form = TorchForm(folded or module, "fp32", folded is not None, str(record["note"]))
+    return form if record["precision"] == "fp32" else _shortened(form, str(record["precision"]))
+
+
+def folded_copy(module: nn.Module, forward: Forward, example: Batch) -> nn.Module | None:
+    """A copy with its batch normalisations folded, which is still to be compared; None where there are none.
+
+    Examples:
+        >>> import torch
+        >>> folded_copy(torch.nn.ReLU(), None, None) is None
+        True
+    """
+    import torch
+
+    def run(body: nn.Module) -> object:
+        return forward(body, to_tensors(first_items(example, 1)))
+
+    with torch.no_grad():  # tensors made in inference mode could not be rounded later
+        return fold_batch_norms(module, run)
+
+
+def _shortened(exact: TorchForm, precision: str) -> TorchForm:
+    module = copy.deepcopy(exact.module)
+    if exact.folded and precision == "bf16":  # only bodies with batch normalisation gain from it
+        round_kernels(module)
+    cast_linear(module, torch_type(precision))
+    return TorchForm(module, precision, exact.folded, exact.note)

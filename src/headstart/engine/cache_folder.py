@@ -1,0 +1,319 @@
+"""The folder of what need not be computed twice: where it is, how large it may grow, and what goes first.
+
+::
+
+    $HEADSTART_CACHE/
+        bodies/KEY/      a converted body
+        features/KEY/    rows of features that one body gave
+        archives/KEY/    an unpacked tar or zip
+
+Each KEY is an entry. It can be removed at any time, while other processes use it: they go on with what they have
+open and begin a new one for what comes later.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import ModelFolderError, ParameterError
+from headstart.io import cache_folder, read_json
+
+__all__ = [
+    "ABOUT",
+    "CacheEntry",
+    "cache_entries",
+    "cache_limit",
+    "entry_folder",
+    "make_room",
+    "mark_used",
+    "parse_size",
+    "prune",
+    "remove_entry",
+    "sweep",
+    "write_about",
+]
+
+ABOUT = "about.json"
+KINDS = {"features": "features", "body": "bodies", "archive": "archives"}
+LIMITED = ("features", "body")  # items of a run that goes on may be files of an unpacked archive
+MAX_LIMIT = 20 * 2**30
+DISK_SHARE = 0.1
+LEFTOVER_SECONDS = 3600.0
+TRASH = ".trash-"
+LEFTOVERS = (TRASH, ".partial-", ".old-")
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """One entry of the cache.
+
+    Attributes:
+        kind: ``"features"``, ``"body"`` or ``"archive"``.
+        key: the name of its folder.
+        folder: where it is.
+        about: what was written about it (of features: source, form and width); empty where nothing was.
+        bytes: its size on disk.
+        last_used: seconds since 1970.
+
+    Examples:
+        >>> CacheEntry("body", "ab12", Path("bodies/ab12"), {}, 4096, 0.0).bytes
+        4096
+    """
+
+    kind: str
+    key: str
+    folder: Path
+    about: Mapping[str, Any]
+    bytes: int
+    last_used: float
+
+
+def entry_folder(kind: str, key: str) -> Path:
+    """The folder of an entry, which need not exist.
+
+    Args:
+        kind: ``"features"``, ``"body"`` or ``"archive"``.
+        key: its name.
+
+    Examples:
+        >>> entry_folder("body", "ab12").relative_to(cache_folder()).as_posix()
+        'bodies/ab12'
+    """
+    return cache_folder() / KINDS[kind] / key
+
+
+def parse_size(text: str) -> int:
+    """Bytes in a size such as ``"5GB"``, ``"512 MiB"`` or ``"1000"``; GB is 10^9 and GiB 2^30 bytes.
+
+    Raises:
+        ParameterError: if the text is no size.
+
+    Examples:
+        >>> parse_size("5GB"), parse_size("1.5 KiB")
+        (5000000000, 1536)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]I?)?B?\s*", text.upper(), flags=re.ASCII)
+    if match is None:
+        raise ParameterError(f"A size must be a number with KB, MB, GB or TB, such as '5GB'. Got {text!r} instead.")
+    return int(float(match.group(1)) * UNITS[match.group(2) or ""])
+
+
+def cache_limit() -> int:
+    """Bytes that bodies and features may take: HEADSTART_CACHE_LIMIT, else 20 GiB or a tenth of the disk if smaller.
+
+    Raises:
+        ParameterError: if the environment variable is no size.
+
+    Examples:
+        >>> cache_limit() <= 20 * 2**30
+        True
+    """
+    named = os.environ.get("HEADSTART_CACHE_LIMIT")
+    if named:
+        try:
+            return parse_size(named)
+        except ParameterError as error:
+            raise ParameterError(f"The environment variable HEADSTART_CACHE_LIMIT cannot be read: {error}") from None
+    there = next((place for place in (cache_folder(), *cache_folder().parents) if place.is_dir()), None)
+    return MAX_LIMIT if there is None else min(MAX_LIMIT, int(DISK_SHARE * shutil.disk_usage(there).total))
+
+
+def write_about(folder: Path, about: Mapping[str, Any]) -> None:
+    """Say what an entry is, unless it is said already.
+
+    Args:
+        folder: the entry's folder, which exists.
+        about: plain JSON values, such as source, form and width.
+
+    Raises:
+        OSError: if it cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> write_about(Path(tempfile.mkdtemp()), {"source": "toy"})
+    """
+    path = folder / ABOUT
+    if not about or path.exists():
+        return
+    scratch = folder / f".{ABOUT}.partial-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    scratch.write_text(json.dumps(dict(about), ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    scratch.replace(path)
+
+
+def mark_used(folder: Path) -> None:
+    """Note that an entry was used now; what was not used for longest is removed first.
+
+    Examples:
+        >>> import tempfile
+        >>> mark_used(Path(tempfile.mkdtemp()))
+    """
+    path = folder / ABOUT
+    try:
+        os.utime(path if path.exists() else folder)
+    except OSError:  # removed by another process, or not ours to write: then the order is a little off
+        return
+
+
+def cache_entries(kinds: tuple[str, ...] = tuple(KINDS)) -> list[CacheEntry]:
+    """What the cache holds, the last used first.
+
+    Args:
+        kinds: which kinds of entries.
+
+    Examples:
+        >>> all(entry.kind == "body" for entry in cache_entries(("body",)))
+        True
+    """
+    found = [_entry(kind, folder) for kind in kinds for folder in _folders(cache_folder() / KINDS[kind])]
+    return sorted((entry for entry in found if entry), key=lambda entry: (-entry.last_used, entry.key))
+
+
+def _folders(parent: Path) -> Iterator[Path]:
+    try:
+        found = sorted(parent.iterdir())
+    except OSError:
+        return
+    yield from (folder for folder in found if not folder.name.startswith(".") and folder.is_dir())
+
+
+def _entry(kind: str, folder: Path) -> CacheEntry | None:
+    try:
+        path = folder / ABOUT
+        used = (path if path.exists() else folder).stat().st_mtime
+    except OSError:  # another process has just removed it
+        return None
+    try:
+        about = read_json(path)
+    except (ModelFolderError, OSError):
+        about = {}
+    return CacheEntry(kind, folder.name, folder, about, _size(folder), used)
+
+
+def _size(folder: Path) -> int:
+    """Bytes on disk: a hole in a file takes none."""
+    total = 0
+    for here, _, names in os.walk(folder):
+        for name in names:
+            try:
+                about = os.lstat(os.path.join(here, name))  # noqa: PTH118 (a million files of an archive)
+            except OSError:
+                continue
+            total += min(about.st_size, getattr(about, "st_blocks", about.st_size) * 512)
+    return total
+
+
+def remove_entry(folder: Path) -> bool:
+    """Remove an entry while others may use it: they keep what they have open, and find nothing at its place.
+
+    Returns:
+        Whether it was there and could be removed.
+
+    Examples:
+        >>> remove_entry(Path("nowhere"))
+        False
+    """
+    trash = folder.with_name(f"{TRASH}{folder.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        folder.rename(trash)
+    except OSError:
+        return False
+    shutil.rmtree(trash, ignore_errors=True)
+    return True
+
+
+def prune(limit: int = 0, *, kinds: tuple[str, ...] = tuple(KINDS), keep: Path | None = None) -> list[CacheEntry]:
+    """Remove what was not used for longest, until the rest takes no more than ``limit`` bytes; and leftovers.
+
+    Args:
+        limit: bytes that may stay.
+        kinds: which kinds of entries count and may go.
+        keep: an entry's folder that stays whatever its size.
+
+    Returns:
+        What was removed.
+
+    Examples:
+        >>> prune(10**15)
+        []
+    """
+    sweep()
+    entries = cache_entries(kinds)
+    total = sum(entry.bytes for entry in entries)
+    removed = []
+    for entry in reversed(entries):
+        if total <= limit:
+            break
+        if entry.folder != keep and remove_entry(entry.folder):
+            total -= entry.bytes
+            removed.append(entry)
+    return removed
+
+
+def make_room(wanted: int, *, keep: Path, limit: int | None = None) -> int:
+    """Bytes by which the cache may grow, after other entries made room where there was less than ``wanted``.
+
+    Args:
+        wanted: bytes.
+        keep: the folder of the entry that grows.
+        limit: bytes that bodies and features may take together; None for `cache_limit`.
+
+    Raises:
+        ParameterError: with ``limit=None``, if HEADSTART_CACHE_LIMIT is no size.
+
+    Examples:
+        >>> make_room(1, keep=entry_folder("features", "ab12")) >= 1
+        True
+    """
+    limit = cache_limit() if limit is None else limit
+    free = limit - _used()
+    if free < wanted:
+        prune(max(0, limit - wanted), kinds=LIMITED, keep=keep)
+        free = limit - _used()
+    return max(0, free)
+
+
+def _used() -> int:
+    return sum(_size(folder) for kind in LIMITED for folder in _folders(cache_folder() / KINDS[kind]))
+
+
+def sweep() -> None:
+    """Remove what killed processes left: trash, and half-written files and folders older than an hour.
+
+    Examples:
+        >>> sweep()
+    """
+    for kind, name in KINDS.items():
+        inside = () if kind == "archive" else (cache_folder() / name).glob("*/.*")  # what an archive holds is its own
+        for path in (*(cache_folder() / name).glob(".*"), *inside):
+            if any(mark in path.name for mark in LEFTOVERS) and _is_abandoned(path):
+                shutil.rmtree(path, ignore_errors=True)
+                _unlink(path)
+
+
+def _is_abandoned(path: Path) -> bool:
+    if path.name.startswith(TRASH):
+        return True
+    newest = 0.0
+    try:
+        for one in (path, *path.rglob("*")):
+            newest = max(newest, one.lstat().st_mtime)
+    except OSError:  # it changes at this moment
+        return False
+    return time.time() - newest > LEFTOVER_SECONDS
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # a folder that could not be emptied, or not ours: the next sweep tries again
+        return

@@ -1,0 +1,225 @@
+"""A frozen body as the sources use it: arrays in, rows of features out, on whatever backend is fastest here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from headstart.engine.agreement import Reference, measure_reference
+from headstart.engine.backends.arrays import count_items, first_items
+from headstart.engine.backends.choice import candidates, check_possible, converting_pays, record_name
+from headstart.engine.backends.interface import Backend
+from headstart.engine.backends.opening import Parts, open_known, open_new, streams_of
+from headstart.engine.backends.openvino_graph import Refused
+from headstart.engine.body_cache import BodyCache
+from headstart.engine.recipe import Batch, Forward, Recipe
+from headstart.errors import HeadstartError, SourceError
+from headstart.types import FeatureMatrix
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["FrozenBody"]
+
+COMPARED_ITEMS = 8
+
+
+class FrozenBody:
+    """A body that only encodes.
+
+    The first time that a body runs on a backend, its rows for a few items are compared with those of the plain module
+    in fp32: bf16 (on Apple's GPU fp16) is taken only where every item's features agree in every block to a cosine of
+    0.999, and OpenVINO only where its fp32 rows agree to 0.99999. What was found is kept beside the converted body,
+    so that a later process needs neither the comparison nor torch.
+
+    Args:
+        recipe: how the body is made and run.
+
+    Attributes:
+        recipe: the same.
+        backend: ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``; empty before `choose`.
+        precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``; empty before `choose`.
+        streams: how many threads may call the body at once.
+
+    Examples:
+        >>> import numpy as np, torch
+        >>> from headstart.engine.recipe import recipe_key
+        >>> def build():
+        ...     return torch.nn.Linear(3, 2), lambda module, x: [module(x)]
+        >>> recipe = Recipe(recipe_key("line"), build, lambda: np.ones((4, 3), np.float32), lasting=False)
+        >>> body = FrozenBody(recipe)
+        >>> body(np.ones((5, 3), np.float32)).shape, body.backend
+        ((5, 2), 'torch')
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.backend = ""
+        self.precision = ""
+        self.streams = 1
+        self._cache = BodyCache(recipe.key if recipe.lasting else None)
+        self._parts = Parts(self.built, recipe.example, self._cache, lambda: self._expected)
+        self._lock = RLock()
+        self._expected = 0
+        self._built: tuple[nn.Module, Forward] | None = None
+        self._facts: dict[str, Any] | None = None
+        self._records: dict[str, dict[str, Any]] = {}
+        self._running: Backend | None = None
+        self._notes: list[str] = []
+        self._measured: Reference | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens the body anew: what runs it here cannot be sent."""
+        return FrozenBody, (self.recipe,)
+
+    @property
+    def note(self) -> str:
+        """Why it runs in this form, and what could not be had."""
+        own = self._running.note if self._running else self._records.get(self.backend, {}).get("note", "")
+        return "; ".join(filter(None, [*self._notes, own, self._cache.problem]))
+
+    def choose(self, backend: str = "auto", count: int = 1, few: Callable[[], Batch | None] = lambda: None) -> str:
+        """Pick the backend and the number format; what was found by an earlier process is taken as it is.
+
+        Args:
+            backend: ``"auto"``, or the name of one.
+            count: about how many items there are to encode, which decides whether a conversion pays.
+            few: gives a few items of the real data, or None; called only where the body is compared.
+
+        Returns:
+            The form of its rows, such as ``"openvino bf16"``.
+
+        Raises:
+            UsageError: where the named backend is not possible here.
+            SourceError: where it cannot run this body.
+            MissingExtraError: where it is not installed.
+        """
+        with self._lock:
+            self._expected = count
+            self._notes = []
+            for name in candidates(backend):
+                record = self._record(name) or self._examine(name, count, few, named=backend != "auto")
+                if "refused" not in record:
+                    return self._take(name, record)
+                if backend != "auto":
+                    raise SourceError(f"The backend '{name}' cannot run this body: {record['refused']}.")
+                if record["refused"]:
+                    self._notes.append(f"{name} was refused: {record['refused']}")
+            raise AssertionError("torch runs every body")
+
+    def __call__(self, batch: Batch) -> FeatureMatrix:
+        """Features (n, ..., sum of widths) float32 of a batch of n items, blocks side by side on the last axis.
+
+        Raises:
+            MemoryError: where the batch does not fit into memory.
+        """
+        running = self._running or self._load(batch)
+        count = count_items(batch)
+        rows = running(batch)
+        self._expected = max(0, self._expected - count)
+        return rows
+
+    def built(self) -> tuple[nn.Module, Forward]:
+        """The module and its forward function; made once, and let go when a backend has what it needs."""
+        with self._lock:
+            if self._built is None:
+                self._built = self.recipe.build()
+            return self._built
+
+    def facts(self, measure: Callable[[nn.Module, Forward], dict[str, Any]]) -> dict[str, Any]:
+        """Plain JSON values about the body that only loading tells; measured once, and kept if the recipe lasts.
+
+        Args:
+            measure: gives them; called only where they are not known.
+        """
+        with self._lock:
+            if self._facts is None:
+                self._facts = self._cache.read("facts")
+            if self._facts is None:
+                found: dict[str, Any] = json.loads(json.dumps(measure(*self.built())))
+                self._cache.write("facts", found)
+                self._facts = found
+            return self._facts
+
+    def _record(self, name: str) -> dict[str, Any] | None:
+        """How an earlier call or process ran the body on a backend."""
+        if name not in self._records:
+            kept = self._cache.read(record_name(name))
+            if kept is None:
+                return None
+            self._records[name] = kept
+        return self._records[name]
+
+    def _examine(self, name: str, count: int, few: Callable[[], Batch | None], *, named: bool) -> dict[str, Any]:
+        """Open the body on a backend for the first time; an empty refusal where it cannot or does not pay."""
+        problem = check_possible(name)
+        if problem is not None:
+            if named:
+                raise problem
+            return {"refused": ""}
+        reference = self._reference(few)
+        if name == "openvino" and not named and not self._pays(count, reference):
+            return {"refused": ""}
+        try:
+            self._running, record = open_new(name, self._parts, reference)
+        except Refused as reason:
+            record = {"refused": str(reason)}
+        except MemoryError:
+            if named or name == "torch":
+                raise
+            return {"refused": "the body does not fit into its memory"}
+        self._records[name] = record
+        self._cache.write(record_name(name), record)
+        return record
+
+    def _take(self, name: str, record: dict[str, Any]) -> str:
+        if self._running is not None and self._running.name != name:
+            self._running = None
+        if self._running is not None:
+            self._built = None  # the backend has its own
+        self._measured = None
+        self.backend, self.precision, self.streams = name, str(record["precision"]), streams_of(name)
+        return f"{self.backend} {self.precision}"
+
+    def _load(self, batch: Batch) -> Backend:
+        """The chosen backend, opened from what was kept; examined again where that is gone."""
+        with self._lock:
+            if self._running is None and not self.backend:
+                self.choose("auto", count_items(batch), lambda: first_items(batch, COMPARED_ITEMS))
+            if self._running is None:
+                self._running = open_known(self.backend, self._parts, self._records[self.backend])
+            if self._running is None:
+                self._running = self._open_again()
+            self._built = None
+            return self._running
+
+    def _open_again(self) -> Backend:
+        reason = ""
+        try:
+            running, record = open_new(self.backend, self._parts, self._reference(lambda: None))
+            if record["precision"] == self.precision:
+                return running
+        except Refused as refused:
+            reason = f": {refused}"
+        self._cache.remove(record_name(self.backend))
+        form = f"{self.backend} {self.precision}"
+        raise HeadstartError(f"The body was kept as '{form}' and cannot be made so again{reason}; run it again.")
+
+    def _reference(self, few: Callable[[], Batch | None]) -> Reference:
+        """What the plain module gives for the recipe's example and, where its features are numbers, for real items."""
+        if self._measured is None:
+            real = few()
+            batches = [self.recipe.example(), *([] if real is None else [real])]
+            reference = measure_reference(*self.built(), [first_items(batch, COMPARED_ITEMS) for batch in batches])
+            kept = [k for k in range(len(batches)) if k == 0 or reference.is_finite(k)]
+            self._measured = Reference(
+                tuple(reference.batches[k] for k in kept), tuple(reference.blocks[k] for k in kept), reference.seconds
+            )
+        return self._measured
+
+    def _pays(self, count: int, reference: Reference) -> bool:
+        module, _ = self.built()
+        size = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
+        return converting_pays(count, reference.seconds, size, lasting=self.recipe.lasting)

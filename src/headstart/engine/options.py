@@ -1,0 +1,45 @@
+"""How items are to be encoded: the choices that a user may make, with defaults that need none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headstart.params import check_choice, check_number
+
+__all__ = ["BACKENDS", "Engine"]
+
+BACKENDS = ("openvino", "torch", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How items are encoded.
+
+    Attributes:
+        backend: ``"auto"`` (what is fastest here for this body) or one of ``"openvino"``, ``"torch"`` (on the CPU),
+            ``"cuda"`` and ``"mps"``.
+        cache: whether rows are looked up in the feature store and kept there.
+        batch_size: items in a batch; None for the best known one of the modality.
+        ray: None for this machine alone; ``"auto"`` for the Ray cluster that is running, or one started here; else the
+            cluster's address.
+        workers: worker processes on Ray; None for one a CPU.
+
+    Examples:
+        >>> Engine(backend="torch").cache
+        True
+        >>> Engine(backend="tpu")
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: The 'backend' parameter of Engine must be one of 'auto', 'openvino', ...
+    """
+
+    backend: str = "auto"
+    cache: bool = True
+    batch_size: int | None = None
+    ray: str | None = None
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        check_choice(self.backend, "backend", "Engine", ("auto", *BACKENDS))
+        for name in ("batch_size", "workers"):
+            if getattr(self, name) is not None:
+                check_number(getattr(self, name), name, "Engine", low=1, integer=True)

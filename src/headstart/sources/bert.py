@@ -1,0 +1,144 @@
+"""BERT's encoder (Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers") in plain torch.
+
+The same arithmetic and the same names of weights as transformers' ``BertModel`` without its pooler. Importing that
+class costs two seconds more than torch alone, which is most of a first run on a few hundred texts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["bert_hidden", "bert_module"]
+
+
+def bert_module(config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> nn.Module:
+    """The encoder's layers under the names of transformers' ``BertModel``; `bert_hidden` runs them.
+
+    Args:
+        config: BERT's config.json; the activation is the exact GELU and positions are absolute.
+        tensors: the weights by name; by default fresh ones as BERT draws them: normal with the configuration's
+            deviation, biases zero.
+
+    Returns:
+        Nested layers in evaluation mode.
+
+    Raises:
+        RuntimeError: where ``tensors`` are not those of the layers.
+
+    Examples:
+        >>> tiny = {"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 16,
+        ...     "max_position_embeddings": 5, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "initializer_range": 0.02}
+        >>> sum(parameter.numel() for parameter in bert_module(tiny).parameters())
+        744
+    """
+    import torch
+
+    with torch.device("meta"):  # torch's own first weights would cost more time than loading the right ones
+        module = _layers(config)
+    if tensors is None:
+        module.to_empty(device="cpu")
+        _draw(module, float(config["initializer_range"]), int(config.get("pad_token_id") or 0))
+    else:
+        module.load_state_dict(dict(tensors), assign=True)
+    return module.eval()
+
+
+def _layers(config: Mapping[str, Any]) -> nn.Module:
+    from torch import nn
+
+    width, inner = int(config["hidden_size"]), int(config["intermediate_size"])
+
+    def norm() -> nn.LayerNorm:
+        return nn.LayerNorm(width, eps=config["layer_norm_eps"])
+
+    def layer() -> nn.ModuleDict:
+        products = nn.ModuleDict({name: nn.Linear(width, width) for name in ("query", "key", "value")})
+        mixed = nn.ModuleDict({"dense": nn.Linear(width, width), "LayerNorm": norm()})
+        return nn.ModuleDict(
+            {
+                "attention": nn.ModuleDict({"self": products, "output": mixed}),
+                "intermediate": nn.ModuleDict({"dense": nn.Linear(width, inner)}),
+                "output": nn.ModuleDict({"dense": nn.Linear(inner, width), "LayerNorm": norm()}),
+            }
+        )
+
+    sizes = {"word": "vocab_size", "position": "max_position_embeddings", "token_type": "type_vocab_size"}
+    tables = {f"{name}_embeddings": nn.Embedding(int(config[size]), width) for name, size in sizes.items()}
+    layers = nn.ModuleList(layer() for _ in range(int(config["num_hidden_layers"])))
+    return nn.ModuleDict(
+        {
+            "embeddings": nn.ModuleDict({**tables, "LayerNorm": norm()}),
+            "encoder": nn.ModuleDict({"layer": layers}),
+        }
+    )
+
+
+def _draw(module: nn.Module, deviation: float, pad: int) -> None:
+    from torch import nn
+
+    for layer in module.modules():
+        if isinstance(layer, nn.LayerNorm):
+            layer.reset_parameters()
+        if isinstance(layer, nn.Linear | nn.Embedding):
+            nn.init.normal_(layer.weight, std=deviation)
+        if isinstance(layer, nn.Linear):
+            nn.init.zeros_(layer.bias)
+    nn.init.zeros_(module.get_parameter("embeddings.word_embeddings.weight")[pad])
+
+
+def bert_hidden(module: Any, ids: Tensor, mask: Tensor, heads: int) -> list[Tensor]:
+    """The embeddings and the output of every layer.
+
+    Args:
+        module: what `bert_module` gave.
+        ids: (n, tokens) numbers of tokens; all of the first type.
+        mask: (n, tokens), 1 for a token and 0 for padding.
+        heads: heads of the attention.
+
+    Returns:
+        One (n, tokens, width) tensor for the embeddings and each layer.
+
+    Examples:
+        >>> import torch
+        >>> tiny = {"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 16,
+        ...     "max_position_embeddings": 5, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "initializer_range": 0.02}
+        >>> ids = torch.tensor([[1, 2, 3]])
+        >>> [tuple(hidden.shape) for hidden in bert_hidden(bert_module(tiny), ids, torch.ones_like(ids), heads=2)]
+        [(1, 3, 8), (1, 3, 8)]
+    """
+    import torch
+
+    tables = module["embeddings"]
+    shifts = tables["position_embeddings"].weight[: ids.shape[1]] + tables["token_type_embeddings"].weight[0]
+    hidden = [tables["LayerNorm"](tables["word_embeddings"](ids) + shifts)]
+    # 0 for a token, and for padding the least number there is, so that the softmax gives it no weight
+    bias = (1.0 - mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
+    for layer in module["encoder"]["layer"]:
+        hidden.append(_layer(layer, hidden[-1], bias, heads))
+    return hidden
+
+
+def _layer(layer: Any, x: Tensor, bias: Tensor, heads: int) -> Tensor:
+    from torch.nn.functional import gelu
+
+    attention = layer["attention"]
+    mixed = attention["output"]["dense"](_attention(attention["self"], x, bias, heads))
+    x = attention["output"]["LayerNorm"](mixed + x)
+    y: Tensor = layer["output"]["LayerNorm"](layer["output"]["dense"](gelu(layer["intermediate"]["dense"](x))) + x)
+    return y
+
+
+def _attention(products: Any, x: Tensor, bias: Tensor, heads: int) -> Tensor:
+    query, key, value = (
+        products[name](x).unflatten(2, (heads, -1)).transpose(1, 2) for name in ("query", "key", "value")
+    )
+    # On a CPU the fused attention is 10 to 18% slower than plain products for texts of 12 to 40 tokens.
+    scale = math.sqrt(heads / products["query"].out_features)
+    weights = (query @ key.transpose(2, 3) * scale + bias).softmax(dim=3)
+    mixed: Tensor = (weights @ value).transpose(1, 2).flatten(2)
+    return mixed

@@ -1,0 +1,50 @@
+"""The sketches that an audit compares, kept between runs so that no picture or sound is decoded twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from headstart.data.sketches import Sketch
+from headstart.engine.options import Engine
+from headstart.engine.simple_rows import simple_rows
+from headstart.types import Modality
+
+__all__ = ["kept_sketches"]
+
+Heard = Callable[[int, int], None]
+
+VERSION = 1  # of what a sketch holds
+
+
+def kept_sketches(modality: Modality, engine: Engine) -> Callable[..., list[Sketch | str]]:
+    """What `headstart.data.audit` takes to read all pictures or sounds.
+
+    Args:
+        modality: what kind of thing an item is.
+        engine: whether the feature store is used.
+
+    Examples:
+        >>> import numpy as np
+        >>> from headstart.data.sketches import sketch_image
+        >>> sketch_all = kept_sketches("image", Engine(cache=False))
+        >>> found = sketch_all([np.zeros((32, 32), np.uint8), "nowhere.png"], sketch_image, lambda done, count: None)
+        >>> found[0].flat, "nowhere.png" in found[1]
+        (True, True)
+    """
+
+    def sketch_all(items: Sequence[Any], sketch: Callable[[Any], Sketch], progress: Heard) -> list[Sketch | str]:
+        if not len(items):
+            return []
+
+        def step(done: int, total: int, detail: str = "") -> None:  # noqa: ARG001 (an audit says no more)
+            progress(done, total)
+
+        name, row = f"sketches {VERSION}", lambda item: sketch(item).to_row()
+        kept = simple_rows(name, row, items, modality, engine=engine, progress=step)
+        found: list[Sketch | str] = [kept.failures.get(k, "") for k in range(len(items))]
+        for position, row in zip(kept.index, kept.rows, strict=True):
+            found[position] = Sketch.from_row(row)
+        return found
+
+    return sketch_all

@@ -1,0 +1,299 @@
+"""Extraction on Ray: the same to the last bit with any number of workers, and with one of them killed."""
+
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import pytest
+
+from headstart.engine import ray_session as session_module
+from headstart.engine.cluster import extract_on_ray, moments_on_ray
+from headstart.engine.extract import extract
+from headstart.engine.item_moments import moments_of, split_items
+from headstart.engine.options import Engine
+from headstart.engine.ray_session import ray_session
+from headstart.errors import DataError, HeadstartError, ItemError, MissingExtraError, ParameterError, SourceError
+from headstart.sources.toy import ToySource
+
+HERE = Engine(cache=False)
+
+
+def on_ray(workers=2, **options):
+    return Engine(ray="auto", workers=workers, **{"cache": False} | options)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """One cluster for the tests of this file: starting one takes longer than most of them."""
+    if find_spec("ray") is None:  # not importorskip: what Ray prints is decided before it is imported
+        pytest.skip("Ray is not installed")
+    with ray_session("auto", 4):
+        yield
+
+
+def sources():
+    """Sources that are sent to the workers by value; what stands at the top of a test file cannot be imported there."""
+
+    @dataclass(frozen=True)
+    class Choosing(ToySource):
+        key: str = "0" * 40
+        mine: int = 0
+
+        def choose(self, *_):
+            return self.key if self.mine in (0, os.getpid()) else "1" * 40
+
+    @dataclass(frozen=True)
+    class Wave(Choosing):
+        """Rows that are no whole numbers, so that the order of a sum shows."""
+
+        deadly: bytes = b""
+        marker: str = ""
+
+        def forward(self, prepared):
+            if self.deadly and self.deadly in prepared and not (self.marker and Path(self.marker).exists()):
+                if self.marker:
+                    Path(self.marker).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return np.sin(ToySource.forward(self, prepared) * np.float32(0.37) + np.float32(0.1))
+
+    @dataclass(frozen=True)
+    class Files(Choosing):
+        modality: str = "image"
+
+        def prepare(self, item):
+            try:
+                return Path(item).read_bytes() or b" "
+            except OSError as error:
+                raise ItemError(f"It cannot be read: {error.strerror}.") from None
+
+    @dataclass(frozen=True)
+    class Failing(Choosing):
+        error: str = ""
+
+        def forward(self, _):
+            if self.error == "bug":
+                raise ZeroDivisionError("a bug")
+            raise MissingExtraError("This source", self.error)
+
+    return {"wave": Wave, "files": Files, "choosing": Choosing, "failing": Failing}
+
+
+def texts(n):
+    rng = np.random.default_rng(0)
+    words = ["good", "bad", "ugly", "nice", "day", "long"]
+    found = [f"{' '.join(rng.choice(words, size=rng.integers(1, 9)))} {k}" for k in range(n)]
+    found[n // 3] = ""
+    found[-1] = "  "
+    return found
+
+
+def targets(n):
+    return np.random.default_rng(1).normal(size=(n, 3))
+
+
+def assert_same_moments(found, expected):
+    arrays = found.moments.to_arrays()
+    for name, array in expected.moments.to_arrays().items():
+        assert np.array_equal(arrays[name], array), name
+    assert found.failures == expected.failures
+
+
+def assert_same_rows(found, expected):
+    assert np.array_equal(found.rows, expected.rows)
+    assert np.array_equal(found.index, expected.index)
+    assert found.failures == expected.failures
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_started_is_stopped_and_the_process_is_as_before():
+    if find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
+    handler = signal.getsignal(signal.SIGTERM)
+    with ray_session("auto", 3) as ray:
+        assert ray.cluster_resources()["CPU"] == 3
+        assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert not ray.is_initialized()
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_workers_give_the_rows_and_the_moments_of_one_machine(cluster, capfd):
+    source, items, y = sources()["wave"](), texts(200), targets(200)
+    heard = []
+    found = extract(source, items, engine=on_ray(), progress=lambda *step: heard.append(step[:2]))
+    assert_same_rows(found, extract(source, items, engine=HERE))
+    assert found.failures == {66: "The text is empty.", 199: "The text is empty."}
+    assert heard[-1] == (200, 200)
+    assert_same_moments(moments_on_ray(source, items, y, on_ray()), moments_of(source, items, y, engine=HERE))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [300, 5000])  # chunks that come back as rows, and as moments
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_the_number_of_workers_does_not_show(cluster, workers, n):
+    source, items, y = sources()["wave"](), texts(n), targets(n)
+    assert_same_rows(extract_on_ray(source, items, on_ray(workers)), extract(source, items, engine=HERE))
+    found = moments_on_ray(source, items, y, on_ray(workers), feature_map=np.cbrt)
+    assert_same_moments(found, moments_of(source, items, y, engine=HERE, feature_map=np.cbrt))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", [0, 150, 299])
+def test_a_killed_worker_changes_nothing(cluster, tmp_path, where, capfd):
+    items, y = texts(302), targets(302)
+    expected = extract(sources()["wave"](), items, engine=HERE)
+    for name, run in {"rows": extract_on_ray, "moments": moments_on_ray}.items():
+        marker = tmp_path / name
+        source = sources()["wave"](deadly=items[where].encode(), marker=str(marker))
+        if name == "rows":
+            assert_same_rows(run(source, items, on_ray()), expected)
+        else:
+            assert_same_moments(run(source, items, y, on_ray()), moments_of(sources()["wave"](), items, y, engine=HERE))
+        assert marker.exists()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+def test_what_kills_every_worker_is_not_tried_for_ever(cluster):
+    with pytest.raises(HeadstartError, match="died 4 times over the same items"):
+        extract_on_ray(sources()["wave"](deadly=b"deadly"), [*texts(64), "deadly"], on_ray())
+
+
+@pytest.mark.slow
+def test_files_go_by_absolute_path_and_unreadable_ones_are_set_aside(cluster, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "b.jpg"):
+        Path(name).write_text(name)
+    source, items = sources()["files"](), ["a.jpg", "gone.jpg", Path("b.jpg"), tmp_path]
+    found = extract_on_ray(source, items, on_ray())
+    assert_same_rows(found, extract(source, items, engine=HERE))
+    assert found.failures[1] == "It cannot be read: No such file or directory."
+    assert found.index.tolist() == [0, 2]
+
+
+@pytest.mark.slow
+def test_arrays_of_any_size_are_sent(cluster):
+    items = [np.full((k % 5 + 1, 4), k, np.uint8) for k in range(50)]
+    found = extract_on_ray(ToySource(modality="image"), items, on_ray())
+    assert_same_rows(found, extract(ToySource(modality="image"), items, engine=HERE))
+
+
+@pytest.mark.slow
+def test_only_what_the_store_lacks_is_sent(cluster, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
+    source, items = sources()["choosing"](), [f"text {k}" for k in range(100)]
+    first = extract(source, items, engine=on_ray(cache=True))
+    again = extract(source, items[:90], engine=Engine(ray="nowhere"))  # which would not work, were it asked
+    assert (again.hits, again.encoded) == (90, 0)
+    assert np.array_equal(again.rows, first.rows[: len(again.rows)])
+    more = extract(source, [*items, "new", "newer"], engine=on_ray(cache=True))
+    assert (more.hits, more.encoded) == (100, 2)
+
+
+@pytest.mark.slow
+def test_a_worker_that_would_run_another_form_is_refused(cluster):
+    with pytest.raises(SourceError, match="would run 'toy' in another form"):
+        extract_on_ray(sources()["choosing"](mine=os.getpid()), texts(9), on_ray())
+
+
+@pytest.mark.slow
+def test_errors_of_workers_keep_their_sentence(cluster):
+    with pytest.raises(SourceError, match=r"This source needs an extra .* 'headstart\[magic\]'"):
+        extract_on_ray(sources()["failing"](error="magic"), ["good"], on_ray())
+    with pytest.raises(Exception, match="a bug"):
+        extract_on_ray(sources()["failing"](error="bug"), ["good"], on_ray())
+    with pytest.raises(ItemError, match="Item 1 cannot be encoded"):
+        extract(ToySource(), ["good", ""], engine=on_ray(), on_error="raise")
+    with pytest.raises(DataError, match="None of the 2 items can be encoded; item 0: The text is empty"):
+        moments_on_ray(ToySource(), ["", " "], np.ones((2, 1)), on_ray())
+
+
+def test_a_source_or_item_that_cannot_be_sent_is_refused(cluster):
+    source = ToySource()
+    object.__setattr__(source, "lock", Lock())
+    with pytest.raises(SourceError, match="'toy' cannot be sent to other processes"):
+        extract_on_ray(source, ["good"], on_ray())
+    with pytest.raises(ItemError, match="Items of this kind cannot be sent"):
+        extract_on_ray(ToySource(), ["good", Lock()], on_ray())
+
+
+def test_a_session_that_is_open_is_left_open(cluster):
+    import ray
+
+    with ray_session("auto", 1):
+        pass
+    assert ray.cluster_resources()["CPU"] == 4
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def test_addresses_where_nothing_answers_are_refused_at_once(monkeypatch):
+    for address in (f"127.0.0.1:{free_port()}", "nowhere", "host:no-port", "host:99999999"):
+        with pytest.raises(SourceError, match=f"no Ray cluster to be had at '{address}'"):
+            extract_on_ray(ToySource(), ["good"], Engine(ray=address, cache=False))
+    monkeypatch.setenv("RAY_ADDRESS", "nowhere:1")
+    with pytest.raises(SourceError, match="no Ray cluster to be had at 'nowhere:1'"):
+        moments_on_ray(ToySource(), ["good"], [[1.0]], on_ray())
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr(session_module, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"headstart\[ray\]"):
+        extract_on_ray(ToySource(), ["good"], on_ray())
+
+
+def test_targets_that_do_not_fit_are_refused():
+    with pytest.raises(ParameterError, match="one row of 'y' for each row"):
+        moments_on_ray(ToySource(), ["good", "bad"], [[1.0]], on_ray())
+    with pytest.raises(DataError, match="no items"):
+        moments_of(ToySource(), [], np.ones((0, 1)))
+
+
+def test_moments_do_not_depend_on_the_threads_of_linear_algebra():
+    from threadpoolctl import threadpool_limits
+
+    items, y = np.random.default_rng(0).normal(size=(397, 1280)), targets(397)
+    rows = Rows()
+    with threadpool_limits(1, user_api="blas"):
+        expected = moments_of(rows, items, y)
+    with threadpool_limits(2, user_api="blas"):
+        assert_same_moments(moments_of(rows, items, y), expected)
+
+
+class Rows(ToySource):
+    """Rows as they are."""
+
+    def prepare(self, item):
+        return item
+
+    def forward(self, prepared):
+        return np.stack(prepared)
+
+
+def test_moments_of_chunks_are_those_of_all_rows():
+    source, items, y = sources()["wave"](), texts(3000), targets(3000)
+    found = moments_of(source, items, y, engine=HERE)
+    whole = extract(source, items, engine=HERE)
+    assert found.failures == whole.failures
+    assert found.moments.n == len(whole.rows)
+    assert np.allclose(found.moments.mean, whole.rows.mean(axis=0, dtype=np.float64), rtol=0, atol=1e-12)
+    centred = whole.rows - whole.rows.mean(axis=0, dtype=np.float64)
+    assert np.allclose(found.moments.scatter, centred.T @ centred, rtol=1e-10, atol=1e-9)
+    assert np.allclose(found.moments.cross, centred.T @ y[whole.index], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 31, 33, 2048, 2049, 10**6])
+def test_chunks_cover_every_item_once(count):
+    chunks = split_items(count)
+    assert [k for chunk in chunks for k in chunk] == list(range(count))
+    assert max(map(len, chunks)) <= 4096
+    assert len(chunks) >= min(64, count // 32)
