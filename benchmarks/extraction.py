@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=list(sections), help="a section; may be repeated")
     parser.add_argument("--repeats", type=int, help="of each way (default: 5, or 2 with --quick)")
-    parser.add_argument("--tutorial-repeats", type=int, help="of the tutorial recipe (default: 3, or 1 with --quick)")
+    parser.add_argument("--tutorial-repeats", type=int, help="of the tutorial recipe (default: 2, or 1 with --quick)")
     parser.add_argument("--quick", action="store_true", help="few items, one epoch of the tutorial, nothing written")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="cuda: pictures on a GPU, no more")
     args = parser.parse_args()
@@ -45,7 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="headstart-benchmark-") as folder:
         bench = Bench(
             Path(folder), args.repeats or (2 if args.quick else 5), args.quick, args.device,
-            args.tutorial_repeats or (1 if args.quick else 3),
+            args.tutorial_repeats or (1 if args.quick else 2),
         )  # fmt: skip
         for name in chosen:
             say(f"section {name}")

@@ -98,6 +98,7 @@ def _build(folder: Path, seed: int | None) -> nn.Module:
     config = read_json(folder / "config.json")
     if seed is not None:
         return seeded(seed, lambda: bert_module(config))
+    check_digest(folder / "model.safetensors", TEXT_SHA256)  # it may have been replaced since it was opened
     tensors = load_file(folder / "model.safetensors")
     return bert_module(config, {name: value for name, value in tensors.items() if not name.startswith(UNUSED)})
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.engine.body_cache import BodyCache
 from headstart.engine.recipe import recipe_key
 from headstart.errors import SourceError
-from headstart.io import read_json
+from headstart.io import check_digest, read_json
 from headstart.sources.cache import cached_file, cached_repositories, fetch_repository
 from headstart.sources.checkpoint import (
     PROCESSOR_FILES,
@@ -143,18 +143,21 @@ def open_folder(folder: Path, info: SourceInfo, *, pooling: str = "mean", max_le
             "convert them with save_pretrained of a current transformers."
         )
     info = replace(info, sha256=info.sha256 or weights_digest(folder))
-    key = recipe_key(info.sha256, files_digest(folder, ["config.json"]))
     layers, positions = saved_reading(folder)
     with one_sentence(folder):
         if info.modality == "text":
-            return TextBody(_text_parts(folder, key, pooling, max_length), info, layers=layers, positions=positions)
-        return MediaBody(_media_parts(folder, key, info.modality), info, layers=layers, positions=positions)
+            return TextBody(_text_parts(folder, info, pooling, max_length), info, layers=layers, positions=positions)
+        return MediaBody(_media_parts(folder, info), info, layers=layers, positions=positions)
 
 
-def _text_parts(folder: Path, key: str, pooling: str, max_length: int | None) -> TextParts:
+def _key(folder: Path, info: SourceInfo) -> str:
+    return recipe_key(info.sha256, files_digest(folder, ["config.json"]))
+
+
+def _text_parts(folder: Path, info: SourceInfo, pooling: str, max_length: int | None) -> TextParts:
     return TextParts(
-        key=key,
-        build=lambda seed: encoder(_model(folder, "text", seed)),
+        key=_key(folder, info),
+        build=lambda seed: encoder(_model(folder, info, seed)),
         hidden=_hidden,
         tokenizer=_tokenizer(folder, max_length),
         copy=lambda place, seed: _copy(folder, place, "text", seed),
@@ -162,20 +165,26 @@ def _text_parts(folder: Path, key: str, pooling: str, max_length: int | None) ->
     )
 
 
-def _media_parts(folder: Path, key: str, modality: Modality) -> MediaParts:
+def _media_parts(folder: Path, info: SourceInfo) -> MediaParts:
+    modality = info.modality
     digest = files_digest(folder, PROCESSOR_FILES)
     facts = _kept(recipe_key("processor", digest), lambda: processor_facts(folder, modality))
     return MediaParts(
-        key=recipe_key(key, digest),
-        build=lambda seed: encoder(_model(folder, modality, seed)),
+        key=recipe_key(_key(folder, info), digest),
+        build=lambda seed: encoder(_model(folder, info, seed)),
         front=front_for(facts, lambda: load_processor(folder, modality)),
         settings=facts["settings"],
         copy=lambda place, seed: _copy(folder, place, modality, seed),
     )
 
 
-def _model(folder: Path, modality: Modality, seed: int | None) -> Any:
-    return load_model(folder, modality) if seed is None else fresh_model(folder, modality, seed)
+def _model(folder: Path, info: SourceInfo, seed: int | None) -> Any:
+    if seed is not None:
+        return fresh_model(folder, info.modality, seed)
+    files = list(folder.glob("*.safetensors"))
+    if len(files) == 1 and info.sha256 is not None:
+        check_digest(files[0], info.sha256)  # it may have been replaced since it was opened
+    return load_model(folder, info.modality)
 
 
 def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
