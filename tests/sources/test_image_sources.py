@@ -204,7 +204,8 @@ def test_the_file_is_copied_as_it_is(pair, tmp_path):
     assert open_local(tmp_path / "kept").info.sha256 == open_local(pair).info.sha256
 
 
-def test_a_file_replaced_after_opening_is_refused(pair, tmp_path):
+def test_a_file_replaced_after_opening_is_refused(pair, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))  # nothing is known of its layers
     path = edited(pair, tmp_path)
     source = open_local(path)
     path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\0")

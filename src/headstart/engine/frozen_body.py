@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,12 @@ from headstart.engine.agreement import Reference, measure_reference
 from headstart.engine.backends.arrays import count_items, first_items
 from headstart.engine.backends.choice import candidates, check_possible, converting_pays, record_name
 from headstart.engine.backends.interface import Backend
+from headstart.engine.backends.machine import release
 from headstart.engine.backends.opening import Parts, open_known, open_new, streams_of
 from headstart.engine.backends.openvino_graph import Refused
 from headstart.engine.body_cache import BodyCache
 from headstart.engine.recipe import Batch, Forward, Recipe
-from headstart.errors import HeadstartError, SourceError
+from headstart.errors import HeadstartError, SaveError, SourceError
 from headstart.types import FeatureMatrix
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class FrozenBody:
             few: gives a few items of the real data, or None; called only where the body is compared.
 
         Returns:
-            The form of its rows, such as ``"openvino bf16"``.
+            The form of its rows, such as ``"openvino bf16"``; rows of one form are alike.
 
         Raises:
             UsageError: where the named backend is not possible here.
@@ -102,6 +103,8 @@ class FrozenBody:
             for name in candidates(backend):
                 record = self._record(name) or self._examine(name, count, few, named=backend != "auto")
                 if "refused" not in record:
+                    if (backend, name) == ("auto", "torch") and not release("openvino"):
+                        self._notes.append("openvino would run it faster: pip install 'headstart[openvino]'")
                     return self._take(name, record)
                 if backend != "auto":
                     raise SourceError(f"The backend '{name}' cannot run this body: {record['refused']}.")
@@ -170,6 +173,10 @@ class FrozenBody:
             if named or name == "torch":
                 raise
             return {"refused": "the body does not fit into its memory"}
+        except OSError as error:
+            if named or name == "torch":
+                raise SaveError(f"There is no room for a converted body: {error}; free space in TMPDIR.") from error
+            return {"refused": f"there is no room for temporary files ({error})"}
         self._records[name] = record
         self._cache.write(record_name(name), record)
         return record
@@ -181,7 +188,7 @@ class FrozenBody:
             self._built = None  # the backend has its own
         self._measured = None
         self.backend, self.precision, self.streams = name, str(record["precision"]), streams_of(name)
-        return f"{self.backend} {self.precision}"
+        return _form(name, record)
 
     def _load(self, batch: Batch) -> Backend:
         """The chosen backend, opened from what was kept; examined again where that is gone."""
@@ -199,7 +206,7 @@ class FrozenBody:
         reason = ""
         try:
             running, record = open_new(self.backend, self._parts, self._reference(lambda: None))
-            if record["precision"] == self.precision:
+            if _form(self.backend, record) == _form(self.backend, self._records[self.backend]):
                 return running
         except Refused as refused:
             reason = f": {refused}"
@@ -223,3 +230,8 @@ class FrozenBody:
         module, _ = self.built()
         size = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
         return converting_pays(count, reference.seconds, size, lasting=self.recipe.lasting)
+
+
+def _form(name: str, record: Mapping[str, Any]) -> str:
+    exact = record.get("exact_products")
+    return f"{name} {record['precision']}" + (f", {exact} products in fp32" if exact else "")

@@ -126,6 +126,11 @@ class Spectrogram:
         return str(getattr(self.image_source, "precision", ""))
 
     @property
+    def note(self) -> str:
+        """Why the image source runs in that form."""
+        return str(getattr(self.image_source, "note", ""))
+
+    @property
     def streams(self) -> int:
         """How many threads may call `forward` at once."""
         return int(getattr(self.image_source, "streams", 1))

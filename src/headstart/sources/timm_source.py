@@ -133,6 +133,11 @@ class TimmSource:
         return self.body.precision
 
     @property
+    def note(self) -> str:
+        """Why it runs in that form, in a sentence; empty before it was chosen."""
+        return self.body.note
+
+    @property
     def streams(self) -> int:
         """How many threads may call `forward` at once."""
         return self.body.streams

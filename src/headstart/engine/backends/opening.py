@@ -68,6 +68,7 @@ def open_new(name: str, parts: Parts, reference: Reference) -> tuple[Backend, di
     Raises:
         Refused: where OpenVINO cannot run it.
         MemoryError: where it does not fit.
+        OSError: where there is no room for temporary files.
 
     Examples:
         >>> import numpy as np, torch
@@ -115,7 +116,7 @@ def _open_openvino(parts: Parts, reference: Reference) -> tuple[Backend, dict[st
     graph, running = find_openvino(module, forward, reference)
     size = GRAPH_BYTES + sum(parameter.numel() for parameter in module.parameters()) * 4
     parts.cache.write_folder(graph_name(running.precision), graph.save, size)
-    return running, {"precision": running.precision, "note": running.note}
+    return running, {"precision": running.precision, "note": running.note, "exact_products": running.exact_products}
 
 
 def _kept_openvino(cache: BodyCache, record: Mapping[str, Any]) -> Backend | None:
@@ -124,7 +125,7 @@ def _kept_openvino(cache: BodyCache, record: Mapping[str, Any]) -> Backend | Non
     if folder is None:
         return None
     try:
-        return OpenVino(Graph.read(folder).model, record["precision"], record["note"])
+        return OpenVino(Graph.read(folder).model, record["precision"], record["note"], record.get("exact_products", 0))
     except RuntimeError:
         cache.remove(name)
         return None

@@ -87,6 +87,7 @@ class OpenVino:
         model: the converted body, OpenVINO's.
         precision: ``"fp32"`` or ``"bf16"``, what products are computed in.
         note: why, in a sentence.
+        exact_products: of the first matrix products and convolutions, how many the model keeps in fp32.
 
     Examples:
         >>> OpenVino.name
@@ -95,11 +96,12 @@ class OpenVino:
 
     name = "openvino"
 
-    def __init__(self, model: Any, precision: str, note: str = "") -> None:
+    def __init__(self, model: Any, precision: str, note: str = "", exact_products: int = 0) -> None:
         ov = import_openvino()
         keep_freed_memory()
         self.precision = precision
         self.note = note
+        self.exact_products = exact_products
         self.streams = openvino_streams()
         options = {
             "INFERENCE_PRECISION_HINT": TYPES[precision],
