@@ -177,6 +177,17 @@ def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def goal(shown: str, wanted: str, *, reached: bool) -> str:
+    """A figure with the goal that the project set itself beside it.
+
+    Args:
+        shown: the figure.
+        wanted: the goal, in words.
+        reached: whether it was met.
+    """
+    return f"**{shown}** (goal: {wanted}; {'reached' if reached else 'MISSED'})"
+
+
 def machine() -> str:
     """The machine by what it can do."""
     flags = set(re.findall(r"\w+", Path("/proc/cpuinfo").read_text())) if Path("/proc/cpuinfo").exists() else set()

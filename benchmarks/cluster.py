@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from _common import DATA, MIB, say, table, write_section
 
-from headstart.engine.cluster import moments_on_ray
+from headstart.engine.backends.machine import cores
 from headstart.engine.item_moments import ItemMoments, moments_of
 from headstart.engine.options import Engine
 from headstart.engine.ray_session import ray_session
@@ -115,7 +115,7 @@ def main() -> None:
         def spread(clock: Clock, workers: int, marker: Path | None = None) -> ItemMoments:
             sent = source if marker is None else Deadly(source, len(items) // 32 // workers // 2, marker)
             engine = Engine(cache=False, ray="auto", workers=workers)
-            return moments_on_ray(sent, items, targets, engine, progress=clock)
+            return moments_of(sent, items, targets, engine=engine, progress=clock)
 
         rows: dict[str, list[Any]] = {}
         expected: ItemMoments | None = None
@@ -138,7 +138,11 @@ def main() -> None:
         for name, found in rows.items()
     ]
     form = f"{source.backend} {source.precision}"  # type: ignore[attr-defined]
+    most = cores()
     lines = [
+        f"This machine has {most} CPU cores, and one process uses them all, so that workers on it add little; more "
+        f"workers than cores (more than {most}) cannot scale.",
+        "",
         f"Moments of {len(items):,} pictures (hymenoptera, {options.times} times), MobileNetV2 tv by {form}, "
         f"{expected.moments.num_features:,} features; medians of {options.repeats}, the "
         "start of the workers included. All runs gave the moments of one process to the last bit.",

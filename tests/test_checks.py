@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from headstart.checks import checks_for
+from headstart.checks import check_source_caches, checks_for
 from headstart.heads import HEADS
 from headstart.heads.ridge import RidgeHead
 from headstart.sources import open_source
@@ -45,6 +46,66 @@ class Forgetful(ToySource):
 def test_a_source_that_does_not_repeat_itself_is_caught():
     with pytest.raises(AssertionError, match="encoding twice"):
         checks_for("source")[0](Forgetful(), TEXTS)
+
+
+@dataclass(frozen=True)
+class Restless(ToySource):
+    """A source that never finds its rows again."""
+
+    def choose(self, engine, count, few):  # noqa: ARG002 (the contract of a source)
+        return secrets.token_hex(20)
+
+
+@dataclass(frozen=True)
+class Mistaken(ToySource):
+    """A source whose key says nothing of its layers."""
+
+    def choose(self, engine, count, few):
+        return ToySource().choose(engine, count, few)
+
+
+@dataclass(frozen=True)
+class Numbered(ToySource):
+    """A source whose key is no str."""
+
+    def choose(self, engine, count, few):  # noqa: ARG002 (the contract of a source)
+        return 7
+
+
+@dataclass(frozen=True)
+class Renamed(ToySource):
+    """A source whose key is not the one that it has when it is opened again."""
+
+    def choose(self, engine, count, few):
+        return f"of this object only: {super().choose(engine, count, few)}"
+
+
+@dataclass(frozen=True)
+class Drifting(ToySource):
+    """A source on OpenVINO whose rows depend on their neighbours."""
+
+    backend: str = "openvino"
+
+    def choose(self, engine, count, few):
+        return ToySource(layers=self.layers).choose(engine, count, few)
+
+    def forward(self, prepared):
+        return super().forward(prepared) + np.arange(len(prepared), dtype=np.float32)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Restless, "the same choice gives another key"),
+        (Mistaken, "other layers need another key"),
+        (Numbered, "must give a str or None"),
+        (Renamed, "opened again"),
+        (Drifting, "second forward"),
+    ],
+)
+def test_keys_that_find_wrong_rows_are_caught(kind, words):
+    with pytest.raises(AssertionError, match=words):
+        check_source_caches(kind(), TEXTS)
 
 
 @dataclass(frozen=True)

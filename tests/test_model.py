@@ -13,7 +13,7 @@ import pytest
 
 import headstart
 from headstart.engine.extract import extract
-from headstart.errors import DataError, DigestError, ModelFolderError, SourceError, UsageError
+from headstart.errors import DataError, DigestError, ItemError, ModelFolderError, SourceError, UsageError
 from headstart.heads.selection import solve_spectrum
 from headstart.io import read_json, write_json
 from headstart.linear.ridge import ridge_coefficients
@@ -63,6 +63,27 @@ def test_removal_equals_the_refit_without_the_rows():
     weight, bias = refit(model, x[15:], names[codes[15:]].tolist())
     np.testing.assert_allclose(model.head.weight, weight, rtol=0, atol=1e-10)
     np.testing.assert_allclose(model.head.bias, bias, rtol=0, atol=1e-10)
+
+
+def test_an_item_that_cannot_be_read_is_neither_learnt_nor_forgotten(text_model):
+    for method in (text_model.update, text_model.forget):
+        with pytest.raises(ItemError, match="Item 40 cannot be encoded: The text is empty"):
+            method([*TEXTS[:40], "", "a parcel"], ["p"] * 42)
+
+
+def test_rows_are_learnt_in_memory_that_does_not_grow(text_model, monkeypatch):
+    most = []
+
+    def counted(self, rows):
+        most.append(len(rows))
+        return apply(self, rows)
+
+    kind = type(text_model.head.feature_map)
+    apply = kind.__call__
+    monkeypatch.setattr(kind, "__call__", counted)
+    texts = [f"parcel {k}" for k in range(500)]
+    assert text_model.update(texts, ["p"] * 500).moments.n == text_model.moments.n + 500
+    assert (max(most), sum(most)) == (32, 500)
 
 
 def test_update_in_any_order_is_the_same():

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headstart.engine.options import Engine
     from headstart.estimators import TransferClassifier, TransferEncoder, TransferRegressor
     from headstart.model import TransferModel
     from headstart.sources import describe, list_sources, module, open_source
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Engine",
     "Run",
     "TransferClassifier",
     "TransferEncoder",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 _WHERE = {
+    "Engine": "headstart.engine.options",
     "Run": "headstart.transfer",
     "TransferClassifier": "headstart.estimators",
     "TransferEncoder": "headstart.estimators",

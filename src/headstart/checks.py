@@ -11,7 +11,8 @@ third-party entries call them in theirs::
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
-from headstart.engine.options import Engine
+from headstart.engine.options import BACKENDS, Engine
 from headstart.errors import ItemError
 from headstart.heads import HEADS, select_head
 from headstart.linear.calibration import softmax
@@ -29,11 +30,12 @@ from headstart.model import TransferModel
 from headstart.sources import open_source
 from headstart.tasks import TASKS
 from headstart.tune import STRATEGIES
-from headstart.types import Features, Source, Task, TaskKind
+from headstart.types import CacheableSource, Features, Source, Task, TaskKind
 
 __all__ = [
     "check_head_left_out",
     "check_head_solves",
+    "check_source_caches",
     "check_source_encodes",
     "check_source_saves",
     "check_source_untrained",
@@ -63,7 +65,7 @@ def checks_for(kind: str) -> tuple[Callable[..., None], ...]:
     checks: dict[str, tuple[Callable[..., None], ...]] = {
         "task": (check_task_contract,),
         "head": (check_head_left_out, check_head_solves),
-        "source": (check_source_encodes, check_source_untrained, check_source_saves),
+        "source": (check_source_encodes, check_source_untrained, check_source_saves, check_source_caches),
         "strategy": (check_strategy_solves,),
     }
     return checks[kind]
@@ -241,14 +243,57 @@ def check_source_saves(source: Source, items: Sequence[Any]) -> None:
     Examples:
         >>> check_source_saves(open_source("vector"), [[1.0], [2.0], [3.0], [4.0]])
     """
+    with _opened_again(source) as opened:
+        same = opened is None or np.array_equal(opened.encode(items), source.encode(items))
+        _require(same, f"{source.info.name}: saved rows differ")
+
+
+@contextmanager
+def _opened_again(source: Source) -> Iterator[Source | None]:
+    """The source as another process opens it, from what it saves; None where code of the user's own is not saved."""
     with tempfile.TemporaryDirectory() as folder:
         name = source.save(Path(folder) / "body")["name"]
-        if name.startswith("module:"):  # code of the user's own is not saved
-            return
         if name == "local:.":
             name = f"local:{Path(folder) / 'body'}"
-        opened = open_source(name, modality=source.info.modality)
-        _require(np.array_equal(opened.encode(items), source.encode(items)), f"{source.info.name}: saved rows differ")
+        yield None if name.startswith("module:") else open_source(name, modality=source.info.modality)
+
+
+def check_source_caches(source: Source, items: Sequence[Any]) -> None:
+    """The key of kept rows is the same for the same choice, and another one for other layers.
+
+    A source without ``choose`` passes: its rows are never kept. On OpenVINO, where rows do not depend on their
+    neighbours, they have to be equal bit for bit whatever the order of the items.
+
+    Args:
+        source: an open source.
+        items: items that it can encode.
+
+    Raises:
+        AssertionError: if the source breaks the contract of `headstart.types.CacheableSource`.
+
+    Examples:
+        >>> check_source_caches(open_source("toy"), ["one", "two", "three", "four"])
+    """
+    if not isinstance(source, CacheableSource):
+        return
+    name, prepared = source.info.name, [source.prepare(item) for item in items]
+    found = source.choose(Engine(), len(items), lambda: prepared)
+    _require(found is None or (isinstance(found, str) and found != ""), f"{name}: choose must give a str or None")
+    backend = getattr(source, "backend", "")
+    engine = Engine(backend if backend in BACKENDS else "auto")  # whether a conversion pays may change, a name not
+
+    def key(other: Source) -> str | None:
+        return other.choose(engine, len(items), lambda: prepared) if isinstance(other, CacheableSource) else None
+
+    _require(key(source) == found, f"{name}: the same choice gives another key")
+    with _opened_again(source) as opened:
+        _require(opened is None or key(opened) == found, f"{name}: opened again, it gives another key")
+    last = source.with_layers("last") if hasattr(source, "with_layers") else source
+    if found is not None and last.info.blocks != source.info.blocks:
+        _require(key(last) != found, f"{name}: other layers need another key")
+    if backend == "openvino":
+        backwards = source.forward(prepared[::-1])[::-1]
+        _require(np.array_equal(source.forward(prepared), backwards), f"{name}: a second forward gives other rows")
 
 
 def check_strategy_solves(name: str) -> None:

@@ -18,6 +18,7 @@ from headstart.errors import DataError
 
 __all__ = [
     "Block",
+    "CacheableSource",
     "Dataset",
     "Encoder",
     "FeatureMatrix",
@@ -215,7 +216,11 @@ class Encoder(Protocol):
         ...
 
     def forward(self, prepared: Sequence[Any], /) -> Any:
-        """Rows (n, d) of n prepared items, or n arrays (k, d)."""
+        """The rows of n prepared items.
+
+        Returns:
+            (n, d), or a list of n arrays (k, d) where an item has a row for each position; float32 from a body.
+        """
         ...
 
 
@@ -226,8 +231,7 @@ class Source(Protocol):
     ``prepare`` is run by several threads at once, ``forward`` by one; `headstart.engine.extract` overlaps them. A
     source may have more, which is used where it is there:
 
-    - ``choose(engine, count, few)``: pick the backend for about ``count`` items and give the key under which rows may
-      be kept in the feature store, or None; ``few()`` gives some prepared items. Without it rows are never kept.
+    - ``choose(engine, count, few)``: as in `CacheableSource`; without it rows are never kept.
     - ``backend``, ``precision``, ``note``: what was chosen, in words; ``streams``: threads that may run ``forward``.
     - ``prepare_many(items)``: `prepare` for many; an `ItemError` stands in the place of its item.
     - ``with_layers(layers, *, positions)``: the same body with other layers, or with a row for each position, where
@@ -245,7 +249,12 @@ class Source(Protocol):
         ...
 
     def forward(self, prepared: Sequence[Any]) -> FeatureMatrix:
-        """Features (n, sum of block widths) of n prepared items; float32 from a body."""
+        """The rows of n prepared items.
+
+        Returns:
+            (n, sum of block widths), float32 from a body; a list of n arrays (k, sum of block widths) float32 where
+            ``with_layers`` asked for a row for each position.
+        """
         ...
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
@@ -262,6 +271,29 @@ class Source(Protocol):
         Returns:
             The reference that opens it again: ``{"name": ...}`` for a source that every install has (with
             ``sha256``), ``{"name": "local:."}`` where ``folder`` now holds a checkpoint.
+        """
+        ...
+
+
+@runtime_checkable
+class CacheableSource(Source, Protocol):
+    """A source that picks its backend itself and names the key under which its rows may be cached.
+
+    The key stands for everything but the item that decides a row: weights, layers, preprocessing and the form in which
+    the body runs. Of an item that is found under it the row is taken as it was kept, in this process or a later one.
+    """
+
+    def choose(self, engine: Any, count: int, few: Callable[[], Sequence[Any]]) -> str | None:
+        """Pick the backend; called before ``forward``, and again for each new set of items.
+
+        Args:
+            engine: what the user wants, a `headstart.engine.options.Engine`.
+            count: about how many items will be encoded, which decides whether converting the body pays.
+            few: gives some prepared items of the real data, on which backends are compared; slow, so it is called only
+                where one has to be.
+
+        Returns:
+            The key, the same for the same choice in every process; None where rows must not be kept.
         """
         ...
 

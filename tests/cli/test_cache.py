@@ -21,7 +21,7 @@ def filled(cli: CommandLine) -> CommandLine:
         store.put([bytes([k] * 16) for k in range(3)], np.ones((3, 300), np.float32))
     os.utime(entry_folder("features", "rows") / "about.json", (time.time() - 7300,) * 2)
     entry_folder("body", "converted").mkdir(parents=True)
-    (entry_folder("body", "converted") / "model.bin").write_bytes(os.urandom(3 * 2**20))
+    (entry_folder("body", "converted") / "facts.json").write_bytes(os.urandom(3 * 2**20))
     return cli
 
 

@@ -31,5 +31,18 @@ def test_steps_say_how_far_and_how_long(capsys, monkeypatch):
     assert "encoding: 10 of 40, about 0 s left" in capsys.readouterr().err
 
 
+def test_looking_is_told_and_is_no_part_of_the_speed(capsys, monkeypatch):
+    monkeypatch.setattr(console, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(console, "PLAIN_EVERY", 0.0)
+    with ConsoleReporter().progress("encoding") as step:
+        step(0, 40, "looked at 10 of 40")
+        step(30, 40, "30 from the store")
+        time.sleep(0.2)
+        step(31, 40, "5/s")
+    said = capsys.readouterr().err
+    assert "... encoding: looked at 10 of 40\n" in said
+    assert "encoding: 31 of 40, about 2 s left (5/s)" in said
+
+
 def test_numbers_that_are_not_finite_are_null():
     assert json_text({"a": [float("inf"), 1.0]}) == '{"a": [null, 1.0]}'

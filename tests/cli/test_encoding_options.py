@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import finish, pictures, start, texts, vectors, write_csv
+from pyarrow import parquet
 from safetensors import safe_open
+
+from headstart.cli import embed
 
 FIT = ("fit", "a.csv", "--source", "toy", "--baselines", "fast", "--out", "run")
 EMBED = ("embed", "a.csv", "--source", "toy", "--item", "text")
@@ -71,18 +74,74 @@ def test_workers_are_those_of_a_cluster(cli, table, verb):
 
 def test_the_cluster_is_handed_everything(cli, table, monkeypatch):
     from headstart.engine import cluster
-    from headstart.engine.local import extract_here
+    from headstart.engine.pipeline import encoded_batches
 
     heard = []
 
-    def on_ray(source, items, engine, progress):
+    def on_ray(source, items, order, pace, *, engine):
         heard.append((engine.ray, engine.workers, len(items)))
-        return extract_here(source, items, engine=engine, progress=progress)
+        return encoded_batches(source, items, order, pace)
 
-    monkeypatch.setattr(cluster, "extract_on_ray", on_ray)
-    cli.works(*EMBED, "--out", "rows.npy", "--ray", "--workers", "3")
+    monkeypatch.setattr(cluster, "encoded_on_ray", on_ray)
+    cli.works(*EMBED, "--out", "rows.npy", "--ray", "--workers", "3", "--no-cache")
     cli.works(*FIT, "--ray", "10.0.0.1:6379")
     assert heard == [("auto", 3, 24), ("10.0.0.1:6379", None, 24)]
+
+
+@pytest.mark.parametrize("verb", ["fit", "embed"])
+def test_data_after_a_bare_ray_are_no_address(cli, table, verb):
+    done = cli(verb, "--ray", "a.csv", "--out", "rows.npy")
+    assert done.code == 2
+    assert "'a.csv' is a file or folder here and no address. Write --ray after it, or --ray=ADDRESS." in done.err
+
+
+def test_inspect_keeps_nothing_where_it_is_told_so(cli):
+    pictures(cli.folder / "photos")
+    cli.works("inspect", "photos", "--no-cache")
+    assert not (cli.folder / "cache").exists()
+    cli.works("inspect", "photos")
+    assert (cli.folder / "cache" / "features").is_dir()
+
+
+LAYERS = [["letters", 32], ["trigrams", 64]]
+COLUMNS = [f"{name}:{k}" for name, width in LAYERS for k in range(width)]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_columns_of_several_layers_are_named(cli, table, suffix):
+    cli.works(*EMBED, "--out", f"rows{suffix}", "--layers", "blocks")
+    path = cli.folder / f"rows{suffix}"
+    frame = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+    assert list(frame) == ["id", *COLUMNS]
+    cli.works(*EMBED, "--out", f"rows{suffix}")
+    frame = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+    assert list(frame) == ["id", *(f"f{k}" for k in range(64))]
+
+
+def test_every_format_that_has_room_tells_the_layers(cli, table):
+    for layers, blocks in {"last": LAYERS[1:], "all": LAYERS, "trigrams,letters": LAYERS[::-1]}.items():
+        words = (*EMBED, "--layers", layers, "--json")
+        assert json.loads(cli.works(*words, "--out", "rows.npy").out)["blocks"] == blocks
+        cli.works(*words, "--out", "rows.parquet")
+        assert json.loads(parquet.read_schema(cli.folder / "rows.parquet").metadata[b"blocks"]) == blocks
+        cli.works(*words, "--out", "rows.safetensors")
+        with safe_open(cli.folder / "rows.safetensors", "np") as file:
+            assert json.loads(file.metadata()["blocks"]) == blocks
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("per", ["item", "position"])
+def test_tables_are_written_a_slice_at_a_time(cli, table, suffix, per, monkeypatch):
+    made = {}
+    for size in (embed.SLICE_BYTES, 5 * 64 * 4):
+        monkeypatch.setattr(embed, "SLICE_BYTES", size)
+        cli.works(*EMBED, "--per", per, "--out", f"rows{suffix}")
+        path = cli.folder / f"rows{suffix}"
+        made[size] = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+    pd.testing.assert_frame_equal(*made.values())
+    assert len(made[size]) == 24 if per == "item" else len(made[size]) > 24
+    if suffix == ".parquet":
+        assert parquet.ParquetFile(path).num_row_groups == -(-len(made[size]) // 5)
 
 
 def test_embed_gives_the_layers_that_are_asked_for(cli, table):

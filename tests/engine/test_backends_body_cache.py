@@ -9,21 +9,19 @@ import torch
 from torch import nn
 
 from headstart.engine.backends import openvino_graph
-from headstart.engine.backends.choice import graph_name, record_name
+from headstart.engine.backends.choice import record_name
 from headstart.engine.backends.machine import native_bf16
+from headstart.engine.backends.openvino_graph import graph_name
 from headstart.engine.body_cache import BodyCache
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.recipe import Recipe, recipe_key
 from headstart.errors import HeadstartError
 
-pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
+pytestmark = [
+    pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed"),
+    pytest.mark.usefixtures("own_cache"),
+]
 SHORT = "bf16" if native_bf16() else "fp32"
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 def build():

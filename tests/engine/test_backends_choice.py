@@ -9,21 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.engine import frozen_body
-from headstart.engine.backends import choice, machine, opening
+from headstart.engine.backends import choice, cuda, machine, mps, openvino_graph, torch_cpu
 from headstart.engine.backends.cuda import Cuda
 from headstart.engine.backends.mps import Mps
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.recipe import Recipe, recipe_key
 from headstart.errors import MissingExtraError, UsageError
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +27,8 @@ def no_gpu(monkeypatch):
 
 @pytest.fixture
 def without_openvino(monkeypatch):
-    monkeypatch.setattr(choice, "release", lambda name: "" if name == "openvino" else "1.0")
+    for module in (choice, openvino_graph):
+        monkeypatch.setattr(module, "release", lambda name: "" if name == "openvino" else "1.0")
 
 
 def example():
@@ -66,6 +61,48 @@ def test_a_lasting_body_is_converted_and_a_passing_one_only_where_it_pays():
     assert body(example()).shape == (4, 9)
 
 
+@pytest.fixture
+def huge(monkeypatch):
+    """Converting a body takes as long as if it had more than 3 gigabytes."""
+    monkeypatch.setattr(choice, "CONVERT_SECONDS_PER_GIGABYTE", 4e9)
+
+
+@needs_openvino
+def test_a_huge_lasting_body_keeps_its_form_whatever_the_number_of_items(huge):
+    first, later = Counting(), Counting()
+    form = FrozenBody(first.recipe).choose("auto", 30)
+    assert (form.split()[0], first.builds) == ("torch", 1)
+    body = FrozenBody(later.recipe)
+    for count in (30, 10**12, 1):
+        assert body.choose("auto", count, few=pytest.fail) == form
+        assert "did not pay for the first 30 items" in body.note
+    assert later.builds == 0, "the choice needs no module"
+    assert FrozenBody(later.recipe).choose("openvino").startswith("openvino"), "who asks for it by name gets it"
+    assert FrozenBody(Counting().recipe).choose("auto").startswith("openvino"), "and it stays"
+
+
+@needs_openvino
+def test_a_huge_body_with_very_much_to_do_is_converted_at_first(huge):
+    assert FrozenBody(Counting().recipe).choose("auto", 10**12).startswith("openvino")
+
+
+@needs_openvino
+def test_a_passing_body_is_timed_once():
+    counting = Counting(lasting=False)
+    body = FrozenBody(counting.recipe)
+    for count in (1, 2, 3):
+        assert body.choose("auto", count, few=lambda: None).startswith("torch")
+        assert body(example()).shape == (4, 9)
+    assert counting.builds == 1
+
+
+@needs_openvino
+def test_a_form_is_chosen_anew_with_a_new_release(huge, monkeypatch):
+    FrozenBody(Counting().recipe).choose("auto", 1)
+    monkeypatch.setattr(openvino_graph, "release", lambda _name: "another")
+    assert FrozenBody(Counting().recipe).choose("auto", 10**12).startswith("openvino")
+
+
 def test_the_first_batch_chooses_where_nobody_did(without_openvino):
     body = FrozenBody(Counting().recipe)
     assert (body.backend, body.precision, body.note, body.streams) == ("", "", "", 1)
@@ -74,12 +111,11 @@ def test_the_first_batch_chooses_where_nobody_did(without_openvino):
     assert rows.shape == (4, 9)
 
 
-def test_what_an_earlier_process_found_is_taken_without_building(without_openvino, monkeypatch):
+def test_what_an_earlier_process_found_is_taken_without_building(without_openvino):
     first = Counting()
     form = FrozenBody(first.recipe).choose("auto", 5)
     second = Counting()
     body = FrozenBody(second.recipe)
-    monkeypatch.setattr(frozen_body, "open_new", None)
     assert body.choose("auto", 5, few=pytest.fail) == form
     assert second.builds == 0
     np.testing.assert_array_equal(body(example()), FrozenBody(first.recipe)(example()))
@@ -102,7 +138,7 @@ def test_a_strange_record_is_not_followed(record, without_openvino, own_cache):
 
 def test_records_belong_to_releases_and_cpus(monkeypatch):
     name = choice.record_name("torch")
-    monkeypatch.setattr(choice, "cpu_kind", lambda: "another")
+    monkeypatch.setattr(torch_cpu, "cpu_kind", lambda: "another")
     assert choice.record_name("torch") != name
     monkeypatch.undo()
     assert choice.record_name("torch") == name
@@ -112,7 +148,7 @@ def test_records_belong_to_releases_and_cpus(monkeypatch):
 
 def test_real_items_decide_too(without_openvino, monkeypatch):
     """A body whose bf16 features agree on its example, but not on the data."""
-    monkeypatch.setattr(opening, "cpu_has_bf16", lambda: True)
+    monkeypatch.setattr(torch_cpu, "cpu_has_bf16", lambda: True)
 
     differences = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, 0], [0, 0], [0, 0]])
     few = np.array([[300.7, 300.1, 0.5, 0, 0, 0], [299.7, 300.6, 0.5, 0, 0, 0]], np.float32)
@@ -148,11 +184,11 @@ def test_a_missing_extra_and_a_missing_gpu_are_said(without_openvino):
 def test_a_gpu_comes_first_where_torch_has_it(monkeypatch, without_openvino):
     monkeypatch.setattr(choice, "gpu_hint", lambda: "cuda of the test")
     assert choice.candidates() == ["cuda", "torch"]
-    monkeypatch.setattr(choice, "cuda_is_there", lambda: False)
+    monkeypatch.setattr(cuda, "cuda_is_there", lambda: False)
     assert FrozenBody(Counting().recipe).choose().startswith("torch"), "a driver is there, but torch cannot use it"
-    monkeypatch.setattr(choice, "cuda_is_there", lambda: True)
-    monkeypatch.setattr(opening, "cuda_short", lambda: "bf16")
-    monkeypatch.setattr(opening, "Cuda", partial(Cuda, device="cpu"))
+    monkeypatch.setattr(cuda, "cuda_is_there", lambda: True)
+    monkeypatch.setattr(cuda, "cuda_short", lambda: "bf16")
+    monkeypatch.setattr(cuda, "Cuda", partial(Cuda, device="cpu"))
     body = FrozenBody(Counting().recipe)
     assert body.choose() == "cuda bf16"
     assert body.streams == 2
@@ -161,8 +197,8 @@ def test_a_gpu_comes_first_where_torch_has_it(monkeypatch, without_openvino):
 
 def test_apples_gpu_comes_first_too(monkeypatch, without_openvino):
     monkeypatch.setattr(choice, "gpu_hint", lambda: "mps")
-    monkeypatch.setattr(choice, "mps_is_there", lambda: True)
-    monkeypatch.setattr(opening, "Mps", partial(Mps, device="cpu"))
+    monkeypatch.setattr(mps, "mps_is_there", lambda: True)
+    monkeypatch.setattr(mps, "Mps", partial(Mps, device="cpu"))
     body = FrozenBody(Counting().recipe)
     assert body.choose() in ("mps fp16", "mps fp32")
     np.testing.assert_allclose(body(example()), FrozenBody(Counting("c").recipe)(example()), atol=0.05)
@@ -173,9 +209,9 @@ def test_a_body_too_large_for_the_gpu_runs_on_the_cpu(monkeypatch, without_openv
         raise MemoryError("CUDA out of memory")
 
     monkeypatch.setattr(choice, "gpu_hint", lambda: "cuda of the test")
-    monkeypatch.setattr(choice, "cuda_is_there", lambda: True)
-    monkeypatch.setattr(opening, "cuda_short", lambda: None)
-    monkeypatch.setattr(opening, "Cuda", full)
+    monkeypatch.setattr(cuda, "cuda_is_there", lambda: True)
+    monkeypatch.setattr(cuda, "cuda_short", lambda: None)
+    monkeypatch.setattr(cuda, "Cuda", full)
     body = FrozenBody(Counting().recipe)
     assert body.choose().startswith("torch")
     assert "does not fit" in body.note
@@ -218,15 +254,34 @@ def test_the_module_is_let_go_once_a_backend_runs(without_openvino):
     assert counting.builds == 2, "it is built again for those who ask for it"
 
 
-def test_the_machine_is_told_without_torch(monkeypatch, tmp_path):
+def torch_version(monkeypatch, folder, text):
+    """An installed torch with this version.py; None for no torch."""
+
+    class Spec:
+        submodule_search_locations = (str(folder),)
+
+    if text is not None:
+        (folder / "version.py").write_text(text)
+    monkeypatch.setattr(machine, "find_spec", lambda _name: None if text is None else Spec())
+
+
+@pytest.fixture
+def driver(monkeypatch, tmp_path):
+    """A GPU's driver is there."""
+    monkeypatch.setattr(machine.sys, "platform", "linux")
+    monkeypatch.setattr(machine, "DRIVERS", (str(tmp_path),))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_cores_are_those_that_may_be_used(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert machine.cores() == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "0")
     assert machine.cores() >= 1
-    monkeypatch.setattr(machine.sys, "platform", "linux")
-    monkeypatch.setattr(machine, "DRIVERS", (str(tmp_path),))
-    monkeypatch.setattr(machine, "_torch_knows_gpus", lambda: True)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_a_gpu_is_told_without_torch(driver, monkeypatch, tmp_path):
+    torch_version(monkeypatch, tmp_path, "cuda = '13.2'\n")
     assert machine.gpu_hint().startswith("cuda")
     for hidden in ("", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
@@ -238,16 +293,15 @@ def test_the_machine_is_told_without_torch(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "knows"),
-    [("cuda: Optional[str] = '13.2'\nhip = None\n", True), ("cuda = None\nhip = None\n", False), ("x = 1\n", True)],
+    ("text", "hint"),
+    [
+        ("cuda: Optional[str] = '13.2'\nhip = None\n", "cuda"),
+        ("cuda = None\nhip = '7.0'\n", "cuda"),
+        ("x = 1\n", "cuda"),
+        ("cuda = None\nhip = None\n", ""),
+        (None, ""),
+    ],
 )
-def test_what_torch_was_built_for_is_read_from_its_version(text, knows, monkeypatch, tmp_path):
-    (tmp_path / "version.py").write_text(text)
-
-    class Spec:
-        submodule_search_locations = (str(tmp_path),)
-
-    monkeypatch.setattr(machine, "find_spec", lambda _name: Spec())
-    assert machine._torch_knows_gpus() is knows
-    monkeypatch.setattr(machine, "find_spec", lambda _name: None)
-    assert machine._torch_knows_gpus() is False
+def test_a_torch_that_was_built_without_gpus_has_none(text, hint, driver, monkeypatch, tmp_path):
+    torch_version(monkeypatch, tmp_path, text)
+    assert machine.gpu_hint().split(" ")[0] == hint

@@ -90,12 +90,23 @@ def test_what_is_no_faster_is_not_taken(clock):
     assert "no faster" in note
 
 
-def test_lengths_are_marked_as_such(monkeypatch):
+@pytest.mark.parametrize(
+    ("batch", "changing"),
+    [
+        ({"ids": torch.ones(2, 5), "pictures": torch.ones(2, 3, 4, 4)}, [(2, 0), (2, 1), (4, 0)]),
+        (torch.ones(2, 3, 4, 4), [(4, 0)]),
+    ],
+)
+def test_the_compiler_is_told_which_sizes_change(batch, changing, clock, monkeypatch):
+    """Axes, of arrays with so many: the number of items, and in a mapping the length of texts."""
     marked = []
     monkeypatch.setattr(torch._dynamo, "maybe_mark_dynamic", lambda tensor, axis: marked.append((tensor.ndim, axis)))
-    compiled._any_length({"ids": torch.ones(2, 5), "pictures": torch.ones(2, 3, 4, 4)})
-    compiled._any_length(torch.ones(2, 3, 4, 4))
-    assert marked == [(2, 0), (2, 1), (4, 0), (4, 0)]
+    monkeypatch.setattr(compiled, "COMPILE_SECONDS", 0.0)
+    function = CompileWhenItPays(
+        work(clock, 1.0), lambda: 10, precision="fp32", able=True, compile_=lambda _: work(clock, 0.5)
+    )
+    function(batch)
+    assert marked == changing
 
 
 @pytest.mark.slow

@@ -17,16 +17,13 @@ from headstart.engine.backends import openvino_graph
 from headstart.engine.backends.machine import native_bf16
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.recipe import Recipe, recipe_key
-from headstart.errors import MissingExtraError, SourceError
+from headstart.errors import MissingExtraError, SaveError, SourceError
 
-pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
+pytestmark = [
+    pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed"),
+    pytest.mark.usefixtures("own_cache"),
+]
 SHORT = "bf16" if native_bf16() else "fp32"
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 class Net(nn.Module):
@@ -177,7 +174,7 @@ class Fixed(nn.Module):
 
 
 @pytest.mark.parametrize("module", [Branch, Opaque, Fixed])
-def test_what_tracing_gets_wrong_runs_on_torch(module, monkeypatch):
+def test_what_tracing_gets_wrong_runs_on_torch(module):
     def example():
         return np.random.default_rng(0).uniform(0.5, 1, (4, 3)).astype(np.float32)
 
@@ -187,8 +184,7 @@ def test_what_tracing_gets_wrong_runs_on_torch(module, monkeypatch):
     assert "openvino was refused" in body.note
     if module is not Fixed:  # its features depend on the batch as they are
         assert cosine(recipe, batch, body(batch)) >= 0.999
-    monkeypatch.setattr("headstart.engine.frozen_body.open_new", None)  # the refusal is known from now on
-    again = FrozenBody(recipe)
+    again = FrozenBody(Recipe(recipe.key, pytest.fail, pytest.fail))  # the refusal is known from now on
     assert again.choose("auto", 1000).startswith("torch")
     assert "openvino was refused" in again.note
     with pytest.raises(SourceError, match="backend 'openvino' cannot run this body"):
@@ -226,21 +222,77 @@ def test_another_shape_is_refused_in_a_sentence():
     ],
 )
 def test_memory_that_runs_out_is_a_memory_error_and_the_body_goes_on(message, monkeypatch):
-    body = FrozenBody(net_recipe())
-    body.choose("openvino")
-    rows = body(pictures())
+    class Request:
+        """Of an OpenVINO that has too little memory for the first batch."""
 
-    class Full:
-        def infer(self, *_args, **_options):
-            raise RuntimeError(message)
+        calls = 0
 
-    requests = body._running._requests
-    monkeypatch.setattr(requests, "get", Full)
+        def infer(self, inputs, **_options):
+            self.calls += 1
+            if self.calls == 1:
+                raise RuntimeError(message)
+            return [2 * inputs[0]]
+
+    model = openvino_graph.convert(nn.ReLU(), lambda m, x: [m(x)], np.ones((2, 3), np.float32), lengths=False)
+    ov = running.import_openvino()
+    monkeypatch.setattr(ov.CompiledModel, "create_infer_request", lambda _compiled: Request())
+    monkeypatch.setattr(running, "cores", lambda: 1)  # one request: the second batch waits for it
+    backend, batch = running.OpenVino(model, "fp32"), np.ones((4, 3), np.float32)
     with pytest.raises(MemoryError, match="alloc"):
-        body(pictures())
-    monkeypatch.undo()
-    assert isinstance(requests.get(), Full), "the request is handed back"
-    np.testing.assert_array_equal(body(pictures()), rows)
+        backend(batch)
+    np.testing.assert_array_equal(backend(batch), 2 * batch)
+
+
+class Even(nn.Module):
+    """Small differences of large numbers at first, as on plain backgrounds, and then four products more."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(2, 4, 1, bias=False)
+        with torch.no_grad():
+            self.first.weight.copy_(torch.tensor([[1.0, -1], [-1, 1], [2, -2], [1, -1]]).view(4, 2, 1, 1))
+        self.rest = nn.Sequential(*(nn.Conv2d(4, 4, 1) for _ in range(4)))
+
+    def forward(self, x):
+        return self.rest(self.first(x))
+
+
+def even_recipe(build=lambda: (Even().eval(), lambda m, x: [m(x).mean((2, 3))])):
+    def example():
+        plane = np.array([[100.3, 100.1], [77.7, 77.2], [140.2, 140.9]], np.float32)
+        return np.broadcast_to(plane[:, :, None, None], (3, 2, 8, 8)).copy()
+
+    return Recipe(recipe_key("even"), build, example)
+
+
+def test_where_bf16_drifts_the_first_products_stay_in_fp32_and_so_it_is_kept(monkeypatch):
+    monkeypatch.setattr(openvino_graph, "native_bf16", lambda: True)
+    recipe, later = even_recipe(), FrozenBody(even_recipe(pytest.fail))
+    body, batch = FrozenBody(recipe), recipe.example()
+    assert body.choose("openvino") == "openvino bf16, 3 convolutions in fp32"
+    assert "with the first 3 convolutions in fp32" in body.note
+    assert cosine(recipe, batch, body(batch)) >= 0.999
+    assert not np.array_equal(body(batch), np.concatenate(plain(recipe, batch), axis=1)), "the others are in bf16"
+    assert later.choose("auto", 1) == "openvino bf16, 3 convolutions in fp32"
+    assert later.precision == "bf16"
+    np.testing.assert_array_equal(later(batch), body(batch))
+
+
+def test_without_room_for_temporary_files_torch_runs_it_until_there_is(monkeypatch):
+    def full(**_options):
+        raise OSError(28, "No space left on device")
+
+    body = FrozenBody(net_recipe())
+    with monkeypatch.context() as disk:
+        disk.setattr(openvino_graph.tempfile, "TemporaryDirectory", full)
+        assert body.choose("auto", 1).startswith("torch")
+        assert "no room for temporary files" in body.note
+        assert len(body(pictures())) == 4
+        with pytest.raises(SaveError, match="free space in TMPDIR"):
+            body.choose("openvino")
+    assert body.choose("auto", 1) == f"openvino {SHORT}"
+    assert FrozenBody(net_recipe()).choose("auto", 1) == f"openvino {SHORT}"
 
 
 SCRIPT = """

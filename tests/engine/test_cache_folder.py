@@ -109,10 +109,11 @@ def test_the_limit_is_at_most_a_tenth_of_the_disk(root, monkeypatch):
 def test_entries_are_listed_with_what_they_are_the_last_used_first(root):
     entry("features", "f", 10_000, age=50)
     entry("body", "b", 20_000, age=10)
-    (root / "archives" / "a").mkdir(parents=True)
+    (root / "archives" / ("a" * 24)).mkdir(parents=True)
     (root / "features" / ".hidden").mkdir()
+    (root / "features" / "of-the-user").mkdir()
     found = cache_entries()
-    assert [(one.kind, one.key) for one in found] == [("archive", "a"), ("body", "b"), ("features", "f")]
+    assert [(one.kind, one.key) for one in found] == [("archive", "a" * 24), ("body", "b"), ("features", "f")]
     assert found[1].about == {"source": "b"}
     assert 20_000 < found[1].bytes < 22_000
     assert found[1].last_used == pytest.approx(time.time() - 10, abs=5)

@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from headstart.engine import ray_session as session_module
-from headstart.engine.cluster import extract_on_ray, moments_on_ray
 from headstart.engine.extract import extract
-from headstart.engine.item_moments import moments_of, split_items
+from headstart.engine.item_moments import moments_of
+from headstart.engine.item_parts import split_items
 from headstart.engine.options import Engine
-from headstart.engine.ray_session import ray_session
+from headstart.engine.ray_session import kept_open, ray_session
 from headstart.errors import DataError, HeadstartError, ItemError, MissingExtraError, ParameterError, SourceError
 from headstart.sources.toy import ToySource
+from headstart.tune import FrozenFeatures
+from headstart.types import Features, Task
 
 HERE = Engine(cache=False)
 
@@ -128,7 +130,7 @@ def test_workers_give_the_rows_and_the_moments_of_one_machine(cluster, capfd):
     assert_same_rows(found, extract(source, items, engine=HERE))
     assert found.failures == {66: "The text is empty.", 199: "The text is empty."}
     assert heard[-1] == (200, 200)
-    assert_same_moments(moments_on_ray(source, items, y, on_ray()), moments_of(source, items, y, engine=HERE))
+    assert_same_moments(moments_of(source, items, y, engine=on_ray()), moments_of(source, items, y, engine=HERE))
     assert capfd.readouterr() == ("", "")
 
 
@@ -137,8 +139,8 @@ def test_workers_give_the_rows_and_the_moments_of_one_machine(cluster, capfd):
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_the_number_of_workers_does_not_show(cluster, workers, n):
     source, items, y = sources()["wave"](), texts(n), targets(n)
-    assert_same_rows(extract_on_ray(source, items, on_ray(workers)), extract(source, items, engine=HERE))
-    found = moments_on_ray(source, items, y, on_ray(workers), feature_map=np.cbrt)
+    assert_same_rows(extract(source, items, engine=on_ray(workers)), extract(source, items, engine=HERE))
+    found = moments_of(source, items, y, engine=on_ray(workers), feature_map=np.cbrt)
     assert_same_moments(found, moments_of(source, items, y, engine=HERE, feature_map=np.cbrt))
 
 
@@ -147,13 +149,14 @@ def test_the_number_of_workers_does_not_show(cluster, workers, n):
 def test_a_killed_worker_changes_nothing(cluster, tmp_path, where, capfd):
     items, y = texts(302), targets(302)
     expected = extract(sources()["wave"](), items, engine=HERE)
-    for name, run in {"rows": extract_on_ray, "moments": moments_on_ray}.items():
+    for name in ("rows", "moments"):
         marker = tmp_path / name
         source = sources()["wave"](deadly=items[where].encode(), marker=str(marker))
         if name == "rows":
-            assert_same_rows(run(source, items, on_ray()), expected)
+            assert_same_rows(extract(source, items, engine=on_ray()), expected)
         else:
-            assert_same_moments(run(source, items, y, on_ray()), moments_of(sources()["wave"](), items, y, engine=HERE))
+            found = moments_of(source, items, y, engine=on_ray())
+            assert_same_moments(found, moments_of(sources()["wave"](), items, y, engine=HERE))
         assert marker.exists()
     assert capfd.readouterr() == ("", "")
 
@@ -161,7 +164,7 @@ def test_a_killed_worker_changes_nothing(cluster, tmp_path, where, capfd):
 @pytest.mark.slow
 def test_what_kills_every_worker_is_not_tried_for_ever(cluster):
     with pytest.raises(HeadstartError, match="died 4 times over the same items"):
-        extract_on_ray(sources()["wave"](deadly=b"deadly"), [*texts(64), "deadly"], on_ray())
+        extract(sources()["wave"](deadly=b"deadly"), [*texts(64), "deadly"], engine=on_ray())
 
 
 @pytest.mark.slow
@@ -170,7 +173,7 @@ def test_files_go_by_absolute_path_and_unreadable_ones_are_set_aside(cluster, tm
     for name in ("a.jpg", "b.jpg"):
         Path(name).write_text(name)
     source, items = sources()["files"](), ["a.jpg", "gone.jpg", Path("b.jpg"), tmp_path]
-    found = extract_on_ray(source, items, on_ray())
+    found = extract(source, items, engine=on_ray())
     assert_same_rows(found, extract(source, items, engine=HERE))
     assert found.failures[1] == "It cannot be read: No such file or directory."
     assert found.index.tolist() == [0, 2]
@@ -179,7 +182,7 @@ def test_files_go_by_absolute_path_and_unreadable_ones_are_set_aside(cluster, tm
 @pytest.mark.slow
 def test_arrays_of_any_size_are_sent(cluster):
     items = [np.full((k % 5 + 1, 4), k, np.uint8) for k in range(50)]
-    found = extract_on_ray(ToySource(modality="image"), items, on_ray())
+    found = extract(ToySource(modality="image"), items, engine=on_ray())
     assert_same_rows(found, extract(ToySource(modality="image"), items, engine=HERE))
 
 
@@ -198,28 +201,70 @@ def test_only_what_the_store_lacks_is_sent(cluster, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_worker_that_would_run_another_form_is_refused(cluster):
     with pytest.raises(SourceError, match="would run 'toy' in another form"):
-        extract_on_ray(sources()["choosing"](mine=os.getpid()), texts(9), on_ray())
+        extract(sources()["choosing"](mine=os.getpid()), texts(9), engine=on_ray())
 
 
 @pytest.mark.slow
 def test_errors_of_workers_keep_their_sentence(cluster):
     with pytest.raises(SourceError, match=r"This source needs an extra .* 'headstart\[magic\]'"):
-        extract_on_ray(sources()["failing"](error="magic"), ["good"], on_ray())
+        extract(sources()["failing"](error="magic"), ["good"], engine=on_ray())
     with pytest.raises(Exception, match="a bug"):
-        extract_on_ray(sources()["failing"](error="bug"), ["good"], on_ray())
+        extract(sources()["failing"](error="bug"), ["good"], engine=on_ray())
     with pytest.raises(ItemError, match="Item 1 cannot be encoded"):
         extract(ToySource(), ["good", ""], engine=on_ray(), on_error="raise")
     with pytest.raises(DataError, match="None of the 2 items can be encoded; item 0: The text is empty"):
-        moments_on_ray(ToySource(), ["", " "], np.ones((2, 1)), on_ray())
+        moments_of(ToySource(), ["", " "], np.ones((2, 1)), engine=on_ray())
 
 
 def test_a_source_or_item_that_cannot_be_sent_is_refused(cluster):
     source = ToySource()
     object.__setattr__(source, "lock", Lock())
     with pytest.raises(SourceError, match="'toy' cannot be sent to other processes"):
-        extract_on_ray(source, ["good"], on_ray())
+        extract(source, ["good"], engine=on_ray())
     with pytest.raises(ItemError, match="Items of this kind cannot be sent"):
-        extract_on_ray(ToySource(), ["good", Lock()], on_ray())
+        extract(ToySource(), ["good", Lock()], engine=on_ray())
+
+
+def test_an_item_that_cannot_be_encoded_raises_by_its_own_position(cluster):
+    for engine in (HERE, on_ray()):
+        with pytest.raises(ItemError, match="Item 66 cannot be encoded: The text is empty"):
+            moments_of(ToySource(), texts(200), targets(200), engine=engine, on_error="raise")
+
+
+@pytest.mark.slow
+def test_a_model_is_taught_the_same_on_a_cluster(cluster):
+    source, names = sources()["wave"](), [word for word in ("a", "b", "c") for _ in range(70)]
+    items = [f"{name} text {k}" for k, name in enumerate(names)]
+    codes = np.repeat(np.arange(2), 70)
+    features = Features(extract(source, items[:140], engine=HERE).rows, codes, tuple(items[:140]), None, source.info)
+    task = Task("classification", ("a", "b"))
+    model = replace(FrozenFeatures(heads=("ridge",)).fit(source, features, task, seed=0), engine=HERE)
+    here = model.update(items[140:], names[140:])
+    there = replace(model, engine=on_ray()).update(items[140:], names[140:])
+    assert np.array_equal(here.head.weight, there.head.weight)
+    assert here.task.labels == there.task.labels == ("a", "b", "c")
+
+
+@pytest.mark.slow
+def test_one_session_serves_all_the_work_of_a_fit(cluster, monkeypatch):
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: bool(begun) and begun[-1] == "connect")
+    begun = []
+    monkeypatch.setattr(session_module, "_connect", lambda *_: begun.append("connect"))
+    monkeypatch.setattr(ray, "shutdown", lambda: begun.append("shutdown"))
+    with kept_open():
+        assert begun == []
+        for _ in range(2):
+            with ray_session("auto", 1):
+                pass
+        with kept_open(), ray_session("auto", 1):
+            pass
+        assert begun == ["connect"]
+    assert begun == ["connect", "shutdown"]
+    with ray_session("auto", 1):
+        pass
+    assert begun[2:] == ["connect", "shutdown"]
 
 
 def test_a_session_that_is_open_is_left_open(cluster):
@@ -239,21 +284,21 @@ def free_port():
 def test_addresses_where_nothing_answers_are_refused_at_once(monkeypatch):
     for address in (f"127.0.0.1:{free_port()}", "nowhere", "host:no-port", "host:99999999"):
         with pytest.raises(SourceError, match=f"no Ray cluster to be had at '{address}'"):
-            extract_on_ray(ToySource(), ["good"], Engine(ray=address, cache=False))
+            extract(ToySource(), ["good"], engine=Engine(ray=address, cache=False))
     monkeypatch.setenv("RAY_ADDRESS", "nowhere:1")
     with pytest.raises(SourceError, match="no Ray cluster to be had at 'nowhere:1'"):
-        moments_on_ray(ToySource(), ["good"], [[1.0]], on_ray())
+        moments_of(ToySource(), ["good"], [[1.0]], engine=on_ray())
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(session_module, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"headstart\[ray\]"):
-        extract_on_ray(ToySource(), ["good"], on_ray())
+        extract(ToySource(), ["good"], engine=on_ray())
 
 
 def test_targets_that_do_not_fit_are_refused():
     with pytest.raises(ParameterError, match="one row of 'y' for each row"):
-        moments_on_ray(ToySource(), ["good", "bad"], [[1.0]], on_ray())
+        moments_of(ToySource(), ["good", "bad"], [[1.0]], engine=on_ray())
     with pytest.raises(DataError, match="no items"):
         moments_of(ToySource(), [], np.ones((0, 1)))
 

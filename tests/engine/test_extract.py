@@ -85,6 +85,8 @@ def test_no_items_and_bad_parameters():
         extract(Counting(), [1], engine=Engine(batch_size=0))
     with pytest.raises(ParameterError, match="on_error"):
         extract(Counting(), [1], on_error="skip")
+    with pytest.raises(ParameterError, match="workers=4 without 'ray'"):
+        Engine(workers=4)
 
 
 def test_progress_ends_at_the_total():
@@ -99,6 +101,13 @@ def test_large_rows_live_in_a_file(monkeypatch):
     result = extract(Counting(bad={4}), list(range(200)), engine=Engine(batch_size=32))
     assert isinstance(result.rows, np.memmap)
     assert list(result.rows[:, 0]) == [k for k in range(200) if k != 4]
+
+
+def test_many_rows_move_together_a_part_at_a_time(monkeypatch):
+    monkeypatch.setattr(gathering, "MOVED_BYTES", 7 * 8)
+    bad = {0, 1, 13, 57, 58, 199}
+    result = extract(Counting(bad=bad), list(range(200)), engine=Engine(batch_size=32))
+    assert list(result.rows[:, 0]) == [k for k in range(200) if k not in bad]
 
 
 def test_the_window_is_bounded():

@@ -12,6 +12,8 @@ from functools import cached_property
 import numpy as np
 import pytest
 
+from headstart.data.readers import read_image
+from headstart.engine import contents, gathering
 from headstart.engine.extract import encode, extract
 from headstart.engine.options import Engine
 from headstart.sources.toy import ToySource
@@ -70,6 +72,50 @@ def test_each_content_is_encoded_once(engine):
     np.testing.assert_array_equal(found.rows, encode(ToySource(), ["one", "two", "one", "two", "one"]))
 
 
+def test_many_copies_of_a_content_get_its_row(monkeypatch):
+    monkeypatch.setattr(gathering, "MOVED_BYTES", 5 * 96 * 4)
+    texts = [TEXTS[k % 7] for k in range(100)]
+    for source in (Counting(), Counting(positions=True)):
+        found = extract(source, texts)
+        assert found.encoded == 7
+        expected = extract(source, texts[:7], engine=PLAIN)
+        rows = expected.rows if expected.offsets is None else expected.rows.reshape(7, 5, 96)
+        np.testing.assert_array_equal(found.rows.reshape(100, *rows.shape[1:]), rows[np.arange(100) % 7])
+
+
+def test_a_damaged_copy_is_set_aside_under_its_own_name(tmp_path):
+    class Pictures(ToySource):
+        def prepare(self, item):
+            return np.asarray(read_image(item)).tobytes()
+
+    paths = [tmp_path / "one.png", tmp_path / "two.png"]
+    for path in paths:
+        path.write_bytes(b"no picture")
+    found = extract(Pictures(modality="image"), paths)
+    assert [path.name in found.failures[k] for k, path in enumerate(paths)] == [True, True]
+    assert "one.png" not in found.failures[1]
+
+
+def test_copies_whose_features_are_not_finite_share_the_reason():
+    class Broken(ToySource):
+        def forward(self, prepared):
+            return super().forward(prepared) * np.nan
+
+    found = extract(Broken(), ["one", "one"], engine=PLAIN)
+    assert list(found.failures) == [0, 1]
+    assert "not finite" in found.failures[0]
+    assert found.failures[0] == found.failures[1]
+
+
+def test_progress_tells_how_many_were_looked_at(monkeypatch):
+    monkeypatch.setitem(contents.CHUNKS, "text", 10)
+    heard = []
+    extract(Counting(), TEXTS[:35], progress=lambda *step: heard.append(step))
+    assert heard[:3] == [(0, 35, "looked at 10 of 35"), (0, 35, "looked at 20 of 35"), (0, 35, "looked at 30 of 35")]
+    assert heard[3][:2] == (0, 35)
+    assert not heard[3][2].startswith("looked at")
+
+
 def test_duplicates_of_a_hit_are_hits():
     extract(Counting(), ["one"])
     found = extract(Counting(), ["one", "two", "one", "two"])
@@ -89,7 +135,7 @@ def test_a_source_without_a_key_is_never_kept(tmp_path):
         def choose(self, *_):
             return None
 
-    assert extract(Passing(), ["one", "two", "one"]).encoded == 2
+    assert extract(Passing(), ["one", "two", "one"]).encoded == 3  # an item may be more than what is seen of it
     assert not (tmp_path / "cache").exists()
 
 

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from headstart.engine import batches, gathering
+from headstart.engine import rows as rows_module
 from headstart.engine.batches import Pace, running_order
 from headstart.engine.extract import extract
 from headstart.engine.memory import available_memory
 from headstart.engine.options import Engine
 from headstart.engine.pipeline import prepare_few
+from headstart.engine.rows import RowView, take_rows
 from headstart.errors import ItemError, SourceError
 from headstart.sources.toy import ToySource
 from headstart.types import SourceInfo
@@ -180,6 +182,7 @@ def test_each_position_has_a_row():
 
 def test_positions_that_fill_the_memory_live_in_a_file(monkeypatch):
     monkeypatch.setattr(gathering, "MEMORY_BYTES", 2000)
+    monkeypatch.setattr(gathering, "MOVED_BYTES", 5 * 96 * 4)
     texts = [" ".join(f"w{k}" for k in range(1 + n % 4)) for n in range(60)]
     found = extract(ToySource(positions=True), texts, engine=Engine(cache=False, batch_size=7))
     assert isinstance(found.rows, np.memmap)
@@ -187,6 +190,17 @@ def test_positions_that_fill_the_memory_live_in_a_file(monkeypatch):
     assert np.diff(found.offsets).tolist() == counts
     whole = extract(ToySource(), texts[3].split(), engine=Engine(cache=False)).rows
     np.testing.assert_array_equal(found.rows[found.offsets[3] : found.offsets[4]], whole)
+
+
+def test_rows_in_memory_are_copied_only_where_they_are_few(monkeypatch):
+    rows, index = np.arange(40.0).reshape(10, 4), np.array([7, 2, 5])
+    assert isinstance(take_rows(rows, index), np.ndarray)
+    monkeypatch.setattr(rows_module, "COPIED_BYTES", 3 * 32 - 1)
+    view = take_rows(rows, index)
+    assert isinstance(view, RowView)
+    np.testing.assert_array_equal(view[:], rows[index])
+    np.testing.assert_array_equal(take_rows(view, np.array([2, 0]))[:], rows[[5, 7]])
+    assert isinstance(take_rows(rows, index[:2]), np.ndarray)
 
 
 def test_one_position_of_an_item_that_is_not_finite_sets_it_aside():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.engine.pooling import blocks_forward, masked_mean, pool
+from headstart.engine.pooling import blocks_forward, collect_outputs, masked_mean, pool
 from headstart.errors import SourceError
 
 
@@ -24,6 +24,15 @@ def test_masked_mean_ignores_padding():
     mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]])
     torch.testing.assert_close(masked_mean(hidden, mask)[0], hidden[0, :2].mean(0))
     torch.testing.assert_close(masked_mean(hidden, mask)[1], hidden[1].mean(0))
+
+
+def test_what_submodules_give_is_collected_beside_the_output():
+    body = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    x = torch.randn(4, 2)
+    output, found = collect_outputs(body, ["1"], lambda: body(x), lambda name, given: (name, given.shape))
+    torch.testing.assert_close(output, body(x))
+    assert found == {"1": ("1", (4, 3))}
+    assert not body[1]._forward_hooks
 
 
 def test_hooks_are_removed_even_when_the_body_fails():

@@ -6,9 +6,11 @@ import timm
 import torch
 from PIL import Image
 
+from headstart.checks import check_source_caches
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import ParameterError, SourceError, UnknownNameError
+from headstart.sources.hidden_layers import saved_reading
 from headstart.sources.local import open_local
 from headstart.sources.timm_module import TimmSpec, build
 from headstart.sources.timm_source import TimmSource, random_weights
@@ -78,7 +80,11 @@ def test_layers_by_name(pair, pictures):
 @pytest.mark.parametrize(
     ("layers", "error", "words"),
     [
-        (["layer9"], UnknownNameError, "Did you mean 'layer"),
+        (
+            ["layer9"],
+            UnknownNameError,
+            r"Unknown layer 'layer9'. Known: \d\d names, the nearest of them layer\d, layer\d,",
+        ),
         ("most", ParameterError, "must be one of 'blocks', 'last', 'all'"),
         ([], ParameterError, "different names"),
         (["fc"], SourceError, "gives nothing"),
@@ -125,6 +131,12 @@ def test_positions_of_maps_of_several_sizes(pair):
 def test_chosen_layers_are_saved_with_the_body(pair, pictures, tmp_path):
     source = open_local(pair).with_layers(["layer3"], positions=True)
     source.save(tmp_path)
+    assert saved_reading(tmp_path) == (("layer3",), True)
     again = open_local(tmp_path)
     assert again.info.blocks == source.info.blocks
     assert again.forward([again.prepare(pictures[0])])[0].shape == (36, 192)
+
+
+@pytest.mark.parametrize("layers", ["blocks", "all"])
+def test_rows_of_chosen_layers_are_found_again(pair, pictures, layers):
+    check_source_caches(open_local(pair).with_layers(layers), pictures)

@@ -162,6 +162,22 @@ def test_a_row_for_each_token(minilm):
     assert cosine(means[:, 384:], pooled[:, 6 * 384 :]).min() > 0.9999
 
 
+@pytest.mark.parametrize("which", ["minilm", "bert"])
+def test_the_last_layer_is_called_last_too(which, request):
+    source = open_source("headstart:text") if which == "minilm" else open_local(request.getfixturevalue(which))
+    own = source.info.blocks[-1].name
+    for layers in (["layer.1", "last"], ["layer.1", own, "last"]):
+        assert [block.name for block in source.with_layers(layers).info.blocks] == ["layer.1", own]
+    prepared = source.prepare_many(["good morning", "no"])
+    named, meant = (source.with_layers([name]).forward(prepared) for name in (own, "last"))
+    np.testing.assert_array_equal(named, meant)
+
+
+def test_an_unknown_layer_is_answered_with_near_ones(bert):
+    with pytest.raises(UnknownNameError, match=r"^Unknown layer 'layer9'. Known: \d\d names, the nearest .*layer\.1"):
+        open_local(bert).with_layers(["layer9"])
+
+
 @pytest.mark.parametrize(
     ("layers", "error"),
     [

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headstart.cli.console import json_text, write_line
-from headstart.engine.cache_folder import CacheEntry, cache_entries, cache_limit, parse_size, prune
+from headstart.engine.cache_folder import LIMITED, CacheEntry, cache_entries, cache_limit, parse_size, prune
 from headstart.engine.store import stored_rows
 from headstart.io import cache_folder
 
@@ -53,7 +53,7 @@ def _info(args: argparse.Namespace) -> int:
 
 def _prune(args: argparse.Namespace) -> int:
     limit = parse_size(args.limit) if args.limit is not None else 0 if args.all else cache_limit()
-    removed = prune(limit)
+    removed = prune(limit) if args.all else prune(limit, kinds=LIMITED)
     left = cache_entries()
     if args.json:
         facts = [_plain(entry, None) for entry in removed]

@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 
 import numpy as np
 
-from headstart.engine.extraction import Progress
+from headstart.engine.extraction import LOOKING, Progress
 
 __all__ = ["ConsoleReporter", "json_text", "write_line"]
 
@@ -107,12 +107,16 @@ class _PlainProgress:
 
     def __call__(self, done: int, total: int, detail: str = "") -> None:
         now = time.monotonic()
-        left = self._pace.seconds_left(done, total, now)
-        if now < self.due or left is None or done == total:
+        looking = detail.startswith(LOOKING)
+        left = None if looking else self._pace.seconds_left(done, total, now)
+        if now < self.due or (left is None and not looking) or done == total:
             return
         self._first.cancel()
         self.due = now + PLAIN_EVERY
-        self._say(f": {done} of {total}, about {left:.0f} s left" + (f" ({detail})" if detail else ""))
+        if left is None:
+            self._say(f": {detail}")
+        else:
+            self._say(f": {done} of {total}, about {left:.0f} s left" + (f" ({detail})" if detail else ""))
 
     def _say(self, how_far: str) -> None:
         write_line(f"... {self.stage}{how_far}", stream=sys.stderr)
@@ -144,8 +148,9 @@ def _bar(stage: str) -> Iterator[Progress]:
         task = bars.add_task(stage, total=None, how="")
 
         def step(done: int, total: int, detail: str = "") -> None:
-            left = pace.seconds_left(done, total, time.monotonic())
-            how = "" if left is None else f"{left:.0f} s left" + (f", {detail}" if detail else "")
-            bars.update(task, completed=done, total=total, how=how)
+            looking = detail.startswith(LOOKING)
+            left = None if looking else pace.seconds_left(done, total, time.monotonic())
+            words = [detail] if looking else [] if left is None else [f"{left:.0f} s left", detail]
+            bars.update(task, completed=done, total=total, how=", ".join(filter(None, words)))
 
         yield step

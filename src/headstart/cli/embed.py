@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +17,17 @@ from numpy.typing import NDArray
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.encoding import engine_of
 from headstart.cli.fit import reading_options
+from headstart.engine.extraction import Extraction
 from headstart.errors import ParameterError, UsageError
 from headstart.io import atomic_file, check_writable, write_tensors
-from headstart.types import Source
+from headstart.types import Block, Source
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["run"]
+
+SLICE_BYTES = 128 * 2**20  # of rows that are made a table at a time
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,16 +55,14 @@ def run(args: argparse.Namespace) -> int:
         reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")
     for note in encoded.notes:
         reporter.line("encoding", note)
-    blocks = source.info.blocks
-    width = blocks[-1].width if blocks and args.layers == "last" else 0
-    found = _Rows(np.asarray(encoded.rows[:, -width:]), [dataset.ids[i] for i in encoded.index], encoded.offsets)
+    found = _rows(encoded, dataset.ids, source.info.blocks, only_last=args.layers == "last")
     with atomic_file(Path(args.out)) as scratch:
         write(scratch, found)
     shape = {"items": len(found.ids), "rows": len(found.rows), "features": found.rows.shape[1]}
     if args.json:
         failures = [{"item": dataset.ids[i], "reason": reason} for i, reason in encoded.failures.items()]
         how = {name: getattr(encoded, name) for name in ("backend", "precision", "encoded", "hits", "items_per_second")}
-        facts = {"source": source.info.name, **shape, **how, "out": args.out}
+        facts = {"source": source.info.name, **shape, "blocks": found.widths, **how, "out": args.out}
         write_line(json_text({**facts, "failures": failures, "notes": list(encoded.notes)}))
     else:
         size = f"{shape['rows']} rows of {shape['features']} features from {source.info.name}"
@@ -71,6 +77,25 @@ class _Rows:
     rows: NDArray[Any]
     ids: list[str]
     offsets: NDArray[np.int64] | None
+    blocks: Sequence[Block]
+
+    @property
+    def widths(self) -> list[tuple[str, int]]:
+        """Name and number of columns of each layer, in the order of the columns."""
+        return [(block.name, block.width) for block in self.blocks]
+
+    @property
+    def columns(self) -> list[str]:
+        """Names such as ``f17``, or ``layer.3:17`` where there are several layers."""
+        if len(self.blocks) < 2:
+            return [f"f{k}" for k in range(self.rows.shape[1])]
+        return [f"{name}:{k}" for name, width in self.widths for k in range(width)]
+
+
+def _rows(encoded: Extraction, ids: Sequence[str], blocks: Sequence[Block], *, only_last: bool) -> _Rows:
+    blocks = blocks[-1:] if only_last else blocks
+    width = blocks[-1].width if blocks and only_last else 0
+    return _Rows(np.asarray(encoded.rows[:, -width:]), [ids[i] for i in encoded.index], encoded.offsets, blocks)
 
 
 def _with_layers(source: Source, layers: str, *, positions: bool) -> Source:
@@ -105,25 +130,39 @@ def _writer(args: argparse.Namespace) -> Callable[[Path, _Rows], None]:
     return WRITERS[suffix]
 
 
-def _frame(found: _Rows) -> Any:
+def _frames(found: _Rows) -> Iterator[pd.DataFrame]:
+    """The rows as tables of a bounded size, first to last."""
     import pandas as pd
 
-    frame = pd.DataFrame(found.rows, columns=[f"f{i}" for i in range(found.rows.shape[1])])
-    if found.offsets is None:
-        frame.insert(0, "id", found.ids)
-        return frame
-    counts = np.diff(found.offsets)
-    frame.insert(0, "id", np.repeat(np.array(found.ids, dtype=object), counts))
-    frame.insert(1, "position", np.arange(len(frame)) - np.repeat(found.offsets[:-1], counts))
-    return frame
+    names, total = found.columns, len(found.rows)
+    step = max(1, SLICE_BYTES // max(1, len(names) * found.rows.itemsize))
+    for begin in range(0, max(1, total), step):
+        places = np.arange(begin, min(begin + step, total))
+        owner = places if found.offsets is None else np.searchsorted(found.offsets, places, side="right") - 1
+        frame = pd.DataFrame(found.rows[begin : begin + len(places)], columns=names)
+        frame.insert(0, "id", [found.ids[k] for k in owner])
+        if found.offsets is not None:
+            frame.insert(1, "position", places - found.offsets[owner])
+        yield frame
 
 
 def _write_parquet(path: Path, found: _Rows) -> None:
-    _frame(found).to_parquet(path, index=False)
+    """One row group a table; the layers as JSON under ``blocks`` in the metadata of the schema."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
+
+    tables = (pa.Table.from_pandas(frame, preserve_index=False) for frame in _frames(found))
+    first = next(tables)
+    about = {**(first.schema.metadata or {}), b"blocks": json.dumps(found.widths).encode()}
+    with ParquetWriter(path, first.schema.with_metadata(about)) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
 
 
 def _write_csv(path: Path, found: _Rows) -> None:
-    _frame(found).to_csv(path, index=False)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for number, frame in enumerate(_frames(found)):
+            frame.to_csv(file, index=False, header=number == 0)
 
 
 def _write_npy(path: Path, found: _Rows) -> None:
@@ -131,11 +170,10 @@ def _write_npy(path: Path, found: _Rows) -> None:
 
 
 def _write_safetensors(path: Path, found: _Rows) -> None:
-    """``features``, the ids as JSON in the metadata and, with several rows an item, ``offsets`` (items + 1,)."""
-    import json
-
+    """``features``; with several rows an item ``offsets`` (items + 1,); ids and layers as JSON in the metadata."""
     offsets = {} if found.offsets is None else {"offsets": found.offsets}
-    write_tensors(path, {"features": found.rows, **offsets}, {"ids": json.dumps(found.ids)})
+    about = {"ids": json.dumps(found.ids), "blocks": json.dumps(found.widths)}
+    write_tensors(path, {"features": found.rows, **offsets}, about)
 
 
 WRITERS: dict[str, Callable[[Path, _Rows], None]] = {

@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
     reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
     dataset = read(args.data, **reading_options(args))
     with reporter.progress("auditing") as step:
-        checked = audit(dataset, progress=step, sketch_all=kept_sketches(dataset.modality, Engine()))
+        sketches = kept_sketches(dataset.modality, Engine(cache=not args.no_cache), step)
+        checked = audit(dataset, progress=step, sketch_all=sketches)
     if args.json:
         facts = {**_facts(dataset), "usable": int(checked.keep.sum()), "notes": list(dataset.notes)}
         write_line(json_text({**facts, "findings": [asdict(finding) for finding in checked.findings]}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from headstart import __version__
 from headstart.engine.options import BACKENDS
@@ -14,6 +15,12 @@ OUT = (
     "run folder to write; a run that is there is replaced (default: runs/NAME-OF-DATA, or runs/NAME-OF-DATA-2 and so "
     "on where that is a run of other data)"
 )
+LAYERS = (
+    "last (what the body gives at its end), blocks (the pooled output of each block, or of 13 of them where there are "
+    "more: what a fit reads), all (of everything in the body), or names of layers with commas between; --layers all "
+    "--json lists the names as 'blocks' (default: last)"
+)
+NO_CACHE = "neither look rows up in the feature store nor keep them; converted bodies are still kept"
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted."
 
 
@@ -83,17 +90,28 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
 
 def _add_encoding(parser: argparse.ArgumentParser, *, cluster: bool = False) -> None:
     group = parser.add_argument_group("how to encode (chosen and said where not given)")
-    group.add_argument("--backend", choices=["auto", *BACKENDS], default="auto", help="what runs the body")
     group.add_argument(
-        "--no-cache", action="store_true", help="neither look rows up in the feature store nor keep them"
-    )
+        "--backend", choices=["auto", *BACKENDS], default="auto",
+        help="what runs the body; torch stands for torch on the CPU (default: auto, the fastest here)",
+    )  # fmt: skip
+    group.add_argument("--no-cache", action="store_true", help=NO_CACHE)
     group.add_argument("--batch-size", type=_count, metavar="N", help="items that go through the body at once")
     if cluster:
         group.add_argument(
-            "--ray", metavar="ADDRESS", nargs="?", const="auto",
-            help="spread over the Ray cluster at ADDRESS; without one, over the cluster that runs here or is started",
+            "--ray", metavar="ADDRESS", nargs="?", const="auto", type=_address,
+            help="spread over the Ray cluster at ADDRESS, such as --ray=10.0.0.5:6379; as the last word or before "
+            "another option, over the cluster that runs here or is started",
         )  # fmt: skip
         group.add_argument("--workers", type=_count, metavar="N", help="worker processes on Ray (default: one a CPU)")
+
+
+def _address(text: str) -> str:
+    """An address; the data that come after a bare ``--ray`` are none."""
+    if text != "auto" and os.path.exists(text):  # noqa: PTH110 (it takes any text)
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is a file or folder here and no address. Write --ray after it, or --ray=ADDRESS."
+        )
+    return text
 
 
 def _count(text: str) -> int:
@@ -106,6 +124,9 @@ def _count(text: str) -> int:
 def _add_inspect(verbs: Verbs[argparse.ArgumentParser]) -> None:
     parser = _verb(verbs, "inspect", "audit labelled data without fitting anything", "headstart inspect photos/")
     parser.add_argument("data", metavar="DATA", help=DATA)
+    parser.add_argument(
+        "--no-cache", action="store_true", help="neither look up nor keep what is read of pictures and sounds"
+    )
     _add_reading(parser)
 
 
@@ -160,13 +181,10 @@ def _add_embed(verbs: Verbs[argparse.ArgumentParser]) -> None:
     parser = _verb(verbs, "embed", "write the features that a source gives", example)
     parser.add_argument("data", metavar="DATA", help=DATA + "; labels are not needed")
     parser.add_argument("--source", metavar="NAME", help="pretrained body (default: what comes with the install)")
-    parser.add_argument(
-        "--layers", metavar="WHICH", default="last",
-        help="last, blocks (what a fit reads), all, or names of layers with commas between (default: last)",
-    )  # fmt: skip
+    parser.add_argument("--layers", metavar="WHICH", default="last", help=LAYERS)
     parser.add_argument(
         "--per", choices=["item", "position"], default="item",
-        help="a row for each item, or for each token, patch or frame of it (default: item)",
+        help="a row for each item, or for each position in it: token, patch or frame (default: item)",
     )  # fmt: skip
     parser.add_argument("--out", metavar="FILE", required=True, help=".parquet, .csv, .npy or .safetensors")
     _add_reading(parser)

@@ -13,7 +13,7 @@ from headstart.engine.memory import available_memory
 from headstart.errors import SourceError
 from headstart.types import Modality
 
-__all__ = ["Pace", "running_order"]
+__all__ = ["Pace", "bytes_of", "running_order"]
 
 BATCH_SIZES: dict[Modality, int] = {  # best or near best on 2 to 16 CPU cores
     "image": 32,
@@ -41,6 +41,7 @@ class Pace:
         count: how many items there are.
         streams: how many batches run at once.
         wanted: items in a batch; None for the best known number, or less where memory or ``count`` is small.
+        several: whether an item has several rows, whose size only the first batch tells; it is then small.
 
     Attributes:
         size: items in a batch.
@@ -53,9 +54,12 @@ class Pace:
         4
     """
 
-    def __init__(self, modality: Modality, count: int, streams: int = 1, wanted: int | None = None) -> None:
+    def __init__(
+        self, modality: Modality, count: int, streams: int = 1, wanted: int | None = None, *, several: bool = False
+    ) -> None:
         free = available_memory()
-        self.size = wanted or _first_size(modality, count, streams, free)
+        size = _first_size(modality, count, streams, free)
+        self.size = wanted or (min(size, FEW) if several else size)
         self.notes: list[str] = []
         self._bytes_ahead = min(WAITING_BYTES, (free or WAITING_BYTES) // 8)
         self._largest: int | None = None  # bytes of a prepared item
@@ -70,9 +74,10 @@ class Pace:
         return (items + self.size) * self._largest <= self._bytes_ahead
 
     def measure(self, prepared: Sequence[Any]) -> None:
-        """Learn how large prepared items are; a batch of them must not fill the memory that may wait."""
-        self._largest = max(self._largest or 1, max(map(_bytes_of, prepared), default=1))
+        """Learn how large prepared items, or their rows, are; a batch must not fill the memory that may wait."""
+        largest = max(map(bytes_of, prepared), default=1)
         with self._lock:
+            self._largest = max(self._largest or 1, largest)
             self.size = min(self.size, max(1, self._bytes_ahead // self._largest))
 
     def halve(self, size: int, name: str) -> None:
@@ -104,16 +109,21 @@ def _first_size(modality: Modality, count: int, streams: int, free: int | None) 
     return size
 
 
-def _bytes_of(value: Any) -> int:
-    """About how much memory a prepared item takes."""
-    if isinstance(value, np.ndarray):
-        return int(value.nbytes)
+def bytes_of(value: Any) -> int:
+    """About how much memory an item takes, as it was given or prepared.
+
+    Examples:
+        >>> bytes_of(np.zeros(3)), bytes_of({"ids": [1, 2]}), bytes_of("good")
+        (24, 16, 4)
+    """
     if isinstance(value, str | bytes):
         return len(value)
     if isinstance(value, Mapping):
-        return sum(map(_bytes_of, value.values()))
+        return sum(map(bytes_of, value.values()))
     if isinstance(value, list | tuple):
-        return 8 * len(value) + (sum(map(_bytes_of, value)) if value and not isinstance(value[0], int | float) else 0)
+        return 8 * len(value) + (sum(map(bytes_of, value)) if value and not isinstance(value[0], int | float) else 0)
+    if hasattr(value, "getbands"):  # a picture, decoded or not
+        return int(4 * value.width * value.height)
     return int(getattr(value, "nbytes", 64))
 
 

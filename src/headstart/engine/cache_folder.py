@@ -44,6 +44,7 @@ __all__ = [
 
 ABOUT = "about.json"
 KINDS = {"features": "features", "body": "bodies", "archive": "archives"}
+MARKS = (ABOUT, "data.mdb", "facts.json")  # what an entry of features or of a body holds
 LIMITED = ("features", "body")  # items of a run that goes on may be files of an unpacked archive
 MAX_LIMIT = 20 * 2**30
 DISK_SHARE = 0.1
@@ -124,8 +125,12 @@ def cache_limit() -> int:
             return parse_size(named)
         except ParameterError as error:
             raise ParameterError(f"The environment variable HEADSTART_CACHE_LIMIT cannot be read: {error}") from None
-    there = next((place for place in (cache_folder(), *cache_folder().parents) if place.is_dir()), None)
-    return MAX_LIMIT if there is None else min(MAX_LIMIT, int(DISK_SHARE * shutil.disk_usage(there).total))
+    places = (cache_folder(), *cache_folder().parents)
+    try:  # unlike Path.is_dir, os.path.isdir raises on nothing
+        there = next(place for place in places if os.path.isdir(place))  # noqa: PTH112
+        return min(MAX_LIMIT, int(DISK_SHARE * shutil.disk_usage(there).total))
+    except (OSError, StopIteration):
+        return MAX_LIMIT
 
 
 def write_about(folder: Path, about: Mapping[str, Any]) -> None:
@@ -183,7 +188,14 @@ def _folders(parent: Path) -> Iterator[Path]:
         found = sorted(parent.iterdir())
     except OSError:
         return
-    yield from (folder for folder in found if not folder.name.startswith(".") and folder.is_dir())
+    yield from (folder for folder in found if not folder.name.startswith(".") and _is_entry(folder))
+
+
+def _is_entry(folder: Path) -> bool:
+    """Whether a folder was made by Headstart: HEADSTART_CACHE may name one that holds other things too."""
+    if folder.parent.name == KINDS["archive"]:
+        return re.fullmatch("[0-9a-f]{24}", folder.name) is not None and folder.is_dir()
+    return any((folder / name).exists() for name in MARKS) or any(folder.glob("choice-*.json"))
 
 
 def _entry(kind: str, folder: Path) -> CacheEntry | None:

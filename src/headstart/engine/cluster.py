@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import platform
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,27 +24,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.batches import BATCH_SIZES, Pace
-from headstart.engine.extraction import Extraction, Progress
-from headstart.engine.item_moments import (
-    FeatureMap,
-    ItemMoments,
-    Part,
-    check_items,
-    part_of,
-    settle,
-    split_items,
-    sum_parts,
-    take,
-)
-from headstart.engine.local import extract_here
+from headstart.engine.batches import BATCH_SIZES, Pace, bytes_of
+from headstart.engine.item_parts import FeatureMap, Part, part_of, settle, split_items, take
 from headstart.engine.options import Engine
 from headstart.engine.pipeline import Encoded, encoded_batches
 from headstart.engine.ray_session import ray_session
 from headstart.errors import HeadstartError, ItemError, SourceError
 from headstart.types import Encoder, Modality
 
-__all__ = ["encoded_on_ray", "extract_on_ray", "moments_on_ray"]
+__all__ = ["encoded_on_ray", "parts_on_ray"]
 
 BATCHES_PER_CHUNK = 8  # at most: what a lost worker loses, and enough that handing it out costs nothing
 CHUNK_BYTES = 64 * 2**20  # of items that are shipped
@@ -53,24 +41,24 @@ RETRIES = 3  # of a chunk whose worker died; what kills every worker must not be
 Work = Callable[[Encoder, Sequence[Any], Any], Any]
 
 
-def extract_on_ray(
-    source: Encoder, items: Sequence[Any], engine: Engine, progress: Progress | None = None
-) -> Extraction:
-    """As `headstart.engine.extract.extract`, with the missing rows encoded by the workers of a Ray cluster.
+def encoded_on_ray(
+    source: Encoder, items: Sequence[Any], order: NDArray[np.intp], pace: Pace, *, engine: Engine
+) -> Generator[Encoded]:
+    """As `headstart.engine.pipeline.encoded_batches`, on the workers of a Ray cluster.
 
-    The feature store of this machine is looked up first and keeps what comes back. The rows equal those of one machine
-    exactly where a row depends on its item alone, as it does with OpenVINO; torch may round the last bit of a row
-    differently in another batch.
+    The rows equal those of one machine exactly where a row depends on its item alone, as it does with OpenVINO; torch
+    may round the last bit of a row differently in another batch.
 
     Args:
-        source: what encodes the items; it is sent to each worker once.
-        items: at least one. Files go by path: one that a worker cannot read is set aside with the reason. Texts, arrays
+        source: what encodes them; it is sent to each worker once.
+        items: all items. Files go by path: one that a worker cannot read is set aside with the reason. Texts, arrays
             and pictures are sent.
+        order: (m,) positions, in the order to run; neighbours go to the same worker.
+        pace: takes the notes of the workers; they have batch sizes of their own.
         engine: how; ``ray`` is ``"auto"`` or an address, ``workers`` their number.
-        progress: called with (items done, items in all, how) as chunks come back.
 
-    Returns:
-        The rows, and what could not be encoded.
+    Yields:
+        What became of each batch, in the order of the chunks.
 
     Raises:
         MissingExtraError: if Ray is not installed.
@@ -80,42 +68,19 @@ def extract_on_ray(
 
     Examples:
         >>> from headstart.sources.toy import ToySource
-        >>> extract_on_ray(ToySource(), ["good"], Engine(cache=False, ray="nowhere"))
-        Traceback (most recent call last):
-        headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
-    """
-    shared = _shared(items, source.info.modality)
-    return extract_here(source, shared, engine=engine, progress=progress, run=partial(encoded_on_ray, engine=engine))
-
-
-def encoded_on_ray(
-    source: Encoder, items: Sequence[Any], order: NDArray[np.intp], pace: Pace, *, engine: Engine
-) -> Iterator[Encoded]:
-    """As `headstart.engine.pipeline.encoded_batches`, on the workers of a Ray cluster.
-
-    Args:
-        source: what encodes them.
-        items: all items.
-        order: (m,) positions, in the order to run; neighbours go to the same worker.
-        pace: takes the notes of the workers; they have batch sizes of their own.
-        engine: as in `extract_on_ray`.
-
-    Yields:
-        What became of each batch, in the order of the chunks.
-
-    Examples:
-        >>> from headstart.sources.toy import ToySource
         >>> next(encoded_on_ray(ToySource(), ["good"], np.arange(1), Pace("text", 1), engine=Engine(ray="nowhere")))
         Traceback (most recent call last):
         headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
     """
     modality = source.info.modality
+    shared = _shared(items, modality)
     most = BATCHES_PER_CHUNK * (engine.batch_size or BATCH_SIZES[modality])
     chunks = split_items(len(order), min(most, _most_shipped(items, order)))
-    payloads = [_Payload([items[k] for k in order[chunk.start : chunk.stop]]) for chunk in chunks]
+    payloads = [_Payload([shared[k] for k in order[chunk.start : chunk.stop]]) for chunk in chunks]
     chosen, key = settle(source, items, engine)
     job = _Job(partial(_encode, batch_size=engine.batch_size), chosen, key)
-    for chunk, (batches, notes) in zip(chunks, _on_workers(source, payloads, job, engine), strict=True):
+    done = _on_workers(source, payloads, job, engine)
+    for chunk, (batches, notes) in zip(chunks, done, strict=True):
         positions = order[chunk.start : chunk.stop]
         pace.notes += [note for note in notes if note not in pace.notes]
         for batch in batches:
@@ -123,50 +88,41 @@ def encoded_on_ray(
             yield Encoded(positions[batch.positions], batch.rows, failures)
 
 
-def moments_on_ray(
+def parts_on_ray(
     source: Encoder,
     items: Sequence[Any],
-    targets: Any,
+    targets: NDArray[np.float64],
     engine: Engine,
-    *,
     feature_map: FeatureMap | None = None,
-    progress: Progress | None = None,
-) -> ItemMoments:
-    """As `headstart.engine.item_moments.moments_of`, and equal to it, on the workers of a Ray cluster.
-
-    Each worker looks up and keeps rows in the feature store of its own machine. The workers' machines must be of one
-    kind: another CPU may round a sum differently.
+) -> Generator[Part]:
+    """What each chunk of items adds to their moments, computed by the workers of a Ray cluster.
 
     Args:
-        source: what encodes the items, one row an item.
-        items: n items of the source's modality, as in `extract_on_ray`.
-        targets: (n, k) numbers.
-        engine: how; ``ray`` is ``"auto"`` or an address, ``workers`` their number.
-        feature_map: from rows (m, d) of the source to the rows that are summed, each by itself; default: as they are.
-        progress: called with (items done, items in all, how) as chunks come back.
+        source: what encodes the items, one row an item; it is sent to each worker once.
+        items: as `headstart.engine.item_moments.moments_of` takes them.
+        targets: (n, k) of the items.
+        engine: as in `encoded_on_ray`.
+        feature_map: from rows (m, d) of the source to the rows that are summed; it is sent to the workers.
 
-    Returns:
-        The moments, and what could not be encoded.
+    Yields:
+        The parts of the chunks that `headstart.engine.item_parts.split_items` gives, in their order.
 
     Raises:
-        DataError: if there are no items, or none that can be encoded.
-        ParameterError: if the targets do not fit the items.
         MissingExtraError: if Ray is not installed.
-        SourceError: as in `extract_on_ray`, or if the source gives several rows an item.
+        SourceError: as in `encoded_on_ray`, or if the source gives several rows an item.
         HeadstartError: if workers die over the same items again and again.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
-        >>> moments_on_ray(ToySource(), ["good"], [[1.0]], Engine(cache=False, ray="nowhere"))
+        >>> next(parts_on_ray(ToySource(), ["good"], np.ones((1, 1)), Engine(ray="nowhere")))
         Traceback (most recent call last):
         headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
     """
-    targets = check_items(items, targets, "moments_on_ray")
     shared = _shared(items, source.info.modality)
     payloads = [_Payload(take(shared, chunk), targets[chunk.start : chunk.stop]) for chunk in split_items(len(items))]
     chosen, key = settle(source, items, engine)
-    job = _Job(partial(_sum, engine=chosen, feature_map=feature_map), chosen, key)
-    return sum_parts(_on_workers(source, payloads, job, engine), len(items), progress)
+    job = _Job(partial(part_of, engine=chosen, feature_map=feature_map), chosen, key)
+    yield from _on_workers(source, payloads, job, engine)
 
 
 @dataclass(frozen=True)
@@ -204,12 +160,6 @@ def _encode(
     return list(encoded_batches(source, items, np.arange(len(items)), pace)), pace.notes
 
 
-def _sum(
-    source: Encoder, items: Sequence[Any], targets: Any, *, engine: Engine, feature_map: FeatureMap | None
-) -> Part:
-    return part_of(source, items, targets, engine, feature_map)
-
-
 class _Worker:
     """An actor of Ray Data: opens the source with its first chunk and keeps it."""
 
@@ -241,7 +191,7 @@ class _Worker:
         return source
 
 
-def _on_workers(source: Encoder, payloads: list[_Payload], job: _Job, engine: Engine) -> Iterator[Any]:
+def _on_workers(source: Encoder, payloads: list[_Payload], job: _Job, engine: Engine) -> Generator[Any]:
     """What the job gave for each payload, in their order."""
     with ray_session(engine.ray or "auto", engine.workers) as ray:
         shipped = _ship(ray, source)
@@ -259,6 +209,11 @@ def _on_workers(source: Encoder, payloads: list[_Payload], job: _Job, engine: En
                 f"Worker processes of Ray died {RETRIES + 1} times over the same items; they do where memory runs out, "
                 "so use fewer workers or smaller batches, or encode on one machine to see which item it is."
             ) from None
+        except ray.exceptions.RayError as error:
+            reason = " ".join(str(error).split())[-300:]
+            raise HeadstartError(
+                f"A worker process of Ray failed; see that all have the same version of headstart and files: {reason}"
+            ) from error
 
 
 def _ship(ray: Any, source: Encoder) -> Any:
@@ -307,12 +262,5 @@ def _shared(items: Sequence[Any], modality: Modality) -> Sequence[Any]:
 def _most_shipped(items: Sequence[Any], order: NDArray[np.intp]) -> int:
     """How many items are sent at a time, by the largest of eight."""
     spread = order[np.linspace(0, len(order) - 1, min(8, len(order))).astype(np.intp)]
-    largest = max(_bytes_of(items[k]) for k in spread)
-    return max(1, CHUNK_BYTES // largest)
-
-
-def _bytes_of(item: Any) -> int:
-    if isinstance(item, str | bytes):
-        return max(1, len(item))
-    width, height = getattr(item, "size", (8, 8)) if hasattr(item, "getbands") else (8, 8)
-    return int(getattr(item, "nbytes", 4 * width * height)) or 1
+    largest = max(bytes_of(items[k]) for k in spread)
+    return max(1, CHUNK_BYTES // max(1, largest))

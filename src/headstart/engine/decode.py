@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["OpenedPicture", "open_picture"]
 
 JPEG = b"\xff\xd8\xff"
-ORIENTATION = 0x0112  # the EXIF tag
 
 
 @dataclass(frozen=True)
@@ -83,14 +82,14 @@ def _whole(image: Image) -> OpenedPicture:
 
 def _jpeg(raw: bytes, enough: tuple[int, int]) -> OpenedPicture | None:
     """A plain JPEG; None for one that `read_image` has to look at: other colours, too many pixels, damaged."""
-    from PIL import Image
+    from PIL import ExifTags, Image
 
     try:
         with Image.open(io.BytesIO(raw), formats=("JPEG",)) as picture:
             width, height = picture.size
             if picture.mode not in ("RGB", "L") or width * height > MAX_PIXELS:
                 return None
-            turn = picture.getexif().get(ORIENTATION, 1)
+            turn = picture.getexif().get(ExifTags.Base.Orientation, 1)
             least = enough[::-1] if turn not in (5, 6, 7, 8) else enough
             drafted = picture.draft(None, least)
             picture.load()

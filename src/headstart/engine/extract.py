@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 from headstart.engine.extraction import Extraction, Progress
-from headstart.engine.local import extract_here
+from headstart.engine.local import Run, extract_here
 from headstart.engine.options import Engine
-from headstart.errors import DataError, ItemError
+from headstart.engine.pipeline import encoded_batches
+from headstart.errors import DataError
 from headstart.params import check_choice
 from headstart.types import FeatureMatrix, Source
 
@@ -49,6 +51,7 @@ def extract(
         DataError: if there are no items.
         SourceError: if a single item does not fit into memory.
         SaveError: if there is no room for the temporary file.
+        HeadstartError: as `headstart.engine.cluster.encoded_on_ray`, with ``ray``.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -58,15 +61,12 @@ def extract(
     check_choice(on_error, "on_error", "extract", ("set_aside", "raise"))
     if len(items) == 0:
         raise DataError("There are no items to encode; give at least one.")
-    if engine.ray is None:
-        return extract_here(source, items, engine=engine, progress=progress, on_error=on_error)
-    from headstart.engine.cluster import extract_on_ray
+    run: Run = encoded_batches
+    if engine.ray is not None:
+        from headstart.engine.cluster import encoded_on_ray
 
-    found = extract_on_ray(source, items, engine, progress)
-    if found.failures and on_error == "raise":
-        first = min(found.failures)
-        raise ItemError(f"Item {first} cannot be encoded: {found.failures[first]}")
-    return found
+        run = partial(encoded_on_ray, engine=engine)
+    return extract_here(source, items, engine=engine, progress=progress, on_error=on_error, run=run)
 
 
 def encode(source: Source, items: Sequence[Any], *, engine: Engine = PLAIN) -> FeatureMatrix:

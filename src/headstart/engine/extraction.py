@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from headstart.types import FeatureMatrix
 
-__all__ = ["Extraction", "Progress"]
+__all__ = ["LOOKING", "Extraction", "Progress"]
+
+LOOKING = "looked at"  # how the detail of a progress begins while items are only read, so that no speed is told by it
 
 
 class Progress(Protocol):

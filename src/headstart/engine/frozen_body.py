@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.engine.agreement import Reference, measure_reference
 from headstart.engine.backends.arrays import count_items, first_items
-from headstart.engine.backends.choice import candidates, check_possible, converting_pays, record_name
-from headstart.engine.backends.interface import Backend
+from headstart.engine.backends.choice import KINDS, candidates, check_possible, converting_pays, record_name
+from headstart.engine.backends.interface import Backend, Parts, Refused
 from headstart.engine.backends.machine import release
-from headstart.engine.backends.opening import Parts, open_known, open_new, streams_of
-from headstart.engine.backends.openvino_graph import Refused
 from headstart.engine.body_cache import BodyCache
 from headstart.engine.recipe import Batch, Forward, Recipe
 from headstart.errors import HeadstartError, SaveError, SourceError
@@ -34,6 +32,11 @@ class FrozenBody:
     in fp32: bf16 (on Apple's GPU fp16) is taken only where every item's features agree in every block to a cosine of
     0.999, and OpenVINO only where its fp32 rows agree to 0.99999. What was found is kept beside the converted body,
     so that a later process needs neither the comparison nor torch.
+
+    Stored rows are those of one form, so under ``"auto"`` the form of a body that lasts does not change with the number
+    of items: that a conversion did not pay the first time is kept as well. It is chosen anew with another release of
+    torch or of OpenVINO, on another CPU or GPU, and once the backend ``"openvino"`` was asked for by name. Only what
+    may pass is not kept: no room for temporary files, or no memory on the GPU.
 
     Args:
         recipe: how the body is made and run.
@@ -70,6 +73,7 @@ class FrozenBody:
         self._running: Backend | None = None
         self._notes: list[str] = []
         self._measured: Reference | None = None
+        self._plain: tuple[float, int] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process opens the body anew: what runs it here cannot be sent."""
@@ -96,17 +100,20 @@ class FrozenBody:
             UsageError: where the named backend is not possible here.
             SourceError: where it cannot run this body.
             MissingExtraError: where it is not installed.
+            MemoryError: where the body does not fit.
+            SaveError: where the named backend has no room for temporary files.
         """
         with self._lock:
             self._expected = count
             self._notes = []
             for name in candidates(backend):
-                record = self._record(name) or self._examine(name, count, few, named=backend != "auto")
+                named = backend != "auto"
+                record = self._record(name, named=named) or self._examine(name, count, few, named=named)
                 if "refused" not in record:
                     if (backend, name) == ("auto", "torch") and not release("openvino"):
                         self._notes.append("openvino would run it faster: pip install 'headstart[openvino]'")
                     return self._take(name, record)
-                if backend != "auto":
+                if named:
                     raise SourceError(f"The backend '{name}' cannot run this body: {record['refused']}.")
                 if record["refused"]:
                     self._notes.append(f"{name} was refused: {record['refused']}")
@@ -117,6 +124,8 @@ class FrozenBody:
 
         Raises:
             MemoryError: where the batch does not fit into memory.
+            SourceError: where the items have another shape than the body was converted for.
+            HeadstartError: where the chosen form was kept, is gone, and cannot be made so again.
         """
         running = self._running or self._load(batch)
         count = count_items(batch)
@@ -125,7 +134,11 @@ class FrozenBody:
         return rows
 
     def built(self) -> tuple[nn.Module, Forward]:
-        """The module and its forward function; made once, and let go when a backend has what it needs."""
+        """The module and its forward function; made once, and let go when a backend has what it needs.
+
+        Raises:
+            SourceError: or what else ``recipe.build`` raises, where the body cannot be made.
+        """
         with self._lock:
             if self._built is None:
                 self._built = self.recipe.build()
@@ -136,6 +149,10 @@ class FrozenBody:
 
         Args:
             measure: gives them; called only where they are not known.
+
+        Raises:
+            SourceError: or what else ``recipe.build`` and ``measure`` raise; nothing is kept then.
+            TypeError: where a value is not a plain JSON one.
         """
         with self._lock:
             if self._facts is None:
@@ -146,29 +163,31 @@ class FrozenBody:
                 self._facts = found
             return self._facts
 
-    def _record(self, name: str) -> dict[str, Any] | None:
-        """How an earlier call or process ran the body on a backend."""
-        if name not in self._records:
-            kept = self._cache.read(record_name(name))
-            if kept is None:
-                return None
-            self._records[name] = kept
-        return self._records[name]
+    def _record(self, name: str, *, named: bool) -> dict[str, Any] | None:
+        """How an earlier call or process ran the body on a backend; that it did not pay binds only ``"auto"``."""
+        record = self._records.get(name) or self._cache.read(record_name(name))
+        if record is None or (named and record.get("unpaid")):
+            return None
+        self._records[name] = record
+        return record
 
     def _examine(self, name: str, count: int, few: Callable[[], Batch | None], *, named: bool) -> dict[str, Any]:
-        """Open the body on a backend for the first time; an empty refusal where it cannot or does not pay."""
+        """Open the body on a backend for the first time; an empty refusal where it is not there or does not pay."""
         problem = check_possible(name)
         if problem is not None:
             if named:
                 raise problem
             return {"refused": ""}
+        if name == "openvino" and not named and not self._pays(count, few):
+            if not self.recipe.lasting:  # its rows are kept nowhere, so another count may decide otherwise
+                return {"refused": ""}
+            reason = f"converting did not pay for the first {count} items; to convert it, ask for this backend by name"
+            return self._keep(name, {"refused": reason, "unpaid": True})
         reference = self._reference(few)
-        if name == "openvino" and not named and not self._pays(count, reference):
-            return {"refused": ""}
         try:
-            self._running, record = open_new(name, self._parts, reference)
-        except Refused as reason:
-            record = {"refused": str(reason)}
+            self._running, record = KINDS[name].open_new(self._parts, reference)
+        except Refused as refused:
+            record = {"refused": str(refused)}
         except MemoryError:
             if named or name == "torch":
                 raise
@@ -177,8 +196,12 @@ class FrozenBody:
             if named or name == "torch":
                 raise SaveError(f"There is no room for a converted body: {error}; free space in TMPDIR.") from error
             return {"refused": f"there is no room for temporary files ({error})"}
+        return self._keep(name, record)
+
+    def _keep(self, name: str, record: dict[str, Any]) -> dict[str, Any]:
         self._records[name] = record
-        self._cache.write(record_name(name), record)
+        if "unkept" not in record:  # a later process would find the record, and no body
+            self._cache.write(record_name(name), record)
         return record
 
     def _take(self, name: str, record: dict[str, Any]) -> str:
@@ -187,7 +210,7 @@ class FrozenBody:
         if self._running is not None:
             self._built = None  # the backend has its own
         self._measured = None
-        self.backend, self.precision, self.streams = name, str(record["precision"]), streams_of(name)
+        self.backend, self.precision, self.streams = name, str(record["precision"]), KINDS[name].streams()
         return _form(name, record)
 
     def _load(self, batch: Batch) -> Backend:
@@ -196,7 +219,7 @@ class FrozenBody:
             if self._running is None and not self.backend:
                 self.choose("auto", count_items(batch), lambda: first_items(batch, COMPARED_ITEMS))
             if self._running is None:
-                self._running = open_known(self.backend, self._parts, self._records[self.backend])
+                self._running = KINDS[self.backend].open_known(self._parts, self._records[self.backend])
             if self._running is None:
                 self._running = self._open_again()
             self._built = None
@@ -205,10 +228,10 @@ class FrozenBody:
     def _open_again(self) -> Backend:
         reason = ""
         try:
-            running, record = open_new(self.backend, self._parts, self._reference(lambda: None))
+            running, record = KINDS[self.backend].open_new(self._parts, self._reference(lambda: None))
             if _form(self.backend, record) == _form(self.backend, self._records[self.backend]):
                 return running
-        except Refused as refused:
+        except (Refused, OSError) as refused:
             reason = f": {refused}"
         self._cache.remove(record_name(self.backend))
         form = f"{self.backend} {self.precision}"
@@ -226,12 +249,14 @@ class FrozenBody:
             )
         return self._measured
 
-    def _pays(self, count: int, reference: Reference) -> bool:
-        module, _ = self.built()
-        size = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
-        return converting_pays(count, reference.seconds, size, lasting=self.recipe.lasting)
+    def _pays(self, count: int, few: Callable[[], Batch | None]) -> bool:
+        if self._plain is None:
+            module, _ = self.built()
+            size = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
+            self._plain = self._reference(few).seconds, size
+        return converting_pays(count, *self._plain, lasting=self.recipe.lasting)
 
 
 def _form(name: str, record: Mapping[str, Any]) -> str:
-    exact = record.get("exact_products")
-    return f"{name} {record['precision']}" + (f", {exact} products in fp32" if exact else "")
+    exact = record.get("exact_convolutions")
+    return f"{name} {record['precision']}" + (f", {exact} convolutions in fp32" if exact else "")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.errors import SaveError
+from headstart.errors import ItemError, SaveError
 from headstart.types import FeatureMatrix
 
 __all__ = ["Gathering", "PositionGathering", "room"]
 
 MEMORY_BYTES = 256 * 2**20  # rows larger than this live in a temporary file
+MOVED_BYTES = 16 * 2**20  # of rows that are moved at a time
 
 
 def room(n: int, width: int, dtype: Any) -> FeatureMatrix:
@@ -47,6 +48,12 @@ def _no_room(size: int, error: OSError) -> SaveError:
     )
 
 
+def _moves(count: int, rows: FeatureMatrix) -> Iterator[slice]:
+    """Places 0 to ``count`` - 1, as many at a time as rows may be copied at once."""
+    step = max(1, MOVED_BYTES // max(1, rows.shape[1] * rows.itemsize))
+    return (slice(begin, min(begin + step, count)) for begin in range(0, count, step))
+
+
 class Gathering:
     """One row an item.
 
@@ -69,17 +76,23 @@ class Gathering:
         """Keep the rows of the items at ``positions``."""
         if self._rows.size == 0:
             self._rows = room(self._total, rows.shape[1], rows.dtype)
+        if rows.shape[1] != self._rows.shape[1]:
+            raise ItemError(
+                f"All items must have rows of one length. Got {self._rows.shape[1]} and, from item {positions[0]}, "
+                f"{rows.shape[1]} numbers instead."
+            )
         self._rows[positions] = rows
 
     def copy(self, positions: NDArray[np.intp], like: NDArray[np.intp]) -> None:
         """Give the items at ``positions`` the rows of those at ``like``."""
-        for position, other in zip(positions, like, strict=True):
-            self._rows[position] = self._rows[other]
+        for some in _moves(len(positions), self._rows):
+            self._rows[positions[some]] = self._rows[like[some]]
 
     def finish(self, index: NDArray[np.intp]) -> tuple[FeatureMatrix, None]:
         """The rows of the items at ``index``, ascending, moved together in place."""
-        for place, position in enumerate(index if len(index) < self._total else ()):
-            self._rows[place] = self._rows[position]
+        if len(index) < self._total:
+            for some in _moves(len(index), self._rows):  # no row is overwritten before it has moved: index[k] >= k
+                self._rows[some] = self._rows[index[some]]
         return self._rows[: len(index)], None
 
 
@@ -123,9 +136,10 @@ class PositionGathering:
         offsets = np.concatenate([[0], np.cumsum(self._count[index])]).astype(np.int64)
         came = self._all()
         rows = room(int(offsets[-1]), came.shape[1], came.dtype)
-        for place, position in enumerate(index):
-            begin, count = self._begin[position], self._count[position]
-            rows[offsets[place] : offsets[place + 1]] = came[begin : begin + count]
+        for some in _moves(len(rows), rows):
+            places = np.arange(some.start, some.stop)
+            owner = np.searchsorted(offsets, places, side="right") - 1
+            rows[some] = came[self._begin[index[owner]] + places - offsets[owner]]
         if self._file is not None:
             self._file.close()
         return rows, offsets

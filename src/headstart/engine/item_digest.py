@@ -17,7 +17,7 @@ from headstart.types import Modality
 __all__ = ["DIGEST_BYTES", "item_digest"]
 
 DIGEST_BYTES = 16
-ORIENTATION = 0x0112  # the EXIF tag
+KNOWN_KEYS = {"bytes", "path", "array", "sampling_rate"}  # of the dicts of Hugging Face datasets
 MOST = {"image": MAX_IMAGE_BYTES, "audio": MAX_AUDIO_BYTES}
 
 
@@ -52,9 +52,12 @@ def _content_digest(item: Any, modality: Modality) -> bytes | None:
         return _digest("text", item.encode("utf-8")) if isinstance(item, str) else None
     if modality == "vector" or isinstance(item, np.ndarray):
         return _array("array", np.asarray(item))
+    if isinstance(item, Mapping) and not KNOWN_KEYS.issuperset(item):
+        return None  # what else it holds may matter to whoever reads it
     samples, rate = item if isinstance(item, tuple) else _decoded(item)
     if samples is not None:
-        return _array("sound", np.asarray(samples), repr(float(rate)).encode())
+        values = np.asarray(samples)
+        return _array("sound", values, repr(float(rate)).encode()) if values.dtype.kind in "iuf" else None
     if isinstance(item, bytes | str | os.PathLike | Mapping):
         return _digest("file", read_bytes(item, MOST[modality]))
     return _picture(item)
@@ -82,11 +85,17 @@ def _array(kind: str, values: NDArray[Any], *more: bytes) -> bytes | None:
 
 def _picture(item: Any) -> bytes | None:
     """Of the decoded pixels and of all that decides how they look."""
-    from PIL import Image
+    from PIL import ExifTags, Image
 
     if not isinstance(item, Image.Image):
         return None
     pixels = item.tobytes()  # which also reads what is known of a file only when it is decoded
     palette = item.getpalette("RGBA") if item.mode in ("P", "PA") else None
-    shown = (item.mode, item.size, palette, item.info.get("transparency"), item.getexif().get(ORIENTATION))
+    shown = (
+        item.mode,
+        item.size,
+        palette,
+        item.info.get("transparency"),
+        item.getexif().get(ExifTags.Base.Orientation),
+    )
     return _digest("picture", pixels, repr(shown).encode())

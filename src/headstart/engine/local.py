@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,9 @@ from headstart.types import Encoder, FeatureMatrix
 if TYPE_CHECKING:
     from headstart.engine.store import FeatureStore
 
-__all__ = ["extract_here"]
+__all__ = ["Run", "extract_here"]
 
-Run = Callable[[Encoder, Sequence[Any], NDArray[np.intp], Pace], Iterator[Encoded]]
+Run = Callable[[Encoder, Sequence[Any], NDArray[np.intp], Pace], Generator[Encoded]]
 
 
 def extract_here(
@@ -65,7 +65,7 @@ def extract_here(
     key = None if choose is None else choose(engine, len(items), lambda: prepare_few(source, items))
     setup = time.perf_counter() - started
     with _open(source, key) if engine.cache and key is not None else nullcontext() as store:
-        read = choose is not None and (store is not None or len(items) > 1)
+        read = key is not None and (store is not None or len(items) > 1)  # else an item may be more than its content
         work = _Work(source, items, progress, on_error, read=read)
         if store is not None:
             work.look_up(store)
@@ -89,7 +89,7 @@ class _Work:
         self, source: Encoder, items: Sequence[Any], progress: Progress | None, on_error: str, *, read: bool
     ) -> None:
         self.source, self.items, self.progress, self.on_error = source, items, progress, on_error
-        self.contents = Contents.of(items, source.info.modality) if read else Contents.unread(len(items))
+        self.contents = Contents.of(items, source.info.modality, progress) if read else Contents.unread(len(items))
         self.gathering: Gathering | PositionGathering | None = None
         self.copies = np.bincount(self.contents.first, minlength=len(items))  # how many items a content stands for
         self.missing = np.ones(len(items), bool)
@@ -111,12 +111,15 @@ class _Work:
         """Run the body on what is missing."""
         source, distinct = self.source, self.contents.distinct
         order = running_order(self.items, distinct[self.missing[distinct]], source.info.modality)
-        pace = Pace(source.info.modality, len(order), getattr(source, "streams", 1), engine.batch_size)
+        streams, several = getattr(source, "streams", 1), bool(getattr(source, "positions", False))
+        pace = Pace(source.info.modality, len(order), streams, engine.batch_size, several=several)
         began = time.perf_counter()
         self._say(began)
-        for batch in run(source, self.items, order, pace) if len(order) else ():
-            self._take(batch, store)
-            self._say(began)
+        if len(order):
+            with closing(run(source, self.items, order, pace)) as batches:
+                for batch in batches:
+                    self._take(batch, store)
+                    self._say(began)
         self.notes += pace.notes
 
     def _take(self, batch: Encoded, store: FeatureStore | None) -> None:
@@ -125,7 +128,7 @@ class _Work:
             raise ItemError(f"Item {first} cannot be encoded: {batch.failures[first]}")
         self._gather(batch.positions, batch.rows)
         if store is not None:
-            store.put(self.contents.keys(batch.positions), batch.rows)
+            store.put(self.contents.keys(batch.positions, self.items), batch.rows)
         self.failures |= batch.failures
         self.encoded += len(batch.positions)
         self.done += int(self.copies[[*batch.positions, *batch.failures]].sum())
@@ -157,7 +160,7 @@ class _Work:
         first = self.contents.first
         again = np.flatnonzero(first != np.arange(len(first)))
         bad = np.isin(first[again], list(self.failures))
-        self.failures |= {int(position): self.failures[int(first[position])] for position in again[bad]}
+        self.failures |= {int(position): self._reason(position, int(first[position])) for position in again[bad]}
         index = self._index()
         rows: FeatureMatrix = np.empty((0, sum(block.width for block in self.source.info.blocks)), np.float32)
         offsets = None
@@ -170,6 +173,16 @@ class _Work:
             encoded=self.encoded, hits=self.hits, backend=getattr(self.source, "backend", ""),
             precision=getattr(self.source, "precision", ""), notes=(*own, *self.notes, *notes), offsets=offsets,
         )  # fmt: skip
+
+    def _reason(self, position: int, first: int) -> str:
+        """Why an item has no features, in its own words: those for the ``first`` of its content may name that file."""
+        try:
+            self.source.prepare(self.items[position])
+        except ItemError as error:
+            return str(error)
+        except MemoryError:
+            pass
+        return self.failures[first]
 
     def _index(self) -> NDArray[np.intp]:
         good = np.ones(len(self.items), dtype=bool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headstart.errors import ParameterError
 from headstart.params import check_choice, check_number
 
 __all__ = ["BACKENDS", "Engine"]
@@ -24,6 +25,9 @@ class Engine:
             cluster's address.
         workers: worker processes on Ray; None for one a CPU.
 
+    Raises:
+        ParameterError: for a value that is not allowed, or ``workers`` without ``ray``.
+
     Examples:
         >>> Engine(backend="torch").cache
         True
@@ -43,3 +47,8 @@ class Engine:
         for name in ("batch_size", "workers"):
             if getattr(self, name) is not None:
                 check_number(getattr(self, name), name, "Engine", low=1, integer=True)
+        if self.workers is not None and self.ray is None:
+            raise ParameterError(
+                "The 'workers' parameter of Engine says how many processes work on a Ray cluster. Got "
+                f"workers={self.workers} without 'ray' instead; give ray='auto' or an address with it, or leave it out."
+            )

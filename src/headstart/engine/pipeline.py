@@ -37,18 +37,13 @@ class Encoded:
         failures: position to reason, for the others.
 
     Examples:
-        >>> Encoded(np.array([3]), np.zeros((1, 2), np.float32), {4: "The text is empty."}).count
-        2
+        >>> Encoded(np.array([3]), np.zeros((1, 2), np.float32), {4: "The text is empty."}).positions
+        array([3])
     """
 
     positions: NDArray[np.intp]
     rows: FeatureMatrix | list[FeatureMatrix]
     failures: dict[int, str]
-
-    @property
-    def count(self) -> int:
-        """How many items the batch had."""
-        return len(self.positions) + len(self.failures)
 
 
 def threads() -> int:
@@ -61,7 +56,7 @@ def threads() -> int:
     return min(MAX_THREADS, cores())
 
 
-def encoded_batches(source: Encoder, items: Sequence[Any], order: NDArray[np.intp], pace: Pace) -> Iterator[Encoded]:
+def encoded_batches(source: Encoder, items: Sequence[Any], order: NDArray[np.intp], pace: Pace) -> Generator[Encoded]:
     """Prepare and run the items at ``order``, batch by batch and in that order.
 
     Args:
@@ -206,6 +201,8 @@ def _encode(source: Encoder, positions: NDArray[np.intp], outcomes: Sequence[Any
     if not good:
         return Encoded(np.empty(0, np.intp), np.empty((0, 0), np.float32), failures)
     rows = _forward(source, [outcomes[k] for k in good], pace)
+    if isinstance(rows, list):
+        pace.measure(rows)
     finite = _finite(rows)
     kept = positions[good]
     if finite.all():

@@ -7,15 +7,17 @@ Transfer Learning").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from headstart.errors import SourceError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["blocks_forward", "masked_mean", "places", "pool"]
+__all__ = ["blocks_forward", "check_collected", "collect_outputs", "masked_mean", "places", "pool"]
+
+T = TypeVar("T")
 
 
 def pool(output: Any, *, channels_first: bool = True) -> Tensor:
@@ -49,6 +51,12 @@ def pool(output: Any, *, channels_first: bool = True) -> Tensor:
             f"A block of the body must give (n, width), (n, tokens, width) or (n, channels, height, width). "
             f"Got {found} instead; name other blocks."
         )
+    jit: Any = torch.jit  # partly annotated
+    if axes == (2, 3) and jit.is_tracing():
+        # OpenVINO runs all that follows the last convolutions in fp32, and the residual sums of every block with it:
+        # one more, by ones and channel by channel, changes nothing and lets them run in bf16 (ResNet-50: 10% faster)
+        ones = torch.ones(int(tensor.shape[1]), 1, 1, 1)
+        tensor = torch.nn.functional.conv2d(tensor, ones, groups=len(ones))
     rows: Tensor = tensor.mean(axes, dtype=torch.float32) if axes else tensor.float()
     return rows
 
@@ -112,6 +120,64 @@ def masked_mean(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden.float() * weights.unsqueeze(2)).sum(dim=1)
 
 
+def collect_outputs(
+    module: nn.Module,
+    names: Iterable[str],
+    run: Callable[[], T],
+    keep: Callable[[str, Any], Any] = lambda _name, output: output,
+) -> tuple[T, dict[str, Any]]:
+    """What a run of a body gives, and what the named submodules give in it.
+
+    Args:
+        module: the body; the hooks that listen to it are taken away again, also where the run fails.
+        names: submodules.
+        run: runs the body.
+        keep: makes of (name, output) what is kept of it, as soon as it is there.
+
+    Returns:
+        What ``run`` gave, and name to what was kept; a submodule that was not run is not in there.
+
+    Examples:
+        >>> import torch
+        >>> body = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU())
+        >>> output, found = collect_outputs(body, ["0"], lambda: body(torch.ones(1, 3)))
+        >>> torch.equal(output, found["0"].relu())
+        True
+    """
+    found: dict[str, Any] = {}
+
+    def listen(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            found[name] = keep(name, output)
+
+        return hook
+
+    handles = [module.get_submodule(name).register_forward_hook(listen(name)) for name in names]
+    try:
+        return run(), found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def check_collected(found: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Raise unless every wanted submodule gave something.
+
+    Args:
+        found: as `collect_outputs` gives it.
+        names: the submodules that are wanted.
+
+    Raises:
+        SourceError: for the first that gave nothing, because it only groups others or is never run.
+
+    Examples:
+        >>> check_collected({"0": 1}, ["0"])
+    """
+    silent = next((name for name in names if name not in found), None)
+    if silent is not None:
+        raise SourceError(f"The submodule '{silent}' gives nothing when the body runs; name one inside of it.")
+
+
 def blocks_forward(
     names: Sequence[str],
     final: Callable[[nn.Module, Any], Any],
@@ -147,24 +213,12 @@ def blocks_forward(
     layout = dict(channels_first or {})
 
     def run(module: nn.Module, batch: Any) -> list[Tensor]:
-        found: dict[str, Tensor] = {}
+        def keep(name: str, output: Any) -> Tensor:
+            return rows(output, channels_first=layout.get(name, True))
 
-        def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
-            def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-                found[name] = rows(output, channels_first=layout.get(name, True))
-
-            return hook
-
-        handles = [module.get_submodule(name).register_forward_hook(keep(name)) for name in names]
-        try:
-            output = final(module, batch)
-        finally:
-            for handle in handles:
-                handle.remove()
-        silent = next((name for name in names if name not in found), None)
-        if silent is not None:
-            raise SourceError(f"The submodule '{silent}' gives nothing when the body runs; name one inside of it.")
+        output, found = collect_outputs(module, names, lambda: final(module, batch), keep)
+        check_collected(found, names)
         read = [found[name] for name in names]
-        return [*read, rows(output, channels_first=layout.get("last", True))] if last else read
+        return [*read, keep("last", output)] if last else read
 
     return run

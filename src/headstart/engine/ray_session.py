@@ -12,13 +12,14 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from headstart.errors import MissingExtraError, SourceError
 
-__all__ = ["ray_session"]
+__all__ = ["kept_open", "ray_session"]
 
 # Read by Ray when it is imported or started; what the user has set himself stays.
 QUIET = {
@@ -29,12 +30,31 @@ QUIET = {
 LOGGERS = ("ray", "ray.data")
 ANSWER_SECONDS = 5.0
 
+_kept: ContextVar[ExitStack | None] = ContextVar("kept", default=None)  # what ends with the outermost `kept_open`
+
+
+@contextmanager
+def kept_open() -> Iterator[None]:
+    """Several works, one connection: what the first `ray_session` within opens stays open until the end of this.
+
+    Without any, nothing is opened.
+
+    Examples:
+        >>> with kept_open():
+        ...     pass
+    """
+    with ExitStack() as stack:
+        token = _kept.set(_kept.get() or stack)
+        stack.callback(lambda: _kept.reset(token))
+        yield
+
 
 @contextmanager
 def ray_session(address: str, workers: int | None) -> Iterator[Any]:
     """The module ``ray``, connected.
 
-    A session that this process has opened already is used as it is and left open.
+    A session that this process has opened already is used as it is and left open; one that is opened within
+    `kept_open` ends with that.
 
     Args:
         address: ``"auto"`` for the cluster that the environment variable RAY_ADDRESS or ``ray start`` on this machine
@@ -63,10 +83,11 @@ def ray_session(address: str, workers: int | None) -> Iterator[Any]:
 
     with ExitStack() as stack:
         if not ray.is_initialized():
-            stack.enter_context(_sigterm_kept())
+            lasting = _kept.get() or stack
+            lasting.enter_context(_sigterm_kept())
             with _standard_error_closed():
                 _connect(ray, address if running else "", workers)
-            stack.callback(ray.shutdown)
+            lasting.callback(ray.shutdown)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Ray 2.60 sets a setting that it calls deprecated
             import ray.data
@@ -109,8 +130,11 @@ def _no_cluster(address: str, reason: str) -> SourceError:
 def _last_started() -> str:
     """The address that ``ray start`` left on this machine, or nothing; the cluster may be gone."""
     folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or tempfile.gettempdir()
+    path = Path(folder) / "ray" / "ray_current_cluster"
     try:
-        return (Path(folder) / "ray" / "ray_current_cluster").read_text(encoding="utf-8").strip()
+        if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
+            return ""  # what another user's cluster sends back must not run as this one
+        return path.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 

@@ -10,13 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from headstart.engine.backends.machine import release
+from headstart.types import Modality
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Batch", "Forward", "Recipe", "recipe_key"]
+__all__ = ["Batch", "Forward", "Recipe", "recipe_key", "rows_key"]
 
 Batch = NDArray[Any] | Mapping[str, NDArray[Any]]
 Forward = Callable[["nn.Module", Any], "list[Tensor]"]
+
+# Of the code that reads and prepares items: raise it when the same item gives other pixels, samples or tokens.
+PREPARING = 1
+READERS: Mapping[Modality, tuple[str, ...]] = {
+    "image": ("pillow",),
+    "audio": ("soundfile", "soxr", "pillow"),
+    "text": ("tokenizers",),
+    "vector": (),
+}
 
 
 @dataclass(frozen=True)
@@ -51,3 +63,17 @@ def recipe_key(*parts: Any) -> str:
     """
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def rows_key(modality: Modality, *parts: Any) -> str:
+    """The digest under which rows may be kept: of what gave them, and of what reads and prepares the items.
+
+    Args:
+        modality: the kind of items.
+        parts: plain JSON values that decide the rows, such as a recipe's key and the form that the body runs in.
+
+    Examples:
+        >>> rows_key("image", "resnet18", "torch fp32") != rows_key("image", "resnet18", "openvino bf16")
+        True
+    """
+    return recipe_key("rows", PREPARING, [f"{name} {release(name)}" for name in READERS[modality]], parts)

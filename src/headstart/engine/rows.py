@@ -1,4 +1,4 @@
-"""Rows of a memory map by position, without reading them all."""
+"""Rows by position, without reading or copying them all where they are many."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from headstart.types import Rows
 
 __all__ = ["RowView", "take_rows"]
+
+COPIED_BYTES = 256 * 2**20  # more than this is not copied
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class RowView:
 
 
 def take_rows(rows: Rows, index: NDArray[np.intp]) -> Rows:
-    """Rows at ``index``: a copy of what is in memory, a view of what is on disk.
+    """Rows at ``index``: a copy of up to 256 MiB of what is in memory, a view of more and of what is on disk.
 
     Args:
         rows: (n, d) array, memory map or view.
@@ -54,4 +56,5 @@ def take_rows(rows: Rows, index: NDArray[np.intp]) -> Rows:
         array([[0., 1.]])
     """
     in_memory = isinstance(rows, np.ndarray) and not isinstance(rows, np.memmap)
-    return rows[index] if in_memory else RowView(rows, index)
+    small = in_memory and rows[:1].nbytes * len(index) <= COPIED_BYTES
+    return rows[index] if small else RowView(rows, index)

@@ -11,7 +11,7 @@ import numpy as np
 from headstart.engine.extraction import Extraction, Progress
 from headstart.engine.local import extract_here
 from headstart.engine.options import Engine
-from headstart.engine.recipe import recipe_key
+from headstart.engine.recipe import rows_key
 from headstart.types import FeatureMatrix, Modality, SourceInfo
 
 __all__ = ["simple_rows"]
@@ -58,4 +58,4 @@ class _Function:
         return np.stack(prepared)
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[Any]]) -> str:  # noqa: ARG002
-        return recipe_key("function", self.info.name, self.info.modality)
+        return rows_key(self.info.modality, "function", self.info.name)

@@ -35,7 +35,6 @@ Keys = Sequence[bytes | None] | NDArray[np.uint8]
 StoredRows = FeatureMatrix | list[FeatureMatrix]
 
 WINDOW = 4096  # keys that one read transaction looks up
-DIGEST_BYTES = 16
 LEASE_SHARE = 50  # the size of the cache is looked at again after each 1/50 of the limit
 OVERHEAD_BYTES = 128  # of an item in the tree, pages that are half full included
 USED_SECONDS = 60.0
@@ -118,30 +117,24 @@ class FeatureStore:
             self._let_go()
             self._readable = self._writable = False
 
-    def get(self, keys: Keys, out: FeatureMatrix | None = None) -> tuple[NDArray[np.bool_], StoredRows]:
+    def get(self, keys: Keys) -> tuple[NDArray[np.bool_], StoredRows]:
         """The rows of the items that the store has.
 
         Args:
             keys: n digests; None is never found. An array (n, 16) of uint8 serves as well.
-            out: (n, width) array; where it is given, the row of item i is written to ``out[i]``, and rows of another
-                width or number format count as missing.
 
         Returns:
             found (n,), and the rows of those that were found, in the order of the keys: (found.sum(), width), or a
-            list of (k, width) arrays where several rows were put for an item; ``out`` itself where it was given.
+            list of (k, width) arrays where several rows were put for an item.
         """
         self.flush()
         names = _names(keys)
-        parts = [
-            self._look_up(names[begin : begin + WINDOW], None if out is None else out[begin : begin + WINDOW])
-            for begin in range(0, max(1, len(names)), WINDOW)
-        ]
-        found = np.concatenate([mask for mask, _ in parts])
-        return found, _joined([rows for _, rows in parts]) if out is None else out
+        parts = [self._look_up(names[begin : begin + WINDOW]) for begin in range(0, max(1, len(names)), WINDOW)]
+        return np.concatenate([mask for mask, _ in parts]), _joined([rows for _, rows in parts])
 
-    def _look_up(self, names: list[bytes], out: FeatureMatrix | None) -> tuple[NDArray[np.bool_], StoredRows]:
+    def _look_up(self, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows]:
         nothing: tuple[NDArray[np.bool_], StoredRows] = np.zeros(len(names), bool), np.empty((0, 0), np.float32)
-        return self._try(lambda environment: environment.read(lambda txn: _copy_rows(txn, names, out)), nothing)
+        return self._try(lambda environment: environment.read(lambda txn: _copy_rows(txn, names)), nothing)
 
     def put(self, keys: Keys, rows: StoredRows) -> None:
         """Keep rows; those that are there already stay as they are.
@@ -276,15 +269,15 @@ def _reason(error: Exception) -> str:
 
 def _names(keys: Keys) -> list[bytes]:
     if isinstance(keys, np.ndarray):
-        raw = np.ascontiguousarray(keys, np.uint8).tobytes()
-        return [raw[begin : begin + DIGEST_BYTES] for begin in range(0, len(raw), DIGEST_BYTES)]
+        raw, size = np.ascontiguousarray(keys, np.uint8).tobytes(), keys.shape[1]
+        return [raw[begin : begin + size] for begin in range(0, len(raw), size)]
     return [key or b"" for key in keys]
 
 
-def _copy_rows(txn: Any, names: list[bytes], out: FeatureMatrix | None) -> tuple[NDArray[np.bool_], StoredRows]:
-    """Rows of one form: that of ``out``, else that of the first one."""
+def _copy_rows(txn: Any, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows]:
+    """Rows of one form: that of the first one."""
     found = np.zeros(len(names), bool)
-    rows = out
+    rows: FeatureMatrix | None = None
     several: dict[int, FeatureMatrix] = {}
     for position, row in iter_rows(txn, names):
         if row.ndim == 2:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from headstart.data import align_columns, read
 from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction, Progress
+from headstart.engine.item_moments import moments_of
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ModelFolderError
 from headstart.heads import HEADS, FittedHead
@@ -213,8 +214,10 @@ class TransferModel:
 
     def _moments_of(self, items: Sequence[Any], labels: Sequence[Any], task: Task) -> Moments:
         targets = task_methods(task).targets(encode_labels(labels, task), task.num_outputs)
-        rows = extract(self.source, self._as_list(items), engine=self.engine, on_error="raise").rows
-        return Moments.from_rows(self.head.feature_map(rows), targets)
+        return moments_of(
+            self.source, self._as_list(items), targets,
+            engine=self.engine, feature_map=self.head.feature_map, on_error="raise",
+        ).moments  # fmt: skip
 
     def _solved(self, task: Task, moments: Moments) -> TransferModel:
         weight, bias = HEADS[self.head.head].coefficients(Spectrum.from_moments(moments), self.head.lam)

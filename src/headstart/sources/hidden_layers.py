@@ -1,15 +1,15 @@
-"""Which layers of a body of transformers are read, and how: one row an item, or one for each token, patch or frame."""
+"""Which layers of a body are read, and how: one row an item, or one for each token, patch or frame."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.engine.backends.arrays import to_tensors
-from headstart.engine.pooling import masked_mean, places, pool
+from headstart.engine.pooling import check_collected, collect_outputs, masked_mean, places, pool
 from headstart.errors import ParameterError, SourceError, UnknownNameError
 from headstart.io import read_json, write_json
 from headstart.params import check_choice
@@ -18,10 +18,20 @@ from headstart.sources.seeded import spread
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Hidden", "Layers", "Reading", "check_layers", "save_reading", "saved_reading", "select"]
+__all__ = [
+    "Hidden",
+    "Layers",
+    "Reading",
+    "check_layers",
+    "save_reading",
+    "saved_reading",
+    "select",
+    "unknown_layer",
+]
 
 FILE = "headstart.json"
 RULES = ("blocks", "last", "all")
+NEAREST = 5  # names that an unknown one is answered with
 MOST_BLOCKS = 13  # of deeper bodies every second or third layer is read: neighbours say nearly the same
 
 Layers = str | tuple[str, ...]
@@ -50,8 +60,28 @@ def check_layers(layers: object) -> Layers:
     return names
 
 
-def save_reading(folder: Path, reading: Reading) -> Mapping[str, str]:
+def unknown_layer(name: str, known: Collection[str]) -> UnknownNameError:
+    """The error for a layer that a body lacks, with the nearest names and how many there are.
+
+    Args:
+        name: what was asked for.
+        known: the names that the body has.
+
+    Examples:
+        >>> print(unknown_layer("layer3", ["last", "layer.1", "layer.3"]))
+        Unknown layer 'layer3'. Known: 3 names, the nearest of them layer.3, layer.1, last.
+    """
+    near = difflib.get_close_matches(name, sorted(known), n=NEAREST, cutoff=0.0)
+    return UnknownNameError("layer", name, [f"{len(known)} names, the nearest of them {', '.join(near)}"])
+
+
+def save_reading(folder: Path, layers: Layers, *, positions: bool) -> Mapping[str, str]:
     """Note beside a saved checkpoint which layers are read, where they are not those that are read by default.
+
+    Args:
+        folder: where the checkpoint is.
+        layers: as in `select`.
+        positions: whether each position has a row.
 
     Returns:
         The reference that opens the checkpoint again.
@@ -59,13 +89,13 @@ def save_reading(folder: Path, reading: Reading) -> Mapping[str, str]:
     Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> save_reading(folder, Reading(lambda module, batch: [], lambda n: [], "last"))
+        >>> save_reading(folder, "last", positions=False)
         {'name': 'local:.'}
         >>> saved_reading(folder)
         ('last', False)
     """
-    if reading.layers != "blocks" or reading.positions:
-        write_json(folder / FILE, {"layers": reading.layers, "positions": reading.positions})
+    if layers != "blocks" or positions:
+        write_json(folder / FILE, {"layers": layers, "positions": positions})
     return {"name": "local:."}
 
 
@@ -92,14 +122,15 @@ def select(names: Sequence[str], layers: Layers) -> list[str]:
     Args:
         names: what the body has, first to last.
         layers: ``"blocks"`` for at most 13 of them, evenly spread, with the first and the last; ``"last"``; ``"all"``;
-            or names, which may also be those of submodules.
+            or names, which may also be those of submodules; the name ``"last"`` stands for that of the last layer,
+            and a layer that is named both ways is read once.
 
     Examples:
-        >>> select(["embeddings", "layer.1", "layer.2"], "last")
-        ['layer.2']
+        >>> select(["embeddings", "layer.1", "layer.2"], ("layer.1", "last"))
+        ['layer.1', 'layer.2']
     """
     if not isinstance(layers, str):
-        return list(layers)
+        return list(dict.fromkeys(names[-1] if name == "last" else name for name in layers))
     return {"blocks": spread(names, MOST_BLOCKS), "last": list(names[-1:]), "all": list(names)}[layers]
 
 
@@ -154,23 +185,16 @@ class Reading:
         """
         submodules = {name for name, _ in module.named_modules() if name}
         asked = () if isinstance(self.layers, str) else self.layers
-        found: dict[str, Any] = {}
-        with ExitStack() as stack:
-            for name in submodules.intersection(asked):
-                handle = module.get_submodule(name).register_forward_hook(_keep(found, name))
-                stack.callback(handle.remove)
-            hidden = self.hidden(module, batch)
+        listened = [name for name in asked if name in submodules]
+        hidden, found = collect_outputs(module, listened, lambda: self.hidden(module, batch))
         names = list(self.names(len(hidden)))
         found.update(zip(names, hidden, strict=True))
         mask = batch.get("attention_mask") if isinstance(batch, Mapping) else None
         chosen = select(names, self.layers)
         for name in chosen:
-            if name in submodules and name not in found:
-                raise SourceError(
-                    f"The submodule '{name}' only groups others and gives nothing; name one inside of it."
-                )
-            if name not in found:
-                raise UnknownNameError("layer", name, [*names, *sorted(submodules)])
+            if name not in submodules and name not in found:
+                raise unknown_layer(name, {"last", *names, *submodules})
+        check_collected(found, chosen)
         return {name: self._row(found[name], mask, last=name == names[-1]) for name in chosen}
 
     def _row(self, output: Any, mask: Tensor | None, *, last: bool) -> Tensor:
@@ -181,10 +205,3 @@ class Reading:
         if last and self.cls:
             return tensor[:, 0].float()
         return pool(tensor) if mask is None or tensor.ndim != 3 else masked_mean(tensor, mask)
-
-
-def _keep(found: dict[str, Any], name: str) -> Callable[[nn.Module, Any, Any], None]:
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        found[name] = output
-
-    return hook

@@ -6,7 +6,6 @@ preprocessing; (b) a folder of transformers; (c) a folder of sentence-transforme
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -59,14 +58,13 @@ def open_local(path: Path) -> Source:
         return _open_timm(_weights_file(path), _pair_spec(_pair_json(path)), info)
     if kind == "timm":
         facts = read_json(path / "config.json")
-        return _open_timm(path / "model.safetensors", _folder_spec(facts), info, facts.get("headstart"))
+        return _open_timm(path / "model.safetensors", _folder_spec(facts), info)
     if kind == "spectrogram":
         from headstart.sources.spectrogram import Spectrogram, read_picture_settings
 
         return Spectrogram(open_local(path / "image"), read_picture_settings(path / "spectrogram.json"))
     from headstart.sources.hf import open_folder
 
-    info = replace(info, sha256=_folder_digest(path))
     if kind == "sentence-transformers":
         folder, pooling, max_length = _sentence_parts(path)
         return open_folder(folder, info, pooling=pooling, max_length=max_length)
@@ -212,7 +210,8 @@ def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo, reading: Any = None) -> Source:
+def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo) -> Source:
+    from headstart.sources.hidden_layers import saved_reading
     from headstart.sources.timm_module import load_weights
     from headstart.sources.timm_source import TimmSource, Weights
 
@@ -229,16 +228,8 @@ def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo, reading: Any = None
         return load_weights(spec, file)
 
     source = TimmSource(spec, Weights(digest, load, file), replace(info, sha256=info.sha256 or digest))
-    if not isinstance(reading, Mapping):
-        return source
-    layers = reading.get("layers", "blocks")
-    return source.with_layers(layers, positions=reading.get("positions") is True)
-
-
-def _folder_digest(folder: Path) -> str:
-    """The digest of the weights; of several files, the digest of their digests."""
-    digests = [file_digest(file) for file in sorted(folder.rglob("*.safetensors"))]
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    layers, positions = saved_reading(file.parent)
+    return source if layers == "blocks" and not positions else source.with_layers(layers, positions=positions)
 
 
 def _sentence_parts(path: Path) -> tuple[Path, str, int | None]:

@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.backends.arrays import first_items
+from headstart.engine.backends.machine import release
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
-from headstart.engine.recipe import Batch, Recipe, recipe_key
+from headstart.engine.recipe import Batch, Recipe, recipe_key, rows_key
+from headstart.sources.form import form_of
 from headstart.sources.hidden_layers import Layers, Reading, check_layers, save_reading
 from headstart.sources.media_fronts import Front
+from headstart.sources.seeded import drawn_by
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
 if TYPE_CHECKING:
@@ -96,7 +99,7 @@ class MediaBody:
         )
         self._seed = seed
         trained = recipe_key("media", LAYOUT, parts.key, layers, positions)
-        key = trained if seed is None else recipe_key(trained, "untrained", seed)
+        key = trained if seed is None else recipe_key(trained, drawn_by(seed))
         self.body = FrozenBody(Recipe(key, self._build, self._example))
         self._facts = facts or self.body.facts(self._measure)
         self._given = info
@@ -114,25 +117,7 @@ class MediaBody:
         """What is known about the source."""
         return self._info
 
-    @property
-    def backend(self) -> str:
-        """What runs it, such as ``"openvino"``; empty before it was chosen."""
-        return self.body.backend
-
-    @property
-    def precision(self) -> str:
-        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; empty before it was chosen."""
-        return self.body.precision
-
-    @property
-    def note(self) -> str:
-        """Why it runs in that form, in a sentence; empty before it was chosen."""
-        return self.body.note
-
-    @property
-    def streams(self) -> int:
-        """How many threads may call `forward` at once."""
-        return self.body.streams
+    backend, precision, note, streams = form_of("body")
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str:
         """Pick the backend for about ``count`` items; gives the digest under which their rows may be kept.
@@ -149,7 +134,7 @@ class MediaBody:
             return self._stacked([prepared[k] for k in max(groups, key=len)]) if groups else None
 
         form = self.body.choose(engine.backend, count, batch)
-        return recipe_key("rows", self.body.recipe.key, form)
+        return rows_key(self.info.modality, self.body.recipe.key, form, release("transformers"))
 
     def prepare(self, item: Any) -> NDArray[Any]:
         """The item as the body's own processor makes it: pixels, samples, or frames of a spectrogram.
@@ -160,9 +145,11 @@ class MediaBody:
         return self.parts.front.prepare(item)
 
     def forward(self, prepared: Sequence[NDArray[Any]]) -> Any:
-        """Features (n, sum of block widths), float32, of n prepared items.
+        """The rows of n prepared items.
 
-        With ``positions``, n arrays (patches or frames, sum of block widths).
+        Returns:
+            (n, sum of block widths) float32; with ``positions``, a list of n arrays (patches or frames, sum of block
+            widths) float32.
         """
         width = sum(block.width for block in self.info.blocks)
         positions = self._reading.positions
@@ -191,8 +178,9 @@ class MediaBody:
         """The same body with other layers read.
 
         Args:
-            layers: ``"last"``, ``"blocks"`` (at most 13, evenly spread: the default), ``"all"``, or names: of
-                ``info.blocks``, of any layer (``"hidden.3"``, ``"last"``) or of a submodule, first to last.
+            layers: ``"last"``, ``"blocks"`` (at most 13 hidden states, evenly spread: the default), ``"all"`` (every
+                hidden state), or names: of a hidden state (``"hidden.3"``), ``"last"`` for the last one, or of a
+                submodule, first to last.
             positions: whether each patch or frame has a row, so that `forward` gives one array an item; class tokens
                 and the like have none.
 
@@ -207,7 +195,7 @@ class MediaBody:
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder of transformers."""
         self.parts.copy(folder, self._seed)
-        return save_reading(folder, self._reading)
+        return save_reading(folder, self._reading.layers, positions=self._reading.positions)
 
     def _build(self) -> tuple[nn.Module, Reading]:
         return self.parts.build(self._seed), self._reading

@@ -15,8 +15,9 @@ from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.engine.pooling import blocks_forward
-from headstart.engine.recipe import Batch, Forward, Recipe, recipe_key
+from headstart.engine.recipe import Batch, Forward, Recipe, recipe_key, rows_key
 from headstart.errors import ItemError, SourceError
+from headstart.sources.form import form_of
 from headstart.sources.scheme import Scheme
 from headstart.sources.seeded import seeded, state_digest
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
@@ -53,8 +54,8 @@ def module(
         blocks: names of submodules whose pooled outputs are wanted too, first to last.
         num_features: width of the last output; by default the first batch tells.
         version: your name for this state of the code of ``body`` and ``preprocess``, such as ``"2"``. With it, features
-            are kept in the feature store and found there as long as weights and version stay the same; by default they
-            are computed anew, for what your code does cannot be seen.
+            are kept in the feature store and found there while version and weights, as they are at this call, stay
+            the same; by default they are computed anew, for what your code does cannot be seen.
 
     Returns:
         The source.
@@ -118,7 +119,8 @@ class ModuleSource:
         self._info = info
         self._version = version
         self._example: Batch | None = None
-        key = recipe_key("module", info.architecture, info.sha256, blocks, version)
+        about = (info.name, info.modality, repr(module), info.sha256)
+        key = recipe_key("module", *about, blocks, version)
         self.body = FrozenBody(Recipe(key, self._build, self._few, lasting=False))
 
     @property
@@ -126,25 +128,7 @@ class ModuleSource:
         """What is known about the source."""
         return self._info
 
-    @property
-    def backend(self) -> str:
-        """What runs it, such as ``"torch"``; empty before it was chosen."""
-        return self.body.backend
-
-    @property
-    def precision(self) -> str:
-        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; empty before it was chosen."""
-        return self.body.precision
-
-    @property
-    def note(self) -> str:
-        """Why it runs in that form, in a sentence; empty before it was chosen."""
-        return self.body.note
-
-    @property
-    def streams(self) -> int:
-        """How many threads may call `forward` at once."""
-        return self.body.streams
+    backend, precision, note, streams = form_of("body")
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str | None:
         """Pick the backend for about ``count`` items; gives the digest under which their rows may be kept.
@@ -163,7 +147,7 @@ class ModuleSource:
                 return None
             self._learn(self._stacked(prepared))
         form = self.body.choose(engine.backend, count)
-        return None if self._version is None else recipe_key("rows", self.body.recipe.key, form)
+        return None if self._version is None else rows_key(self.info.modality, self.body.recipe.key, form)
 
     def prepare(self, item: Any) -> Any:
         """What the user's function makes of the item.
@@ -182,7 +166,10 @@ class ModuleSource:
         return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
 
     def forward(self, prepared: Sequence[NDArray[Any]]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n prepared items.
+        """The rows of n prepared items.
+
+        Returns:
+            (n, sum of block widths) float32.
 
         Raises:
             SourceError: if the prepared arrays are not of one shape.

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.backends.machine import release
+
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["example_pictures", "seeded", "spread", "state_digest"]
+__all__ = ["drawn_by", "example_pictures", "seeded", "spread", "state_digest"]
 
 T = TypeVar("T")
 
@@ -76,3 +78,14 @@ def example_pictures(count: int = 4, side: int = 256) -> list[NDArray[np.uint8]]
         scaled = 128 + 55 * (mixed - mixed.mean()) / mixed.std()
         pictures.append(np.clip(scaled, 0, 255).astype(np.uint8))
     return pictures
+
+
+def drawn_by(seed: int) -> str:
+    """What decides random weights: the seed, and the libraries that draw them.
+
+    Examples:
+        >>> drawn_by(3).startswith("untrained, seed 3, torch ")
+        True
+    """
+    names = ("torch", "timm", "transformers")
+    return ", ".join([f"untrained, seed {seed}", *(f"{name} {release(name)}" for name in names)])

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from headstart.data.readers import read_audio
 from headstart.engine.extract import encode
 from headstart.engine.options import Engine
-from headstart.engine.recipe import recipe_key
+from headstart.engine.recipe import rows_key
 from headstart.engine.spectrogram import log_mel, picture, resample
 from headstart.errors import SourceError
 from headstart.io import read_json, write_json
+from headstart.sources.form import form_of
 from headstart.sources.seeded import spread
 from headstart.types import FeatureMatrix, Source, SourceInfo
 
@@ -115,25 +116,7 @@ class Spectrogram:
         inner = self.image_source.info
         return replace(inner, modality="audio", input={**inner.input, "spectrogram": asdict(self.settings)})
 
-    @property
-    def backend(self) -> str:
-        """What runs the image source; empty before it was chosen."""
-        return str(getattr(self.image_source, "backend", ""))
-
-    @property
-    def precision(self) -> str:
-        """The number format that the image source runs in; empty before it was chosen."""
-        return str(getattr(self.image_source, "precision", ""))
-
-    @property
-    def note(self) -> str:
-        """Why the image source runs in that form."""
-        return str(getattr(self.image_source, "note", ""))
-
-    @property
-    def streams(self) -> int:
-        """How many threads may call `forward` at once."""
-        return int(getattr(self.image_source, "streams", 1))
+    backend, precision, note, streams = form_of("image_source")
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[list[Any]]]) -> str | None:
         """Pick the backend for about ``count`` sounds; gives the digest under which their rows may be kept.
@@ -150,7 +133,7 @@ class Spectrogram:
         if choose is None:
             return None
         key = choose(engine, count, lambda: [picture for pictures in few() for picture in pictures][:AT_ONCE])
-        return None if key is None else recipe_key("spectrogram", VERSION, key, asdict(self.settings))
+        return None if key is None else rows_key("audio", "spectrogram", VERSION, key, asdict(self.settings))
 
     def prepare(self, item: Any) -> list[Any]:
         """The pictures of one sound, as the image source prepares them.
@@ -163,9 +146,12 @@ class Spectrogram:
         return [self.image_source.prepare(self._picture(part)) for part in self._parts(wave)]
 
     def forward(self, prepared: Sequence[list[Any]]) -> Any:
-        """Features (n, sum of block widths), float32: the mean over each sound's pictures.
+        """The rows of n prepared sounds.
 
-        Where the image source gives a row for each position, n arrays: those of a sound's pictures one after another.
+        Returns:
+            (n, sum of block widths) float32, the mean over each sound's pictures; where the image source gives a row
+            for each position, a list of n arrays (positions of all pictures of a sound one after another, sum of block
+            widths) float32.
         """
         pictures = [one for part in prepared for one in part]
         rows = [self.image_source.forward(pictures[k : k + AT_ONCE]) for k in range(0, len(pictures), AT_ONCE)]
@@ -190,7 +176,7 @@ class Spectrogram:
         """The same with other layers of the image source read.
 
         Args:
-            layers: as the image source takes them.
+            layers: as the image source takes them; ``"all"`` is what it is there.
             positions: whether each place of a picture has a row.
 
         Raises:

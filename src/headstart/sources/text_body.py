@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
-from headstart.engine.recipe import Recipe, recipe_key
+from headstart.engine.recipe import Recipe, recipe_key, rows_key
 from headstart.errors import ItemError
 from headstart.sources.checkpoint import write_sentence_files
+from headstart.sources.form import form_of
 from headstart.sources.hidden_layers import Hidden, Layers, Reading, check_layers, save_reading, select
+from headstart.sources.seeded import drawn_by
 from headstart.sources.tokenizing import TokenizerSpec, Tokens, open_tokenizer, pad, padded_length, tokenize
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
@@ -99,7 +101,7 @@ class TextBody:
         self._reading = Reading(parts.hidden, _names, layers, positions, parts.pooling == "cls")
         self._seed = seed
         trained = recipe_key("text", LAYOUT, parts.key, parts.pooling, layers, positions)
-        key = trained if seed is None else recipe_key(trained, "untrained", seed)
+        key = trained if seed is None else recipe_key(trained, drawn_by(seed))
         self.body = FrozenBody(Recipe(key, self._build, lambda: _example(self._facts["vocabulary"])))
         self._facts = facts or self._known() or self.body.facts(self._measure)
         self._given = info
@@ -117,25 +119,7 @@ class TextBody:
         """What is known about the source."""
         return self._info
 
-    @property
-    def backend(self) -> str:
-        """What runs it, such as ``"openvino"``; empty before it was chosen."""
-        return self.body.backend
-
-    @property
-    def precision(self) -> str:
-        """The number format that it runs in, ``"bf16"`` or ``"fp32"``; empty before it was chosen."""
-        return self.body.precision
-
-    @property
-    def note(self) -> str:
-        """Why it runs in that form, in a sentence; empty before it was chosen."""
-        return self.body.note
-
-    @property
-    def streams(self) -> int:
-        """How many threads may call `forward` at once."""
-        return self.body.streams
+    backend, precision, note, streams = form_of("body")
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -156,7 +140,7 @@ class TextBody:
 
         form = self.body.choose(engine.backend, count, batch)
         tokenizer = self.parts.tokenizer
-        return recipe_key("rows", self.body.recipe.key, form, tokenizer.digest, tokenizer.max_length)
+        return rows_key("text", self.body.recipe.key, form, tokenizer.digest, tokenizer.max_length)
 
     def prepare(self, item: Any) -> Tokens:
         """The numbers of the text's tokens, int64.
@@ -170,13 +154,15 @@ class TextBody:
         return outcome
 
     def prepare_many(self, items: Sequence[Any]) -> list[Tokens | ItemError]:
-        """`prepare` for many texts, several times faster than one by one; an error stands in the place of its text."""
+        """`prepare` for many texts in one call of the tokenizer; an error stands in the place of its text."""
         return tokenize(self._tokenizer, items)
 
     def forward(self, prepared: Sequence[Tokens]) -> Any:
-        """Features (n, sum of block widths), float32, of n prepared texts.
+        """The rows of n prepared texts.
 
-        With ``positions``, n arrays (tokens, sum of block widths), of which there is one row a token.
+        Returns:
+            (n, sum of block widths) float32; with ``positions``, a list of n arrays (tokens, sum of block widths)
+            float32, with one row a token.
         """
         most = self.parts.tokenizer.max_length
         columns = np.array([padded_length(len(tokens), most) for tokens in prepared], np.intp)
@@ -207,8 +193,9 @@ class TextBody:
         """The same body with other layers read.
 
         Args:
-            layers: ``"last"``, ``"blocks"`` (at most 13, evenly spread: the default), ``"all"``, or names: of
-                ``info.blocks``, of any layer (``"embeddings"``, ``"layer.3"``) or of a submodule, first to last.
+            layers: ``"last"``, ``"blocks"`` (at most 13 hidden states, evenly spread: the default), ``"all"`` (every
+                hidden state: the embeddings and the output of every layer), or names: of a hidden state
+                (``"embeddings"``, ``"layer.3"``), ``"last"`` for the last one, or of a submodule, first to last.
             positions: whether each token has a row, so that `forward` gives one array a text.
 
         Raises:
@@ -227,7 +214,7 @@ class TextBody:
         self.parts.copy(folder, self._seed)
         limit, width = self.parts.tokenizer.max_length, self._facts["width"]
         write_sentence_files(folder, pooling=self.parts.pooling, max_length=limit, width=width)
-        return save_reading(folder, self._reading)
+        return save_reading(folder, self._reading.layers, positions=self._reading.positions)
 
     def _build(self) -> tuple[nn.Module, Reading]:
         return self.parts.build(self._seed), self._reading

@@ -20,13 +20,14 @@ from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.engine.pictures import PictureTransform
-from headstart.engine.recipe import Batch, Forward, Recipe, recipe_key
+from headstart.engine.recipe import Batch, Forward, Recipe, recipe_key, rows_key
 from headstart.errors import SourceError, UnknownNameError
 from headstart.io import check_digest, file_digest, write_json
 from headstart.sources.cache import cached_file, cached_repositories
-from headstart.sources.hidden_layers import Layers, check_layers
+from headstart.sources.form import form_of
+from headstart.sources.hidden_layers import Layers, check_layers, save_reading, unknown_layer
 from headstart.sources.scheme import Scheme
-from headstart.sources.seeded import example_pictures, seeded, state_digest
+from headstart.sources.seeded import drawn_by, example_pictures, seeded, state_digest
 from headstart.sources.timm_module import TimmSpec, build, measure, reader
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
@@ -62,10 +63,10 @@ def random_weights(spec: TimmSpec, seed: int) -> Weights:
     """Fresh random weights, the same for the same seed.
 
     Examples:
-        >>> random_weights(TimmSpec("test_resnet"), 0).digest
+        >>> random_weights(TimmSpec("test_resnet"), 0).digest[:17]
         'untrained, seed 0'
     """
-    return Weights(f"untrained, seed {seed}", lambda: seeded(seed, lambda: build(spec)))
+    return Weights(drawn_by(seed), lambda: seeded(seed, lambda: build(spec)))
 
 
 class TimmSource:
@@ -122,25 +123,7 @@ class TimmSource:
         """What is known about the source."""
         return self._info
 
-    @property
-    def backend(self) -> str:
-        """What runs it, such as ``"openvino"``; empty before it was chosen."""
-        return self.body.backend
-
-    @property
-    def precision(self) -> str:
-        """The number format that it runs in, such as ``"bf16"``; empty before it was chosen."""
-        return self.body.precision
-
-    @property
-    def note(self) -> str:
-        """Why it runs in that form, in a sentence; empty before it was chosen."""
-        return self.body.note
-
-    @property
-    def streams(self) -> int:
-        """How many threads may call `forward` at once."""
-        return self.body.streams
+    backend, precision, note, streams = form_of("body")
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[np.uint8]]]) -> str:
         """Pick the backend for about ``count`` images; gives the digest under which their rows may be kept.
@@ -156,7 +139,7 @@ class TimmSource:
             return np.stack(prepared) if prepared else None
 
         form = self.body.choose(engine.backend, count, batch)
-        return recipe_key("rows", self.body.recipe.key, asdict(self._transform), form)
+        return rows_key("image", self.body.recipe.key, asdict(self._transform), form)
 
     def prepare(self, item: Any) -> NDArray[np.uint8]:
         """The image as timm's own evaluation transform makes it, (height, width, 3), before it is normalised.
@@ -167,9 +150,11 @@ class TimmSource:
         return self._transform.prepare(item)
 
     def forward(self, prepared: Sequence[NDArray[np.uint8]]) -> Any:
-        """Features (n, sum of block widths), float32, of n prepared images.
+        """The rows of n prepared images.
 
-        With ``positions``, n arrays (places of the map or patches, sum of block widths).
+        Returns:
+            (n, sum of block widths) float32; with ``positions``, a list of n arrays (places of the map or patches, sum
+            of block widths) float32.
         """
         rows = self.body(np.stack(prepared))
         return list(rows) if self._positions else rows
@@ -201,11 +186,13 @@ class TimmSource:
         wanted = check_layers(layers)
         for name in () if isinstance(wanted, str) else wanted:
             if name != "last" and name not in self._facts["modules"]:
-                raise UnknownNameError("layer", name, ["last", *self._facts["modules"]])
+                raise unknown_layer(name, ["last", *self._facts["modules"]])
         return self._with(self._weights, self.info, wanted, positions, None)
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder in timm's own format, which ``timm.create_model("local-dir:...")`` loads too.
+
+        Other layers than the default ones are noted beside it, in headstart.json.
 
         Raises:
             DigestError: if the weights' file is no longer the one that was opened.
@@ -227,10 +214,8 @@ class TimmSource:
             "model_args": dict(self.spec.model_args),
             "pretrained_cfg": dict(self.spec.pretrained_cfg),
         }
-        if (self._layers, self._positions) != ("blocks", False):
-            config["headstart"] = {"layers": self._layers, "positions": self._positions}
         write_json(folder / "config.json", config)
-        return {"name": "local:."}
+        return save_reading(folder, self._layers, positions=self._positions)
 
     def _with(
         self, weights: Weights, info: SourceInfo, layers: Layers, positions: bool, facts: Mapping[str, Any] | None

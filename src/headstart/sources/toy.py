@@ -68,7 +68,11 @@ class ToySource:
         return np.ascontiguousarray(array).tobytes()
 
     def forward(self, prepared: Sequence[bytes]) -> Any:
-        """Features (n, 96), float32, of n prepared items; with ``positions``, n arrays (words, 96)."""
+        """The rows of n prepared items.
+
+        Returns:
+            (n, 96) float32; with ``positions``, a list of n arrays (words, 96) float32.
+        """
         if self.positions:
             return [np.stack([self._row(word) for word in data.split() or [data]]) for data in prepared]
         return np.stack([self._row(data) for data in prepared])
@@ -99,7 +103,7 @@ class ToySource:
         """The same with other blocks, or with a row for each word.
 
         Args:
-            layers: ``"last"``, ``"blocks"``, ``"all"``, or names of blocks.
+            layers: ``"last"``, ``"blocks"`` or ``"all"`` (both blocks), or names of blocks.
             positions: whether each word has a row.
 
         Raises:

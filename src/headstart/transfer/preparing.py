@@ -79,7 +79,7 @@ def prepare(
     for note in dataset.notes:
         reporter.line("read", note)
     with reporter.progress("auditing") as step:
-        checked = audit(dataset, progress=step, sketch_all=kept_sketches(dataset.modality, engine))
+        checked = audit(dataset, progress=step, sketch_all=kept_sketches(dataset.modality, engine, step))
     _say_audit(dataset, checked, reporter)
     kept = np.flatnonzero(checked.keep)
     if len(kept) == 0:

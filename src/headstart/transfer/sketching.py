@@ -6,23 +6,25 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from headstart.data.sketches import Sketch
+from headstart.engine.extraction import Progress
 from headstart.engine.options import Engine
 from headstart.engine.simple_rows import simple_rows
 from headstart.types import Modality
 
 __all__ = ["kept_sketches"]
 
-Heard = Callable[[int, int], None]
-
 VERSION = 1  # of what a sketch holds
 
 
-def kept_sketches(modality: Modality, engine: Engine) -> Callable[..., list[Sketch | str]]:
+def kept_sketches(
+    modality: Modality, engine: Engine, progress: Progress | None = None
+) -> Callable[..., list[Sketch | str]]:
     """What `headstart.data.audit` takes to read all pictures or sounds.
 
     Args:
         modality: what kind of thing an item is.
         engine: whether the feature store is used.
+        progress: called with (done, total, how) while they are read, in the place of the audit's own.
 
     Examples:
         >>> import numpy as np
@@ -33,15 +35,11 @@ def kept_sketches(modality: Modality, engine: Engine) -> Callable[..., list[Sket
         (True, True)
     """
 
-    def sketch_all(items: Sequence[Any], sketch: Callable[[Any], Sketch], progress: Heard) -> list[Sketch | str]:
+    def sketch_all(items: Sequence[Any], sketch: Callable[[Any], Sketch], _: Any) -> list[Sketch | str]:
         if not len(items):
             return []
-
-        def step(done: int, total: int, detail: str = "") -> None:  # noqa: ARG001 (an audit says no more)
-            progress(done, total)
-
         name, row = f"sketches {VERSION}", lambda item: sketch(item).to_row()
-        kept = simple_rows(name, row, items, modality, engine=engine, progress=step)
+        kept = simple_rows(name, row, items, modality, engine=engine, progress=progress)
         found: list[Sketch | str] = [kept.failures.get(k, "") for k in range(len(items))]
         for position, row in zip(kept.index, kept.rows, strict=True):
             found[position] = Sketch.from_row(row)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from headstart.engine.backends.cuda import cuda_is_there
-from headstart.engine.backends.machine import cpu_kind, gpu_hint, release
-from headstart.engine.backends.mps import mps_is_there
+from headstart.engine.backends.cuda import CUDA
+from headstart.engine.backends.interface import BackendKind
+from headstart.engine.backends.machine import gpu_hint, release
+from headstart.engine.backends.mps import MPS
+from headstart.engine.backends.openvino_graph import OPENVINO
+from headstart.engine.backends.torch_cpu import TORCH
 from headstart.engine.body_cache import FORMAT
 from headstart.engine.recipe import recipe_key
-from headstart.errors import MissingExtraError, UsageError
+from headstart.errors import UsageError
 
-__all__ = ["candidates", "check_possible", "converting_pays", "graph_name", "record_name"]
+__all__ = ["KINDS", "candidates", "check_possible", "converting_pays", "record_name"]
+
+KINDS: dict[str, BackendKind] = {kind.name: kind for kind in (OPENVINO, TORCH, CUDA, MPS)}
 
 # Measured on 2 to 16 CPU cores. Of the time of the plain module, torch in its best form takes a quarter to a half and
 # OpenVINO a thirteenth to a fifth; the difference was never less than this.
@@ -17,6 +22,7 @@ SAVED_OF_PLAIN = 0.1
 CONVERT_SECONDS = 1.5  # trace, convert, compare and compile a small body
 CONVERT_SECONDS_PER_GIGABYTE = 10.0  # of its weights
 START_UP_SECONDS = 3.0  # importing torch and what builds the module, which a later process does without
+LATER_PROCESSES = 10  # assumed of a body that lasts: a fit, an evaluation and a few predictions
 
 
 def candidates(backend: str = "auto") -> list[str]:
@@ -45,33 +51,31 @@ def check_possible(backend: str) -> UsageError | None:
         >>> check_possible("torch") is None
         True
     """
-    if backend == "openvino" and not release("openvino"):
-        return MissingExtraError("The backend 'openvino'", "openvino")
-    if (backend == "cuda" and not cuda_is_there()) or (backend == "mps" and not mps_is_there()):
-        kind = "an Apple GPU" if backend == "mps" else "a GPU"
-        return UsageError(f"The backend '{backend}' needs {kind} that torch can use. There is none; take 'auto'.")
-    return None
+    return KINDS[backend].problem()
 
 
 def converting_pays(count: int, plain_seconds: float, weight_bytes: int, *, lasting: bool) -> bool:
     """Whether a conversion takes less time than it saves.
 
-    It does if ``count * SAVED_OF_PLAIN * plain_seconds``, and where it lasts the start-up of a later process too, is
-    more than ``CONVERT_SECONDS + CONVERT_SECONDS_PER_GIGABYTE * gigabytes``.
+    It does if ``count * SAVED_OF_PLAIN * plain_seconds``, and where it lasts the start-up of ``LATER_PROCESSES`` too,
+    is more than ``CONVERT_SECONDS + CONVERT_SECONDS_PER_GIGABYTE * gigabytes``. So a body that lasts is converted
+    whatever the count up to 2.8 gigabytes.
 
     Args:
         count: items to encode now.
         plain_seconds: how long the plain module takes for one.
         weight_bytes: the size of its weights.
-        lasting: whether a later process can use the conversion.
+        lasting: whether later processes can use the conversion.
 
     Examples:
         >>> converting_pays(1, 0.025, 14_000_000, lasting=True), converting_pays(1, 0.025, 14_000_000, lasting=False)
         (True, False)
         >>> converting_pays(1000, 0.025, 14_000_000, lasting=False)
         True
+        >>> converting_pays(1, 0.2, 2_800_000_000, lasting=True), converting_pays(1, 0.2, 2_900_000_000, lasting=True)
+        (True, False)
     """
-    saved = count * SAVED_OF_PLAIN * plain_seconds + (START_UP_SECONDS if lasting else 0.0)
+    saved = count * SAVED_OF_PLAIN * plain_seconds + (LATER_PROCESSES * START_UP_SECONDS if lasting else 0.0)
     return saved > CONVERT_SECONDS + CONVERT_SECONDS_PER_GIGABYTE * weight_bytes / 1e9
 
 
@@ -88,19 +92,4 @@ def record_name(backend: str) -> str:
         >>> record_name("torch") != record_name("openvino")
         True
     """
-    machine = gpu_hint() if backend in ("cuda", "mps") else cpu_kind()
-    return f"choice-{backend}-{recipe_key(FORMAT, release('torch'), _engine(backend), machine)[:16]}"
-
-
-def graph_name(precision: str) -> str:
-    """The name under which OpenVINO's form of a body is kept: for bf16, its kernels are rounded.
-
-    Examples:
-        >>> graph_name("bf16").startswith("openvino-bf16-")
-        True
-    """
-    return f"openvino-{precision}-{recipe_key(FORMAT, release('torch'), release('openvino'))[:16]}"
-
-
-def _engine(backend: str) -> str:
-    return release("openvino") if backend == "openvino" else ""
+    return f"choice-{backend}-{recipe_key(FORMAT, release('torch'), *KINDS[backend].marks())[:16]}"

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from queue import LifoQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from headstart.engine.agreement import Reference
 from headstart.engine.backends.arrays import each, to_tensors
 from headstart.engine.backends.compiled import CompileWhenItPays, can_compile
+from headstart.engine.backends.interface import Backend, BackendKind, Parts
+from headstart.engine.backends.machine import gpu_hint
 from headstart.engine.backends.out_of_memory import memory_errors
-from headstart.engine.backends.torch_forms import TorchForm, channels_last, run_blocks
+from headstart.engine.backends.torch_forms import TorchForm, channels_last, open_found, open_recorded, run_blocks
 from headstart.engine.recipe import Batch, Forward
+from headstart.errors import UsageError
 from headstart.types import FeatureMatrix
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Cuda", "cuda_is_there", "cuda_short"]
+__all__ = ["CUDA", "Cuda", "cuda_is_there", "cuda_short"]
 
 STREAMS = 2  # while one batch is computed, the next one is copied to the GPU and the last one's rows from it
 
@@ -80,6 +85,7 @@ class Cuda:
         with memory_errors():
             module: Any = copy.deepcopy(form.module).to(device)
             module = module.to(memory_format=torch.channels_last)
+        self._launching = Lock()  # hooks that collect the layers' outputs belong to the module, not to a thread
         self._slots: LifoQueue[_Slot] = LifoQueue()
         for _ in range(STREAMS):
             self._slots.put(_Slot(device))
@@ -101,13 +107,20 @@ class Cuda:
         return "; ".join(filter(None, (self._note, self._run.note)))
 
     def __call__(self, batch: Batch) -> FeatureMatrix:
-        """Features (n, ..., sum of widths) float32 of a batch."""
+        """Features (n, ..., sum of widths) float32 of a batch.
+
+        Raises:
+            MemoryError: where the batch does not fit into the GPU's memory; smaller ones may go on.
+        """
         import torch
 
         slot = self._slots.get()
         try:
             with memory_errors(), torch.inference_mode(), slot.current():
-                rows: FeatureMatrix = slot.back(self._run(each(slot.to_device(batch), channels_last)))
+                there = each(slot.to_device(batch), channels_last)
+                with self._launching:  # only launches the work: copies of the other stream go on
+                    found = self._run(there)
+                rows: FeatureMatrix = slot.back(found)
                 return rows
         except MemoryError:
             slot.clear()
@@ -167,3 +180,32 @@ class _Slot:
             kept = torch.empty(like.numel(), dtype=like.dtype, pin_memory=self._pinned)
             self._buffers[name] = kept
         return kept[: like.numel()].view(like.shape)
+
+
+def _problem() -> UsageError | None:
+    if cuda_is_there():
+        return None
+    return UsageError("The backend 'cuda' needs a GPU that torch can use. There is none; take 'auto'.")
+
+
+def _make(form: TorchForm, forward: Forward, remaining: Callable[[], int]) -> Backend:
+    return Cuda(form, forward, remaining)
+
+
+def _open_new(parts: Parts, reference: Reference) -> tuple[Backend, dict[str, Any]]:
+    why = "this GPU does not multiply in bf16 by itself"
+    return open_found(parts, reference, _make, short=cuda_short(), why=why)
+
+
+def _open_known(parts: Parts, record: Mapping[str, Any]) -> Backend:
+    return open_recorded(parts, record, _make)
+
+
+CUDA = BackendKind(
+    name=Cuda.name,
+    problem=_problem,
+    streams=lambda: STREAMS,
+    marks=lambda: ("", gpu_hint()),
+    open_new=_open_new,
+    open_known=_open_known,
+)

@@ -1,13 +1,21 @@
-"""What every backend is."""
+"""What every backend is, and what is known of it before a body runs on it."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-from headstart.engine.recipe import Batch
+from headstart.engine.agreement import Reference
+from headstart.engine.body_cache import BodyCache
+from headstart.engine.recipe import Batch, Forward
+from headstart.errors import UsageError
 from headstart.types import FeatureMatrix
 
-__all__ = ["Backend"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Backend", "BackendKind", "Parts", "Refused"]
 
 
 class Backend(Protocol):
@@ -45,5 +53,66 @@ class Backend(Protocol):
 
         Raises:
             MemoryError: where the batch does not fit into memory.
+            SourceError: where the items have another shape than the body was converted for.
         """
         ...
+
+
+class Refused(Exception):  # noqa: N818 - an outcome, not a mistake
+    """A backend cannot run a body, and why.
+
+    Examples:
+        >>> str(Refused("it cannot be traced"))
+        'it cannot be traced'
+    """
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What opening a body needs.
+
+    Attributes:
+        built: gives the module and its forward function.
+        example: gives a few items.
+        cache: what is kept of the body.
+        remaining: how many items are still to come.
+
+    Examples:
+        >>> Parts(lambda: None, lambda: None, BodyCache(None), lambda: 5).remaining()
+        5
+    """
+
+    built: Callable[[], tuple[nn.Module, Forward]]
+    example: Callable[[], Batch]
+    cache: BodyCache
+    remaining: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class BackendKind:
+    """One backend, as its file describes it.
+
+    Attributes:
+        name: what users call it.
+        problem: gives what to raise because it cannot run here, or None; may ask torch about GPUs.
+        streams: gives how many threads may call it at once.
+        marks: gives what, beside torch's release, decides how it runs a body here: releases, the GPU or the CPU; read
+            without importing anything heavy.
+        open_new: gives the body in its fastest form that agrees with the plain module, and the record of that form.
+            Raises `Refused` where the backend cannot run it, MemoryError where it does not fit, OSError where there is
+            no room for temporary files.
+        open_known: gives the body as the record of an earlier ``open_new`` says; None where the files that it needs
+            are gone or damaged.
+
+    Examples:
+        >>> from headstart.engine.backends.torch_cpu import TORCH
+        >>> TORCH.name, TORCH.streams(), TORCH.problem()
+        ('torch', 1, None)
+    """
+
+    name: str
+    problem: Callable[[], UsageError | None]
+    streams: Callable[[], int]
+    marks: Callable[[], tuple[str, str]]
+    open_new: Callable[[Parts, Reference], tuple[Backend, dict[str, Any]]]
+    open_known: Callable[[Parts, Mapping[str, Any]], Backend | None]

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from headstart.engine.agreement import Reference
 from headstart.engine.backends.arrays import each, to_tensors
+from headstart.engine.backends.interface import Backend, BackendKind, Parts
+from headstart.engine.backends.machine import gpu_hint
 from headstart.engine.backends.out_of_memory import memory_errors
-from headstart.engine.backends.torch_forms import TorchForm, run_blocks
+from headstart.engine.backends.torch_forms import TorchForm, open_found, open_recorded, run_blocks
 from headstart.engine.recipe import Batch, Forward
+from headstart.errors import UsageError
 from headstart.types import FeatureMatrix
 
-__all__ = ["Mps", "mps_is_there"]
+__all__ = ["MPS", "Mps", "mps_is_there"]
+
+STREAMS = 1  # Metal has one queue for a process
 
 
 def mps_is_there() -> bool:
@@ -30,9 +37,9 @@ class Mps:
     """A form of a torch module that runs on Apple's GPU.
 
     Args:
-        form: the module and its number format; the module is copied to the device, and itself left where it is.
-        forward: as `Recipe.build` gives it.
-        device: ``"mps"``, or ``"cpu"`` to run the same steps without a GPU.
+        form: as of `Cuda`; the module is copied.
+        forward: as of `Cuda`.
+        device: ``"mps"``, or ``"cpu"`` for tests.
 
     Examples:
         >>> import numpy as np, torch
@@ -42,7 +49,7 @@ class Mps:
     """
 
     name = "mps"
-    streams = 1  # Metal has one queue for a process
+    streams = STREAMS
 
     def __init__(self, form: TorchForm, forward: Forward, *, device: str = "mps") -> None:
         self.precision = form.precision
@@ -53,7 +60,11 @@ class Mps:
             self._module = copy.deepcopy(form.module).to(device)
 
     def __call__(self, batch: Batch) -> FeatureMatrix:
-        """Features (n, ..., sum of widths) float32 of a batch."""
+        """Features (n, ..., sum of widths) float32 of a batch.
+
+        Raises:
+            MemoryError: where the batch does not fit into memory.
+        """
         import torch
 
         def place(tensor: Any) -> Any:
@@ -64,3 +75,31 @@ class Mps:
             rows = run_blocks(self._module, self._forward, tensors, self._device, self.precision)
             result: FeatureMatrix = rows.cpu().numpy()
             return result
+
+
+def _problem() -> UsageError | None:
+    if mps_is_there():
+        return None
+    return UsageError("The backend 'mps' needs an Apple GPU that torch can use. There is none; take 'auto'.")
+
+
+def _make(form: TorchForm, forward: Forward, _remaining: Callable[[], int]) -> Backend:
+    return Mps(form, forward)
+
+
+def _open_new(parts: Parts, reference: Reference) -> tuple[Backend, dict[str, Any]]:
+    return open_found(parts, reference, _make, short="fp16", why="")
+
+
+def _open_known(parts: Parts, record: Mapping[str, Any]) -> Backend:
+    return open_recorded(parts, record, _make)
+
+
+MPS = BackendKind(
+    name=Mps.name,
+    problem=_problem,
+    streams=lambda: STREAMS,
+    marks=lambda: ("", gpu_hint()),
+    open_new=_open_new,
+    open_known=_open_known,
+)

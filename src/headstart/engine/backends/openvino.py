@@ -87,7 +87,7 @@ class OpenVino:
         model: the converted body, OpenVINO's.
         precision: ``"fp32"`` or ``"bf16"``, what products are computed in.
         note: why, in a sentence.
-        exact_products: of the first matrix products and convolutions, how many the model keeps in fp32.
+        exact_convolutions: of the first matrix products and convolutions, how many the model keeps in fp32.
 
     Examples:
         >>> OpenVino.name
@@ -96,12 +96,12 @@ class OpenVino:
 
     name = "openvino"
 
-    def __init__(self, model: Any, precision: str, note: str = "", exact_products: int = 0) -> None:
+    def __init__(self, model: Any, precision: str, note: str = "", exact_convolutions: int = 0) -> None:
         ov = import_openvino()
         keep_freed_memory()
         self.precision = precision
         self.note = note
-        self.exact_products = exact_products
+        self.exact_convolutions = exact_convolutions
         self.streams = openvino_streams()
         options = {
             "INFERENCE_PRECISION_HINT": TYPES[precision],
@@ -120,7 +120,12 @@ class OpenVino:
             self._requests.put(self._compiled.create_infer_request())
 
     def __call__(self, batch: Batch) -> FeatureMatrix:
-        """Features (n, ..., sum of widths) float32 of a batch."""
+        """Features (n, ..., sum of widths) float32 of a batch.
+
+        Raises:
+            MemoryError: where the batch does not fit into memory.
+            SourceError: where an item has another shape than the body was converted for.
+        """
         inputs = [self._input(batch, *wanted) for wanted in self._inputs]
         request = self._requests.get()
         try:

@@ -6,91 +6,114 @@ import re
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from headstart.engine.agreement import AGREEMENT, SAME, Reference, measure_reference
 from headstart.engine.backends.arrays import first_items, to_tensors
-from headstart.engine.backends.machine import native_bf16
-from headstart.engine.backends.openvino import OpenVino, import_openvino, no_telemetry
+from headstart.engine.backends.interface import Backend, BackendKind, Parts, Refused
+from headstart.engine.backends.machine import cpu_kind, native_bf16, release
+from headstart.engine.backends.openvino import OpenVino, import_openvino, no_telemetry, openvino_streams
 from headstart.engine.backends.probes import has_lengths, longer, mirrored, shorter
 from headstart.engine.backends.torch_forms import folded_copy
+from headstart.engine.body_cache import FORMAT
 from headstart.engine.fold import round_kernels
-from headstart.engine.recipe import Batch, Forward
+from headstart.engine.recipe import Batch, Forward, recipe_key
+from headstart.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Graph", "Refused", "convert", "find_openvino"]
+__all__ = ["OPENVINO", "convert", "find_openvino", "graph_name", "read_again", "read_graph", "save_graph"]
 
 XML = "body.xml"
+GRAPH_BYTES = 2**20  # about what the description of a graph takes, without its weights
 LAYER = re.compile(r'<layer id="\d+" name="[^"]*" type="(\w+)"[^>]*>')
-PRODUCTS = ("Convolution", "GroupConvolution", "MatMul")
+CONVOLUTIONS = ("Convolution", "GroupConvolution")
 PRECISE = '<rt_info><attribute name="precise" version="0" /></rt_info>'  # the plugin leaves such a layer in fp32
-EXACT_PRODUCTS = (0, 3, 6, 12)  # how many of the first ones stay in fp32, tried in this order
+EXACT_CONVOLUTIONS = (0, 3, 6, 12)  # how many of the first ones stay in fp32, tried in this order
 TRACED = 2  # items; with one alone, sizes of 1 might become constants
 CONVERTING = Lock()  # torch traces one module at a time
 
 
-class Graph:
-    """A converted body.
+def save_graph(model: Any, folder: Path) -> None:
+    """Write a converted body and its weights, in fp32.
 
     Args:
-        model: OpenVINO's model of it.
+        model: OpenVINO's.
+        folder: an existing one.
+
+    Raises:
+        OSError: if there is no room.
 
     Examples:
-        >>> Graph(None).model is None
-        True
+        >>> import tempfile
+        >>> import numpy as np, torch
+        >>> x = np.ones((2, 3), np.float32)
+        >>> model = convert(torch.nn.ReLU(), lambda module, x: [module(x)], x, lengths=False)
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> save_graph(model, folder)
+        >>> sorted(path.name for path in folder.iterdir())
+        ['body.bin', 'body.xml']
     """
+    try:
+        import_openvino().save_model(model, folder / XML, compress_to_fp16=False)
+    except RuntimeError as error:  # a full disk
+        raise OSError(" ".join(str(error).split())[:200]) from error
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
 
-    @classmethod
-    def read(cls, folder: Path) -> Graph:
-        """The graph that `save` wrote.
+def read_graph(folder: Path) -> Any:
+    """The converted body, OpenVINO's model, that `save_graph` wrote.
 
-        Raises:
-            RuntimeError: if it cannot be read.
-        """
-        return cls(import_openvino().Core().read_model(folder / XML))
+    Raises:
+        RuntimeError: if it cannot be read.
 
-    def again(self, exact: int = 0) -> Graph:
-        """The same as it is after saving and reading, which may differ in the last bits from what was converted.
+    Examples:
+        >>> read_graph(Path("nowhere"))     # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        RuntimeError: ...
+    """
+    return import_openvino().Core().read_model(folder / XML)
 
-        Args:
-            exact: how many of the first matrix products and convolutions, with all before them, stay in fp32 where the
-                others run in bf16. A plain background has one rounding error everywhere, which no mean takes out, and
-                the first layers' errors are carried through all others.
 
-        Raises:
-            OSError: if there is no room for temporary files.
-        """
-        core = import_openvino().Core()
-        core.set_property({"ENABLE_MMAP": False})
-        with tempfile.TemporaryDirectory(prefix="headstart-body-") as name:
-            path = Path(name) / XML
-            self.save(path.parent)
-            path.write_text(_with_exact(path.read_text(encoding="utf-8"), exact), encoding="utf-8")
-            return Graph(core.read_model(path))
+def read_again(model: Any, exact: int = 0) -> Any:
+    """A converted body as it is after saving and reading, which may differ in the last bits from what was converted.
 
-    def save(self, folder: Path) -> None:
-        """Write the graph and its weights, in fp32."""
-        try:
-            import_openvino().save_model(self.model, folder / XML, compress_to_fp16=False)
-        except RuntimeError as error:  # a full disk
-            raise OSError(" ".join(str(error).split())[:200]) from error
+    Args:
+        model: OpenVINO's.
+        exact: how many of the first convolutions, with all before them, stay in fp32 where the others run in bf16. A
+            plain background has one rounding error everywhere, which no mean takes out, and the first layers' errors
+            are carried through all others. (OpenVINO heeds no such mark on products with constant weights.)
+
+    Raises:
+        OSError: if there is no room for temporary files.
+
+    Examples:
+        >>> import numpy as np, torch
+        >>> x = np.ones((2, 3), np.float32)
+        >>> model = convert(torch.nn.ReLU(), lambda module, x: [module(x)], x, lengths=False)
+        >>> OpenVino(read_again(model, 3), "fp32")(-x[:1])
+        array([[0., 0., 0.]], dtype=float32)
+    """
+    core = import_openvino().Core()
+    core.set_property({"ENABLE_MMAP": False})  # the files are gone at once
+    with tempfile.TemporaryDirectory(prefix="headstart-body-") as name:
+        path = Path(name) / XML
+        save_graph(model, path.parent)
+        path.write_text(_with_exact(path.read_text(encoding="utf-8"), exact), encoding="utf-8")
+        return core.read_model(path)
 
 
 def _with_exact(xml: str, count: int) -> str:
-    """The graph's text with its first layers, up to the ``count``-th product, marked to stay in fp32."""
-    products = [match for match in LAYER.finditer(xml) if match[1] in PRODUCTS][:count]
-    last = products[-1].end() if products else 0
+    """The graph's text with its first layers, up to the ``count``-th convolution, marked to stay in fp32."""
+    marked = [match for match in LAYER.finditer(xml) if match[1] in CONVOLUTIONS][:count]
+    last = marked[-1].end() if marked else 0
     return LAYER.sub(lambda layer: layer[0] + (PRECISE if layer[1] != "Parameter" else ""), xml[:last]) + xml[last:]
 
 
-def convert(module: nn.Module, forward: Forward, example: Batch, lengths: bool) -> Graph:
+def convert(module: nn.Module, forward: Forward, example: Batch, lengths: bool) -> Any:
     """Trace the body on an example and convert it, all blocks as one output.
 
     Args:
@@ -99,6 +122,9 @@ def convert(module: nn.Module, forward: Forward, example: Batch, lengths: bool) 
         example: a few items.
         lengths: whether axis 1 of the arrays of a mapping is a length that changes from batch to batch.
 
+    Returns:
+        OpenVINO's model.
+
     Raises:
         RuntimeError: or another error of torch's or OpenVINO's, where the body cannot be traced or converted.
         OSError: if there is no room for temporary files.
@@ -106,8 +132,8 @@ def convert(module: nn.Module, forward: Forward, example: Batch, lengths: bool) 
     Examples:
         >>> import numpy as np, torch
         >>> x = np.ones((2, 3), np.float32)
-        >>> graph = convert(torch.nn.ReLU(), lambda module, x: [module(x), x], x, lengths=False)
-        >>> OpenVino(graph.model, "fp32")(-x[:1])
+        >>> model = convert(torch.nn.ReLU(), lambda module, x: [module(x), x], x, lengths=False)
+        >>> OpenVino(model, "fp32")(-x[:1])
         array([[ 0.,  0.,  0., -1., -1., -1.]], dtype=float32)
     """
     ov = import_openvino()
@@ -128,7 +154,7 @@ def convert(module: nn.Module, forward: Forward, example: Batch, lengths: bool) 
             shape[1] = -1
         parameter.set_partial_shape(ov.PartialShape(shape))
     model.validate_nodes_and_infer_types()
-    return Graph(model).again()
+    return read_again(model)
 
 
 def _traced(module: nn.Module, forward: Forward, example: Batch) -> Any:
@@ -155,20 +181,11 @@ def _traced(module: nn.Module, forward: Forward, example: Batch) -> Any:
         return torch.jit.trace(whole, inputs, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
 
 
-class Refused(Exception):  # noqa: N818 - an outcome, not a mistake
-    """OpenVINO cannot run a body, and why.
-
-    Examples:
-        >>> str(Refused("it cannot be traced"))
-        'it cannot be traced'
-    """
-
-
-def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> tuple[Graph, OpenVino]:
+def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> tuple[Any, OpenVino]:
     """The converted body in bf16 where the CPU multiplies in it and the rows agree with fp32, else in fp32.
 
     In fp32, its rows must be those of the plain module, on other batches than the traced one too. Where bf16 differs
-    too much, the first 3, 6 or 12 products stay in fp32.
+    too much, the first 3, 6 or 12 convolutions stay in fp32.
 
     Args:
         module: the body; left as it is.
@@ -176,7 +193,7 @@ def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> 
         reference: what the plain body gives; its first batch is traced.
 
     Returns:
-        The converted body, and the same ready to run.
+        The converted body, OpenVINO's model, and the same ready to run.
 
     Raises:
         Refused: where it cannot be converted, or differs.
@@ -194,7 +211,7 @@ def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> 
     stretched = _plain(module, forward, longer(example)) or _plain(module, forward, shorter(example))
     checks = [reference, *filter(None, [stretched, _plain(module, forward, mirrored(example))])]
 
-    def graph_of(body: nn.Module) -> Graph:
+    def graph_of(body: nn.Module) -> Any:
         return convert(body, forward, first_items(example, TRACED), lengths=stretched is not None)
 
     try:
@@ -211,30 +228,31 @@ def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> 
         raise Refused(f"it cannot convert this body ({type(error).__name__}: {_line(error)})") from error
 
 
-def _same(graph: Graph, checks: Sequence[Reference]) -> Graph | None:
-    exact = OpenVino(graph.model, "fp32")
-    return graph if all(check.agreement(exact) >= SAME for check in checks) else None
+def _same(model: Any, checks: Sequence[Reference]) -> Any | None:
+    exact = OpenVino(model, "fp32")
+    return model if all(check.agreement(exact) >= SAME for check in checks) else None
 
 
 def _quick(
-    exact: Graph, graph_of: Callable[[nn.Module], Graph], folded: nn.Module | None, reference: Reference
-) -> tuple[Graph, OpenVino]:
+    exact: Any, graph_of: Callable[[nn.Module], Any], folded: nn.Module | None, reference: Reference
+) -> tuple[Any, OpenVino]:
     if not native_bf16():
-        return exact, OpenVino(exact.model, "fp32", "this CPU does not multiply in bf16 by itself")
-    graph = exact
+        return exact, OpenVino(exact, "fp32", "this CPU does not multiply in bf16 by itself")
+    model = exact
     if folded is not None:  # without it, plain rounding of the folded kernels would drift
         round_kernels(folded)
-        graph = graph_of(folded)
+        model = graph_of(folded)
     least = -1.0
-    for count in EXACT_PRODUCTS:
-        tried = graph.again(count) if count else graph
-        quick = OpenVino(tried.model, "bf16", exact_products=count)
+    has_convolutions = any(op.get_type_name() in CONVOLUTIONS for op in model.get_ops())
+    for count in EXACT_CONVOLUTIONS if has_convolutions else EXACT_CONVOLUTIONS[:1]:
+        tried = read_again(model, count) if count else model
+        quick = OpenVino(tried, "bf16", exact_convolutions=count)
         least = max(least, reference.agreement(quick))
         quick.note = f"bf16 features have a cosine of at least {least:.4f} with fp32 ones"
         if least >= AGREEMENT:
-            quick.note += f", with the first {count} products in fp32" if count else ""
+            quick.note += f", with the first {count} convolutions in fp32" if count else ""
             return tried, quick
-    return exact, OpenVino(exact.model, "fp32", f"{quick.note}, and {AGREEMENT} is wanted")
+    return exact, OpenVino(exact, "fp32", f"{quick.note}, and {AGREEMENT} is wanted")
 
 
 def _plain(module: nn.Module, forward: Forward, batch: Batch | None) -> Reference | None:
@@ -250,3 +268,50 @@ def _plain(module: nn.Module, forward: Forward, batch: Batch | None) -> Referenc
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
+
+
+def graph_name(precision: str, exact: int = 0) -> str:
+    """The name under which OpenVINO's form of a body is kept: for bf16, its kernels are rounded.
+
+    Examples:
+        >>> graph_name("bf16", 3).startswith("openvino-bf16-3-")
+        True
+    """
+    return f"openvino-{precision}-{exact}-{recipe_key(FORMAT, release('torch'), release('openvino'))[:16]}"
+
+
+def _problem() -> UsageError | None:
+    return None if release("openvino") else MissingExtraError("The backend 'openvino'", "openvino")
+
+
+def _open_new(parts: Parts, reference: Reference) -> tuple[Backend, dict[str, Any]]:
+    module, forward = parts.built()
+    model, running = find_openvino(module, forward, reference)
+    size = GRAPH_BYTES + sum(parameter.numel() for parameter in module.parameters()) * 4
+    exact = running.exact_convolutions
+    folder = parts.cache.write_folder(graph_name(running.precision, exact), partial(save_graph, model), size)
+    record = {"precision": running.precision, "note": running.note, "exact_convolutions": exact}
+    return running, record if folder else {**record, "unkept": True}
+
+
+def _open_known(parts: Parts, record: Mapping[str, Any]) -> Backend | None:
+    exact = record.get("exact_convolutions", 0)
+    name = graph_name(record["precision"], exact)
+    folder = parts.cache.read_folder(name)
+    if folder is None:
+        return None
+    try:
+        return OpenVino(read_graph(folder), record["precision"], record["note"], exact)
+    except RuntimeError:
+        parts.cache.remove(name)
+        return None
+
+
+OPENVINO = BackendKind(
+    name=OpenVino.name,
+    problem=_problem,
+    streams=openvino_streams,
+    marks=lambda: (release("openvino"), cpu_kind()),
+    open_new=_open_new,
+    open_known=_open_known,
+)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from headstart.engine.agreement import Reference
 from headstart.engine.allocator import keep_freed_memory
 from headstart.engine.backends.arrays import each, to_tensors
 from headstart.engine.backends.compiled import CompileWhenItPays, can_compile
-from headstart.engine.backends.machine import native_bf16
+from headstart.engine.backends.interface import Backend, BackendKind, Parts
+from headstart.engine.backends.machine import cpu_kind, native_bf16
 from headstart.engine.backends.out_of_memory import memory_errors
-from headstart.engine.backends.torch_forms import TorchForm, channels_last, run_blocks
+from headstart.engine.backends.torch_forms import TorchForm, channels_last, open_found, open_recorded, run_blocks
 from headstart.engine.recipe import Batch, Forward
 from headstart.types import FeatureMatrix
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["TorchCpu", "cpu_has_bf16"]
+__all__ = ["TORCH", "TorchCpu", "cpu_has_bf16"]
 
 
 def cpu_has_bf16() -> bool:
@@ -69,9 +71,32 @@ class TorchCpu:
         return "; ".join(filter(None, (self._note, self._run.note)))
 
     def __call__(self, batch: Batch) -> FeatureMatrix:
-        """Features (n, ..., sum of widths) float32 of a batch."""
+        """Features (n, ..., sum of widths) float32 of a batch.
+
+        Raises:
+            MemoryError: where the batch does not fit into memory.
+        """
         import torch
 
         with memory_errors(), torch.inference_mode():
             rows: FeatureMatrix = self._run(each(to_tensors(batch), channels_last)).numpy()
             return rows
+
+
+def _open_new(parts: Parts, reference: Reference) -> tuple[Backend, dict[str, Any]]:
+    short = "bf16" if cpu_has_bf16() else None
+    return open_found(parts, reference, TorchCpu, short=short, why="this CPU does not multiply in bf16 by itself")
+
+
+def _open_known(parts: Parts, record: Mapping[str, Any]) -> Backend:
+    return open_recorded(parts, record, TorchCpu)
+
+
+TORCH = BackendKind(
+    name=TorchCpu.name,
+    problem=lambda: None,
+    streams=lambda: TorchCpu.streams,
+    marks=lambda: ("", cpu_kind()),
+    open_new=_open_new,
+    open_known=_open_known,
+)

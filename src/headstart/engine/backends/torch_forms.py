@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.engine.agreement import AGREEMENT, SAME, Reference
 from headstart.engine.backends.arrays import first_items, to_tensors
-from headstart.engine.backends.interface import Backend
+from headstart.engine.backends.interface import Backend, Parts
 from headstart.engine.fold import cast_linear, fold_batch_norms, round_kernels
 from headstart.engine.recipe import Batch, Forward
 
@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-__all__ = ["TorchForm", "channels_last", "find_form", "folded_copy", "known_form", "run_blocks", "torch_type"]
+__all__ = [
+    "TorchForm",
+    "channels_last",
+    "find_form",
+    "folded_copy",
+    "known_form",
+    "open_found",
+    "open_recorded",
+    "run_blocks",
+    "torch_type",
+]
+
+Make = Callable[["TorchForm", Forward, Callable[[], int]], Backend]  # a backend of a form, for so many items to come
 
 
 @dataclass(frozen=True)
@@ -154,6 +166,69 @@ def known_form(module: nn.Module, forward: Forward, example: Batch, record: Mapp
     folded = folded_copy(module, forward, example) if record["folded"] else None
     form = TorchForm(folded or module, "fp32", folded is not None, str(record["note"]))
     return form if record["precision"] == "fp32" else _shortened(form, str(record["precision"]))
+
+
+def open_found(
+    parts: Parts, reference: Reference, make: Make, *, short: str | None, why: str
+) -> tuple[Backend, dict[str, Any]]:
+    """A body on a device in the form that `find_form` finds, and the record of that form.
+
+    Args:
+        parts: the body.
+        reference: what the plain body gives.
+        make: makes the device's backend.
+        short: the shorter number format to try, or None.
+        why: the note where none is tried.
+
+    Raises:
+        MemoryError: where it does not fit.
+
+    Examples:
+        >>> import numpy as np, torch
+        >>> from headstart.engine.agreement import measure_reference
+        >>> from headstart.engine.backends.torch_cpu import TorchCpu
+        >>> from headstart.engine.body_cache import BodyCache
+        >>> body, forward = torch.nn.ReLU(), lambda module, x: [module(x)]
+        >>> reference = measure_reference(body, forward, [np.ones((2, 3), np.float32)])
+        >>> parts = Parts(lambda: (body, forward), lambda: reference.batches[0], BodyCache(None), lambda: 0)
+        >>> running, record = open_found(parts, reference, TorchCpu, short=None, why="as an example")
+        >>> record["precision"], record["note"]
+        ('fp32', 'as an example')
+    """
+    module, forward = parts.built()
+
+    def run(form: TorchForm) -> Backend:
+        return make(form, forward, parts.remaining)
+
+    form = find_form(module, forward, reference, run, short=short, why=why)
+    return run(form), form.record()
+
+
+def open_recorded(parts: Parts, record: Mapping[str, Any], make: Make) -> Backend:
+    """A body on a device in the form that an earlier process found.
+
+    Args:
+        parts: the body.
+        record: as `open_found` gave it.
+        make: makes the device's backend.
+
+    Raises:
+        MemoryError: where it does not fit.
+
+    Examples:
+        >>> import numpy as np, torch
+        >>> from headstart.engine.agreement import measure_reference
+        >>> from headstart.engine.backends.torch_cpu import TorchCpu
+        >>> from headstart.engine.body_cache import BodyCache
+        >>> body, forward = torch.nn.ReLU(), lambda module, x: [module(x)]
+        >>> reference = measure_reference(body, forward, [np.ones((2, 3), np.float32)])
+        >>> parts = Parts(lambda: (body, forward), lambda: reference.batches[0], BodyCache(None), lambda: 0)
+        >>> running, record = open_found(parts, reference, TorchCpu, short=None, why="as an example")
+        >>> open_recorded(parts, record, TorchCpu)(-np.ones((1, 3), np.float32))
+        array([[0., 0., 0.]], dtype=float32)
+    """
+    module, forward = parts.built()
+    return make(known_form(module, forward, parts.example(), record), forward, parts.remaining)
 
 
 def folded_copy(module: nn.Module, forward: Forward, example: Batch) -> nn.Module | None:
