@@ -14,7 +14,8 @@ import pytest
 import headstart
 from headstart.engine.extract import extract
 from headstart.errors import DataError, DigestError, ItemError, ModelFolderError, SourceError, UsageError
-from headstart.heads.selection import solve_spectrum
+from headstart.heads import HeadSearch
+from headstart.heads.spectra import solve_spectrum
 from headstart.io import read_json, write_json
 from headstart.linear.ridge import ridge_coefficients
 from headstart.model import TransferModel
@@ -34,7 +35,7 @@ def rows_of(codes: np.ndarray) -> np.ndarray:
 def fitted(codes: np.ndarray, x: np.ndarray, labels: tuple[str, ...]) -> TransferModel:
     source = open_source("vector")
     features = Features(extract(source, x).rows, codes, tuple(map(str, range(len(x)))), None, source.info)
-    return FrozenFeatures(heads=("ridge",)).fit(source, features, Task("classification", labels), seed=0)
+    return FrozenFeatures(HeadSearch(("ridge",))).fit(source, features, Task("classification", labels), seed=0)
 
 
 def refit(model: TransferModel, x: np.ndarray, labels: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -257,7 +258,7 @@ def test_forgetting_a_whole_class_makes_it_impossible():
         x, names = rows_of(codes), np.array(["a", "b", "c"])
         source = open_source("vector")
         rows = Features(extract(source, x).rows, codes, tuple(map(str, range(28))), None, source.info)
-        model = FrozenFeatures(heads=("lda",)).fit(source, rows, Task("classification", ("a", "b", "c")), seed=0)
+        model = FrozenFeatures(HeadSearch(("lda",))).fit(source, rows, Task("classification", ("a", "b", "c")), seed=0)
         gone = codes == 2
         left = model.forget(x[gone], names[codes[gone]].tolist())
         assert left.predict_proba(x)[:, 2].max() == 0.0

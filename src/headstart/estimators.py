@@ -18,6 +18,7 @@ from headstart.data import read
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ModelFolderError
+from headstart.heads import HeadSearch
 from headstart.io import atomic_folder, check_replaceable, read_json, write_json
 from headstart.model import TransferModel
 from headstart.params import check_choice
@@ -346,7 +347,7 @@ def _fit_model(
     codes = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
     features = Features(rows, y, tuple(str(i) for i in range(len(y))), codes, source.info)
     head = getattr(estimator, "head", "auto")
-    strategy = FrozenFeatures(None if head == "auto" else (head,))
+    strategy = FrozenFeatures(HeadSearch(None if head == "auto" else (head,)))
     return replace(strategy.fit(source, features, task, seed=estimator.seed), engine=_engine(estimator))
 
 

@@ -12,8 +12,9 @@ from sklearn.linear_model import Ridge
 from headstart.checks import toy_task
 from headstart.engine.rows import RowView
 from headstart.errors import ParameterError, UnknownNameError
-from headstart.heads import FeatureMap, candidate_maps, select_head
-from headstart.heads import selection as selection_module
+from headstart.heads import Candidate, FeatureMap, HeadSearch, candidate_maps, problem, select_head, spectral_contenders
+from headstart.heads.problem import rows_for_choice
+from headstart.heads.spectra import solved_maps
 from headstart.heads.targets import TargetRows
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
@@ -25,7 +26,7 @@ BLOCKS = (Block("first", 2), Block("last", 4))
 
 def test_regression_head_is_ridge_at_the_chosen_lambda():
     x, y, task = toy_task("regression")
-    head = select_head(x, y, task, heads=["ridge"])
+    head = select_head(x, y, task, search=HeadSearch(("ridge",)))
     mapped = head.feature_map(x).astype(np.float64)
     reference = Ridge(alpha=head.lam, tol=1e-14).fit(mapped, y)
     np.testing.assert_allclose(head.scores(x)[:, 0], np.ravel(reference.predict(mapped)), rtol=0, atol=1e-9)
@@ -49,7 +50,7 @@ def test_loss_of_the_choice_is_the_loss_of_brute_force_refits(kind):
     """The chosen λ, refitted without each row in turn, gives the left-out loss that the choice reports."""
     x, y, task = toy_task(kind, n=30)
     x = x.astype(np.float64)
-    head = select_head(x, y, task, heads=["ridge"], blocks=(Block("only", 6),))
+    head = select_head(x, y, task, search=HeadSearch(("ridge",)), blocks=(Block("only", 6),))
     assert head.feature_map.name == "last layer"
     mapped, methods = head.feature_map(x), TASKS[kind]
     targets = methods.targets(y, task.num_outputs)
@@ -104,9 +105,9 @@ def test_standardised_rows_do_not_divide_by_zero():
 
 
 def test_choice_on_a_sample_of_many_rows_keeps_whole_groups(monkeypatch):
-    monkeypatch.setattr(selection_module, "MAX_ROWS_FOR_CHOICE", 40)
+    monkeypatch.setattr(problem, "MAX_ROWS_FOR_CHOICE", 40)
     groups = np.repeat(np.arange(30), 3)
-    rows = selection_module._rows_for_choice(90, groups, 0)
+    rows = rows_for_choice(90, groups, 0)
     assert 40 <= len(rows) < 43
     assert all(np.isin(np.flatnonzero(groups == g), rows).all() for g in np.unique(groups[rows]))
     x, y, task = toy_task("classification")
@@ -121,7 +122,7 @@ def test_standardising_by_moments_is_standardising_rows(n):
     y = rng.integers(0, 3, n)
     task = Task("classification", ("a", "b", "c"))
     found = {}
-    for feature_map, spectrum, _ in selection_module._solved(x, TargetRows(y, task), ()):
+    for feature_map, spectrum, _ in solved_maps(x, TargetRows(y, task), candidate_maps(x, ())):
         found[feature_map.name] = feature_map, spectrum
     feature_map, spectrum = found["standardised rows"]
     np.testing.assert_allclose(feature_map.shift, x.mean(axis=0, dtype=np.float64), rtol=1e-13)
@@ -139,7 +140,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
         np.save(tmp_path / "rows.npy", rng.normal(size=(n, 16)).astype(np.float32))
         rows, y = np.load(tmp_path / "rows.npy", mmap_mode="r"), rng.integers(0, 50, n)
         tracemalloc.start()
-        select_head(rows, y, task, heads=["ridge"])
+        select_head(rows, y, task, search=HeadSearch(("ridge",)))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     one_hot = 8 * 50 * 30_000
@@ -157,7 +158,7 @@ def test_targets_are_made_as_they_are_sliced():
 def test_a_few_huge_groups_are_all_used():
     """One group alone would choose head and calibration on what it happens to hold."""
     groups = np.repeat(np.arange(5), 2000)
-    assert len(selection_module._rows_for_choice(10_000, groups, 0)) == 10_000
+    assert len(rows_for_choice(10_000, groups, 0)) == 10_000
 
 
 def test_a_view_of_rows_gives_the_same_head_as_the_rows():
@@ -171,9 +172,9 @@ def test_a_view_of_rows_gives_the_same_head_as_the_rows():
 def test_unknown_and_unfit_heads_are_refused():
     x, y, task = toy_task("regression")
     with pytest.raises(UnknownNameError, match="Did you mean 'ridge'"):
-        select_head(x, y, task, heads=["rigde"])
+        select_head(x, y, task, search=HeadSearch(("rigde",)))
     with pytest.raises(ParameterError, match="must be one of 'ridge'"):
-        select_head(x, y, task, heads=["lda"])
+        select_head(x, y, task, search=HeadSearch(("lda",)))
 
 
 def test_feature_map_keeps_the_precision_of_rows():
@@ -184,16 +185,16 @@ def test_feature_map_keeps_the_precision_of_rows():
 @pytest.mark.parametrize("lowest", [0.03, 0.2, 1.7])
 def test_the_last_penalty_is_where_a_parabola_is_lowest(lowest):
     tried, drawn = [], []
-    for lam in selection_module._penalties(10.0 ** np.arange(-3, 3), tried):
+    for lam in spectral_contenders._penalties(10.0 ** np.arange(-3, 3), tried):
         drawn.append(lam)
-        tried.append(selection_module.Candidate("rows", "ridge", lam, 1 + np.log(lam / lowest) ** 2))
+        tried.append(Candidate("rows", "ridge", lam, 1 + np.log(lam / lowest) ** 2))
     assert len(drawn) == 7
     assert drawn[-1] == pytest.approx(lowest)
 
 
 def test_no_further_penalty_where_the_best_is_the_first_or_the_last():
     tried, drawn = [], []
-    for lam in selection_module._penalties([1.0, 10.0, 100.0], tried):
+    for lam in spectral_contenders._penalties([1.0, 10.0, 100.0], tried):
         drawn.append(lam)
-        tried.append(selection_module.Candidate("rows", "ridge", lam, 1 / lam))
+        tried.append(Candidate("rows", "ridge", lam, 1 / lam))
     assert drawn == [1.0, 10.0, 100.0]

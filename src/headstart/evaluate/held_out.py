@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.rows import take_rows
-from headstart.heads import FittedHead, select_head
+from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.tasks import task_methods
 from headstart.types import Block, Rows, Task
 
@@ -76,7 +76,7 @@ def held_out_outputs(
     *,
     blocks: Sequence[Block] = (),
     groups: NDArray[np.int64] | None = None,
-    heads: Sequence[str] | None = None,
+    search: HeadSearch = HeadSearch(),
     seed: int = 0,
 ) -> HeldOut:
     """Fit on each training part and give outputs for its test part.
@@ -88,7 +88,7 @@ def held_out_outputs(
         plan: who is judged by whom.
         blocks: the source's blocks; empty for rows as they are.
         groups: (n,) codes of rows that are left out together while choosing.
-        heads: names of the heads to compare; default all that serve the task.
+        search: what is compared when a head is chosen.
         seed: for the choice where there are many rows.
 
     Returns:
@@ -106,7 +106,7 @@ def held_out_outputs(
     for train, test in plan.parts:
         inner = None if groups is None else groups[train]
         training = take_rows(rows, train)
-        head = select_head(training, y[train], task, blocks=blocks, groups=inner, heads=heads, seed=seed)
+        head = select_head(training, y[train], task, blocks=blocks, groups=inner, search=search, seed=seed)
         for start in range(0, len(test), CHUNK):
             part = test[start : start + CHUNK]
             outputs[place : place + len(part)] = methods.outputs(head.scores(take_rows(rows, part)), head.calibration)

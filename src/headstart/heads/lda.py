@@ -26,6 +26,7 @@ class OptimalScoringHead:
     Attributes:
         name: ``"lda"``.
         tasks: the task kinds that it serves.
+        complexity: 0.
 
     Examples:
         >>> x, y = np.array([[0.0], [1.0], [4.0], [5.0]]), np.eye(2)[[0, 0, 1, 1]]
@@ -37,6 +38,7 @@ class OptimalScoringHead:
 
     name: str = "lda"
     tasks: frozenset[str] = frozenset({"classification"})
+    complexity: int = 0
 
     def left_out_scores(
         self,

@@ -24,6 +24,7 @@ class RidgeHead:
     Attributes:
         name: ``"ridge"``.
         tasks: the task kinds that it serves.
+        complexity: 0.
 
     Examples:
         >>> x, y = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [1.0], [2.0]])
@@ -34,6 +35,7 @@ class RidgeHead:
 
     name: str = "ridge"
     tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
+    complexity: int = 0
 
     def left_out_scores(
         self,

@@ -21,7 +21,7 @@ from headstart.engine.extraction import Extraction, Progress
 from headstart.engine.item_moments import moments_of
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ModelFolderError
-from headstart.heads import HEADS, FittedHead
+from headstart.heads import HEADS, FittedHead, SpectralHead
 from headstart.io import (
     atomic_folder,
     check_replaceable,
@@ -220,7 +220,13 @@ class TransferModel:
         ).moments  # fmt: skip
 
     def _solved(self, task: Task, moments: Moments) -> TransferModel:
-        weight, bias = HEADS[self.head.head].coefficients(Spectrum.from_moments(moments), self.head.lam)
+        head = HEADS[self.head.head]
+        if not isinstance(head, SpectralHead):
+            raise DataError(
+                f"A model with a '{head.name}' head cannot be taught further exactly; fit it again on all items, or "
+                "with a head that is solved in closed form ('ridge' or 'lda')."
+            )
+        weight, bias = head.coefficients(Spectrum.from_moments(moments), self.head.lam)
         return replace(self, task=task, moments=moments, head=replace(self.head, weight=weight, bias=bias))
 
     def save(self, folder: str | Path, *, extra: Mapping[str, Mapping[str, Any]] | None = None) -> Path:

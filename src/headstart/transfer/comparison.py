@@ -55,6 +55,7 @@ def compare(prepared: Prepared, judged: Judged, which: str, reporter: Reporter) 
 
     Examples:
         >>> from headstart.data import read
+        >>> from headstart.heads import HeadSearch
         >>> from headstart.sources import open_source
         >>> from headstart.transfer.judging import judge
         >>> from headstart.transfer.preparing import prepare
@@ -62,7 +63,7 @@ def compare(prepared: Prepared, judged: Judged, which: str, reporter: Reporter) 
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> data, silent = read((rows, ["left"] * 10 + ["right"] * 10)), SilentReporter()
         >>> prepared = prepare(data, open_source("vector"), silent)
-        >>> [found.name for found in compare(prepared, judge(prepared, None, 0, silent), "all", silent)]
+        >>> [found.name for found in compare(prepared, judge(prepared, HeadSearch(), 0, silent), "all", silent)]
         ['majority']
     """
     dataset, groups, seed = prepared.dataset, judged.resample_groups, judged.seed
@@ -100,7 +101,7 @@ def _outputs(rows: Rows, dataset: Dataset, judged: Judged, plan: Plan, blocks: S
     task, y = dataset.labelled()
     return held_out_outputs(
         rows, y, task, plan,
-        blocks=blocks, groups=judged.groups, heads=judged.heads, seed=judged.seed,
+        blocks=blocks, groups=judged.groups, search=judged.search, seed=judged.seed,
     ).outputs  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.engine.ray_session import kept_open
 from headstart.evaluate.evaluation import Evaluation
-from headstart.heads import HEADS
+from headstart.heads import HEADS, HeadSearch
 from headstart.io import check_replaceable, remove_leftovers
 from headstart.model import TransferModel
 from headstart.params import check_choice
@@ -136,7 +136,7 @@ def fit(
         opened = source_for(dataset, source)
     with kept_open():
         prepared = prepare(dataset, opened, reporter, engine)
-        judged = judge(prepared, heads, seed, reporter)
+        judged = judge(prepared, HeadSearch(None if heads is None else tuple(heads)), seed, reporter)
         if baselines == "all" and time_limit is not None:
             spent = time.perf_counter() - started
             if spent + 1.2 * _encoding_seconds(prepared, engine) > time_limit:

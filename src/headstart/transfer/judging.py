@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +12,8 @@ from headstart.engine.rows import take_rows
 from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.held_out import HeldOut, Plan, held_out_outputs
-from headstart.heads.selection import stream_moments
+from headstart.heads import HeadSearch
+from headstart.heads.spectra import stream_moments
 from headstart.heads.targets import TargetRows
 from headstart.model import TransferModel
 from headstart.transfer.preparing import Prepared
@@ -41,7 +41,7 @@ class Judged:
         model: fitted on the training part, or on everything after cross-validation.
         plan: who was judged by whom.
         groups: (n,) codes of rows that were left out together while choosing; None where every row stands alone.
-        heads: names of the heads that were compared; None for all that serve the task.
+        search: what was compared when the head was chosen.
         seed: of splits and resamples.
         outputs: (m, k) outputs for ``plan.evaluated``.
         evaluation: their metrics.
@@ -54,7 +54,7 @@ class Judged:
     model: TransferModel
     plan: Plan
     groups: NDArray[np.int64] | None
-    heads: tuple[str, ...] | None
+    search: HeadSearch
     seed: int
     outputs: NDArray[np.float64]
     evaluation: Evaluation
@@ -100,12 +100,12 @@ def make_plan(dataset: Dataset, groups: NDArray[np.int64], *, seed: int) -> Plan
     return Plan(tuple(parts), f"{kind} of {len(dataset)} items, with the choice made inside each fold")
 
 
-def judge(prepared: Prepared, heads: Sequence[str] | None, seed: int, reporter: Reporter) -> Judged:
+def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter) -> Judged:
     """Judge by the plan, then solve the model that is handed over.
 
     Args:
         prepared: encoded items.
-        heads: names of heads to compare; None for all that serve the task.
+        search: what is compared when the head is chosen.
         seed: for the split, the choice and the resamples.
         reporter: hears of the results.
 
@@ -117,7 +117,8 @@ def judge(prepared: Prepared, heads: Sequence[str] | None, seed: int, reporter: 
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> data = read((rows, ["left"] * 10 + ["right"] * 10))
         >>> silent = SilentReporter()
-        >>> judge(prepare(data, open_source("vector"), silent), None, 0, silent).evaluation.metrics["accuracy"].value
+        >>> prepared = prepare(data, open_source("vector"), silent)
+        >>> judge(prepared, HeadSearch(), 0, silent).evaluation.metrics["accuracy"].value
         1.0
     """
     dataset, source = prepared.dataset, prepared.source
@@ -127,17 +128,16 @@ def judge(prepared: Prepared, heads: Sequence[str] | None, seed: int, reporter: 
     groups = together if len(np.unique(together)) < len(together) else None
     if groups is not None:
         _check_groups(groups, plan)
-    names = None if heads is None else tuple(heads)
     with reporter.progress("solving the head"):
         held_out = held_out_outputs(
             prepared.rows, y, task, plan,
-            blocks=source.info.blocks, groups=groups, heads=names, seed=seed,
+            blocks=source.info.blocks, groups=groups, search=search, seed=seed,
         )  # fmt: skip
-        model = _final_model(prepared, plan, held_out, groups=groups, heads=names, seed=seed)
+        model = _final_model(prepared, plan, held_out, groups=groups, search=search, seed=seed)
         resampled = None if groups is None else groups[plan.evaluated]
         evaluation = evaluate_predictions(task, y[plan.evaluated], held_out.outputs, groups=resampled, seed=seed)
     _say(model, evaluation, plan, reporter)
-    return Judged(model, plan, groups, names, seed, held_out.outputs, evaluation)
+    return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation)
 
 
 def _check_groups(groups: NDArray[np.int64], plan: Plan) -> None:
@@ -156,7 +156,7 @@ def _final_model(
     held_out: HeldOut,
     *,
     groups: NDArray[np.int64] | None,
-    heads: tuple[str, ...] | None,
+    search: HeadSearch,
     seed: int,
 ) -> TransferModel:
     dataset, source, rows = prepared.dataset, prepared.source, plan.fitted
@@ -172,7 +172,7 @@ def _final_model(
         )
     ids = tuple(dataset.ids[i] for i in rows)
     features = Features(training, y[rows], ids, None if groups is None else groups[rows], source.info)
-    model = FrozenFeatures(heads, keep).fit(source, features, task, seed=seed)
+    model = FrozenFeatures(search, keep).fit(source, features, task, seed=seed)
     return replace(model, columns=dataset.columns, engine=prepared.engine)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from headstart.errors import DataError
-from headstart.heads import select_head
-from headstart.heads.selection import stream_moments
+from headstart.heads import HeadSearch, select_head
+from headstart.heads.spectra import stream_moments
 from headstart.heads.targets import TargetRows
 from headstart.model import TransferModel
 from headstart.types import Features, Source, Task
@@ -22,7 +22,7 @@ class FrozenFeatures:
     """Frozen features with a head chosen by exact leave-one-out loss.
 
     Attributes:
-        heads: names of the heads to compare; None for all that serve the task.
+        search: what is compared when the head is chosen.
         keep_moments: whether the model keeps what exact update and removal need.
 
     Examples:
@@ -36,7 +36,7 @@ class FrozenFeatures:
         ['low']
     """
 
-    heads: tuple[str, ...] | None = None
+    search: HeadSearch = HeadSearch()
     keep_moments: bool = True
 
     def fit(self, source: Source, train: Features, task: Task, *, seed: int) -> TransferModel:
@@ -44,7 +44,7 @@ class FrozenFeatures:
         if train.y is None:
             raise DataError("The training rows carry no labels; a head needs one for each row.")
         head = select_head(
-            train.x, train.y, task, blocks=train.info.blocks, groups=train.groups, heads=self.heads, seed=seed
+            train.x, train.y, task, blocks=train.info.blocks, groups=train.groups, search=self.search, seed=seed
         )
         targets = TargetRows(train.y, task)
         moments = None

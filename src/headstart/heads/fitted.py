@@ -1,0 +1,116 @@
+"""What a choice of head gives: the fitted head, what was compared, and the left-out evidence of the choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.heads.estimator_scores import estimator_scores
+from headstart.heads.feature_map import FeatureMap
+from headstart.linear.moments import Moments
+from headstart.tasks import Calibration
+from headstart.types import Rows
+
+__all__ = ["Candidate", "Evidence", "FittedHead"]
+
+CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to read features, scored.
+
+    Attributes:
+        features: name of the feature map.
+        head: name of the head.
+        lam: the ridge penalty λ of a head that is read off a spectrum; nan for other heads.
+        loss: mean left-out loss (log-loss in nats, or squared error in units of the target's variance).
+
+    Examples:
+        >>> Candidate("last layer", "ridge", 0.1, 0.42).head
+        'ridge'
+    """
+
+    features: str
+    head: str
+    lam: float
+    loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a head says of rows as if they had not been fitted: the rows that the choice was made on.
+
+    Attributes:
+        index: (m,) positions of these rows among the n of the fit; all of them up to 5,000.
+        outputs: (m, k) calibrated left-out probabilities or values.
+        losses: (m,) left-out loss of each row, as in `TaskMethods.loss`.
+
+    Examples:
+        >>> Evidence(np.arange(2), np.full((2, 2), 0.5), np.full(2, 0.69)).losses.mean()
+        np.float64(0.69)
+    """
+
+    index: NDArray[np.intp]
+    outputs: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedHead:
+    """A head with its features, calibration and evidence.
+
+    Attributes:
+        feature_map: from source rows to head rows.
+        head: name of the head.
+        lam: the chosen λ; nan for a head that has none.
+        weight: (num_features, k) float64 of a linear head; empty (0, k) for one that is not linear.
+        bias: (k,) float64; zeros for a head that is not linear.
+        calibration: parameters that make outputs of scores.
+        loss: mean left-out loss of the choice.
+        candidates: everything that was compared, in the order of the search.
+        moments: of the mapped rows, where the head was solved from them; None where there were fewer rows than
+            features.
+        evidence: left-out outputs and losses; None for a head that was loaded.
+        estimator: the fitted scikit-learn estimator of a head that is not linear, else None.
+
+    Examples:
+        >>> from headstart.heads import select_head
+        >>> from headstart.types import Task
+        >>> x = np.array([[0.0], [0.2], [0.4], [2.0], [2.2], [2.4]], np.float32)
+        >>> fitted = select_head(x, np.array([0, 0, 0, 1, 1, 1]), Task("classification", ("low", "high")))
+        >>> fitted.scores(x).argmax(axis=1), fitted.linear
+        (array([0, 0, 0, 1, 1, 1]), True)
+    """
+
+    feature_map: FeatureMap
+    head: str
+    lam: float
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    calibration: Calibration
+    loss: float
+    candidates: tuple[Candidate, ...]
+    moments: Moments | None = None
+    evidence: Evidence | None = None
+    estimator: Any = None
+
+    @property
+    def linear(self) -> bool:
+        """Whether the head is one linear map of its features."""
+        return self.estimator is None
+
+    def scores(self, rows: Rows) -> NDArray[np.float64]:
+        """Scores (n, k) of source rows (n, d)."""
+        scores = np.empty((len(rows), len(self.bias)))
+        for i in range(0, len(rows), CHUNK):
+            mapped = self.feature_map(rows[i : i + CHUNK])
+            if self.estimator is not None:
+                scores[i : i + CHUNK] = estimator_scores(self.estimator, mapped, len(self.bias))
+            else:
+                np.matmul(mapped, self.weight, out=scores[i : i + CHUNK], dtype=np.float64)
+        scores += self.bias
+        return scores
