@@ -120,8 +120,8 @@ def test_a_new_process_and_another_copy_give_the_same_probabilities(text_model, 
 
 def test_a_loaded_model_can_be_taught_further(text_model, tmp_path):
     loaded = TransferModel.load(text_model.save(tmp_path / "model"))
-    direct = text_model.update(["lamp broken"] * 3, ["broken"] * 3)
-    again = loaded.update(["lamp broken"] * 3, ["broken"] * 3)
+    direct = text_model.update(["lamp broken"] * 15, ["broken"] * 15)
+    again = loaded.update(["lamp broken"] * 15, ["broken"] * 15)
     np.testing.assert_allclose(again.head.weight, direct.head.weight, rtol=0, atol=1e-10)
     assert again.predict(["lamp broken"]) == ["broken"]
 
