@@ -1,0 +1,225 @@
+"""What the scores share: checks of rows, labels and groups, one-hot targets and the spectrum of labelled rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import DataError, ParameterError
+from headstart.linear.moments import Moments
+from headstart.linear.rows import check_finite, check_matrix, chunks
+from headstart.linear.spectrum import Spectrum
+from headstart.params import check_number
+
+__all__ = [
+    "check_classes",
+    "check_groups",
+    "check_rows",
+    "class_means",
+    "class_spectrum",
+    "draw_rows",
+    "one_hot",
+    "principal_rows",
+]
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.intp]
+
+
+def check_rows(x: Any, name: str, owner: str, *, minimum: int = 2, columns: int | None = None) -> NDArray[Any]:
+    """Finite rows (n, d) of real numbers, d at least 1; neither copied nor converted where they are an array.
+
+    Args:
+        x: what was given.
+        name: the parameter's name.
+        owner: the score that it belongs to.
+        minimum: the least n.
+        columns: the d that it must have; None for any.
+
+    Raises:
+        ParameterError: if it is no array (n, d) of real numbers.
+        DataError: if there are fewer rows, no columns, or a value is not finite.
+
+    Examples:
+        >>> check_rows([[1.0]], "x", "logme")
+        Traceback (most recent call last):
+        headstart.errors.DataError: The 'x' parameter of logme needs 2 rows or more and 1 column or more. Got (1, 1).
+    """
+    rows = check_matrix(x, name, owner, columns=columns)
+    if len(rows) < minimum or not rows.shape[1]:
+        raise DataError(
+            f"The '{name}' parameter of {owner} needs {minimum} rows or more and 1 column or more. Got {rows.shape}."
+        )
+    for part in chunks(len(rows)):
+        check_finite(rows[part], first=part.start)
+    return rows
+
+
+def check_classes(y: Any, n: int, owner: str) -> tuple[Codes, int]:
+    """Codes 0 to C-1 of the classes that have rows, and C; a class without rows says nothing about features.
+
+    Args:
+        y: (n,) integer class codes, of which some may be missing.
+        n: the number of rows.
+        owner: the score that asks.
+
+    Raises:
+        ParameterError: if these are not n integer codes.
+        DataError: if there are fewer than two classes.
+
+    Examples:
+        >>> check_classes([0, 5, 5], 3, "logme")
+        (array([0, 1, 1]), 2)
+    """
+    codes = np.asarray(y)
+    if codes.shape != (n,) or codes.dtype.kind not in "iu":
+        raise ParameterError(
+            f"{owner} needs one integer class code for each of {n} rows. "
+            f"Got an array of shape {codes.shape} and type {codes.dtype}."
+        )
+    classes, compact = np.unique(codes, return_inverse=True)
+    if len(classes) < 2:
+        raise DataError(f"{owner} needs rows of two classes or more. Got rows of {len(classes)}; add rows of another.")
+    return compact.astype(np.intp), len(classes)
+
+
+def check_groups(groups: Any, n: int, owner: str) -> Codes | None:
+    """Integer codes (n,) of groups that were given as codes or names; None where none were given.
+
+    Args:
+        groups: (n,) codes or names of what belongs together, or None.
+        n: the number of rows.
+        owner: the score that asks.
+
+    Raises:
+        ParameterError: if the shape is another one.
+        DataError: if all rows are of one group.
+
+    Examples:
+        >>> check_groups(["ann", "bob", "ann"], 3, "nearest_neighbours")
+        array([0, 1, 0])
+    """
+    if groups is None:
+        return None
+    names = np.asarray(groups)
+    if names.shape != (n,):
+        raise ParameterError(f"The 'groups' parameter of {owner} must have shape ({n},). Got {names.shape} instead.")
+    found, codes = np.unique(names, return_inverse=True)
+    if len(found) < 2:
+        raise DataError(f"{owner} leaves whole groups out, and needs two or more. Got {len(found)}; give no groups.")
+    return codes.astype(np.intp)
+
+
+def one_hot(codes: Codes, classes: int) -> Array:
+    """One-hot rows (n, C) of codes (n,).
+
+    Args:
+        codes: class codes below ``classes``.
+        classes: C.
+
+    Examples:
+        >>> one_hot(np.array([1, 0]), 2)
+        array([[0., 1.],
+               [1., 0.]])
+    """
+    out = np.zeros((len(codes), classes))
+    out[np.arange(len(codes)), codes] = 1.0
+    return out
+
+
+def class_spectrum(x: NDArray[Any], codes: Codes, classes: int) -> Spectrum:
+    """The spectrum of rows with one-hot targets, which are made a chunk at a time.
+
+    Args:
+        x: (n, d) rows.
+        codes: (n,) class codes below ``classes``.
+        classes: C.
+
+    Examples:
+        >>> class_spectrum(np.array([[0.0], [2.0]]), np.array([0, 1]), 2).values
+        array([2.])
+    """
+    if len(x) < x.shape[1]:
+        return Spectrum.from_rows(x, one_hot(codes, classes))
+    return Spectrum.from_moments(Moments.stream((x[part], one_hot(codes[part], classes)) for part in chunks(len(x))))
+
+
+def principal_rows(spectrum: Spectrum, x: NDArray[Any], components: int | None, owner: str) -> Array:
+    """Rows (n, r) in the first principal directions; r is their rank where that is less than ``components``.
+
+    Args:
+        spectrum: of the rows.
+        x: (n, d) the rows.
+        components: how many directions to keep; None for all.
+        owner: the score that asks.
+
+    Raises:
+        DataError: if all rows are the same.
+
+    Examples:
+        >>> x = np.array([[0.0, 0.0], [2.0, 0.0]])
+        >>> abs(principal_rows(class_spectrum(x, np.array([0, 1]), 2), x, 32, "parc"))
+        array([[1.],
+               [1.]])
+    """
+    if components is not None:
+        check_number(components, "components", owner, low=1, integer=True)
+    if not len(spectrum.values):
+        raise DataError(f"{owner} needs features that differ between rows. All {len(x)} rows are the same.")
+    mean, vectors = spectrum.mean, np.ascontiguousarray(spectrum.vectors[:, :components])
+    out = np.empty((len(x), vectors.shape[1]))
+    for part in chunks(len(x)):
+        np.matmul(x[part] - mean, vectors, out=out[part])
+    return out
+
+
+def class_means(z: Array, codes: Codes, classes: int) -> tuple[Array, Array]:
+    """Means (C, d) of the rows of each class, and the number of rows (C,) of each.
+
+    Args:
+        z: (n, d) rows.
+        codes: (n,) class codes below ``classes``, each of which has rows.
+        classes: C.
+
+    Examples:
+        >>> class_means(np.array([[0.0], [2.0], [5.0]]), np.array([0, 0, 1]), 2)
+        (array([[1.],
+               [5.]]), array([2., 1.]))
+    """
+    counts = np.bincount(codes, minlength=classes).astype(np.float64)
+    sums = np.zeros((classes, z.shape[1]))
+    for part in chunks(len(z)):
+        sums += one_hot(codes[part], classes).T @ z[part]
+    return sums / counts[:, None], counts
+
+
+def draw_rows(n: int, max_rows: int, seed: int, groups: Codes | None = None) -> Codes:
+    """Sorted positions of all rows, or of ``max_rows`` drawn at random; of whole groups (at least two) where given.
+
+    The draw depends on n, the seed and the groups alone, so that scores of several sources are of the same rows.
+
+    Args:
+        n: the number of rows.
+        max_rows: the most rows wanted; whole groups may be somewhat more.
+        seed: of the draw.
+        groups: (n,) integer codes, or None.
+
+    Raises:
+        ParameterError: if ``max_rows`` is less than 2.
+
+    Examples:
+        >>> draw_rows(4, 2, 0)
+        array([2, 3])
+    """
+    check_number(max_rows, "max_rows", "a score", low=2, integer=True)
+    if n <= max_rows:
+        return np.arange(n)
+    rng = np.random.default_rng(seed)
+    if groups is None:
+        return np.sort(rng.choice(n, max_rows, replace=False))
+    counts = np.bincount(groups)
+    order = rng.permutation(len(counts))
+    enough = int(np.searchsorted(np.cumsum(counts[order]), max_rows)) + 1
+    return np.flatnonzero(np.isin(groups, order[: max(enough, 2)]))

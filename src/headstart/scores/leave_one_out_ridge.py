@@ -1,0 +1,122 @@
+"""Leave-one-out ridge: how well a ridge head on frozen features predicts rows that it has not seen.
+
+The left-out prediction of row i is y_i - (y_i - f_i)/(1 - h_i) (Allen 1974), read for every λ off one spectrum; a group
+leaves as a whole. Scores become probabilities by the temperature of least log-loss. The score is the mean left-out
+log-likelihood at the best λ; for values, minus the squared error in units of the target's variance.
+
+References: Allen, "The relationship between variable selection and data augmentation and a method for prediction",
+Technometrics 1974; Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.linear.leave_out import LeftOut, leave_one_group_out, leave_one_out
+from headstart.linear.ridge import lambda_grid
+from headstart.linear.rows import check_targets
+from headstart.linear.spectrum import Spectrum
+from headstart.scores.inputs import check_classes, check_groups, check_rows, class_spectrum, draw_rows, one_hot
+from headstart.tasks import task_methods
+from headstart.types import Task
+
+__all__ = ["LeftOutRidge", "leave_one_out_ridge"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOutRidge:
+    """Left-out evidence about features, at the λ of least loss.
+
+    Attributes:
+        lam: the penalty λ.
+        log_likelihood: the score: minus the mean of ``losses``.
+        accuracy: share of left-out rows whose likeliest class is right; of single labels for a multi-label task; None
+            for values.
+        losses: (m,) loss of each row: log-loss in nats, or squared error in units of the target's variance.
+        rows: (m,) positions of these rows among those given.
+
+    Examples:
+        >>> LeftOutRidge(1.0, -0.5, 0.9, np.array([0.5]), np.array([0])).log_likelihood
+        -0.5
+    """
+
+    lam: float
+    log_likelihood: float
+    accuracy: float | None
+    losses: Array
+    rows: NDArray[np.intp]
+
+
+def leave_one_out_ridge(
+    x: Any,
+    y: Any,
+    task: Task,
+    *,
+    groups: Any = None,
+    lambdas: Iterable[float] | None = None,
+    max_rows: int = 5000,
+    seed: int = 0,
+) -> LeftOutRidge:
+    """Exact left-out losses of the ridge head at the λ of least mean loss.
+
+    Args:
+        x: (n, d) features.
+        y: labels as in `Dataset`: (n,) codes, or (n, k) zeros and ones, or (n, k) values.
+        task: the label schema.
+        groups: (n,) codes or names of rows that are left out together; None where every row stands alone.
+        lambdas: penalties above 0; default: the 17 of `lambda_grid`.
+        max_rows: above this number of rows, losses are those of as many drawn at random (or of whole groups), each
+            predicted by the fit to all others; 5,000 give a mean loss to 1.4 percent of its spread.
+        seed: of that draw.
+
+    Raises:
+        ParameterError: if shapes, types or penalties are wrong.
+        DataError: if features or targets are not finite, or there is one class or one group only.
+
+    Examples:
+        >>> x = np.array([[0.0], [0.1], [0.2], [1.0], [1.1], [1.2]])
+        >>> found = leave_one_out_ridge(x, np.array([0, 0, 0, 1, 1, 1]), Task("classification", ("low", "high")))
+        >>> found.accuracy, len(found.losses)
+        (1.0, 6)
+    """
+    owner = "leave_one_out_ridge"
+    x = check_rows(x, "x", owner, minimum=3)
+    together = check_groups(groups, len(x), owner)
+    truth, classes = _truth(y, len(x), task, owner)
+    spectrum = class_spectrum(x, truth, classes) if classes else Spectrum.from_rows(x, truth)
+    rows = draw_rows(len(x), max_rows, seed, together)
+    truth = truth[rows]
+    targets = one_hot(truth, classes) if classes else truth
+    penalties = lambda_grid(spectrum) if lambdas is None else lambdas
+    if together is None:
+        path = leave_one_out(spectrum, x[rows], targets, penalties)
+    else:
+        path = leave_one_group_out(spectrum, x[rows], targets, together[rows], penalties)
+    return max((_judged(left, truth, task, rows) for left in path), key=lambda found: found.log_likelihood)
+
+
+def _truth(y: Any, n: int, task: Task, owner: str) -> tuple[NDArray[Any], int]:
+    """Class codes and how many classes have rows, or targets (n, k) and 0."""
+    if task.kind == "classification":
+        return check_classes(y, n, owner)
+    return check_targets(y, n, owner, columns=task.num_outputs), 0
+
+
+def _judged(left: LeftOut, truth: NDArray[Any], task: Task, rows: NDArray[np.intp]) -> LeftOutRidge:
+    methods = task_methods(task)
+    outputs = methods.outputs(left.predictions, methods.calibrate(left.predictions, truth))
+    losses = methods.loss(outputs, truth)
+    return LeftOutRidge(left.lam, -float(losses.mean()), _accuracy(outputs, truth, task), losses, rows)
+
+
+def _accuracy(outputs: Array, truth: NDArray[Any], task: Task) -> float | None:
+    if task.kind == "classification":
+        return float((outputs.argmax(axis=1) == truth).mean())
+    return float(((outputs > 0.5) == (truth > 0.5)).mean()) if task.kind == "multilabel" else None

@@ -1,0 +1,58 @@
+"""LEEP: the log-likelihood of labels given through the classes that a source's own head predicts.
+
+With θ_iz the probability of source class z for row i, P̂(y,z) = (1/n) Σ_i [y_i=y] θ_iz and P̂(y|z) = P̂(y,z)/P̂(z),
+
+    LEEP = (1/n) Σ_i ln Σ_z P̂(y_i|z) θ_iz.
+
+It is at most 0, and at least NCE + mean ln θ at each row's likeliest class.
+
+Reference: Nguyen, Hassner, Seeger & Archambeau, "LEEP: A New Measure to Evaluate Transferability of Learned
+Representations", ICML 2020.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from headstart.errors import DataError
+from headstart.scores.inputs import check_classes, check_rows, one_hot
+
+__all__ = ["leep"]
+
+SUM_TOLERANCE = 1e-4  # float32 probabilities of a thousand classes sum to one within it
+
+
+def leep(probabilities: Any, y: Any) -> float:
+    """The LEEP of a source's class probabilities.
+
+    Args:
+        probabilities: (n, Z) of the source's own classes; rows sum to 1 (to 1e-4) and are divided by their sum.
+        y: (n,) integer class codes of the target.
+
+    Raises:
+        ParameterError: if shapes or types are wrong.
+        DataError: if rows are no probabilities or there is one class only.
+
+    Examples:
+        >>> leep([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0, 0, 1])
+        0.0
+        >>> round(leep(np.full((4, 3), 1 / 3), [0, 0, 1, 1]), 4)       # the source says nothing: ln 1/2
+        -0.6931
+    """
+    rows = np.asarray(check_rows(probabilities, "probabilities", "leep"), dtype=np.float64)
+    sums = rows.sum(axis=1)
+    bad = (rows < 0).any(axis=1) | (np.abs(sums - 1) > SUM_TOLERANCE)
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(
+            f"leep needs rows of probabilities that are not negative and sum to 1. Row {row} has the least value "
+            f"{rows[row].min():g} and the sum {sums[row]:g}; apply a softmax."
+        )
+    codes, classes = check_classes(y, len(rows), "leep")
+    theta = rows / sums[:, None]
+    joint = one_hot(codes, classes).T @ theta
+    marginal = joint.sum(axis=0)
+    given = joint / np.where(marginal > 0, marginal, 1.0)
+    return float(np.log(np.minimum((given[codes] * theta).sum(axis=1), 1.0)).mean())

@@ -1,0 +1,82 @@
+"""PARC: whether rows that are alike have the same label, by ranks.
+
+Spearman's correlation, over all pairs of rows, between 1 - corr(z_i, z_j) and 1 - corr of their one-hot labels, for z
+the 32 first principal components, standardised. Any two labels are equally unlike, so that the second is 0 or 1; where
+it is computed, as in published code, rounding breaks the ties between equal labels. The correlation of two rows depends
+on the signs of the components, which are free: each has its largest loading positive, as in scikit-learn.
+
+Reference: Bolya, Mittapalli & Hoffman, "Scalable Diverse Model Selection for Accessible Transfer Learning", NeurIPS
+2021, which multiplies by 100.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import DataError
+from headstart.scores.inputs import check_classes, check_rows, class_spectrum, draw_rows, principal_rows
+
+__all__ = ["parc"]
+
+Array = NDArray[np.float64]
+
+
+def parc(x: Any, y: Any, *, components: int = 32, max_rows: int = 2000, seed: int = 0) -> float:
+    """Rank correlation of the unlikeness of features with that of labels, between -1 and 1.
+
+    Args:
+        x: (n, d) features of rank 2 or more.
+        y: (n,) integer class codes.
+        components: principal components that are kept; default as published.
+        max_rows: above this number of rows, as many are drawn at random: there are n²/2 pairs (16 MB at the default).
+        seed: of that draw.
+
+    Raises:
+        ParameterError: if shapes or types are wrong.
+        DataError: if a value is not finite, there is one class only, no two rows are of the same class, or features
+            have fewer than two directions.
+
+    Examples:
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.repeat([0, 1, 2], 10)
+        >>> parc(3 * np.eye(3)[y] + rng.normal(size=(30, 3)), y) > parc(rng.normal(size=(30, 3)), y)
+        True
+    """
+    from scipy.stats import rankdata
+
+    x = check_rows(x, "x", "parc")
+    rows = draw_rows(len(x), max_rows, seed)
+    x, y = x[rows], _taken(y, len(x), rows)
+    codes, classes = check_classes(y, len(x), "parc")
+    spectrum = class_spectrum(x, codes, classes)
+    z = principal_rows(spectrum, x, components, "parc") * _signs(spectrum.vectors[:, :components])
+    if z.shape[1] < 2:
+        raise DataError("parc correlates rows over their principal components, and needs two. Got features of rank 1.")
+    first, second = np.triu_indices(len(x), 1)
+    differ = (codes[first] != codes[second]).astype(np.float64)
+    if differ.all():
+        raise DataError("parc needs two rows of one class. Got one row of each class; add rows.")
+    ranks = rankdata(_unlikeness(z)[first, second])
+    return float(np.corrcoef(ranks, differ)[0, 1]) if np.ptp(ranks) else 0.0
+
+
+def _signs(vectors: Array) -> Array:
+    """Signs (r,) that make the largest loading of each component (d, r) positive."""
+    return np.asarray(np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]))
+
+
+def _taken(y: Any, n: int, rows: NDArray[np.intp]) -> Any:
+    codes = np.asarray(y)
+    return codes[rows] if codes.shape == (n,) else codes
+
+
+def _unlikeness(z: Array) -> Array:
+    """1 - corr of all pairs of rows (n, n), for standardised columns; a row that is constant is like none."""
+    z = z / z.std(axis=0)
+    z = z - z.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(z, axis=1, keepdims=True)
+    z = z / np.where(norm > 0, norm, 1.0)
+    return np.asarray(1 - z @ z.T)

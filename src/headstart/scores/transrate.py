@@ -1,0 +1,62 @@
+"""TransRate: the information between features and labels, by coding rates.
+
+    TrR = R(Z) - Σ_c (n_c/n) R(Z_c),   R(Z) = ½ ln det(I + ZᵀZ/(nε)),
+
+for rows Z that are centred over all rows and scaled to tr cov(Z) = 1, since R depends on the scale of features. Classes
+are weighted by their share: it makes the difference a mutual information, which is never negative; the published code
+weights them equally, which is the same where classes are balanced. Determinants are of the smaller of ZᵀZ and ZZᵀ.
+
+Reference: Huang, Huang, Rong, Yang & Wei, "Frustratingly Easy Transferability Estimation", ICML 2022.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import DataError
+from headstart.params import check_number
+from headstart.scores.inputs import check_classes, check_rows, class_spectrum
+
+__all__ = ["transrate"]
+
+
+def transrate(x: Any, y: Any, *, epsilon: float = 1e-4) -> float:
+    """The coding rate that labels save, in nats.
+
+    Args:
+        x: (n, d) features.
+        y: (n,) integer class codes.
+        epsilon: the distortion ε above 0, as a share of the total variance; default as published.
+
+    Raises:
+        ParameterError: if shapes or types are wrong, or ε is not positive.
+        DataError: if a value is not finite, there is one class only, or all rows are the same.
+
+    Examples:
+        >>> x = np.array([[-1.0], [-1.0], [1.0], [1.0]])
+        >>> transrate(x, [0, 1, 0, 1])
+        0.0
+        >>> y = np.repeat([0, 1], 20)
+        >>> z = y[:, None] * [2.0, 0.0] + np.random.default_rng(0).normal(size=(40, 2))
+        >>> transrate(z, y) > transrate(z, np.tile([0, 1], 20))
+        True
+    """
+    x = check_rows(x, "x", "transrate")
+    codes, classes = check_classes(y, len(x), "transrate")
+    check_number(epsilon, "epsilon", "transrate", low=0, open_low=True)
+    spectrum = class_spectrum(x, codes, classes)
+    if not len(spectrum.values):
+        raise DataError(f"transrate needs features that differ between rows. All {len(x)} rows are the same.")
+    n, scale = len(x), float(spectrum.values.sum()) / len(x)
+    rate = 0.5 * float(np.log1p(spectrum.values / (n * epsilon * scale)).sum())
+    parts = (np.asarray(x[codes == c] - spectrum.mean, dtype=np.float64) for c in range(classes))
+    return rate - sum(len(rows) / n * _rate(rows, epsilon * scale) for rows in parts)
+
+
+def _rate(rows: NDArray[np.float64], epsilon: float) -> float:
+    n, d = rows.shape
+    gram = rows.T @ rows if d < n else rows @ rows.T
+    return 0.5 * float(np.linalg.slogdet(np.eye(len(gram)) + gram / (n * epsilon))[1])
