@@ -1,6 +1,6 @@
 """A million rows of 512 features in 100 classes: seconds and memory of the head, of a whole fit, and of moments.
 
-python benchmarks/million_rows.py [--repeats 5] [--choices]
+python benchmarks/million_rows.py [--repeats 5] [--choices] [--only rank]
 
 The rows (float32) are class centres and noise whose spread falls as 1/j over the directions j of a rotated space, so
 that a large λ takes away what tells the classes apart. They are mapped from a file and never read whole. Memory is
@@ -84,7 +84,7 @@ class Watch:
 def measure(what: str, folder: Path, name: str) -> dict[str, Any]:
     """Do one thing in this process, and tell what it took."""
     rows, codes = read_rows(folder, name)
-    work = {"head": _head, "fit": _fit, "moments": _moments}[what]
+    work = {"head": _head, "fit": _fit, "moments": _moments, "rank": _rank}[what]
     with Watch() as watch:
         started = time.perf_counter()
         found = work(rows, codes)
@@ -105,6 +105,20 @@ def _fit(rows: Any, codes: Any) -> dict[str, Any]:
 
     run = headstart.fit((rows, np.array(_task().labels)[codes]))
     return {"accuracy": run.evaluation.metrics["accuracy"].to_dict()}
+
+
+def _rank(rows: Any, codes: Any) -> dict[str, Any]:
+    """Three sources whose rows are there: all columns, the first half of them, and all with a column order that lies."""
+    from _cached_rows import CachedRows
+
+    import headstart
+
+    labels = np.array(_task().labels)[codes]
+    numbers = np.arange(len(rows), dtype=np.float32)[:, None]
+    half, shuffled = rows[:, : FEATURES // 2], rows[::-1]  # views of the mapped file
+    sources = [CachedRows("all columns", rows), CachedRows("half of them", half), CachedRows("reversed", shuffled)]
+    ranking = headstart.rank((numbers, labels), sources)
+    return {"order": [f"{one.source} {one.state}" for one in ranking.standings], "ties": list(ranking.tie_set)}
 
 
 def _moments(rows: Any, codes: Any) -> dict[str, Any]:

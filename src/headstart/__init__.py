@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from headstart.estimators import TransferClassifier, TransferEncoder, TransferRegressor
     from headstart.model import TransferModel
     from headstart.sources import describe, list_sources, module, open_source
-    from headstart.transfer import Run, fit
+    from headstart.transfer import Ranking, Run, fit, rank
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Engine",
+    "Ranking",
     "Run",
     "TransferClassifier",
     "TransferEncoder",
@@ -31,10 +32,12 @@ __all__ = [
     "list_sources",
     "module",
     "open_source",
+    "rank",
 ]
 
 _WHERE = {
     "Engine": "headstart.engine.options",
+    "Ranking": "headstart.transfer.ranking.result",
     "Run": "headstart.transfer",
     "TransferClassifier": "headstart.estimators",
     "TransferEncoder": "headstart.estimators",
@@ -45,6 +48,7 @@ _WHERE = {
     "list_sources": "headstart.sources",
     "module": "headstart.sources",
     "open_source": "headstart.sources",
+    "rank": "headstart.transfer.ranking.rank",
 }
 
 

@@ -35,7 +35,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         source: name of the source, an open source, or ``"auto"`` for what comes with the install.
-        head: ``"auto"``, ``"ridge"`` or ``"lda"``.
+        head: ``"solved"`` (ridge and LDA), ``"auto"`` (all kinds are compared), the name of a head, or several names.
         seed: for the choice where there are more than 5,000 rows, 0.
         backend: what runs the body: ``"auto"``, ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``.
         cache: whether rows are looked up in the feature store and kept there.
@@ -59,7 +59,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         source: str | Source = "auto",
         *,
-        head: str = "auto",
+        head: str | Sequence[str] = "solved",
         seed: int = 0,
         backend: str = "auto",
         cache: bool = True,
@@ -138,6 +138,7 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         source: name of the source, an open source, or ``"auto"`` for what comes with the install.
+        head: ``"solved"`` (ridge), ``"auto"`` (all kinds are compared), the name of a head, or several names.
         seed: for the choice where there are more than 5,000 rows, 0.
         backend: what runs the body: ``"auto"``, ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``.
         cache: whether rows are looked up in the feature store and kept there.
@@ -156,9 +157,16 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self, source: str | Source = "auto", *, seed: int = 0, backend: str = "auto", cache: bool = True
+        self,
+        source: str | Source = "auto",
+        *,
+        head: str | Sequence[str] = "solved",
+        seed: int = 0,
+        backend: str = "auto",
+        cache: bool = True,
     ) -> None:
         self.source = source
+        self.head = head
         self.seed = seed
         self.backend = backend
         self.cache = cache
@@ -346,8 +354,8 @@ def _fit_model(
 ) -> TransferModel:
     codes = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
     features = Features(rows, y, tuple(str(i) for i in range(len(y))), codes, source.info)
-    head = getattr(estimator, "head", "auto")
-    strategy = FrozenFeatures(HeadSearch(None if head == "auto" else (head,)))
+    head = estimator.head
+    strategy = FrozenFeatures(HeadSearch((head,) if isinstance(head, str) else tuple(head)))
     return replace(strategy.fit(source, features, task, seed=estimator.seed), engine=_engine(estimator))
 
 

@@ -170,8 +170,8 @@ def _swap(scratch: Path, target: Path) -> None:
 
 
 RUN_FILES = {
-    "README.md", "body", "calibration.json", "classes.json", "config.json", "logs", "manifest.json", "metrics.json",
-    "model.safetensors", "moments.safetensors", "predictions.parquet", "report.html", "splits.parquet",
+    "README.md", "body", "calibration.json", "classes.json", "config.json", "head.skops", "logs", "manifest.json",
+    "metrics.json", "model.safetensors", "moments.safetensors", "predictions.parquet", "report.html", "splits.parquet",
 }  # fmt: skip
 
 

@@ -32,7 +32,7 @@ __all__ = [
     "TaskKind",
 ]
 
-Modality = Literal["image", "text", "audio", "vector"]
+Modality = Literal["image", "text", "audio", "vector", "multimodal"]  # the last: an item holds one thing of each column
 TaskKind = Literal["classification", "multilabel", "regression"]
 FeatureMatrix = NDArray[np.floating[Any]]  # float32 from a body; float64 for rows as they are
 
@@ -151,6 +151,8 @@ class Block:
     Attributes:
         name: the block's name in the body, such as ``"blocks.3"``.
         width: how many columns it has.
+        part: of a fused source, the part that it comes from; empty for a source by itself.
+        numbers: whether its columns are quantities of a table, which are standardised one by one, and not features.
 
     Examples:
         >>> Block("last", 384)
@@ -159,6 +161,8 @@ class Block:
 
     name: str
     width: int
+    part: str = field(default="", repr=False)
+    numbers: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,10 @@ class SourceInfo:
         revision: version of the weights, or None.
         sha256: digest of the weights' file, or None.
         input: the preprocessing, as plain values (``input_size``, ``mean``, ``std``, ``max_length``, ...).
+        accuracy: published accuracy of the body on its own source task, in [0, 1], as stated by its publisher; None
+            where none is stated.
+        source_task: the data that this accuracy was measured on, as stated; accuracies of two tasks say nothing about
+            each other.
 
     Examples:
         >>> SourceInfo(name="vector", modality="vector").license is None
@@ -193,6 +201,8 @@ class SourceInfo:
     revision: str | None = None
     sha256: str | None = None
     input: Mapping[str, Any] = field(default_factory=dict)
+    accuracy: float | None = None
+    source_task: str | None = None
 
 
 class Encoder(Protocol):
@@ -237,6 +247,8 @@ class Source(Protocol):
     - ``with_layers(layers, *, positions)``: the same body with other layers, or with a row for each position, where
       ``forward`` gives n arrays (k, width).
     - ``whole(items)``: the rows of all items without a copy, or None; for rows as they are.
+    - ``branches``: pairs (source, position) of the sources whose rows stand side by side in its own; each is encoded by
+      itself, on the part of an item at that position, or on the item where the position is None.
     """
 
     @property

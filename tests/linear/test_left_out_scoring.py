@@ -97,3 +97,36 @@ def test_a_class_without_rows_is_impossible():
     scores = left_out_scores(spectrum, left_out, y)
     assert (scores[:, 2] == -np.inf).all()
     assert np.isfinite(scores[:, :2]).all()
+
+
+def weighted_refit(x, y, weights, groups, lam):
+    scores = np.empty_like(y)
+    for group in np.unique(groups):
+        out = groups == group
+        rest = Spectrum.from_rows(x[~out], y[~out], weights[~out])
+        scores[out] = optimal_scoring(rest, lam, rest.target_mean).scores(fitted(rest, x[out], lam))
+    return log_softmax(scores)
+
+
+@pytest.mark.parametrize(("n", "d", "classes"), [(60, 8, 4), (24, 30, 3)])
+@pytest.mark.parametrize("size", [1, 4])
+def test_weighted_rows_agree_with_weighted_refits(n, d, classes, size):
+    x, _, y = sample(n, d, classes)
+    weights = np.random.default_rng(1).uniform(0.2, 3.0, n)
+    groups = np.arange(n) // size
+    spectrum = Spectrum.from_rows(x, y, weights)
+    for left_out in leave_one_group_out(spectrum, x, y, groups, lambda_grid(spectrum)[6::3], sample_weight=weights):
+        found = log_softmax(left_out_scores(spectrum, left_out, y, groups, sample_weight=weights))
+        np.testing.assert_allclose(found, weighted_refit(x, y, weights, groups, left_out.lam), rtol=1e-8, atol=1e-8)
+
+
+def test_a_weight_of_two_is_a_row_twice():
+    x, _, y = sample(30, 5, 3)
+    spectrum = Spectrum.from_rows(x, y, np.full(30, 2.0))
+    (left_out,) = leave_one_out(spectrum, x, y, [1.0], sample_weight=np.full(30, 2.0))
+    found = left_out_scores(spectrum, left_out, y, sample_weight=np.full(30, 2.0))
+    twice, pairs = np.repeat(x, 2, axis=0), np.repeat(np.arange(30), 2)
+    whole = Spectrum.from_rows(twice, np.repeat(y, 2, axis=0))
+    (together,) = leave_one_group_out(whole, twice, np.repeat(y, 2, axis=0), pairs, [1.0])
+    expected = left_out_scores(whole, together, np.repeat(y, 2, axis=0), pairs)[::2]
+    np.testing.assert_allclose(log_softmax(found), log_softmax(expected), rtol=1e-8, atol=1e-8)

@@ -14,11 +14,11 @@ from typing import Any
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.encoding import engine_of
-from headstart.errors import ModelFolderError
+from headstart.errors import ModelFolderError, UsageError
 from headstart.io import read_json
 from headstart.params import parse_duration
 
-__all__ = ["reading_options", "run", "summary"]
+__all__ = ["named_sources", "reading_options", "run", "summary"]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,13 +31,29 @@ def run(args: argparse.Namespace) -> int:
     """
     from headstart.transfer import fit
 
+    if args.zero_shot is not None:
+        from headstart.cli.zero_shot import run as run_zero_shot
+
+        return run_zero_shot(args)
+    if args.data is None:
+        raise UsageError("fit needs DATA, or --zero-shot with labels; give one of them.")
+    if args.tasks is not None:
+        from headstart.cli.fit_tasks import run as run_tasks
+
+        return run_tasks(args)
     started = time.perf_counter()
     out = Path(args.out) if args.out else default_out(args.data)
     replaced = ", replaced the run that was there" if (out / "config.json").is_file() else ""
     done = fit(
         args.data,
-        source=args.source,
-        heads=None if args.head == "auto" else (args.head,),
+        source=args.source[0] if args.source and len(args.source) == 1 else args.source,
+        layers=args.layers,
+        fusion=args.fusion,
+        sources=named_sources(args),
+        heads=None if args.head == "solved" else tuple(args.head.split(",")),
+        class_weight=args.class_weight,
+        label_text=args.label_text,
+        drop_suspects=args.drop_suspects,
         baselines=args.baselines,
         out=out,
         seed=args.seed,
@@ -55,6 +71,26 @@ def run(args: argparse.Namespace) -> int:
     reporter.line("saved", f"{out}  ({seconds:.1f} s in all{replaced}); read {out / 'report.html'}")
     reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")
     return 0
+
+
+def named_sources(args: argparse.Namespace) -> list[str] | None:
+    """The sources to rank; None where none were named.
+
+    Raises:
+        UsageError: for ``fit --sources`` without ``--source auto``.
+
+    Examples:
+        >>> from headstart.cli.parser import build_parser
+        >>> named_sources(build_parser().parse_args(["rank", "a.csv", "--sources", "toy,vector"]))
+        ['toy', 'vector']
+    """
+    from headstart.transfer.ranking.entries import split_names
+
+    if args.sources is None:
+        return None
+    if getattr(args, "source", ["auto"]) != ["auto"]:
+        raise UsageError("--sources names what --source auto ranks; give both, or one body with --source alone.")
+    return split_names(args.sources)
 
 
 def reading_options(args: argparse.Namespace) -> dict[str, Any]:
@@ -118,4 +154,5 @@ def summary(record: Mapping[str, Any]) -> dict[str, Any]:
         },
         "transfer_gain": record["transfer_gain"],
         "encoding": record["encoding"],
+        **({"source_choice": record["source_choice"]} if "source_choice" in record else {}),
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.fit import reading_options
+from headstart.errors import UsageError
 from headstart.types import Dataset, Modality
 
 __all__ = ["run"]
@@ -29,6 +30,12 @@ def run(args: argparse.Namespace) -> int:
     from headstart.transfer.sketching import kept_sketches
 
     reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
+    if args.labels:
+        from headstart.cli.label_audit import run as run_label_audit
+
+        return run_label_audit(args, reporter)
+    if args.source or args.out:
+        raise UsageError("--source and --out of inspect belong to --labels; add it, or leave them out.")
     dataset = read(args.data, **reading_options(args))
     with reporter.progress("auditing") as step:
         sketches = kept_sketches(dataset.modality, Engine(cache=not args.no_cache), step)

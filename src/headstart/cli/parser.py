@@ -20,6 +20,12 @@ LAYERS = (
     "more: what a fit reads), all (of everything in the body), or names of layers with commas between; --layers all "
     "--json lists the names as 'blocks' (default: last)"
 )
+HEAD = (
+    "solved (ridge and lda, read off one eigendecomposition), auto (all kinds are compared on left-out items and the "
+    "simplest of those that tie is kept; slower), or names with commas between: ridge, lda, logistic, nearest_mean, "
+    "prototypes, knn, naive_bayes, tree, laplace, svm, forest, boosting, mlp, gaussian_process, siamese, stacking, "
+    "ordinal (default: solved)"
+)
 NO_CACHE = "neither look rows up in the feature store nor keep them; converted bodies are still kept"
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted."
 
@@ -40,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"headstart {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     _add_inspect(verbs)
+    _add_rank(verbs)
     _add_fit(verbs)
     _add_predict(verbs)
     _add_evaluate(verbs)
@@ -81,7 +88,11 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _add_reading(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how to read the data (inferred and said where not given)")
     group.add_argument("--label", metavar="COLUMN", action="append", help="label column; repeat it for several")
-    group.add_argument("--item", metavar="COLUMN", help="column of texts or of paths")
+    group.add_argument(
+        "--item", metavar="COLUMN",
+        help="column of texts or of paths; or several with commas between, of pictures, sounds, texts, numbers and "
+        "categories that make one item, each with :KIND behind it where its kind is not to be inferred",
+    )  # fmt: skip
     group.add_argument("--task", choices=["classification", "multilabel", "regression"], help="kind of task")
     group.add_argument("--modality", choices=["image", "text", "audio", "vector"], help="kind of item")
     group.add_argument("--group-col", metavar="COLUMN", help="what must not be split: patient, speaker, site")
@@ -127,15 +138,69 @@ def _add_inspect(verbs: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--no-cache", action="store_true", help="neither look up nor keep what is read of pictures and sounds"
     )
+    parser.add_argument(
+        "--labels", action="store_true",
+        help="also encode the items and list those whose label all others contradict, with the three items that did "
+        "most to contradict it",
+    )  # fmt: skip
+    parser.add_argument("--source", metavar="NAME", help="pretrained body that judges labels")
+    parser.add_argument("--out", metavar="FILE", help="write the suspect labels to a .csv file")
     _add_reading(parser)
+
+
+def _add_rank(verbs: Verbs[argparse.ArgumentParser]) -> None:
+    example = "headstart rank photos/ --sources timm:resnet18.a1_in1k local:body.safetensors"
+    parser = _verb(verbs, "rank", "rank pretrained bodies by what they are worth for labelled data", example)
+    parser.add_argument("data", metavar="DATA", help=DATA)
+    _add_sources_to_rank(parser)
+    parser.add_argument("--max-params", metavar="N", help="the most parameters of a body, such as 10M")
+    parser.add_argument(
+        "--license", choices=["any", "permissive"], default="any",
+        help="permissive: Apache, MIT, BSD, CC0, CC-BY, ISC or Unlicense; one that states none is left out (default: "
+        "any)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scores", metavar="NAME", nargs="+", action="extend", default=[],
+        help="further transferability scores to show, such as logme h_score; they do not count",
+    )  # fmt: skip
+    parser.add_argument("--profile", action="store_true", help="show what each block of a body is worth alone")
+    parser.add_argument("--no-untrained", action="store_true", help="leave out the body of random weights, the floor")
+    parser.add_argument("--out", metavar="FILE", help="write the ranking to a .csv or .json file too")
+    parser.add_argument("--seed", type=_seed, default=0, help="for draws and resamples (default: 0)")
+    parser.add_argument("--time-limit", metavar="TIME", help="such as 90s or 10m; no source is begun after that")
+    _add_reading(parser)
+    _add_encoding(parser, cluster=True)
+
+
+def _add_sources_to_rank(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sources", metavar="NAME", nargs="+", action="extend",
+        help="bodies to rank, with spaces or commas between (default: all that are installed or cached for this kind "
+        "of item)",
+    )  # fmt: skip
 
 
 def _add_fit(verbs: Verbs[argparse.ArgumentParser]) -> None:
     example = "headstart fit reviews.csv --label sentiment --out runs/reviews"
     parser = _verb(verbs, "fit", "fit a model, judge it on unseen items and save it", example)
-    parser.add_argument("data", metavar="DATA", help=DATA)
-    parser.add_argument("--source", metavar="NAME", help="pretrained body (default: what comes with the install)")
-    parser.add_argument("--head", metavar="NAME", default="auto", help="ridge, lda or auto (default: auto)")
+    parser.add_argument("data", metavar="DATA", nargs="?", help=DATA)
+    parser.add_argument(
+        "--source", metavar="NAME", action="append",
+        help="pretrained body; auto ranks those of --sources and takes the first (default: what comes with the "
+        "install); repeat it to fuse several where that helps; COLUMN=NAME for one of several item columns",
+    )  # fmt: skip
+    _add_sources_to_rank(parser)
+    parser.add_argument(
+        "--layers", choices=["auto", "last", "all", "best", "select"], default="auto",
+        help="layers to compare: last, all together, best (each by itself too), select (the relevant features of all "
+        "too) (default: auto, last and all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fusion", choices=["auto", "concat", "banded", "stack", "select", "attention", "none"], default="auto",
+        help="how several sources are put together; none takes the best one (default: auto, the first three)",
+    )  # fmt: skip
+    _add_few_and_noisy(parser)
+    parser.add_argument("--head", metavar="NAME", default="solved", help=HEAD)
     parser.add_argument(
         "--baselines", choices=["all", "fast", "none"], default="all",
         help="what to compare with; fast leaves out the untrained body (default: all)",
@@ -149,6 +214,28 @@ def _add_fit(verbs: Verbs[argparse.ArgumentParser]) -> None:
     _add_encoding(parser, cluster=True)
 
 
+def _add_few_and_noisy(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("few, uneven or wrong labels")
+    group.add_argument(
+        "--label-text", metavar="WHAT", default="auto",
+        help="what classes are called, as knowledge that examples correct: auto (names, with at most 20 texts a class), "
+        "names, none, or a JSON or CSV file from label to description, also of classes without items (default: auto)",
+    )  # fmt: skip
+    group.add_argument(
+        "--tasks", metavar="COLUMNS",
+        help="several label columns with commas between, each a model of its own from one encoding (in place of --label)",
+    )  # fmt: skip
+    group.add_argument("--class-weight", choices=["balanced"], help="let each class count the same")
+    group.add_argument(
+        "--drop-suspects", action="store_true", help="leave items out of the fit whose label all others contradict"
+    )
+    group.add_argument(
+        "--zero-shot", metavar="LABELS",
+        help="labels with commas between: make a model of them without DATA or any example (--label-text describes "
+        "them)",
+    )  # fmt: skip
+
+
 def _add_predict(verbs: Verbs[argparse.ArgumentParser]) -> None:
     example = "headstart predict runs/photos new/*.jpg --out predictions.csv"
     parser = _verb(verbs, "predict", "predict labels with calibrated probabilities, or values", example)
@@ -156,6 +243,11 @@ def _add_predict(verbs: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "items", metavar="ITEM", nargs="+",
         help="files, folders or tables; texts as they are for a text model; - reads a line an item from standard input",
+    )  # fmt: skip
+    parser.add_argument(
+        "--priors", metavar="SHARES",
+        help="how frequent the classes are among these items: uniform, estimate (from the items themselves), or a JSON "
+        "file of shares by label (default: as in the training data)",
     )  # fmt: skip
     parser.add_argument("--out", metavar="FILE", help="write .csv, .jsonl or .parquet instead of a table on the screen")
     parser.add_argument("--item", metavar="COLUMN", help="column of texts or of paths in a table")

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.encoding import engine_of
 from headstart.errors import UsageError
-from headstart.io import atomic_file, check_writable
+from headstart.io import atomic_file, check_writable, read_json
 from headstart.types import Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["run"]
+    from headstart.model import Prediction, TransferModel
+
+__all__ = ["run", "write_rows"]
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 
@@ -36,11 +38,14 @@ def run(args: argparse.Namespace) -> int:
     from headstart.cli.items import check_any_left, gather_items
     from headstart.model import TransferModel
     from headstart.tasks import task_methods
+    from headstart.transfer.task_folders import task_folders
 
-    if args.out and Path(args.out).suffix.lower() not in FORMATS:
-        raise UsageError(f"--out must end in one of {', '.join(FORMATS)}. Got '{args.out}' instead.")
-    if args.out:
-        check_writable(Path(args.out))
+    _check_out(args.out)
+    priors = _priors(args.priors)
+    if task_folders(args.model) is not None:
+        from headstart.cli.predict_tasks import run as run_tasks
+
+        return run_tasks(args)
     model = TransferModel.load(args.model, engine=engine_of(args))
     given = gather_items(args.items, model, item=args.item)
     reporter = ConsoleReporter(sys.stderr)
@@ -51,12 +56,11 @@ def run(args: argparse.Namespace) -> int:
     check_any_left(len(predicted.index), given.names, predicted.failures)
     for position, reason in predicted.failures.items():
         reporter.warning(f"{given.names[position]}: {reason}")
-    for note in predicted.encoding.notes if predicted.encoding else ():
-        if note != getattr(model.source, "note", ""):  # which a fit has said
-            reporter.line("encoding", note)
+    _say_encoding(predicted, model, reporter)
+    outputs = predicted.outputs if priors is None else model.with_priors(predicted.outputs, priors)
     places = [given.place(i) for i in predicted.index]
-    decoded = task_methods(model.task).decode(predicted.outputs, model.task)
-    rows = _rows(places, decoded, predicted.outputs, model.task)
+    decoded = task_methods(model.task).decode(outputs, model.task)
+    rows = _rows(places, decoded, outputs, model.task)
     failures = [{**given.place(i), "reason": reason} for i, reason in predicted.failures.items()]
     if args.out:
         _write(Path(args.out), rows)
@@ -67,6 +71,30 @@ def run(args: argparse.Namespace) -> int:
     else:
         _show(rows, model.task)
     return 1 if failures else 0
+
+
+def _check_out(out: str | None) -> None:
+    if out and Path(out).suffix.lower() not in FORMATS:
+        raise UsageError(f"--out must end in one of {', '.join(FORMATS)}. Got '{out}' instead.")
+    if out:
+        check_writable(Path(out))
+
+
+def _say_encoding(predicted: Prediction, model: TransferModel, reporter: ConsoleReporter) -> None:
+    for note in predicted.encoding.notes if predicted.encoding else ():
+        if note != getattr(model.source, "note", ""):  # which a fit has said
+            reporter.line("encoding", note)
+
+
+def _priors(given: str | None) -> Any:
+    """The word, or the shares by label of a JSON file."""
+    if given in (None, "uniform", "estimate"):
+        return given
+    if not Path(given).is_file():
+        raise UsageError(
+            f"--priors must be uniform, estimate or a JSON file of shares by label. Got '{given}' instead."
+        )
+    return read_json(Path(given))
 
 
 def _rows(
@@ -97,15 +125,28 @@ def _show(rows: Sequence[dict[str, Any]], task: Task) -> None:
 
 
 def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    import pandas as pd
-
     flat = [{key: value for key, value in row.items() if key != "probabilities"} for row in rows]
     for plain, row in zip(flat, rows, strict=True):
         plain.update({f"probability.{label}": value for label, value in row.get("probabilities", {}).items()})
         if isinstance(plain["prediction"], list) and path.suffix.lower() == ".csv":
             plain["prediction"] = ";".join(map(str, plain["prediction"]))
+    write_rows(path, flat)
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    r"""Write rows as a table; the file's extension says which.
+
+    Examples:
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "a.csv"
+        >>> write_rows(place, [{"item": "1", "mood": "good"}])
+        >>> place.read_text()
+        'item,mood\n1,good\n'
+    """
+    import pandas as pd
+
     with atomic_file(path) as scratch:
-        _write_frame(pd.DataFrame(flat), scratch, path.suffix.lower())
+        _write_frame(pd.DataFrame(rows), scratch, path.suffix.lower())
 
 
 def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:

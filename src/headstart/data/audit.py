@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,11 @@ from headstart.data.findings import (
     check_leaks,
     name_ids,
 )
+from headstart.data.multimodal import QUANTITIES, parse_column
 from headstart.data.sketches import Sketch, digest, sketch_audio, sketch_image
 from headstart.data.wording import plural
 from headstart.errors import ItemError
-from headstart.types import Dataset
+from headstart.types import Dataset, Modality
 
 __all__ = ["Audit", "audit"]
 
@@ -108,6 +109,8 @@ def audit(
 
 
 def _read(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -> _Contents:
+    if dataset.modality == "multimodal":
+        return _read_several(dataset, progress, sketch_all)
     if dataset.modality == "text":
         return _read_texts(dataset.items)
     if dataset.modality == "vector":
@@ -115,6 +118,45 @@ def _read(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -> _Conte
     if dataset.modality == "image":
         return _sketched(sketch_all(dataset.items, sketch_image, progress), ASPECT_TOLERANCE)
     return _sketched(sketch_all(dataset.items, sketch_audio, progress), DURATION_TOLERANCE)
+
+
+def _read_several(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -> _Contents:
+    """Items of several columns: one is unreadable where a part of it is, and two are near where all their parts are."""
+    columns = [parse_column(name) for name in dataset.columns]
+    held = [column for column in columns if column.kind not in QUANTITIES]
+    digests = [[repr(item[len(held) :])] for item in dataset.items]
+    unreadable: dict[int, str] = {}
+    parts: list[tuple[dict[int, int], _Contents]] = []
+    for place, column in enumerate(held):
+        there = [row for row, item in enumerate(dataset.items) if item[place] is not None]
+        values, kind = [dataset.items[row][place] for row in there], cast("Modality", column.kind)
+        found = _read(Dataset(values, tuple(map(str, there)), kind), progress, sketch_all)
+        parts.append(({row: k for k, row in enumerate(there)}, found))
+        unreadable |= {there[k]: f"{column.name}: {reason}" for k, reason in found.unreadable.items()}
+        for k, row in enumerate(there):
+            digests[row].append(f"{place} {found.digests[k]}")
+
+    def near(rows: list[int]) -> Pairs:
+        codes = np.array([hash(digests[row][0]) for row in rows])[:, None]
+        for place_of, found in parts:
+            own = [(k, place_of[row]) for k, row in enumerate(rows) if row in place_of]
+            back = {place: k for k, place in own}
+            pairs = np.array([[back[a], back[b]] for a, b in found.near([place for _, place in own])], np.int64)
+            joined = join_pairs(len(rows), pairs.reshape(-1, 2))
+            gone = [k for k, row in enumerate(rows) if row not in place_of]
+            joined[gone] = -1
+            codes = np.column_stack([codes, joined])
+        _, same = np.unique(codes, axis=0, return_inverse=True)
+        return _renumber(chain_pairs(same.ravel().astype(np.int64)), rows)
+
+    names = tuple("" if row in unreadable else digest("\n".join(own).encode("utf-8", "surrogatepass"))
+                  for row, own in enumerate(digests))  # fmt: skip
+    nothing = tuple(row for row, item in enumerate(dataset.items) if all(_is_missing(part) for part in item))
+    return _Contents(names, unreadable, nothing, near)
+
+
+def _is_missing(part: object) -> bool:
+    return part is None or (isinstance(part, tuple) and all(cell is None for cell in part))
 
 
 def _read_texts(items: Sequence[str]) -> _Contents:

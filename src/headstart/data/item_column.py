@@ -19,7 +19,7 @@ from headstart.types import Modality
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Cell", "Item", "find_item", "is_low"]
+__all__ = ["Cell", "Item", "find_item", "is_low", "look"]
 
 SAMPLE = 50
 
@@ -85,7 +85,7 @@ def find_item(
     """
     home = next(iter(roots), Path())
     if options.item is not None:
-        seen = _look(frame, options.item, roots) or _named_files(frame, [options.item], roots, options.modality)
+        seen = look(frame, options.item, roots) or _named_files(frame, [options.item], roots, options.modality)
         return seen or _text_item(frame, options.item, home)
     if options.modality == "vector":
         return _vector_cells(frame, free, home)
@@ -123,7 +123,7 @@ def _has_numbers(frame: pd.DataFrame, names: Sequence[str], keys: Collection[str
 def _media_column(frame: pd.DataFrame, free: Sequence[str], roots: Collection[Path]) -> Item | None:
     names = [name for name in free if _is_stringy(frame, name)]
     for name in sorted(names, key=lambda name: plain_name(name) not in MEDIA_NAMES):
-        seen = _look(frame, name, roots)
+        seen = look(frame, name, roots)
         if seen is not None and seen.kind in ("path", "media"):
             return seen
     return None
@@ -204,8 +204,19 @@ def _cell(frame: pd.DataFrame, name: str) -> Cell:
     return "other"
 
 
-def _look(frame: pd.DataFrame, name: str, roots: Collection[Path]) -> Item | None:
-    """What the cells of one column hold, from the first ones; None where that is nothing known."""
+def look(frame: pd.DataFrame, name: str, roots: Collection[Path]) -> Item | None:
+    """What the cells of one column hold, from the first ones; None where that is nothing known.
+
+    Args:
+        frame: the table.
+        name: of the column.
+        roots: folders that paths may be relative to.
+
+    Examples:
+        >>> import pandas as pd
+        >>> look(pd.DataFrame({"a": [[0.0, 1.0]]}), "a", []).kind
+        'array'
+    """
     home = next(iter(roots), Path())
     values = _sample(frame, name)
     if not values:

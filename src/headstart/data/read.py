@@ -23,7 +23,7 @@ def read(
     data: Any,
     *,
     label: str | Sequence[str] | None = None,
-    item: str | None = None,
+    item: str | Sequence[str] | None = None,
     group_col: str | None = None,
     time_col: str | None = None,
     task: TaskKind | None = None,
@@ -39,7 +39,9 @@ def read(
             columns, a Hugging Face dataset, or a pair ``(items, labels)``. To predict, also a single picture or sound,
             or a text of one item a line.
         label: name of the label column, or of several of 0 and 1 (multi-label) or of numbers (multi-output regression).
-        item: name of the column of texts or paths.
+        item: name of the column of texts or paths; or of several columns (a list, or with commas between) of pictures,
+            sounds, texts, numbers and categories that make one item together, each with ``:image``, ``:audio``,
+            ``:text``, ``:number`` or ``:category`` behind it where its kind is not to be inferred.
         group_col: name of the column of what belongs together, such as the patient or the speaker.
         time_col: name of the column of times, numbers or dates.
         task: kind of task; inferred by default.
@@ -56,9 +58,12 @@ def read(
         ('text', ('+', '-'), [0, 1, 0, 1])
     """
     check_choice(task, "task", "read", (None, "classification", "multilabel", "regression"))
-    check_choice(modality, "modality", "read", (None, "image", "text", "audio", "vector"))
+    check_choice(modality, "modality", "read", (None, "image", "text", "audio", "vector", "multimodal"))
     labels = (label,) if isinstance(label, str) else None if label is None else tuple(label)
-    options = ReadOptions(labels or None, item, group_col, time_col, task, modality, labelled)
+    items = () if item is None or isinstance(item, str) else tuple(item)
+    one = item if isinstance(item, str) else items[0] if len(items) == 1 else None
+    items = items if len(items) != 1 or modality == "multimodal" else ()
+    options = ReadOptions(labels or None, one, group_col, time_col, task, modality, labelled, items)
     if isinstance(data, (str, os.PathLike)):
         path = Path(data).expanduser()
         return to_dataset(_read_path(path, options), options, f"'{data}'")

@@ -44,6 +44,7 @@ class ReadOptions:
         task: kind of task.
         modality: kind of item.
         labelled: whether labels are read; without, items are read to be predicted.
+        items: names of several columns that an item is made of, each with ``:KIND`` behind it where its kind is given.
 
     Examples:
         >>> ReadOptions(label=("intent",)).label
@@ -57,6 +58,7 @@ class ReadOptions:
     task: TaskKind | None = None
     modality: Modality | None = None
     labelled: bool = True
+    items: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

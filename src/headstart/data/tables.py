@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.columns import ColumnRoles, infer_columns
+from headstart.data.item_column import Cell, look
 from headstart.data.labels import MISSING_WORDS
+from headstart.data.multimodal import (
+    ItemColumn,
+    item_columns,
+    multimodal_items,
+    named_columns,
+    quantities,
+    roles_of,
+)
 from headstart.data.records import check_names, flatten, parse_json
 from headstart.data.schema import SPLITS, ReadOptions, RowsRead
 from headstart.data.wording import name_some, plural
@@ -270,8 +279,16 @@ def read_frame(
         >>> read_frame(frame, ReadOptions(), "memory").items.shape
         (2, 2)
     """
-    roles = infer_columns(frame, roots, options, origin)
-    items, ids = _items(frame, roles, origin)
+    several = named_columns(options, frame.columns)
+    if several:
+        columns = item_columns(frame, several, roots, origin)
+        roles = roles_of(frame, columns, roots, options, origin)
+        items, told = multimodal_items(columns, [_cells(frame, column, roots, origin) for column in columns])
+        ids = None
+        roles = replace(roles, modality="multimodal", items=tuple(map(str, columns)), notes=(*roles.notes, *told))
+    else:
+        roles = infer_columns(frame, roots, options, origin)
+        items, ids = _items(frame, roles, origin)
     if ids is None:
         ids = tuple(names if names is not None else map(str, range(len(frame))))
     groups, note = _groups(frame, options.group_col)
@@ -308,6 +325,20 @@ def _items(frame: pd.DataFrame, roles: ColumnRoles, origin: str) -> tuple[Any, t
     files = ["" if cell is None else roles.files.get(str(cell), str(cell)) for cell in cells]
     names = tuple(Path(file).as_posix() if file else "" for file in files)
     return [str(roles.root / name) for name in names], names if len(set(names)) == len(names) else None
+
+
+def _cells(frame: pd.DataFrame, column: ItemColumn, roots: Collection[Path], origin: str) -> list[Any]:
+    """The cells of one of several item columns, as its kind of source reads them; None where missing."""
+    objects = _objects(frame[column.name])
+    if column.kind in ("number", "category"):
+        return quantities(objects)
+    seen = look(frame, column.name, roots) if column.kind != "text" else None
+    kind: Cell = seen.kind if seen is not None else "text" if column.kind == "text" else "path"
+    root = seen.root if seen is not None else next(iter(roots), Path())
+    roles = ColumnRoles(kind, seen.modality if seen is not None else "text", (column.name,), (), None, root)
+    cells, _ = _items(frame, roles, origin)
+    missing = [value is None or (isinstance(value, str) and not value.strip()) for value in objects]
+    return [None if gone else cell for cell, gone in zip(cells, missing, strict=True)]
 
 
 def _objects(column: pd.Series[Any]) -> NDArray[np.object_]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from headstart.engine.batches import Pace, running_order
 from headstart.engine.contents import Contents
 from headstart.engine.extraction import Extraction, Progress
 from headstart.engine.gathering import Gathering, PositionGathering
+from headstart.engine.joined import extract_joined
 from headstart.engine.options import Engine
 from headstart.engine.pipeline import Encoded, encoded_batches, prepare_few
 from headstart.errors import ItemError
@@ -57,6 +59,10 @@ def extract_here(
         >>> extract_here(ToySource(), ["good", "bad", "good"], engine=Engine(cache=False)).encoded
         2
     """
+    branches = getattr(source, "branches", None)
+    if branches is not None:
+        each = partial(extract_here, engine=engine, on_error=on_error, run=run)
+        return extract_joined(branches, items, lambda one, own, heard: each(one, own, progress=heard), progress)
     started = time.perf_counter()
     rows = source.whole(items) if hasattr(source, "whole") else None
     if rows is not None:

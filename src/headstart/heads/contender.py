@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.heads.class_weights import balanced_weights, class_shares
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import Candidate, Evidence, FittedHead
 from headstart.heads.problem import Problem
@@ -66,12 +67,17 @@ class Contender:
         solution, found = self.solve(), self.candidate
         return FittedHead(
             self.feature_map, found.head, found.lam, solution.weight, solution.bias, self.calibration, found.loss,
-            candidates, self.moments, self.evidence, solution.estimator,
+            candidates, self.moments, self.evidence, solution.estimator, prior=found.prior,
         )  # fmt: skip
 
 
-def weigh(problem: Problem, scores: NDArray[np.float64]) -> tuple[Calibration, Evidence]:
+def weigh(problem: Problem, scores: NDArray[np.float64], prior: float = 0.0) -> tuple[Calibration, Evidence]:
     """Calibrate left-out scores (m, k) of the chosen rows, and what they then cost.
+
+    Args:
+        problem: rows and labels.
+        scores: (m, k) left-out scores of the chosen rows.
+        prior: how many rows each class's name counted for.
 
     Examples:
         >>> from headstart.types import Task
@@ -80,7 +86,21 @@ def weigh(problem: Problem, scores: NDArray[np.float64]) -> tuple[Calibration, E
         >>> evidence.losses.shape
         (4,)
     """
-    methods, y = task_methods(problem.task), problem.y[problem.chosen]
-    calibration = methods.calibrate(scores, y)
+    methods, y, weights = task_methods(problem.task), problem.y[problem.chosen], problem.chosen_weights
+    calibration = methods.calibrate(scores, y, weights)
+    if problem.task.kind == "classification":
+        calibration = {**calibration, **_class_facts(problem, prior)}
     outputs = methods.outputs(scores, calibration)
-    return calibration, Evidence(problem.chosen, outputs, methods.loss(outputs, y))
+    losses = methods.loss(outputs, y)
+    return calibration, Evidence(
+        problem.chosen, outputs, losses if weights is None else losses * weights / weights.mean()
+    )
+
+
+def _class_facts(problem: Problem, prior: float) -> Calibration:
+    """What prior correction and exact update need to know: the classes' shares, and their weights where they differ."""
+    count = problem.task.num_outputs
+    seen = class_shares(problem.y, count, problem.weights)
+    total = len(problem.y) if problem.weights is None else problem.weights.sum()
+    shares = {"shares": (total * seen + prior) / (total + prior * count)}
+    return shares if problem.weights is None else {**shares, "class_weight": balanced_weights(problem.y, count)}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["estimator_scores"]
+__all__ = ["aligned", "estimator_scores"]
 
 # Where a forest or a neighbourhood has seen no other class, its probability of 0 says less than it seems to.
 SMALLEST = 1e-6
@@ -22,8 +22,8 @@ def estimator_scores(estimator: Any, rows: NDArray[Any], num_outputs: int) -> ND
         num_outputs: the number of classes, labels or targets of the task.
 
     Returns:
-        Log-probabilities of the classes (of a class that the fit did not see, the log of 1e-6), log-odds of the
-        labels, or values.
+        The decision function, or else log-probabilities of the classes or log-odds of the labels, or values. A class
+        that the fit did not see is as unlikely as the least likely one of the row.
 
     Examples:
         >>> from sklearn.naive_bayes import GaussianNB
@@ -31,19 +31,39 @@ def estimator_scores(estimator: Any, rows: NDArray[Any], num_outputs: int) -> ND
         >>> estimator_scores(fitted, np.array([[0.5]]), 3).argmax(axis=1)
         array([0])
     """
+    classes = getattr(estimator, "classes_", None)
+    if hasattr(estimator, "decision_function"):
+        scores = np.asarray(estimator.decision_function(rows), dtype=np.float64)
+        if scores.ndim == 1 and classes is not None and len(classes) == 2:
+            scores = np.column_stack([-scores / 2, scores / 2])  # log-odds of the second class
+        return aligned(scores, classes, num_outputs)
     if not hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict(rows), dtype=np.float64).reshape(len(rows), num_outputs)
     proba = estimator.predict_proba(rows)
     if isinstance(proba, list):  # scikit-learn gives a list of (n, 2) where there are several labels
-        hit = np.column_stack([_of_label(part, seen) for part, seen in zip(proba, estimator.classes_, strict=True)])
-        return _log_odds(hit)
-    proba = np.asarray(proba, dtype=np.float64)
-    classes = np.asarray(estimator.classes_)
-    if classes.ndim == 1 and len(classes) == proba.shape[1] and not getattr(estimator, "multilabel_", False):
-        scores = np.full((len(rows), num_outputs), np.log(SMALLEST))
-        scores[:, classes.astype(np.intp)] = np.log(np.maximum(proba, SMALLEST))
-        return scores
-    return _log_odds(proba)
+        return _log_odds(
+            np.column_stack([_of_label(p, seen) for p, seen in zip(proba, estimator.classes_, strict=True)])
+        )
+    return aligned(np.log(np.maximum(np.asarray(proba, dtype=np.float64), SMALLEST)), classes, num_outputs)
+
+
+def aligned(scores: NDArray[np.float64], classes: NDArray[Any] | None, num_outputs: int) -> NDArray[np.float64]:
+    """Scores (n, num_outputs) with a column for each class of the task.
+
+    Args:
+        scores: (n, c), one column for each class that the fit saw.
+        classes: (c,) codes of these classes; None where columns are outputs already.
+        num_outputs: of the task.
+
+    Examples:
+        >>> aligned(np.array([[1.0, 0.0]]), np.array([0, 2]), 3).round(1).tolist()
+        [[1.0, 0.0, 0.0]]
+    """
+    if classes is None or len(classes) == num_outputs:
+        return np.asarray(scores, dtype=np.float64).reshape(len(scores), num_outputs)
+    wide = np.repeat(scores.min(axis=1, keepdims=True), num_outputs, axis=1)
+    wide[:, np.asarray(classes, dtype=np.intp)] = scores
+    return wide
 
 
 def _of_label(proba: NDArray[Any], seen: NDArray[Any]) -> NDArray[np.float64]:

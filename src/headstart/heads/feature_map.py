@@ -31,6 +31,10 @@ class FeatureMap:
         shift: (num_features,) subtracted afterwards, or empty.
         scale: (num_features,) divided by at the end, or empty. Both are fitted on training rows without labels, which
             makes leave-one-out approximate in the order of one part in n.
+        scalings: a scaling for each block, where they differ; empty where ``scaling`` holds for all.
+        columns: positions of the columns that are kept of the scaled blocks, or empty for all of them; ``shift`` and
+            ``scale`` are then of these.
+        width: columns of the source's rows, where the blocks do not reach the last one; else 0.
 
     Examples:
         >>> chosen = FeatureMap("last layer", ((2, 4),), "unit_norm")
@@ -43,21 +47,36 @@ class FeatureMap:
     scaling: Scaling
     shift: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     scale: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    scalings: tuple[Scaling, ...] = ()
+    columns: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    width: int = 0
 
     @property
     def num_features(self) -> int:
         """Columns that the head sees."""
-        return sum(stop - start for start, stop in self.blocks)
+        return len(self.columns) or sum(stop - start for start, stop in self.blocks)
 
     @property
     def num_inputs(self) -> int:
-        """Columns that the source's rows need to have at least."""
-        return max(stop for _, stop in self.blocks)
+        """Columns of the source's rows."""
+        return max(self.width, *(stop for _, stop in self.blocks))
+
+    @property
+    def reading(self) -> tuple[Any, ...]:
+        """What decides the columns before they are shifted and scaled: two maps that share it share their moments."""
+        return self.blocks, self.block_scalings, self.columns.tobytes()
+
+    @property
+    def block_scalings(self) -> tuple[Scaling, ...]:
+        """The scaling of each block."""
+        return self.scalings or (self.scaling,) * len(self.blocks)
 
     def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Rows (n, d) of the source as rows (n, num_features) for the head; float64 where a shift is subtracted."""
-        parts = [_unit(rows[:, a:b]) if self.scaling == "unit_norm" else rows[:, a:b] for a, b in self.blocks]
+        scaled = zip(self.blocks, self.block_scalings, strict=True)
+        parts = [_unit(rows[:, a:b]) if scaling == "unit_norm" else rows[:, a:b] for (a, b), scaling in scaled]
         joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        joined = joined[:, self.columns] if self.columns.size else joined
         if self.shift.size:
             return np.asarray((joined - self.shift) / self.scale)
         return np.asarray(joined / self.scale.astype(joined.dtype) if self.scale.size else joined)
@@ -68,7 +87,7 @@ def _unit(rows: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(rows / np.where(norm > 0, norm, 1.0).astype(rows.dtype))
 
 
-def candidate_maps(rows: Rows, blocks: Sequence[Block]) -> tuple[FeatureMap, ...]:
+def candidate_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") -> tuple[FeatureMap, ...]:
     """The feature maps worth comparing for a source: simplest first.
 
     A body with several blocks offers its last layer and all blocks together. Each block is of unit norm in each row
@@ -80,9 +99,11 @@ def candidate_maps(rows: Rows, blocks: Sequence[Block]) -> tuple[FeatureMap, ...
     Args:
         rows: (n, d) training rows of the source.
         blocks: the source's blocks, first to last; empty for rows as they are.
+        layers: ``"auto"`` or ``"select"`` for the last layer and all blocks, ``"last"`` or ``"all"`` for one of them,
+            ``"best"`` for every block by itself too.
 
     Returns:
-        One or two maps.
+        One or two maps, and with ``"best"`` one for each block more.
 
     Examples:
         >>> [m.name for m in candidate_maps(np.ones((3, 4)), [Block("stem", 1), Block("last", 3)])]
@@ -95,10 +116,15 @@ def candidate_maps(rows: Rows, blocks: Sequence[Block]) -> tuple[FeatureMap, ...
     edges = np.concatenate([[0], np.cumsum([block.width for block in blocks])])
     ranges = tuple((int(a), int(b)) for a, b in pairwise(edges))
     last = FeatureMap("last layer", ranges[-1:], "unit_norm")
-    if len(ranges) == 1:
+    if len(ranges) == 1 or layers == "last":
         return (last,)
     together = FeatureMap(f"all {len(ranges)} blocks", ranges, "unit_norm")
-    return (last, replace(together, scale=_block_scale(together, rows)))
+    together = replace(together, scale=_block_scale(together, rows))
+    if layers == "all":
+        return (together,)
+    named = zip(blocks[:-1], ranges[:-1], strict=True) if layers == "best" else ()
+    early = (FeatureMap(f"layer {one.name}", (place,), "unit_norm", width=rows.shape[1]) for one, place in named)
+    return (last, *early, together)
 
 
 def _block_scale(together: FeatureMap, rows: Rows) -> NDArray[np.float64]:

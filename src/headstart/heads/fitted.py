@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from headstart.heads.estimator_scores import estimator_scores
 from headstart.heads.feature_map import FeatureMap
+from headstart.heads.threads import threads_for
 from headstart.linear.moments import Moments
 from headstart.tasks import Calibration
 from headstart.types import Rows
@@ -28,6 +29,8 @@ class Candidate:
         head: name of the head.
         lam: the ridge penalty λ of a head that is read off a spectrum; nan for other heads.
         loss: mean left-out loss (log-loss in nats, or squared error in units of the target's variance).
+        prior: how many rows each class's name or description counts for; 0 without.
+        note: of a head whose loss is nan, why it was not run to the end; else empty.
 
     Examples:
         >>> Candidate("last layer", "ridge", 0.1, 0.42).head
@@ -38,6 +41,8 @@ class Candidate:
     head: str
     lam: float
     loss: float
+    prior: float = field(default=0.0, kw_only=True)
+    note: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +81,9 @@ class FittedHead:
             features.
         evidence: left-out outputs and losses; None for a head that was loaded.
         estimator: the fitted scikit-learn estimator of a head that is not linear, else None.
+        prior: how many rows each class's name or description counted for; 0 without. They are in ``moments``.
+        dropped: positions of the rows that were left aside as suspect; empty for none.
+        notes: what else was found by the choice, in one sentence each, such as whether fusing sources helps.
 
     Examples:
         >>> from headstart.heads import select_head
@@ -97,6 +105,9 @@ class FittedHead:
     moments: Moments | None = None
     evidence: Evidence | None = None
     estimator: Any = None
+    prior: float = field(default=0.0, kw_only=True)
+    dropped: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp), kw_only=True)
+    notes: tuple[str, ...] = ()
 
     @property
     def linear(self) -> bool:
@@ -109,7 +120,8 @@ class FittedHead:
         for i in range(0, len(rows), CHUNK):
             mapped = self.feature_map(rows[i : i + CHUNK])
             if self.estimator is not None:
-                scores[i : i + CHUNK] = estimator_scores(self.estimator, mapped, len(self.bias))
+                with threads_for(*mapped.shape):
+                    scores[i : i + CHUNK] = estimator_scores(self.estimator, mapped, len(self.bias))
             else:
                 np.matmul(mapped, self.weight, out=scores[i : i + CHUNK], dtype=np.float64)
         scores += self.bias

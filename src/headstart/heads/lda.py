@@ -46,9 +46,11 @@ class OptimalScoringHead:
         left_out: LeftOut,
         targets: NDArray[np.float64],
         groups: NDArray[np.int64] | None,
+        *,
+        sample_weight: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """Log-posterior scores by the discriminants of the other rows."""
-        return left_out_scores(spectrum, left_out, targets, groups)
+        return left_out_scores(spectrum, left_out, targets, groups, sample_weight=sample_weight)
 
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight (d, k) and bias (k,): the quadratic term is the same for all classes and cancels."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from headstart.heads.targets import TargetRows
 from headstart.types import Block, Rows, Task
 
-__all__ = ["HeadSearch", "Problem", "rows_for_choice"]
+__all__ = ["Fusion", "HeadSearch", "LayerChoice", "Problem", "rows_for_choice"]
+
+Fusion = Literal["auto", "concat", "banded", "stack", "select", "attention", "none"]
+LayerChoice = Literal["auto", "last", "all", "best", "select"]
 
 # Left-out loss is an average; 5,000 rows give it to 1.4 percent of its spread, whatever n is, and candidates are
 # compared on the same rows, so that their difference is known better still.
@@ -26,7 +29,18 @@ class HeadSearch:
     """What is compared when a head is chosen.
 
     Attributes:
-        heads: names of heads, or None for those that one eigendecomposition gives (ridge and LDA).
+        heads: names of heads; None or ``("solved",)`` for those that one eigendecomposition gives (ridge and LDA),
+            ``("auto",)`` for all that serve the task.
+        class_weight: ``"balanced"`` lets each class count the same; None each row.
+        prior: (C, d) what the source makes of the classes' names or descriptions, in the order of the task's labels:
+            rows that solved heads shrink towards; None for none.
+        drop_suspects: whether rows whose label all others contradict are left out of the fit.
+        fusion: how several sources are put together: ``"auto"`` (concatenated, banded and stacked), one of
+            ``"concat"``, ``"banded"``, ``"stack"``, ``"select"`` (features of all blocks by relevance) and
+            ``"attention"``, or ``"none"`` (the best one alone).
+        layers: which layers of a source are in the running: ``"auto"`` (the last one, and all blocks together),
+            ``"last"``, ``"all"``, ``"best"`` (each block by itself too) or ``"select"`` (features of all blocks by
+            relevance too).
 
     Examples:
         >>> HeadSearch(("ridge",)).heads
@@ -34,6 +48,11 @@ class HeadSearch:
     """
 
     heads: tuple[str, ...] | None = None
+    class_weight: str | None = None
+    prior: NDArray[Any] | None = field(default=None, compare=False, repr=False)
+    drop_suspects: bool = False
+    fusion: Fusion = "auto"
+    layers: LayerChoice = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +66,8 @@ class Problem:
         blocks: the source's blocks; empty for rows as they are.
         groups: (n,) integer codes of rows that are left out together; None where every row stands alone.
         seed: for the rows that the choice is made on, and for heads that draw.
+        weights: (n,) weights of the rows, or None where all weigh the same.
+        prior: (C, d) class rows that solved heads shrink towards, or None.
 
     Examples:
         >>> problem = Problem(np.eye(4), np.array([0, 0, 1, 1]), Task("classification", ("a", "b")), (), None, 0)
@@ -60,6 +81,8 @@ class Problem:
     blocks: Sequence[Block]
     groups: NDArray[np.int64] | None
     seed: int
+    weights: NDArray[np.float64] | None = None
+    prior: NDArray[Any] | None = None
 
     @cached_property
     def targets(self) -> TargetRows:
@@ -75,6 +98,11 @@ class Problem:
     def truth(self) -> NDArray[np.float64]:
         """(m, k) targets of the chosen rows."""
         return self.targets[self.chosen]
+
+    @cached_property
+    def chosen_weights(self) -> NDArray[np.float64] | None:
+        """(m,) weights of the chosen rows, or None."""
+        return None if self.weights is None else self.weights[self.chosen]
 
     @cached_property
     def together(self) -> NDArray[np.int64] | None:

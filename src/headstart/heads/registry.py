@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.errors import UnknownNameError
 from headstart.linear.leave_out import LeftOut
 from headstart.linear.spectrum import Spectrum
+from headstart.params import check_choice
 from headstart.registry import Registry
 from headstart.types import Task
 
-__all__ = ["HEADS", "EstimatorHead", "HeadKind", "SpectralHead", "solved_heads"]
+__all__ = [
+    "AUTO",
+    "HEADS",
+    "SOLVED",
+    "EstimatorHead",
+    "HeadKind",
+    "SpectralHead",
+    "check_head_names",
+    "heads_for",
+    "solved_heads",
+]
 
 
 class HeadKind(Protocol):
@@ -49,6 +62,8 @@ class SpectralHead(HeadKind, Protocol):
         left_out: LeftOut,
         targets: NDArray[np.float64],
         groups: NDArray[np.int64] | None,
+        *,
+        sample_weight: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """Scores (n, k) that the head would give to rows if they, or their whole group, had not been fitted."""
         ...
@@ -61,6 +76,15 @@ class SpectralHead(HeadKind, Protocol):
 @runtime_checkable
 class EstimatorHead(HeadKind, Protocol):
     """A head that is a scikit-learn estimator, compared by cross-fitting or by what it knows of its left-out rows.
+
+    What is optional is used where it is there:
+
+    - ``skipped(task, n, d)`` of the head: why ``auto`` does not try it on so many rows, in a few words; empty where it
+      does.
+    - ``left_out_scores(X, y, groups)`` of the estimator: fits it and gives left-out scores (n, c), which spares the
+      folds; with ``chosen_params()``, what it chose on the way, to fit more rows with.
+    - ``linear_map(num_outputs)`` of the fitted estimator: weight (d, k) and bias (k,), or None; a linear head is kept
+      as such.
 
     Examples:
         >>> isinstance(HEADS["ridge"], EstimatorHead)
@@ -75,6 +99,31 @@ class EstimatorHead(HeadKind, Protocol):
 HEADS: Registry[HeadKind] = Registry("head")
 HEADS.register("ridge", "headstart.heads.ridge:RIDGE")
 HEADS.register("lda", "headstart.heads.lda:LDA")
+HEADS.register("late_fusion", "headstart.heads.stacked:LATE_FUSION")
+
+# Those of ours that import scikit-learn, which a fit with the solved heads does without.
+ESTIMATORS = {
+    "attention": "headstart.heads.attention:ATTENTION",
+    "boosting": "headstart.heads.boosting:BOOSTING",
+    "forest": "headstart.heads.forest:FOREST",
+    "gaussian_process": "headstart.heads.gaussian_process:GAUSSIAN_PROCESS",
+    "knn": "headstart.heads.knn:KNN",
+    "laplace": "headstart.heads.laplace:LAPLACE",
+    "logistic": "headstart.heads.logistic:LOGISTIC",
+    "mlp": "headstart.heads.mlp:MLP",
+    "naive_bayes": "headstart.heads.naive_bayes:NAIVE_BAYES",
+    "nearest_mean": "headstart.heads.nearest_mean:NEAREST_MEAN",
+    "ordinal": "headstart.heads.ordinal:ORDINAL",
+    "prototypes": "headstart.heads.prototypes:PROTOTYPES",
+    "siamese": "headstart.heads.siamese:SIAMESE",
+    "stacking": "headstart.heads.stacking:STACKING",
+    "svm": "headstart.heads.svm:SVM",
+    "tree": "headstart.heads.tree:TREE",
+}
+for _name, _place in ESTIMATORS.items():
+    HEADS.register(_name, _place)
+
+SOLVED, AUTO = "solved", "auto"  # names that stand for several heads
 
 
 def solved_heads(task: Task) -> list[str]:
@@ -84,4 +133,58 @@ def solved_heads(task: Task) -> list[str]:
         >>> solved_heads(Task("regression", ("price",)))
         ['ridge']
     """
-    return [name for name in HEADS if task.kind in HEADS[name].tasks and isinstance(HEADS[name], SpectralHead)]
+    others = (name for name in HEADS if name not in ESTIMATORS)
+    return [name for name in others if task.kind in HEADS[name].tasks and isinstance(HEADS[name], SpectralHead)]
+
+
+def heads_for(task: Task, names: Sequence[str] | None) -> list[HeadKind]:
+    """The heads that are compared.
+
+    Args:
+        task: the label schema.
+        names: names of heads; ``"solved"`` stands for those that one eigendecomposition gives (as None does) and
+            ``"auto"`` for all that serve the task.
+
+    Raises:
+        UnknownNameError: if a name is not registered.
+        ParameterError: if a head does not serve the task.
+
+    Examples:
+        >>> [head.name for head in heads_for(Task("classification", ("a", "b")), ("solved",))]
+        ['lda', 'ridge']
+    """
+    found: dict[str, HeadKind] = {}
+    for name in names or (SOLVED,):
+        if name == SOLVED:
+            found |= {one: HEADS[one] for one in solved_heads(task)}
+        elif name == AUTO:
+            found |= _serving(task)
+        else:
+            check_head_names((name,))
+            if task.kind not in HEADS[name].tasks:
+                check_choice(name, "head", f"a {task.kind} fit", [*_serving(task)])
+            found[name] = HEADS[name]
+    return list(found.values())
+
+
+def check_head_names(names: Sequence[str] | None) -> None:
+    """Raise unless every name is a head's, or stands for several.
+
+    Args:
+        names: as in `heads_for`.
+
+    Raises:
+        UnknownNameError: naming the nearest known one.
+
+    Examples:
+        >>> check_head_names(("rigde",))
+        Traceback (most recent call last):
+        headstart.errors.UnknownNameError: Unknown head 'rigde'. Did you mean 'ridge'? Known: ...
+    """
+    for name in names or ():
+        if name not in HEADS and name not in (SOLVED, AUTO):
+            raise UnknownNameError("head", name, [AUTO, SOLVED, *HEADS])
+
+
+def _serving(task: Task) -> dict[str, HeadKind]:
+    return {name: HEADS[name] for name in HEADS if task.kind in HEADS[name].tasks}

@@ -43,6 +43,8 @@ class RidgeHead:
         left_out: LeftOut,
         targets: NDArray[np.float64],  # noqa: ARG002
         groups: NDArray[np.int64] | None,  # noqa: ARG002
+        *,
+        sample_weight: NDArray[np.float64] | None = None,  # noqa: ARG002
     ) -> NDArray[np.float64]:
         """The left-out values themselves."""
         return left_out.predictions

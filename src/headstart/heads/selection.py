@@ -2,23 +2,31 @@
 
 Ridge and LDA are read off one eigendecomposition for each feature map; nothing is trained and no row is held out. Rows
 that belong together (near duplicates, patients) are left out together. All rows are fitted, in chunks; the losses are
-compared on 5,000 of them, so that nothing with a number for each row and class is ever made.
+compared on 5,000 of them, so that nothing with a number for each row and class is ever made. Heads that are
+scikit-learn estimators are compared with them on the same rows, on the feature map that served the solved heads best;
+of the heads that the data cannot tell from the best, the simplest is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.feature_map import candidate_maps
+from headstart.heads.class_weights import row_weights
+from headstart.heads.cleaning import fit_without_suspects
+from headstart.heads.contender import Contender
+from headstart.heads.estimator_contenders import estimator_contenders
+from headstart.heads.features import choose_features
 from headstart.heads.fitted import FittedHead
 from headstart.heads.problem import HeadSearch, Problem
-from headstart.heads.registry import HEADS, SpectralHead, solved_heads
-from headstart.heads.spectral_contenders import spectral_contenders
-from headstart.params import check_choice
+from headstart.heads.registry import AUTO, EstimatorHead, SpectralHead, heads_for
+from headstart.heads.ridge import RIDGE
+from headstart.heads.tie_set import simplest_of_the_best
 from headstart.types import Block, Rows, Task
 
 __all__ = ["select_head"]
@@ -34,7 +42,7 @@ def select_head(
     search: HeadSearch = HeadSearch(),
     seed: int = 0,
 ) -> FittedHead:
-    """Fit the head of least left-out loss over feature maps, heads and λ.
+    """Fit the head of least left-out loss over feature maps, heads and λ; of heads that tie, the simplest.
 
     Above 5,000 rows the loss is that of 5,000 drawn at random (or of whole groups), each predicted exactly by the fit
     on all the others. Leave-one-out on all rows would choose no better: on a million rows of 512 features and 100
@@ -67,18 +75,25 @@ def select_head(
         >>> fitted.weight[:, 0].round(2) + 0.0
         array([2., 0., 0.])
     """
-    problem = Problem(rows, y, task, blocks, groups, seed)
-    heads = [head for name in _heads_for(task, search.heads) if isinstance(head := HEADS[name], SpectralHead)]
-    contenders, tried = spectral_contenders(problem, candidate_maps(rows, blocks), heads)
-    best = min(contenders, key=lambda contender: contender.candidate.loss)
-    return best.fitted(tuple(tried))
+    if search.drop_suspects:
+        fit = partial(select_head, task=task, blocks=blocks, seed=seed)
+        return fit_without_suspects(fit, rows, y, task, groups=groups, search=search)
+    weights = row_weights(y, task, search.class_weight)
+    problem = Problem(rows, y, task, blocks, groups, seed, weights, search.prior)
+    heads = heads_for(task, search.heads)
+    solved = [head for head in heads if isinstance(head, SpectralHead)]
+    others = [head for head in heads if isinstance(head, EstimatorHead)]
+    choice = choose_features(problem, search, solved or [cast("SpectralHead", RIDGE)])
+    contenders, tried = (list(choice.contenders), list(choice.tried)) if solved else ([], [])
+    if others:
+        found, more = estimator_contenders(
+            problem, _least(choice.contenders).feature_map, others,
+            best=_least(contenders) if contenders else None, screen=AUTO in (search.heads or ()),
+        )  # fmt: skip
+        contenders, tried = contenders + found, tried + more
+    best = simplest_of_the_best(contenders, problem.together).fitted(tuple(tried))
+    return replace(best, notes=choice.notes) if choice.notes else best
 
 
-def _heads_for(task: Task, heads: Sequence[str] | None) -> list[str]:
-    if heads is None:
-        return solved_heads(task)
-    serving = [name for name in HEADS if task.kind in HEADS[name].tasks]
-    for name in heads:
-        if name in HEADS:
-            check_choice(name, "head", f"a {task.kind} fit", serving)
-    return [HEADS[name].name for name in heads]
+def _least(contenders: Sequence[Contender]) -> Contender:
+    return min(contenders, key=lambda contender: contender.candidate.loss)

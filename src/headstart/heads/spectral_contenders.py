@@ -15,7 +15,9 @@ from headstart.heads.fitted import Candidate
 from headstart.heads.problem import Problem
 from headstart.heads.registry import SpectralHead
 from headstart.heads.spectra import solved_maps
+from headstart.heads.zero_shot_prior import spectra_with_prior
 from headstart.linear.leave_out import LeftOut, leave_one_group_out, leave_one_out
+from headstart.linear.moments import Moments
 from headstart.linear.ridge import lambda_grid
 from headstart.linear.spectrum import Spectrum
 
@@ -46,23 +48,39 @@ def spectral_contenders(
     """
     found: list[Contender] = []
     every: list[Candidate] = []
-    for feature_map, spectrum, moments in solved_maps(problem.rows, problem.targets, maps):
-        tried: list[Candidate] = []
-        best: dict[str, Contender] = {}
-        penalties = _penalties(lambda_grid(spectrum), tried)
-        mapped = feature_map(problem.rows[problem.chosen])
-        for left_out in _left_out(spectrum, mapped, problem.truth, problem.together, penalties):
-            for head in heads:
-                scores = head.left_out_scores(spectrum, left_out, problem.truth, problem.together)
-                calibration, evidence = weigh(problem, scores)
-                candidate = Candidate(feature_map.name, head.name, left_out.lam, float(evidence.losses.mean()))
-                tried.append(candidate)
-                if head.name not in best or candidate.loss < best[head.name].candidate.loss:
-                    solve = partial(_solve, head, spectrum, left_out.lam)
-                    best[head.name] = Contender(candidate, calibration, evidence, feature_map, moments, solve)
-        found += best.values()
-        every += tried
+    for feature_map, plain, summed in solved_maps(problem.rows, problem.targets, maps, problem.weights):
+        for prior, spectrum, moments in spectra_with_prior(problem, feature_map, plain, summed):
+            best, tried = _best_penalties(problem, heads, feature_map, (spectrum, moments), prior)
+            found += best
+            every += tried
     return found, every
+
+
+def _best_penalties(
+    problem: Problem,
+    heads: Sequence[SpectralHead],
+    feature_map: FeatureMap,
+    solved: tuple[Spectrum, Moments | None],
+    prior: float,
+) -> tuple[list[Contender], list[Candidate]]:
+    """The best λ of each head on one spectrum, and all that was tried."""
+    spectrum, moments = solved
+    tried: list[Candidate] = []
+    best: dict[str, Contender] = {}
+    penalties = _penalties(lambda_grid(spectrum), tried)
+    mapped = feature_map(problem.rows[problem.chosen])
+    for left_out in _left_out(spectrum, mapped, problem, penalties):
+        for head in heads:
+            scores = head.left_out_scores(
+                spectrum, left_out, problem.truth, problem.together, sample_weight=problem.chosen_weights
+            )
+            calibration, evidence = weigh(problem, scores, prior)
+            candidate = Candidate(feature_map.name, head.name, left_out.lam, float(evidence.losses.mean()), prior=prior)
+            tried.append(candidate)
+            if head.name not in best or candidate.loss < best[head.name].candidate.loss:
+                solve = partial(_solve, head, spectrum, left_out.lam)
+                best[head.name] = Contender(candidate, calibration, evidence, feature_map, moments, solve)
+    return list(best.values()), tried
 
 
 def _solve(head: SpectralHead, spectrum: Spectrum, lam: float) -> Solution:
@@ -89,12 +107,9 @@ def _penalties(grid: Iterable[float], tried: Sequence[Candidate]) -> Iterator[fl
 
 
 def _left_out(
-    spectrum: Spectrum,
-    mapped: NDArray[Any],
-    targets: NDArray[np.float64],
-    groups: NDArray[np.int64] | None,
-    lambdas: Iterator[float],
+    spectrum: Spectrum, mapped: NDArray[Any], problem: Problem, lambdas: Iterator[float]
 ) -> Iterator[LeftOut]:
+    targets, groups, weights = problem.truth, problem.together, problem.chosen_weights
     if groups is None or len(np.unique(groups)) == len(groups):
-        return leave_one_out(spectrum, mapped, targets, lambdas)
-    return leave_one_group_out(spectrum, mapped, targets, groups, lambdas)
+        return leave_one_out(spectrum, mapped, targets, lambdas, sample_weight=weights)
+    return leave_one_group_out(spectrum, mapped, targets, groups, lambdas, sample_weight=weights)

@@ -4,10 +4,12 @@ Scoring left-out predictions with discriminants of all rows is not enough: those
 where there are many classes, few rows or many features that decides. Three facts give the exact scores with no refit:
 
 - the LDA map is the inverse of W + ccᵀ/n for the within-class residuals W = Yᵀ(I-H)Y and the class counts c;
-- W loses EᵀẼ when a group leaves, with its residuals E in the fit and Ẽ when left out; for one row (1-h)·ẽẽᵀ;
+- W loses EᵀΩẼ when a group of weights Ω leaves, with its residuals E in the fit and Ẽ when left out; for one row of
+  weight w that is w(1-h)·ẽẽᵀ;
 - so a row costs a rank-one update (Sherman & Morrison 1950), and a group one C by C inverse.
 
-With p = (c - Σ_B y)/(n-m) and G the inverse without the group B of m rows,
+With c and n the sums of weights by class and in all, p = (c - Σ_B wy)/(n-m) and G the inverse without the group B of
+weight m,
 
     score_c = (n-m) (f-p)ᵀG_c + ln p_c - ½ ((n-m) G_cc - 1/p_c),   up to a constant of each row.
 
@@ -17,11 +19,14 @@ References: Hastie, Tibshirani & Buja, "Flexible Discriminant Analysis by Optima
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.linear.leave_out import LeftOut
 from headstart.linear.optimal_scoring import NO_SHARE
+from headstart.linear.rows import check_weights
 from headstart.linear.spectrum import Spectrum
 
 __all__ = ["left_out_scores"]
@@ -29,18 +34,28 @@ __all__ = ["left_out_scores"]
 Array = NDArray[np.float64]
 
 
+# The share of a class's weight below which what leaving rows out leaves of it is rounding.
+NOTHING_LEFT = 1e-9
+
+
 def left_out_scores(
-    spectrum: Spectrum, left_out: LeftOut, targets: Array, groups: NDArray[np.int64] | None = None
+    spectrum: Spectrum,
+    left_out: LeftOut,
+    targets: Array,
+    groups: NDArray[np.int64] | None = None,
+    *,
+    sample_weight: Any = None,
 ) -> Array:
     """Scores (n, C) of left-out rows, exactly those of the fit without the row or its group.
 
     A row whose class has no other rows gets the log shares of the classes: nothing else is known about it then.
 
     Args:
-        spectrum: of the rows of the fit, with one-hot targets and weights of one.
+        spectrum: of the rows of the fit, with one-hot targets.
         left_out: from `leave_one_out`, or from `leave_one_group_out` with the same ``groups``.
         targets: (n, C) one-hot targets of these rows.
         groups: (n,) integer codes of rows that are left out together; None where every row stands alone.
+        sample_weight: (n,) the weights that these rows had in the spectrum; default: ones.
 
     Returns:
         Log-posterior scores up to a constant of each row; minus infinity for classes without rows.
@@ -56,13 +71,13 @@ def left_out_scores(
     present = spectrum.target_mean > NO_SHARE
     counts = spectrum.weight * spectrum.target_mean[present]
     within = _within(spectrum, left_out.lam, present)
-    y = targets[:, present]
+    y, weights = targets[:, present], check_weights(sample_weight, len(targets), "left_out_scores")
     out = np.full(targets.shape, -np.inf)
     alone, groups_of_rows = _partition(groups, len(y))
     if len(alone):
-        out[np.ix_(alone, present)] = _rows(within, counts, _part(left_out, alone, present), y[alone])
+        out[np.ix_(alone, present)] = _rows(within, counts, _part(left_out, alone, present), y[alone], weights[alone])
     for rows in groups_of_rows:
-        out[np.ix_(rows, present)] = _group(within, counts, _part(left_out, rows, present), y[rows])
+        out[np.ix_(rows, present)] = _group(within, counts, _part(left_out, rows, present), y[rows], weights[rows])
     return out
 
 
@@ -96,38 +111,43 @@ def _within(spectrum: Spectrum, lam: float, present: NDArray[np.bool_]) -> Array
     return np.asarray(within)
 
 
-def _rows(within: Array, counts: Array, left_out: LeftOut, y: Array) -> Array:
+def _rows(within: Array, counts: Array, left_out: LeftOut, y: Array, weights: Array) -> Array:
     """Scores of single rows: each a rank-one update of one inverse."""
-    n = counts.sum()
-    inverse = np.linalg.inv(within + np.outer(counts, counts) / n)
-    residual = y - left_out.predictions
-    keep = 1 - left_out.leverage
+    inverse = np.linalg.inv(within + np.outer(counts, counts) / counts.sum())
+    residual, weight = y - left_out.predictions, weights[:, None]
+    keep = weights * (1 - left_out.leverage)
     along = residual @ inverse
-    rest = counts - y
-    shares = rest / (n - 1)
+    rest = counts - weight * y
+    n = counts.sum() - weight
+    shares = rest / n
     with np.errstate(divide="ignore", invalid="ignore"):  # rows whose class has no others divide by zero
         kappa = (keep / (1 - keep * (residual * along).sum(axis=1)))[:, None]
-        # (W₋ + rest restᵀ/(n-1))⁻¹ acts on shares as 1/(n-1), before the rank-one part
-        onto_shares = (1 - y @ inverse) / (n - 1)
+        # (W₋ + rest restᵀ/(n-w))⁻¹ acts on shares as 1/(n-w), before the rank-one part
+        onto_shares = (1 - weight * (y @ inverse)) / n
         onto_shares += kappa * (along * shares).sum(axis=1, keepdims=True) * along
         diagonal = np.diag(inverse) + kappa * along**2
         offset = left_out.predictions - shares
         mapped = offset @ inverse + kappa * (offset * along).sum(axis=1, keepdims=True) * along
-        scores = (n - 1) * mapped + np.log(shares) - 0.5 * ((n - 1) * (diagonal - 2 * onto_shares) - 1 / shares)
-    scores[(rest * y).sum(axis=1) < 0.5] = np.log(counts / n)
+        scores = n * mapped + np.log(shares) - 0.5 * (n * (diagonal - 2 * onto_shares) - 1 / shares)
+    scores[_alone_in_class(rest, counts, y)] = np.log(counts / counts.sum())
     return np.asarray(scores)
 
 
-def _group(within: Array, counts: Array, left_out: LeftOut, y: Array) -> Array:
+def _group(within: Array, counts: Array, left_out: LeftOut, y: Array, weights: Array) -> Array:
     """Scores of the rows of one group, from the inverse without it."""
-    rest = counts - y.sum(axis=0)
+    rest = counts - weights @ y
     n = rest.sum()
-    there = rest > 0.5
+    there = rest > NOTHING_LEFT * counts
     shares = rest[there] / n
-    without = within - (y - left_out.fitted).T @ (y - left_out.predictions)
+    without = within - (weights[:, None] * (y - left_out.fitted)).T @ (y - left_out.predictions)
     inverse = np.linalg.inv(without[np.ix_(there, there)] + np.outer(rest[there], rest[there]) / n)
     scores = np.full(y.shape, -np.inf)
     offsets = np.log(shares) - 0.5 * (n * np.diag(inverse) - 1 / shares)
     scores[:, there] = n * (left_out.predictions[:, there] - shares) @ inverse + offsets
-    scores[(rest * y).sum(axis=1) < 0.5] = np.log(counts / counts.sum())
+    scores[_alone_in_class(rest, counts, y)] = np.log(counts / counts.sum())
     return scores
+
+
+def _alone_in_class(rest: Array, counts: Array, y: Array) -> NDArray[np.bool_]:
+    """Rows (n,) whose class has no weight outside of what is left out; ``rest`` is that of each class."""
+    return np.asarray(((rest - NOTHING_LEFT * counts) * y).sum(axis=1) <= 0)

@@ -247,6 +247,16 @@ class Moments:
             np.pad(self.target_scatter, ((0, new), (0, new))),
         )
 
+    def weighted(self, factor: float) -> Moments:
+        """The moments of the same rows with all weights times ``factor``, which is 0 or more.
+
+        Examples:
+            >>> Moments.from_rows(np.eye(2), np.ones((2, 1))).weighted(3.0).w
+            6.0
+        """
+        sums = ("w", "scatter", "cross", "target_scatter")
+        return Moments(**(vars(self) | {name: factor * getattr(self, name) for name in sums}))
+
     def rescaled(self, shift: Array, scale: Array) -> Moments:
         """The moments of the rows (x - shift) / scale, such as standardised ones.
 

@@ -7,11 +7,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headstart.errors import ModelFolderError, SourceError
 from headstart.heads import HEADS, FeatureMap, FittedHead
 from headstart.heads.feature_map import Scaling
 from headstart.io import check_digest, read_json, read_tensors, write_json, write_tensors
+from headstart.model.estimator_file import read_estimator, write_estimator
 from headstart.sources import open_saved
 from headstart.types import Source, Task, TaskKind
 
@@ -26,6 +28,7 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
+HEAD_FILE = "head.skops"
 REQUIRED = ("model.safetensors", "calibration.json")
 PROBLEM_TYPES: dict[TaskKind, str] = {
     "classification": "single_label_classification",
@@ -76,13 +79,20 @@ def describe_head(head: FittedHead) -> dict[str, Any]:
     feature_map = head.feature_map
     blocks = [list(block) for block in feature_map.blocks]
     return {
-        "feature_map": {"name": feature_map.name, "blocks": blocks, "scaling": feature_map.scaling},
-        "head": {"name": head.head, "lambda": head.lam, "left_out_loss": head.loss},
+        "feature_map": {"name": feature_map.name, "blocks": blocks, "scaling": feature_map.scaling}
+        | ({"scalings": list(feature_map.scalings)} if feature_map.scalings else {})
+        | ({"width": feature_map.width} if feature_map.width else {}),
+        "head": {"name": head.head, "lambda": head.lam if np.isfinite(head.lam) else None, "left_out_loss": head.loss}
+        | ({} if head.estimator is None else {"file": HEAD_FILE})
+        | ({"class_names_as_rows": head.prior} if head.prior else {}),
     }
 
 
 def write_head(folder: Path, head: FittedHead) -> None:
-    """Write ``model.safetensors`` and ``calibration.json``.
+    """Write ``model.safetensors``, ``calibration.json`` and, for a head that is not linear, ``head.skops``.
+
+    Raises:
+        SaveError: if the head is of a third party and holds types that are not read back.
 
     Examples:
         >>> import tempfile
@@ -92,9 +102,13 @@ def write_head(folder: Path, head: FittedHead) -> None:
         >>> sorted(path.name for path in folder.iterdir())
         ['calibration.json', 'model.safetensors']
     """
-    tensors = {"head.weight": head.weight, "head.bias": head.bias}
+    tensors: dict[str, NDArray[Any]] = {"head.weight": head.weight, "head.bias": head.bias}
     if head.feature_map.scale.size:
         tensors |= {"features.shift": head.feature_map.shift, "features.scale": head.feature_map.scale}
+    if head.feature_map.columns.size:
+        tensors["features.columns"] = head.feature_map.columns
+    if head.estimator is not None:
+        write_estimator(folder / HEAD_FILE, head.estimator)
     write_tensors(folder / "model.safetensors", tensors, {"format": "headstart"})
     write_json(folder / "calibration.json", {name: list(value) for name, value in head.calibration.items()})
 
@@ -118,19 +132,31 @@ def read_head(folder: Path, config: Mapping[str, Any]) -> FittedHead:
     """
     tensors = read_tensors(folder / "model.safetensors")
     saved, chosen = config["feature_map"], config["head"]
-    if saved["scaling"] not in get_args(Scaling):
-        raise ValueError(f"scaling {saved['scaling']!r}")
+    scalings = tuple(saved.get("scalings", ()))
+    if not {saved["scaling"], *scalings} <= set(get_args(Scaling)):
+        raise ValueError(f"scaling {saved['scaling']!r} {scalings}")
     blocks = tuple((int(a), int(b)) for a, b in saved["blocks"])
     shift, scale = (tensors.get(f"features.{name}", np.empty(0)) for name in ("shift", "scale"))
-    feature_map = FeatureMap(saved["name"], blocks, saved["scaling"], shift, scale)
+    columns = tensors.get("features.columns", np.empty(0)).astype(np.intp)
+    width = int(saved.get("width", 0))
+    feature_map = FeatureMap(saved["name"], blocks, saved["scaling"], shift, scale, scalings, columns, width)
     weight, bias = tensors["head.weight"], tensors["head.bias"]
-    if weight.shape != (feature_map.num_features, len(bias)):
+    linear = "file" not in chosen
+    if weight.shape != (feature_map.num_features if linear else 0, len(bias)):
         raise ValueError(f"weights of shape {weight.shape} for {feature_map.num_features} features")
     calibration = {
         name: np.asarray(value, dtype=np.float64) for name, value in read_json(folder / "calibration.json").items()
     }
-    name, lam, loss = HEADS[chosen["name"]].name, float(chosen["lambda"]), float(chosen["left_out_loss"])
-    return FittedHead(feature_map, name, lam, weight, bias, calibration, loss, candidates=())
+    name, lam, loss = HEADS[chosen["name"]].name, _number(chosen["lambda"]), float(chosen["left_out_loss"])
+    estimator = None if linear else read_estimator(folder / HEAD_FILE)
+    prior = float(chosen.get("class_names_as_rows", 0.0))
+    return FittedHead(
+        feature_map, name, lam, weight, bias, calibration, loss, candidates=(), estimator=estimator, prior=prior
+    )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def check_files(folder: Path, config: Mapping[str, Any]) -> None:
@@ -156,8 +182,9 @@ def check_files(folder: Path, config: Mapping[str, Any]) -> None:
     digests = config["sha256"]
     if not isinstance(digests, dict) or not set(REQUIRED) <= set(digests):
         raise ValueError("the digests of its files are not there")
-    if (folder / "moments.safetensors").is_file() and "moments.safetensors" not in digests:
-        raise ModelFolderError(f"'{folder}/moments.safetensors' was not written with this model; remove it.")
+    for name in ("moments.safetensors", HEAD_FILE):
+        if (folder / name).is_file() and name not in digests:
+            raise ModelFolderError(f"'{folder}/{name}' was not written with this model; remove it.")
     for name in digests:
         inside = PurePosixPath(name)
         if inside.is_absolute() or ".." in inside.parts:
@@ -185,7 +212,7 @@ def open_body(folder: Path, saved: Mapping[str, Any], source: Source | None) -> 
     """
     reference, info = saved["reference"], saved["info"]
     opened = source if source is not None else open_saved(reference, folder / "body", info["modality"])
-    promised = None if reference["name"] == "local:." else reference.get("sha256") or info["sha256"]
+    promised = None if reference["name"].endswith(":.") else reference.get("sha256") or info["sha256"]
     if opened.info.modality != info["modality"] or (promised and opened.info.sha256 != promised):
         raise SourceError(
             f"The model '{folder}' was fitted on '{info['name']}' (sha256 {str(promised)[:16]}), but "

@@ -43,9 +43,12 @@ from headstart.model.format import (
     write_head,
 )
 from headstart.tasks import check_labels, encode_labels, task_methods
+from headstart.tasks.prior_correction import corrected, estimated_priors, named_priors
 from headstart.types import Rows, Source, Task
 
-__all__ = ["Prediction", "TransferModel"]
+__all__ = ["Prediction", "Priors", "TransferModel"]
+
+Priors = str | Mapping[str, float] | Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,10 @@ class TransferModel:
     engine: Engine = Engine()
 
     @property
-    def item_column(self) -> str | None:
-        """The column of texts, paths, pictures or sounds that the model was fitted on, where there was one."""
+    def item_column(self) -> str | tuple[str, ...] | None:
+        """The column of texts or media that the model was fitted on, where there was one; several with their kinds."""
+        if self.source.info.modality == "multimodal":
+            return self.columns
         return self.columns[0] if self.columns and self.source.info.modality != "vector" else None
 
     @property
@@ -114,24 +119,46 @@ class TransferModel:
             return [self.task.column]
         return [] if self.task.kind == "classification" else list(self.task.labels)
 
-    def predict(self, items: Sequence[Any]) -> list[Any]:
+    def predict(self, items: Sequence[Any], *, priors: Priors | None = None) -> list[Any]:
         """Labels, lists of labels or values of n items; raises `ItemError` on an unreadable one.
 
         Args:
             items: a list or array of items as the source encodes them, or a DataFrame or Hugging Face dataset, of which
                 the columns are read that the model was fitted on.
+            priors: as in `with_priors`.
 
         Raises:
             DataError: for a single text or path, or where a column is missing.
         """
-        return task_methods(self.task).decode(self.predict_proba(items), self.task)
+        return task_methods(self.task).decode(self.predict_proba(items, priors=priors), self.task)
 
-    def predict_proba(self, items: Sequence[Any]) -> NDArray[np.float64]:
+    def predict_proba(self, items: Sequence[Any], *, priors: Priors | None = None) -> NDArray[np.float64]:
         """Calibrated probabilities (n, labels), or values (n, targets) for regression, of n items as in `predict`."""
         items = self._as_list(items)
         if len(items) == 0:
             return np.empty((0, self.task.num_outputs))
-        return self.outputs(extract(self.source, items, engine=self.engine, on_error="raise").rows)
+        outputs = self.outputs(extract(self.source, items, engine=self.engine, on_error="raise").rows)
+        return outputs if priors is None else self.with_priors(outputs, priors)
+
+    def with_priors(self, outputs: NDArray[np.float64], priors: Priors) -> NDArray[np.float64]:
+        """Probabilities (n, labels) of this model where the classes have other shares than in its training data.
+
+        Args:
+            outputs: (n, labels) probabilities of this model.
+            priors: ``"uniform"``, ``"estimate"`` (from these outputs, by EM), a share by label, or shares in the order
+                of the labels.
+
+        Raises:
+            DataError: if the model is no classifier, or was saved without the shares of its classes.
+            ParameterError: if the priors do not fit the labels.
+        """
+        shares = self.head.calibration.get("shares")
+        if self.task.kind != "classification" or shares is None:
+            raise DataError(
+                "Priors correct a classifier that knows its classes' shares; this model is none: fit again."
+            )
+        wanted = named_priors(priors, self.task.labels)
+        return corrected(outputs, shares, estimated_priors(outputs, shares) if wanted is None else wanted)
 
     def predict_readable(self, items: Sequence[Any], *, progress: Progress | None = None) -> Prediction:
         """Outputs of the readable items, given as in `predict`; the others are set aside with their reasons."""
@@ -213,9 +240,20 @@ class TransferModel:
         return replace(self.task, labels=self.task.labels + tuple(new))
 
     def _moments_of(self, items: Sequence[Any], labels: Sequence[Any], task: Task) -> Moments:
-        targets = task_methods(task).targets(encode_labels(labels, task), task.num_outputs)
+        y, listed = encode_labels(labels, task), self._as_list(items)
+        weights = self.head.calibration.get("class_weight")
+        if weights is None:
+            return self._summed(listed, y, task)
+        weights = np.append(weights, np.ones(task.num_outputs - len(weights)))
+        total = Moments.zeros(self.head.feature_map.num_features, task.num_outputs)
+        for code in np.unique(y):
+            rows = np.flatnonzero(y == code).tolist()
+            total = total + self._summed([listed[i] for i in rows], y[rows], task).weighted(weights[code])
+        return total
+
+    def _summed(self, items: Sequence[Any], y: NDArray[Any], task: Task) -> Moments:
         return moments_of(
-            self.source, self._as_list(items), targets,
+            self.source, items, task_methods(task).targets(y, task.num_outputs),
             engine=self.engine, feature_map=self.head.feature_map, on_error="raise",
         ).moments  # fmt: skip
 
@@ -227,7 +265,14 @@ class TransferModel:
                 "with a head that is solved in closed form ('ridge' or 'lda')."
             )
         weight, bias = head.coefficients(Spectrum.from_moments(moments), self.head.lam)
-        return replace(self, task=task, moments=moments, head=replace(self.head, weight=weight, bias=bias))
+        calibration = dict(self.head.calibration)
+        if "shares" in calibration:
+            calibration["shares"] = np.maximum(moments.target_mean, 0.0)
+        if "class_weight" in calibration:
+            new = np.ones(task.num_outputs - len(calibration["class_weight"]))
+            calibration["class_weight"] = np.append(calibration["class_weight"], new)
+        solved = replace(self.head, weight=weight, bias=bias, calibration=calibration)
+        return replace(self, task=task, moments=moments, head=solved)
 
     def save(self, folder: str | Path, *, extra: Mapping[str, Mapping[str, Any]] | None = None) -> Path:
         """Write the model's folder atomically; a previous model is replaced only when the new one is complete.

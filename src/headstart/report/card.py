@@ -32,6 +32,7 @@ _ITEMS = {
     "audio": ("sound.wav", '["sound.wav"]'),
     "text": ("items.csv", '["a text to judge"]'),
     "vector": ("rows.csv", "rows"),  # an array (n, features)
+    "multimodal": ("rows.csv", "frame"),  # a DataFrame
 }
 
 

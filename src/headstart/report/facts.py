@@ -39,8 +39,10 @@ MISCALIBRATED = 0.1
 # What only the preprocessing of pictures has: timm's words, then transformers'.
 _PICTURE = {"interpolation", "crop_pct", "image_mean", "do_resize"}
 
-_ITEM = {"image": "an image", "text": "a text", "audio": "a sound", "vector": "a row of numbers"}
-_ITEMS = {"image": "images", "text": "texts", "audio": "sounds", "vector": "rows of numbers"}
+_ITEM = {"image": "an image", "text": "a text", "audio": "a sound", "vector": "a row of numbers",
+         "multimodal": "a row of several columns"}  # fmt: skip
+_ITEMS = {"image": "images", "text": "texts", "audio": "sounds", "vector": "rows of numbers",
+          "multimodal": "rows of several columns"}  # fmt: skip
 
 
 def _main(record: Record) -> tuple[str, Mapping[str, Any]]:
@@ -116,10 +118,11 @@ def how_made(record: Record) -> str:
     if source["name"] == "vector":
         body = "The rows are used as they are."
     compared = len(head["compared"])
+    penalty = f" with λ = {head['lambda']:.3g}" if defined(head["lambda"]) else ""
     choice = f", chosen among {compared} combinations of head and features" if compared > 1 else ""
     return (
         f"{body} The head is {one_line(head['name'])} on {one_line(head['features'])} "
-        f"({head['num_features']:,} features) with λ = {head['lambda']:.3g}{choice}, "
+        f"({head['num_features']:,} features){penalty}{choice}, "
         f"left-out loss {number(head['left_out_loss'])}."
     )
 

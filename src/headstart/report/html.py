@@ -10,7 +10,7 @@ from headstart.report import facts
 from headstart.report.chart import FLOOR, bar_chart
 from headstart.report.style import STYLE
 from headstart.report.tables import bars, class_table, compared_heads, confused_pairs
-from headstart.report.words import interval, metric_words, number, one_line, shortened
+from headstart.report.words import defined, interval, metric_words, number, one_line, shortened
 
 __all__ = ["html_report"]
 
@@ -175,8 +175,8 @@ def _heads(record: Record) -> str:
         (
             one_line(row["head"]),
             one_line(row["features"]),
-            f"{row['lam']:.3g}",
-            number(row["loss"]),
+            f"{row['lam']:.3g}" if defined(row["lam"]) else "",
+            row.get("note") or number(row["loss"]),
             "yes" if chosen else "no",
         )
         for row, chosen in compared_heads(record)

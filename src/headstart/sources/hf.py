@@ -35,6 +35,7 @@ from headstart.sources.hf_loading import (
 from headstart.sources.hidden_layers import saved_reading
 from headstart.sources.media_body import MediaBody, MediaParts
 from headstart.sources.media_fronts import front_for
+from headstart.sources.model_card import published_accuracy
 from headstart.sources.scheme import Scheme
 from headstart.sources.text_body import TextBody, TextParts
 from headstart.sources.tokenizing import TokenizerSpec
@@ -93,12 +94,15 @@ def describe_folder(folder: Path, name: str) -> SourceInfo:
     """
     config = read_json(folder / "config.json")
     width = config.get("hidden_size")
+    accuracy, source_task = published_accuracy(folder / "README.md")
     return SourceInfo(
         name=name,
         modality=folder_modality(folder),
         num_features=width if isinstance(width, int) else None,
         architecture=config.get("model_type"),
         license=_licence(folder / "README.md"),
+        accuracy=accuracy,
+        source_task=source_task,
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.errors import SourceError
 from headstart.io import check_digest, file_digest, read_json
+from headstart.sources.model_card import stated_accuracy
 from headstart.sources.scheme import Scheme
 from headstart.types import Modality, Source, SourceInfo
 
@@ -203,6 +204,8 @@ def _timm_info(name: str, spec: TimmSpec, facts: Mapping[str, Any], *, sha256: A
         license=config.get("license"),
         sha256=sha256 if isinstance(sha256, str) else None,
         input={key: config[key] for key in PREPROCESSING if key in config},
+        accuracy=stated_accuracy(facts.get("accuracy")),
+        source_task=task if isinstance(task := facts.get("source_task"), str) else None,
     )
 
 

@@ -13,6 +13,8 @@ from headstart.types import Modality, Source, SourceInfo
 __all__ = ["SOURCES", "describe", "list_sources", "open_saved", "open_source"]
 
 SOURCES: Registry[Scheme] = Registry("source")
+SOURCES.register("columns", "headstart.sources.table_columns:SCHEME")
+SOURCES.register("fused", "headstart.sources.fused:SCHEME")
 SOURCES.register("headstart", "headstart.sources.embedded:SCHEME")
 SOURCES.register("hf", "headstart.sources.hf:SCHEME")
 SOURCES.register("local", "headstart.sources.local:SCHEME")
@@ -73,7 +75,7 @@ def open_saved(reference: Mapping[str, str], folder: Path, modality: Modality) -
         'vector'
     """
     name = reference["name"]
-    return open_source(f"local:{folder}" if name == "local:." else name, modality=modality)
+    return open_source(f"{name[:-1]}{folder}" if name.endswith(":.") else name, modality=modality)
 
 
 def describe(name: str) -> SourceInfo:

@@ -26,6 +26,7 @@ from headstart.io import check_digest, file_digest, write_json
 from headstart.sources.cache import cached_file, cached_repositories
 from headstart.sources.form import form_of
 from headstart.sources.hidden_layers import Layers, check_layers, save_reading, unknown_layer
+from headstart.sources.model_card import published_accuracy
 from headstart.sources.scheme import Scheme
 from headstart.sources.seeded import drawn_by, example_pictures, seeded, state_digest
 from headstart.sources.timm_module import TimmSpec, build, measure, reader
@@ -271,6 +272,7 @@ def _describe(name: str) -> SourceInfo:
     config = _config(name)
     file = _file(config)
     blob = file.resolve().name if file else ""
+    accuracy, source_task = published_accuracy(file.parent / "README.md") if file else (None, None)
     return SourceInfo(
         name=f"timm:{_full_name(config)}",
         modality="image",
@@ -279,6 +281,8 @@ def _describe(name: str) -> SourceInfo:
         revision=file.parent.name if file else None,
         sha256=blob if re.fullmatch("[0-9a-f]{64}", blob) else None,
         input={key: config[key] for key in ("input_size", "mean", "std", "interpolation", "crop_pct")},
+        accuracy=accuracy,
+        source_task=source_task,
     )
 
 

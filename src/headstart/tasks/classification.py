@@ -40,9 +40,11 @@ class Classification:
         """One-hot rows (n, classes)."""
         return np.eye(num_outputs)[np.asarray(y, dtype=np.intp)]
 
-    def calibrate(self, scores: NDArray[np.float64], y: NDArray[Any]) -> Calibration:
+    def calibrate(
+        self, scores: NDArray[np.float64], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+    ) -> Calibration:
         """The temperature of least log-loss."""
-        return {"temperature": np.array([fit_temperature(scores, np.asarray(y))])}
+        return {"temperature": np.array([fit_temperature(scores, np.asarray(y), sample_weight)])}
 
     def outputs(self, scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
         """Probabilities (n, classes) that sum to one."""

@@ -39,13 +39,15 @@ class Multilabel:
         """The 0/1 matrix (n, labels) itself."""
         return np.asarray(y, dtype=np.float64)
 
-    def calibrate(self, scores: NDArray[np.float64], y: NDArray[Any]) -> Calibration:
+    def calibrate(
+        self, scores: NDArray[np.float64], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+    ) -> Calibration:
         """A slope and an intercept for each label; a label that the scores do not order right keeps its base rate.
 
         Left-out scores of a head that knows nothing run against the labels (the mean without a positive item is
         lower), so a negative slope would turn ignorance into certainty.
         """
-        fitted = np.array([_rising(scores[:, j], y[:, j]) for j in range(scores.shape[1])])
+        fitted = np.array([_rising(scores[:, j], y[:, j], sample_weight) for j in range(scores.shape[1])])
         return {"slope": fitted[:, 0], "intercept": fitted[:, 1]}
 
     def outputs(self, scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
@@ -63,8 +65,10 @@ class Multilabel:
         return [[task.labels[j] for j in np.flatnonzero(row >= 0.5)] for row in outputs]
 
 
-def _rising(scores: NDArray[np.float64], y: NDArray[Any]) -> tuple[float, float]:
-    slope, intercept = fit_platt(scores, y)
+def _rising(
+    scores: NDArray[np.float64], y: NDArray[Any], sample_weight: NDArray[np.float64] | None
+) -> tuple[float, float]:
+    slope, intercept = fit_platt(scores, y, sample_weight)
     if slope > 0:
         return slope, intercept
     rate = (np.sum(y) + 1) / (len(y) + 2)

@@ -34,7 +34,9 @@ class TaskMethods(Protocol):
         """The (n, k) matrix that a least-squares head is fitted to."""
         ...
 
-    def calibrate(self, scores: NDArray[np.float64], y: NDArray[Any]) -> Calibration:
+    def calibrate(
+        self, scores: NDArray[np.float64], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+    ) -> Calibration:
         """Parameters that make ``outputs`` of left-out ``scores`` (n, k) trustworthy."""
         ...
 

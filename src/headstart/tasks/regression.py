@@ -34,7 +34,12 @@ class Regression:
         """The values (n, targets)."""
         return np.asarray(y, dtype=np.float64).reshape(len(y), num_outputs)
 
-    def calibrate(self, scores: NDArray[np.float64], y: NDArray[Any]) -> Calibration:  # noqa: ARG002 (one contract)
+    def calibrate(
+        self,
+        scores: NDArray[np.float64],  # noqa: ARG002 (one contract)
+        y: NDArray[Any],  # noqa: ARG002
+        sample_weight: NDArray[np.float64] | None = None,  # noqa: ARG002
+    ) -> Calibration:
         """Nothing: least-squares values need no calibration."""
         return {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +101,7 @@ def _outputs(rows: Rows, dataset: Dataset, judged: Judged, plan: Plan, blocks: S
     task, y = dataset.labelled()
     return held_out_outputs(
         rows, y, task, plan,
-        blocks=blocks, groups=judged.groups, search=judged.search, seed=judged.seed,
+        blocks=blocks, groups=judged.groups, search=replace(judged.search, prior=None), seed=judged.seed,
     ).outputs  # fmt: skip
 
 

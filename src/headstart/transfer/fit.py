@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,22 @@ from headstart.data import Audit, read
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.engine.ray_session import kept_open
+from headstart.errors import ParameterError
 from headstart.evaluate.evaluation import Evaluation
-from headstart.heads import HEADS, HeadSearch
+from headstart.heads import HeadSearch
+from headstart.heads.problem import Fusion, LayerChoice
+from headstart.heads.registry import check_head_names
 from headstart.io import check_replaceable, remove_leftovers
 from headstart.model import TransferModel
 from headstart.params import check_choice
 from headstart.sources.default import source_for
 from headstart.transfer.comparison import Baseline, compare
 from headstart.transfer.judging import judge
-from headstart.transfer.preparing import Prepared, prepare
+from headstart.transfer.label_texts import LabelText, with_label_text
+from headstart.transfer.leaning import lean
+from headstart.transfer.preparing import Prepared, audit_items, encode_items
+from headstart.transfer.ranking.choice import Choice, choose_source
+from headstart.transfer.ranking.entries import Described, describe_all
 from headstart.transfer.record import make_record
 from headstart.transfer.reporter import Reporter, SilentReporter
 from headstart.transfer.run_folder import write_run
@@ -31,6 +38,7 @@ from headstart.types import Modality, Source, TaskKind
 
 __all__ = ["Run", "fit"]
 
+AUTO = "auto"
 SAMPLE = 32  # items that tell how long all take
 
 
@@ -72,14 +80,20 @@ class Run:
 def fit(
     data: Any,
     *,
-    source: str | Source | None = None,
+    source: str | Source | Sequence[str | Source] | None = None,
+    sources: Sequence[str | Source] | None = None,
     label: str | Sequence[str] | None = None,
-    item: str | None = None,
+    item: str | Sequence[str] | None = None,
     task: TaskKind | None = None,
     modality: Modality | None = None,
     group_col: str | None = None,
     time_col: str | None = None,
     heads: Sequence[str] | None = None,
+    layers: LayerChoice = "auto",
+    fusion: Fusion = "auto",
+    class_weight: Literal["balanced"] | None = None,
+    label_text: LabelText | None = "auto",
+    drop_suspects: bool = False,
     baselines: str = "all",
     out: str | Path | None = None,
     seed: int = 0,
@@ -93,14 +107,29 @@ def fit(
     Args:
         data: a folder, table, archive, DataFrame, Hugging Face dataset, or ``(items, labels)``.
         source: name of the source, such as ``"timm:resnet18.a1_in1k"``, or an open one; default: what comes with the
-            install for this kind of item.
+            install for this kind of item; ``"auto"`` ranks several and takes the first. Several are fused where that
+            helps; for items of several columns, ``"COLUMN=NAME"`` names the source of one of them.
+        sources: with ``source="auto"``, names or open sources to rank; default: all that are installed or cached for
+            this kind of item.
         label: label column, or columns; inferred and said where not given.
-        item: column of texts or paths; inferred and said where not given.
+        item: column of texts or paths, or several columns of pictures, sounds, texts, numbers and categories that make
+            one item together; one is inferred and said where not given.
         task: ``"classification"``, ``"multilabel"`` or ``"regression"``; inferred and said where not given.
         modality: ``"image"``, ``"text"``, ``"audio"`` or ``"vector"``; inferred where not given.
         group_col: column of what must not be split (patient, speaker, site).
         time_col: column of times; the latest fifth is then held out.
-        heads: names of heads to compare; default: all that serve the task.
+        heads: names of heads to compare; ``("auto",)`` for all that serve the task; default: those that one
+            eigendecomposition gives, ridge and LDA.
+        layers: which layers are compared: ``"auto"`` (the last, and all together), ``"last"``, ``"all"``, ``"best"``
+            (each by itself too) or ``"select"`` (features of all layers by relevance too).
+        fusion: how several sources are put together: ``"auto"`` (``"concat"``, ``"banded"`` and ``"stack"``, whichever
+            has the least left-out loss), one of these, ``"select"``, ``"attention"``, or ``"none"`` (the best source
+            alone).
+        class_weight: ``"balanced"`` lets each class count the same, however many items it has.
+        label_text: what the classes are called, as rows that heads may shrink towards where examples are few:
+            ``"auto"`` (names, with at most 20 texts a class), ``"names"``, ``"none"``, descriptions by label, or a JSON
+            or CSV file of them, which may hold classes without any item. Left-out loss decides how much they count.
+        drop_suspects: whether training items whose label all others contradict are left out of the fit.
         baselines: ``"all"``, ``"fast"`` (without the untrained body) or ``"none"``.
         out: run folder to write; none is written where not given.
         seed: for splits, resamples and the untrained body, 0.
@@ -115,6 +144,7 @@ def fit(
     Raises:
         DataError: if the data cannot be used.
         SourceError: if the source cannot be opened or encodes another kind of item.
+        ParameterError: for ``sources`` without ``source="auto"``.
         SaveError: if the run folder cannot be written.
 
     Examples:
@@ -125,30 +155,57 @@ def fit(
     """
     reporter = reporter or SilentReporter()
     check_choice(baselines, "baselines", "fit", ("all", "fast", "none"))
-    for name in heads or ():
-        HEADS[name]  # an unknown one is refused before any work
+    check_choice(layers, "layers", "fit", get_args(LayerChoice))
+    check_choice(fusion, "fusion", "fit", get_args(Fusion))
+    check_head_names(heads)
+    described = _described(source, sources)
     started = time.perf_counter()
     if out is not None:
         check_replaceable(Path(out))
         remove_leftovers(Path(out))
     dataset = read(data, label=label, item=item, group_col=group_col, time_col=time_col, task=task, modality=modality)
-    with reporter.progress("opening the source"):
-        opened = source_for(dataset, source)
+    choice: Choice | None = None
+    if source != AUTO:
+        with reporter.progress("opening the source"):
+            opened = source_for(dataset, source)
     with kept_open():
-        prepared = prepare(dataset, opened, reporter, engine)
-        judged = judge(prepared, HeadSearch(None if heads is None else tuple(heads)), seed, reporter)
+        audited = audit_items(dataset, reporter, engine)
+        if source == AUTO:
+            choice = choose_source(
+                audited, described, seed=seed, engine=engine, reporter=reporter, started=started, time_limit=time_limit
+            )
+            opened = choice.source
+        prepared = encode_items(audited, opened, reporter, engine, encode=extract if choice is None else choice.encode)
+        search = HeadSearch(
+            None if heads is None else tuple(heads),
+            class_weight, drop_suspects=drop_suspects, fusion=fusion, layers=layers,
+        )  # fmt: skip
+        prepared, search = with_label_text(prepared, search, label_text, reporter)
+        judged = judge(prepared, search, seed, reporter)
         if baselines == "all" and time_limit is not None:
             spent = time.perf_counter() - started
             if spent + 1.2 * _encoding_seconds(prepared, engine) > time_limit:
                 reporter.warning("The untrained body was left out: it would not fit into the time limit.")
                 baselines = "fast"
         compared = tuple(compare(prepared, judged, baselines, reporter)) if baselines != "none" else ()
+    judged = replace(judged, model=lean(judged.model))
     seconds = time.perf_counter() - started
     record = make_record(prepared, judged, compared, seconds=seconds, seed=seed, command=command)
+    if choice is not None:
+        record["source_choice"] = choice.record
     run = Run(judged.model, judged.evaluation, compared, prepared.audit, record, None if out is None else Path(out))
     if run.path is not None:
         write_run(run.path, prepared, judged, record)
     return run
+
+
+def _described(source: object, sources: Sequence[str | Source] | None) -> list[Described] | None:
+    """What is known of the sources to rank; unknown ones are refused before any work."""
+    if sources is None:
+        return None
+    if source != AUTO:
+        raise ParameterError("The 'sources' parameter of fit is for source='auto'; give that with it, or one source.")
+    return describe_all(sources)
 
 
 def _encoding_seconds(prepared: Prepared, engine: Engine) -> float:

@@ -12,9 +12,8 @@ from headstart.engine.rows import take_rows
 from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.held_out import HeldOut, Plan, held_out_outputs
-from headstart.heads import HeadSearch
-from headstart.heads.spectra import stream_moments
-from headstart.heads.targets import TargetRows
+from headstart.heads import HEADS, HeadSearch, SpectralHead
+from headstart.heads.kept_moments import kept_moments
 from headstart.model import TransferModel
 from headstart.transfer.preparing import Prepared
 from headstart.transfer.reporter import Reporter
@@ -165,8 +164,8 @@ def _final_model(
     keep = training.shape[1] <= MAX_MOMENT_FEATURES
     if len(plan.parts) == 1:  # the head that was judged is the head that is handed over
         head = held_out.heads[0]
-        targets = TargetRows(y[rows], task)
-        moments = (head.moments or stream_moments(training, targets, head.feature_map)) if keep else None
+        keep = keep and isinstance(HEADS[head.head], SpectralHead)  # others cannot be solved again from moments
+        moments = kept_moments(training, y[rows], task, head, search) if keep else None
         return TransferModel(
             source, task, replace(head, moments=None), moments, dataset.columns, engine=prepared.engine
         )
@@ -176,19 +175,33 @@ def _final_model(
     return replace(model, columns=dataset.columns, engine=prepared.engine)
 
 
+def _penalty(lam: float) -> str:
+    return f"λ = {lam:.2g}, " if np.isfinite(lam) else ""
+
+
+def _prior(weight: float) -> str:
+    return f"the classes' names as {weight:g} examples each, " if weight else ""
+
+
 def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Reporter) -> None:
     head = model.head
     compared = {(candidate.features, candidate.head) for candidate in head.candidates}
     reporter.line(
         "head",
-        f"{head.head} on {head.feature_map.name} ({head.feature_map.num_features} features), λ = {head.lam:.2g}, "
-        f"chosen among {len(compared)} by left-out loss {head.loss:.3f}",
+        f"{head.head} on {head.feature_map.name} ({head.feature_map.num_features} features), {_prior(head.prior)}"
+        f"{_penalty(head.lam)}chosen among {len(compared)} by left-out loss {head.loss:.3f}",
     )
-    if model.moments is None:
+    for note in head.notes:
+        reporter.line("fusion", note)
+    if model.moments is None and isinstance(HEADS[head.head], SpectralHead):
         reporter.warning(
             f"The moments of {head.feature_map.num_features} features would fill "
             f"{head.feature_map.num_features**2 * 4 / 2**20:,.0f} MiB and were not kept: this model predicts, but "
             "cannot be taught further."
+        )
+    if len(head.dropped):
+        reporter.line(
+            "suspects", f"{len(head.dropped)} items whose label all others contradict were left out of the fit"
         )
     main, *others = evaluation.metrics.items()
     reporter.line("judged by", plan.how)

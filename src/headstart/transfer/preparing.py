@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,31 @@ from headstart.transfer.reporter import Reporter
 from headstart.transfer.sketching import kept_sketches
 from headstart.types import Dataset, Rows, Source
 
-__all__ = ["Prepared", "encoding_words", "prepare"]
+__all__ = ["Audited", "Prepared", "audit_items", "encode_items", "encoding_words", "prepare"]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """Labelled items that passed the audit, before any encoding.
+
+    Attributes:
+        dataset: n items with labels, of classes that have items.
+        kept: (n,) their positions among all the items that were read.
+        audit: what was found in all of these.
+
+    Examples:
+        >>> sorted(Audited.__dataclass_fields__)
+        ['audit', 'dataset', 'kept']
+    """
+
+    dataset: Dataset
+    kept: NDArray[np.intp]
+    audit: Audit
+
+    @property
+    def clusters(self) -> NDArray[np.int64]:
+        """(n,) codes; near duplicates share one."""
+        return self.audit.clusters[self.kept]
 
 
 @dataclass(frozen=True)
@@ -76,6 +101,26 @@ def prepare(
         >>> prepare(data, open_source("vector"), SilentReporter()).rows.shape
         (4, 2)
     """
+    return encode_items(audit_items(dataset, reporter, engine), source, reporter, engine)
+
+
+def audit_items(dataset: Dataset, reporter: Reporter, engine: Engine = Engine()) -> Audited:
+    """Audit labelled items, saying what was found.
+
+    Args:
+        dataset: items as read.
+        reporter: hears of the findings.
+        engine: whether the feature store is used.
+
+    Raises:
+        DataError: if there are no labels, fewer than two classes, or nothing is left after the audit.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.transfer.reporter import SilentReporter
+        >>> audit_items(read((["good", "", "bad"], ["yes", "yes", "no"])), SilentReporter()).kept
+        array([0, 2])
+    """
     for note in dataset.notes:
         reporter.line("read", note)
     with reporter.progress("auditing") as step:
@@ -84,9 +129,40 @@ def prepare(
     kept = np.flatnonzero(checked.keep)
     if len(kept) == 0:
         raise DataError(f"None of the {len(dataset)} items of {dataset.origin} can be used; see 'headstart inspect'.")
-    clean = without_absent_classes(dataset.take(kept))
+    return Audited(without_absent_classes(dataset.take(kept)), kept, checked)
+
+
+def encode_items(
+    audited: Audited,
+    source: Source,
+    reporter: Reporter,
+    engine: Engine = Engine(),
+    *,
+    encode: Callable[..., Extraction] = extract,
+) -> Prepared:
+    """Encode audited items, saying how it went.
+
+    Args:
+        audited: from `audit_items`.
+        source: the body that encodes them.
+        reporter: hears of the encoding.
+        engine: how items are encoded.
+        encode: what takes the place of `extract` where some rows are known already.
+
+    Raises:
+        DataError: if fewer than two classes are left.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.reporter import SilentReporter
+        >>> audited = audit_items(read((["good", "bad"], ["yes", "no"])), SilentReporter())
+        >>> encode_items(audited, open_source("toy"), SilentReporter()).rows.shape
+        (2, 96)
+    """
+    clean, kept, checked = audited.dataset, audited.kept, audited.audit
     with reporter.progress("encoding") as step:
-        extraction = extract(source, clean.items, engine=engine, progress=step)
+        extraction = encode(source, clean.items, engine=engine, progress=step)
     for position, reason in extraction.failures.items():
         reporter.warning(f"Set aside {clean.ids[position]}: {reason}")
     _say_source(source, extraction, reporter)

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
+
 from headstart.engine.extraction import Extraction
 from headstart.transfer.comparison import Baseline
 from headstart.transfer.judging import Judged
@@ -70,7 +72,7 @@ def make_record(
     gains = {baseline.name: baseline.gain.to_dict() for baseline in baselines}
     return {
         "task": asdict(judged.model.task),
-        "source": asdict(prepared.source.info),
+        "source": asdict(judged.model.source.info),
         "head": _head(judged),
         "evaluation": {"how": judged.plan.how, **judged.evaluation.to_dict()},
         "baselines": {
@@ -103,16 +105,22 @@ def _head(judged: Judged) -> dict[str, Any]:
     best: dict[str, dict[str, Any]] = {}
     for candidate in head.candidates:
         key = f"{candidate.head} on {candidate.features}"
-        if key not in best or candidate.loss < best[key]["loss"]:
-            best[key] = asdict(candidate)
+        if key not in best or candidate.loss < (best[key]["loss"] or np.inf):
+            best[key] = {name: _finite(value) for name, value in asdict(candidate).items()}
     return {
         "name": head.head,
-        "lambda": head.lam,
+        "lambda": _finite(head.lam),
         "features": head.feature_map.name,
         "num_features": head.feature_map.num_features,
         "left_out_loss": head.loss,
+        "notes": list(head.notes),
         "compared": list(best.values()),
     }
+
+
+def _finite(value: Any) -> Any:
+    """None for a number that is not there, since JSON has no nan."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _data(prepared: Prepared) -> Mapping[str, Any]:

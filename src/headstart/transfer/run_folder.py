@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from headstart.heads import Candidate
 from headstart.io import atomic_folder, write_json
 from headstart.report import html_report, model_card
 from headstart.tasks import task_methods
@@ -96,6 +97,6 @@ def _write_predictions(path: Path, prepared: Prepared, judged: Judged) -> None:
 def _write_candidates(path: Path, judged: Judged) -> None:
     rows = [asdict(candidate) for candidate in judged.model.head.candidates]
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["features", "head", "lam", "loss"])
+        writer = csv.DictWriter(file, [field.name for field in fields(Candidate)])
         writer.writeheader()
         writer.writerows(rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from headstart.data.sketches import Sketch
+from headstart.data.sketches import Sketch, sketch_image
 from headstart.engine.extraction import Progress
 from headstart.engine.options import Engine
 from headstart.engine.simple_rows import simple_rows
@@ -22,7 +22,7 @@ def kept_sketches(
     """What `headstart.data.audit` takes to read all pictures or sounds.
 
     Args:
-        modality: what kind of thing an item is.
+        modality: what kind of thing an item is; of items of several columns, the function that sketches tells.
         engine: whether the feature store is used.
         progress: called with (done, total, how) while they are read, in the place of the audit's own.
 
@@ -39,7 +39,8 @@ def kept_sketches(
         if not len(items):
             return []
         name, row = f"sketches {VERSION}", lambda item: sketch(item).to_row()
-        kept = simple_rows(name, row, items, modality, engine=engine, progress=progress)
+        kind = ("image" if sketch is sketch_image else "audio") if modality == "multimodal" else modality
+        kept = simple_rows(name, row, items, kind, engine=engine, progress=progress)
         found: list[Sketch | str] = [kept.failures.get(k, "") for k in range(len(items))]
         for position, row in zip(kept.index, kept.rows, strict=True):
             found[position] = Sketch.from_row(row)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from headstart.errors import DataError
-from headstart.heads import HeadSearch, select_head
-from headstart.heads.spectra import stream_moments
-from headstart.heads.targets import TargetRows
+from headstart.heads import HEADS, HeadSearch, SpectralHead, select_head
+from headstart.heads.kept_moments import kept_moments
 from headstart.model import TransferModel
 from headstart.types import Features, Source, Task
 
@@ -46,10 +45,8 @@ class FrozenFeatures:
         head = select_head(
             train.x, train.y, task, blocks=train.info.blocks, groups=train.groups, search=self.search, seed=seed
         )
-        targets = TargetRows(train.y, task)
-        moments = None
-        if self.keep_moments:
-            moments = head.moments or stream_moments(train.x, targets, head.feature_map)
+        keep = self.keep_moments and isinstance(HEADS[head.head], SpectralHead)  # others are not solved from moments
+        moments = kept_moments(train.x, train.y, task, head, self.search) if keep else None
         return TransferModel(source, task, replace(head, moments=None), moments)
 
 

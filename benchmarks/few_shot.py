@@ -1,0 +1,148 @@
+"""BANKING77 by the number of examples a class, from none on; CLINC150 with its out-of-scope class.
+
+    python benchmarks/few_shot.py [--seeds 5] [--counts 0 1 2 5 10 20 50] [--skip-clinc]
+
+Prints Markdown tables. What a class is called comes from its label alone ("card_arrival" becomes "card arrival"). All
+choices (head, λ, weight of the names, temperature) are made on the drawn training texts; the test texts are those of
+the data set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from _common import DATA
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from headstart.engine.extract import extract
+from headstart.heads import FittedHead, HeadSearch, select_head
+from headstart.heads.left_out_rows import spectrum_of
+from headstart.heads.out_of_scope import class_distance, energy, leverage, max_prob, neighbour_distance
+from headstart.linear.calibration import log_loss
+from headstart.sources import open_source
+from headstart.tasks import task_methods
+from headstart.transfer.label_texts import class_rows
+from headstart.transfer.zero_shot import zero_shot
+from headstart.types import Task
+
+SOURCE = "headstart:text"
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--counts", type=int, nargs="+", default=[0, 1, 2, 5, 10, 20, 50])
+    parser.add_argument("--skip-clinc", action="store_true")
+    args = parser.parse_args()
+    banking(args.counts, args.seeds)
+    if not args.skip_clinc:
+        clinc()
+
+
+def banking(counts: Sequence[int], seeds: int) -> None:
+    """Accuracy and log-loss on the test texts, with and without what the labels say."""
+    source = open_source(SOURCE)
+    train, test = (pd.read_csv(DATA / f"text/banking77/{part}.csv") for part in ("train", "test"))
+    labels = tuple(sorted(train["label"].unique()))
+    x, x_test = (extract(source, part["text"].tolist()).rows[:] for part in (train, test))
+    y, y_test = (np.array([labels.index(label) for label in part["label"]]) for part in (train, test))
+    task, names = Task("classification", labels), class_rows(source, labels)
+    print("| examples a class | accuracy | log-loss | without names | log-loss | chosen |\n|---|---|---|---|---|---|")
+    for count in counts:
+        rows: list[list[float]] = []
+        chosen: set[str] = set()
+        for seed in range(seeds if count else 1):
+            if not count:
+                head = zero_shot(labels, source=source).head
+                rows.append([*judged(head, x_test, y_test), float("nan"), float("nan")])
+                continue
+            index = drawn(y, count, seed)
+            found = []
+            for prior in (names, None):
+                if prior is None and count == 1:  # a class of one row has none left to be chosen by
+                    found += [float("nan"), float("nan")]
+                    continue
+                blocks, search = source.info.blocks, HeadSearch(prior=prior)
+                head = select_head(x[index], y[index], task, blocks=blocks, search=search, seed=seed)
+                found += judged(head, x_test, y_test)
+                chosen |= {f"{head.head} with {head.prior:g}"} if prior is not None else set()
+            rows.append(found)
+        print(
+            f"| {count} | {' | '.join(cell(column) for column in zip(*rows, strict=True))} | {', '.join(sorted(chosen))} |"
+        )
+
+
+def drawn(y: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:
+    """Positions of ``count`` rows of each class, or all where there are fewer."""
+    rng = np.random.default_rng(seed)
+    parts = [np.flatnonzero(y == code) for code in np.unique(y)]
+    return np.concatenate([rng.permutation(part)[:count] for part in parts])
+
+
+def judged(head: FittedHead, x: NDArray[np.float32], y: NDArray[np.intp]) -> list[float]:
+    """Accuracy and log-loss."""
+    scores = head.scores(x)
+    return [float((scores.argmax(axis=1) == y).mean()), log_loss(scores / head.calibration["temperature"][0], y)]
+
+
+def cell(values: Sequence[float]) -> str:
+    """Mean and standard deviation over seeds."""
+    if np.isnan(values).any():
+        return "-"
+    spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.4f}{spread}"
+
+
+def clinc() -> None:
+    """In-scope accuracy and AUROC of each score, with out-of-scope texts unseen, and as a class of their own."""
+    source = open_source(SOURCE)
+    parts = {
+        name: pd.read_csv(DATA / f"text/clinc150/{name}.csv") for name in ("train", "test", "oos_train", "oos_test")
+    }
+    rows = {name: extract(source, part["text"].tolist()).rows[:] for name, part in parts.items()}
+    labels = tuple(sorted(parts["train"]["label"].unique()))
+    y, y_test = (np.array([labels.index(label) for label in parts[name]["label"]]) for name in ("train", "test"))
+    x, blocks = rows["train"], source.info.blocks
+    truth = np.repeat([0, 1], [len(y_test), len(rows["oos_test"])])
+    both = np.concatenate([rows["test"], rows["oos_test"]])
+    task, search = Task("classification", labels), HeadSearch()
+    head = select_head(x, y, task, blocks=blocks, search=search)
+    scores, outputs = scored(head, both, task)
+    temperature = float(head.calibration["temperature"][0])
+    spectrum = spectrum_of(x, y, task, head, search)
+    mapped = head.feature_map(both)
+    print(f"\nin-scope accuracy {(scores[truth == 0].argmax(axis=1) == y_test).mean():.4f} ({head.head})")
+    print("| score, out-of-scope never seen | AUROC |\n|---|---|")
+    for name, found in {
+        "energy": energy(scores, temperature), "max_prob": max_prob(outputs),
+        "class_distance": class_distance(scores, temperature), "leverage": leverage(spectrum, mapped, head.lam),
+        "neighbour_distance": neighbour_distance(head.feature_map(x), mapped),
+    }.items():  # fmt: skip
+        print(f"| {name} | {roc_auc_score(truth, found):.4f} |")
+    wide = Task("classification", (*labels, "oos"))
+    x_all, y_all = np.concatenate([x, rows["oos_train"]]), np.append(y, np.full(len(rows["oos_train"]), len(labels)))
+    for weight in (None, "balanced"):
+        head = select_head(x_all, y_all, wide, blocks=blocks, search=HeadSearch(class_weight=weight))
+        _, outputs = scored(head, both, wide)
+        inside = (outputs[truth == 0].argmax(axis=1) == y_test).mean()
+        recall = (outputs[truth == 1].argmax(axis=1) == len(labels)).mean()
+        print(
+            f"\nwith 100 out-of-scope texts as a class, class weight {weight}: in-scope accuracy {inside:.4f}, "
+            f"out-of-scope recall {recall:.4f}, AUROC {roc_auc_score(truth, outputs[:, -1]):.4f}"
+        )
+
+
+def scored(head: FittedHead, rows: NDArray[np.float32], task: Task) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scores and calibrated probabilities."""
+    scores = head.scores(rows)
+    return scores, task_methods(task).outputs(scores, head.calibration)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""``headstart fit --tasks``: a model for each of several label columns."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.encoding import engine_of
+from headstart.errors import UsageError
+
+__all__ = ["run"]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit every column, save, and end with the folder and the next command.
+
+    Examples:
+        >>> from headstart.cli.main import main
+        >>> main(["fit", "no-such.csv", "--tasks", "colour,price"])     # the reason goes to standard error
+        2
+    """
+    from headstart.cli.fit import default_out, summary
+    from headstart.transfer.multi_task import fit_tasks
+
+    if args.label or args.task:
+        raise UsageError("--tasks names the label columns and infers their tasks; leave out --label and --task.")
+    if args.time_limit is not None:
+        raise UsageError("--time-limit is for one task; leave it out, or use --baselines fast.")
+    started = time.perf_counter()
+    out = Path(args.out) if args.out else default_out(args.data)
+    done = fit_tasks(
+        args.data,
+        [name.strip() for name in args.tasks.split(",") if name.strip()],
+        source=args.source[0] if args.source and len(args.source) == 1 else args.source,
+        item=args.item,
+        modality=args.modality,
+        group_col=args.group_col,
+        time_col=args.time_col,
+        heads=tuple(args.head.split(",")),
+        class_weight=args.class_weight,
+        label_text=args.label_text,
+        drop_suspects=args.drop_suspects,
+        baselines=args.baselines,
+        layers=args.layers,
+        fusion=args.fusion,
+        seed=args.seed,
+        out=out,
+        engine=engine_of(args),
+        reporter=ConsoleReporter(sys.stderr if args.json else sys.stdout),
+        command=shlex.join(["headstart", *sys.argv[1:]]),
+    )
+    seconds = time.perf_counter() - started
+    if args.json:
+        tasks = {column: summary(one.record) for column, one in done.runs.items()}
+        write_line(json_text({"run": str(out), "tasks": tasks, "seconds": seconds}))
+        return 0
+    reporter = ConsoleReporter()
+    for column, one in done.runs.items():
+        name, metric = next(iter(one.evaluation.metrics.items()))
+        reporter.line(column, f"{name.replace('_', ' ')} {metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]")
+    reporter.line("saved", f"{out}  ({seconds:.1f} s in all)")
+    reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")
+    return 0

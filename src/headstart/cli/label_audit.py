@@ -1,0 +1,61 @@
+"""``headstart inspect --labels``: which labels all other items contradict."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.fit import reading_options
+from headstart.engine.options import Engine
+from headstart.errors import UsageError
+from headstart.io import check_writable
+
+__all__ = ["run"]
+
+SHOWN = 20
+
+
+def run(args: argparse.Namespace, reporter: ConsoleReporter) -> int:
+    """Audit the labels, list the suspects, and write them where wanted.
+
+    Examples:
+        >>> from headstart.cli.main import main
+        >>> main(["inspect", "no-such-folder", "--labels"])     # the reason goes to standard error
+        2
+    """
+    from headstart.transfer.label_audit import audit_labels, write_suspects
+
+    if args.out:
+        if Path(args.out).suffix.lower() != ".csv":
+            raise UsageError(f"--out of inspect must end in .csv. Got '{args.out}' instead.")
+        check_writable(Path(args.out))
+    found = audit_labels(
+        args.data,
+        source=args.source,
+        engine=Engine(cache=not args.no_cache),
+        reporter=reporter,
+        **reading_options(args),
+    )
+    if args.out:
+        write_suspects(Path(args.out), found.suspects)
+    if args.json:
+        listed = [asdict(suspect) | {"margin": suspect.margin} for suspect in found.suspects]
+        write_line(json_text({"items": found.items, "head": found.head, "suspects": listed, "out": args.out}))
+        return 0
+    share = len(found.suspects) / found.items
+    reporter.line("labels", f"{len(found.suspects)} of {found.items} ({share:.1%}) are contradicted by {found.head}")
+    for suspect in found.suspects[:SHOWN]:
+        because = f"; because of {', '.join(suspect.because)}" if suspect.because else ""
+        reporter.line(
+            "suspect",
+            f"{suspect.id}: {suspect.label} ({suspect.p_label:.3f}), rather {suspect.predicted} "
+            f"({suspect.p_predicted:.3f}){because}",
+        )
+    if len(found.suspects) > SHOWN:
+        where = f"in {args.out}" if args.out else "with --out FILE.csv"
+        reporter.line("suspect", f"and {len(found.suspects) - SHOWN} more {where}")
+    elif args.out:
+        reporter.line("saved", args.out)
+    return 0

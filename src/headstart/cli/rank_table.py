@@ -1,0 +1,103 @@
+"""A ranking as a table and as bars of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from headstart.transfer import Ranking, Standing
+
+__all__ = ["profile_lines", "table_lines"]
+
+BAR = 30
+WIDEST_NAME = 56
+WIDEST_LICENCE = 14
+
+
+def table_lines(ranking: Ranking, scores: Sequence[str] = ()) -> list[str]:
+    """One line a source below a header; what has no rank stands below with the reason.
+
+    Args:
+        ranking: from `headstart.rank`.
+        scores: names of the further scores to show.
+
+    Examples:
+        >>> import headstart
+        >>> texts, moods = ["good film", "lovely day", "bad film", "awful day"] * 5, ["good", "good", "bad", "bad"] * 5
+        >>> lines = table_lines(headstart.rank((texts, moods), ["toy"], untrained=False))
+        >>> lines[0].split()[:3], lines[1].split()[:2]
+        (['rank', 'source', 'accuracy'], ['1', 'toy'])
+    """
+    header = [
+        "rank", "source", f"{ranking.merit} [95%]", "left-out loss [95%]", "kNN loss", "tie", "licence", "params",
+        "items/s", "cost", "published", *scores,
+    ]  # fmt: skip
+    shown = [standing for standing in ranking.standings if standing.measured is not None]
+    rows = [header, *(_cells(standing, scores) for standing in shown)]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    reasons = [standing for standing in ranking.standings if standing.reason]
+    return lines + [f"{standing.state}: {standing.source}: {standing.reason}" for standing in reasons]
+
+
+def _cells(standing: Standing, scores: Sequence[str]) -> list[str]:
+    found, info = standing.measured, standing.info
+    assert found is not None  # noqa: S101 (only those that were measured are shown)
+    speed, accuracy = standing.speed, info.accuracy
+    return [
+        "-" if standing.rank is None else str(standing.rank),
+        _ending(standing.source),
+        f"{found.merit.value:.3f} [{found.merit.low:.3f}, {found.merit.high:.3f}]",
+        f"{found.loss.value:.3f} [{found.loss.low:.3f}, {found.loss.high:.3f}]",
+        "-" if found.neighbours is None else f"{found.neighbours:.3f}",
+        "tie" if standing.tied else "",
+        _short(info.license),
+        f"{info.parameters / 1e6:.1f} M" if info.parameters else "-",
+        "-" if speed is None else f"{speed.items_per_second:,.0f}",
+        "-" if standing.cost is None else f"{standing.cost:,.1f} s",
+        "-" if accuracy is None else f"{accuracy:.3f} on {info.source_task or 'its task'}",
+        *(f"{found.scores[name]:.4g}" if name in found.scores else "-" for name in scores),
+    ]
+
+
+def _ending(name: str) -> str:
+    """A name, of a long one the end, which tells paths apart."""
+    return name if len(name) <= WIDEST_NAME else "..." + name[3 - WIDEST_NAME :]
+
+
+def _short(licence: str | None) -> str:
+    if licence is None:
+        return "not stated"
+    return licence if len(licence) <= WIDEST_LICENCE else licence[: WIDEST_LICENCE - 3] + "..."
+
+
+def profile_lines(ranking: Ranking) -> list[str]:
+    """For each ranked source, a bar for each block's left-out merit, and where the useful knowledge sits.
+
+    Args:
+        ranking: made with ``profile=True``.
+
+    Examples:
+        >>> import headstart
+        >>> texts, moods = ["good film", "lovely day", "bad film", "awful day"] * 5, ["good", "good", "bad", "bad"] * 5
+        >>> ranking = headstart.rank((texts, moods), ["toy"], profile=True, untrained=False)
+        >>> profile_lines(ranking)[1].split()[:2]
+        ['letters', '##############################']
+    """
+    lines = []
+    for standing in ranking.ranked:
+        found = standing.measured
+        if found is None or not found.profile:
+            continue
+        lines.append(f"{_ending(standing.source)}: {ranking.merit} and loss of each block alone")
+        width = max(len(worth.block) for worth in found.profile)
+        for worth in found.profile:
+            bar = "#" * round(BAR * min(1.0, max(0.0, worth.merit)))
+            lines.append(f"  {worth.block:<{width}}  {bar:<{BAR}}  {worth.merit:.3f}  {worth.loss:.3f}")
+        best = min(found.profile, key=lambda worth: worth.loss)
+        last = (
+            " (the last one)" if best is found.profile[-1] else ", before the last one: another task was learnt there"
+        )
+        lines += [f"  best alone: {best.block}{last}; read in the ranking: {found.features}", ""]
+    return lines

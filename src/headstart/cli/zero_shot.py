@@ -1,0 +1,53 @@
+"""``headstart fit --zero-shot``: a model from the names of its classes."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.encoding import engine_of
+from headstart.errors import UsageError
+
+__all__ = ["run"]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the model, save it, and end with the next commands.
+
+    Examples:
+        >>> from headstart.cli.main import main
+        >>> main(["fit", "--zero-shot", "only-one", "--source", "toy"])     # the reason goes to standard error
+        2
+    """
+    from headstart.transfer.zero_shot import COSINE_SCALE, zero_shot
+
+    if args.data is not None:
+        raise UsageError(
+            "--zero-shot needs no DATA; leave one of the two out (a fit reads class names by --label-text)."
+        )
+    out = Path(args.out) if args.out else Path("runs/zero-shot")
+    source = args.source[0] if isinstance(args.source, list) and len(args.source) == 1 else args.source
+    if isinstance(source, list):
+        raise UsageError("--zero-shot takes one --source; name one.")
+    labels = [label.strip() for label in args.zero_shot.split(",") if label.strip()]
+    text = None if args.label_text in ("auto", "names") else args.label_text
+    if text == "none":
+        raise UsageError("--zero-shot knows its classes by their names alone; leave out '--label-text none'.")
+    model = zero_shot(labels, source=source, label_text=text, out=out, engine=engine_of(args))
+    if args.json:
+        facts = {"run": str(out), "labels": labels, "source": model.source.info.name, "examples": 0}
+        write_line(json_text(facts))
+        return 0
+    reporter = ConsoleReporter(sys.stdout)
+    reporter.line("source", model.source.info.name)
+    reporter.line(
+        "labels", f"{len(labels)}, each by its {'name' if text is None else 'description'}; no example was seen"
+    )
+    scale = float(getattr(model.source, "label_scale", COSINE_SCALE))
+    reporter.line("probability", f"softmax of {scale:g} times the cosine, a default that is calibrated on nothing")
+    reporter.line("saved", str(out))
+    reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM, or fit a few labelled items")
+    return 0

@@ -1,0 +1,97 @@
+"""The heads that one eigendecomposition gives, as scikit-learn estimators on arrays."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from headstart.heads.contender import Contender
+from headstart.heads.feature_map import FeatureMap
+from headstart.heads.problem import Problem
+from headstart.heads.registry import HEADS, SpectralHead
+from headstart.heads.spectral_contenders import spectral_contenders
+from headstart.heads.validation import FLOATS, checked_rows, class_codes
+from headstart.params import check_choice
+from headstart.types import Task, TaskKind
+
+__all__ = ["ClosedForm"]
+
+Array = NDArray[np.float64]
+
+
+class ClosedForm(BaseEstimator):  # type: ignore[misc]
+    """Ridge or LDA with the λ of least exact leave-one-out loss.
+
+    Args:
+        head: ``"ridge"`` or ``"lda"``, or another head that is read off a spectrum.
+        kind: ``"classification"``, ``"multilabel"`` or ``"regression"``.
+
+    Attributes:
+        classes_: (C,) sorted labels of a classification, else None.
+        coef_: (k, d).
+        intercept_: (k,).
+        lam_: the λ used.
+
+    References:
+        Hoerl & Kennard, Technometrics 1970; Hastie, Tibshirani & Buja, JASA 1994.
+
+    Examples:
+        >>> x, y = [[0.0], [0.2], [0.4], [2.0], [2.2], [2.4]], ["low"] * 3 + ["high"] * 3
+        >>> ClosedForm("lda").fit(x, y).predict([[0.1], [2.1]]).tolist()
+        ['low', 'high']
+    """
+
+    classes_: Any
+
+    def __init__(self, head: str = "ridge", kind: TaskKind = "classification") -> None:
+        self.head = head
+        self.kind = kind
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Fit rows (n, d) with labels (n,), 0/1 columns (n, k) or values (n,) or (n, k)."""
+        found = self._solved(X, y)
+        solution = found.solve()
+        self.coef_, self.intercept_, self.lam_ = solution.weight.T, solution.bias, found.candidate.lam
+        return self
+
+    def _solved(self, X: Any, y: Any) -> Contender:  # noqa: N803
+        solved = [name for name in HEADS if isinstance(HEADS[name], SpectralHead)]
+        check_choice(self.head, "head", type(self).__name__, solved)
+        head = HEADS[self.head]
+        check_choice(self.kind, "kind", type(self).__name__, sorted(head.tasks))
+        rows, labels = self._read(X, y)
+        width = len(self.classes_) if self.classes_ is not None else labels.shape[1]
+        task = Task(self.kind, tuple(str(i) for i in range(width)))
+        whole = FeatureMap("rows", ((0, rows.shape[1]),), "none")
+        found, _ = spectral_contenders(Problem(rows, labels, task, (), None, 0), [whole], [head])  # type: ignore[list-item]  # checked above
+        return found[0]
+
+    def _read(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:  # noqa: N803
+        if self.kind == "classification":
+            return class_codes(self, X, y)
+        rows, labels = validate_data(self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True)
+        self.classes_ = None
+        return rows, np.asarray(labels, dtype=np.float64).reshape(len(rows), -1)
+
+    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Scores (n, k): least-squares values, or log-posteriors of LDA up to a constant of each row."""
+        return np.asarray(checked_rows(self, X) @ self.coef_.T + self.intercept_)
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+        """Labels (n,), 0/1 columns or values."""
+        scores = self.decision_function(X)
+        if self.kind == "classification":
+            return np.asarray(self.classes_[scores.argmax(axis=1)])
+        if self.kind == "multilabel":
+            return np.asarray(scores >= 0.5, dtype=int)
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def score(self, X: Any, y: Any) -> float:  # noqa: N803 (scikit-learn's name)
+        """Accuracy, or R² of a regression."""
+        from sklearn.metrics import accuracy_score, r2_score
+
+        return float((r2_score if self.kind == "regression" else accuracy_score)(y, self.predict(X)))

@@ -1,0 +1,46 @@
+"""Random forest of extremely randomised trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+from headstart.types import Task
+
+__all__ = ["FOREST", "ForestHead"]
+
+
+@dataclass(frozen=True)
+class ForestHead:
+    """scikit-learn's extremely randomised trees: as good as a random forest on features, at a fraction of the time.
+
+    Attributes:
+        name: ``"forest"``.
+        tasks: the task kinds that it serves.
+        complexity: 3.
+
+    References:
+        Breiman, "Random Forests", 2001; Geurts, Ernst & Wehenkel, "Extremely randomized trees", 2006.
+
+    Examples:
+        >>> FOREST.make(Task("classification", ("a", "b")), n=200, d=2, seed=0)
+        ExtraTreesClassifier(random_state=0)
+    """
+
+    name: str = "forest"
+    tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
+    complexity: int = 3
+
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+        """An unfitted estimator; leaves of one row grow too large to keep beyond 20,000 rows."""
+        kind = ExtraTreesRegressor if task.kind == "regression" else ExtraTreesClassifier
+        return kind(n_estimators=100, min_samples_leaf=1 + n // 20_000, random_state=seed)
+
+    def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
+        """Why ``auto`` does not try it here; empty where it does."""
+        return f"100 trees with {task.num_outputs} outputs on {n} rows are slow" if n * task.num_outputs > 1e6 else ""
+
+
+FOREST = ForestHead()

@@ -1,0 +1,138 @@
+"""Gaussian process with a Gaussian kernel; beyond 1,000 rows its equivalent with a linear kernel."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.linear_model import BayesianRidge
+from sklearn.utils.validation import validate_data
+
+from headstart.heads.laplace import LAPLACE
+from headstart.heads.one_by_one import one_by_one
+from headstart.heads.validation import FLOATS, checked_rows, class_codes
+from headstart.params import check_choice
+from headstart.types import Task
+
+__all__ = ["GAUSSIAN_PROCESS", "GaussianProcess", "GaussianProcessHead"]
+
+Array = NDArray[np.float64]
+MOST_ROWS = 1000
+ROWS_FOR_EVIDENCE = 300  # on which the kernel's parameters are found; each step costs their cube
+
+
+class GaussianProcess(BaseEstimator):  # type: ignore[misc]
+    """scikit-learn's Gaussian process regression, on values or on the 0/1 columns of classes and labels.
+
+    Classes are regressed on their columns with one kernel for all (least-squares classification), because the posterior
+    is then exact and costs one factorisation whatever the number of classes; the head's temperature makes
+    probabilities of it.
+
+    Args:
+        kind: ``"classification"``, ``"multilabel"`` or ``"regression"``.
+        seed: of the rows on which the kernel's parameters are found, where there are more than 300.
+
+    Attributes:
+        classes_: (C,) sorted labels of a classification, else None.
+        process_: the fitted ``GaussianProcessRegressor``.
+
+    References:
+        Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2006, chapters 2 and 6.5.
+
+    Examples:
+        >>> x = np.linspace(0, 6, 30)[:, None]
+        >>> GaussianProcess("regression").fit(x, np.sin(x[:, 0])).predict([[1.5]]).round(1)
+        array([1.])
+    """
+
+    classes_: Any
+
+    def __init__(self, kind: str = "classification", *, seed: int = 0) -> None:
+        self.kind = kind
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Fit rows (n, d) with labels (n,), 0/1 columns (n, k) or values (n,) or (n, k)."""
+        check_choice(self.kind, "kind", type(self).__name__, ("classification", "multilabel", "regression"))
+        if self.kind == "classification":
+            rows, codes = class_codes(self, X, y)
+            targets = np.eye(len(self.classes_))[codes]
+        else:
+            rows, labels = validate_data(self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True)
+            self.classes_ = None
+            targets = np.asarray(labels, dtype=np.float64).reshape(len(rows), -1)
+        rows = np.asarray(rows, dtype=np.float64)
+        self.mean_, self.scale_ = rows.mean(axis=0), float(np.sqrt(rows.var(axis=0).sum())) or 1.0
+        self.centre_ = targets.mean(axis=0)
+        spread = targets.std(axis=0)
+        self.spread_ = np.where(spread > 0, spread, 1.0)
+        mapped, standard = (rows - self.mean_) / self.scale_, (targets - self.centre_) / self.spread_
+        few = np.sort(np.random.default_rng(self.seed).permutation(len(rows))[:ROWS_FOR_EVIDENCE])
+        kernel = ConstantKernel(1.0, (1e-3, 1e3)) * RBF(1.0, (1e-2, 1e2)) + WhiteKernel(0.1, (1e-6, 10.0))
+        with warnings.catch_warnings():  # a parameter at its bound is as good as that bound
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            kernel = GaussianProcessRegressor(kernel).fit(mapped[few], standard[few]).kernel_
+        self.process_ = GaussianProcessRegressor(kernel, optimizer=None).fit(mapped, standard)
+        return self
+
+    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """The posterior mean (n, k) of each column."""
+        mapped = (checked_rows(self, X) - self.mean_) / self.scale_
+        found = np.asarray(self.process_.predict(mapped)).reshape(len(mapped), -1)
+        return np.asarray(self.centre_ + self.spread_ * found)
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+        """Labels, 0/1 columns or values."""
+        found = self.decision_function(X)
+        if self.kind == "classification":
+            return np.asarray(self.classes_[found.argmax(axis=1)])
+        if self.kind == "multilabel":
+            return np.asarray(found >= 0.5, dtype=int)
+        return found[:, 0] if found.shape[1] == 1 else found
+
+    def score(self, X: Any, y: Any) -> float:  # noqa: N803 (scikit-learn's name)
+        """Accuracy, or R² of a regression."""
+        from sklearn.metrics import accuracy_score, r2_score
+
+        return float((r2_score if self.kind == "regression" else accuracy_score)(y, self.predict(X)))
+
+
+@dataclass(frozen=True)
+class GaussianProcessHead:
+    """Gaussian process up to 1,000 rows; beyond, Bayesian linear regression or last-layer Laplace, its linear twins.
+
+    Attributes:
+        name: ``"gaussian_process"``.
+        tasks: the task kinds that it serves.
+        complexity: 3.
+
+    Examples:
+        >>> GAUSSIAN_PROCESS.make(Task("regression", ("price",)), n=5000, d=2, seed=0)
+        BayesianRidge()
+    """
+
+    name: str = "gaussian_process"
+    tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
+    complexity: int = 3
+
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:
+        """An unfitted estimator."""
+        if n <= MOST_ROWS:
+            return GaussianProcess(task.kind, seed=seed)
+        if task.kind == "regression":
+            return one_by_one(BayesianRidge(), task)
+        return LAPLACE.make(task, n=n, d=d, seed=seed)
+
+    def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
+        """Why ``auto`` does not try it here; empty where it does."""
+        return f"beyond {MOST_ROWS} rows it is a linear head" if n > MOST_ROWS else ""
+
+
+GAUSSIAN_PROCESS = GaussianProcessHead()

@@ -1,0 +1,202 @@
+"""k nearest neighbours by cosine, closer ones weighing more; k is chosen by leave-one-out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import validate_data
+
+from headstart.heads.validation import FLOATS, checked_rows
+from headstart.types import Task
+
+__all__ = ["KNN", "KNearestNeighbours", "KNearestNeighboursHead"]
+
+Array = NDArray[np.float64]
+COUNTS = (1, 3, 5, 10, 20, 50, 100, 200)  # 10 to 200 are DINOv2's; fewer for sets of a few rows a class
+TEMPERATURE = 0.07  # of the weights exp(cos/0.07), as in DINO and DINOv2
+CHUNK = 1024
+SMOOTHING = 1e-3  # of the share of each class, so that k = 1 is not certainty
+
+
+class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
+    """Weighted shares, or means, of the k rows of largest cosine.
+
+    Args:
+        k: neighbours, or ``"auto"`` for the number of 1 to 200 of least leave-one-out loss.
+        temperature: of the weights exp(cos / temperature), 0.07.
+        kind: ``"classification"``, ``"multilabel"`` or ``"regression"``; ``"auto"`` reads it off y (numbers with a
+            fraction are values).
+
+    Attributes:
+        classes_: (C,) sorted labels of a classification, else None.
+        k_: neighbours used.
+
+    References:
+        Cover & Hart, "Nearest neighbor pattern classification", 1967; Wu et al., "Unsupervised Feature Learning via
+        Non-Parametric Instance Discrimination", CVPR 2018 (the weights).
+
+    Examples:
+        >>> head = KNearestNeighbours(k=2).fit([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], ["a", "a", "b", "b"])
+        >>> head.predict([[2.0, 0.1], [0.0, 3.0]]).tolist()
+        ['a', 'b']
+    """
+
+    classes_: Any
+    targets_: NDArray[Any]
+
+    def __init__(self, k: int | str = "auto", *, temperature: float = TEMPERATURE, kind: str = "auto") -> None:
+        self.k = k
+        self.temperature = temperature
+        self.kind = kind
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Keep rows (n, d) with labels (n,), 0/1 columns (n, k) or values (n, k)."""
+        self._remember(X, y)
+        if self.k == "auto":
+            self._choose(None)
+        else:
+            self.k_ = int(self.k)
+        return self
+
+    def left_out_scores(self, X: Any, y: Any, groups: Any = None) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Fit, and give the scores of each row by its neighbours outside of itself, or of its group."""
+        self._remember(X, y)
+        return self._choose(groups)
+
+    def chosen_params(self) -> dict[str, Any]:
+        """The parameters to fit with again, on more rows, without a new choice."""
+        return {"k": self.k_}
+
+    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Logs of the classes' shares, log-odds of the labels, or values."""
+        return self._scored(self._means(checked_rows(self, X), [self.k_], None)[self.k_])
+
+    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Shares (n, C) of the classes, or of the labels."""
+        return self._smoothed(self._means(checked_rows(self, X), [self.k_], None)[self.k_])
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+        """Labels (n,), 0/1 columns, or values."""
+        means = self._means(checked_rows(self, X), [self.k_], None)[self.k_]
+        if self._kind == "classification":
+            return np.asarray(self.classes_[means.argmax(axis=1)])
+        if self._kind == "multilabel":
+            return np.asarray(means >= 0.5, dtype=int)
+        return means[:, 0] if means.shape[1] == 1 else means
+
+    def score(self, X: Any, y: Any) -> float:  # noqa: N803 (scikit-learn's name)
+        """Accuracy, or R² of a regression."""
+        from sklearn.metrics import accuracy_score, r2_score
+
+        return float((r2_score if self._kind == "regression" else accuracy_score)(y, self.predict(X)))
+
+    def _remember(self, X: Any, y: Any) -> None:  # noqa: N803
+        rows, labels = validate_data(self, X, y, dtype=FLOATS, multi_output=True)
+        self._kind = _kind_of(labels) if self.kind == "auto" else self.kind
+        if self._kind == "classification":
+            self.classes_, codes = np.unique(labels, return_inverse=True)
+            self.targets_ = np.eye(len(self.classes_), dtype=np.float32)[codes.ravel()]
+        else:
+            self.classes_ = None
+            self.targets_ = np.asarray(labels, dtype=np.float64).reshape(len(rows), -1)
+        self.rows_ = _unit(rows)
+
+    def _choose(self, groups: Any) -> Array:
+        n = len(self.rows_)
+        alone = np.arange(n) if groups is None else np.asarray(groups)
+        counts = [int(self.k)] if self.k != "auto" else [k for k in COUNTS if k < n] or [1]
+        found = self._means(self.rows_, counts, alone)
+        scores = {k: self._scored(means) for k, means in found.items()}
+        self.k_ = min(counts, key=lambda k: self._loss(found[k]))
+        return scores[self.k_]
+
+    def _means(self, rows: NDArray[Any], counts: list[int], alone: NDArray[Any] | None) -> dict[int, Array]:
+        found = {k: np.empty((len(rows), self.targets_.shape[1])) for k in counts}
+        for start, near, weight in self._neighbours(_unit(rows), max(counts), alone):
+            for k in counts:
+                share = weight[:, :k] / weight[:, :k].sum(axis=1, keepdims=True)
+                found[k][start : start + len(near)] = np.einsum("nk,nkc->nc", share, self.targets_[near[:, :k]])
+        return found
+
+    def _neighbours(
+        self, rows: NDArray[Any], most: int, alone: NDArray[Any] | None
+    ) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
+        """For each chunk its start, the (m, most) nearest rows, nearest first, and their weights."""
+        most = min(most, len(self.rows_))
+        for start in range(0, len(rows), CHUNK):
+            cosine = (rows[start : start + CHUNK] @ self.rows_.T).astype(np.float64)
+            if alone is not None:
+                cosine[alone[start : start + CHUNK, None] == alone] = -np.inf
+            near = np.argpartition(-cosine, most - 1, axis=1)[:, :most]
+            value = np.take_along_axis(cosine, near, axis=1)
+            order = np.argsort(-value, axis=1, kind="stable")
+            near, value = np.take_along_axis(near, order, axis=1), np.take_along_axis(value, order, axis=1)
+            top = np.where(np.isfinite(value[:, :1]), value[:, :1], 0.0)  # a row whose group is everything: all alike
+            yield start, near, np.exp((value - top) / self.temperature) + 1e-300
+
+    def _smoothed(self, means: Array) -> Array:
+        return np.asarray((1 - SMOOTHING) * means + SMOOTHING * self.targets_.mean(axis=0))
+
+    def _scored(self, means: Array) -> Array:
+        if self._kind == "regression":
+            return means
+        share = np.clip(self._smoothed(means), 1e-9, 1 - 1e-9)
+        return np.asarray(np.log(share) if self._kind == "classification" else np.log(share) - np.log1p(-share))
+
+    def _loss(self, means: Array) -> float:
+        """Squared error of values; log-loss of shares."""
+        if self._kind == "regression":
+            return float(np.mean((means - self.targets_) ** 2))
+        share = np.clip(self._smoothed(means), 1e-9, 1 - 1e-9)
+        hit = -(self.targets_ * np.log(share)).sum(axis=1)
+        if self._kind == "multilabel":
+            hit = hit - ((1 - self.targets_) * np.log1p(-share)).sum(axis=1)
+        return float(np.mean(hit))
+
+
+def _kind_of(labels: NDArray[Any]) -> str:
+    kind = type_of_target(labels)
+    if kind.startswith("continuous"):
+        return "regression"
+    return "multilabel" if kind == "multilabel-indicator" else "classification"
+
+
+def _unit(rows: NDArray[Any]) -> NDArray[Any]:
+    norm = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(norm > 0, norm, 1.0))
+
+
+@dataclass(frozen=True)
+class KNearestNeighboursHead:
+    """k nearest neighbours by cosine; serves every task.
+
+    Attributes:
+        name: ``"knn"``.
+        tasks: the task kinds that it serves.
+        complexity: 2.
+
+    Examples:
+        >>> KNN.make(Task("regression", ("price",)), n=10, d=2, seed=0)
+        KNearestNeighbours(kind='regression')
+    """
+
+    name: str = "knn"
+    tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
+    complexity: int = 2
+
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+        """An unfitted estimator."""
+        return KNearestNeighbours(kind=task.kind)
+
+    def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
+        """Why ``auto`` does not try it here; empty where it does."""
+        return f"it would keep all {n} rows" if n > 100_000 else ""
+
+
+KNN = KNearestNeighboursHead()

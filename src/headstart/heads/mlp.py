@@ -1,0 +1,56 @@
+"""Multilayer perceptron on standardised principal components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from headstart.heads.one_by_one import one_by_one
+from headstart.heads.principal import on_principal_components
+from headstart.types import Task
+
+__all__ = ["MLP", "MultilayerPerceptronHead"]
+
+COMPONENTS = 128
+EPOCHS = 100
+
+
+@dataclass(frozen=True)
+class MultilayerPerceptronHead:
+    """scikit-learn's perceptron with one hidden layer of 128 rectified units, on at most 128 principal components.
+
+    Attributes:
+        name: ``"mlp"``.
+        tasks: the task kinds that it serves.
+        complexity: 3.
+
+    References:
+        Rumelhart, Hinton & Williams, 1986; Kingma & Ba, "Adam", ICLR 2015.
+
+    Examples:
+        >>> MLP.make(Task("classification", ("a", "b")), n=200, d=2, seed=0)["head"].hidden_layer_sizes
+        (128,)
+    """
+
+    name: str = "mlp"
+    tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
+    complexity: int = 3
+
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:
+        """An unfitted estimator."""
+        kind = MLPRegressor if task.kind == "regression" else MLPClassifier
+        head = kind(
+            hidden_layer_sizes=(128,), alpha=1.0 if n < 1000 else 0.1, batch_size=64 if n >= 300 else "auto",
+            learning_rate_init=2e-3, max_iter=EPOCHS, random_state=seed,
+        )  # fmt: skip
+        return one_by_one(on_principal_components(head, n=n, d=d, most=COMPONENTS, seed=seed), task)
+
+    def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
+        """Why ``auto`` does not try it here; empty where it does."""
+        fits = 1 if task.kind == "classification" else task.num_outputs
+        return f"{EPOCHS} epochs over {n} rows, {fits} times, are slow" if n * fits > 50_000 else ""
+
+
+MLP = MultilayerPerceptronHead()

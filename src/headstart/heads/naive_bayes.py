@@ -1,0 +1,39 @@
+"""Gaussian naive Bayes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.naive_bayes import GaussianNB
+
+from headstart.heads.one_by_one import one_by_one
+from headstart.types import Task
+
+__all__ = ["NAIVE_BAYES", "NaiveBayesHead"]
+
+
+@dataclass(frozen=True)
+class NaiveBayesHead:
+    """scikit-learn's ``GaussianNB``; one label at a time where there are several.
+
+    Attributes:
+        name: ``"naive_bayes"``.
+        tasks: the task kinds that it serves.
+        complexity: 2.
+
+    Examples:
+        >>> NAIVE_BAYES.make(Task("classification", ("a", "b")), n=10, d=2, seed=0)
+        GaussianNB()
+    """
+
+    name: str = "naive_bayes"
+    tasks: frozenset[str] = frozenset({"classification", "multilabel"})
+    complexity: int = 2
+
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+        """An unfitted estimator."""
+        return one_by_one(GaussianNB(), task)
+
+
+NAIVE_BAYES = NaiveBayesHead()

@@ -1,0 +1,162 @@
+"""Nearest class mean, by Euclidean distance or cosine, with exact leave-one-out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from headstart.heads.one_by_one import one_by_one
+from headstart.heads.validation import checked_rows, class_codes, softmax_rows
+from headstart.linear.calibration import fit_temperature, log_loss
+from headstart.params import check_choice
+from headstart.types import Task
+
+__all__ = ["NEAREST_MEAN", "NearestMean", "NearestMeanHead"]
+
+Array = NDArray[np.float64]
+METRICS = ("euclidean", "cosine")
+
+
+class NearestMean(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """The class whose mean is nearest.
+
+    A row's own class is judged by the mean of the others: (n_c μ_c - x) / (n_c - 1), so leave-one-out is exact.
+
+    Args:
+        metric: ``"euclidean"``, ``"cosine"``, or ``"auto"`` for the one of least left-out log-loss, each at its best
+            temperature.
+
+    Attributes:
+        classes_: (C,) sorted labels.
+        means_: (C, d); of unit rows for the cosine.
+        metric_: the metric used.
+        temperature_: of the probabilities, fitted on left-out scores.
+
+    References:
+        Mensink et al., "Distance-Based Image Classification: Generalizing to New Classes at Near-Zero Cost", TPAMI
+        2013; Snell, Swersky & Zemel, "Prototypical Networks for Few-shot Learning", NeurIPS 2017.
+
+    Examples:
+        >>> head = NearestMean().fit([[0.0], [0.2], [2.0], [2.2]], ["low", "low", "high", "high"])
+        >>> head.predict([[0.3], [1.9]]).tolist(), head.metric_
+        (['low', 'high'], 'euclidean')
+    """
+
+    def __init__(self, metric: str = "auto") -> None:
+        self.metric = metric
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Fit rows (n, d) with labels (n,)."""
+        self.left_out_scores(X, y)
+        return self
+
+    def left_out_scores(self, X: Any, y: Any, groups: Any = None) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Fit, and give the scores (n, C) of each row by means without it, or without its group."""
+        check_choice(self.metric, "metric", type(self).__name__, ("auto", *METRICS))
+        rows, codes = class_codes(self, X, y)
+        best = np.inf
+        for metric in METRICS if self.metric == "auto" else (self.metric,):
+            mapped = _mapped(rows, metric)
+            scores = _left_out(mapped, codes, groups, len(self.classes_), metric)
+            temperature = fit_temperature(scores, codes)
+            loss = log_loss(scores / temperature, codes)
+            if loss < best:
+                best, left_out, self.metric_, self.temperature_ = loss, scores / temperature, metric, temperature
+        self.means_ = _sums(_mapped(rows, self.metric_), codes, len(self.classes_))
+        self.means_ /= np.bincount(codes, minlength=len(self.classes_))[:, None]
+        return left_out
+
+    def chosen_params(self) -> dict[str, Any]:
+        """The parameters to fit with again, on more rows, without a new choice."""
+        return {"metric": self.metric_}
+
+    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Cosines (n, C), or -½‖x - μ‖² without what is the same for all classes, divided by the temperature.
+
+        So folds that choose different metrics give scores of one scale.
+        """
+        return _scores(_mapped(checked_rows(self, X), self.metric_), self.means_, self.metric_) / self.temperature_
+
+    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Probabilities (n, C)."""
+        return softmax_rows(self.decision_function(X))
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+        """The label of the nearest mean."""
+        return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
+
+
+def _mapped(rows: NDArray[Any], metric: str) -> Array:
+    rows = np.asarray(rows, dtype=np.float64)
+    if metric == "euclidean":
+        return rows
+    norm = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norm > 0, norm, 1.0)
+
+
+def _sums(rows: Array, codes: NDArray[np.intp], classes: int) -> Array:
+    sums = np.zeros((classes, rows.shape[1]))
+    np.add.at(sums, codes, rows)
+    return sums
+
+
+def _scores(rows: Array, means: Array, metric: str) -> Array:
+    if metric == "euclidean":
+        return np.asarray(rows @ means.T - 0.5 * np.einsum("cd,cd->c", means, means))
+    norm = np.linalg.norm(means, axis=1)
+    return np.asarray(rows @ means.T / np.where(norm > 0, norm, 1.0))
+
+
+def _left_out(rows: Array, codes: NDArray[np.intp], groups: Any, classes: int, metric: str) -> Array:
+    """Only the classes that a group has rows of have other means without it."""
+    sums, counts = _sums(rows, codes, classes), np.bincount(codes, minlength=classes)
+    scores = _scores(rows, sums / counts[:, None], metric)
+    unit = np.arange(len(rows)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    pairs, inverse = np.unique(np.column_stack([unit, codes]), axis=0, return_inverse=True)
+    inverse = inverse.ravel()
+    members = np.argsort(unit, kind="stable")
+    starts = np.searchsorted(unit[members], np.arange(unit.max() + 2))
+    order = np.argsort(inverse, kind="stable")
+    edges = np.searchsorted(inverse[order], np.arange(len(pairs) + 1))
+    for i, (group, c) in enumerate(pairs):
+        out = order[edges[i] : edges[i + 1]]
+        judged = members[starts[group] : starts[group + 1]]
+        rest = counts[c] - len(out)
+        if rest > 0:
+            mean = (sums[c] - rows[out].sum(axis=0)) / rest
+            scores[judged, c] = _scores(rows[judged], mean[None], metric)[:, 0]
+        else:  # without the group nothing is known of the class: it is as unlikely as the least likely one
+            scores[judged, c] = np.delete(scores[judged], c, axis=1).min(axis=1)
+    return scores
+
+
+@dataclass(frozen=True)
+class NearestMeanHead:
+    """Nearest class mean; one label at a time where there are several.
+
+    Attributes:
+        name: ``"nearest_mean"``.
+        tasks: the task kinds that it serves.
+        complexity: 1.
+        uses_shares: no class is likelier for having more rows.
+
+    Examples:
+        >>> NEAREST_MEAN.make(Task("classification", ("a", "b")), n=10, d=2, seed=0)
+        NearestMean()
+    """
+
+    name: str = "nearest_mean"
+    tasks: frozenset[str] = frozenset({"classification", "multilabel"})
+    complexity: int = 1
+    uses_shares: bool = False
+
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+        """An unfitted estimator."""
+        return one_by_one(NearestMean(), task)
+
+
+NEAREST_MEAN = NearestMeanHead()

@@ -1,0 +1,121 @@
+"""One copy of a head for each label or target, where the head itself serves one at a time.
+
+References:
+    Binary relevance: Tsoumakas & Katakis, "Multi-Label Classification: An Overview", 2007. scikit-learn's
+    ``OneVsRestClassifier`` and ``MultiOutputRegressor`` do the same, but warn of a label that all rows have or lack.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from headstart.types import Task
+
+__all__ = ["OneByOne", "one_by_one"]
+
+Array = NDArray[np.float64]
+ALWAYS = 16.0  # log-odds, before calibration, of a label that all rows have; minus this where none has it
+
+
+def one_by_one(estimator: Any, task: Task) -> Any:
+    """The estimator itself for one class or target an item, else `OneByOne` of it.
+
+    Args:
+        estimator: an unfitted classifier, or regressor for a regression.
+        task: the label schema.
+
+    Examples:
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> one_by_one(GaussianNB(), Task("classification", ("a", "b")))
+        GaussianNB()
+        >>> one_by_one(GaussianNB(), Task("multilabel", ("a", "b")))
+        OneByOne(estimator=GaussianNB())
+    """
+    single = task.kind == "classification" or (task.kind == "regression" and task.num_outputs == 1)
+    return estimator if single else OneByOne(estimator)
+
+
+def _classifies(self: OneByOne) -> bool:
+    return hasattr(self.estimator, "predict_proba") or hasattr(self.estimator, "decision_function")
+
+
+class OneByOne(BaseEstimator):  # type: ignore[misc]
+    """A copy of an estimator for each column of y.
+
+    Args:
+        estimator: a classifier for 0/1 columns (it needs ``decision_function`` or ``predict_proba``), or a regressor.
+
+    Attributes:
+        estimators_: one fitted copy a column; None where all rows have the same value.
+        constant_: (k,) that value, or nan.
+
+    Examples:
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> x, y = np.array([[0.0], [1.0], [4.0], [5.0]]), np.array([[0, 1], [0, 1], [1, 1], [1, 1]])
+        >>> (OneByOne(GaussianNB()).fit(x, y).decision_function([[0.5], [4.5]]) > 0).tolist()
+        [[False, True], [True, True]]
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Fit rows (n, d) with columns (n, k)."""
+        columns = _columns(y)
+        classifies = _classifies(self)
+        same = (columns == columns[:1]).all(axis=0)
+        self.constant_ = np.where(same, columns[0], np.nan)
+        self.estimators_ = [
+            None if constant else clone(self.estimator).fit(X, column.astype(np.intp) if classifies else column)
+            for column, constant in zip(columns.T, same, strict=True)
+        ]
+        return self
+
+    def _joined(self, rows: int, parts: list[Array | None], shift: float, factor: float) -> Array:
+        constant = (self.constant_ - shift) * factor
+        given = [np.full(rows, c) if part is None else part for part, c in zip(parts, constant, strict=True)]
+        return np.column_stack(given)
+
+    def predict(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Values (n, k) of a regressor, 0 or 1 of a classifier."""
+        check_is_fitted(self)
+        parts = [None if one is None else np.asarray(one.predict(X), dtype=np.float64) for one in self.estimators_]
+        return self._joined(len(X), parts, 0.0, 1.0)
+
+    @available_if(_classifies)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Log-odds (n, k) of a classifier; ±16 for a label that all rows had or lacked."""
+        check_is_fitted(self)
+        parts = [None if one is None else _log_odds(one, X) for one in self.estimators_]
+        return self._joined(len(X), parts, 0.5, 2 * ALWAYS)
+
+    def linear_map(self, num_outputs: int) -> tuple[Array, Array] | None:
+        """Weight (d, k) and bias (k,) where the copies are linear, else None."""
+        if not hasattr(self.estimator, "linear_map") or all(one is None for one in self.estimators_):
+            return None
+        width = next(one.coef_.shape[1] for one in self.estimators_ if one is not None)
+        weight, bias = np.zeros((width, num_outputs)), (self.constant_ - 0.5) * 2 * ALWAYS
+        for j, one in enumerate(self.estimators_):
+            if one is not None:
+                both, biases = one.linear_map(2)
+                weight[:, j], bias[j] = both[:, 1] - both[:, 0], biases[1] - biases[0]
+        return weight, bias
+
+
+def _columns(y: Any) -> NDArray[Any]:
+    columns = np.asarray(y)
+    return columns.reshape(len(columns), -1)
+
+
+def _log_odds(fitted: Any, rows: Any) -> Array:
+    if hasattr(fitted, "decision_function"):
+        scores = np.asarray(fitted.decision_function(rows), dtype=np.float64)
+        return scores if scores.ndim == 1 else scores[:, 1] - scores[:, 0]
+    there = np.clip(fitted.predict_proba(rows)[:, 1], 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(there) - np.log1p(-there))

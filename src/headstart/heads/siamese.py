@@ -1,0 +1,126 @@
+"""Siamese (metric) head: a projection in which rows of the same class are close, and the neighbours there."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import NeighborhoodComponentsAnalysis
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from headstart.heads.knn import KNearestNeighbours
+from headstart.heads.one_by_one import one_by_one
+from headstart.heads.principal import on_principal_components
+from headstart.heads.validation import checked_rows, class_codes
+from headstart.types import Task
+
+__all__ = ["SIAMESE", "SiameseHead", "SiameseMetric"]
+
+Array = NDArray[np.float64]
+COMPONENTS = 64
+MOST_ROWS = 1500  # the loss is over pairs of rows
+STEPS = 30
+
+
+class SiameseMetric(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Neighbourhood components analysis on principal components, then k nearest neighbours by cosine.
+
+    Both rows of a pair go through the same projection, which is learnt so that a row's neighbours are of its class.
+
+    Args:
+        width: of the projection, 32.
+        seed: of the rows that it is learnt on, where there are more than 1,500.
+
+    Attributes:
+        classes_: (C,) sorted labels.
+        projection_: the fitted pipeline.
+        neighbours_: the fitted `KNearestNeighbours` on projected rows.
+
+    References:
+        Bromley et al., "Signature Verification using a Siamese Time Delay Neural Network", 1993; Goldberger et al.,
+        "Neighbourhood Components Analysis", NeurIPS 2004.
+
+    Examples:
+        >>> x = np.array([[0.0, 5.0], [0.2, -4.0], [0.1, 1.0], [2.0, 4.0], [2.2, -5.0], [2.1, 0.0]])
+        >>> head = SiameseMetric().fit(x, ["low"] * 3 + ["high"] * 3)
+        >>> head.similarity(x[:1], x[1:2]) > head.similarity(x[:1], x[3:4])
+        array([ True])
+    """
+
+    def __init__(self, width: int = 32, *, seed: int = 0) -> None:
+        self.width = width
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Fit rows (n, d) with labels (n,)."""
+        rows, codes = class_codes(self, X, y)
+        n, d = rows.shape
+        few = np.sort(np.random.default_rng(self.seed).permutation(n)[:MOST_ROWS])
+        width = max(1, min(self.width, d, len(few) // 2))
+        learnt = NeighborhoodComponentsAnalysis(width, init="pca", max_iter=STEPS, random_state=self.seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.projection_: Pipeline = on_principal_components(
+                learnt, n=len(few), d=d, most=COMPONENTS, seed=self.seed
+            ).fit(rows[few], codes[few])
+        self.neighbours_ = KNearestNeighbours(kind="classification").fit(self.projection_.transform(rows), codes)
+        return self
+
+    def transform(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Projected rows (n, width)."""
+        return np.asarray(self.projection_.transform(checked_rows(self, X)), dtype=np.float64)
+
+    def similarity(self, a: Any, b: Any) -> Array:
+        """Cosine (n,) of n pairs of rows (n, d) after the projection: 1 for the same direction."""
+        check_is_fitted(self)
+        left, right = self.transform(a), self.transform(b)
+        norm = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+        return np.asarray(np.einsum("nd,nd->n", left, right) / np.where(norm > 0, norm, 1.0))
+
+    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Logs of the classes' shares among the neighbours."""
+        return self.neighbours_.decision_function(self.transform(X))
+
+    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Shares (n, C) of the classes among the neighbours."""
+        return self.neighbours_.predict_proba(self.transform(X))
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+        """The label of most of the neighbours."""
+        return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
+
+
+@dataclass(frozen=True)
+class SiameseHead:
+    """Siamese head; one label at a time where there are several.
+
+    Attributes:
+        name: ``"siamese"``.
+        tasks: the task kinds that it serves.
+        complexity: 3.
+
+    Examples:
+        >>> SIAMESE.make(Task("classification", ("a", "b")), n=10, d=2, seed=0)
+        SiameseMetric()
+    """
+
+    name: str = "siamese"
+    tasks: frozenset[str] = frozenset({"classification", "multilabel"})
+    complexity: int = 3
+
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+        """An unfitted estimator."""
+        return one_by_one(SiameseMetric(seed=seed), task)
+
+    def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
+        """Why ``auto`` does not try it here; empty where it does."""
+        return f"its pairs of {n} rows are slow" if n > 3000 or (task.kind == "multilabel" and n > 500) else ""
+
+
+SIAMESE = SiameseHead()

@@ -1,0 +1,214 @@
+"""Stacking: a weighted mean of the calibrated outputs of several heads, weights fitted on left-out outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from scipy.special import expit
+from sklearn.base import BaseEstimator, clone
+
+from headstart.heads.closed_form import ClosedForm
+from headstart.heads.cross_fitting import cross_fitted_scores, quietly_fitted
+from headstart.heads.estimator_scores import estimator_scores
+from headstart.heads.registry import HEADS, EstimatorHead, SpectralHead
+from headstart.tasks import Calibration, task_methods
+from headstart.types import Task, TaskKind
+
+__all__ = ["STACKING", "HeadStacking", "StackingHead", "mixture_weights"]
+
+Array = NDArray[np.float64]
+MEMBERS: dict[TaskKind, tuple[str, ...]] = {
+    "classification": ("lda", "logistic", "knn", "forest"),
+    "multilabel": ("ridge", "knn", "forest"),
+    "regression": ("ridge", "knn", "forest"),
+}
+STEPS = 200
+SMALLEST = 1e-9
+
+
+class HeadStacking(BaseEstimator):  # type: ignore[misc]
+    """Heads of different kinds, mixed by how well each predicts rows that it was not fitted on.
+
+    Probabilities are mixed with weights ≥ 0 of sum 1 that minimise the left-out log-loss (a concave problem, solved by
+    EM); values with those of least squared error.
+
+    Args:
+        members: unfitted estimators.
+        kind: ``"classification"``, ``"multilabel"`` or ``"regression"``.
+        seed: of the folds, 0.
+
+    Attributes:
+        classes_: (C,) sorted labels of a classification, else None.
+        weights_: one a member.
+        members_: fitted on all rows.
+        calibrations_: of each member's scores.
+
+    References:
+        Wolpert, "Stacked generalization", 1992; Breiman, "Stacked regressions", 1996.
+
+    Examples:
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> x, y = np.arange(40.0).reshape(20, 2), np.arange(20) // 10
+        >>> HeadStacking([GaussianNB(), DecisionTreeClassifier()]).fit(x, y).predict([[1.0, 2.0], [30.0, 31.0]])
+        array([0, 1])
+    """
+
+    classes_: Any
+
+    def __init__(self, members: Sequence[Any], kind: TaskKind = "classification", *, seed: int = 0) -> None:
+        self.members = members
+        self.kind = kind
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Fit rows (n, d) with labels (n,), 0/1 columns (n, k) or values (n,) or (n, k)."""
+        self.left_out_scores(X, y)
+        return self
+
+    def left_out_scores(self, X: Any, y: Any, groups: Any = None) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Fit, and give the mixed scores (n, k) of each row by members that were not fitted on it."""
+        rows, labels = np.asarray(X), self._encoded(y)
+        outputs, self.calibrations_, self.members_ = [], [], []
+        methods = task_methods(self._task())
+        for member in self.members:
+            scores, fitted = cross_fitted_scores(
+                partial(clone, member), rows, labels, self._task(), groups=groups, seed=self.seed
+            )
+            calibration = methods.calibrate(scores, labels)
+            outputs.append(methods.outputs(scores, calibration))
+            self.calibrations_.append({name: np.asarray(value) for name, value in calibration.items()})
+            self.members_.append(quietly_fitted(clone(member), rows, labels) if fitted is None else fitted)
+        joined = np.stack(outputs)
+        self.weights_ = _weights(joined, labels, self.kind)
+        return self._mixed(joined)
+
+    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Logs of the mixed probabilities, log-odds of the mixed labels, or mixed values (n, k)."""
+        task, rows = self._task(), np.asarray(X)
+        return self._mixed(np.stack([
+            _outputs(task, estimator_scores(member, rows, self.width_), calibration)
+            for member, calibration in zip(self.members_, self.calibrations_, strict=True)
+        ]))  # fmt: skip
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+        """Labels (n,), 0/1 columns or values."""
+        scores = self.decision_function(X)
+        if self.kind == "classification":
+            return np.asarray(self.classes_[scores.argmax(axis=1)])
+        if self.kind == "multilabel":
+            return np.asarray(scores >= 0, dtype=int)
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Probabilities (n, C) of the classes, or (n, k) of the labels."""
+        scores = self.decision_function(X)
+        return np.asarray(np.exp(scores) if self.kind == "classification" else expit(scores))
+
+    def score(self, X: Any, y: Any) -> float:  # noqa: N803 (scikit-learn's name)
+        """Accuracy, or R² of a regression."""
+        from sklearn.metrics import accuracy_score, r2_score
+
+        return float((r2_score if self.kind == "regression" else accuracy_score)(y, self.predict(X)))
+
+    def _encoded(self, y: Any) -> NDArray[Any]:
+        labels = np.asarray(y)
+        if self.kind == "classification":
+            self.classes_, codes = np.unique(labels, return_inverse=True)
+            self.width_ = len(self.classes_)
+            return codes.ravel()
+        self.classes_ = None
+        columns = labels.astype(np.float64).reshape(len(labels), -1)
+        self.width_ = columns.shape[1]
+        return columns
+
+    def _task(self) -> Task:
+        return Task(self.kind, tuple(str(i) for i in range(self.width_)))
+
+    def _mixed(self, outputs: Array) -> Array:
+        mixed = np.tensordot(self.weights_, outputs, axes=1)
+        if self.kind == "regression":
+            return np.asarray(mixed)
+        mixed = np.clip(mixed, SMALLEST, 1 - SMALLEST)
+        return np.asarray(np.log(mixed) if self.kind == "classification" else np.log(mixed) - np.log1p(-mixed))
+
+
+def _outputs(task: Task, scores: Array, calibration: Calibration) -> Array:
+    return task_methods(task).outputs(scores, calibration)
+
+
+def _weights(outputs: Array, y: NDArray[Any], kind: str) -> Array:
+    if kind == "regression":
+        scale = np.where(y.std(axis=0) > 0, y.std(axis=0), 1.0)
+        found = nnls((outputs / scale).reshape(len(outputs), -1).T, (y / scale).ravel())[0]
+        return found / found.sum() if found.sum() > 0 else np.full(len(outputs), 1 / len(outputs))
+    if kind == "classification":
+        return mixture_weights(outputs[:, np.arange(len(y)), y])
+    return mixture_weights(np.where(y > 0.5, outputs, 1 - outputs).reshape(len(outputs), -1))
+
+
+def mixture_weights(likelihoods: Array) -> Array:
+    """Weights (M,) ≥ 0 of sum 1 that maximise Σ_i ln Σ_m w_m L_mi, by EM from equal weights.
+
+    Args:
+        likelihoods: (M, n) what each of M members gave to what happened.
+
+    References:
+        Dempster, Laird & Rubin, JRSS B 1977.
+
+    Examples:
+        >>> mixture_weights(np.array([[0.9, 0.8, 0.9], [0.1, 0.2, 0.3]])).round(3)
+        array([1., 0.])
+    """
+    given = np.maximum(likelihoods, SMALLEST)
+    weights = np.full(len(given), 1 / len(given))
+    for _ in range(STEPS):
+        share = weights[:, None] * given
+        weights = (share / share.sum(axis=0)).mean(axis=1)
+    return weights
+
+
+@dataclass(frozen=True)
+class StackingHead:
+    """A mixture of LDA or ridge, logistic regression, neighbours and a forest.
+
+    Attributes:
+        name: ``"stacking"``.
+        tasks: the task kinds that it serves.
+        complexity: 4, the most: it holds several heads.
+
+    Examples:
+        >>> len(STACKING.make(Task("regression", ("price",)), n=10, d=2, seed=0).members)
+        3
+    """
+
+    name: str = "stacking"
+    tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
+    complexity: int = 4
+
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:
+        """An unfitted estimator."""
+        members = [_member(name, task, n=n, d=d, seed=seed) for name in MEMBERS[task.kind]]
+        return HeadStacking(members, task.kind, seed=seed)
+
+    def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
+        """Never in ``auto``."""
+        return "it fits several heads over again; ask for it by name"
+
+
+def _member(name: str, task: Task, *, n: int, d: int, seed: int) -> Any:
+    head = HEADS[name]
+    if isinstance(head, SpectralHead):
+        return ClosedForm(name, task.kind)
+    if not isinstance(head, EstimatorHead):
+        raise TypeError(f"'{name}' cannot be stacked")
+    return head.make(task, n=n, d=d, seed=seed)
+
+
+STACKING = StackingHead()

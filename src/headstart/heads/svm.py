@@ -1,0 +1,216 @@
+"""Support vector machine: linear or Gaussian kernel and C by the log-loss of three folds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.svm import SVC, SVR
+from sklearn.utils.validation import validate_data
+
+from headstart.data import folds
+from headstart.errors import DataError
+from headstart.heads.estimator_scores import aligned
+from headstart.heads.one_by_one import one_by_one
+from headstart.heads.validation import FLOATS, checked_rows, class_codes
+from headstart.linear.calibration import fit_temperature, log_loss
+from headstart.params import check_choice
+from headstart.types import Task
+
+__all__ = ["SVM", "SupportVectorClassifier", "SupportVectorHead", "SupportVectorRegressor"]
+
+Array = NDArray[np.float64]
+GRID = (("linear", 3.0), ("linear", 30.0), ("rbf", 1.0), ("rbf", 10.0))  # on rows of total variance 1
+NUM_FOLDS = 3
+MOST_ROWS = 20_000  # their kernel fills 3 GiB
+CHUNK = 2048
+
+
+class SupportVectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """scikit-learn's ``SVC`` on centred rows of total variance 1, with kernel and C chosen together.
+
+    Its decision function is calibrated with the head, by a temperature on left-out scores.
+
+    Args:
+        kernel: ``"linear"``, ``"rbf"`` (with gamma 1) or ``"auto"``.
+        C: the cost of a violated margin; None for the one of least log-loss over three folds.
+        seed: of the folds, 0.
+
+    Attributes:
+        classes_: (C,) sorted labels.
+        kernel_: the kernel used.
+        C_: the cost used.
+
+    References:
+        Cortes & Vapnik, "Support-Vector Networks", Machine Learning 1995.
+
+    Examples:
+        >>> x, y = [[0.0], [0.2], [0.4], [2.0], [2.2], [2.4]], ["low"] * 3 + ["high"] * 3
+        >>> SupportVectorClassifier().fit(x, y).predict([[0.3], [2.1]]).tolist()
+        ['low', 'high']
+    """
+
+    def __init__(self, kernel: str = "auto", C: float | None = None, *, seed: int = 0) -> None:  # noqa: N803 (the name of the literature)
+        self.kernel = kernel
+        self.C = C
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Fit rows (n, d) with labels (n,)."""
+        rows, codes = class_codes(self, X, y)
+        _fit(self, rows, codes, "classification")
+        return self
+
+    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Scores (n, C), or (n,) of the second of two classes."""
+        return _in_chunks(self, self.machine_.decision_function, checked_rows(self, X))
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+        """The label of largest score."""
+        scores = self.decision_function(X)
+        codes = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
+        return np.asarray(self.classes_[codes])
+
+
+class SupportVectorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """scikit-learn's ``SVR`` on centred rows of total variance 1 and standardised values, kernel and C chosen together.
+
+    Args:
+        kernel: ``"linear"``, ``"rbf"`` or ``"auto"``.
+        C: the cost of a violated margin; None for the one of least squared error over three folds.
+        seed: of the folds, 0.
+
+    Attributes:
+        kernel_: the kernel used.
+        C_: the cost used.
+
+    References:
+        Drucker et al., "Support Vector Regression Machines", NeurIPS 1996.
+
+    Examples:
+        >>> x = np.linspace(0, 1, 20)[:, None]
+        >>> SupportVectorRegressor().fit(x, 3 * x[:, 0]).predict([[0.5]]).round(1)
+        array([1.5])
+    """
+
+    def __init__(self, kernel: str = "auto", C: float | None = None, *, seed: int = 0) -> None:  # noqa: N803 (the name of the literature)
+        self.kernel = kernel
+        self.C = C
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Fit rows (n, d) with values (n,)."""
+        rows, values = validate_data(self, X, y, dtype=FLOATS, y_numeric=True)
+        self.centre_value_, self.spread_ = float(values.mean()), float(values.std()) or 1.0
+        _fit(self, rows, (values - self.centre_value_) / self.spread_, "regression")
+        return self
+
+    def predict(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Values (n,)."""
+        found = _in_chunks(self, self.machine_.predict, checked_rows(self, X))
+        return np.asarray(self.centre_value_ + self.spread_ * found)
+
+
+def _fit(estimator: Any, rows: NDArray[Any], y: NDArray[Any], kind: str) -> None:
+    check_choice(estimator.kernel, "kernel", type(estimator).__name__, ("auto", "linear", "rbf"))
+    if len(rows) > MOST_ROWS:
+        raise DataError(
+            f"A support vector machine here takes at most {MOST_ROWS} rows. Got {len(rows)}; choose another head."
+        )
+    estimator.mean_ = rows.mean(axis=0, dtype=np.float64)
+    estimator.scale_ = float(np.sqrt(rows.var(axis=0, dtype=np.float64).sum())) or 1.0
+    mapped = (rows - estimator.mean_) / estimator.scale_
+    grid = [one for one in GRID if estimator.kernel in ("auto", one[0])]
+    if estimator.C is not None:
+        grid = list({(kernel, float(estimator.C)): None for kernel, _ in grid})
+    estimator.kernel_, estimator.C_ = _best(mapped, y, kind, grid, estimator.seed) if len(grid) > 1 else grid[0]
+    machine = _machine(kind, estimator.C_).fit(_kernel(mapped, mapped, estimator.kernel_), y)
+    estimator.machine_, estimator.support_rows_ = machine, mapped[machine.support_]
+    estimator.num_rows_ = len(mapped)
+
+
+def _machine(kind: str, cost: float) -> Any:
+    return SVC(C=cost, kernel="precomputed") if kind == "classification" else SVR(C=cost, kernel="precomputed")
+
+
+def _kernel(a: Array, b: Array, kernel: str) -> Array:
+    dots = a @ b.T
+    if kernel == "linear":
+        return np.asarray(dots)
+    square = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("nd,nd->n", b, b) - 2 * dots
+    return np.asarray(np.exp(-np.maximum(square, 0.0)))
+
+
+def _best(rows: Array, y: NDArray[Any], kind: Any, grid: list[tuple[str, float]], seed: int) -> tuple[str, float]:
+    """The kernel and C of least loss over three folds; the first where there are too few rows for folds."""
+    try:
+        parts = folds(
+            y if kind == "classification" else y[:, None], kind, np.arange(len(y)), n_folds=NUM_FOLDS, seed=seed
+        )
+    except DataError:  # such as a single row of one class: nothing can be compared
+        return grid[0]
+    whole = {kernel: _kernel(rows, rows, kernel) for kernel, _ in grid}
+    losses = [sum(_loss(whole[kernel], y, part, cost=cost, kind=kind) for part in parts) for kernel, cost in grid]
+    return grid[int(np.argmin(losses))]
+
+
+def _loss(
+    kernel: Array, y: NDArray[Any], fold: tuple[NDArray[np.intp], NDArray[np.intp]], *, cost: float, kind: str
+) -> float:
+    train, test = fold
+    machine = _machine(kind, cost).fit(kernel[np.ix_(train, train)], y[train])
+    seen = kernel[np.ix_(test, train)]
+    if kind == "regression":
+        return float(((machine.predict(seen) - y[test]) ** 2).sum())
+    scores = machine.decision_function(seen)
+    scores = np.column_stack([-scores, scores]) if scores.ndim == 1 else scores
+    scores = aligned(scores, machine.classes_, int(y.max()) + 1)
+    return len(test) * log_loss(scores / fit_temperature(scores, y[test]), y[test])
+
+
+def _in_chunks(estimator: Any, scored: Any, rows: NDArray[Any]) -> Array:
+    """What the machine says of rows, whose kernel with all but the support vectors is never looked at."""
+    parts = []
+    for i in range(0, len(rows), CHUNK):
+        mapped = (rows[i : i + CHUNK] - estimator.mean_) / estimator.scale_
+        kernel = np.zeros((len(mapped), estimator.num_rows_))
+        kernel[:, estimator.machine_.support_] = _kernel(mapped, estimator.support_rows_, estimator.kernel_)
+        parts.append(scored(kernel))
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class SupportVectorHead:
+    """Support vector machine; one label or target at a time where there are several.
+
+    Attributes:
+        name: ``"svm"``.
+        tasks: the task kinds that it serves.
+        complexity: 3.
+        uses_shares: margins know no shares of classes.
+
+    Examples:
+        >>> SVM.make(Task("regression", ("price",)), n=10, d=2, seed=0)
+        SupportVectorRegressor()
+    """
+
+    name: str = "svm"
+    tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
+    complexity: int = 3
+    uses_shares: bool = False
+
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+        """An unfitted estimator."""
+        kind = SupportVectorRegressor if task.kind == "regression" else SupportVectorClassifier
+        return one_by_one(kind(seed=seed), task)
+
+    def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
+        """Why ``auto`` does not try it here; empty where it does."""
+        fits = 1 if task.kind == "classification" else task.num_outputs
+        return f"its kernel of {n} x {n} rows is slow" if n**2 * fits > 4e7 else ""
+
+
+SVM = SupportVectorHead()

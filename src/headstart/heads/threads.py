@@ -1,0 +1,35 @@
+"""One thread for small work: with more, threads wait for each other longer than the work takes.
+
+On a machine that is busy, boosting of thirty rows took 46 seconds with two threads and 0.14 with one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
+
+__all__ = ["threads_for"]
+
+FEW_ROWS = 20_000  # for OpenMP, which is what scikit-learn's trees, k-means and boosting run on
+FEW_NUMBERS = 500_000  # of a matrix that BLAS multiplies
+
+
+@contextmanager
+def threads_for(rows: int, columns: int) -> Iterator[None]:
+    """Limit OpenMP, and BLAS on small matrices, to one thread inside of the block.
+
+    Args:
+        rows: of what is fitted.
+        columns: of what is fitted.
+
+    Examples:
+        >>> with threads_for(10, 4):
+        ...     pass
+    """
+    with (
+        threadpool_limits(1 if rows < FEW_ROWS else None, user_api="openmp"),
+        threadpool_limits(1 if rows * columns < FEW_NUMBERS else None, user_api="blas"),
+    ):
+        yield

@@ -1,0 +1,64 @@
+"""What the estimators of this package share: checked rows, class codes, and scores as probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from headstart.errors import DataError
+
+__all__ = ["checked_rows", "class_codes", "softmax_rows"]
+
+FLOATS = (np.float64, np.float32)
+
+
+def class_codes(estimator: Any, x: Any, y: Any) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Rows (n, d) and class codes (n,) of a fit; sets ``classes_`` and ``n_features_in_``.
+
+    Args:
+        estimator: a scikit-learn estimator that is being fitted.
+        x: (n, d) finite rows; float32 stays float32.
+        y: (n,) labels of any kind that sorts.
+
+    Raises:
+        DataError: if there are fewer than two classes.
+        ValueError: scikit-learn's, for rows or labels of another shape.
+
+    Examples:
+        >>> from sklearn.base import BaseEstimator
+        >>> class_codes(BaseEstimator(), [[0.0], [1.0]], ["bee", "ant"])[1]
+        array([1, 0])
+    """
+    rows, labels = validate_data(estimator, x, y, dtype=FLOATS)
+    check_classification_targets(labels)
+    estimator.classes_, codes = np.unique(labels, return_inverse=True)
+    if len(estimator.classes_) < 2:
+        raise DataError("A classification head needs rows of at least two classes. Got one class instead.")
+    return rows, codes.astype(np.intp)
+
+
+def checked_rows(estimator: Any, x: Any) -> NDArray[Any]:
+    """Rows (n, d) for a fitted estimator; scikit-learn's errors where they do not fit it.
+
+    Examples:
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> checked_rows(GaussianNB().fit([[0.0], [1.0]], [0, 1]), [[2]]).dtype
+        dtype('float64')
+    """
+    check_is_fitted(estimator)
+    return np.asarray(validate_data(estimator, x, reset=False, dtype=FLOATS))
+
+
+def softmax_rows(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities (n, C) of scores (n, C).
+
+    Examples:
+        >>> softmax_rows(np.array([[0.0, 0.0]]))
+        array([[0.5, 0.5]])
+    """
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

@@ -1,0 +1,156 @@
+"""``head.skops``: a fitted scikit-learn estimator as arrays and named types, and only of types that are listed here.
+
+Nothing is unpickled. The file says which class each part is of; all are compared with the list before anything is
+imported or made, so that a file which names another type is refused unread.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import ModelFolderError, SaveError
+
+__all__ = ["ALLOWED", "read_estimator", "write_estimator"]
+
+MAX_BYTES = 2 << 30  # unpacked; a forest of a hundred deep trees for a hundred classes takes a quarter of it
+MAX_DEPTH = 200
+
+_OURS = {
+    "attention": "AttentionHead", "closed_form": "ClosedForm", "gaussian_process": "GaussianProcess",
+    "knn": "KNearestNeighbours", "laplace": "LastLayerLaplace", "logistic": "MultinomialLogisticRegression",
+    "nearest_mean": "NearestMean", "one_by_one": "OneByOne", "ordinal": "ProportionalOdds",
+    "prototypes": "ClassPrototypes", "siamese": "SiameseMetric", "stacking": "HeadStacking",
+    "svm": "SupportVectorClassifier SupportVectorRegressor",
+}  # fmt: skip
+_OBJECTS = {f"headstart.heads.{module}": names for module, names in _OURS.items()} | {
+    "sklearn._loss.link": "IdentityLink Interval LogitLink MultinomialLogit",
+    "sklearn._loss.loss": "HalfBinomialLoss HalfMultinomialLoss HalfSquaredError",
+    "sklearn.decomposition._pca": "PCA",
+    "sklearn.ensemble._forest": "ExtraTreesClassifier ExtraTreesRegressor",
+    "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": (
+        "HistGradientBoostingClassifier HistGradientBoostingRegressor"
+    ),
+    "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
+    "sklearn.gaussian_process._gpr": "GaussianProcessRegressor",
+    "sklearn.gaussian_process.kernels": "ConstantKernel Product RBF Sum WhiteKernel",
+    "sklearn.linear_model._bayes": "BayesianRidge",
+    "sklearn.naive_bayes": "GaussianNB",
+    "sklearn.neighbors._nca": "NeighborhoodComponentsAnalysis",
+    "sklearn.neural_network._multilayer_perceptron": "MLPClassifier MLPRegressor",
+    "sklearn.neural_network._stochastic_optimizers": "AdamOptimizer",
+    "sklearn.pipeline": "Pipeline",
+    "sklearn.preprocessing._data": "StandardScaler",
+    "sklearn.preprocessing._label": "LabelBinarizer LabelEncoder",
+    "sklearn.svm._classes": "SVC SVR",
+    "sklearn.tree._classes": "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor",
+}
+_OTHERS = {
+    ("DictNode", "builtins"): "dict",
+    ("JsonNode", "builtins"): "str",
+    ("ListNode", "builtins"): "list",
+    ("LossNode", "sklearn._loss._loss"): "CyHalfBinomialLoss CyHalfMultinomialLoss CyHalfSquaredError",
+    ("NdArrayNode", "numpy"): "bool bool_ float32 float64 int32 int64 ndarray uint32 uint64 uint8",
+    ("RandomGeneratorNode", "numpy.random._generator"): "Generator",
+    ("RandomStateNode", "numpy.random.mtrand"): "RandomState",
+    ("TreeNode", "sklearn.tree._tree"): "Tree",
+    ("TupleNode", "builtins"): "tuple",
+    ("TypeNode", "builtins"): "str",
+}
+
+# (how skops reads it, module, name) of every part that a saved head may have.
+ALLOWED = frozenset(
+    {("ObjectNode", module, name) for module, names in _OBJECTS.items() for name in names.split()}
+    | {(loader, module, name) for (loader, module), names in _OTHERS.items() for name in names.split()}
+)
+
+
+def write_estimator(path: Path, estimator: Any) -> None:
+    """Write a fitted estimator whose parts are all of types that `read_estimator` takes.
+
+    Args:
+        path: the file to write.
+        estimator: fitted.
+
+    Raises:
+        SaveError: if it has a part of another type, as a third party's head may.
+
+    Examples:
+        >>> import tempfile
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> path = Path(tempfile.mkdtemp()) / "head.skops"
+        >>> write_estimator(path, GaussianNB().fit([[0.0], [1.0]], [0, 1]))
+        >>> read_estimator(path).predict([[0.9]])
+        array([1])
+    """
+    from skops.io import dump
+
+    dump(estimator, path, compression=zipfile.ZIP_DEFLATED)
+    try:
+        _checked(path)
+    except ModelFolderError as error:
+        raise SaveError(
+            f"The head {type(estimator).__name__} cannot be saved, since it could not be loaded safely: {error}"
+        ) from None
+
+
+def read_estimator(path: Path) -> Any:
+    """The estimator that `write_estimator` wrote.
+
+    Raises:
+        ModelFolderError: if the file is missing, damaged, too large, or names a type that is not listed.
+
+    Examples:
+        >>> read_estimator(Path("nowhere.skops"))
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: 'nowhere.skops' is missing; the folder is not complete.
+    """
+    from skops.io import load
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    if not path.is_file():
+        raise ModelFolderError(f"'{path}' is missing; the folder is not complete.")
+    _checked(path)
+    try:
+        return load(path, trusted=sorted({f"{module}.{name}" for _, module, name in ALLOWED}))
+    except UntrustedTypesFoundException as error:
+        raise ModelFolderError(f"'{path}' names types that no head has ({error}); it was not loaded.") from None
+    except Exception as error:  # the reader meets whatever a damaged file holds, with errors of every kind
+        raise ModelFolderError(f"'{path}' is damaged ({error!r:.200}); copy or fit the model again.") from error
+
+
+def _checked(path: Path) -> None:
+    """Raise `ModelFolderError` unless the file is of a bearable size and names listed types only."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            if size > MAX_BYTES:
+                raise ModelFolderError(f"'{path}' unpacks to {size} bytes, more than the {MAX_BYTES} that are read.")
+            parts = json.loads(archive.read("schema.json"))
+    except (zipfile.BadZipFile, OSError, LookupError, ValueError, RecursionError) as error:
+        raise ModelFolderError(f"'{path}' is damaged ({error!r:.200}); copy or fit the model again.") from error
+    for named in _named(parts, 0):
+        if named not in ALLOWED:
+            loader, module, name = named
+            raise ModelFolderError(
+                f"'{path}' holds a part of type '{module}.{name}' ({loader}), which no head of headstart has; it was "
+                "not loaded."
+            )
+
+
+def _named(part: Any, depth: int) -> Iterator[tuple[str, str, str]]:
+    """(loader, module, name) of a part and all below it; raises `ModelFolderError` where they lie too deep."""
+    if depth > MAX_DEPTH:
+        raise ModelFolderError("The parts of a saved head lie deeper than those of any that was saved; not loaded.")
+    if isinstance(part, dict):
+        if {"__class__", "__module__", "__loader__"} & set(part):
+            yield str(part.get("__loader__")), str(part.get("__module__")), str(part.get("__class__"))
+        for inside in part.values():
+            yield from _named(inside, depth + 1)
+    elif isinstance(part, list):
+        for inside in part:
+            yield from _named(inside, depth + 1)

@@ -1,0 +1,210 @@
+"""Several sources as one: their rows side by side, each encoded by itself.
+
+A fused source is a source, so everything after it need not know. Which of its parts a head uses, and how they are
+weighed, is decided in `headstart.heads` by left-out loss.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.engine.extract import encode
+from headstart.errors import ParameterError, SourceError
+from headstart.io import read_json, write_json
+from headstart.sources.scheme import Scheme
+from headstart.types import Block, FeatureMatrix, Modality, Source, SourceInfo
+
+__all__ = ["SCHEME", "FusedSource"]
+
+FILE = "fused.json"
+
+
+@dataclass(frozen=True)
+class FusedSource:
+    """A source whose rows are the rows of its parts side by side.
+
+    Args:
+        parts: two or more sources; of one modality, unless ``positions`` are given.
+        positions: for items that are tuples, the place of what each part reads; empty where every part reads the whole
+            item. Each part then has one more column that says where its value is missing.
+        labels: a name for each part; by default that of its source.
+
+    Raises:
+        ParameterError: if there are no parts, or not as many positions.
+        SourceError: if the parts encode different kinds of items, or one does not say what its columns are.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> fused = FusedSource((ToySource(), ToySource(1)))
+        >>> fused.info.name, fused.encode(["good", "bad"]).shape
+        ('fused:toy+toy (untrained, seed 1)', (2, 192))
+        >>> [block.name for block in fused.info.blocks][:2]
+        ['toy/letters', 'toy/trigrams']
+    """
+
+    parts: tuple[Source, ...]
+    positions: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", tuple(self.parts))
+        if not self.parts or len(self.positions) not in (0, len(self.parts)):
+            raise ParameterError(
+                "A FusedSource needs at least one part, and a position for each or for none. Got "
+                f"{len(self.parts)} parts and {len(self.positions)} positions instead."
+            )
+        kinds = sorted({part.info.modality for part in self.parts})
+        if len(kinds) > 1 and not self.positions:
+            raise SourceError(
+                f"Sources that are fused must encode one kind of item. Got {', '.join(kinds)}; for a table of several "
+                "kinds name the columns with --item, and each source as COLUMN=NAME."
+            )
+        for part in self.parts:
+            if not part.info.blocks:
+                raise SourceError(
+                    f"The source '{part.info.name}' does not say what its columns are, so it cannot be fused; fuse "
+                    "sources that have a body."
+                )
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """A short name for each part: without folders where that tells the parts apart."""
+        if self.labels:
+            return self.labels
+        short = [_short(part.info.name) for part in self.parts]
+        names = [a if short.count(a) == 1 else part.info.name for a, part in zip(short, self.parts, strict=True)]
+        return tuple(
+            name if names.count(name) == 1 else f"{name} ({names[: k + 1].count(name)})" for k, name in enumerate(names)
+        )
+
+    @cached_property
+    def info(self) -> SourceInfo:
+        """What is known about the parts together: blocks ``PART/BLOCK``, summed parameters, every licence."""
+        infos = [part.info for part in self.parts]
+        digests = [info.sha256 for info in infos]
+        known = [info.parameters for info in infos if info.parameters is not None]
+        blocks = tuple(
+            block for name, info in zip(self.names, infos, strict=True) for block in _blocks(name, info, self.positions)
+        )
+        return SourceInfo(
+            name=f"fused:{'+'.join(info.name for info in infos)}",
+            modality="multimodal" if self.positions else infos[0].modality,
+            num_features=sum(block.width for block in blocks),
+            blocks=blocks,
+            architecture="+".join(info.architecture or "unknown" for info in infos),
+            parameters=sum(known) if known else None,
+            license=" + ".join(dict.fromkeys(info.license or "not stated" for info in infos)),
+            sha256=None if None in digests else hashlib.sha256(" ".join(map(str, digests)).encode()).hexdigest(),
+        )
+
+    @property
+    def branches(self) -> tuple[tuple[Source, int | None], ...]:
+        """What each part reads, for `headstart.engine.extract`."""
+        return tuple(zip(self.parts, self.positions or (None,) * len(self.parts), strict=True))
+
+    def prepare(self, item: Any) -> list[Any]:
+        """What each part makes of one item; None for a part whose value is missing; `ItemError` as of the parts."""
+        found = []
+        for part, position in self.branches:
+            value = item if position is None else item[position]
+            found.append(None if position is not None and value is None else part.prepare(value))
+        return found
+
+    def forward(self, prepared: Sequence[Sequence[Any]]) -> FeatureMatrix:
+        """The rows (n, sum of block widths) of n prepared items, part by part."""
+        return np.concatenate([self._rows(k, [one[k] for one in prepared]) for k in range(len(self.parts))], axis=1)
+
+    def _rows(self, place: int, prepared: list[Any]) -> FeatureMatrix:
+        if not self.positions:
+            return self.parts[place].forward(prepared)
+        there = [k for k, value in enumerate(prepared) if value is not None]
+        width = sum(block.width for block in self.parts[place].info.blocks)
+        rows = np.zeros((len(prepared), width + 1), np.float32)
+        rows[:, width] = 1
+        if there:
+            own = self.parts[place].forward([prepared[k] for k in there])
+            rows = rows.astype(np.result_type(rows.dtype, own.dtype))
+            rows[there, :width], rows[there, width] = own, 0
+        return rows
+
+    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
+        """Features (n, sum of block widths) of n items; each part encodes all of them."""
+        return encode(self, items)
+
+    def untrained(self, seed: int) -> FusedSource | None:
+        """The same with every body untrained; None where no part has a body."""
+        twins = [part.untrained(seed) for part in self.parts]
+        if all(twin is None for twin in twins):
+            return None
+        return replace(self, parts=tuple(twin or part for twin, part in zip(twins, self.parts, strict=True)))
+
+    def only(self, places: Sequence[int]) -> Source:
+        """The source with some of its parts: a part by itself where it is one that reads whole items.
+
+        Args:
+            places: of the parts that stay, ascending.
+
+        Examples:
+            >>> from headstart.sources.toy import ToySource
+            >>> FusedSource((ToySource(), ToySource(1))).only([1]).info.name
+            'toy (untrained, seed 1)'
+        """
+        if len(places) == 1 and not self.positions:
+            return self.parts[places[0]]
+        positions = tuple(self.positions[k] for k in places) if self.positions else ()
+        return FusedSource(tuple(self.parts[k] for k in places), positions, tuple(self.names[k] for k in places))
+
+    def save(self, folder: Path) -> Mapping[str, str]:
+        """Write each part below ``folder``, and what opens them again as JSON."""
+        folder.mkdir(parents=True, exist_ok=True)
+        saved = []
+        for place, part in enumerate(self.parts):
+            reference = part.save(folder / f"part{place}")
+            info = {"name": part.info.name, "modality": part.info.modality, "sha256": part.info.sha256}
+            saved.append({"reference": dict(reference), "info": info})
+        write_json(folder / FILE, {"parts": saved, "positions": list(self.positions), "labels": list(self.names)})
+        return {"name": "fused:."}
+
+
+def _short(name: str) -> str:
+    scheme, colon, rest = name.partition(":")
+    return f"{scheme}{colon}{rest.rstrip('/').rpartition('/')[2]}" if colon and scheme == "local" else name
+
+
+def _blocks(name: str, info: SourceInfo, positions: Sequence[int]) -> list[Block]:
+    own = [Block(f"{name}/{block.name}", block.width, name, block.numbers) for block in info.blocks]
+    return [*own, Block(f"{name}/missing", 1, name, numbers=True)] if positions else own
+
+
+def _open(name: str, modality: Modality | None) -> FusedSource:
+    """What `FusedSource.save` wrote into the folder ``name``, or ``NAME+NAME`` for named sources."""
+    from headstart.sources.registry import open_saved, open_source
+
+    folder = Path(name)
+    if not (folder / FILE).is_file():
+        if "+" not in name:
+            raise SourceError(f"'{name}' holds no fused source ({FILE}); give 'fused:NAME+NAME' or such a folder.")
+        return FusedSource(tuple(open_source(part, modality=modality) for part in name.split("+")))
+    saved = read_json(folder / FILE)
+    parts = []
+    for place, one in enumerate(saved["parts"]):
+        reference, info = one["reference"], one["info"]
+        part = open_saved(reference, folder / f"part{place}", info["modality"])
+        promised = None if reference["name"].endswith(":.") else reference.get("sha256") or info["sha256"]
+        if promised and part.info.sha256 != promised:
+            raise SourceError(
+                f"Part {place} of the fused source was '{info['name']}' (sha256 {str(promised)[:16]}), but "
+                f"'{part.info.name}' (sha256 {str(part.info.sha256)[:16]}) was opened; give that one or fit again."
+            )
+        parts.append(part)
+    return FusedSource(tuple(parts), tuple(int(k) for k in saved["positions"]), tuple(map(str, saved["labels"])))
+
+
+SCHEME = Scheme("fused:NAME+NAME", open=_open, describe=lambda name: _open(name, None).info, names=tuple)

@@ -1,0 +1,72 @@
+"""What a model card states about the accuracy of a body: data of its publisher, never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["published_accuracy", "stated_accuracy"]
+
+ACCURACY = {"accuracy", "acc", "top-1-accuracy", "top_1_accuracy", "top1", "acc@1", "top-1 accuracy"}
+MARK = "model-index"
+
+
+def published_accuracy(card: Path) -> tuple[float | None, str | None]:
+    r"""The accuracy in a card's ``model-index``, and the data that it was measured on.
+
+    A card that states accuracies on several data sets does not say which of them is the body's own task, so that none
+    is taken.
+
+    Args:
+        card: README.md of a checkpoint, which need not exist.
+
+    Returns:
+        The accuracy in [0, 1] and the name of the data set; None where none, or no single one, is stated.
+
+    Examples:
+        >>> import tempfile
+        >>> card = Path(tempfile.mkdtemp()) / "README.md"
+        >>> result = "{dataset: {name: ImageNet-1k}, metrics: [{type: accuracy, value: 71.9}]}"
+        >>> _ = card.write_text(f"---\nmodel-index: [{{name: a, results: [{result}]}}] \n---\n# A body\n")
+        >>> published_accuracy(card)
+        (0.719, 'ImageNet-1k')
+    """
+    if not card.is_file() or MARK not in card.read_text(encoding="utf-8", errors="replace"):
+        return None, None
+    from huggingface_hub.repocard import metadata_load
+
+    try:
+        facts = metadata_load(card)
+    except Exception:  # noqa: BLE001 (YAML by anybody: a card that cannot be read states nothing)
+        return None, None
+    found = {
+        (value, str(dataset))
+        for entry in _list(_get(facts, MARK))
+        for result in _list(_get(entry, "results"))
+        for dataset in [_get(_get(result, "dataset"), "name")]
+        for metric in _list(_get(result, "metrics"))
+        for value in [stated_accuracy(_get(metric, "value"))]
+        if str(_get(metric, "type")).lower() in ACCURACY and value is not None and dataset
+    }
+    return next(iter(found)) if len(found) == 1 else (None, None)
+
+
+def stated_accuracy(value: Any) -> float | None:
+    """An accuracy in [0, 1] of one that is stated as a share or in percent; None where it is neither.
+
+    Examples:
+        >>> stated_accuracy(0.719), stated_accuracy(71.9), stated_accuracy("high")
+        (0.719, 0.719, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 100:
+        return None
+    return float(value) if value <= 1 else round(value / 100, 6)
+
+
+def _get(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, Mapping) else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

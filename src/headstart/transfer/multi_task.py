@@ -1,0 +1,197 @@
+"""Several label columns of one table: one encoding, one eigendecomposition, one report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.data.tables import load_table
+from headstart.engine.options import Engine
+from headstart.errors import DataError, ModelFolderError
+from headstart.heads.shared_spectra import shared_spectra
+from headstart.io import write_json
+from headstart.model import TransferModel
+from headstart.transfer.fit import Run, fit
+from headstart.transfer.reporter import Reporter, SilentReporter
+from headstart.transfer.task_folders import INDEX, task_folders
+from headstart.types import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TasksRun", "fit_tasks", "load_tasks"]
+
+
+@dataclass(frozen=True)
+class TasksRun:
+    """What a fit of several label columns gave.
+
+    Attributes:
+        runs: the run of each column.
+        path: the folder that holds a run folder for each column, or None.
+
+    Examples:
+        >>> TasksRun({}).predict([[1.0]])
+        {}
+    """
+
+    runs: Mapping[str, Run]
+    path: Path | None = None
+
+    def predict(self, items: Sequence[Any]) -> dict[str, list[Any]]:
+        """Labels or values of new items, for each column."""
+        return {column: run.predict(items) for column, run in self.runs.items()}
+
+
+def fit_tasks(
+    data: Any,
+    tasks: Sequence[str],
+    *,
+    source: str | Source | None = None,
+    group_col: str | None = None,
+    out: str | Path | None = None,
+    engine: Engine = Engine(),
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> TasksRun:
+    """Fit a model for each of several label columns; classification and regression may mix.
+
+    Rows without a label in one column serve the others. With the feature store each item is encoded once for all
+    columns; columns that are labelled in the same rows share one eigendecomposition for each feature map, and choose λ
+    apart.
+
+    Args:
+        data: the path of a table, a DataFrame, or a dict of columns.
+        tasks: two or more label columns.
+        source: as in `fit`.
+        group_col: as in `fit`.
+        out: folder that will hold a run folder for each column, ``README.md``, ``metrics.json`` and ``tasks.json``.
+        engine: how items are encoded.
+        reporter: hears what happens.
+        **options: further arguments of `fit`, for every column.
+
+    Raises:
+        DataError: if the data are no table, or a column is missing or named twice.
+
+    References:
+        Caruana, "Multitask Learning", Machine Learning 1997.
+
+    Examples:
+        >>> rows = np.arange(60.0)
+        >>> table = {"x": rows, "size": np.where(rows < 30, "small", "large"), "price": rows * 2 + 1}
+        >>> done = fit_tasks(table, ["size", "price"], baselines="none")
+        >>> sorted(done.runs), done.predict([[1.0]])["size"]
+        (['price', 'size'], ['small'])
+    """
+    reporter = reporter or SilentReporter()
+    frame = _frame(data)
+    columns = list(dict.fromkeys(tasks))
+    missing = [column for column in columns if column not in frame.columns]
+    if missing or len(columns) != len(tasks) or len(columns) < 2:
+        known = ", ".join(map(str, frame.columns[:10]))
+        what = f"'{missing[0]}' is no column" if missing else f"got {', '.join(tasks) or 'none'}"
+        raise DataError(f"Several tasks need two or more different label columns: {what}; the columns are {known}.")
+    folders = _folder_names(columns)
+    split = None if group_col or options.get("time_col") else _shared_split(frame, columns, options.get("seed", 0))
+    runs: dict[str, Run] = {}
+    with shared_spectra():
+        for column in columns:
+            reporter.line("task", column)
+            kept = frame if split is None else frame.assign(split=split)
+            kept = kept.drop(columns=[name for name in columns if name != column]).dropna(subset=[column])
+            place = None if out is None else Path(out) / folders[column]
+            runs[column] = fit(
+                kept.reset_index(drop=True), label=column, source=source, group_col=group_col, out=place,
+                engine=engine, reporter=reporter, **options,
+            )  # fmt: skip
+    done = TasksRun(runs, None if out is None else Path(out))
+    if done.path is not None:
+        _write(done.path, folders, runs)
+    return done
+
+
+def _frame(data: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    if isinstance(data, Mapping):
+        return pd.DataFrame({name: list(values) for name, values in data.items()})
+    if isinstance(data, pd.DataFrame):
+        return data
+    path = Path(data) if isinstance(data, str | Path) else None
+    if path is None or not path.is_file():
+        raise DataError(f"Several tasks need a table (CSV, TSV, JSONL, Parquet) or a DataFrame. Got {data!r:.80}.")
+    frame, _ = load_table(path)
+    for name in frame.columns:  # paths in a table are relative to it
+        first = next((value for value in frame[name] if isinstance(value, str) and value.strip()), None)
+        if first is not None and len(first) < 1000 and (path.parent / first).is_file():
+            frame[name] = [str(path.parent / value) if isinstance(value, str) else value for value in frame[name]]
+    return frame
+
+
+def _shared_split(frame: pd.DataFrame, columns: Sequence[str], seed: int) -> np.ndarray[Any, Any] | None:
+    """One held-out fifth for all columns, which then share the rows that they are fitted on; None for few rows."""
+    from headstart.transfer.judging import FEW_ITEMS
+
+    if "split" in frame.columns or len(frame) < FEW_ITEMS or frame[list(columns)].isna().any(axis=None):
+        return None
+    features = [name for name in frame.columns if name not in columns]
+    # equal rows stay on one side
+    codes = frame.groupby(features, sort=False, dropna=False).ngroup().to_numpy()
+    drawn = np.random.default_rng(seed).permutation(codes.max() + 1) < 0.2 * (codes.max() + 1)
+    return np.where(drawn[codes], "test", "train")
+
+
+def _folder_names(columns: Sequence[str]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for column in columns:
+        name = re.sub(r"[^\w.-]+", "_", column).strip("._") or "task"
+        while name in names.values():
+            name += "_"
+        names[column] = name
+    return names
+
+
+def _write(place: Path, folders: Mapping[str, str], runs: Mapping[str, Run]) -> None:
+    write_json(place / "metrics.json", {column: run.evaluation.to_dict() for column, run in runs.items()})
+    write_json(place / INDEX, {"model_type": "headstart-tasks", "tasks": dict(folders)})
+    lines = [f"# {place.name}: {len(runs)} label columns from one encoding", ""]
+    lines += [
+        "| column | task | items judged | metric | value | 95% interval | head |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for column, run in runs.items():
+        name, metric = next(iter(run.evaluation.metrics.items()))
+        lines.append(
+            f"| [{column}]({folders[column]}/README.md) | {run.model.task.kind} | {run.evaluation.n} | "
+            f"{name.replace('_', ' ')} | {metric.value:.3f} | {metric.low:.3f} to {metric.high:.3f} | "
+            f"{run.model.head.head} on {run.model.head.feature_map.name} |"
+        )
+    lines += ["", f"`headstart predict {place} ITEM` gives all columns; each folder is a model of its own.", ""]
+    (place / "README.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def load_tasks(folder: str | Path, *, engine: Engine = Engine()) -> dict[str, TransferModel]:
+    """The model of each column.
+
+    Raises:
+        ModelFolderError: if the folder is none of several tasks, or damaged.
+
+    Examples:
+        >>> load_tasks("no-such-folder")
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: 'no-such-folder' holds no tasks.json; give the folder of a fit with --tasks.
+    """
+    folders = task_folders(folder)
+    if folders is None:
+        raise ModelFolderError(f"'{folder}' holds no {INDEX}; give the folder of a fit with --tasks.")
+    models = {column: TransferModel.load(place, engine=engine) for column, place in folders.items()}
+    first = next(iter(models.values())).source
+    return {
+        column: replace(model, source=first) if model.source.info == first.info else model
+        for column, model in models.items()
+    }

@@ -1,0 +1,187 @@
+"""One source in a ranking: opened when its turn comes, encoded as far as its samples reach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.extraction import Progress
+from headstart.engine.options import Engine
+from headstart.errors import HeadstartError, SourceError
+from headstart.sources import open_source
+from headstart.transfer.ranking.limits import ANY, Limits
+from headstart.transfer.ranking.measure import Measured, Question, measure
+from headstart.transfer.ranking.memo import memo_key, remembered
+from headstart.transfer.ranking.rows import GrowingRows
+from headstart.transfer.ranking.speed import Speed, keep_speed, kept_speed
+from headstart.types import Modality, Rows, Source, SourceInfo
+
+__all__ = ["Answer", "Contestant", "Entry"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A source that takes part, not opened yet where it is given by its name.
+
+    Attributes:
+        name: what it is called in the ranking; no two have one name.
+        source: an open source, or None for the one of that name.
+        modality: of the items.
+        info: what is known without opening it.
+        limits: what it may be; its size is looked at again when it is open.
+        untrained: None, or the seed of the random weights that it is given.
+
+    Examples:
+        >>> Entry("toy", None, "text", SourceInfo("toy", "text")).untrained is None
+        True
+    """
+
+    name: str
+    source: Source | None
+    modality: Modality
+    info: SourceInfo
+    limits: Limits = ANY
+    untrained: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What came of measuring a source on a sample.
+
+    Attributes:
+        measured: what it is worth; None where it failed or may not take part.
+        reason: why not; empty where it was measured.
+        excluded: whether a limit keeps it out, not a failure.
+        info: what is known once it is open.
+        speed: how fast its body ran, now or earlier; None where it did not, or has none.
+        failures: item to reason.
+
+    Examples:
+        >>> Answer(reason="it is broken").measured is None
+        True
+    """
+
+    measured: Measured | None = None
+    reason: str = ""
+    excluded: bool = False
+    info: SourceInfo | None = None
+    speed: Speed | None = None
+    failures: int = 0
+
+
+class Contestant:
+    """A source with the rows that it has given.
+
+    Args:
+        entry: which source.
+        items: all items.
+        engine: how they are encoded.
+
+    Attributes:
+        entry: as given.
+        rows: its rows; None until it was opened.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> items, y = ["good film", "bad film"] * 6, np.array([0, 1] * 6)
+        >>> entrant = Contestant(Entry("toy", None, "text", SourceInfo("toy", "text")), items, Engine(cache=False))
+        >>> asked = Question(Task("classification", ("good", "bad")), y, np.arange(12))
+        >>> entrant.answer(np.arange(12), asked).measured.merit.value
+        1.0
+    """
+
+    def __init__(self, entry: Entry, items: Sequence[Any], engine: Engine) -> None:
+        self.entry, self._items, self._engine = entry, items, engine
+        self.rows: GrowingRows | None = None
+
+    def answer(self, positions: NDArray[np.intp], question: Question, progress: Progress | None = None) -> Answer:
+        """Open, encode and measure; whatever fails becomes a reason, for the other sources go on.
+
+        Args:
+            positions: the sample, ascending.
+            question: what is asked.
+            progress: called with (items done, items in all, how) while encoding.
+        """
+        try:
+            used, rows, info, speed = self._encoded(positions, progress)
+            against = self.entry.limits.refuses(info)
+            if against is not None:
+                return Answer(reason=against, excluded=True, info=info)
+            _check_classes(question, used, rows)
+            found = self._measured(rows.rows(used), used, info, question)
+        except HeadstartError as error:
+            return Answer(reason=str(error))
+        except MemoryError:
+            return Answer(reason="it needs more memory than there is")
+        rows.let_go()
+        return Answer(found, info=info, speed=speed, failures=len(rows.failures))
+
+    def _measured(self, rows: Rows, used: NDArray[np.intp], info: SourceInfo, question: Question) -> Measured:
+        if not self._engine.cache:
+            return measure(rows, used, info.blocks, question)
+        key = memo_key(rows, used, info.blocks, question)
+        return remembered(key, info.name, lambda: measure(rows, used, info.blocks, question))
+
+    def _encoded(
+        self, positions: NDArray[np.intp], progress: Progress | None
+    ) -> tuple[NDArray[np.intp], GrowingRows, SourceInfo, Speed | None]:
+        """Which of the items have a row now; none where a limit keeps the source out."""
+        try:
+            rows = self.growing()
+            if self.entry.limits.refuses(rows.source.info) is not None:
+                return positions[:0], rows, rows.source.info, None
+            used = rows.grow(positions, self._engine, progress)
+        except (HeadstartError, MemoryError):
+            raise
+        except Exception as error:  # a source may be anybody's code
+            raise SourceError(f"{type(error).__name__}: {error}") from error
+        info = rows.source.info  # widths may be known by the first batch only
+        return used, rows, info, self._speed(info)
+
+    def growing(self) -> GrowingRows:
+        """Its rows, with the source opened."""
+        if self.rows is None:
+            self.rows = GrowingRows(self._opened(), self._items)
+        return self.rows
+
+    def _opened(self) -> Source:
+        entry = self.entry
+        source = entry.source or open_source(entry.info.name, modality=entry.modality)
+        if source.info.modality != entry.modality:
+            raise SourceError(f"it encodes {source.info.modality} items, but the data hold {entry.modality} items")
+        if entry.untrained is None:
+            return source
+        twin = source.untrained(entry.untrained)
+        if twin is None:
+            raise SourceError("it has no body that could be left untrained")
+        return twin
+
+    def _speed(self, info: SourceInfo) -> Speed | None:
+        rows = self.rows
+        if rows is None or hasattr(rows.source, "whole"):  # rows as they are: nothing runs
+            return None
+        if not rows.encoded:
+            return kept_speed(info, self._engine)
+        form = f"{getattr(rows.source, 'backend', '')} {getattr(rows.source, 'precision', '')}".strip()
+        speed = Speed(rows.encoded / rows.seconds, rows.encoded, form)
+        keep_speed(info, self._engine, speed)
+        return speed
+
+    def twin(self, seed: int) -> Contestant:
+        """The same body with random weights."""
+        info = replace(self.entry.info, name=f"{self.entry.name} (untrained)")
+        source = self.rows.source if self.rows is not None else self.entry.source
+        named = replace(self.entry, name=info.name, source=source, limits=ANY, untrained=seed)
+        return Contestant(named, self._items, self._engine)
+
+
+def _check_classes(question: Question, used: NDArray[np.intp], rows: GrowingRows) -> None:
+    if len(used) < 2:
+        why = next(iter(rows.failures.values()), "no reason was given")
+        raise SourceError(f"it could encode {len(used)} of the items: {why}")
+    if question.task.kind == "classification" and len(np.unique(question.y[used])) < 2:
+        raise SourceError("only items of one class could be encoded by it")

@@ -1,0 +1,96 @@
+"""`rank`: which source serves these labelled items best, from one encoding of them by each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from headstart.data import read
+from headstart.engine.options import Engine
+from headstart.engine.ray_session import kept_open
+from headstart.scores import SCORES
+from headstart.transfer.preparing import audit_items
+from headstart.transfer.ranking.entries import describe_all
+from headstart.transfer.ranking.limits import Limits
+from headstart.transfer.ranking.result import Ranking
+from headstart.transfer.ranking.run import given_part, rank_audited
+from headstart.transfer.reporter import Reporter, SilentReporter
+from headstart.types import Modality, Source, TaskKind
+
+__all__ = ["rank"]
+
+
+def rank(
+    data: Any,
+    sources: Sequence[str | Source] | None = None,
+    *,
+    label: str | Sequence[str] | None = None,
+    item: str | None = None,
+    task: TaskKind | None = None,
+    modality: Modality | None = None,
+    group_col: str | None = None,
+    time_col: str | None = None,
+    scores: Sequence[str] = (),
+    profile: bool = False,
+    untrained: bool = True,
+    max_params: int | None = None,
+    license: str = "any",  # noqa: A002 (the word of `SourceInfo`)
+    time_limit: float | None = None,
+    seed: int = 0,
+    engine: Engine = Engine(),
+    reporter: Reporter | None = None,
+) -> Ranking:
+    """Rank sources by what they are worth for labelled items, with the uncertainty of that order.
+
+    Every source encodes the items once. Its worth is the exact left-out loss of the heads that one eigendecomposition
+    gives, beside that of nearest neighbours and, where sources of one source task state it, their published accuracy.
+    Where the data give a split, its held-out part is neither encoded nor looked at.
+
+    Args:
+        data: as in `fit`.
+        sources: names or open sources; default: all that are installed or cached for this kind of item.
+        label: as in `fit`.
+        item: as in `fit`.
+        task: as in `fit`.
+        modality: as in `fit`.
+        group_col: as in `fit`.
+        time_col: as in `fit`.
+        scores: names of further transferability scores (`headstart.scores.SCORES`) to show; they do not count.
+        profile: whether each block of a body is scored alone.
+        untrained: whether the first source's body is measured with random weights too, as a floor.
+        max_params: the most parameters that a body may have.
+        license: ``"any"`` or ``"permissive"``; a source that states no licence is then left out.
+        time_limit: seconds after which no other source is begun.
+        seed: of draws and resamples.
+        engine: as in `fit`; with ``ray``, sources are spread over a cluster.
+        reporter: hears what happens.
+
+    Returns:
+        The ranking.
+
+    Raises:
+        DataError: if the data cannot be used.
+        UnknownNameError: for a source or a score that does not exist, before any work.
+        SourceError: if there is no source, or none of them could be measured.
+
+    Examples:
+        >>> texts, moods = ["good film", "lovely day", "bad film", "awful day"] * 5, ["good", "good", "bad", "bad"] * 5
+        >>> [(standing.source, standing.state) for standing in rank((texts, moods), ["toy"]).standings]
+        [('toy', 'ranked'), ('toy (untrained)', 'reference')]
+    """
+    reporter = reporter or SilentReporter()
+    started = time.perf_counter()
+    limits = Limits(max_params, license)
+    for name in scores:
+        SCORES[name]  # an unknown one is refused before any work
+    described = None if sources is None else describe_all(sources)
+    dataset = read(data, label=label, item=item, group_col=group_col, time_col=time_col, task=task, modality=modality)
+    with kept_open():
+        audited = audit_items(dataset, reporter, engine)
+        among, how = given_part(audited)
+        ranked = rank_audited(
+            audited, described, among, how, limits=limits, scores=scores, profile=profile, untrained=untrained,
+            time_limit=time_limit, seed=seed, engine=engine, reporter=reporter, started=started,
+        )  # fmt: skip
+    return ranked.ranking

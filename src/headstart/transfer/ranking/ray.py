@@ -1,0 +1,121 @@
+"""A ranking on a Ray cluster: every source has one worker process, which opens it and keeps its rows.
+
+The figures are those of one machine: each worker does for its sources what this process would do.
+
+References:
+    Moritz et al., "Ray: A distributed framework for emerging AI applications", OSDI 2018.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.options import Engine
+from headstart.engine.ray_session import ray_session
+from headstart.errors import SourceError
+from headstart.transfer.ranking.contestant import Answer, Contestant, Entry
+from headstart.transfer.ranking.measure import Question
+from headstart.transfer.ranking.race import Measure
+from headstart.transfer.reporter import Reporter
+
+__all__ = ["on_cluster"]
+
+RETRIES = 3  # of a worker that died
+
+
+@contextmanager
+def on_cluster(
+    contestants: Sequence[Contestant], items: Sequence[Any], engine: Engine, reporter: Reporter
+) -> Iterator[Measure]:
+    """What measures several sources at once, each on one of the cluster's worker processes.
+
+    Args:
+        contestants: all sources of the ranking.
+        items: all items; files go by path and must lie where all workers can read them.
+        engine: ``ray`` and ``workers`` as in `Engine`.
+        reporter: hears how many sources are done.
+
+    Raises:
+        MissingExtraError: if Ray is not installed.
+        SourceError: if there is no cluster at the address, or items or a source cannot be sent.
+
+    Examples:
+        >>> from headstart.transfer.reporter import SilentReporter
+        >>> with on_cluster([], [], Engine(ray="nowhere"), SilentReporter()):
+        ...     pass
+        Traceback (most recent call last):
+        headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
+    """
+    with ray_session(engine.ray or "auto", engine.workers) as ray:
+        there = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        count = max(1, min(engine.workers or there, there, len(contestants)))
+        here = replace(engine, ray=None, workers=None)
+        try:
+            shared = ray.put(_shared(items, contestants))
+            entries = [ray.put(contestant.entry) for contestant in contestants]
+        except TypeError as error:
+            reason = " ".join(str(error).split())
+            raise SourceError(f"A source or the items cannot be sent to other processes ({reason:.200}).") from None
+        actor = ray.remote(num_cpus=1, max_restarts=RETRIES, max_task_retries=RETRIES)(_Worker)
+        workers = [actor.remote(shared, here) for _ in range(count)]
+        yield _Cluster(ray, workers, dict(zip(map(id, contestants), entries, strict=True)), reporter).run
+
+
+class _Worker:
+    """An actor: keeps the sources that it is asked about, with their rows."""
+
+    def __init__(self, items: Sequence[Any], engine: Engine) -> None:
+        self._items, self._engine = items, engine
+        self._open: dict[str, Contestant] = {}
+
+    def answer(self, entry: Entry, positions: NDArray[np.intp], question: Question) -> Answer:
+        if entry.name not in self._open:
+            self._open[entry.name] = Contestant(entry, self._items, self._engine)
+        return self._open[entry.name].answer(np.array(positions), question)
+
+
+class _Cluster:
+    """Hands sources to workers, the same source to the same worker."""
+
+    def __init__(self, ray: Any, workers: Sequence[Any], entries: dict[int, Any], reporter: Reporter) -> None:
+        self._ray, self._workers, self._entries, self._reporter = ray, workers, entries, reporter
+        self._place = {key: k % len(workers) for k, key in enumerate(entries)}
+
+    def run(
+        self, contestants: Sequence[Contestant], positions: NDArray[np.intp], question: Question
+    ) -> Iterator[tuple[int, Answer]]:
+        asked, sample = self._ray.put(question), self._ray.put(positions)
+        waiting = {}
+        for k, contestant in enumerate(contestants):
+            worker = self._workers[self._place[id(contestant)]]
+            waiting[worker.answer.remote(self._entries[id(contestant)], sample, asked)] = k
+        with self._reporter.progress(f"ranking on {len(self._workers)} workers") as step:
+            done = 0
+            while waiting:
+                (ready,), _ = self._ray.wait(list(waiting), num_returns=1)
+                done += 1
+                step(done, len(contestants))
+                yield waiting.pop(ready), self._result(ready)
+
+    def _result(self, ready: Any) -> Answer:
+        try:
+            answer: Answer = self._ray.get(ready)
+        except self._ray.exceptions.RayError as error:
+            return Answer(reason=f"its worker process failed: {' '.join(str(error).split())[-200:]}")
+        return answer
+
+
+def _shared(items: Sequence[Any], contestants: Sequence[Contestant]) -> Sequence[Any]:
+    """The items with absolute paths of files: a worker runs in another folder."""
+    of_files = any(contestant.entry.modality in ("image", "audio") for contestant in contestants)
+    if isinstance(items, np.ndarray) or not of_files:
+        return items
+    return [os.path.abspath(item) if isinstance(item, str | Path) else item for item in items]  # noqa: PTH100

@@ -1,0 +1,262 @@
+"""A ranking of audited items: entries, samples, the race, the order, and what is told of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data import split, union_groups
+from headstart.engine.options import Engine
+from headstart.errors import SourceError
+from headstart.evaluate.evaluation import Metric
+from headstart.transfer.preparing import Audited
+from headstart.transfer.ranking.contestant import Contestant
+from headstart.transfer.ranking.entries import Described, make_entries
+from headstart.transfer.ranking.limits import ANY, Limits
+from headstart.transfer.ranking.measure import Measured, Question
+from headstart.transfer.ranking.merit import MERITS
+from headstart.transfer.ranking.order import Known, difference_from, order_sources
+from headstart.transfer.ranking.race import Deadline, Lane, Measure, in_turn, race, samples
+from headstart.transfer.ranking.result import Ranking, Standing
+from headstart.transfer.ranking.words import notes_on, what_to_take, why_first
+from headstart.transfer.reporter import Reporter
+from headstart.types import SourceInfo
+
+__all__ = ["Ranked", "given_part", "rank_audited"]
+
+SHOWN = 6  # reasons in an error
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """A ranking and the first source, with the rows that it has given.
+
+    Attributes:
+        ranking: the ranking.
+        first: the first source.
+
+    Examples:
+        >>> sorted(Ranked.__dataclass_fields__)
+        ['first', 'ranking']
+    """
+
+    ranking: Ranking
+    first: Contestant
+
+
+def given_part(audited: Audited) -> tuple[NDArray[np.intp], str]:
+    """The items that a ranking may look at: all but the held-out part of a split that the data give.
+
+    Args:
+        audited: items that passed the audit.
+
+    Returns:
+        Their positions, and which they are in one sentence.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.transfer.preparing import audit_items
+        >>> from headstart.transfer.reporter import SilentReporter
+        >>> audited = audit_items(read((["good", "bad"], ["yes", "no"])), SilentReporter())
+        >>> given_part(audited)
+        (array([0, 1]), 'all 2 items')
+    """
+    dataset = audited.dataset
+    if dataset.split is None or len(np.unique(dataset.split)) < 2:
+        return np.arange(len(dataset)), f"all {len(dataset)} items"
+    train = split(dataset, None, by="given").train
+    return train, f"the {len(train)} items of the given training part; the held-out part was not looked at"
+
+
+def rank_audited(
+    audited: Audited,
+    described: Sequence[Described] | None,
+    among: NDArray[np.intp],
+    how: str,
+    *,
+    limits: Limits = ANY,
+    scores: Sequence[str] = (),
+    profile: bool = False,
+    untrained: bool = True,
+    time_limit: float | None = None,
+    seed: int = 0,
+    engine: Engine = Engine(),
+    reporter: Reporter,
+    started: float,
+) -> Ranked:
+    """Rank sources on audited items; the arguments are those of `headstart.rank`.
+
+    Args:
+        audited: the items.
+        described: the sources; None for all at hand.
+        among: positions of the items that may be looked at.
+        how: which these are, in one sentence.
+        limits: what a source may be.
+        scores: further scores to show.
+        profile: whether each block is scored alone.
+        untrained: whether the first body is measured with random weights too.
+        time_limit: seconds from ``started``.
+        seed: of draws and resamples.
+        engine: how items are encoded.
+        reporter: hears what happens.
+        started: when the work began, as `time.perf_counter` counts.
+
+    Raises:
+        SourceError: if no source could be measured.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.transfer.preparing import audit_items
+        >>> from headstart.transfer.ranking.entries import describe_all
+        >>> from headstart.transfer.reporter import SilentReporter
+        >>> silent = SilentReporter()
+        >>> audited = audit_items(read((["good film", "bad film"] * 6, ["good", "bad"] * 6)), silent)
+        >>> ranked = rank_audited(
+        ...     audited, describe_all(["toy"]), np.arange(12), "all 12 items", reporter=silent, started=0.0
+        ... )
+        >>> ranked.ranking.first.source
+        'toy'
+    """
+    dataset = audited.dataset
+    task, y = dataset.labelled()
+    entries, out = make_entries(described, dataset.modality, limits)
+    units = union_groups(dataset.groups, audited.clusters)
+    groups = units if len(np.unique(units[among])) < len(among) else None
+    question = Question(task, y, groups, tuple(scores), profile, seed)
+    contestants = [Contestant(entry, dataset.items, engine) for entry in entries]
+    left = None if time_limit is None else max(0.0, time_limit - (time.perf_counter() - started))
+    deadline = Deadline.within(left)
+    with _runner(engine, contestants, dataset.items, reporter) as run:
+        lanes = race(contestants, samples(y, task.kind, units, among, seed), question, run, deadline)
+    finished = _finished(lanes)
+    if not finished:
+        reasons = [f"{lane.contestant.entry.name}: {lane.stopped}" for lane in lanes]
+        reasons += [f"{entry.name}: {reason}" for entry, reason in out]
+        raise SourceError(f"None of the {len(reasons)} sources could be measured ({_short(reasons)}).")
+    found = [lane.measured for lane in finished if lane.measured is not None]
+    order = order_sources(found, [_known(lane) for lane in finished], groups, seed)
+    ranked = [
+        _standing(
+            finished[k], len(dataset), "ranked", rank=place + 1, difference=order.differences[k], tied=order.tied[k]
+        )
+        for place, k in enumerate(order.places)
+    ]
+    first, best = finished[order.places[0]].contestant, min(found, key=lambda measured: measured.loss.value)
+    reference = None
+    if untrained:
+        reference = _reference(first, best, question, deadline, items=len(dataset), among=among, reporter=reporter)
+    rest = [_standing(lane, len(dataset), _state(lane)) for lane in lanes if lane not in finished]
+    rest += [Standing(None, entry.name, "excluded", reason, entry.info) for entry, reason in out]
+    ranking = Ranking(
+        standings=(*ranked, *([reference] if reference else []), *rest),
+        task=task,
+        items=found[0].items,
+        how=how,
+        why=why_first(ranked, MERITS[task.kind]),
+        advice=what_to_take(ranked),
+        notes=(*_unencoded(finished), *notes_on(ranked, reference, task, by_prior=order.by_prior)),
+        seconds=time.perf_counter() - started,
+    )
+    return Ranked(ranking, first)
+
+
+def _finished(lanes: Sequence[Lane]) -> list[Lane]:
+    """Those that came furthest: to the last sample, or where time ran out to the largest that any was measured on."""
+    sizes = [lane.measured.items for lane in lanes if lane.measured is not None]
+    going = [lane for lane in lanes if lane.measured is not None and not lane.stopped]
+    if going or not sizes:
+        return going
+    late = [lane for lane in lanes if lane.measured is not None and not lane.stopped.startswith("hopeless")]
+    furthest = max(lane.measured.items for lane in late if lane.measured)
+    return [lane for lane in late if lane.measured and lane.measured.items >= furthest]
+
+
+def _known(lane: Lane) -> Known:
+    info = _info(lane)
+    return Known(info.accuracy, info.source_task)
+
+
+def _info(lane: Lane) -> SourceInfo:
+    answer = lane.answer
+    return lane.contestant.entry.info if answer is None or answer.info is None else answer.info
+
+
+def _state(lane: Lane) -> str:
+    if lane.answer is not None and lane.answer.excluded:
+        return "excluded"
+    if lane.measured is not None or lane.answer is None:
+        return "stopped"
+    return "failed"
+
+
+def _standing(
+    lane: Lane,
+    items: int,
+    state: str,
+    *,
+    rank: int | None = None,
+    difference: Metric | None = None,
+    tied: bool = False,
+) -> Standing:
+    speed = None if lane.answer is None else lane.answer.speed
+    reason = "" if state in ("ranked", "reference") else lane.stopped
+    cost = None if speed is None else speed.seconds_for(items)
+    name = lane.contestant.entry.name
+    info = _info(lane)
+    if state == "reference":  # what is published was reached with trained weights
+        info = replace(info, accuracy=None, source_task=None)
+    return Standing(rank, name, state, reason, info, lane.measured, difference, tied, speed, cost)
+
+
+def _reference(
+    first: Contestant,
+    best: Measured,
+    question: Question,
+    deadline: Deadline,
+    *,
+    items: int,
+    among: NDArray[np.intp],
+    reporter: Reporter,
+) -> Standing | None:
+    """The first source's body with random weights, on the same items; None where there is no such thing, or no time."""
+    twin = first.twin(question.seed)
+    if not deadline.leaves(0.0):
+        return None
+    ((_, answer),) = in_turn(reporter)([twin], among, replace(question, profile=False))
+    if answer.measured is None:
+        return None
+    difference = difference_from(best, answer.measured, question.groups, question.seed)
+    lane = Lane(twin, answer)
+    return _standing(lane, items, "reference", difference=difference, tied=not difference.low > 0)
+
+
+def _unencoded(lanes: Sequence[Lane]) -> list[str]:
+    counts = {lane.contestant.entry.name: lane.answer.failures for lane in lanes if lane.answer is not None}
+    return [
+        f"{count} of the items could not be encoded by {name}; losses are compared on what two sources share."
+        for name, count in counts.items()
+        if count
+    ]
+
+
+def _short(reasons: Sequence[str]) -> str:
+    return "; ".join(" ".join(reason.split()).rstrip(".") for reason in reasons[:SHOWN]) + (
+        "; ..." if len(reasons) > SHOWN else ""
+    )
+
+
+def _runner(
+    engine: Engine, contestants: Sequence[Contestant], items: Sequence[Any], reporter: Reporter
+) -> AbstractContextManager[Measure]:
+    """One source after the other here, or several at once on a Ray cluster."""
+    if engine.ray is None:
+        return nullcontext(in_turn(reporter))
+    from headstart.transfer.ranking.ray import on_cluster
+
+    return on_cluster(contestants, items, engine, reporter)

@@ -1,0 +1,84 @@
+"""How fast a source encoded on this machine, kept so that rows from the store do not hide what they cost."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from headstart.engine.cache_folder import entry_folder, mark_used, write_about
+from headstart.engine.options import Engine
+from headstart.errors import HeadstartError
+from headstart.io import read_json, write_json
+from headstart.types import SourceInfo
+
+__all__ = ["Speed", "keep_speed", "kept_speed"]
+
+FILE = "speed.json"
+FEW = 16  # items below which a speed says little
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a body encoded.
+
+    Attributes:
+        items_per_second: items through the body a second, once it was set up.
+        items: on how many items that was measured.
+        form: what ran it, such as ``"openvino bf16"``.
+
+    Examples:
+        >>> Speed(50.0, 400, "torch fp32").seconds_for(1000)
+        20.0
+    """
+
+    items_per_second: float
+    items: int
+    form: str
+
+    def seconds_for(self, count: int) -> float:
+        """What encoding ``count`` items takes."""
+        return count / self.items_per_second
+
+
+def keep_speed(info: SourceInfo, engine: Engine, speed: Speed) -> None:
+    """Keep a speed that was measured on enough items, and on no fewer than the one that is kept.
+
+    Examples:
+        >>> keep_speed(SourceInfo("toy", "text"), Engine(), Speed(1.0, 3, ""))
+        >>> kept_speed(SourceInfo("toy", "text"), Engine()) is None
+        True
+    """
+    if speed.items < FEW or not engine.cache:
+        return
+    before = kept_speed(info, engine)
+    if before is not None and before.items > speed.items:
+        return
+    folder = _folder(info, engine)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_about(folder, {"source": info.name, "what": "encoding speed"})
+        write_json(folder / FILE, asdict(speed))
+    except OSError:  # a cache that cannot be written costs a "-" in a table
+        return
+
+
+def kept_speed(info: SourceInfo, engine: Engine) -> Speed | None:
+    """The speed of an earlier encoding on this machine, or None.
+
+    Examples:
+        >>> kept_speed(SourceInfo("never opened", "text"), Engine()) is None
+        True
+    """
+    folder = _folder(info, engine)
+    try:
+        found = Speed(**read_json(folder / FILE))
+    except (HeadstartError, OSError, TypeError):
+        return None
+    mark_used(folder)
+    return found
+
+
+def _folder(info: SourceInfo, engine: Engine) -> Path:
+    parts = (info.name, info.sha256, info.modality, engine.backend)
+    return entry_folder("ranking", hashlib.sha256(repr(parts).encode()).hexdigest()[:24])

@@ -1,0 +1,98 @@
+"""Suspect labels, what speaks against them, and fits without them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headstart.checks import toy_task
+from headstart.errors import ParameterError
+from headstart.heads import HeadSearch, select_head
+from headstart.heads.label_audit import find_suspects, influential_rows, self_confidence
+from headstart.heads.left_out_rows import left_out_rows
+from headstart.linear.ridge import ridge_coefficients
+from headstart.linear.spectrum import Spectrum
+from headstart.types import Block, Task
+
+TASK = Task("classification", ("a", "b", "c"))
+BLOCKS = (Block("only", 8),)
+
+
+def flipped(n=300, share=0.1, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = np.arange(n) % 3
+    x = rng.normal(size=(n, 8)) + 2.5 * np.eye(3, 8)[truth]
+    wrong = rng.choice(n, int(share * n), replace=False)
+    y = truth.copy()
+    y[wrong] = (y[wrong] + rng.integers(1, 3, len(wrong))) % 3
+    return x, y, truth, wrong
+
+
+def test_most_flipped_labels_are_found():
+    x, y, _, wrong = flipped()
+    head = select_head(x, y, TASK, blocks=BLOCKS)
+    found = find_suspects(left_out_rows(x, y, TASK, head), y)
+    hits = np.isin(found.index, wrong).sum()
+    assert hits / len(wrong) > 0.5
+    assert hits / len(found) > 0.8
+    assert (np.diff(found.p_predicted / found.p_given) <= 1e-9).all()
+    assert (found.margin > 0).all()
+
+
+def test_left_out_outputs_of_all_rows_are_those_of_refits_in_any_chunk(monkeypatch):
+    from headstart.heads import left_out_rows as module
+
+    x, y, _, _ = flipped(60)
+    groups = np.random.default_rng(0).permutation(np.arange(60) // 2)
+    head = select_head(x, y, TASK, blocks=BLOCKS, groups=groups)
+    monkeypatch.setattr(module, "CHUNK", 7)
+    found = left_out_rows(x, y, TASK, head, groups=groups)
+    np.testing.assert_allclose(found, head.evidence.outputs, atol=1e-9)
+
+
+def test_the_most_influential_rows_change_the_prediction_most_when_they_go():
+    x, y, _, _ = flipped(40)
+    head = select_head(x, y, TASK, blocks=BLOCKS, search=HeadSearch(("ridge",)))
+    outputs = left_out_rows(x, y, TASK, head)
+    suspects = find_suspects(outputs, y, odds=1.0)
+    mapped, first = head.feature_map(x), suspects.index[0]
+
+    def value(rows):
+        weight, bias = ridge_coefficients(Spectrum.from_rows(mapped[rows], np.eye(3)[y[rows]]), head.lam)
+        return (mapped[first] @ weight + bias)[suspects.predicted[0]]
+
+    whole = value(np.arange(40))
+    drop = np.array([whole - value(np.delete(np.arange(40), i)) if i != first else -np.inf for i in range(40)])
+    found = influential_rows(x, y, TASK, head, suspects)
+    np.testing.assert_array_equal(found[0], np.argsort(-drop)[:3])
+
+
+def test_self_confidence_is_the_mean_probability_of_the_label():
+    outputs = np.array([[0.8, 0.2], [0.4, 0.6], [0.3, 0.7]])
+    np.testing.assert_allclose(self_confidence(outputs, np.array([0, 0, 1])), [0.6, 0.7])
+
+
+def test_dropping_suspects_leaves_them_out_of_fit_moments_and_evidence():
+    x, y, _, wrong = flipped()
+    plain = select_head(x, y, TASK, blocks=BLOCKS)
+    clean = select_head(x, y, TASK, blocks=BLOCKS, search=HeadSearch(drop_suspects=True))
+    assert np.isin(clean.dropped, wrong).mean() > 0.8
+    assert not np.isin(clean.evidence.index, clean.dropped).any()
+    assert clean.moments.n == len(y) - len(clean.dropped)
+    test, codes, _, _ = flipped(3000, 0.0, seed=5)
+    accuracy = [(head.scores(test).argmax(axis=1) == codes).mean() for head in (plain, clean)]
+    assert accuracy[1] > accuracy[0] - 0.01
+
+
+def test_a_class_is_never_dropped_whole():
+    x, y, _, _ = flipped(60, 0.0)
+    y[:] = np.where(np.arange(60) == 0, 2, np.minimum(y, 1))
+    y[3] = 2
+    head = select_head(x, y, TASK, blocks=BLOCKS, search=HeadSearch(drop_suspects=True))
+    assert (y[np.setdiff1d(np.arange(60), head.dropped)] == 2).sum() == 2
+
+
+def test_other_tasks_have_no_suspects():
+    x, y, task = toy_task("regression")
+    with pytest.raises(ParameterError, match="classification only"):
+        select_head(x, y, task, search=HeadSearch(drop_suspects=True))
