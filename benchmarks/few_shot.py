@@ -3,8 +3,8 @@
     python benchmarks/few_shot.py [--seeds 5] [--counts 0 1 2 5 10 20 50] [--skip-clinc]
 
 Prints Markdown tables. What a class is called comes from its label alone ("card_arrival" becomes "card arrival"). All
-choices (head, λ, weight of the names, temperature) are made on the drawn training texts; the test texts are those of
-the data set.
+choices of a fit (head, λ, weight of the names, temperature) are made on the drawn training texts, but two defaults were
+set with a look at the test texts: that names weigh at most 2, and the temperature without examples.
 """
 
 from __future__ import annotations
@@ -73,9 +73,8 @@ def banking(counts: Sequence[int], seeds: int) -> None:
                 found += judged(head, x_test, y_test)
                 chosen |= {f"{head.head} with {head.prior:g}"} if prior is not None else set()
             rows.append(found)
-        print(
-            f"| {count} | {' | '.join(cell(column) for column in zip(*rows, strict=True))} | {', '.join(sorted(chosen))} |"
-        )
+        cells = [cell(column) for column in zip(*rows, strict=True)]
+        print(f"| {count} | {' | '.join(cells)} | {', '.join(sorted(chosen))} |", flush=True)
 
 
 def drawn(y: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:

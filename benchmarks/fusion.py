@@ -83,24 +83,20 @@ def measure(name: str, ways: Sequence[str]) -> Iterator[dict[str, Any]]:
     right: dict[str, Any] = {}
     found = []
     for way in [*singles, *ways]:
-        started, outputs, losses, used = time.perf_counter(), [], [], set()
+        started = time.perf_counter()
+        search = HeadSearch() if way in singles else HeadSearch(fusion=way)
+        outputs, heads = [], []
         for train, test, rows, blocks in parts:
-            if way in singles:
-                edges = np.cumsum([0, *(block.width for block in blocks)])
-                kept = [k for k, block in enumerate(blocks) if block.part == way]
-                rows, blocks = rows[:, edges[kept[0]] : edges[kept[-1] + 1]], [blocks[k] for k in kept]  # noqa: PLW2901
-            search = HeadSearch() if way in singles else HeadSearch(fusion=way)
+            seen, kept = _of(way, rows, blocks) if way in singles else (rows, blocks)
             inner = None if groups is None else groups[train]
-            head = select_head(rows[train], y[train], task, blocks=blocks, groups=inner, search=search)
-            outputs.append(methods.outputs(head.scores(rows[test]), head.calibration))
-            losses.append(head.loss)
-            used.add(head.feature_map.name)
+            heads.append(select_head(seen[train], y[train], task, blocks=kept, groups=inner, search=search))
+            outputs.append(methods.outputs(heads[-1].scores(seen[test]), heads[-1].calibration))
         judged = np.concatenate(outputs)
         right[way] = (judged.argmax(axis=1) == truth).astype(float)
         found.append({
-            "way": way, "loss": float(np.mean(losses)), "accuracy": float(right[way].mean()),
+            "way": way, "loss": float(np.mean([head.loss for head in heads])), "accuracy": float(right[way].mean()),
             "log_loss": float(methods.loss(judged, truth).mean()), "seconds": time.perf_counter() - started,
-            "used": sorted(used),
+            "used": sorted({head.feature_map.name for head in heads}),
         })  # fmt: skip
         print(found[-1], file=sys.stderr, flush=True)
     best = max(singles, key=lambda one: float(right[one].mean()))
@@ -112,6 +108,15 @@ def measure(name: str, ways: Sequence[str]) -> Iterator[dict[str, Any]]:
             "single": one["way"] in singles,
             "behind": [100 * float(value), 100 * float(low), 100 * float(high)],
         }
+
+
+def _of(source: str, rows: Any, blocks: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """The rows and blocks of one source."""
+    from itertools import accumulate
+
+    edges = [0, *accumulate(block.width for block in blocks)]
+    kept = [k for k, block in enumerate(blocks) if block.part == source]
+    return rows[:, edges[kept[0]] : edges[kept[-1] + 1]], [blocks[k] for k in kept]
 
 
 def _joined(prepared: Any, sources: Sequence[str], train: Any, test: Any) -> tuple[Any, list[Any]]:

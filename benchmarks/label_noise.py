@@ -35,9 +35,8 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.1)
     parser.add_argument("--seeds", type=int, default=1)
     args = parser.parse_args()
-    print(
-        "| data | flipped | suspects | precision | recall | clean | noisy | suspects dropped |\n|---|---|---|---|---|---|---|---|"
-    )
+    print("| data | flipped | suspects | precision | recall | clean | noisy | suspects dropped |")
+    print("|---|---|---|---|---|---|---|---|")
     for name in args.names:
         data, source = loaded(name)
         rows = extract(source, data.items).rows[:]

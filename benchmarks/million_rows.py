@@ -108,7 +108,7 @@ def _fit(rows: Any, codes: Any) -> dict[str, Any]:
 
 
 def _rank(rows: Any, codes: Any) -> dict[str, Any]:
-    """Three sources whose rows are there: all columns, the first half of them, and all with a column order that lies."""
+    """Three sources whose rows are there: all columns, the first half of them, and rows of other items."""
     from _cached_rows import CachedRows
 
     import headstart

@@ -65,3 +65,9 @@ def test_other_tasks_have_no_class_weight():
         select_head(x, y, task, search=HeadSearch(None, "balanced"))
     with pytest.raises(ParameterError, match="must be one of 'balanced'"):
         row_weights(np.array([0, 1]), TASK, "equal")
+
+
+def test_heads_that_would_ignore_the_weights_are_refused():
+    x, y = uneven(60)
+    with pytest.raises(ParameterError, match="solved in closed form"):
+        select_head(x, y, TASK, search=HeadSearch(("knn",), "balanced"))

@@ -173,7 +173,7 @@ def test_unknown_and_unfit_heads_are_refused():
     x, y, task = toy_task("regression")
     with pytest.raises(UnknownNameError, match="Did you mean 'ridge'"):
         select_head(x, y, task, search=HeadSearch(("rigde",)))
-    with pytest.raises(ParameterError, match="must be one of .*'ridge'"):
+    with pytest.raises(ParameterError, match=r"must be one of .*'ridge'"):
         select_head(x, y, task, search=HeadSearch(("lda",)))
 
 

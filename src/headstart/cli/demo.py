@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
-from headstart.cli.fit import summary
+from headstart.cli.runs import summary
 
 __all__ = ["REQUESTS", "run"]
 

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["fit", "no-such.csv", "--tasks", "colour,price"])     # the reason goes to standard error
         2
     """
-    from headstart.cli.fit import default_out, summary
+    from headstart.cli.runs import default_out, summary
     from headstart.transfer.multi_task import fit_tasks
 
     if args.label or args.task:

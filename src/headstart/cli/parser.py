@@ -140,7 +140,7 @@ def _add_inspect(verbs: Verbs[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--labels", action="store_true",
-        help="also encode the items and list those whose label all others contradict, with the three items that did "
+        help="also encode the items and list those whose label the others contradict, with the three items that did "
         "most to contradict it",
     )  # fmt: skip
     parser.add_argument("--source", metavar="NAME", help="pretrained body that judges labels")
@@ -218,16 +218,16 @@ def _add_few_and_noisy(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("few, uneven or wrong labels")
     group.add_argument(
         "--label-text", metavar="WHAT", default="auto",
-        help="what classes are called, as knowledge that examples correct: auto (names, with at most 20 texts a class), "
+        help="what classes are called, as knowledge that examples correct: auto (names, up to 20 texts a class), "
         "names, none, or a JSON or CSV file from label to description, also of classes without items (default: auto)",
     )  # fmt: skip
     group.add_argument(
         "--tasks", metavar="COLUMNS",
-        help="several label columns with commas between, each a model of its own from one encoding (in place of --label)",
+        help="several label columns, comma-separated, each a model of its own from one encoding (for --label)",
     )  # fmt: skip
     group.add_argument("--class-weight", choices=["balanced"], help="let each class count the same")
     group.add_argument(
-        "--drop-suspects", action="store_true", help="leave items out of the fit whose label all others contradict"
+        "--drop-suspects", action="store_true", help="leave items out of the fit whose label the others contradict"
     )
     group.add_argument(
         "--zero-shot", metavar="LABELS",

@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.encoding import engine_of
+from headstart.cli.table_file import write_rows
 from headstart.errors import UsageError
-from headstart.io import atomic_file, check_writable, read_json
+from headstart.io import check_writable, read_json
 from headstart.types import Task
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from headstart.model import Prediction, TransferModel
 
-__all__ = ["run", "write_rows"]
+__all__ = ["run"]
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 
@@ -131,28 +130,3 @@ def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         if isinstance(plain["prediction"], list) and path.suffix.lower() == ".csv":
             plain["prediction"] = ";".join(map(str, plain["prediction"]))
     write_rows(path, flat)
-
-
-def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    r"""Write rows as a table; the file's extension says which.
-
-    Examples:
-        >>> import tempfile
-        >>> place = Path(tempfile.mkdtemp()) / "a.csv"
-        >>> write_rows(place, [{"item": "1", "mood": "good"}])
-        >>> place.read_text()
-        'item,mood\n1,good\n'
-    """
-    import pandas as pd
-
-    with atomic_file(path) as scratch:
-        _write_frame(pd.DataFrame(rows), scratch, path.suffix.lower())
-
-
-def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:
-    if suffix == ".csv":
-        frame.to_csv(path, index=False)
-    elif suffix == ".jsonl":
-        frame.to_json(path, orient="records", lines=True, force_ascii=False)
-    else:
-        frame.to_parquet(path, index=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.encoding import engine_of
+from headstart.cli.table_file import write_rows
 from headstart.errors import UsageError
 
 __all__ = ["run"]
@@ -25,7 +26,6 @@ def run(args: argparse.Namespace) -> int:
     if args.priors is not None:
         raise UsageError("--priors corrects one classifier; give the run folder of one column.")
     from headstart.cli.items import check_any_left, gather_items
-    from headstart.cli.predict import write_rows
     from headstart.tasks import task_methods
     from headstart.transfer.multi_task import load_tasks
 

@@ -26,7 +26,7 @@ __all__ = ["BandWeights", "banded_map", "kernel_left_out", "learn_bands"]
 
 Array = NDArray[np.float64]
 
-MAX_ROWS = 1000  # whose (n, n) kernels are decomposed about 50 times, a few seconds in all
+MAX_ROWS = 800  # whose (n, n) kernels are decomposed about 60 times, some ten seconds in all
 MAX_BANDS = 8
 SAMPLES = 16
 SWEEPS = 2
@@ -185,7 +185,9 @@ def banded_map(problem: Problem, name: str) -> FeatureMap:
     kernels = [sum((parts[k] @ parts[k].T for k in band), np.zeros((len(places),) * 2)) / len(band) for band in bands]
     together = None if problem.groups is None else problem.groups[places]
     sizes = np.array([len(band) for band in bands])  # as if every block weighed the same
-    found = learn_bands(kernels, _losses_of(problem, places), first=sizes / sizes.sum(), groups=together, seed=problem.seed)
+    found = learn_bands(
+        kernels, _losses_of(problem, places), first=sizes / sizes.sum(), groups=together, seed=problem.seed
+    )
     factor = np.zeros(len(spans))
     for band, weight in zip(bands, found.weights, strict=True):
         factor[band] = np.sqrt(weight / len(band))

@@ -90,10 +90,9 @@ def _run(
         if behind:
             return None, Candidate(feature_map.name, head.name, np.nan, np.nan, note=behind)
     scores, fitted = cross_fitted_scores(make, mapped, y, task, groups=problem.together, seed=problem.seed, known=known)
-    shift = _share_shift(problem, head)
-    calibration, evidence = weigh(problem, scores + shift)
+    calibration, evidence = weigh(problem, scores)
     candidate = Candidate(feature_map.name, head.name, np.nan, float(evidence.losses.mean()))
-    solve = partial(_solve, problem, feature_map, head, fitted, shift)
+    solve = partial(_solve, problem, feature_map, head, fitted)
     return Contender(candidate, calibration, evidence, feature_map, None, solve), candidate
 
 
@@ -112,20 +111,7 @@ def _behind(problem: Problem, scores: Array, test: NDArray[np.intp], best: Conte
     return f"dropped: {mean:.2g} behind '{best.candidate.head}' on the first fold"
 
 
-def _share_shift(problem: Problem, head: EstimatorHead) -> Array:
-    """(k,) ln of the classes' weights, which turns log-probabilities under the rows' shares into those under weights.
-
-    By Bayes' rule that is what fitting with weights estimates, and every head can have it; zeros where rows weigh the
-    same, or where the head's scores know no shares.
-    """
-    shift = np.zeros(problem.task.num_outputs)
-    if problem.weights is not None and getattr(head, "uses_shares", True):
-        codes = np.asarray(problem.y, dtype=np.intp)
-        shift[codes] = np.log(problem.weights)
-    return shift
-
-
-def _solve(problem: Problem, feature_map: FeatureMap, head: EstimatorHead, fitted: Any, shift: Array) -> Solution:
+def _solve(problem: Problem, feature_map: FeatureMap, head: EstimatorHead, fitted: Any) -> Solution:
     """The head on all rows; its own choices (k, λ, ...) stay as they were made on the rows of the choice."""
     width = problem.task.num_outputs
     if fitted is None or len(problem.chosen) < len(problem.y):
@@ -136,5 +122,5 @@ def _solve(problem: Problem, feature_map: FeatureMap, head: EstimatorHead, fitte
         fitted = quietly_fitted(estimator, feature_map(problem.rows[:]), problem.y)
     linear = fitted.linear_map(width) if hasattr(fitted, "linear_map") else None
     if linear is not None:
-        return Solution(linear[0], linear[1] + shift)
-    return Solution(np.empty((0, width)), shift, fitted)
+        return Solution(*linear)
+    return Solution(np.empty((0, width)), np.zeros(width), fitted)

@@ -142,7 +142,6 @@ class NearestMeanHead:
         name: ``"nearest_mean"``.
         tasks: the task kinds that it serves.
         complexity: 1.
-        uses_shares: no class is likelier for having more rows.
 
     Examples:
         >>> NEAREST_MEAN.make(Task("classification", ("a", "b")), n=10, d=2, seed=0)
@@ -152,7 +151,6 @@ class NearestMeanHead:
     name: str = "nearest_mean"
     tasks: frozenset[str] = frozenset({"classification", "multilabel"})
     complexity: int = 1
-    uses_shares: bool = False
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""

@@ -17,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.errors import ParameterError
 from headstart.heads.class_weights import row_weights
 from headstart.heads.cleaning import fit_without_suspects
 from headstart.heads.contender import Contender
@@ -83,6 +84,11 @@ def select_head(
     heads = heads_for(task, search.heads)
     solved = [head for head in heads if isinstance(head, SpectralHead)]
     others = [head for head in heads if isinstance(head, EstimatorHead)]
+    if others and weights is not None:
+        raise ParameterError(
+            f"Class weights serve heads that are solved in closed form ('ridge', 'lda'). Got '{others[0].name}'; leave "
+            "the weights out, or name a solved head."
+        )
     choice = choose_features(problem, search, solved or [cast("SpectralHead", RIDGE)])
     contenders, tried = (list(choice.contenders), list(choice.tried)) if solved else ([], [])
     if others:

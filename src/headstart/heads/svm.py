@@ -190,7 +190,6 @@ class SupportVectorHead:
         name: ``"svm"``.
         tasks: the task kinds that it serves.
         complexity: 3.
-        uses_shares: margins know no shares of classes.
 
     Examples:
         >>> SVM.make(Task("regression", ("price",)), n=10, d=2, seed=0)
@@ -200,7 +199,6 @@ class SupportVectorHead:
     name: str = "svm"
     tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
     complexity: int = 3
-    uses_shares: bool = False
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""

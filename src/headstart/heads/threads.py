@@ -1,6 +1,7 @@
 """One thread for small work: with more, threads wait for each other longer than the work takes.
 
-On a machine that is busy, boosting of thirty rows took 46 seconds with two threads and 0.14 with one.
+On two busy cores, boosting of thirty rows took 46 seconds with two threads and 0.14 with one; logistic regression of
+1,500 x 384 rows 41 seconds and 1.7.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 __all__ = ["threads_for"]
 
 FEW_ROWS = 20_000  # for OpenMP, which is what scikit-learn's trees, k-means and boosting run on
-FEW_NUMBERS = 500_000  # of a matrix that BLAS multiplies
+FEW_NUMBERS = 20_000_000  # of a matrix; solvers take thousands of small steps on it, each a few milliseconds long
 
 
 @contextmanager

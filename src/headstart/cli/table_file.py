@@ -1,0 +1,39 @@
+"""Rows as a table file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.io import atomic_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["write_rows"]
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    r"""Write rows as a table; the file's extension says which.
+
+    Examples:
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "a.csv"
+        >>> write_rows(place, [{"item": "1", "mood": "good"}])
+        >>> place.read_text()
+        'item,mood\n1,good\n'
+    """
+    import pandas as pd
+
+    with atomic_file(path) as scratch:
+        _write_frame(pd.DataFrame(rows), scratch, path.suffix.lower())
+
+
+def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:
+    if suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif suffix == ".jsonl":
+        frame.to_json(path, orient="records", lines=True, force_ascii=False)
+    else:
+        frame.to_parquet(path, index=False)
