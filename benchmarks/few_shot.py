@@ -2,7 +2,7 @@
 
     python benchmarks/few_shot.py [--seeds 5] [--counts 0 1 2 5 10 20 50] [--skip-clinc]
 
-Prints Markdown tables. What a class is called comes from its label alone ("card_arrival" becomes "card arrival"). All
+What a class is called comes from its label alone ("card_arrival" becomes "card arrival"). All
 choices of a fit (head, λ, weight of the names, temperature) are made on the drawn training texts, but two defaults were
 set with a look at the test texts: that names weigh at most 2, and the temperature without examples.
 """
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from _common import DATA
+from _common import DATA, say, table, write_section
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
@@ -40,12 +40,12 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[0, 1, 2, 5, 10, 20, 50])
     parser.add_argument("--skip-clinc", action="store_true")
     args = parser.parse_args()
-    banking(args.counts, args.seeds)
+    write_section("Few examples", banking(args.counts, args.seeds))
     if not args.skip_clinc:
-        clinc()
+        write_section("Out of scope", clinc())
 
 
-def banking(counts: Sequence[int], seeds: int) -> None:
+def banking(counts: Sequence[int], seeds: int) -> list[str]:
     """Accuracy and log-loss on the test texts, with and without what the labels say."""
     source = open_source(SOURCE)
     train, test = (pd.read_csv(DATA / f"text/banking77/{part}.csv") for part in ("train", "test"))
@@ -53,7 +53,8 @@ def banking(counts: Sequence[int], seeds: int) -> None:
     x, x_test = (extract(source, part["text"].tolist()).rows[:] for part in (train, test))
     y, y_test = (np.array([labels.index(label) for label in part["label"]]) for part in (train, test))
     task, names = Task("classification", labels), class_rows(source, labels)
-    print("| examples a class | accuracy | log-loss | without names | log-loss | chosen |\n|---|---|---|---|---|---|")
+    header = ["examples a class", "accuracy", "log-loss", "accuracy without names", "log-loss", "chosen"]
+    shown: list[list[str]] = []
     for count in counts:
         rows: list[list[float]] = []
         chosen: set[str] = set()
@@ -74,7 +75,10 @@ def banking(counts: Sequence[int], seeds: int) -> None:
                 chosen |= {f"{head.head} with {head.prior:g}"} if prior is not None else set()
             rows.append(found)
         cells = [cell(column) for column in zip(*rows, strict=True)]
-        print(f"| {count} | {' | '.join(cells)} | {', '.join(sorted(chosen))} |", flush=True)
+        shown.append([str(count), *cells, ", ".join(sorted(chosen))])
+        say(" | ".join(shown[-1]))
+    about = f"BANKING77, {SOURCE}; means and standard deviations of {seeds} draws, judged on the whole test file."
+    return [about, "", *table(header, shown)]
 
 
 def drawn(y: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:
@@ -98,7 +102,7 @@ def cell(values: Sequence[float]) -> str:
     return f"{statistics.mean(values):.4f}{spread}"
 
 
-def clinc() -> None:
+def clinc() -> list[str]:
     """In-scope accuracy and AUROC of each score, with out-of-scope texts unseen, and as a class of their own."""
     source = open_source(SOURCE)
     parts = {
@@ -116,14 +120,18 @@ def clinc() -> None:
     temperature = float(head.calibration["temperature"][0])
     spectrum = spectrum_of(x, y, task, head, search)
     mapped = head.feature_map(both)
-    print(f"\nin-scope accuracy {(scores[truth == 0].argmax(axis=1) == y_test).mean():.4f} ({head.head})")
-    print("| score, out-of-scope never seen | AUROC |\n|---|---|")
-    for name, found in {
+    right = (scores[truth == 0].argmax(axis=1) == y_test).mean()
+    rates = {
         "energy": energy(scores, temperature), "max_prob": max_prob(outputs),
         "class_distance": class_distance(scores, temperature), "leverage": leverage(spectrum, mapped, head.lam),
         "neighbour_distance": neighbour_distance(head.feature_map(x), mapped),
-    }.items():  # fmt: skip
-        print(f"| {name} | {roc_auc_score(truth, found):.4f} |")
+    }  # fmt: skip
+    lines = [
+        f"CLINC150, {SOURCE}: accuracy on the texts in scope {right:.4f} ({head.head}), out-of-scope texts never seen.",
+        "",
+        *table(["score", "AUROC"], [[name, f"{roc_auc_score(truth, found):.4f}"] for name, found in rates.items()]),
+        "",
+    ]
     wide = Task("classification", (*labels, "oos"))
     x_all, y_all = np.concatenate([x, rows["oos_train"]]), np.append(y, np.full(len(rows["oos_train"]), len(labels)))
     for weight in (None, "balanced"):
@@ -131,10 +139,12 @@ def clinc() -> None:
         _, outputs = scored(head, both, wide)
         inside = (outputs[truth == 0].argmax(axis=1) == y_test).mean()
         recall = (outputs[truth == 1].argmax(axis=1) == len(labels)).mean()
-        print(
-            f"\nwith 100 out-of-scope texts as a class, class weight {weight}: in-scope accuracy {inside:.4f}, "
+        lines.append(
+            f"- with 100 out-of-scope texts as a class, class weight {weight}: in-scope accuracy {inside:.4f}, "
             f"out-of-scope recall {recall:.4f}, AUROC {roc_auc_score(truth, outputs[:, -1]):.4f}"
         )
+        say(lines[-1])
+    return lines
 
 
 def scored(head: FittedHead, rows: NDArray[np.float32], task: Task) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

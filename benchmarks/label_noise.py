@@ -2,7 +2,7 @@
 
     python benchmarks/label_noise.py [banking77 clothing10 trec6] [--share 0.1] [--seeds 1]
 
-Prints a Markdown table. Labels are flipped at random to another class, in the training part only; test labels stay.
+Labels are flipped at random to another class, in the training part only; test labels stay.
 The rule (ten times likelier) was set on training rows of BANKING77, TREC-6 and financial news; clothing10 had no part
 in it.
 """
@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from _common import DATA
+from _common import DATA, say, table, write_section
 from numpy.typing import NDArray
 
 from headstart.data import read
@@ -35,13 +35,15 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.1)
     parser.add_argument("--seeds", type=int, default=1)
     args = parser.parse_args()
-    print("| data | flipped | suspects | precision | recall | clean | noisy | suspects dropped |")
-    print("|---|---|---|---|---|---|---|---|")
+    shown: list[list[str]] = []
     for name in args.names:
         data, source = loaded(name)
         rows = extract(source, data.items).rows[:]
         for seed in range(args.seeds):
-            print(f"| {name} | {' | '.join(measured(rows, data, source, args.share, seed))} |", flush=True)
+            shown.append([name, *measured(rows, data, source, args.share, seed)])
+            say(" | ".join(shown[-1]))
+    header = ["data", "flipped", "suspects", "precision", "recall", "test accuracy, clean labels", "noisy", "dropped"]
+    write_section("Wrong labels", table(header, shown))
 
 
 def loaded(name: str) -> tuple[Dataset, Source]:
