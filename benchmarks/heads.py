@@ -3,8 +3,8 @@
     python benchmarks/heads.py [NAME ...] [--heads ridge,lda,...]
 
 The features are those of a `headstart fit` (audit, given split or cross-validation, feature map of least left-out
-loss); each head is chosen and solved on the training part alone. Nothing is tuned on the test part. The last row of each set
-is ``auto``, and the last column says whether the test part can tell a row from the row of least log-loss.
+loss); each head is chosen and solved on the training part alone. Nothing is tuned on the test part. The last row of
+each set is ``auto``, and the last column says whether the test part can tell a row from the row of least log-loss.
 """
 
 from __future__ import annotations
