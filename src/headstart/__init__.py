@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from headstart.model import TransferModel
     from headstart.sources import describe, list_sources, module, open_source
     from headstart.transfer import Ranking, Run, fit, rank
+    from headstart.transfer.label_audit import audit_labels
+    from headstart.transfer.multi_task import fit_tasks
+    from headstart.transfer.zero_shot import zero_shot
 
 __version__ = "0.1.0"
 
@@ -27,12 +30,15 @@ __all__ = [
     "TransferEncoder",
     "TransferModel",
     "TransferRegressor",
+    "audit_labels",
     "describe",
     "fit",
+    "fit_tasks",
     "list_sources",
     "module",
     "open_source",
     "rank",
+    "zero_shot",
 ]
 
 _WHERE = {
@@ -43,12 +49,15 @@ _WHERE = {
     "TransferEncoder": "headstart.estimators",
     "TransferModel": "headstart.model",
     "TransferRegressor": "headstart.estimators",
+    "audit_labels": "headstart.transfer.label_audit",
     "describe": "headstart.sources",
     "fit": "headstart.transfer",
+    "fit_tasks": "headstart.transfer.multi_task",
     "list_sources": "headstart.sources",
     "module": "headstart.sources",
     "open_source": "headstart.sources",
     "rank": "headstart.transfer.ranking.rank",
+    "zero_shot": "headstart.transfer.zero_shot",
 }
 
 
