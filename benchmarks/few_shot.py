@@ -2,8 +2,8 @@
 
     python benchmarks/few_shot.py [--seeds 5] [--counts 0 1 2 5 10 20 50] [--skip-clinc]
 
-What a class is called comes from its label alone ("card_arrival" becomes "card arrival"). All choices of a fit (head, λ,
-weight of the names, temperature) are made on the drawn training texts. Two defaults were first set with a look at the
+What a class is called comes from its label alone ("card_arrival" becomes "card arrival"). All choices of a fit (head, λ
+and weight of the names, temperature) are made on the drawn texts. Two defaults were first set with a look at the
 test texts, and then confirmed on training texts: that names weigh at most 2, and the temperature without examples.
 """
 

@@ -192,6 +192,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--repeats", type=int, default=5, help="fresh processes for each figure")
     parser.add_argument("--choices", action="store_true", help="also λ chosen on all rows: minutes more")
+    parser.add_argument("--only", choices=["rank"], help="only the ranking of three sources")
     parser.add_argument("--measure", nargs=3, metavar=("WHAT", "FOLDER", "NAME"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
@@ -200,6 +201,9 @@ def main() -> None:
         print(json.dumps(task(Path(folder), name)))
         return
     with tempfile.TemporaryDirectory(prefix="headstart-million-") as folder:
+        if given.only == "rank":
+            write_section("A million rows: ranking", _rank_lines(Path(folder)))
+            return
         make_rows(Path(folder), "held", HELD_OUT, seed=1)
         write_section("A million rows", _measure_all(Path(folder), given.repeats))
         if given.choices:
@@ -230,6 +234,24 @@ def _measure_all(folder: Path, repeats: int) -> list[str]:
         f"- own memory of the head from {SIZES[0]:,} to {SIZES[-1]:,} rows: "
         f"{_growth(*(peaks['head', size][1] for size in (SIZES[0], SIZES[-1])))}",
         _stream_line(streams),
+    ]
+
+
+def _rank_lines(folder: Path) -> list[str]:
+    """A ranking of three sources whose rows are there, first and again."""
+    rows = []
+    for size in (SIZES[0], SIZES[-1]):
+        make_rows(folder, str(size), size, seed=0)
+        cache = {"HEADSTART_CACHE": str(folder / f"cache-{size}")}
+        for what in ("first", "again"):
+            run = cold([sys.executable, __file__, "--measure", "rank", str(folder), str(size)], **cache).json()
+            say(f"{size:,} {what}: {run}")
+            rows.append([f"{size:,}", what, f"{run['seconds']:.1f}", f"{run['own_mib']:,.0f}", "; ".join(run["order"])])
+    return [
+        "`headstart.rank` of three sources of cached rows: all 512 columns, half of them, and rows of other items (which "
+        "tell nothing). One process each; ids and labels of all items are in its own memory.",
+        "",
+        *table(["rows", "", "s", "own memory, MiB", "order"], rows),
     ]
 
 
