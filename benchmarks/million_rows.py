@@ -248,7 +248,7 @@ def _rank_lines(folder: Path) -> list[str]:
             say(f"{size:,} {what}: {run}")
             rows.append([f"{size:,}", what, f"{run['seconds']:.1f}", f"{run['own_mib']:,.0f}", "; ".join(run["order"])])
     return [
-        "`headstart.rank` of three sources of cached rows: all 512 columns, half of them, and rows of other items (which "
+        "`headstart.rank` of three sources of cached rows: all 512 columns, half of them, rows of other items (which "
         "tell nothing). One process each; ids and labels of all items are in its own memory.",
         "",
         *table(["rows", "", "s", "own memory, MiB", "order"], rows),

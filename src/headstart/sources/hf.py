@@ -23,11 +23,14 @@ from headstart.sources.checkpoint import (
     files_digest,
     weights_digest,
 )
+from headstart.sources.clip import PAIRED, ClipParts, open_clip
+from headstart.sources.clip_towers import TextTower, image_tower
 from headstart.sources.hf_loading import (
     encoder,
     fresh_model,
     load_model,
     load_processor,
+    load_tokenizer,
     one_sentence,
     processor_facts,
     tokenizer_facts,
@@ -93,7 +96,7 @@ def describe_folder(folder: Path, name: str) -> SourceInfo:
         headstart.errors.ModelFolderError: 'nowhere/config.json' is missing; the folder is not complete.
     """
     config = read_json(folder / "config.json")
-    width = config.get("hidden_size")
+    width = config.get("hidden_size", config.get("projection_dim"))  # the latter is where two towers meet
     accuracy, source_task = published_accuracy(folder / "README.md")
     return SourceInfo(
         name=name,
@@ -151,7 +154,10 @@ def open_folder(folder: Path, info: SourceInfo, *, pooling: str = "mean", max_le
     with one_sentence(folder):
         if info.modality == "text":
             return TextBody(_text_parts(folder, info, pooling, max_length), info, layers=layers, positions=positions)
-        return MediaBody(_media_parts(folder, info), info, layers=layers, positions=positions)
+        parts = _media_parts(folder, info)
+        if info.modality == "image" and info.architecture in PAIRED:
+            return open_clip(_clip_parts(folder, info, parts), info, layers=layers, positions=positions)
+        return MediaBody(parts, info, layers=layers, positions=positions)
 
 
 def _key(folder: Path, info: SourceInfo) -> str:
@@ -179,6 +185,18 @@ def _media_parts(folder: Path, info: SourceInfo) -> MediaParts:
         front=front_for(facts, lambda: load_processor(folder, modality)),
         settings=facts["settings"],
         copy=lambda place, seed: _copy(folder, place, modality, seed),
+    )
+
+
+def _clip_parts(folder: Path, info: SourceInfo, media: MediaParts) -> ClipParts:
+    def model(seed: int | None) -> Any:
+        return encoder(_model(folder, info, seed))
+
+    media = replace(media, copy=lambda place, seed: _copy(folder, place, "image", seed, TOKENIZER_FILES))
+    return ClipParts(
+        image=replace(media, key=recipe_key("clip", media.key), build=lambda seed: image_tower(model(seed))),
+        places=replace(media, key=recipe_key("clip places", media.key), build=lambda seed: model(seed).vision_model),
+        text=lambda seed: TextTower(model(seed), load_tokenizer(folder)),
     )
 
 
@@ -214,8 +232,8 @@ def _kept(key: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return facts
 
 
-def _copy(folder: Path, place: Path, modality: Modality, seed: int | None) -> None:
-    files = TOKENIZER_FILES if modality == "text" else PROCESSOR_FILES
+def _copy(folder: Path, place: Path, modality: Modality, seed: int | None, others: tuple[str, ...] = ()) -> None:
+    files = [*(TOKENIZER_FILES if modality == "text" else PROCESSOR_FILES), *others]
     copy_files(folder, place, files if seed is not None else [*files, *WEIGHT_FILES])
     if seed is not None:
         fresh_model(folder, modality, seed).save_pretrained(place)

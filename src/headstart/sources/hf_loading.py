@@ -21,6 +21,7 @@ __all__ = [
     "fresh_model",
     "load_model",
     "load_processor",
+    "load_tokenizer",
     "one_sentence",
     "processor_facts",
     "tokenizer_facts",
@@ -185,6 +186,21 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, str | int | float | list | tuple | dict)
 
 
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a checkpoint folder, as transformers runs it.
+
+    Raises:
+        SourceError: if transformers cannot load it.
+
+    Examples:
+        >>> load_tokenizer(Path("nowhere"))
+        Traceback (most recent call last):
+        headstart.errors.SourceError: transformers cannot open 'nowhere': ...
+    """
+    with _quiet(folder) as transformers:
+        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
 def tokenizer_facts(folder: Path) -> dict[str, Any]:
     """What transformers makes of a folder's tokenizer files.
 
@@ -202,7 +218,7 @@ def tokenizer_facts(folder: Path) -> dict[str, Any]:
     """
     with _quiet(folder) as transformers:
         config = _config(transformers, folder)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    tokenizer = load_tokenizer(folder)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise SourceError(f"'{folder}' has no tokenizer.json, and only fast tokenizers are read; save one beside it.")
