@@ -197,6 +197,7 @@ def _clip_parts(folder: Path, info: SourceInfo, media: MediaParts) -> ClipParts:
         image=replace(media, key=recipe_key("clip", media.key), build=lambda seed: image_tower(model(seed))),
         places=replace(media, key=recipe_key("clip places", media.key), build=lambda seed: model(seed).vision_model),
         text=lambda seed: TextTower(model(seed), load_tokenizer(folder)),
+        reads_texts=any(file.is_file() for pattern in TOKENIZER_FILES for file in folder.glob(pattern)),
     )
 
 
