@@ -27,10 +27,13 @@ from headstart.heads.fitted import FittedHead
 from headstart.heads.problem import HeadSearch, Problem
 from headstart.heads.registry import AUTO, EstimatorHead, SpectralHead, heads_for
 from headstart.heads.ridge import RIDGE
+from headstart.heads.threads import threads_for
 from headstart.heads.tie_set import simplest_of_the_best
 from headstart.types import Block, Rows, Task
 
 __all__ = ["select_head"]
+
+FEW_NUMBERS = 2_000_000  # of rows whose eigendecomposition gains nothing from a second thread
 
 
 def select_head(
@@ -89,15 +92,16 @@ def select_head(
             f"Class weights serve heads that are solved in closed form ('ridge', 'lda'). Got '{others[0].name}'; leave "
             "the weights out, or name a solved head."
         )
-    choice = choose_features(problem, search, solved or [cast("SpectralHead", RIDGE)])
-    contenders, tried = (list(choice.contenders), list(choice.tried)) if solved else ([], [])
-    if others:
-        found, more = estimator_contenders(
-            problem, _least(choice.contenders).feature_map, others,
-            best=_least(contenders) if contenders else None, screen=AUTO in (search.heads or ()),
-        )  # fmt: skip
-        contenders, tried = contenders + found, tried + more
-    best = simplest_of_the_best(contenders, problem.together).fitted(tuple(tried))
+    with threads_for(len(rows), rows.shape[1], FEW_NUMBERS):
+        choice = choose_features(problem, search, solved or [cast("SpectralHead", RIDGE)])
+        contenders, tried = (list(choice.contenders), list(choice.tried)) if solved else ([], [])
+        if others:
+            found, more = estimator_contenders(
+                problem, _least(choice.contenders).feature_map, others,
+                best=_least(contenders) if contenders else None, screen=AUTO in (search.heads or ()),
+            )  # fmt: skip
+            contenders, tried = contenders + found, tried + more
+        best = simplest_of_the_best(contenders, problem.together).fitted(tuple(tried))
     return replace(best, notes=choice.notes) if choice.notes else best
 
 
