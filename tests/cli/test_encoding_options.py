@@ -84,7 +84,7 @@ def test_the_cluster_is_handed_everything(cli, table, monkeypatch):
 
     monkeypatch.setattr(cluster, "encoded_on_ray", on_ray)
     cli.works(*EMBED, "--out", "rows.npy", "--ray", "--workers", "3", "--no-cache")
-    cli.works(*FIT, "--ray", "10.0.0.1:6379")
+    cli.works(*FIT, "--label-text", "none", "--ray", "10.0.0.1:6379")
     assert heard == [("auto", 3, 24), ("10.0.0.1:6379", None, 24)]
 
 

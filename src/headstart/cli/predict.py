@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     """
     from headstart.cli.items import check_any_left, gather_items
     from headstart.model import TransferModel
+    from headstart.model.task_folders import task_folders
     from headstart.tasks import task_methods
-    from headstart.transfer.task_folders import task_folders
 
     _check_out(args.out)
     priors = _priors(args.priors)

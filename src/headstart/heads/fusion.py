@@ -27,7 +27,7 @@ from headstart.heads.group_selection import selection_contender
 from headstart.heads.problem import HeadSearch, Problem
 from headstart.heads.registry import HEADS, SpectralHead
 from headstart.heads.stacked import stacked
-from headstart.heads.tie_set import mean_and_error, simplest_of_the_best
+from headstart.heads.tie_set import mean_and_error
 
 __all__ = ["beats", "choose_fusion"]
 
@@ -83,7 +83,7 @@ def choose_fusion(problem: Problem, search: HeadSearch, contend: Contend) -> Fea
         return FeatureChoice(alone[best_part], tried, (note,))
     fused, more = _fused(problem, search, contend, alone)
     tried += more
-    best = simplest_of_the_best(fused, problem.together)
+    best = _least(fused)  # the body costs the same whichever way they are put together
     helps, mean, error = beats(best, single, problem)
     losses = f"left-out loss {best.candidate.loss:.3f} fused, {single.candidate.loss:.3f} by '{best_part}' alone"
     gap = f"difference {mean:+.3f}, standard error {error:.3f}"

@@ -41,7 +41,7 @@ class LateFusionHead:
     Attributes:
         name: ``"late_fusion"``.
         tasks: the task kinds that it serves.
-        complexity: 1.
+        complexity: 0: a weighted sum of heads that are solved in closed form.
 
     Examples:
         >>> LATE_FUSION.name
@@ -50,7 +50,7 @@ class LateFusionHead:
 
     name: str = "late_fusion"
     tasks: frozenset[str] = frozenset()  # of a single source there is nothing to stack
-    complexity: int = 1
+    complexity: int = 0
 
 
 LATE_FUSION = LateFusionHead()
