@@ -17,10 +17,19 @@ from headstart.tasks import TASKS
 from headstart.tune import STRATEGIES
 
 REGISTRIES = {"task": TASKS, "head": HEADS, "strategy": STRATEGIES}
-CASES = [(check, name) for kind, registry in REGISTRIES.items() for check in checks_for(kind) for name in registry]
+# heads that tests/heads runs too, and that take seconds here
+SLOW = {"attention", "boosting", "forest", "gaussian_process", "mlp", "siamese", "stacking", "svm"}
+CASES = [
+    pytest.param(
+        check, name, marks=pytest.mark.slow if kind == "head" and name in SLOW else (), id=f"{check.__name__}-{name}"
+    )
+    for kind, registry in REGISTRIES.items()
+    for check in checks_for(kind)
+    for name in registry
+]
 
 
-@pytest.mark.parametrize(("check", "name"), CASES, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(("check", "name"), CASES)
 def test_every_registered_entry(check, name):
     check(name)
 

@@ -22,7 +22,7 @@ from headstart.heads.problem import Problem
 from headstart.heads.tie_set import mean_and_error
 from headstart.tasks import task_methods
 
-__all__ = ["BandWeights", "banded_map", "kernel_left_out", "learn_bands"]
+__all__ = ["BandWeights", "banded_map", "kernel_left_out", "learn_bands", "optimism"]
 
 Array = NDArray[np.float64]
 
@@ -192,6 +192,24 @@ def banded_map(problem: Problem, name: str) -> FeatureMap:
     for band, weight in zip(bands, found.weights, strict=True):
         factor[band] = np.sqrt(weight / len(band))
     return _weighed(whole, spans, factor)
+
+
+def optimism(problem: Problem) -> float:
+    """By how much the left-out loss of a `banded_map` is too low, since its weights were fitted to that loss.
+
+    One nat over the number of rows for each free weight, as in Akaike's criterion (Akaike, "A New Look at the
+    Statistical Model Identification", 1974).
+
+    Args:
+        problem: rows of a fused source, with their labels.
+
+    Examples:
+        >>> from headstart.types import Block, Task
+        >>> blocks, y = (Block("a/last", 2, "a"), Block("b/last", 2, "b")), np.repeat([0, 1], 5)
+        >>> optimism(Problem(np.eye(10, 4), y, Task("classification", ("n", "p")), blocks, None, 0))
+        0.1
+    """
+    return (len(_bands(spans_of(problem.blocks))) - 1) / len(_places(problem))
 
 
 def _bands(spans: Sequence[Span]) -> list[list[int]]:

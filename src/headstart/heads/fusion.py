@@ -7,7 +7,7 @@ difference, rows of a group counting as one). Else the best single part is used,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
-from headstart.heads.banded import banded_map
+from headstart.heads.banded import banded_map, optimism
 from headstart.heads.contender import Contender, Solution, weigh
 from headstart.heads.cross_fitting import cross_fitted_scores, quietly_fitted
 from headstart.heads.feature_choice import Contend, FeatureChoice
@@ -34,13 +34,14 @@ __all__ = ["beats", "choose_fusion"]
 ONE_SIDED = 1.645  # standard errors
 
 
-def beats(one: Contender, other: Contender, problem: Problem) -> tuple[bool, float, float]:
+def beats(one: Contender, other: Contender, problem: Problem, handicap: float = 0.0) -> tuple[bool, float, float]:
     """Whether ``one`` has a lower left-out loss by more than chance explains, with the difference and its error.
 
     Args:
         one: a contender.
         other: another, on at least the same rows.
         problem: whose groups count as one draw.
+        handicap: by how much the loss of ``one`` is too low.
 
     Examples:
         >>> "problem" in beats.__annotations__
@@ -49,7 +50,7 @@ def beats(one: Contender, other: Contender, problem: Problem) -> tuple[bool, flo
     _, mine, its = np.intersect1d(one.evidence.index, other.evidence.index, return_indices=True)
     difference = one.evidence.losses[mine] - other.evidence.losses[its]
     together = None if problem.groups is None else problem.groups[one.evidence.index[mine]]
-    mean, error = mean_and_error(difference, together)
+    mean, error = mean_and_error(difference + handicap, together)
     return mean < -ONE_SIDED * error, mean, error
 
 
@@ -83,14 +84,21 @@ def choose_fusion(problem: Problem, search: HeadSearch, contend: Contend) -> Fea
         return FeatureChoice(alone[best_part], tried, (note,))
     fused, more = _fused(problem, search, contend, alone)
     tried += more
-    best = _least(fused)  # the body costs the same whichever way they are put together
-    helps, mean, error = beats(best, single, problem)
+    handicaps = {_banded_name(alone): optimism(problem)}
+    # the bodies cost the same whichever way they are put together
+    best = min(fused, key=lambda one: one.candidate.loss + handicaps.get(one.candidate.features, 0.0))
+    fused = [best, *(one for one in fused if one is not best and one.candidate.loss >= best.candidate.loss)]
+    helps, mean, error = beats(best, single, problem, handicaps.get(best.candidate.features, 0.0))
     losses = f"left-out loss {best.candidate.loss:.3f} fused, {single.candidate.loss:.3f} by '{best_part}' alone"
     gap = f"difference {mean:+.3f}, standard error {error:.3f}"
     if helps:
         return FeatureChoice(fused, tried, (f"Fusing helps here ({losses}; {gap}): using {best.candidate.features}.",))
     note = f"Fusing does not help here ({losses}; {gap}): using '{best_part}' alone."
     return FeatureChoice(alone[best_part], tried, (note,))
+
+
+def _banded_name(alone: Mapping[str, Any]) -> str:
+    return f"banded blocks of {' + '.join(alone)}"
 
 
 def _least(contenders: Sequence[Contender]) -> Contender:
@@ -109,7 +117,7 @@ def _fused(
     if "concat" in wanted:
         maps += concatenated_maps(problem.rows, problem.blocks)
     if "banded" in wanted:
-        maps.append(banded_map(problem, f"banded blocks of {names}"))
+        maps.append(banded_map(problem, _banded_name(alone)))
     if maps:
         found, tried = contend(maps)
     if "stack" in wanted:
