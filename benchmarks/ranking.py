@@ -58,7 +58,7 @@ def _one_set(data: Path) -> list[str]:
         "",
         *_profiles(found),
         "",
-        f"- {found['why']} {found['advice']}",
+        f"- {found['why']} {found['advice']}".replace(f"local:{DATA / 'weights'}/", ""),
         f"- Tie set: {', '.join(_short(name) for name in found['tie_set'])}; the best held-out accuracy "
         f"{'is' if found['best'] in found['tie_set'] else 'is NOT'} in it.",
         f"- All six sources with encoding: {found['seconds']:.1f} s; again in that process: {found['again']:.1f} s.",

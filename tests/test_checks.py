@@ -11,12 +11,13 @@ import pytest
 from headstart.checks import check_source_caches, checks_for
 from headstart.heads import HEADS
 from headstart.heads.ridge import RidgeHead
+from headstart.scores import SCORES
 from headstart.sources import open_source
 from headstart.sources.toy import ToySource
 from headstart.tasks import TASKS
 from headstart.tune import STRATEGIES
 
-REGISTRIES = {"task": TASKS, "head": HEADS, "strategy": STRATEGIES}
+REGISTRIES = {"task": TASKS, "head": HEADS, "score": SCORES, "strategy": STRATEGIES}
 # heads that tests/heads runs too, and that take seconds here
 SLOW = {"attention", "boosting", "forest", "gaussian_process", "mlp", "siamese", "stacking", "svm"}
 CASES = [

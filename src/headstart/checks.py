@@ -28,6 +28,7 @@ from headstart.linear.calibration import softmax
 from headstart.linear.leave_out import leave_one_group_out
 from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
+from headstart.scores import SCORES
 from headstart.sources import open_source
 from headstart.tasks import TASKS
 from headstart.tune import STRATEGIES
@@ -56,8 +57,8 @@ def checks_for(kind: str) -> tuple[Callable[..., None], ...]:
     """The checks of one kind of entry.
 
     Args:
-        kind: ``"task"``, ``"head"``, ``"strategy"`` (called with a registered name) or ``"source"`` (called with an
-            open source and at least four items for it).
+        kind: ``"task"``, ``"head"``, ``"score"``, ``"strategy"`` (called with a registered name) or ``"source"``
+            (called with an open source and at least four items for it).
 
     Examples:
         >>> [check.__name__ for check in checks_for("strategy")]
@@ -68,6 +69,7 @@ def checks_for(kind: str) -> tuple[Callable[..., None], ...]:
         "head": (check_head_left_out, check_head_solves),
         "source": (check_source_encodes, check_source_untrained, check_source_saves, check_source_caches),
         "strategy": (check_strategy_solves,),
+        "score": (check_score_ranks,),
     }
     return checks[kind]
 
@@ -178,6 +180,26 @@ def check_head_solves(name: str) -> None:
         shuffled = select_head(x, y[np.random.default_rng(1).permutation(len(y))], task, search=HeadSearch((name,)))
         _require(first.loss < 0.5 * shuffled.loss, f"{name} on {kind}: does not learn ({first.loss} left-out loss)")
         _require(np.allclose(first.scores(x), again.scores(x), rtol=1e-9), f"{name} on {kind}: two fits differ")
+
+
+def check_score_ranks(name: str) -> None:
+    """Features that carry the labels score higher than for shuffled labels, twice the same, and inputs stay.
+
+    Raises:
+        AssertionError: if the score does not tell a useful source from noise.
+
+    Examples:
+        >>> check_score_ranks("logme")
+    """
+    score = SCORES[name]
+    for kind in sorted(score.tasks):
+        x, y, task = toy_task(kind)  # type: ignore[arg-type]
+        before, labels = x.copy(), y.copy()
+        useful = score(x, y, task)
+        noise = score(x, y[np.random.default_rng(1).permutation(len(y))], task)
+        _require(useful > noise, f"{name} on {kind}: {useful} for features with the labels, {noise} without")
+        _require(score(x, y, task) == useful, f"{name} on {kind}: two calls differ")
+        _require(np.array_equal(x, before) and np.array_equal(y, labels), f"{name} on {kind}: inputs were changed")
 
 
 def check_source_encodes(source: Source, items: Sequence[Any]) -> None:
