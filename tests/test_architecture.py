@@ -38,6 +38,7 @@ HEAVY = {"torch", "torchvision", "timm", "transformers", "sklearn", "pandas", "p
 # Where a heavy module stands at module level all the same, and why that costs nobody who does not use it.
 HEAVY_ALLOWED = {
     ("heads", "sklearn"): "the heads that are its estimators; the registry imports each on first use",
+    ("tune", "torch"): "what trains; the registry imports each strategy on first use, a frozen fit none of them",
     ("estimators", "sklearn"): "its classes inherit from scikit-learn's; headstart.__getattr__ imports it on first use",
 }
 

@@ -35,7 +35,7 @@ def rows_of(codes: np.ndarray) -> np.ndarray:
 def fitted(codes: np.ndarray, x: np.ndarray, labels: tuple[str, ...]) -> TransferModel:
     source = open_source("vector")
     features = Features(extract(source, x).rows, codes, tuple(map(str, range(len(x)))), None, source.info)
-    return FrozenFeatures(HeadSearch(("ridge",))).fit(source, features, Task("classification", labels), seed=0)
+    return FrozenFeatures(HeadSearch(("ridge",))).solve(source, features, Task("classification", labels), seed=0)
 
 
 def refit(model: TransferModel, x: np.ndarray, labels: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +103,7 @@ TEXTS = [f"{word} number {i}" for i in range(15) for word in ("parcel", "refund"
 def text_model() -> TransferModel:
     source = open_source("toy")
     rows = Features(source.encode(TEXTS), np.arange(45) % 3, tuple(TEXTS), None, source.info)
-    return FrozenFeatures().fit(source, rows, Task("classification", ("p", "r", "w")), seed=0)
+    return FrozenFeatures().solve(source, rows, Task("classification", ("p", "r", "w")), seed=0)
 
 
 def test_a_new_process_and_another_copy_give_the_same_probabilities(text_model, tmp_path):
@@ -258,7 +258,7 @@ def test_forgetting_a_whole_class_makes_it_impossible():
         x, names = rows_of(codes), np.array(["a", "b", "c"])
         source = open_source("vector")
         rows = Features(extract(source, x).rows, codes, tuple(map(str, range(28))), None, source.info)
-        model = FrozenFeatures(HeadSearch(("lda",))).fit(source, rows, Task("classification", ("a", "b", "c")), seed=0)
+        model = FrozenFeatures(HeadSearch(("lda",))).solve(source, rows, Task("classification", ("a", "b", "c")), seed=0)
         gone = codes == 2
         left = model.forget(x[gone], names[codes[gone]].tolist())
         assert left.predict_proba(x)[:, 2].max() == 0.0

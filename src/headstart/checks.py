@@ -32,7 +32,7 @@ from headstart.scores import SCORES
 from headstart.sources import open_source
 from headstart.tasks import TASKS
 from headstart.tune import STRATEGIES
-from headstart.types import CacheableSource, Features, Source, Task, TaskKind
+from headstart.types import CacheableSource, Dataset, Source, Task, TaskKind
 
 __all__ = [
     "check_head_left_out",
@@ -338,8 +338,9 @@ def check_strategy_solves(name: str) -> None:
     source = open_source("toy")
     texts = [f"{word} {i}" for i in range(12) for word in ("sunshine", "thunder")]
     y = np.array([0, 1] * 12)
-    rows = Features(source.encode(texts), y, tuple(texts), None, source.info)
-    model = STRATEGIES[name].fit(source, rows, Task("classification", ("sun", "storm")), seed=0)
+    task = Task("classification", ("sun", "storm"))
+    data = Dataset(items=texts, ids=tuple(texts), modality="text", task=task, y=y)
+    model = STRATEGIES[name].fit(source, data, seed=0)
     new = ["sunshine 77", "thunder 99"]
     _require(model.predict(new) == ["sun", "storm"], f"{name}: does not solve the toy task")
     with tempfile.TemporaryDirectory() as folder:

@@ -356,7 +356,7 @@ def _fit_model(
     features = Features(rows, y, tuple(str(i) for i in range(len(y))), codes, source.info)
     head = estimator.head
     strategy = FrozenFeatures(HeadSearch((head,) if isinstance(head, str) else tuple(head)))
-    return replace(strategy.fit(source, features, task, seed=estimator.seed), engine=_engine(estimator))
+    return replace(strategy.solve(source, features, task, seed=estimator.seed), engine=_engine(estimator))
 
 
 def _outputs(estimator: Any, X: Any) -> NDArray[np.float64]:  # noqa: N803 (scikit-learn's name)

@@ -239,7 +239,7 @@ def test_a_model_is_taught_the_same_on_a_cluster(cluster):
     codes = np.repeat(np.arange(2), 70)
     features = Features(extract(source, items[:140], engine=HERE).rows, codes, tuple(items[:140]), None, source.info)
     task = Task("classification", ("a", "b"))
-    model = replace(FrozenFeatures(HeadSearch(("ridge",))).fit(source, features, task, seed=0), engine=HERE)
+    model = replace(FrozenFeatures(HeadSearch(("ridge",))).solve(source, features, task, seed=0), engine=HERE)
     here = model.update(items[140:], names[140:])
     there = replace(model, engine=on_ray()).update(items[140:], names[140:])
     assert np.array_equal(here.head.weight, there.head.weight)

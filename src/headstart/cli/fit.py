@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         class_weight=args.class_weight,
         label_text=args.label_text,
         drop_suspects=args.drop_suspects,
+        strategy=args.strategy,
         baselines=args.baselines,
         out=out,
         seed=args.seed,

@@ -26,6 +26,10 @@ HEAD = (
     "prototypes, knn, naive_bayes, tree, laplace, svm, forest, boosting, mlp, gaussian_process, siamese, stacking, "
     "ordinal (default: solved)"
 )
+STRATEGY = (
+    "frozen (the body stays as it is), auto (the body moves where the evidence says that it pays within --time-limit, and "
+    "the best validated model is kept), or a strategy that is run whatever is expected: NAMES (default: frozen)"
+)
 NO_CACHE = "neither look rows up in the feature store nor keep them; converted bodies are still kept"
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted."
 
@@ -201,6 +205,7 @@ def _add_fit(verbs: Verbs[argparse.ArgumentParser]) -> None:
     )  # fmt: skip
     _add_few_and_noisy(parser)
     parser.add_argument("--head", metavar="NAME", default="solved", help=HEAD)
+    parser.add_argument("--strategy", metavar="NAME", default="frozen", help=STRATEGY)
     parser.add_argument(
         "--baselines", choices=["all", "fast", "none"], default="all",
         help="what to compare with; fast leaves out the untrained body (default: all)",
@@ -208,7 +213,8 @@ def _add_fit(verbs: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument("--out", metavar="DIR", help=OUT)
     parser.add_argument("--seed", type=_seed, default=0, help="for splits and resamples (default: 0)")
     parser.add_argument(
-        "--time-limit", metavar="TIME", help="such as 90s or 10m; baselines that do not fit are left out"
+        "--time-limit", metavar="TIME",
+        help="such as 90s or 10m; what does not fit in, training or a baseline, is left out",
     )
     _add_reading(parser)
     _add_encoding(parser, cluster=True)

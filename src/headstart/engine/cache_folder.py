@@ -7,6 +7,7 @@
         features/KEY/    rows of features that one body gave
         archives/KEY/    an unpacked tar or zip
         rankings/KEY/    how fast a source encoded, or what a ranking found
+        trainings/KEY/   where a training was when it was killed
 
 Each KEY is an entry. It can be removed at any time, while other processes use it: they go on with what they have
 open and begin a new one for what comes later.
@@ -44,7 +45,9 @@ __all__ = [
 ]
 
 ABOUT = "about.json"
-KINDS = {"features": "features", "body": "bodies", "archive": "archives", "ranking": "rankings"}
+KINDS = {
+    "features": "features", "body": "bodies", "archive": "archives", "ranking": "rankings", "training": "trainings",
+}  # fmt: skip
 MARKS = (ABOUT, "data.mdb", "facts.json")  # what an entry of features or of a body holds
 LIMITED = ("features", "body")  # items of a run that goes on may be files of an unpacked archive
 MAX_LIMIT = 20 * 2**30
@@ -60,7 +63,7 @@ class CacheEntry:
     """One entry of the cache.
 
     Attributes:
-        kind: ``"features"``, ``"body"``, ``"archive"`` or ``"ranking"``.
+        kind: ``"features"``, ``"body"``, ``"archive"``, ``"ranking"`` or ``"training"``.
         key: the name of its folder.
         folder: where it is.
         about: what was written about it (of features: source, form and width); empty where nothing was.
@@ -84,7 +87,7 @@ def entry_folder(kind: str, key: str) -> Path:
     """The folder of an entry, which need not exist.
 
     Args:
-        kind: ``"features"``, ``"body"``, ``"archive"`` or ``"ranking"``.
+        kind: ``"features"``, ``"body"``, ``"archive"``, ``"ranking"`` or ``"training"``.
         key: its name.
 
     Examples:

@@ -100,6 +100,7 @@ HEADS: Registry[HeadKind] = Registry("head")
 HEADS.register("ridge", "headstart.heads.ridge:RIDGE")
 HEADS.register("lda", "headstart.heads.lda:LDA")
 HEADS.register("late_fusion", "headstart.heads.stacked:LATE_FUSION")
+HEADS.register("trained", "headstart.heads.trained:TRAINED")
 
 # Those of ours that import scikit-learn, which a fit with the solved heads does without.
 ESTIMATORS = {

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from headstart.report import facts
+from headstart.report.strategy import strategy_sentences
 from headstart.report.tables import class_table
 from headstart.report.words import interval, metric_words, number, one_line
 
@@ -63,6 +64,7 @@ def model_card(record: Mapping[str, Any], name: str) -> str:
         ("Data", _data(record)),
         ("How it was judged", f"{_block(facts.how_judged(record))}\n\n{_metrics(record)}"),
         ("Baselines and transfer gain", _gain(record)),
+        ("Whether the body moved", _list(strategy_sentences(record))),
         (f"Each {header[0].lower()}", _classes(header, classes)),
         ("Limits and intended use", _limits(record)),
         ("How to use it", _usage(record, name)),

@@ -114,7 +114,8 @@ def how_made(record: Record) -> str:
     """
     source, head = record["source"], record["head"]
     size = f" ({source['parameters'] / 1e6:.1f} million parameters)" if source.get("parameters") else ""
-    body = f"The body is {one_line(source['name'])}{size}, unchanged."
+    moved = record.get("strategy", {}).get("kept", "head") != "head"
+    body = f"The body is {one_line(source['name'])}{size}, {'moved to this task' if moved else 'unchanged'}."
     if source["name"] == "vector":
         body = "The rows are used as they are."
     compared = len(head["compared"])

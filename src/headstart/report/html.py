@@ -8,6 +8,7 @@ from typing import Any
 
 from headstart.report import facts
 from headstart.report.chart import FLOOR, bar_chart
+from headstart.report.strategy import candidate_rows, strategy_sentences
 from headstart.report.style import STYLE
 from headstart.report.tables import bars, class_table, compared_heads, confused_pairs
 from headstart.report.words import defined, interval, metric_words, number, one_line, shortened
@@ -52,6 +53,7 @@ def html_report(record: Record, name: str) -> str:
         (f"Each {header[0].lower()}", _classes(header, classes)),
         ("Limits and intended use", _paragraph(facts.intended_use(record)) + _list(facts.limits(record))),
         ("Data", _data(record)),
+        ("Whether the body moved", _strategy(record)),
         ("How the head was chosen", _heads(record)),
         ("Provenance", _table("Where everything came from", ("What", "Value"), facts.provenance(record))),
     ]
@@ -183,6 +185,13 @@ def _heads(record: Record) -> str:
     ]
     table = _table(caption, ("Head", "Features", "λ", "Left-out loss", "Chosen"), rows, numeric=(2, 3))
     return f"{_paragraph(facts.how_made(record))}\n{table if rows else ''}"
+
+
+def _strategy(record: Record) -> str:
+    rows = candidate_rows(record)
+    header = ("Candidate", "Validation loss", "Lower than the frozen features by [80% bounds]", "Kept")
+    table = _table("Candidates on items that no step saw", header, rows, numeric=(1, 2)) if rows else ""
+    return f"{_list(strategy_sentences(record))}\n{table}".strip()
 
 
 def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[int] = ()) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,16 +57,17 @@ def _layers(config: Mapping[str, Any]) -> nn.Module:
     def norm() -> nn.LayerNorm:
         return nn.LayerNorm(width, eps=config["layer_norm_eps"])
 
-    def layer() -> nn.ModuleDict:
+    def layer() -> nn.Module:
         products = nn.ModuleDict({name: nn.Linear(width, width) for name in ("query", "key", "value")})
         mixed = nn.ModuleDict({"dense": nn.Linear(width, width), "LayerNorm": norm()})
-        return nn.ModuleDict(
+        made: nn.Module = _layer_class()(
             {
                 "attention": nn.ModuleDict({"self": products, "output": mixed}),
                 "intermediate": nn.ModuleDict({"dense": nn.Linear(width, inner)}),
                 "output": nn.ModuleDict({"dense": nn.Linear(inner, width), "LayerNorm": norm()}),
             }
         )
+        return made
 
     sizes = {"word": "vocab_size", "position": "max_position_embeddings", "token_type": "type_vocab_size"}
     tables = {f"{name}_embeddings": nn.Embedding(int(config[size]), width) for name, size in sizes.items()}
@@ -119,18 +121,26 @@ def bert_hidden(module: Any, ids: Tensor, mask: Tensor, heads: int) -> list[Tens
     # 0 for a token, and for padding the least number there is, so that the softmax gives it no weight
     bias = (1.0 - mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
     for layer in module["encoder"]["layer"]:
-        hidden.append(_layer(layer, hidden[-1], bias, heads))
+        hidden.append(layer(hidden[-1], bias, heads))
     return hidden
 
 
-def _layer(layer: Any, x: Tensor, bias: Tensor, heads: int) -> Tensor:
+@cache
+def _layer_class() -> Any:
+    """A layer that is called as a module, so that hooks can listen to it and stand in for it."""
+    from torch import nn
     from torch.nn.functional import gelu
 
-    attention = layer["attention"]
-    mixed = attention["output"]["dense"](_attention(attention["self"], x, bias, heads))
-    x = attention["output"]["LayerNorm"](mixed + x)
-    y: Tensor = layer["output"]["LayerNorm"](layer["output"]["dense"](gelu(layer["intermediate"]["dense"](x))) + x)
-    return y
+    class BertLayer(nn.ModuleDict):
+        def forward(self, x: Tensor, bias: Tensor, heads: int) -> Tensor:
+            parts: Any = self
+            attention, output = parts["attention"], parts["output"]
+            mixed = attention["output"]["dense"](_attention(attention["self"], x, bias, heads))
+            x = attention["output"]["LayerNorm"](mixed + x)
+            y: Tensor = output["LayerNorm"](output["dense"](gelu(parts["intermediate"]["dense"](x))) + x)
+            return y
+
+    return BertLayer
 
 
 def _attention(products: Any, x: Tensor, bias: Tensor, heads: int) -> Tensor:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.errors import MissingExtraError, SourceError, UnknownNameError
 from headstart.io import check_digest, read_json
+from headstart.sources.adapters import save_adapters, without_adapters
 from headstart.sources.bert import bert_hidden, bert_module
 from headstart.sources.checkpoint import TOKENIZER_FILES, WEIGHT_FILES, copy_files
 from headstart.sources.scheme import Scheme
@@ -86,6 +87,7 @@ def _source(folder: Path) -> TextBody:
         hidden=_hidden,
         tokenizer=TokenizerSpec(folder / "tokenizer.json", MAX_LENGTH),
         copy=lambda place, seed: _copy(folder, place, seed),
+        write=lambda place, module: _write(folder, place, module),
         reference={"name": INFO.name, "sha256": TEXT_SHA256},
         known=FACTS,
     )
@@ -108,11 +110,18 @@ def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
 
 
 def _copy(folder: Path, place: Path, seed: int | None) -> None:
-    copy_files(folder, place, TOKENIZER_FILES if seed is not None else [*TOKENIZER_FILES, *WEIGHT_FILES])
-    if seed is not None:
-        from safetensors.torch import save_file
+    if seed is None:
+        copy_files(folder, place, [*TOKENIZER_FILES, *WEIGHT_FILES])
+    else:
+        _write(folder, place, _build(folder, seed))
 
-        save_file(_build(folder, seed).state_dict(), place / "model.safetensors", {"format": "pt"})
+
+def _write(folder: Path, place: Path, module: nn.Module) -> None:
+    from safetensors.torch import save_file
+
+    copy_files(folder, place, TOKENIZER_FILES)
+    save_file(without_adapters(module), place / "model.safetensors", {"format": "pt"})
+    save_adapters(module, place)
 
 
 def _describe(name: str) -> SourceInfo:

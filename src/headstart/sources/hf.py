@@ -14,6 +14,7 @@ from headstart.engine.body_cache import BodyCache
 from headstart.engine.recipe import recipe_key
 from headstart.errors import SourceError
 from headstart.io import check_digest, read_json
+from headstart.sources.adapters import load_adapters, restore_structure, save_adapters, without_adapters
 from headstart.sources.cache import cached_file, cached_repositories, fetch_repository
 from headstart.sources.checkpoint import (
     PROCESSOR_FILES,
@@ -33,9 +34,10 @@ from headstart.sources.hf_loading import (
     load_tokenizer,
     one_sentence,
     processor_facts,
+    save_model,
     tokenizer_facts,
 )
-from headstart.sources.hidden_layers import saved_reading
+from headstart.sources.hidden_layers import saved_reading, saved_structure
 from headstart.sources.media_body import MediaBody, MediaParts
 from headstart.sources.media_fronts import front_for
 from headstart.sources.model_card import published_accuracy
@@ -161,30 +163,36 @@ def open_folder(folder: Path, info: SourceInfo, *, pooling: str = "mean", max_le
 
 
 def _key(folder: Path, info: SourceInfo) -> str:
-    return recipe_key(info.sha256, files_digest(folder, ["config.json"]))
+    structure = saved_structure(folder)
+    return recipe_key(info.sha256, files_digest(folder, ["config.json"]), *([structure] if structure else []))
 
 
 def _text_parts(folder: Path, info: SourceInfo, pooling: str, max_length: int | None) -> TextParts:
+    structure = saved_structure(folder)
     return TextParts(
         key=_key(folder, info),
-        build=lambda seed: encoder(_model(folder, info, seed)),
+        build=lambda seed: _encoder(folder, info, seed, structure),
         hidden=_hidden,
         tokenizer=_tokenizer(folder, max_length),
-        copy=lambda place, seed: _copy(folder, place, "text", seed),
+        copy=lambda place, seed: _copy(folder, place, "text", seed, structure),
+        write=lambda place, module: _write(folder, place, "text", module),
         pooling=pooling,
+        structure=structure,
     )
 
 
 def _media_parts(folder: Path, info: SourceInfo) -> MediaParts:
-    modality = info.modality
+    modality, structure = info.modality, saved_structure(folder)
     digest = files_digest(folder, PROCESSOR_FILES)
     facts = _kept(recipe_key("processor", digest), lambda: processor_facts(folder, modality))
     return MediaParts(
         key=recipe_key(_key(folder, info), digest),
-        build=lambda seed: encoder(_model(folder, info, seed)),
+        build=lambda seed: _encoder(folder, info, seed, structure),
         front=front_for(facts, lambda: load_processor(folder, modality)),
         settings=facts["settings"],
-        copy=lambda place, seed: _copy(folder, place, modality, seed),
+        copy=lambda place, seed: _copy(folder, place, modality, seed, structure),
+        write=lambda place, module: _write(folder, place, modality, module),
+        structure=structure,
     )
 
 
@@ -192,7 +200,7 @@ def _clip_parts(folder: Path, info: SourceInfo, media: MediaParts) -> ClipParts:
     def model(seed: int | None) -> Any:
         return encoder(_model(folder, info, seed))
 
-    media = replace(media, copy=lambda place, seed: _copy(folder, place, "image", seed, TOKENIZER_FILES))
+    media = replace(media, copy=lambda place, seed: _copy(folder, place, "image", seed, {}, others=TOKENIZER_FILES))
     return ClipParts(
         image=replace(media, key=recipe_key("clip", media.key), build=lambda seed: image_tower(model(seed))),
         places=replace(media, key=recipe_key("clip places", media.key), build=lambda seed: model(seed).vision_model),
@@ -208,6 +216,16 @@ def _model(folder: Path, info: SourceInfo, seed: int | None) -> Any:
     if len(files) == 1 and info.sha256 is not None:
         check_digest(files[0], info.sha256)  # it may have been replaced since it was opened
     return load_model(folder, info.modality)
+
+
+def _encoder(folder: Path, info: SourceInfo, seed: int | None, structure: Mapping[str, Any]) -> nn.Module:
+    """The part that encodes, with what was inserted into it."""
+    model = _model(folder, info, seed)
+    part = encoder(model)
+    restore_structure(part, structure)
+    if seed is None:
+        load_adapters(part, folder)
+    return part
 
 
 def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
@@ -233,11 +251,32 @@ def _kept(key: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return facts
 
 
-def _copy(folder: Path, place: Path, modality: Modality, seed: int | None, others: tuple[str, ...] = ()) -> None:
+def _copy(
+    folder: Path,
+    place: Path,
+    modality: Modality,
+    seed: int | None,
+    structure: Mapping[str, Any],
+    *,
+    others: tuple[str, ...] = (),
+) -> None:
     files = [*(TOKENIZER_FILES if modality == "text" else PROCESSOR_FILES), *others]
     copy_files(folder, place, files if seed is not None else [*files, *WEIGHT_FILES])
     if seed is not None:
-        fresh_model(folder, modality, seed).save_pretrained(place)
+        model = fresh_model(folder, modality, seed)
+        save_model(model, place)
+        part = encoder(model)
+        restore_structure(part, structure)
+        save_adapters(part, place)
+
+
+def _write(folder: Path, place: Path, modality: Modality, module: nn.Module) -> None:
+    """Write the folder's model with the weights of ``module`` in the part that encodes."""
+    copy_files(folder, place, TOKENIZER_FILES if modality == "text" else PROCESSOR_FILES)
+    model = load_model(folder, modality)
+    encoder(model).load_state_dict(without_adapters(module))
+    save_model(model, place)
+    save_adapters(module, place)
 
 
 def _open(name: str, modality: Modality | None) -> Source:  # noqa: ARG001 - the caller compares modalities

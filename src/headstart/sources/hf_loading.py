@@ -24,6 +24,7 @@ __all__ = [
     "load_tokenizer",
     "one_sentence",
     "processor_facts",
+    "save_model",
     "tokenizer_facts",
 ]
 
@@ -126,6 +127,22 @@ def fresh_model(folder: Path, modality: str, seed: int) -> Any:
         config, auto = _config(transformers, folder), transformers.AutoModel
         settings = {"dtype": torch.float32, "attn_implementation": ATTENTION.get(modality), "trust_remote_code": False}
         return seeded(seed, lambda: auto.from_config(config, **settings)).eval()
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """Write a model's config.json and safetensors weights into a folder.
+
+    Examples:
+        >>> import tempfile
+        >>> from transformers import BertConfig, BertModel
+        >>> sizes = {"hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 4}
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> save_model(BertModel(BertConfig(vocab_size=9, **sizes)), folder)
+        >>> sorted(file.name for file in folder.iterdir())
+        ['config.json', 'model.safetensors']
+    """
+    with _quiet(folder):
+        model.save_pretrained(folder)
 
 
 def encoder(model: Any) -> nn.Module:

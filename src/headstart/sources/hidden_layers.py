@@ -25,6 +25,7 @@ __all__ = [
     "check_layers",
     "save_reading",
     "saved_reading",
+    "saved_structure",
     "select",
     "unknown_layer",
 ]
@@ -75,13 +76,16 @@ def unknown_layer(name: str, known: Collection[str]) -> UnknownNameError:
     return UnknownNameError("layer", name, [f"{len(known)} names, the nearest of them {', '.join(near)}"])
 
 
-def save_reading(folder: Path, layers: Layers, *, positions: bool) -> Mapping[str, str]:
-    """Note beside a saved checkpoint which layers are read, where they are not those that are read by default.
+def save_reading(
+    folder: Path, layers: Layers, *, positions: bool, structure: Mapping[str, Any] | None = None
+) -> Mapping[str, str]:
+    """Note beside a saved checkpoint which layers are read and what was inserted, where it is not the default.
 
     Args:
         folder: where the checkpoint is.
         layers: as in `select`.
         positions: whether each position has a row.
+        structure: what was inserted into the body, as plain JSON values.
 
     Returns:
         The reference that opens the checkpoint again.
@@ -94,8 +98,9 @@ def save_reading(folder: Path, layers: Layers, *, positions: bool) -> Mapping[st
         >>> saved_reading(folder)
         ('last', False)
     """
-    if layers != "blocks" or positions:
-        write_json(folder / FILE, {"layers": layers, "positions": positions})
+    if layers != "blocks" or positions or structure:
+        noted = {"structure": dict(structure)} if structure else {}
+        write_json(folder / FILE, {"layers": layers, "positions": positions, **noted})
     return {"name": "local:."}
 
 
@@ -114,6 +119,25 @@ def saved_reading(folder: Path) -> tuple[Layers, bool]:
         return "blocks", False
     noted = read_json(folder / FILE)
     return check_layers(noted.get("layers")), noted.get("positions") is True
+
+
+def saved_structure(folder: Path) -> Mapping[str, Any]:
+    """What was inserted into the body of a saved checkpoint, as `save_reading` noted it; empty where nothing was.
+
+    Raises:
+        ModelFolderError: if the note is damaged.
+        SourceError: if it is no mapping.
+
+    Examples:
+        >>> saved_structure(Path("nowhere"))
+        {}
+    """
+    noted = read_json(folder / FILE).get("structure", {}) if (folder / FILE).is_file() else {}
+    if not isinstance(noted, dict):
+        raise SourceError(
+            f"The 'structure' in '{folder / FILE}' must be an object. Got {noted!r:.80} instead; mend it."
+        )
+    return noted
 
 
 def select(names: Sequence[str], layers: Layers) -> list[str]:

@@ -58,8 +58,10 @@ def open_local(path: Path) -> Source:
     if kind == "pair":
         return _open_timm(_weights_file(path), _pair_spec(_pair_json(path)), info)
     if kind == "timm":
-        facts = read_json(path / "config.json")
-        return _open_timm(path / "model.safetensors", _folder_spec(facts), info)
+        from headstart.sources.hidden_layers import saved_structure
+
+        spec = replace(_folder_spec(read_json(path / "config.json")), structure=saved_structure(path))
+        return _open_timm(path / "model.safetensors", spec, info)
     if kind == "spectrogram":
         from headstart.sources.spectrogram import Spectrogram, read_picture_settings
 

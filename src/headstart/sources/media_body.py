@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.backends.arrays import first_items
+from headstart.engine.backends.arrays import first_items, to_tensors
 from headstart.engine.backends.machine import release
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
@@ -18,8 +18,11 @@ from headstart.engine.options import Engine
 from headstart.engine.recipe import Batch, Recipe, recipe_key, rows_key
 from headstart.sources.form import form_of
 from headstart.sources.hidden_layers import Layers, Reading, check_layers, save_reading
-from headstart.sources.media_fronts import Front
+from headstart.sources.media_fronts import Front, PictureFront
+from headstart.sources.moved import as_trainable, by_shape, joined_shapes
+from headstart.sources.moved_parts import moved_parts, parameter_count
 from headstart.sources.seeded import drawn_by
+from headstart.sources.trainable import PreparedKind, Trainable
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
 if TYPE_CHECKING:
@@ -40,9 +43,12 @@ class MediaParts:
         front: makes arrays of items.
         settings: the preprocessing, as plain values.
         copy: writes a checkpoint folder of the body with its weights, or with those of a seed.
+        write: writes a checkpoint folder of the body with the weights of a module of the same make.
+        structure: what was inserted into the body, as `headstart.sources.moved.structure_of` tells.
+        lasting: whether a later process can open it again.
 
     Examples:
-        >>> MediaParts(key="", build=None, front=None, settings={}, copy=None).settings
+        >>> MediaParts(key="", build=None, front=None, settings={}, copy=None, write=None).settings
         {}
     """
 
@@ -51,6 +57,9 @@ class MediaParts:
     front: Front
     settings: Mapping[str, Any]
     copy: Callable[[Path, int | None], None]
+    write: Callable[[Path, nn.Module], None]
+    structure: Mapping[str, Any] = field(default_factory=dict)
+    lasting: bool = True
 
 
 class MediaBody:
@@ -77,7 +86,7 @@ class MediaBody:
         >>> from headstart.sources.media_fronts import PictureFront
         >>> config = ViTConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8)
         >>> front = PictureFront(PictureTransform(size=(224, 224), scale=(224, 224)))
-        >>> parts = MediaParts("tiny", lambda seed: ViTModel(config), front, {}, copy=None)
+        >>> parts = MediaParts("tiny", lambda seed: ViTModel(config), front, {}, copy=None, write=None)
         >>> MediaBody(parts, SourceInfo("tiny", "image"), layers="last", seed=0).info.blocks
         (Block(name='last', width=8),)
     """
@@ -100,7 +109,7 @@ class MediaBody:
         self._seed = seed
         trained = recipe_key("media", LAYOUT, parts.key, layers, positions)
         key = trained if seed is None else recipe_key(trained, drawn_by(seed))
-        self.body = FrozenBody(Recipe(key, self._build, self._example))
+        self.body = FrozenBody(Recipe(key, self._build, self._example, lasting=parts.lasting))
         self._facts = facts or self.body.facts(self._measure)
         self._given = info
         self._info = replace(
@@ -192,10 +201,44 @@ class MediaBody:
         wanted = check_layers(layers)
         return MediaBody(self.parts, self._given, layers=wanted, positions=positions, seed=self._seed)
 
+    def trainable(self) -> Trainable:
+        """The body as training sees it; each call makes a module of its own.
+
+        Items of several shapes, such as sounds of several lengths, are in one batch: each shape runs by itself, and
+        none is padded.
+        """
+        module, reading = self._build()
+        kind: PreparedKind = "picture" if isinstance(self.parts.front, PictureFront) else "array"
+        example = to_tensors(first_items(self._example(), 1))
+
+        def forward(inner: nn.Module, batch: Any) -> list[Tensor]:
+            return by_shape(reading, inner, batch)
+
+        return as_trainable(module, forward, self._collate, kind, example=example)
+
+    def with_module(self, module: nn.Module, name: str) -> MediaBody:
+        """The same source with the weights of ``module``, under another name.
+
+        Args:
+            module: from `trainable`, with other weights, or with adapters; it is not changed any more.
+            name: the new source's full name.
+        """
+        parts = replace(self.parts, **moved_parts(self.parts, module))
+        info = replace(self._given, name=name, sha256=None, revision=None)
+        layers, positions = self._reading.layers, self._reading.positions
+        facts = {**self._facts, "parameters": parameter_count(module)}
+        return MediaBody(parts, info, layers=layers, positions=positions, facts=facts)
+
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder of transformers."""
         self.parts.copy(folder, self._seed)
-        return save_reading(folder, self._reading.layers, positions=self._reading.positions)
+        layers, positions = self._reading.layers, self._reading.positions
+        return save_reading(folder, layers, positions=positions, structure=self.parts.structure)
+
+    def _collate(self, prepared: Sequence[NDArray[Any]]) -> Any:
+        groups = _by_shape(prepared)
+        batches = [to_tensors(self._stacked([prepared[k] for k in group])) for group in groups]
+        return batches[0] if len(batches) == 1 else joined_shapes(groups, batches)
 
     def _build(self) -> tuple[nn.Module, Reading]:
         return self.parts.build(self._seed), self._reading
@@ -210,7 +253,7 @@ class MediaBody:
         return {
             "blocks": self._reading.widths(module, first_items(self._example(), 1)),
             "architecture": str(module.config.model_type),
-            "parameters": sum(parameter.numel() for parameter in module.parameters()),
+            "parameters": parameter_count(module),
         }
 
 

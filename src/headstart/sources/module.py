@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.backends.arrays import to_tensors
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
@@ -18,8 +19,10 @@ from headstart.engine.pooling import blocks_forward
 from headstart.engine.recipe import Batch, Forward, Recipe, recipe_key, rows_key
 from headstart.errors import ItemError, SourceError
 from headstart.sources.form import form_of
+from headstart.sources.moved import as_trainable, resting_copy
 from headstart.sources.scheme import Scheme
 from headstart.sources.seeded import seeded, state_digest
+from headstart.sources.trainable import Trainable
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
 if TYPE_CHECKING:
@@ -188,6 +191,9 @@ class ModuleSource:
             )
         return np.stack(prepared)
 
+    def _collate(self, prepared: Sequence[NDArray[Any]]) -> Any:
+        return to_tensors(self._stacked(prepared))
+
     def _learn(self, batch: NDArray[Any]) -> None:
         """Take the first items as examples, and find the widths of the blocks on them."""
         self._example = batch[:EXAMPLES]
@@ -227,6 +233,29 @@ class ModuleSource:
         seeded(seed, reset)
         info = replace(self.info, name=f"{self.info.name} (untrained, seed {seed})", sha256=state_digest(fresh))
         return ModuleSource(fresh, self._preprocess, info, self._names, self._version)
+
+    def trainable(self) -> Trainable:
+        """The body as training sees it; each call makes a module of its own.
+
+        Before anything was encoded it is not known which parameters features depend on: then all are in a group.
+        """
+        module, forward = self._build()
+        example = None if self._example is None else to_tensors(self._few()[:1])
+        return as_trainable(module, forward, self._collate, "array", example=example)
+
+    def with_module(self, module: nn.Module, name: str) -> ModuleSource:
+        """The same source with the weights of ``module``, under another name; the module is copied.
+
+        Args:
+            module: from `trainable`, with other weights, or with adapters.
+            name: the new source's full name.
+        """
+        kept = resting_copy(module)
+        count = sum(parameter.numel() for parameter in kept.parameters())
+        info = replace(self.info, name=name, parameters=count, sha256=state_digest(kept), revision=None)
+        moved = ModuleSource(kept, self._preprocess, info, self._names, self._version)
+        moved._example = self._example
+        return moved
 
     def save(self, folder: Path) -> Mapping[str, str]:  # noqa: ARG002 - code cannot be stored
         """Its name only: the module's code is the user's, so the source has to be given again on loading."""

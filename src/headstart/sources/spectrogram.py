@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,11 @@ from headstart.errors import SourceError
 from headstart.io import read_json, write_json
 from headstart.sources.form import form_of
 from headstart.sources.seeded import spread
+from headstart.sources.trainable import Trainable, TrainableSource, trainable
 from headstart.types import FeatureMatrix, Source, SourceInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 __all__ = ["PictureSettings", "Spectrogram", "read_picture_settings"]
 
@@ -187,6 +191,41 @@ class Spectrogram:
             raise SourceError(f"The source '{self.image_source.info.name}' has no layers to choose.")
         return Spectrogram(choose(layers, positions=positions), self.settings)
 
+    def trainable(self) -> Trainable:
+        """The image source's body; of a batch all pictures run together, and each sound's rows are averaged.
+
+        Raises:
+            SourceError: if the image source has no body that can be moved.
+        """
+        inner = trainable(self.image_source)
+        head = inner.source_head
+        return replace(
+            inner,
+            forward=lambda module, batch: _averaged(inner.forward(module, _pictures(batch)), batch["counts"]),
+            collate=lambda prepared: _counted(inner.collate, prepared),
+            kind="pictures" if inner.kind == "picture" else "array",
+            source_head=None
+            if head is None
+            else lambda m, batch: _averaged([head(m, _pictures(batch))], batch["counts"])[0],
+        )
+
+    def with_module(self, module: nn.Module, name: str) -> Spectrogram:
+        """The same with an image source whose weights are those of ``module``, under another name.
+
+        Args:
+            module: from `trainable`, with other weights, or with adapters; it is not changed any more.
+            name: the new source's full name.
+
+        Raises:
+            SourceError: if the image source has no body that can be moved.
+        """
+        inner = self.image_source
+        if not isinstance(inner, TrainableSource):
+            raise SourceError(
+                f"The source '{inner.info.name}' has no body that can be moved; use an image body of timm."
+            )
+        return Spectrogram(inner.with_module(module, name), self.settings)
+
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write the image source's checkpoint and the settings; a source without a checkpoint is named only."""
         reference = self.image_source.save(folder / "image")
@@ -217,6 +256,33 @@ class Spectrogram:
         grey = np.round(255 * picture(bands, self._side, range_db=s.range_db)).astype(np.uint8)
         margins = np.pad(grey, self._margin, mode="edge")
         return np.repeat(margins[:, :, None], 3, axis=2)
+
+
+def _counted(collate: Callable[[Sequence[Any]], Any], prepared: Sequence[list[Any]]) -> dict[str, Any]:
+    """The pictures of all sounds as one batch, with how many each sound has."""
+    import torch
+
+    batch = collate([one for part in prepared for one in part])
+    arrays = batch if isinstance(batch, Mapping) else {"pictures": batch}
+    return {"counts": torch.tensor([len(part) for part in prepared]), **arrays}
+
+
+def _pictures(batch: Mapping[str, Any]) -> Any:
+    if "pictures" in batch:
+        return batch["pictures"]
+    return {name: tensor for name, tensor in batch.items() if name != "counts"}
+
+
+def _averaging(head: Callable[[nn.Module, Any], Tensor]) -> Callable[[nn.Module, Any], Tensor]:
+    return lambda module, batch: _averaged([head(module, _pictures(batch))], batch["counts"])[0]
+
+
+def _averaged(blocks: Sequence[Tensor], counts: Tensor) -> list[Tensor]:
+    """The mean over each sound's pictures."""
+    owners = counts.new_tensor(range(len(counts))).repeat_interleave(counts)
+    empty = [block.new_zeros(len(counts), *block.shape[1:]) for block in blocks]
+    sums = [start.index_add(0, owners, block) for start, block in zip(empty, blocks, strict=True)]
+    return [total / counts.unsqueeze(1) for total in sums]
 
 
 def _sides(settings: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:

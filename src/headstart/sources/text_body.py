@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.backends.arrays import first_items, to_tensors
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
@@ -19,8 +20,11 @@ from headstart.errors import ItemError
 from headstart.sources.checkpoint import write_sentence_files
 from headstart.sources.form import form_of
 from headstart.sources.hidden_layers import Hidden, Layers, Reading, check_layers, save_reading, select
+from headstart.sources.moved import as_trainable
+from headstart.sources.moved_parts import moved_parts, parameter_count
 from headstart.sources.seeded import drawn_by
 from headstart.sources.tokenizing import TokenizerSpec, Tokens, open_tokenizer, pad, padded_length, tokenize
+from headstart.sources.trainable import Trainable
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
 if TYPE_CHECKING:
@@ -43,14 +47,17 @@ class TextParts:
         hidden: a function of (module, batch) that gives the embeddings and every layer, (n, tokens, width) each.
         tokenizer: where its tokenizer is.
         copy: writes a checkpoint folder of the body with its weights, or with those of a seed.
+        write: writes a checkpoint folder of the body with the weights of a module of the same make.
         reference: what opens the source again on every install; None where a copy of it is needed.
         pooling: ``"mean"`` over the tokens or ``"cls"``, the first token; for the last layer.
         known: where they are known without loading it, the facts of the body: ``architecture``, ``parameters`` (number
             of weights), ``vocabulary`` (number of tokens), ``width`` (columns of the last layer) and ``blocks`` (name
             and width of every layer).
+        structure: what was inserted into the body, as `headstart.sources.moved.structure_of` tells.
+        lasting: whether a later process can open it again.
 
     Examples:
-        >>> TextParts(key="", build=None, hidden=None, tokenizer=TokenizerSpec("", 8), copy=None).pooling
+        >>> TextParts(key="", build=None, hidden=None, tokenizer=TokenizerSpec("", 8), copy=None, write=None).pooling
         'mean'
     """
 
@@ -59,9 +66,17 @@ class TextParts:
     hidden: Hidden
     tokenizer: TokenizerSpec
     copy: Callable[[Path, int | None], None]
+    write: Callable[[Path, nn.Module], None]
     reference: Mapping[str, str] | None = None
     pooling: str = "mean"
     known: Mapping[str, Any] | None = None
+    structure: Mapping[str, Any] = field(default_factory=dict)
+    lasting: bool = True
+
+    def moved(self, module: nn.Module) -> TextParts:
+        """The same with the weights, and the structure, of ``module``, which is not changed any more."""
+        known = None if self.known is None else {**self.known, "parameters": parameter_count(module)}
+        return replace(self, **moved_parts(self, module), reference=None, known=known)
 
 
 class TextBody:
@@ -102,7 +117,8 @@ class TextBody:
         self._seed = seed
         trained = recipe_key("text", LAYOUT, parts.key, parts.pooling, layers, positions)
         key = trained if seed is None else recipe_key(trained, drawn_by(seed))
-        self.body = FrozenBody(Recipe(key, self._build, lambda: _example(self._facts["vocabulary"])))
+        recipe = Recipe(key, self._build, lambda: _example(self._facts["vocabulary"]), lasting=parts.lasting)
+        self.body = FrozenBody(recipe)
         self._facts = facts or self._known() or self.body.facts(self._measure)
         self._given = info
         self._info = replace(
@@ -206,6 +222,23 @@ class TextBody:
         wanted = check_layers(layers)
         return TextBody(self.parts, self._given, layers=wanted, positions=positions, seed=self._seed)
 
+    def trainable(self) -> Trainable:
+        """The body as training sees it; each call makes a module of its own."""
+        module, forward = self._build()
+        example = to_tensors(first_items(_example(self._facts["vocabulary"]), 1))
+        return as_trainable(module, forward, self._collate, "tokens", example=example)
+
+    def with_module(self, module: nn.Module, name: str) -> TextBody:
+        """The same source with the weights of ``module``, under another name.
+
+        Args:
+            module: from `trainable`, with other weights, or with adapters; it is not changed any more.
+            name: the new source's full name.
+        """
+        info = replace(self._given, name=name, sha256=None, revision=None)
+        layers, positions = self._reading.layers, self._reading.positions
+        return TextBody(self.parts.moved(module), info, layers=layers, positions=positions)
+
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder that transformers and sentence-transformers load too."""
         default = self._reading.layers == "blocks" and not self._reading.positions
@@ -214,7 +247,9 @@ class TextBody:
         self.parts.copy(folder, self._seed)
         limit, width = self.parts.tokenizer.max_length, self._facts["width"]
         write_sentence_files(folder, pooling=self.parts.pooling, max_length=limit, width=width)
-        return save_reading(folder, self._reading.layers, positions=self._reading.positions)
+        return save_reading(
+            folder, self._reading.layers, positions=self._reading.positions, structure=self.parts.structure
+        )
 
     def _build(self) -> tuple[nn.Module, Reading]:
         return self.parts.build(self._seed), self._reading
@@ -234,8 +269,13 @@ class TextBody:
         return {
             **facts,
             "blocks": self._reading.widths(module, _example(facts["vocabulary"])),
-            "parameters": sum(parameter.numel() for parameter in module.parameters()),
+            "parameters": parameter_count(module),
         }
+
+    def _collate(self, prepared: Sequence[Tokens]) -> Any:
+        tokenizer = self.parts.tokenizer
+        longest = max(len(tokens) for tokens in prepared)
+        return to_tensors(pad(prepared, padded_length(longest, tokenizer.max_length), tokenizer.pad))
 
     def _padded(self, prepared: Sequence[Tokens]) -> dict[str, Tokens]:
         return pad(prepared, max(len(tokens) for tokens in prepared), self.parts.tokenizer.pad)

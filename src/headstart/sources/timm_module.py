@@ -16,6 +16,7 @@ from headstart.engine.pictures import PictureTransform, normalised
 from headstart.engine.pooling import blocks_forward, places, pool
 from headstart.engine.recipe import Forward
 from headstart.errors import SourceError
+from headstart.sources.adapters import restore_structure
 from headstart.sources.hidden_layers import Layers
 from headstart.sources.seeded import example_pictures, spread
 
@@ -32,6 +33,7 @@ __all__ = [
     "matches_file",
     "measure",
     "reader",
+    "source_logits",
 ]
 
 MOST_BLOCKS = 12
@@ -45,6 +47,7 @@ class TimmSpec:
         architecture: timm's name of it, such as ``"mobilenetv2_100"``.
         model_args: what else timm's constructor gets, such as ``{"num_classes": 10}``.
         pretrained_cfg: timm's description of the weights: input_size, mean, std, interpolation, crop_pct, license, ...
+        structure: what is inserted after that, as `headstart.sources.moved.structure_of` tells.
 
     Examples:
         >>> TimmSpec("resnet18").model_args
@@ -54,6 +57,7 @@ class TimmSpec:
     architecture: str
     model_args: Mapping[str, Any] = field(default_factory=dict)
     pretrained_cfg: Mapping[str, Any] = field(default_factory=dict)
+    structure: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build(spec: TimmSpec) -> nn.Module:
@@ -74,12 +78,14 @@ def build(spec: TimmSpec) -> nn.Module:
             "build the body yourself and give it as headstart.sources.module.module(body, preprocess, ...)."
         )
     try:
-        return timm.create_model(spec.architecture, pretrained=False, **spec.model_args)
+        module: nn.Module = timm.create_model(spec.architecture, pretrained=False, **spec.model_args)
     except (TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise SourceError(
             f"timm cannot build '{spec.architecture}' with the arguments {dict(spec.model_args)}: {reason}"
         ) from error
+    restore_structure(module, spec.structure)
+    return module
 
 
 def load_weights(spec: TimmSpec, file: Path) -> nn.Module:
@@ -198,6 +204,26 @@ def reader(spec: TimmSpec, module: nn.Module, layers: Layers, *, positions: bool
     read = blocks_forward(submodules, final, names, last="last" in names, rows=rows)
     transform = PictureTransform.from_timm(data_config(spec, module))
     return normalised(read, transform.mean, transform.std)
+
+
+def source_logits(spec: TimmSpec, module: Any) -> Forward | None:
+    """The logits of a body's own classes, of (module, (n, height, width, 3) uint8); None where it has no classifier.
+
+    Args:
+        spec: how the body was built.
+        module: the body.
+
+    Examples:
+        >>> import torch
+        >>> spec = TimmSpec("test_resnet", {"num_classes": 7})
+        >>> module = build(spec).eval()
+        >>> source_logits(spec, module)(module, torch.zeros(2, 160, 160, 3, dtype=torch.uint8))[0].shape
+        torch.Size([2, 7])
+    """
+    if int(getattr(module, "num_classes", 0)) < 1:
+        return None
+    transform = PictureTransform.from_timm(data_config(spec, module))
+    return normalised(lambda body, batch: [body(batch)], transform.mean, transform.std)
 
 
 def _final(module: Any, batch: Tensor) -> Any:

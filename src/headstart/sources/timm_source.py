@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.backends.arrays import first_items, to_tensors
 from headstart.engine.body_cache import BodyCache
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
@@ -27,9 +28,11 @@ from headstart.sources.cache import cached_file, cached_repositories
 from headstart.sources.form import form_of
 from headstart.sources.hidden_layers import Layers, check_layers, save_reading, unknown_layer
 from headstart.sources.model_card import published_accuracy
+from headstart.sources.moved import as_trainable, resting_copy, structure_of
 from headstart.sources.scheme import Scheme
 from headstart.sources.seeded import drawn_by, example_pictures, seeded, state_digest
-from headstart.sources.timm_module import TimmSpec, build, measure, reader
+from headstart.sources.timm_module import TimmSpec, build, measure, reader, source_logits
+from headstart.sources.trainable import Trainable
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class Weights:
         digest: tells them from all others: the sha256 digest of their file, or a description.
         load: gives the body with them.
         file: the safetensors file, where there is one.
+        lasting: whether a later process can open them again.
 
     Examples:
         >>> Weights("0" * 64, load=lambda: None).file is None
@@ -58,6 +62,7 @@ class Weights:
     digest: str
     load: Callable[[], nn.Module]
     file: Path | None = None
+    lasting: bool = True
 
 
 def random_weights(spec: TimmSpec, seed: int) -> Weights:
@@ -105,9 +110,9 @@ class TimmSource:
         self._weights, self._layers, self._positions = weights, layers, positions
         looks = {key: spec.pretrained_cfg[key] for key in DECIDING if spec.pretrained_cfg.get(key) is not None}
         built = (spec.architecture, dict(spec.model_args), looks, weights.digest)
-        self.body = FrozenBody(
-            Recipe(recipe_key("timm", VERSION, *built, layers, positions), self._build, self._example)
-        )
+        inserted = [dict(spec.structure)] if spec.structure else []
+        key = recipe_key("timm", VERSION, *built, layers, positions, *inserted)
+        self.body = FrozenBody(Recipe(key, self._build, self._example, lasting=weights.lasting))
         self._facts = facts or self.body.facts(lambda module, run: measure(spec, module, run, layers, weights.file))
         self._transform = PictureTransform.from_timm(self._facts["config"])
         blocks = tuple(Block(name, width) for name, width in self._facts["blocks"])
@@ -190,10 +195,38 @@ class TimmSource:
                 raise unknown_layer(name, ["last", *self._facts["modules"]])
         return self._with(self._weights, self.info, wanted, positions, None)
 
+    def trainable(self) -> Trainable:
+        """The body as training sees it; each call makes a module of its own."""
+        module, forward = self._build()
+        logits = source_logits(self.spec, module)
+        head = None if logits is None else lambda inner, batch: logits(inner, batch)[0]
+        example = first_items(self._example(), 1)
+        return as_trainable(module, forward, _collate, "picture", example=to_tensors(example), source_head=head)
+
+    def with_module(self, module: nn.Module, name: str) -> TimmSource:
+        """The same source with the weights of ``module``, under another name.
+
+        Args:
+            module: from `trainable`, with other weights, or with adapters; it is not changed any more.
+            name: the new source's full name.
+        """
+        spec = replace(self.spec, structure=structure_of(module))
+        digest = state_digest(module)
+        weights = Weights(digest, lambda: resting_copy(module), lasting=False)
+        facts = {
+            **self._facts,
+            "modules": [part for part, _ in module.named_modules() if part],
+            "parameters": sum(parameter.numel() for parameter in module.parameters()),
+            "is_file": False,
+        }
+        info = replace(self.info, name=name, sha256=None, revision=None)
+        return TimmSource(spec, weights, info, layers=self._layers, positions=self._positions, facts=facts)
+
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder in timm's own format, which ``timm.create_model("local-dir:...")`` loads too.
 
-        Other layers than the default ones are noted beside it, in headstart.json.
+        Other layers than the default ones, and adapters, are noted beside it, in headstart.json; timm alone does not
+        load a body with adapters.
 
         Raises:
             DigestError: if the weights' file is no longer the one that was opened.
@@ -216,7 +249,7 @@ class TimmSource:
             "pretrained_cfg": dict(self.spec.pretrained_cfg),
         }
         write_json(folder / "config.json", config)
-        return save_reading(folder, self._layers, positions=self._positions)
+        return save_reading(folder, self._layers, positions=self._positions, structure=self.spec.structure)
 
     def _with(
         self, weights: Weights, info: SourceInfo, layers: Layers, positions: bool, facts: Mapping[str, Any] | None
@@ -229,6 +262,10 @@ class TimmSource:
 
     def _example(self) -> Batch:
         return np.stack([self.prepare(picture) for picture in example_pictures()])
+
+
+def _collate(prepared: Sequence[NDArray[np.uint8]]) -> Any:
+    return to_tensors(np.stack(prepared))
 
 
 def _config(name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,9 @@ from headstart.transfer.preparing import Prepared
 from headstart.transfer.reporter import Reporter
 from headstart.types import Block, Dataset, Rows
 
-__all__ = ["Baseline", "compare"]
+__all__ = ["FROZEN", "Baseline", "compare"]
+
+FROZEN = "frozen features"
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Baseline:
     """One baseline, judged on the same items as the model.
 
     Attributes:
-        name: ``"majority"``, ``"TF-IDF"``, ``"raw pixels"``, ``"mel statistics"`` or ``"untrained body"``.
+        name: ``"frozen features"``, ``"majority"``, ``"TF-IDF"``, ``"raw pixels"``, ``"mel statistics"`` or
+            ``"untrained body"``.
         evaluation: its metrics.
         gain: the model's main metric minus the baseline's, paired.
 
@@ -41,7 +45,9 @@ class Baseline:
     gain: Gain
 
 
-def compare(prepared: Prepared, judged: Judged, which: str, reporter: Reporter) -> Iterator[Baseline]:
+def compare(
+    prepared: Prepared, judged: Judged, which: str, reporter: Reporter, *, frozen: NDArray[np.float64] | None = None
+) -> Iterator[Baseline]:
     """Judge each baseline on the items that the model was judged on, and say what the transfer was worth.
 
     Args:
@@ -49,9 +55,11 @@ def compare(prepared: Prepared, judged: Judged, which: str, reporter: Reporter) 
         judged: the model and its outputs.
         which: ``"all"``, or ``"fast"`` to leave out the untrained body, which costs as much as encoding did.
         reporter: hears of the results.
+        frozen: (m, k) outputs of the frozen features for the same items, where the model's body moved.
 
     Yields:
-        Majority, the simple features of the modality where there are any, and the untrained body where there is one.
+        The frozen features where they are given, majority, the simple features of the modality where there are any, and
+        the untrained body where there is one.
 
     Examples:
         >>> from headstart.data import read
@@ -69,7 +77,8 @@ def compare(prepared: Prepared, judged: Judged, which: str, reporter: Reporter) 
     dataset, groups, seed = prepared.dataset, judged.resample_groups, judged.seed
     task, y = dataset.labelled()
     truth = y[judged.plan.evaluated]
-    for name, reference in _reference_outputs(prepared, judged, which == "all", reporter):
+    given = [] if frozen is None else [(FROZEN, frozen)]
+    for name, reference in chain(given, _reference_outputs(prepared, judged, which == "all", reporter)):
         evaluation = evaluate_predictions(task, truth, reference, groups=groups, seed=seed)
         gain = transfer_gain(task, truth, judged.outputs, reference, groups=groups, seed=seed, reference=name)
         _say(name, evaluation, gain, reporter)

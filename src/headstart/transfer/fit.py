@@ -25,20 +25,22 @@ from headstart.model import TransferModel
 from headstart.params import check_choice
 from headstart.sources.default import source_for
 from headstart.transfer.comparison import Baseline, compare
-from headstart.transfer.judging import judge
+from headstart.transfer.judging import Judged, judge
 from headstart.transfer.label_texts import LabelText, with_label_text
 from headstart.transfer.leaning import lean
+from headstart.transfer.moved_body import MovedBody, check_strategy, move_body
 from headstart.transfer.preparing import Prepared, audit_items, encode_items
 from headstart.transfer.ranking.choice import Choice, choose_source
 from headstart.transfer.ranking.entries import Described, describe_all
 from headstart.transfer.record import make_record
 from headstart.transfer.reporter import Reporter, SilentReporter
 from headstart.transfer.run_folder import write_run
+from headstart.tune import Strategy
 from headstart.types import Modality, Source, TaskKind
 
 __all__ = ["Run", "fit"]
 
-AUTO = "auto"
+AUTO, FROZEN_BODY = "auto", "frozen"
 SAMPLE = 32  # items that tell how long all take
 
 
@@ -94,6 +96,7 @@ def fit(
     class_weight: Literal["balanced"] | None = None,
     label_text: LabelText | None = "auto",
     drop_suspects: bool = False,
+    strategy: str | Strategy = "frozen",
     baselines: str = "all",
     out: str | Path | None = None,
     seed: int = 0,
@@ -130,10 +133,14 @@ def fit(
             ``"auto"`` (names, with at most 20 texts a class), ``"names"``, ``"none"``, descriptions by label, or a JSON
             or CSV file of them, which may hold classes without any item. Left-out loss decides how much they count.
         drop_suspects: whether training items whose label all others contradict are left out of the fit.
+        strategy: how knowledge is transferred: ``"frozen"`` (the body stays as it is), ``"auto"`` (the body moves where
+            the evidence says that it pays, and what is kept is the best validated), the name of a strategy or one of
+            `headstart.tune`, which is run whatever is expected of it.
         baselines: ``"all"``, ``"fast"`` (without the untrained body) or ``"none"``.
         out: run folder to write; none is written where not given.
         seed: for splits, resamples and the untrained body, 0.
-        time_limit: seconds; the untrained body is left out where it would not fit in.
+        time_limit: seconds; the untrained body is left out where it would not fit in, and the body moves only where
+            that fits in.
         engine: how items are encoded: backend, feature store, batch size, cluster.
         reporter: hears what happens.
         command: the command line, for the manifest.
@@ -145,6 +152,7 @@ def fit(
         DataError: if the data cannot be used.
         SourceError: if the source cannot be opened or encodes another kind of item.
         ParameterError: for ``sources`` without ``source="auto"``.
+        UnknownNameError: for an unknown strategy.
         SaveError: if the run folder cannot be written.
 
     Examples:
@@ -158,6 +166,7 @@ def fit(
     check_choice(layers, "layers", "fit", get_args(LayerChoice))
     check_choice(fusion, "fusion", "fit", get_args(Fusion))
     check_head_names(heads)
+    check_strategy(strategy)
     described = _described(source, sources)
     started = time.perf_counter()
     if out is not None:
@@ -181,22 +190,54 @@ def fit(
             class_weight, drop_suspects=drop_suspects, fusion=fusion, layers=layers,
         )  # fmt: skip
         prepared, search = with_label_text(prepared, search, label_text, reporter)
-        judged = judge(prepared, search, seed, reporter)
-        if baselines == "all" and time_limit is not None:
-            spent = time.perf_counter() - started
-            if spent + 1.2 * _encoding_seconds(prepared, engine) > time_limit:
-                reporter.warning("The untrained body was left out: it would not fit into the time limit.")
-                baselines = "fast"
-        compared = tuple(compare(prepared, judged, baselines, reporter)) if baselines != "none" else ()
+        clock = _Clock(started, time_limit)
+        judged, moved = _judge(prepared, search, strategy, seed=seed, clock=clock, reporter=reporter)
+        compared = _compare(prepared, judged, moved, baselines, clock=clock, reporter=reporter)
     judged = replace(judged, model=lean(judged.model))
     seconds = time.perf_counter() - started
     record = make_record(prepared, judged, compared, seconds=seconds, seed=seed, command=command)
-    if choice is not None:
-        record["source_choice"] = choice.record
+    for key, found in (("source_choice", choice), ("strategy", moved)):
+        if found is not None:
+            record[key] = found.record
     run = Run(judged.model, judged.evaluation, compared, prepared.audit, record, None if out is None else Path(out))
     if run.path is not None:
-        write_run(run.path, prepared, judged, record)
+        write_run(run.path, prepared, judged, record, logs=None if moved is None else moved.logs)
+    if moved is not None:
+        moved.clear()
     return run
+
+
+@dataclass(frozen=True)
+class _Clock:
+    started: float
+    limit: float | None
+
+    def left(self) -> float | None:
+        """The seconds that are left; None without a limit."""
+        return None if self.limit is None else self.limit - (time.perf_counter() - self.started)
+
+
+def _judge(
+    prepared: Prepared, search: HeadSearch, strategy: str | Strategy, *, seed: int, clock: _Clock, reporter: Reporter
+) -> tuple[Judged, MovedBody | None]:
+    """The frozen features, or what became of moving the body."""
+    judged = judge(prepared, search, seed, reporter, once=strategy != FROZEN_BODY)
+    if strategy == FROZEN_BODY:
+        return judged, None
+    moved = move_body(prepared, judged, strategy, seconds=clock.left(), reporter=reporter)
+    return moved.judged, moved
+
+
+def _compare(
+    prepared: Prepared, judged: Judged, moved: MovedBody | None, which: str, *, clock: _Clock, reporter: Reporter
+) -> tuple[Baseline, ...]:
+    if which == "none":
+        return ()
+    left = clock.left()
+    if which == "all" and left is not None and left < 1.2 * _encoding_seconds(prepared, prepared.engine):
+        reporter.warning("The untrained body was left out: it would not fit into the time limit.")
+        which = "fast"
+    return tuple(compare(prepared, judged, which, reporter, frozen=None if moved is None else moved.frozen))
 
 
 def _described(source: object, sources: Sequence[str | Source] | None) -> list[Described] | None:

@@ -20,7 +20,7 @@ from headstart.transfer.reporter import Reporter
 from headstart.tune import FrozenFeatures
 from headstart.types import Dataset, Features
 
-__all__ = ["Judged", "judge", "make_plan"]
+__all__ = ["FEW_ITEMS", "Judged", "judge", "make_plan"]
 
 # Below this many items a held-out fifth is too small to say much, so everything is judged by cross-validation.
 FEW_ITEMS = 1000
@@ -64,13 +64,14 @@ class Judged:
         return None if self.groups is None else self.groups[self.plan.evaluated]
 
 
-def make_plan(dataset: Dataset, groups: NDArray[np.int64], *, seed: int) -> Plan:
+def make_plan(dataset: Dataset, groups: NDArray[np.int64], *, seed: int, once: bool = False) -> Plan:
     """Given splits first, then time, then a held-out fifth where there are many items, else cross-validation.
 
     Args:
         dataset: n labelled items.
         groups: (n,) codes of what stays together.
         seed: for the split.
+        once: whether a fifth is held out however few items there are, for what is too slow to be done in each fold.
 
     Raises:
         DataError: if no split is possible.
@@ -86,7 +87,7 @@ def make_plan(dataset: Dataset, groups: NDArray[np.int64], *, seed: int) -> Plan
     """
     task, y = dataset.labelled()
     given = dataset.split is not None and len(np.unique(dataset.split)) > 1
-    if given or dataset.times is not None or len(dataset) >= FEW_ITEMS:
+    if given or dataset.times is not None or len(dataset) >= FEW_ITEMS or once:
         one = split(dataset, groups, seed=seed)
         return Plan(((one.train, one.test),), one.how.rstrip("."))
     count = MAX_FOLDS if dataset.groups is None else len(np.unique(groups))
@@ -99,7 +100,7 @@ def make_plan(dataset: Dataset, groups: NDArray[np.int64], *, seed: int) -> Plan
     return Plan(tuple(parts), f"{kind} of {len(dataset)} items, with the choice made inside each fold")
 
 
-def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter) -> Judged:
+def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter, *, once: bool = False) -> Judged:
     """Judge by the plan, then solve the model that is handed over.
 
     Args:
@@ -107,6 +108,7 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter)
         search: what is compared when the head is chosen.
         seed: for the split, the choice and the resamples.
         reporter: hears of the results.
+        once: as in `make_plan`.
 
     Examples:
         >>> from headstart.data import read
@@ -123,7 +125,7 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter)
     dataset, source = prepared.dataset, prepared.source
     task, y = dataset.labelled()
     together = union_groups(dataset.groups, prepared.clusters)
-    plan = make_plan(dataset, together, seed=seed)
+    plan = make_plan(dataset, together, seed=seed, once=once)
     groups = together if len(np.unique(together)) < len(together) else None
     if groups is not None:
         _check_groups(groups, plan)
@@ -171,7 +173,7 @@ def _final_model(
         )
     ids = tuple(dataset.ids[i] for i in rows)
     features = Features(training, y[rows], ids, None if groups is None else groups[rows], source.info)
-    model = FrozenFeatures(search, keep).fit(source, features, task, seed=seed)
+    model = FrozenFeatures(search, keep).solve(source, features, task, seed=seed)
     return replace(model, columns=dataset.columns, engine=prepared.engine)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -21,7 +22,9 @@ from headstart.transfer.preparing import Prepared
 __all__ = ["write_run"]
 
 
-def write_run(target: Path, prepared: Prepared, judged: Judged, record: Mapping[str, Any]) -> None:
+def write_run(
+    target: Path, prepared: Prepared, judged: Judged, record: Mapping[str, Any], *, logs: Path | None = None
+) -> None:
     """Write the run folder atomically.
 
     Args:
@@ -29,6 +32,7 @@ def write_run(target: Path, prepared: Prepared, judged: Judged, record: Mapping[
         prepared: data and audit.
         judged: model, plan and outputs.
         record: the facts, from `make_record`.
+        logs: folder of a training's logs, which are copied; None where nothing was trained.
 
     Raises:
         SaveError: if it cannot be written; what stood there is untouched.
@@ -49,6 +53,8 @@ def write_run(target: Path, prepared: Prepared, judged: Judged, record: Mapping[
         _write_splits(scratch / "splits.parquet", prepared, judged)
         _write_predictions(scratch / "predictions.parquet", prepared, judged)
         (scratch / "logs").mkdir()
+        for file in sorted(logs.iterdir()) if logs is not None and logs.is_dir() else ():
+            shutil.copyfile(file, scratch / "logs" / file.name)
         _write_candidates(scratch / "logs" / "candidates.csv", judged)
         (scratch / "README.md").write_text(model_card(record, target.name), encoding="utf-8")
         (scratch / "report.html").write_text(html_report(record, target.name), encoding="utf-8")

@@ -1,6 +1,10 @@
-"""Strategies: how knowledge is transferred from a source to a target task."""
+"""Strategies: how knowledge is transferred from a source to a target task.
+
+Those that move the body import torch; they are opened by name, ``STRATEGIES["lp_ft"]``, or from their own modules.
+"""
 
 from headstart.tune.frozen import FrozenFeatures
-from headstart.tune.registry import STRATEGIES, Strategy
+from headstart.tune.registry import MOVING, STRATEGIES, Strategy
+from headstart.tune.settings import Budget, Training
 
-__all__ = ["STRATEGIES", "FrozenFeatures", "Strategy"]
+__all__ = ["MOVING", "STRATEGIES", "Budget", "FrozenFeatures", "Strategy", "Training"]

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from headstart.engine.extract import extract
 from headstart.errors import DataError
 from headstart.heads import HEADS, HeadSearch, SpectralHead, select_head
 from headstart.heads.kept_moments import kept_moments
 from headstart.model import TransferModel
-from headstart.types import Features, Source, Task
+from headstart.tune.settings import Budget
+from headstart.types import Dataset, Features, Source, Task
 
 __all__ = ["FROZEN", "FrozenFeatures"]
 
@@ -23,22 +27,39 @@ class FrozenFeatures:
     Attributes:
         search: what is compared when the head is chosen.
         keep_moments: whether the model keeps what exact update and removal need.
+        name: the name in the registry.
 
     Examples:
         >>> import numpy as np
+        >>> from headstart.data import read
         >>> from headstart.sources import open_source
-        >>> source = open_source("vector")
-        >>> x = np.array([[0.0], [0.2], [2.0], [2.2]], np.float32)
-        >>> rows = Features(x, np.array([0, 0, 1, 1]), ("a", "b", "c", "d"), None, source.info)
-        >>> model = FrozenFeatures().fit(source, rows, Task("classification", ("low", "high")), seed=0)
+        >>> items = np.array([[0.0], [0.2], [2.0], [2.2]], np.float32)
+        >>> model = FROZEN.fit(open_source("vector"), read((items, ["low", "low", "high", "high"])))
         >>> model.predict([[0.1]])
         ['low']
     """
 
     search: HeadSearch = HeadSearch()
     keep_moments: bool = True
+    name: str = "frozen"
 
-    def fit(self, source: Source, train: Features, task: Task, *, seed: int) -> TransferModel:
+    def fit(
+        self,
+        source: Source,
+        train: Dataset,
+        *,
+        valid: Dataset | None = None,  # noqa: ARG002 (left-out losses need no validation part)
+        seed: int = 0,
+        budget: Budget = Budget(),
+    ) -> TransferModel:
+        """Encode the items and solve the head."""
+        task, y = train.labelled()
+        encoded = extract(source, train.items, on_error="raise", progress=budget.progress)
+        groups = None if train.groups is None else np.unique(train.groups, return_inverse=True)[1].astype(np.int64)
+        model = self.solve(source, Features(encoded.rows, y, train.ids, groups, source.info), task, seed=seed)
+        return replace(model, columns=train.columns)
+
+    def solve(self, source: Source, train: Features, task: Task, *, seed: int) -> TransferModel:
         """Solve the head on ``train`` rows; raises `DataError` where they carry no labels."""
         if train.y is None:
             raise DataError("The training rows carry no labels; a head needs one for each row.")

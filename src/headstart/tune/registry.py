@@ -1,4 +1,4 @@
-"""The registry of strategies."""
+"""The registry of strategies: how knowledge is transferred from a source to a target task."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from headstart.model import TransferModel
 from headstart.registry import Registry
-from headstart.types import Features, Source, Task
+from headstart.tune.settings import Budget
+from headstart.types import Dataset, Source
 
 __all__ = ["STRATEGIES", "Strategy"]
 
@@ -15,15 +16,52 @@ __all__ = ["STRATEGIES", "Strategy"]
 class Strategy(Protocol):
     """A way to transfer; implementations are frozen dataclasses whose fields are the strategy's settings.
 
+    Those that move the body have ``training`` and ``plan`` too, as `headstart.tune.plan.MovingStrategy` says.
+
     Examples:
         >>> isinstance(STRATEGIES["frozen"], Strategy)
         True
     """
 
-    def fit(self, source: Source, train: Features, task: Task, *, seed: int) -> TransferModel:
-        """A model for ``task`` from labelled ``train`` rows that ``source`` gave."""
+    @property
+    def name(self) -> str:
+        """The name in the registry."""
+        ...
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """A model for the task of the labelled items of ``train``.
+
+        Args:
+            source: the body.
+            train: labelled items.
+            valid: labelled items that no step sees; a strategy that needs some takes a part of ``train`` where none
+                are given.
+            seed: of all chance.
+            budget: time, checkpoints, logs.
+        """
         ...
 
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "strategies")
 STRATEGIES.register("frozen", "headstart.tune.frozen:FROZEN")
+
+# Those that move the body import torch, which a fit with frozen features does without.
+MOVING = {
+    "adapters": "headstart.tune.adapters:ADAPTERS",
+    "adversarial": "headstart.tune.adversarial_training:ADVERSARIAL",
+    "bitfit": "headstart.tune.bitfit:BITFIT",
+    "contrastive": "headstart.tune.contrastive:CONTRASTIVE",
+    "dora": "headstart.tune.dora:DORA",
+    "full": "headstart.tune.full:FULL",
+    "gradual": "headstart.tune.gradual:GRADUAL",
+    "lora": "headstart.tune.lora:LORA",
+    "lp_ft": "headstart.tune.lp_ft:LP_FT",
+    "norm_only": "headstart.tune.norm_only:NORM_ONLY",
+    "partial": "headstart.tune.partial:PARTIAL",
+    "ssf": "headstart.tune.ssf:SSF",
+    "surgical": "headstart.tune.surgical:SURGICAL",
+}
+for _name, _place in MOVING.items():
+    STRATEGIES.register(_name, _place)

@@ -1,0 +1,203 @@
+"""Forgetting: how much of the source task a moved body has lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.extract import extract
+from headstart.errors import DataError, SourceError
+from headstart.evaluate.intervals import paired_difference
+from headstart.heads import HeadSearch, select_head
+from headstart.sources.trainable import TrainableSource
+from headstart.types import Dataset, FeatureMatrix, Source
+
+__all__ = ["Forgetting", "forgetting"]
+
+FOLDS = 5
+AT_ONCE = 64  # items that go through a body together
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """What a body did of its source task before it was moved, and does after.
+
+    Attributes:
+        how: how it was measured, in one sentence.
+        measure: ``"accuracy"``, ``"agreement"`` or ``"cosine"``; 1 is the most of each.
+        before: of the body before.
+        after: of the moved body, on the same items.
+        lost: before minus after.
+        low: lower bound of its 95% interval; nan for a single item.
+        high: upper bound.
+
+    Examples:
+        >>> Forgetting("On 9 items.", "accuracy", 0.9, 0.6, 0.3, 0.1, 0.5).to_dict()["lost"]
+        0.3
+    """
+
+    how: str
+    measure: str
+    before: float
+    after: float
+    lost: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float | str | None]:
+        """Plain values for JSON; None for nan."""
+        return {name: None if value != value else value for name, value in vars(self).items()}  # noqa: PLR0124 (nan)
+
+
+def forgetting(
+    before: Source, after: Source, items: Sequence[Any], *, source_data: Dataset | None = None, seed: int = 0
+) -> Forgetting:
+    """How much of the source task a moved body has lost.
+
+    With labelled source data, by accuracy: of the bodies' own source heads where they know these classes in this order,
+    else of a ridge head that is solved, without the fifth of the items that it judges, on the rows of the body before.
+    Without, on the target's items: by the share on which the source head's answer is still the same, or, for bodies
+    without a source head, by the mean cosine of the last block's rows, centred on the mean before.
+
+    Args:
+        before: the body as it was.
+        after: the same body, moved.
+        items: target items; used where there are no source data.
+        source_data: labelled items of the source task, one label each.
+        seed: of the folds and the bootstrap.
+
+    Raises:
+        DataError: if there are no items, or the source data is of another task than classification.
+        SourceError: if the two bodies do not give rows of one width.
+
+    References:
+        Efron & Tibshirani (1993), An Introduction to the Bootstrap (paired resamples).
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> found = forgetting(ToySource(), ToySource(), ["good", "bad", "fine"])
+        >>> found.measure, round(found.lost, 6)
+        ('cosine', 0.0)
+    """
+    if source_data is not None:
+        return _on_source_data(before, after, source_data, seed)
+    if len(items) == 0:
+        raise DataError("Forgetting is measured on items, and there are none; give at least two.")
+    answers = _both_logits(before, after, items)
+    if answers is not None:
+        same = (answers[0].argmax(axis=1) == answers[1].argmax(axis=1)).astype(np.float64)
+        how = f"Share of {len(items)} target items on which the source head's answer is still the same."
+        return _judged(how, "agreement", np.ones(len(items)), same, seed)
+    ours, theirs = _last_rows(before, items), _last_rows(after, items)
+    _check_widths(before, ours, theirs)
+    centre = ours.mean(axis=0)
+    how = f"Mean cosine of the last block's rows of {len(items)} target items, centred on the mean before."
+    return _judged(how, "cosine", np.ones(len(items)), _cosines(ours - centre, theirs - centre), seed)
+
+
+def _judged(how: str, measure: str, before: Array, after: Array, seed: int) -> Forgetting:
+    lost, low, high = paired_difference(before, after, seed=seed)
+    return Forgetting(how, measure, float(before.mean()), float(after.mean()), lost, low, high)
+
+
+def _on_source_data(before: Source, after: Source, data: Dataset, seed: int) -> Forgetting:
+    task, y = data.labelled()
+    if task.kind != "classification":
+        raise DataError(f"Forgetting is told by the accuracy of a classifier; the source data is of {task.kind}.")
+    answers = _both_logits(before, after, data.items)
+    if answers is not None and _knows(answers[0], y, task.num_outputs):
+        ours, theirs = ((logits.argmax(axis=1) == y).astype(np.float64) for logits in answers)
+        how = f"Accuracy of the body's own source head on {len(data)} source items."
+        return _judged(how, "accuracy", ours, theirs, seed)
+    rows = [extract(source, data.items, on_error="raise").rows for source in (before, after)]
+    _check_widths(before, *rows)
+    ours, theirs = _crossed(before, data, rows, seed)
+    how = f"Accuracy on {len(data)} source items of a ridge head solved on the frozen features, {FOLDS}-fold."
+    return _judged(how, "accuracy", ours, theirs, seed)
+
+
+def _knows(logits: FeatureMatrix, y: NDArray[np.int64], classes: int) -> bool:
+    """Whether a source head's classes are those of the labels, in their order: it beats the most frequent class."""
+    if logits.shape[1] != classes:
+        return False
+    return bool((logits.argmax(axis=1) == y).mean() > np.bincount(y, minlength=classes).max() / len(y))
+
+
+def _crossed(before: Source, data: Dataset, rows: Sequence[Any], seed: int) -> tuple[Array, Array]:
+    """Hits (n,) of heads solved on the rows before, on items that they have not seen: on the rows before and after."""
+    task, y = data.labelled()
+    folds = np.empty(len(y), np.intp)
+    order = np.random.default_rng(seed).permutation(len(y))
+    folds[order[np.argsort(y[order], kind="stable")]] = np.arange(len(y)) % FOLDS  # classes in their shares
+    hits = np.zeros((2, len(y)))
+    for fold in range(FOLDS):
+        seen, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        if len(held) == 0 or len(np.unique(y[seen])) < task.num_outputs:
+            raise DataError(
+                f"{len(y)} source items are too few for {task.num_outputs} classes; give at least two of each class."
+            )
+        head = select_head(
+            rows[0][seen], y[seen], task, blocks=before.info.blocks, search=HeadSearch(("ridge",)), seed=seed
+        )
+        for side in (0, 1):
+            hits[side, held] = head.scores(rows[side][held]).argmax(axis=1) == y[held]
+    return hits[0], hits[1]
+
+
+def _both_logits(before: Source, after: Source, items: Sequence[Any]) -> tuple[FeatureMatrix, FeatureMatrix] | None:
+    """The source heads' logits (n, source classes) of both bodies; None where one has no head or they differ."""
+    run = _source_head(before), _source_head(after)
+    if run[0] is None or run[1] is None:
+        return None
+    ours, theirs = run[0](items), run[1](items)
+    return (ours, theirs) if ours.shape == theirs.shape else None
+
+
+def _source_head(source: Source) -> Callable[[Sequence[Any]], FeatureMatrix] | None:
+    if not isinstance(source, TrainableSource):
+        return None
+    body = source.trainable()
+    head = body.source_head
+    if head is None:
+        return None
+
+    def logits(items: Sequence[Any]) -> FeatureMatrix:
+        import torch
+
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(items), AT_ONCE):
+                prepared = [source.prepare(item) for item in items[start : start + AT_ONCE]]
+                found.append(head(body.module, body.collate(prepared)).float().numpy())
+        return np.concatenate(found)
+
+    return logits
+
+
+def _last_rows(source: Source, items: Sequence[Any]) -> Array:
+    """The last block's rows (n, d)."""
+    rows = extract(source, items, on_error="raise").rows
+    width = source.info.blocks[-1].width if source.info.blocks else rows.shape[1]
+    return np.asarray(rows[:, rows.shape[1] - width :], dtype=np.float64)
+
+
+def _check_widths(before: Source, ours: Any, theirs: Any) -> None:
+    if ours.shape[1] != theirs.shape[1]:
+        raise SourceError(
+            f"Forgetting compares a body with itself, moved. Got rows of {ours.shape[1]} columns of "
+            f"'{before.info.name}' and of {theirs.shape[1]} of the other; give two states of one body."
+        )
+
+
+def _cosines(ours: Array, theirs: Array) -> Array:
+    """(n,); 1 for two rows without length."""
+    lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+    products = np.einsum("ij,ij->i", ours, theirs)
+    equal = np.all(ours == theirs, axis=1).astype(np.float64)
+    return np.asarray(np.where(lengths > 0, products / np.maximum(lengths, 1e-300), equal))

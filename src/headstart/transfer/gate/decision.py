@@ -1,0 +1,182 @@
+"""Decide whether the body moves, move it, and keep the best validated of what there is.
+
+The solved head on frozen features is always among the candidates, so that what is kept is not worse than it beyond the
+noise of the validation part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import SourceError
+from headstart.evaluate.intervals import paired_difference
+from headstart.model import TransferModel
+from headstart.transfer.gate.forecast import Forecast
+from headstart.transfer.gate.look import look_ahead, words
+from headstart.transfer.gate.recipe_choice import AUTO, sized, strategy_for
+from headstart.transfer.judging import Judged
+from headstart.transfer.preparing import Prepared
+from headstart.transfer.reporter import Reporter
+from headstart.tune.registry import MOVING, STRATEGIES
+from headstart.tune.settings import Budget
+from headstart.types import Dataset
+
+if TYPE_CHECKING:
+    from headstart.tune.candidates import Candidate
+    from headstart.tune.moving import Moved
+
+__all__ = ["Decision", "decide"]
+
+LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What the gate decided.
+
+    Attributes:
+        model: the model with the moved body; None where the frozen features stay.
+        record: strategy, forecast, candidates and what was kept, as plain JSON values.
+
+    Examples:
+        >>> Decision(None, {"kept": "head"}).model is None
+        True
+    """
+
+    model: TransferModel | None
+    record: dict[str, Any]
+
+
+def decide(
+    prepared: Prepared,
+    judged: Judged,
+    wanted: Any,
+    *,
+    seed: int,
+    seconds: float | None,
+    reporter: Reporter,
+    folder: Path | None,
+    logs: Path | None = None,
+) -> Decision:
+    """Move the body where that is wanted, or where it is expected to pay.
+
+    Args:
+        prepared: encoded items.
+        judged: the frozen features, on a held-out part.
+        wanted: ``"auto"``, a strategy's name, or a strategy; the latter two are run whatever is expected.
+        seed: of all chance.
+        seconds: time that is left; None for no limit but the default one of ``"auto"``.
+        reporter: hears what is done.
+        folder: for checkpoints; None keeps none.
+        logs: for the logs of the training; None writes none.
+
+    Raises:
+        SourceError: if a strategy was named and the source has no body that can be moved.
+
+    Examples:
+        >>> decide.__name__
+        'decide'
+    """
+    train = _training_part(prepared, judged)
+    forecast: Forecast | None = None
+    if wanted == AUTO:
+        kind = _kind(prepared)
+        if not kind:
+            reporter.line("strategy", f"frozen features: the body of '{prepared.source.info.name}' cannot be moved")
+            return Decision(None, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head"})
+        strategy = sized(STRATEGIES[strategy_for(train, kind)], len(train))  # type: ignore[arg-type] # all of MOVING
+        forecast = look_ahead(strategy, prepared, judged, train, seed=seed, seconds=seconds, reporter=reporter)
+        reporter.line("strategy", words(strategy.name, forecast))
+        if not forecast.go:
+            record = {"name": strategy.name, "forecast": forecast.to_dict(), "candidates": [], "kept": "head"}
+            return Decision(None, record)
+    else:
+        strategy = _named(wanted, len(train))
+    with reporter.progress(f"training ({strategy.name})") as step:
+        budget = Budget(seconds=seconds, folder=folder, logs=logs, progress=step)
+        moved = _move(strategy, prepared, judged, train, seed=seed, budget=budget)
+    return _keep(moved, strategy.name, forecast, forced=wanted != AUTO, reporter=reporter)
+
+
+def _kind(prepared: Prepared) -> str:
+    from headstart.sources.trainable import trainable
+
+    try:
+        return trainable(prepared.source).kind
+    except SourceError:
+        return ""
+
+
+def _named(wanted: Any, items: int) -> Any:
+    """A strategy by its name, with epochs for this number of items; a strategy that was given as it is."""
+    if not isinstance(wanted, str):
+        return wanted
+    strategy: Any = STRATEGIES[wanted]
+    return sized(strategy, items) if wanted in MOVING else strategy
+
+
+def _training_part(prepared: Prepared, judged: Judged) -> Dataset:
+    """The items that the head was fitted on; near duplicates and groups are whole groups."""
+    part = prepared.dataset.take(judged.plan.fitted)
+    groups = None if judged.groups is None else judged.groups[judged.plan.fitted].astype(str)
+    return replace(part, groups=groups, split=None, times=None)
+
+
+def _move(strategy: Any, prepared: Prepared, judged: Judged, train: Dataset, *, seed: int, budget: Budget) -> Moved:
+    from headstart.tune.moving import move
+
+    return move(
+        strategy, prepared.source, train, seed=seed, budget=budget,
+        search=replace(judged.search, heads=_linear(judged.search.heads)), engine=prepared.engine,
+    )  # fmt: skip
+
+
+def _linear(heads: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Heads that a training can begin with."""
+    linear = ("ridge", "lda", "logistic")
+    kept = tuple(name for name in heads or () if name in linear)
+    return kept or None
+
+
+def _keep(moved: Moved, name: str, forecast: Forecast | None, *, forced: bool, reporter: Reporter) -> Decision:
+    start, best = moved.start, moved.best
+    gain, low, high = _gain(start, best, moved.valid.groups)
+    pays = low > 0
+    if moved.outcome.note:
+        reporter.warning(moved.outcome.note)
+    for one in moved.candidates:
+        reporter.line("candidate", f"{one.name}: validation loss {one.loss:.4f}")
+    kept = best if forced or pays else start
+    verdict = (
+        f"{best.name} {'lowers' if gain > 0 else 'raises'} the validation loss by {abs(gain):.4f} "
+        f"[{low:+.4f}, {high:+.4f}] against the frozen features"
+    )
+    reporter.line("kept", f"{kept.name}: {verdict}")
+    if forced and not pays:
+        reporter.warning(f"The strategy '{name}' was asked for and is kept, but it did not pay: {verdict}.")
+    record = {
+        "name": name,
+        "forecast": None if forecast is None else forecast.to_dict(),
+        "candidates": [_described(one, start, moved.valid.groups) for one in moved.candidates],
+        "kept": kept.name,
+        "verdict": verdict,
+        "training": {**asdict(moved.outcome), "history": [dict(row) for row in moved.outcome.history]},
+        "validation_items": len(moved.valid),
+    }
+    return Decision(None if kept is start else kept.model, record)
+
+
+def _gain(start: Candidate, one: Candidate, groups: NDArray[Any] | None) -> tuple[float, float, float]:
+    return paired_difference(start.losses, one.losses, groups=groups, level=LEVEL)
+
+
+def _described(one: Candidate, start: Candidate, groups: NDArray[Any] | None) -> dict[str, Any]:
+    gain, low, high = _gain(start, one, groups)
+    bounds = [None, None] if np.isnan([low, high]).any() else [low, high]
+    return {"name": one.name, "validation_loss": one.loss, "gain": gain, "interval": bounds}

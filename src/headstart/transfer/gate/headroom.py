@@ -1,0 +1,153 @@
+"""What there is to gain: the error of the solved head, and how it falls with more items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.evaluate.intervals import wilson
+from headstart.heads import FittedHead, HeadSearch, select_head
+from headstart.types import Block, Rows, Task
+
+__all__ = ["LearningCurve", "Mismatch", "headroom", "learning_curve", "mismatch"]
+
+MOST_ROWS = 4000  # of the largest part of a learning curve
+SHARES = (0.25, 0.5, 1.0)
+FEWEST = 24
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """Left-out loss of the frozen head by the number of training items.
+
+    Attributes:
+        counts: items.
+        losses: left-out loss with so many.
+        floor: the loss that a + b n^-c tends to, or nan where the points do not tell: what the frozen features can
+            reach with any number of items.
+
+    Examples:
+        >>> LearningCurve((10, 20), (0.5, 0.4), 0.3).floor
+        0.3
+    """
+
+    counts: tuple[int, ...]
+    losses: tuple[float, ...]
+    floor: float
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Whether an earlier block serves the target better than the last one.
+
+    Attributes:
+        last: left-out loss of a head on the last block alone.
+        best: the least one of a block alone.
+        block: its name.
+
+    Examples:
+        >>> Mismatch(0.5, 0.4, "blocks.3").mismatched
+        True
+    """
+
+    last: float
+    best: float
+    block: str
+
+    @property
+    def mismatched(self) -> bool:
+        """Whether the body's late blocks have specialised on something else than the target needs."""
+        return self.best < 0.98 * self.last
+
+
+def headroom(head: FittedHead, y: NDArray[np.int64], task: Task) -> tuple[float, float]:
+    """The most that any strategy could gain: the left-out error of the head, and its upper 95% bound.
+
+    Args:
+        head: with its evidence.
+        y: labels of the items that it was fitted on.
+        task: the label schema; for regression the left-out squared error in units of the variance.
+
+    Returns:
+        The error and its upper bound; the loss twice where the task has no right and wrong.
+
+    Examples:
+        >>> from headstart.heads import select_head
+        >>> x, y, task = np.eye(4) + 1, np.array([0, 0, 1, 1]), Task("classification", ("a", "b"))
+        >>> headroom(select_head(x, y, task), y, task)[1] > 0
+        True
+    """
+    evidence = head.evidence
+    if evidence is None:
+        return head.loss, head.loss
+    if task.kind != "classification":
+        return float(evidence.losses.mean()), float(evidence.losses.mean())
+    wrong = evidence.outputs.argmax(axis=1) != y[evidence.index]
+    return float(wrong.mean()), wilson(float(wrong.sum()), len(wrong))[1]
+
+
+def learning_curve(
+    rows: Rows, y: NDArray[np.int64], task: Task, *, blocks: Sequence[Block], search: HeadSearch, seed: int
+) -> LearningCurve:
+    """Left-out losses with a quarter, half and all of the items, at most 4,000, and the floor that they point to.
+
+    With losses l₁, l₂, l₃ at n, 2n and 4n, a + b n^-c has the floor a = (l₁ l₃ - l₂²) / (l₁ + l₃ - 2 l₂).
+
+    Args:
+        rows: (n, d) features.
+        y: their labels.
+        task: the label schema.
+        blocks: of the source.
+        search: what is compared when a head is solved.
+        seed: of the parts; the smaller ones are parts of the larger.
+
+    Examples:
+        >>> rng = np.random.default_rng(0)
+        >>> x, y = rng.normal(size=(200, 4)).astype(np.float32), np.arange(200) % 2
+        >>> x[:, 0] += y
+        >>> task = Task("classification", ("a", "b"))
+        >>> learning_curve(x, y, task, blocks=(), search=HeadSearch(), seed=0).counts
+        (50, 100, 200)
+    """
+    order = np.random.default_rng(seed).permutation(len(y))[:MOST_ROWS]
+    counts = [int(share * len(order)) for share in SHARES]
+    losses = []
+    for count in counts:
+        part = np.sort(order[:count])
+        if count < FEWEST or (task.kind == "classification" and len(np.unique(y[part])) < task.num_outputs):
+            losses.append(float("nan"))
+            continue
+        head = select_head(np.asarray(rows[part]), y[part], task, blocks=blocks, search=search, seed=seed)
+        losses.append(head.loss)
+    first, second, third = losses
+    bend = first + third - 2 * second
+    floor = (first * third - second**2) / bend if bend > 0 else float("nan")
+    return LearningCurve(tuple(counts), tuple(losses), floor if 0 <= floor <= third else float("nan"))
+
+
+def mismatch(rows: Rows, y: NDArray[np.int64], task: Task, *, blocks: Sequence[Block], seed: int) -> Mismatch | None:
+    """The left-out loss of a ridge head on each block alone; None where the source has one block.
+
+    Args:
+        rows: (n, d) features.
+        y: their labels.
+        task: the label schema.
+        blocks: of the source.
+        seed: of the at most 4,000 rows that are looked at.
+
+    Examples:
+        >>> mismatch(np.eye(4), np.array([0, 0, 1, 1]), Task("classification", ("a", "b")), blocks=(), seed=0)
+    """
+    if len(blocks) < 2:
+        return None
+    part = np.sort(np.random.default_rng(seed).permutation(len(y))[:MOST_ROWS])
+    x, edges = np.asarray(rows[part]), np.cumsum([0, *(block.width for block in blocks)])
+    losses = [
+        select_head(x[:, a:b], y[part], task, blocks=(block,), search=HeadSearch(("ridge",)), seed=seed).loss
+        for block, a, b in zip(blocks, edges, edges[1:], strict=False)
+    ]
+    best = int(np.argmin(losses))
+    return Mismatch(losses[-1], losses[best], blocks[best].name)

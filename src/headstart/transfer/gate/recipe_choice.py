@@ -1,0 +1,58 @@
+"""Which strategy the gate tries, and for how long: by the number of items."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.types import Dataset
+
+if TYPE_CHECKING:
+    from headstart.tune.plan import MovingStrategy
+
+__all__ = ["AUTO", "sized", "strategy_for"]
+
+AUTO = "auto"
+STEPS = 300  # of a training: fewer teach a body little, and few passes over many items come to more
+FEWEST_EPOCHS, MOST_EPOCHS = 3, 15
+FEW_TEXTS = 16  # a class, up to which contrastive pairs teach more than the labels alone
+
+
+def strategy_for(train: Dataset, kind: str) -> str:
+    """The name of the strategy that is tried.
+
+    Args:
+        train: labelled items.
+        kind: of a prepared item, as `headstart.sources.trainable.Trainable` says.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> items = [str(k) for k in range(400)]
+        >>> task = Task("classification", ("a", "b"))
+        >>> strategy_for(Dataset(items, tuple(items), "text", task, np.arange(400) % 2), "tokens")
+        'lp_ft'
+    """
+    task, y = train.labelled()
+    if task.kind == "classification" and kind == "tokens" and len(y) <= FEW_TEXTS * len(np.unique(y)):
+        return "contrastive"
+    return "lp_ft"
+
+
+def sized(strategy: MovingStrategy, items: int) -> Any:
+    """The strategy with as many epochs as make about 300 steps, at least 3 and at most 15.
+
+    Args:
+        strategy: with a training of its own.
+        items: that it will be trained on.
+
+    Examples:
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> [sized(LP_FT, n).training.epochs for n in (200, 1200, 9000)]
+        [15, 8, 3]
+    """
+    steps = max(1, items // strategy.training.batch_size)
+    epochs = int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS))
+    changed: Any = strategy
+    return replace(changed, training=replace(strategy.training, epochs=epochs))

@@ -1,0 +1,146 @@
+"""A fit whose body may move: the gate decides, and what is kept is judged on items that neither side saw."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.cache_folder import entry_folder
+from headstart.engine.extract import extract
+from headstart.engine.recipe import recipe_key
+from headstart.errors import ParameterError, UnknownNameError
+from headstart.evaluate.evaluation import evaluate_predictions
+from headstart.model import TransferModel
+from headstart.transfer.gate.decision import decide
+from headstart.transfer.gate.recipe_choice import AUTO
+from headstart.transfer.judging import FEW_ITEMS, Judged, judge
+from headstart.transfer.preparing import Prepared
+from headstart.transfer.reporter import Reporter
+from headstart.tune import STRATEGIES, Strategy
+
+__all__ = ["MovedBody", "check_strategy", "move_body"]
+
+
+@dataclass(frozen=True)
+class MovedBody:
+    """What came of moving the body.
+
+    Attributes:
+        judged: the model that is handed over, and how it did.
+        frozen: (m, k) outputs of the frozen features for the judged items; None where these are the model.
+        record: strategy, forecast, candidates and what was kept, as plain JSON values.
+        folder: of checkpoints and logs; None where none were written.
+
+    Examples:
+        >>> sorted(MovedBody.__dataclass_fields__)
+        ['folder', 'frozen', 'judged', 'record']
+    """
+
+    judged: Judged
+    frozen: NDArray[np.float64] | None
+    record: Mapping[str, Any]
+    folder: Path | None = field(default=None)
+
+    @property
+    def logs(self) -> Path | None:
+        """The folder of the training's logs."""
+        return None if self.folder is None else self.folder / "logs"
+
+    def clear(self) -> None:
+        """Remove the checkpoints: the model is kept."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def check_strategy(strategy: object) -> None:
+    """Raise unless this is a strategy, or the name of one.
+
+    Args:
+        strategy: what was given.
+
+    Raises:
+        UnknownNameError: for an unknown name.
+        ParameterError: for something else.
+
+    Examples:
+        >>> check_strategy("lpft")
+        Traceback (most recent call last):
+        headstart.errors.UnknownNameError: Unknown strategy 'lpft'. Did you mean 'lp_ft'? Known: ...
+    """
+    if isinstance(strategy, str):
+        if strategy not in (AUTO, *STRATEGIES):
+            raise UnknownNameError("strategy", strategy, [AUTO, *STRATEGIES])
+    elif not isinstance(strategy, Strategy):
+        raise ParameterError(
+            f"The 'strategy' parameter of fit must be a name or a strategy of headstart.tune. Got "
+            f"{type(strategy).__name__} instead."
+        )
+
+
+def move_body(
+    prepared: Prepared, judged: Judged, strategy: str | Strategy, *, seconds: float | None, reporter: Reporter
+) -> MovedBody:
+    """Let the gate decide, and judge what it keeps.
+
+    Args:
+        prepared: encoded items.
+        judged: the frozen features, on a part that was held out once.
+        strategy: ``"auto"``, a name, or a strategy.
+        seconds: time that is left; None for no limit.
+        reporter: hears what is done.
+
+    Raises:
+        SourceError: if a strategy was named and the source has no body that can be moved.
+
+    Examples:
+        >>> move_body.__name__
+        'move_body'
+    """
+    folder = entry_folder("training", _key(prepared, judged, strategy)) if prepared.engine.cache else None
+    decision = decide(
+        prepared, judged, strategy, seed=judged.seed, seconds=seconds, reporter=reporter, folder=folder,
+        logs=None if folder is None else folder / "logs",
+    )  # fmt: skip
+    if decision.model is None:
+        return MovedBody(_frozen_again(prepared, judged, reporter), None, decision.record, folder)
+    return MovedBody(_with_body(prepared, judged, decision.model, reporter), judged.outputs, decision.record, folder)
+
+
+def _key(prepared: Prepared, judged: Judged, strategy: str | Strategy) -> str:
+    return recipe_key(
+        "training", prepared.source.info.name, prepared.source.info.sha256, prepared.content, repr(strategy),
+        judged.seed, repr(judged.search),
+    )  # fmt: skip
+
+
+def _frozen_again(prepared: Prepared, judged: Judged, reporter: Reporter) -> Judged:
+    """Frozen features are judged as always, by cross-validation where items are few: nothing was trained in the end."""
+    dataset = prepared.dataset
+    if dataset.split is not None or dataset.times is not None or len(dataset) >= FEW_ITEMS:
+        return judged
+    return judge(prepared, judged.search, judged.seed, reporter)
+
+
+def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporter: Reporter) -> Judged:
+    task, y = prepared.dataset.labelled()
+    evaluated = judged.plan.evaluated
+    with reporter.progress("encoding with the moved body") as step:
+        items = prepared.dataset.take(evaluated).items
+        rows = extract(model.source, items, engine=prepared.engine, progress=step, on_error="raise").rows
+    outputs: NDArray[np.float64] = model.outputs(rows)
+    evaluation = evaluate_predictions(task, y[evaluated], outputs, groups=judged.resample_groups, seed=judged.seed)
+    name, metric = next(iter(evaluation.metrics.items()))
+    before = judged.evaluation.metrics[name]
+    reporter.line(
+        "moved body",
+        f"{name.replace('_', ' ')} {metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]; frozen features "
+        f"{before.value:.3f} [{before.low:.3f}, {before.high:.3f}]",
+    )
+    model = replace(model, columns=prepared.dataset.columns, engine=prepared.engine)
+    return replace(judged, model=model, outputs=outputs, evaluation=evaluation)

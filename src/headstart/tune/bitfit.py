@@ -1,0 +1,68 @@
+"""BitFit: biases move, weights rest.
+
+Reference: Zaken et al. 2022, "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based Masked
+Language-models". In convolutional bodies nearly all biases are those of the normalisations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.tune.moving import fit_moved
+from headstart.tune.network import Network
+from headstart.tune.parts import moved_group, used_names
+from headstart.tune.plan import Plan, Setting, head_group
+from headstart.tune.settings import Budget, Training
+from headstart.types import Dataset, Source
+
+__all__ = ["BITFIT", "BitFit", "bias_names"]
+
+
+def bias_names(network: Network) -> list[str]:
+    """Names of the body's biases: flat parameters called ``bias`` or ``…_bias``.
+
+    Examples:
+        >>> bias_names.__name__
+        'bias_names'
+    """
+    found = [name for name in used_names(network) if network.get_parameter(name).ndim == 1]
+    return [name for name in found if name.endswith((".bias", "_bias"))]
+
+
+@dataclass(frozen=True)
+class BitFit:
+    """Fine-tuning of the body's biases and of the solved head.
+
+    Attributes:
+        training: how it trains.
+        rate: multiplies the learning rate of the biases, 10: the paper's rates are 1e-4 to 1e-3 where full fine-tuning
+            has 1e-5 to 5e-5.
+        name: the name in the registry.
+
+    Examples:
+        >>> BITFIT.rate
+        10.0
+    """
+
+    training: Training = Training()
+    rate: float = 10.0
+    name: str = "bitfit"
+
+    def __post_init__(self) -> None:
+        check_number(self.rate, "rate", type(self).__name__, low=0, open_low=True)
+
+    def plan(self, setting: Setting) -> Plan:
+        """Biases and head move."""
+        moved = moved_group(bias_names(setting.network), self.rate, self.name, "biases")
+        return Plan((moved, head_group(setting.network)))
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+BITFIT = BitFit()

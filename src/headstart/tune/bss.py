@@ -1,0 +1,85 @@
+"""Batch spectral shrinkage: directions in which a batch's features hardly differ are pressed to nothing.
+
+Reference: Chen et al. 2019, "Catastrophic Forgetting Meets Negative Transfer: Batch Spectral Shrinkage for Safe
+Transfer Learning": L = L_T + η Σ_k s_k², over the k smallest singular values of the features of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.tune.batches import Batch
+from headstart.tune.moving import fit_moved
+from headstart.tune.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.settings import Budget, Training
+from headstart.types import Dataset, Source
+
+__all__ = ["BSS", "BatchSpectralShrinkage", "smallest_squared_singular_values"]
+
+
+def smallest_squared_singular_values(rows: Tensor, count: int) -> Tensor:
+    """The squares of the ``count`` smallest singular values of rows (n, d), as eigenvalues of the smaller Gram matrix.
+
+    Args:
+        rows: (n, d); computed in float64, since squares lose half of the digits.
+        count: how many; of fewer, all.
+
+    Examples:
+        >>> smallest_squared_singular_values(torch.tensor([[3.0, 0.0], [0.0, 2.0], [0.0, 0.0]]), 1)
+        tensor([4.], dtype=torch.float64)
+    """
+    wide = rows.double()
+    gram = wide @ wide.T if wide.shape[0] <= wide.shape[1] else wide.T @ wide
+    smallest: Tensor = torch.linalg.eigvalsh(gram)[:count]
+    return smallest
+
+
+@dataclass(frozen=True)
+class BatchSpectralShrinkage:
+    """Fine-tuning with the smallest singular values of each batch's features shrunk.
+
+    The features are those of the last block, of what goes through the body together: of a micro-batch, where the
+    training names one.
+
+    Attributes:
+        training: how it trains.
+        eta: weight of the penalty, 0.001 (the paper's and TLlib's).
+        count: how many singular values are shrunk, 1 (as there).
+        name: the name in the registry.
+
+    Examples:
+        >>> BSS.eta, BSS.count
+        (0.001, 1)
+    """
+
+    training: Training = Training()
+    eta: float = 1e-3
+    count: int = 1
+    name: str = "bss"
+
+    def __post_init__(self) -> None:
+        check_number(self.eta, "eta", type(self).__name__, low=0)
+        check_number(self.count, "count", type(self).__name__, low=1, integer=True)
+
+    def plan(self, setting: Setting) -> Plan:
+        """All parameters move."""
+
+        def penalty(batch: Batch, blocks: Sequence[Tensor], logits: Tensor) -> Tensor:  # noqa: ARG001 (of features only)
+            return self.eta * smallest_squared_singular_values(blocks[-1], self.count).sum()
+
+        return Plan((*body_groups(setting.network), head_group(setting.network)), penalty)
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+BSS = BatchSpectralShrinkage()

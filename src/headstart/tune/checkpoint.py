@@ -1,0 +1,71 @@
+"""The state of a training in one file, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from headstart.errors import SaveError
+from headstart.io import atomic_file
+
+__all__ = ["read_state", "write_state"]
+
+FILE = "state.safetensors"
+
+
+def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write tensors and plain values; the state that stood there stays until the new one is complete.
+
+    Args:
+        folder: made if wanted.
+        tensors: by name.
+        facts: plain JSON values.
+
+    Raises:
+        SaveError: if there is no room, or the folder cannot be written.
+
+    Examples:
+        >>> import tempfile, torch
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> write_state(folder, {"weight": torch.ones(2)}, {"step": 3})
+        >>> read_state(folder)[1]
+        {'step': 3}
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_file(folder / FILE) as scratch:
+            save_file(whole, scratch, metadata={"facts": json.dumps(dict(facts))})
+    except (OSError, SafetensorError, SaveError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise SaveError(
+            f"The state of the training could not be written to '{folder}': {reason}; the one written before is still "
+            "there: free space and run the same command again, it goes on from there."
+        ) from error
+
+
+def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """The tensors and the plain values that `write_state` wrote; None where there is no state that can be read.
+
+    Examples:
+        >>> read_state(Path("nowhere")) is None
+        True
+    """
+    from safetensors import SafetensorError, safe_open
+
+    file = folder / FILE
+    if not file.is_file():
+        return None
+    try:
+        with safe_open(file, framework="pt") as opened:
+            facts = json.loads(opened.metadata()["facts"])
+            return {name: opened.get_tensor(name) for name in opened.keys()}, facts  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return None

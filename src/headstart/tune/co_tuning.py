@@ -1,0 +1,107 @@
+"""Co-Tuning: the source's classes are learnt on, as what the target's classes look like to the source.
+
+Reference: You et al. 2020, "Co-Tuning for Transfer Learning": L = CE(h_t(f(x)), y_t) + λ CE(h_s(f(x)), p(y_s | y_t)).
+The relation p(y_s | y_t) is the paper's direct approach: the mean probabilities that the source head gives a target
+class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from headstart.errors import DataError
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.tune.batches import Batch
+from headstart.tune.device import best_device
+from headstart.tune.moving import fit_moved
+from headstart.tune.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.settings import Budget, Training
+from headstart.tune.source_task import outputs_of, source_head_groups, source_head_of, statistics_kept
+from headstart.types import Dataset, Source
+
+__all__ = ["CO_TUNING", "CoTuning", "category_relation"]
+
+
+def category_relation(probabilities: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """p(y_s | y_t), (target classes, source classes): the mean source probabilities of each target class's items.
+
+    Args:
+        probabilities: (n, source classes) of the frozen body.
+        targets: (n, target classes) of 0 and 1. A class without items gets the mean of all.
+
+    Examples:
+        >>> category_relation(np.array([[0.9, 0.1], [0.7, 0.3], [0.0, 1.0]]), np.array([[1, 0], [1, 0], [0, 1.0]]))
+        array([[0.8, 0.2],
+               [0. , 1. ]])
+    """
+    counts = targets.sum(axis=0)[:, None]
+    means = np.asarray(targets.T @ probabilities / np.maximum(counts, 1))
+    return np.where(counts > 0, means, probabilities.mean(axis=0))
+
+
+@dataclass(frozen=True)
+class CoTuning:
+    """Fine-tuning of the body with two heads: the target's and the source's own.
+
+    For one label an item. The source head's own weights move too, and stay in the body.
+
+    Attributes:
+        training: how it trains.
+        weight: λ, 2.3 (the paper's).
+        name: the name in the registry.
+
+    Examples:
+        >>> CO_TUNING.weight
+        2.3
+    """
+
+    training: Training = Training()
+    weight: float = 2.3
+    name: str = "co_tuning"
+
+    def __post_init__(self) -> None:
+        check_number(self.weight, "weight", type(self).__name__, low=0)
+
+    def plan(self, setting: Setting) -> Plan:
+        """All parameters move, those of the source head too.
+
+        Raises:
+            SourceError: if the body has no source head.
+            DataError: if the task is no classification.
+        """
+        if setting.task.kind != "classification":
+            raise DataError(
+                f"The strategy '{self.name}' relates classes to classes; the task is {setting.task.kind}; use another "
+                "strategy, such as 'l2_sp'."
+            )
+        network = setting.network
+        head = source_head_of(network.trainable, setting.source.info.name, self.name)
+        logits = torch.from_numpy(outputs_of(head, network.body, setting.batches))
+        probabilities = logits.double().softmax(dim=1).numpy()
+        relation = torch.tensor(category_relation(probabilities, setting.targets), dtype=torch.float32)
+        relation = relation.to(best_device())
+
+        def penalty(batch: Batch, blocks: Sequence[Tensor], logits: Tensor) -> Tensor:  # noqa: ARG001 (other head)
+            with statistics_kept(network.body):
+                known = head(network.body, batch.inputs)
+            return self.weight * cross_entropy(known.float(), batch.targets @ relation)
+
+        groups = (*body_groups(network), *source_head_groups(setting, head), head_group(network))
+        return Plan(groups, penalty)
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+CO_TUNING = CoTuning()

@@ -1,0 +1,129 @@
+"""Contrastive few-shot learning: items of a class are drawn together, others apart, then the head is solved again.
+
+References: Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts" (SetFit); Khosla et al. 2020, "Supervised
+Contrastive Learning"; Gunel et al. 2021, "Supervised Contrastive Learning for Pre-trained Language Model Fine-tuning",
+whose sum of both losses this is::
+
+    L = share * contrast(rows of the last layer less their mean) + (1 - share) * cross-entropy(logits)
+
+SetFit encodes both texts of each pair that it draws. Here a batch holds several items of several classes, each goes
+through the body once, and all n (n - 1) / 2 pairs of the batch count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from headstart.errors import DataError
+from headstart.model import TransferModel
+from headstart.params import check_choice, check_number
+from headstart.tune.batches import Batch
+from headstart.tune.class_batches import ClassBatches
+from headstart.tune.contrastive_losses import pair_cosine_loss, supervised_contrastive_loss
+from headstart.tune.moving import fit_moved
+from headstart.tune.network import task_loss
+from headstart.tune.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.settings import Budget, Training
+from headstart.tune.whole import fit_whole
+from headstart.types import Dataset, Source, Task
+
+__all__ = ["CONTRASTIVE", "ContrastiveFewShot"]
+
+ContrastiveLoss = Literal["supervised", "cosine"]
+
+
+@dataclass(frozen=True)
+class ContrastiveFewShot:
+    """Fine-tuning of the body by a contrastive loss, for few items of each class.
+
+    Attributes:
+        training: how it trains; its batch size is the number of items of which all pairs count.
+        loss: ``"supervised"`` (Khosla et al. 2020) or ``"cosine"`` (that of SetFit).
+        temperature: of the supervised contrastive loss.
+        share: of the contrastive loss; the rest is cross-entropy.
+        each: items of each class in a batch, at least 2.
+        few: up to so many items of the smallest class nothing is held out: the training has a fixed length.
+        name: the name in the registry.
+
+    Examples:
+        >>> CONTRASTIVE.loss
+        'supervised'
+    """
+
+    training: Training = Training(epochs=8, batch_size=64, learning_rate=1e-4)
+    loss: ContrastiveLoss = "supervised"
+    temperature: float = 0.1
+    share: float = 0.9
+    each: int = 2
+    few: int = 100
+    name: str = "contrastive"
+
+    def __post_init__(self) -> None:
+        owner = type(self).__name__
+        check_choice(self.loss, "loss", owner, get_args(ContrastiveLoss))
+        check_number(self.temperature, "temperature", owner, low=0, open_low=True)
+        check_number(self.share, "share", owner, low=0, high=1)
+        check_number(self.each, "each", owner, low=2, integer=True)
+        check_number(self.few, "few", owner, low=0, integer=True)
+
+    def plan(self, setting: Setting) -> Plan:
+        """All parameters move but the embeddings of tokens; batches hold several items of each of their classes.
+
+        Raises:
+            DataError: if items have no class each, or no class has two.
+        """
+        _check(setting.task, setting.y)
+        held = len(np.unique(setting.y))
+        classes = min(held, max(2, setting.training.batch_size // self.each))
+        each = max(self.each, setting.training.batch_size // classes)
+        batches = ClassBatches(setting.batches, setting.targets, classes, each, seed=setting.seed)
+        first = 1 if setting.network.trainable.kind == "tokens" and len(setting.network.groups) > 1 else 0
+        groups = (*body_groups(setting.network, first=first), head_group(setting.network))
+        return Plan(groups, loss=partial(self._loss, setting), batches=batches)
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The moved body with its head solved again.
+
+        With few items of a class none is held out, as `headstart.tune.whole.fit_whole` has it; with more, or with a
+        validation part, it is the model of least validation loss, as `headstart.tune.moving.fit_moved` has it.
+        """
+        task, y = train.labelled()
+        _check(task, y)
+        if valid is None and np.unique(y, return_counts=True)[1].min() <= self.few:
+            return fit_whole(self, source, train, seed=seed, budget=budget)
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+    def _loss(self, setting: Setting, batch: Batch) -> Tensor:
+        blocks = setting.network.blocks(batch.inputs)
+        rows = blocks[-1].float()
+        value = self.share * self._contrast()(rows - rows.mean(dim=0), batch.targets.argmax(dim=1))
+        if self.share < 1:
+            logits = setting.network.head(torch.cat([block.float() for block in blocks], dim=1))
+            smoothing = setting.training.label_smoothing
+            value = value + (1 - self.share) * task_loss(setting.task, logits, batch.targets, smoothing=smoothing).mean()
+        return value
+
+    def _contrast(self) -> Callable[[Tensor, Tensor], Tensor]:
+        if self.loss == "cosine":
+            return pair_cosine_loss
+        return partial(supervised_contrastive_loss, temperature=self.temperature)
+
+
+def _check(task: Task, y: np.ndarray) -> None:  # type: ignore[type-arg]
+    if task.kind != "classification" or np.unique(y, return_counts=True)[1].max() < 2:
+        raise DataError(
+            f"The strategy 'contrastive' needs a class for each item, and a class with two items. Got a {task.kind} task "
+            f"with {len(y)} items; use 'lp_ft' or 'frozen'."
+        )
+
+
+CONTRASTIVE = ContrastiveFewShot()

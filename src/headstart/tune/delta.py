@@ -1,0 +1,144 @@
+"""DELTA: the feature maps stay near the frozen body's, channel by channel as much as the channel matters.
+
+Reference: Li et al. 2019, "DELTA: Deep Learning Transfer using Feature Map with Attention for Convolutional Networks":
+Ω = Σ_j Σ_c W_jc ‖FM_jc - FM⁰_jc‖², W_j the softmax over channels of the rise of the loss without the channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.tune.batches import Batch
+from headstart.tune.device import best_device, to_device
+from headstart.tune.feature_maps import MapRecorder, block_modules, channels_first, loss_increases
+from headstart.tune.moving import fit_moved
+from headstart.tune.network import task_loss
+from headstart.tune.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.settings import Budget, Training
+from headstart.tune.source_task import frozen_body
+from headstart.types import Dataset, Source
+
+__all__ = ["DELTA", "Delta", "attention_of", "behavioural_distance"]
+
+SOFTENING = 5.0  # TLlib's temperature of the standardised rises
+SAMPLE = 3  # what the seed is used for
+
+
+def attention_of(rises: Tensor) -> Tensor:
+    """The attention of each channel: softmax of the standardised rises over 5, as TLlib has it; it sums to one.
+
+    Args:
+        rises: (channels,) of the loss, where the channel is set to zero.
+
+    Examples:
+        >>> attention_of(torch.tensor([0.5, 0.5]))
+        tensor([0.5000, 0.5000])
+    """
+    spread = rises.std(correction=0)
+    return ((rises - rises.mean()) / spread.clamp_min(1e-12) / SOFTENING).softmax(dim=0)
+
+
+def behavioural_distance(maps: Tensor, start: Tensor, attention: Tensor) -> Tensor:
+    """½ c Σ_c W_c ‖FM_c - FM⁰_c‖² / positions, the mean over items.
+
+    Args:
+        maps: (n, c, h, w), or tokens (n, t, c).
+        start: the frozen body's, of the same shape.
+        attention: (c,).
+
+    Examples:
+        >>> behavioural_distance(torch.ones(1, 2, 3, 3), torch.zeros(1, 2, 3, 3), torch.tensor([0.5, 0.5]))
+        tensor(1.)
+    """
+    squares = (channels_first(maps.float()) - channels_first(start.float())).square().mean(dim=2)
+    return 0.5 * len(attention) * (squares @ attention).mean()
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Fine-tuning with the blocks' outputs held to the frozen body's.
+
+    The attention is measured once, before training, with the solved head on a few training items. The head is held by
+    weight decay, which is the paper's second term.
+
+    Attributes:
+        training: how it trains.
+        weight: of the distance, 0.01. TLlib has 0.01 for the sum over a batch of 48, which is 0.5 for the mean, but of
+            convolutions before their normalisation: their variance is a tenth to a hundredth of that of the blocks'
+            outputs, which are held here since every kind of body has them.
+        blocks: so many of the body's blocks are held, evenly spread, 4 (as of the ResNets there).
+        items: training items on which the attention is measured, 16.
+        passes: runs of them through the body, 256, evenly over the blocks; of more channels a part is measured, and the
+            others get its mean. Items times passes bounds the cost: that of some 4,000 items without gradients.
+        name: the name in the registry.
+
+    Examples:
+        >>> DELTA.weight, DELTA.blocks
+        (0.01, 4)
+    """
+
+    training: Training = Training()
+    weight: float = 0.01
+    blocks: int = 4
+    items: int = 16
+    passes: int = 256
+    name: str = "delta"
+
+    def __post_init__(self) -> None:
+        check_number(self.weight, "weight", type(self).__name__, low=0)
+        for name in ("blocks", "items", "passes"):
+            check_number(getattr(self, name), name, type(self).__name__, low=1, integer=True)
+
+    def plan(self, setting: Setting) -> Plan:
+        """All parameters move."""
+        network, named = setting.network, [block.name for block in setting.source.info.blocks]
+        frozen = frozen_body(network.body)
+        names = block_modules(frozen, named, self.blocks)
+        attention = self._attention(setting, names)
+        weights = [attention[name].to(best_device()) for name in names]
+        moving, resting = MapRecorder(network.body, names), MapRecorder(frozen, names)
+
+        def penalty(batch: Batch, blocks: Sequence[Tensor], logits: Tensor) -> Tensor:  # noqa: ARG001 (maps instead)
+            with torch.no_grad():
+                network.trainable.forward(frozen, batch.inputs)
+            pairs = zip(moving.take(), resting.take(), weights, strict=True)
+            distances = [behavioural_distance(ours, theirs, weight) for ours, theirs, weight in pairs]
+            return self.weight * torch.stack(distances).sum()
+
+        groups = (*body_groups(network), head_group(network))
+        return Plan(groups, penalty, finish=moving.close)
+
+    def _attention(self, setting: Setting, names: Sequence[str]) -> Mapping[str, Tensor]:
+        """For each block the attention of its channels."""
+        network = setting.network.to(best_device()).eval()
+        rng = np.random.default_rng([setting.seed, SAMPLE])
+        chosen = rng.permutation(len(setting.items))[: self.items]
+        inputs = to_device(setting.batches.inputs(chosen.tolist()), best_device())
+        targets = torch.tensor(setting.targets[chosen], dtype=torch.float32, device=best_device())
+
+        def loss() -> float:
+            with torch.inference_mode():
+                return float(task_loss(setting.task, network(inputs), targets).mean())
+
+        recorder = MapRecorder(network.body, names)
+        loss()
+        channels = {name: channels_first(maps).shape[1] for name, maps in zip(names, recorder.take(), strict=True)}
+        recorder.close()
+        rises = loss_increases(network.body, channels, loss, self.passes)
+        return {name: attention_of(rise) for name, rise in rises.items()}
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+DELTA = Delta()

@@ -1,0 +1,85 @@
+"""Where a training runs, and in which number format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from headstart.engine.backends.cuda import cuda_short
+from headstart.engine.backends.torch_cpu import cpu_has_bf16
+from headstart.tune.settings import Precision
+
+__all__ = ["autocast", "best_device", "to_device", "training_mode"]
+
+
+def best_device() -> str:
+    """``"cuda"`` where there is such a GPU, else ``"cpu"``.
+
+    Examples:
+        >>> best_device() in ("cuda", "cpu")
+        True
+    """
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def autocast(device: str, precision: Precision) -> Any:
+    """A context in which products run in bf16 where that is wanted and the machine multiplies in it by itself.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda"``.
+        precision: ``"auto"``, ``"bf16"`` or ``"fp32"``.
+
+    Examples:
+        >>> with autocast("cpu", "bf16"):
+        ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+        torch.bfloat16
+    """
+    native = cpu_has_bf16() if device == "cpu" else cuda_short() == "bf16"
+    if precision == "bf16" or (precision == "auto" and native):
+        return torch.autocast(device, torch.bfloat16)
+    return nullcontext()
+
+
+def to_device(batch: Any, device: str) -> Any:
+    """Tensors, and mappings and lists of them, on a device.
+
+    Examples:
+        >>> to_device({"x": torch.ones(1)}, "cpu")
+        {'x': tensor([1.])}
+    """
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, dict):
+        return {name: to_device(value, device) for name, value in batch.items()}
+    if isinstance(batch, list | tuple):
+        return type(batch)(to_device(value, device) for value in batch)
+    return batch
+
+
+@contextmanager
+def training_mode(module: nn.Module) -> Iterator[None]:
+    """Training mode for what moves; what is frozen stays in evaluation mode, so that its statistics do not move.
+
+    The frozen normalisation in training mode is the classic trap: it forgets its statistics while its gain stays.
+
+    Examples:
+        >>> body = nn.Sequential(nn.BatchNorm1d(2).requires_grad_(False), nn.Linear(2, 2))
+        >>> with training_mode(body):
+        ...     body[0].training, body[1].training
+        (False, True)
+        >>> body[1].training
+        False
+    """
+    module.train()
+    for part in module.modules():
+        own = list(part.parameters())
+        if own and not any(parameter.requires_grad for parameter in own):
+            part.eval()
+    try:
+        yield
+    finally:
+        module.eval()

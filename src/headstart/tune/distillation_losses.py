@@ -1,0 +1,75 @@
+"""What a student is held to: a teacher's softened answers, or its rows.
+
+References: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network": T² KL(p_T ‖ q_T), whose gradient
+by the student's logits nears that of half their squared distance, (z - v) / (n C), as T grows, logits centred; Romero et
+al. 2015, "FitNets" (rows through a learnt map).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from headstart.errors import DataError
+from headstart.params import check_choice, check_number
+from headstart.tune.lwf import softened_divergence
+
+__all__ = ["RowLoss", "kd_loss", "row_loss"]
+
+RowLoss = Literal["mse", "cosine"]
+
+
+def kd_loss(logits: Tensor, teacher: Tensor, *, temperature: float = 4.0) -> Tensor:
+    """T² KL(softmax(teacher / T) ‖ softmax(logits / T)), the mean over items.
+
+    Args:
+        logits: (n, classes) of the student.
+        teacher: (n, classes) of the teacher.
+        temperature: T, 4.
+
+    Raises:
+        DataError: if the shapes differ.
+        ParameterError: if the temperature is not positive.
+
+    Examples:
+        >>> import torch
+        >>> kd_loss(torch.zeros(1, 2), torch.tensor([[0.0, 0.0]])).item()
+        0.0
+    """
+    check_number(temperature, "temperature", "kd_loss", low=0, open_low=True)
+    _check(logits, teacher, "kd_loss")
+    return temperature**2 * softened_divergence(logits, teacher, temperature)
+
+
+def row_loss(rows: Tensor, teacher: Tensor, kind: RowLoss = "mse") -> Tensor:
+    """How far rows are from a teacher's, the mean over items.
+
+    Args:
+        rows: (n, d) of the student, through its map.
+        teacher: (n, d), standardised.
+        kind: ``"mse"``, the mean squared difference of an entry, or ``"cosine"``, one minus the cosine of two rows.
+
+    Raises:
+        DataError: if the shapes differ.
+        ParameterError: if there is no such kind.
+
+    Examples:
+        >>> import torch
+        >>> row_loss(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 1.0]]), "cosine")
+        tensor(1.)
+    """
+    check_choice(kind, "kind", "row_loss", get_args(RowLoss))
+    _check(rows, teacher, "row_loss")
+    if kind == "cosine":
+        return (1 - cosine_similarity(rows, teacher, dim=1)).mean()
+    return ((rows - teacher) ** 2).mean()
+
+
+def _check(student: Tensor, teacher: Tensor, owner: str) -> None:
+    if student.shape != teacher.shape or student.ndim != 2:
+        raise DataError(
+            f"{owner} compares (n, k) of a student with (n, k) of a teacher. Got {tuple(student.shape)} and "
+            f"{tuple(teacher.shape)} instead."
+        )

@@ -1,0 +1,63 @@
+"""DoRA: the norm of each output's weights is learnt apart from their direction, which changes by a low rank.
+
+Reference: Liu et al. 2024, "DoRA: Weight-Decomposed Low-Rank Adaptation".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.tune.low_rank import low_rank_plan
+from headstart.tune.moving import fit_moved
+from headstart.tune.plan import Plan, Setting
+from headstart.tune.settings import Budget, Training
+from headstart.types import Dataset, Source
+
+__all__ = ["DORA", "WeightDecomposedAdaptation"]
+
+
+@dataclass(frozen=True)
+class WeightDecomposedAdaptation:
+    """Training of m (W + (alpha/r) B A) / ‖W + (alpha/r) B A‖ for the body's layers and of the solved head.
+
+    Afterwards the body is plain again. Which layers, and whether by peft, says
+    `headstart.tune.low_rank.low_rank_plan`.
+
+    Attributes:
+        training: how it trains.
+        rank: r, 8 as in peft.
+        alpha: 8 as in peft.
+        rate: multiplies the learning rate of A, B and m, 10: low-rank modules want about ten times the rate of full
+            fine-tuning (Schulman et al. 2025, "LoRA Without Regret").
+        name: the name in the registry.
+
+    Examples:
+        >>> DORA.rank, DORA.alpha
+        (8, 8.0)
+    """
+
+    training: Training = Training()
+    rank: int = 8
+    alpha: float = 8.0
+    rate: float = 10.0
+    name: str = "dora"
+
+    def __post_init__(self) -> None:
+        check_number(self.rank, "rank", type(self).__name__, low=1, integer=True)
+        check_number(self.alpha, "alpha", type(self).__name__, low=0, open_low=True)
+        check_number(self.rate, "rate", type(self).__name__, low=0, open_low=True)
+
+    def plan(self, setting: Setting) -> Plan:
+        """Low-rank modules and head move."""
+        return low_rank_plan(setting, self.name, rank=self.rank, alpha=self.alpha, rate=self.rate, decomposed=True)
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+DORA = WeightDecomposedAdaptation()

@@ -1,0 +1,109 @@
+"""What the training loop is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from torch import Tensor, nn
+
+__all__ = ["Batches", "Job", "Outcome", "ParameterGroup", "Stopped"]
+
+Stopped = Literal["done", "no longer better", "time", "diverged"]
+
+
+class Batches(Protocol):
+    """Batches that are the same for the same seed, whatever was asked for before.
+
+    Examples:
+        >>> sorted(name for name in vars(Batches) if not name.startswith("_"))
+        ['epoch', 'steps']
+    """
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        ...
+
+    def epoch(self, number: int, start: int) -> Iterator[Sequence[Any]]:
+        """The batches of an epoch from number ``start`` on; each is a list of micro-batches whose gradients add up."""
+        ...
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that move at one rate.
+
+    Attributes:
+        names: of the job's module.
+        rate: multiplies the learning rate.
+        weight_decay: None for that of the training.
+        begin: share of the training from which they move, 0.
+
+    Examples:
+        >>> ParameterGroup(("head.weight",)).rate
+        1.0
+    """
+
+    names: tuple[str, ...]
+    rate: float = 1.0
+    weight_decay: float | None = None
+    begin: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is trained.
+
+    Attributes:
+        module: its parameters are moved in place; at the end it holds the weights that were kept.
+        groups: the parameters that move; all others are frozen.
+        batches: the training items.
+        loss: gives the part that a micro-batch contributes to the mean loss of its whole batch; draws from torch's own
+            generator only, which the loop seeds for each step.
+        validate: gives the validation loss of the module as it is; None where the last weights are kept.
+        blame: names the items of a micro-batch that are no numbers, in a few words; None where nothing can be said.
+
+    Examples:
+        >>> "validate" in Job.__dataclass_fields__
+        True
+    """
+
+    module: nn.Module
+    groups: tuple[ParameterGroup, ...]
+    batches: Batches
+    loss: Callable[[Any], Tensor]
+    validate: Callable[[], float] | None = None
+    blame: Callable[[Any], str] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training went.
+
+    Attributes:
+        stopped: why it ended: ``"done"``, ``"no longer better"`` (early stopping), ``"time"`` or ``"diverged"``.
+        epochs: that were begun.
+        steps: that were made.
+        loss: validation loss of the weights that were kept; nan without validation.
+        start_loss: validation loss before the first step; nan without validation.
+        seconds: that it took, those before a kill included.
+        items_per_second: training items through the body a second.
+        history: a row an epoch, as in ``training.csv``.
+        note: what else should be said, in one sentence; empty for nothing.
+
+    Examples:
+        >>> Outcome("done", 2, 20, 0.1, 0.5, 3.0, 200.0).note
+        ''
+    """
+
+    stopped: Stopped
+    epochs: int
+    steps: int
+    loss: float
+    start_loss: float
+    seconds: float
+    items_per_second: float
+    history: tuple[Mapping[str, float], ...] = field(default=(), repr=False)
+    note: str = ""

@@ -1,0 +1,195 @@
+"""Joint training on target and source: L_T + λ L_S, with source items replayed.
+
+Reference: Caruana 1997, "Multitask Learning"; Rebuffi et al. 2017, "iCaRL" (replay of kept items against forgetting).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from headstart.engine.extract import extract
+from headstart.errors import DataError
+from headstart.heads import HeadSearch, select_head
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.tasks import task_methods
+from headstart.tune.batches import Batch, ItemBatches
+from headstart.tune.device import best_device, to_device
+from headstart.tune.job import ParameterGroup
+from headstart.tune.last_layer_head import target_units
+from headstart.tune.moving import fit_moved
+from headstart.tune.network import task_loss
+from headstart.tune.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.regularising import augmentation_of
+from headstart.tune.settings import Budget, Training
+from headstart.tune.source_task import outputs_of, source_head_groups, statistics_kept
+from headstart.tune.torch_head import TorchHead
+from headstart.types import Dataset, Source, Task
+
+__all__ = ["JOINT", "Joint", "Replay", "knows_classes"]
+
+SOURCE_HEAD = "source_head"  # the name under which the network holds a solved source head
+
+
+def knows_classes(logits: NDArray[Any], targets: NDArray[np.float64], task: Task) -> bool:
+    """Whether a source head's classes are those of labelled items, in their order: it is better than their shares.
+
+    Args:
+        logits: (n, source classes) that the body's own head gives.
+        targets: (n, classes).
+        task: the label schema of the items.
+
+    Examples:
+        >>> knows_classes(np.array([[9.0, 0.0], [0.0, 9.0]]), np.eye(2), Task("classification", ("a", "b")))
+        True
+        >>> knows_classes(np.array([[0.0, 9.0], [9.0, 0.0]]), np.eye(2), Task("classification", ("a", "b")))
+        False
+    """
+    if task.kind != "classification" or logits.shape != targets.shape:
+        return False
+    wanted = torch.tensor(targets, dtype=torch.float64)
+    shares = wanted.mean(dim=0).clamp_min(1e-12).log().expand_as(wanted)
+    given, constant = (task_loss(task, torch.as_tensor(x).double(), wanted).mean() for x in (logits, shares))
+    return bool(given < constant)
+
+
+class Replay:
+    """Source items, drawn by torch's own generator, which the training loop seeds for each step.
+
+    Args:
+        items: read, prepared and collated.
+        targets: (n, k) rows of the source task.
+        augment: changes a prepared item; None for none.
+        collate: makes a batch of prepared items.
+
+    Examples:
+        >>> items = ItemBatches([1.0, 2.0], np.eye(2), np.float32, torch.tensor, Training(), seed=0)
+        >>> inputs, targets = Replay(items, torch.eye(2), None, torch.tensor).draw(3)
+        >>> inputs.shape, targets.shape
+        (torch.Size([3]), torch.Size([3, 2]))
+    """
+
+    def __init__(
+        self,
+        items: ItemBatches,
+        targets: Tensor,
+        augment: Callable[[Any, np.random.Generator], Any] | None,
+        collate: Callable[[Sequence[Any]], Any],
+    ) -> None:
+        self._items, self._targets, self._augment, self._collate = items, targets, augment, collate
+
+    def draw(self, count: int) -> tuple[Any, Tensor]:
+        """Inputs and targets of ``count`` items, with replacement."""
+        chosen = torch.randint(len(self._items), (count,))
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        prepared = [self._items.prepared(int(k)) for k in chosen]
+        if self._augment is not None:
+            prepared = [self._augment(item, rng) for item in prepared]
+        return self._collate(prepared), self._targets[chosen]
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Fine-tuning on the target with as many source items in every step.
+
+    The source's loss goes through the body's own source head where that knows the classes of ``source_data``, as
+    `knows_classes` tells, else through one that is solved on the frozen features of the source items. Normalisations
+    normalise source items among themselves, and follow the target's statistics alone.
+
+    Attributes:
+        training: how it trains.
+        source_data: labelled items of the source task, of the target's modality.
+        weight: λ, 1.
+        name: the name in the registry.
+
+    Examples:
+        >>> JOINT.weight
+        1.0
+    """
+
+    training: Training = Training()
+    source_data: Dataset | None = field(default=None, repr=False)
+    weight: float = 1.0
+    name: str = "joint"
+
+    def __post_init__(self) -> None:
+        check_number(self.weight, "weight", type(self).__name__, low=0)
+
+    def plan(self, setting: Setting) -> Plan:
+        """All parameters move, those of the source head too.
+
+        Raises:
+            DataError: if there are no labelled source items.
+        """
+        data = self.source_data
+        if data is None:
+            raise DataError(
+                "The strategy 'joint' trains on the source's items too, and none were given; give labelled ones, as "
+                "in Joint(source_data=read(FOLDER)), or use another strategy, such as 'lwf'."
+            )
+        network, (task, y) = setting.network, data.labelled()
+        targets = _targets(task, y)
+        items = self._items(setting, data, targets)
+        logits, groups = self._head(setting, data, items, targets)
+        augment = augmentation_of(network.trainable.kind, setting.training)
+        replay = Replay(items, torch.tensor(targets, dtype=torch.float32), augment, network.trainable.collate)
+
+        def penalty(batch: Batch, blocks: Sequence[Tensor], _: Tensor) -> Tensor:
+            inputs, wanted = replay.draw(len(batch.positions))
+            with statistics_kept(network.body):
+                found = logits(network.body, to_device(inputs, blocks[-1].device.type))
+            return self.weight * task_loss(task, found.float(), wanted.to(found.device)).mean()
+
+        def finish() -> None:
+            if hasattr(network, SOURCE_HEAD):
+                delattr(network, SOURCE_HEAD)
+
+        return Plan((*body_groups(network), *groups, head_group(network)), penalty, finish=finish)
+
+    def _items(self, setting: Setting, data: Dataset, targets: NDArray[np.float64]) -> ItemBatches:
+        collate = setting.network.trainable.collate
+        return ItemBatches(data.items, targets, setting.source.prepare, collate, setting.training, seed=setting.seed)
+
+    def _head(
+        self, setting: Setting, data: Dataset, items: ItemBatches, targets: NDArray[np.float64]
+    ) -> tuple[Callable[[nn.Module, Any], Tensor], tuple[ParameterGroup, ...]]:
+        """A function of (body, inputs) that gives the source task's logits, and the parameters of its head."""
+        network, (task, y) = setting.network, data.labelled()
+        own = network.trainable.source_head
+        if own is not None and knows_classes(outputs_of(own, network.body, items), targets, task):
+            return own, source_head_groups(setting, own)
+        rows = extract(setting.source, data.items, on_error="raise").rows
+        blocks = setting.source.info.blocks
+        found = select_head(rows, y, task, blocks=blocks, search=HeadSearch(("ridge",)), seed=setting.seed)
+        centre, spread = target_units(task, y)
+        head = TorchHead(found, task, centre=centre, spread=spread).to(best_device())
+        network.add_module(SOURCE_HEAD, head)
+
+        def logits(body: nn.Module, inputs: Any) -> Tensor:
+            rows = torch.cat([block.float() for block in network.trainable.forward(body, inputs)], dim=1)
+            values: Tensor = head(rows)
+            return values
+
+        return logits, (ParameterGroup(tuple(f"{SOURCE_HEAD}.{name}" for name, _ in head.named_parameters())),)
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+def _targets(task: Task, y: NDArray[Any]) -> NDArray[np.float64]:
+    targets: NDArray[np.float64] = task_methods(task).targets(y, task.num_outputs)
+    centre, spread = target_units(task, y)
+    return targets if centre is None or spread is None else (targets - centre) / spread
+
+
+JOINT = Joint()

@@ -1,0 +1,95 @@
+"""L2-SP: weights are drawn back to where they started, not to zero.
+
+Reference: Li, Grandvalet & Davoine 2018, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks":
+Ω(w) = alpha/2 ‖w_S - w_S⁰‖² + beta/2 ‖w_H‖², S being the weights that the source has and H those of the new head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from torch import Tensor
+
+from headstart.model import TransferModel
+from headstart.params import check_choice, check_number
+from headstart.tune.batches import Batch
+from headstart.tune.device import best_device
+from headstart.tune.moving import fit_moved
+from headstart.tune.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.settings import Budget, Training
+from headstart.types import Dataset, Source
+
+__all__ = ["L2SP", "L2_SP", "squared_distance"]
+
+HeadPrior = Literal["start", "zero"]
+
+
+def squared_distance(values: Sequence[Tensor], start: Sequence[Tensor]) -> Tensor:
+    """‖w - w⁰‖² over several tensors.
+
+    Examples:
+        >>> import torch
+        >>> squared_distance([torch.tensor([3.0, 1.0])], [torch.tensor([1.0, 1.0])])
+        tensor(4.)
+    """
+    total = ((values[0] - start[0]) ** 2).sum()
+    for value, origin in zip(values[1:], start[1:], strict=True):
+        total = total + ((value - origin) ** 2).sum()
+    return total
+
+
+@dataclass(frozen=True)
+class L2SP:
+    """Fine-tuning of all weights with a quadratic pull to the source's; it takes the place of weight decay.
+
+    On a linear model this is ridge regression with the source's weights as the prior mean.
+
+    Attributes:
+        training: how it trains; its weight decay is not used.
+        alpha: pull of the body, 0.01 (as in the paper's search and in TLlib).
+        beta: pull of the head, 0.01 (as there).
+        head: where the head is pulled to: ``"start"``, the solved head, or ``"zero"`` as in the paper, whose head was
+            not solved.
+        name: the name in the registry.
+
+    Examples:
+        >>> L2_SP.alpha, L2_SP.beta
+        (0.01, 0.01)
+    """
+
+    training: Training = Training()
+    alpha: float = 0.01
+    beta: float = 0.01
+    head: HeadPrior = "start"
+    name: str = "l2_sp"
+
+    def __post_init__(self) -> None:
+        for name in ("alpha", "beta"):
+            check_number(getattr(self, name), name, type(self).__name__, low=0)
+        check_choice(self.head, "head", type(self).__name__, get_args(HeadPrior))
+
+    def plan(self, setting: Setting) -> Plan:
+        """All parameters move."""
+        network = setting.network
+        groups = [replace(group, weight_decay=0.0) for group in (*body_groups(network), head_group(network))]
+        parameters = dict(network.named_parameters())
+        body = [parameters[name] for group in groups[:-1] for name in group.names]
+        head = [parameters[name] for name in network.head_names]
+        origin = [value.detach().clone().to(best_device()) for value in body]
+        centre = [value.detach().clone().to(best_device()) * (self.head == "start") for value in head]
+
+        def penalty(batch: Batch, blocks: Sequence[Tensor], logits: Tensor) -> Tensor:  # noqa: ARG001 (of weights only)
+            return self.alpha / 2 * squared_distance(body, origin) + self.beta / 2 * squared_distance(head, centre)
+
+        return Plan(tuple(groups), penalty)
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+L2_SP = L2SP()

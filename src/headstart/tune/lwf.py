@@ -1,0 +1,112 @@
+"""Learning without forgetting: on the target's items the body goes on saying what it said of the source's classes.
+
+Reference: Li & Hoiem 2016, "Learning without Forgetting": L = L_T + λ KL(p_T(frozen) ‖ p_T(moved)), both the source
+head's probabilities, softened by a temperature T (Hinton et al. 2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import kl_div, log_softmax, normalize
+
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.tune.batches import Batch
+from headstart.tune.moving import fit_moved
+from headstart.tune.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.settings import Budget, Training
+from headstart.tune.source_task import frozen_body, source_head_groups, statistics_kept
+from headstart.types import Dataset, Source
+
+__all__ = ["LWF", "LearningWithoutForgetting", "row_distance", "softened_divergence"]
+
+
+def softened_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """KL(softmax(teacher / T) ‖ softmax(logits / T)), the mean over items; without the factor T² of distillation.
+
+    Args:
+        logits: (n, classes).
+        teacher: (n, classes).
+        temperature: T.
+
+    Examples:
+        >>> softened_divergence(torch.zeros(1, 2), torch.zeros(1, 2), 3.0)
+        tensor(0.)
+    """
+    ours, theirs = (log_softmax(values.float() / temperature, dim=1) for values in (logits, teacher))
+    return kl_div(ours, theirs, reduction="batchmean", log_target=True)
+
+
+def row_distance(rows: Tensor, teacher: Tensor) -> Tensor:
+    """‖f/‖f‖ - g/‖g‖‖² = 2 (1 - cos), the mean over items.
+
+    Args:
+        rows: (n, d).
+        teacher: (n, d).
+
+    Examples:
+        >>> row_distance(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
+        tensor(2.)
+    """
+    return ((normalize(rows.float(), dim=1) - normalize(teacher.float(), dim=1)) ** 2).sum(dim=1).mean()
+
+
+@dataclass(frozen=True)
+class LearningWithoutForgetting:
+    """Fine-tuning that is held to the frozen body's own answers on the target's items.
+
+    Where the body has no source head, its last block's rows are held to the frozen ones by `row_distance`. The frozen
+    body sees the same augmented items, so that the two may be compared under mixup too. The source head's own weights
+    move as well, and stay in the body.
+
+    Attributes:
+        training: how it trains.
+        weight: λ, 4 (TLlib's).
+        temperature: T, 3 (as there; the paper's is 2).
+        name: the name in the registry.
+
+    Examples:
+        >>> LWF.weight, LWF.temperature
+        (4.0, 3.0)
+    """
+
+    training: Training = Training()
+    weight: float = 4.0
+    temperature: float = 3.0
+    name: str = "lwf"
+
+    def __post_init__(self) -> None:
+        check_number(self.weight, "weight", type(self).__name__, low=0)
+        check_number(self.temperature, "temperature", type(self).__name__, low=0, open_low=True)
+
+    def plan(self, setting: Setting) -> Plan:
+        """All parameters move, those of the source head too."""
+        network = setting.network
+        head, body, frozen = network.trainable.source_head, network.body, frozen_body(network.body)
+
+        def penalty(batch: Batch, blocks: Sequence[Tensor], logits: Tensor) -> Tensor:  # noqa: ARG001 (other head)
+            if head is None:
+                with torch.no_grad():
+                    before = network.trainable.forward(frozen, batch.inputs)[-1]
+                return self.weight * row_distance(blocks[-1], before)
+            with torch.no_grad():
+                before = head(frozen, batch.inputs)
+            with statistics_kept(body):
+                now = head(body, batch.inputs)
+            return self.weight * softened_divergence(now, before, self.temperature)
+
+        own = () if head is None else source_head_groups(setting, head)
+        return Plan((*body_groups(network), *own, head_group(network)), penalty)
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+LWF = LearningWithoutForgetting()

@@ -1,0 +1,290 @@
+"""Move a body by a strategy: solve the head, train both, and give what can be made of the trained body.
+
+Frozen features and their solved head are the start, so that nothing of them has to be learnt again (LP-FT). What comes
+out are candidates that a validation part which no step saw can compare: the start itself, the trained network, its
+interpolations with the start (WiSE-FT), and the head solved anew on the moved features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from headstart.data import split
+from headstart.engine.extract import extract
+from headstart.engine.options import Engine
+from headstart.errors import DataError
+from headstart.heads import HeadSearch, select_head
+from headstart.model import TransferModel
+from headstart.sources.trainable import trainable
+from headstart.tasks import task_methods
+from headstart.tune.batches import Batch, ItemBatches
+from headstart.tune.candidates import Candidate, make_candidates
+from headstart.tune.device import best_device
+from headstart.tune.job import Job, Outcome
+from headstart.tune.loop import train
+from headstart.tune.network import Network, task_loss
+from headstart.tune.optimizing import learning_rate_for
+from headstart.tune.plan import MovingStrategy, Plan, Setting
+from headstart.tune.regularising import augmentation_of, mixed
+from headstart.tune.settings import Budget
+from headstart.tune.torch_head import TorchHead
+from headstart.tune.validating import Validation
+from headstart.types import Dataset, Source
+
+__all__ = ["Moved", "fit_moved", "make_job", "make_setting", "move", "solved_start"]
+
+VALIDATION_SEED = 1  # added to the seed, so that the part is not the one that a caller holds out by the same seed
+MOST_VALIDATION = 1500
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """What a training gave.
+
+    Attributes:
+        candidates: the start and what was made of the trained body, each judged on the validation part.
+        outcome: how the training went.
+        valid: the validation part.
+        network: the trained network.
+
+    Examples:
+        >>> "candidates" in Moved.__dataclass_fields__
+        True
+    """
+
+    candidates: tuple[Candidate, ...]
+    outcome: Outcome
+    valid: Dataset = field(repr=False)
+    network: Network = field(repr=False)
+
+    @property
+    def start(self) -> Candidate:
+        """The frozen features with their solved head."""
+        return self.candidates[0]
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate of least validation loss among those of the moved body."""
+        return min(self.candidates[1:], key=lambda one: one.loss)
+
+
+def fit_moved(
+    strategy: MovingStrategy,
+    source: Source,
+    train_part: Dataset,
+    *,
+    valid: Dataset | None,
+    seed: int,
+    budget: Budget,
+) -> TransferModel:
+    """The model that a strategy makes: of the moved body's candidates the best validated one.
+
+    Args:
+        strategy: how the body moves.
+        source: the body.
+        train_part: labelled items.
+        valid: labelled items that no step sees; None takes a fifth of the others.
+        seed: of all chance.
+        budget: time, checkpoints, logs.
+
+    Raises:
+        SourceError: if the source has no body that can be moved.
+        DataError: if there are no labels.
+
+    Examples:
+        >>> fit_moved.__name__
+        'fit_moved'
+    """
+    return move(strategy, source, train_part, valid=valid, seed=seed, budget=budget).best.model
+
+
+def move(
+    strategy: MovingStrategy,
+    source: Source,
+    train_part: Dataset,
+    *,
+    valid: Dataset | None = None,
+    seed: int = 0,
+    budget: Budget = Budget(),
+    search: HeadSearch = HeadSearch(),
+    engine: Engine = Engine(),
+) -> Moved:
+    """Train a body by a strategy and judge what came out on the validation part.
+
+    Args:
+        strategy: how the body moves.
+        source: the body.
+        train_part: labelled items.
+        valid: labelled items that no step sees; None takes a fifth of the others.
+        seed: of all chance.
+        budget: time, checkpoints, logs.
+        search: what is compared when a head is solved.
+        engine: how items are encoded.
+
+    Raises:
+        SourceError: if the source has no body that can be moved.
+        DataError: if there are no labels, or an item cannot be read.
+
+    Examples:
+        >>> move.__name__
+        'move'
+    """
+    if valid is None:
+        train_part, valid = _parted(train_part, seed)
+    task, _y = train_part.labelled()
+    start = solved_start(source, train_part, search=search, seed=seed, engine=engine)
+    setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget)
+    validation = Validation(task, valid, source, setting.network.trainable.collate)
+    before = setting.network.state()
+    plan = strategy.plan(setting)
+    network = setting.network.to(best_device())
+    job = make_job(setting, plan, train_part, lambda: validation.loss(network))
+    key = _key(strategy, source, train_part, seed)
+    budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
+    outcome = train(job, setting.training, seed=seed, budget=budget, key=key, items=len(train_part))
+    plan.finish()
+    network.to("cpu")
+    found = make_candidates(strategy.name, setting, validation, before, search=search, engine=engine)
+    return Moved(tuple(found), outcome, valid, network)
+
+
+def _parted(whole: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """Training and validation part: a fifth, at most 1,500 items; whole groups, and classes in their shares."""
+    task, _ = whole.labelled()
+    plain = replace(whole, split=None, times=None)
+    groups = None if whole.groups is None else np.unique(whole.groups, return_inverse=True)[1].astype(np.int64)
+    share = min(0.2, MOST_VALIDATION / max(len(whole), 1))
+    parts = split(plain, groups, test_size=share, seed=seed + VALIDATION_SEED)
+    if len(parts.test) == 0:
+        raise DataError(f"{len(whole)} {task.kind} items are too few to hold a validation part out; give more items.")
+    return whole.take(parts.train), whole.take(parts.test)
+
+
+def solved_start(source: Source, part: Dataset, *, search: HeadSearch, seed: int, engine: Engine) -> TransferModel:
+    """Frozen features with their solved head.
+
+    Args:
+        source: the body.
+        part: labelled items.
+        search: what is compared.
+        seed: of the choice.
+        engine: how items are encoded.
+
+    Examples:
+        >>> solved_start.__name__
+        'solved_start'
+    """
+    task, y = part.labelled()
+    rows = extract(source, part.items, engine=engine, on_error="raise").rows
+    groups = None if part.groups is None else np.unique(part.groups, return_inverse=True)[1].astype(np.int64)
+    head = select_head(rows, y, task, blocks=source.info.blocks, groups=groups, search=search, seed=seed)
+    return TransferModel(source, task, replace(head, moments=None), None, part.columns, engine=engine)
+
+
+def make_setting(
+    strategy: MovingStrategy, source: Source, part: Dataset, start: TransferModel, *, seed: int, budget: Budget
+) -> Setting:
+    """What a strategy is told: the network at its start, and the batches.
+
+    Args:
+        strategy: how the body moves.
+        source: the body.
+        part: labelled items.
+        start: frozen features with their solved head.
+        seed: of all chance.
+        budget: names the share of this process.
+
+    Examples:
+        >>> make_setting.__name__
+        'make_setting'
+    """
+    task, y = part.labelled()
+    targets = task_methods(task).targets(y, task.num_outputs)
+    centre = spread = None
+    if task.kind == "regression":
+        centre, deviation = targets.mean(axis=0), targets.std(axis=0)
+        spread = np.where(deviation > 0, deviation, 1.0)
+        targets = (targets - centre) / spread
+    body = trainable(source)
+    training = replace(strategy.training, learning_rate=learning_rate_for(body.module, strategy.training))
+    head = TorchHead(start.head, task, training.dropout, centre=centre, spread=spread)
+    batches = ItemBatches(
+        part.items, targets, source.prepare, body.collate, training, seed=seed,
+        augment=augmentation_of(body.kind, training), share=_share(budget),
+    )  # fmt: skip
+    if body.kind == "tokens":
+        batches.sort_by_length()
+    return Setting(Network(body, head), source, task, part.items, y, targets, batches, start, training, seed)
+
+
+def make_job(setting: Setting, plan: Plan, part: Dataset, validate: Callable[[], float] | None) -> Job:
+    """What the training loop is given.
+
+    Args:
+        setting: network and batches.
+        plan: what moves.
+        part: the training items.
+        validate: gives the validation loss; None keeps the last weights.
+
+    Examples:
+        >>> make_job.__name__
+        'make_job'
+    """
+    return Job(
+        setting.network, plan.groups, setting.batches if plan.batches is None else plan.batches,
+        _loss(setting, plan), validate, lambda batch: _blame(batch, part),
+    )  # fmt: skip
+
+
+def _share(budget: Budget) -> tuple[int, int]:
+    return (0, 1) if budget.parallel is None else (budget.parallel.rank, budget.parallel.size)
+
+
+def _loss(setting: Setting, plan: Plan) -> Any:
+    """The mean loss of a batch with what the strategy adds, as its micro-batch contributes to it."""
+    network, task, training = setting.network, setting.task, setting.training
+
+    def loss(batch: Batch) -> Tensor:
+        if plan.loss is not None:
+            return plan.loss(batch) * batch.share
+        batch = mixed(batch, training)
+        blocks = network.blocks(batch.inputs)
+        logits = network.head(_joined(blocks))
+        value = task_loss(task, logits, batch.targets, smoothing=training.label_smoothing).mean()
+        if plan.penalty is not None:
+            value = value + plan.penalty(batch, blocks, logits)
+        return value * batch.share
+
+    return loss
+
+
+def _joined(blocks: Sequence[Tensor]) -> Tensor:
+    import torch
+
+    return torch.cat([block.float() for block in blocks], dim=1)
+
+
+def _blame(batch: Batch, part: Dataset) -> str:
+    """The items of a batch whose inputs are no numbers, in a few words."""
+    import torch
+
+    inputs = batch.inputs
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
+        return ""
+    bad = ~torch.isfinite(inputs).flatten(1).all(dim=1).cpu().numpy()
+    names = [part.ids[k] for k in batch.positions[bad]]
+    return f"the item '{names[0]}' holds values that are no numbers" if names else ""
+
+
+def _key(strategy: MovingStrategy, source: Source, part: Dataset, seed: int) -> str:
+    """Tells this training from others, so that no checkpoint of another one is taken up."""
+    body = getattr(getattr(getattr(source, "body", None), "recipe", None), "key", source.info.name)
+    digest = hashlib.sha256(repr((strategy, body, part.ids, part.task, seed)).encode())
+    digest.update(np.ascontiguousarray(part.labelled()[1]).tobytes())
+    return digest.hexdigest()

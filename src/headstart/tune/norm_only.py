@@ -1,0 +1,55 @@
+"""Only the normalisations move: their gains and biases, and the statistics that they keep.
+
+Reference: Frankle, Schwab & Morcos 2021, "Training BatchNorm and Only BatchNorm: On the Expressive Power of Random
+Features in CNNs".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.tune.moving import fit_moved
+from headstart.tune.parts import moved_group, normalisation_names
+from headstart.tune.plan import Plan, Setting, head_group
+from headstart.tune.settings import Budget, Training
+from headstart.types import Dataset, Source
+
+__all__ = ["NORM_ONLY", "NormOnly"]
+
+
+@dataclass(frozen=True)
+class NormOnly:
+    """Fine-tuning of the gains and biases of all normalisations and of the solved head.
+
+    Attributes:
+        training: how it trains.
+        rate: multiplies the learning rate of gains and biases, 10, as in `headstart.tune.bitfit`.
+        name: the name in the registry.
+
+    Examples:
+        >>> NORM_ONLY.rate
+        10.0
+    """
+
+    training: Training = Training()
+    rate: float = 10.0
+    name: str = "norm_only"
+
+    def __post_init__(self) -> None:
+        check_number(self.rate, "rate", type(self).__name__, low=0, open_low=True)
+
+    def plan(self, setting: Setting) -> Plan:
+        """Gains, biases and head move."""
+        moved = moved_group(normalisation_names(setting.network), self.rate, self.name, "normalisations")
+        return Plan((moved, head_group(setting.network)))
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+NORM_ONLY = NormOnly()

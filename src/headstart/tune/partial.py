@@ -1,0 +1,56 @@
+"""Partial fine-tuning: the last blocks move, the first ones stay as they are.
+
+Reference: Yosinski et al. 2014, "How transferable are features in deep neural networks?": first layers are general,
+last ones specific.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.tune.moving import fit_moved
+from headstart.tune.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.settings import Budget, Training
+from headstart.types import Dataset, Source
+
+__all__ = ["PARTIAL", "PartialFineTuning"]
+
+
+@dataclass(frozen=True)
+class PartialFineTuning:
+    """Fine-tuning of the body's last blocks from the solved head.
+
+    Statistics of the normalisations in frozen blocks stay as they are too.
+
+    Attributes:
+        training: how it trains.
+        blocks: how many blocks move, counted from the last, 2; a body with fewer moves as a whole.
+        name: the name in the registry.
+
+    Examples:
+        >>> PARTIAL.blocks
+        2
+    """
+
+    training: Training = Training()
+    blocks: int = 2
+    name: str = "partial"
+
+    def __post_init__(self) -> None:
+        check_number(self.blocks, "blocks", type(self).__name__, low=1, integer=True)
+
+    def plan(self, setting: Setting) -> Plan:
+        """The last blocks and the head move."""
+        first = len(setting.network.groups) - self.blocks
+        return Plan((*body_groups(setting.network, first=first), head_group(setting.network)))
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+PARTIAL = PartialFineTuning()

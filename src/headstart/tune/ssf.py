@@ -1,0 +1,153 @@
+"""SSF: every layer's output is scaled and shifted, and both are merged into the layer afterwards.
+
+Reference: Lian et al. 2022, "Scaling & Shifting Your Features: A New Baseline for Efficient Model Tuning":
+y = gamma ⊙ x + beta behind each convolution, linear layer and normalisation. Behind W x + b that makes
+(gamma W) x + (gamma b + beta).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from headstart.errors import SourceError
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.tune.job import ParameterGroup
+from headstart.tune.moving import fit_moved
+from headstart.tune.network import Network
+from headstart.tune.parts import CHANNEL_LAYERS, merge_layer, used_names
+from headstart.tune.plan import Plan, Setting, head_group
+from headstart.tune.settings import Budget, Training
+from headstart.types import Dataset, Source
+
+__all__ = ["SSF", "Scale", "ScaleAndShift", "ScalingShifting", "scaled_layers"]
+
+# Those whose output is gain * x + bias; libraries' own ones may compute with 1 + gain.
+NORMALISATIONS = (
+    nn.modules.batchnorm._BatchNorm,
+    nn.modules.instancenorm._InstanceNorm,
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.RMSNorm,
+)  # fmt: skip
+
+
+class Scale(nn.Module):
+    """gamma on the weight (out, ...) of a layer, or on the gain of a normalisation.
+
+    Args:
+        shape: of gamma: (out,), or that of the gain; begins at 1.
+
+    Examples:
+        >>> Scale((2,))(torch.ones(2, 3)).shape
+        torch.Size([2, 3])
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(shape))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Gamma ⊙ weight."""
+        return weight * self.gamma.reshape(self.gamma.shape + (1,) * (weight.ndim - self.gamma.ndim))
+
+
+class ScaleAndShift(nn.Module):
+    """gamma and beta on the bias of a layer.
+
+    Args:
+        gamma: that of the layer's weight.
+
+    Examples:
+        >>> ScaleAndShift(nn.Parameter(torch.tensor([2.0])))(torch.tensor([3.0])).tolist()
+        [6.0]
+    """
+
+    def __init__(self, gamma: nn.Parameter) -> None:
+        super().__init__()
+        self.gamma, self.beta = gamma, nn.Parameter(torch.zeros_like(gamma))
+
+    def forward(self, bias: Tensor) -> Tensor:
+        """Gamma ⊙ bias + beta."""
+        return bias * self.gamma + self.beta
+
+
+def scaled_layers(network: Network) -> list[tuple[str, nn.Module]]:
+    """Names and modules of the convolutions, linear layers and normalisations that features depend on.
+
+    Examples:
+        >>> scaled_layers.__name__
+        'scaled_layers'
+    """
+    used = set(used_names(network))
+    kinds = (*CHANNEL_LAYERS, *NORMALISATIONS)
+    found = network.body.named_modules()
+    return [(name, part) for name, part in found if isinstance(part, kinds) and f"body.{name}.weight" in used]
+
+
+@dataclass(frozen=True)
+class ScalingShifting:
+    """Training of a scale for every channel, of a shift for those with a bias, and of the solved head.
+
+    A convolution without a bias has no place for a shift; the normalisation behind it has one. Scales begin at 1 and
+    shifts at 0, so that training begins at the solved head (the paper draws them close to that).
+
+    Attributes:
+        training: how it trains.
+        rate: multiplies the learning rate of scales and shifts, 10, as in `headstart.tune.bitfit`.
+        name: the name in the registry.
+
+    Examples:
+        >>> SSF.rate
+        10.0
+    """
+
+    training: Training = Training()
+    rate: float = 10.0
+    name: str = "ssf"
+
+    def __post_init__(self) -> None:
+        check_number(self.rate, "rate", type(self).__name__, low=0, open_low=True)
+
+    def plan(self, setting: Setting) -> Plan:
+        """Put scales and shifts on the layers; they and the head move, and are merged at the end."""
+        layers = scaled_layers(setting.network)
+        if not layers:
+            raise SourceError(
+                f"The strategy '{self.name}' scales convolutions, linear layers and normalisations, but the body has "
+                "none; use 'lp_ft'."
+            )
+        orders = [[key for key, _ in layer.named_parameters(recurse=False)] for _, layer in layers]
+        names = [name for found, layer in layers for name in _scale(f"body.{found}", layer)]
+
+        def finish() -> None:
+            for (_, layer), order in zip(layers, orders, strict=True):
+                merge_layer(layer, order)
+
+        return Plan((ParameterGroup(tuple(names), self.rate), head_group(setting.network)), finish=finish)
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+def _scale(name: str, layer: nn.Module) -> list[str]:
+    """Put gamma, and beta where there is a bias, on a layer; their names."""
+    weight = layer.get_parameter("weight")
+    shape = tuple(weight.shape[:1] if isinstance(layer, CHANNEL_LAYERS) else weight.shape)
+    scale = Scale(shape).to(weight.device)
+    parametrize.register_parametrization(layer, "weight", scale)
+    names = [f"{name}.parametrizations.weight.0.gamma"]
+    if getattr(layer, "bias", None) is not None:
+        parametrize.register_parametrization(layer, "bias", ScaleAndShift(scale.gamma))
+        names.append(f"{name}.parametrizations.bias.0.beta")
+    return names
+
+
+SSF = ScalingShifting()

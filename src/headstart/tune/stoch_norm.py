@@ -1,0 +1,130 @@
+"""Stochastic normalisation: each channel takes the running statistics or those of the batch, by chance.
+
+Reference: Kou et al. 2020, "Stochastic Normalization": from few items the statistics of a batch are followed too
+closely; those of the source hold back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import batch_norm
+
+from headstart.errors import SourceError
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.tune.moving import fit_moved
+from headstart.tune.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.settings import Budget, Training
+from headstart.types import Dataset, Source
+
+__all__ = ["STOCH_NORM", "StochNorm", "StochasticNorm2d"]
+
+
+class StochasticNorm2d(nn.BatchNorm2d):
+    """Batch normalisation of which each channel takes, with probability ``share``, the running statistics in training.
+
+    The running statistics follow every batch, whichever are taken, and what is taken of them has followed it already.
+    In evaluation mode it is plain batch normalisation. It holds the very parameters of the one it is made from.
+
+    Args:
+        plain: the normalisation whose place it takes; a ``drop`` and an ``act`` of timm's are applied afterwards.
+        share: the probability of the running statistics.
+
+    Examples:
+        >>> plain = nn.BatchNorm2d(3)
+        >>> StochasticNorm2d(plain, 0.5).weight is plain.weight
+        True
+    """
+
+    def __init__(self, plain: nn.BatchNorm2d, share: float) -> None:
+        super().__init__(plain.num_features, plain.eps, plain.momentum, plain.affine)
+        self.share = share
+        self._parameters, self._buffers = dict(plain._parameters), dict(plain._buffers)
+        self.drop: Any = getattr(plain, "drop", nn.Identity())
+        self.act: Any = getattr(plain, "act", nn.Identity())
+        self.train(plain.training)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (n, channels, h, w), normalised."""
+        normed = super().forward(maps)
+        if self.training:
+            moving = self._moving(maps)
+            taken = torch.rand(self.num_features, device=maps.device) < self.share
+            normed = torch.where(taken[:, None, None], moving, normed)
+        activated: Tensor = self.act(self.drop(normed))
+        return activated
+
+    def _moving(self, maps: Tensor) -> Tensor:
+        """By copies of the running statistics: a later batch moves them before this one's gradient is taken."""
+        mean, variance = (self.get_buffer(name).clone() for name in ("running_mean", "running_var"))
+        return batch_norm(maps, mean, variance, self.weight, self.bias, training=False, eps=self.eps)
+
+    def restore(self, plain: nn.BatchNorm2d) -> nn.BatchNorm2d:
+        """The normalisation that this one stood in for, with the running statistics as they are now."""
+        for name, value in self._buffers.items():
+            setattr(plain, name, value)
+        return plain.train(self.training)
+
+
+@dataclass(frozen=True)
+class StochNorm:
+    """Fine-tuning with stochastic normalisation in the place of batch normalisation.
+
+    Attributes:
+        training: how it trains.
+        share: probability of the running statistics, 0.5 (the paper's).
+        name: the name in the registry.
+
+    Examples:
+        >>> STOCH_NORM.share
+        0.5
+    """
+
+    training: Training = Training()
+    share: float = 0.5
+    name: str = "stoch_norm"
+
+    def __post_init__(self) -> None:
+        check_number(self.share, "share", type(self).__name__, low=0, high=1)
+
+    def plan(self, setting: Setting) -> Plan:
+        """All parameters move; the normalisations are put back in the end.
+
+        Raises:
+            SourceError: if the body has no batch normalisation.
+        """
+        body = setting.network.body
+        norms = {name: part for name, part in body.named_modules() if isinstance(part, nn.BatchNorm2d)}
+        replaced = {name: part for name, part in norms.items() if _replaceable(part)}
+        if not replaced:
+            raise SourceError(
+                f"The strategy '{self.name}' needs a body with batch normalisation, which '{setting.source.info.name}' "
+                "has not; use another strategy, such as 'l2_sp'."
+            )
+        stand_ins = {name: StochasticNorm2d(plain, self.share) for name, plain in replaced.items()}
+        for name, stand_in in stand_ins.items():
+            body.set_submodule(name, stand_in)
+
+        def finish() -> None:
+            for name, stand_in in stand_ins.items():
+                body.set_submodule(name, stand_in.restore(replaced[name]))
+
+        return Plan((*body_groups(setting.network), head_group(setting.network)), finish=finish)
+
+    def fit(
+        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+    ) -> TransferModel:
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+def _replaceable(part: nn.BatchNorm2d) -> bool:
+    """Batch normalisation itself, and timm's with an activation behind it, where they have running statistics."""
+    return part.track_running_stats and (type(part) is nn.BatchNorm2d or hasattr(part, "act"))
+
+
+STOCH_NORM = StochNorm()

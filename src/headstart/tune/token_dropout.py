@@ -1,0 +1,77 @@
+"""Token dropout: words are left out of a text, or hidden by the mask token.
+
+References: Iyyer, Manjunatha, Boyd-Graber & Daumé, "Deep Unordered Composition Rivals Syntactic Methods for Text
+Classification", ACL 2015 (word dropout); Wei & Zou, "EDA: Easy Data Augmentation Techniques", EMNLP 2019 (random
+deletion, with p = 0.05 for little data to 0.1); Devlin et al., "BERT", NAACL 2019 (the mask token).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import DataError
+from headstart.params import check_number
+
+__all__ = ["TokenDropout"]
+
+
+@dataclass(frozen=True)
+class TokenDropout:
+    """Each token but the first and the last (the tokenizer's own) is removed, or masked, with some probability.
+
+    At least one token stays between them.
+
+    Attributes:
+        drop: probability that a token is removed, 0.1.
+        mask: probability that a token that stays is replaced by the mask token, 0.
+        mask_id: number of the mask token; needed where ``mask`` is above 0.
+
+    Raises:
+        ParameterError: if a probability is not in [0, 1], or the mask token's number is missing.
+
+    Examples:
+        >>> tokens = np.array([101, 7, 8, 9, 10, 102])
+        >>> TokenDropout(drop=0.4)(tokens, np.random.default_rng(0))
+        array([101,   7, 102])
+        >>> TokenDropout(drop=0, mask=0.5, mask_id=103)(tokens, np.random.default_rng(1))
+        array([101, 103, 103,   9, 103, 102])
+    """
+
+    drop: float = 0.1
+    mask: float = 0.0
+    mask_id: int | None = None
+
+    def __post_init__(self) -> None:
+        check_number(self.drop, "drop", "TokenDropout", low=0, high=1)
+        check_number(self.mask, "mask", "TokenDropout", low=0, high=1)
+        if self.mask > 0:
+            check_number(self.mask_id, "mask_id", "TokenDropout", low=0, integer=True)
+
+    def __call__(self, tokens: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """The changed tokens, (k,) int64 with k <= n, in an array of their own.
+
+        Args:
+            tokens: (n,) numbers of a text's tokens; they are not changed.
+            rng: what everything is drawn from.
+
+        Raises:
+            DataError: if they are no such array.
+        """
+        if np.ndim(tokens) != 1 or not np.issubdtype(np.asarray(tokens).dtype, np.integer):
+            raise DataError(
+                f"TokenDropout changes arrays (n,) of the numbers of tokens. Got an array {np.shape(tokens)} of "
+                f"{np.asarray(tokens).dtype} instead; train without augmentation."
+            )
+        inner = tokens[1:-1]
+        if not len(inner):
+            return tokens.copy()
+        stays = rng.random(len(inner)) >= self.drop
+        if not stays.any():
+            stays[rng.integers(len(inner))] = True
+        kept = inner[stays]
+        if self.mask_id is not None:
+            kept = np.where(rng.random(len(kept)) < self.mask, self.mask_id, kept)
+        return np.concatenate([tokens[:1], kept, tokens[-1:]])

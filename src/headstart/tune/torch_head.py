@@ -1,0 +1,136 @@
+"""The solved head as a layer: the same features, weight and bias, with gradients."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import dropout
+
+from headstart.errors import ParameterError
+from headstart.heads.feature_map import FeatureMap
+from headstart.heads.fitted import FittedHead
+from headstart.tasks.registry import Calibration
+from headstart.types import Task
+
+__all__ = ["TorchHead", "neutral_calibration"]
+
+TINY = 1e-12
+
+
+def neutral_calibration(task: Task) -> Calibration:
+    """The calibration that takes scores as logits: nothing is stretched or moved.
+
+    Examples:
+        >>> neutral_calibration(Task("classification", ("a", "b")))
+        {'temperature': array([1.])}
+    """
+    if task.kind == "classification":
+        return {"temperature": np.ones(1)}
+    if task.kind == "multilabel":
+        return {"slope": np.ones(task.num_outputs), "intercept": np.zeros(task.num_outputs)}
+    return {}
+
+
+class TorchHead(nn.Module):
+    """A linear head on the mapped rows of a source.
+
+    Its logits are the solved head's calibrated ones: scores over the temperature for classes, slope and intercept for
+    labels; for regression they are the values less ``centre`` and divided by ``spread``. Training so begins where the
+    solved head stands (LP-FT, Kumar et al. 2022).
+
+    Args:
+        head: a linear head.
+        task: the label schema.
+        dropped: share of the mapped rows' entries that are dropped in training (Srivastava et al. 2014).
+        centre: (k,) means of the training targets of a regression; None for 0.
+        spread: (k,) their deviations; None for 1.
+
+    Raises:
+        ParameterError: if the head is not linear.
+
+    Examples:
+        >>> from headstart.heads import select_head
+        >>> x = np.array([[0.0], [0.2], [0.4], [2.0], [2.2], [2.4]], np.float32)
+        >>> task = Task("classification", ("low", "high"))
+        >>> layer = TorchHead(select_head(x, np.array([0, 0, 0, 1, 1, 1]), task), task)
+        >>> layer(torch.from_numpy(x)).argmax(dim=1).tolist()
+        [0, 0, 0, 1, 1, 1]
+    """
+
+    shift: Tensor
+    scale: Tensor
+    columns: Tensor
+
+    def __init__(
+        self,
+        head: FittedHead,
+        task: Task,
+        dropped: float = 0.0,
+        *,
+        centre: NDArray[np.float64] | None = None,
+        spread: NDArray[np.float64] | None = None,
+    ) -> None:
+        super().__init__()
+        if not head.linear:
+            raise ParameterError(
+                f"Training begins with a linear head. Got '{head.head}'; name 'ridge', 'lda' or 'logistic' with --head."
+            )
+        self._head, self._task, self._dropped = head, task, dropped
+        self._map: FeatureMap = head.feature_map
+        weight, bias = _as_logits(head, task)
+        self._centre = np.zeros(len(bias)) if centre is None else centre
+        self._spread = np.ones(len(bias)) if spread is None else spread
+        weight, bias = weight / self._spread, (bias - self._centre) / self._spread
+        self.weight = nn.Parameter(torch.tensor(weight, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float32))
+        self.register_buffer("shift", torch.tensor(self._map.shift, dtype=torch.float32), persistent=False)
+        self.register_buffer("scale", torch.tensor(self._map.scale, dtype=torch.float32), persistent=False)
+        self.register_buffer("columns", torch.tensor(self._map.columns, dtype=torch.int64), persistent=False)
+
+    def mapped(self, rows: Tensor) -> Tensor:
+        """Rows (n, d) of the source as the head's rows (n, num_features)."""
+        parts = []
+        for (start, stop), scaling in zip(self._map.blocks, self._map.block_scalings, strict=True):
+            part = rows[:, start:stop]
+            parts.append(part / part.norm(dim=1, keepdim=True).clamp_min(TINY) if scaling == "unit_norm" else part)
+        joined = torch.cat(parts, dim=1)
+        joined = joined[:, self.columns] if len(self.columns) else joined
+        joined = joined - self.shift if len(self.shift) else joined
+        return joined / self.scale if len(self.scale) else joined
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Logits, or values, (n, k) of a source's rows (n, d)."""
+        with torch.autocast(rows.device.type, enabled=False):  # as the solved head: in float32
+            mapped = dropout(self.mapped(rows.float()), self._dropped, self.training)
+            return mapped @ self.weight + self.bias
+
+    def fitted(self) -> FittedHead:
+        """The head with the weights as they are now, its scores taken as logits."""
+        weight = self.weight.detach().cpu().double().numpy() * self._spread
+        bias = self.bias.detach().cpu().double().numpy() * self._spread + self._centre
+        kept: dict[str, NDArray[Any]] = {k: v for k, v in self._head.calibration.items() if k == "shares"}
+        return replace(
+            self._head, head="trained", lam=float("nan"), weight=weight, bias=bias, prior=0.0, moments=None,
+            evidence=None, calibration={**neutral_calibration(self._task), **kept}, candidates=(), notes=(),
+        )  # fmt: skip
+
+    def reset(self) -> None:
+        """Fresh small weights, as a classifier that was never fitted has them (normal, deviation 0.01; biases 0)."""
+        nn.init.normal_(self.weight, std=0.01)
+        nn.init.zeros_(self.bias)
+
+
+def _as_logits(head: FittedHead, task: Task) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weight and bias with the calibration folded in."""
+    if task.kind == "classification":
+        temperature = head.calibration["temperature"][0]
+        return head.weight / temperature, head.bias / temperature
+    if task.kind == "multilabel":
+        slope, intercept = head.calibration["slope"], head.calibration["intercept"]
+        return head.weight * slope, head.bias * slope + intercept
+    return head.weight, head.bias

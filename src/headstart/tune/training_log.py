@@ -1,0 +1,71 @@
+"""``training.csv`` and TensorBoard's file: a row an epoch."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["TrainingLog"]
+
+
+class TrainingLog:
+    """Writes a row an epoch to a folder; TensorBoard's file where the package ``tensorboard`` is installed.
+
+    Args:
+        folder: made if wanted; None writes nothing.
+        rows: those of the epochs before a kill; ``training.csv`` begins with them.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with TrainingLog(folder) as log:
+        ...     log.row({"epoch": 1.0, "step": 10.0, "loss": 0.5})
+        >>> (folder / "training.csv").read_text().splitlines()
+        ['epoch,step,loss', '1.0,10.0,0.5']
+    """
+
+    def __init__(self, folder: Path | None, rows: Sequence[Mapping[str, float]] = ()) -> None:
+        self._folder, self._rows = folder, rows
+        self._writer: Any = None
+
+    def __enter__(self) -> Self:
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            (self._folder / "training.csv").unlink(missing_ok=True)
+            for row in self._rows:
+                self._write(row)
+            if find_spec("tensorboard") is not None:
+                from torch.utils.tensorboard import SummaryWriter
+
+                self._writer = SummaryWriter(str(self._folder))  # type: ignore[no-untyped-call] # unannotated
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def row(self, values: Mapping[str, float]) -> None:
+        """Add the values of one epoch; the same names each time."""
+        if self._folder is not None:
+            self._write(values)
+        if self._writer is not None:
+            for name, value in values.items():
+                if name not in ("epoch", "step"):
+                    self._writer.add_scalar(name, value, int(values["step"]))
+
+    def _write(self, values: Mapping[str, float]) -> None:
+        if self._folder is None:
+            return
+        file = self._folder / "training.csv"
+        new = not file.is_file()
+        with file.open("a", newline="", encoding="utf-8") as opened:
+            writer = csv.DictWriter(opened, list(values))
+            if new:
+                writer.writeheader()
+            writer.writerow(values)

@@ -1,0 +1,96 @@
+"""Judge a network on items that no step saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from headstart.tasks import task_methods
+from headstart.tasks.registry import Calibration
+from headstart.tune.batches import ItemBatches
+from headstart.tune.device import autocast, to_device
+from headstart.tune.network import Network
+from headstart.tune.settings import Precision, Training
+from headstart.types import Dataset, FeatureMatrix, Source, Task
+
+__all__ = ["Validation", "network_rows"]
+
+AT_ONCE = 64
+
+
+def network_rows(
+    network: Network, batches: ItemBatches, device: str = "cpu", precision: Precision = "auto"
+) -> FeatureMatrix:
+    """The rows (n, d) that the network's body gives for the items as they are, in evaluation mode.
+
+    Args:
+        network: body and head.
+        batches: the items.
+        device: where the network is.
+        precision: of the products.
+
+    Examples:
+        >>> network_rows.__name__
+        'network_rows'
+    """
+    network.eval()
+    order = batches.by_length()
+    rows: list[FeatureMatrix] = []
+    with torch.inference_mode(), autocast(device, precision):
+        for start in range(0, len(order), AT_ONCE):
+            inputs = to_device(batches.inputs(order[start : start + AT_ONCE].tolist()), device)
+            rows.append(network.rows(inputs).float().cpu().numpy())
+    return np.concatenate(rows)[np.argsort(order, kind="stable")]
+
+
+class Validation:
+    """The validation part, and the loss of a network on it.
+
+    The loss is that of calibrated outputs: a network that trains on is right more often and surer than it should be,
+    and a temperature, fitted afterwards in any case, takes the latter back (Guo et al. 2017).
+
+    Args:
+        task: the label schema.
+        part: labelled items.
+        source: reads the items.
+        collate: makes a batch of prepared items.
+
+    Examples:
+        >>> "loss" in vars(Validation)
+        True
+    """
+
+    def __init__(self, task: Task, part: Dataset, source: Source, collate: Callable[[Sequence[Any]], Any]) -> None:
+        self.task, self.part = task, part
+        self.y: NDArray[Any] = part.labelled()[1]
+        targets = np.zeros((len(part), 1))
+        self.batches = ItemBatches(part.items, targets, source.prepare, collate, Training(), seed=0)
+
+    def scores(self, network: Network) -> NDArray[np.float64]:
+        """Logits, or values in units of the data, (n, k)."""
+        device = next(network.parameters()).device.type
+        return network.head.fitted().scores(network_rows(network, self.batches, device))
+
+    def loss(self, network: Network) -> float:
+        """The mean loss of the calibrated outputs."""
+        return float(self.losses(self.scores(network)).mean())
+
+    def calibration(self, scores: NDArray[np.float64]) -> Calibration:
+        """What makes the scores of this part trustworthy."""
+        return task_methods(self.task).calibrate(scores, self.y)
+
+    def losses(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The loss of each item, each half calibrated on the other one."""
+        methods, losses = task_methods(self.task), np.empty(len(self.y))
+        halves = np.arange(len(self.y)) % 2
+        for half in (0, 1):
+            inside, outside = halves == half, halves != half
+            if not outside.any():
+                outside = inside
+            calibration = methods.calibrate(scores[outside], self.y[outside])
+            losses[inside] = methods.loss(methods.outputs(scores[inside], calibration), self.y[inside])
+        return losses

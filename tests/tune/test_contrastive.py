@@ -1,0 +1,204 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from headstart.errors import DataError, ParameterError
+from headstart.model import TransferModel
+from headstart.sources.module import module
+from headstart.sources.seeded import seeded
+from headstart.tune.batches import ItemBatches
+from headstart.tune.class_batches import ClassBatches, class_order
+from headstart.tune.contrastive import CONTRASTIVE, ContrastiveFewShot
+from headstart.tune.contrastive_losses import pair_cosine_loss, supervised_contrastive_loss
+from headstart.tune.frozen import FROZEN
+from headstart.tune.moving import make_job, make_setting
+from headstart.tune.settings import Budget, Training
+from headstart.tune.toys import toy_shift
+from headstart.tune.whole import train_whole
+from headstart.types import Dataset, Task
+
+QUICK = replace(CONTRASTIVE, training=Training(epochs=20, batch_size=64, learning_rate=0.01))
+
+
+def folded(n=480):
+    """Vectors whose class is whether their first two numbers have the same sign, and a body that was never trained."""
+    x = np.random.default_rng(0).normal(size=(n, 10)).astype(np.float32)
+    y = ((x[:, 0] > 0) ^ (x[:, 1] > 0)).astype(np.int64)
+    x[:, :2] += 0.5 * np.sign(x[:, :2])
+    body = seeded(0, lambda: nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 16)))
+    source = module(body.eval(), np.asarray, name="folded", modality="vector", version="1")
+    ids = tuple(str(k) for k in range(n))
+    whole = Dataset(x, ids, "vector", Task("classification", ("same", "other")), y)
+    return source, whole.take(np.arange(n // 2)), whole.take(np.arange(n // 2, n))
+
+
+def rows_and_codes(n=7, d=5, classes=3):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n, d)), np.arange(n) % classes
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def accuracy(model, dataset):
+    truth = [dataset.task.labels[k] for k in dataset.y]
+    return float(np.mean(np.array(model.predict(dataset.items)) == truth))
+
+
+def test_pair_cosine_loss_is_the_mean_of_both_kinds_of_pairs():
+    rows, codes = rows_and_codes()
+    z, kinds = unit(rows), {True: [], False: []}
+    for i in range(len(z)):
+        for j in range(i):
+            alike = bool(codes[i] == codes[j])
+            kinds[alike].append((z[i] @ z[j] - alike) ** 2)
+    expected = (np.mean(kinds[True]) + np.mean(kinds[False])) / 2
+    found = pair_cosine_loss(torch.from_numpy(rows), torch.from_numpy(codes))
+    assert found.item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_supervised_contrastive_loss_is_equation_2_of_the_paper():
+    rows, codes = rows_and_codes(8, 5, 3)
+    codes[-1] = 9  # alone in its class: it counts in the denominators only
+    z, temperature, losses = unit(rows), 0.3, []
+    for i in range(len(z)):
+        others = [a for a in range(len(z)) if a != i]
+        positive = [p for p in others if codes[p] == codes[i]]
+        whole = sum(np.exp(z[i] @ z[a] / temperature) for a in others)
+        if positive:
+            losses.append(-np.mean([np.log(np.exp(z[i] @ z[p] / temperature) / whole) for p in positive]))
+    found = supervised_contrastive_loss(torch.from_numpy(rows), torch.from_numpy(codes), temperature=temperature)
+    assert len(losses) == 7
+    assert found.item() == pytest.approx(np.mean(losses), abs=1e-12)
+
+
+@pytest.mark.parametrize("loss", [pair_cosine_loss, supervised_contrastive_loss])
+def test_losses_have_right_gradients_and_ask_for_classes(loss):
+    rows, codes = rows_and_codes(5, 3, 2)
+    leaf = torch.from_numpy(rows).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: loss(x, torch.from_numpy(codes)), (leaf,))
+    assert torch.isfinite(loss(leaf, torch.arange(5)))  # no pairs of a class
+    with pytest.raises(DataError, match="a class for each"):
+        loss(leaf, torch.zeros(4))
+    with pytest.raises(ParameterError, match="temperature"):
+        supervised_contrastive_loss(leaf, torch.from_numpy(codes), temperature=0)
+
+
+def test_batches_hold_several_items_of_each_class_and_none_comes_twice_before_all_have_come():
+    codes = np.repeat([0, 1, 2, 3], [12, 12, 12, 3])
+    batches = class_order(codes, 3, 2, seed=0, epoch=0)
+    assert len(batches) == round(len(codes) / 6)
+    for batch in batches:
+        found, counts = np.unique(codes[batch], return_counts=True)
+        assert len(found) == 3
+        assert set(counts) == {2}
+        assert len(set(batch.tolist())) == 6
+    seen = np.concatenate(batches)
+    times = np.bincount(seen, minlength=len(codes))
+    for code in range(4):
+        assert np.ptp(times[codes == code]) <= 1
+    again = class_order(codes, 3, 2, seed=0, epoch=0)
+    assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
+    other = np.concatenate(class_order(codes, 3, 2, seed=0, epoch=1))
+    assert not np.array_equal(seen, other)
+
+
+def test_a_class_with_fewer_items_than_wanted_gives_all_of_them():
+    codes = np.array([0, 0, 0, 0, 1])
+    for batch in class_order(codes, 8, 3, seed=0, epoch=0):
+        assert np.bincount(codes[batch]).tolist() == [3, 1]
+
+
+def test_class_batches_start_where_they_are_told_and_need_pairs():
+    targets = np.eye(3)[np.arange(12) % 3]
+    items = ItemBatches(list(np.arange(12.0)), targets, np.asarray, np.stack, Training(), seed=0)
+    made = ClassBatches(items, targets, 2, 2, seed=0)
+    whole = [part.positions.tolist() for [part] in made.epoch(1, 0)]
+    assert [part.positions.tolist() for [part] in made.epoch(1, 2)] == whole[2:]
+    for [part] in made.epoch(1, 0):
+        assert torch.equal(part.targets, torch.tensor(targets[part.positions], dtype=torch.float32))
+        assert part.share == 1.0
+        assert part.inputs.tolist() == part.positions.tolist()
+    with pytest.raises(ParameterError, match="each"):
+        ClassBatches(items, targets, 2, 1, seed=0)
+
+
+@pytest.mark.parametrize("loss", ["supervised", "cosine"])
+def test_it_solves_a_shift_that_the_head_cannot(loss):
+    source, train, test = folded()
+    assert accuracy(FROZEN.fit(source, train), test) <= 0.78
+    model = replace(QUICK, loss=loss, few=0).fit(source, train)
+    assert accuracy(model, test) >= 0.9
+
+
+def test_without_a_held_out_part_it_trains_on_all_and_the_saved_model_reopens(tmp_path):
+    source, train, test = folded()
+    model = replace(QUICK, few=200).fit(source, train)
+    assert accuracy(model, test) >= 0.95
+    assert "contrastive" in model.source.info.name
+    outputs = model.predict_proba(test.items)
+    assert -np.log(outputs[np.arange(len(test)), test.y]).mean() < 0.2  # as sure as a rehearsal allows
+    model.save(tmp_path / "model")
+    again = TransferModel.load(tmp_path / "model", source=model.source)
+    np.testing.assert_allclose(again.predict_proba(test.items), outputs, atol=1e-6)
+
+
+def test_the_training_sees_all_items(monkeypatch):
+    shift = toy_shift()
+    seen = []
+    quick = replace(QUICK, training=replace(QUICK.training, epochs=1))
+
+    def listening(self, number, start):
+        for [part] in original(self, number, start):
+            seen.append(part.positions)
+            yield [part]
+
+    original = ClassBatches.epoch
+    monkeypatch.setattr(ClassBatches, "epoch", listening)
+    train_whole(quick, shift.source, shift.train)
+    assert len(np.unique(np.concatenate(seen))) == len(shift.train)
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
+    shift = toy_shift()
+    quick = replace(QUICK, training=replace(QUICK.training, epochs=2))
+    whole = train_whole(quick, shift.source, shift.train)
+
+    def stop(done, _total, _detail):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    broken = Budget(folder=tmp_path, checkpoint_seconds=0, progress=stop)
+    with pytest.raises(KeyboardInterrupt):
+        train_whole(quick, shift.source, shift.train, budget=broken)
+    again = train_whole(quick, shift.source, shift.train, budget=Budget(folder=tmp_path))
+    for one, other in zip(again.module.parameters(), whole.module.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_loss_is_the_sum_of_both():
+    shift = toy_shift()
+    values = {}
+    for share in (0.0, 0.5, 1.0):
+        strategy = replace(QUICK, share=share)
+        start = FROZEN.fit(shift.source, shift.train)
+        setting = make_setting(strategy, shift.source, shift.train, start, seed=0, budget=Budget())
+        plan = strategy.plan(setting)
+        [batch] = next(iter(plan.batches.epoch(0, 0)))
+        values[share] = plan.loss(batch).item()
+        assert make_job(setting, plan, shift.train, None).batches is plan.batches
+    assert values[0.5] == pytest.approx((values[0.0] + values[1.0]) / 2, rel=1e-5)
+
+
+def test_other_tasks_are_refused_in_one_sentence():
+    shift = toy_shift()
+    lonely = shift.train.take([0, 1])
+    lonely = replace(lonely, y=np.array([0, 1]))
+    with pytest.raises(DataError, match="a class with two items"):
+        CONTRASTIVE.fit(shift.source, lonely)
+    with pytest.raises(ParameterError, match="'loss' parameter"):
+        ContrastiveFewShot(loss="triplet")

@@ -1,0 +1,164 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from headstart.errors import DataError, ParameterError, SourceError
+from headstart.linear.ridge import ridge_coefficients
+from headstart.linear.spectrum import Spectrum
+from headstart.sources import open_source
+from headstart.sources.module import module
+from headstart.sources.seeded import seeded
+from headstart.tune.distill import DistillationLoss, distill, distilled
+from headstart.tune.distillation import Distillation
+from headstart.tune.distillation_losses import kd_loss, row_loss
+from headstart.tune.frozen import FROZEN
+from headstart.tune.settings import Budget, Training
+from headstart.types import Dataset, Task
+
+TRAINING = Training(epochs=20, batch_size=64, learning_rate=0.01)
+
+
+def body(width, seed):
+    made = seeded(seed, lambda: nn.Sequential(nn.Linear(6, width), nn.Tanh(), nn.Linear(width, 8)))
+    return module(made.eval(), np.asarray, name=f"body{width}", modality="vector", version=str(seed))
+
+
+class Folds(nn.Module):
+    """A teacher that knows what the student's random features do not: products of pairs of numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        return torch.tanh(2 * x[:, [0, 2, 4]] * x[:, [1, 3, 5]]) * self.scale
+
+
+def toy(n=2400):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, 6)).astype(np.float32)
+    y = (x[:, 0] * x[:, 1] > 0).astype(np.int64)
+    teacher = module(Folds().eval(), np.asarray, name="folds", modality="vector", version="1")
+    data = Dataset(x, tuple(str(k) for k in range(n)), "vector", Task("classification", ("a", "b")), y)
+    return teacher, body(32, 0), data.take(np.arange(n // 2)), data.take(np.arange(n // 2, n))
+
+
+def accuracy(source, train, test):
+    model = FROZEN.fit(source, train)
+    return float(np.mean(np.array(model.predict(test.items)) == [test.task.labels[k] for k in test.y]))
+
+
+def unexplained(source, teacher, items):
+    """Share of the teacher's variance that no linear map of the source's rows explains."""
+    rows, targets = source.encode(items), teacher.encode(items)
+    weight, bias = ridge_coefficients(Spectrum.from_rows(rows, targets), 1e-6)
+    return float(((rows @ weight + bias - targets) ** 2).sum() / ((targets - targets.mean(axis=0)) ** 2).sum())
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_kd_loss_is_the_divergence_of_softened_answers_times_the_square_of_the_temperature(temperature):
+    rng = np.random.default_rng(0)
+    student, teacher = rng.normal(size=(2, 5, 3)) * 3
+    expected = 0.0
+    for ours, theirs in zip(student, teacher, strict=True):
+        q, p = (np.exp(v / temperature) / np.exp(v / temperature).sum() for v in (ours, theirs))
+        expected += temperature**2 * sum(p[k] * np.log(p[k] / q[k]) for k in range(3)) / 5
+    found = kd_loss(torch.tensor(student), torch.tensor(teacher), temperature=temperature)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_at_high_temperature_the_gradient_is_that_of_matching_centred_logits():
+    rng = np.random.default_rng(0)
+    student = torch.tensor(rng.normal(size=(4, 6)), dtype=torch.float32, requires_grad=True)
+    teacher = torch.tensor(rng.normal(size=(4, 6)), dtype=torch.float32)
+    kd_loss(student, teacher, temperature=200.0).backward()
+    centred = [v - v.mean(dim=1, keepdim=True) for v in (student.detach(), teacher)]
+    expected = (centred[0] - centred[1]) / (4 * 6)
+    torch.testing.assert_close(student.grad, expected, rtol=0.02, atol=1e-4)
+
+
+def test_row_losses_are_their_formulas():
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.normal(size=(2, 5, 3))
+    cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(ours, theirs, strict=True)]
+    assert row_loss(torch.tensor(ours), torch.tensor(theirs), "cosine").item() == pytest.approx(1 - np.mean(cosines))
+    assert row_loss(torch.tensor(ours), torch.tensor(theirs)).item() == pytest.approx(np.mean((ours - theirs) ** 2))
+    with pytest.raises(ParameterError, match="kind"):
+        row_loss(torch.tensor(ours), torch.tensor(theirs), "l1")
+    with pytest.raises(DataError, match=r"\(5, 3\) and \(4, 3\)"):
+        row_loss(torch.tensor(ours), torch.tensor(theirs[1:]))
+    with pytest.raises(ParameterError, match="temperature"):
+        kd_loss(torch.tensor(ours), torch.tensor(theirs), temperature=0)
+
+
+def test_the_student_learns_the_teachers_rows_and_its_head_gets_near():
+    teacher, student, train, test = toy()
+    found = distilled([teacher], student, train.items, training=TRAINING)
+    assert found.outcome.loss < 0.3 * found.outcome.start_loss
+    assert unexplained(found.source, teacher, test.items) < 0.3 * unexplained(student, teacher, test.items)
+    few = train.take(np.arange(60))
+    bar = accuracy(teacher, few, test)
+    assert accuracy(student, few, test) < bar - 0.25
+    assert accuracy(found.source, few, test) > bar - 0.12
+    assert found.source.info.name == "module:body32 (distilled from module:folds)"
+
+
+def test_the_maps_begin_at_the_ridge_solution():
+    teacher, _, train, _ = toy(200)
+    found = distilled([teacher], teacher, train.items, training=replace(TRAINING, epochs=1, learning_rate=1e-9))
+    assert found.outcome.start_loss < 1e-3
+
+
+def test_two_teachers_and_cosines_and_answers():
+    teacher, student, train, test = toy()
+    other = body(16, 3)
+    loss = DistillationLoss(rows="cosine", temperature=2.0, weight=0.5)
+    logits = FROZEN.fit(teacher, train).head.scores(teacher.encode(train.items))
+    training = replace(TRAINING, epochs=10)
+    found = distilled([teacher, other], student, train.items, loss=loss, logits=logits, training=training)
+    assert found.outcome.loss < 0.8 * found.outcome.start_loss
+    for one in (teacher, other):
+        assert unexplained(found.source, one, test.items) < unexplained(student, one, test.items)
+
+
+def test_a_killed_distillation_goes_on_to_the_same_weights(tmp_path):
+    teacher, student, train, _ = toy(200)
+    training = replace(TRAINING, epochs=3)
+    whole = distill([teacher], student, train.items, training=training)
+
+    def stop(done, _total, _detail):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    broken = Budget(folder=tmp_path, checkpoint_seconds=0, progress=stop)
+    with pytest.raises(KeyboardInterrupt):
+        distill([teacher], student, train.items, training=training, budget=broken)
+    again = distill([teacher], student, train.items, training=training, budget=Budget(folder=tmp_path))
+    for one, expected in zip(again.module.parameters(), whole.module.parameters(), strict=True):
+        assert torch.equal(one, expected)
+    for one, before in zip(student.module.parameters(), body(32, 0).module.parameters(), strict=True):
+        assert torch.equal(one, before)  # the student given is left alone
+
+
+def test_as_a_strategy_it_solves_what_the_student_cannot():
+    teacher, student, train, test = toy()
+    few = train.take(np.arange(60))
+    strategy = Distillation(teachers=(teacher,), unlabelled=train.items, training=TRAINING)
+    model = strategy.fit(student, few)
+    right = np.array(model.predict(test.items)) == [test.task.labels[k] for k in test.y]
+    assert right.mean() > accuracy(student, few, test) + 0.15
+    with pytest.raises(SourceError, match="needs a teacher"):
+        Distillation().fit(student, few)
+
+
+def test_what_cannot_be_distilled_is_refused_in_one_sentence():
+    teacher, student, train, _ = toy(40)
+    with pytest.raises(SourceError, match="no body"):
+        distill([teacher], open_source("vector"), train.items)
+    with pytest.raises(DataError, match="at least 4 items"):
+        distill([teacher], student, train.items[:3])
+    with pytest.raises(DataError, match="a row of logits for each of 20 items"):
+        distill([teacher], student, train.items, logits=np.ones((3, 2)))

@@ -1,0 +1,165 @@
+"""Frozen parts run once: rows and gradients are those of the whole body, also from what was kept."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from headstart.sources.local import open_local
+from headstart.sources.registry import open_source
+from headstart.sources.timm_module import TimmSpec
+from headstart.sources.timm_source import TimmSource, random_weights
+from headstart.sources.trainable import Trainable, trainable
+from headstart.tune.frozen_prefix import find_cut
+from headstart.tune.kept_inputs import KeptInputs
+from headstart.types import SourceInfo
+
+TEXTS = ["good morning", "where is my card", "no " * 12, "my card is a card"]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("test_vit", "test_convnext", "text")]
+
+
+def tiny_bert(folder):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.WordLevel({word: k for k, word in enumerate(["[PAD]", "[UNK]", "card", "my"])}, "[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    sizes = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
+    torch.manual_seed(0)
+    BertModel(BertConfig(vocab_size=4, max_position_embeddings=40, **sizes)).save_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="[PAD]", model_max_length=32)
+    tokenizer.save_pretrained(folder)
+    return open_local(folder)
+
+
+def body_of(name, folder):
+    """A trainable, and a function that makes a batch of so many items."""
+    if name in ("bert", "text"):
+        source = tiny_bert(folder) if name == "bert" else open_source("headstart:text")
+        items = [source.prepare(text) for text in TEXTS]
+    else:
+        side = 160 if "vit" in name else 64
+        spec = TimmSpec(name, {}, {"input_size": (3, side, side)})
+        source = TimmSource(spec, random_weights(spec, 0), SourceInfo(name, "image"))
+        items = list(np.random.default_rng(0).integers(0, 256, (4, side, side, 3), dtype=np.uint8))
+    moved = trainable(source)
+    return moved, lambda positions: moved.collate([items[k] for k in positions])
+
+
+def freeze(moved, groups):
+    frozen = {name for group in moved.groups[:groups] for name in group}
+    for name, parameter in moved.module.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+
+
+def gradients(moved, blocks):
+    moved.module.zero_grad()
+    sum((block * torch.linspace(-1, 1, block.shape[1])).sum() for block in blocks if block.requires_grad).backward()
+    return {name: p.grad.clone() for name, p in moved.module.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "bert", *SLOW])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_the_rest_gives_what_the_whole_body_gives(name, groups, tmp_path):
+    moved, batch = body_of(name, tmp_path)
+    freeze(moved, groups)
+    prefix = find_cut(moved, batch([0, 1]))
+    assert prefix is not None
+    assert prefix.stubs
+    kept = KeptInputs()
+    for positions in ([3, 1], [0, 2]):
+        kept.put(positions, prefix.before(batch(positions)))
+    whole, rest = moved.forward(moved.module, batch([2, 0, 1])), prefix.after(kept.batch([2, 0, 1]))
+    for one, other in zip(whole, rest, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    assert [k for k, block in enumerate(whole) if not block.requires_grad] == list(prefix.constant)
+    wanted, found = gradients(moved, whole), gradients(moved, rest)
+    assert wanted.keys() == found.keys()
+    for key, gradient in wanted.items():
+        assert (gradient - found[key]).abs().max() <= 1e-3 * gradient.abs().max() + 1e-6, key
+
+
+def test_frozen_parts_do_not_run_again(tmp_path):
+    moved, batch = body_of("test_resnet", tmp_path)
+    freeze(moved, 2)
+    prefix = find_cut(moved, batch([0, 1]))
+    cached = prefix.before(batch([0, 1, 2]))
+    calls = []
+    moved.module.layer1[0].register_forward_hook(lambda *_: calls.append("frozen"))
+    moved.module.layer2[0].register_forward_hook(lambda *_: calls.append("moving"))
+    prefix.after(cached)
+    assert calls == ["moving"]
+    moved.forward(moved.module, batch([0]))
+    assert calls == ["moving", "frozen", "moving"]
+
+
+def test_modes_and_methods_are_left_as_they_were(tmp_path):
+    moved, batch = body_of("test_resnet", tmp_path)
+    freeze(moved, 2)
+    moved.module.layer3.train()
+    modes = {name: part.training for name, part in moved.module.named_modules()}
+    prefix = find_cut(moved, batch([0, 1]))
+    prefix.after(prefix.before(batch([0, 1])))
+    assert {name: part.training for name, part in moved.module.named_modules()} == modes
+    assert not any("forward" in vars(part) for part in moved.module.modules())
+
+
+def test_nothing_to_cut(tmp_path):
+    moved, batch = body_of("test_resnet", tmp_path)
+    assert find_cut(moved, batch([0, 1])) is None  # everything learns
+    freeze(moved, 99)
+    assert find_cut(moved, batch([0, 1])) is None  # nothing learns
+    moved, batch = body_of("test_vit", tmp_path)
+    freeze(moved, 3)
+    moved.module.cls_token.requires_grad_(True)
+    assert find_cut(moved, batch([0, 1])) is None  # the stem learns
+
+
+def test_a_value_that_passes_the_cut_by_is_noticed():
+    class Skipping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.middle, self.end = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            x = self.stem(x)
+            return self.end(self.middle(x) + x)
+
+    groups = (("stem.weight", "stem.bias"), ("middle.weight", "middle.bias"), ("end.weight", "end.bias"))
+    moved = Trainable(Skipping(), lambda m, x: [m(x)], torch.tensor, groups)
+    freeze(moved, 1)
+    assert find_cut(moved, torch.randn(3, 3)) is None
+    freeze(moved, 2)
+    assert find_cut(moved, torch.randn(3, 3)).cut == "end"
+
+
+@pytest.mark.parametrize("limit", [0, 200, 2**20])
+def test_items_are_kept_in_memory_and_in_a_file(limit):
+    draw = torch.Generator().manual_seed(0)
+    inputs = torch.randn(4, 5, 3, generator=draw)
+    lengths = torch.tensor([5, 2, 3, 1])
+    mask = (torch.arange(5) < lengths[:, None]).long()
+    kept = KeptInputs(limit=limit)
+    rows = torch.randn(4, 5, generator=draw)
+    kept.put([10, 11, 12, 13], {"input": inputs, "block.0": rows, "batch.attention_mask": mask})
+    assert len(kept) == 4
+    assert 12 in kept
+    assert 0 not in kept
+    found = kept.batch([12, 11])
+    assert found["input"].shape == (2, 3, 3)
+    torch.testing.assert_close(found["input"], (inputs * mask[..., None])[[2, 1], :3], rtol=0, atol=0)
+    torch.testing.assert_close(found["block.0"], rows[[2, 1]], rtol=0, atol=0)
+    assert found["batch.attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
+    with pytest.raises(KeyError):
+        kept.batch([0])
+    kept.close()
+
+
+def test_half_the_room_in_bf16():
+    kept = KeptInputs("bf16", limit=2 * 100)
+    kept.put([0, 1], {"input": torch.full((2, 100), 1.001)})
+    assert list(kept._near) == [0]
+    assert list(kept._far) == [1]
+    found = kept.batch([0, 1])["input"]
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, torch.full((2, 100), 1.001).bfloat16().float(), rtol=0, atol=0)
