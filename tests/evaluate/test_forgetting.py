@@ -22,7 +22,7 @@ def noisy(source, scale):
     with torch.no_grad():
         for name, value in body.named_parameters():
             if "classifier" not in name:
-                value += scale * value.std() * torch.randn(value.shape, generator=generator)
+                value.add_(scale * value.std() * torch.randn(value.shape, generator=generator))
     return source.with_module(body, "module:noisy")
 
 

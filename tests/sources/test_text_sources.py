@@ -182,7 +182,7 @@ def test_an_unknown_layer_is_answered_with_near_ones(bert):
     ("layers", "error"),
     [
         (["layer.9"], UnknownNameError),
-        (["encoder.layer.1"], SourceError),
+        (["encoder.layer.1.attention"], SourceError),
         ("first", ParameterError),
         ([], ParameterError),
         (["layer.1", "layer.1"], ParameterError),

@@ -41,7 +41,7 @@ def test_the_gradient_is_that_of_finite_differences():
 def test_the_penalty_reads_the_last_block(planned):
     _, plan = planned(replace(BSS, eta=0.5, count=2))
     rows = np.random.default_rng(2).normal(size=(5, 3))
-    found = float(plan.penalty(None, (torch.zeros(5, 2), torch.from_numpy(rows)), None))
+    found = plan.penalty(None, (torch.zeros(5, 2), torch.from_numpy(rows)), None).item()
     assert found == pytest.approx(0.5 * np.sum(np.sort(np.linalg.svd(rows, compute_uv=False))[:2] ** 2))
 
 

@@ -51,7 +51,7 @@ def test_the_penalty_is_the_cross_entropy_with_the_relation(planned):
     expected = 2.3 * np.mean(-(targets @ relation * np.log(p[:7])).sum(axis=1))
     inputs = setting.batches.inputs(chosen)
     batch = Batch(inputs, torch.tensor(targets, dtype=torch.float32), chosen, 7)
-    assert float(plan.penalty(batch, (), None)) == pytest.approx(expected, rel=1e-5)
+    assert plan.penalty(batch, (), None).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_source_head_moves_and_statistics_are_followed_once(planned):

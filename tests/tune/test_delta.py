@@ -82,10 +82,10 @@ def test_the_penalty_is_nothing_at_the_start_and_hooks_go(planned):
     setting, plan = planned(DELTA)
     network = setting.network.eval()
     batch = Batch(setting.batches.inputs(range(4)), torch.eye(2)[:1].expand(4, 2), np.arange(4), 4)
-    assert float(plan.penalty(batch, network.blocks(batch.inputs), None)) == 0.0
+    assert plan.penalty(batch, network.blocks(batch.inputs), None).item() == 0.0
     with torch.no_grad():
         network.body.blocks[2][1].bias += 1.0
-    assert float(plan.penalty(batch, network.blocks(batch.inputs), None)) > 0.0
+    assert plan.penalty(batch, network.blocks(batch.inputs), None).item() > 0.0
     plan.finish()
     assert not any(part._forward_hooks for part in network.body.modules())
 

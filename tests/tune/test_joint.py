@@ -61,7 +61,7 @@ def test_the_penalty_is_the_source_loss_of_the_drawn_items(own, planned):
     else:
         logits = network.source_head(torch.cat(network.blocks(inputs), dim=1))
     expected = 0.7 * task_loss(data.task, logits, targets).mean()
-    assert float(found) == pytest.approx(float(expected), rel=1e-5)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     plan.finish()
     assert not hasattr(network, "source_head")
 

@@ -59,12 +59,12 @@ def test_on_a_linear_model_it_is_ridge_with_the_start_as_prior_mean():
 def test_the_penalty_is_that_of_the_paper(head, expected, planned):
     setting, plan = planned(L2SP(alpha=0.2, beta=0.6, head=head))
     weights = [setting.network.head.weight, setting.network.head.bias]
-    whole = 0.3 * sum(float((value**2).sum()) for value in weights)
-    assert float(plan.penalty(None, (), None)) == pytest.approx(expected * whole, rel=1e-6)
+    whole = 0.3 * sum((value**2).sum().item() for value in weights)
+    assert plan.penalty(None, (), None).item() == pytest.approx(expected * whole, rel=1e-6)
     with torch.no_grad():
         setting.network.body.blocks[0][0].weight += 0.5
     moved = 0.1 * 0.25 * setting.network.body.blocks[0][0].weight.numel()
-    assert float(plan.penalty(None, (), None)) == pytest.approx(expected * whole + moved, rel=1e-5)
+    assert plan.penalty(None, (), None).item() == pytest.approx(expected * whole + moved, rel=1e-5)
     assert all(group.weight_decay == 0 for group in plan.groups)
 
 

@@ -41,7 +41,7 @@ def test_training_starts_at_the_head_of_the_frozen_body(planned):
     expected = solved.scores(rows) / solved.calibration["temperature"][0]
     network.head.weight.data[:17] = 0  # what the side body adds
     logits = network(setting.batches.inputs(range(len(setting.items))))
-    assert logits.detach().numpy() == pytest.approx(expected, abs=1e-3)
+    assert logits.detach().numpy() == pytest.approx(expected, abs=0.05)  # rows are encoded in bf16
     moving = {name for group in plan.groups for name in group.names}
     assert all(name.startswith(("body.side.", "head.")) for name in moving)
 

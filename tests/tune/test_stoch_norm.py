@@ -20,8 +20,8 @@ from headstart.tune.toys import toy_shift
 
 def test_solves_the_toy_shift_and_reopens(tmp_path):
     shift = toy_shift()
-    training = Training(epochs=25, batch_size=64, learning_rate=0.02)
-    model = replace(STOCH_NORM, share=0.1, training=training).fit(shift.source, shift.train)
+    training = Training(epochs=30, batch_size=32, learning_rate=0.02)
+    model = replace(STOCH_NORM, share=0.2, training=training).fit(shift.source, shift.train)
     truth = [shift.test.task.labels[k] for k in shift.test.y]
     assert np.mean(np.array(model.predict(shift.test.items)) == truth) >= 0.9
     assert not any(isinstance(part, StochasticNorm2d) for part in model.source.module.modules())

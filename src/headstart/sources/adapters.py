@@ -160,7 +160,7 @@ def _numbered_tensors(module: nn.Module) -> dict[str, Tensor]:
 def _blocks(module: nn.Module) -> Iterator[tuple[str, tuple[Any, int]]]:
     """Name, to the module whose output is the block's, and the width of that output."""
     for name, block in module.named_modules():
-        if numbered(name) == name and (runs := _last(block)) is not None and (width := _width(runs)):
+        if numbered(name) == name and (runs := _last(block)) is not None and (width := _width(runs) or _width(block)):
             yield name, (runs, width)
 
 

@@ -6,7 +6,7 @@ free: Revisiting adversarial training"); texts in the space of their token embed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from torch import Tensor
@@ -24,6 +24,8 @@ from headstart.tune.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.regularising import mixed
 from headstart.tune.settings import Budget, Training
 from headstart.tune.source_task import statistics_kept
+from headstart.tune.validating import Validation
+from headstart.tune.whole import moved_source, train_network
 from headstart.types import Dataset, Source
 
 __all__ = ["ADVERSARIAL", "AdversarialTraining"]
@@ -33,8 +35,7 @@ __all__ = ["ADVERSARIAL", "AdversarialTraining"]
 class AdversarialTraining:
     """Fine-tuning from the solved head on attacked items.
 
-    Of the candidates the one with the least validation loss on items as they are is kept, as for every strategy; on
-    pictures that loss is usually a little higher than without attacks, and the loss under attack much lower.
+    On pictures as they are it is usually a little less accurate than other strategies, under attack much more.
 
     Attributes:
         training: how it trains.
@@ -77,8 +78,8 @@ class AdversarialTraining:
         kind = setting.network.trainable.kind
         if kind == "pictures":
             raise DataError(
-                f"The strategy 'adversarial' attacks one picture an item. The source '{setting.source.info.name}' reads "
-                "several; use another source or strategy."
+                f"The strategy 'adversarial' attacks one picture an item. The source '{setting.source.info.name}' "
+                "reads several; use another source or strategy."
             )
         loss = self._text_loss if kind == "tokens" else self._picture_loss
         groups = (*body_groups(setting.network), head_group(setting.network))
@@ -87,8 +88,21 @@ class AdversarialTraining:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+        """The trained network; of texts the model of least validation loss.
+
+        Pictures: the weights of the last step are kept with the head that was trained with them. A validation part as
+        it is would prefer what was trained least, and a head solved again knows nothing of attacks; ``valid`` is used
+        to calibrate. FreeLB is to raise the accuracy on texts as they are, so that `fit_moved` judges it like others.
+        """
+        if source.info.modality == "text":
+            return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+        setting = train_network(self, source, train, seed=seed, budget=budget)
+        head = setting.network.head.fitted()
+        if valid is not None:
+            judge = Validation(setting.task, valid, source, setting.network.trainable.collate)
+            calibration = judge.calibration(judge.scores(setting.network))
+            head = replace(head, calibration={**head.calibration, **calibration})
+        return TransferModel(moved_source(setting, self.name), setting.task, head, None, train.columns)
 
     def _picture_loss(self, setting: Setting, batch: Batch) -> Tensor:
         network = setting.network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -204,6 +205,15 @@ class ItemBatches:
             Batch(self._collate(items[part]), self._targets[torch.from_numpy(index[part])], index[part], whole)
             for part in parts
         ]
+
+    def with_inputs(
+        self, items: Sequence[Any], prepare: Callable[[Any], Any], collate: Callable[[Sequence[Any]], Any]
+    ) -> ItemBatches:
+        """The same batches in the same order, of other inputs and without augmentation."""
+        made = copy.copy(self)
+        made._items, made._prepare, made._collate, made._augment = items, prepare, collate, None
+        made._kept, made._bytes = {}, 0
+        return made
 
     def inputs(self, positions: Sequence[int]) -> Any:
         """The collated inputs of items as they are, without augmentation."""

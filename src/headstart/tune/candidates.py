@@ -24,6 +24,7 @@ from headstart.tune.validating import Validation, network_rows
 __all__ = ["Candidate", "make_candidates"]
 
 SHARES = (0.75, 0.5, 0.25)  # of the trained weights, beside all of them
+LEAST = 30.0  # below the least finite score
 MOST_FEATURES = 6144  # whose moments a model keeps
 
 
@@ -63,6 +64,7 @@ def make_candidates(
     validation: Validation,
     before: Mapping[str, Tensor],
     *,
+    base: TransferModel,
     search: HeadSearch,
     engine: Engine,
 ) -> Iterator[Candidate]:
@@ -73,6 +75,7 @@ def make_candidates(
         setting: what was trained; its network holds the trained weights.
         validation: the validation part.
         before: the network's weights before training.
+        base: the source's frozen features with their solved head.
         search: what is compared when the head is solved.
         engine: how the models encode.
 
@@ -83,9 +86,8 @@ def make_candidates(
         >>> make_candidates.__name__
         'make_candidates'
     """
-    start = setting.start
-    rows = start.source.encode(validation.part.items)
-    yield _judged("head", start, start.head, start.head.scores(rows), validation)
+    rows = base.source.encode(validation.part.items)
+    yield _judged("head", base, base.head, base.head.scores(rows), validation)
     after = setting.network.state()
     shares = [1.0, *(SHARES if _alike(before, after) else ())]
     made: list[tuple[float, float]] = []
@@ -146,6 +148,7 @@ def _source(label: str, setting: Setting) -> TrainableSource:
 def _judged(
     name: str, model: TransferModel, head: FittedHead, scores: NDArray[np.float64], validation: Validation
 ) -> Candidate:
+    scores = np.maximum(scores, np.where(np.isfinite(scores), scores, 0.0).min() - LEAST)  # of a class without items
     shares = {key: value for key, value in head.calibration.items() if key in ("shares", "class_weight")}
     losses = validation.losses(scores)
     calibration = {**validation.calibration(scores), **shares}

@@ -44,11 +44,19 @@ def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
         with atomic_file(folder / FILE) as scratch:
             save_file(whole, scratch, metadata={"facts": json.dumps(dict(facts))})
     except (OSError, SafetensorError, SaveError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise SaveError(
-            f"The state of the training could not be written to '{folder}': {reason}; the one written before is still "
-            "there: free space and run the same command again, it goes on from there."
-        ) from error
+        reason = _reason(error)
+        kept = (
+            "the one written before is still there: free space and run the same command again, it goes on from there"
+            if (folder / FILE).is_file()
+            else "free space and run the same command again"
+        )
+        raise SaveError(f"The state of the training could not be written to '{folder}': {reason}; {kept}.") from error
+
+
+def _reason(error: Exception) -> str:
+    """What the system said; `atomic_file` wraps it in advice for other files."""
+    cause = error.__cause__ if isinstance(error, SaveError) and isinstance(error.__cause__, Exception) else error
+    return " ".join(str(getattr(cause, "strerror", None) or cause).split())[:160]
 
 
 def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:

@@ -16,9 +16,7 @@ __all__ = ["ClassBatches", "class_order"]
 ORDER = 2  # what the seed is used for; `headstart.tune.batches` has 0 and 1
 
 
-def class_order(
-    codes: NDArray[np.int64], classes: int, each: int, seed: int, epoch: int
-) -> list[NDArray[np.intp]]:
+def class_order(codes: NDArray[np.int64], classes: int, each: int, seed: int, epoch: int) -> list[NDArray[np.intp]]:
     """Positions of the items of each batch of an epoch: ``classes`` classes and ``each`` items of them.
 
     Classes take turns, and so do the items of a class: none comes again before all others have come, so that a rare

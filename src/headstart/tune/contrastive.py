@@ -1,10 +1,10 @@
 """Contrastive few-shot learning: items of a class are drawn together, others apart, then the head is solved again.
 
-References: Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts" (SetFit); Khosla et al. 2020, "Supervised
-Contrastive Learning"; Gunel et al. 2021, "Supervised Contrastive Learning for Pre-trained Language Model Fine-tuning",
-whose sum of both losses this is::
+References: Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts" (SetFit); Khosla et al. 2020,
+"Supervised Contrastive Learning"; Gunel et al. 2021, "Supervised Contrastive Learning for Pre-trained Language Model
+Fine-tuning", whose sum of both losses this is::
 
-    L = share * contrast(rows of the last layer less their mean) + (1 - share) * cross-entropy(logits)
+    L = share * contrast(rows of the last layer) + (1 - share) * cross-entropy(logits)
 
 SetFit encodes both texts of each pair that it draws. Here a batch holds several items of several classes, each goes
 through the body once, and all n (n - 1) / 2 pairs of the batch count.
@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from headstart.errors import DataError
@@ -48,7 +49,7 @@ class ContrastiveFewShot:
         loss: ``"supervised"`` (Khosla et al. 2020) or ``"cosine"`` (that of SetFit).
         temperature: of the supervised contrastive loss.
         share: of the contrastive loss; the rest is cross-entropy.
-        each: items of each class in a batch, at least 2.
+        each: items of each class in a batch, at least 2; more where that many classes are not there.
         few: up to so many items of the smallest class nothing is held out: the training has a fixed length.
         name: the name in the registry.
 
@@ -57,7 +58,7 @@ class ContrastiveFewShot:
         'supervised'
     """
 
-    training: Training = Training(epochs=8, batch_size=64, learning_rate=1e-4)
+    training: Training = Training(epochs=10, batch_size=64)
     loss: ContrastiveLoss = "supervised"
     temperature: float = 0.1
     share: float = 0.9
@@ -104,12 +105,13 @@ class ContrastiveFewShot:
 
     def _loss(self, setting: Setting, batch: Batch) -> Tensor:
         blocks = setting.network.blocks(batch.inputs)
-        rows = blocks[-1].float()
-        value = self.share * self._contrast()(rows - rows.mean(dim=0), batch.targets.argmax(dim=1))
+        value = self.share * self._contrast()(blocks[-1], batch.targets.argmax(dim=1))
         if self.share < 1:
             logits = setting.network.head(torch.cat([block.float() for block in blocks], dim=1))
             smoothing = setting.training.label_smoothing
-            value = value + (1 - self.share) * task_loss(setting.task, logits, batch.targets, smoothing=smoothing).mean()
+            value = (
+                value + (1 - self.share) * task_loss(setting.task, logits, batch.targets, smoothing=smoothing).mean()
+            )
         return value
 
     def _contrast(self) -> Callable[[Tensor, Tensor], Tensor]:
@@ -118,11 +120,11 @@ class ContrastiveFewShot:
         return partial(supervised_contrastive_loss, temperature=self.temperature)
 
 
-def _check(task: Task, y: np.ndarray) -> None:  # type: ignore[type-arg]
+def _check(task: Task, y: NDArray[Any]) -> None:
     if task.kind != "classification" or np.unique(y, return_counts=True)[1].max() < 2:
         raise DataError(
-            f"The strategy 'contrastive' needs a class for each item, and a class with two items. Got a {task.kind} task "
-            f"with {len(y)} items; use 'lp_ft' or 'frozen'."
+            f"The strategy 'contrastive' needs a class for each item, and a class with two items. Got a {task.kind} "
+            f"task with {len(y)} items; use 'lp_ft' or 'frozen'."
         )
 
 

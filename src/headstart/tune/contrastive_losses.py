@@ -1,7 +1,7 @@
 """Contrastive losses over all pairs of a batch: each item goes through the body once, however many pairs it is in.
 
-References: Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts" (SetFit: the squared distance of a pair's
-cosine similarity from 1 or 0); Khosla et al. 2020, "Supervised Contrastive Learning", equation 2.
+References: Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts" (SetFit: the squared distance of a
+pair's cosine similarity from 1 or 0); Khosla et al. 2020, "Supervised Contrastive Learning", equation 2.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ once; and, where wanted, through one more map the teachers' softened answers to 
 solution on the frozen student, so that nothing of them has to be learnt at first, and are dropped at the end.
 
 References: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network"; Romero et al. 2015, "FitNets:
-Hints for Thin Deep Nets"; Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent" (teacher
-and student see the same item: since the teacher's rows are computed once, items come as they are).
+Hints for Thin Deep Nets"; Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent"
+(teacher and student see the same item: since the teacher's rows are computed once, items come as they are).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from headstart.tune.optimizing import learning_rate_for
 from headstart.tune.settings import Budget, Training
 from headstart.types import FeatureMatrix, Source
 
-__all__ = ["Distilled", "DistillationLoss", "distill", "distilled"]
+__all__ = ["DistillationLoss", "Distilled", "distill", "distilled"]
 
 VALIDATION, MOST_VALIDATION = 0.1, 1000  # share of the items that no step sees, and most of them
 MOST_SOLVED = 8192  # items on which the maps are solved
@@ -162,7 +162,14 @@ def distilled(
     rows = last_rows(student, items, engine)[seen]
     pupil = _Pupil(body, _solved_maps(rows[:MOST_SOLVED], targets[seen][:MOST_SOLVED], widths)).to(best_device())
     read = [
-        ItemBatches([items[k] for k in part], targets[part], student.prepare, body.collate, training, seed=seed)
+        ItemBatches(
+            [items[k] for k in part],
+            targets[part].astype(np.float64),
+            student.prepare,
+            body.collate,
+            training,
+            seed=seed,
+        )
         for part in (seen, held_out)
     ]
     if body.kind == "tokens":
@@ -217,14 +224,14 @@ class _Loss:
 
     def _value(self, inputs: Any, targets: Tensor) -> Tensor:
         found = self._pupil(inputs)
-        wanted = targets.split([part.shape[1] for part in found], dim=1)
+        wanted = torch.split(targets, [part.shape[1] for part in found], dim=1)
         pairs = list(zip(found, wanted, strict=True))
         value = torch.stack([row_loss(*pair, self._held_to.rows) for pair in pairs[: self._teachers]]).mean()
         for student, teacher in pairs[self._teachers :]:
             value = value + self._held_to.weight * kd_loss(student, teacher, temperature=self._held_to.temperature)
         return value
 
-    def of_all(self, batches: ItemBatches, targets: NDArray[np.float64], training: Training) -> float:
+    def of_all(self, batches: ItemBatches, targets: NDArray[np.float32], training: Training) -> float:
         """The mean loss of items, in evaluation mode."""
         device = next(self._pupil.parameters()).device.type
         self._pupil.eval()
@@ -250,7 +257,8 @@ def _targets(
 
 def _standardised(rows: FeatureMatrix) -> FeatureMatrix:
     deviation = rows.std(axis=0)
-    return (rows - rows.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    standardised: FeatureMatrix = (rows - rows.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    return standardised
 
 
 def _solved_maps(rows: FeatureMatrix, targets: NDArray[np.float32], widths: Sequence[int]) -> list[nn.Linear]:

@@ -38,7 +38,7 @@ class Distillation:
 
     teachers: tuple[Source, ...] = ()
     training: Training = Training(epochs=20)
-    loss: DistillationLoss = DistillationLoss()
+    loss: DistillationLoss = field(default_factory=DistillationLoss)
     unlabelled: Sequence[Any] = field(default=(), repr=False)
     answers: bool = False
     name: str = "distillation"

@@ -1,8 +1,8 @@
 """What a student is held to: a teacher's softened answers, or its rows.
 
-References: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network": T² KL(p_T ‖ q_T), whose gradient
-by the student's logits nears that of half their squared distance, (z - v) / (n C), as T grows, logits centred; Romero et
-al. 2015, "FitNets" (rows through a learnt map).
+References: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network": T² KL(p_T ‖ q_T), whose
+gradient by the student's logits nears that of half their squared distance, (z - v) / (n C), as T grows, logits centred;
+Romero et al. 2015, "FitNets" (rows through a learnt map).
 """
 
 from __future__ import annotations

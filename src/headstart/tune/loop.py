@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from headstart.tune.checkpoint import read_state, write_state
-from headstart.tune.device import autocast, to_device, training_mode
+from headstart.tune.device import autocast, set_training, to_device, training_mode
 from headstart.tune.job import Job, Outcome, Stopped
 from headstart.tune.optimizing import make_optimizer, optimizer_state, rate_of, restore_optimizer
+from headstart.tune.parallel import begin_together, statistics_of, sum_numbers, sum_step
 from headstart.tune.schedules import rate_at
 from headstart.tune.settings import Budget, Training
 from headstart.tune.training_log import TrainingLog
@@ -67,7 +68,8 @@ def train(
     """
     run = _Run(job, training, seed, budget, key)
     devices = [torch.cuda.current_device()] if run.device == "cuda" else []
-    with torch.random.fork_rng(devices=devices), _only(job), TrainingLog(budget.logs, run.history) as log:
+    logs = budget.logs if budget.parallel is None or budget.parallel.rank == 0 else None
+    with torch.random.fork_rng(devices=devices), _only(job), TrainingLog(logs, run.history) as log:
         run.begin()
         while run.stopped is None:
             run.epoch(log)
@@ -99,18 +101,21 @@ class _Run:
         self._moving = {name: self._parameters[name] for group in job.groups for name in group.names}
         self.device = next(iter(self._parameters.values())).device.type
         self._optimizer = make_optimizer(self._parameters, job.groups, training)
-        self._total = training.epochs * job.batches.steps
+        self._steps = job.batches.steps
+        self._total = training.epochs * self._steps
         self._ema: dict[str, Tensor] | None = None
         self._best: dict[str, Tensor] = {}
         self._best_loss = self._start_loss = math.inf
         self._running = self._first = math.nan
         self.history: list[dict[str, float]] = []
+        self._losses: list[float] = []  # of the steps of this epoch
         self._stale, self._spent, self._note = 0, 0.0, ""
         self._began = self._written = time.perf_counter()
         self.step = 0
         self.stopped: Stopped | None = None
         if budget.folder is not None:
             self._restore(read_state(budget.folder))
+        self._now = self._spent  # seconds, as all processes have them
 
     @property
     def _seconds(self) -> float:
@@ -120,10 +125,11 @@ class _Run:
     def _share(self) -> float:
         """How much of the training is over, by steps or by time, whichever is more."""
         steps = self.step / max(self._total, 1)
-        return steps if self._budget.seconds is None else max(steps, self._seconds / max(self._budget.seconds, 1e-9))
+        return steps if self._budget.seconds is None else max(steps, self._now / max(self._budget.seconds, 1e-9))
 
     def begin(self) -> None:
         """Validate the start; its weights are the first to be kept."""
+        begin_together(self._budget.parallel, self._job.module, self.step)
         if self.step == 0 and not self._best:
             if self._training.ema:
                 self._ema = {name: value.detach().clone() for name, value in self._moving.items()}
@@ -132,38 +138,36 @@ class _Run:
 
     def epoch(self, log: TrainingLog) -> None:
         """Train to the end of the epoch that the step is in."""
-        steps = self._job.batches.steps
-        number, start = divmod(self.step, steps)
-        losses: list[float] = []
+        number, start = divmod(self.step, self._steps)
         with training_mode(self._job.module):
             for batch in self._job.batches.epoch(number, start):
                 loss = self._take(batch)
                 if self.stopped is not None:
                     break
-                losses.append(loss)
+                self._losses.append(loss)
                 self._tell(loss)
                 if self._share >= 1 and self.step < self._total:
                     self.stopped = "time"
                     break
-                if time.perf_counter() - self._written > self._budget.checkpoint_seconds and self.step % steps:
+                if time.perf_counter() - self._written > self._budget.checkpoint_seconds and self.step % self._steps:
                     self._write()
         if self.stopped != "diverged":
-            self._close_epoch(losses, log)
-        if self.stopped is None:
-            self._write()
+            self._close_epoch(log)
+        self._write()
 
-    def _close_epoch(self, losses: Sequence[float], log: TrainingLog) -> None:
+    def _close_epoch(self, log: TrainingLog) -> None:
         better = self._validate()
         self._stale = 0 if better else self._stale + 1
         row = {
-            "epoch": self.step / self._job.batches.steps,
+            "epoch": self.step / self._steps,
             "step": float(self.step),
-            "loss": float(np.mean(losses)) if losses else math.nan,
+            "loss": float(np.mean(self._losses)) if self._losses else math.nan,
             "validation_loss": self._last_loss,
             "rate": self._rate(),
             "seconds": self._seconds,
         }
         self.history.append(row)
+        self._losses = []
         log.row(row)
         if self.stopped is None and self.step >= self._total:
             self.stopped = "done"
@@ -175,22 +179,26 @@ class _Run:
 
     def _take(self, batch: Sequence[Any]) -> float:
         """One step of the optimiser; the loss of the batch."""
-        torch.manual_seed(_step_seed(self._seed, self.step))
-        rate, share = self._rate(), self._share
+        torch.manual_seed(_step_seed(self._seed, self.step, self._rank))
+        self._wake()
+        rate = self._rate()
         for group in self._optimizer.param_groups:
-            settings = self._job.groups[group["number"]]
-            group["lr"] = rate * settings.rate if share >= settings.begin else 0.0
+            group["lr"] = rate * self._job.groups[group["number"]].rate
         self._optimizer.zero_grad(set_to_none=True)
-        total = 0.0
+        total, reason, before = 0.0, "", statistics_of(self._budget.parallel, self._job.module)
         for part in batch:
             moved = to_device(part, self.device)
             with autocast(self.device, self._training.precision):
                 loss = self._job.loss(moved)
-            if not torch.isfinite(loss):
-                return self._diverge(self._reason(moved, float(loss)))
-            loss.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
             total += float(loss.detach())
-        total = self._sum_over_processes(total)
+            if not math.isfinite(total):
+                reason = self._reason(moved, float(loss.detach()))
+                break
+            if loss.requires_grad:  # not where all of it moves later
+                loss.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+        total = self._together(total, before)
+        if not math.isfinite(total):
+            return self._diverge(reason or f"the loss became {total} in another process")
         norm = nn.utils.clip_grad_norm_(self._moving.values(), self._training.clip or math.inf)
         if not torch.isfinite(norm):
             return self._diverge("the gradient is no longer a number; a smaller learning rate may help")
@@ -201,22 +209,35 @@ class _Run:
         return self._watch(total)
 
     def _drop_idle(self) -> None:
-        """What does not move yet is not stepped: AdamW would count the step and decay the weight."""
+        """What has no rate, as at the start of a warm-up, is not stepped: AdamW would count the step."""
         for group in self._optimizer.param_groups:
             if group["lr"] == 0.0:
                 for parameter in group["params"]:
                     parameter.grad = None
 
-    def _sum_over_processes(self, total: float) -> float:
-        parallel = self._budget.parallel
-        if parallel is None or parallel.size == 1:
-            return total
-        for parameter in self._moving.values():
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        whole = torch.tensor([total], dtype=torch.float64)
-        parallel.sum([*(p.grad for p in self._moving.values() if p.grad is not None), whole])
-        return float(whole)
+    def _wake(self) -> None:
+        """What does not move yet is as frozen as what never moves: no gradients, and its statistics stay."""
+        asleep = tuple(group.begin > self._share for group in self._job.groups)
+        if asleep == self._asleep:
+            return
+        self._asleep = asleep
+        for group, sleeps in zip(self._job.groups, asleep, strict=True):
+            for name in group.names:
+                self._parameters[name].requires_grad_(not sleeps)
+        set_training(self._job.module)
+
+    _asleep: tuple[bool, ...] = ()
+
+    @property
+    def _rank(self) -> int:
+        return 0 if self._budget.parallel is None else self._budget.parallel.rank
+
+    def _together(self, total: float, before: Sequence[Tensor]) -> float:
+        """The loss of the whole batch, and its gradients, of all processes; their clocks go with them."""
+        moving = [parameter for parameter in self._moving.values() if parameter.requires_grad]
+        whole = sum_step(self._budget.parallel, moving, self._job.module, before, (total, self._seconds))
+        self._now = whole[1] / (1 if self._budget.parallel is None else self._budget.parallel.size)
+        return whole[0]
 
     def _follow(self) -> None:
         """The running mean of the weights; at first it follows more quickly."""
@@ -230,19 +251,20 @@ class _Run:
         self._running = loss if math.isnan(self._running) else MEMORY * self._running + (1 - MEMORY) * loss
         self._first = loss if math.isnan(self._first) else max(self._first, loss) if self.step <= 5 else self._first
         if self._running > DIVERGED * max(self._first, 0.1):
-            return self._diverge(
-                f"the loss rose from {self._first:.3g} to {self._running:.3g}; lower the learning rate"
-            )
+            reason = f"the loss rose from {self._first:.3g} to {self._running:.3g}; lower the learning rate"
+            return self._diverge(reason, self.step)
         return loss
 
     def _reason(self, part: Any, loss: float) -> str:
         blamed = self._job.blame(part) if self._job.blame is not None else ""
         return blamed or f"the loss became {loss}; a smaller learning rate may help"
 
-    def _diverge(self, reason: str) -> float:
+    def _diverge(self, reason: str, step: int | None = None) -> float:
         self.stopped = "diverged"
         kept = "those of the start" if self._best_loss == self._start_loss else "the best before it"
-        self._note = f"Training stopped in step {self.step + 1}: {reason}. The weights that are kept are {kept}."
+        if self._job.validate is None and self.history:
+            kept = "those of the last whole epoch"
+        self._note = f"Training stopped in step {step or self.step + 1}: {reason}. The weights that are kept are {kept}."
         return math.nan
 
     def _validate(self) -> bool:
@@ -252,7 +274,8 @@ class _Run:
                 self._last_loss = math.nan
                 self._best = self._snapshot()
                 return True
-            self._last_loss = self._job.validate()
+            own = self._job.validate() if self._rank == 0 else 0.0
+            self._last_loss = sum_numbers(self._budget.parallel, [own])[0]
             better = not self._best or self._last_loss < self._best_loss
             if better:
                 self._best, self._best_loss = self._snapshot(), self._last_loss
@@ -281,12 +304,12 @@ class _Run:
         if self._budget.progress is not None:
             share = self._share
             left = self._seconds * (1 - share) / max(share, 1e-9)
-            detail = f"epoch {self.step // self._job.batches.steps + 1}, loss {loss:.3f}, {left:.0f} s left"
+            detail = f"epoch {self.step // self._steps + 1}, loss {loss:.3f}, {left:.0f} s left"
             self._budget.progress(self.step, self._total, detail)
 
     def _write(self) -> None:
         self._written = time.perf_counter()
-        if self._budget.folder is None or (self._budget.parallel is not None and self._budget.parallel.rank > 0):
+        if self._budget.folder is None or self._rank > 0:
             return
         groups: dict[str, Mapping[str, Tensor]] = {
             "now": self._snapshot(), "best": self._best, "mean": self._ema or {},
@@ -298,7 +321,7 @@ class _Run:
         write_state(self._budget.folder, tensors, facts)
 
     def _restore(self, state: tuple[dict[str, Tensor], dict[str, Any]] | None) -> None:
-        if state is None or state[1].get("key") != self._key:
+        if state is None or state[1].get("key") != self._key or not state[1].keys() >= {*FACTS, "step", "spent"}:
             return
         tensors, facts = state
 
@@ -311,8 +334,9 @@ class _Run:
         for name in FACTS:
             setattr(self, name, facts[name])
         self.step, self._spent = facts["step"], facts["spent"]
-        if self.step >= self._total:
-            self.stopped = "done"
+        limit = self._budget.seconds
+        if self.stopped == "time" and (limit is None or self._spent < limit):
+            self.stopped = None  # there is more of it now
 
     def _put(self, values: Mapping[str, Tensor]) -> None:
         _copy(values, {**self._parameters, **dict(self._job.module.named_buffers())})
@@ -324,15 +348,17 @@ class _Run:
     def outcome(self, items: int) -> Outcome:
         """How it went."""
         seconds = self._seconds
-        seen = items * self.step / max(self._job.batches.steps, 1)
+        seen = items * self.step / max(self._steps, 1)
         return Outcome(
-            self.stopped or "done", math.ceil(self.step / max(self._job.batches.steps, 1)), self.step,
+            self.stopped or "done", math.ceil(self.step / max(self._steps, 1)), self.step,
             self._best_loss if self._job.validate else math.nan, self._start_loss if self._job.validate else math.nan,
             seconds, seen / max(seconds, 1e-9), tuple(self.history), self._note,
         )  # fmt: skip
 
 
-FACTS = ("_best_loss", "_start_loss", "_running", "_first", "_stale", "history")  # plain values that a checkpoint holds
+FACTS = (  # plain values that a checkpoint holds
+    "_best_loss", "_start_loss", "_running", "_first", "_stale", "_losses", "_note", "history", "stopped",
+)  # fmt: skip
 
 
 def _copy(values: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> None:
@@ -341,5 +367,6 @@ def _copy(values: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> None:
             targets[name].copy_(value)
 
 
-def _step_seed(seed: int, step: int) -> int:
-    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> 1)
+def _step_seed(seed: int, step: int, rank: int) -> int:
+    parts = [seed, step, rank] if rank else [seed, step]
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)

@@ -6,7 +6,9 @@ features are distorted while a fresh head is still learnt; from a fitted head th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from torch import nn
 
 from headstart.model import TransferModel
 from headstart.params import check_number
@@ -27,6 +29,8 @@ class LinearProbingFineTuning:
         training: how it trains.
         decay: the rate of a block is that of the next one times this, 0.75 (timm's default for layer decay); 1 for one
             rate. The head moves at the rate of the last block.
+        embeddings: whether tables of tokens move too. A batch names few of their rows, but the step of the optimiser
+            passes over all of them: of MiniLM's 22 million weights 12 are such a table.
         name: the name in the registry.
 
     Examples:
@@ -36,21 +40,32 @@ class LinearProbingFineTuning:
 
     training: Training = Training()
     decay: float = 0.75
+    embeddings: bool = False
     name: str = "lp_ft"
 
     def __post_init__(self) -> None:
         check_number(self.decay, "decay", type(self).__name__, low=0, high=1, open_low=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move."""
-        rates = decayed_rates(len(setting.network.groups), self.decay)
-        return Plan((*body_groups(setting.network, rates=rates), head_group(setting.network)))
+        """All parameters move, but for tables of tokens where they stay."""
+        network = setting.network
+        groups = body_groups(network, rates=decayed_rates(len(network.groups), self.decay))
+        if not self.embeddings:
+            tables = _tables(network.body)
+            groups = [replace(group, names=tuple(n for n in group.names if n not in tables)) for group in groups]
+        return Plan((*(group for group in groups if group.names), head_group(network)))
 
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
         """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+
+
+def _tables(body: nn.Module) -> set[str]:
+    """Names, as the network has them, of the tables of tokens, positions and the like."""
+    parts = body.named_modules()
+    return {f"body.{name}.weight" for name, part in parts if isinstance(part, nn.Embedding)}
 
 
 LP_FT = LinearProbingFineTuning()

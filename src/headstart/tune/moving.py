@@ -8,8 +8,10 @@ interpolations with the start (WiSE-FT), and the head solved anew on the moved f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,19 +20,21 @@ from torch import Tensor
 from headstart.data import split
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.errors import DataError
+from headstart.errors import DataError, ParameterError
 from headstart.heads import HeadSearch, select_head
 from headstart.model import TransferModel
 from headstart.sources.trainable import trainable
 from headstart.tasks import task_methods
 from headstart.tune.batches import Batch, ItemBatches
 from headstart.tune.candidates import Candidate, make_candidates
-from headstart.tune.device import best_device
+from headstart.tune.device import best_device, channels_last
+from headstart.tune.from_the_cut import cut_of, kept_batches
 from headstart.tune.job import Job, Outcome
 from headstart.tune.loop import train
 from headstart.tune.network import Network, task_loss
 from headstart.tune.optimizing import learning_rate_for
 from headstart.tune.plan import MovingStrategy, Plan, Setting
+from headstart.tune.ray_training import train_on_ray
 from headstart.tune.regularising import augmentation_of, mixed
 from headstart.tune.settings import Budget
 from headstart.tune.torch_head import TorchHead
@@ -125,11 +129,13 @@ def move(
         seed: of all chance.
         budget: time, checkpoints, logs.
         search: what is compared when a head is solved.
-        engine: how items are encoded.
+        engine: how items are encoded; with ``ray`` the training runs on workers of the cluster too, as
+            `headstart.tune.ray_training` has it.
 
     Raises:
         SourceError: if the source has no body that can be moved.
         DataError: if there are no labels, or an item cannot be read.
+        ParameterError: if the strategy cannot be trained on several workers.
 
     Examples:
         >>> move.__name__
@@ -137,21 +143,67 @@ def move(
     """
     if valid is None:
         train_part, valid = _parted(train_part, seed)
-    task, _y = train_part.labelled()
-    start = solved_start(source, train_part, search=search, seed=seed, engine=engine)
+    task, _ = train_part.labelled()
+    # its architecture with fresh weights, or another body beside it
+    body: Source = strategy.source_for(source, train_part, seed) if hasattr(strategy, "source_for") else source
+    base = start = solved_start(source, train_part, search=search, seed=seed, engine=engine)
+    if body is not source:
+        start, source = solved_start(body, train_part, search=search, seed=seed, engine=engine), body
     setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget)
     validation = Validation(task, valid, source, setting.network.trainable.collate)
     before = setting.network.state()
     plan = strategy.plan(setting)
-    network = setting.network.to(best_device())
-    job = make_job(setting, plan, train_part, lambda: validation.loss(network))
+    network = channels_last(setting.network.to(best_device()))
     key = _key(strategy, source, train_part, seed)
     budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
-    outcome = train(job, setting.training, seed=seed, budget=budget, key=key, items=len(train_part))
+    if engine.ray is None:
+        with _from_the_cut(setting, plan, validation) as batches:
+            job = make_job(replace(setting, batches=batches), plan, train_part, lambda: validation.loss(network))
+            outcome = train(job, setting.training, seed=seed, budget=budget, key=key, items=len(train_part))
+    else:
+        outcome = train_on_ray(
+            partial(_worker_job, strategy, source, (train_part, valid), start, seed=seed),
+            make_job(setting, plan, train_part, lambda: validation.loss(network)), setting.training, seed=seed,
+            budget=budget, key=key, items=len(train_part), address=engine.ray, workers=engine.workers,
+        )  # fmt: skip
     plan.finish()
     network.to("cpu")
-    found = make_candidates(strategy.name, setting, validation, before, search=search, engine=engine)
+    found = make_candidates(strategy.name, setting, validation, before, base=base, search=search, engine=engine)
     return Moved(tuple(found), outcome, valid, network)
+
+
+def _worker_job(
+    strategy: MovingStrategy, source: Source, parts: tuple[Dataset, Dataset], start: TransferModel, budget: Budget, *,
+    seed: int,
+) -> Job:  # fmt: skip
+    """What one of several processes trains, on its share of each batch."""
+    part, valid = parts
+    setting = make_setting(strategy, source, part, start, seed=seed, budget=budget)
+    validation = Validation(setting.task, valid, source, setting.network.trainable.collate)
+    plan = strategy.plan(setting)
+    if plan.batches is not None:
+        raise ParameterError(
+            f"The strategy '{strategy.name}' needs all items of a batch in one process. Got ray to train on instead; "
+            "leave it out."
+        )
+    network = setting.network.to(best_device())
+    return make_job(setting, plan, part, lambda: validation.loss(network))
+
+
+@contextmanager
+def _from_the_cut(setting: Setting, plan: Plan, validation: Validation) -> Iterator[ItemBatches]:
+    """The batches to train on: where a frozen part gives the same in each epoch, from where it ends."""
+    network, training = setting.network, setting.training
+    plain = plan.penalty is None and plan.loss is None and not (training.mixup or training.cutmix)
+    if plain and augmentation_of(network.trainable.kind, training) is None:
+        network.prefix = cut_of(network, plan.groups, setting.batches)
+    if network.prefix is None:
+        yield setting.batches
+        return
+    validation.start_from(network, network.prefix, training)
+    yield kept_batches(network, network.prefix, setting.batches, training)
+    validation.whole()
+    network.prefix = None
 
 
 def _parted(whole: Dataset, seed: int) -> tuple[Dataset, Dataset]:
@@ -285,6 +337,7 @@ def _blame(batch: Batch, part: Dataset) -> str:
 def _key(strategy: MovingStrategy, source: Source, part: Dataset, seed: int) -> str:
     """Tells this training from others, so that no checkpoint of another one is taken up."""
     body = getattr(getattr(getattr(source, "body", None), "recipe", None), "key", source.info.name)
-    digest = hashlib.sha256(repr((strategy, body, part.ids, part.task, seed)).encode())
+    replayed = getattr(getattr(strategy, "source_data", None), "ids", ())
+    digest = hashlib.sha256(repr((strategy, replayed, body, part.ids, part.task, seed)).encode())
     digest.update(np.ascontiguousarray(part.labelled()[1]).tobytes())
     return digest.hexdigest()

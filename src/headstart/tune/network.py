@@ -10,10 +10,20 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from headstart.sources.trainable import Trainable
+from headstart.tune.frozen_prefix import FrozenPrefix
 from headstart.tune.torch_head import TorchHead
 from headstart.types import Task
 
-__all__ = ["Network", "task_loss"]
+__all__ = ["FromTheCut", "Network", "task_loss"]
+
+
+class FromTheCut(dict[str, Tensor]):
+    """Inputs that enter a network where its frozen part ends.
+
+    Examples:
+        >>> sorted(FromTheCut(input=torch.ones(1, 2)))
+        ['input']
+    """
 
 
 class Network(nn.Module):
@@ -27,6 +37,7 @@ class Network(nn.Module):
         body: the body's module; its parameters are named ``body.…``.
         head: the head; ``head.weight`` and ``head.bias``.
         trainable: as given.
+        prefix: the frozen part that batches of `FromTheCut` have been through; None where there is none.
 
     Examples:
         >>> "rows" in vars(Network)
@@ -37,6 +48,7 @@ class Network(nn.Module):
         super().__init__()
         self.body, self.head = trainable.module, head
         self.trainable = trainable
+        self.prefix: FrozenPrefix | None = None
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -50,7 +62,11 @@ class Network(nn.Module):
         return tuple(f"head.{name}" for name, _ in self.head.named_parameters())
 
     def blocks(self, inputs: Any) -> list[Tensor]:
-        """The rows (n, width) of each block."""
+        """The rows (n, width) of each block; of a batch from the cut, the network starts there."""
+        if isinstance(inputs, FromTheCut):
+            if self.prefix is None:
+                raise AssertionError("a batch from the cut needs the prefix that it was cut from")
+            return self.prefix.after(inputs)
         return self.trainable.forward(self.body, inputs)
 
     def rows(self, inputs: Any) -> Tensor:

@@ -22,10 +22,11 @@ __all__ = ["PARTIAL", "PartialFineTuning"]
 class PartialFineTuning:
     """Fine-tuning of the body's last blocks from the solved head.
 
-    Statistics of the normalisations in frozen blocks stay as they are too.
+    Statistics of the normalisations in frozen blocks stay as they are too. Without augmentation the frozen blocks run
+    once for each item, which makes this the cheapest strategy that moves a body.
 
     Attributes:
-        training: how it trains.
+        training: how it trains; without augmentation.
         blocks: how many blocks move, counted from the last, 2; a body with fewer moves as a whole.
         name: the name in the registry.
 
@@ -34,7 +35,7 @@ class PartialFineTuning:
         2
     """
 
-    training: Training = Training()
+    training: Training = Training(augmentation="none")
     blocks: int = 2
     name: str = "partial"
 

@@ -30,9 +30,9 @@ def augmentation_of(kind: PreparedKind, training: Training) -> Callable[[Any, np
         >>> augmentation_of("tokens", Training()) is None
         True
     """
-    auto = "light" if kind in ("picture", "pictures") else "none"
-    strength = auto if training.augmentation == "auto" else training.augmentation
-    return augmentation_for(kind, strength)
+    if training.augmentation != "auto":
+        return augmentation_for(kind, training.augmentation)
+    return augmentation_for(kind, "light" if kind in ("picture", "pictures") else "none")
 
 
 def mixed(batch: Batch, training: Training) -> Batch:

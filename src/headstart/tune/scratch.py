@@ -63,7 +63,7 @@ class Scratch:
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
         """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
-        return fit_moved(self, self.source_for(source, train, seed), train, valid=valid, seed=seed, budget=budget)
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 
 SCRATCH = Scratch()

@@ -92,6 +92,8 @@ class SideNetwork:
         Raises:
             SourceError: if nothing small can be trained beside it.
         """
+        if isinstance(source, SidedSource):
+            return source
         parts = (side_body(source, self.architecture, self.layers, seed), source)
         for part in parts:
             if not part.info.blocks:
@@ -125,7 +127,7 @@ class SideNetwork:
 
         Its source is a `FusedSource` of the side body and the frozen one.
         """
-        return fit_moved(self, self.source_for(source, train, seed), train, valid=valid, seed=seed, budget=budget)
+        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 
 SIDE = SideNetwork()

@@ -20,6 +20,7 @@ from headstart.types import Task
 __all__ = ["TorchHead", "neutral_calibration"]
 
 TINY = 1e-12
+UNSEEN = 30.0  # nats below the least of the others
 
 
 def neutral_calibration(task: Task) -> Calibration:
@@ -87,6 +88,8 @@ class TorchHead(nn.Module):
         self._spread = np.ones(len(bias)) if spread is None else spread
         weight, bias = weight / self._spread, (bias - self._centre) / self._spread
         self.weight = nn.Parameter(torch.tensor(weight, dtype=torch.float32))
+        seen = np.isfinite(bias)  # a class without a training item has the prior 0
+        bias = np.where(seen, bias, bias[seen].min(initial=0.0) - UNSEEN)
         self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float32))
         self.register_buffer("shift", torch.tensor(self._map.shift, dtype=torch.float32), persistent=False)
         self.register_buffer("scale", torch.tensor(self._map.scale, dtype=torch.float32), persistent=False)

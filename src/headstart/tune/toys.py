@@ -123,4 +123,4 @@ def _source(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float32], NDAr
 
 def _dataset(items: NDArray[Any], y: NDArray[np.int64], labels: tuple[str, ...]) -> Dataset:
     ids = tuple(str(k) for k in range(len(items)))
-    return Dataset(items, ids, "image", Task("classification", labels), y)
+    return Dataset(list(items), ids, "image", Task("classification", labels), y)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from headstart.errors import SaveError
 
 __all__ = ["TrainingLog"]
 
@@ -18,6 +21,9 @@ class TrainingLog:
     Args:
         folder: made if wanted; None writes nothing.
         rows: those of the epochs before a kill; ``training.csv`` begins with them.
+
+    Raises:
+        SaveError: on entering, and from `row`, if there is no room or the folder cannot be written.
 
     Examples:
         >>> import tempfile
@@ -33,7 +39,9 @@ class TrainingLog:
         self._writer: Any = None
 
     def __enter__(self) -> Self:
-        if self._folder is not None:
+        if self._folder is None:
+            return self
+        with _said(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             (self._folder / "training.csv").unlink(missing_ok=True)
             for row in self._rows:
@@ -52,12 +60,14 @@ class TrainingLog:
 
     def row(self, values: Mapping[str, float]) -> None:
         """Add the values of one epoch; the same names each time."""
-        if self._folder is not None:
+        if self._folder is None:
+            return
+        with _said(self._folder):
             self._write(values)
-        if self._writer is not None:
-            for name, value in values.items():
-                if name not in ("epoch", "step"):
-                    self._writer.add_scalar(name, value, int(values["step"]))
+            if self._writer is not None:
+                for name, value in values.items():
+                    if name not in ("epoch", "step"):
+                        self._writer.add_scalar(name, value, int(values["step"]))
 
     def _write(self, values: Mapping[str, float]) -> None:
         if self._folder is None:
@@ -69,3 +79,14 @@ class TrainingLog:
             if new:
                 writer.writeheader()
             writer.writerow(values)
+
+
+@contextmanager
+def _said(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SaveError(
+            f"The log of the training could not be written to '{folder}': {error.strerror or error}; free space and run "
+            "the same command again, it goes on from the last checkpoint if there is one."
+        ) from error

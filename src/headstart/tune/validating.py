@@ -13,6 +13,8 @@ from headstart.tasks import task_methods
 from headstart.tasks.registry import Calibration
 from headstart.tune.batches import ItemBatches
 from headstart.tune.device import autocast, to_device
+from headstart.tune.from_the_cut import kept_batches
+from headstart.tune.frozen_prefix import FrozenPrefix
 from headstart.tune.network import Network
 from headstart.tune.settings import Precision, Training
 from headstart.types import Dataset, FeatureMatrix, Source, Task
@@ -69,6 +71,18 @@ class Validation:
         self.y: NDArray[Any] = part.labelled()[1]
         targets = np.zeros((len(part), 1))
         self.batches = ItemBatches(part.items, targets, source.prepare, collate, Training(), seed=0)
+        if part.modality == "text":
+            self.batches.sort_by_length()
+        self._whole = self.batches
+
+    def start_from(self, network: Network, prefix: FrozenPrefix, training: Training) -> None:
+        """Let networks that are judged start where their frozen part ends; `whole` takes it back."""
+        self._whole = self.batches
+        self.batches = kept_batches(network, prefix, self.batches, training)
+
+    def whole(self) -> None:
+        """Let networks run from the items again."""
+        self.batches = self._whole
 
     def scores(self, network: Network) -> NDArray[np.float64]:
         """Logits, or values in units of the data, (n, k)."""

@@ -1,8 +1,8 @@
 """Train a body on all items, for data of which a validation part would be dearly missed.
 
-Nothing is held out from the training that counts; the rehearsal before it, on four fifths of the items, says by the other
-fifth which kind of head does best on a moved body, and how sure of itself it may be: left-out losses of rows that the
-body was trained on flatter both.
+Nothing is held out from the training that counts; the rehearsal before it, on four fifths of the items, says by the
+other fifth which kind of head does best on a moved body, and how sure of itself it may be: left-out losses of rows that
+the body was trained on flatter both.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 from dataclasses import replace
 
 from headstart.engine.options import Engine
-from headstart.errors import SourceError
 from headstart.heads import HeadSearch
 from headstart.model import TransferModel
 from headstart.sources.trainable import TrainableSource
@@ -20,11 +19,11 @@ from headstart.tune.device import best_device
 from headstart.tune.frozen import FrozenFeatures
 from headstart.tune.loop import train
 from headstart.tune.moving import make_job, make_setting, move, solved_start
-from headstart.tune.plan import MovingStrategy
+from headstart.tune.plan import MovingStrategy, Setting
 from headstart.tune.settings import Budget
 from headstart.types import Dataset, Source
 
-__all__ = ["fit_whole", "train_whole"]
+__all__ = ["fit_whole", "moved_source", "train_network", "train_whole"]
 
 REHEARSAL = 0.45  # of the time
 
@@ -50,7 +49,9 @@ def fit_whole(
         'fit_whole'
     """
     rehearsed = move(strategy, source, train_part, seed=seed, budget=_timed(budget, REHEARSAL))
-    judged = min((one for one in rehearsed.candidates[1:] if one.model.head.head != "trained"), key=lambda one: one.loss)
+    judged = min(
+        (one for one in rehearsed.candidates[1:] if one.model.head.head != "trained"), key=lambda one: one.loss
+    )
     moved = train_whole(strategy, source, train_part, seed=seed, budget=_timed(budget, 1 - REHEARSAL))
     model = FrozenFeatures(HeadSearch((judged.model.head.head,))).fit(moved, train_part, seed=seed)
     head = replace(
@@ -63,7 +64,20 @@ def fit_whole(
 def train_whole(
     strategy: MovingStrategy, source: Source, train_part: Dataset, *, seed: int = 0, budget: Budget = Budget()
 ) -> Source:
-    """The source with its body moved on all items; the weights of the last step are kept.
+    """The source with its body moved on all items, as `train_network` does it.
+
+    Examples:
+        >>> train_whole.__name__
+        'train_whole'
+    """
+    setting = train_network(strategy, source, train_part, seed=seed, budget=budget)
+    return moved_source(setting, strategy.name)
+
+
+def train_network(
+    strategy: MovingStrategy, source: Source, train_part: Dataset, *, seed: int = 0, budget: Budget = Budget()
+) -> Setting:
+    """Body and head moved on all items; the weights of the last step are kept.
 
     Args:
         strategy: how the body moves.
@@ -72,16 +86,17 @@ def train_whole(
         seed: of all chance.
         budget: time, checkpoints, logs.
 
+    Returns:
+        What was trained; its network, on the CPU, holds the weights.
+
     Raises:
         SourceError: if the source has no body that can be moved.
         DataError: if there are no labels, or an item cannot be read.
 
     Examples:
-        >>> train_whole.__name__
-        'train_whole'
+        >>> train_network.__name__
+        'train_network'
     """
-    if not isinstance(source, TrainableSource):
-        raise SourceError(f"The source '{source.info.name}' has no body that can be moved; use the strategy 'frozen'.")
     start = solved_start(source, train_part, search=HeadSearch(), seed=seed, engine=Engine())
     setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget)
     plan = strategy.plan(setting)
@@ -90,8 +105,24 @@ def train_whole(
     budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
     train(make_job(setting, plan, train_part, None), setting.training, seed=seed, budget=budget, key=key)
     plan.finish()
-    body = copy.deepcopy(network.to("cpu").body).eval().requires_grad_(requires_grad=False)
-    return source.with_module(body, f"{source.info.name} ({strategy.name})")
+    network.to("cpu").eval()
+    return setting
+
+
+def moved_source(setting: Setting, name: str) -> Source:
+    """The source with the body of a trained network.
+
+    Args:
+        setting: what was trained.
+        name: of the strategy.
+
+    Examples:
+        >>> moved_source.__name__
+        'moved_source'
+    """
+    assert isinstance(setting.source, TrainableSource)  # noqa: S101 (`make_setting` raised otherwise)
+    body = copy.deepcopy(setting.network.body).eval().requires_grad_(requires_grad=False)
+    return setting.source.with_module(body, f"{setting.source.info.name} ({name})")
 
 
 def _timed(budget: Budget, share: float) -> Budget:

@@ -45,7 +45,7 @@ def expected_seconds(strategy: Any, prepared: Prepared, train: Dataset, *, seed:
     size, epochs = strategy.training.batch_size, strategy.training.epochs
     few = train.take(np.random.default_rng(seed).permutation(len(train))[: max(size * TIMED_STEPS, 2 * size)])
     step = seconds_per_step(strategy, prepared.source, few, seed=seed)
-    return 1.2 * step * epochs * max(1.0, len(train) / size)
+    return float(1.2 * step * epochs * max(1.0, len(train) / size))
 
 
 def run_pilot(
