@@ -49,7 +49,7 @@ def fresh_head(setting: Setting) -> TorchHead:
         ((start, stop),),
         "none",
         shift=chosen.mean(axis=0),
-        scale=np.where(deviation > 1e-6 * np.abs(chosen).max(axis=0), deviation, 1.0),
+        scale=np.where(deviation > 1e-6 * np.abs(chosen).max(), deviation, 1.0),  # MiniLM has a column of 1e-32
     )
     k = len(setting.start.head.bias)
     empty = replace(setting.start.head, feature_map=standardised, weight=np.zeros((stop - start, k)), bias=np.zeros(k))

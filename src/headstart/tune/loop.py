@@ -264,7 +264,9 @@ class _Run:
         kept = "those of the start" if self._best_loss == self._start_loss else "the best before it"
         if self._job.validate is None and self.history:
             kept = "those of the last whole epoch"
-        self._note = f"Training stopped in step {step or self.step + 1}: {reason}. The weights that are kept are {kept}."
+        self._note = (
+            f"Training stopped in step {step or self.step + 1}: {reason}. The weights that are kept are {kept}."
+        )
         return math.nan
 
     def _validate(self) -> bool:

@@ -154,7 +154,7 @@ def move(
     before = setting.network.state()
     plan = strategy.plan(setting)
     network = channels_last(setting.network.to(best_device()))
-    key = _key(strategy, source, train_part, seed)
+    key = _key(strategy, source, (train_part, valid), seed, search)
     budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
     if engine.ray is None:
         with _from_the_cut(setting, plan, validation) as batches:
@@ -334,10 +334,12 @@ def _blame(batch: Batch, part: Dataset) -> str:
     return f"the item '{names[0]}' holds values that are no numbers" if names else ""
 
 
-def _key(strategy: MovingStrategy, source: Source, part: Dataset, seed: int) -> str:
+def _key(strategy: MovingStrategy, source: Source, parts: Sequence[Dataset], seed: int, search: HeadSearch) -> str:
     """Tells this training from others, so that no checkpoint of another one is taken up."""
     body = getattr(getattr(getattr(source, "body", None), "recipe", None), "key", source.info.name)
     replayed = getattr(getattr(strategy, "source_data", None), "ids", ())
-    digest = hashlib.sha256(repr((strategy, replayed, body, part.ids, part.task, seed)).encode())
-    digest.update(np.ascontiguousarray(part.labelled()[1]).tobytes())
+    digest = hashlib.sha256(repr((strategy, replayed, body, seed, search)).encode())
+    for part in parts:
+        digest.update(repr((part.ids, part.task)).encode())
+        digest.update(np.ascontiguousarray(part.labelled()[1]).tobytes())
     return digest.hexdigest()

@@ -15,7 +15,7 @@ from headstart.tune.settings import Training
 __all__ = ["learning_rate_for", "make_optimizer", "optimizer_state", "rate_of", "restore_optimizer"]
 
 MOMENTUM = 0.9
-RATE, TRANSFORMER_RATE = 5e-4, 5e-5  # of AdamW; SGD takes ten times as much
+RATE, TRANSFORMER_RATE = 5e-4, 1e-4  # of AdamW; SGD takes ten times as much
 
 
 def rate_of(training: Training) -> float:
@@ -40,7 +40,7 @@ def learning_rate_for(body: nn.Module, training: Training) -> float:
 
     Examples:
         >>> learning_rate_for(nn.LayerNorm(2), Training()), learning_rate_for(nn.BatchNorm2d(2), Training())
-        (5e-05, 0.0005)
+        (0.0001, 0.0005)
     """
     if training.learning_rate is not None:
         return training.learning_rate

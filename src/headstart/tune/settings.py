@@ -28,7 +28,7 @@ class Training:
         epochs: passes over the training items, 5.
         batch_size: items whose gradients make one step, 32.
         micro_batch: items that go through the body together, where fewer than a batch fit into memory; 0 for all.
-        learning_rate: the largest rate, of a group whose multiplier is 1; None for 5e-4, or 5e-5 for bodies without
+        learning_rate: the largest rate, of a group whose multiplier is 1; None for 5e-4, or 1e-4 for bodies without
             batch normalisation (transformers), as `learning_rate_for` has it.
         optimizer: ``"adamw"`` (Loshchilov & Hutter 2019) or ``"sgd"`` with momentum 0.9.
         weight_decay: of AdamW, decoupled, or of SGD, added to the gradient; 0.01. Biases and gains have none.

@@ -49,7 +49,7 @@ class TrainingLog:
             if find_spec("tensorboard") is not None:
                 from torch.utils.tensorboard import SummaryWriter
 
-                self._writer = SummaryWriter(str(self._folder))  # type: ignore[no-untyped-call] # unannotated
+                self._writer = SummaryWriter(str(self._folder))
         return self
 
     def __exit__(
@@ -87,6 +87,6 @@ def _said(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SaveError(
-            f"The log of the training could not be written to '{folder}': {error.strerror or error}; free space and run "
-            "the same command again, it goes on from the last checkpoint if there is one."
+            f"The log of the training could not be written to '{folder}': {error.strerror or error}; free space and "
+            "run the same command again, it goes on from the last checkpoint if there is one."
         ) from error

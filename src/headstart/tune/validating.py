@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -90,8 +91,10 @@ class Validation:
         return network.head.fitted().scores(network_rows(network, self.batches, device))
 
     def loss(self, network: Network) -> float:
-        """The mean loss of the calibrated outputs."""
-        return float(self.losses(self.scores(network)).mean())
+        """The mean loss of the calibrated outputs; infinite where weights went so far that an output is no number."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = self.scores(network)
+        return float(self.losses(scores).mean()) if np.isfinite(scores).all() else math.inf
 
     def calibration(self, scores: NDArray[np.float64]) -> Calibration:
         """What makes the scores of this part trustworthy."""

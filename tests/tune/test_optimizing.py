@@ -1,0 +1,91 @@
+"""The optimiser's groups, its state, and the learning rates that suit a body."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from headstart.errors import ParameterError
+from headstart.tune.job import ParameterGroup
+from headstart.tune.optimizing import learning_rate_for, make_optimizer, optimizer_state, restore_optimizer
+from headstart.tune.schedules import rate_at
+from headstart.tune.settings import Training
+
+
+def body():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 1))
+
+
+def stepped(module, optimizer, steps):
+    for step in range(steps):
+        optimizer.zero_grad()
+        module(torch.linspace(-1, 1, 6).reshape(2, 3) * (step + 1)).square().sum().backward()
+        optimizer.step()
+
+
+def test_biases_and_gains_have_no_decay_and_groups_may_have_their_own():
+    module = body()
+    groups = (
+        ParameterGroup(("0.weight", "0.bias", "1.weight", "1.bias"), weight_decay=0.5),
+        ParameterGroup(("2.weight",)),
+    )
+    made = make_optimizer(dict(module.named_parameters()), groups, Training(weight_decay=0.1))
+    assert [(sorted(group["names"]), group["weight_decay"]) for group in made.param_groups] == [
+        (["0.weight"], 0.5), (["0.bias", "1.bias", "1.weight"], 0.0), (["2.weight"], 0.1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [(("0.weight",), ("0.weight",)), (("nowhere",),)])
+def test_each_name_is_known_and_comes_once(names):
+    with pytest.raises(ParameterError, match="unknown or named twice"):
+        make_optimizer(dict(body().named_parameters()), [ParameterGroup(group) for group in names], Training())
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_restored_optimiser_goes_on_to_the_same_bits(optimizer):
+    training = Training(optimizer=optimizer, learning_rate=0.05)
+    groups = (ParameterGroup(tuple(name for name, _ in body().named_parameters())),)
+    whole, first, second = body(), body(), body()
+    made = [make_optimizer(dict(module.named_parameters()), groups, training) for module in (whole, first, second)]
+    stepped(whole, made[0], 4)
+    stepped(first, made[1], 2)
+    second.load_state_dict(first.state_dict())
+    restore_optimizer(made[2], optimizer_state(made[1]))
+    for step in (2, 3):
+        made[2].zero_grad()
+        second(torch.linspace(-1, 1, 6).reshape(2, 3) * (step + 1)).square().sum().backward()
+        made[2].step()
+    assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), second.parameters(), strict=True))
+
+
+def test_rates_by_body_and_optimiser():
+    norm, plain = nn.BatchNorm2d(2), nn.Linear(2, 2)
+    found = [learning_rate_for(part, Training(optimizer=name)) for part in (norm, plain) for name in ("adamw", "sgd")]
+    assert found == pytest.approx([5e-4, 5e-3, 5e-5, 5e-4])
+    assert learning_rate_for(norm, Training(learning_rate=0.3)) == 0.3
+
+
+def rates(scheduler, optimizer, count):
+    found = []
+    for _ in range(count):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+def test_schedules_are_those_of_torch():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    cosine = rates(torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 40), optimizer, 41)
+    assert [rate_at("cosine", step / 40, warmup=0.0) for step in range(41)] == pytest.approx(cosine, abs=1e-12)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    total = 101  # torch rises for 0.3 · 101 - 1 steps, and ends with the last one
+    one = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=total, final_div_factor=1e5 / 25)
+    rise = 0.3 * total - 1
+    shares = [0.3 * s / rise if s <= rise else 0.3 + 0.7 * (s - rise) / (total - 1 - rise) for s in range(total)]
+    expected = rates(one, optimizer, total - 1)
+    assert [rate_at("one_cycle", share) for share in shares[:-1]] == pytest.approx(expected, abs=1e-9)
+    peak = [rate_at("slanted", share) for share in (0.0, 0.1, 0.55, 1.0)]
+    assert peak == pytest.approx([1 / 32, 1.0, (1 + 0.5 * 31) / 32, 1 / 32])
