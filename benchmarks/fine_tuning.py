@@ -2,10 +2,10 @@
 
     python benchmarks/fine_tuning.py [SET ...] [--strategies lp_ft,full,...]
 
-Each fit is a cold process, so that its peak memory is its own. ``lp_ft`` and its kin train for as many epochs as make about
-300 steps (3 to 15); ``full`` is the tutorial way: a fresh head, one rate, the same epochs. CIFAR-10's pictures of 32 pixels
-are shown to the body with 96 a side, all others with 224. What a row gains over the frozen head is paired, in points. Rows
-are kept in fine_tuning.json beside RESULTS.md's folder as they come, so that a run that is cut off goes on.
+Each fit is a cold process, so that its peak memory is its own. ``lp_ft`` and its kin train for as many epochs as make
+about 300 steps (3 to 15); ``full`` is the tutorial way: a fresh head, one rate, the same epochs. CIFAR-10's pictures of
+32 pixels are shown to the body with 96 a side, all others with 224. What a row gains over the frozen head is paired, in
+points. Rows are kept in a file as they come, so that a run that is cut off goes on.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ SETS = {
 }
 STRATEGIES = ("lp_ft", "full", "lora", "l2_sp", "side", "partial", "auto")
 SMALL = {"CIFAR-10 5k": 96}  # pixels a side
-HEADER = ["set", "strategy", "kept", "accuracy", "against the frozen head, points", "log-loss", "s", "of which training",
-          "items/s", "peak MiB"]  # fmt: skip
+HEADER = [
+    "set", "strategy", "kept", "accuracy", "against the frozen head, points", "log-loss", "s", "of which training",
+    "items/s", "peak MiB",
+]  # fmt: skip
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
 """A training step of ours against the plain loop: fp32, default layout, on the same items in one run.
 
-    python benchmarks/training_throughput.py [--steps 6] [--device cpu]
+    python benchmarks/training_throughput.py [--steps 6] [--batch 32]
 
 Ours is what `headstart.tune.loop` does: bf16 autocast and channels last where the machine multiplies in it, and a fused
-AdamW; the plain way is fp32, eager, AdamW as torch makes it. Both have the same body with a fresh linear head on its last
-features; tensors are ready, so that nothing but the step is timed. Medians of alternating steps.
+AdamW; the plain way is fp32, eager, AdamW as torch makes it. Both have the same body with a fresh linear head on its
+last features; tensors are ready, so that nothing but the step is timed. Medians of alternating steps.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
-
 from _common import goal, table, write_section
+from torch import nn
 
 GOALS = {"ResNet-18": 3.0, "MobileNetV2": 2.0, "MiniLM, 16 tokens": 2.0}
 

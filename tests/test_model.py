@@ -258,7 +258,9 @@ def test_forgetting_a_whole_class_makes_it_impossible():
         x, names = rows_of(codes), np.array(["a", "b", "c"])
         source = open_source("vector")
         rows = Features(extract(source, x).rows, codes, tuple(map(str, range(28))), None, source.info)
-        model = FrozenFeatures(HeadSearch(("lda",))).solve(source, rows, Task("classification", ("a", "b", "c")), seed=0)
+        model = FrozenFeatures(HeadSearch(("lda",))).solve(
+            source, rows, Task("classification", ("a", "b", "c")), seed=0
+        )
         gone = codes == 2
         left = model.forget(x[gone], names[codes[gone]].tolist())
         assert left.predict_proba(x)[:, 2].max() == 0.0

@@ -159,7 +159,7 @@ def test_full_forgets_the_solved_head_and_standardises(shift):
 
 
 def test_full_regression_speaks_in_units_of_the_data(shift):
-    y = 1000 + 50 * shift.train.items[:, 0, 0, 0:1].astype(np.float64)
+    y = 1000 + 50 * np.stack(shift.train.items)[:, 0, 0, 0:1].astype(np.float64)
     part = replace(shift.train, y=y, task=Task("regression", ("value",)))
     setting = setting_of(FULL, as_is(shift), part)
     FULL.plan(setting)

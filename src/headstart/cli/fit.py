@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         label_text=args.label_text,
         drop_suspects=args.drop_suspects,
         strategy=args.strategy,
+        source_data=args.source_data,
         baselines=args.baselines,
         out=out,
         seed=args.seed,

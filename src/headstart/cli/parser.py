@@ -27,8 +27,10 @@ HEAD = (
     "ordinal (default: solved)"
 )
 STRATEGY = (
-    "frozen (the body stays as it is), auto (the body moves where the evidence says that it pays within --time-limit, and "
-    "the best validated model is kept), or a strategy that is run whatever is expected: NAMES (default: frozen)"
+    "frozen (the body stays as it is), auto (the body moves where the evidence says that it pays within --time-limit, "
+    "and the best validated model is kept), or a strategy that is run whatever is expected: lp_ft, full, partial, "
+    "gradual, surgical, lora, dora, adapters, bitfit, norm_only, ssf, side, l2_sp, delta, bss, stoch_norm, co_tuning, "
+    "lwf, joint, contrastive, adversarial, scratch (default: frozen)"
 )
 NO_CACHE = "neither look rows up in the feature store nor keep them; converted bodies are still kept"
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted."
@@ -207,13 +209,18 @@ def _add_fit(verbs: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument("--head", metavar="NAME", default="solved", help=HEAD)
     parser.add_argument("--strategy", metavar="NAME", default="frozen", help=STRATEGY)
     parser.add_argument(
+        "--source-data", metavar="DATA",
+        help="labelled data of the source's own task: forgetting is measured on them, --strategy joint replays them",
+    )  # fmt: skip
+    parser.add_argument(
         "--baselines", choices=["all", "fast", "none"], default="all",
         help="what to compare with; fast leaves out the untrained body (default: all)",
     )  # fmt: skip
     parser.add_argument("--out", metavar="DIR", help=OUT)
     parser.add_argument("--seed", type=_seed, default=0, help="for splits and resamples (default: 0)")
     parser.add_argument(
-        "--time-limit", metavar="TIME",
+        "--time-limit",
+        metavar="TIME",
         help="such as 90s or 10m; what does not fit in, training or a baseline, is left out",
     )
     _add_reading(parser)

@@ -36,7 +36,7 @@ from headstart.transfer.record import make_record
 from headstart.transfer.reporter import Reporter, SilentReporter
 from headstart.transfer.run_folder import write_run
 from headstart.tune import Strategy
-from headstart.types import Modality, Source, TaskKind
+from headstart.types import Dataset, Modality, Source, TaskKind
 
 __all__ = ["Run", "fit"]
 
@@ -97,6 +97,7 @@ def fit(
     label_text: LabelText | None = "auto",
     drop_suspects: bool = False,
     strategy: str | Strategy = "frozen",
+    source_data: Any = None,
     baselines: str = "all",
     out: str | Path | None = None,
     seed: int = 0,
@@ -136,6 +137,8 @@ def fit(
         strategy: how knowledge is transferred: ``"frozen"`` (the body stays as it is), ``"auto"`` (the body moves where
             the evidence says that it pays, and what is kept is the best validated), the name of a strategy or one of
             `headstart.tune`, which is run whatever is expected of it.
+        source_data: labelled data of the source's own task, as ``data`` may be given: what a moved body has forgotten
+            is measured on them, and the strategy ``"joint"`` replays them.
         baselines: ``"all"``, ``"fast"`` (without the untrained body) or ``"none"``.
         out: run folder to write; none is written where not given.
         seed: for splits, resamples and the untrained body, 0.
@@ -173,6 +176,7 @@ def fit(
         check_replaceable(Path(out))
         remove_leftovers(Path(out))
     dataset = read(data, label=label, item=item, group_col=group_col, time_col=time_col, task=task, modality=modality)
+    replayed = None if source_data is None else read(source_data, modality=dataset.modality)
     choice: Choice | None = None
     if source != AUTO:
         with reporter.progress("opening the source"):
@@ -191,7 +195,7 @@ def fit(
         )  # fmt: skip
         prepared, search = with_label_text(prepared, search, label_text, reporter)
         clock = _Clock(started, time_limit)
-        judged, moved = _judge(prepared, search, strategy, seed=seed, clock=clock, reporter=reporter)
+        judged, moved = _judge(prepared, search, strategy, replayed, seed=seed, clock=clock, reporter=reporter)
         compared = _compare(prepared, judged, moved, baselines, clock=clock, reporter=reporter)
     judged = replace(judged, model=lean(judged.model))
     seconds = time.perf_counter() - started
@@ -218,13 +222,20 @@ class _Clock:
 
 
 def _judge(
-    prepared: Prepared, search: HeadSearch, strategy: str | Strategy, *, seed: int, clock: _Clock, reporter: Reporter
+    prepared: Prepared,
+    search: HeadSearch,
+    strategy: str | Strategy,
+    source_data: Dataset | None,
+    *,
+    seed: int,
+    clock: _Clock,
+    reporter: Reporter,
 ) -> tuple[Judged, MovedBody | None]:
     """The frozen features, or what became of moving the body."""
     judged = judge(prepared, search, seed, reporter, once=strategy != FROZEN_BODY)
     if strategy == FROZEN_BODY:
         return judged, None
-    moved = move_body(prepared, judged, strategy, seconds=clock.left(), reporter=reporter)
+    moved = move_body(prepared, judged, strategy, seconds=clock.left(), reporter=reporter, source_data=source_data)
     return moved.judged, moved
 
 

@@ -16,6 +16,7 @@ from headstart.engine.extract import extract
 from headstart.engine.recipe import recipe_key
 from headstart.errors import ParameterError, UnknownNameError
 from headstart.evaluate.evaluation import evaluate_predictions
+from headstart.evaluate.forgetting import forgetting
 from headstart.model import TransferModel
 from headstart.transfer.gate.decision import decide
 from headstart.transfer.gate.recipe_choice import AUTO
@@ -23,6 +24,9 @@ from headstart.transfer.judging import FEW_ITEMS, Judged, judge
 from headstart.transfer.preparing import Prepared
 from headstart.transfer.reporter import Reporter
 from headstart.tune import STRATEGIES, Strategy
+from headstart.types import Dataset
+
+MOST_ITEMS = 500  # that tell what was forgotten
 
 __all__ = ["MovedBody", "check_strategy", "move_body"]
 
@@ -84,7 +88,13 @@ def check_strategy(strategy: object) -> None:
 
 
 def move_body(
-    prepared: Prepared, judged: Judged, strategy: str | Strategy, *, seconds: float | None, reporter: Reporter
+    prepared: Prepared,
+    judged: Judged,
+    strategy: str | Strategy,
+    *,
+    seconds: float | None,
+    reporter: Reporter,
+    source_data: Dataset | None = None,
 ) -> MovedBody:
     """Let the gate decide, and judge what it keeps.
 
@@ -94,6 +104,7 @@ def move_body(
         strategy: ``"auto"``, a name, or a strategy.
         seconds: time that is left; None for no limit.
         reporter: hears what is done.
+        source_data: labelled items of the source task, on which forgetting is measured, and which ``"joint"`` replays.
 
     Raises:
         SourceError: if a strategy was named and the source has no body that can be moved.
@@ -105,11 +116,12 @@ def move_body(
     folder = entry_folder("training", _key(prepared, judged, strategy)) if prepared.engine.cache else None
     decision = decide(
         prepared, judged, strategy, seed=judged.seed, seconds=seconds, reporter=reporter, folder=folder,
-        logs=None if folder is None else folder / "logs",
+        logs=None if folder is None else folder / "logs", source_data=source_data,
     )  # fmt: skip
     if decision.model is None:
         return MovedBody(_frozen_again(prepared, judged, reporter), None, decision.record, folder)
-    return MovedBody(_with_body(prepared, judged, decision.model, reporter), judged.outputs, decision.record, folder)
+    record = {**decision.record, "forgetting": _forgotten(prepared, judged, decision.model, source_data, reporter)}
+    return MovedBody(_with_body(prepared, judged, decision.model, reporter), judged.outputs, record, folder)
 
 
 def _key(prepared: Prepared, judged: Judged, strategy: str | Strategy) -> str:
@@ -125,6 +137,21 @@ def _frozen_again(prepared: Prepared, judged: Judged, reporter: Reporter) -> Jud
     if dataset.split is not None or dataset.times is not None or len(dataset) >= FEW_ITEMS:
         return judged
     return judge(prepared, judged.search, judged.seed, reporter)
+
+
+def _forgotten(
+    prepared: Prepared, judged: Judged, model: TransferModel, source_data: Dataset | None, reporter: Reporter
+) -> str | None:
+    """How much of the source task the moved body has lost, in one sentence; None where it is another body."""
+    if model.source.info.blocks != prepared.source.info.blocks:
+        return None
+    items = prepared.dataset.take(judged.plan.evaluated[:MOST_ITEMS]).items
+    with reporter.progress("measuring what was forgotten"):
+        found = forgetting(prepared.source, model.source, items, source_data=source_data, seed=judged.seed)
+    said = f"{found.how} Before {found.before:.3f}, after {found.after:.3f}: lost {found.lost:.3f} "
+    said += f"[{found.low:.3f}, {found.high:.3f}]."
+    reporter.line("forgetting", said)
+    return said
 
 
 def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporter: Reporter) -> Judged:

@@ -69,7 +69,7 @@ def channels_last(module: M) -> M:
         >>> channels_last(nn.Conv2d(2, 3, 3)).weight.is_contiguous(memory_format=torch.channels_last)
         True
     """
-    return module.to(memory_format=torch.channels_last) 
+    return module.to(memory_format=torch.channels_last)
 
 
 @contextmanager

@@ -69,4 +69,3 @@ def kept_batches(network: Network, prefix: FrozenPrefix, batches: ItemBatches, t
         return FromTheCut(kept.batch([int(k) for k in positions]))
 
     return batches.with_inputs(range(len(batches)), np.asarray, collate)
-

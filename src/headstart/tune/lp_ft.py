@@ -27,7 +27,7 @@ class LinearProbingFineTuning:
 
     Attributes:
         training: how it trains.
-        decay: the rate of a block is that of the next one times this, 0.9; timm has 0.75 for bodies twice as deep; 1 for one
+        decay: the rate of a block is that of the next one times this, 0.9; timm has 0.75; 1 for one
             rate. The head moves at the rate of the last block.
         embeddings: whether tables of tokens move too. A batch names few of their rows, but the step of the optimiser
             passes over all of them: of MiniLM's 22 million weights 12 are such a table.

@@ -92,6 +92,7 @@ def optimizer_state(optimizer: Optimizer) -> dict[str, Tensor]:
     """The optimiser's state as tensors, named ``parameter/quantity``.
 
     Examples:
+        >>> import torch
         >>> body = nn.Linear(1, 1, bias=False)
         >>> made = make_optimizer(dict(body.named_parameters()), [ParameterGroup(("weight",))], Training())
         >>> body(torch.ones(1, 1)).sum().backward()
@@ -112,6 +113,7 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Tensor]) -> None
     """Put back what `optimizer_state` gave.
 
     Examples:
+        >>> import torch
         >>> body = nn.Linear(1, 1, bias=False)
         >>> made = make_optimizer(dict(body.named_parameters()), [ParameterGroup(("weight",))], Training())
         >>> restore_optimizer(made, {"weight/step": torch.tensor(3.0)})

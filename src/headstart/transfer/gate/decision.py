@@ -63,6 +63,7 @@ def decide(
     reporter: Reporter,
     folder: Path | None,
     logs: Path | None = None,
+    source_data: Dataset | None = None,
 ) -> Decision:
     """Move the body where that is wanted, or where it is expected to pay.
 
@@ -75,6 +76,7 @@ def decide(
         reporter: hears what is done.
         folder: for checkpoints; None keeps none.
         logs: for the logs of the training; None writes none.
+        source_data: for a strategy that replays the source task and has none of its own.
 
     Raises:
         SourceError: if a strategy was named and the source has no body that can be moved.
@@ -98,6 +100,8 @@ def decide(
             return Decision(None, record)
     else:
         strategy = _named(wanted, len(train))
+        if source_data is not None and getattr(strategy, "source_data", source_data) is None:
+            strategy = replace(strategy, source_data=source_data)
     with reporter.progress(f"training ({strategy.name})") as step:
         budget = Budget(seconds=seconds, folder=folder, logs=logs, progress=step)
         moved = _move(strategy, prepared, judged, train, seed=seed, budget=budget)
