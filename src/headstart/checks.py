@@ -336,6 +336,8 @@ def check_strategy_solves(name: str) -> None:
         >>> check_strategy_solves("frozen")
     """
     source = open_source("toy")
+    if name in MOVING:
+        return _refuses_a_source_without_a_body(name, source)
     texts = [f"{word} {i}" for i in range(12) for word in ("sunshine", "thunder")]
     y = np.array([0, 1] * 12)
     task = Task("classification", ("sun", "storm"))

@@ -73,7 +73,7 @@ def channels_last(module: M) -> M:
 
 
 @contextmanager
-def training_mode(module: nn.Module) -> Iterator[None]:
+def training_mode(module: nn.Module, *, batch_statistics: bool = True) -> Iterator[None]:
     """Training mode for what moves; what is frozen stays in evaluation mode, so that its statistics do not move.
 
     The frozen normalisation in training mode is the classic trap: it forgets its statistics while its gain stays.
@@ -86,15 +86,19 @@ def training_mode(module: nn.Module) -> Iterator[None]:
         >>> body[1].training
         False
     """
-    set_training(module)
+    set_training(module, batch_statistics=batch_statistics)
     try:
         yield
     finally:
         module.eval()
 
 
-def set_training(module: nn.Module) -> None:
+def set_training(module: nn.Module, *, batch_statistics: bool = True) -> None:
     """Training mode for the parts of which a parameter requires a gradient, evaluation mode for all others.
+
+    Args:
+        module: body and head.
+        batch_statistics: False leaves all batch normalisations in evaluation mode too; their gains and biases move.
 
     Examples:
         >>> body = nn.Sequential(nn.BatchNorm1d(2).requires_grad_(False), nn.Linear(2, 2))
@@ -105,5 +109,6 @@ def set_training(module: nn.Module) -> None:
     module.train()
     for part in module.modules():
         own = list(part.parameters())
-        if own and not any(parameter.requires_grad for parameter in own):
+        kept = isinstance(part, nn.modules.batchnorm._BatchNorm) and not batch_statistics  # noqa: SLF001
+        if own and (kept or not any(parameter.requires_grad for parameter in own)):
             part.eval()

@@ -59,7 +59,7 @@ class L2SP:
         (0.01, 0.01)
     """
 
-    training: Training = Training()
+    training: Training = Training(batch_statistics=False)
     alpha: float = 0.01
     beta: float = 0.01
     head: HeadPrior = "start"

@@ -139,7 +139,7 @@ class _Run:
     def epoch(self, log: TrainingLog) -> None:
         """Train to the end of the epoch that the step is in."""
         number, start = divmod(self.step, self._steps)
-        with training_mode(self._job.module):
+        with training_mode(self._job.module, batch_statistics=self._training.batch_statistics):
             for batch in self._job.batches.epoch(number, start):
                 loss = self._take(batch)
                 if self.stopped is not None:
@@ -224,7 +224,7 @@ class _Run:
         for group, sleeps in zip(self._job.groups, asleep, strict=True):
             for name in group.names:
                 self._parameters[name].requires_grad_(not sleeps)
-        set_training(self._job.module)
+        set_training(self._job.module, batch_statistics=self._training.batch_statistics)
 
     _asleep: tuple[bool, ...] = ()
 

@@ -28,8 +28,8 @@ class Training:
         epochs: passes over the training items, 5.
         batch_size: items whose gradients make one step, 32.
         micro_batch: items that go through the body together, where fewer than a batch fit into memory; 0 for all.
-        learning_rate: the largest rate, of a group whose multiplier is 1; None for 5e-4, or 1e-4 for bodies without
-            batch normalisation (transformers), as `learning_rate_for` has it.
+        learning_rate: the largest rate, of a group whose multiplier is 1; None for what suits the
+            body, as `headstart.tune.optimizing.learning_rate_for` has it.
         optimizer: ``"adamw"`` (Loshchilov & Hutter 2019) or ``"sgd"`` with momentum 0.9.
         weight_decay: of AdamW, decoupled, or of SGD, added to the gradient; 0.01. Biases and gains have none.
         schedule: how the rate runs: ``"cosine"`` (Loshchilov & Hutter 2017), ``"one_cycle"`` (Smith 2018),
@@ -45,6 +45,8 @@ class Training:
         mixup: parameter of mixup's Beta distribution (Zhang et al. 2018), 0 for none.
         cutmix: parameter of CutMix's (Yun et al. 2019), 0 for none; with both, each batch draws one.
         label_smoothing: share of the probability that is spread over all classes (Szegedy et al. 2016), 0.
+        batch_statistics: whether batch normalisations that move use the statistics of each batch, and follow them;
+            False keeps those of the pretraining, which small batches of a new task only disturb at first.
         dropout: share of the rows' entries that are dropped before the head, 0.
 
     Examples:
@@ -72,6 +74,7 @@ class Training:
     cutmix: float = 0.0
     label_smoothing: float = 0.0
     dropout: float = 0.0
+    batch_statistics: bool = True
 
     def __post_init__(self) -> None:
         owner = "Training"

@@ -17,6 +17,7 @@ __all__ = ["AUTO", "sized", "strategy_for"]
 AUTO = "auto"
 STEPS = 300  # of a training: fewer teach a body little, and few passes over many items come to more
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 15
+FEW_EPOCHS = 5  # in which augmented pictures teach less than the same ones as they are
 FEW_TEXTS = 16  # a class, up to which contrastive pairs teach more than the labels alone
 
 
@@ -43,6 +44,9 @@ def strategy_for(train: Dataset, kind: str) -> str:
 def sized(strategy: MovingStrategy, items: int) -> Any:
     """The strategy with as many epochs as make about 300 steps, at least 3 and at most 15.
 
+    Pictures are augmented where they come more than 5 times and the strategy leaves that open: few items are fitted by
+    the head from the start, and teach the body nothing as they are; many are not, and augmentation takes long to pay.
+
     Args:
         strategy: with a training of its own.
         items: that it will be trained on.
@@ -55,4 +59,7 @@ def sized(strategy: MovingStrategy, items: int) -> Any:
     steps = max(1, items // strategy.training.batch_size)
     epochs = int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS))
     changed: Any = strategy
-    return replace(changed, training=replace(strategy.training, epochs=epochs))
+    training = replace(strategy.training, epochs=epochs)
+    if epochs <= FEW_EPOCHS and training.augmentation == "auto":
+        training = replace(training, augmentation="none")
+    return replace(changed, training=training)
