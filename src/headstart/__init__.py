@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from headstart.estimators import TransferClassifier, TransferEncoder, TransferRegressor
     from headstart.model import TransferModel
     from headstart.sources import describe, list_sources, module, open_source
-    from headstart.transfer import Ranking, Run, fit, rank
+    from headstart.transfer import Ranking, rank
+    from headstart.transfer.fit import Run, fit
     from headstart.transfer.label_audit import audit_labels
     from headstart.transfer.multi_task import fit_tasks
     from headstart.transfer.zero_shot import zero_shot

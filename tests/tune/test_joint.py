@@ -50,7 +50,7 @@ def test_the_penalty_is_the_source_loss_of_the_drawn_items(own, planned):
     assert hasattr(network, "source_head") != own
     torch.manual_seed(3)
     chosen = torch.randint(len(data), (6,))
-    inputs, targets = network.trainable.collate(list(data.items[chosen])), torch.eye(3)[data.y[chosen]]
+    inputs, targets = network.trainable.collate([data.items[k] for k in chosen]), torch.eye(3)[data.y[chosen]]
     before = network.body.blocks[0][1].running_mean.clone()
     batch = Batch(None, torch.zeros(6, 2), np.arange(6), 6)
     torch.manual_seed(3)

@@ -63,8 +63,9 @@ def test_a_restored_optimiser_goes_on_to_the_same_bits(optimizer):
 def test_rates_by_body_and_optimiser():
     norm, plain = nn.BatchNorm2d(2), nn.Linear(2, 2)
     found = [learning_rate_for(part, Training(optimizer=name)) for part in (norm, plain) for name in ("adamw", "sgd")]
-    assert found == pytest.approx([5e-4, 5e-3, 5e-5, 5e-4])
+    assert found == pytest.approx([5e-4, 5e-3, 1e-4, 1e-3])
     assert learning_rate_for(norm, Training(learning_rate=0.3)) == 0.3
+    assert learning_rate_for(norm, Training(batch_statistics=False)) == pytest.approx(2e-4)
 
 
 def rates(scheduler, optimizer, count):

@@ -169,7 +169,7 @@ def fit(
     check_choice(layers, "layers", "fit", get_args(LayerChoice))
     check_choice(fusion, "fusion", "fit", get_args(Fusion))
     check_head_names(heads)
-    check_strategy(strategy)
+    check_strategy(strategy, class_weight)
     described = _described(source, sources)
     started = time.perf_counter()
     if out is not None:

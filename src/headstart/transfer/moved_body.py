@@ -62,15 +62,16 @@ class MovedBody:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def check_strategy(strategy: object) -> None:
-    """Raise unless this is a strategy, or the name of one.
+def check_strategy(strategy: object, class_weight: str | None = None) -> None:
+    """Raise unless this is a strategy, or the name of one, and it serves the other wishes.
 
     Args:
         strategy: what was given.
+        class_weight: as in `headstart.transfer.fit.fit`.
 
     Raises:
         UnknownNameError: for an unknown name.
-        ParameterError: for something else.
+        ParameterError: for something else, or for class weights where a body may move.
 
     Examples:
         >>> check_strategy("lpft")
@@ -84,6 +85,10 @@ def check_strategy(strategy: object) -> None:
         raise ParameterError(
             f"The 'strategy' parameter of fit must be a name or a strategy of headstart.tune. Got "
             f"{type(strategy).__name__} instead."
+        )
+    if class_weight is not None and strategy != "frozen":
+        raise ParameterError(
+            f"Class weights serve frozen features. Got class_weight={class_weight!r} with another strategy; drop one."
         )
 
 

@@ -127,6 +127,7 @@ def _solved_again(
 ) -> Candidate:
     """Rows that the body was trained on flatter their left-out losses: what is validated decides, not these."""
     label = f"{_label(name, share)}, head solved again"
+    search = replace(search, prior=None)  # class rows of the frozen body are none of the moved one
     rows = network_rows(setting.network, setting.batches)
     source = _source(label, setting)
     head = select_head(rows, setting.y, setting.task, blocks=source.info.blocks, search=search, seed=setting.seed)

@@ -109,6 +109,6 @@ def set_training(module: nn.Module, *, batch_statistics: bool = True) -> None:
     module.train()
     for part in module.modules():
         own = list(part.parameters())
-        kept = isinstance(part, nn.modules.batchnorm._BatchNorm) and not batch_statistics  # noqa: SLF001
+        kept = isinstance(part, nn.modules.batchnorm._BatchNorm) and not batch_statistics
         if own and (kept or not any(parameter.requires_grad for parameter in own)):
             part.eval()

@@ -84,7 +84,7 @@ class MovingStrategy(Protocol):
 
     Examples:
         >>> sorted(name for name in vars(MovingStrategy) if not name.startswith("_"))
-        ['plan']
+        ['name', 'plan', 'training']
     """
 
     @property

@@ -1,0 +1,129 @@
+"""A fit whose body may move: what is refused, what is decided, what is kept and reported."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.errors import ParameterError, SourceError, UnknownNameError
+from headstart.heads import HeadSearch, select_head
+from headstart.model import TransferModel
+from headstart.sources import module
+from headstart.transfer import fit
+from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
+from headstart.tune.lp_ft import LP_FT
+from headstart.tune.settings import Training
+from headstart.tune.toys import toy_shift
+from headstart.types import Block, Task
+
+
+@pytest.fixture
+def source():
+    body = toy_shift().source.module
+    return module(body, lambda row: np.asarray(row, np.float32).reshape(3, 3, 10), name="toy", modality="vector")
+
+
+def labelled(part):
+    task, y = part.labelled()
+    return np.stack(part.items).reshape(len(part), -1), [task.labels[k] for k in y]
+
+
+MOVED = replace(LP_FT, training=Training(epochs=30, learning_rate=0.02))
+
+
+def test_a_named_strategy_moves_the_body_and_is_judged_against_the_frozen_features(source, tmp_path):
+    data = labelled(toy_shift().train)
+    run = fit(data, source=source, strategy=MOVED, out=tmp_path / "run", baselines="fast")
+    names = [baseline.name for baseline in run.baselines]
+    assert names[0] == "frozen features"
+    assert run.evaluation.metrics["accuracy"].value > 0.85
+    assert run.baselines[0].evaluation.metrics["accuracy"].value < 0.75
+    assert run.record["strategy"]["kept"] != "head"
+    assert run.record["strategy"]["candidates"][0]["name"] == "head"
+    with (tmp_path / "run" / "logs" / "training.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 30
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Whether the body moved" in page
+    assert "Forgetting" in page
+
+
+def test_auto_keeps_the_frozen_features_where_nothing_is_left_to_gain(source):
+    items = np.random.default_rng(0).normal(scale=0.1, size=(900, 3, 3, 10)).astype(np.float32)
+    y = np.arange(900) % 2
+    items[..., 0] += 2.0 * y[:, None, None]
+    data = (items.reshape(900, -1), ["a" if k else "b" for k in y])
+    run = fit(data, source=source, strategy="auto", baselines="none")
+    assert run.record["strategy"]["kept"] == "head"
+    assert not run.record["strategy"]["forecast"]["go"]
+    assert run.model.source.info.name == source.info.name
+    assert "cross-validation" in run.record["evaluation"]["how"]
+
+
+def test_a_source_without_a_body_is_refused_by_name_and_said_by_auto():
+    rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 60, axis=0) + np.arange(240).reshape(120, 2) / 1000
+    labels = ["left"] * 60 + ["right"] * 60
+    with pytest.raises(SourceError, match="no body that can be moved"):
+        fit((rows, labels), strategy="lp_ft")
+    assert fit((rows, labels), strategy="auto").record["strategy"]["kept"] == "head"
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"strategy": "lpft"}, UnknownNameError, "Did you mean 'lp_ft'"),
+        ({"strategy": 3}, ParameterError, "Got int instead"),
+        ({"strategy": "auto", "class_weight": "balanced"}, ParameterError, "frozen features"),
+    ],
+)
+def test_wrong_wishes_are_refused_before_any_work(given, error, words):
+    with pytest.raises(error, match=words):
+        fit("nowhere", **given)
+
+
+def test_a_moved_model_is_saved_and_loaded(source, tmp_path):
+    shift = toy_shift()
+    run = fit(labelled(shift.train), source=source, strategy=MOVED, baselines="none")
+    run.model.save(tmp_path / "model")
+    loaded = TransferModel.load(tmp_path / "model", source=run.model.source)
+    items = labelled(shift.test)[0][:8]
+    assert loaded.predict_proba(items) == pytest.approx(run.predict_proba(items), abs=1e-6)
+
+
+def test_headroom_is_the_left_out_error_with_wilsons_bound():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 3)), np.arange(60) % 2
+    head = select_head(x, y, Task("classification", ("a", "b")))
+    error, high = headroom(head, y, Task("classification", ("a", "b")))
+    wrong = (head.evidence.outputs.argmax(axis=1) != y).mean()
+    assert error == pytest.approx(wrong)
+    assert high > error
+
+
+def test_the_floor_of_a_learning_curve_is_that_of_the_power_law(monkeypatch):
+    losses = {50: 0.2 + 50**-0.5, 100: 0.2 + 100**-0.5, 200: 0.2 + 200**-0.5}
+
+    class Found:
+        def __init__(self, loss):
+            self.loss = loss
+
+    where = "headstart.transfer.gate.headroom.select_head"
+    monkeypatch.setattr(where, lambda _rows, y, _task, **_: Found(losses[len(y)]))
+    x, y = np.zeros((200, 1)), np.arange(200) % 2
+    curve = learning_curve(x, y, Task("classification", ("a", "b")), blocks=(), search=HeadSearch(), seed=0)
+    assert curve.floor == pytest.approx(0.2)
+
+
+def test_an_early_block_that_serves_better_is_found():
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 2
+    early, late = rng.normal(size=(200, 3)), rng.normal(size=(200, 3))
+    early[:, 0] += 4 * y
+    found = mismatch(
+        np.hstack([early, late]),
+        y,
+        Task("classification", ("a", "b")),
+        blocks=(Block("one", 3), Block("two", 3)),
+        seed=0,
+    )
+    assert (found.block, found.mismatched) == ("one", True)
