@@ -50,7 +50,7 @@ def test_losses_are_of_each_item_calibrated_on_the_other_half(moved):
             losses[inside] = -np.log(np.clip(p[np.arange(inside.sum()), y[inside]], 1e-15, 1))
         assert one.losses == pytest.approx(losses, rel=1e-6, abs=1e-6)
         assert one.loss == pytest.approx(losses.mean())
-    gains = moved.best.with_start(moved.start.losses)
+    gains = moved.start.losses - moved.best.losses
     assert gains.mean() == pytest.approx(moved.start.loss - moved.best.loss)
 
 

@@ -53,10 +53,6 @@ class Candidate:
         """The mean validation loss."""
         return float(self.losses.mean())
 
-    def with_start(self, start: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(m,) by how much each item's loss is lower than at the start."""
-        return start - self.losses
-
 
 def make_candidates(
     name: str,
