@@ -1,8 +1,8 @@
 """Accuracy on clothing10 under attack (PGD), before and after adversarial training.
 
-    python benchmarks/robustness.py --out robustness.csv [--epochs 4] [--epsilon 2] [--train 600] [--test 200]
+    python benchmarks/robustness.py --out robustness.csv --folder FOLDER [--epochs 10] [--epsilon 2] [--source NAME]
 
-Before: the frozen body of mobilenetv2_100.tv_in1k with its solved head. After: the strategy ``adversarial`` (FGSM from
+Before: the frozen body of headstart:image with its solved head. After: the strategy ``adversarial`` (FGSM from
 a random start). Also LP-FT with the same training, which tells what attacks in training add. The attack is PGD with 10
 steps from a random start, within epsilon/255 of each pixel, on the whole network.
 """
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _bench import MOBILENET, Bench
+from _bench import Bench
 from _common import say, section, table
 
 from headstart.data import read
@@ -47,14 +47,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="CSV file for the results as they come")
     parser.add_argument("--folder", type=Path, required=True, help="where the pictures are unpacked")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--source", default="headstart:image")
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--epsilon", type=float, default=2.0)
-    parser.add_argument("--train", type=int, default=600)
-    parser.add_argument("--test", type=int, default=200)
+    parser.add_argument("--train", type=int, default=10**6, help="training pictures at most")
+    parser.add_argument("--test", type=int, default=10**6, help="test pictures at most")
     args = parser.parse_args()
     place = Bench(args.folder, 1, quick=False, device="cpu", tutorial_repeats=1).unpacked("clothing10")
     train, test = part(place, "train", args.train), part(place, "test", args.test)
-    source = open_source(f"local:{MOBILENET}")
+    source = open_source(args.source)
     training = Training(epochs=args.epochs)
     ways: dict[str, Callable[[], TransferModel]] = {
         "frozen": lambda: FROZEN.fit(source, train),
@@ -75,8 +76,8 @@ def main() -> None:
             file.flush()
             say(", ".join(f"{key} {value}" for key, value in rows[-1].items()))
     about = (
-        f"clothing10, {len(train)} training and {len(test)} test pictures, MobileNetV2; {args.epochs} epochs; PGD, 10 "
-        f"steps within {args.epsilon:g}/255."
+        f"clothing10, {len(train)} training and {len(test)} test pictures, {args.source}; {args.epochs} epochs; PGD, "
+        f"10 steps within {args.epsilon:g}/255."
     )
     print(section("Robust accuracy", [about, "", *table(FIELDS, [[str(v) for v in row.values()] for row in rows])]))
 

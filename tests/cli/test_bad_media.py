@@ -119,9 +119,11 @@ def test_a_sound_that_claims_to_be_longer_than_it_is_does_no_harm(cli):
 
 
 @pytest.mark.parametrize("make", [pictures, sounds])
-def test_nothing_that_comes_with_the_install_reads_these(cli, make):
+def test_the_body_of_the_install_reads_these_and_says_that_larger_ones_exist(cli, make):
     make(cli.folder / "items")
-    cli.refuses("fit", "items", code=2, says=["no source for", "--source", "'local:PATH'"])
+    words = ("fit", "items", "--baselines", "none")
+    cli.works(*words, says=["headstart:image", "a larger one may do better", "--source timm:", "saved"])
+    assert "may do better" not in cli.works(*words, "--source", "headstart:image", says=["saved"]).out
 
 
 def test_a_text_source_for_pictures(cli):

@@ -139,5 +139,4 @@ def test_a_source_for_each_column():
     with pytest.raises(SourceError, match="no item column holds any"):
         multimodal_source(data, [ToySource(modality="audio")], lambda _, name: name)
     pictures = Dataset([("a.png",)], ("0",), "multimodal", columns=("p:image",))
-    with pytest.raises(SourceError, match="No source for image items"):
-        source_for(pictures, None)
+    assert source_for(pictures, None).sources[0].info.name == "headstart:image"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from headstart.errors import DigestError, ParameterError, SourceError, UnknownNameError
-from headstart.sources import embedded
+from headstart.sources import embedded_text as embedded
 from headstart.sources.local import open_local
 from headstart.sources.registry import open_source
 

@@ -5,17 +5,21 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.errors import DataError, ParameterError, SourceError
+from headstart.errors import DataError, ItemError, ParameterError, SourceError
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 from headstart.sources import open_source
 from headstart.sources.module import module
 from headstart.sources.seeded import seeded
+from headstart.sources.spectrogram import PictureSettings, Spectrogram
+from headstart.sources.trainable import body_key
 from headstart.tune.distill import DistillationLoss, distill, distilled
 from headstart.tune.distillation import Distillation
 from headstart.tune.distillation_losses import kd_loss, row_loss
 from headstart.tune.frozen import FROZEN
+from headstart.tune.lessons import hear_teachers
 from headstart.tune.settings import Budget, Training
+from headstart.tune.source_training import timm_architecture
 from headstart.types import Dataset, Task
 
 TRAINING = Training(epochs=20, batch_size=64, learning_rate=0.01)
@@ -162,3 +166,91 @@ def test_what_cannot_be_distilled_is_refused_in_one_sentence():
         distill([teacher], student, train.items[:3])
     with pytest.raises(DataError, match="a row of logits for each of 20 items"):
         distill([teacher], student, train.items, logits=np.ones((3, 2)))
+
+
+def test_the_probe_is_in_the_log_of_each_epoch_and_judges_the_student_as_it_is():
+    teacher, student, train, test = toy(400)
+    seen = []
+
+    def probe(source):
+        seen.append(source.encode(test.items[:2]))
+        return float(len(seen))
+
+    found = distilled([teacher], student, train.items, training=replace(TRAINING, epochs=3), probe=probe)
+    assert [row["probe"] for row in found.outcome.history] == [1.0, 2.0, 3.0]
+    assert not np.array_equal(seen[0], seen[1])
+    without = distill([teacher], student, train.items, training=replace(TRAINING, epochs=3))
+    np.testing.assert_array_equal(without.encode(test.items), found.source.encode(test.items))
+
+
+def with_norm(width=16, scale=20.0):
+    def make():
+        net = nn.Sequential(nn.Linear(6, width), nn.BatchNorm1d(width), nn.Tanh(), nn.Linear(width, 8))
+        with torch.no_grad():
+            net[0].weight.mul_(scale)
+        return net
+
+    return seeded(0, make)
+
+
+def test_fresh_batch_normalisations_begin_where_their_batches_are():
+    student = module(with_norm().eval(), np.asarray, name="fresh", modality="vector", version="1")
+    teacher, _, train, _ = toy(600)
+    found = distilled([teacher], student, train.items, training=replace(TRAINING, epochs=1))
+    assert found.outcome.start_loss < 1.1  # of standardised rows: no worse than saying their mean
+
+
+def test_where_nothing_improves_the_student_stays_as_it_was_with_its_statistics():
+    net = with_norm()
+    net[1].running_mean += 3.0
+    student = module(net.eval(), np.asarray, name="pretrained", modality="vector", version="1")
+    teacher, _, train, test = toy(600)
+    found = distilled([teacher], student, train.items, training=replace(TRAINING, epochs=1, learning_rate=50.0, clip=0))
+    assert found.outcome.loss == found.outcome.start_loss
+    np.testing.assert_array_equal(found.source.encode(test.items), student.encode(test.items))
+
+
+def test_items_that_a_teacher_cannot_read_are_set_aside_by_their_own_positions():
+    teacher, student, train, _ = toy(80)
+
+    def read(item):
+        if np.isnan(item).any():
+            raise ItemError("not a number")
+        return np.asarray(item)
+
+    strict = module(Folds().eval(), read, name="strict", modality="vector", version="1")
+    items = train.items.copy()
+    items[[3, 17]] = np.nan
+    found = distilled([strict], student, items, training=replace(TRAINING, epochs=1))
+    assert found.failures == {3: "not a number", 17: "not a number"}
+    kept = np.delete(items, [3, 17], axis=0)
+    same = distilled([teacher], student, kept, training=replace(TRAINING, epochs=1))
+    np.testing.assert_array_equal(found.source.encode(kept), same.source.encode(kept))
+
+
+def test_single_items_make_batches_and_the_maps_are_solved_on_many_all_the_same():
+    teacher, student, train, _ = toy(200)
+    found = distilled([teacher], student, train.items, training=replace(TRAINING, epochs=1, batch_size=1))
+    expected = distilled([teacher], student, train.items, training=replace(TRAINING, epochs=1))
+    assert found.outcome.start_loss == pytest.approx(expected.outcome.start_loss, rel=1e-4)
+
+
+def test_lessons_are_standardised_rows_and_the_answers_of_fitted_classifiers():
+    teacher, other, train, _ = toy(100)
+    model = FROZEN.fit(teacher, train)
+    told = hear_teachers([model, other], train.items)
+    assert (told.widths, told.of_rows, told.targets.shape) == ((3, 8, 2), 2, (50, 13))
+    rows = np.concatenate([teacher.encode(train.items), other.encode(train.items)], axis=1).astype(np.float64)
+    expected = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    np.testing.assert_allclose(told.targets[:, :11], expected, atol=1e-5)
+    answers = told.targets[:, 11:].astype(np.float64)
+    shares = np.exp(answers) / np.exp(answers).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(shares, model.predict_proba(train.items), atol=1e-5)
+
+
+def test_a_sound_students_key_tells_sides_and_pictures_apart():
+    keys = set()
+    for side, mels in ((32, 128), (48, 128), (32, 64)):
+        fresh = timm_architecture("test_resnet", side=side)
+        keys.add(body_key(Spectrogram(fresh, PictureSettings(n_mels=mels))))
+    assert len(keys) == 3

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from headstart.sources.local import open_local
 from headstart.sources.registry import open_source
@@ -12,6 +13,7 @@ from headstart.sources.timm_source import TimmSource, random_weights
 from headstart.sources.trainable import Trainable, trainable
 from headstart.tune.frozen_prefix import find_cut
 from headstart.tune.kept_inputs import KeptInputs
+from headstart.tune.low_rank import LowRank
 from headstart.types import SourceInfo
 
 TEXTS = ["good morning", "where is my card", "no " * 12, "my card is a card"]
@@ -113,6 +115,25 @@ def test_nothing_to_cut(tmp_path):
     freeze(moved, 3)
     moved.module.cls_token.requires_grad_(True)
     assert find_cut(moved, batch([0, 1])) is None  # the stem learns
+
+
+def test_a_layer_whose_weight_is_made_by_a_low_rank_module_is_cut_before_the_layer(tmp_path):
+    moved, batch = body_of("test_resnet", tmp_path)
+    freeze(moved, 99)
+    layer = next(
+        (name, part)
+        for name, part in reversed(list(moved.module.named_modules()))
+        if isinstance(part, nn.Conv2d) and part.kernel_size == (3, 3)
+    )
+    low_rank = LowRank(layer[1].weight, rank=2, alpha=4.0)
+    nn.init.normal_(low_rank.up)
+    parametrize.register_parametrization(layer[1], "weight", low_rank)
+    layer[1].parametrizations["weight"].original.requires_grad_(False)
+    prefix = find_cut(moved, batch([0, 1]))
+    assert layer[0].startswith(prefix.cut)
+    whole = moved.forward(moved.module, batch([0, 1, 2]))
+    for found, expected in zip(prefix.after(prefix.before(batch([0, 1, 2]))), whole, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_value_that_passes_the_cut_by_is_noticed():

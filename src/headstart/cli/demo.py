@@ -6,6 +6,7 @@ import argparse
 import sys
 from importlib.resources import as_file, files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
@@ -21,7 +22,7 @@ REQUESTS = (
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit support requests through the text source and scanned digits through the vector source.
+    """Fit support requests, scanned digits as numbers and as pictures, and drawn scenes, each through its source.
 
     Examples:
         >>> from headstart.cli.parser import build_parser
@@ -30,13 +31,17 @@ def run(args: argparse.Namespace) -> int:
     """
     reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
     out = Path(args.out)
-    text = _texts(out / "support-requests", reporter)
-    digits = _digits(out / "digits", reporter)
+    found = {
+        "text": _texts(out / "support-requests", reporter),
+        "digits": _digits(out / "digits", reporter),
+        "digit-pictures": _digit_pictures(out / "digit-pictures", reporter),
+        "scenes": _scenes(out / "scenes", reporter),
+    }
     if args.json:
-        write_line(json_text({"text": text, "digits": digits}))
+        write_line(json_text(found))
         return 0
     write_line()
-    reporter.line("reports", f"{out / 'support-requests' / 'report.html'} and {out / 'digits' / 'report.html'}")
+    reporter.line("reports", ", ".join(str(Path(one["run"]) / "report.html") for one in found.values()))
     reporter.line("next", f"headstart predict {out / 'support-requests'} 'where is my order?'")
     reporter.line("", "headstart fit YOUR-DATA")
     return 0
@@ -68,3 +73,30 @@ def _digits(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
     digits = load_digits()
     run = fit((digits.data, digits.target), out=out, reporter=reporter, command="headstart demo")
     return {"run": str(out), **summary(run.record)}
+
+
+def _digit_pictures(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
+    from headstart.cli.demo_pictures import write_digits
+    from headstart.transfer import fit
+
+    write_line(stream=reporter.stream)
+    reporter.line("demo 3", "the same digits as 1797 PNG files, encoded by the image body of the install")
+    with TemporaryDirectory(prefix="headstart-demo-") as folder:
+        run = fit(write_digits(Path(folder)), out=out, reporter=reporter, command="headstart demo")
+    return {"run": str(out), **summary(run.record)}
+
+
+def _scenes(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
+    from headstart.cli.demo_pictures import SCENES, draw_scenes
+    from headstart.transfer import fit
+
+    write_line(stream=reporter.stream)
+    reporter.line("demo 4", f"pictures that are drawn on the spot: {len(SCENES)} scenes, 12 of each")
+    with TemporaryDirectory(prefix="headstart-demo-") as folder:
+        drawn, new = draw_scenes(Path(folder) / "scenes", each=12), draw_scenes(Path(folder) / "new", each=1, seed=1)
+        run = fit(drawn, out=out, reporter=reporter, command="headstart demo")
+        names = sorted(SCENES)
+        predicted = run.predict([str(new / name / "000.png") for name in names])
+    told = dict(zip(names, predicted, strict=True))
+    reporter.line("prediction", "of one new drawing each: " + ", ".join(f"{k} -> {v}" for k, v in told.items()))
+    return {"run": str(out), **summary(run.record), "predictions": told}

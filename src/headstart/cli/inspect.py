@@ -12,7 +12,7 @@ from typing import Any
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.fit import reading_options
 from headstart.errors import UsageError
-from headstart.types import Dataset, Modality
+from headstart.types import Dataset
 
 __all__ = ["run"]
 
@@ -54,20 +54,18 @@ def run(args: argparse.Namespace) -> int:
         reporter.line(finding.severity, finding.message + examples)
     if not checked.findings:
         reporter.line("audit", "nothing unreadable, duplicated, leaking, contradictory or scarce")
-    reporter.line("next", _next_command(args, dataset.modality))
+    reporter.line("next", _next_command(args))
     return 0
 
 
-def _next_command(args: argparse.Namespace, modality: Modality) -> str:
+def _next_command(args: argparse.Namespace) -> str:
     """The fit that reads the data in the same way."""
-    from headstart.sources.default import DEFAULTS
-
     words = ["headstart", "fit", args.data]
     for name, given in reading_options(args).items():
         for value in given if isinstance(given, list) else [given]:
             option = "--" + name.replace("_", "-")
             words += [] if value is None else [f"{option}={value}"] if value.startswith("-") else [option, value]
-    return shlex.join(words) + ("" if modality in DEFAULTS else " --source NAME")
+    return shlex.join(words)
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:

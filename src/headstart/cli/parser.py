@@ -57,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_predict(verbs)
     _add_evaluate(verbs)
     _add_embed(verbs)
+    _add_distill(verbs)
     _add_sources(verbs)
     _add_cache(verbs)
     _add_doctor(verbs)
@@ -294,6 +295,32 @@ def _add_embed(verbs: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument("--out", metavar="FILE", required=True, help=".parquet, .csv, .npy or .safetensors")
     _add_reading(parser)
     _add_encoding(parser, cluster=True)
+
+
+def _add_distill(verbs: Verbs[argparse.ArgumentParser]) -> None:
+    example = "headstart distill photos/ --teacher runs/photos --out small"
+    parser = _verb(verbs, "distill", "make a body small: train it to give what larger ones know of items", example)
+    parser.add_argument("data", metavar="DATA", help=DATA + "; labels are not needed")
+    parser.add_argument(
+        "--teacher", metavar="NAME", action="append", required=True,
+        help="a pretrained body whose features are learnt, or the run folder of a fit, whose answers are learnt too; "
+        "repeat it for several",
+    )  # fmt: skip
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--student", metavar="NAME", help="the body that learns (default: what comes with the install)")
+    who.add_argument("--architecture", metavar="NAME", help="or a body of timm with fresh weights")
+    parser.add_argument("--side", type=_count, metavar="PIXELS", help="of the pictures that --architecture looks at")
+    parser.add_argument("--out", metavar="DIR", required=True, help="new folder for the checkpoint")
+    parser.add_argument("--epochs", type=_count, default=20, metavar="N", help="passes over the items (default: 20)")
+    parser.add_argument("--loss", choices=["mse", "cosine"], default="mse", help="how rows are compared (default: mse)")
+    parser.add_argument(
+        "--augment", action=argparse.BooleanOptionalAction, default=True,
+        help="let the student see pictures cropped and mirrored (default: yes)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=_seed, default=0, help="for fresh weights, order and augmentation (default: 0)")
+    parser.add_argument("--time-limit", metavar="TIME", help="such as 90s or 10m")
+    _add_reading(parser)
+    _add_encoding(parser)
 
 
 def _add_sources(verbs: Verbs[argparse.ArgumentParser]) -> None:

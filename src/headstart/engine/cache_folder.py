@@ -22,6 +22,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ __all__ = [
     "prune",
     "remove_entry",
     "sweep",
+    "training_entry",
     "write_about",
 ]
 
@@ -111,6 +113,25 @@ def parse_size(text: str) -> int:
     if match is None:
         raise ParameterError(f"A size must be a number with KB, MB, GB or TB, such as '5GB'. Got {text!r} instead.")
     return int(float(match.group(1)) * UNITS[match.group(2) or ""])
+
+
+def training_entry(key: str, source: str, form: str) -> Path:
+    """The folder in which a training keeps where it is; one that was killed is listed, and can be pruned.
+
+    Args:
+        key: tells the training from all others.
+        source: the name of the source whose body moves.
+        form: what is done to it, in a word or two.
+
+    Examples:
+        >>> training_entry.__name__
+        'training_entry'
+    """
+    folder = entry_folder("training", key)
+    with suppress(OSError):  # a cache that cannot be written is said where a checkpoint is
+        folder.mkdir(parents=True, exist_ok=True)
+        write_about(folder, {"source": source, "form": form})
+    return folder
 
 
 def cache_limit() -> int:

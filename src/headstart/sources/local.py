@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from headstart.sources.timm_module import TimmSpec
 
-__all__ = ["SCHEME", "describe_local", "open_local"]
+__all__ = ["SCHEME", "describe_local", "open_local", "open_timm_folder"]
 
 FORMATS = (
     "a .safetensors file with a .json of the same name beside it, or a folder of timm, transformers or "
@@ -58,10 +58,7 @@ def open_local(path: Path) -> Source:
     if kind == "pair":
         return _open_timm(_weights_file(path), _pair_spec(_pair_json(path)), info)
     if kind == "timm":
-        from headstart.sources.hidden_layers import saved_structure
-
-        spec = replace(_folder_spec(read_json(path / "config.json")), structure=saved_structure(path))
-        return _open_timm(path / "model.safetensors", spec, info)
+        return open_timm_folder(path, info)
     if kind == "spectrogram":
         from headstart.sources.spectrogram import Spectrogram, read_picture_settings
 
@@ -72,6 +69,29 @@ def open_local(path: Path) -> Source:
         folder, pooling, max_length = _sentence_parts(path)
         return open_folder(folder, info, pooling=pooling, max_length=max_length)
     return open_folder(path, info)
+
+
+def open_timm_folder(path: Path, info: SourceInfo, *, installed: bool = False) -> Source:
+    """Open a folder of timm.
+
+    Args:
+        path: the folder.
+        info: what is said of it; its digest, where it names one, is checked.
+        installed: whether every install has it under the name in ``info``.
+
+    Raises:
+        SourceError: if its weights are missing, or its body cannot be built.
+        DigestError: if the weights are not the promised ones.
+
+    Examples:
+        >>> open_timm_folder(Path("nowhere"), SourceInfo("local:nowhere", "image"))
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: 'nowhere/config.json' ...
+    """
+    from headstart.sources.hidden_layers import saved_structure
+
+    spec = replace(_folder_spec(read_json(path / "config.json")), structure=saved_structure(path))
+    return _open_timm(path / "model.safetensors", spec, info, installed=installed)
 
 
 def describe_local(path: Path) -> SourceInfo:
@@ -96,7 +116,7 @@ def describe_local(path: Path) -> SourceInfo:
         return _timm_info(name, _pair_spec(_pair_json(path)), facts, sha256=facts.get("sha256"))
     if kind == "timm":
         facts = read_json(path / "config.json")
-        return _timm_info(name, _folder_spec(facts), facts, sha256=None)
+        return _timm_info(name, _folder_spec(facts), facts, sha256=facts.get("sha256"))
     if kind == "spectrogram":
         return replace(describe_local(path / "image"), name=name, modality="audio")
     from headstart.sources.hf import describe_folder
@@ -215,7 +235,7 @@ def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo) -> Source:
+def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo, *, installed: bool = False) -> Source:
     from headstart.sources.hidden_layers import saved_reading
     from headstart.sources.timm_module import load_weights
     from headstart.sources.timm_source import TimmSource, Weights
@@ -232,7 +252,8 @@ def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo) -> Source:
         check_digest(file, digest)  # it may have been replaced since
         return load_weights(spec, file)
 
-    source = TimmSource(spec, Weights(digest, load, file), replace(info, sha256=info.sha256 or digest))
+    info = replace(info, sha256=info.sha256 or digest)
+    source = TimmSource(spec, Weights(digest, load, file), info, installed=installed)
     layers, positions = saved_reading(file.parent)
     return source if layers == "blocks" and not positions else source.with_layers(layers, positions=positions)
 

@@ -229,6 +229,9 @@ class Spectrogram:
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write the image source's checkpoint and the settings; a source without a checkpoint is named only."""
         reference = self.image_source.save(folder / "image")
+        if reference["name"] != "local:." and self.settings != PictureSettings():
+            choose = getattr(self.image_source, "with_layers", None)  # the same body, but for the name of the install
+            reference = reference if choose is None else choose("blocks").save(folder / "image")
         if reference["name"] != "local:.":
             return reference
         write_json(folder / "spectrogram.json", asdict(self.settings))

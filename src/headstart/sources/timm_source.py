@@ -85,6 +85,7 @@ class TimmSource:
         layers: which layers are read, as in `with_layers`.
         positions: whether each place of the map, or each patch, has a row.
         facts: what is known of the body, where it need not be found out.
+        installed: whether every install has it under the name in ``info``, so that a model need not keep its weights.
 
     Attributes:
         spec: as given.
@@ -105,8 +106,10 @@ class TimmSource:
         layers: Layers = "blocks",
         positions: bool = False,
         facts: Mapping[str, Any] | None = None,
+        installed: bool = False,
     ) -> None:
         self.spec = spec
+        self._installed = installed
         self._weights, self._layers, self._positions = weights, layers, positions
         looks = {key: spec.pretrained_cfg[key] for key in DECIDING if spec.pretrained_cfg.get(key) is not None}
         built = (spec.architecture, dict(spec.model_args), looks, weights.digest)
@@ -228,9 +231,13 @@ class TimmSource:
         Other layers than the default ones, and adapters, are noted beside it, in headstart.json; timm alone does not
         load a body with adapters.
 
+        Of a source that every install has, only the name is given.
+
         Raises:
             DigestError: if the weights' file is no longer the one that was opened.
         """
+        if self._installed:
+            return {"name": self.info.name, "sha256": self._weights.digest}
         folder.mkdir(parents=True, exist_ok=True)
         if self._weights.file is not None and self._facts["is_file"]:
             from shutil import copyfile

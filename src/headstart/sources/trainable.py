@@ -13,7 +13,7 @@ from headstart.types import Source
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Trainable", "TrainableSource", "trainable"]
+__all__ = ["Trainable", "TrainableSource", "body_key", "trainable"]
 
 PreparedKind = Literal["picture", "pictures", "tokens", "array"]
 
@@ -93,3 +93,18 @@ def trainable(source: Source) -> Trainable:
             "of timm, transformers, a local checkpoint or headstart:text."
         )
     return source.trainable()
+
+
+def body_key(source: Source) -> str:
+    """Tells a body, with how its items are prepared, from all others, so that no checkpoint of another one is taken up.
+
+    Examples:
+        >>> from headstart.sources.registry import open_source
+        >>> body_key(open_source("vector"))
+        'vector'
+    """
+    inner = getattr(source, "image_source", None)
+    if inner is not None:
+        return f"{body_key(inner)} {getattr(source, 'settings', '')}"
+    recipe = getattr(getattr(source, "body", None), "recipe", None)
+    return str(getattr(recipe, "key", source.info.name))

@@ -23,7 +23,7 @@ from headstart.heads.registry import check_head_names
 from headstart.io import check_replaceable, remove_leftovers
 from headstart.model import TransferModel
 from headstart.params import check_choice
-from headstart.sources.default import source_for
+from headstart.sources.default import LARGER, source_for
 from headstart.transfer.comparison import Baseline, compare
 from headstart.transfer.judging import Judged, judge
 from headstart.transfer.label_texts import LabelText, with_label_text
@@ -189,6 +189,7 @@ def fit(
             )
             opened = choice.source
         prepared = encode_items(audited, opened, reporter, engine, encode=extract if choice is None else choice.encode)
+        _say_larger(source, opened, reporter)
         search = HeadSearch(
             None if heads is None else tuple(heads),
             class_weight, drop_suspects=drop_suspects, fusion=fusion, layers=layers,
@@ -200,15 +201,18 @@ def fit(
     judged = replace(judged, model=lean(judged.model))
     seconds = time.perf_counter() - started
     record = make_record(prepared, judged, compared, seconds=seconds, seed=seed, command=command)
-    for key, found in (("source_choice", choice), ("strategy", moved)):
-        if found is not None:
-            record[key] = found.record
+    record |= {k: found.record for k, found in (("source_choice", choice), ("strategy", moved)) if found is not None}
     run = Run(judged.model, judged.evaluation, compared, prepared.audit, record, None if out is None else Path(out))
     if run.path is not None:
         write_run(run.path, prepared, judged, record, logs=None if moved is None else moved.logs)
     if moved is not None:
         moved.clear()
     return run
+
+
+def _say_larger(source: object, opened: Source, reporter: Reporter) -> None:
+    if source is None and opened.info.name in LARGER:
+        reporter.line("", LARGER[opened.info.name])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.cache_folder import entry_folder
+from headstart.engine.cache_folder import training_entry
 from headstart.engine.extract import extract
 from headstart.engine.recipe import recipe_key
 from headstart.errors import ParameterError, UnknownNameError
@@ -118,7 +118,9 @@ def move_body(
         >>> move_body.__name__
         'move_body'
     """
-    folder = entry_folder("training", _key(prepared, judged, strategy)) if prepared.engine.cache else None
+    folder = None
+    if prepared.engine.cache:
+        folder = training_entry(_key(prepared, judged, strategy), prepared.source.info.name, "fine-tuning")
     decision = decide(
         prepared, judged, strategy, seed=judged.seed, seconds=seconds, reporter=reporter, folder=folder,
         logs=None if folder is None else folder / "logs", source_data=source_data,

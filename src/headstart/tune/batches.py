@@ -141,7 +141,7 @@ class ItemBatches:
     def __init__(
         self,
         items: Sequence[Any],
-        targets: NDArray[np.float64],
+        targets: NDArray[Any],
         prepare: Callable[[Any], Any],
         collate: Callable[[Sequence[Any]], Any],
         training: Training,

@@ -4,37 +4,41 @@ The student's last rows, through a linear map for each teacher, are to match the
 once; and, where wanted, through one more map the teachers' softened answers to a task. The maps begin as the ridge
 solution on the frozen student, so that nothing of them has to be learnt at first, and are dropped at the end.
 
+The teachers see items as they are, the student sees them augmented: its rows have to stay where an item is cut, shifted
+or mirrored a little.
+
 References: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network"; Romero et al. 2015, "FitNets:
-Hints for Thin Deep Nets"; Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent"
-(teacher and student see the same item: since the teacher's rows are computed once, items come as they are).
+Hints for Thin Deep Nets"; Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent".
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DataError, SourceError
 from headstart.linear.ridge import gcv, lambda_grid, ridge_coefficients
 from headstart.linear.spectrum import Spectrum
-from headstart.params import check_number
-from headstart.sources.trainable import Trainable, TrainableSource
+from headstart.model import TransferModel
+from headstart.params import check_choice, check_number
+from headstart.sources.moved import resting_copy
+from headstart.sources.trainable import Trainable, TrainableSource, body_key
 from headstart.tune.batches import Batch, ItemBatches
-from headstart.tune.device import autocast, best_device, to_device
+from headstart.tune.device import autocast, best_device, channels_last, to_device
 from headstart.tune.distillation_losses import RowLoss, kd_loss, row_loss
 from headstart.tune.job import Job, Outcome, ParameterGroup
+from headstart.tune.lessons import Teacher, hear_teachers
 from headstart.tune.loop import train
 from headstart.tune.optimizing import learning_rate_for
+from headstart.tune.regularising import augmentation_of
 from headstart.tune.settings import Budget, Training
 from headstart.types import FeatureMatrix, Source
 
@@ -42,7 +46,7 @@ __all__ = ["DistillationLoss", "Distilled", "distill", "distilled"]
 
 VALIDATION, MOST_VALIDATION = 0.1, 1000  # share of the items that no step sees, and most of them
 MOST_SOLVED = 8192  # items on which the maps are solved
-MAP_RATE = 10.0  # of the maps, in learning rates of the body: they follow it
+LEAST_SOLVED = 32  # items that go through the body together then
 HELD_OUT = 3  # what the seed is used for; batches have 0 to 2
 
 
@@ -65,6 +69,7 @@ class DistillationLoss:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
+        check_choice(self.rows, "rows", type(self).__name__, get_args(RowLoss))
         check_number(self.temperature, "temperature", type(self).__name__, low=0, open_low=True)
         check_number(self.weight, "weight", type(self).__name__, low=0)
 
@@ -76,18 +81,20 @@ class Distilled:
     Attributes:
         source: the student with its moved body.
         outcome: how the training went; its losses are those of items that no step saw.
+        failures: position to reason, for items that a teacher could not read.
 
     Examples:
         >>> sorted(Distilled.__dataclass_fields__)
-        ['outcome', 'source']
+        ['failures', 'outcome', 'source']
     """
 
     source: Source
     outcome: Outcome
+    failures: dict[int, str]
 
 
 def distill(
-    teachers: Sequence[Source],
+    teachers: Sequence[Teacher],
     student: Source,
     items: Sequence[Any],
     *,
@@ -113,7 +120,7 @@ def distill(
 
 
 def distilled(
-    teachers: Sequence[Source],
+    teachers: Sequence[Teacher],
     student: Source,
     items: Sequence[Any],
     *,
@@ -123,6 +130,7 @@ def distilled(
     seed: int = 0,
     budget: Budget = Budget(),
     engine: Engine = Engine(),
+    probe: Callable[[Source], float] | None = None,
 ) -> Distilled:
     """Train a student towards its teachers on items that need no labels.
 
@@ -130,23 +138,25 @@ def distilled(
     them.
 
     Args:
-        teachers: one or several sources; their rows are taken from the feature store where it has them.
+        teachers: one or several sources, or fitted models; of a classifier the answers are learnt too. Rows are taken
+            from the feature store where it has them.
         student: a source whose body can be moved.
-        items: n items that student and teachers can read, 4 or more.
+        items: 4 or more; those that a teacher cannot read are set aside, with the reason.
         loss: what the student is held to.
-        logits: (n, classes) of the teachers for a task, to be matched softened; None for rows alone.
-        training: how it trains. Items are not augmented, whatever it says.
+        logits: (n, classes) of answers to a task, to be matched softened; None for those of fitted teachers alone.
+        training: how it trains; what the student sees is augmented as it says.
         seed: of all chance.
         budget: time, checkpoints, logs.
         engine: how the teachers encode.
+        probe: judges the student as it is after each epoch; the log holds what it gives, under ``"probe"``.
 
     Returns:
         The student with its moved body, and how the training went.
 
     Raises:
         SourceError: if the student has no body that can be moved, or there is no teacher.
-        DataError: if there are fewer than 4 items, or not a row of logits for each.
-        ItemError: if an item cannot be read.
+        DataError: if there are fewer than 4 items that can be read, or not a row of logits for each.
+        ItemError: if the student cannot read an item that its teachers could.
 
     Examples:
         >>> distilled.__name__
@@ -155,40 +165,71 @@ def distilled(
     if not isinstance(student, TrainableSource):
         raise SourceError(f"The student '{student.info.name}' has no body that can be moved; name another source.")
     _check(teachers, items, logits)
-    targets, widths = _targets(teachers, items, logits, engine)
-    held_out, seen = _parted(len(items), seed)
+    told = hear_teachers(teachers, items, logits=logits, engine=engine, progress=budget.progress)
+    order, seen = _order(len(told.index), seed)
+    items = [items[k] for k in told.index[order]]  # those that steps see, then the others
+    targets = told.targets[order]
     body = student.trainable()
-    training = replace(training, learning_rate=learning_rate_for(body.module, training), augmentation="none")
-    rows = last_rows(student, items, engine)[seen]
-    pupil = _Pupil(body, _solved_maps(rows[:MOST_SOLVED], targets[seen][:MOST_SOLVED], widths)).to(best_device())
-    read = [
-        ItemBatches(
-            [items[k] for k in part],
-            targets[part].astype(np.float64),
-            student.prepare,
-            body.collate,
-            training,
-            seed=seed,
+    training = replace(training, learning_rate=learning_rate_for(body.module, training))
+
+    def batches(part: slice, augment: Callable[[Any, np.random.Generator], Any] | None) -> ItemBatches:
+        return ItemBatches(
+            items[part], targets[part], student.prepare, body.collate, training, seed=seed, augment=augment
         )
-        for part in (seen, held_out)
-    ]
+
+    read, unseen = batches(slice(seen), augmentation_of(body.kind, training)), batches(slice(seen, None), None)
+    rows = _first_rows(body, read, training)
+    pupil = channels_last(_Pupil(body, _solved_maps(rows, targets[: len(rows)], told.widths)).to(best_device()))
     if body.kind == "tokens":
-        read[0].sort_by_length()
-    measured = _Loss(pupil, loss, len(teachers))
-    job = Job(pupil, pupil.groups, read[0], measured, lambda: measured.of_all(read[1], targets[held_out], training))
+        read.sort_by_length()
+    measured = _Loss(pupil, loss, told.of_rows)
+    name = f"{student.info.name} (distilled from {', '.join(map(_name, teachers))})"
+
+    def moved() -> Source:
+        return student.with_module(resting_copy(pupil.body), name)
+
+    job = Job(
+        pupil, pupil.groups, read, measured, lambda: measured.of_all(unseen, targets[seen:], training),
+        measure=None if probe is None else lambda: {"probe": probe(moved())},
+    )  # fmt: skip
     key = _key(student, loss, training, targets, seed)
     budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
-    outcome = train(job, training, seed=seed, budget=budget, key=key, items=len(seen))
-    moved = copy.deepcopy(pupil.to("cpu").body).eval().requires_grad_(requires_grad=False)
-    names = ", ".join(teacher.info.name for teacher in teachers)
-    return Distilled(student.with_module(moved, f"{student.info.name} (distilled from {names})"), outcome)
+    outcome = train(job, training, seed=seed, budget=budget, key=key, items=seen)
+    return Distilled(moved(), outcome, {int(k): reason for k, reason in told.failures.items()})
 
 
-def last_rows(source: Source, items: Sequence[Any], engine: Engine) -> FeatureMatrix:
-    """The last block's rows (n, d), float32."""
-    rows = extract(source, items, engine=engine, on_error="raise").rows
-    width = source.info.num_features or rows.shape[1]
-    return np.ascontiguousarray(rows[:, rows.shape[1] - width :], dtype=np.float32)
+def _first_rows(body: Trainable, batches: ItemBatches, training: Training) -> FeatureMatrix:
+    """Rows (m, d) of the first items, on which the maps are solved.
+
+    Batch normalisations of fresh weights know nothing yet: they get the mean of the statistics of these batches.
+    """
+    device, size = best_device(), max(training.batch_size, LEAST_SOLVED)
+    body.module.to(device).eval()
+    fresh: list[Any] = [part for part in body.module.modules() if _is_fresh(part)]
+    momenta = [part.momentum for part in fresh]
+    for part in fresh:
+        part.train().momentum = None  # the plain mean
+    rows: list[FeatureMatrix] = []
+    with torch.no_grad(), autocast(device, training.precision):
+        for start in range(0, min(len(batches), MOST_SOLVED), size):
+            index = range(start, min(start + size, len(batches)))
+            if len(index) > 1 or not rows:
+                inputs = to_device(batches.inputs(index), device)
+                rows.append(body.forward(body.module, inputs)[-1].float().cpu().numpy())
+    for part, momentum in zip(fresh, momenta, strict=True):
+        part.eval().momentum = momentum
+    return np.concatenate(rows)
+
+
+def _is_fresh(part: Any) -> bool:
+    """Whether this is a batch normalisation that has seen nothing."""
+    if not isinstance(part, nn.modules.batchnorm._BatchNorm) or part.running_mean is None or part.running_var is None:
+        return False
+    return bool((part.running_mean == 0).all() and (part.running_var == 1).all())
+
+
+def _name(teacher: Teacher) -> str:
+    return (teacher.source if isinstance(teacher, TransferModel) else teacher).info.name
 
 
 class _Pupil(nn.Module):
@@ -200,11 +241,11 @@ class _Pupil(nn.Module):
 
     @property
     def groups(self) -> tuple[ParameterGroup, ...]:
-        """The body at the learning rate, the maps at ten times that."""
+        """The body and the maps, which have no weight decay."""
         known = dict(self.body.named_parameters())
         body = [f"body.{name}" for group in self._trainable.groups for name in group if name in known]
         maps = [f"maps.{name}" for name, _ in self.maps.named_parameters()]
-        return ParameterGroup(tuple(body)), ParameterGroup(tuple(maps), MAP_RATE, weight_decay=0.0)
+        return ParameterGroup(tuple(body)), ParameterGroup(tuple(maps), weight_decay=0.0)
 
     def forward(self, inputs: Any) -> list[Tensor]:
         """What each map makes of the last rows."""
@@ -245,22 +286,6 @@ class _Loss:
         return total / len(batches)
 
 
-def _targets(
-    teachers: Sequence[Source], items: Sequence[Any], logits: NDArray[Any] | None, engine: Engine
-) -> tuple[NDArray[np.float32], list[int]]:
-    """The teachers' rows, each column standardised, and the logits, side by side; and the widths of the parts."""
-    parts = [_standardised(last_rows(teacher, items, engine)) for teacher in teachers]
-    if logits is not None:
-        parts.append(np.asarray(logits, dtype=np.float32))
-    return np.concatenate(parts, axis=1), [part.shape[1] for part in parts]
-
-
-def _standardised(rows: FeatureMatrix) -> FeatureMatrix:
-    deviation = rows.std(axis=0)
-    standardised: FeatureMatrix = (rows - rows.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
-    return standardised
-
-
 def _solved_maps(rows: FeatureMatrix, targets: NDArray[np.float32], widths: Sequence[int]) -> list[nn.Linear]:
     """Ridge regression of every target on the student's rows; λ by generalised cross-validation, one for each part."""
     maps, start = [], 0
@@ -277,14 +302,14 @@ def _solved_maps(rows: FeatureMatrix, targets: NDArray[np.float32], widths: Sequ
     return maps
 
 
-def _parted(n: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Positions of the items that no step sees, and of the others."""
+def _order(n: int, seed: int) -> tuple[NDArray[np.intp], int]:
+    """Positions of the items, those that no step sees last; and how many steps see."""
     order = np.random.default_rng([seed, HELD_OUT]).permutation(n)
     count = max(1, min(round(VALIDATION * n), MOST_VALIDATION))
-    return order[:count], order[count:]
+    return np.concatenate([order[count:], order[:count]]), n - count
 
 
-def _check(teachers: Sequence[Source], items: Sequence[Any], logits: NDArray[Any] | None) -> None:
+def _check(teachers: Sequence[Teacher], items: Sequence[Any], logits: NDArray[Any] | None) -> None:
     if not teachers:
         raise SourceError("Distillation needs a teacher. Got none; give one source or more.")
     if len(items) < 4:
@@ -297,7 +322,6 @@ def _check(teachers: Sequence[Source], items: Sequence[Any], logits: NDArray[Any
 
 def _key(student: Source, loss: DistillationLoss, training: Training, targets: NDArray[np.float32], seed: int) -> str:
     """Tells this training from others; the teachers' rows stand for the teachers and the items."""
-    body = getattr(getattr(getattr(student, "body", None), "recipe", None), "key", student.info.name)
-    digest = hashlib.sha256(repr(("distill", body, loss, training, seed)).encode())
-    digest.update(targets.tobytes())
+    digest = hashlib.sha256(repr(("distill", body_key(student), loss, training, seed)).encode())
+    digest.update(targets.data.cast("B"))
     return digest.hexdigest()

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from headstart.engine.extract import extract
 from headstart.model import TransferModel
 from headstart.tune.distill import DistillationLoss, distill
 from headstart.tune.frozen import FROZEN
+from headstart.tune.lessons import Teacher
 from headstart.tune.settings import Budget, Training
 from headstart.types import Dataset, Source
 
@@ -58,18 +55,8 @@ class Distillation:
             SourceError: if there is no teacher, or the body cannot be moved.
         """
         items = [*train.items, *self.unlabelled]
-        moved = distill(
-            self.teachers, source, items, loss=self.loss, training=self.training, seed=seed, budget=budget,
-            logits=self._logits(items, train, seed) if self.answers and self.teachers else None,
-        )  # fmt: skip
+        teachers: Sequence[Teacher] = self.teachers
+        if self.answers:
+            teachers = [FROZEN.fit(teacher, train, seed=seed) for teacher in self.teachers]
+        moved = distill(teachers, source, items, loss=self.loss, training=self.training, seed=seed, budget=budget)
         return FROZEN.fit(moved, train, seed=seed, budget=budget)
-
-    def _logits(self, items: Sequence[Any], train: Dataset, seed: int) -> NDArray[np.float64]:
-        """The mean of the calibrated scores of the teachers' heads."""
-        found = []
-        for teacher in self.teachers:
-            head = FROZEN.fit(teacher, train, seed=seed).head
-            scores = head.scores(extract(teacher, items, on_error="raise").rows)
-            found.append(scores / head.calibration.get("temperature", np.ones(1))[0])
-        mean: NDArray[np.float64] = np.mean(found, axis=0)
-        return mean

@@ -175,6 +175,7 @@ class _Calls:
         """The first called submodule with a parameter of its own that learns, and those around it, inside out."""
         learning = [name for name in self.began if _learns(self.module.get_submodule(name))]
         name = min(learning, key=lambda part: self.began[part][0], default="")
+        name = name.partition(".parametrizations.")[0]  # what makes a layer's weight is called by the layer
         while name:
             if len(self.began.get(name, ())) == 1:
                 yield name
@@ -309,7 +310,10 @@ def _made(shapes: Any, size: Mapping[str, int], fill: float, device: torch.devic
 
 
 def _first_tensor(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
-    return next(value for value in [*args, *kwargs.values()] if isinstance(value, Tensor))
+    found = [value for value in [*args, *kwargs.values()] if isinstance(value, Tensor)]
+    if not found:
+        raise TypeError("the part where the body is cut gets no tensor")
+    return found[0]
 
 
 def _with_first(args: tuple[Any, ...], kwargs: dict[str, Any], value: Tensor) -> Any:

@@ -64,6 +64,7 @@ class Job:
             generator only, which the loop seeds for each step.
         validate: gives the validation loss of the module as it is; None where the last weights are kept.
         blame: names the items of a micro-batch that are no numbers, in a few words; None where nothing can be said.
+        measure: gives more values for the log after each epoch; the module is left as it is.
 
     Examples:
         >>> "validate" in Job.__dataclass_fields__
@@ -76,6 +77,7 @@ class Job:
     loss: Callable[[Any], Tensor]
     validate: Callable[[], float] | None = None
     blame: Callable[[Any], str] | None = None
+    measure: Callable[[], Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True)

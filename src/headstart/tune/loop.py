@@ -132,7 +132,7 @@ class _Run:
         begin_together(self._budget.parallel, self._job.module, self.step)
         if self.step == 0 and not self._best:
             if self._training.ema:
-                self._ema = {name: value.detach().clone() for name, value in self._moving.items()}
+                self._ema = {name: value.detach().clone() for name, value in self._followed().items()}
             self._validate()
             self._start_loss = self._best_loss
 
@@ -165,6 +165,7 @@ class _Run:
             "validation_loss": self._last_loss,
             "rate": self._rate(),
             "seconds": self._seconds,
+            **self._measured(),
         }
         self.history.append(row)
         self._losses = []
@@ -173,6 +174,12 @@ class _Run:
             self.stopped = "done"
         elif self.stopped is None and 0 < self._training.patience <= self._stale:
             self.stopped = "no longer better"
+
+    def _measured(self) -> Mapping[str, float]:
+        if self._job.measure is None or self._rank > 0:
+            return {}
+        with self._averaged():
+            return self._job.measure()
 
     def _rate(self) -> float:
         return rate_of(self._training) * rate_at(self._training.schedule, self._share, self._training.warmup)
@@ -244,8 +251,13 @@ class _Run:
         if self._ema is None:
             return
         decay = min(self._training.ema, (1 + self.step) / (10 + self.step))
-        for name, parameter in self._moving.items():
-            self._ema[name].lerp_(parameter.detach(), 1 - decay)
+        for name, value in self._followed().items():
+            self._ema[name].lerp_(value.detach(), 1 - decay)
+
+    def _followed(self) -> dict[str, Tensor]:
+        """What has a running mean: what moves, and the statistics of normalisations, which belong to it."""
+        buffers = {name: value for name, value in self._job.module.named_buffers() if value.is_floating_point()}
+        return {**self._moving, **buffers}
 
     def _watch(self, loss: float) -> float:
         self._running = loss if math.isnan(self._running) else MEMORY * self._running + (1 - MEMORY) * loss
@@ -291,12 +303,13 @@ class _Run:
         if self._ema is None:
             yield
             return
-        own = {name: value.detach().clone() for name, value in self._moving.items()}
-        _copy(self._ema, self._moving)
+        followed = self._followed()
+        own = {name: value.detach().clone() for name, value in followed.items()}
+        _copy(self._ema, followed)
         try:
             yield
         finally:
-            _copy(own, self._moving)
+            _copy(own, followed)
 
     def _snapshot(self) -> dict[str, Tensor]:
         values = {**self._moving, **dict(self._job.module.named_buffers())}

@@ -23,7 +23,7 @@ from headstart.engine.options import Engine
 from headstart.errors import DataError, ParameterError
 from headstart.heads import HeadSearch, select_head
 from headstart.model import TransferModel
-from headstart.sources.trainable import trainable
+from headstart.sources.trainable import body_key, trainable
 from headstart.tasks import task_methods
 from headstart.tune.batches import Batch, ItemBatches
 from headstart.tune.candidates import Candidate, make_candidates
@@ -336,9 +336,8 @@ def _blame(batch: Batch, part: Dataset) -> str:
 
 def _key(strategy: MovingStrategy, source: Source, parts: Sequence[Dataset], seed: int, search: HeadSearch) -> str:
     """Tells this training from others, so that no checkpoint of another one is taken up."""
-    body = getattr(getattr(getattr(source, "body", None), "recipe", None), "key", source.info.name)
     replayed = getattr(getattr(strategy, "source_data", None), "ids", ())
-    digest = hashlib.sha256(repr((strategy, replayed, body, seed, search)).encode())
+    digest = hashlib.sha256(repr((strategy, replayed, body_key(source), seed, search)).encode())
     for part in parts:
         digest.update(repr((part.ids, part.task)).encode())
         digest.update(np.ascontiguousarray(part.labelled()[1]).tobytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
 __all__ = ["timm_architecture", "train_source"]
 
 
-def timm_architecture(name: str, *, num_classes: int = 0, side: int | None = None, seed: int = 0) -> TimmSource:
+def timm_architecture(
+    name: str,
+    *,
+    num_classes: int = 0,
+    side: int | None = None,
+    seed: int = 0,
+    model_args: Mapping[str, Any] | None = None,
+) -> TimmSource:
     """A body of timm with fresh weights, for which no checkpoint is needed.
 
     Args:
@@ -33,9 +41,10 @@ def timm_architecture(name: str, *, num_classes: int = 0, side: int | None = Non
         num_classes: outputs of its classifier; 0 for none.
         side: of the pictures in pixels; None for the architecture's own.
         seed: of the weights.
+        model_args: what else timm's constructor gets, such as ``{"layers": (2, 2, 2, 1)}`` for a ResNet.
 
     Raises:
-        SourceError: if timm does not know the architecture.
+        SourceError: if timm does not know the architecture, or cannot build it with these arguments.
         ParameterError: if a number is out of its range.
 
     Examples:
@@ -50,8 +59,16 @@ def timm_architecture(name: str, *, num_classes: int = 0, side: int | None = Non
     if side is not None:
         check_number(side, "side", "timm_architecture", low=8, integer=True)
         config = {"input_size": (3, side, side), "crop_pct": 1.0}
-    spec = TimmSpec(name, {"num_classes": num_classes}, config)
-    return TimmSource(spec, random_weights(spec, seed), SourceInfo(f"timm:{name} (untrained, seed {seed})", "image"))
+    spec = TimmSpec(name, {**(model_args or {}), "num_classes": num_classes}, config)
+    info = SourceInfo(f"timm:{name} (untrained, seed {seed})", "image")
+    try:
+        return TimmSource(spec, random_weights(spec, seed), info)
+    except (AssertionError, RuntimeError, ValueError) as error:  # what bodies say to pictures of another size
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(
+            f"timm's '{name}' cannot read pictures of {side or 'its own'} pixels a side ({reason}); give another side, "
+            "or leave it out."
+        ) from error
 
 
 def train_source(

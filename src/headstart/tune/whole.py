@@ -7,14 +7,14 @@ the body was trained on flatter both.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from dataclasses import replace
 
 from headstart.engine.options import Engine
 from headstart.heads import HeadSearch
 from headstart.model import TransferModel
-from headstart.sources.trainable import TrainableSource
+from headstart.sources.moved import resting_copy
+from headstart.sources.trainable import TrainableSource, body_key
 from headstart.tune.device import best_device
 from headstart.tune.frozen import FrozenFeatures
 from headstart.tune.loop import train
@@ -121,8 +121,7 @@ def moved_source(setting: Setting, name: str) -> Source:
         'moved_source'
     """
     assert isinstance(setting.source, TrainableSource)  # noqa: S101 (`make_setting` raised otherwise)
-    body = copy.deepcopy(setting.network.body).eval().requires_grad_(requires_grad=False)
-    return setting.source.with_module(body, f"{setting.source.info.name} ({name})")
+    return setting.source.with_module(resting_copy(setting.network.body), f"{setting.source.info.name} ({name})")
 
 
 def _timed(budget: Budget, share: float) -> Budget:
@@ -131,7 +130,6 @@ def _timed(budget: Budget, share: float) -> Budget:
 
 def _key(strategy: MovingStrategy, source: Source, part: Dataset, seed: int) -> str:
     """Tells this training from others, so that no checkpoint of another one is taken up."""
-    body = getattr(getattr(getattr(source, "body", None), "recipe", None), "key", source.info.name)
-    digest = hashlib.sha256(repr(("whole", strategy, body, part.ids, part.task, seed)).encode())
+    digest = hashlib.sha256(repr(("whole", strategy, body_key(source), part.ids, part.task, seed)).encode())
     digest.update(part.labelled()[1].tobytes())
     return digest.hexdigest()
