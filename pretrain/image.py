@@ -2,11 +2,12 @@
 
     python pretrain/image.py --images tiny-imagenet-200 --weights ../shared/data/weights --out pretrained
 
-The student begins from fresh weights and sees the 110,000 pictures of Tiny-ImageNet-200's parts ``train`` and ``test``,
-64 pixels a side; no label is used. Its teachers are the MobileNetV2 bodies named in image.json, which look at the same
-pictures with 224 pixels a side, once. After each epoch the log says the loss on 1,000 pictures that no step sees, and
-how well a ridge head on the student's rows tells the 200 classes of pictures of the part ``val``, each left out in
-turn. What was killed goes on where it was; the same call gives the same weights on the same kind of machine.
+The student begins from fresh weights and sees the pictures of Tiny-ImageNet-200's parts ``train`` and ``test``, 64
+pixels a side, but for those that a set on which it is judged holds too (image_excluded.txt); no label is used. Its
+teachers are the MobileNetV2 bodies named in image.json, which look at the same pictures with 224 pixels a side, once.
+After each epoch the log says the loss on 1,000 pictures that no step sees, and how well a ridge head on the student's
+rows tells the 200 classes of pictures of the part ``val``, each left out in turn. What was killed goes on where it was;
+the same call gives the same weights on the same kind of machine.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, help="train on so many pictures only")
     given = parser.parse_args()
     config = _with(json.loads(given.config.read_text()), given.set)
-    items = _pictures(given.images)
+    excluded = set((HERE / "image_excluded.txt").read_text().split())
+    items = [str(given.images / name) for name in pictures(given.images) if name not in excluded]
     if given.pictures is not None:
         items = [items[k] for k in np.random.default_rng(0).permutation(len(items))[: given.pictures]]
     student = timm_architecture(
@@ -74,11 +76,12 @@ def _with(config: dict[str, Any], changes: list[str]) -> dict[str, Any]:
     return config
 
 
-def _pictures(images: Path) -> list[str]:
+def pictures(images: Path) -> list[str]:
+    """Names of the pictures of the parts train and test, relative to the folder."""
     found = [*sorted(images.glob("train/*/images/*.JPEG")), *sorted(images.glob("test/images/*.JPEG"))]
     if not found:
         raise SystemExit(f"There are no pictures in '{images}'; give the unpacked folder tiny-imagenet-200.")
-    return [str(path) for path in found]
+    return [path.relative_to(images).as_posix() for path in found]
 
 
 def _probe(images: Path) -> Any:
