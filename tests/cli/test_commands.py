@@ -242,9 +242,9 @@ def test_the_command_that_inspect_ends_with_works(cli):
     cli.works(*words[1:], "--baselines", "none")
 
 
-def test_the_command_that_inspect_ends_with_names_a_source_where_none_comes_with_the_install(cli):
+def test_the_command_that_inspect_ends_with_needs_no_source_for_pictures(cli):
     words = next_command(cli.works("inspect", pictures(cli.folder / "photos")))
-    assert words == ["headstart", "fit", "photos", "--source", "NAME"]
+    assert words == ["headstart", "fit", "photos"]
 
 
 def test_data_of_one_name_do_not_replace_each_others_runs(cli):

@@ -139,4 +139,4 @@ def test_a_source_for_each_column():
     with pytest.raises(SourceError, match="no item column holds any"):
         multimodal_source(data, [ToySource(modality="audio")], lambda _, name: name)
     pictures = Dataset([("a.png",)], ("0",), "multimodal", columns=("p:image",))
-    assert source_for(pictures, None).sources[0].info.name == "headstart:image"
+    assert source_for(pictures, None).parts[0].info.name == "headstart:image"

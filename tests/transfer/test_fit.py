@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 import headstart
-from headstart.errors import DataError, SourceError, UsageError
+from headstart.errors import DataError, UsageError
 from headstart.sources.toy import ToySource
 from headstart.transfer.judging import make_plan
 from headstart.types import Dataset, Task
@@ -120,17 +120,6 @@ def test_time_split_holds_out_the_latest():
     )  # fmt: skip
     plan = make_plan(data, np.arange(n), seed=0)
     assert plan.evaluated.min() > plan.fitted.max()
-
-
-def test_images_without_a_source_say_what_to_do(tmp_path):
-    from PIL import Image
-
-    for label in ("red", "blue"):
-        (tmp_path / label).mkdir()
-        for i in range(2):
-            Image.new("RGB", (32, 32), label).save(tmp_path / label / f"{i}.png")
-    with pytest.raises(SourceError, match="--source"):
-        headstart.fit(str(tmp_path))
 
 
 def test_a_foreign_folder_is_left_alone(table, tmp_path):

@@ -14,6 +14,7 @@ from headstart.transfer import fit
 from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
 from headstart.tune.lp_ft import LP_FT
 from headstart.tune.settings import Training
+from headstart.tune.side import SIDE
 from headstart.tune.toys import toy_shift
 from headstart.types import Block, Task
 
@@ -46,6 +47,13 @@ def test_a_named_strategy_moves_the_body_and_is_judged_against_the_frozen_featur
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Whether the body moved" in page
     assert "Forgetting" in page
+
+
+def test_a_side_network_is_kept_whole(source):
+    strategy = replace(SIDE, training=Training(epochs=8, batch_size=64, learning_rate=0.03))
+    run = fit(labelled(toy_shift().train), source=source, strategy=strategy, baselines="none")
+    assert run.record["strategy"]["kept"].startswith("side")
+    assert len(run.model.source.parts) == 2
 
 
 def test_auto_keeps_the_frozen_features_where_nothing_is_left_to_gain(source):

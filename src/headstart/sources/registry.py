@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -126,6 +127,9 @@ def _pattern(key: str) -> str:
 
 def _likely(name: str) -> list[str]:
     """The name with a scheme that it may have been meant to have."""
+    key, colon, rest = name.partition(":")
+    if colon:
+        return [f"{near}:{rest}" for near in difflib.get_close_matches(key, SOURCES, n=1)]
     if "/" in name:
         return [f"hf:{name}"]
-    return [f"timm:{name}"] if name and ":" not in name else []
+    return [f"timm:{name}"] if name else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headstart.heads.fusion_maps import spans_of
+from headstart.heads.fusion_maps import is_fused, spans_of
 from headstart.model import TransferModel
 from headstart.sources.fused import FusedSource
 
@@ -30,7 +30,7 @@ def lean(model: TransferModel) -> TransferModel:
         ('toy (untrained, seed 1)', ((32, 96),))
     """
     source, features = model.source, model.head.feature_map
-    if not isinstance(source, FusedSource):
+    if not (isinstance(source, FusedSource) and is_fused(source.info.blocks)):  # a body and its side are one
         return model
     spans, names = spans_of(source.info.blocks), source.names
     read = {span.part for span in spans if any(a < span.stop and span.start < b for a, b in features.blocks)}

@@ -28,11 +28,11 @@ from headstart.params import check_choice, check_number
 from headstart.tune.batches import Batch
 from headstart.tune.class_batches import ClassBatches
 from headstart.tune.contrastive_losses import pair_cosine_loss, supervised_contrastive_loss
+from headstart.tune.cross_fitted import fit_cross_fitted
 from headstart.tune.moving import fit_moved
 from headstart.tune.network import task_loss
 from headstart.tune.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.settings import Budget, Training
-from headstart.tune.whole import fit_whole
 from headstart.types import Dataset, Source, Task
 
 __all__ = ["CONTRASTIVE", "ContrastiveFewShot"]
@@ -50,7 +50,7 @@ class ContrastiveFewShot:
         temperature: of the supervised contrastive loss.
         share: of the contrastive loss; the rest is cross-entropy.
         each: items of each class in a batch, at least 2; more where that many classes are not there.
-        few: up to so many items of the smallest class nothing is held out: the training has a fixed length.
+        few: up to so many items of the smallest class all are trained on, six times: the training has a fixed length.
         name: the name in the registry.
 
     Examples:
@@ -94,13 +94,14 @@ class ContrastiveFewShot:
     ) -> TransferModel:
         """The moved body with its head solved again.
 
-        With few items of a class none is held out, as `headstart.tune.whole.fit_whole` has it; with more, or with a
-        validation part, it is the model of least validation loss, as `headstart.tune.moving.fit_moved` has it.
+        With few items of a class all are trained on, as `headstart.tune.cross_fitted.fit_cross_fitted` has it; with
+        more, or with a validation part, it is the model of least validation loss, as
+        `headstart.tune.moving.fit_moved` has it.
         """
         task, y = train.labelled()
         _check(task, y)
         if valid is None and np.unique(y, return_counts=True)[1].min() <= self.few:
-            return fit_whole(self, source, train, seed=seed, budget=budget)
+            return fit_cross_fitted(self, source, train, seed=seed, budget=budget)
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
     def _loss(self, setting: Setting, batch: Batch) -> Tensor:
