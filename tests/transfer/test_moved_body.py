@@ -12,6 +12,7 @@ from headstart.model import TransferModel
 from headstart.sources import module
 from headstart.transfer import fit
 from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
+from headstart.tune.contrastive import CONTRASTIVE
 from headstart.tune.lp_ft import LP_FT
 from headstart.tune.settings import Training
 from headstart.tune.side import SIDE
@@ -54,6 +55,15 @@ def test_a_side_network_is_kept_whole(source):
     run = fit(labelled(toy_shift().train), source=source, strategy=strategy, baselines="none")
     assert run.record["strategy"]["kept"].startswith("side")
     assert len(run.model.source.parts) == 2
+
+
+def test_few_items_of_a_class_are_judged_by_bodies_that_left_them_out(source):
+    strategy = replace(CONTRASTIVE, few=500, training=Training(epochs=8, batch_size=64, learning_rate=0.02))
+    run = fit(labelled(toy_shift().train), source=source, strategy=strategy, baselines="none")
+    record = run.record["strategy"]
+    assert [one["name"] for one in record["candidates"]] == ["head", "contrastive, 50% of the way", "contrastive"]
+    assert record["validation_items"] == 192  # all that are not tested on
+    assert record["kept"] != "head"
 
 
 def test_auto_keeps_the_frozen_features_where_nothing_is_left_to_gain(source):

@@ -71,7 +71,7 @@ def test_attacks_cost_the_trained_network_less():
     found = {}
     for epsilon in (0.0, 4.0):
         strategy = replace(QUICK, epsilon=epsilon, training=Training(epochs=30, learning_rate=0.01))
-        found[epsilon] = robust(train_network(strategy, source, train)[0].network, test, 4.0)
+        found[epsilon] = robust(train_network(strategy, source, train).setting.network, test, 4.0)
     assert found[0.0].clean_accuracy > 0.95
     assert found[0.0].robust_accuracy < found[4.0].robust_accuracy - 0.08
 

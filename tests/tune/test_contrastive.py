@@ -17,7 +17,7 @@ from headstart.tune.frozen import FROZEN
 from headstart.tune.moving import make_job, make_setting
 from headstart.tune.settings import Budget, Training
 from headstart.tune.toys import toy_shift
-from headstart.tune.whole import train_whole
+from headstart.tune.whole import train_network
 from headstart.types import Dataset, Task
 
 QUICK = replace(CONTRASTIVE, training=Training(epochs=20, batch_size=64, learning_rate=0.01))
@@ -135,13 +135,13 @@ def test_it_solves_a_shift_that_the_head_cannot(loss):
     assert accuracy(model, test) >= 0.9
 
 
-def test_without_a_held_out_part_it_trains_on_all_and_the_saved_model_reopens(tmp_path):
+def test_few_items_are_all_trained_on_and_the_saved_model_reopens(tmp_path):
     source, train, test = folded()
     model = replace(QUICK, few=200).fit(source, train)
     assert accuracy(model, test) >= 0.95
     assert "contrastive" in model.source.info.name
     outputs = model.predict_proba(test.items)
-    assert -np.log(outputs[np.arange(len(test)), test.y]).mean() < 0.2  # as sure as a rehearsal allows
+    assert -np.log(outputs[np.arange(len(test)), test.y]).mean() < 0.2  # as sure as the left-out items allow
     model.save(tmp_path / "model")
     again = TransferModel.load(tmp_path / "model", source=model.source)
     np.testing.assert_allclose(again.predict_proba(test.items), outputs, atol=1e-6)
@@ -159,14 +159,14 @@ def test_the_training_sees_all_items(monkeypatch):
 
     original = ClassBatches.epoch
     monkeypatch.setattr(ClassBatches, "epoch", listening)
-    train_whole(quick, shift.source, shift.train)
+    train_network(quick, shift.source, shift.train)
     assert len(np.unique(np.concatenate(seen))) == len(shift.train)
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
     shift = toy_shift()
     quick = replace(QUICK, training=replace(QUICK.training, epochs=2))
-    whole = train_whole(quick, shift.source, shift.train)
+    whole = train_network(quick, shift.source, shift.train)
 
     def stop(done, _total, _detail):
         if done == 5:
@@ -174,9 +174,9 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
 
     broken = Budget(folder=tmp_path, checkpoint_seconds=0, progress=stop)
     with pytest.raises(KeyboardInterrupt):
-        train_whole(quick, shift.source, shift.train, budget=broken)
-    again = train_whole(quick, shift.source, shift.train, budget=Budget(folder=tmp_path))
-    for one, other in zip(again.module.parameters(), whole.module.parameters(), strict=True):
+        train_network(quick, shift.source, shift.train, budget=broken)
+    again = train_network(quick, shift.source, shift.train, budget=Budget(folder=tmp_path))
+    for one, other in zip(again.setting.network.parameters(), whole.setting.network.parameters(), strict=True):
         assert torch.equal(one, other)
 
 

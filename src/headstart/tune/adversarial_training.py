@@ -96,7 +96,7 @@ class AdversarialTraining:
         """
         if source.info.modality == "text":
             return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
-        setting, _ = train_network(self, source, train, seed=seed, budget=budget)
+        setting = train_network(self, source, train, seed=seed, budget=budget).setting
         head = setting.network.head.fitted()
         if valid is not None:
             judge = Validation(setting.task, valid, source, setting.network.trainable.collate)

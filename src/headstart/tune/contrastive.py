@@ -22,14 +22,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from headstart.engine.options import Engine
 from headstart.errors import DataError
+from headstart.heads import HeadSearch
 from headstart.model import TransferModel
 from headstart.params import check_choice, check_number
 from headstart.tune.batches import Batch
 from headstart.tune.class_batches import ClassBatches
 from headstart.tune.contrastive_losses import pair_cosine_loss, supervised_contrastive_loss
-from headstart.tune.cross_fitted import fit_cross_fitted
-from headstart.tune.moving import fit_moved
+from headstart.tune.cross_fitted import move_cross_fitted
+from headstart.tune.moving import Moved, fit_moved, move
 from headstart.tune.network import task_loss
 from headstart.tune.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.settings import Budget, Training
@@ -92,17 +94,34 @@ class ContrastiveFewShot:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The moved body with its head solved again.
+        """The best of the frozen features and what was made of the moved body, as `move` judges them.
 
-        With few items of a class all are trained on, as `headstart.tune.cross_fitted.fit_cross_fitted` has it; with
-        more, or with a validation part, it is the model of least validation loss, as
-        `headstart.tune.moving.fit_moved` has it.
+        With a validation part it is the best of what was made of the moved body, judged on that part.
         """
-        task, y = train.labelled()
-        _check(task, y)
-        if valid is None and np.unique(y, return_counts=True)[1].min() <= self.few:
-            return fit_cross_fitted(self, source, train, seed=seed, budget=budget)
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+        _check(*train.labelled())
+        if valid is not None:
+            return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+        return min(self.move(source, train, seed=seed, budget=budget).candidates, key=lambda one: one.loss).model
+
+    def is_crossed(self, train: Dataset) -> bool:
+        """Whether a class has so few items that all are trained on, and judged by bodies that left them out."""
+        return bool(np.unique(train.labelled()[1], return_counts=True)[1].min() <= self.few)
+
+    def move(
+        self,
+        source: Source,
+        train: Dataset,
+        *,
+        seed: int = 0,
+        budget: Budget = Budget(),
+        search: HeadSearch = HeadSearch(),
+        engine: Engine = Engine(),
+    ) -> Moved:
+        """With few items of a class as `move_cross_fitted`; with more, or on several workers, as `moving.move`."""
+        _check(*train.labelled())
+        if engine.ray is None and self.is_crossed(train):
+            return move_cross_fitted(self, source, train, seed=seed, budget=budget, search=search, engine=engine)
+        return move(self, source, train, seed=seed, budget=budget, search=search, engine=engine)
 
     def _loss(self, setting: Setting, batch: Batch) -> Tensor:
         blocks = setting.network.blocks(batch.inputs)

@@ -2,8 +2,8 @@
 
 Rows that a body was trained on flatter every left-out loss, and a held-out part of a few dozen items is too small to
 choose by. So the body is also moved on each four fifths of the items, and the fifth that it did not see is judged: how
-far the weights go from the start to the trained ones (Wortsman et al. 2022), which features, which head, which λ. The
-judged fifths together are all items.
+far the weights go from the start to the trained ones, which features, which head, which λ. The judged fifths together
+are all items, so that every candidate, the frozen features among them, has a loss on each.
 
 References: Stone 1974, "Cross-validatory choice and assessment of statistical predictions"; Wortsman et al. 2022,
 "Robust fine-tuning of zero-shot models" (WiSE-FT).
@@ -11,13 +11,15 @@ References: Stone 1974, "Cross-validatory choice and assessment of statistical p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.options import Engine
+from headstart.errors import DataError
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
 from headstart.heads.feature_map import candidate_maps
 from headstart.heads.kept_moments import kept_moments
@@ -25,15 +27,16 @@ from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
 from headstart.tasks import task_methods
 from headstart.tune.batches import ItemBatches
-from headstart.tune.frozen import FROZEN
+from headstart.tune.candidates import Candidate
 from headstart.tune.interpolation import interpolated
+from headstart.tune.moving import Moved
 from headstart.tune.plan import MovingStrategy, Setting
 from headstart.tune.settings import Budget, Training
-from headstart.tune.validating import network_rows
+from headstart.tune.validating import halved_losses, network_rows
 from headstart.tune.whole import moved_source, train_network
-from headstart.types import Block, Dataset, FeatureMatrix, Source, Task
+from headstart.types import Dataset, FeatureMatrix, Source, Task
 
-__all__ = ["fit_cross_fitted", "folds_of"]
+__all__ = ["FOLDS", "left_out_folds", "move_cross_fitted"]
 
 FOLDS = 5
 SHARES = (0.0, 0.5, 1.0)  # of the way from the start to the trained weights
@@ -42,6 +45,7 @@ RATIOS = tuple(10.0 ** np.arange(-4, 2.1, 0.5))  # λ in mean eigenvalues of the
 MOST_FEATURES = 4096  # of which moments are kept
 
 Array = NDArray[np.float64]
+Positions = NDArray[np.intp]
 
 
 class Choice(NamedTuple):
@@ -64,144 +68,183 @@ class Choice(NamedTuple):
     ratio: float
 
 
-def fit_cross_fitted(
-    strategy: MovingStrategy, source: Source, train_part: Dataset, *, seed: int = 0, budget: Budget = Budget()
-) -> TransferModel:
-    """The body moved on all items, with share, features, head and λ of least loss on items that were left out.
+def move_cross_fitted(
+    strategy: MovingStrategy,
+    source: Source,
+    train_part: Dataset,
+    *,
+    seed: int = 0,
+    budget: Budget = Budget(),
+    search: HeadSearch = HeadSearch(),
+    engine: Engine = Engine(),
+) -> Moved:
+    """Train the body on all items, and judge what can be made of it on items that it left out.
 
     Args:
         strategy: how the body moves; it keeps the structure of the body.
         source: the body.
-        train_part: labelled items of a classification, two or more of most classes.
+        train_part: labelled items of a classification; groups are left out as wholes.
         seed: of all chance.
-        budget: time, for all trainings together, checkpoints, logs.
+        budget: time, for the six trainings together, checkpoints, logs (of the last one).
+        search: names heads; of these, ridge and LDA are compared, both where it names neither.
+        engine: how the models encode.
+
+    Returns:
+        The start, the body halfway, and the moved body, each with the features, head and λ of least loss. The losses
+        are of the left-out items, and ``valid`` holds these items.
 
     Raises:
         SourceError: if the source has no body that can be moved.
-        DataError: if there are no labels, or an item cannot be read.
+        DataError: if there are no labels, no two items of a class to part, or an item cannot be read.
 
     Examples:
-        >>> fit_cross_fitted.__name__
-        'fit_cross_fitted'
+        >>> move_cross_fitted.__name__
+        'move_cross_fitted'
     """
     task, y = train_part.labelled()
-    folds = folds_of(y, seed)
-    each = budget if budget.seconds is None else replace(budget, seconds=budget.seconds / (len(folds) + 1))
-    scores: dict[Choice, Array] = {}
-    for left in folds:
-        seen = np.setdiff1d(np.arange(len(y)), left)
-        trained = _Trained(strategy, source, train_part.take(seen), seed, each)
-        for choice, found in trained.judged(train_part.take(left)):
-            scores.setdefault(choice, np.full((len(y), task.num_outputs), np.nan))[left] = found
-    judged = np.sort(np.concatenate(folds))
-    choice, loss = _best({key: value[judged] for key, value in scores.items()}, task, y[judged])
-    if choice.share == 0.0:
-        return FROZEN.fit(source, train_part, seed=seed)
-    model = _Trained(strategy, source, train_part, seed, each).model(choice)
-    calibration = task_methods(task).calibrate(scores[choice][judged], y[judged])
-    return replace(model, head=replace(model.head, calibration={**model.head.calibration, **calibration}, loss=loss))
+    folds = left_out_folds(y, train_part.groups, seed)
+    heads = [name for name in HEAD_NAMES if name in (search.heads or HEAD_NAMES)] or list(HEAD_NAMES)
+    budgets = [_part_of(budget, number, len(folds) + 1) for number in range(len(folds) + 1)]
+    found: dict[Choice, Array] = {}
+    for number, left in enumerate(folds):
+        seen = train_part.take(np.setdiff1d(np.arange(len(y)), left))
+        way = _Way(strategy, source, seen, seed=seed, budget=replace(budgets[number], logs=None), heads=heads)
+        for choice, scores in way.judged(train_part.take(left)):
+            found.setdefault(choice, np.full((len(y), task.num_outputs), np.nan))[left] = scores
+    items = np.sort(np.concatenate(folds))
+    way = _Way(strategy, source, train_part, seed=seed, budget=budgets[-1], heads=heads)
+    candidates = []
+    for share in SHARES:
+        choice, losses = _best(
+            {key: scores[items] for key, scores in found.items() if key.share == share}, task, y[items]
+        )
+        calibration = task_methods(task).calibrate(found[choice][items], y[items])
+        model = way.model(choice, calibration, float(losses.mean()), engine)
+        candidates.append(Candidate(_label(strategy.name, share), model, losses, found[choice][items]))
+    return Moved(tuple(candidates), way.outcome, train_part.take(items), way.setting.network)
 
 
-def folds_of(y: NDArray[Any], seed: int) -> list[NDArray[np.intp]]:
-    """Positions that are left out together; classes are spread evenly, and the only item of one is never left out.
+def left_out_folds(y: NDArray[np.integer], groups: NDArray[np.str_] | None, seed: int) -> list[Positions]:
+    """Positions that are left out together, five times; each class is spread evenly, and never left out whole.
+
+    Args:
+        y: (n,) codes of the classes.
+        groups: (n,) names of what must stay together; None for nothing.
+        seed: of the order.
+
+    Raises:
+        DataError: if no class has two items, or groups, that can be parted.
 
     Examples:
-        >>> [fold.tolist() for fold in folds_of(np.array([0, 0, 1, 1, 2]), 0)]
+        >>> [fold.tolist() for fold in left_out_folds(np.array([0, 0, 1, 1, 2]), None, 0)]
         [[0, 3], [1, 2]]
     """
+    units = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    kind = y[np.unique(units, return_index=True)[1]]  # of a unit: the class of its first item
     rng = np.random.default_rng([seed, FOLDS])
-    members = [rng.permutation(np.flatnonzero(y == code)) for code in np.unique(y)]
+    members = [rng.permutation(np.flatnonzero(kind == code)) for code in np.unique(kind)]
     members = [part for part in members if len(part) > 1]
-    count = min(FOLDS, max(len(part) for part in members))
-    fold = np.full(len(y), -1)
-    start = 0
+    count = min(FOLDS, max((len(part) for part in members), default=0))
+    fold, start = np.full(len(kind), -1), 0
     for part in members:
         fold[part] = (start + np.arange(len(part))) % count
         start += len(part)
-    return [np.flatnonzero(fold == k) for k in range(count) if (fold == k).any()]
+    for code in np.unique(y):
+        own = units[y == code]
+        if len(np.unique(fold[own])) == 1:
+            fold[own] = -1
+    parts = [np.flatnonzero(fold[units] == k) for k in range(count) if (fold == k).any()]
+    if len(parts) < 2:
+        raise DataError("No class has two items that can be parted to judge a moved body; give more items or groups.")
+    return parts
 
 
-class _Trained:
-    """A network trained on some items, at any share of its way."""
+def _part_of(budget: Budget, number: int, count: int) -> Budget:
+    """The budget of one of several trainings of one length."""
+    tell = budget.progress
 
-    def __init__(self, strategy: MovingStrategy, source: Source, part: Dataset, seed: int, budget: Budget) -> None:
-        self._name, self._part = strategy.name, part
-        self._setting, self._before = train_network(strategy, source, part, seed=seed, budget=budget)
-        self._after = self._setting.network.state()
-        self._task, self._y = part.labelled()
+    def progress(done: int, total: int, detail: str = "") -> None:
+        if tell is not None:
+            tell(number * total + done, count * total, f"training {number + 1} of {count}, {detail}")
+
+    return replace(budget, seconds=None if budget.seconds is None else budget.seconds / count, progress=progress)
+
+
+def _label(name: str, share: float) -> str:
+    return {0.0: "head", 1.0: name}.get(share, f"{name}, {share:.0%} of the way")
+
+
+class _Way:
+    """A body trained on some items, at any share of its way, with heads solved on the same items."""
+
+    def __init__(
+        self,
+        strategy: MovingStrategy,
+        source: Source,
+        part: Dataset,
+        *,
+        seed: int,
+        budget: Budget,
+        heads: Sequence[str],
+    ) -> None:
+        trained = train_network(strategy, source, part, seed=seed, budget=budget)
+        self.setting, self.outcome = trained.setting, trained.outcome
+        self._before, self._after = trained.before, trained.setting.network.state()
+        self._name, self._heads = strategy.name, heads
 
     def judged(self, left: Dataset) -> Iterator[tuple[Choice, Array]]:
         """The scores of items that were left out, for each choice."""
         for share in SHARES:
             setting = self._at(share)
-            rows = network_rows(setting.network, setting.batches)
             others = network_rows(setting.network, self._read(left))
-            for features, head, heads in _solved(rows, self._y, self._task, _blocks(setting)):
-                for ratio, fitted in heads:
-                    yield Choice(share, features, head, ratio), fitted.scores(others)
+            for choice, fitted in self._solved(share, RATIOS):
+                yield choice, fitted.scores(others)
 
-    def model(self, choice: Choice) -> TransferModel:
-        """The model of a choice; its calibration is still that of the start."""
+    def model(self, choice: Choice, calibration: Mapping[str, Array], loss: float, engine: Engine) -> TransferModel:
+        """The model of a choice, with the calibration and loss of items that were left out."""
         setting = self._at(choice.share)
         rows = network_rows(setting.network, setting.batches)
-        [head] = [
-            fitted
-            for features, name, heads in _solved(rows, self._y, self._task, _blocks(setting), (choice.ratio,))
-            for _, fitted in heads
-            if (features, name) == (choice.features, choice.head)
-        ]
+        [head] = [fitted for found, fitted in self._solved(choice.share, [choice.ratio], rows) if found == choice]
+        kept = {key: value for key, value in setting.start.head.calibration.items() if key == "shares"}
+        head = replace(head, calibration={**kept, **calibration}, loss=loss)
         keep = rows.shape[1] <= MOST_FEATURES
-        head = replace(head, calibration=dict(setting.start.head.calibration))
-        moments = kept_moments(rows, self._y, self._task, head, HeadSearch((choice.head,))) if keep else None
-        source = moved_source(setting, f"{self._name}, {choice.share:.0%} of the way")
-        return TransferModel(source, self._task, head, moments, setting.start.columns)
+        moments = kept_moments(rows, setting.y, setting.task, head, HeadSearch((choice.head,))) if keep else None
+        source = setting.source
+        if choice.share:
+            source = moved_source(setting, _label(self._name, choice.share))
+        return TransferModel(source, setting.task, head, moments, setting.start.columns, engine=engine)
 
     def _at(self, share: float) -> Setting:
-        self._setting.network.load_state_dict(interpolated(self._before, self._after, share))
-        return self._setting
+        self.setting.network.load_state_dict(interpolated(self._before, self._after, share))
+        return self.setting
+
+    def _solved(
+        self, share: float, ratios: Sequence[float], rows: FeatureMatrix | None = None
+    ) -> Iterator[tuple[Choice, FittedHead]]:
+        """Heads on the rows that the network gives now."""
+        setting = self.setting
+        rows = network_rows(setting.network, setting.batches) if rows is None else rows
+        targets = task_methods(setting.task).targets(setting.y, setting.task.num_outputs)
+        for place, feature_map in enumerate(candidate_maps(rows, setting.source.info.blocks)):
+            spectrum = Spectrum.from_rows(feature_map(rows), targets)
+            mean = float(spectrum.values.mean())
+            for name in self._heads:
+                head = cast("SpectralHead", HEADS[name])
+                for ratio in ratios:
+                    weights = head.coefficients(spectrum, ratio * mean)
+                    fitted = FittedHead(feature_map, name, ratio * mean, *weights, {}, 0, ())
+                    yield Choice(share, place, name, ratio), fitted
 
     def _read(self, left: Dataset) -> ItemBatches:
-        body, source = self._setting.network.trainable, self._setting.source
+        body, source = self.setting.network.trainable, self.setting.source
         batches = ItemBatches(left.items, np.zeros((len(left), 1)), source.prepare, body.collate, Training(), seed=0)
         if body.kind == "tokens":
             batches.sort_by_length()
         return batches
 
 
-def _blocks(setting: Setting) -> Sequence[Block]:
-    return setting.source.info.blocks
-
-
-def _solved(
-    rows: FeatureMatrix, y: NDArray[Any], task: Task, blocks: Sequence[Block], ratios: Sequence[float] = RATIOS
-) -> Iterator[tuple[int, str, Iterator[tuple[float, FittedHead]]]]:
-    """Place of the features, name of the head, and the head at each λ."""
-    targets = task_methods(task).targets(y, task.num_outputs)
-    for place, feature_map in enumerate(candidate_maps(rows, blocks)):
-        spectrum = Spectrum.from_rows(feature_map(rows), targets)
-        mean = float(spectrum.values.mean())
-        for name in HEAD_NAMES:
-            head = cast("SpectralHead", HEADS[name])
-            fitted = (
-                (
-                    ratio,
-                    FittedHead(feature_map, name, ratio * mean, *head.coefficients(spectrum, ratio * mean), {}, 0, ()),
-                )
-                for ratio in ratios
-            )
-            yield place, name, fitted
-
-
-def _best(scores: dict[Choice, Array], task: Task, y: NDArray[Any]) -> tuple[Choice, float]:
-    """The choice of least mean loss, each half of the items calibrated on the other; the first of equals."""
-    methods, halves = task_methods(task), np.arange(len(y)) % 2
-    found: dict[Choice, float] = {}
-    for choice, values in scores.items():
-        losses = np.empty(len(y))
-        for half in (0, 1):
-            inside, outside = halves == half, halves != half
-            calibration = methods.calibrate(values[outside], y[outside])
-            losses[inside] = methods.loss(methods.outputs(values[inside], calibration), y[inside])
-        found[choice] = float(losses.mean())
-    best = min(found, key=lambda choice: found[choice])
-    return best, found[best]
+def _best(scores: Mapping[Choice, Array], task: Task, y: NDArray[np.integer]) -> tuple[Choice, Array]:
+    """The choice of least mean loss, the first of equals, with the losses."""
+    losses = {choice: halved_losses(values, y, task) for choice, values in scores.items()}
+    best = min(losses, key=lambda choice: float(losses[choice].mean()))
+    return best, losses[best]

@@ -20,7 +20,7 @@ from headstart.tune.network import Network
 from headstart.tune.settings import Precision, Training
 from headstart.types import Dataset, FeatureMatrix, Source, Task
 
-__all__ = ["Validation", "network_rows"]
+__all__ = ["Validation", "halved_losses", "network_rows"]
 
 AT_ONCE = 64
 
@@ -102,12 +102,28 @@ class Validation:
 
     def losses(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """The loss of each item, each half calibrated on the other one."""
-        methods, losses = task_methods(self.task), np.empty(len(self.y))
-        halves = np.arange(len(self.y)) % 2
-        for half in (0, 1):
-            inside, outside = halves == half, halves != half
-            if not outside.any():
-                outside = inside
-            calibration = methods.calibrate(scores[outside], self.y[outside])
-            losses[inside] = methods.loss(methods.outputs(scores[inside], calibration), self.y[inside])
-        return losses
+        return halved_losses(scores, self.y, self.task)
+
+
+def halved_losses(scores: NDArray[np.float64], y: NDArray[Any], task: Task) -> NDArray[np.float64]:
+    """The loss of each item, each half calibrated on the other one.
+
+    Args:
+        scores: (n, k) of items that the scores were not fitted on.
+        y: their labels, as in `headstart.types.Dataset`.
+        task: what they are of.
+
+    Examples:
+        >>> task = Task("classification", ("a", "b"))
+        >>> halved_losses(np.array([[2.0, -2.0], [2.0, -2.0]]), np.array([0, 1]), task).round(1).tolist()
+        [0.7, 0.7]
+    """
+    methods, losses = task_methods(task), np.empty(len(y))
+    halves = np.arange(len(y)) % 2
+    for half in (0, 1):
+        inside, outside = halves == half, halves != half
+        if not outside.any():
+            outside = inside
+        calibration = methods.calibrate(scores[outside], y[outside])
+        losses[inside] = methods.loss(methods.outputs(scores[inside], calibration), y[inside])
+    return losses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -13,31 +13,38 @@ from headstart.heads import HeadSearch
 from headstart.sources.moved import resting_copy
 from headstart.sources.trainable import TrainableSource, body_key
 from headstart.tune.device import best_device, channels_last
+from headstart.tune.job import Outcome
 from headstart.tune.loop import train
 from headstart.tune.moving import make_job, make_setting, solved_start
 from headstart.tune.plan import MovingStrategy, Setting
 from headstart.tune.settings import Budget
 from headstart.types import Dataset, Source
 
-__all__ = ["moved_source", "train_network", "train_whole"]
+__all__ = ["Trained", "moved_source", "train_network"]
 
 
-def train_whole(
-    strategy: MovingStrategy, source: Source, train_part: Dataset, *, seed: int = 0, budget: Budget = Budget()
-) -> Source:
-    """The source with its body moved on all items, as `train_network` does it.
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a training on all items gave.
+
+    Attributes:
+        setting: what was trained; its network, on the CPU, holds the weights of the last step.
+        before: the weights that the network started from.
+        outcome: how the training went.
 
     Examples:
-        >>> train_whole.__name__
-        'train_whole'
+        >>> "before" in Trained.__dataclass_fields__
+        True
     """
-    setting, _ = train_network(strategy, source, train_part, seed=seed, budget=budget)
-    return moved_source(setting, strategy.name)
+
+    setting: Setting
+    before: Mapping[str, Tensor] = field(repr=False)
+    outcome: Outcome
 
 
 def train_network(
     strategy: MovingStrategy, source: Source, train_part: Dataset, *, seed: int = 0, budget: Budget = Budget()
-) -> tuple[Setting, Mapping[str, Tensor]]:
+) -> Trained:
     """Body and head moved on all items; the weights of the last step are kept.
 
     Args:
@@ -46,9 +53,6 @@ def train_network(
         train_part: labelled items.
         seed: of all chance.
         budget: time, checkpoints, logs.
-
-    Returns:
-        What was trained, whose network, on the CPU, holds the weights; and the weights that it started from.
 
     Raises:
         SourceError: if the source has no body that can be moved.
@@ -65,10 +69,10 @@ def train_network(
     network = channels_last(setting.network.to(best_device()))
     key = _key(strategy, source, train_part, seed)
     budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
-    train(make_job(setting, plan, train_part, None), setting.training, seed=seed, budget=budget, key=key)
+    outcome = train(make_job(setting, plan, train_part, None), setting.training, seed=seed, budget=budget, key=key)
     plan.finish()
     network.to("cpu").eval()
-    return setting, before
+    return Trained(setting, before, outcome)
 
 
 def moved_source(setting: Setting, name: str) -> Source:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,14 +93,14 @@ def decide(
         if not kind:
             reporter.line("strategy", f"frozen features: the body of '{prepared.source.info.name}' cannot be moved")
             return Decision(None, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head"})
-        strategy = sized(STRATEGIES[strategy_for(train, kind)], len(train))  # type: ignore[arg-type] # all of MOVING
+        strategy: Any = sized(STRATEGIES[strategy_for(train, kind)], train)  # type: ignore[arg-type] # all of MOVING
         forecast = look_ahead(strategy, prepared, judged, train, seed=seed, seconds=seconds, reporter=reporter)
         reporter.line("strategy", words(strategy.name, forecast))
         if not forecast.go:
             record = {"name": strategy.name, "forecast": forecast.to_dict(), "candidates": [], "kept": "head"}
             return Decision(None, record)
     else:
-        strategy = _named(wanted, len(train))
+        strategy = _named(wanted, train)
         if source_data is not None and getattr(strategy, "source_data", source_data) is None:
             strategy = replace(strategy, source_data=source_data)
     with reporter.progress(f"training ({strategy.name})") as step:
@@ -117,12 +118,12 @@ def _kind(prepared: Prepared) -> str:
         return ""
 
 
-def _named(wanted: Any, items: int) -> Any:
-    """A strategy by its name, with epochs for this number of items; a strategy that was given as it is."""
+def _named(wanted: Any, train: Dataset) -> Any:
+    """A strategy by its name, with epochs for these items; a strategy that was given as it is."""
     if not isinstance(wanted, str):
         return wanted
     strategy: Any = STRATEGIES[wanted]
-    return sized(strategy, items) if wanted in MOVING else strategy
+    return sized(strategy, train) if wanted in MOVING else strategy
 
 
 def _training_part(prepared: Prepared, judged: Judged) -> Dataset:
@@ -135,8 +136,9 @@ def _training_part(prepared: Prepared, judged: Judged) -> Dataset:
 def _move(strategy: Any, prepared: Prepared, judged: Judged, train: Dataset, *, seed: int, budget: Budget) -> Moved:
     from headstart.tune.moving import move
 
-    return move(
-        strategy, prepared.source, train, seed=seed, budget=budget,
+    own = getattr(strategy, "move", None)  # of a strategy that judges its candidates in a way of its own
+    return (partial(move, strategy) if own is None else own)(
+        prepared.source, train, seed=seed, budget=budget,
         search=replace(judged.search, heads=_linear(judged.search.heads)), engine=prepared.engine,
     )  # fmt: skip
 

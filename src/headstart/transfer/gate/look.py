@@ -11,6 +11,7 @@ from headstart.engine.rows import take_rows
 from headstart.transfer.gate.forecast import Forecast, Pilot
 from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
 from headstart.transfer.gate.pilot import expected_seconds, run_pilot
+from headstart.transfer.gate.recipe_choice import is_crossed
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
 from headstart.transfer.reporter import Reporter
@@ -20,6 +21,7 @@ __all__ = ["look_ahead", "words"]
 
 LITTLE = 0.005  # error that leaves nothing worth an hour
 LIMIT = 1800.0  # seconds that "auto" may train where no time limit was given
+FITS = 5  # trainings on all items that a crossed one comes to: five on four fifths, and one
 FEWEST = 80  # items, below which a pilot's quarter says nothing
 
 
@@ -53,17 +55,20 @@ def look_ahead(
     error, high = headroom(judged.model.head, y, task)
     if task.kind == "classification" and high < LITTLE:
         return Forecast(error, high, None, None, 0.0, None, f"at most {high:.1%} of the items could be gained", False)
-    if len(train) < FEWEST:
+    crossed = is_crossed(strategy, train)
+    if len(train) < FEWEST and not crossed:
         return Forecast(error, high, None, None, 0.0, None, f"{len(train)} items are too few to tell", False)
     rows, blocks = take_rows(prepared.rows, judged.plan.fitted), prepared.source.info.blocks
     with reporter.progress("looking ahead"):
         curve = learning_curve(rows, y, task, blocks=blocks, search=judged.search, seed=seed)
         found = mismatch(rows, y, task, blocks=blocks, seed=seed)
-        cost = expected_seconds(strategy, prepared, train, seed=seed)
+        cost = (FITS if crossed else 1) * expected_seconds(strategy, prepared, train, seed=seed)
     forecast = Forecast(error, high, curve, found, cost, None, "", False)
     if cost > limit:
         reason = f"it would take about {cost:.0f} s, more than the {limit:.0f} s that are left; --time-limit sets more"
         return replace(forecast, verdict=reason)
+    if crossed:
+        return replace(forecast, verdict="each item is judged by a body that left it out", go=True)
     with reporter.progress("a pilot on half of the items") as step:
         pilot = run_pilot(strategy, prepared, judged.search, train, seed=seed, seconds=limit / 3, progress=step)
     return replace(forecast, pilot=pilot, verdict=_verdict(pilot), go=bool(pilot.low > 0))

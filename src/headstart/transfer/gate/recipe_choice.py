@@ -12,7 +12,7 @@ from headstart.types import Dataset
 if TYPE_CHECKING:
     from headstart.tune.plan import MovingStrategy
 
-__all__ = ["AUTO", "sized", "strategy_for"]
+__all__ = ["AUTO", "is_crossed", "sized", "strategy_for"]
 
 AUTO = "auto"
 STEPS = 300  # of a training: fewer teach a body little, and few passes over many items come to more
@@ -41,22 +41,37 @@ def strategy_for(train: Dataset, kind: str) -> str:
     return "lp_ft"
 
 
-def sized(strategy: MovingStrategy, items: int) -> Any:
+def is_crossed(strategy: Any, train: Dataset) -> bool:
+    """Whether the training judges itself on items that it left out, all of them in turn, and needs no pilot.
+
+    Examples:
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> is_crossed(LP_FT, Dataset([0], ("0",), "vector"))
+        False
+    """
+    return hasattr(strategy, "is_crossed") and bool(strategy.is_crossed(train))
+
+
+def sized(strategy: MovingStrategy, train: Dataset) -> Any:
     """The strategy with as many epochs as make about 300 steps, at least 3 and at most 15.
 
     Pictures are augmented where they come more than 5 times and the strategy leaves that open: few items are fitted by
     the head from the start, and teach the body nothing as they are; many are not, and augmentation takes long to pay.
+    A strategy whose training is crossed keeps its own length.
 
     Args:
         strategy: with a training of its own.
-        items: that it will be trained on.
+        train: that it will be trained on.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
-        >>> [sized(LP_FT, n).training.epochs for n in (200, 1200, 9000)]
+        >>> parts = [Dataset([0] * n, tuple(map(str, range(n))), "vector") for n in (200, 1200, 9000)]
+        >>> [sized(LP_FT, part).training.epochs for part in parts]
         [15, 8, 3]
     """
-    steps = max(1, items // strategy.training.batch_size)
+    if is_crossed(strategy, train):
+        return strategy
+    steps = max(1, len(train) // strategy.training.batch_size)
     epochs = int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS))
     changed: Any = strategy
     training = replace(strategy.training, epochs=epochs)
