@@ -335,7 +335,7 @@ def _add_sources(verbs: Verbs[argparse.ArgumentParser]) -> None:
     show = _verb(
         actions, "show", "show what is known about a source, without loading it", "headstart sources show vector"
     )
-    show.add_argument("name", metavar="NAME", help="such as headstart:text, timm:resnet18.a1_in1k or local:PATH")
+    show.add_argument("name", metavar="NAME", help="such as headstart:image, timm:resnet18.a1_in1k or local:PATH")
 
 
 def _add_cache(verbs: Verbs[argparse.ArgumentParser]) -> None:

@@ -29,8 +29,8 @@ def open_source(name: str, *, modality: Modality | None = None) -> Source:
     """Open a source by its name, with its weights.
 
     Args:
-        name: ``headstart:text``, ``timm:NAME``, ``hf:ORG/NAME``, ``local:PATH``, ``vector`` or ``toy``, or the name of
-            a scheme that another package has registered.
+        name: ``headstart:text``, ``headstart:image``, ``timm:NAME``, ``hf:ORG/NAME``, ``local:PATH``, ``vector``
+            or ``toy``, or the name of a scheme that another package has registered.
         modality: the kind of items that it is for. With ``"audio"``, an image source is shown log-mel pictures of the
             sounds; a source that has bodies for several kinds opens the one for this kind.
 

@@ -90,7 +90,7 @@ def trainable(source: Source) -> Trainable:
     if not isinstance(source, TrainableSource):
         raise SourceError(
             f"The source '{source.info.name}' has no body that can be moved; use the strategy 'frozen', or one source "
-            "of timm, transformers, a local checkpoint or headstart:text."
+            "of timm, transformers, a local checkpoint, or what comes with the install."
         )
     return source.trainable()
 

@@ -50,7 +50,7 @@ class Scratch:
         if fresh is None:
             raise SourceError(
                 f"The source '{source.info.name}' has no body with weights that could be drawn anew; use one of timm, "
-                "transformers, a local checkpoint or headstart:text."
+                "transformers, a local checkpoint, or what comes with the install."
             )
         return fresh
 

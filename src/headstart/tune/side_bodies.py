@@ -54,7 +54,7 @@ def side_body(source: Source, architecture: str, layers: int, seed: int) -> Sour
     if fresh is None:
         raise SourceError(
             f"Nothing small can be trained beside '{source.info.name}', which has no body; use a source of timm, "
-            "transformers or headstart:text."
+            "transformers, or what comes with the install."
         )
     return fresh
 
