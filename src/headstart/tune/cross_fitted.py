@@ -115,9 +115,9 @@ def move_cross_fitted(
     way = _Way(strategy, source, train_part, seed=seed, budget=budgets[-1], heads=heads)
     candidates = []
     for share in SHARES:
-        choice, losses = _best(
-            {key: scores[items] for key, scores in found.items() if key.share == share}, task, y[items]
-        )
+        known = {key: scores[items] for key, scores in found.items() if key.share == share}
+        known = {key: scores for key, scores in known.items() if np.isfinite(scores).all()}  # told in every fold
+        choice, losses = _best(known, task, y[items])
         calibration = task_methods(task).calibrate(found[choice][items], y[items])
         model = way.model(choice, calibration, float(losses.mean()), engine)
         candidates.append(Candidate(_label(strategy.name, share), model, losses, found[choice][items]))
