@@ -65,16 +65,16 @@ def main() -> None:
         )  # fmt: skip
         print(f"{time.monotonic() - began:.0f} s; {found.outcome.stopped}; loss {found.outcome.loss:.4f}", flush=True)
         student = found.source  # type: ignore[assignment] # a source of timm again
-        _ship(student, given.out / f"image-{number}", config)
+        _ship(student, given.out / f"image-{number}", {**config, "stages": config["stages"][:number]})
 
 
 def _with(config: dict[str, Any], changes: list[str]) -> dict[str, Any]:
     """The settings with others in place of some, by their own names, wherever they are."""
     for change in changes:
         name, _, value = change.partition("=")
-        owner = next(
-            (part for part in (config, config["training"], config["loss"]) if name in part), config["training"]
-        )
+        owner = next((part for part in (config, config["training"], config["loss"]) if name in part), None)
+        if owner is None:
+            raise SystemExit(f"Unknown setting '{name}'; give one that is in the configuration, such as stages=[...].")
         owner[name] = json.loads(value)
     return config
 

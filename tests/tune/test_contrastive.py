@@ -202,3 +202,18 @@ def test_other_tasks_are_refused_in_one_sentence():
         CONTRASTIVE.fit(shift.source, lonely)
     with pytest.raises(ParameterError, match="'loss' parameter"):
         ContrastiveFewShot(loss="triplet")
+
+
+def test_training_is_crossed_where_classes_are_small_and_can_be_parted():
+    def of(counts, groups=None):
+        y = np.repeat(np.arange(len(counts)), counts)
+        task = Task("classification", tuple(map(str, range(len(counts)))))
+        ids = tuple(map(str, range(len(y))))
+        return Dataset(np.zeros((len(y), 1)), ids, "vector", task, y, groups=groups)
+
+    assert CONTRASTIVE.is_crossed(of([3, 1]))
+    assert CONTRASTIVE.is_crossed(of([500, 100]))
+    assert not CONTRASTIVE.is_crossed(of([101, 101]))
+    assert not CONTRASTIVE.is_crossed(of([2, 2]))
+    assert not CONTRASTIVE.is_crossed(of([5, 5], groups=np.repeat(["a", "b"], 5)))
+    assert not CONTRASTIVE.is_crossed(of([1990, 50]))

@@ -21,7 +21,7 @@ from headstart.tune.network import Network
 from headstart.tune.plan import Setting
 from headstart.tune.validating import Validation, network_rows
 
-__all__ = ["Candidate", "make_candidates"]
+__all__ = ["Candidate", "bounded", "make_candidates"]
 
 SHARES = (0.75, 0.5, 0.25)  # of the trained weights, beside all of them
 LEAST = 30.0  # below the least finite score
@@ -145,9 +145,20 @@ def _source(label: str, setting: Setting) -> TrainableSource:
 def _judged(
     name: str, model: TransferModel, head: FittedHead, scores: NDArray[np.float64], validation: Validation
 ) -> Candidate:
-    scores = np.maximum(scores, np.where(np.isfinite(scores), scores, 0.0).min() - LEAST)  # of a class without items
+    scores = bounded(scores)
     shares = {key: value for key, value in head.calibration.items() if key in ("shares", "class_weight")}
     losses = validation.losses(scores)
     calibration = {**validation.calibration(scores), **shares}
     head = replace(model.head, calibration=calibration, loss=float(losses.mean()), evidence=None)
     return Candidate(name, replace(model, head=head), losses, scores)
+
+
+def bounded(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores whose least, of a class without items, are finite.
+
+    Examples:
+        >>> bounded(np.array([[1.0, -np.inf]]))
+        array([[  1., -30.]])
+    """
+    least = float(np.where(np.isfinite(scores), scores, 0.0).min()) - LEAST
+    return cast("NDArray[np.float64]", np.maximum(scores, least))

@@ -39,6 +39,9 @@ from headstart.types import Dataset, Source, Task
 
 __all__ = ["CONTRASTIVE", "ContrastiveFewShot"]
 
+LEAST_PARTED = 3  # items, or groups, of the largest class: two are left wherever one is left out
+MOST_CROSSED = 2000  # items, beyond which a fifth of them judges well and six trainings take long
+
 ContrastiveLoss = Literal["supervised", "cosine"]
 
 
@@ -105,7 +108,10 @@ class ContrastiveFewShot:
 
     def is_crossed(self, train: Dataset) -> bool:
         """Whether a class has so few items that all are trained on, and judged by bodies that left them out."""
-        return bool(np.unique(train.labelled()[1], return_counts=True)[1].min() <= self.few)
+        y = train.labelled()[1]
+        _, first = np.unique(np.arange(len(y)).astype(str) if train.groups is None else train.groups, return_index=True)
+        parted = np.unique(y[first], return_counts=True)[1].max() >= LEAST_PARTED
+        return bool(parted and len(y) <= MOST_CROSSED and np.unique(y, return_counts=True)[1].min() <= self.few)
 
     def move(
         self,

@@ -93,7 +93,8 @@ def decide(
         if not kind:
             reporter.line("strategy", f"frozen features: the body of '{prepared.source.info.name}' cannot be moved")
             return Decision(None, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head"})
-        strategy: Any = sized(STRATEGIES[strategy_for(train, kind)], train)  # type: ignore[arg-type] # all of MOVING
+        name = strategy_for(train, kind, alone=prepared.engine.ray is None)
+        strategy: Any = sized(STRATEGIES[name], train)  # type: ignore[arg-type] # all of MOVING
         forecast = look_ahead(strategy, prepared, judged, train, seed=seed, seconds=seconds, reporter=reporter)
         reporter.line("strategy", words(strategy.name, forecast))
         if not forecast.go:

@@ -21,12 +21,13 @@ FEW_EPOCHS = 5  # in which augmented pictures teach less than the same ones as t
 FEW_TEXTS = 16  # a class, up to which contrastive pairs teach more than the labels alone
 
 
-def strategy_for(train: Dataset, kind: str) -> str:
+def strategy_for(train: Dataset, kind: str, *, alone: bool = True) -> str:
     """The name of the strategy that is tried.
 
     Args:
         train: labelled items.
         kind: of a prepared item, as `headstart.sources.trainable.Trainable` says.
+        alone: whether one process trains, as the contrastive strategy needs.
 
     Examples:
         >>> from headstart.types import Task
@@ -36,7 +37,7 @@ def strategy_for(train: Dataset, kind: str) -> str:
         'lp_ft'
     """
     task, y = train.labelled()
-    if task.kind == "classification" and kind == "tokens" and len(y) <= FEW_TEXTS * len(np.unique(y)):
+    if alone and task.kind == "classification" and kind == "tokens" and len(y) <= FEW_TEXTS * len(np.unique(y)):
         return "contrastive"
     return "lp_ft"
 
