@@ -68,6 +68,7 @@ def test_an_insect_fits_its_class(insects, unpacked):
     assert insects.predict(bees).count("bees") >= 17
 
 
+@pytest.mark.slow
 def test_fsdd_as_pictures_of_sounds(real_data):
     run = headstart.fit(
         str(real_data / "audio" / "fsdd_1200.tar.gz"), source=weights(real_data, "tv_in1k"), baselines="fast"

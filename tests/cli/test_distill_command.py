@@ -49,7 +49,7 @@ def test_the_answers_of_a_fitted_model_are_learnt_beside_its_rows(cli, tiny_body
         assert ("its answers too" in done.out) == (name == "both")
         found[name] = json.loads((cli.folder / name / "distillation.json").read_text())
     assert found["both"]["teachers"][0]["given"] == str(tiny_image_run)
-    assert found["both"]["loss"]["before"] > found["rows"]["loss"]["before"] + 1e-3
+    assert found["both"]["loss"]["before"] > found["rows"]["loss"]["before"] + 1e-4
 
 
 def test_only_the_training_part_of_a_given_split_is_learnt_from(cli, tiny_body):
@@ -84,6 +84,7 @@ def test_checkpoints_go_when_it_is_done_and_licences_stay(cli, tiny_body):
     assert open_source("local:small").info.license == "not stated, Apache-2.0"
 
 
+@pytest.mark.slow
 def test_a_killed_distillation_goes_on_to_the_same_weights(cli, tiny_body):
     pictures(cli.folder / "photos", count=10)
     words = ("distill", "photos", "--teacher", "headstart:image", "--student", tiny_body, "--epochs", "3")

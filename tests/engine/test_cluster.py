@@ -124,6 +124,7 @@ def test_a_cluster_that_is_started_is_stopped_and_the_process_is_as_before():
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
+@pytest.mark.slow
 def test_workers_give_the_rows_and_the_moments_of_one_machine(cluster, capfd):
     source, items, y = sources()["wave"](), texts(200), targets(200)
     heard = []

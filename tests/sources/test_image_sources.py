@@ -311,6 +311,7 @@ def test_sounds_pass_on_what_the_image_source_chooses(pair, sounds):
     assert [row.shape for row in places.forward([places.prepare(sound) for sound in sounds[:2]])] == [(9, 96)] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_imagenet_weights_tell_ants_from_bees(real_data, tmp_path):
     import tarfile
@@ -334,7 +335,7 @@ def test_bodies_of_other_libraries_are_refused_in_one_sentence(real_data):
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("weights", ["tv_in1k", "tf_in1k"])
+@pytest.mark.parametrize("weights", ["tv_in1k", pytest.param("tf_in1k", marks=pytest.mark.slow)])
 def test_features_of_real_pictures_are_those_of_plain_timm(real_data, unpacked, weights):
     source = open_source(f"local:{real_data / 'weights' / f'mobilenetv2_100.{weights}.safetensors'}").with_layers(
         "last"

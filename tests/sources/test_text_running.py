@@ -86,7 +86,9 @@ LATER = """
 """
 
 
-@pytest.mark.parametrize("which", ["minilm", "bert", "words_only"])
+@pytest.mark.parametrize(
+    "which", ["minilm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bert", "words_only"))]
+)
 def test_a_later_process_needs_no_torch(which, request, tmp_path):
     pytest.importorskip("openvino")
     name = "headstart:text" if which == "minilm" else f"local:{request.getfixturevalue(which)}"
