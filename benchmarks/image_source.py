@@ -76,7 +76,7 @@ def _rows(name: str, found: Sequence[dict[str, Any]]) -> list[list[str]]:
             + (f" [{one[kind]['low']:.3f}, {one[kind]['high']:.3f}]" if "low" in one[kind] else "")
             for one in found
         ]
-        lines.append([name, words, *cells, f"**{way:.0%}** ({reached})"])
+        lines.append([name, words, *cells, f"**{way:.1%}** ({reached})"])
     return lines
 
 

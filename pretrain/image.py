@@ -6,9 +6,8 @@ The student begins from fresh weights and sees the pictures of Tiny-ImageNet-200
 pixels a side, but for those that a set on which it is judged holds too (image_excluded.txt); no label is used. Its
 teachers are the MobileNetV2 bodies named in image.json, which look at the same pictures with 224 pixels a side, once.
 After each epoch the log says the loss on 1,000 pictures that no step sees, and how well a ridge head on the student's
-rows tells the 200 classes of pictures of the part ``val``, each left out in turn. A further stage goes on from the
-weights of the one before. What was killed goes on where it was; the same call gives the same weights on the same kind
-of machine.
+rows tells the 200 classes of pictures of the part ``val``, each left out in turn. What was killed goes on where it was;
+the same call gives the same weights on the same kind of machine.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True, help="folder with the teachers' checkpoints")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, the log and the body")
     parser.add_argument("--config", type=Path, default=HERE / "image.json", help="default: image.json beside this file")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=JSON", help="settings to try, such as seed=1")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=JSON", help="settings to try, such as epochs=2")
     parser.add_argument("--pictures", type=int, help="train on so many pictures only")
     given = parser.parse_args()
     config = _with(json.loads(given.config.read_text()), given.set)
@@ -56,16 +55,14 @@ def main() -> None:
     )
     teachers = [open_source(f"local:{given.weights / name}.safetensors") for name in config["teachers"]]
     print(f"{len(items)} pictures, {student.info.parameters:,} parameters", flush=True)
-    for number, changes in enumerate(config["stages"], start=1):
-        began = time.monotonic()
-        found = distilled(
-            teachers, student, items, loss=DistillationLoss(**config["loss"]),
-            training=Training(**{**config["training"], **changes}), seed=config["seed"], probe=_probe(given.images),
-            budget=Budget(folder=given.out / "checkpoints", logs=given.out / f"stage-{number}", progress=_Told()),
-        )  # fmt: skip
-        print(f"{time.monotonic() - began:.0f} s; {found.outcome.stopped}; loss {found.outcome.loss:.4f}", flush=True)
-        student = found.source  # type: ignore[assignment] # a source of timm again
-        _ship(student, given.out / f"image-{number}", {**config, "stages": config["stages"][:number]})
+    began = time.monotonic()
+    found = distilled(
+        teachers, student, items, loss=DistillationLoss(**config["loss"]), training=Training(**config["training"]),
+        seed=config["seed"], budget=Budget(folder=given.out / "checkpoints", logs=given.out, progress=_Told()),
+        probe=_probe(given.images),
+    )  # fmt: skip
+    print(f"{time.monotonic() - began:.0f} s; {found.outcome.stopped}; loss {found.outcome.loss:.4f}", flush=True)
+    _ship(found.source, given.out / "image", config)
 
 
 def _with(config: dict[str, Any], changes: list[str]) -> dict[str, Any]:
@@ -74,7 +71,7 @@ def _with(config: dict[str, Any], changes: list[str]) -> dict[str, Any]:
         name, _, value = change.partition("=")
         owner = next((part for part in (config, config["training"], config["loss"]) if name in part), None)
         if owner is None:
-            raise SystemExit(f"Unknown setting '{name}'; give one that is in the configuration, such as stages=[...].")
+            raise SystemExit(f"Unknown setting '{name}'; give one that is in the configuration, such as epochs=2.")
         owner[name] = json.loads(value)
     return config
 
