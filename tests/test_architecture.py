@@ -60,9 +60,11 @@ def module_name(path: Path, package: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@cache
+parsed = cache(ast.parse)  # of the text: the package is checked in several ways
+
+
 def parse(package: Path) -> dict[str, ast.Module]:
-    return {module_name(path, package): ast.parse(path.read_text()) for path in sorted(package.rglob("*.py"))}
+    return {module_name(path, package): parsed(path.read_text()) for path in sorted(package.rglob("*.py"))}
 
 
 def imported_names(tree: ast.Module) -> Iterator[tuple[str, int]]:

@@ -322,6 +322,7 @@ if not {building}:
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_needs_no_torch(tmp_path, request):
     rows = []
     for building in (True, False):

@@ -223,7 +223,8 @@ LATER = """
 """
 
 
-@pytest.mark.parametrize("make", [pytest.param(vit, marks=pytest.mark.slow), wav2vec2])
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [vit, wav2vec2])
 def test_a_later_process_needs_no_torch(make, tmp_path):
     pytest.importorskip("openvino")
     kept(make, tmp_path / "model")

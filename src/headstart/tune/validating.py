@@ -88,12 +88,12 @@ class Validation:
     def scores(self, network: Network) -> NDArray[np.float64]:
         """Logits, or values in units of the data, (n, k)."""
         device = next(network.parameters()).device.type
-        return network.head.fitted().scores(network_rows(network, self.batches, device))
+        with np.errstate(over="ignore", invalid="ignore"):  # of weights that went far
+            return network.head.fitted().scores(network_rows(network, self.batches, device))
 
     def loss(self, network: Network) -> float:
         """The mean loss of the calibrated outputs; infinite where weights went so far that an output is no number."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            scores = self.scores(network)
+        scores = self.scores(network)
         return float(self.losses(scores).mean()) if np.isfinite(scores).all() else math.inf
 
     def calibration(self, scores: NDArray[np.float64]) -> Calibration:
