@@ -90,8 +90,9 @@ def make_candidates(
     for share in shares:
         _load(setting.network, before, after, share)
         found = _trained(name, share, setting, validation, engine)
-        made.append((found.loss, share))
-        yield found
+        if found is not None:
+            made.append((found.loss, share))
+            yield found
     best = min(made)[1]
     _load(setting.network, before, after, best)
     yield _solved_again(name, best, setting, validation, search=search, engine=engine)
@@ -111,11 +112,14 @@ def _label(name: str, share: float) -> str:
     return name if share == 1.0 else f"{name}, {share:.0%} of the way"
 
 
-def _trained(name: str, share: float, setting: Setting, validation: Validation, engine: Engine) -> Candidate:
-    label = _label(name, share)
+def _trained(name: str, share: float, setting: Setting, validation: Validation, engine: Engine) -> Candidate | None:
+    """None where weights between the start and some that went far give no numbers."""
+    label, scores = _label(name, share), validation.scores(setting.network)
+    if share < 1.0 and (np.isnan(scores) | np.isposinf(scores)).any():
+        return None
     model = TransferModel(_source(label, setting), setting.task, setting.network.head.fitted(), None,
                           setting.start.columns, engine=engine)  # fmt: skip
-    return _judged(label, model, model.head, validation.scores(setting.network), validation)
+    return _judged(label, model, model.head, scores, validation)
 
 
 def _solved_again(
