@@ -77,6 +77,7 @@ def test_fsdd_as_pictures_of_sounds(real_data):
     assert run.baselines[1].name == "mel statistics"
 
 
+@pytest.mark.slow
 def test_trec6(real_data):
     run = headstart.fit(str(real_data / "text" / "trec6"), baselines="none")
     assert accuracy_of(run) >= 0.95
