@@ -26,6 +26,7 @@ SETS = {
     "clothing10": "images/clothing10_cc0.tar",
     "CIFAR-10 5k": "images/cifar10_5k.tar.gz",
     "FSDD": "audio/fsdd_1200.tar.gz",
+    "ESC-10": "audio/esc10.tar",
     "twitter_financial_news": "text/twitter_financial_news",
     "TREC-6": "text/trec6",
     "BANKING77": "text/banking77",
