@@ -12,12 +12,14 @@ from headstart.model import TransferModel
 from headstart.sources import module
 from headstart.transfer import fit
 from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
+from headstart.transfer.gate.whole_head import left_out_losses
+from headstart.transfer.reporter import SilentReporter
 from headstart.tune.contrastive import CONTRASTIVE
 from headstart.tune.lp_ft import LP_FT
 from headstart.tune.settings import Training
 from headstart.tune.side import SIDE
 from headstart.tune.toys import toy_shift
-from headstart.types import Block, Task
+from headstart.types import Block, Dataset, Task
 
 
 @pytest.fixture
@@ -29,6 +31,16 @@ def source():
 def labelled(part):
     task, y = part.labelled()
     return np.stack(part.items).reshape(len(part), -1), [task.labels[k] for k in y]
+
+
+class Said(SilentReporter):
+    """Keeps what it is warned of."""
+
+    def __init__(self):
+        self.warnings = []
+
+    def warning(self, text):
+        self.warnings.append(text)
 
 
 MOVED = replace(LP_FT, training=Training(epochs=30, learning_rate=0.02))
@@ -48,6 +60,30 @@ def test_a_named_strategy_moves_the_body_and_is_judged_against_the_frozen_featur
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Whether the body moved" in page
     assert "Forgetting" in page
+
+
+def test_the_head_on_all_items_has_to_be_beaten_too(source):
+    """A rate of almost nothing leaves the body as it was: what moved knows four fifths of the items, the head all."""
+    still = replace(LP_FT, training=Training(epochs=1, learning_rate=1e-12))
+    said = Said()
+    run = fit(labelled(toy_shift().train), source=source, strategy=still, baselines="none", reporter=said)
+    start, whole, *moved = run.record["strategy"]["candidates"]
+    assert whole["name"] == "head, fitted on all items"
+    assert moved[0]["validation_loss"] == pytest.approx(start["validation_loss"], abs=0.01)
+    assert [line for line in said.warnings if "did not pay" in line and "against their head on all items" in line]
+
+
+def test_left_out_losses_are_those_of_the_items_that_are_named():
+    rng = np.random.default_rng(0)
+    task, y = Task("classification", ("a", "b")), np.arange(40) % 2
+    x = rng.normal(size=(40, 3)) + y[:, None]
+    train = Dataset(list(x), tuple(f"row {k}" for k in range(40)), "vector", task, y)
+    head = select_head(x, y, task)
+    part = [31, 7, 12]
+    found = left_out_losses(head, train, train.take(np.array(part)))
+    order = {int(k): float(loss) for k, loss in zip(head.evidence.index, head.evidence.losses, strict=True)}
+    assert {part[place]: loss for place, loss in zip(*found, strict=True)} == {k: order[k] for k in part}
+    assert len(left_out_losses(replace(head, evidence=None), train, train.take(np.array(part))).places) == 0
 
 
 def test_a_side_network_is_kept_whole(source):

@@ -66,6 +66,7 @@ def test_rates_by_body_and_optimiser():
     assert found == pytest.approx([5e-4, 5e-3, 1e-4, 1e-3])
     assert learning_rate_for(norm, Training(learning_rate=0.3)) == 0.3
     assert learning_rate_for(norm, Training(batch_statistics=False)) == pytest.approx(2e-4)
+    assert learning_rate_for(plain, Training(batch_statistics=False)) == pytest.approx(7e-5)
 
 
 def rates(scheduler, optimizer, count):

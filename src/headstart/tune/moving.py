@@ -154,7 +154,7 @@ def move(
     before = setting.network.state()
     plan = strategy.plan(setting)
     network = channels_last(setting.network.to(best_device()))
-    key = _key(strategy, source, (train_part, valid), seed, search)
+    key = _key(strategy, setting, (train_part, valid), search)
     budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
     if engine.ray is None:
         with _from_the_cut(setting, plan, validation) as batches:
@@ -334,10 +334,11 @@ def _blame(batch: Batch, part: Dataset) -> str:
     return f"the item '{names[0]}' holds values that are no numbers" if names else ""
 
 
-def _key(strategy: MovingStrategy, source: Source, parts: Sequence[Dataset], seed: int, search: HeadSearch) -> str:
+def _key(strategy: MovingStrategy, setting: Setting, parts: Sequence[Dataset], search: HeadSearch) -> str:
     """Tells this training from others, so that no checkpoint of another one is taken up."""
     replayed = getattr(getattr(strategy, "source_data", None), "ids", ())
-    digest = hashlib.sha256(repr((strategy, replayed, body_key(source), seed, search)).encode())
+    facts = (strategy, setting.training, replayed, body_key(setting.source), setting.seed, search)
+    digest = hashlib.sha256(repr(facts).encode())
     for part in parts:
         digest.update(repr((part.ids, part.task)).encode())
         digest.update(np.ascontiguousarray(part.labelled()[1]).tobytes())

@@ -15,7 +15,8 @@ from headstart.tune.settings import Training
 __all__ = ["learning_rate_for", "make_optimizer", "optimizer_state", "rate_of", "restore_optimizer"]
 
 MOMENTUM = 0.9
-RATE, KEPT_RATE, TRANSFORMER_RATE = 5e-4, 2e-4, 1e-4  # of AdamW; SGD takes ten times as much
+RATE, KEPT_RATE = 5e-4, 2e-4  # of AdamW; SGD takes ten times as much
+TRANSFORMER_RATE, KEPT_TRANSFORMER_RATE = 1e-4, 7e-5
 
 
 def rate_of(training: Training) -> float:
@@ -31,9 +32,11 @@ def rate_of(training: Training) -> float:
 def learning_rate_for(body: nn.Module, training: Training) -> float:
     """The learning rate that suits a body, where the training names none.
 
-    5e-4 for bodies with batch normalisation, 2e-4 where their statistics stay those of the pretraining (chosen on
-    training pictures of CIFAR-10), 1e-4 for those without (transformers; chosen on training texts of TREC-6); ten times
-    as much for SGD, since AdamW's steps are of the size of the rate.
+    5e-4 for bodies with batch normalisation, 2e-4 for strategies that keep what the pretraining knows as it is, its
+    statistics with it (chosen on training pictures of CIFAR-10). For bodies without (transformers) 1e-4 (chosen on
+    training texts of TREC-6) and 7e-5: on 8,500 training texts of BANKING77 the validation loss of LP-FT went from
+    0.390 to 0.266 with it, with 5e-5 to 0.269, and 1e-4 did not get below the start; on 8,000 tweets from 0.490 to
+    0.391, with 1e-4 to 0.382. Ten times as much for SGD, since AdamW's steps are of the size of the rate.
 
     Args:
         body: the module that moves.
@@ -46,8 +49,8 @@ def learning_rate_for(body: nn.Module, training: Training) -> float:
     if training.learning_rate is not None:
         return training.learning_rate
     batch_norm = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in body.modules())
-    rate = RATE if training.batch_statistics else KEPT_RATE
-    return (rate if batch_norm else TRANSFORMER_RATE) * (10 if training.optimizer == "sgd" else 1)
+    free, kept = (RATE, KEPT_RATE) if batch_norm else (TRANSFORMER_RATE, KEPT_TRANSFORMER_RATE)
+    return (free if training.batch_statistics else kept) * (10 if training.optimizer == "sgd" else 1)
 
 
 def make_optimizer(

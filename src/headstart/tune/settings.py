@@ -46,7 +46,8 @@ class Training:
         cutmix: parameter of CutMix's (Yun et al. 2019), 0 for none; with both, each batch draws one.
         label_smoothing: share of the probability that is spread over all classes (Szegedy et al. 2016), 0.
         batch_statistics: whether batch normalisations that move use the statistics of each batch, and follow them;
-            False keeps those of the pretraining, which small batches of a new task only disturb at first.
+            False keeps those of the pretraining, which small batches of a new task only disturb at first; where the
+            training names no rate, a smaller one goes with it.
         dropout: share of the rows' entries that are dropped before the head, 0.
 
     Examples:

@@ -67,7 +67,7 @@ def train_network(
     plan = strategy.plan(setting)
     before = setting.network.state()
     network = channels_last(setting.network.to(best_device()))
-    key = _key(strategy, source, train_part, seed)
+    key = _key(strategy, setting, train_part)
     budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
     outcome = train(make_job(setting, plan, train_part, None), setting.training, seed=seed, budget=budget, key=key)
     plan.finish()
@@ -90,8 +90,9 @@ def moved_source(setting: Setting, name: str) -> Source:
     return setting.source.with_module(resting_copy(setting.network.body), f"{setting.source.info.name} ({name})")
 
 
-def _key(strategy: MovingStrategy, source: Source, part: Dataset, seed: int) -> str:
+def _key(strategy: MovingStrategy, setting: Setting, part: Dataset) -> str:
     """Tells this training from others, so that no checkpoint of another one is taken up."""
-    digest = hashlib.sha256(repr(("whole", strategy, body_key(source), part.ids, part.task, seed)).encode())
+    facts = ("whole", strategy, setting.training, body_key(setting.source), part.ids, part.task, setting.seed)
+    digest = hashlib.sha256(repr(facts).encode())
     digest.update(part.labelled()[1].tobytes())
     return digest.hexdigest()

@@ -1,7 +1,7 @@
 """Decide whether the body moves, move it, and keep the best validated of what there is.
 
-The solved head on frozen features is always among the candidates, so that what is kept is not worse than it beyond the
-noise of the validation part.
+The solved head on frozen features is always among the candidates, and so is the one that is fitted on the validation
+part as well, so that what is kept is not worse than these beyond the noise of that part.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from headstart.evaluate.intervals import paired_difference
 from headstart.model import TransferModel
 from headstart.transfer.gate.forecast import Forecast
 from headstart.transfer.gate.look import look_ahead, words
-from headstart.transfer.gate.recipe_choice import AUTO, sized, strategy_for
+from headstart.transfer.gate.recipe_choice import AUTO, is_crossed, sized, strategy_for
+from headstart.transfer.gate.whole_head import LeftOut, left_out_losses
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
 from headstart.transfer.reporter import Reporter
@@ -29,11 +30,11 @@ from headstart.tune.settings import Budget
 from headstart.types import Dataset
 
 if TYPE_CHECKING:
-    from headstart.tune.candidates import Candidate
     from headstart.tune.moving import Moved
 
 __all__ = ["Decision", "decide"]
 
+Losses = NDArray[np.float64]
 LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
 
 
@@ -107,7 +108,10 @@ def decide(
     with reporter.progress(f"training ({strategy.name})") as step:
         budget = Budget(seconds=seconds, folder=folder, logs=logs, progress=step)
         moved = _move(strategy, prepared, judged, train, seed=seed, budget=budget)
-    return _keep(moved, strategy.name, forecast, forced=wanted != AUTO, reporter=reporter)
+    whole = None
+    if prepared.engine.ray is not None or not is_crossed(strategy, train):  # else all candidates know all items
+        whole = left_out_losses(judged.model.head, train, moved.valid)
+    return _keep(moved, strategy.name, forecast, whole, forced=wanted != AUTO, reporter=reporter)
 
 
 def _kind(prepared: Prepared) -> str:
@@ -151,26 +155,35 @@ def _linear(heads: Sequence[str] | None) -> tuple[str, ...] | None:
     return kept or None
 
 
-def _keep(moved: Moved, name: str, forecast: Forecast | None, *, forced: bool, reporter: Reporter) -> Decision:
-    start, best = moved.start, moved.best
-    gain, low, high = _gain(start, best, moved.valid.groups)
-    pays = low > 0
-    if moved.outcome.note:
-        reporter.warning(moved.outcome.note)
-    for one in moved.candidates:
-        reporter.line("candidate", f"{one.name}: validation loss {one.loss:.4f}")
-    kept = best if forced or pays else start
+def _keep(
+    moved: Moved, name: str, forecast: Forecast | None, whole: LeftOut | None, *, forced: bool, reporter: Reporter
+) -> Decision:
+    start, best, groups = moved.start, moved.best, moved.valid.groups
+    gain, low, high = _gain(start.losses, best.losses, groups)
     verdict = (
         f"{best.name} {'lowers' if gain > 0 else 'raises'} the validation loss by {abs(gain):.4f} "
         f"[{low:+.4f}, {high:+.4f}] against the frozen features"
     )
+    if moved.outcome.note:
+        reporter.warning(moved.outcome.note)
+    described = [_described(one.name, one.losses, start.losses, groups) for one in moved.candidates]
+    if whole is not None and len(whole.losses) > 1:
+        places, own = whole.places, None if groups is None else groups[whole.places]
+        described.insert(1, _described("head, fitted on all items", whole.losses, start.losses[places], own))
+        over, least, most = _gain(whole.losses, best.losses[places], own)
+        verdict += f", by {over:+.4f} [{least:+.4f}, {most:+.4f}] against their head on all items"
+        low = float(np.minimum(low, least))  # no number stays none
+    for one in described:
+        reporter.line("candidate", f"{one['name']}: validation loss {one['validation_loss']:.4f}")
+    pays = low > 0
+    kept = best if forced or pays else start
     reporter.line("kept", f"{kept.name}: {verdict}")
     if forced and not pays:
         reporter.warning(f"The strategy '{name}' was asked for and is kept, but it did not pay: {verdict}.")
     record = {
         "name": name,
         "forecast": None if forecast is None else forecast.to_dict(),
-        "candidates": [_described(one, start, moved.valid.groups) for one in moved.candidates],
+        "candidates": described,
         "kept": kept.name,
         "verdict": verdict,
         "training": {**asdict(moved.outcome), "history": [dict(row) for row in moved.outcome.history]},
@@ -179,11 +192,11 @@ def _keep(moved: Moved, name: str, forecast: Forecast | None, *, forced: bool, r
     return Decision(None if kept is start else kept.model, record)
 
 
-def _gain(start: Candidate, one: Candidate, groups: NDArray[Any] | None) -> tuple[float, float, float]:
-    return paired_difference(start.losses, one.losses, groups=groups, level=LEVEL)
+def _gain(before: Losses, after: Losses, groups: NDArray[Any] | None) -> tuple[float, float, float]:
+    return paired_difference(before, after, groups=groups, level=LEVEL)
 
 
-def _described(one: Candidate, start: Candidate, groups: NDArray[Any] | None) -> dict[str, Any]:
-    gain, low, high = _gain(start, one, groups)
+def _described(name: str, losses: Losses, start: Losses, groups: NDArray[Any] | None) -> dict[str, Any]:
+    gain, low, high = _gain(start, losses, groups)
     bounds = [None, None] if np.isnan([low, high]).any() else [low, high]
-    return {"name": one.name, "validation_loss": one.loss, "gain": gain, "interval": bounds}
+    return {"name": name, "validation_loss": float(losses.mean()), "gain": gain, "interval": bounds}

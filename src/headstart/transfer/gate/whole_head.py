@@ -1,0 +1,54 @@
+"""What the head on all training items says of the validation items, as if it had not seen them.
+
+A training holds a part out to judge by, so that its candidates know less than the head that is handed over if the body
+stays: that one is fitted on all items. Moving has to be better than this head as well.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.heads import FittedHead
+from headstart.types import Dataset
+
+__all__ = ["LeftOut", "left_out_losses"]
+
+
+class LeftOut(NamedTuple):
+    """Left-out losses of validation items.
+
+    Attributes:
+        places: (k,) positions among the validation items, of those that the choice of the head looked at.
+        losses: (k,) their left-out losses.
+
+    Examples:
+        >>> LeftOut(np.array([0]), np.array([0.3])).losses.mean()
+        np.float64(0.3)
+    """
+
+    places: NDArray[np.intp]
+    losses: NDArray[np.float64]
+
+
+def left_out_losses(head: FittedHead, train: Dataset, valid: Dataset) -> LeftOut:
+    """The left-out losses of a head for some of the items that it was fitted on.
+
+    Args:
+        head: fitted on ``train``, with its evidence.
+        train: n labelled items.
+        valid: some of these items.
+
+    Returns:
+        Nothing of no items where the head has no evidence, or none of these items is in it.
+
+    Examples:
+        >>> left_out_losses.__name__
+        'left_out_losses'
+    """
+    place = {name: k for k, name in enumerate(valid.ids)}
+    known = [] if head.evidence is None else zip(head.evidence.index, head.evidence.losses, strict=True)
+    found = [(place[train.ids[k]], loss) for k, loss in known if train.ids[k] in place]
+    return LeftOut(np.array([k for k, _ in found], np.intp), np.array([loss for _, loss in found], np.float64))
