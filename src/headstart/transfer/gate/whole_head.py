@@ -42,7 +42,8 @@ def left_out_losses(head: FittedHead, train: Dataset, valid: Dataset) -> LeftOut
         valid: some of these items.
 
     Returns:
-        Nothing of no items where the head has no evidence, or none of these items is in it.
+        Empty arrays where the head was loaded and has no evidence, or its evidence holds none of these items; above
+        5,000 rows it is that of a sample (`headstart.heads.fitted.Evidence`).
 
     Examples:
         >>> left_out_losses.__name__
