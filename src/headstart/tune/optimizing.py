@@ -33,8 +33,8 @@ def learning_rate_for(body: nn.Module, training: Training) -> float:
     """The learning rate that suits a body, where the training names none.
 
     5e-4 for bodies with batch normalisation, 2e-4 where ``batch_statistics`` is False (LP-FT, L2-SP; chosen on training
-    pictures of CIFAR-10). For bodies without (transformers) 1e-4 (chosen on training texts of TREC-6), and 7e-5
-    where it is False: LP-FT, 3 epochs, ended at validation losses of 0.266 (1e-4: 0.271, 5e-5: 0.269) on training texts of
+    pictures of CIFAR-10). For bodies without (transformers) 1e-4 (chosen on training texts of TREC-6), and 7e-5 where
+    it is False: LP-FT, 3 epochs, ended at validation losses of 0.266 (1e-4: 0.271, 5e-5: 0.269) on training texts of
     BANKING77 that were parted at random, of 0.361 (1e-4: 0.366; the start 0.364) where near duplicates were kept
     together, and of 0.391 (1e-4: 0.382, 5e-5: 0.402) on tweets: single runs, which hardly tell the two apart. Ten times
     as much for SGD, since AdamW's steps are of the size of the rate.
