@@ -1,5 +1,7 @@
 """From label columns to tasks."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,8 +80,43 @@ def test_the_task_can_be_set():
         task_of(["1", "a"], task="ranking")
 
 
-def test_labels_that_differ_by_case_or_spaces_are_kept_apart():
-    assert task_of(["Spam", "spam", "spam ", "ham"]).task.labels == ("Spam", "ham", "spam", "spam ")
+def test_labels_that_differ_by_case_are_kept_apart_and_invisible_differences_are_merged_and_said():
+    data = task_of(["Spam", "spam", "spam ", "ham", "caf\u00e9", "cafe\u0301", "ham\u200b"])
+    assert data.task.labels == ("Spam", "caf\u00e9", "ham", "spam")
+    assert data.y.tolist() == [0, 3, 3, 2, 1, 1, 2]
+    said = "Merged spellings of 3 labels that differ only in invisible characters, blanks or Unicode form: "
+    assert any(note.startswith(said) and "'cafe\\u0301'" in note for note in data.notes)
+    assert task_of([["a", "b "], ["b"], ["a\u200b"]]).task.labels == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [1.0, 0.0, 1.0],
+        np.array([1, 0, 1], np.int8),
+        np.array([1, 0, 1], np.float32),
+        pd.Series([1, 0, 1], dtype="Int64"),
+        pd.Series([1, 0, 1], dtype="category"),
+        pd.Series(["1", "0", "1"], dtype="category"),
+        [Decimal("1.00"), Decimal(0), Decimal(1)],
+        ["1", "0", "1"],
+    ],
+)
+def test_one_label_has_one_name_whatever_type_holds_it(labels):
+    data = task_of(labels, task="classification")
+    assert (data.task.labels, data.y.tolist()) == (("0", "1"), [1, 0, 1])
+
+
+def test_booleans_and_dates_have_one_name():
+    for labels in (
+        [True, False],
+        np.array([True, False]),
+        pd.Series([True, False], dtype="boolean"),
+        ["True", "False"],
+    ):
+        assert task_of(labels, task="classification").task.labels == ("False", "True")
+    for labels in (pd.to_datetime(["2024-01-02", "2024-01-03"]), ["2024-01-02", "2024-01-03"]):
+        assert task_of(labels, task="classification").task.labels == ("2024-01-02", "2024-01-03")
 
 
 def test_numbers_with_gaps_in_r_style(tmp_path):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from headstart.data.align import align_columns
 from headstart.data.audit import Audit, audit
 from headstart.data.findings import Finding
+from headstart.data.label_names import label_name
 from headstart.data.read import read
 from headstart.data.readers import read_audio, read_image
 from headstart.data.splits import Split, folds, split, union_groups
+from headstart.data.unicode import normalized
 
 __all__ = [
     "Audit",
@@ -16,6 +18,8 @@ __all__ = [
     "align_columns",
     "audit",
     "folds",
+    "label_name",
+    "normalized",
     "read",
     "read_audio",
     "read_image",

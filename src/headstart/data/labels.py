@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-import re
 import reprlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.label_names import MISSING_WORDS, is_missing, label_name, natural_key
+from headstart.data.unicode import describe_merged
 from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
 from headstart.types import Task, TaskKind
 
-__all__ = ["EncodedLabels", "encode_labels", "is_missing", "natural_key"]
+__all__ = ["EncodedLabels", "encode_labels"]
 
 MAX_NUMERIC_CLASSES = 20
 SEPARATORS = ("|", ";", ",")
-MISSING_WORDS = frozenset({"", "na", "n/a", "nan", "none", "null"})
 
 
 @dataclass(frozen=True)
@@ -94,43 +94,25 @@ def encode_labels(
         notes.append(
             f"Set aside {missing} of {plural(len(present), 'row')}, which {'has' if missing == 1 else 'have'} no label."
         )
+    if task.kind != "regression":
+        notes += _merged(found.values())
     return EncodedLabels(task, y, present, tuple(notes))
+
+
+def _merged(columns: Iterable[NDArray[np.object_]]) -> list[str]:
+    """A note on the labels that are one but for invisible differences."""
+    cells = (cell for values in columns for cell in values)
+    names = (
+        name for cell in cells for name in ([cell] if isinstance(cell, str) else cell if np.iterable(cell) else [])
+    )
+    said = describe_merged((name for name in names if isinstance(name, str)), "label")
+    return [] if said is None else [said]
 
 
 def _where(names: Sequence[str], from_folders: bool) -> str:
     if from_folders:
         return "the folder names"
     return f"column '{names[0]}'" if len(names) == 1 else f"the {len(names)} columns {name_some(names)}"
-
-
-def is_missing(value: object) -> bool:
-    """Whether a cell holds no label: None, NaN, NaT or blank.
-
-    Examples:
-        >>> [is_missing(value) for value in (None, float("nan"), "  ", 0, "none", [])]
-        [True, True, True, False, False, False]
-    """
-    if value is None:
-        return True
-    if isinstance(value, str):
-        return not value or value.isspace()
-    if isinstance(value, (list, tuple, np.ndarray, set)):
-        return False
-    return bool(value != value)  # noqa: PLR0124  only NaN, NaT and pandas' NA differ from themselves
-
-
-def natural_key(name: str) -> tuple[Any, ...]:
-    """A sort key under which numbers inside of names count as numbers.
-
-    Examples:
-        >>> sorted(["10", "9", "fold10", "fold9", "-1", "0.5"], key=natural_key)
-        ['-1', '0.5', '9', '10', 'fold9', 'fold10']
-    """
-    number = _number(name)
-    if number is not None and math.isfinite(number):
-        return (0, number, name)
-    parts = re.split(r"(\d+)", name)
-    return (1, tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts), name)
 
 
 def _number(value: object) -> float | None:
@@ -241,7 +223,7 @@ def _multilabel(name: str, values: NDArray[np.object_], origin: str) -> tuple[Ta
     lists = any(not isinstance(value, str) for value in values)
     sign = None if lists else (_separator(values) or _commonest_sign(values))
     if lists:
-        rows = [[_name(part) for part in (value if np.iterable(value) else [value])] for value in values]
+        rows = [[label_name(part) for part in (value if np.iterable(value) else [value])] for value in values]
     else:
         rows = [_split(value, sign) for value in values]
     labels = sorted({label for row in rows for label in row}, key=natural_key)
@@ -262,15 +244,8 @@ def _commonest_sign(values: NDArray[np.object_]) -> str | None:
     return best if counts[best] else None
 
 
-def _name(value: object) -> str:
-    """The name of a class: whole floats (3.0, as a column with gaps holds them) without their point."""
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
 def _classes(name: str, values: NDArray[np.object_], origin: str) -> tuple[Task, NDArray[Any], str]:
-    names = [_name(value) for value in values]
+    names = [label_name(value) for value in values]
     labels = sorted(set(names), key=natural_key)
     if len(labels) == len(names) and len(names) >= 10:
         raise DataError(
