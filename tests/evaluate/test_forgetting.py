@@ -56,7 +56,8 @@ def test_without_a_source_head_a_solved_one_is_judged(shift):
     assert found.before > 0.8
     assert found.low > 0
     same = forgetting(shift.source, shift.source, (), source_data=shift.source_data)
-    assert (same.lost, same.low, same.high) == (0.0, 0.0, 0.0)
+    assert same.lost == 0.0
+    assert -0.1 < same.low < 0 < same.high < 0.1  # what a few more items could show
 
 
 def test_labels_that_the_source_head_does_not_know_are_solved(shift):

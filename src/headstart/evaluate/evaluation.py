@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError
 from headstart.evaluate import metrics
-from headstart.evaluate.intervals import bootstrap, wilson
+from headstart.evaluate.analytic import analytic_bounds, exact_names
+from headstart.evaluate.intervals import bootstrap
 from headstart.types import Task, TaskKind
 
 __all__ = ["MAIN_METRICS", "RANKING_RESAMPLES", "Evaluation", "Metric", "check_outputs", "evaluate_predictions"]
@@ -30,6 +31,7 @@ MAIN_METRICS: Mapping[TaskKind, str] = {
 RANKING_RESAMPLES = 200
 """Bootstrap resamples for ROC-AUC and average precision, which cost a sum over sorted items for each class."""
 
+_NO_WIDTH = 1e-12  # of an interval, but for rounding
 _PER_CLASS = ("precision", "recall", "f1")
 _PER_TARGET = ("r2", "mae", "rmse", "spearman")
 
@@ -114,9 +116,11 @@ def evaluate_predictions(
 ) -> Evaluation:
     """Compute every metric of the task, each with a 95% interval.
 
-    Accuracy has Wilson's interval where items are independent. Everything else has the percentile bootstrap over items,
-    or over whole groups where they are given; ROC-AUC and average precision use `RANKING_RESAMPLES` resamples. An
-    interval is widened where needed to hold its value (the calibration error, for one, is larger on resamples).
+    Shares of counts (accuracy, the precision, recall and F1 of a class, and for several labels the subset accuracy,
+    Hamming loss and micro F1) have Wilson's interval, with groups for the effective number of items. Everything else
+    has the percentile bootstrap over items, or over whole groups where they are given (ROC-AUC and average precision
+    with `RANKING_RESAMPLES` resamples), widened to hold its value and what counts allow (`analytic_bounds`): a model
+    without a mistake on few items has an interval too. What is certain whatever the items are has none (nan).
 
     Args:
         task: the label schema.
@@ -146,8 +150,7 @@ def evaluate_predictions(
     cheap, costly = _TABLES[task.kind](scores, truth)
     results = _with_intervals(cheap, len(truth), groups, resamples, seed)
     results |= _with_intervals(costly, len(truth), groups, min(resamples, RANKING_RESAMPLES), seed)
-    if task.kind == "classification":
-        results["accuracy"] = [_accuracy_interval(results["accuracy"][0], len(truth), groups)]
+    _widen(results, analytic_bounds(task.kind, scores, truth, groups), exact_names(task.kind))
     return Evaluation(
         task=task.kind,
         n=len(truth),
@@ -205,7 +208,7 @@ def _classification_tables(scores: Array, y: NDArray[Any]) -> tuple[Table, Table
         return {
             "accuracy": means[..., 0],
             "balanced_accuracy": metrics.mean_defined(counts.recall),
-            **_macro_table(counts),
+            **_macro_table(counts, ("precision", "f1")),
             "log_loss": means[..., 1],
             "brier": means[..., 2],
             "ece": calibration_error(weights),
@@ -224,7 +227,7 @@ def _multilabel_tables(scores: Array, y: NDArray[Any]) -> tuple[Table, Table]:
         counts, means = count(weights), metrics.weighted_mean(every, weights)
         return {
             "micro_f1": counts.micro_f1,
-            **_macro_table(counts),
+            **_macro_table(counts, _PER_CLASS),
             "subset_accuracy": means[..., 0],
             "hamming_loss": means[..., 1],
             "log_loss": means[..., 2],
@@ -244,9 +247,9 @@ def _regression_tables(values: Array, y: NDArray[Any]) -> tuple[Table, Table]:
     return cheap, lambda _: {}
 
 
-def _macro_table(counts: metrics.ClassCounts) -> dict[str, Array]:
+def _macro_table(counts: metrics.ClassCounts, names: tuple[str, ...]) -> dict[str, Array]:
     rows = {name: getattr(counts, name) for name in _PER_CLASS}
-    return {f"macro_{name}": counts.macro(row) for name, row in rows.items()} | _prefixed(rows)
+    return {f"macro_{name}": counts.macro(rows[name]) for name in names} | _prefixed(rows)
 
 
 def _ranking_table(scores: Array, y: NDArray[Any]) -> Table:
@@ -270,7 +273,7 @@ _TABLES: Mapping[TaskKind, Callable[[Array, NDArray[Any]], tuple[Table, Table]]]
 }
 _ORDER: Mapping[TaskKind, tuple[str, ...]] = {
     "classification": (
-        *("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1"),
+        *("accuracy", "balanced_accuracy", "macro_precision", "macro_f1"),  # macro recall is balanced accuracy
         *("log_loss", "brier", "ece", "roc_auc", "average_precision"),
     ),
     "multilabel": (
@@ -300,12 +303,30 @@ def _with_intervals(
     return {name: every[end - len(value) : end] for (name, value), end in zip(exact.items(), ends, strict=True)}
 
 
-def _accuracy_interval(accuracy: Metric, n: int, groups: ArrayLike | None) -> Metric:
-    """Wilson's interval; with groups the bootstrap's, unless nothing or everything is right and it has no width."""
-    units = n if groups is None else len(np.unique(np.asarray(groups)))
-    if units < n and 0 < accuracy.value < 1:
-        return accuracy
-    return Metric(accuracy.value, *wilson(accuracy.value * units, units))
+def _widen(results: dict[str, list[Metric]], bounds: Mapping[str, tuple[Array, Array]], exact: tuple[str, ...]) -> None:
+    """Put analytic bounds in the place of the bootstrap's, or widen these to hold them; no width is no interval."""
+    for name, found in results.items():
+        low, high = bounds.get(name, (np.full(len(found), np.nan),) * 2)
+        results[name] = [
+            _interval(Metric(m.value, a, b) if name in exact else _wider(m, a, b))
+            for m, a, b in zip(found, low.tolist(), high.tolist(), strict=True)
+        ]
+
+
+def _wider(metric: Metric, low: float, high: float) -> Metric:
+    """The interval with what else it has to hold, unless it is undefined."""
+    if math.isnan(metric.low):
+        return metric
+    return Metric(metric.value, float(np.fmin(metric.low, low)), float(np.fmax(metric.high, high)))
+
+
+def _interval(metric: Metric) -> Metric:
+    low, high = min(metric.low, metric.value), max(metric.high, metric.value)  # nan on the left stays nan
+    return (
+        Metric(metric.value, low, high)
+        if high - low > _NO_WIDTH * max(1.0, abs(high))
+        else Metric(metric.value, math.nan, math.nan)
+    )
 
 
 def _per_class(task: Task, y: NDArray[Any], results: dict[str, list[Metric]]) -> dict[str, dict[str, Metric | float]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from headstart.engine.extract import extract
 from headstart.errors import DataError, SourceError
 from headstart.evaluate.intervals import paired_difference
+from headstart.evaluate.shares import paired_shares, share_bounds
 from headstart.heads import HeadSearch, select_head
 from headstart.sources.trainable import TrainableSource
 from headstart.types import Dataset, FeatureMatrix, Source
@@ -102,7 +103,14 @@ def forgetting(
 
 
 def _judged(how: str, measure: str, before: Array, after: Array, seed: int) -> Forgetting:
-    lost, low, high = paired_difference(before, after, seed=seed)
+    lost = float(before.mean() - after.mean())
+    if measure == "cosine":
+        lost, low, high = paired_difference(before, after, seed=seed)
+    elif measure == "agreement":  # all agree before by definition
+        shares = share_bounds(after)
+        low, high = 1 - shares[1], 1 - shares[0]
+    else:
+        low, high = paired_shares(before, after)
     return Forgetting(how, measure, float(before.mean()), float(after.mean()), lost, low, high)
 
 

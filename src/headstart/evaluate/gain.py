@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headstart.evaluate import metrics
+from headstart.evaluate.analytic import analytic_bounds
 from headstart.evaluate.evaluation import MAIN_METRICS, check_outputs
 from headstart.evaluate.intervals import bootstrap
-from headstart.types import Task
+from headstart.evaluate.shares import paired_shares
+from headstart.types import Task, TaskKind
 
 __all__ = ["UNTRAINED", "Gain", "transfer_gain"]
 
@@ -23,6 +25,7 @@ UNTRAINED = "untrained body"  # the reference of the transfer gain
 Array = NDArray[np.float64]
 # Below this, not even one sign in all items is significant: two-sided sign test, 2 (1/2)^5 = 0.0625.
 _FEWEST_ITEMS = 6
+_NO_WIDTH = 1e-12
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,12 @@ def transfer_gain(
     resamples: int = 2000,
     reference: str = UNTRAINED,
 ) -> Gain:
-    """Compare the main metric with a reference's on the same items, by the paired percentile bootstrap.
+    """Compare the main metric with a reference's on the same items.
 
-    Each resample judges both sides, so what is hard for both cancels. The verdict is that it cannot be told where the
-    interval holds zero, and with fewer than 6 items.
+    Accuracy has the hybrid score interval for paired shares (`paired_shares`). Other metrics have the paired percentile
+    bootstrap, whose resamples judge both sides, so that what is hard for both cancels; where no resample tells the
+    sides apart, as of two models without a mistake, the bounds of both are combined (`analytic_bounds`). The verdict is
+    that it cannot be told where the interval holds zero, and with fewer than 6 items.
 
     Args:
         task: the label schema; the metric is `MAIN_METRICS` of its kind.
@@ -93,6 +98,7 @@ def transfer_gain(
         DataError: if the shapes do not fit or a number is not finite.
 
     References:
+        Newcombe (1998), Statistics in Medicine 17 (paired shares); Zou & Donner (2008), Statistics in Medicine 27.
         Efron & Tibshirani (1993), An Introduction to the Bootstrap; Field & Welsh (2007) for groups.
 
     Examples:
@@ -101,28 +107,45 @@ def transfer_gain(
         >>> gain.value, gain.low > 0
         (0.5, True)
         >>> gain.verdict
-        'The model is better: accuracy is 0.500 above the majority baseline (95% interval 0.250 to 0.750).'
+        'The model is better: accuracy is 0.500 above the majority baseline (95% interval 0.243 to 0.701).'
     """
     truth, ours = check_outputs(task, y, outputs)
     _, theirs = check_outputs(task, y, reference_outputs)
-    name = MAIN_METRICS[task.kind]
-    mine, other = _meter(name, ours, truth), _meter(name, theirs, truth)
+    name, n = MAIN_METRICS[task.kind], len(truth)
+    if name == "accuracy":
+        hits = metrics.hits(ours, truth), metrics.hits(theirs, truth)
+        value = float(hits[0].mean() - hits[1].mean())
+        low, high = paired_shares(*hits, groups)
+    else:
+        mine, other = _meter(name, ours, truth), _meter(name, theirs, truth)
 
-    def difference(weights: Array) -> Array:
-        return np.asarray(mine(weights) - other(weights))
+        def difference(weights: Array) -> Array:
+            return np.asarray(mine(weights) - other(weights))
 
-    n = len(truth)
-    value = float(difference(np.ones(n)))
-    bounds = bootstrap(difference, n, groups=groups, resamples=resamples, seed=seed)
-    low, high = float(np.minimum(bounds[0], value)), float(np.maximum(bounds[1], value))
+        value = float(difference(np.ones(n)))
+        bounds = bootstrap(difference, n, groups=groups, resamples=resamples, seed=seed)
+        low, high = float(np.minimum(bounds[0], value)), float(np.maximum(bounds[1], value))
+        if high - low <= _NO_WIDTH:
+            low, high = _combined(task.kind, name, truth, (ours, theirs), groups)
     verdict = _verdict(value, low, high, compared=(name, reference), n=n)
     return Gain(value, low, high, name, reference, verdict)
 
 
+def _combined(
+    kind: TaskKind, name: str, truth: NDArray[Any], sides: tuple[Array, Array], groups: ArrayLike | None
+) -> tuple[float, float]:
+    """Bounds of the difference from those of both sides, which add up like standard errors; nan where these are."""
+    values = [float(_meter(name, outputs, truth)(np.ones(len(truth)))) for outputs in sides]
+    bounds = [analytic_bounds(kind, outputs, truth, groups)[name] for outputs in sides]
+    below = [value - float(np.fmin(low[0], value)) for value, (low, _) in zip(values, bounds, strict=True)]
+    above = [float(np.fmax(high[0], value)) - value for value, (_, high) in zip(values, bounds, strict=True)]
+    low, high = math.hypot(below[0], above[1]), math.hypot(above[0], below[1])
+    difference = values[0] - values[1]
+    return (difference - low, difference + high) if low + high > 0 else (math.nan, math.nan)
+
+
 def _meter(name: str, outputs: Array, truth: NDArray[Any]) -> Callable[[Array], Array]:
     """The metric as a function of weights, with all that does not depend on them done once."""
-    if name == "accuracy":
-        return partial(metrics.weighted_mean, metrics.hits(outputs, truth))
     if name == "average_precision":
         rank = metrics.class_ranker(outputs, truth)
         return lambda weights: metrics.mean_defined(rank(weights)[1])

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from headstart.evaluate import metrics
 from headstart.evaluate.evaluation import Metric
-from headstart.evaluate.intervals import bootstrap, wilson
+from headstart.evaluate.intervals import bootstrap
+from headstart.evaluate.shares import share_bounds
 from headstart.types import Task
 
 __all__ = ["MERITS", "mean_with_interval", "merit_of", "merit_with_interval"]
@@ -41,7 +42,9 @@ def merit_of(task: Task, outputs: Array, truth: NDArray[Any]) -> float:
 def merit_with_interval(
     task: Task, outputs: Array, truth: NDArray[Any], groups: NDArray[np.int64] | None, seed: int
 ) -> Metric:
-    """`merit_of` with its 95% interval: Wilson's for the accuracy of independent items, else the bootstrap.
+    """`merit_of` with its 95% interval: Wilson's for shares, the bootstrap for R².
+
+    Items of a group, and the labels of an item, count by their effective number.
 
     Args:
         task: the label schema.
@@ -56,10 +59,11 @@ def merit_with_interval(
         1.0
     """
     if task.kind != "regression":
-        right = _right(task, outputs, truth)
-        if task.kind == "classification" and groups is None:
-            return Metric(float(right.mean()), *wilson(float(right.sum()), len(right)))
-        return mean_with_interval(right, groups, seed)
+        cells = _right(task, outputs, truth)
+        together = None if groups is None and cells.ndim == 1 else np.arange(len(cells)) if groups is None else groups
+        if cells.ndim == 2:
+            together = np.repeat(together, cells.shape[1])
+        return Metric(float(cells.mean()), *share_bounds(cells.ravel(), together))
     value = merit_of(task, outputs, truth)
     low, high = bootstrap(
         lambda weights: metrics.r2(outputs, truth, weights), len(truth), groups=groups, resamples=RESAMPLES, seed=seed
@@ -92,6 +96,7 @@ def _metric(value: float, low: Any, high: Any) -> Metric:
 
 
 def _right(task: Task, outputs: Array, truth: NDArray[Any]) -> Array:
+    """Whether each item (m,), or each label of it (m, k), is right."""
     if task.kind == "classification":
         return np.asarray(outputs.argmax(axis=1) == truth, dtype=np.float64)
-    return np.asarray(((outputs >= 0.5) == (truth > 0)).mean(axis=1))
+    return np.asarray((outputs >= 0.5) == (truth > 0), dtype=np.float64)
