@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
@@ -10,7 +11,8 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
-from headstart.cli.parser import build_parser
+from headstart.cli.parser import UsageExit, build_parser
+from headstart.cli.parser.base import printable
 from headstart.errors import HeadstartError
 
 __all__ = ["main"]
@@ -27,13 +29,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done; 1 failed; 2 usage or bad input; 130 interrupted.
 
+    Raises:
+        SystemExit: with 0 behind a help text, with 2 for words that cannot be understood.
+
     Examples:
         >>> main(["sources", "show", "vector", "--json"])     # doctest: +ELLIPSIS
         {"name": "vector", "modality": "vector", ...}
         0
     """
-    args = build_parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
     _print_anything()
+    parser = build_parser()
+    if not words:
+        parser.print_help()
+        return 0
+    try:
+        args = parser.parse_args(words)
+    except UsageExit as refused:
+        if "--json" in words:
+            _write_failure(refused.message, "UsageError", 2)
+        raise
+    return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     if args.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     try:
@@ -62,14 +81,13 @@ def _print_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _one_line(text: str) -> str:
-    """The text without line breaks, and with escapes for signs that could steer a terminal."""
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in " ".join(text.split()))
-
-
 def _fail(message: str, kind: str, code: int, *, as_json: bool) -> int:
-    message = _one_line(message)
+    message = printable(message)
     if as_json:
-        sys.stdout.write(json.dumps({"error": {"type": kind, "message": message, "exit_code": code}}) + "\n")
+        _write_failure(message, kind, code)
     sys.stderr.write(f"headstart: error: {message}\n")
     return code
+
+
+def _write_failure(message: str, kind: str, code: int) -> None:
+    sys.stdout.write(json.dumps({"error": {"type": kind, "message": message, "exit_code": code}}) + "\n")

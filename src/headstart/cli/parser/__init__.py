@@ -1,0 +1,35 @@
+"""The words of the command line, a module for each verb; nothing heavy is imported, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+from headstart import __version__
+from headstart.cli.parser import distill, embed, evaluate, fit, inspect, predict, rank, tools
+from headstart.cli.parser.base import Parser, UsageExit
+from headstart.cli.parser.common import EXIT_CODES
+
+__all__ = ["UsageExit", "build_parser"]
+
+
+def build_parser() -> Parser:
+    """The parser with all commands.
+
+    Examples:
+        >>> args = build_parser().parse_args(["fit", "photos", "--seed", "3"])
+        >>> args.verb, args.data, args.seed
+        ('fit', 'photos', 3)
+    """
+    parser = Parser(
+        prog="headstart",
+        usage="headstart COMMAND [options]",
+        description="Transfer learning for people with small data: labelled files in, a model that can be trusted out.",
+        epilog=f"Start with 'headstart demo', or 'headstart fit DATA'. {EXIT_CODES}",
+    )
+    parser.add_argument("--version", action="version", version=f"headstart {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND", prog="headstart")
+    for module in (inspect, rank, fit, predict, evaluate, embed, distill):
+        module.add(verbs)
+    tools.add_sources(verbs)
+    tools.add_cache(verbs)
+    tools.add_doctor(verbs)
+    tools.add_demo(verbs)
+    return parser

@@ -1,0 +1,179 @@
+"""A parser that says what was probably meant, with the usage of the command in question."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from headstart.cli.parser.synonyms import nearest_choice, nearest_option, option_hint
+
+__all__ = ["Parser", "UsageExit", "printable"]
+
+
+class UsageExit(SystemExit):
+    """The end of a call whose words cannot be understood; its code is 2.
+
+    Attributes:
+        message: the sentence that stands on standard error.
+
+    Examples:
+        >>> UsageExit("unknown option '--modle'").code
+        2
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(2)
+        self.message = message
+
+
+class Parser(argparse.ArgumentParser):
+    """As in `argparse`, but an unknown word is answered by its own command, with the word that was probably meant.
+
+    Examples:
+        >>> parser = Parser(prog="headstart fit", usage="headstart fit DATA")
+        >>> _ = parser.add_argument("--source")
+        >>> parser.answer("--model")
+        "unknown option '--model'. Did you mean '--source SOURCE'?"
+    """
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse; a word that is not known ends the call here, so that the usage shown is the command's own."""
+        given = list(sys.argv[1:] if args is None else args)
+        if self.actions:
+            self._check_start(given)
+        elif (unknown := next(filter(self._is_unknown, _before_dashes(given)), None)) is not None:
+            self.error(self.answer(unknown))
+        found, further = super().parse_known_args(given, namespace)
+        self._check_words(found)
+        if further:
+            self.error(self._too_many(given, further))
+        return found, []
+
+    @property
+    def actions(self) -> dict[str, argparse.ArgumentParser]:
+        """The parsers of the commands below this one, by name."""
+        below = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
+        return {name: parser for action in below for name, parser in action.choices.items()}
+
+    def answer(self, word: str) -> str:
+        """What is said of an unknown option."""
+        name = word.partition("=")[0]
+        near = nearest_option(name, self._option_string_actions)
+        if near is not None:
+            return f"unknown option '{name}'. Did you mean '{_as_written(near, self._option_string_actions[near])}'?"
+        hint = option_hint(name, [str(action.metavar or action.dest) for action in self._get_positional_actions()])
+        listed = f"'{self.prog} --help' lists those that there are"
+        return f"unknown option '{name}'; {hint or listed}."
+
+    def error(self, message: str) -> NoReturn:
+        """Show the usage of this command and one sentence, and end with 2."""
+        message = printable(message)
+        self.print_usage(sys.stderr)
+        sys.stderr.write(f"{self.prog}: error: {message}\n")
+        raise UsageExit(message)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        choices = [str(choice) for choice in action.choices]
+        is_verb = isinstance(action, argparse._SubParsersAction)
+        near = nearest_choice(str(value), choices)
+        if is_verb and "fit" in choices and os.path.exists(str(value)):  # noqa: PTH110 (it takes any text)
+            near = f"{self.prog} fit {value}"
+        elif is_verb and value == "help":
+            near = f"{self.prog} --help"
+        said = f" Did you mean '{near}'?" if near else ""
+        raise argparse.ArgumentError(action, f"invalid choice: '{value}'.{said} (choose from {', '.join(choices)})")
+
+    def _check_start(self, given: list[str]) -> None:
+        """Before a command come no options but --help and --version."""
+        if not given:
+            self.print_help()
+            self.exit(0)
+        start = given[0]
+        if not start.startswith("-") or start in self._option_string_actions:
+            return
+        place = next((k for k, word in enumerate(given) if word in self.actions), None)
+        if place is None:
+            self.error(f"'{start}' stands before a command; write '{self.prog} COMMAND ... {' '.join(given)}'.")
+        moved = " ".join([given[place], *given[place + 1 :], *given[:place]])
+        self.error(f"'{start}' stands before the command; options come after it: '{self.prog} {moved}'.")
+
+    def _is_unknown(self, word: str) -> bool:
+        """Whether a word is an option that this command does not have."""
+        name = word.partition("=")[0]
+        if len(name) < 2 or name[0] != "-" or name == "--" or " " in name:
+            return False
+        options = self._option_string_actions
+        if name in options or (name.startswith("--") and any(option.startswith(name) for option in options)):
+            return False
+        if name.startswith("--"):
+            return True
+        if name[1].isdecimal() or name[1] == ".":  # a negative number
+            return False
+        return (
+            name[:2] not in options
+            or f"-{name}" in options
+            or nearest_option(f"-{name}", options, exact=True) == "--out"
+        )
+
+    def _too_many(self, given: Sequence[str], further: Sequence[str]) -> str:
+        word = further[0]
+        if (meant := self._meant_as_option(word)) is not None:
+            return meant
+        place = given.index(word) if word in given else 0
+        before = self._option_string_actions.get(given[place - 1]) if place else None
+        if before is not None and before.nargs == 0:
+            takers = {name: action for name, action in self._option_string_actions.items() if action.nargs != 0}
+            near = nearest_option(given[place - 1], takers)
+            meant = f" Did you mean '{near} {word}'?" if near else ""
+            return f"'{given[place - 1]}' takes no value, so that '{word}' is a word too many.{meant}"
+        joined = f"{given[place - 1]} {word}"
+        if place and os.path.exists(joined):  # noqa: PTH110 (it takes any text)
+            return f"'{word}' is a word too many. Did you mean '{joined}', in quotation marks?"
+        return f"'{word}' is a word too many."
+
+    def _check_words(self, found: argparse.Namespace) -> None:
+        """Refuse a word such as ``label=mood`` that was meant as an option."""
+        for action in self._get_positional_actions():
+            given = getattr(found, action.dest, None)
+            for word in given if isinstance(given, list) else [given]:
+                if isinstance(word, str) and (meant := self._meant_as_option(word)) is not None:
+                    self.error(meant)
+
+    def _meant_as_option(self, word: str) -> str | None:
+        name, equals, value = word.partition("=")
+        if not equals or not name.replace("-", "").replace("_", "").isalnum() or len(word.split()) != 1:
+            return None
+        near = nearest_option(f"--{name.lstrip('-')}", self._option_string_actions, exact=True)
+        if near is None or os.path.exists(word):  # noqa: PTH110 (it takes any text)
+            return None
+        takes = self._option_string_actions[near].nargs != 0
+        return f"'{word}' is no file here. Did you mean '{near}{f' {value}' if takes else ''}'?"
+
+
+def printable(text: str) -> str:
+    r"""The text on one line, with escapes for signs that could steer a terminal.
+
+    Examples:
+        >>> printable("a" + chr(27) + "[31m")
+        'a\\x1b[31m'
+    """
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in " ".join(text.split()))
+
+
+def _before_dashes(given: Sequence[str]) -> Sequence[str]:
+    """The words before ``--``, behind which no word is an option."""
+    return given[: given.index("--")] if "--" in given else given
+
+
+def _as_written(option: str, action: argparse.Action) -> str:
+    if action.nargs == 0:
+        return option
+    value = "|".join(map(str, action.choices)) if action.choices else action.metavar or action.dest.upper()
+    return f"{option} {value}" if len(str(value)) < 24 else option

@@ -1,0 +1,218 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from headstart.cli.parser.base import Parser
+from headstart.engine.options import BACKENDS
+
+__all__ = [
+    "DATA",
+    "EXIT_CODES",
+    "Group",
+    "Verbs",
+    "add_common",
+    "add_encoding",
+    "add_label",
+    "add_out",
+    "add_overwrite",
+    "add_reading",
+    "add_seed",
+    "add_time_limit",
+    "count",
+    "first_group",
+    "new_verb",
+]
+
+Verbs = argparse._SubParsersAction
+Group = argparse._ArgumentGroup
+
+DATA = "a folder per class, a folder with train/val/test, a table (CSV, TSV, JSONL, Parquet), or a tar or zip of these"
+NO_CACHE = "neither look rows up in the feature store nor keep them; converted bodies are still kept"
+EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted."
+
+
+def new_verb(
+    verbs: Verbs[Parser], name: str, text: str, *, words: str = "", example: str, codes: str = EXIT_CODES
+) -> Parser:
+    """The parser of a command, without options; ``words`` is what stands behind its name.
+
+    Examples:
+        >>> parser = Parser(prog="headstart")
+        >>> verb = new_verb(parser.add_subparsers(), "fit", "fit a model", words="DATA", example="headstart fit a.csv")
+        >>> verb.format_usage().strip()
+        'usage: headstart fit DATA [options]'
+    """
+    usage = " ".join(filter(None, ("%(prog)s", words, "[options]")))
+    return verbs.add_parser(
+        name,
+        help=text,
+        usage=usage,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=f"example:\n  {example}\n\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+
+
+def first_group(parser: Parser) -> Group:
+    """The options that a beginner needs, which stand first in the help.
+
+    Examples:
+        >>> first_group(Parser()).title
+        'most used'
+    """
+    return parser.add_argument_group("most used")
+
+
+def add_common(parser: Parser) -> None:
+    """What every command has, last in its help.
+
+    Examples:
+        >>> parser = Parser(add_help=False)
+        >>> add_common(parser)
+        >>> parser.parse_args(["--json"]).json
+        True
+    """
+    group = parser.add_argument_group("general")
+    group.add_argument("--json", action="store_true", help="write one JSON object to standard output, lines to stderr")
+    group.add_argument("--offline", action="store_true", help="never ask a model hub; use what is on this machine")
+    group.add_argument("-h", "--help", action="help", help="show this help and end")
+
+
+def add_label(group: Group) -> None:
+    """``--label``.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_label(first_group(parser))
+        >>> parser.parse_args(["--label", "mood"]).label
+        ['mood']
+    """
+    group.add_argument("--label", metavar="COLUMN", action="append", help="label column; repeat it for several")
+
+
+def add_out(group: Group, metavar: str, text: str, *, required: bool = False, default: str | None = None) -> None:
+    """``--out`` and ``-o``.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_out(first_group(parser), "FILE", "where to write")
+        >>> parser.parse_args(["-o", "a.csv"]).out
+        'a.csv'
+    """
+    group.add_argument("-o", "--out", metavar=metavar, required=required, default=default, help=text)
+
+
+def add_overwrite(group: Group, text: str) -> None:
+    """``--overwrite``.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_overwrite(first_group(parser), "replace it")
+        >>> parser.parse_args([]).overwrite
+        False
+    """
+    group.add_argument("--overwrite", action="store_true", help=text)
+
+
+def add_time_limit(group: Group, text: str) -> None:
+    """``--time-limit``.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_time_limit(first_group(parser), "such as 90s or 10m")
+        >>> parser.parse_args(["--time-limit", "90s"]).time_limit
+        '90s'
+    """
+    group.add_argument("--time-limit", metavar="TIME", help=text)
+
+
+def add_seed(group: Group | Parser, what: str) -> None:
+    """``--seed``.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_seed(parser, "splits")
+        >>> parser.parse_args([]).seed
+        0
+    """
+    group.add_argument("--seed", type=_seed, default=0, help=f"for {what} (default: 0)")
+
+
+def add_reading(parser: Parser, *, label: bool = True) -> None:
+    """How data are read; ``label`` where ``--label`` does not stand among the first options.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_reading(parser)
+        >>> parser.parse_args(["--group-col", "patient"]).group_col
+        'patient'
+    """
+    group = parser.add_argument_group("how to read the data (inferred and said where not given)")
+    if label:
+        add_label(group)
+    group.add_argument(
+        "--item", metavar="COLUMN",
+        help="column of texts or of paths; or several with commas between, of pictures, sounds, texts, numbers and "
+        "categories that make one item, each with :KIND behind it where its kind is not to be inferred",
+    )  # fmt: skip
+    group.add_argument("--task", choices=["classification", "multilabel", "regression"], help="kind of task")
+    group.add_argument("--modality", choices=["image", "text", "audio", "vector"], help="kind of item")
+    group.add_argument("--group-col", metavar="COLUMN", help="what must not be split: patient, speaker, site")
+    group.add_argument("--time-col", metavar="COLUMN", help="times; the latest fifth is then held out")
+
+
+def add_encoding(parser: Parser, *, cluster: bool = False) -> None:
+    """How items are encoded; ``cluster`` where Ray may spread them.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_encoding(parser)
+        >>> parser.parse_args(["--batch-size", "8"]).batch_size
+        8
+    """
+    group = parser.add_argument_group("how to encode (chosen and said where not given)")
+    group.add_argument(
+        "--backend", choices=["auto", *BACKENDS], default="auto",
+        help="what runs the body; torch stands for torch on the CPU (default: auto, the fastest here)",
+    )  # fmt: skip
+    group.add_argument("--no-cache", action="store_true", help=NO_CACHE)
+    group.add_argument("--batch-size", type=count, metavar="N", help="items that go through the body at once")
+    if cluster:
+        group.add_argument(
+            "--ray", metavar="ADDRESS", nargs="?", const="auto", type=_address,
+            help="spread over the Ray cluster at ADDRESS, such as --ray=10.0.0.5:6379; as the last word or before "
+            "another option, over the cluster that runs here or is started",
+        )  # fmt: skip
+        group.add_argument("--workers", type=count, metavar="N", help="worker processes on Ray (default: one a CPU)")
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on.
+
+    Examples:
+        >>> count("8")
+        8
+    """
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"it must be a whole number from 1 on. Got '{text}' instead.")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    """A seed that every generator of random numbers takes."""
+    if not text.isascii() or not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"a seed must be a whole number from 0 to {2**32 - 1}. Got '{text}' instead.")
+    return int(text)
+
+
+def _address(text: str) -> str:
+    """An address; the data that come after a bare ``--ray`` are none."""
+    if text != "auto" and os.path.exists(text):  # noqa: PTH110 (it takes any text)
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is a file or folder here and no address. Write --ray after it, or --ray=ADDRESS."
+        )
+    return text

@@ -1,0 +1,61 @@
+"""The words of ``headstart distill``."""
+
+from __future__ import annotations
+
+import argparse
+
+from headstart.cli.parser.base import Parser
+from headstart.cli.parser.common import (
+    DATA,
+    Verbs,
+    add_common,
+    add_encoding,
+    add_out,
+    add_reading,
+    add_seed,
+    add_time_limit,
+    count,
+    first_group,
+    new_verb,
+)
+
+__all__ = ["add"]
+
+
+def add(verbs: Verbs[Parser]) -> None:
+    """Add the command.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add(parser.add_subparsers())
+        >>> parser.parse_args(["distill", "photos", "--teacher", "hf:B", "--out", "small"]).epochs
+        20
+    """
+    parser = new_verb(
+        verbs, "distill", "make a body small: train it to give what larger ones know of items",
+        words="DATA --teacher NAME --out DIR", example="headstart distill photos/ --teacher runs/photos --out small",
+    )  # fmt: skip
+    parser.add_argument("data", metavar="DATA", help=DATA + "; labels are not needed")
+    group = first_group(parser)
+    group.add_argument(
+        "--teacher", metavar="NAME", action="append", required=True,
+        help="a pretrained body whose features are learnt, or the run folder of a fit, whose answers are learnt too; "
+        "repeat it for several",
+    )  # fmt: skip
+    who = group.add_mutually_exclusive_group()
+    who.add_argument("--student", metavar="NAME", help="the body that learns (default: what comes with the install)")
+    who.add_argument("--architecture", metavar="NAME", help="or a body of timm with fresh weights")
+    add_out(group, "DIR", "new folder for the checkpoint", required=True)
+    add_time_limit(group, "such as 90s or 10m")
+    group = parser.add_argument_group("how to train")
+    group.add_argument("--side", type=count, metavar="PIXELS", help="of the pictures that --architecture looks at")
+    group.add_argument("--epochs", type=count, default=20, metavar="N", help="passes over the items (default: 20)")
+    group.add_argument("--loss", choices=["mse", "cosine"], default="mse", help="how rows are compared (default: mse)")
+    group.add_argument(
+        "--augment", action=argparse.BooleanOptionalAction, default=True,
+        help="let the student see pictures cropped and mirrored (default: yes)",
+    )  # fmt: skip
+    add_seed(group, "fresh weights, order and augmentation")
+    add_reading(parser)
+    add_encoding(parser)
+    add_common(parser)

@@ -1,0 +1,75 @@
+"""The words of ``headstart rank``."""
+
+from __future__ import annotations
+
+from headstart.cli.parser.base import Parser
+from headstart.cli.parser.common import (
+    DATA,
+    Group,
+    Verbs,
+    add_common,
+    add_encoding,
+    add_label,
+    add_out,
+    add_reading,
+    add_seed,
+    add_time_limit,
+    first_group,
+    new_verb,
+)
+
+__all__ = ["add", "add_sources_to_rank"]
+
+
+def add(verbs: Verbs[Parser]) -> None:
+    """Add the command.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add(parser.add_subparsers())
+        >>> parser.parse_args(["rank", "photos", "--sources", "a", "b"]).sources
+        ['a', 'b']
+    """
+    parser = new_verb(
+        verbs, "rank", "rank pretrained bodies by what they are worth for labelled data", words="DATA",
+        example="headstart rank photos/ --sources timm:resnet18.a1_in1k local:body.safetensors",
+    )  # fmt: skip
+    parser.add_argument("data", metavar="DATA", help=DATA)
+    group = first_group(parser)
+    add_label(group)
+    add_sources_to_rank(group)
+    add_out(group, "FILE", "write the ranking to a .csv or .json file too")
+    add_time_limit(group, "such as 90s or 10m; no source is begun after that")
+    group = parser.add_argument_group("what is ranked and shown")
+    group.add_argument("--max-params", metavar="N", help="the most parameters of a body, such as 10M")
+    group.add_argument(
+        "--license", choices=["any", "permissive"], default="any",
+        help="permissive: Apache, MIT, BSD, CC0, CC-BY, ISC or Unlicense; one that states none is left out (default: "
+        "any)",
+    )  # fmt: skip
+    group.add_argument(
+        "--scores", metavar="NAME", nargs="+", action="extend", default=[],
+        help="further transferability scores to show, such as logme h_score; they do not count",
+    )  # fmt: skip
+    group.add_argument("--profile", action="store_true", help="show what each block of a body is worth alone")
+    group.add_argument("--no-untrained", action="store_true", help="leave out the body of random weights, the floor")
+    add_seed(group, "draws and resamples")
+    add_reading(parser, label=False)
+    add_encoding(parser, cluster=True)
+    add_common(parser)
+
+
+def add_sources_to_rank(group: Group) -> None:
+    """``--sources``.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_sources_to_rank(first_group(parser))
+        >>> parser.parse_args(["--sources", "toy"]).sources
+        ['toy']
+    """
+    group.add_argument(
+        "--sources", metavar="NAME", nargs="+", action="extend",
+        help="bodies to rank, with spaces or commas between (default: all that are installed or cached for this kind "
+        "of item)",
+    )  # fmt: skip

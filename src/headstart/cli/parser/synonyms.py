@@ -1,0 +1,159 @@
+"""Words of other tools for what is called otherwise here, and the nearest word to a mistyped one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+
+__all__ = ["nearest_choice", "nearest_option", "option_hint"]
+
+SHORT = 3  # words of so few letters are near to too many others
+
+# What an option is called elsewhere, without the dashes; of several options, the first that the command has is meant.
+_OPTIONS: dict[str, str] = {
+    "--source": "model models backbone body encoder base-model pretrained pretrained-model model-name arch "
+    "architecture checkpoint weights network net model-name-or-path feature-extractor extractor m",
+    "--teacher": "model models source sources from",
+    "--sources": "source model models candidates bodies backbones",
+    "--label": "labels target targets y label-col label-column target-column target-col class classes category "
+    "outcome annotation annotations answer ground-truth labelcol",
+    "--item": "text texts text-col text-column x column input-column image images image-col path path-col "
+    "features content sentence items",
+    "--out": "output outfile out-file output-file output-dir outdir out-dir save save-dir save-to save-path dest "
+    "destination to export write logdir run-dir results report-dir o output-path save-model",
+    "--seed": "random-state random-seed rng randomstate s",
+    "--time-limit": "time timeout max-time budget time-budget limit duration minutes max-seconds timelimit t",
+    "--group-col": "group groups group-by group-column patient subject speaker groupby",
+    "--time-col": "date time-column timestamp date-col datetime",
+    "--backend": "device devices gpu cuda cpu accelerator runtime engine provider",
+    "--strategy": "finetune fine-tune finetuning fine-tuning method mode tune tuning peft lora adapter "
+    "transfer unfreeze",
+    "--head": "heads classifier clf algorithm estimator",
+    "--batch-size": "bs batch batchsize b",
+    "--class-weight": "class-weights balance balanced weighting",
+    "--split": "part subset partition",
+    "--json": "format output-format as-json",
+    "--offline": "no-network local-files-only no-internet",
+    "--overwrite": "force f replace clobber exist-ok yes",
+    "--no-cache": "nocache cache",
+    "--workers": "jobs n-jobs num-workers threads j cpus processes n-workers",
+    "--verbose": "debug v loglevel log-level info",
+    "--modality": "type kind input-type data-type",
+    "--task": "problem problem-type task-type objective",
+    "--layers": "layer block",
+    "--priors": "prior",
+    "--license": "licence",
+    "--max-params": "max-parameters max-size size",
+    "--epochs": "epoch num-epochs n-epochs",
+    "--side": "image-size img-size resolution size",
+    "--zero-shot": "zeroshot candidate-labels",
+    "--label-text": "descriptions prompts",
+}
+
+# What no option is for, and what to do instead.
+_HINTS: dict[str, str] = {
+    "epochs num-epochs n-epochs steps max-steps iterations": "a fit trains as long as it pays, within --time-limit",
+    "lr learning-rate weight-decay momentum optimizer scheduler dropout": "a fit chooses that itself (or give a "
+    "strategy of headstart.tune with other settings from Python)",
+    "test-size val-split validation-split test test-data valid-data validation cv folds n-folds k-fold holdout "
+    "train-size": "a given split is read from a column 'split' or from folders train/val/test, and made where there is "
+    "none",
+    "num-labels num-classes n-classes": "the labels are read from the data",
+    "quiet silent q": "lines can be sent to /dev/null, and --json writes one object",
+}
+
+_POSITIONAL: dict[str, str] = {
+    "MODEL": "model run checkpoint folder path model-path model-dir weights",
+    "DATA": "data dataset input inputs files file path dir folder train train-data data-dir csv i images d",
+    "ITEM": "item items data dataset input inputs files file text texts image images i",
+}
+
+# Values of options and commands.
+_CHOICES: dict[str, str] = {
+    "fit": "train training learn finetune fine-tune tune transfer create build run new classify-data",
+    "predict": "infer inference classify label apply prediction test-item use score-items",
+    "evaluate": "eval test score validate validation judge metrics benchmark report",
+    "inspect": "audit check clean data describe validate-data stats look analyze analyse lint",
+    "rank": "compare select search leaderboard choose models-for best",
+    "embed": "encode embedding embeddings features extract vectorize vectorise featurize",
+    "distill": "distil compress shrink student",
+    "sources": "source models model list ls bodies backbones zoo",
+    "doctor": "info env environment version diagnose status",
+    "demo": "example examples quickstart tutorial hello try",
+    "cache": "prune clear clean-cache",
+    "show": "info describe get",
+    "info": "show list ls",
+    "prune": "clear clean rm delete",
+    "cuda": "gpu nvidia",
+    "torch": "cpu pytorch",
+    "image": "images picture pictures photo photos vision img",
+    "text": "texts nlp string strings sentence sentences",
+    "audio": "sound sounds speech wav",
+    "vector": "vectors tabular table numbers numeric rows array",
+    "classification": "classify classifier class multiclass binary",
+    "regression": "regress regressor continuous numeric",
+    "multilabel": "multi-label multi_label tags tagging",
+}
+
+
+def nearest_option(name: str, options: Collection[str], *, exact: bool = False) -> str | None:
+    """The option that a word stands for: spelt alike, called so by other tools, or nearly so.
+
+    Args:
+        name: the word, with its dashes.
+        options: those of the command.
+        exact: whether nearly is not enough.
+
+    Examples:
+        >>> nearest_option("--model", ["--source", "--out"]), nearest_option("--souce", ["--source", "--out"])
+        ('--source', '--source')
+    """
+    word = name.lstrip("-").lower().replace("_", "-")
+    if f"--{word}" in options:
+        return f"--{word}"
+    known = [option for option, words in _OPTIONS.items() if option in options and word in words.split()]
+    if known or exact:
+        return known[0] if known else None
+    long = [option for option in options if option.startswith("--")]
+    near = difflib.get_close_matches(f"--{word}", long, n=1, cutoff=0.75)
+    if near:
+        return near[0]
+    elsewhere = {other: option for option, words in _OPTIONS.items() if option in options for other in words.split()}
+    swapped = [other for other in elsewhere if sorted(other) == sorted(word)]
+    long = [other for other in elsewhere if len(other) > SHORT]
+    likely = swapped or difflib.get_close_matches(word, long, n=1, cutoff=0.8)
+    return elsewhere[likely[0]] if likely else None
+
+
+def option_hint(name: str, positional: Sequence[str]) -> str | None:
+    """What to do where no option of the command is meant.
+
+    Args:
+        name: the word, with its dashes.
+        positional: the words that the command takes without an option.
+
+    Examples:
+        >>> option_hint("--data", ["DATA"])
+        'DATA is written without an option'
+    """
+    word = name.lstrip("-").lower().replace("_", "-")
+    for place in positional:
+        words = _POSITIONAL.get(place, "").split()
+        if word in words or (len(word) > SHORT and difflib.get_close_matches(word, words, n=1, cutoff=0.8)):
+            return f"{place} is written without an option"
+    return next((hint for words, hint in _HINTS.items() if word in words.split()), None)
+
+
+def nearest_choice(word: str, choices: Collection[str]) -> str | None:
+    """The choice that a word stands for, as `nearest_option`.
+
+    Examples:
+        >>> nearest_choice("train", ["fit", "predict"]), nearest_choice("fti", ["fit", "predict"])
+        ('fit', 'fit')
+    """
+    plain = word.lower()
+    if plain in choices:
+        return plain
+    known = [choice for choice, words in _CHOICES.items() if choice in choices and plain in words.split()]
+    near = known or difflib.get_close_matches(plain, list(choices), n=1, cutoff=0.6)
+    return near[0] if near else None
