@@ -148,7 +148,12 @@ class Parser(argparse.ArgumentParser):
 
     def _meant_as_option(self, word: str) -> str | None:
         name, equals, value = word.partition("=")
-        if not equals or not name.replace("-", "").replace("_", "").isalnum() or len(word.split()) != 1:
+        if (
+            not equals
+            or len(name) < 2
+            or not name.replace("-", "").replace("_", "").isalnum()
+            or len(word.split()) != 1
+        ):
             return None
         near = nearest_option(f"--{name.lstrip('-')}", self._option_string_actions, exact=True)
         if near is None or os.path.exists(word):  # noqa: PTH110 (it takes any text)

@@ -114,14 +114,11 @@ def nearest_option(name: str, options: Collection[str], *, exact: bool = False) 
     known = [option for option, words in _OPTIONS.items() if option in options and word in words.split()]
     if known or exact:
         return known[0] if known else None
-    long = [option for option in options if option.startswith("--")]
-    near = difflib.get_close_matches(f"--{word}", long, n=1, cutoff=0.75)
-    if near:
-        return near[0]
     elsewhere = {other: option for option, words in _OPTIONS.items() if option in options for other in words.split()}
+    elsewhere |= {option.removeprefix("--"): option for option in options if option.startswith("--")}
     swapped = [other for other in elsewhere if sorted(other) == sorted(word)]
     long = [other for other in elsewhere if len(other) > SHORT]
-    likely = swapped or difflib.get_close_matches(word, long, n=1, cutoff=0.8)
+    likely = swapped or difflib.get_close_matches(word, long, n=1, cutoff=0.75)
     return elsewhere[likely[0]] if likely else None
 
 
