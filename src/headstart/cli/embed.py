@@ -19,7 +19,7 @@ from headstart.cli.encoding import engine_of
 from headstart.cli.fit import reading_options
 from headstart.engine.extraction import Extraction
 from headstart.errors import ParameterError, UsageError
-from headstart.io import atomic_file, check_writable, write_tensors
+from headstart.io import atomic_file, check_writable, harmless_frame, write_tensors
 from headstart.types import Block, Source
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _write_parquet(path: Path, found: _Rows) -> None:
 def _write_csv(path: Path, found: _Rows) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         for number, frame in enumerate(_frames(found)):
-            frame.to_csv(file, index=False, header=number == 0)
+            harmless_frame(frame).to_csv(file, index=False, header=number == 0)
 
 
 def _write_npy(path: Path, found: _Rows) -> None:

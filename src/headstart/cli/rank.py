@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import shlex
 import sys
@@ -16,7 +15,7 @@ from headstart.cli.encoding import engine_of
 from headstart.cli.fit import named_sources, reading_options
 from headstart.cli.rank_table import profile_lines, table_lines
 from headstart.errors import UsageError
-from headstart.io import atomic_file, check_writable
+from headstart.io import atomic_file, check_writable, write_csv
 from headstart.params import parse_duration
 
 if TYPE_CHECKING:
@@ -94,7 +93,4 @@ def _write(path: Path, ranking: Ranking) -> None:
             scratch.write_text(json.dumps(json.loads(json_text(ranking.to_dict())), indent=2) + "\n", encoding="utf-8")
             return
         rows = ranking.rows()
-        with scratch.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(scratch, rows, list(dict.fromkeys(key for row in rows for key in row)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.io import atomic_file
+from headstart.io import atomic_file, harmless_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +15,7 @@ __all__ = ["write_rows"]
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    r"""Write rows as a table; the file's extension says which.
+    r"""Write rows as a table; the file's extension says which. In CSV and TSV no cell is a formula to a spreadsheet.
 
     Examples:
         >>> import tempfile
@@ -31,8 +31,8 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:
-    if suffix == ".csv":
-        frame.to_csv(path, index=False)
+    if suffix in (".csv", ".tsv"):
+        harmless_frame(frame).to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
     elif suffix == ".jsonl":
         frame.to_json(path, orient="records", lines=True, force_ascii=False)
     else:

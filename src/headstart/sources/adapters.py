@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import SourceError
+from headstart.io import follow_umask
 from headstart.sources.moved import STRUCTURE, structure_of
 from headstart.sources.parameter_groups import numbered
 from headstart.sources.seeded import seeded
@@ -122,6 +123,7 @@ def save_adapters(module: nn.Module, folder: Path) -> None:
         from safetensors.torch import save_file
 
         save_file(tensors, folder / FILE, {"format": "pt"})
+        follow_umask(folder / FILE)
 
 
 def load_adapters(module: nn.Module, folder: Path) -> None:

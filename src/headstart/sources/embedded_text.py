@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import MissingExtraError, SourceError
-from headstart.io import check_digest, read_json
+from headstart.io import check_digest, follow_umask, read_json
 from headstart.sources.adapters import save_adapters, without_adapters
 from headstart.sources.bert import bert_hidden, bert_module
 from headstart.sources.checkpoint import TOKENIZER_FILES, WEIGHT_FILES, copy_files
@@ -135,4 +135,5 @@ def _write(folder: Path, place: Path, module: nn.Module) -> None:
 
     copy_files(folder, place, TOKENIZER_FILES)
     save_file(without_adapters(module), place / "model.safetensors", {"format": "pt"})
+    follow_umask(place / "model.safetensors")
     save_adapters(module, place)

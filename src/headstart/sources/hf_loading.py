@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import HeadstartError, SourceError
+from headstart.io import follow_umask
 from headstart.sources.seeded import seeded
 from headstart.sources.tokenizing import TokenizerSpec, open_tokenizer
 
@@ -143,6 +144,7 @@ def save_model(model: Any, folder: Path) -> None:
     """
     with _quiet(folder):
         model.save_pretrained(folder)
+    follow_umask(folder)
 
 
 def encoder(model: Any) -> nn.Module:

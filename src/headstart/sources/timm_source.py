@@ -23,7 +23,7 @@ from headstart.engine.options import Engine
 from headstart.engine.pictures import PictureTransform
 from headstart.engine.recipe import Batch, Forward, Recipe, recipe_key, rows_key
 from headstart.errors import SourceError, UnknownNameError
-from headstart.io import check_digest, file_digest, write_json
+from headstart.io import check_digest, file_digest, follow_umask, write_json
 from headstart.sources.cache import cached_file, cached_repositories
 from headstart.sources.form import form_of
 from headstart.sources.hidden_layers import Layers, check_layers, save_reading, unknown_layer
@@ -249,6 +249,7 @@ class TimmSource:
 
             tensors = {key: value.contiguous() for key, value in self._weights.load().state_dict().items()}
             save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        follow_umask(folder)
         config = {
             "architecture": self.spec.architecture,
             "num_features": self.info.num_features,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from headstart.errors import DataError
 from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.heads.label_audit import Suspects, find_suspects, influential_rows
 from headstart.heads.left_out_rows import left_out_rows
-from headstart.io import atomic_file
+from headstart.io import atomic_file, write_csv
 from headstart.sources.default import source_for
 from headstart.transfer.preparing import Prepared, prepare
 from headstart.transfer.reporter import Reporter, SilentReporter
@@ -203,7 +202,6 @@ def write_suspects(path: Path, suspects: Sequence[Suspect]) -> None:
         >>> place.read_text().splitlines()[1]
         '7,cat,dog,0.02,0.95,3 9'
     """
-    with atomic_file(path) as scratch, scratch.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*Suspect.__dataclass_fields__])
-        writer.writeheader()
-        writer.writerows({**asdict(one), "because": " ".join(one.because)} for one in suspects)
+    rows = ({**asdict(one), "because": " ".join(one.because)} for one in suspects)
+    with atomic_file(path) as scratch:
+        write_csv(scratch, rows, [*Suspect.__dataclass_fields__])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from headstart.heads import Candidate
-from headstart.io import atomic_folder, write_json
+from headstart.io import atomic_folder, write_csv, write_json
 from headstart.report import html_report, model_card
 from headstart.tasks import task_methods
 from headstart.transfer.judging import Judged
@@ -102,7 +101,4 @@ def _write_predictions(path: Path, prepared: Prepared, judged: Judged) -> None:
 
 def _write_candidates(path: Path, judged: Judged) -> None:
     rows = [asdict(candidate) for candidate in judged.model.head.candidates]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Candidate)])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, rows, [field.name for field in fields(Candidate)])

@@ -11,7 +11,7 @@ from torch import nn
 
 from headstart.engine.recipe import recipe_key
 from headstart.errors import SourceError
-from headstart.io import read_json, write_json
+from headstart.io import follow_umask, read_json, write_json
 from headstart.sources.moved_parts import parameter_count
 from headstart.sources.spectrogram import Spectrogram
 from headstart.sources.text_body import TextBody
@@ -116,7 +116,9 @@ def _write_short(place: Path, module: nn.Module, count: int) -> None:
     save: Callable[[Path], None] | None = getattr(module, "save_pretrained", None)
     if save is not None:
         save(place)
+        follow_umask(place)
         return
     tensors = {name: tensor.cpu().contiguous() for name, tensor in module.state_dict().items()}
     save_file(tensors, place / "model.safetensors", {"format": "pt"})
+    follow_umask(place / "model.safetensors")
     write_json(place / "config.json", {**read_json(place / "config.json"), "num_hidden_layers": count})

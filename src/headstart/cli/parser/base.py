@@ -63,10 +63,11 @@ class Parser(argparse.ArgumentParser):
     def answer(self, word: str) -> str:
         """What is said of an unknown option."""
         name = word.partition("=")[0]
-        near = nearest_option(name, self._option_string_actions)
-        if near is not None:
-            return f"unknown option '{name}'. Did you mean '{_as_written(near, self._option_string_actions[near])}'?"
+        options = self._option_string_actions
         hint = option_hint(name, [str(action.metavar or action.dest) for action in self._get_positional_actions()])
+        near = nearest_option(name, options, exact=hint is not None)
+        if near is not None:
+            return f"unknown option '{name}'. Did you mean '{_as_written(near, options[near])}'?"
         listed = f"'{self.prog} --help' lists those that there are"
         return f"unknown option '{name}'; {hint or listed}."
 

@@ -114,8 +114,10 @@ def nearest_option(name: str, options: Collection[str], *, exact: bool = False) 
     known = [option for option, words in _OPTIONS.items() if option in options and word in words.split()]
     if known or exact:
         return known[0] if known else None
-    elsewhere = {other: option for option, words in _OPTIONS.items() if option in options for other in words.split()}
-    elsewhere |= {option.removeprefix("--"): option for option in options if option.startswith("--")}
+    elsewhere = {option.removeprefix("--"): option for option in options if option.startswith("--")}
+    for option, words in _OPTIONS.items():
+        for other in words.split() if option in options else ():
+            elsewhere.setdefault(other, option)
     swapped = [other for other in elsewhere if sorted(other) == sorted(word)]
     long = [other for other in elsewhere if len(other) > SHORT]
     likely = swapped or difflib.get_close_matches(word, long, n=1, cutoff=0.75)

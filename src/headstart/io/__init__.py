@@ -1,0 +1,34 @@
+"""Reading and writing files so that a crash, a full disk or a hostile file cannot do harm."""
+
+from headstart.io.atomic import atomic_file, atomic_folder, check_writable, follow_umask, remove_leftovers
+from headstart.io.csv_cells import harmless_cell, harmless_frame, write_csv
+from headstart.io.files import (
+    cache_folder,
+    check_digest,
+    file_digest,
+    read_json,
+    read_tensors,
+    write_json,
+    write_tensors,
+)
+from headstart.io.folders import check_replaceable, is_run
+
+__all__ = [
+    "atomic_file",
+    "atomic_folder",
+    "cache_folder",
+    "check_digest",
+    "check_replaceable",
+    "check_writable",
+    "file_digest",
+    "follow_umask",
+    "harmless_cell",
+    "harmless_frame",
+    "is_run",
+    "read_json",
+    "read_tensors",
+    "remove_leftovers",
+    "write_csv",
+    "write_json",
+    "write_tensors",
+]

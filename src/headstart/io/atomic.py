@@ -1,0 +1,214 @@
+"""Files and folders that are written whole or not at all, with the permissions that new ones get."""
+
+from __future__ import annotations
+
+import glob
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from headstart.errors import SaveError
+
+__all__ = ["atomic_file", "atomic_folder", "check_writable", "follow_umask", "remove_leftovers"]
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A scratch folder that becomes ``target`` when the block ends well, and vanishes otherwise.
+
+    A process killed at any moment leaves the previous ``target``, or none: never half of a new one.
+
+    Args:
+        target: the folder to make or to replace.
+
+    Yields:
+        The scratch folder, on the same file system as the target.
+
+    Raises:
+        SaveError: if writing fails, for instance because the disk is full.
+
+    Examples:
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "run"
+        >>> with atomic_folder(place) as scratch:
+        ...     _ = (scratch / "a.txt").write_text("done")
+        >>> (place / "a.txt").read_text()
+        'done'
+    """
+    from safetensors import SafetensorError
+
+    scratch: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = target.parent / f"{_partial(target)}{secrets.token_hex(8)}"
+        scratch.mkdir()  # unlike tempfile, with the permissions that any new folder gets here
+        yield scratch
+        follow_umask(scratch)
+        _swap(scratch, target)
+    except (OSError, SafetensorError) as error:  # safetensors has an error of its own for a full disk
+        raise SaveError(
+            f"Cannot write '{target}': {_reason(error)}; free space or name another folder with --out, nothing was "
+            "changed."
+        ) from error
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """A scratch file that becomes ``target`` when the block ends well, and vanishes otherwise.
+
+    Args:
+        target: the file to make or to replace; folders above it are made. A file that is there keeps its permissions,
+            a link its place.
+
+    Yields:
+        The path to write to, with the suffix of the target.
+
+    Raises:
+        SaveError: if writing fails; what stood there is untouched.
+
+    Examples:
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> with atomic_file(place) as scratch:
+        ...     _ = scratch.write_text("done")
+        >>> place.read_text()
+        'done'
+    """
+    from safetensors import SafetensorError
+
+    try:
+        target = Path(os.path.realpath(target)) if target.is_symlink() else target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(target)
+        with tempfile.TemporaryDirectory(
+            prefix=_partial(target), dir=target.parent, ignore_cleanup_errors=True
+        ) as place:
+            scratch = Path(place, f"new{target.suffix}")
+            yield scratch
+            scratch.chmod(target.stat().st_mode & 0o777 if target.is_file() else _new_file_mode(target.parent))
+            scratch.replace(target)
+    except (OSError, SafetensorError) as error:
+        raise SaveError(
+            f"Cannot write '{target}': {_reason(error)}; free space or name another file with --out, nothing was "
+            "changed."
+        ) from error
+
+
+def check_writable(target: Path) -> None:
+    """Raise unless something could be written at ``target`` now, so that it is known before long work.
+
+    Raises:
+        SaveError: if it could not.
+
+    Examples:
+        >>> check_writable(Path("a-new-folder"))
+    """
+    try:
+        there = next(folder for folder in target.absolute().parents if folder.exists())
+        Path(tempfile.mkdtemp(prefix=_partial(target), dir=there)).rmdir()
+    except OSError as error:
+        raise SaveError(f"Cannot write '{target}': {_reason(error)}; name another place with --out.") from error
+
+
+def _partial(target: Path) -> str:
+    return f".{target.name}.partial-{os.getpid()}-"
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def follow_umask(place: Path) -> None:
+    """Give a file, or all below a folder, the permissions that new ones get there.
+
+    Libraries write weights for the owner alone, so that a server or a colleague could not read them.
+
+    Args:
+        place: the file or folder.
+
+    Examples:
+        >>> place = Path(tempfile.mkdtemp()) / "a"
+        >>> os.close(os.open(place, os.O_CREAT, 0o600))
+        >>> follow_umask(place)
+        >>> beside = place.with_name("b")
+        >>> beside.touch()
+        >>> place.stat().st_mode == beside.stat().st_mode
+        True
+    """
+    if place.is_file():
+        place.chmod(_new_file_mode(place.parent))
+        return
+    own, files = place.stat().st_mode & 0o7777, _new_file_mode(place)
+    for path in place.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(own if path.is_dir() else files)
+
+
+def _new_file_mode(folder: Path) -> int:
+    """The permissions of a file that is made there; reading the umask would change it for other threads."""
+    probe = folder / f".mode-{secrets.token_hex(8)}"
+    file = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        return os.fstat(file).st_mode & 0o777
+    finally:
+        os.close(file)
+        probe.unlink()
+
+
+def _swap(scratch: Path, target: Path) -> None:
+    """Put ``scratch`` in the place of ``target``; the old one stays whole until the new one is complete."""
+    for path in scratch.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    if not target.exists():
+        scratch.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old-", dir=target.parent))
+    target.rename(old / "was")
+    try:
+        scratch.rename(target)
+    except OSError:
+        (old / "was").rename(target)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def remove_leftovers(target: Path) -> None:
+    """Clear what a killed run left beside ``target``; a replaced run that was caught in mid-swap is put back.
+
+    Examples:
+        >>> import tempfile
+        >>> parent = Path(tempfile.mkdtemp())
+        >>> (parent / ".run.partial-4194305-x").mkdir()
+        >>> remove_leftovers(parent / "run")
+        >>> list(parent.iterdir())
+        []
+    """
+    name = glob.escape(target.name)
+    for old in target.parent.glob(f".{name}.old-*"):
+        if (old / "was").exists() and not target.exists():
+            (old / "was").rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    for partial in target.parent.glob(f".{name}.partial-*-*"):
+        process = partial.name.rsplit("-", 2)[1]
+        if process.isdecimal() and not _is_running(int(process)):
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

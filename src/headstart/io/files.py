@@ -1,0 +1,172 @@
+"""JSON, arrays and digests, read so that a hostile file cannot do harm, and where the cache is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import DigestError, ModelFolderError
+from headstart.io.atomic import follow_umask
+
+__all__ = [
+    "cache_folder",
+    "check_digest",
+    "file_digest",
+    "read_json",
+    "read_tensors",
+    "write_json",
+    "write_tensors",
+]
+
+MAX_JSON_BYTES = 64 * 2**20
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object, indented, with numpy scalars and arrays as numbers and lists.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.json"
+        >>> write_json(path, {"accuracy": np.float64(0.5)})
+        >>> read_json(path)
+        {'accuracy': 0.5}
+    """
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object of at most 64 MiB.
+
+    Raises:
+        ModelFolderError: if the file is missing, too large, no JSON, or not an object.
+
+    Examples:
+        >>> read_json(Path("nowhere.json"))
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: 'nowhere.json' is missing; the folder is not complete.
+    """
+    if not path.is_file():
+        raise ModelFolderError(f"'{path}' is missing; the folder is not complete.")
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise ModelFolderError(f"'{path}' is larger than {MAX_JSON_BYTES} bytes, which no file of ours is.")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelFolderError(f"'{path}' is not valid JSON ({error}); copy or fit the model again.") from error
+    if not isinstance(value, dict):
+        raise ModelFolderError(f"'{path}' must hold a JSON object, not a {type(value).__name__}.")
+    return value
+
+
+def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None) -> None:
+    """Write named arrays as safetensors.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.safetensors"
+        >>> write_tensors(path, {"w": np.eye(2)})
+        >>> read_tensors(path)["w"]
+        array([[1., 0.],
+               [0., 1.]])
+    """
+    from safetensors.numpy import save_file
+
+    save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, path, dict(metadata or {}))
+    follow_umask(path)
+
+
+def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Read all arrays of a safetensors file; nothing in it can be executed.
+
+    Raises:
+        ModelFolderError: if the file is missing or damaged.
+
+    Examples:
+        >>> read_tensors(Path("nowhere.safetensors"))
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: 'nowhere.safetensors' is missing; the folder is not complete.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    if not path.is_file():
+        raise ModelFolderError(f"'{path}' is missing; the folder is not complete.")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelFolderError(f"'{path}' is damaged ({error}); copy or fit the model again.") from error
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 digest of a file's bytes, in hexadecimal.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "empty"
+        >>> _ = path.write_bytes(b"")
+        >>> file_digest(path)[:16]
+        'e3b0c44298fc1c14'
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_digest(path: Path, expected: str) -> None:
+    """Raise unless the file has the expected sha256 digest.
+
+    Raises:
+        DigestError: if it has another one.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "empty"
+        >>> _ = path.write_bytes(b"")
+        >>> check_digest(path, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+    """
+    found = file_digest(path)
+    if found != expected.lower():
+        raise DigestError(
+            f"'{path}' has the sha256 digest {found[:16]}..., but {expected[:16]}... was promised; "
+            "the file is damaged or is not the one named, so it was not loaded: fetch it again."
+        )
+
+
+def cache_folder() -> Path:
+    """Where the cache is: the environment variable HEADSTART_CACHE, else ``headstart`` in the user's cache folder.
+
+    That is ``$XDG_CACHE_HOME`` or ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS and ``%LOCALAPPDATA%`` on
+    Windows. The folder need not exist.
+
+    Examples:
+        >>> cache_folder().is_absolute()
+        True
+    """
+    named = os.environ.get("HEADSTART_CACHE")
+    return Path(named).expanduser().absolute() if named else _user_cache() / "headstart"
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(named) if Path(named).is_absolute() else Path.home() / ".cache"
