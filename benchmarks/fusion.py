@@ -123,7 +123,8 @@ def _joined(prepared: Any, sources: Sequence[str], train: Any, test: Any) -> tup
     """Rows of all sources side by side, TF-IDF fitted on the training part, and their blocks."""
     import numpy as np
 
-    from headstart.evaluate.baselines import baseline_rows
+    from headstart.evaluate.text_baseline import text_rows
+    from headstart.heads.targets import TargetRows
     from headstart.types import Block
 
     blocks = [
@@ -132,13 +133,13 @@ def _joined(prepared: Any, sources: Sequence[str], train: Any, test: Any) -> tup
     rows = np.asarray(prepared.rows)
     if "TF-IDF" in sources:
         texts = prepared.dataset
-        found = baseline_rows("text", texts.take(train).items, texts.take(test).items)
-        if found is None:
-            raise RuntimeError(f"No words in {texts.origin}")
-        words = np.zeros((len(texts), found[0].shape[1]), np.float32)
-        words[train], words[test] = found[0], found[1]
-        rows = np.hstack([rows, words])
-        blocks.append(Block("TF-IDF/terms", words.shape[1], "TF-IDF"))
+        task, y = texts.labelled()
+        targets = TargetRows(y[train], task)[:]
+        found = text_rows(texts.take(train).items, texts.take(test).items, targets)
+        terms = np.zeros((len(texts), found.train.shape[1]), np.float32)
+        terms[train], terms[test] = found.train, found.test
+        rows = np.hstack([rows, terms])
+        blocks += [Block(f"TF-IDF/{block.name}", block.width, "TF-IDF") for block in found.blocks]
     return rows, blocks
 
 

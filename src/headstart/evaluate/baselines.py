@@ -17,8 +17,6 @@ __all__ = ["baseline_rows", "majority_outputs"]
 
 Rows = NDArray[np.float32]
 
-# 3000 float32 columns are 12 kB an item, so 10,000 dense rows are 120 MB.
-_MAX_TERMS = 3000
 _SIDE = 16
 
 
@@ -56,9 +54,8 @@ def baseline_rows(
 ) -> tuple[Rows, Rows, str] | None:
     """Simple rows of the kind that people used before pretrained bodies; what is fitted sees the training items alone.
 
-    Text: TF-IDF of words and word pairs, sublinear, the 3000 most frequent terms, unit length (Salton & Buckley 1988).
     Image: RGB at 16 x 16 pixels, scaled to 0..1, minus the training mean. Audio: mean and standard deviation over time
-    of 64 log-mel bands at 16 kHz.
+    of 64 log-mel bands at 16 kHz. Those of texts need labels: `headstart.evaluate.text_baseline.text_rows`.
 
     Args:
         modality: what kind of thing an item is.
@@ -67,22 +64,21 @@ def baseline_rows(
         engine: whether the rows of pictures and sounds are looked up in the feature store and kept there.
 
     Returns:
-        Training rows, test rows (float32) and the name ``"TF-IDF"``, ``"raw pixels"`` or ``"mel statistics"``. None for
-        vectors, which are rows already, and for texts without a single word.
+        Training rows, test rows (float32) and the name ``"raw pixels"`` or ``"mel statistics"``. None for the other
+        kinds of items.
 
     Raises:
         ItemError: if an image or a sound cannot be read.
 
     Examples:
-        >>> x_train, x_test, name = baseline_rows("text", ["good film", "bad film"], ["good"])
-        >>> name, x_train.shape, x_test.round(2)  # bad, bad film, film, good, good film
-        ('TF-IDF', (2, 5), array([[0., 0., 0., 1., 0.]], dtype=float32))
+        >>> pictures = [np.full((20, 20, 3), grey, np.uint8) for grey in (0, 255)]
+        >>> x_train, x_test, name = baseline_rows("image", pictures, pictures[1:])
+        >>> name, x_train.shape, float(x_test[0, 0])
+        ('raw pixels', (2, 768), 0.5)
         >>> baseline_rows("vector", [[1.0]], [[2.0]]) is None
         True
     """
     both = (items_train, items_test)
-    if modality == "text":
-        return _tfidf_rows(*both)
     if modality == "image":
         pixels_train, pixels_test = (_each("pixels 1", _pixels, part, "image", engine) for part in both)
         mean = pixels_train.mean(axis=0)
@@ -91,22 +87,6 @@ def baseline_rows(
         mel_train, mel_test = (_each("mel statistics 1", _mel_statistics, part, "audio", engine) for part in both)
         return mel_train, mel_test, "mel statistics"
     return None
-
-
-def _tfidf_rows(train: Sequence[str], test: Sequence[str]) -> tuple[Rows, Rows, str] | None:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(
-        ngram_range=(1, 2),
-        sublinear_tf=True,
-        max_features=_MAX_TERMS,
-        token_pattern=r"(?u)\b\w+\b",  # noqa: S106 (a pattern of words, no secret); single characters count
-        dtype=np.float32,
-    )
-    analyse = vectorizer.build_analyzer()
-    if not any(analyse(text) for text in train):
-        return None
-    return vectorizer.fit_transform(train).toarray(), vectorizer.transform(test).toarray(), "TF-IDF"
 
 
 def _each(name: str, row: Callable[[Any], Rows], items: Sequence[Any], modality: Modality, engine: Engine) -> Rows:

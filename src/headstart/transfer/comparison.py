@@ -15,6 +15,9 @@ from headstart.evaluate.baselines import baseline_rows, majority_outputs
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.gain import UNTRAINED, Gain, transfer_gain
 from headstart.evaluate.held_out import Plan, held_out_outputs
+from headstart.evaluate.text_baseline import text_rows
+from headstart.heads.problem import LayerChoice
+from headstart.heads.targets import TargetRows
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
 from headstart.transfer.reporter import Reporter
@@ -23,6 +26,7 @@ from headstart.types import Block, Dataset, Rows
 __all__ = ["FROZEN", "Baseline", "compare"]
 
 FROZEN = "frozen features"
+CHOSEN_IN_EACH_PART = "TF-IDF of words or characters"
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Baseline:
     """One baseline, judged on the same items as the model.
 
     Attributes:
-        name: ``"frozen features"``, ``"majority"``, ``"TF-IDF"``, ``"raw pixels"``, ``"mel statistics"`` or
-            ``"untrained body"``.
+        name: ``"frozen features"``, ``"majority"``, ``"TF-IDF of words"`` (or of characters, or of both),
+            ``"raw pixels"``, ``"mel statistics"`` or ``"untrained body"``.
         evaluation: its metrics.
         gain: the model's main metric minus the baseline's, paired.
 
@@ -103,33 +107,47 @@ def _reference_outputs(
         if encoded.failures:
             reporter.warning("The untrained body gave no finite features for some items: the transfer gain is unknown.")
             return
-        yield UNTRAINED, _outputs(encoded.rows, dataset, judged, plan, twin.info.blocks)
+        yield UNTRAINED, _outputs(encoded.rows, dataset, judged, plan, blocks=twin.info.blocks)
 
 
-def _outputs(rows: Rows, dataset: Dataset, judged: Judged, plan: Plan, blocks: Sequence[Block]) -> NDArray[np.float64]:
+def _outputs(
+    rows: Rows,
+    dataset: Dataset,
+    judged: Judged,
+    plan: Plan,
+    *,
+    blocks: Sequence[Block],
+    layers: LayerChoice | None = None,
+) -> NDArray[np.float64]:
     task, y = dataset.labelled()
+    search = replace(judged.search, prior=None, layers=layers or judged.search.layers)
     return held_out_outputs(
-        rows, y, task, plan,
-        blocks=blocks, groups=judged.groups, search=replace(judged.search, prior=None), seed=judged.seed,
-    ).outputs  # fmt: skip
+        rows, y, task, plan, blocks=blocks, groups=judged.groups, search=search, seed=judged.seed
+    ).outputs
 
 
 def _simple_outputs(dataset: Dataset, judged: Judged, engine: Engine) -> tuple[str, NDArray[np.float64]] | None:
     """TF-IDF, raw pixels or mel statistics with the same head."""
     if dataset.modality != "text":  # each item by itself: read once
         found = baseline_rows(dataset.modality, dataset.items, dataset.items[:1], engine=engine)
-        return None if found is None else (found[2], _outputs(found[0], dataset, judged, judged.plan, ()))
-    outputs, name = [], ""
-    for train, test in judged.plan.parts:  # what words weigh is learnt from each training part
-        both = baseline_rows("text", dataset.take(train).items, dataset.take(test).items)
-        if both is None:
-            return None
-        x_train, x_test, name = both
-        rows = np.zeros((len(dataset), x_train.shape[1]), dtype=x_train.dtype)
-        rows[train], rows[test] = x_train, x_test
-        blocks = (Block(name, x_train.shape[1]),)  # read at unit length
-        outputs.append(_outputs(rows, dataset, judged, Plan(((train, test),), ""), blocks))
-    return name, np.concatenate(outputs)
+        return None if found is None else (found[2], _outputs(found[0], dataset, judged, judged.plan, blocks=()))
+    return _text_outputs(dataset, judged)
+
+
+def _text_outputs(dataset: Dataset, judged: Judged) -> tuple[str, NDArray[np.float64]]:
+    """TF-IDF of words, characters or both; what terms weigh, and which of these, is learnt from each training part."""
+    task, y = dataset.labelled()
+    outputs, names = [], []
+    for train, test in judged.plan.parts:
+        found = text_rows(
+            dataset.take(train).items, dataset.take(test).items, TargetRows(y[train], task)[:],
+            groups=None if judged.groups is None else judged.groups[train], seed=judged.seed,
+        )  # fmt: skip
+        rows = np.zeros((len(dataset), found.train.shape[1]), dtype=np.float32)
+        rows[train], rows[test] = found.train, found.test
+        outputs.append(_outputs(rows, dataset, judged, Plan(((train, test),), ""), blocks=found.blocks, layers="all"))
+        names.append(found.name)
+    return names[0] if len(set(names)) == 1 else CHOSEN_IN_EACH_PART, np.concatenate(outputs)
 
 
 def _say(name: str, evaluation: Evaluation, gain: Gain, reporter: Reporter) -> None:
