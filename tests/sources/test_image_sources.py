@@ -131,7 +131,8 @@ def edited(pair, folder, **changes):
         ({"architecture": "CIFAR ResNet, option A"}, "timm has no architecture 'CIFAR ResNet"),
         ({"architecture": None}, "must name a timm architecture"),
         ({"num_classes": 9}, "do not fit timm's 'test_resnet'"),
-        ({"timm_kwargs": {"nonsense": 1}}, "cannot build 'test_resnet'"),
+        ({"timm_kwargs": {"nonsense": 1}}, "argument 'nonsense', which a saved body may not give"),
+        ({"timm_kwargs": {"embed_dim": 64}}, "cannot build 'test_resnet'"),
         ({"timm_kwargs": 3}, "must name a timm architecture"),
     ],
 )
@@ -166,7 +167,7 @@ def test_a_damaged_json(pair, tmp_path):
 def test_a_damaged_safetensors_file(pair, tmp_path):
     path = edited(pair, tmp_path, sha256=None)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(SourceError, match="do not fit"):
+    with pytest.raises(SourceError, match="are damaged"):
         open_local(path)
 
 

@@ -20,6 +20,8 @@ __all__ = [
     "cache_folder",
     "check_digest",
     "file_digest",
+    "is_file",
+    "is_there",
     "read_json",
     "read_tensors",
     "write_json",
@@ -63,7 +65,7 @@ def read_json(path: Path) -> dict[str, Any]:
         Traceback (most recent call last):
         headstart.errors.ModelFolderError: 'nowhere.json' is missing; the folder is not complete.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise ModelFolderError(f"'{path}' is missing; the folder is not complete.")
     if path.stat().st_size > MAX_JSON_BYTES:
         raise ModelFolderError(f"'{path}' is larger than {MAX_JSON_BYTES} bytes, which no file of ours is.")
@@ -107,12 +109,38 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    if not path.is_file():
+    if not is_file(path):
         raise ModelFolderError(f"'{path}' is missing; the folder is not complete.")
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelFolderError(f"'{path}' is damaged ({error}); copy or fit the model again.") from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; False too for what can be no path here, such as a name of 300 letters.
+
+    Examples:
+        >>> is_file(Path("n" * 5000))
+        False
+    """
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # `Path.is_file` raises on names that are too long for the system
+        return False
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or folder is there; False too for what can be no path here, such as a name of 300 letters.
+
+    Examples:
+        >>> is_there(Path("n" * 5000)), is_there(Path())
+        (False, True)
+    """
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def file_digest(path: Path) -> str:

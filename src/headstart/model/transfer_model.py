@@ -26,6 +26,7 @@ from headstart.io import (
     atomic_folder,
     check_replaceable,
     file_digest,
+    is_file,
     read_json,
     read_tensors,
     write_json,
@@ -329,7 +330,7 @@ class TransferModel:
             SourceError: if the source cannot be opened here.
         """
         folder = Path(folder)
-        if not (folder / "config.json").is_file():
+        if not is_file(folder / "config.json"):
             raise ModelFolderError(
                 f"'{folder}' is not a model folder (it has no config.json); give the folder that 'headstart fit' wrote."
             )

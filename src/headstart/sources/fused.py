@@ -17,13 +17,14 @@ import numpy as np
 
 from headstart.engine.extract import encode
 from headstart.errors import ParameterError, SourceError
-from headstart.io import read_json, write_json
+from headstart.io import is_file, read_json, write_json
 from headstart.sources.scheme import Scheme
 from headstart.types import Block, FeatureMatrix, Modality, Source, SourceInfo
 
 __all__ = ["SCHEME", "FusedSource"]
 
 FILE = "fused.json"
+DEEPEST = 3  # a part may be fused itself, but not without end
 
 
 @dataclass(frozen=True)
@@ -188,10 +189,12 @@ def _open(name: str, modality: Modality | None) -> FusedSource:
     from headstart.sources.registry import open_saved, open_source
 
     folder = Path(name)
-    if not (folder / FILE).is_file():
+    if not is_file(folder / FILE):
         if "+" not in name:
             raise SourceError(f"'{name}' holds no fused source ({FILE}); give 'fused:NAME+NAME' or such a folder.")
         return FusedSource(tuple(open_source(part, modality=modality) for part in name.split("+")))
+    if sum((above / FILE).is_file() for above in folder.parents) >= DEEPEST:
+        raise SourceError(f"'{folder}' is a fused source inside of {DEEPEST} others; fuse their parts once.")
     saved = read_json(folder / FILE)
     parts = []
     for place, one in enumerate(saved["parts"]):

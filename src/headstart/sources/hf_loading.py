@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import HeadstartError, SourceError
 from headstart.io import follow_umask
+from headstart.sources.library_view import library_view
 from headstart.sources.seeded import seeded
+from headstart.sources.size_limit import check_finite_tensors, limited_to, stored_numbers
 from headstart.sources.tokenizing import TokenizerSpec, open_tokenizer
 
 if TYPE_CHECKING:
@@ -47,15 +49,22 @@ def one_sentence(folder: Path) -> Iterator[None]:
         yield
     except HeadstartError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
+    except Exception as error:  # it meets whatever the files hold, with errors of every kind
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise SourceError(f"transformers cannot open '{folder}': {reason}") from error
 
 
 @contextmanager
-def _quiet(folder: Path) -> Iterator[Any]:
+def _reading(folder: Path, *, weights: bool = False) -> Iterator[tuple[Any, Path]]:
+    """The library and what it may see of a folder, as in `_quiet`."""
+    with library_view(folder, weights=weights) as view, _quiet(folder, view) as transformers:
+        yield transformers, view
+
+
+@contextmanager
+def _quiet(folder: Path, view: Path | None = None) -> Iterator[Any]:
     """transformers, without a progress bar, a report of unused keys, or errors of more than a sentence."""
-    with one_sentence(folder):
+    with one_sentence(folder), _named(folder, view):
         import transformers
         from transformers.utils import logging as module
 
@@ -73,8 +82,26 @@ def _quiet(folder: Path) -> Iterator[Any]:
                 logging.enable_progress_bar()
 
 
-def _config(transformers: Any, folder: Path) -> Any:
-    return transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+@contextmanager
+def _named(folder: Path, view: Path | None) -> Iterator[None]:
+    """Errors that name the folder, and not its view."""
+    try:
+        yield
+    except HeadstartError:
+        raise
+    except Exception as error:
+        if view is None:
+            raise
+        raise RuntimeError(str(error).replace(str(view), str(folder))) from error
+
+
+def _config(transformers: Any, view: Path) -> Any:
+    return transformers.AutoConfig.from_pretrained(view, local_files_only=True, trust_remote_code=False)
+
+
+def _size_limit(folder: Path) -> AbstractContextManager[None]:
+    """Of the weights that are made: what the folder holds."""
+    return limited_to(stored_numbers(sorted(folder.glob("*.safetensors"))), f"'{folder / 'config.json'}'")
 
 
 def load_model(folder: Path, modality: str) -> Any:
@@ -90,10 +117,10 @@ def load_model(folder: Path, modality: str) -> Any:
     """
     import torch
 
-    with _quiet(folder) as transformers:
+    with _reading(folder, weights=True) as (transformers, view), _size_limit(folder):
         model, loading = transformers.AutoModel.from_pretrained(
-            folder,
-            config=_config(transformers, folder),
+            view,
+            config=_config(transformers, view),
             dtype=torch.float32,
             attn_implementation=ATTENTION.get(modality),
             local_files_only=True,
@@ -108,6 +135,8 @@ def load_model(folder: Path, modality: str) -> Any:
             f"The weights in '{folder}' lack {len(missing)} tensors of the body, such as '{missing[0]}', which would "
             "be random; save the whole model."
         )
+    check_finite_tensors(model.state_dict(), folder)
+    model.config.name_or_path = str(folder)
     return model.eval()
 
 
@@ -124,8 +153,9 @@ def fresh_model(folder: Path, modality: str, seed: int) -> Any:
     """
     import torch
 
-    with _quiet(folder) as transformers:
-        config, auto = _config(transformers, folder), transformers.AutoModel
+    with _reading(folder) as (transformers, view), _size_limit(folder):
+        config, auto = _config(transformers, view), transformers.AutoModel
+        config.name_or_path = str(folder)
         settings = {"dtype": torch.float32, "attn_implementation": ATTENTION.get(modality), "trust_remote_code": False}
         return seeded(seed, lambda: auto.from_config(config, **settings)).eval()
 
@@ -174,9 +204,9 @@ def load_processor(folder: Path, modality: str) -> Any:
         Traceback (most recent call last):
         headstart.errors.SourceError: transformers cannot open 'nowhere': ...
     """
-    with _quiet(folder) as transformers:
+    with _reading(folder) as (transformers, view):
         kind = transformers.AutoImageProcessor if modality == "image" else transformers.AutoFeatureExtractor
-        return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return kind.from_pretrained(view, local_files_only=True, trust_remote_code=False)
 
 
 def processor_facts(folder: Path, modality: str) -> dict[str, Any]:
@@ -216,8 +246,8 @@ def load_tokenizer(folder: Path) -> Any:
         Traceback (most recent call last):
         headstart.errors.SourceError: transformers cannot open 'nowhere': ...
     """
-    with _quiet(folder) as transformers:
-        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with _reading(folder) as (transformers, view):
+        return transformers.AutoTokenizer.from_pretrained(view, local_files_only=True, trust_remote_code=False)
 
 
 def tokenizer_facts(folder: Path) -> dict[str, Any]:
@@ -235,8 +265,8 @@ def tokenizer_facts(folder: Path) -> dict[str, Any]:
         Traceback (most recent call last):
         headstart.errors.SourceError: transformers cannot open 'nowhere': ...
     """
-    with _quiet(folder) as transformers:
-        config = _config(transformers, folder)
+    with _reading(folder) as (transformers, view):
+        config = _config(transformers, view)
     tokenizer = load_tokenizer(folder)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:

@@ -10,13 +10,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import SourceError
-from headstart.io import check_digest, file_digest, read_json
+from headstart.io import check_digest, file_digest, is_there, read_json
 from headstart.sources.model_card import stated_accuracy
 from headstart.sources.scheme import Scheme
+from headstart.sources.timm_arguments import check_arguments
 from headstart.types import Modality, Source, SourceInfo
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ FORMATS = (
     "a .safetensors file with a .json of the same name beside it, or a folder of timm, transformers or "
     "sentence-transformers with its config.json"
 )
-INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming", "random")
+MOST_SIDE = 4096
 PREPROCESSING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
 
 
@@ -62,6 +64,8 @@ def open_local(path: Path) -> Source:
     if kind == "spectrogram":
         from headstart.sources.spectrogram import Spectrogram, read_picture_settings
 
+        if _kind(path / "image") == "spectrogram":
+            raise SourceError(f"'{path}' holds a spectrogram of a spectrogram, which no source is; copy it again.")
         return Spectrogram(open_local(path / "image"), read_picture_settings(path / "spectrogram.json"))
     from headstart.sources.hf import open_folder
 
@@ -90,7 +94,7 @@ def open_timm_folder(path: Path, info: SourceInfo, *, installed: bool = False) -
     """
     from headstart.sources.hidden_layers import saved_structure
 
-    spec = replace(_folder_spec(read_json(path / "config.json")), structure=saved_structure(path))
+    spec = replace(_folder_spec(path / "config.json"), structure=saved_structure(path))
     return _open_timm(path / "model.safetensors", spec, info, installed=installed)
 
 
@@ -116,8 +120,10 @@ def describe_local(path: Path) -> SourceInfo:
         return _timm_info(name, _pair_spec(_pair_json(path)), facts, sha256=facts.get("sha256"))
     if kind == "timm":
         facts = read_json(path / "config.json")
-        return _timm_info(name, _folder_spec(facts), facts, sha256=facts.get("sha256"))
+        return _timm_info(name, _folder_spec(path / "config.json"), facts, sha256=facts.get("sha256"))
     if kind == "spectrogram":
+        if _kind(path / "image") == "spectrogram":
+            raise SourceError(f"'{path}' holds a spectrogram of a spectrogram, which no source is; copy it again.")
         return replace(describe_local(path / "image"), name=name, modality="audio")
     from headstart.sources.hf import describe_folder
 
@@ -127,8 +133,8 @@ def describe_local(path: Path) -> SourceInfo:
 
 def _kind(path: Path) -> str:
     """The format of a checkpoint, from the files that are there."""
-    if not path.exists():
-        raise SourceError(f"There is no checkpoint '{path}'; give {FORMATS}.")
+    if not is_there(path):
+        raise SourceError(f"There is no checkpoint '{path!s:.200}'; give {FORMATS}.")
     if path.is_file():
         if path.suffix != ".safetensors":
             raise SourceError(f"'{path}' is no checkpoint that can be opened; give {FORMATS}.")
@@ -179,17 +185,19 @@ def _pair_spec(file: Path) -> TimmSpec:
     if "num_classes" in facts:
         config["num_classes"] = facts["num_classes"]
         args.setdefault("num_classes", facts["num_classes"])
+    check_arguments(args, f"'{file}'")
     return TimmSpec(architecture, args, {**config, "license": licence, **_tuples(config)})
 
 
 def _check_preprocessing(file: Path, config: Mapping[str, Any]) -> None:
     """Raise on values that would fail later, or would be passed over."""
     allowed: dict[str, tuple[str, Callable[[Any], bool]]] = {
-        "input_size": ("three positive integers", lambda v: _numbers(v, int) and min(v) > 0),
-        "mean": ("three numbers", lambda v: _numbers(v, (int, float))),
-        "std": ("three positive numbers", lambda v: _numbers(v, (int, float)) and min(v) > 0),
+        "input_size": (f"three whole numbers from 1 to {MOST_SIDE}", lambda v: _numbers(v, int, 1, MOST_SIDE)),
+        "mean": ("three numbers from -1000 to 1000", lambda v: _numbers(v, (int, float), -1e3, 1e3)),
+        "std": ("three numbers from 0.001 to 1000", lambda v: _numbers(v, (int, float), 1e-3, 1e3)),
         "interpolation": (f"one of {', '.join(INTERPOLATIONS)}", lambda v: v in INTERPOLATIONS),
-        "crop_pct": ("a number in (0, 1]", lambda v: isinstance(v, int | float) and 0 < v <= 1),
+        "crop_pct": ("a number from 0.05 to 1", lambda v: isinstance(v, int | float) and 0.05 <= v <= 1),
+        "crop_mode": ("a word", lambda v: isinstance(v, str)),
         "sha256": ("64 hexadecimal digits", lambda v: isinstance(v, str) and bool(re.fullmatch("[0-9a-fA-F]{64}", v))),
     }
     for key, (wanted, holds) in allowed.items():
@@ -197,18 +205,26 @@ def _check_preprocessing(file: Path, config: Mapping[str, Any]) -> None:
             raise SourceError(f"The '{key}' of '{file}' must be {wanted}. Got {config[key]!r:.80} instead; mend it.")
 
 
-def _numbers(value: Any, kinds: type | tuple[type, ...]) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(isinstance(entry, kinds) for entry in value)
+def _numbers(value: Any, kinds: type | tuple[type, ...], low: float, high: float) -> bool:
+    three = isinstance(value, list) and len(value) == 3
+    return three and all(isinstance(entry, kinds) and low <= entry <= high for entry in value)
 
 
-def _folder_spec(facts: Mapping[str, Any]) -> TimmSpec:
+def _folder_spec(file: Path) -> TimmSpec:
     from headstart.sources.timm_module import TimmSpec
 
-    config = facts.get("pretrained_cfg", facts)
-    args = dict(facts.get("model_args", {}))
+    facts = read_json(file)
+    config, args = facts.get("pretrained_cfg", facts), facts.get("model_args", {})
+    if not isinstance(facts.get("architecture"), str) or not isinstance(args, dict) or not isinstance(config, dict):
+        raise SourceError(
+            f"'{file}' must name a timm architecture, as 'architecture', with objects as 'model_args' and "
+            "'pretrained_cfg'; copy the model again."
+        )
+    _check_preprocessing(file, config)
     if isinstance(facts.get("num_classes"), int):
         args.setdefault("num_classes", facts["num_classes"])
-    return TimmSpec(str(facts["architecture"]), args, {**config, **_tuples(config)})
+    check_arguments(args, f"'{file}'")
+    return TimmSpec(facts["architecture"], args, {**config, **_tuples(config)})
 
 
 def _tuples(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -262,8 +278,8 @@ def _sentence_parts(path: Path) -> tuple[Path, str, int | None]:
     """The transformer's folder, the pooling and the token limit of a sentence-transformers folder."""
     try:
         modules = json.loads((path / "modules.json").read_text(encoding="utf-8"))
-        places = {str(entry["type"]).rsplit(".", 1)[-1]: path / str(entry["path"]) for entry in modules}
-    except (ValueError, TypeError, KeyError) as error:
+        places = {str(entry["type"]).rsplit(".", 1)[-1]: path / _inside(entry["path"]) for entry in modules}
+    except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
         raise SourceError(f"'{path / 'modules.json'}' is damaged ({error}); copy the model again.") from error
     others = set(places) - {"Transformer", "Pooling", "Normalize"}
     if "Transformer" not in places or others:
@@ -276,6 +292,14 @@ def _sentence_parts(path: Path) -> tuple[Path, str, int | None]:
     limit = read_json(settings).get("max_seq_length") if settings.is_file() else None
     pooling = _pooling(places["Pooling"] / "config.json") if "Pooling" in places else "mean"
     return folder, pooling, limit if isinstance(limit, int) else None
+
+
+def _inside(place: object) -> str:
+    """A folder below; raises `ValueError` for one that lies elsewhere."""
+    parts = PurePosixPath(str(place)).parts
+    if not isinstance(place, str) or "\\" in place or ":" in place or ".." in parts or place.startswith("/"):
+        raise ValueError(f"the module {place!r:.40} is not in it")
+    return place
 
 
 def _pooling(file: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from headstart.errors import SourceError, UnknownNameError
+from headstart.io import is_there
 from headstart.registry import Registry
 from headstart.sources.scheme import Scheme
 from headstart.types import Modality, Source, SourceInfo
@@ -23,6 +24,10 @@ SOURCES.register("module", "headstart.sources.module:SCHEME")
 SOURCES.register("timm", "headstart.sources.timm_source:SCHEME")
 SOURCES.register("toy", "headstart.sources.toy:SCHEME")
 SOURCES.register("vector", "headstart.sources.vector:SCHEME")
+
+OWN = ("columns", "fused", "headstart", "hf", "local", "module", "timm", "toy", "vector")
+COPIED = ("columns", "fused", "local")  # written into the folder by `Source.save`
+INSTALLED = ("headstart", "module", "toy", "vector")  # named by it
 
 
 def open_source(name: str, *, modality: Modality | None = None) -> Source:
@@ -68,7 +73,8 @@ def open_saved(reference: Mapping[str, str], folder: Path, modality: Modality) -
         The source.
 
     Raises:
-        SourceError: where it cannot be opened.
+        SourceError: where it cannot be opened, or names something that ``save`` never names: a repository to fetch
+            from, or a path outside of ``folder``.
         DigestError: where its weights are not the ones that were saved.
 
     Examples:
@@ -76,6 +82,7 @@ def open_saved(reference: Mapping[str, str], folder: Path, modality: Modality) -
         'vector'
     """
     name = reference["name"]
+    _check_saved(name, folder)
     return open_source(f"{name[:-1]}{folder}" if name.endswith(":.") else name, modality=modality)
 
 
@@ -111,11 +118,23 @@ def list_sources() -> list[SourceInfo]:
     return [SOURCES[key].describe(name) for key in SOURCES for name in SOURCES[key].names()]
 
 
+def _check_saved(name: str, folder: Path) -> None:
+    """Raise where a saved name leads away from its folder and from the install."""
+    key, _, rest = name.partition(":")
+    inside = rest == "." and key in COPIED
+    installed = key in INSTALLED or (key in SOURCES and key not in OWN)  # a third party's scheme is its own affair
+    if not inside and not installed:
+        raise SourceError(
+            f"The saved model '{folder}' names the source {name[:80]!r}, which lies elsewhere; a saved model holds its "
+            "body or names one of the install, and nothing else is fetched or opened for it: fit it again."
+        )
+
+
 def _split(name: str) -> tuple[Scheme, str]:
     key, _, rest = name.partition(":")
     if key in SOURCES:
         return SOURCES[key], rest
-    if Path(name).expanduser().exists():
+    if is_there(Path(name).expanduser()):
         raise SourceError(f"The source '{name}' has no scheme; to open that file or folder write 'local:{name}'.")
     patterns = [_pattern(known) for known in SOURCES]
     raise UnknownNameError("source", name, [*patterns, *_likely(name)])

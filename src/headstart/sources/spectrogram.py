@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["PictureSettings", "Spectrogram", "read_picture_settings"]
 
 VERSION = 1  # raise it when the same sound and settings give other pictures
+RANGES = {
+    "sample_rate": (1000, 384_000), "n_fft": (16, 2**16), "n_mels": (1, 1024), "fmin": (0, 20_000),
+    "range_db": (1, 1000), "frames": (1, 8192), "most_seconds": (0.01, 3600), "most_parts": (1, 1000),
+}  # fmt: skip
 AT_ONCE = 32  # pictures that go through the body together
 
 
@@ -81,9 +85,15 @@ def read_picture_settings(file: Path) -> PictureSettings:
         64
     """
     settings = read_json(file)
-    known = {field.name for field in fields(PictureSettings)}
-    if not set(settings) <= known or not all(isinstance(v, int | float) and v > 0 for v in settings.values()):
-        raise SourceError(f"'{file}' may hold positive numbers for {', '.join(sorted(known))}; copy the model again.")
+    known = {field.name: field.type for field in fields(PictureSettings)}
+    for name, value in settings.items():
+        low, high = RANGES.get(name, (1, 0))
+        kinds = int | float if known.get(name) == "float" else int
+        if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
+            raise SourceError(
+                f"'{file}' may hold numbers in their ranges for {', '.join(sorted(known))}. Got {str(value)[:40]} for "
+                f"'{name[:40]}' instead; copy the model again."
+            )
     return PictureSettings(**settings)
 
 

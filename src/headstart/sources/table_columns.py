@@ -16,7 +16,7 @@ import numpy as np
 
 from headstart.engine.extract import encode
 from headstart.errors import ItemError, SourceError
-from headstart.io import read_json, write_json
+from headstart.io import is_file, read_json, write_json
 from headstart.sources.scheme import Scheme
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
@@ -141,7 +141,7 @@ def _learn(name: str, kind: str, cells: Sequence[Any]) -> Quantity:
 
 def _open(name: str, modality: Modality | None) -> ColumnsSource:  # noqa: ARG001 - it reads one kind
     path = Path(name) / FILE
-    if not name or not path.is_file():
+    if not name or not is_file(path):
         raise SourceError(f"'columns:{name}' is made from a table by a fit; there is no {FILE} to open.")
     saved = read_json(path)["columns"]
     return ColumnsSource(tuple(Quantity(**{**one, "categories": tuple(one["categories"])}) for one in saved))

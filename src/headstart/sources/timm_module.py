@@ -19,6 +19,8 @@ from headstart.errors import SourceError
 from headstart.sources.adapters import restore_structure
 from headstart.sources.hidden_layers import Layers
 from headstart.sources.seeded import example_pictures, spread
+from headstart.sources.size_limit import check_finite_tensors, limited_to, stored_numbers
+from headstart.sources.timm_arguments import check_arguments
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,7 +47,7 @@ class TimmSpec:
 
     Attributes:
         architecture: timm's name of it, such as ``"mobilenetv2_100"``.
-        model_args: what else timm's constructor gets, such as ``{"num_classes": 10}``.
+        model_args: what else timm's constructor gets, such as ``{"num_classes": 10}``; of an allow-list.
         pretrained_cfg: timm's description of the weights: input_size, mean, std, interpolation, crop_pct, license, ...
         structure: what is inserted after that, as `headstart.sources.moved.structure_of` tells.
 
@@ -58,6 +60,9 @@ class TimmSpec:
     model_args: Mapping[str, Any] = field(default_factory=dict)
     pretrained_cfg: Mapping[str, Any] = field(default_factory=dict)
     structure: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_arguments(self.model_args, f"The body '{self.architecture:.80}'")
 
 
 def build(spec: TimmSpec) -> nn.Module:
@@ -79,7 +84,9 @@ def build(spec: TimmSpec) -> nn.Module:
         )
     try:
         module: nn.Module = timm.create_model(spec.architecture, pretrained=False, **spec.model_args)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except SourceError:
+        raise
+    except Exception as error:  # constructors meet whatever the arguments are, with errors of every kind
         reason = " ".join(str(error).split())[:300]
         raise SourceError(
             f"timm cannot build '{spec.architecture}' with the arguments {dict(spec.model_args)}: {reason}"
@@ -102,12 +109,15 @@ def load_weights(spec: TimmSpec, file: Path) -> nn.Module:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    module = build(spec)
     try:
-        module.load_state_dict(load_file(file))
+        with limited_to(stored_numbers([file]), f"'{file}' for timm's '{spec.architecture}'"):
+            module = build(spec)
+        tensors = load_file(file)
+        module.load_state_dict(tensors)
     except (RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise SourceError(f"The weights in '{file}' do not fit timm's '{spec.architecture}': {reason}") from error
+    check_finite_tensors(tensors, file)
     return module
 
 
