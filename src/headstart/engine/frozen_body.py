@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from headstart.engine.agreement import Reference, measure_reference
@@ -13,6 +12,7 @@ from headstart.engine.backends.choice import KINDS, candidates, check_possible, 
 from headstart.engine.backends.interface import Backend, Parts, Refused
 from headstart.engine.backends.machine import release
 from headstart.engine.body_cache import BodyCache
+from headstart.engine.forks import RenewedLock, abandon, is_forked, one_thread_in_a_fork, renewed_in_forks
 from headstart.engine.recipe import Batch, Forward, Recipe
 from headstart.errors import HeadstartError, SaveError, SourceError
 from headstart.types import FeatureMatrix
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["FrozenBody"]
 
 COMPARED_ITEMS = 8
+GPUS = ("cuda", "mps")
 
 
 class FrozenBody:
@@ -65,7 +66,7 @@ class FrozenBody:
         self.streams = 1
         self._cache = BodyCache(recipe.key if recipe.lasting else None)
         self._parts = Parts(self.built, recipe.example, self._cache, lambda: self._expected)
-        self._lock = RLock()
+        self._lock = RenewedLock()
         self._expected = 0
         self._built: tuple[nn.Module, Forward] | None = None
         self._facts: dict[str, Any] | None = None
@@ -74,6 +75,13 @@ class FrozenBody:
         self._notes: list[str] = []
         self._measured: Reference | None = None
         self._plain: tuple[float, int] | None = None
+        renewed_in_forks(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: the backend is opened anew on first use, for the parent's waits for threads."""
+        if self._running is not None:
+            abandon(self._running)
+            self._running = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process opens the body anew: what runs it here cannot be sent."""
@@ -215,6 +223,12 @@ class FrozenBody:
 
     def _load(self, batch: Batch) -> Backend:
         """The chosen backend, opened from what was kept; examined again where that is gone."""
+        one_thread_in_a_fork()
+        if is_forked() and self.backend in GPUS:
+            raise HeadstartError(
+                f"The backend '{self.backend}' cannot go on in a forked process: start workers by 'spawn', load the model "
+                "in each of them, or use the backend 'torch'."
+            )
         with self._lock:
             if self._running is None and not self.backend:
                 self.choose("auto", count_items(batch), lambda: first_items(batch, COMPARED_ITEMS))

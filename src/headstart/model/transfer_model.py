@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from headstart.data import align_columns, read
 from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction, Progress
+from headstart.engine.forks import one_thread_in_a_fork
 from headstart.engine.item_moments import moments_of
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ModelFolderError
@@ -178,6 +179,7 @@ class TransferModel:
                 f"This model reads rows of {self.head.feature_map.num_inputs} numbers. Got rows of {rows.shape[1]} "
                 "instead; give the columns that it was fitted on."
             )
+        one_thread_in_a_fork()
         return task_methods(self.task).outputs(self.head.scores(rows), self.head.calibration)
 
     def update(self, items: Sequence[Any], labels: Sequence[Any]) -> TransferModel:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from headstart.engine.agreement import AGREEMENT, SAME, agreement
+from headstart.engine.forks import RenewedLock
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,7 +79,7 @@ class CompileWhenItPays:
         self._open = able
         self._wait = wait
         self._compile = compile_ or _compile
-        self._lock = Lock()
+        self._lock = RenewedLock()
         self._seconds = 0.0
         self._items = 0
 

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from queue import LifoQueue
-from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from headstart.engine.allocator import keep_freed_memory
 from headstart.engine.backends.machine import cores
 from headstart.engine.backends.out_of_memory import memory_errors
+from headstart.engine.forks import RenewedLock
 from headstart.engine.recipe import Batch
 from headstart.errors import MissingExtraError, SourceError
 from headstart.types import FeatureMatrix
@@ -27,7 +27,7 @@ __all__ = ["OpenVino", "import_openvino", "no_telemetry", "openvino_streams"]
 
 STREAMS = 2  # batches at once; more help only where there are many cores
 CORES_PER_STREAM = 8
-IMPORTING = RLock()
+IMPORTING = RenewedLock()
 TYPES = {"fp32": "f32", "bf16": "bf16"}
 
 

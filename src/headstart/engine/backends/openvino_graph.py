@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from headstart.engine.agreement import AGREEMENT, SAME, Reference, measure_reference
@@ -20,6 +19,7 @@ from headstart.engine.backends.probes import has_lengths, longer, mirrored, shor
 from headstart.engine.backends.torch_forms import folded_copy
 from headstart.engine.body_cache import FORMAT
 from headstart.engine.fold import round_kernels
+from headstart.engine.forks import RenewedLock
 from headstart.engine.recipe import Batch, Forward, recipe_key
 from headstart.errors import MissingExtraError, UsageError
 
@@ -35,7 +35,7 @@ CONVOLUTIONS = ("Convolution", "GroupConvolution")
 PRECISE = '<rt_info><attribute name="precise" version="0" /></rt_info>'  # the plugin leaves such a layer in fp32
 EXACT_CONVOLUTIONS = (0, 3, 6, 12)  # how many of the first ones stay in fp32, tried in this order
 TRACED = 2  # items; with one alone, sizes of 1 might become constants
-CONVERTING = Lock()  # torch traces one module at a time
+CONVERTING = RenewedLock()  # torch traces one module at a time
 
 
 def save_graph(model: Any, folder: Path) -> None:

@@ -1,0 +1,130 @@
+"""A forked child: it has a copy of its parent's memory and none of its threads, so what waits for these would wait for ever."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from threading import RLock
+from types import TracebackType
+from typing import Protocol
+from weakref import WeakSet
+
+__all__ = ["Forked", "RenewedLock", "abandon", "is_forked", "one_thread_in_a_fork", "renewed_in_forks"]
+
+
+class Forked(Protocol):
+    """What holds threads, or locks that other threads may hold.
+
+    Examples:
+        >>> class Pool:
+        ...     def after_fork(self) -> None: ...
+        >>> pool: Forked = Pool()
+    """
+
+    def after_fork(self) -> None:
+        """Start anew in a child; called there before anything else runs."""
+
+
+_held: WeakSet[Forked] = WeakSet()
+_limited = False
+_child = False
+
+
+def renewed_in_forks(holder: Forked) -> None:
+    """Have ``holder.after_fork`` called in each child that is forked while the holder lives.
+
+    Args:
+        holder: kept by a weak reference.
+
+    Examples:
+        >>> import threading
+        >>> class Pool:
+        ...     def after_fork(self) -> None:
+        ...         self.lock = threading.Lock()
+        >>> renewed_in_forks(Pool())
+    """
+    _held.add(holder)
+
+
+class RenewedLock:
+    """A reentrant lock that is free in a forked child, whichever thread of the parent held it.
+
+    Examples:
+        >>> lock = RenewedLock()
+        >>> with lock, lock:
+        ...     print("held twice by one thread")
+        held twice by one thread
+    """
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        renewed_in_forks(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+    def after_fork(self) -> None:
+        """The threads that may hold it are not there."""
+        self._lock = RLock()
+
+
+def is_forked() -> bool:
+    """Whether this process was forked after this module was imported.
+
+    Examples:
+        >>> is_forked()
+        False
+    """
+    return _child
+
+
+def abandon(value: object) -> None:
+    """Never destroy a value, not even at exit: its destructor would wait for threads that are not there.
+
+    Args:
+        value: what a child has of its parent.
+
+    Examples:
+        >>> import sys
+        >>> value = []
+        >>> before = sys.getrefcount(value)
+        >>> abandon(value)
+        >>> sys.getrefcount(value) - before
+        1
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
+
+
+def one_thread_in_a_fork() -> None:
+    """In a forked child, limit OpenMP to one thread; elsewhere do nothing.
+
+    GNU's OpenMP, which torch and scikit-learn bring, hands work to the threads of the parent's pool and waits for ever.
+
+    References:
+        https://gcc.gnu.org/bugzilla/show_bug.cgi?id=58378
+
+    Examples:
+        >>> one_thread_in_a_fork()
+    """
+    global _limited  # noqa: PLW0603 - once a process
+    if _child and not _limited:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
+
+        threadpool_limits(1, user_api="openmp")
+        _limited = True
+
+
+def _after_fork_in_child() -> None:
+    global _child, _limited
+    _child, _limited = True, False
+    for holder in list(_held):
+        holder.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
