@@ -29,8 +29,8 @@ LAYERS = {
     "evaluate": 8, "explain": 8,
     "report": 9, "export": 9,
     "serve": 10,
-    "transfer": 11, "estimators": 11, "checks": 11,
-    "cli": 12, "apps": 12, "__main__": 13,
+    "transfer": 11, "checks": 11,
+    "estimators": 12, "cli": 12, "apps": 12, "__main__": 13,
     "__init__": 13,
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a process has started must not hang in a child that is forked from it: `multiprocessing` on Linux, preloading servers."""
+"""What a process has started must not hang in a forked child: `multiprocessing` on Linux, preloading servers."""
 
 from __future__ import annotations
 

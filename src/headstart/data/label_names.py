@@ -52,7 +52,7 @@ def _number_name(value: float | np.floating[Any] | Decimal | Fraction) -> str:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell holds no label: None, NaN, NaT or blank.
+    """Whether a cell holds no label: None, NaN, NaT, pandas' NA or blank.
 
     Examples:
         >>> [is_missing(value) for value in (None, float("nan"), "  ", 0, "none", [])]
@@ -64,7 +64,8 @@ def is_missing(value: object) -> bool:
         return not value or value.isspace()
     if isinstance(value, (list, tuple, np.ndarray, set)):
         return False
-    return bool(value != value)  # noqa: PLR0124  only NaN, NaT and pandas' NA differ from themselves
+    differs = value != value  # noqa: PLR0124  only NaN and NaT differ from themselves; pandas' NA says neither
+    return not isinstance(differs, (bool, np.bool_)) or bool(differs)
 
 
 def natural_key(name: str) -> tuple[Any, ...]:

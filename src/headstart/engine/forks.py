@@ -1,4 +1,4 @@
-"""A forked child: it has a copy of its parent's memory and none of its threads, so what waits for these would wait for ever."""
+"""A forked child: it has a copy of its parent's memory and none of its threads: what waits for these waits for ever."""
 
 from __future__ import annotations
 

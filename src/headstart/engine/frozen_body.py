@@ -226,8 +226,8 @@ class FrozenBody:
         one_thread_in_a_fork()
         if is_forked() and self.backend in GPUS:
             raise HeadstartError(
-                f"The backend '{self.backend}' cannot go on in a forked process: start workers by 'spawn', load the model "
-                "in each of them, or use the backend 'torch'."
+                f"The backend '{self.backend}' cannot go on in a forked process: start workers by 'spawn', load the "
+                "model in each of them, or use the backend 'torch'."
             )
         with self._lock:
             if self._running is None and not self.backend:

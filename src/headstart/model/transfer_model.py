@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data import align_columns, read
+from headstart.data import align_columns, label_name, read
 from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction, Progress
 from headstart.engine.forks import one_thread_in_a_fork
@@ -239,7 +239,7 @@ class TransferModel:
         if self.task.kind != "classification":
             return self.task
         check_labels(labels, self.task)
-        new = sorted({str(label) for label in labels} - set(self.task.labels))
+        new = sorted({label_name(label) for label in labels} - set(self.task.labels))
         return replace(self.task, labels=self.task.labels + tuple(new))
 
     def _moments_of(self, items: Sequence[Any], labels: Sequence[Any], task: Task) -> Moments:

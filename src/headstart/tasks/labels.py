@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data import label_name
+from headstart.data.label_names import is_missing
 from headstart.errors import DataError
 from headstart.types import Task
 
@@ -37,10 +39,10 @@ def encode_labels(labels: Sequence[Any] | NDArray[Any], task: Task) -> NDArray[A
     code = {label: i for i, label in enumerate(task.labels)}
     try:
         if task.kind == "classification":
-            return np.array([code[str(label)] for label in labels], dtype=np.int64)
+            return np.array([code[label_name(label)] for label in labels], dtype=np.int64)
         y = np.zeros((len(labels), task.num_outputs))
         for row, names in enumerate(labels):
-            y[row, [code[str(name)] for name in names]] = 1.0
+            y[row, [code[label_name(name)] for name in names]] = 1.0
         return y
     except KeyError as error:
         known = ", ".join(task.labels[:10]) + (", ..." if len(task.labels) > 10 else "")
@@ -69,12 +71,8 @@ def check_labels(labels: Sequence[Any] | NDArray[Any], task: Task) -> None:
         listed = isinstance(label, list | tuple | set | frozenset | np.ndarray)
         if task.kind == "multilabel" and not listed:
             raise DataError(f"A multilabel label must be a list of labels. Got {label!r:.80} instead.")
-        if task.kind == "classification" and (listed or _is_missing(label)):
+        if task.kind == "classification" and (listed or is_missing(label)):
             raise DataError(f"A classification label must be one name or number. Got {label!r:.80} instead.")
-
-
-def _is_missing(label: Any) -> bool:
-    return label is None or (isinstance(label, float | np.floating) and bool(np.isnan(label)))
 
 
 def _check_values(labels: Sequence[Any] | NDArray[Any], task: Task) -> None:

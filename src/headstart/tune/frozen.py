@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from headstart.engine.extract import extract
+from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.heads import HEADS, HeadSearch, SpectralHead, select_head
 from headstart.heads.kept_moments import kept_moments
@@ -51,13 +52,14 @@ class FrozenFeatures:
         valid: Dataset | None = None,  # noqa: ARG002 (left-out losses need no validation part)
         seed: int = 0,
         budget: Budget = Budget(),
+        engine: Engine = Engine(),
     ) -> TransferModel:
         """Encode the items and solve the head."""
         task, y = train.labelled()
-        encoded = extract(source, train.items, on_error="raise", progress=budget.progress)
+        encoded = extract(source, train.items, engine=engine, on_error="raise", progress=budget.progress)
         groups = None if train.groups is None else np.unique(train.groups, return_inverse=True)[1].astype(np.int64)
         model = self.solve(source, Features(encoded.rows, y, train.ids, groups, source.info), task, seed=seed)
-        return replace(model, columns=train.columns)
+        return replace(model, columns=train.columns, engine=engine)
 
     def solve(self, source: Source, train: Features, task: Task, *, seed: int) -> TransferModel:
         """Solve the head on ``train`` rows; raises `DataError` where they carry no labels."""

@@ -1,0 +1,132 @@
+"""Classification as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags, column_or_1d
+from sklearn.utils.validation import check_is_fitted
+
+from headstart.errors import DataError
+from headstart.estimators.fitting import fitted_model, outputs_of, saved_model, tags_for
+from headstart.estimators.labels import checked_labels, class_names
+from headstart.estimators.pickling import PicklableEstimator
+from headstart.io import read_json
+from headstart.tune import Strategy
+from headstart.types import Source, Task, TaskKind
+
+__all__ = ["TransferClassifier"]
+
+
+class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[misc]
+    """Classification by a frozen pretrained body and a head chosen by exact leave-one-out.
+
+    Args:
+        source: name of the source, an open source, None for the one that comes with the install for this kind of item,
+            or ``"auto"`` for the first of a ranking of all that are at hand.
+        head: ``"solved"`` (ridge and LDA), ``"auto"`` (all kinds are compared), the name of a head, or several names.
+        strategy: ``"frozen"`` (the body stays as it is), ``"auto"`` (the body moves where a pilot says that it pays)
+            or another strategy, by name or as it is; what moves the body is judged on a fifth of the items.
+        seed: of all chance, 0.
+        time_limit: seconds for ranking and training; None for no limit but that of ``strategy="auto"``.
+        backend: what runs the body: ``"auto"``, ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``.
+        cache: whether rows are looked up in the feature store and kept there.
+
+    Attributes:
+        classes_: (classes,) sorted labels.
+        model_: the fitted `TransferModel`.
+        n_features_in_: columns of X, with ``source="vector"``.
+
+    References:
+        Donahue et al., "DeCAF", ICML 2014; Hastie, Tibshirani & Buja, JASA 1994.
+
+    Examples:
+        >>> X, y = [[0.0], [0.2], [0.4], [2.0], [2.2], [2.4]], ["low"] * 3 + ["high"] * 3
+        >>> classifier = TransferClassifier(source="vector").fit(X, y)
+        >>> classifier.predict([[0.1], [2.3]]).tolist(), classifier.score(X, y)
+        (['low', 'high'], 1.0)
+    """
+
+    def __init__(
+        self,
+        source: str | Source | None = None,
+        *,
+        head: str | Sequence[str] = "solved",
+        strategy: str | Strategy = "frozen",
+        seed: int = 0,
+        time_limit: float | None = None,
+        backend: str = "auto",
+        cache: bool = True,
+    ) -> None:
+        self.source = source
+        self.head = head
+        self.strategy = strategy
+        self.seed = seed
+        self.time_limit = time_limit
+        self.backend = backend
+        self.cache = cache
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:  # noqa: N803 (scikit-learn's name)
+        """Encode each item once and solve the head.
+
+        Args:
+            X: n items (paths, texts, PIL images, arrays), or rows (n, d) with ``source="vector"``.
+            y: (n,) labels, or a 0/1 matrix (n, labels) for multi-label classification.
+            groups: (n,) what is left out together while choosing (patient, speaker), or None.
+
+        Raises:
+            DataError: if there are fewer than two classes.
+        """
+        items, labels = checked_labels(self, X, y)
+        if labels.ndim == 2 and labels.shape[1] > 1:
+            kind: TaskKind = "multilabel"
+            codes: NDArray[Any] = np.asarray(labels, dtype=np.float64)
+            self.classes_ = np.arange(codes.shape[1])
+        else:
+            self.classes_, codes = np.unique(column_or_1d(labels, warn=True), return_inverse=True)
+            kind = "classification"
+            if len(self.classes_) < 2:
+                raise DataError("Classification needs items of at least two classes. Got one class instead.")
+        self.model_ = fitted_model(self, items, codes, Task(kind, class_names(self.classes_)), groups)
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 (scikit-learn's name)
+        """Calibrated probabilities (n, classes) of n items."""
+        return outputs_of(self, X)
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+        """The likeliest label of each of n items, or a 0/1 matrix (n, labels) for multi-label."""
+        probabilities = self.predict_proba(X)
+        if self.model_.task.kind == "multilabel":
+            return np.asarray(probabilities >= 0.5, dtype=int)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write a model folder that `from_pretrained` and ``headstart predict`` open."""
+        check_is_fitted(self)
+        return self.model_.save(folder, extra={"classes.json": {"classes": self.classes_.tolist()}})
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, *, source: Source | None = None) -> Self:
+        """Open a saved classifier, or the run of a fit, whose labels are strings.
+
+        Raises:
+            ModelFolderError: if the folder is no model, or one for another task.
+        """
+        model = saved_model(folder, source, ("classification", "multilabel"))
+        estimator = cls("vector" if model.source.info.name == "vector" else model.source)
+        estimator.model_, estimator.n_features_in_ = model, model.head.feature_map.num_inputs
+        kept = Path(folder) / "classes.json"
+        names = read_json(kept)["classes"] if kept.is_file() else list(model.task.labels)
+        estimator.classes_ = np.arange(len(names)) if model.task.kind == "multilabel" else np.array(names)
+        return estimator
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = tags_for(super().__sklearn_tags__(), self.source)
+        tags.classifier_tags.multi_label = True
+        return tags
