@@ -1,5 +1,8 @@
 """What the tests of data share: a private cache, and a picture that has some content."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -36,3 +39,23 @@ def folder_of_pictures(tmp_path, picture):
         return root
 
     return make
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _png16(values):
+    """A PNG of 16 bits a channel: grey (h, w), or (h, w, 3 or 4)."""
+    height, width = values.shape[:2]
+    colour = {2: 0, 3: {3: 2, 4: 6}.get(values.shape[-1])}[values.ndim]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
+    packed = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + packed
+
+
+@pytest.fixture
+def png16():
+    """A function that writes numbers of 16 bits as a PNG: grey (h, w), or (h, w, 3 or 4)."""
+    return _png16

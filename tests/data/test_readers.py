@@ -54,7 +54,7 @@ def test_arrays():
     assert read_image(np.zeros((4, 6))).size == (6, 4)
     assert read_image(np.ones((4, 6, 1))).getpixel((0, 0)) == (255, 255, 255)
     assert read_image(np.ones((4, 6), bool)).getpixel((0, 0)) == (255, 255, 255)
-    for bad in (np.zeros(4), np.zeros((4, 4, 2)), np.full((4, 4), 2.0), np.full((4, 4), 300), np.zeros((0, 4))):
+    for bad in (np.zeros(4), np.zeros((4, 4, 2)), np.full((4, 4), np.nan), np.full((4, 4), "a"), np.zeros((0, 4))):
         with pytest.raises(ItemError, match="array of a picture"):
             read_image(bad)
 
@@ -107,7 +107,7 @@ def test_sounds_that_are_none(tmp_path, monkeypatch):
     with pytest.raises(ItemError, match="it is empty"):
         read_audio(path)
     path.write_text("no sound")
-    with pytest.raises(ItemError, match=r"a\.wav' as a sound: Format not recognised"):
+    with pytest.raises(ItemError, match=r"a\.wav' as a sound: its content is of no known sound format, but text"):
         read_audio(path)
     soundfile.write(path, np.zeros(0, np.float32), 8000)
     with pytest.raises(ItemError, match="no samples"):
@@ -120,5 +120,5 @@ def test_sounds_that_are_none(tmp_path, monkeypatch):
             read_audio(bad)
     monkeypatch.setattr(readers, "MAX_SECONDS", 0.05)
     for item in (path, (np.zeros(800), 8000)):
-        with pytest.raises(ItemError, match="at most 3600 s"):
+        with pytest.raises(ItemError, match=r"at most (3600|0\.05) s"):
             read_audio(item)

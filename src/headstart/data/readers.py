@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 from collections.abc import Mapping
@@ -12,13 +11,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.array_pictures import picture_of_array
+from headstart.data.file_kinds import content_of, media_suffix
+from headstart.data.picture_files import (
+    PICTURE_FORMATS,
+    ReadPicture,
+    UnreadPictureError,
+    decode_picture,
+    orientation,
+    to_rgb,
+    upright,
+)
+from headstart.data.sound_files import decode_sound
 from headstart.errors import ItemError
 from headstart.types import Modality
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["media_kind", "read_audio", "read_bytes", "read_image"]
+__all__ = ["media_kind", "read_audio", "read_bytes", "read_image", "read_picture"]
 
 MAX_PIXELS = 178_956_970  # where Pillow raises DecompressionBombError: twice its MAX_IMAGE_PIXELS
 MAX_IMAGE_BYTES = 512 * 2**20
@@ -42,29 +53,19 @@ def media_kind(value: object) -> Modality | None:
         if "array" in value and "sampling_rate" in value:
             return "audio"
         if isinstance(value.get("bytes"), bytes):
-            return _sniff(value["bytes"])
+            return _encoded_kind(value["bytes"])
         path = value.get("path")
-        return _extension_kind(path) if isinstance(path, str) and "bytes" in value else None
+        return media_suffix(path) if isinstance(path, str) and "bytes" in value else None
     if isinstance(value, bytes):
-        return _sniff(value)
+        return _encoded_kind(value)
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], np.ndarray) and np.isscalar(value[1]):
         return "audio"
     return "image" if type(value).__module__.startswith("PIL.") else None
 
 
-def _extension_kind(path: str) -> Modality | None:
-    from headstart.data.schema import MEDIA
-
-    return MEDIA.get(Path(path).suffix.lower())
-
-
-def _sniff(raw: bytes) -> Modality | None:
-    sound = raw[:4] in (b"fLaC", b"OggS") or raw[:3] == b"ID3" or raw[:2] in (b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
-    if sound or (raw[:4] == b"RIFF" and raw[8:12] == b"WAVE"):
-        return "audio"
-    signs = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"GIF8", b"II*\x00", b"MM\x00*", b"P6", b"P5")
-    picture = raw.startswith(signs) or (raw[:4] == b"RIFF" and raw[8:12] == b"WEBP")
-    return "image" if picture else None
+def _encoded_kind(raw: bytes) -> Modality | None:
+    kind = content_of(raw).kind
+    return kind if kind in ("image", "audio") else None
 
 
 def _label(item: object) -> str:
@@ -119,12 +120,14 @@ def _bounded(raw: bytes, size: int, item: object, most: int) -> bytes:
 def read_image(item: Any, draft_size: tuple[int, int] | None = None) -> Image:
     """A picture as RGB, upright, however it was stored.
 
-    Transparent pictures are laid on white, as a browser page shows them. Of 16 bits a channel the upper 8 are kept;
-    of a moving picture, the first frame. EXIF orientation is applied.
+    Transparent pictures are laid on white, as a browser page shows them. Of several pages or frames the first is read.
+    EXIF orientation is applied. More than 8 bits a channel are scaled by the smallest of 255, 1023, 4095, 16383, 65535,
+    ... that holds all values (for floats 1, 4, 16 and 64 come before), so that 12 bits in a container of 16 are not
+    shown nearly black and pictures of one kind stay comparable: see `headstart.data.levels.white_level`.
 
     Args:
         item: a path, encoded bytes, a dict with ``bytes`` or ``path``, a PIL image, or an array (h, w), (h, w, 1),
-            (h, w, 3) or (h, w, 4) of uint8, or of floats in [0, 1].
+            (h, w, 3), (h, w, 4), or with these channels first, of integers, floats or booleans.
         draft_size: (width, height) that is enough: a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its size, which
             is many times faster. The whole file is still read, so that a truncated one is seen.
 
@@ -132,27 +135,38 @@ def read_image(item: Any, draft_size: tuple[int, int] | None = None) -> Image:
         A PIL image of mode RGB.
 
     Raises:
-        ItemError: if it is no picture, truncated, of more than 178,956,970 pixels or more than 512 MiB.
+        ItemError: if it is no picture or of a format that is not read (`headstart.data.picture_files.PICTURE_FORMATS`),
+            truncated, of more than 178,956,970 pixels (fewer where a decoder takes more memory) or more than 512 MiB.
 
     Examples:
         >>> read_image(np.zeros((4, 6), np.uint8)).size
         (6, 4)
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    return read_picture(item, draft_size).image
+
+
+def read_picture(item: Any, draft_size: tuple[int, int] | None = None) -> ReadPicture:
+    """As `read_image`, with what is known of how it was stored.
+
+    Args:
+        item: as there.
+        draft_size: as there.
+
+    Raises:
+        ItemError: as there.
+
+    Examples:
+        >>> read_picture(np.full((4, 6), 1023, np.uint16)).white
+        1023.0
+    """
+    from PIL import Image, UnidentifiedImageError
 
     if isinstance(item, np.ndarray):
-        return Image.fromarray(_eight_bits(item))
+        return picture_of_array(item)
     try:
         if isinstance(item, Image.Image):
-            return _rgb(item)
-        raw = read_bytes(item, MAX_IMAGE_BYTES)
-        with Image.open(io.BytesIO(raw)) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"it has {picture.width} x {picture.height} pixels")
-            if draft_size is not None:
-                picture.draft("RGB", draft_size)
-            picture.load()
-            return _rgb(ImageOps.exif_transpose(picture))
+            return _of_pillow(item)
+        return decode_picture(read_bytes(item, MAX_IMAGE_BYTES), _file_name(item), MAX_PIXELS, draft_size)
     except ItemError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -162,64 +176,28 @@ def read_image(item: Any, draft_size: tuple[int, int] | None = None) -> Image:
     except UnidentifiedImageError as error:
         raise ItemError(f"Cannot read {_label(item)} as a picture: its content is of no known image format.") from error
     except (*BROKEN, MemoryError) as error:
-        raise ItemError(f"Cannot read {_label(item)} as a picture: {error}.") from error
+        raise ItemError(f"Cannot read {_label(item)} as a picture: {str(error).rstrip('.')}.") from error
 
 
-def _rgb(picture: Image) -> Image:
-    from PIL import Image
-
-    if picture.mode == "RGB":
-        return picture
-    if picture.mode.startswith("I") or picture.mode == "F":
-        return Image.fromarray(_eight_bits(_deep(np.asarray(picture))))
-    if "transparency" in picture.info or picture.mode in ("LA", "RGBA", "PA", "La", "RGBa"):
-        rgba = picture.convert("RGBA")
-        page = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(page, rgba).convert("RGB")
-    return picture.convert("RGB")
+def _file_name(item: Any) -> str | None:
+    name = item.get("path") if isinstance(item, Mapping) else item
+    return os.fspath(name) if isinstance(name, str | os.PathLike) else None
 
 
-def _deep(values: NDArray[Any]) -> NDArray[Any]:
-    """Grey values of more than 8 bits as 0..255; floats in [0, 1] as they are."""
-    if values.dtype.kind == "f":
-        values = np.nan_to_num(values)
-        is_unit = values.size and values.min() >= 0 and values.max() <= 1
-        return values if is_unit else values.clip(0, 255).astype(np.uint8)
-    deep = values.dtype.itemsize == 2 or (values.size and values.max() > 255)
-    shifted = values.astype(np.int64) >> (8 if deep else 0)
-    return shifted.clip(0, 255).astype(np.uint8)
-
-
-def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """An array of one picture as (h, w, 3) uint8."""
-    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (1, 3, 4)) or not values.size:
-        raise ItemError(
-            f"An array of a picture must be (h, w), (h, w, 1), (h, w, 3) or (h, w, 4). Got {values.shape} instead."
-        )
-    if values.dtype.kind == "f":
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-            raise ItemError("An array of a picture in floats must lie in [0, 1]; divide it by its largest value.")
-        values = np.round(values * 255).astype(np.uint8)
-    elif values.dtype == np.bool_:
-        values = values.astype(np.uint8) * 255
-    elif values.dtype != np.uint8:
-        if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > 255:
-            raise ItemError(f"An array of a picture must be uint8 or float in [0, 1]. Got {values.dtype} instead.")
-        values = values.astype(np.uint8)
-    grey = values if values.ndim == 2 else values[:, :, 0]
-    if values.ndim == 2 or values.shape[2] == 1:
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if values.shape[2] == 3:
-        return np.ascontiguousarray(values)
-    alpha = values[:, :, 3:].astype(np.float32) / 255
-    return np.round(values[:, :, :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+def _of_pillow(picture: Image) -> ReadPicture:
+    if picture.format is not None and picture.format not in (*PICTURE_FORMATS, "TGA"):
+        raise UnreadPictureError(f"a file of the format {picture.format} is not decoded; give a copy of the picture")
+    picture.load()
+    image, white = to_rgb(picture)
+    return ReadPicture(upright(image, orientation(picture)), white)
 
 
 def read_audio(item: Any) -> tuple[NDArray[np.float32], int]:
     """A sound as the mean of its channels.
 
     Args:
-        item: a path or encoded bytes (wav, flac, ogg, mp3), a dict with ``bytes`` or ``path``, a tuple
+        item: a path or encoded bytes (WAV, FLAC, Ogg with Vorbis or Opus, MP3, AIFF, AU, CAF, W64, VOC, NIST; see
+            `headstart.data.sound_files.SOUND_FORMATS`), a dict with ``bytes`` or ``path``, a tuple
             ``(samples, rate)``, or a dict with ``array`` and ``sampling_rate``. Samples are (n,) or, with channels,
             (n, channels) or (channels, n), the longer axis being time; integers are scaled to [-1, 1].
 
@@ -243,18 +221,12 @@ def read_audio(item: Any) -> tuple[NDArray[np.float32], int]:
     return _mono(samples, rate, item), int(rate)
 
 
-def _decode(item: Any) -> tuple[NDArray[Any], int]:
+def _decode(item: Any) -> tuple[NDArray[np.float32], int]:
     import soundfile
 
     raw = read_bytes(item, MAX_AUDIO_BYTES)
     try:
-        with soundfile.SoundFile(io.BytesIO(raw)) as sound:
-            if sound.frames > MAX_SECONDS * sound.samplerate:
-                seconds = sound.frames / sound.samplerate
-                raise ItemError(f"Cannot read {_label(item)}: it lasts {seconds:.0f} s, and at most 3600 s are read.")
-            return sound.read(dtype="float32", always_2d=True), sound.samplerate
-    except ItemError:
-        raise
+        return decode_sound(raw, MAX_SECONDS)
     except (soundfile.SoundFileError, RuntimeError, *BROKEN, MemoryError) as error:
         reason = getattr(error, "error_string", None) or str(error)
         raise ItemError(f"Cannot read {_label(item)} as a sound: {reason.rstrip('.')}.") from error

@@ -9,17 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.file_kinds import MEDIA
 from headstart.data.labels import encode_labels
 from headstart.errors import DataError
 from headstart.types import Dataset, Modality, TaskKind
 
 __all__ = ["FOLDS", "MEDIA", "SPLITS", "ReadOptions", "RowsRead", "to_dataset"]
-
-MEDIA: Mapping[str, Modality] = {
-    **dict.fromkeys((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"), "image"),
-    **dict.fromkeys((".wav", ".flac", ".ogg", ".mp3"), "audio"),
-}
-"""File extensions, in lower case, and what such a file holds."""
 
 SPLITS: Mapping[str, str] = {
     **dict.fromkeys(("train", "training"), "train"),

@@ -22,7 +22,7 @@ Batch = NDArray[Any] | Mapping[str, NDArray[Any]]
 Forward = Callable[["nn.Module", Any], "list[Tensor]"]
 
 # Of the code that reads and prepares items: raise it when the same item gives other pixels, samples or tokens.
-PREPARING = 1
+PREPARING = 2
 READERS: Mapping[Modality, tuple[str, ...]] = {
     "image": ("pillow",),
     "audio": ("soundfile", "soxr", "pillow"),
