@@ -203,14 +203,19 @@ def _weak(head: bytes) -> Content | None:
         return Content("a PPM picture", "image")
     if head[:1] == b"\x0a" and head[1:2] in b"\x00\x02\x03\x04\x05" and head[2:3] == b"\x01":
         return Content("a PCX picture", "image")
-    if head[:1] == b"\xff" and len(head) > 2 and head[1] & 0xE0 == 0xE0:
-        if head[1] & 0x06 == 0:
-            return Content("an AAC sound", "audio", TO_SOUND) if head[1] & 0xF6 == 0xF0 else None
-        usual = head[1] & 0x18 != 0x08 and head[2] & 0xF0 != 0xF0 and head[2] & 0x0C != 0x0C
-        return Content("an MP3 sound", "audio") if usual and head[1] & 0xFE not in (0xFE,) else None
     if head[:4] == b"MAC " and head[5:6] == b"\x0f":
         return Content("a Monkey's Audio sound", "audio", TO_SOUND)
-    return Content("a DICOM picture", "image", TO_PICTURE) if head[128:132] == b"DICM" else None
+    return Content("a DICOM picture", "image", TO_PICTURE) if head[128:132] == b"DICM" else _frames(head)
+
+
+def _frames(head: bytes) -> Content | None:
+    """The header of a frame of MPEG sound: 11 bits of 1, then version, layer, rates, of which some are impossible."""
+    if len(head) < 3 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    if head[1] & 0x06 == 0:
+        return Content("an AAC sound", "audio", TO_SOUND) if head[1] & 0xF0 == 0xF0 else None
+    is_possible = head[1] & 0x18 != 0x08 and head[1] < 0xFE and head[2] & 0xF0 != 0xF0 and head[2] & 0x0C != 0x0C
+    return Content("an MP3 sound", "audio") if is_possible else None
 
 
 def _text(head: bytes) -> Content:
