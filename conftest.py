@@ -12,9 +12,10 @@ FOLDER = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """No test reads or fills the cache of the person who runs it."""
+    """No test reads or fills the cache of the person who runs it, or depends on their terminal."""
     config.stash[FOLDER] = tempfile.mkdtemp(prefix="headstart-cache-")
-    os.environ.pop("HEADSTART_CACHE_LIMIT", None)
+    for name in ("HEADSTART_CACHE_LIMIT", "COLUMNS", "FORCE_COLOR", "CLICOLOR_FORCE"):
+        os.environ.pop(name, None)
     os.environ["HEADSTART_CACHE"] = config.stash[FOLDER]
 
 

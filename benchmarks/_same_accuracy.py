@@ -21,10 +21,10 @@ from _plain import Pictures, timm_body
 
 from headstart.data import read
 from headstart.engine.options import Engine
+from headstart.reporting import SilentReporter
 from headstart.sources import open_source
 from headstart.transfer.judging import Judged, judge
 from headstart.transfer.preparing import prepare
-from headstart.transfer.reporter import SilentReporter
 
 BATCH = 32
 

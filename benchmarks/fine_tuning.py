@@ -107,7 +107,7 @@ class _Told:
         self.line("warning", text)
 
     def progress(self, stage: str) -> Any:
-        from headstart.transfer.reporter import SilentReporter
+        from headstart.reporting import SilentReporter
 
         return SilentReporter().progress(stage)
 

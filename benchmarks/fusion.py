@@ -62,11 +62,11 @@ def measure(name: str, ways: Sequence[str]) -> Iterator[dict[str, Any]]:
     from headstart.data import read, union_groups
     from headstart.evaluate.intervals import paired_difference
     from headstart.heads import HeadSearch, select_head
+    from headstart.reporting import SilentReporter
     from headstart.sources.default import source_for
     from headstart.tasks import task_methods
     from headstart.transfer.judging import make_plan
     from headstart.transfer.preparing import prepare
-    from headstart.transfer.reporter import SilentReporter
 
     data, sources = SETS[name]
     dataset = read(str(DATA / data))

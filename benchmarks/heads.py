@@ -64,11 +64,11 @@ def measure(name: str, heads: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     from headstart.evaluate.held_out import held_out_outputs
     from headstart.evaluate.intervals import paired_difference
     from headstart.heads import HEADS, HeadSearch
+    from headstart.reporting import SilentReporter
     from headstart.sources import open_source
     from headstart.tasks import task_methods
     from headstart.transfer.judging import make_plan
     from headstart.transfer.preparing import prepare
-    from headstart.transfer.reporter import SilentReporter
 
     data, source = SETS[name]
     dataset = read(str(DATA / data))

@@ -10,12 +10,12 @@ import pytest
 from headstart.errors import ParameterError, SourceError, UnknownNameError
 from headstart.heads import HeadSearch, select_head
 from headstart.model import TransferModel
+from headstart.reporting import SilentReporter
 from headstart.sources import module
 from headstart.transfer import fit
 from headstart.transfer.gate.decision import _keep
 from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
 from headstart.transfer.gate.whole_head import LeftOut, left_out_losses
-from headstart.transfer.reporter import SilentReporter
 from headstart.tune.candidates import Candidate
 from headstart.tune.contrastive import CONTRASTIVE
 from headstart.tune.job import Outcome

@@ -1,6 +1,6 @@
 """The command line: ``headstart VERB ...``."""
 
-from headstart.cli.main import main
-from headstart.cli.parser import build_parser
+# Nothing is imported here but what stops a process in a sentence: whatever else is imported may be interrupted.
+from headstart.cli.main import build_parser, main
 
 __all__ = ["build_parser", "main"]

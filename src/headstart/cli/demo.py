@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.console import ConsoleReporter, json_text, reporter_of, write_line
 from headstart.cli.runs import summary
 
 __all__ = ["REQUESTS", "run"]
@@ -29,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         >>> build_parser().parse_args(["demo"]).out
         'runs/demo'
     """
-    reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
+    reporter = reporter_of(args)
     out = Path(args.out)
     found = {
         "text": _texts(out / "support-requests", reporter),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.console import ConsoleReporter, json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.cli.fit import reading_options
 from headstart.engine.cache_folder import training_entry
@@ -43,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     out, limit = Path(args.out), None if args.time_limit is None else parse_duration(args.time_limit)
     _check_out(out)
-    reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
+    reporter = reporter_of(args)
     dataset = _training_part(read(args.data, labelled=False, **reading_options(args)), reporter)
     with reporter.progress("opening the sources"):
         teachers = [_teacher(name, dataset) for name in args.teacher]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.cli.fit import reading_options
 from headstart.engine.extraction import Extraction
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.transfer.preparing import encoding_words
 
     write, engine = _writer(args), engine_of(args)
-    reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
+    reporter = reporter_of(args)
     dataset = read(args.data, labelled=False, **reading_options(args))
     source = _with_layers(source_for(dataset, args.source), args.layers, positions=args.per == "position")
     with reporter.progress("encoding") as step:
@@ -53,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     check_any_left(len(encoded.index), dataset.ids, encoded.failures)
     for position, reason in encoded.failures.items():
         reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")
+    for detail in encoded.details:
+        reporter.detail("encoding", detail)
     for note in encoded.notes:
         reporter.line("encoding", note)
     found = _rows(encoded, dataset.ids, source.info.blocks, only_last=args.layers == "last")
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         failures = [{"item": dataset.ids[i], "reason": reason} for i, reason in encoded.failures.items()]
         how = {name: getattr(encoded, name) for name in ("backend", "precision", "encoded", "hits", "items_per_second")}
         facts = {"source": source.info.name, **shape, "blocks": found.widths, **how, "out": args.out}
-        write_line(json_text({**facts, "failures": failures, "notes": list(encoded.notes)}))
+        write_line(json_text({**facts, "failures": failures, "notes": [*encoded.details, *encoded.notes]}))
     else:
         size = f"{shape['rows']} rows of {shape['features']} features from {source.info.name}"
         reporter.line("saved", f"{args.out}: {size}; {encoding_words(encoded)}")

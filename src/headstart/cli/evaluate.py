@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.console import ConsoleReporter, json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.cli.fit import reading_options
 from headstart.data.archives import is_archive, unpack
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.data import align_columns, read, union_groups
     from headstart.evaluate.evaluation import evaluate_predictions
 
-    reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
+    reporter = reporter_of(args)
     model = TransferModel.load(args.model, engine=engine_of(args))
     options = reading_options(args)
     options["task"] = options["task"] or model.task.kind

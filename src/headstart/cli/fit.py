@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.cli.runs import default_out, summary
 from headstart.errors import UsageError
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         time_limit=None if args.time_limit is None else parse_duration(args.time_limit),
         engine=engine_of(args),
-        reporter=ConsoleReporter(sys.stderr if args.json else sys.stdout),
+        reporter=reporter_of(args),
         command=shlex.join(["headstart", *sys.argv[1:]]),
         **reading_options(args),
     )
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_line(json_text({"run": str(out), **summary(done.record), "seconds": seconds}))
         return 0
-    reporter = ConsoleReporter()
+    reporter = reporter_of(args)
     reporter.line("saved", f"{out}  ({seconds:.1f} s in all{replaced}); read {out / 'report.html'}")
     reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")
     return 0

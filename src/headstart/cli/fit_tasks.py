@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.errors import UsageError
 
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         out=out,
         engine=engine_of(args),
-        reporter=ConsoleReporter(sys.stderr if args.json else sys.stdout),
+        reporter=reporter_of(args),
         command=shlex.join(["headstart", *sys.argv[1:]]),
     )
     seconds = time.perf_counter() - started
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         tasks = {column: summary(one.record) for column, one in done.runs.items()}
         write_line(json_text({"run": str(out), "tasks": tasks, "seconds": seconds}))
         return 0
-    reporter = ConsoleReporter()
+    reporter = reporter_of(args)
     for column, one in done.runs.items():
         name, metric = next(iter(one.evaluation.metrics.items()))
         reporter.line(column, f"{name.replace('_', ' ')} {metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]")

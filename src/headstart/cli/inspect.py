@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.fit import reading_options
 from headstart.errors import UsageError
 from headstart.types import Dataset
@@ -29,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.engine.options import Engine
     from headstart.transfer.sketching import kept_sketches
 
-    reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
+    reporter = reporter_of(args)
     if args.labels:
         from headstart.cli.label_audit import run as run_label_audit
 

@@ -1,33 +1,34 @@
 """Parse, run, and turn every error into one sentence and a stable exit code."""
 
+# Only what stops a process in a sentence is imported here: the import of anything else may be interrupted.
 from __future__ import annotations
 
-import argparse
-import io
-import json
+import errno
 import os
 import sys
-import traceback
 from collections.abc import Sequence
-from importlib import import_module
+from typing import TYPE_CHECKING
 
-from headstart.cli.parser import UsageExit, build_parser
-from headstart.cli.parser.base import printable
-from headstart.errors import HeadstartError
+from headstart.cli.process import INTERRUPTED, Terminated, own_process, process_ends, silence
 
-__all__ = ["main"]
+if TYPE_CHECKING:
+    from headstart.cli.parser.base import Parser
 
-INTERRUPTED = 130
+__all__ = ["build_parser", "main"]
+
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
+    Without ``argv`` the process is the command's own: signals end it in a sentence, whenever they come.
+
     Args:
         argv: the words after ``headstart``; default: the process's own.
 
     Returns:
-        0 done; 1 failed; 2 usage or bad input; 130 interrupted.
+        0 done; 1 failed; 2 usage or bad input; 130 interrupted; 143 terminated.
 
     Raises:
         SystemExit: with 0 behind a help text, with 2 for words that cannot be understood.
@@ -37,8 +38,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         {"name": "vector", "modality": "vector", ...}
         0
     """
-    words = list(sys.argv[1:] if argv is None else argv)
-    _print_anything()
+    words = sys.argv[1:] if argv is None else list(argv)
+    try:
+        if argv is None:
+            own_process()
+        try:
+            return _run(words)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        silence()
+        return 1
+    except (Exception, KeyboardInterrupt, Terminated) as error:  # noqa: BLE001 (a traceback reaches no user)
+        return _fail(error, as_json=_wants_json(words))
+    finally:
+        if argv is None:
+            process_ends()
+
+
+def build_parser() -> Parser:
+    """The parser with all commands.
+
+    Examples:
+        >>> build_parser().parse_args(["doctor", "--verbose"]).verbose
+        True
+    """
+    from headstart.cli.parser import build_parser as build
+
+    return build()
+
+
+def _run(words: Sequence[str]) -> int:
+    from importlib import import_module
+
+    from headstart.reporting.terminal import never_fail
+
+    never_fail(sys.stdout)
+    never_fail(sys.stderr)
+    from headstart.cli.parser.base import UsageExit
+
     parser = build_parser()
     if not words:
         parser.print_help()
@@ -46,48 +85,79 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parser.parse_args(words)
     except UsageExit as refused:
-        if "--json" in words:
-            _write_failure(refused.message, "UsageError", 2)
+        if _wants_json(words):
+            _write_failure("UsageError", refused.message, 2)
         raise
-    return _run(args)
-
-
-def _run(args: argparse.Namespace) -> int:
     if args.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    return int(import_module(f"headstart.cli.{args.verb}").run(args))
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    return any(len(word) > 2 and "--json".startswith(word) for word in words)
+
+
+def _fail(error: BaseException, *, as_json: bool) -> int:
+    """Say what went wrong, in one sentence; under ``--json`` also as an object on standard output."""
+    from headstart.reporting.terminal import write_error
+
+    message, code = _sentence(error)
     try:
-        return int(import_module(f"headstart.cli.{args.verb}").run(args))
-    except HeadstartError as error:
-        return _fail(str(error), type(error).__name__, error.exit_code, as_json=args.json)
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written", "KeyboardInterrupt", INTERRUPTED, as_json=args.json)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except MemoryError:
-        return _fail("out of memory; nothing was written: close other programs or give fewer items", "MemoryError", 1,
-                     as_json=args.json)  # fmt: skip
-    except Exception as error:  # noqa: BLE001 (the last line of defence: a traceback reaches no user)
-        if os.environ.get("HEADSTART_DEBUG"):
-            traceback.print_exc()
-        text = f"unexpected {type(error).__name__}: {error}; this is a defect of headstart, please report it"
-        return _fail(f"{text} (HEADSTART_DEBUG=1 shows where)", type(error).__name__, 1, as_json=args.json)
-
-
-def _print_anything() -> None:
-    """Show what a pipe or terminal cannot encode as escapes, instead of failing on it after all the work."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _fail(message: str, kind: str, code: int, *, as_json: bool) -> int:
-    message = printable(message)
-    if as_json:
-        _write_failure(message, kind, code)
-    sys.stderr.write(f"headstart: error: {message}\n")
+        if as_json:
+            _write_failure(error.name if isinstance(error, Terminated) else type(error).__name__, message, code)
+        write_error("headstart", message)
+    except (OSError, ValueError):  # nobody reads it
+        silence()
     return code
 
 
-def _write_failure(message: str, kind: str, code: int) -> None:
-    sys.stdout.write(json.dumps({"error": {"type": kind, "message": message, "exit_code": code}}) + "\n")
+def _write_failure(kind: str, message: str, code: int) -> None:
+    import json
+
+    from headstart.reporting.text import sentence
+
+    if sys.stdout is not None:
+        error = {"type": kind, "message": sentence(message), "exit_code": code}
+        sys.stdout.write(json.dumps({"error": error}) + "\n")
+        sys.stdout.flush()
+
+
+def _sentence(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, and the exit code."""
+    from headstart.errors import HeadstartError
+
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; nothing was written", INTERRUPTED
+    if isinstance(error, Terminated):
+        return f"terminated by {error.name}; nothing was written", error.exit_code
+    if isinstance(error, HeadstartError):
+        return str(error), error.exit_code
+    return _of_the_machine(error) or _unexpected(error), 1
+
+
+def _of_the_machine(error: BaseException) -> str:
+    """What to say of an error that memory, the system or the install made; empty for another."""
+    if isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY):
+        return "out of memory; nothing was written: close other programs or give fewer items"
+    if isinstance(error, RecursionError):
+        return "the input is nested too deeply to be read; nothing was written: give flat rows, texts or files"
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return (
+                f"the disk is full{f' at {error.filename!r}' if error.filename else ''}: {error.strerror}; free space"
+            )
+        what = f"cannot read or write '{error.filename}'" if error.filename else "the system refused to read or write"
+        reason = error.strerror or str(error) or type(error).__name__
+        return f"{what}: {reason}; check that it is there, who may read and write it, and the free space"
+    if isinstance(error, ImportError):
+        return f"the install is incomplete: {error}; install it again: pip install --force-reinstall headstart"
+    return ""
+
+
+def _unexpected(error: BaseException) -> str:
+    if os.environ.get("HEADSTART_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    text = f"unexpected {type(error).__name__}: {error}; this is a defect of headstart, please report it"
+    return f"{text} (HEADSTART_DEBUG=1 shows where)"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.console import ConsoleReporter, json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.cli.table_file import write_rows
 from headstart.errors import UsageError
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         return run_tasks(args)
     model = TransferModel.load(args.model, engine=engine_of(args))
     given = gather_items(args.items, model, item=args.item)
-    reporter = ConsoleReporter(sys.stderr)
+    reporter = reporter_of(args, sys.stderr)
     for note in given.notes:
         reporter.line("read", note)
     with reporter.progress("predicting") as step:
@@ -80,8 +80,12 @@ def _check_out(out: str | None) -> None:
 
 
 def _say_encoding(predicted: Prediction, model: TransferModel, reporter: ConsoleReporter) -> None:
-    for note in predicted.encoding.notes if predicted.encoding else ():
-        if note != getattr(model.source, "note", ""):  # which a fit has said
+    if predicted.encoding is None:
+        return
+    for detail in predicted.encoding.details:
+        reporter.detail("encoding", detail)
+    for note in predicted.encoding.notes:
+        if note != getattr(model.source, "hint", ""):  # which a fit has said
             reporter.line("encoding", note)
 
 

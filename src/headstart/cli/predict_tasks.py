@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.cli.table_file import write_rows
 from headstart.errors import UsageError
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     models = load_tasks(args.model, engine=engine_of(args))
     given = gather_items(args.items, next(iter(models.values())), item=args.item)
-    reporter = ConsoleReporter(sys.stderr)
+    reporter = reporter_of(args, sys.stderr)
     rows: dict[int, dict[str, Any]] = {}
     failures: dict[int, str] = {}
     for column, model in models.items():

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.cli.fit import named_sources, reading_options
 from headstart.cli.rank_table import profile_lines, table_lines
@@ -39,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     out = _out(args.out)
     names = named_sources(args)
-    reporter = ConsoleReporter(sys.stderr if args.json else sys.stdout)
+    reporter = reporter_of(args)
     ranking = rank(
         args.data,
         names,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
+from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.errors import UsageError
 
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         facts = {"run": str(out), "labels": labels, "source": model.source.info.name, "examples": 0}
         write_line(json_text(facts))
         return 0
-    reporter = ConsoleReporter(sys.stdout)
+    reporter = reporter_of(args)
     reporter.line("source", model.source.info.name)
     reporter.line(
         "labels", f"{len(labels)}, each by its {'name' if text is None else 'description'}; no example was seen"

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.extraction import LOOKING, Progress
 from headstart.engine.item_digest import DIGEST_BYTES, item_digest
 from headstart.engine.pipeline import threads
+from headstart.reporting import LOOKING, Progress
 from headstart.types import Modality
 
 __all__ = ["Contents"]

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
-from headstart.engine.extraction import Extraction, Progress
+from headstart.engine.extraction import Extraction
 from headstart.engine.local import Run, extract_here
 from headstart.engine.options import Engine
 from headstart.engine.pipeline import encoded_batches
 from headstart.errors import DataError
 from headstart.params import check_choice
+from headstart.reporting import Progress
 from headstart.types import FeatureMatrix, Source
 
 __all__ = ["Extraction", "encode", "extract"]

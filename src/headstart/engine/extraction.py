@@ -1,32 +1,16 @@
-"""What an extraction gives, and who hears of its progress."""
+"""What an extraction gives."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.reporting import LOOKING, Progress
 from headstart.types import FeatureMatrix
 
 __all__ = ["LOOKING", "Extraction", "Progress"]
-
-LOOKING = "looked at"  # how the detail of a progress begins while items are only read, so that no speed is told by it
-
-
-class Progress(Protocol):
-    """Called with how far the work is.
-
-    Examples:
-        >>> heard: Progress = lambda done, total, detail="": print(done, "of", total, detail)
-        >>> heard(32, 400, "torch bf16, 300/s")
-        32 of 400 torch bf16, 300/s
-    """
-
-    def __call__(self, done: int, total: int, detail: str = "") -> None:
-        """``done`` of ``total`` items are through; ``detail`` says how, in a few words."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -44,6 +28,7 @@ class Extraction:
         backend: what ran the body, such as ``"openvino"``; empty where there is no body.
         precision: the number format that it ran in, such as ``"bf16"``; empty where there is no body.
         notes: what else should be known of the run, in one sentence each.
+        details: why the body ran in this form, in one sentence each, for who looks into it.
         setup_seconds: of these seconds, what it took to choose and to make a backend.
         offsets: (n_ok + 1,) int64, where the rows of each item begin and end; None where an item has one row.
 
@@ -63,6 +48,7 @@ class Extraction:
     notes: tuple[str, ...] = ()
     offsets: NDArray[np.int64] | None = None
     setup_seconds: float = 0.0
+    details: tuple[str, ...] = ()
 
     @property
     def items_per_second(self) -> float:

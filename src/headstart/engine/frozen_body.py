@@ -73,6 +73,7 @@ class FrozenBody:
         self._records: dict[str, dict[str, Any]] = {}
         self._running: Backend | None = None
         self._notes: list[str] = []
+        self._advice = ""
         self._measured: Reference | None = None
         self._plain: tuple[float, int] | None = None
         renewed_in_forks(self)
@@ -90,8 +91,18 @@ class FrozenBody:
     @property
     def note(self) -> str:
         """Why it runs in this form, and what could not be had."""
+        return "; ".join(filter(None, [self.reason, self.hint]))
+
+    @property
+    def reason(self) -> str:
+        """Why it runs in this form."""
         own = self._running.note if self._running else self._records.get(self.backend, {}).get("note", "")
-        return "; ".join(filter(None, [*self._notes, own, self._cache.problem]))
+        return "; ".join(filter(None, [*self._notes, own]))
+
+    @property
+    def hint(self) -> str:
+        """What could not be had, and whoever runs it could mend."""
+        return "; ".join(filter(None, [self._advice, self._cache.problem]))
 
     def choose(self, backend: str = "auto", count: int = 1, few: Callable[[], Batch | None] = lambda: None) -> str:
         """Pick the backend and the number format; what was found by an earlier process is taken as it is.
@@ -113,13 +124,13 @@ class FrozenBody:
         """
         with self._lock:
             self._expected = count
-            self._notes = []
+            self._notes, self._advice = [], ""
             for name in candidates(backend):
                 named = backend != "auto"
                 record = self._record(name, named=named) or self._examine(name, count, few, named=named)
                 if "refused" not in record:
                     if (backend, name) == ("auto", "torch") and not release("openvino"):
-                        self._notes.append("openvino would run it faster: pip install 'headstart[openvino]'")
+                        self._advice = "openvino would run it faster: pip install 'headstart[openvino]'"
                     return self._take(name, record)
                 if named:
                     raise SourceError(f"The backend '{name}' cannot run this body: {record['refused']}.")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, Literal
 
-from headstart.engine.extraction import Progress
 from headstart.engine.item_parts import (
     FeatureMap,
     ItemMoments,
@@ -19,6 +18,7 @@ from headstart.engine.item_parts import (
 )
 from headstart.engine.options import Engine
 from headstart.params import check_choice
+from headstart.reporting import Progress
 from headstart.types import Encoder
 
 __all__ = ["ItemMoments", "moments_of"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.extraction import Extraction, Progress
+from headstart.engine.extraction import Extraction
 from headstart.engine.local import extract_here
 from headstart.engine.options import BACKENDS, Engine
 from headstart.engine.pipeline import prepare_few
@@ -19,6 +19,7 @@ from headstart.errors import DataError, ItemError, SourceError
 from headstart.linear.moments import Moments
 from headstart.linear.rows import check_targets
 from headstart.linear.running import RunningMoments
+from headstart.reporting import Progress
 from headstart.types import Encoder, FeatureMatrix
 
 __all__ = [

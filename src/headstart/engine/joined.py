@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.extraction import Extraction, Progress
+from headstart.engine.extraction import Extraction
 from headstart.engine.gathering import room
 from headstart.errors import SourceError
+from headstart.reporting import Progress
 from headstart.types import FeatureMatrix, Source
 
 __all__ = ["Branch", "ExtractOne", "extract_joined"]
@@ -68,6 +69,7 @@ def extract_joined(
         backend=_words(found.backend for found in done), precision=_words(found.precision for found in done),
         notes=tuple(dict.fromkeys(note for found in done for note in found.notes)),
         setup_seconds=sum(found.setup_seconds for found in done),
+        details=tuple(dict.fromkeys(detail for found in done for detail in found.details)),
     )  # fmt: skip
 
 
@@ -109,7 +111,7 @@ def _with_gaps(source: Source, found: Extraction | None, there: NDArray[np.intp]
         rows[target[some], :width] = found.rows[some]
     return Extraction(
         rows, index, failures, found.seconds, found.encoded, found.hits, found.backend, found.precision, found.notes,
-        found.offsets, found.setup_seconds,
+        found.offsets, found.setup_seconds, found.details,
     )  # fmt: skip
 
 

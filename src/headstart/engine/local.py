@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from headstart.engine.batches import Pace, running_order
 from headstart.engine.contents import Contents
-from headstart.engine.extraction import Extraction, Progress
+from headstart.engine.extraction import Extraction
 from headstart.engine.gathering import Gathering, PositionGathering
 from headstart.engine.joined import extract_joined
 from headstart.engine.options import Engine
 from headstart.engine.pipeline import Encoded, encoded_batches, prepare_few
 from headstart.errors import ItemError
+from headstart.reporting import Progress
 from headstart.types import Encoder, FeatureMatrix
 
 if TYPE_CHECKING:
@@ -173,11 +174,12 @@ class _Work:
         if self.gathering is not None:
             self.gathering.copy(again[~bad], first[again[~bad]])
             rows, offsets = self.gathering.finish(index)
-        own = [text for text in (getattr(self.source, "note", ""),) if text]
+        reason, hint = (tuple(filter(None, [getattr(self.source, name, "")])) for name in ("reason", "hint"))
         return Extraction(
             rows, index, dict(sorted(self.failures.items())), 0.0,
             encoded=self.encoded, hits=self.hits, backend=getattr(self.source, "backend", ""),
-            precision=getattr(self.source, "precision", ""), notes=(*own, *self.notes, *notes), offsets=offsets,
+            precision=getattr(self.source, "precision", ""), notes=(*hint, *self.notes, *notes), offsets=offsets,
+            details=reason,
         )  # fmt: skip
 
     def _reason(self, position: int, first: int) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from headstart.engine.extraction import Extraction, Progress
+from headstart.engine.extraction import Extraction
 from headstart.engine.local import extract_here
 from headstart.engine.options import Engine
 from headstart.engine.recipe import rows_key
+from headstart.reporting import Progress
 from headstart.types import FeatureMatrix, Modality, SourceInfo
 
 __all__ = ["simple_rows"]

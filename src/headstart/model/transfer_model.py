@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from headstart.data import align_columns, label_name, read
 from headstart.engine.extract import extract
-from headstart.engine.extraction import Extraction, Progress
+from headstart.engine.extraction import Extraction
 from headstart.engine.forks import one_thread_in_a_fork
 from headstart.engine.item_moments import moments_of
 from headstart.engine.options import Engine
@@ -44,6 +44,7 @@ from headstart.model.format import (
     read_task,
     write_head,
 )
+from headstart.reporting import Progress
 from headstart.tasks import check_labels, encode_labels, task_methods
 from headstart.tasks.prior_correction import corrected, estimated_priors, named_priors
 from headstart.types import Rows, Source, Task

@@ -83,7 +83,7 @@ class ClipSource:
         """What is known about the source."""
         return self.body.info
 
-    backend, precision, note, streams = form_of("body")
+    backend, precision, reason, hint, streams = form_of("body")
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str:
         """Pick the backend of the image tower, as in `MediaBody.choose`."""

@@ -7,8 +7,10 @@ from typing import Any
 __all__ = ["form_of"]
 
 
-def form_of(holder: str) -> tuple[property, property, property, property]:
-    """The properties ``backend``, ``precision``, ``note`` and ``streams`` of a source, read from one of its attributes.
+def form_of(holder: str) -> tuple[property, property, property, property, property]:
+    """Properties of a source that tell its form (``backend``, ``precision``, ``reason``, ``hint``, ``streams``).
+
+    They are read from one of its attributes.
 
     Args:
         holder: the attribute's name; where its value says nothing of a property, that is empty, and ``streams`` is 1.
@@ -16,9 +18,9 @@ def form_of(holder: str) -> tuple[property, property, property, property]:
     Examples:
         >>> from types import SimpleNamespace
         >>> class Fast:
-        ...     backend, precision, note, streams = form_of("body")
+        ...     backend, precision, reason, hint, streams = form_of("body")
         ...     body = SimpleNamespace(backend="openvino", precision="bf16")
-        >>> Fast().backend, Fast().note, Fast().streams
+        >>> Fast().backend, Fast().reason, Fast().streams
         ('openvino', '', 1)
     """
 
@@ -30,6 +32,7 @@ def form_of(holder: str) -> tuple[property, property, property, property]:
         passed_on(
             "precision", "", 'The number format that it runs in, such as ``"bf16"``; empty before it was chosen.'
         ),
-        passed_on("note", "", "Why it runs in that form, in a sentence; empty before it was chosen."),
+        passed_on("reason", "", "Why it runs in that form, in a sentence; empty before it was chosen."),
+        passed_on("hint", "", "What could not be had and the user can mend, in a sentence; empty for nothing."),
         passed_on("streams", 1, "How many threads may call `forward` at once."),
     )

@@ -126,7 +126,7 @@ class MediaBody:
         """What is known about the source."""
         return self._info
 
-    backend, precision, note, streams = form_of("body")
+    backend, precision, reason, hint, streams = form_of("body")
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str:
         """Pick the backend for about ``count`` items; gives the digest under which their rows may be kept.

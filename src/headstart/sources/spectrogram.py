@@ -130,7 +130,7 @@ class Spectrogram:
         inner = self.image_source.info
         return replace(inner, modality="audio", input={**inner.input, "spectrogram": asdict(self.settings)})
 
-    backend, precision, note, streams = form_of("image_source")
+    backend, precision, reason, hint, streams = form_of("image_source")
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[list[Any]]]) -> str | None:
         """Pick the backend for about ``count`` sounds; gives the digest under which their rows may be kept.

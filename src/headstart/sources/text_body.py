@@ -135,7 +135,7 @@ class TextBody:
         """What is known about the source."""
         return self._info
 
-    backend, precision, note, streams = form_of("body")
+    backend, precision, reason, hint, streams = form_of("body")
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:

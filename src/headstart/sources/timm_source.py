@@ -132,7 +132,7 @@ class TimmSource:
         """What is known about the source."""
         return self._info
 
-    backend, precision, note, streams = form_of("body")
+    backend, precision, reason, hint, streams = form_of("body")
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[np.uint8]]]) -> str:
         """Pick the backend for about ``count`` images; gives the digest under which their rows may be kept.

@@ -18,9 +18,9 @@ from headstart.evaluate.held_out import Plan, held_out_outputs
 from headstart.evaluate.text_baseline import text_rows
 from headstart.heads.problem import LayerChoice
 from headstart.heads.targets import TargetRows
+from headstart.reporting import Reporter
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
-from headstart.transfer.reporter import Reporter
 from headstart.types import Block, Dataset, Rows
 
 __all__ = ["FROZEN", "Baseline", "compare"]
@@ -71,7 +71,7 @@ def compare(
         >>> from headstart.sources import open_source
         >>> from headstart.transfer.judging import judge
         >>> from headstart.transfer.preparing import prepare
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> data, silent = read((rows, ["left"] * 10 + ["right"] * 10)), SilentReporter()
         >>> prepared = prepare(data, open_source("vector"), silent)
@@ -158,6 +158,6 @@ def _say(name: str, evaluation: Evaluation, gain: Gain, reporter: Reporter) -> N
         f"gain over it {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]",
     )
     if name == UNTRAINED:
-        reporter.line("transfer gain", gain.verdict)
+        reporter.result("transfer gain", gain.verdict)
     elif gain.high < 0:
         reporter.warning(f"{gain.verdict} Without transfer you would do better here; another source may change that.")

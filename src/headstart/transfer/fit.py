@@ -23,6 +23,7 @@ from headstart.heads.registry import check_head_names
 from headstart.io import check_replaceable, remove_leftovers
 from headstart.model import TransferModel
 from headstart.params import check_choice
+from headstart.reporting import Reporter, SilentReporter
 from headstart.sources.default import LARGER, source_for
 from headstart.transfer.comparison import Baseline, compare
 from headstart.transfer.judging import Judged, judge
@@ -33,7 +34,6 @@ from headstart.transfer.preparing import Prepared, audit_items, encode_items
 from headstart.transfer.ranking.choice import Choice, choose_source
 from headstart.transfer.ranking.entries import Described, describe_all
 from headstart.transfer.record import make_record
-from headstart.transfer.reporter import Reporter, SilentReporter
 from headstart.transfer.run_folder import write_run
 from headstart.tune import Strategy
 from headstart.types import Dataset, Modality, Source, TaskKind

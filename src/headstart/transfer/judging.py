@@ -15,8 +15,8 @@ from headstart.evaluate.held_out import HeldOut, Plan, held_out_outputs
 from headstart.heads import HEADS, HeadSearch, SpectralHead
 from headstart.heads.kept_moments import kept_moments
 from headstart.model import TransferModel
+from headstart.reporting import Reporter
 from headstart.transfer.preparing import Prepared
-from headstart.transfer.reporter import Reporter
 from headstart.tune import FrozenFeatures
 from headstart.types import Dataset, Features
 
@@ -114,7 +114,7 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
         >>> from headstart.data import read
         >>> from headstart.sources import open_source
         >>> from headstart.transfer.preparing import prepare
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> data = read((rows, ["left"] * 10 + ["right"] * 10))
         >>> silent = SilentReporter()
@@ -208,6 +208,6 @@ def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Rep
     main, *others = evaluation.metrics.items()
     reporter.line("judged by", plan.how)
     name, metric = main
-    reporter.line(name.replace("_", " "), f"{metric.value:.3f}  95% interval [{metric.low:.3f}, {metric.high:.3f}]")
+    reporter.result(name.replace("_", " "), f"{metric.value:.3f}  95% interval [{metric.low:.3f}, {metric.high:.3f}]")
     shown = [f"{name.replace('_', ' ')} {m.value:.3f} [{m.low:.3f}, {m.high:.3f}]" for name, m in others]
     reporter.line("also", "; ".join(shown[:SHOWN]))

@@ -17,9 +17,9 @@ from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.heads.label_audit import Suspects, find_suspects, influential_rows
 from headstart.heads.left_out_rows import left_out_rows
 from headstart.io import atomic_file, write_csv
+from headstart.reporting import Reporter, SilentReporter
 from headstart.sources.default import source_for
 from headstart.transfer.preparing import Prepared, prepare
-from headstart.transfer.reporter import Reporter, SilentReporter
 from headstart.types import Rows, Source, Task
 
 __all__ = ["LabelAudit", "Suspect", "audit_labels", "suspects_of", "write_suspects"]

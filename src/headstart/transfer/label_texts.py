@@ -17,8 +17,8 @@ from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ParameterError, SourceError
 from headstart.heads import HeadSearch
+from headstart.reporting import Reporter
 from headstart.transfer.preparing import Prepared
-from headstart.transfer.reporter import Reporter
 from headstart.types import Dataset, Source
 
 __all__ = ["LabelText", "class_rows", "label_words", "read_label_texts", "with_label_text"]

@@ -12,13 +12,13 @@ from headstart.engine.ray_session import kept_open
 from headstart.errors import DataError
 from headstart.heads import HeadSearch
 from headstart.model import TransferModel
+from headstart.reporting import Reporter, SilentReporter
 from headstart.sources.default import source_for
 from headstart.transfer.judging import judge
 from headstart.transfer.leaning import lean
 from headstart.transfer.moved_body import check_strategy, move_body
 from headstart.transfer.preparing import Audited, audit_items, encode_items
 from headstart.transfer.ranking.choice import choose_source
-from headstart.transfer.reporter import Reporter, SilentReporter
 from headstart.tune import FrozenFeatures, Strategy
 from headstart.types import Dataset, Source
 

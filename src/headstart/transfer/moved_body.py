@@ -18,11 +18,11 @@ from headstart.errors import ParameterError, UnknownNameError
 from headstart.evaluate.evaluation import evaluate_predictions
 from headstart.evaluate.forgetting import forgetting
 from headstart.model import TransferModel
+from headstart.reporting import Reporter
 from headstart.transfer.gate.decision import decide
 from headstart.transfer.gate.recipe_choice import AUTO
 from headstart.transfer.judging import FEW_ITEMS, Judged, judge
 from headstart.transfer.preparing import Prepared
-from headstart.transfer.reporter import Reporter
 from headstart.tune import STRATEGIES, Strategy
 from headstart.types import Dataset
 
@@ -171,7 +171,7 @@ def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporte
     evaluation = evaluate_predictions(task, y[evaluated], outputs, groups=judged.resample_groups, seed=judged.seed)
     name, metric = next(iter(evaluation.metrics.items()))
     before = judged.evaluation.metrics[name]
-    reporter.line(
+    reporter.result(
         "moved body",
         f"{name.replace('_', ' ')} {metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]; frozen features "
         f"{before.value:.3f} [{before.low:.3f}, {before.high:.3f}]",

@@ -17,8 +17,8 @@ from headstart.heads.shared_spectra import shared_spectra
 from headstart.io import write_json
 from headstart.model import TransferModel
 from headstart.model.task_folders import INDEX, task_folders
+from headstart.reporting import Reporter, SilentReporter
 from headstart.transfer.fit import Run, fit
-from headstart.transfer.reporter import Reporter, SilentReporter
 from headstart.types import Source
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
 from headstart.errors import DataError
-from headstart.transfer.reporter import Reporter
+from headstart.reporting import Reporter
 from headstart.transfer.sketching import kept_sketches
 from headstart.types import Dataset, Rows, Source
 
@@ -93,7 +93,7 @@ def prepare(
 
     Examples:
         >>> from headstart.sources import open_source
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> from headstart.types import Task
         >>> items, y = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
         >>> task = Task("classification", ("a", "b"))
@@ -117,7 +117,7 @@ def audit_items(dataset: Dataset, reporter: Reporter, engine: Engine = Engine())
 
     Examples:
         >>> from headstart.data import read
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> audit_items(read((["good", "", "bad"], ["yes", "yes", "no"])), SilentReporter()).kept
         array([0, 2])
     """
@@ -155,7 +155,7 @@ def encode_items(
     Examples:
         >>> from headstart.data import read
         >>> from headstart.sources import open_source
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> audited = audit_items(read((["good", "bad"], ["yes", "no"])), SilentReporter())
         >>> encode_items(audited, open_source("toy"), SilentReporter()).rows.shape
         (2, 96)
@@ -227,6 +227,8 @@ def _say_source(source: Source, extraction: Extraction, reporter: Reporter) -> N
     size = f", {info.parameters / 1e6:.1f} M parameters" if info.parameters else ""
     licence = f", licence {info.license}" if info.license else ""
     reporter.line("source", f"{info.name}{size}{licence}; {encoding_words(extraction)}")
+    for detail in extraction.details:
+        reporter.detail("encoding", detail)
     for note in extraction.notes:
         reporter.line("encoding", note)
 

@@ -96,7 +96,7 @@ def _encoding(extraction: Extraction) -> dict[str, Any]:
         "encoded": extraction.encoded,
         "from_store": extraction.hits,
         "setup_seconds": extraction.setup_seconds,
-        "notes": list(extraction.notes),
+        "notes": [*extraction.details, *extraction.notes],
     }
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from headstart.data.sketches import Sketch, sketch_image
-from headstart.engine.extraction import Progress
 from headstart.engine.options import Engine
 from headstart.engine.simple_rows import simple_rows
+from headstart.reporting import Progress
 from headstart.types import Modality
 
 __all__ = ["kept_sketches"]

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
-from headstart.engine.extraction import Progress
 from headstart.engine.gathering import room
 from headstart.engine.options import Engine
 from headstart.model import TransferModel
+from headstart.reporting import Progress
 from headstart.types import FeatureMatrix, Source
 
 __all__ = ["Lessons", "Teacher", "hear_teachers"]

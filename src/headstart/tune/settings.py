@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from headstart.engine.extraction import Progress
 from headstart.params import check_choice, check_number
+from headstart.reporting import Progress
 
 if TYPE_CHECKING:
     from headstart.tune.parallel import Parallel

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from headstart.cli.parser.synonyms import nearest_choice, nearest_option, option_hint
+from headstart.reporting.terminal import write_error
 
-__all__ = ["Parser", "UsageExit", "printable"]
+__all__ = ["Parser", "UsageExit"]
 
 
 class UsageExit(SystemExit):
@@ -73,9 +74,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Show the usage of this command and one sentence, and end with 2."""
-        message = printable(message)
         self.print_usage(sys.stderr)
-        sys.stderr.write(f"{self.prog}: error: {message}\n")
+        write_error(self.prog, message)
         raise UsageExit(message)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -161,16 +161,6 @@ class Parser(argparse.ArgumentParser):
             return None
         takes = self._option_string_actions[near].nargs != 0
         return f"'{word}' is no file here. Did you mean '{near}{f' {value}' if takes else ''}'?"
-
-
-def printable(text: str) -> str:
-    r"""The text on one line, with escapes for signs that could steer a terminal.
-
-    Examples:
-        >>> printable("a" + chr(27) + "[31m")
-        'a\\x1b[31m'
-    """
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in " ".join(text.split()))
 
 
 def _before_dashes(given: Sequence[str]) -> Sequence[str]:

@@ -31,7 +31,7 @@ Group = argparse._ArgumentGroup
 
 DATA = "a folder per class, a folder with train/val/test, a table (CSV, TSV, JSONL, Parquet), or a tar or zip of these"
 NO_CACHE = "neither look rows up in the feature store nor keep them; converted bodies are still kept"
-EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted."
+EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted, 143 terminated."
 
 
 def new_verb(
@@ -78,6 +78,7 @@ def add_common(parser: Parser) -> None:
     """
     group = parser.add_argument_group("general")
     group.add_argument("--json", action="store_true", help="write one JSON object to standard output, lines to stderr")
+    group.add_argument("-v", "--verbose", action="store_true", help="also show details, such as why this backend")
     group.add_argument("--offline", action="store_true", help="never ask a model hub; use what is on this machine")
     group.add_argument("-h", "--help", action="help", help="show this help and end")
 

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from headstart.errors import SourceError
 from headstart.evaluate.intervals import paired_difference
 from headstart.model import TransferModel
+from headstart.reporting import Reporter
 from headstart.transfer.gate.forecast import Forecast
 from headstart.transfer.gate.look import look_ahead, words
 from headstart.transfer.gate.recipe_choice import AUTO, is_crossed, sized, strategy_for
 from headstart.transfer.gate.whole_head import LeftOut, left_out_losses
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
-from headstart.transfer.reporter import Reporter
 from headstart.tune.registry import MOVING, STRATEGIES
 from headstart.tune.settings import Budget
 from headstart.types import Dataset
@@ -177,7 +177,7 @@ def _keep(
         reporter.line("candidate", f"{one['name']}: validation loss {one['validation_loss']:.4f}")
     pays = low > 0
     kept = best if forced or pays else start
-    reporter.line("kept", f"{kept.name}: {verdict}")
+    reporter.result("kept", f"{kept.name}: {verdict}")
     if forced and not pays:
         reporter.warning(f"The strategy '{name}' was asked for and is kept, but it did not pay: {verdict}.")
     record = {

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from headstart.engine.rows import take_rows
+from headstart.reporting import Reporter
 from headstart.transfer.gate.forecast import Forecast, Pilot
 from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
 from headstart.transfer.gate.pilot import expected_seconds, run_pilot
 from headstart.transfer.gate.recipe_choice import is_crossed
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
-from headstart.transfer.reporter import Reporter
 from headstart.types import Dataset
 
 __all__ = ["look_ahead", "words"]

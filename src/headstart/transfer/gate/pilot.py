@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from headstart.data import folds
-from headstart.engine.extraction import Progress
 from headstart.engine.options import Engine
 from headstart.evaluate.intervals import paired_difference
 from headstart.heads import HeadSearch
+from headstart.reporting import Progress
 from headstart.tasks import task_methods
 from headstart.transfer.gate.forecast import Pilot
 from headstart.transfer.preparing import Prepared

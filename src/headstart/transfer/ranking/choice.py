@@ -11,12 +11,12 @@ import numpy as np
 from headstart.data import union_groups
 from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
+from headstart.reporting import Reporter
 from headstart.transfer.judging import make_plan
 from headstart.transfer.preparing import Audited
 from headstart.transfer.ranking.entries import Described
 from headstart.transfer.ranking.result import Ranking
 from headstart.transfer.ranking.run import rank_audited
-from headstart.transfer.reporter import Reporter
 from headstart.types import Source
 
 __all__ = ["Choice", "choose_source"]
@@ -72,7 +72,7 @@ def choose_source(
         >>> from headstart.data import read
         >>> from headstart.transfer.preparing import audit_items
         >>> from headstart.transfer.ranking.entries import describe_all
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> silent = SilentReporter()
         >>> audited = audit_items(read((["good film", "so good", "bad film", "so bad"], ["+", "+", "-", "-"])), silent)
         >>> choice = choose_source(

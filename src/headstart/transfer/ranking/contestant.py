@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.extraction import Progress
 from headstart.engine.options import Engine
 from headstart.errors import HeadstartError, SourceError
+from headstart.reporting import Progress
 from headstart.sources import open_source
 from headstart.transfer.ranking.limits import ANY, Limits
 from headstart.transfer.ranking.measure import Measured, Question, measure

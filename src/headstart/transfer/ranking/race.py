@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.assignment import assign_parts, find_strata
+from headstart.reporting import Reporter
 from headstart.transfer.ranking.contestant import Answer, Contestant
 from headstart.transfer.ranking.measure import Measured, Question
-from headstart.transfer.reporter import Reporter
 from headstart.types import TaskKind
 
 __all__ = ["Deadline", "Lane", "Measure", "in_turn", "race", "samples"]
@@ -123,7 +123,7 @@ def in_turn(reporter: Reporter) -> Measure:
     """Measure one source after the other in this process.
 
     Examples:
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> list(in_turn(SilentReporter())([], np.arange(2), None))
         []
     """
@@ -160,7 +160,7 @@ def race(
     Examples:
         >>> from headstart.engine.options import Engine
         >>> from headstart.transfer.ranking.contestant import Entry
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> from headstart.types import SourceInfo, Task
         >>> items, y = ["good film", "bad film"] * 6, np.array([0, 1] * 6)
         >>> toy = Contestant(Entry("toy", None, "text", SourceInfo("toy", "text")), items, Engine(cache=False))

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from headstart.engine.options import Engine
 from headstart.engine.ray_session import ray_session
 from headstart.errors import SourceError
+from headstart.reporting import Reporter
 from headstart.transfer.ranking.contestant import Answer, Contestant, Entry
 from headstart.transfer.ranking.measure import Question
 from headstart.transfer.ranking.race import Measure
-from headstart.transfer.reporter import Reporter
 
 __all__ = ["on_cluster"]
 
@@ -48,7 +48,7 @@ def on_cluster(
         SourceError: if there is no cluster at the address, or items or a source cannot be sent.
 
     Examples:
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> with on_cluster([], [], Engine(ray="nowhere"), SilentReporter()):
         ...     pass
         Traceback (most recent call last):

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
-from headstart.engine.extraction import Extraction, Progress
+from headstart.engine.extraction import Extraction
 from headstart.engine.gathering import room
 from headstart.engine.options import Engine
 from headstart.engine.rows import take_rows
+from headstart.reporting import Progress
 from headstart.types import FeatureMatrix, Rows, Source
 
 __all__ = ["GrowingRows"]
@@ -90,6 +91,7 @@ class GrowingRows:
             self.encoded if self._elapsed else len(index), self._hits,
             backend=getattr(self.source, "backend", ""), precision=getattr(self.source, "precision", ""),
             notes=() if self.last is None else self.last.notes, setup_seconds=self._setup,
+            details=() if self.last is None else self.last.details,
         )  # fmt: skip
 
     def let_go(self) -> None:

@@ -15,6 +15,7 @@ from headstart.data import split, union_groups
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.evaluate.evaluation import Metric
+from headstart.reporting import Reporter
 from headstart.transfer.preparing import Audited
 from headstart.transfer.ranking.contestant import Contestant
 from headstart.transfer.ranking.entries import Described, make_entries
@@ -25,7 +26,6 @@ from headstart.transfer.ranking.order import Known, difference_from, order_sourc
 from headstart.transfer.ranking.race import Deadline, Lane, Measure, in_turn, race, samples
 from headstart.transfer.ranking.result import Ranking, Standing
 from headstart.transfer.ranking.words import notes_on, what_to_take, why_first
-from headstart.transfer.reporter import Reporter
 from headstart.types import SourceInfo
 
 __all__ = ["Ranked", "given_part", "rank_audited"]
@@ -62,7 +62,7 @@ def given_part(audited: Audited) -> tuple[NDArray[np.intp], str]:
     Examples:
         >>> from headstart.data import read
         >>> from headstart.transfer.preparing import audit_items
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> audited = audit_items(read((["good", "bad"], ["yes", "no"])), SilentReporter())
         >>> given_part(audited)
         (array([0, 1]), 'all 2 items')
@@ -114,7 +114,7 @@ def rank_audited(
         >>> from headstart.data import read
         >>> from headstart.transfer.preparing import audit_items
         >>> from headstart.transfer.ranking.entries import describe_all
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> silent = SilentReporter()
         >>> audited = audit_items(read((["good film", "bad film"] * 6, ["good", "bad"] * 6)), silent)
         >>> ranked = rank_audited(
