@@ -6,13 +6,13 @@ import argparse
 import shlex
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
-from headstart.cli.runs import default_out, summary
+from headstart.cli.runs import run_folder, summary
 from headstart.errors import UsageError
+from headstart.io import is_run
 from headstart.params import parse_duration
 
 __all__ = ["named_sources", "reading_options", "run"]
@@ -39,34 +39,34 @@ def run(args: argparse.Namespace) -> int:
 
         return run_tasks(args)
     started = time.perf_counter()
-    out = Path(args.out) if args.out else default_out(args.data)
-    replaced = ", replaced the run that was there" if (out / "config.json").is_file() else ""
-    done = fit(
-        args.data,
-        source=args.source[0] if args.source and len(args.source) == 1 else args.source,
-        layers=args.layers,
-        fusion=args.fusion,
-        sources=named_sources(args),
-        heads=None if args.head == "solved" else tuple(args.head.split(",")),
-        class_weight=args.class_weight,
-        label_text=args.label_text,
-        drop_suspects=args.drop_suspects,
-        strategy=args.strategy,
-        source_data=args.source_data,
-        baselines=args.baselines,
-        out=out,
-        seed=args.seed,
-        time_limit=None if args.time_limit is None else parse_duration(args.time_limit),
-        engine=engine_of(args),
-        reporter=reporter_of(args),
-        command=shlex.join(["headstart", *sys.argv[1:]]),
-        **reading_options(args),
-    )
+    reporter = reporter_of(args)
+    with run_folder(args.data, named=args.out, overwrite=args.overwrite, reporter=reporter) as out:
+        replaced = ", replaced the run that was there" if is_run(out) else ""
+        done = fit(
+            args.data,
+            source=args.source[0] if args.source and len(args.source) == 1 else args.source,
+            layers=args.layers,
+            fusion=args.fusion,
+            sources=named_sources(args),
+            heads=None if args.head == "solved" else tuple(args.head.split(",")),
+            class_weight=args.class_weight,
+            label_text=args.label_text,
+            drop_suspects=args.drop_suspects,
+            strategy=args.strategy,
+            source_data=args.source_data,
+            baselines=args.baselines,
+            out=out,
+            seed=args.seed,
+            time_limit=None if args.time_limit is None else parse_duration(args.time_limit),
+            engine=engine_of(args),
+            reporter=reporter,
+            command=shlex.join(["headstart", *sys.argv[1:]]),
+            **reading_options(args),
+        )
     seconds = time.perf_counter() - started
     if args.json:
         write_line(json_text({"run": str(out), **summary(done.record), "seconds": seconds}))
         return 0
-    reporter = reporter_of(args)
     reporter.line("saved", f"{out}  ({seconds:.1f} s in all{replaced}); read {out / 'report.html'}")
     reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")
     return 0

@@ -6,7 +6,6 @@ import argparse
 import shlex
 import sys
 import time
-from pathlib import Path
 
 from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
@@ -23,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["fit", "no-such.csv", "--tasks", "colour,price"])     # the reason goes to standard error
         2
     """
-    from headstart.cli.runs import default_out, summary
+    from headstart.cli.runs import run_folder, summary
     from headstart.transfer.multi_task import fit_tasks
 
     if args.label or args.task:
@@ -31,34 +30,34 @@ def run(args: argparse.Namespace) -> int:
     if args.time_limit is not None:
         raise UsageError("--time-limit is for one task; leave it out, or use --baselines fast.")
     started = time.perf_counter()
-    out = Path(args.out) if args.out else default_out(args.data)
-    done = fit_tasks(
-        args.data,
-        [name.strip() for name in args.tasks.split(",") if name.strip()],
-        source=args.source[0] if args.source and len(args.source) == 1 else args.source,
-        item=args.item,
-        modality=args.modality,
-        group_col=args.group_col,
-        time_col=args.time_col,
-        heads=tuple(args.head.split(",")),
-        class_weight=args.class_weight,
-        label_text=args.label_text,
-        drop_suspects=args.drop_suspects,
-        baselines=args.baselines,
-        layers=args.layers,
-        fusion=args.fusion,
-        seed=args.seed,
-        out=out,
-        engine=engine_of(args),
-        reporter=reporter_of(args),
-        command=shlex.join(["headstart", *sys.argv[1:]]),
-    )
+    reporter = reporter_of(args)
+    with run_folder(args.data, named=args.out, overwrite=args.overwrite, reporter=reporter) as out:
+        done = fit_tasks(
+            args.data,
+            [name.strip() for name in args.tasks.split(",") if name.strip()],
+            source=args.source[0] if args.source and len(args.source) == 1 else args.source,
+            item=args.item,
+            modality=args.modality,
+            group_col=args.group_col,
+            time_col=args.time_col,
+            heads=tuple(args.head.split(",")),
+            class_weight=args.class_weight,
+            label_text=args.label_text,
+            drop_suspects=args.drop_suspects,
+            baselines=args.baselines,
+            layers=args.layers,
+            fusion=args.fusion,
+            seed=args.seed,
+            out=out,
+            engine=engine_of(args),
+            reporter=reporter,
+            command=shlex.join(["headstart", *sys.argv[1:]]),
+        )
     seconds = time.perf_counter() - started
     if args.json:
         tasks = {column: summary(one.record) for column, one in done.runs.items()}
         write_line(json_text({"run": str(out), "tasks": tasks, "seconds": seconds}))
         return 0
-    reporter = reporter_of(args)
     for column, one in done.runs.items():
         name, metric = next(iter(one.evaluation.metrics.items()))
         reporter.line(column, f"{name.replace('_', ' ')} {metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]")

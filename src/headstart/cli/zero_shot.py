@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 
 from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
+from headstart.cli.runs import run_folder
 from headstart.errors import UsageError
+from headstart.io import is_run
 
 __all__ = ["run"]
 
@@ -27,7 +28,6 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "--zero-shot needs no DATA; leave one of the two out (a fit reads class names by --label-text)."
         )
-    out = Path(args.out) if args.out else Path("runs/zero-shot")
     source = args.source[0] if isinstance(args.source, list) and len(args.source) == 1 else args.source
     if isinstance(source, list):
         raise UsageError("--zero-shot takes one --source; name one.")
@@ -35,12 +35,15 @@ def run(args: argparse.Namespace) -> int:
     text = None if args.label_text in ("auto", "names") else args.label_text
     if text == "none":
         raise UsageError("--zero-shot knows its classes by their names alone; leave out '--label-text none'.")
-    model = zero_shot(labels, source=source, label_text=text, out=out, engine=engine_of(args))
+    reporter = reporter_of(args)
+    with run_folder(None, named=args.out, overwrite=args.overwrite, reporter=reporter, name="zero-shot") as out:
+        if is_run(out):
+            reporter.line("run folder", f"{out} holds a run, which this one replaces when it is complete")
+        model = zero_shot(labels, source=source, label_text=text, out=out, engine=engine_of(args))
     if args.json:
         facts = {"run": str(out), "labels": labels, "source": model.source.info.name, "examples": 0}
         write_line(json_text(facts))
         return 0
-    reporter = reporter_of(args)
     reporter.line("source", model.source.info.name)
     reporter.line(
         "labels", f"{len(labels)}, each by its {'name' if text is None else 'description'}; no example was seen"

@@ -1,6 +1,6 @@
 """Reading and writing files so that a crash, a full disk or a hostile file cannot do harm."""
 
-from headstart.io.atomic import atomic_file, atomic_folder, check_writable, follow_umask, remove_leftovers
+from headstart.io.atomic import atomic_file, atomic_folder, check_writable, follow_umask, is_running, remove_leftovers
 from headstart.io.csv_cells import harmless_cell, harmless_frame, write_csv
 from headstart.io.files import (
     cache_folder,
@@ -28,6 +28,7 @@ __all__ = [
     "harmless_frame",
     "is_file",
     "is_run",
+    "is_running",
     "is_there",
     "read_json",
     "read_tensors",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from headstart.errors import SaveError
 
-__all__ = ["atomic_file", "atomic_folder", "check_writable", "follow_umask", "remove_leftovers"]
+__all__ = ["atomic_file", "atomic_folder", "check_writable", "follow_umask", "is_running", "remove_leftovers"]
 
 
 @contextmanager
@@ -200,11 +200,17 @@ def remove_leftovers(target: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
     for partial in target.parent.glob(f".{name}.partial-*-*"):
         process = partial.name.rsplit("-", 2)[1]
-        if process.isdecimal() and not _is_running(int(process)):
+        if process.isdecimal() and not is_running(int(process)):
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether a process of this number is there, on this machine.
+
+    Examples:
+        >>> is_running(os.getpid())
+        True
+    """
     try:
         os.kill(process, 0)
     except ProcessLookupError:

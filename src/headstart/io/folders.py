@@ -16,11 +16,15 @@ RUN_FILES = {
 }  # fmt: skip
 
 
-def check_replaceable(target: Path) -> None:
+def check_replaceable(target: Path, *, overwrite: bool = True) -> None:
     """Raise unless ``target`` can and may be written: it is new, empty, or a folder of ours to be replaced.
 
+    Args:
+        target: the folder.
+        overwrite: whether a folder of ours may be replaced.
+
     Raises:
-        UsageError: if something else stands there.
+        UsageError: if something else stands there, or a run that is to be kept.
         SaveError: if nothing can be written there.
 
     Examples:
@@ -36,6 +40,8 @@ def check_replaceable(target: Path) -> None:
         raise UsageError(
             f"'{target}' holds something other than a run of headstart and is left alone; name another with --out."
         )
+    if names and not overwrite:
+        raise UsageError(f"'{target}' holds a run, which is kept; name another folder, or allow to overwrite it.")
     if names - RUN_FILES:
         raise UsageError(
             f"'{target}' also holds '{min(names - RUN_FILES)}', which no run wrote and which replacing it would lose; "

@@ -20,7 +20,7 @@ from headstart.evaluate.evaluation import Evaluation
 from headstart.heads import HeadSearch
 from headstart.heads.problem import Fusion, LayerChoice
 from headstart.heads.registry import check_head_names
-from headstart.io import check_replaceable, remove_leftovers
+from headstart.io import check_replaceable, is_run, remove_leftovers
 from headstart.model import TransferModel
 from headstart.params import check_choice
 from headstart.reporting import Reporter, SilentReporter
@@ -100,6 +100,7 @@ def fit(
     source_data: Any = None,
     baselines: str = "all",
     out: str | Path | None = None,
+    overwrite: bool = True,
     seed: int = 0,
     time_limit: float | None = None,
     engine: Engine = Engine(),
@@ -141,6 +142,7 @@ def fit(
             is measured on them, and the strategy ``"joint"`` replays them.
         baselines: ``"all"``, ``"fast"`` (without the untrained body) or ``"none"``.
         out: run folder to write; none is written where not given.
+        overwrite: whether a run that is there is replaced, when the new one is complete; else it is an error.
         seed: for splits, resamples and the untrained body, 0.
         time_limit: seconds; the untrained body is left out where it would not fit in, and the body moves only where
             that fits in.
@@ -156,6 +158,7 @@ def fit(
         SourceError: if the source cannot be opened or encodes another kind of item.
         ParameterError: for ``sources`` without ``source="auto"``.
         UnknownNameError: for an unknown strategy.
+        UsageError: if ``out`` holds something else than a run, or a run that is not to be overwritten.
         SaveError: if the run folder cannot be written.
 
     Examples:
@@ -173,8 +176,7 @@ def fit(
     described = _described(source, sources)
     started = time.perf_counter()
     if out is not None:
-        check_replaceable(Path(out))
-        remove_leftovers(Path(out))
+        _check_out(Path(out), reporter, overwrite=overwrite)
     dataset = read(data, label=label, item=item, group_col=group_col, time_col=time_col, task=task, modality=modality)
     replayed = None if source_data is None else read(source_data, modality=dataset.modality)
     choice: Choice | None = None
@@ -208,6 +210,15 @@ def fit(
     if moved is not None:
         moved.clear()
     return run
+
+
+def _check_out(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
+    """Before the work: whether the folder may be written, and what it would replace."""
+    check_replaceable(out, overwrite=overwrite)
+    remove_leftovers(out)
+    if is_run(out):
+        made = time.strftime("%Y-%m-%d %H:%M", time.localtime((out / "config.json").stat().st_mtime))
+        reporter.line("run folder", f"{out} holds a run of {made}, which this one replaces when it is complete")
 
 
 def _say_larger(source: object, opened: Source, reporter: Reporter) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 
 from headstart.data.tables import load_table
 from headstart.engine.options import Engine
-from headstart.errors import DataError, ModelFolderError
+from headstart.errors import DataError, ModelFolderError, UsageError
 from headstart.heads.shared_spectra import shared_spectra
-from headstart.io import write_json
+from headstart.io import check_writable, write_json
 from headstart.model import TransferModel
 from headstart.model.task_folders import INDEX, task_folders
 from headstart.reporting import Reporter, SilentReporter
@@ -77,6 +77,7 @@ def fit_tasks(
 
     Raises:
         DataError: if the data are no table, or a column is missing or named twice.
+        UsageError: if ``out`` holds something else than a run of several columns.
 
     References:
         Caruana, "Multitask Learning", Machine Learning 1997.
@@ -89,6 +90,8 @@ def fit_tasks(
         (['price', 'size'], ['small'])
     """
     reporter = reporter or SilentReporter()
+    if out is not None:
+        _check_out(Path(out), reporter)
     frame = _frame(data)
     columns = list(dict.fromkeys(tasks))
     missing = [column for column in columns if column not in frame.columns]
@@ -113,6 +116,19 @@ def fit_tasks(
     if done.path is not None:
         _write(done.path, folders, runs)
     return done
+
+
+def _check_out(out: Path, reporter: Reporter) -> None:
+    """Before the work: whether the folder may be written, and that its runs will be replaced."""
+    check_writable(out)
+    if not out.exists():
+        return
+    if not out.is_dir() or (any(not path.name.startswith(".") for path in out.iterdir()) and task_folders(out) is None):
+        raise UsageError(
+            f"'{out}' holds something other than a run of several columns and is left alone; name another with --out."
+        )
+    if task_folders(out) is not None:
+        reporter.line("run folder", f"{out} holds a run of several columns, which this one replaces")
 
 
 def _frame(data: Any) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from headstart.cli.parser.common import (
     add_encoding,
     add_label,
     add_out,
+    add_overwrite,
     add_reading,
     add_seed,
     add_time_limit,
@@ -22,7 +23,7 @@ __all__ = ["add"]
 
 OUT = (
     "run folder to write; a run that is there is replaced (default: runs/NAME-OF-DATA, or runs/NAME-OF-DATA-2 and so "
-    "on where that is a run of other data)"
+    "on where that is there already)"
 )
 HEAD = (
     "solved (ridge and lda, read off one eigendecomposition), auto (all kinds are compared on left-out items and the "
@@ -70,6 +71,7 @@ def add(verbs: Verbs[Parser]) -> None:
 
 def _add_how(parser: Parser) -> None:
     group = parser.add_argument_group("what is compared, moved and kept")
+    add_overwrite(group, "replace the run of these data under the default name, in place of a new name")
     add_sources_to_rank(group)
     group.add_argument(
         "--layers", choices=["auto", "last", "all", "best", "select"], default="auto",
