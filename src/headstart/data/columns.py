@@ -153,7 +153,11 @@ def _unnamed_labels(frame: pd.DataFrame, item: Item, options: ReadOptions, free:
         binary = tuple(name for name in free if _is_binary(frame[name]))
         if len(binary) > 1:
             return binary
-    return (free[-1],) if free and is_low(frame[free[-1]]) else ()
+    if not free:
+        return ()
+    last = frame[free[-1]]
+    is_target = options.task == "regression" and last.dtype.kind in "iuf"
+    return (free[-1],) if is_target or is_low(last, fractions=options.task == "classification") else ()
 
 
 def _is_binary(column: pd.Series[Any]) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Item", "find_item", "is_low", "look"]
 
 SAMPLE = 50
+FEW_FRACTIONS = 0.02
 
 Cell = Literal["path", "media", "text", "array", "number", "other"]
 """What a cell holds: a path, bytes or a decoded picture or sound, a text, an array, a number, or none of these."""
@@ -149,8 +150,12 @@ def _named_files(
     return None
 
 
-def is_low(column: pd.Series[Any]) -> bool:
-    """Whether each value is met twice on average, and none is a fraction.
+def is_low(column: pd.Series[Any], *, fractions: bool = False) -> bool:
+    """Whether each value is met twice on average, and none is a fraction but for one in fifty.
+
+    Args:
+        column: of a table.
+        fractions: whether they may be.
 
     Examples:
         >>> import pandas as pd
@@ -158,7 +163,7 @@ def is_low(column: pd.Series[Any]) -> bool:
         (True, False)
     """
     known = column.dropna()
-    if not len(known) or (known.dtype.kind == "f" and bool((known % 1 != 0).any())):
+    if not len(known) or (not fractions and known.dtype.kind == "f" and float((known % 1 != 0).mean()) > FEW_FRACTIONS):
         return False
     try:
         return int(known.nunique()) * 2 <= len(known)

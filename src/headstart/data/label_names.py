@@ -8,16 +8,41 @@ from datetime import datetime, time
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from headstart.data.unicode import normalized
 
-__all__ = ["MISSING_WORDS", "is_missing", "label_name", "natural_key"]
+__all__ = ["MISSING_WORDS", "NO_NUMBER", "WrittenNumber", "is_missing", "label_name", "natural_key"]
 
 MISSING_WORDS = frozenset({"", "na", "n/a", "nan", "none", "null"})
-"""What a cell among numbers may hold, in lower case, where there is no number."""
+"""What a string may be, in lower case, where no number is meant."""
+
+NO_NUMBER = MISSING_WORDS | {
+    "<na>", "#n/a", "#na", "#value!", "#div/0!", "#ref!", "#num!", "-", "--", ".", "..", "?", "nil", "missing",
+    "unknown", "k.a.", "n.a.", "inf", "-inf", "+inf", "infinity", "-infinity", "\N{EN DASH}", "\N{EM DASH}", "\\n",
+}  # fmt: skip
+"""What a cell of a column of numbers may hold, in lower case, where there is no number."""
+
+
+class WrittenNumber(float):
+    """A number that remembers how it was written, which is its name as a class.
+
+    Examples:
+        >>> number = WrittenNumber(1.1, "1.10")
+        >>> number + 1, label_name(number)
+        (2.1, '1.10')
+    """
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, value: float, text: str) -> Self:
+        """The number ``value``, written as ``text``."""
+        number = super().__new__(cls, value)
+        number.text = text
+        return number
 
 
 def label_name(value: object) -> str:
@@ -33,6 +58,8 @@ def label_name(value: object) -> str:
         >>> [label_name(value) for value in (1.0, np.int8(1), " 1", True, "cafe\u0301", np.datetime64("2024-01-02"))]
         ['1', '1', '1', 'True', 'café', '2024-01-02']
     """
+    if isinstance(value, WrittenNumber):
+        return normalized(value.text)
     if isinstance(value, (float, np.floating, Decimal, Fraction)):
         return _number_name(value)
     if isinstance(value, Enum):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.data.wording import name_some
+from headstart.data.set_aside import MOST_ASIDE, SetAside
+from headstart.data.unicode import half_characters
+from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_names", "flatten", "parse_json"]
+__all__ = ["Records", "check_names", "flatten", "parse_json"]
 
 MAX_DEPTH = 16
 MAX_KEYS = 1000  # beyond, the keys are data rather than names of columns
@@ -35,38 +38,134 @@ def check_names(names: Iterable[str], origin: str) -> None:
         raise DataError(f"The {origin} has more than one column named {name_some(twice)}; rename all but one.")
 
 
-def parse_json(text: str, name: str, *, is_list: bool) -> pd.DataFrame:
-    r"""The records of a JSON text as a frame.
+@dataclass(frozen=True)
+class Records:
+    """The records of a JSON file.
 
-    Args:
-        text: one list of objects, or an object on each line.
-        name: the file's name, for messages.
-        is_list: whether it is one list.
-
-    Raises:
-        DataError: if it is not valid, or if a record is no object.
+    Attributes:
+        frame: a row for each record that could be read.
+        numbers: the number of each in the file, from 0.
+        set_aside: the others.
 
     Examples:
-        >>> parse_json('{"a": 1}\n{"a": 2}\n', "a.jsonl", is_list=False)["a"].tolist()
-        [1, 2]
+        >>> parse_json('{"a": 1}', "a.jsonl").numbers
+        [0]
+    """
+
+    frame: pd.DataFrame
+    numbers: list[int]
+    set_aside: tuple[SetAside, ...] = ()
+
+
+def parse_json(text: str, name: str) -> Records:
+    r"""The records of a JSON text: an object on each line, one list of objects, or one object of columns.
+
+    A line that is no valid JSON, a record that is no object, and one with half of a character are set aside.
+
+    Args:
+        text: the file.
+        name: its name, for messages.
+
+    Raises:
+        DataError: if most of the records cannot be read.
+
+    Examples:
+        >>> parse_json('{"a": 1}\n{"a": \n{"a": 2}\n', "a.jsonl").set_aside[0].line
+        2
+        >>> parse_json('{"a": [1, 2], "b": ["x", "y"]}', "a.json").frame["b"].tolist()
+        ['x', 'y']
     """
     import pandas as pd
 
-    if is_list:
-        records = _parse(text, f"'{name}'")
-    else:
-        lines = enumerate(text.split("\n"), 1)
-        records = [_parse(line, f"Line {number} of '{name}'") for number, line in lines if line.strip()]
-    if not all(isinstance(record, dict) for record in records):
-        raise DataError(f'\'{name}\' must hold one JSON object for each row, such as {{"text": ..., "label": ...}}.')
-    return pd.DataFrame.from_records(records)
+    whole = _whole(text, name)
+    lines = ((line, part) for line, part in enumerate(text.split("\n"), 1) if part.strip())
+    found = [(line, _parse(part)) for line, part in lines] if whole is None else [(0, record) for record in whole]
+    records, numbers, aside = [], [], []
+    for number, (line, record) in enumerate(found):
+        reason = _reason(record)
+        if reason is None:
+            records.append(record)
+            numbers.append(number)
+        else:
+            aside.append(SetAside(number, line, reason))
+    if len(aside) >= MOST_ASIDE * max(len(found), 1):
+        where = f"Line {aside[0].line} of '{name}': " if aside[0].line else f"Record {aside[0].row} of '{name}': "
+        count = f"{len(aside)} of {plural(len(found), 'record')}"
+        raise DataError(
+            f"{where}{aside[0].reason}, as is so for {count}; give one JSON object for each row, such as "
+            '{"text": ..., "label": ...}.'
+        )
+    return Records(pd.DataFrame.from_records(records), numbers, tuple(aside))
 
 
-def _parse(text: str, where: str) -> Any:
+def _whole(text: str, name: str) -> list[Any] | None:
+    """The records of a text that is one JSON value; None where it holds a value on each line."""
+    head, _, rest = text.lstrip().partition("\n")
+    first = _parse(head)
+    if head[:1] not in ("[", "{") or (isinstance(first, dict) and rest.strip()):
+        return None
+    value = _parse(text)
+    if isinstance(value, Broken):
+        if head[:1] == "[" and isinstance(first, Broken):
+            raise DataError(f"'{name}' cannot be read: {value.reason}.")
+        return None
+    return _from_columns(value) if isinstance(value, dict) else value
+
+
+def _from_columns(value: dict[str, Any]) -> list[Any]:
+    """The records of an object of columns, as pandas writes it, or of the one list that an object holds."""
+    parts = list(value.values())
+    lists = [part for part in parts if isinstance(part, list)]
+    of_rows = [part for part in lists if part and all(isinstance(row, dict) for row in part)]
+    if len(of_rows) == 1:
+        return of_rows[0]
+    if lists and len(lists) == len(parts) and len(set(map(len, lists))) == 1:
+        return [dict(zip(value, row, strict=True)) for row in zip(*parts, strict=True)]
+    if len(parts) > 1 and all(isinstance(part, dict) for part in parts) and len({tuple(part) for part in parts}) == 1:
+        return [{name: part[key] for name, part in value.items()} for key in parts[0]]
+    return [value]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """What could not be parsed.
+
+    Attributes:
+        reason: why.
+
+    Examples:
+        >>> Broken("it is no valid JSON").reason
+        'it is no valid JSON'
+    """
+
+    reason: str
+
+
+def _parse(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is not valid JSON: {error}.") from error
+        return Broken(half_characters(text) or f"it is not valid JSON ({error})")
+
+
+def _reason(record: Any) -> str | None:
+    if isinstance(record, Broken):
+        return record.reason
+    if not isinstance(record, dict):
+        return f"it is no JSON object but a {type(record).__name__}"
+    return next((reason for value in _strings(record) if (reason := half_characters(value))), None)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for part in value.values():
+            yield from _strings(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _strings(part)
 
 
 def flatten(frame: pd.DataFrame, origin: str) -> pd.DataFrame:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.cells import written_labels
 from headstart.data.columns import ColumnRoles, infer_columns
+from headstart.data.encodings import decode_text
 from headstart.data.item_column import Cell, look
-from headstart.data.labels import MISSING_WORDS
+from headstart.data.loading import TABLES, Loaded, load, load_table
 from headstart.data.multimodal import (
     ItemColumn,
     item_columns,
@@ -24,7 +23,6 @@ from headstart.data.multimodal import (
     quantities,
     roles_of,
 )
-from headstart.data.records import check_names, flatten, parse_json
 from headstart.data.schema import SPLITS, ReadOptions, RowsRead
 from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
@@ -33,12 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["TABLES", "decode_text", "load_table", "read_frame", "read_table", "read_tables"]
-
-TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet"})
-"""File extensions, in lower case, of the tables that can be read."""
-
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-MISSING = ["", "nan", "NaN", "NAN", "<NA>", "#N/A", "null", "NULL"]
 
 
 def read_table(path: Path, options: ReadOptions) -> RowsRead:
@@ -58,11 +50,13 @@ def read_table(path: Path, options: ReadOptions) -> RowsRead:
         >>> read_table(path, ReadOptions()).items
         ['hi there', 'bye now']
     """
-    frame, notes = load_table(path)
+    table = load(path)
     folder = path.parent
     roots = dict.fromkeys((folder, folder / path.stem, folder / "images", folder / "audio"))
-    rows = read_frame(frame, options, f"'{path}'", list(roots))
-    return replace(rows, notes=(*notes, *rows.notes))
+    rows = read_frame(
+        table.frame, options, f"'{path}'", list(roots), names=list(map(str, table.numbers)), cells=table.cells
+    )
+    return replace(rows, notes=(*table.notes, *rows.notes))
 
 
 def read_tables(tables: Mapping[str, Path], options: ReadOptions) -> RowsRead:
@@ -86,8 +80,8 @@ def read_tables(tables: Mapping[str, Path], options: ReadOptions) -> RowsRead:
     """
     import pandas as pd
 
-    loaded = {split: load_table(path) for split, path in tables.items()}
-    frames = {split: frame for split, (frame, _) in loaded.items()}
+    loaded = {split: load(path) for split, path in tables.items()}
+    frames = {split: table.frame for split, table in loaded.items()}
     first = next(iter(frames.values()))
     columns = [name for name in first.columns if all(name in frame.columns for frame in frames.values())]
     folder = next(iter(tables.values())).parent
@@ -95,163 +89,20 @@ def read_tables(tables: Mapping[str, Path], options: ReadOptions) -> RowsRead:
         raise DataError(f"The tables {name_some(path.name for path in tables.values())} have no column in common.")
     whole = pd.concat([frame[columns] for frame in frames.values()], ignore_index=True)
     roots = [folder, *(folder / path.stem for path in tables.values()), folder / "images", folder / "audio"]
-    names = [f"{path.stem}/{row}" for split, path in tables.items() for row in range(len(frames[split]))]
-    rows = read_frame(whole, options, f"the tables of '{folder}'", roots, names)
+    names = [f"{path.stem}/{row}" for split, path in tables.items() for row in loaded[split].numbers]
+    rows = read_frame(
+        whole, options, f"the tables of '{folder}'", roots, names=names, cells=_joined_cells(list(loaded.values()))
+    )
     split = np.repeat(list(frames), [len(frame) for frame in frames.values()]).astype(np.str_)
     sizes = ", ".join(f"{path.name} ({plural(len(frames[split]), 'row')})" for split, path in tables.items())
-    notes = [note for _, told in loaded.values() for note in told]
+    notes = list(dict.fromkeys(note for table in loaded.values() for note in table.notes))
     return replace(rows, split=split, notes=(f"Took the given split from {sizes}.", *notes, *rows.notes))
 
 
-def load_table(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    r"""A table file as a frame with nested objects laid out as columns, and notes on how it was read.
-
-    Args:
-        path: the file; its extension says what it is.
-
-    Raises:
-        DataError: if it cannot be read, is empty, or has two columns of one name.
-
-    Examples:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "a.jsonl"
-        >>> _ = path.write_text('{"a": 1}\n{"a": 2}\n')
-        >>> load_table(path)[0]["a"].tolist()
-        [1, 2]
-    """
-    kind = path.suffix.lower()
-    notes: tuple[str, ...] = ()
-    try:
-        if kind == ".parquet":
-            frame = _load_parquet(path)
-        else:
-            text, notes = decode_text(path.read_bytes(), path.name)
-            if kind in (".csv", ".tsv"):
-                frame, more = _load_csv(text, path)
-                notes = (*notes, *more)
-            else:
-                is_list = kind == ".json" and text.lstrip()[:1] == "["
-                frame = _named(parse_json(text, str(path), is_list=is_list))
-    except OSError as error:
-        raise DataError(f"Cannot read '{path}': {error.strerror or error}.") from error
-    if not len(frame):
-        raise DataError(f"The table '{path}' has no rows; give at least two for each class.")
-    return flatten(frame, f"table '{path}'"), notes
-
-
-def decode_text(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
-    r"""Text of bytes in UTF-8 (with or without a byte order mark), UTF-16 with one, else Windows-1252 or Latin-1.
-
-    Args:
-        raw: the bytes.
-        name: the file's name, for the note.
-
-    Returns:
-        The text, and a note where it was not UTF-8.
-
-    Examples:
-        >>> decode_text("caf\u00e9".encode("latin-1"), "a.csv")
-        ('café', ("Read 'a.csv' as Windows-1252, because it is not UTF-8.",))
-    """
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw.decode("utf-16", errors="replace"), (f"Read '{name}' as UTF-16.",)
-    for encoding, title in (("utf-8-sig", ""), ("cp1252", "Windows-1252"), ("latin-1", "Latin-1")):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return text, (f"Read '{name}' as {title}, because it is not UTF-8.",) if title else ()
-    raise AssertionError("latin-1 decodes every byte")
-
-
-def _load_parquet(path: Path) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-        check_names(table.column_names, f"table '{path}'")
-        frame: pd.DataFrame = table.to_pandas()
-    except pa.ArrowException as error:
-        raise DataError(f"Cannot read '{path}' as Parquet: {_first_line(error)}.") from error
-    return _named(frame)
-
-
-def _named(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with names of columns as strings and rows counted from 0."""
-    frame = frame.reset_index(drop=True)
-    frame.columns = frame.columns.map(str)
-    return frame
-
-
-def _load_csv(text: str, path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    lines = text[: 2**20].splitlines()[:50]
-    if not any(line.strip() for line in lines):
-        raise DataError(f"The table '{path}' is empty; give a header and rows.")
-    separator = "\t" if path.suffix.lower() == ".tsv" else _separator(lines)
-    header = _header(text, separator, path)
-    named = not _all_numbers(header)
-    if named:
-        check_names(header, f"table '{path}'")
-    settings: dict[str, Any] = {"sep": separator, "keep_default_na": False, "na_values": MISSING, "low_memory": False}
-    settings["header"] = 0 if named else None
-    notes = [] if named else [f"'{path.name}' has no header, so its columns are named 0 to {len(header) - 1}."]
-    if separator != "," and path.suffix.lower() == ".csv":
-        notes.append(f"The columns of '{path.name}' are separated by {SEPARATORS[separator]}.")
-    frame = _parse(text, settings, path)
-    if frame is None:
-        frame = _parse(text, {**settings, "quoting": csv.QUOTE_NONE}, path)
-        notes.append(f"Took the quotation marks of '{path.name}' as text, because they do not pair.")
-    if frame is None:
-        raise DataError(f"Cannot read '{path}' as a table: its quotation marks do not pair.")
-    return _named(frame), tuple(notes)
-
-
-def _parse(text: str, settings: dict[str, Any], path: Path) -> pd.DataFrame | None:
-    """The frame, or None where a quotation mark is never closed."""
-    import pandas as pd
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame: pd.DataFrame = pd.read_csv(io.StringIO(text), **settings, index_col=False)
-    except pd.errors.ParserWarning as error:
-        raise DataError(f"Rows of '{path}' have more fields than the header; mend them or the header.") from error
-    except pd.errors.ParserError as error:
-        if "inside string" in str(error):
-            return None
-        raise DataError(f"Cannot read '{path}' as a table: {_first_line(error)}; mend that line.") from error
-    return frame
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")
-
-
-def _separator(lines: list[str]) -> str:
-    """The sign that divides the header and most lines into the same number of fields."""
-    best, score = ",", (0.0, 1)
-    for sign in SEPARATORS:
-        widths = [len(row) for row in csv.reader(lines, delimiter=sign) if row]
-        if widths and widths[0] > 1:
-            found = (sum(width == widths[0] for width in widths) / len(widths), widths[0])
-            best, score = (sign, found) if found > score else (best, score)
-    return best
-
-
-def _header(text: str, separator: str, path: Path) -> list[str]:
-    try:
-        return next((row for row in csv.reader(io.StringIO(text), delimiter=separator) if row), [])
-    except csv.Error as error:
-        raise DataError(f"Cannot read the header of '{path}': {error}.") from error
-
-
-def _all_numbers(header: list[str]) -> bool:
-    try:
-        values = [float(name) for name in header]
-    except ValueError:
-        return False
-    return values != list(range(len(values)))
+def _joined_cells(tables: Sequence[Loaded]) -> dict[str, list[str]]:
+    """The written cells of the columns that all tables have as numbers."""
+    shared = [name for name in tables[0].cells if all(name in table.cells for table in tables)]
+    return {name: [cell for table in tables for cell in table.cells[name]] for name in shared}
 
 
 def read_frame(
@@ -259,7 +110,9 @@ def read_frame(
     options: ReadOptions,
     origin: str,
     roots: Collection[Path] = (),
+    *,
     names: Sequence[str] | None = None,
+    cells: Mapping[str, Sequence[str]] | None = None,
 ) -> RowsRead:
     """The rows of a frame, with the roles of its columns inferred.
 
@@ -269,6 +122,7 @@ def read_frame(
         origin: the table's name, for messages.
         roots: folders that paths may be relative to.
         names: a name for each row; their numbers by default. Distinct paths of files come before either.
+        cells: of columns that were read as numbers, the strings that the file holds.
 
     Raises:
         DataError: if the columns cannot be told, or if a group or a time cannot be used.
@@ -300,7 +154,9 @@ def read_frame(
         items=items,
         ids=ids,
         modality=roles.modality,
-        labels={name: _objects(frame[name]) for name in roles.labels} or None if options.labelled else None,
+        labels={name: _labels(frame[name], (cells or {}).get(name)) for name in roles.labels} or None
+        if options.labelled
+        else None,
         groups=groups,
         split=split,
         times=_times(frame, options.time_col, origin),
@@ -341,16 +197,14 @@ def _cells(frame: pd.DataFrame, column: ItemColumn, roots: Collection[Path], ori
     return [None if gone else cell for cell, gone in zip(cells, missing, strict=True)]
 
 
-def _objects(column: pd.Series[Any]) -> NDArray[np.object_]:
-    """The cells as Python objects, None where missing; strings that are all numbers (or NA) as numbers."""
-    import pandas as pd
+def _labels(column: pd.Series[Any], cells: Sequence[str] | None) -> NDArray[np.object_]:
+    """The cells of a label column; numbers as they are written, where that tells classes apart."""
+    written = None if cells is None else written_labels(cells)
+    return _objects(column) if written is None else written
 
-    if column.dtype == "string":
-        known = column.dropna()
-        if known.str.strip().str.lower().isin(MISSING_WORDS).any():
-            numbers = pd.to_numeric(known.where(~known.str.strip().str.lower().isin(MISSING_WORDS)), errors="coerce")
-            if numbers.notna().any() and known[numbers.isna()].str.strip().str.lower().isin(MISSING_WORDS).all():
-                column = numbers.reindex(column.index)
+
+def _objects(column: pd.Series[Any]) -> NDArray[np.object_]:
+    """The cells as Python objects, None where missing."""
     cells = column.astype(object)
     found: NDArray[np.object_] = np.empty(len(cells), dtype=object)
     for row, (value, missing) in enumerate(zip(cells.tolist(), column.isna().tolist(), strict=True)):

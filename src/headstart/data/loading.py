@@ -1,0 +1,165 @@
+"""Table files as frames: what each format gives, in types that the whole of a column has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.data.cells import type_column
+from headstart.data.delimited import SEPARATORS, Values, parse_values
+from headstart.data.encodings import decode_text
+from headstart.data.records import check_names, flatten, parse_json
+from headstart.data.set_aside import describe_set_aside
+from headstart.data.wording import name_some
+from headstart.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TABLES", "Loaded", "load", "load_table"]
+
+TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet"})
+"""File extensions, in lower case, of the tables that can be read."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A table file as read.
+
+    Attributes:
+        frame: rows that could be read, counted from 0.
+        notes: on how it was read.
+        numbers: the number of each row in the file, counted from 0 without the header.
+        cells: of columns that were read as numbers from a text file, the strings that it holds.
+
+    Examples:
+        >>> import pandas as pd
+        >>> Loaded(pd.DataFrame({"a": [1]}), (), [0]).cells
+        {}
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+    numbers: Sequence[int]
+    cells: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def load_table(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    r"""A table file as a frame with nested objects laid out as columns, and notes on how it was read.
+
+    Args:
+        path: the file; its extension says what it is.
+
+    Raises:
+        DataError: if it cannot be read, is empty, or has two columns of one name.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.jsonl"
+        >>> _ = path.write_text('{"a": 1}\n{"a": 2}\n')
+        >>> load_table(path)[0]["a"].tolist()
+        [1, 2]
+    """
+    table = load(path)
+    return table.frame, table.notes
+
+
+def load(path: Path) -> Loaded:
+    r"""A table file; rows that cannot be read are set aside, named in a note.
+
+    Args:
+        path: the file; its extension says what it is.
+
+    Raises:
+        DataError: if it cannot be read, is empty, or has two columns of one name.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+        >>> _ = path.write_text("text,label\none,a\ntwo,b,c\nthree,b\n")
+        >>> load(path).numbers
+        [0, 2]
+    """
+    kind = path.suffix.lower()
+    try:
+        if kind == ".parquet":
+            table = _load_parquet(path)
+        else:
+            text, notes = decode_text(path.read_bytes(), path.name)
+            table = _load_values(text, path) if kind in (".csv", ".tsv") else _load_json(text, path)
+            table = Loaded(table.frame, (*notes, *table.notes), table.numbers, table.cells)
+    except OSError as error:
+        raise DataError(f"Cannot read '{path}': {error.strerror or error}.") from error
+    if not len(table.frame):
+        said = "".join(f" {note}" for note in table.notes if note.startswith("Set aside"))
+        raise DataError(f"The table '{path}' has no rows; give at least two for each class.{said}")
+    return Loaded(flatten(table.frame, f"table '{path}'"), table.notes, table.numbers, table.cells)
+
+
+def _load_parquet(path: Path) -> Loaded:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+        check_names(table.column_names, f"table '{path}'")
+        frame: pd.DataFrame = table.to_pandas()
+    except pa.ArrowException as error:
+        raise DataError(f"Cannot read '{path}' as Parquet: {_first_line(error)}.") from error
+    frame = frame.reset_index(drop=True)
+    frame.columns = frame.columns.map(str)
+    return Loaded(frame, (), range(len(frame)))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")
+
+
+def _load_json(text: str, path: Path) -> Loaded:
+    found = parse_json(text, str(path))
+    found.frame.columns = found.frame.columns.map(str)
+    said = describe_set_aside(found.set_aside, len(found.numbers) + len(found.set_aside), path.name)
+    return Loaded(found.frame, (said,) if said else (), found.numbers)
+
+
+def _load_values(text: str, path: Path) -> Loaded:
+    """The table of a CSV or TSV file, each column in the type that all of it has."""
+    import pandas as pd
+
+    is_tabs = path.suffix.lower() == ".tsv"
+    values = parse_values(text, str(path), is_tabs=is_tabs)
+    width = len(values.rows[0]) if values.rows else len(values.header or ())
+    header = values.header
+    notes = list(values.notes)
+    if header is None:
+        header = [str(place) for place in range(width)]
+        notes.append(f"'{path.name}' has no header, so its columns are named 0 to {width - 1}.")
+    header = [name or f"Unnamed: {place}" for place, name in enumerate(header)]
+    check_names(header, f"table '{path}'")
+    if values.separator != ("\t" if is_tabs else ","):
+        notes.append(f"The columns of '{path.name}' are separated by {SEPARATORS.get(values.separator, 'signs')}.")
+    said = describe_set_aside(values.set_aside, len(values.rows) + len(values.set_aside), path.name)
+    notes += [said] if said else []
+    columns, cells, typed = _typed(header, values)
+    return Loaded(pd.DataFrame(columns), (*notes, *typed), values.numbers, cells)
+
+
+def _typed(header: Sequence[str], values: Values) -> tuple[dict[str, Any], dict[str, Sequence[str]], list[str]]:
+    """The columns in their types, the strings of those that are numbers, and notes on how they were read."""
+    comma = "decimal" if values.separator in (";", "\t", "|") else "unknown"
+    columns: dict[str, Any] = {}
+    cells: dict[str, Sequence[str]] = {}
+    said: dict[str, list[str]] = {}
+    for name, strings in zip(
+        header, zip(*values.rows, strict=True) if values.rows else [()] * len(header), strict=True
+    ):
+        found = type_column(strings, comma=comma)
+        columns[name] = found.values
+        if found.values.dtype.kind in "iuf":
+            cells[name] = strings
+        if found.note:
+            said.setdefault(found.note, []).append(name)
+    notes = [f"Column{'s' if len(names) > 1 else ''} {name_some(names)}: {note}." for note, names in said.items()]
+    return columns, cells, notes
