@@ -208,7 +208,7 @@ def type_column(cells: Sequence[str], *, comma: str = "unknown") -> TypedColumn:
     zeros = sum(LEADING_ZERO.match(cell.strip()) is not None for cell in cells)
     if zeros > 1 or zeros * 100 > known:
         return TypedColumn(_names(cells), f"names, because {plural(zeros, 'cell has', 'cells have')} a leading zero")
-    if any(_too_long(cells[row]) for row in np.flatnonzero(np.abs(found.values) > MAX_EXACT)):
+    if any(_too_long(cells[int(row)]) for row in np.flatnonzero(np.abs(found.values) > MAX_EXACT)):
         return TypedColumn(_names(cells), "names, because the whole numbers have too many digits")
     return TypedColumn(found.values, _note(found))
 

@@ -207,12 +207,9 @@ class _Parser:
             yield line + "\n"
 
     def _reader(self) -> Iterator[list[str]]:
-        is_text = self.wasted > RETRIES * len(self.lines) + RETRIES
-        quoting = csv.QUOTE_NONE if is_text else csv.QUOTE_MINIMAL
-        feed = self._feed()
-        return csv.reader(
-            feed, delimiter=self.separator, quoting=quoting, strict=not is_text, skipinitialspace=self.spaced
-        )
+        if self.wasted > RETRIES * len(self.lines) + RETRIES:
+            return csv.reader(self._feed(), delimiter=self.separator, quoting=csv.QUOTE_NONE)
+        return csv.reader(self._feed(), delimiter=self.separator, strict=True, skipinitialspace=self.spaced)
 
     def _alone(self, place: int) -> list[str]:
         """The cells of one line, its quotation marks as text unless they pair and give the cells that are wanted."""
@@ -267,7 +264,7 @@ def _is_row(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """
     found = read_numbers(head)
     if found.is_number.all():
-        return found.values.tolist() != list(range(len(head)))
+        return list(range(len(head))) != [*found.values]
     if any(plain_name(cell) in KNOWN_NAMES for cell in head):
         return False
     if any(Path(cell).suffix.lower() in MEDIA for cell in head if len(cell) < 4096):
