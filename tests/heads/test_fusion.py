@@ -245,3 +245,26 @@ def test_quantities_are_standardised_beside_features_of_unit_norm():
     assert mapped[:, 12:].mean(axis=0) == pytest.approx(np.zeros(20), abs=1e-6)
     assert mapped[:, 12:].var(axis=0).sum() == pytest.approx(1)
     assert mapped[:, :12].var(axis=0).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("way", ["concat", "banded", "stack", "select", "attention"])
+def test_a_named_way_to_fuse_is_used_whatever_is_better(way):
+    """Kind: an option that is silently disobeyed."""
+    rows, y = make_rows(strength=(0.8, 0.0, 0.0))
+    head = select_head(rows, y, CLASSES, blocks=BLOCKS, search=HeadSearch(fusion=way))
+    assert head.notes[0].startswith(f"Fused by {way} as asked")
+    assert "It does not help here" in head.notes[0]
+    assert "by 'a' alone" in head.notes[0]
+    assert not head.feature_map.name.endswith("layer of a")
+    if way in ("concat", "attention"):
+        assert {start // 6 for start, _ in head.feature_map.blocks} == {0, 1, 2}
+
+
+def test_layers_hold_for_what_is_fused():
+    blocks = (Block("a/stem", 3, "a"), Block("a/last", 3, "a"), Block("b/last", 6, "b"), Block("n/last", 20, "n"))
+    rows, y = make_rows()
+    for layers, expected in (("last", "last layers of a + b + n"), ("all", "all 4 blocks of a + b + n")):
+        search = HeadSearch(fusion="concat", layers=layers)
+        assert select_head(rows, y, CLASSES, blocks=blocks, search=search).feature_map.name == expected
+    tried = select_head(rows, y, CLASSES, blocks=blocks, search=HeadSearch(layers="last")).candidates
+    assert not any("banded" in one.features or "all" in one.features for one in tried)

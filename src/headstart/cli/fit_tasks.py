@@ -29,6 +29,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--tasks names the label columns and infers their tasks; leave out --label and --task.")
     if args.time_limit is not None:
         raise UsageError("--time-limit is for one task; leave it out, or use --baselines fast.")
+    if args.strategy != "frozen" or args.source_data or args.sources or args.zero_shot is not None:
+        raise UsageError(
+            "--tasks fits heads on the frozen features of one encoding; leave out --strategy, --source-data and "
+            "--sources, or fit one column at a time."
+        )
     started = time.perf_counter()
     reporter = reporter_of(args)
     with run_folder(args.data, named=args.out, overwrite=args.overwrite, reporter=reporter) as out:

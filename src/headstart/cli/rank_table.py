@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -57,8 +58,12 @@ def _cells(standing: Standing, scores: Sequence[str]) -> list[str]:
         "-" if speed is None else f"{speed.items_per_second:,.0f}",
         "-" if standing.cost is None else f"{standing.cost:,.1f} s",
         "-" if accuracy is None else f"{accuracy:.3f} on {info.source_task or 'its task'}",
-        *(f"{found.scores[name]:.4g}" if name in found.scores else "-" for name in scores),
+        *(_figure(found.scores.get(name, math.nan)) for name in scores),
     ]
+
+
+def _figure(score: float) -> str:
+    return "-" if math.isnan(score) else f"{score:.4g}"
 
 
 def _ending(name: str) -> str:

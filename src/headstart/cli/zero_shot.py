@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "--zero-shot needs no DATA; leave one of the two out (a fit reads class names by --label-text)."
         )
+    _refuse_others(args)
     source = args.source[0] if isinstance(args.source, list) and len(args.source) == 1 else args.source
     if isinstance(source, list):
         raise UsageError("--zero-shot takes one --source; name one.")
@@ -53,3 +54,24 @@ def run(args: argparse.Namespace) -> int:
     reporter.line("saved", str(out))
     reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM, or fit a few labelled items")
     return 0
+
+
+# What a fit does with items, of which there are none here; with the value that stands for "not given".
+OF_ITEMS = {
+    **dict.fromkeys(("label", "item", "task", "group_col", "time_col", "tasks", "class_weight", "source_data")),
+    **dict.fromkeys(("sources", "time_limit")),
+    "head": "solved",
+    "strategy": "frozen",
+    "layers": "auto",
+    "fusion": "auto",
+    "baselines": "all",
+    "drop_suspects": False,
+}
+
+
+def _refuse_others(args: argparse.Namespace) -> None:
+    """Raise if an option was given that needs items."""
+    given = [name for name, default in OF_ITEMS.items() if getattr(args, name) not in (default, None)]
+    if given:
+        option = "--" + given[0].replace("_", "-")
+        raise UsageError(f"--zero-shot sees no items, so {option} has nothing to act on; leave it out, or give DATA.")

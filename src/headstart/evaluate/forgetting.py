@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,12 @@ from headstart.errors import DataError, SourceError
 from headstart.evaluate.intervals import paired_difference
 from headstart.evaluate.shares import paired_shares, share_bounds
 from headstart.heads import HeadSearch, select_head
-from headstart.sources.trainable import TrainableSource
+from headstart.sources.source_head import source_head
 from headstart.types import Dataset, FeatureMatrix, Source
 
 __all__ = ["Forgetting", "forgetting"]
 
 FOLDS = 5
-AT_ONCE = 64  # items that go through a body together
 
 Array = NDArray[np.float64]
 
@@ -160,32 +159,11 @@ def _crossed(before: Source, data: Dataset, rows: Sequence[Any], seed: int) -> t
 
 def _both_logits(before: Source, after: Source, items: Sequence[Any]) -> tuple[FeatureMatrix, FeatureMatrix] | None:
     """The source heads' logits (n, source classes) of both bodies; None where one has no head or they differ."""
-    run = _source_head(before), _source_head(after)
+    run = source_head(before), source_head(after)
     if run[0] is None or run[1] is None:
         return None
     ours, theirs = run[0](items), run[1](items)
     return (ours, theirs) if ours.shape == theirs.shape else None
-
-
-def _source_head(source: Source) -> Callable[[Sequence[Any]], FeatureMatrix] | None:
-    if not isinstance(source, TrainableSource):
-        return None
-    body = source.trainable()
-    head = body.source_head
-    if head is None:
-        return None
-
-    def logits(items: Sequence[Any]) -> FeatureMatrix:
-        import torch
-
-        found = []
-        with torch.inference_mode():
-            for start in range(0, len(items), AT_ONCE):
-                prepared = [source.prepare(item) for item in items[start : start + AT_ONCE]]
-                found.append(head(body.module, body.collate(prepared)).float().numpy())
-        return np.concatenate(found)
-
-    return logits
 
 
 def _last_rows(source: Source, items: Sequence[Any]) -> Array:

@@ -2,7 +2,8 @@
 
 Fusing costs another body at every prediction, so it has to pay: a fused candidate is taken only if its left-out loss is
 lower than that of the best single part by more than chance explains (a one-sided 95% interval of the paired
-difference, rows of a group counting as one). Else the best single part is used, and it is said.
+difference, rows of a group counting as one). Else the best single part is used, and it is said. A way to fuse that is
+named is used whatever is better; what would have been better is said.
 """
 
 from __future__ import annotations
@@ -91,6 +92,10 @@ def choose_fusion(problem: Problem, search: HeadSearch, contend: Contend) -> Fea
     helps, mean, error = beats(best, single, problem, handicaps.get(best.candidate.features, 0.0))
     losses = f"left-out loss {best.candidate.loss:.3f} fused, {single.candidate.loss:.3f} by '{best_part}' alone"
     gap = f"difference {mean:+.3f}, standard error {error:.3f}"
+    if search.fusion != "auto":
+        worth = "helps" if helps else "does not help"
+        note = f"Fused by {search.fusion} as asked: using {best.candidate.features}. It {worth} here ({losses}; {gap})."
+        return FeatureChoice(fused, tried, (note,))
     if helps:
         return FeatureChoice(fused, tried, (f"Fusing helps here ({losses}; {gap}): using {best.candidate.features}.",))
     note = f"Fusing does not help here ({losses}; {gap}): using '{best_part}' alone."
@@ -110,12 +115,12 @@ def _fused(
 ) -> tuple[list[Contender], list[Candidate]]:
     """The contenders of the ways to fuse that are asked for."""
     names = " + ".join(alone)
-    wanted = ("concat", "banded", "stack") if search.fusion == "auto" else (search.fusion,)
+    wanted = _ways(search)
     found: list[Contender] = []
     tried: list[Candidate] = []
     maps: list[FeatureMap] = []
     if "concat" in wanted:
-        maps += concatenated_maps(problem.rows, problem.blocks)
+        maps += concatenated_maps(problem.rows, problem.blocks, search.layers)
     if "banded" in wanted:
         maps.append(banded_map(problem, _banded_name(alone)))
     if maps:
@@ -132,6 +137,13 @@ def _fused(
         found.append(_attention(problem, names))
         tried.append(found[-1].candidate)
     return found, tried
+
+
+def _ways(search: HeadSearch) -> tuple[str, ...]:
+    """What is asked for; bands are of all layers, so that nothing banded is tried where the last ones are wanted."""
+    if search.fusion != "auto":
+        return (search.fusion,)
+    return ("concat", "stack") if search.layers == "last" else ("concat", "banded", "stack")
 
 
 def _attention(problem: Problem, names: str) -> Contender:

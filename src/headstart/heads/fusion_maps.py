@@ -150,12 +150,13 @@ def _last(spans: Sequence[Span]) -> list[Span]:
     return [*features[-1:], *(span for span in spans if span.numbers)]
 
 
-def concatenated_maps(rows: Rows, blocks: Sequence[Block]) -> tuple[FeatureMap, ...]:
+def concatenated_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") -> tuple[FeatureMap, ...]:
     """All parts side by side: their last layers, and all of their blocks where that can be solved in about a minute.
 
     Args:
         rows: (n, d) training rows.
         blocks: blocks of several parts.
+        layers: ``"auto"`` for both, ``"last"`` or ``"all"`` for one of them.
 
     Examples:
         >>> blocks = [Block("a/stem", 1, "a"), Block("a/last", 1, "a"), Block("b/last", 2, "b")]
@@ -167,8 +168,10 @@ def concatenated_maps(rows: Rows, blocks: Sequence[Block]) -> tuple[FeatureMap, 
     names = " + ".join(parts)
     last = [span for own in parts.values() for span in _last(own)]
     found = [scaled_map(f"last layers of {names}", last, rows)]
-    if len(last) < len(spans) and min(len(rows), spans[-1].stop) <= MAX_SIDE:
-        found.append(scaled_map(f"all {sum(not span.numbers for span in spans)} blocks of {names}", spans, rows))
+    solvable = layers == "all" or min(len(rows), spans[-1].stop) <= MAX_SIDE
+    if layers != "last" and len(last) < len(spans) and solvable:
+        whole = scaled_map(f"all {sum(not span.numbers for span in spans)} blocks of {names}", spans, rows)
+        return (whole,) if layers == "all" else (*found, whole)
     return tuple(found)
 
 

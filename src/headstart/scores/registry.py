@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from headstart.errors import ParameterError
+from headstart.errors import ParameterError, UnknownNameError
 from headstart.linear.rows import check_matrix
 from headstart.params import check_choice
 from headstart.registry import Registry
@@ -16,16 +16,18 @@ from headstart.scores.gbc import gbc
 from headstart.scores.h_score import h_score
 from headstart.scores.inputs import check_groups, draw_rows
 from headstart.scores.leave_one_out_ridge import leave_one_out_ridge
+from headstart.scores.leep import leep
 from headstart.scores.linear_cka import label_cka
 from headstart.scores.logme import logme
 from headstart.scores.n_leep import n_leep
+from headstart.scores.nce import nce
 from headstart.scores.nearest_neighbours import nearest_neighbours
 from headstart.scores.parc import parc
 from headstart.scores.sfda import sfda
 from headstart.scores.transrate import transrate
 from headstart.types import Task
 
-__all__ = ["SCORES", "RegisteredScore", "Score"]
+__all__ = ["SCORES", "SOURCE_SCORES", "RegisteredScore", "Score", "check_scores"]
 
 Compute = Callable[[Any, Any, Task, Any, int], float]
 
@@ -138,3 +140,34 @@ _register("gbc", CLASSES, lambda x, y, _task, _groups, _seed: gbc(x, y))
 _register("parc", CLASSES, lambda x, y, _task, _groups, seed: parc(x, y, seed=seed))
 _register("sfda", CLASSES, lambda x, y, _task, _groups, _seed: sfda(x, y), MANY)
 _register("linear_cka", CLASSES, lambda x, y, _task, _groups, _seed: label_cka(x, y), MANY)
+
+SOURCE_SCORES: Mapping[str, Callable[[Any, Any], float]] = {
+    "leep": leep,
+    "nce": lambda probabilities, y: nce(np.argmax(probabilities, axis=1), y),
+}
+"""Scores of a classification that need the class probabilities (n, Z) of the source's own head, and labels (n,)."""
+
+
+def check_scores(names: Sequence[str], kind: str | None = None) -> None:
+    """Raise unless every name is a score's, and serves the task.
+
+    Args:
+        names: of scores.
+        kind: of the task; None where it is not known yet.
+
+    Raises:
+        UnknownNameError: naming the nearest known one.
+        ParameterError: for a score that does not serve the task.
+
+    Examples:
+        >>> check_scores(["leep", "logme"], "classification")
+        >>> check_scores(["leep"], "regression")
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: The 'task' parameter of the score 'leep' must be one of 'classification'. ...
+    """
+    for name in names:
+        if name not in SCORES and name not in SOURCE_SCORES:
+            raise UnknownNameError("score", name, [*SCORES, *SOURCE_SCORES])
+        tasks = CLASSES if name in SOURCE_SCORES else SCORES[name].tasks
+        if kind is not None:
+            check_choice(kind, "task", f"the score '{name}'", sorted(tasks))

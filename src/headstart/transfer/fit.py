@@ -19,12 +19,12 @@ from headstart.errors import ParameterError
 from headstart.evaluate.evaluation import Evaluation
 from headstart.heads import HeadSearch
 from headstart.heads.problem import Fusion, LayerChoice
-from headstart.heads.registry import check_head_names
 from headstart.io import check_replaceable, is_run, remove_leftovers
 from headstart.model import TransferModel
 from headstart.params import check_choice
 from headstart.reporting import Reporter, SilentReporter
 from headstart.sources.default import LARGER, source_for
+from headstart.transfer.asked import check_several, check_together
 from headstart.transfer.comparison import Baseline, compare
 from headstart.transfer.judging import Judged, judge
 from headstart.transfer.label_texts import LabelText, with_label_text
@@ -127,9 +127,9 @@ def fit(
             eigendecomposition gives, ridge and LDA.
         layers: which layers are compared: ``"auto"`` (the last, and all together), ``"last"``, ``"all"``, ``"best"``
             (each by itself too) or ``"select"`` (features of all layers by relevance too).
-        fusion: how several sources are put together: ``"auto"`` (``"concat"``, ``"banded"`` and ``"stack"``, whichever
-            has the least left-out loss), one of these, ``"select"``, ``"attention"``, or ``"none"`` (the best source
-            alone).
+        fusion: how several sources are put together: ``"auto"`` (``"concat"``, ``"banded"`` or ``"stack"`` where one of
+            them helps, else the best source alone), one of these, ``"select"`` or ``"attention"``, which is then used
+            whatever is better, or ``"none"`` (the best source alone).
         class_weight: ``"balanced"`` lets each class count the same, however many items it has.
         label_text: what the classes are called, as rows that heads may shrink towards where examples are few:
             ``"auto"`` (names, with at most 20 texts a class), ``"names"``, ``"none"``, descriptions by label, or a JSON
@@ -171,8 +171,11 @@ def fit(
     check_choice(baselines, "baselines", "fit", ("all", "fast", "none"))
     check_choice(layers, "layers", "fit", get_args(LayerChoice))
     check_choice(fusion, "fusion", "fit", get_args(Fusion))
-    check_head_names(heads)
     check_strategy(strategy, class_weight)
+    check_together(
+        source=source, heads=heads, fusion=fusion, strategy=strategy, source_data=source_data,
+        drop_suspects=drop_suspects, label_text=label_text,
+    )  # fmt: skip
     described = _described(source, sources)
     started = time.perf_counter()
     if out is not None:
@@ -183,6 +186,7 @@ def fit(
     if source != AUTO:
         with reporter.progress("opening the source"):
             opened = source_for(dataset, source)
+        check_several(opened, fusion, layers, heads)
     with kept_open():
         audited = audit_items(dataset, reporter, engine)
         if source == AUTO:

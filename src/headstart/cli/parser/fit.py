@@ -80,7 +80,8 @@ def _add_how(parser: Parser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--fusion", choices=["auto", "concat", "banded", "stack", "select", "attention", "none"], default="auto",
-        help="how several sources are put together; none takes the best one (default: auto, the first three)",
+        help="how several sources are put together; what is named is used whatever is better; none takes the best one "
+        "(default: auto, the best of the first three where it helps)",
     )  # fmt: skip
     group.add_argument("--head", metavar="NAME", default="solved", help=HEAD)
     group.add_argument("--strategy", metavar="NAME", default="frozen", help=STRATEGY)

@@ -49,7 +49,8 @@ def add(verbs: Verbs[Parser]) -> None:
     )  # fmt: skip
     group.add_argument(
         "--scores", metavar="NAME", nargs="+", action="extend", default=[],
-        help="further transferability scores to show, such as logme h_score; they do not count",
+        help="further transferability scores to show, such as logme h_score (leep and nce: of bodies that hold the "
+        "classifier they were pretrained with); they do not count",
     )  # fmt: skip
     group.add_argument("--profile", action="store_true", help="show what each block of a body is worth alone")
     group.add_argument("--no-untrained", action="store_true", help="leave out the body of random weights, the floor")

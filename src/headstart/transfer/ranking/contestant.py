@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from headstart.engine.options import Engine
 from headstart.errors import HeadstartError, SourceError
 from headstart.reporting import Progress
+from headstart.scores.registry import SOURCE_SCORES
 from headstart.sources import open_source
+from headstart.sources.trainable import body_key
 from headstart.transfer.ranking.limits import ANY, Limits
-from headstart.transfer.ranking.measure import Measured, Question, measure
+from headstart.transfer.ranking.measure import Measured, Question, measure, source_scores
 from headstart.transfer.ranking.memo import memo_key, remembered
 from headstart.transfer.ranking.rows import GrowingRows
 from headstart.transfer.ranking.speed import Speed, keep_speed, kept_speed
-from headstart.types import Modality, Rows, Source, SourceInfo
+from headstart.types import Modality, Source, SourceInfo
 
 __all__ = ["Answer", "Contestant", "Entry"]
 
@@ -112,7 +114,7 @@ class Contestant:
             if against is not None:
                 return Answer(reason=against, excluded=True, info=info)
             _check_classes(question, used, rows)
-            found = self._measured(rows.rows(used), used, info, question)
+            found = self._measured(rows, used, info, question)
         except HeadstartError as error:
             return Answer(reason=str(error))
         except MemoryError:
@@ -120,11 +122,18 @@ class Contestant:
         rows.let_go()
         return Answer(found, info=info, speed=speed, failures=len(rows.failures))
 
-    def _measured(self, rows: Rows, used: NDArray[np.intp], info: SourceInfo, question: Question) -> Measured:
+    def _measured(self, grown: GrowingRows, used: NDArray[np.intp], info: SourceInfo, question: Question) -> Measured:
+        rows = grown.rows(used)
+
+        def fresh() -> Measured:
+            found = measure(rows, used, info.blocks, question)
+            further = source_scores(grown.source, self._items, used, question)
+            return replace(found, scores={name: ({**found.scores, **further})[name] for name in question.scores})
+
         if not self._engine.cache:
-            return measure(rows, used, info.blocks, question)
-        key = memo_key(rows, used, info.blocks, question)
-        return remembered(key, info.name, lambda: measure(rows, used, info.blocks, question))
+            return fresh()
+        head = body_key(grown.source) if set(question.scores) & set(SOURCE_SCORES) else ""
+        return remembered(memo_key(rows, used, info.blocks, question, head), info.name, fresh)
 
     def _encoded(
         self, positions: NDArray[np.intp], progress: Progress | None

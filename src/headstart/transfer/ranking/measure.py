@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,16 @@ from headstart.evaluate.evaluation import Metric
 from headstart.heads import FittedHead, select_head
 from headstart.scores import SCORES, nearest_neighbours
 from headstart.scores.inputs import draw_rows
+from headstart.scores.registry import SOURCE_SCORES
+from headstart.sources.source_head import source_probabilities
 from headstart.transfer.ranking.merit import mean_with_interval, merit_with_interval
 from headstart.transfer.ranking.profile import BlockWorth, transfer_profile
-from headstart.types import Block, Rows, Task
+from headstart.types import Block, Rows, Source, Task
 
-__all__ = ["Measured", "Question", "measure"]
+__all__ = ["Measured", "Question", "measure", "source_scores"]
 
 MAX_SCORED = 20_000  # rows among which neighbours are looked for, and on which the further scores are made
+MAX_BY_HEAD = 2000  # items on which a source's own head runs, in plain torch
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,7 @@ class Measured:
         features: what it reads, such as ``"all 7 blocks"``.
         neighbours: left-out log-loss of nearest neighbours; None where there are no classes.
         neighbours_accuracy: their left-out accuracy, or None.
-        scores: further scores by name.
+        scores: further scores by name; nan for one that the source lacks the head for.
         profile: what each block is worth alone; empty where that was not asked.
 
     Examples:
@@ -118,7 +121,9 @@ def measure(rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], quest
         neighbours=None if near is None else -near.log_likelihood,
         neighbours_accuracy=None if near is None else near.accuracy,
         scores={
-            name: SCORES[name](few, y[own], task, groups=_part(groups, own), seed=seed) for name in question.scores
+            name: SCORES[name](few, y[own], task, groups=_part(groups, own), seed=seed)
+            for name in question.scores
+            if name in SCORES
         },
         profile=transfer_profile(rows, y, task, blocks, groups, seed=seed) if question.profile and blocks else (),
     )
@@ -131,6 +136,33 @@ def _few(
     codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
     own = draw_rows(len(rows), MAX_SCORED, seed, codes)
     return fitted.feature_map(rows[:] if len(own) == len(rows) else rows[own]), own
+
+
+def source_scores(source: Source, items: Sequence[Any], used: NDArray[np.intp], question: Question) -> dict[str, float]:
+    """The scores that are asked for and need the source's own class probabilities; nan where it has no head for them.
+
+    Args:
+        source: opened.
+        items: all items.
+        used: (n,) positions of those that it can encode.
+        question: labels of all items, and what is asked.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> asked = Question(Task("classification", ("a", "b")), np.array([0, 1]), None, ("leep", "logme"))
+        >>> source_scores(ToySource(), ["good", "bad"], np.arange(2), asked)
+        {'leep': nan}
+    """
+    names = [name for name in question.scores if name in SOURCE_SCORES]
+    if not names:
+        return {}
+    groups = _part(question.groups, used)
+    codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    own = used[draw_rows(len(used), MAX_BY_HEAD, question.seed, codes)]
+    probabilities = source_probabilities(source, [items[k] for k in own])
+    if probabilities is None:
+        return dict.fromkeys(names, float("nan"))
+    return {name: SOURCE_SCORES[name](probabilities, question.y[own]) for name in names}
 
 
 def _has_classes(task: Task, y: NDArray[Any]) -> bool:

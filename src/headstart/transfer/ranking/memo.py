@@ -23,13 +23,13 @@ from headstart.types import Block, Rows
 
 __all__ = ["memo_key", "remembered"]
 
-VERSION = 1  # raise it when the same rows and labels give other figures
+VERSION = 2  # raise it when the same rows and labels give other figures
 CHUNK = 16_384
 PROFILED = "-profile"
 TENSORS, FACTS = "evidence.safetensors", "facts.json"
 
 
-def memo_key(rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], question: Question) -> str:
+def memo_key(rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], question: Question, head: str = "") -> str:
     """A digest of everything that the figures depend on: rows, labels, groups, what is asked, and versions.
 
     Args:
@@ -37,6 +37,7 @@ def memo_key(rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], ques
         used: (n,) positions of their items.
         blocks: the source's blocks.
         question: as in `measure`.
+        head: what tells the source's own head from others, where scores need it.
 
     Examples:
         >>> from headstart.types import Task
@@ -47,7 +48,7 @@ def memo_key(rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], ques
     """
     packages = {name: version(name) for name in ("headstart", "numpy", "scipy")}
     names = [(block.name, block.width) for block in blocks]
-    asked = (VERSION, packages, asdict(question.task), names, question.scores, question.seed)
+    asked = (VERSION, packages, asdict(question.task), names, question.scores, question.seed, head)
     digest = hashlib.blake2b(repr((asked, rows.shape)).encode(), digest_size=16)
     for start in range(0, len(rows), CHUNK):
         part = np.ascontiguousarray(rows[start : start + CHUNK])

@@ -10,7 +10,7 @@ from headstart.data import read
 from headstart.engine.options import Engine
 from headstart.engine.ray_session import kept_open
 from headstart.reporting import Reporter, SilentReporter
-from headstart.scores import SCORES
+from headstart.scores.registry import check_scores
 from headstart.transfer.preparing import audit_items
 from headstart.transfer.ranking.entries import describe_all
 from headstart.transfer.ranking.limits import Limits
@@ -57,6 +57,8 @@ def rank(
         group_col: as in `fit`.
         time_col: as in `fit`.
         scores: names of further transferability scores (`headstart.scores.SCORES`) to show; they do not count.
+            ``"leep"`` and ``"nce"`` are of sources that have a classifier of their own, which runs on up to 2,000 of
+            the items.
         profile: whether each block of a body is scored alone.
         untrained: whether the first source's body is measured with random weights too, as a floor.
         max_params: the most parameters that a body may have.
@@ -82,10 +84,10 @@ def rank(
     reporter = reporter or SilentReporter()
     started = time.perf_counter()
     limits = Limits(max_params, license)
-    for name in scores:
-        SCORES[name]  # an unknown one is refused before any work
+    check_scores(scores)  # an unknown one is refused before any work
     described = None if sources is None else describe_all(sources)
     dataset = read(data, label=label, item=item, group_col=group_col, time_col=time_col, task=task, modality=modality)
+    check_scores(scores, dataset.labelled()[0].kind)
     with kept_open():
         audited = audit_items(dataset, reporter, engine)
         among, how = given_part(audited)

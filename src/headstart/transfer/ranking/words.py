@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+from headstart.scores.registry import SOURCE_SCORES
 from headstart.transfer.ranking.result import Standing, cheapest_of, times_cheaper
 from headstart.types import Task
 
@@ -98,7 +100,21 @@ def notes_on(ranked: Sequence[Standing], reference: Standing | None, task: Task,
             f"{reference.source}, a body of random weights, cannot be told from the best: what these sources have "
             "learnt does not show in these data."
         )
-    return notes
+    return [*notes, *_without_head(ranked)]
+
+
+def _without_head(ranked: Sequence[Standing]) -> list[str]:
+    """Which scores could not be shown of which sources, for want of a classifier of their own."""
+    lacking: dict[str, list[str]] = {}
+    for one in ranked:
+        scores = {} if one.measured is None else one.measured.scores
+        for name in SOURCE_SCORES:
+            if math.isnan(scores.get(name, 0.0)):
+                lacking.setdefault(name, []).append(one.source)
+    return [
+        f"{name} asks what the classifier that a body was pretrained with says, and {joined(sources)} came without one."
+        for name, sources in lacking.items()
+    ]
 
 
 def joined(names: Sequence[str]) -> str:

@@ -1,0 +1,46 @@
+"""Options of a fit that would be ignored beside others are refused before any work."""
+
+from __future__ import annotations
+
+import pytest
+
+import headstart
+from headstart.cli.main import main
+from headstart.errors import ParameterError
+from headstart.sources.toy import ToySource
+
+TEXTS = (["good film", "bad film"] * 6, ["good", "bad"] * 6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"source": "toy", "fusion": "concat"}, "Got one, 'toy'"),
+        ({"source": "auto", "fusion": "stack"}, "takes the first of its ranking"),
+        ({"source": ["toy", ToySource(1)], "fusion": "attention", "heads": ("svm",)}, "a head of its own"),
+        ({"source": ["toy", ToySource(1)], "fusion": "stack", "heads": ("auto",)}, "a head of its own"),
+        ({"source": ["toy", ToySource(1)], "layers": "best"}, "must be one of auto, last, all"),
+        ({"source": ["toy", ToySource(1)], "layers": "last", "fusion": "banded"}, "must be one of auto, all"),
+        ({"source": "toy", "source_data": TEXTS}, "strategy that moves the body"),
+        ({"source": "toy", "drop_suspects": True, "strategy": "lp_ft"}, "Suspect labels"),
+        ({"source": "toy", "label_text": "names", "heads": ("knn",)}, "solved"),
+        ({"source": "toy", "heads": ("attention",)}, "several sources"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(options, message):
+    with pytest.raises(ParameterError, match=message):
+        headstart.fit(TEXTS, baselines="none", **options)
+
+
+@pytest.mark.parametrize(
+    "option", [["--head", "svm"], ["--strategy", "auto"], ["--group-col", "who"], ["--time-limit", "9s"]]
+)
+def test_zero_shot_refuses_what_needs_items(option, capsys):
+    assert main(["fit", "--zero-shot", "good,bad", "--source", "toy", *option]) == 2
+    assert f"{option[0]} has nothing to act on" in capsys.readouterr().err
+
+
+def test_several_tasks_refuse_a_strategy(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("text,one,two\n")
+    assert main(["fit", str(tmp_path / "a.csv"), "--tasks", "one,two", "--strategy", "lp_ft"]) == 2
+    assert "--tasks fits heads" in capsys.readouterr().err
