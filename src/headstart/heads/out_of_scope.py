@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from headstart.errors import ParameterError
 from headstart.linear.rows import check_matrix, chunks
 from headstart.linear.spectrum import Spectrum
+from headstart.params import check_number
 
 __all__ = ["class_distance", "energy", "leverage", "max_prob", "neighbour_distance"]
 
@@ -39,6 +40,7 @@ def energy(scores: Any, temperature: float = 1.0) -> Array:
         >>> energy(np.array([[0.0, 0.0], [9.0, 0.0]])).round(3)
         array([-0.693, -9.   ])
     """
+    check_number(temperature, "temperature", "energy", low=0, open_low=True)
     rows = np.asarray(check_matrix(scores, "scores", "energy"), dtype=np.float64) / temperature
     top = rows.max(axis=1)
     return np.asarray(-temperature * (top + np.log(np.exp(rows - top[:, None]).sum(axis=1))))
@@ -71,7 +73,7 @@ def leverage(spectrum: Spectrum, x: Any, lam: float) -> Array:
         array([0.  , 0.25, 0.5 ])
     """
     x = check_matrix(x, "x", "leverage", columns=len(spectrum.mean))
-    if not lam > 0:
+    if not 0 < lam < np.inf:
         raise ParameterError(f"The 'lam' parameter of leverage must be above 0. Got {lam!r} instead.")
     out = np.empty(len(x))
     for rows in chunks(len(x)):
@@ -95,6 +97,7 @@ def class_distance(scores: Any, temperature: float = 1.0) -> Array:
         >>> class_distance(np.array([[-2.0, -8.0]]))
         array([2.])
     """
+    check_number(temperature, "temperature", "class_distance", low=0, open_low=True)
     rows = check_matrix(scores, "scores", "class_distance")
     return np.asarray(-rows.max(axis=1) / temperature, dtype=np.float64)
 
@@ -111,6 +114,7 @@ def neighbour_distance(train: Any, x: Any, k: int = 10) -> Array:
         >>> neighbour_distance([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0]], k=1)
         array([0.])
     """
+    check_number(k, "k", "neighbour_distance", low=1)
     train, x = check_matrix(train, "train", "neighbour_distance"), check_matrix(x, "x", "neighbour_distance")
     reference = _unit(train)
     place = min(k, len(reference))

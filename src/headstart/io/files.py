@@ -113,8 +113,8 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
         raise ModelFolderError(f"'{path}' is missing; the folder is not complete.")
     try:
         return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelFolderError(f"'{path}' is damaged ({error}); copy or fit the model again.") from error
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, ImportError, MemoryError) as error:
+        raise ModelFolderError(f"'{path}' is damaged ({error!s:.200}); copy or fit the model again.") from error
 
 
 def is_file(path: Path) -> bool:

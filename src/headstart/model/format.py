@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from headstart.errors import ModelFolderError, SourceError
 from headstart.heads import HEADS, FeatureMap, FittedHead
 from headstart.heads.feature_map import Scaling
-from headstart.io import check_digest, read_json, read_tensors, write_json, write_tensors
+from headstart.io import check_digest, is_file, read_json, read_tensors, write_json, write_tensors
 from headstart.model.estimator_file import read_estimator, write_estimator
+from headstart.model.soundness import check_head, check_map, check_task
 from headstart.sources import open_saved
 from headstart.types import Source, Task, TaskKind
 
@@ -63,8 +64,10 @@ def read_task(config: Mapping[str, Any]) -> Task:
         Task(kind='regression', labels=('price',), column='price')
     """
     kind = {name: kind for kind, name in PROBLEM_TYPES.items()}[config["problem_type"]]
-    labels = tuple(config["id2label"][str(i)] for i in range(config["num_labels"]))
-    return Task(kind, labels, config["label_column"])
+    labels = tuple(config["id2label"][str(i)] for i in range(min(config["num_labels"], len(config["id2label"]) + 1)))
+    task = Task(kind, labels, config["label_column"])
+    check_task(task)
+    return task
 
 
 def describe_head(head: FittedHead) -> dict[str, Any]:
@@ -113,13 +116,18 @@ def write_head(folder: Path, head: FittedHead) -> None:
     write_json(folder / "calibration.json", {name: list(value) for name, value in head.calibration.items()})
 
 
-def read_head(folder: Path, config: Mapping[str, Any]) -> FittedHead:
-    """The head that `write_head` and `describe_head` wrote.
+def read_head(folder: Path, config: Mapping[str, Any], task: Task) -> FittedHead:
+    """The head that `write_head` and `describe_head` wrote, with numbers that are finite and in range.
+
+    Args:
+        folder: the model's folder.
+        config: what its ``config.json`` holds.
+        task: what the head's outputs mean.
 
     Raises:
         ModelFolderError: if a file is missing or damaged.
         UnknownNameError: if its kind of head is not registered here.
-        ValueError: if the parts do not fit together.
+        ValueError: if the parts do not fit together, or a number is not one that a fit gives.
 
     Examples:
         >>> import tempfile
@@ -127,7 +135,7 @@ def read_head(folder: Path, config: Mapping[str, Any]) -> FittedHead:
         >>> whole = FeatureMap("last layer", ((0, 2),), "unit_norm")
         >>> head = FittedHead(whole, "ridge", 1.0, np.eye(2), np.zeros(2), {}, 0.5, ())
         >>> write_head(folder, head)
-        >>> read_head(folder, describe_head(head)).feature_map.num_features
+        >>> read_head(folder, describe_head(head), Task("regression", ("a", "b"))).feature_map.num_features
         2
     """
     tensors = read_tensors(folder / "model.safetensors")
@@ -137,22 +145,26 @@ def read_head(folder: Path, config: Mapping[str, Any]) -> FittedHead:
         raise ValueError(f"scaling {saved['scaling']!r} {scalings}")
     blocks = tuple((int(a), int(b)) for a, b in saved["blocks"])
     shift, scale = (tensors.get(f"features.{name}", np.empty(0)) for name in ("shift", "scale"))
-    columns = tensors.get("features.columns", np.empty(0)).astype(np.intp)
+    columns = tensors.get("features.columns", np.empty(0, np.intp))
+    if columns.dtype.kind not in "iu":
+        raise ValueError(f"'features.columns' of type {columns.dtype}")
+    columns = columns.astype(np.intp)
     width = int(saved.get("width", 0))
     feature_map = FeatureMap(saved["name"], blocks, saved["scaling"], shift, scale, scalings, columns, width)
+    check_map(feature_map)
     weight, bias = tensors["head.weight"], tensors["head.bias"]
     linear = "file" not in chosen
-    if weight.shape != (feature_map.num_features if linear else 0, len(bias)):
-        raise ValueError(f"weights of shape {weight.shape} for {feature_map.num_features} features")
     calibration = {
         name: np.asarray(value, dtype=np.float64) for name, value in read_json(folder / "calibration.json").items()
     }
     name, lam, loss = HEADS[chosen["name"]].name, _number(chosen["lambda"]), float(chosen["left_out_loss"])
     estimator = None if linear else read_estimator(folder / HEAD_FILE)
     prior = float(chosen.get("class_names_as_rows", 0.0))
-    return FittedHead(
+    head = FittedHead(
         feature_map, name, lam, weight, bias, calibration, loss, candidates=(), estimator=estimator, prior=prior
     )
+    check_head(head, task)
+    return head
 
 
 def _number(value: float | None) -> float:
@@ -186,12 +198,23 @@ def check_files(folder: Path, config: Mapping[str, Any]) -> None:
         if (folder / name).is_file() and name not in digests:
             raise ModelFolderError(f"'{folder}/{name}' was not written with this model; remove it.")
     for name in digests:
-        inside = PurePosixPath(name)
+        inside = PurePosixPath(name.replace("\\", "/"))
         if inside.is_absolute() or ".." in inside.parts:
             raise ModelFolderError(f"'{folder}/config.json' names '{name}', which is outside of the folder; refused.")
-        if not (folder / name).is_file():
+        if not is_file(folder / name):
             raise ModelFolderError(f"'{folder}/{name}' is missing; the folder is not complete.")
-        check_digest(folder / name, digests[name])
+        check_digest(folder / name, str(digests[name]))
+    _check_links(folder)
+
+
+def _check_links(folder: Path) -> None:
+    """Raise where a link leads out of the folder, to a file that is no part of the model."""
+    root = folder.resolve()
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            raise ModelFolderError(
+                f"'{path}' is a link to '{path.resolve()}', outside of the model's folder; put a copy in its place."
+            )
 
 
 def open_body(folder: Path, saved: Mapping[str, Any], source: Source | None) -> Source:

@@ -21,7 +21,7 @@ from headstart.engine.extraction import Extraction
 from headstart.engine.forks import one_thread_in_a_fork
 from headstart.engine.item_moments import moments_of
 from headstart.engine.options import Engine
-from headstart.errors import DataError, ModelFolderError
+from headstart.errors import DataError, HeadstartError, ModelFolderError
 from headstart.heads import HEADS, FittedHead, SpectralHead
 from headstart.io import (
     atomic_folder,
@@ -44,6 +44,7 @@ from headstart.model.format import (
     read_task,
     write_head,
 )
+from headstart.model.soundness import check_moments, check_source
 from headstart.reporting import Progress
 from headstart.tasks import check_labels, encode_labels, task_methods
 from headstart.tasks.prior_correction import corrected, estimated_priors, named_priors
@@ -340,24 +341,33 @@ class TransferModel:
         config = read_json(folder / "config.json")
         try:
             return replace(cls._from_config(folder, config, source), engine=engine)
-        except (AttributeError, LookupError, TypeError, ValueError, MemoryError) as error:
-            if hasattr(error, "exit_code"):
-                raise
-            raise ModelFolderError(f"'{folder}/config.json' is damaged ({error!r}); copy or fit it again.") from error
+        except HeadstartError:
+            raise
+        except (
+            ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError, MemoryError
+        ) as error:  # fmt: skip
+            reason = str(error) if type(error) is ValueError else repr(error)
+            raise ModelFolderError(f"The model '{folder}' is damaged ({reason:.300}); copy or fit it again.") from error
 
     @classmethod
     def _from_config(cls, folder: Path, config: Mapping[str, Any], source: Source | None) -> TransferModel:
         check_files(folder, config)
-        moments = folder / "moments.safetensors"
+        moments, task = folder / "moments.safetensors", read_task(config)
+        head = read_head(folder, config, task)
         model = cls(
             source=open_body(folder, config["source"], source),
-            task=read_task(config),
-            head=read_head(folder, config),
+            task=task,
+            head=head,
             moments=Moments.from_arrays(read_tensors(moments)) if moments.is_file() else None,
             columns=tuple(str(name) for name in config["columns"]),
             card=read_json(folder / "metrics.json") if (folder / "metrics.json").is_file() else {},
         )
-        tried = model.outputs(np.zeros((1, model.head.feature_map.num_inputs)))
-        if tried.shape != (1, model.task.num_outputs):
-            raise ValueError(f"{model.task.num_outputs} labels, but a head for {tried.shape[1]}")
+        check_source(model.source, head.feature_map)
+        if model.moments is not None:
+            check_moments(model.moments, head, task)
+        tried = model.outputs(np.zeros((1, head.feature_map.num_inputs)))
+        if tried.shape != (1, task.num_outputs):
+            raise ValueError(f"{task.num_outputs} labels, but a head for {tried.shape[1]}")
+        if not np.isfinite(tried).all():
+            raise ValueError("a head whose answers are no finite numbers")
         return model

@@ -14,6 +14,7 @@ from headstart.io import follow_umask
 from headstart.sources.moved import STRUCTURE, structure_of
 from headstart.sources.parameter_groups import numbered
 from headstart.sources.seeded import seeded
+from headstart.sources.size_limit import check_finite_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["insert_adapters", "load_adapters", "restore_structure", "save_adapters", "without_adapters"]
 
 ADAPTER = "headstart_adapter"  # the name of the adapter as a child of its block
+WIDEST = 65_536
 FILE = "headstart_adapters.safetensors"  # beside a checkpoint of transformers
 
 
@@ -86,7 +88,7 @@ def restore_structure(module: nn.Module, structure: Mapping[str, Any]) -> None:
         return
     adapters = structure.get("adapters")
     width = adapters.get("width") if isinstance(adapters, Mapping) else None
-    if set(structure) != {"adapters"} or not isinstance(width, int) or width < 1:
+    if set(structure) != {"adapters"} or not isinstance(width, int) or not 1 <= width <= WIDEST:
         raise SourceError(
             f"The checkpoint's structure must be 'adapters' with a whole 'width'. Got {dict(structure)!r:.80} instead; "
             "open it with the headstart that wrote it."
@@ -139,11 +141,18 @@ def load_adapters(module: nn.Module, folder: Path) -> None:
     wanted = _numbered_tensors(module)
     if not wanted:
         return
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    found = load_file(folder / FILE) if (folder / FILE).is_file() else {}
+    try:
+        found = load_file(folder / FILE) if (folder / FILE).is_file() else {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise SourceError(
+            f"The adapters in '{folder / FILE}' are damaged ({error!s:.100}); copy the model again."
+        ) from error
     if {key: tensor.shape for key, tensor in found.items()} != {key: tensor.shape for key, tensor in wanted.items()}:
         raise SourceError(f"The adapters in '{folder / FILE}' are missing or do not fit; copy the model again.")
+    check_finite_tensors(found, folder / FILE)
     for key, tensor in wanted.items():
         tensor.data.copy_(found[key])
 

@@ -22,6 +22,7 @@ from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
 __all__ = ["SCHEME", "ColumnsSource", "Quantity"]
 
+LARGEST = 1e30  # of a number of a table, as of rows that come as they are
 FILE = "columns.json"
 MAX_CATEGORIES = 100  # the most frequent ones
 
@@ -143,8 +144,20 @@ def _open(name: str, modality: Modality | None) -> ColumnsSource:  # noqa: ARG00
     path = Path(name) / FILE
     if not name or not is_file(path):
         raise SourceError(f"'columns:{name}' is made from a table by a fit; there is no {FILE} to open.")
-    saved = read_json(path)["columns"]
-    return ColumnsSource(tuple(Quantity(**{**one, "categories": tuple(one["categories"])}) for one in saved))
+    saved = read_json(path).get("columns")
+    try:
+        columns = tuple(Quantity(**{**one, "categories": tuple(one["categories"])}) for one in saved or ())
+    except (TypeError, KeyError) as error:
+        raise SourceError(f"'{path}' is damaged ({error!r:.100}); copy the model again.") from error
+    if not columns or not all(_sound(column) for column in columns):
+        raise SourceError(f"'{path}' holds columns that no table has (names or numbers); copy the model again.")
+    return ColumnsSource(columns)
+
+
+def _sound(column: Quantity) -> bool:
+    texts = all(isinstance(one, str) for one in (column.name, *column.categories))
+    number = isinstance(column.fill, int | float) and abs(column.fill) <= LARGEST and isinstance(column.gaps, bool)
+    return texts and number
 
 
 SCHEME = Scheme("columns:FOLDER", open=_open, describe=lambda name: _open(name, None).info, names=tuple)
