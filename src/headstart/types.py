@@ -97,6 +97,7 @@ class Dataset:
         times: (n,) sortable float64 times, or None.
         columns: names of the table's columns that items were read from: of the numbers of a row, or the one of texts or
             paths; empty where there was no table.
+        absent: names of classes that the data have a place for (a folder), and no item that can be read.
         origin: where the data came from, as the user named it.
         notes: what was inferred while reading, in one sentence each.
 
@@ -114,6 +115,7 @@ class Dataset:
     split: NDArray[np.str_] | None = None
     times: NDArray[np.float64] | None = None
     columns: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     origin: str = ""
     notes: tuple[str, ...] = ()
 

@@ -137,7 +137,7 @@ def test_one_is_singular():
     data = texts(rows, [0, 0, 0, 0, 0, 1], ("x", "y"), split=split, groups=np.array(list("abcdee")))
     for finding in audit(data).findings:
         said[finding.kind] = finding.message
-    assert said["empty"] == "1 item is empty and is left out."
+    assert said["empty"] == "1 item is empty and is left out ('x' 1 of 5)."
     assert said["near_duplicates"].startswith("1 item is a near copy of another;")
     assert said["leak"].startswith("1 of the 1 test item is a copy of train items (1 exact, 0 near)")
     assert said["group_leak"] == "1 of the 1 test item is of a group that train has as well."

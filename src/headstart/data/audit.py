@@ -18,6 +18,7 @@ from headstart.data.findings import (
     check_conflicts,
     check_duplicates,
     check_leaks,
+    name_classes,
     name_ids,
 )
 from headstart.data.multimodal import QUANTITIES, parse_column
@@ -75,7 +76,8 @@ def audit(
 
     Found are unreadable and empty items (not kept); exact and near duplicates; the same content with two labels;
     copies, exact and near, and groups on both sides of a given split; imbalance above 10 to 1; classes of one item and
-    of fewer than five; classes of one group; labels that differ by case or spaces only.
+    of fewer than five; classes without an item, on one side of a given split or of one group; labels that differ by
+    case or spaces only.
 
     Args:
         dataset: n items.
@@ -236,9 +238,10 @@ def _unusable(dataset: Dataset, contents: _Contents, keep: NDArray[np.bool_]) ->
     if contents.unreadable:
         rows, reason = list(contents.unreadable), next(iter(contents.unreadable.values()))
         which = plural(len(rows), "item cannot be read and is left out", "items cannot be read and are left out")
-        message = f"{which}; the first, '{dataset.ids[rows[0]]}': {reason}"
+        message = f"{which}{name_classes(dataset, rows)}; the first, '{dataset.ids[rows[0]]}': {reason}"
         examples = name_ids(dataset, rows)
         yield Finding("unreadable", "warning", len(rows), message.rstrip(".") + ".", examples)
     if contents.empty:
         which = plural(len(contents.empty), "item is empty and is left out", "items are empty and are left out")
-        yield Finding("empty", "warning", len(contents.empty), f"{which}.", name_ids(dataset, contents.empty))
+        message = f"{which}{name_classes(dataset, contents.empty)}."
+        yield Finding("empty", "warning", len(contents.empty), message, name_ids(dataset, contents.empty))

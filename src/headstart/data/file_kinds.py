@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headstart.types import Modality
 
-__all__ = ["MEDIA", "PLAIN", "Content", "content_of", "is_readable_picture", "media_suffix"]
+__all__ = ["LOOKED_AT", "MEDIA", "PLAIN", "Content", "content_of", "is_readable_picture", "media_suffix"]
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -22,7 +22,7 @@ PICTURES = _words(
 )
 SOUNDS = _words(".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .bwf .voc .sph .nist")
 UNREAD_PICTURES = _words(
-    ".jxl .svg .psd .eps .xcf .exr .hdr .dcm .dicom .dng .cr2 .cr3 .nef .nrw .arw .raf .orf .rw2 .pef .srw .x3f"
+    ".jxl .svg .psd .eps .xcf .exr .dcm .dicom .dng .cr2 .cr3 .nef .nrw .arw .raf .orf .rw2 .pef .srw .x3f"
 )
 UNREAD_SOUNDS = _words(".m4a .m4b .aac .wma .amr .wv .ape .ac3 .dsf .mpc .mid .midi")
 

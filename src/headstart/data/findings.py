@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from headstart.data.wording import plural
 from headstart.types import Dataset
 
-__all__ = ["Finding", "check_classes", "check_conflicts", "check_duplicates", "check_leaks", "name_ids"]
+__all__ = ["Finding", "check_classes", "check_conflicts", "check_duplicates", "check_leaks", "name_classes", "name_ids"]
 
 EXAMPLES = 5
 IMBALANCE, STRONG_IMBALANCE = 10, 100
 FEW = 5
+MOST = 10  # classes that are named with what they lose
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Finding:
     Attributes:
         kind: what it is: ``"unreadable"``, ``"empty"``, ``"exact_duplicates"``, ``"near_duplicates"``,
             ``"conflicting_labels"``, ``"leak"``, ``"group_leak"``, ``"imbalance"``, ``"single_item_class"``,
-            ``"small_class"``, ``"empty_class"``, ``"class_in_one_group"``, ``"similar_labels"`` or
-            ``"nothing_left"``.
+            ``"small_class"``, ``"empty_class"``, ``"class_in_one_group"``, ``"class_not_in_train"``,
+            ``"class_not_in_val"``, ``"class_not_in_test"``, ``"similar_labels"``, ``"several_pages"``,
+            ``"deep_pictures"`` or ``"nothing_left"``.
         severity: ``"error"`` (cannot go on), ``"warning"`` (numbers suffer) or ``"info"``.
         count: how many items or classes.
         message: one sentence.
@@ -55,6 +57,28 @@ def name_ids(dataset: Dataset, rows: Iterable[int]) -> tuple[str, ...]:
         ('1',)
     """
     return tuple(dataset.ids[row] for row in list(rows)[:EXAMPLES])
+
+
+def name_classes(dataset: Dataset, rows: Sequence[int]) -> str:
+    """Of which classes the rows are, with the sizes of these, in brackets; empty where there are no classes.
+
+    Args:
+        dataset: n items.
+        rows: some of them.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> data = Dataset(["a"] * 3, tuple("012"), "text", Task("classification", ("x", "y")), np.array([0, 0, 1]))
+        >>> name_classes(data, [0])
+        " ('x' 1 of 2)"
+    """
+    if dataset.task is None or dataset.y is None or dataset.task.kind != "classification":
+        return ""
+    size = len(dataset.task.labels)
+    lost, whole = np.bincount(dataset.y[list(rows)], minlength=size), np.bincount(dataset.y, minlength=size)
+    order = [code for code in np.argsort(-lost / np.maximum(whole, 1), kind="stable") if lost[code]]
+    shown = ", ".join(f"'{dataset.task.labels[code]}' {lost[code]} of {whole[code]}" for code in order[:MOST])
+    return f" ({shown}{', ...' if len(order) > MOST else ''})"
 
 
 def _copies(codes: NDArray[np.int64], rows: NDArray[np.intp]) -> list[list[int]]:
@@ -196,15 +220,16 @@ def check_classes(dataset: Dataset, keep: NDArray[np.bool_]) -> Iterator[Finding
         counts = np.bincount(dataset.y[keep], minlength=len(labels))
     else:
         counts = dataset.y[keep].sum(axis=0).astype(np.int64)
-    lost = np.flatnonzero(counts == 0)
-    if len(lost):
+    lost = [labels[code] for code in np.flatnonzero(counts == 0)] + list(dataset.absent)
+    if lost:
         which = plural(len(lost), "class has", "classes have")
-        message = f"{which} no usable item left: {_some(labels, lost)}."
-        yield Finding("empty_class", "warning", len(lost), message, _first(labels, lost))
+        message = f"{which} no usable item left: {_some(lost, np.arange(len(lost)))}."
+        yield Finding("empty_class", "warning", len(lost), message, tuple(lost[:EXAMPLES]))
     if dataset.task.kind == "classification" and (counts > 0).sum() < 2:
         yield Finding("nothing_left", "error", 0, "Fewer than two classes have usable items; add items or mend them.")
     yield from _sizes(labels, counts)
     yield from _of_one_group(dataset, labels, keep)
+    yield from _of_one_side(dataset, labels, keep)
     yield from _similar(labels)
 
 
@@ -221,6 +246,34 @@ def _of_one_group(dataset: Dataset, labels: Sequence[str], keep: NDArray[np.bool
             f"{'it' if len(torn) == 1 else 'them'} from other groups when groups are held out."
         )
         yield Finding("class_in_one_group", "warning", len(torn), message, _first(labels, torn))
+
+
+def _of_one_side(dataset: Dataset, labels: Sequence[str], keep: NDArray[np.bool_]) -> Iterator[Finding]:
+    """Classes that a given split has on one side only."""
+    if dataset.split is None or dataset.y is None or dataset.y.ndim != 1:
+        return
+    counts = {
+        name: np.bincount(dataset.y[keep & (dataset.split == name)], minlength=len(labels))
+        for name in ("train", "val", "test")
+    }
+    if not counts["train"].any():
+        return
+    others = counts["val"] + counts["test"]
+    unknown = np.flatnonzero((counts["train"] == 0) & (others > 0))
+    if len(unknown):
+        which = plural(len(unknown), "class has no train item", "classes have no train items")
+        message = f"{which}, so that nothing can be learnt of {'it' if len(unknown) == 1 else 'them'}: "
+        shown = ", ".join(f"'{labels[code]}' ({others[code]} elsewhere)" for code in unknown[:EXAMPLES])
+        more = ", ..." if len(unknown) > EXAMPLES else ""
+        yield Finding(
+            "class_not_in_train", "warning", len(unknown), f"{message}{shown}{more}.", _first(labels, unknown)
+        )
+    for name in ("val", "test"):
+        unseen = np.flatnonzero((counts[name] == 0) & (counts["train"] > 0))
+        if counts[name].any() and len(unseen):
+            which = plural(len(unseen), f"class has no {name} item", f"classes have no {name} items")
+            message = f"{which} and cannot be judged there: {_some(labels, unseen)}."
+            yield Finding(f"class_not_in_{name}", "info", len(unseen), message, _first(labels, unseen))
 
 
 def _sizes(labels: Sequence[str], counts: NDArray[Any]) -> Iterator[Finding]:

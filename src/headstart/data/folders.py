@@ -2,116 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from headstart.data.layout import Layout, Place, parse_layout
-from headstart.data.schema import MEDIA, SPLITS, ReadOptions, RowsRead
-from headstart.data.tables import TABLES, decode_text, read_table, read_tables
+from headstart.data.listing import FolderListing, by_extension, describe_links, is_hidden, is_table, list_folder
+from headstart.data.lost_folders import lost_folders
+from headstart.data.schema import SPLITS, ReadOptions, RowsRead
+from headstart.data.tables import decode_text, read_table, read_tables
 from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
 from headstart.types import Modality
 
-__all__ = ["FolderListing", "list_folder", "read_folder"]
+__all__ = ["read_folder"]
 
 MAX_TEXT_BYTES = 2**20
-PAPERS = re.compile(r"(?:readme|licen[cs]e|notice|copying|authors|changelog|citation|requirements)\b", re.IGNORECASE)
 NOUNS = {"image": "picture", "audio": "sound", "text": "text"}
-
-
-@dataclass(frozen=True)
-class FolderListing:
-    """The files below a folder, sorted, as POSIX paths relative to it.
-
-    Attributes:
-        files: media and text files by kind.
-        tables: tables that lie directly in the folder.
-        ignored: how many other files there are.
-        links: how many linked folders were not entered, because they are listed already or lead above the folder.
-
-    Examples:
-        >>> FolderListing().ignored
-        0
-    """
-
-    files: dict[Modality, list[str]] = field(default_factory=dict)
-    tables: tuple[str, ...] = ()
-    ignored: int = 0
-    links: int = 0
-
-
-def list_folder(root: Path) -> FolderListing:
-    """The files below ``root``; each linked folder is entered once, so that a loop ends.
-
-    Hidden files and papers such as README and LICENSE are counted as ignored; hidden folders and ``__MACOSX`` are not
-    entered.
-
-    Args:
-        root: the folder.
-
-    Raises:
-        DataError: if it cannot be listed.
-
-    Examples:
-        >>> import tempfile
-        >>> root = Path(tempfile.mkdtemp())
-        >>> _ = (root / "a.JPG").write_bytes(b""), (root / "README.md").write_text("")
-        >>> list_folder(root)
-        FolderListing(files={'image': ['a.JPG']}, tables=(), ignored=1, links=0)
-    """
-    files: dict[Modality, list[str]] = {}
-    tables: list[str] = []
-    ignored = links = 0
-    base = os.path.realpath(root)
-    seen = {base}
-    for here, folders, names in os.walk(root, followlinks=True, onerror=_cannot_list):
-        links += _prune(here, folders, seen, base)
-        prefix = "" if here == str(root) else Path(here).relative_to(root).as_posix() + "/"
-        for name in names:
-            kind = _kind(name)
-            if kind is not None:
-                files.setdefault(kind, []).append(prefix + name)
-            elif not prefix and _is_table(name):
-                tables.append(name)
-            else:
-                ignored += 1
-    return FolderListing({kind: sorted(files[kind]) for kind in sorted(files)}, tuple(sorted(tables)), ignored, links)
-
-
-def _cannot_list(error: OSError) -> None:
-    raise DataError(f"Cannot list the folder '{error.filename}': {error.strerror}.") from error
-
-
-def _prune(here: str, folders: list[str], seen: set[str], base: str) -> int:
-    """Take hidden folders, and those that lead to what is listed already, off the walk; count the latter."""
-    kept, links = [], 0
-    for name in sorted(folders):
-        if name.startswith(".") or name == "__MACOSX":
-            continue
-        real = os.path.realpath(f"{here}/{name}")
-        if real in seen or base.startswith(real.rstrip(os.sep) + os.sep):
-            links += 1
-        else:
-            seen.add(real)
-            kept.append(name)
-    folders[:] = kept
-    return links
-
-
-def _kind(name: str) -> Modality | None:
-    suffix = "." + name.rpartition(".")[2].lower()
-    if name.startswith(".") or (suffix == ".txt" and PAPERS.match(name)):
-        return None
-    return "text" if suffix == ".txt" else MEDIA.get(suffix)
-
-
-def _is_table(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in TABLES
+STRAY = 10  # one kind is read alone where there are so many times as many of it as of the other
 
 
 def read_folder(root: Path, options: ReadOptions) -> RowsRead:
@@ -135,7 +45,7 @@ def read_folder(root: Path, options: ReadOptions) -> RowsRead:
         >>> read_folder(root, ReadOptions()).labels["folder"].tolist()
         ['ant', 'bee']
     """
-    listing = list_folder(root)
+    listing = _with_documents(list_folder(root), options)
     modality = _modality(listing, options, root)
     layout = None if modality is None else parse_layout(listing.files[modality])
     classes = set() if layout is None or layout.classes is None else set(layout.classes)
@@ -146,8 +56,7 @@ def read_folder(root: Path, options: ReadOptions) -> RowsRead:
     if modality is None or layout is None:
         raise DataError(
             f"The folder '{root}' holds no pictures, sounds, texts or tables that can be read "
-            f"({plural(listing.ignored, 'other file')}); give a folder for each class, or a CSV, TSV, JSONL or Parquet "
-            "table."
+            f"({_what_else(listing)}); give a folder for each class, or a CSV, TSV, JSONL or Parquet table."
         )
     if not options.labelled:
         return _from_files(root, modality, _unlabelled(listing.files[modality]), listing, options)
@@ -159,6 +68,22 @@ def read_folder(root: Path, options: ReadOptions) -> RowsRead:
     return _from_files(root, modality, layout, listing, options)
 
 
+def _with_documents(listing: FolderListing, options: ReadOptions) -> FolderListing:
+    """Files of text under another name than .txt are texts where there are neither pictures, sounds nor tables."""
+    is_text = options.modality in (None, "text") and not ({"image", "audio"} & listing.files.keys() or listing.tables)
+    if not is_text or not listing.documents:
+        return replace(listing, documents=(), others=tuple(sorted((*listing.others, *listing.documents))))
+    texts = sorted([*listing.files.get("text", []), *listing.documents])
+    looked = tuple(sorted((*listing.by_content, *listing.documents)))
+    return replace(listing, files={**listing.files, "text": texts}, documents=(), by_content=looked)
+
+
+def _what_else(listing: FolderListing) -> str:
+    hidden = [f"{listing.hidden} hidden"] if listing.hidden else []
+    said = [f"{plural(len(listing.others), 'other file')}: {by_extension(listing.others)}"] if listing.others else []
+    return ", ".join([*said, *hidden]) or "it is empty"
+
+
 def _unlabelled(files: Sequence[str]) -> Layout:
     return Layout(tuple(Place(path, ()) for path in files), None, 0)
 
@@ -167,19 +92,20 @@ def _modality(listing: FolderListing, options: ReadOptions, root: Path) -> Modal
     """The kind of the folder's files: what was asked for, else pictures or sounds, else texts."""
     if options.modality in listing.files:
         return options.modality
-    if "image" in listing.files and "audio" in listing.files:
+    sizes = {kind: len(listing.files[kind]) for kind in ("image", "audio") if kind in listing.files}
+    if len(sizes) == 2 and max(sizes.values()) < STRAY * min(sizes.values()):
         raise DataError(
-            f"The folder '{root}' holds both pictures ({len(listing.files['image'])}) and sounds "
-            f"({len(listing.files['audio'])}); a model reads one kind, so name it or keep them apart."
+            f"The folder '{root}' holds both pictures ({sizes['image']}) and sounds ({sizes['audio']}); a model reads "
+            "one kind, so name it or keep them apart."
         )
-    return next((kind for kind in ("image", "audio", "text") if kind in listing.files), None)
+    return max(sizes, key=sizes.__getitem__) if sizes else "text" if "text" in listing.files else None
 
 
 def _from_tables(root: Path, listing: FolderListing, options: ReadOptions) -> RowsRead | None:
     """What the tables of the folder, or of its only folder, hold; None where there are none."""
     if not listing.tables:
-        inner = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))]
-        if len(inner) == 1 and any(_is_table(path.name) for path in inner[0].iterdir()):
+        inner = [path for path in root.iterdir() if path.is_dir() and not is_hidden(path.name)]
+        if len(inner) == 1 and any(is_table(path.name) for path in inner[0].iterdir()):
             return _from_tables(inner[0], list_folder(inner[0]), options)
         return None
     splits: dict[str, Path] = {}
@@ -211,8 +137,10 @@ def _from_files(
     splits = [place.split or "" for place in layout.places]
     folds = [place.fold or "" for place in layout.places]
     items, notes = _contents(root, paths) if modality == "text" else ([str(root / path) for path in paths], ())
-    labels = None
+    labels, absent = None, ()
     if layout.classes is not None:
+        absent, told = lost_folders(layout, listing, NOUNS[modality]) if options.labelled else ((), ())
+        notes = (*notes, *told)
         labels = {"folder": np.array(layout.classes, dtype=object)}
     if any(folds):
         notes = (
@@ -229,6 +157,7 @@ def _from_files(
         is_classes=True,
         groups=np.array(folds, dtype=np.str_) if any(folds) else None,
         split=np.array(splits, dtype=np.str_) if any(splits) else None,
+        absent=absent,
         notes=(*notes, *_left_out(modality, layout, listing)),
     )
 
@@ -258,18 +187,26 @@ def _contents(root: Path, paths: Sequence[str]) -> tuple[list[str], tuple[str, .
 
 
 def _left_out(modality: Modality, layout: Layout, listing: FolderListing) -> tuple[str, ...]:
-    others = listing.ignored + sum(len(files) for kind, files in listing.files.items() if kind != modality)
+    noun = NOUNS[modality]
     notes = []
-    if others:
-        notes.append(f"Left out files that are no {NOUNS[modality]}s or are hidden: {others}.")
+    found = set(listing.files[modality])
+    looked = [path for path in listing.by_content if path in found]
+    if looked:
+        which = plural(len(looked), f"file as a {noun}", f"files as {noun}s")
+        notes.append(f"Read {which} by what they hold, as their names do not say it: {by_extension(looked)}.")
+    for kind, paths in listing.files.items():
+        if kind != modality:
+            told = by_extension(paths, layout.depth)
+            notes.append(f"Left out {plural(len(paths), NOUNS[kind])}, as a model reads one kind: {told}.")
+    if listing.others:
+        others = plural(len(listing.others), f"file that is no {noun}", f"files that are no {noun}s")
+        notes.append(f"Left out {others}: {by_extension(listing.others, layout.depth)}.")
+    if listing.hidden:
+        notes.append(f"Left out {plural(listing.hidden, 'hidden file')}.")
     if layout.stray:
-        noun = NOUNS[modality]
         stray = plural(layout.stray, f"{noun} that lies", f"{noun}s that lie")
         notes.append(f"Left out {stray} beside the folders of the classes.")
     if listing.tables:
         tables = "table" if len(listing.tables) == 1 else "tables"
         notes.append(f"Did not read the {tables} {name_some(listing.tables)}, because there are folders of classes.")
-    if listing.links:
-        links = plural(listing.links, "link to a folder that was", "links to folders that were")
-        notes.append(f"Did not follow {links} read already or {'lies' if listing.links == 1 else 'lie'} above.")
-    return tuple(notes)
+    return (*notes, *([describe_links(listing.links)] if listing.links else []))

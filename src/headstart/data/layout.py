@@ -41,6 +41,7 @@ class Layout:
         places: the files with their splits and folds, ordered by path.
         classes: the class of each, or None where there are no folders of classes.
         stray: how many files lie beside the folders of the layout.
+        depth: how many folders lie above those of the classes.
 
     Examples:
         >>> parse_layout(["ant/1.jpg", "bee/2.jpg", "3.jpg"]).stray
@@ -50,6 +51,7 @@ class Layout:
     places: tuple[Place, ...]
     classes: tuple[str, ...] | None
     stray: int
+    depth: int = 0
 
 
 def parse_layout(files: Sequence[str]) -> Layout:
@@ -70,17 +72,19 @@ def parse_layout(files: Sequence[str]) -> Layout:
         ['train', 'val']
     """
     places = [Place(path, tuple(path.split("/")[:-1])) for path in files]
+    depth = 0
     while (role := _role(places)) is not None:
+        depth += 1
         places = [_peel(place, role) for place in places if _plays(place, role)]
     inside = [place for place in places if place.folders]
     if not inside:
-        return Layout(tuple(places), None, len(files) - len(places))
+        return Layout(tuple(places), None, len(files) - len(places), depth)
     classes = tuple(place.folders[0] for place in inside)
     below = [replace(place, folders=place.folders[1:]) for place in inside]
     role = _role(below)
     if role in ("split", "fold") and all(_plays(place, role) for place in below):
         below = [_peel(place, role) for place in below]
-    return Layout(tuple(below), classes, len(files) - len(below))
+    return Layout(tuple(below), classes, len(files) - len(below), depth)
 
 
 Role = Literal["split", "fold", "through"]
@@ -95,8 +99,8 @@ def _role(places: Sequence[Place]) -> Role | None:
         return "split"
     if len(top) > 1 and all(_is_fold(name) for name in top) and first is not None and first.fold is None:
         return "fold"
-    deeper = {place.folders[1:2] for place in places if place.folders}
-    return "through" if len(top) == 1 and len(deeper) > 1 and () not in deeper else None
+    below = {place.folders[1:] for place in places if place.folders}
+    return "through" if len(top) == 1 and len(below) > 1 and () not in below else None
 
 
 def _is_fold(name: str) -> bool:

@@ -70,6 +70,7 @@ class RowsRead:
         split: (n,) given splits, or None.
         times: (n,) float64, or None.
         columns: names of the numbers of a row, where an item is one.
+        absent: names of classes that the data have a place for, and no item.
         notes: what was inferred.
 
     Examples:
@@ -86,6 +87,7 @@ class RowsRead:
     split: NDArray[np.str_] | None = None
     times: NDArray[np.float64] | None = None
     columns: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
 
@@ -117,6 +119,7 @@ def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
         split=rows.split,
         times=rows.times,
         columns=rows.columns,
+        absent=rows.absent,
         origin=origin,
         notes=rows.notes,
     )
