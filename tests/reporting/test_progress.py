@@ -58,12 +58,15 @@ def test_looking_is_told_and_is_no_part_of_the_speed(capsys, monkeypatch):
 def test_a_stage_without_steps_says_how_long_it_has_taken(capsys, monkeypatch):
     monkeypatch.setattr(progress, "QUIET_SECONDS", 0.05)
     monkeypatch.setattr(progress, "PLAIN_EVERY", 0.1)
+    said, deadline = "", time.monotonic() + 30
     with ConsoleReporter().progress("solving the head"):
-        time.sleep(0.5)
-    first, *others = capsys.readouterr().err.splitlines()
+        while said.count("\n") < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+            said += capsys.readouterr().err
+    first, *others = said.splitlines()
     assert first == "... solving the head"
-    assert set(others) == {"... solving the head: 0 s so far"}
-    assert len(others) <= 5
+    assert len(others) >= 2
+    assert all(re.fullmatch(r"\.\.\. solving the head: \d+ s so far", line) for line in others)
 
 
 def test_one_estimate_of_the_time_left_not_two(capsys, monkeypatch):

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["fit", "--zero-shot", "only-one", "--source", "toy"])     # the reason goes to standard error
         2
     """
-    from headstart.transfer.zero_shot import COSINE_SCALE, zero_shot
+    from headstart.transfer.zero_shot import zero_shot
 
     if args.data is not None:
         raise UsageError(
@@ -40,19 +40,13 @@ def run(args: argparse.Namespace) -> int:
     with run_folder(None, named=args.out, overwrite=args.overwrite, reporter=reporter, name="zero-shot") as out:
         if is_run(out):
             reporter.line("run folder", f"{out} holds a run, which this one replaces when it is complete")
-        model = zero_shot(labels, source=source, label_text=text, out=out, engine=engine_of(args))
+        model = zero_shot(labels, source=source, label_text=text, out=out, engine=engine_of(args), reporter=reporter)
     if args.json:
         facts = {"run": str(out), "labels": labels, "source": model.source.info.name, "examples": 0}
         write_line(json_text(facts))
         return 0
-    reporter.line("source", model.source.info.name)
-    reporter.line(
-        "labels", f"{len(labels)}, each by its {'name' if text is None else 'description'}; no example was seen"
-    )
-    scale = float(getattr(model.source, "label_scale", COSINE_SCALE))
-    reporter.line("probability", f"softmax of {scale:g} times the cosine, a default that is calibrated on nothing")
-    reporter.line("saved", str(out))
-    reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM, or fit a few labelled items")
+    reporter.line("saved", f"{out}; a fit of a few labelled items would know more")
+    reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")
     return 0
 
 

@@ -25,11 +25,13 @@ from headstart.data.multimodal import QUANTITIES, parse_column
 from headstart.data.sketches import Sketch, digest, sketch_audio, sketch_image
 from headstart.data.wording import plural
 from headstart.errors import ItemError
+from headstart.reporting.summary import summary_html, summary_text
 from headstart.types import Dataset, Modality
 
 __all__ = ["Audit", "audit"]
 
 CHUNK = 4096
+SHOWN = 10  # findings in the text of an audit
 ASPECT_TOLERANCE = 0.05  # of log(width / height)
 DURATION_TOLERANCE = 0.02  # of log(seconds)
 
@@ -57,6 +59,20 @@ class Audit:
     keep: NDArray[np.bool_]
     clusters: NDArray[np.int64]
     content: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """A few lines."""
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return summary_html(*self._facts())
+
+    def _facts(self) -> tuple[str, list[tuple[str, str]]]:
+        title = f"Audit: {int(self.keep.sum()):,} of {len(self.keep):,} items are usable"
+        found = [(finding.severity, finding.message) for finding in self.findings[:SHOWN]]
+        more = len(self.findings) - len(found)
+        return title, found + ([("", f"and {more} more in .findings")] if more else [])
 
 
 @dataclass(frozen=True)

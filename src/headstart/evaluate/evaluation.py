@@ -14,6 +14,7 @@ from headstart.errors import DataError
 from headstart.evaluate import metrics
 from headstart.evaluate.analytic import analytic_bounds, exact_names
 from headstart.evaluate.intervals import bootstrap
+from headstart.reporting.summary import summary_html, summary_text
 from headstart.types import Task, TaskKind
 
 __all__ = ["MAIN_METRICS", "RANKING_RESAMPLES", "Evaluation", "Metric", "check_outputs", "evaluate_predictions"]
@@ -54,6 +55,10 @@ class Metric:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        """The value with its interval."""
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
     def to_dict(self) -> dict[str, float | None]:
         """Plain values for JSON; None for nan."""
         return {"value": _plain(self.value), "low": _plain(self.low), "high": _plain(self.high)}
@@ -88,6 +93,18 @@ class Evaluation:
     def main(self) -> str:
         """Name of the main metric."""
         return next(iter(self.metrics))
+
+    def __repr__(self) -> str:
+        """The metrics, one a line."""
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return summary_html(*self._facts())
+
+    def _facts(self) -> tuple[str, list[tuple[str, str]]]:
+        shown = [(name.replace("_", " "), str(metric)) for name, metric in self.metrics.items()]
+        return f"Evaluation: {self.task} on {self.n:,} items", shown
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None for nan."""

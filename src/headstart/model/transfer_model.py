@@ -45,7 +45,9 @@ from headstart.model.format import (
     write_head,
 )
 from headstart.model.soundness import check_moments, check_source
+from headstart.model.summary import model_facts
 from headstart.reporting import Progress
+from headstart.reporting.summary import summary_html, summary_text
 from headstart.tasks import check_labels, encode_labels, task_methods
 from headstart.tasks.prior_correction import corrected, estimated_priors, named_priors
 from headstart.types import Rows, Source, Task
@@ -108,6 +110,14 @@ class TransferModel:
     columns: tuple[str, ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
     engine: Engine = Engine()
+
+    def __repr__(self) -> str:
+        """Task, source and head, one a line."""
+        return summary_text("TransferModel", model_facts(self.task, self.head, self.source.info))
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return summary_html("TransferModel", model_facts(self.task, self.head, self.source.info))
 
     @property
     def item_column(self) -> str | tuple[str, ...] | None:

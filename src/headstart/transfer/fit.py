@@ -21,8 +21,10 @@ from headstart.heads import HeadSearch
 from headstart.heads.problem import Fusion, LayerChoice
 from headstart.io import check_replaceable, is_run, remove_leftovers
 from headstart.model import TransferModel
+from headstart.model.summary import model_facts
 from headstart.params import check_choice
-from headstart.reporting import Reporter, SilentReporter
+from headstart.reporting import Reporter, chosen_reporter
+from headstart.reporting.summary import summary_html, summary_text
 from headstart.sources.default import LARGER, source_for
 from headstart.transfer.asked import check_several, check_together
 from headstart.transfer.comparison import Baseline, compare
@@ -70,6 +72,24 @@ class Run:
     record: Mapping[str, Any]
     path: Path | None = None
 
+    def __repr__(self) -> str:
+        """What came out, in a few lines."""
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return summary_html(*self._facts())
+
+    def _facts(self) -> tuple[str, list[tuple[str, str]]]:
+        found, facts = self.evaluation, model_facts(self.model.task, self.model.head, self.model.source.info)
+        facts.append(("judged by", str(self.record["evaluation"]["how"])))
+        facts += [(name.replace("_", " "), str(metric)) for name, metric in found.metrics.items() if name != found.main]
+        facts += [("baseline", f"{one.name}: {next(iter(one.evaluation.metrics.values()))}") for one in self.baselines]
+        facts += [("warning", finding.message) for finding in self.audit.findings if finding.severity != "info"]
+        facts += [] if self.path is None else [("saved", str(self.path))]
+        main = found.main.replace("_", " ")
+        return f"Run: {main} {found.metrics[found.main]} on {found.n:,} items", facts
+
     def predict(self, items: Sequence[Any]) -> list[Any]:
         """Labels or values of new items."""
         return self.model.predict(items)
@@ -104,6 +124,7 @@ def fit(
     seed: int = 0,
     time_limit: float | None = None,
     engine: Engine = Engine(),
+    verbose: bool = True,
     reporter: Reporter | None = None,
     command: str | None = None,
 ) -> Run:
@@ -147,7 +168,8 @@ def fit(
         time_limit: seconds; the untrained body is left out where it would not fit in, and the body moves only where
             that fits in.
         engine: how items are encoded: backend, feature store, batch size, cluster.
-        reporter: hears what happens.
+        verbose: whether it says what it does as the command does: lines, and progress on a terminal or in a notebook.
+        reporter: hears what happens in the place of these lines.
         command: the command line, for the manifest.
 
     Returns:
@@ -167,7 +189,7 @@ def fit(
         >>> run.evaluation.metrics["accuracy"].value, run.predict([[0.1, 1.0]])
         (1.0, ['left'])
     """
-    reporter = reporter or SilentReporter()
+    reporter = chosen_reporter(reporter, verbose=verbose)
     check_choice(baselines, "baselines", "fit", ("all", "fast", "none"))
     check_choice(layers, "layers", "fit", get_args(LayerChoice))
     check_choice(fusion, "fusion", "fit", get_args(Fusion))
@@ -211,6 +233,7 @@ def fit(
     run = Run(judged.model, judged.evaluation, compared, prepared.audit, record, None if out is None else Path(out))
     if run.path is not None:
         write_run(run.path, prepared, judged, record, logs=None if moved is None else moved.logs)
+        _say_saved(run.path, seconds, command, reporter)
     if moved is not None:
         moved.clear()
     return run
@@ -223,6 +246,11 @@ def _check_out(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
     if is_run(out):
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime((out / "config.json").stat().st_mtime))
         reporter.line("run folder", f"{out} holds a run of {made}, which this one replaces when it is complete")
+
+
+def _say_saved(path: Path, seconds: float, command: str | None, reporter: Reporter) -> None:
+    if command is None:  # else the command says so, with what comes next
+        reporter.line("saved", f"{path}  ({seconds:.1f} s in all); read {path / 'report.html'}")
 
 
 def _say_larger(source: object, opened: Source, reporter: Reporter) -> None:

@@ -17,13 +17,15 @@ from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.heads.label_audit import Suspects, find_suspects, influential_rows
 from headstart.heads.left_out_rows import left_out_rows
 from headstart.io import atomic_file, write_csv
-from headstart.reporting import Reporter, SilentReporter
+from headstart.reporting import Reporter, chosen_reporter
+from headstart.reporting.summary import summary_html, summary_text
 from headstart.sources.default import source_for
 from headstart.transfer.preparing import Prepared, prepare
 from headstart.types import Rows, Source, Task
 
 __all__ = ["LabelAudit", "Suspect", "audit_labels", "suspects_of", "write_suspects"]
 
+SHOWN = 10  # suspects in the text of an audit
 MOST_EXPLAINED = 200  # suspects with neighbours: each costs a pass over all rows
 
 
@@ -77,6 +79,23 @@ class LabelAudit:
     head: str
     index: NDArray[np.intp]
 
+    def __repr__(self) -> str:
+        """The most suspect items, one a line."""
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return summary_html(*self._facts())
+
+    def _facts(self) -> tuple[str, list[tuple[str, str]]]:
+        shown = [
+            (one.id, f"{one.label} ({one.p_label:.3f}), rather {one.predicted} ({one.p_predicted:.3f})")
+            for one in self.suspects[:SHOWN]
+        ]
+        more = len(self.suspects) - len(shown)
+        title = f"LabelAudit: {len(self.suspects)} of {self.items:,} labels are contradicted by {self.head}"
+        return title, shown + ([("", f"and {more} more in .suspects")] if more else [])
+
 
 def audit_labels(
     data: Any,
@@ -84,6 +103,7 @@ def audit_labels(
     source: str | Source | None = None,
     seed: int = 0,
     engine: Engine = Engine(),
+    verbose: bool = True,
     reporter: Reporter | None = None,
     **reading: Any,
 ) -> LabelAudit:
@@ -94,7 +114,8 @@ def audit_labels(
         source: as in `fit`.
         seed: for the rows that the head is chosen on, where there are more than 5,000.
         engine: how items are encoded.
-        reporter: hears what happens.
+        verbose: as in `fit`.
+        reporter: as in `fit`.
         **reading: ``label``, ``item``, ``group_col``, ``task``, ``modality`` as in `fit`.
 
     Raises:
@@ -107,7 +128,7 @@ def audit_labels(
         >>> [(suspect.id, suspect.label, suspect.predicted) for suspect in found.suspects]
         [('40', 'high', 'low')]
     """
-    reporter = reporter or SilentReporter()
+    reporter = chosen_reporter(reporter, verbose=verbose)
     dataset = read(data, **reading)
     prepared = prepare(dataset, source_for(dataset, source), reporter, engine)
     with reporter.progress("judging the labels"):

@@ -17,7 +17,8 @@ from headstart.heads.shared_spectra import shared_spectra
 from headstart.io import check_writable, write_json
 from headstart.model import TransferModel
 from headstart.model.task_folders import INDEX, task_folders
-from headstart.reporting import Reporter, SilentReporter
+from headstart.reporting import Reporter, chosen_reporter
+from headstart.reporting.summary import summary_html, summary_text
 from headstart.transfer.fit import Run, fit
 from headstart.types import Source
 
@@ -43,6 +44,19 @@ class TasksRun:
     runs: Mapping[str, Run]
     path: Path | None = None
 
+    def __repr__(self) -> str:
+        """The main metric of each column, one a line."""
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return summary_html(*self._facts())
+
+    def _facts(self) -> tuple[str, list[tuple[str, str]]]:
+        mains = {column: run.evaluation for column, run in self.runs.items()}
+        shown = [(column, f"{one.main.replace('_', ' ')} {one.metrics[one.main]}") for column, one in mains.items()]
+        return f"TasksRun: {len(shown)} label columns", shown + ([("saved", str(self.path))] if self.path else [])
+
     def predict(self, items: Sequence[Any]) -> dict[str, list[Any]]:
         """Labels or values of new items, for each column."""
         return {column: run.predict(items) for column, run in self.runs.items()}
@@ -56,6 +70,7 @@ def fit_tasks(
     group_col: str | None = None,
     out: str | Path | None = None,
     engine: Engine = Engine(),
+    verbose: bool = True,
     reporter: Reporter | None = None,
     **options: Any,
 ) -> TasksRun:
@@ -72,7 +87,8 @@ def fit_tasks(
         group_col: as in `fit`.
         out: folder that will hold a run folder for each column, ``README.md``, ``metrics.json`` and ``tasks.json``.
         engine: how items are encoded.
-        reporter: hears what happens.
+        verbose: as in `fit`.
+        reporter: as in `fit`.
         **options: further arguments of `fit`, for every column.
 
     Raises:
@@ -89,7 +105,7 @@ def fit_tasks(
         >>> sorted(done.runs), done.predict([[1.0]])["size"]
         (['price', 'size'], ['small'])
     """
-    reporter = reporter or SilentReporter()
+    reporter = chosen_reporter(reporter, verbose=verbose)
     if out is not None:
         _check_out(Path(out), reporter)
     frame = _frame(data)

@@ -21,6 +21,7 @@ from headstart.heads.lda import LDA
 from headstart.heads.zero_shot_prior import prior_moments
 from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
+from headstart.reporting import Reporter, chosen_reporter
 from headstart.sources import open_source
 from headstart.sources.default import DEFAULTS
 from headstart.transfer.label_texts import LabelText, class_rows, read_label_texts
@@ -42,6 +43,8 @@ def zero_shot(
     label_text: LabelText | None = None,
     out: str | Path | None = None,
     engine: Engine = Engine(),
+    verbose: bool = True,
+    reporter: Reporter | None = None,
 ) -> TransferModel:
     """A model that has seen no example: each item goes to the class whose text is nearest by cosine.
 
@@ -54,6 +57,8 @@ def zero_shot(
         label_text: descriptions of the classes, as `read_label_texts` takes them; default: the names as words.
         out: folder to save to; none is written where not given.
         engine: how texts are encoded.
+        verbose: as in `fit`.
+        reporter: as in `fit`.
 
     Raises:
         DataError: if there are fewer than two labels, or one twice.
@@ -67,16 +72,23 @@ def zero_shot(
         >>> model.predict(["where is my parcel"]), model.head.prior
         (['parcel'], 1.0)
     """
+    reporter = chosen_reporter(reporter, verbose=verbose)
     names = tuple(str(label).strip() for label in labels)
     if len(names) < 2 or len(set(names)) < len(names) or not all(names):
         raise DataError(f"A zero-shot model needs two or more different labels. Got {', '.join(names) or 'none'}.")
     texts = dict(labels) if isinstance(labels, Mapping) else None
     texts = texts if label_text is None else read_label_texts(label_text)
     opened = open_source(source or DEFAULTS["text"]) if source is None or isinstance(source, str) else source
-    rows = class_rows(opened, names, texts, engine=engine)
+    reporter.line("source", opened.info.name)
+    with reporter.progress("encoding the classes"):
+        rows = class_rows(opened, names, texts, engine=engine)
     head = _zero_shot_head(rows, opened)
     moments = prior_moments(rows, head.feature_map, head.prior)
     model = TransferModel(opened, Task("classification", names), head, moments, engine=engine)
+    told = "name" if texts is None else "description"
+    reporter.line("labels", f"{len(names)}, each by its {told}; no example was seen")
+    scale = float(getattr(opened, "label_scale", COSINE_SCALE))
+    reporter.line("probability", f"softmax of {scale:g} times the cosine, a default that is calibrated on nothing")
     if out is not None:
         model.save(out)
     return model

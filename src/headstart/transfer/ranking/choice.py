@@ -12,6 +12,7 @@ from headstart.data import union_groups
 from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
 from headstart.reporting import Reporter
+from headstart.reporting.summary import summary_html, summary_text
 from headstart.transfer.judging import make_plan
 from headstart.transfer.preparing import Audited
 from headstart.transfer.ranking.entries import Described
@@ -39,6 +40,18 @@ class Choice:
     source: Source
     encode: Callable[..., Extraction]
     record: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """The source, and why it."""
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return summary_html(*self._facts())
+
+    def _facts(self) -> tuple[str, list[tuple[str, str]]]:
+        shown = [("why", str(self.record.get("why", ""))), ("chosen on", str(self.record.get("chosen_on", "")))]
+        return f"Choice: {self.source.info.name}", shown
 
 
 def choose_source(

@@ -9,7 +9,7 @@ from typing import Any
 from headstart.data import read
 from headstart.engine.options import Engine
 from headstart.engine.ray_session import kept_open
-from headstart.reporting import Reporter, SilentReporter
+from headstart.reporting import Reporter, chosen_reporter
 from headstart.scores.registry import check_scores
 from headstart.transfer.preparing import audit_items
 from headstart.transfer.ranking.entries import describe_all
@@ -39,6 +39,7 @@ def rank(
     time_limit: float | None = None,
     seed: int = 0,
     engine: Engine = Engine(),
+    verbose: bool = True,
     reporter: Reporter | None = None,
 ) -> Ranking:
     """Rank sources by what they are worth for labelled items, with the uncertainty of that order.
@@ -66,7 +67,8 @@ def rank(
         time_limit: seconds after which no other source is begun.
         seed: of draws and resamples.
         engine: as in `fit`; with ``ray``, sources are spread over a cluster.
-        reporter: hears what happens.
+        verbose: as in `fit`.
+        reporter: as in `fit`.
 
     Returns:
         The ranking.
@@ -81,7 +83,7 @@ def rank(
         >>> [(standing.source, standing.state) for standing in rank((texts, moods), ["toy"]).standings]
         [('toy', 'ranked'), ('toy (untrained)', 'reference')]
     """
-    reporter = reporter or SilentReporter()
+    reporter = chosen_reporter(reporter, verbose=verbose)
     started = time.perf_counter()
     limits = Limits(max_params, license)
     check_scores(scores)  # an unknown one is refused before any work

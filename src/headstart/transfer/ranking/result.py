@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from headstart.evaluate.evaluation import Metric
+from headstart.reporting.summary import summary_html, summary_text
 from headstart.transfer.ranking.measure import Measured
 from headstart.transfer.ranking.merit import MERITS
 from headstart.transfer.ranking.speed import Speed
@@ -14,6 +15,7 @@ from headstart.types import SourceInfo, Task
 
 __all__ = ["Ranking", "Standing", "cheapest_of", "times_cheaper"]
 
+SHOWN = 10  # sources in the text of a ranking
 CHEAPER = 1.25  # from which factor on a difference of speed is worth a word
 
 
@@ -116,6 +118,25 @@ class Ranking:
     advice: str
     notes: tuple[str, ...]
     seconds: float
+
+    def __repr__(self) -> str:
+        """The sources in their order, one a line, and why."""
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return summary_html(*self._facts())
+
+    def _facts(self) -> tuple[str, list[tuple[str, str]]]:
+        shown = []
+        for standing in self.standings[:SHOWN]:
+            found, tie = standing.measured, ", tie" if standing.tied else ""
+            place = standing.state if standing.rank is None else str(standing.rank)
+            told = standing.reason if found is None else f"{self.merit} {found.merit}, left-out loss {found.loss}{tie}"
+            shown.append((place, f"{standing.source}: {told}"))
+        more = len(self.standings) - len(shown)
+        shown += [("", f"and {more} more in .standings")] if more else []
+        return f"Ranking of {len(self.standings)} sources on {self.items:,} items", [*shown, ("why", self.why)]
 
     @property
     def ranked(self) -> tuple[Standing, ...]:
