@@ -123,7 +123,7 @@ def test_hugging_face(folder_of_pictures):
         ([[1.0], [1.0, 2.0]], "differ in length"),
         ((["p", "q"], np.zeros((2, 2, 2))), "Labels must be"),
         (["gone.png", "lost.png"], "2 of 2 files do not exist, for instance 'gone.png'"),
-        ([Path("a.xyz")], "Paths must end in one of"),
+        ([Path("a.xyz")], "Paths must lead to pictures or sounds"),
     ],
 )
 def test_objects_that_cannot_be_read(data, message):

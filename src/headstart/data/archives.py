@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import hashlib
+import json
 import lzma
 import os
-import posixpath
-import re
 import shutil
-import stat
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NoReturn
 
+from headstart.data.archive_members import Member, Said, members_of, refuse
+from headstart.data.listing import is_hidden
 from headstart.errors import DataError
 from headstart.io import cache_folder, remove_leftovers
 
-__all__ = ["ARCHIVES", "is_archive", "unpack"]
+__all__ = ["ARCHIVES", "UNREAD_ARCHIVES", "archive_notes", "is_archive", "unpack"]
 
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
+ARCHIVES = (
+    ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tzst", ".zip",
+)  # fmt: skip
+UNREAD_ARCHIVES = (".7z", ".rar", ".zipx", ".tar.z", ".tar.lz", ".tar.lz4", ".cab", ".arj", ".lzh", ".dmg", ".iso")
+"""Ends of the names of archives that are named and not read."""
+
 MAX_MEMBERS = 1_000_000
 MAX_BYTES = 64 * 2**30
 MAX_RATIO = 200
 RATIO_FROM_BYTES = 256 * 2**20  # below, no ratio can hurt
-DAMAGED = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-)
+FORM = 2  # of what an entry of the cache holds: raise it when an archive is unpacked otherwise
+FILES, NOTES = "files", "notes.json"
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
+CLASHES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 def is_archive(path: Path) -> bool:
@@ -53,31 +52,30 @@ def unpack(archive: Path) -> Path:
     """The folder that holds the archive's content, unpacked on the first call and found again later.
 
     Nothing is written outside of the folder: absolute paths, ``..``, links that leave, and devices are refused, and so
-    are more than 1,000,000 members, more than 64 GiB, and a content above 256 MiB that is 200 times the archive.
+    are more than 1,000,000 members, more than 64 GiB, and a content above 256 MiB that is 200 times the archive. Names
+    are read as Unicode whatever the system that packed them, with slashes or backslashes; links inside become copies;
+    what systems leave behind (``__MACOSX``, ``Thumbs.db``, hidden files) is not unpacked.
 
     Args:
-        archive: a tar (plain, gz, xz or bz2) or zip file.
+        archive: a tar (plain, gz, xz, bz2 or zst) or zip file.
 
     Returns:
         The folder; where the archive holds a single folder, that one.
 
     Raises:
-        DataError: if the archive is damaged, encrypted or hostile (the message names the member), or if it cannot be
-            unpacked for want of space.
+        DataError: if the archive is damaged, encrypted, hostile (the message names the member) or of a kind that is not
+            read, or if it cannot be unpacked for want of space.
 
     Examples:
-        >>> import tempfile
         >>> place = Path(tempfile.mkdtemp())
         >>> os.environ["HEADSTART_CACHE"] = str(place)
         >>> with zipfile.ZipFile(place / "a.zip", "w") as file:
         ...     file.writestr("photos/ant/1.jpg", b"...")
-        >>> [path.name for path in unpack(place / "a.zip").iterdir()]
-        ['ant']
+        >>> [path.name for path in unpack(place / "a.zip").iterdir()], archive_notes(place / "a.zip")
+        (['ant'], ())
         >>> del os.environ["HEADSTART_CACHE"]
     """
-    about = archive.stat()
-    key = f"{archive.resolve()}|{about.st_size}|{about.st_mtime_ns}"
-    target = cache_folder() / "archives" / hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    target = _entry(archive)
     if not target.is_dir():
         try:
             _unpack_into(archive, target)
@@ -87,11 +85,35 @@ def unpack(archive: Path) -> Path:
                 f"Cannot unpack '{archive}' into '{target.parent}': {reason}; free space, "
                 "or name another folder by the environment variable HEADSTART_CACHE."
             ) from error
-    return _inner(target)
+    return _inner(target / FILES)
+
+
+def archive_notes(archive: Path) -> tuple[str, ...]:
+    """What is to be said of an archive that was unpacked: how its names were read, and what was left out.
+
+    Args:
+        archive: as given to `unpack`.
+
+    Examples:
+        >>> import inspect
+        >>> inspect.signature(archive_notes).return_annotation
+        'tuple[str, ...]'
+    """
+    try:
+        said = json.loads((_entry(archive) / NOTES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ()
+    return tuple(map(str, said)) if isinstance(said, list) else ()
+
+
+def _entry(archive: Path) -> Path:
+    about = archive.stat()
+    key = f"{FORM}|{archive.resolve()}|{about.st_size}|{about.st_mtime_ns}"
+    return cache_folder() / "archives" / hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
 def _inner(folder: Path) -> Path:
-    entries = [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
+    entries = list(folder.iterdir())
     return entries[0] if len(entries) == 1 and entries[0].is_dir() else folder
 
 
@@ -100,7 +122,9 @@ def _unpack_into(archive: Path, target: Path) -> None:
     remove_leftovers(target)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-{os.getpid()}-", dir=target.parent))
     try:
-        _extract(archive, scratch)
+        (scratch / FILES).mkdir()
+        said = _extract(archive, scratch / FILES)
+        (scratch / NOTES).write_text(json.dumps(said.sentences()), encoding="utf-8")
         try:
             scratch.rename(target)
         except OSError:
@@ -110,92 +134,100 @@ def _unpack_into(archive: Path, target: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-@dataclass(frozen=True)
-class _Member:
-    name: str
-    size: int
-    content: IO[bytes] | None
+class _Budget:
+    """How many members and bytes are still to be unpacked."""
+
+    def __init__(self, archive: Path) -> None:
+        self._archive = archive
+        self._most = max(RATIO_FROM_BYTES, MAX_RATIO * archive.stat().st_size)
+        self._count = self._total = 0
+
+    def take(self, name: str, size: int) -> None:
+        """Count a member, or refuse the archive."""
+        self._count, self._total = self._count + 1, self._total + size
+        if self._count > MAX_MEMBERS or self._total > MAX_BYTES:
+            refuse(self._archive, name, f"it goes beyond {MAX_MEMBERS} members or {MAX_BYTES} bytes")
+        if self._total > self._most:
+            refuse(self._archive, name, f"it unpacks to {self._total} bytes, as a decompression bomb does")
 
 
-def _extract(archive: Path, folder: Path) -> None:
-    members = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
-    total, most = 0, max(RATIO_FROM_BYTES, MAX_RATIO * archive.stat().st_size)
+def _extract(archive: Path, folder: Path) -> Said:
+    said, budget = Said(), _Budget(archive)
+    links: list[Member] = []
+    seen: set[str] = set()
     try:
-        for count, member in enumerate(members(archive), 1):
-            total += member.size
-            if count > MAX_MEMBERS or total > MAX_BYTES:
-                _refuse(archive, member.name, f"it goes beyond {MAX_MEMBERS} members or {MAX_BYTES} bytes")
-            if total > most:
-                _refuse(archive, member.name, f"it unpacks to {total} bytes, as a decompression bomb does")
-            _write(member, folder / member.name)
+        for member in members_of(archive, said):
+            budget.take(member.name, member.size)
+            if any(is_hidden(part) for part in member.name.split("/") if part != "."):
+                continue
+            if member.link:
+                links.append(member)
+                continue
+            if member.content is not None:
+                said.replaced += [member.name] if member.name in seen else []
+                seen.add(member.name)
+            _write(archive, member, folder)
+        said.links += _copy_links(archive, links, folder, budget)
+    except NotImplementedError as error:
+        raise DataError(
+            f"Cannot unpack '{archive}': it is packed in a way that is not read ({error}); unpack it and give the "
+            "folder, or pack it as .zip or .tar.gz."
+        ) from error
     except DAMAGED as error:
         raise DataError(f"Cannot unpack '{archive}': it is damaged or no archive ({error}).") from error
+    return said
 
 
-def _refuse(archive: Path, member: str, why: str) -> NoReturn:
-    raise DataError(f"Refused to unpack '{archive}' at its member '{member}': {why}; nothing of it was kept.")
+def _write(archive: Path, member: Member, folder: Path) -> None:
+    path = folder / member.name
+    try:
+        if member.content is None:
+            path.mkdir(parents=True, exist_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file, member.content:
+            while block := _read(member):
+                file.write(block)
+    except UnicodeEncodeError:
+        refuse(archive, ascii(member.name), "its name cannot be written")
+    except OSError as error:
+        if error.errno in CLASHES:
+            refuse(archive, member.name, "a file and a folder have one name")
+        if error.errno == errno.ENAMETOOLONG:
+            refuse(archive, member.name, "its name is too long for this system")
+        raise
 
 
-def _write(member: _Member, path: Path) -> None:
-    if member.content is None:
-        path.mkdir(parents=True, exist_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with member.content, path.open("wb") as file:
-        shutil.copyfileobj(member.content, file, 2**20)
+def _read(member: Member) -> bytes:
+    try:
+        return member.content.read(2**20) if member.content is not None else b""
+    except OSError as error:  # of the decompressors; one of the system is said by its name
+        raise error if error.errno is not None else tarfile.ReadError(str(error)) from error
 
 
-def _checked(archive: Path, name: str) -> str:
-    """The member's path, if it stays inside."""
-    plain = name.replace("\\", "/")
-    if plain.startswith("/") or re.match(r"[A-Za-z]:", plain) or "\0" in plain:
-        _refuse(archive, name, "its path is absolute")
-    if ".." in plain.split("/"):
-        _refuse(archive, name, "its path leaves the archive by '..'")
-    return posixpath.normpath(name)
+def _copy_links(archive: Path, links: list[Member], folder: Path, budget: _Budget) -> list[str]:
+    """Copies in the place of links, so that none is left to follow; gives the names of those that lead to nothing."""
+    waiting, before = links, len(links) + 1
+    while waiting and len(waiting) < before:
+        before = len(waiting)
+        waiting = [link for link in waiting if not _copy_link(archive, link, folder, budget)]
+    return [link.name for link in waiting]
 
 
-def _zip_members(archive: Path) -> Iterator[_Member]:
-    with zipfile.ZipFile(archive) as file:
-        for info in file.infolist():
-            name = _checked(archive, info.filename)
-            mode = info.external_attr >> 16
-            if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                _refuse(archive, info.filename, "it is a link or a device")
-            if info.flag_bits & 1:
-                _refuse(archive, info.filename, "it is encrypted")
-            yield _Member(name, info.file_size, None if info.is_dir() else file.open(info))
-
-
-def _tar_members(archive: Path) -> Iterator[_Member]:
-    with tarfile.open(archive) as file:
-        for info in file:
-            name = _checked(archive, info.name)
-            if info.isdir():
-                yield _Member(name, 0, None)
-            elif info.isfile():
-                yield _Member(name, info.size, file.extractfile(info))
-            elif info.issym() or info.islnk():
-                target = _linked(archive, file, info)
-                yield _Member(name, target.size, file.extractfile(target))
-            else:
-                _refuse(archive, info.name, "it is a device or a pipe")
-
-
-def _linked(archive: Path, file: tarfile.TarFile, info: tarfile.TarInfo) -> tarfile.TarInfo:
-    """The member that a link leads to; links are unpacked as copies, so that none is left to follow."""
-    for _ in range(32):
-        if not (info.issym() or info.islnk()):
-            return info
-        base = posixpath.dirname(info.name) if info.issym() else ""
-        path = posixpath.normpath(posixpath.join(base, info.linkname))
-        if path.startswith(("/", "../")) or path == "..":
-            _refuse(archive, info.name, f"it is a link that leaves the archive, to '{info.linkname}'")
-        try:
-            target = file.getmember(path)
-        except KeyError:
-            target = None
-        if target is None or target.isdir():
-            _refuse(archive, info.name, f"it is a link to '{info.linkname}', which is no file of the archive")
-        info = target
-    _refuse(archive, info.name, "it is a link in a loop")
+def _copy_link(archive: Path, link: Member, folder: Path, budget: _Budget) -> bool:
+    source, target = folder / link.link, folder / link.name
+    if f"{link.name}/".startswith(f"{link.link}/") or link.link == "." or target.exists():
+        return False  # a loop, or a name that is taken
+    if source.is_file():
+        budget.take(link.name, source.stat().st_size)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        return True
+    if not source.is_dir():
+        return False
+    for path in sorted(source.rglob("*")):
+        name = f"{link.name}/{path.relative_to(source).as_posix()}"
+        budget.take(name, path.stat().st_size if path.is_file() else 0)
+        content = path.open("rb") if path.is_file() else None
+        _write(archive, Member(name, 0, content), folder)
+    return True

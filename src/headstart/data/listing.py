@@ -15,7 +15,7 @@ from headstart.data.wording import plural
 from headstart.errors import DataError
 from headstart.types import Modality
 
-__all__ = ["FolderListing", "by_extension", "is_hidden", "is_table", "list_folder"]
+__all__ = ["FolderListing", "by_extension", "is_hidden", "is_table", "list_folder", "media_of_file"]
 
 PAPERS = re.compile(r"(?:readme|licen[cs]e|notice|copying|authors|changelog|citation|requirements)\b", re.IGNORECASE)
 SYSTEM = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"})  # besides names with a dot first
@@ -182,6 +182,17 @@ def _kind(here: str, name: str, *, at_top: bool) -> str:
     if kind in ("image", "audio"):
         return f"{kind} by content"
     return "document" if kind == "text" and not PAPERS.match(name) else "other"
+
+
+def media_of_file(path: Path) -> Modality | None:
+    """Whether a file is a picture or a sound: by its extension, else by its first bytes; None where it is neither.
+
+    Examples:
+        >>> media_of_file(Path("IMG_1.HEIC")), media_of_file(Path("nowhere"))
+        ('image', None)
+    """
+    kind = _kind(str(path.parent), path.name, at_top=True).partition(" ")[0]
+    return "image" if kind == "image" else "audio" if kind == "audio" else None
 
 
 def _beginning(path: str) -> bytes:

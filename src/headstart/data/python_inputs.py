@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.array_pictures import is_picture_shape
+from headstart.data.listing import media_of_file
 from headstart.data.readers import media_kind
 from headstart.data.records import check_names, flatten
 from headstart.data.schema import MEDIA, ReadOptions, RowsRead
@@ -204,7 +206,7 @@ def _item_kind(value: object) -> str:
     if media is not None:
         return media
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        return "row" if value.ndim == 1 else "image" if value.ndim in (2, 3) else "unknown"
+        return "row" if value.ndim == 1 else "image" if is_picture_shape(value.shape) else "unknown"
     is_row = isinstance(value, (list, tuple)) and value and all(isinstance(part, (int, float)) for part in value)
     return "row" if is_row else "unknown"
 
@@ -212,11 +214,13 @@ def _item_kind(value: object) -> str:
 def _read_strings(values: list[Any], *, must_exist: bool) -> RowsRead:
     """Paths where all have the extension of a picture or a sound and any exists, else texts."""
     names = [os.fspath(value) for value in values]
-    kinds: set[Modality | None] = {MEDIA.get(Path(name).suffix.lower()) if len(name) < 4096 else None for name in names}
+    look = media_of_file if must_exist else _by_extension
+    kinds: set[Modality | None] = {look(Path(name)) if len(name) < 4096 else None for name in names}
     is_media = None not in kinds
     missing = [name for name in names if is_media and not Path(name).is_file()]
     if must_exist and not is_media:
-        raise DataError(f"Paths must end in one of {', '.join(MEDIA)}; got for instance '{names[0]}'.")
+        odd = next(name for name in names if media_of_file(Path(name)) is None)
+        raise DataError(f"Paths must lead to pictures or sounds, such as .jpg, .png, .wav or .flac; got '{odd}'.")
     if not is_media:
         return RowsRead(names, _row_ids(len(names)), "text")
     if missing:
@@ -227,6 +231,10 @@ def _read_strings(values: list[Any], *, must_exist: bool) -> RowsRead:
     ids = tuple(Path(name).as_posix() for name in names)
     modality = next(kind for kind in kinds if kind is not None)
     return RowsRead(names, ids if len(set(ids)) == len(ids) else _row_ids(len(ids)), modality)
+
+
+def _by_extension(path: Path) -> Modality | None:
+    return MEDIA.get(path.suffix.lower())
 
 
 def _read_rows(values: list[Any]) -> RowsRead:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from headstart.data.archives import ARCHIVES, is_archive, unpack
+from headstart.data.archives import ARCHIVES, UNREAD_ARCHIVES, archive_notes, is_archive, unpack
 from headstart.data.folders import read_folder
+from headstart.data.listing import media_of_file
 from headstart.data.python_inputs import read_object
-from headstart.data.schema import MEDIA, ReadOptions, RowsRead, to_dataset
+from headstart.data.schema import ReadOptions, RowsRead, to_dataset
 from headstart.data.tables import TABLES, decode_text, read_table
 from headstart.errors import DataError
 from headstart.params import check_choice
@@ -85,6 +87,15 @@ def _read_path(path: Path, options: ReadOptions) -> RowsRead:
     raise DataError(f"Cannot read '{path}': it is no regular file and no folder.")
 
 
+def _read_archive(path: Path, options: ReadOptions) -> RowsRead:
+    folder = unpack(path)
+    try:
+        rows = read_folder(folder, options)
+    except DataError as error:  # the user knows the archive, not the folder that it was unpacked into
+        raise DataError(str(error).replace(str(folder), str(path))) from error
+    return replace(rows, notes=(*archive_notes(path), *rows.notes))
+
+
 def _missing(path: Path) -> str:
     if path.is_symlink():
         return f"The link '{path}' leads nowhere; mend it or give another path."
@@ -94,13 +105,19 @@ def _missing(path: Path) -> str:
 
 
 def _read_file(path: Path, options: ReadOptions) -> RowsRead:
+    if path.name.lower().endswith(UNREAD_ARCHIVES):
+        raise DataError(
+            f"Cannot read '{path}': archives of this kind are not read; unpack it and give the folder, or pack it as "
+            ".zip or .tar.gz."
+        )
     if is_archive(path):
-        return read_folder(unpack(path), options)
+        return _read_archive(path, options)
     suffix = path.suffix.lower()
     if suffix in TABLES:
         return read_table(path, options)
-    if not options.labelled and suffix in MEDIA:
-        return RowsRead([str(path)], (path.name,), MEDIA[suffix])
+    kind = media_of_file(path)
+    if not options.labelled and kind is not None:
+        return RowsRead([str(path)], (path.name,), kind)
     if not options.labelled and suffix == ".txt":
         text, notes = decode_text(path.read_bytes(), path.name)
         lines = [line for line in text.splitlines() if line.strip()]

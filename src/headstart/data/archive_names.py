@@ -1,0 +1,168 @@
+"""Names in zip archives that are not marked as Unicode: which encoding they were written in."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+
+__all__ = ["guess_encoding", "zip_names"]
+
+UNICODE_FLAG = 0x800
+UNICODE_PATH = 0x7075  # of APPNOTE.TXT, 4.6.9
+UNSURE = 0.5  # below, a name is read as the zip format says: in the encoding of the first IBM PC
+NAMES = {"gbk": "GBK", "cp932": "Shift-JIS", "big5": "Big5", "cp949": "EUC-KR", "utf-8": "UTF-8"}
+SYLLABLES = frozenset(
+    "이다가는을를에의고하지로은도기사리어시자아대인나라스서일전수한그부정보해만과제장여상있오주연세학교모우구니었요선성없게들"
+    "면거동원생물비신무조공유적화방중국미회소당안내차강양개말새돼닭람배꽃컴퓨터진림음악영행바다산문책집밥빵물불눈코입손발머"
+)
+LETTERS = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœšžąćęłńśźżčďěňřťůőű")
+
+
+def zip_names(infos: Sequence[zipfile.ZipInfo]) -> tuple[list[str], str]:
+    """The names of the members of a zip, in Unicode, and how they were read.
+
+    A name is UTF-8 where its flag says so, or where the archive has it in UTF-8 beside; else its encoding is guessed
+    from all such names of the archive together.
+
+    Args:
+        infos: the members.
+
+    Returns:
+        A name for each, and the encoding that was guessed, as it is usually called; empty where nothing was.
+
+    Examples:
+        >>> info = zipfile.ZipInfo("猫/1.png".encode("gbk").decode("cp437"))
+        >>> zip_names([info])
+        (['猫/1.png'], 'GBK')
+    """
+    found: list[str] = []
+    unsure: list[tuple[int, bytes]] = []
+    for place, info in enumerate(infos):
+        name = info.orig_filename.partition("\0")[0]
+        found.append(name)
+        if not name.isascii() and not info.flag_bits & UNICODE_FLAG:
+            raw = name.encode("cp437", "replace")
+            beside = _unicode_path(info.extra, raw)
+            found[place] = beside or name
+            unsure += [] if beside else [(place, raw)]
+    if not unsure:
+        return found, ""
+    encoding = guess_encoding([raw for _, raw in unsure])
+    for place, raw in unsure:
+        found[place] = raw.decode(encoding)
+    return found, NAMES.get(encoding, encoding)
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> str | None:
+    """The name in UTF-8 that Info-ZIP writes beside, where it belongs to the name itself."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack("<HH", extra[:4])
+        field, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == UNICODE_PATH and len(field) > 5 and int.from_bytes(field[1:5], "little") == zlib.crc32(raw):
+            return field[5:].decode("utf-8", "replace")
+    return None
+
+
+def guess_encoding(names: Sequence[bytes]) -> str:
+    """The encoding in which names were most likely written: UTF-8, or that of a Windows of some country.
+
+    In each encoding that can read all of them it is counted how usual the characters are that come out.
+
+    Args:
+        names: names of files, each with bytes that are no ASCII.
+
+    Returns:
+        A name that `bytes.decode` knows, under which all the names can be read.
+
+    Examples:
+        >>> [guess_encoding([name.encode(encoding)]) for name, encoding in
+        ...  [("Bär", "cp850"), ("кошка", "cp866"), ("ねこ", "cp932"), ("고양이", "cp949"), ("Bär", "utf-8")]]
+        ['cp850', 'cp866', 'cp932', 'cp949', 'utf-8']
+    """
+    score = _score(names, "utf-8", _unicode)
+    if score is not None and score > UNSURE:
+        return "utf-8"
+    best, most = "cp437", UNSURE
+    for encoding, weight in WEIGHTS.items():
+        score = _score(names, encoding, weight)
+        if score is not None and score > most:
+            best, most = encoding, score
+    return best
+
+
+Weight = Callable[[str, str, str], float]  # of a character, the one before it and the one after it
+
+
+def _score(names: Sequence[bytes], encoding: str, weight: Weight) -> float | None:
+    """The mean weight of what is no ASCII, for each byte of it; None where a name cannot be read."""
+    total, count = 0.0, 0
+    for raw in set(names):
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            return None
+        for place, one in enumerate(text):
+            if not one.isascii():
+                size = len(one.encode(encoding))
+                total += size * weight(one, text[place - 1 : place], text[place + 1 : place + 2])
+                count += size
+    return total / max(count, 1)
+
+
+def _unicode(one: str, before: str, after: str) -> float:
+    """Two bytes of Chinese may be one accented letter in UTF-8; but such a letter does not stand alone."""
+    return 0.0 if one in LETTERS and not before.isalpha() and not after.isalpha() else 1.0
+
+
+def _chinese(one: str, _before: str, _after: str) -> float:
+    lead, trail = (*one.encode("gbk"), 0)[:2]
+    if trail < 0xA1:
+        return 0.1
+    return 1.0 if 0xB0 <= lead <= 0xD7 else 0.5 if 0xD8 <= lead <= 0xF7 else 0.6 if lead <= 0xA9 else 0.1
+
+
+def _japanese(one: str, _before: str, _after: str) -> float:
+    if 0x3041 <= ord(one) <= 0x30FE:
+        return 1.0
+    if 0xFF61 <= ord(one) <= 0xFF9F:
+        return 0.2
+    lead = one.encode("cp932")[0]
+    return 1.0 if 0x88 <= lead <= 0x97 else 0.6 if lead == 0x81 else 0.4
+
+
+def _taiwanese(one: str, _before: str, _after: str) -> float:
+    lead = one.encode("big5")[0]
+    return 0.95 if 0xA4 <= lead <= 0xC6 else 0.6 if lead <= 0xA3 else 0.3
+
+
+def _korean(one: str, _before: str, _after: str) -> float:
+    return 1.05 if one in SYLLABLES else 0.6 if "\uac00" <= one <= "\ud7a3" else 0.1
+
+
+def _russian(one: str, before: str, after: str) -> float:
+    if not ("\u0410" <= one <= "\u044f" or one in "\u0401\u0451"):
+        return 0.0
+    if any(other.isascii() and other.isalpha() for other in (before, after)):
+        return 0.1  # a word is of one script
+    return 1.0 if one.islower() else 0.3 if before.isalpha() and before.islower() else 0.9
+
+
+def _western(one: str, before: str, _after: str) -> float:
+    if one in LETTERS:
+        return 0.98
+    return 0.75 if one.lower() in LETTERS and not (before.isalpha() and before.islower()) else 0.0
+
+
+WEIGHTS: dict[str, Weight] = {
+    "gbk": _chinese,
+    "cp932": _japanese,
+    "big5": _taiwanese,
+    "cp949": _korean,
+    "cp866": _russian,
+    "cp1251": _russian,
+    "cp850": _western,
+    "cp852": _western,
+    "cp1252": _western,
+}
