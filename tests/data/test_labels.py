@@ -1,5 +1,6 @@
 """From label columns to tasks."""
 
+import json
 from decimal import Decimal
 
 import numpy as np
@@ -140,3 +141,116 @@ def test_numbers_with_gaps_in_r_style(tmp_path):
 def test_labels_that_make_no_task(labels, message):
     with pytest.raises(DataError, match=message):
         task_of(labels)
+
+
+TAGS = ["red", "red,blue", "blue", "blue,green", "green,red", "green"]
+
+
+@pytest.mark.parametrize(
+    "odd", ["red,violet", "violet", "a, b, c", "", "red,,blue", "\u200b", "red, blue and all the rest"]
+)
+@pytest.mark.parametrize("sign", [",", ";", "|"])
+def test_one_cell_does_not_turn_tags_into_classes(odd, sign):
+    labels = [tag.replace(",", sign) for tag in TAGS * 10]
+    labels[7] = odd.replace(",", sign)
+    data = task_of(labels)
+    assert data.task.kind == "multilabel"
+    assert {"red", "blue", "green"} <= set(data.task.labels)
+
+
+@pytest.mark.parametrize("odd", ["a;b", "1,2", "3.5", "[x]", "-"])
+def test_one_cell_does_not_turn_classes_into_anything_else(odd):
+    assert task_of([*["cat", "dog"] * 29, "cat", odd]).task.kind == "classification"
+
+
+@pytest.mark.parametrize(("odd", "kept"), [(2.5, 59), ("x", 60), (999, 60), (None, 59)])
+def test_one_cell_does_not_turn_a_scale_into_a_regression(odd, kept):
+    data = task_of([*[1, 2, 3, 4, 5] * 11, 1, 2, 3, 4, odd])
+    assert (data.task.kind, len(data)) == ("classification", kept)
+
+
+@pytest.mark.parametrize("odd", ["n/a", "broken", float("inf"), None, ""])
+def test_one_cell_is_set_aside_from_a_regression_with_its_reason(odd):
+    data = task_of([*(index + 0.5 for index in range(59)), odd])
+    assert (data.task.kind, len(data)) == ("regression", 59)
+    assert any(note.startswith("Set aside 1 of 60 rows") for note in data.notes)
+    strings = task_of([*(f"{index},5" for index in range(59)), "broken"])
+    assert strings.task.kind == "regression"
+    assert "Set aside 1 of 60 rows, whose label is no number: 'broken' (row 59)." in strings.notes
+
+
+def test_one_cell_does_not_make_numbers_of_flags():
+    frame = pd.DataFrame({"text": TEXTS, "a": [0, 1] * 30, "b": [1, 0] * 30})
+    frame.loc[5, "b"] = 2
+    data = read(frame, label=["a", "b"])
+    assert (data.task.kind, len(data)) == ("multilabel", 59)
+    assert "Set aside 1 of 60 rows, whose label is no 0 or 1: [1, 2] (row 5)." in data.notes
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        repr,
+        json.dumps,
+        lambda tags: str(np.array(tags)),
+        lambda tags: repr(np.array(tags, dtype=object)),
+        lambda tags: repr(set(tags)),
+        lambda tags: repr(tuple(tags)),
+        lambda tags: "[" + ", ".join(tags) + "]",
+        lambda tags: "{" + ",".join(f'"{tag}"' for tag in tags) + "}",
+        lambda tags: tags,
+        set,
+        lambda tags: np.array(tags, dtype=object),
+    ],
+)
+def test_lists_however_they_are_written(tmp_path, write):
+    tags = [["ham"], ["ham", "spam"], ["it's"], ["spam", "eg gs"], ["eg gs", "ham"]] * 4
+    labels = [write(row) for row in tags]
+    for task in (None, "multilabel"):
+        data = task_of(labels, task=task)
+        assert (data.task.kind, data.task.labels) == ("multilabel", ("eg gs", "ham", "it's", "spam"))
+        assert data.y.sum() == sum(map(len, tags))
+    if isinstance(labels[0], str):
+        pd.DataFrame({"text": TEXTS[:20], "labels": labels}).to_csv(tmp_path / "a.csv", index=False)
+        assert read(tmp_path / "a.csv").task.labels == data.task.labels
+
+
+def test_names_in_brackets_are_names_and_what_is_no_list_is_set_aside():
+    assert task_of(["[POS]", "[NEG]"] * 5).task.labels == ("[NEG]", "[POS]")
+    data = task_of([*["['a', 'b']", "['a']"] * 10, "a"])
+    assert (data.task.labels, len(data)) == (("a", "b"), 20)
+    assert "Set aside 1 of 21 rows, whose label is no list: 'a' (row 20)." in data.notes
+    assert task_of([["a", "b"], "a", ["b"]]).y.tolist() == [[1, 1], [1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    "values", [["3,5", "4,1"], ["1.234,5", "3,5", "7,0"], ["12,5%", "3,5%", "1,0%"], ["$1.50"] * 2 + ["$2"]]
+)
+def test_numbers_in_local_notation_are_numbers_in_python_too(values):
+    assert read(pd.DataFrame({"text": TEXTS, "rating": (values * 30)[:60]})).task.kind == "regression"
+
+
+def test_sets_of_numbers_joined_by_commas_and_versions_are_names():
+    assert task_of(["1,2", "2", "1,3", "3", "2,3", "1"] * 5).task.labels == ("1", "2", "3")
+    assert task_of(["1.1", "1.10", "1.2"] * 5).task.labels == ("1.1", "1.10", "1.2")
+    assert (
+        task_of(["Paris, France", "Lyon, France", "Berlin, Germany", "Bonn, Germany"] * 5).task.kind == "classification"
+    )
+
+
+def test_words_for_missing_labels_and_classes_that_look_like_them():
+    data = task_of(["yes", "no", "n/a", "NA", "-", "None"] * 5)
+    assert (data.task.labels, len(data)) == (("None", "no", "yes"), 15)
+    assert "Took 15 cells of 'label' as missing labels: '-', 'NA', 'n/a'." in data.notes
+    assert "Took 'None' in 'label' as the name of a class (5 rows), not as a missing label." in data.notes
+    assert task_of(["DE", "NA", "FR"] * 5).task.labels == ("DE", "FR", "NA")
+    assert task_of(["+", "-"] * 5).task.labels == ("+", "-")
+    assert task_of(["ja", "nein"] * 5).task.labels == ("ja", "nein")
+
+
+def test_swapped_columns_are_refused_with_a_hint(tmp_path):
+    frame = pd.DataFrame({"text": [f"a sentence of its own, number {row % 1986}" for row in range(2000)]})
+    frame["label"] = ["x", "y"] * 1000
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(DataError, match=r"Nearly each \(1986 classes\) of the 2000 rows .* --label, .* by --item"):
+        read(tmp_path / "a.csv", label="text", item="label")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.label_names import MISSING_WORDS, is_missing, label_name, natural_key
+from headstart.data.cells import read_numbers
+from headstart.data.label_lists import commonest_sign, find_sign, parse_lists, split_names
+from headstart.data.label_names import WrittenNumber, is_missing, label_name, natural_key
+from headstart.data.missing_labels import missing_words
 from headstart.data.unicode import describe_merged
 from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
@@ -21,7 +26,11 @@ from headstart.types import Task, TaskKind
 __all__ = ["EncodedLabels", "encode_labels"]
 
 MAX_NUMERIC_CLASSES = 20
-SEPARATORS = ("|", ";", ",")
+ENOUGH = 0.9  # of the cells tell the kind of task; beyond, what does not fit is set aside
+MOSTLY = 0.98  # the same where the kinds are near: whole numbers and fractions, flags and numbers
+FEW, FEW_ROWS = 5, 10
+EXAMPLES = 3
+LISTS = (list, tuple, set, frozenset, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -52,18 +61,21 @@ def encode_labels(
     origin: str,
     *,
     from_folders: bool = False,
+    names: Sequence[str] | None = None,
 ) -> EncodedLabels:
     """The task that label columns make, and their codes.
 
     Without ``kind``: several columns of 0 and 1 are multi-label, several of numbers are multi-output regression. One
-    column of lists, or of names joined by ``|``, ``;`` or ``,`` that recur in other combinations, is multi-label; of
-    fractions or of more than 20 distinct numbers, regression; of anything else, classification.
+    column of lists (also as strings), or of names joined by ``|``, ``;`` or ``,`` that recur in other combinations, is
+    multi-label; of fractions or of more than 20 distinct numbers, regression; of anything else, classification. Nine
+    cells of ten tell the kind (of whole numbers, 49 of 50); rows that do not fit it are set aside, and said.
 
     Args:
         columns: label columns by name, (n,) objects each.
         kind: the kind of task, or None to infer it.
         origin: where the data came from, for messages.
         from_folders: whether the labels are names of folders.
+        names: of the rows, for notes; their numbers by default.
 
     Raises:
         DataError: if no row has a label, or if the labels do not fit the kind.
@@ -73,30 +85,74 @@ def encode_labels(
         >>> encoded.task.labels, encoded.y.tolist()
         (('9', '10'), [1, 0, 0])
     """
-    present = np.ones(len(next(iter(columns.values()))), dtype=bool)
-    for values in columns.values():
-        present &= ~np.fromiter((is_missing(value) for value in values), dtype=bool, count=len(values))
+    count = len(next(iter(columns.values())))
+    present, notes = np.ones(count, dtype=bool), list[str]()
+    for name, values in columns.items():
+        held, said = _present(name, values, from_folders=from_folders)
+        present &= held
+        notes += said
     where = _where(list(columns), from_folders)
     if not present.any():
-        rows = "the only row" if len(present) == 1 else f"all {len(present)} rows"
+        rows = "the only row" if count == 1 else f"all {count} rows"
         raise DataError(f"No row of {origin} has a label: {where} is empty in {rows}; name another.")
     found = {name: values[present] for name, values in columns.items()}
     if len(found) > 1:
-        task, y, why = _several(found, kind, origin)
+        read = _several(found, kind, origin)
     else:
         name, values = next(iter(found.items()))
-        task, y, why = _single(name, values, kind, origin)
-    notes = [f"Read the labels from {where}{why}"]
+        read = _single(name, values, kind, origin, from_folders=from_folders)
     if from_folders and kind == "classification":
-        notes = [f"Took the names of the folders as labels: {plural(len(task.labels), 'class')}."]
-    missing = int((~present).sum())
+        notes = [f"Took the names of the folders as labels: {plural(len(read.task.labels), 'class')}."]
+    else:
+        notes.insert(0, f"Read the labels from {where}{read.why}")
+    missing = count - int(present.sum())
     if missing:
-        notes.append(
-            f"Set aside {missing} of {plural(len(present), 'row')}, which {'has' if missing == 1 else 'have'} no label."
-        )
-    if task.kind != "regression":
+        which = "which has no label" if missing == 1 else "which have no label"
+        notes.append(f"Set aside {missing} of {plural(count, 'row')}, {which}.")
+    rows = np.flatnonzero(present)
+    bad = rows[~read.fits]
+    if len(bad):
+        notes.append(_misfits(bad, columns, names or list(map(str, range(count))), read.wanted))
+        present[bad] = False
+    if read.task.kind != "regression":
         notes += _merged(found.values())
-    return EncodedLabels(task, y, present, tuple(notes))
+    return EncodedLabels(read.task, read.y[read.fits], present, tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A task and its labels: of n rows with a label, which fit it, and what was wanted of the others."""
+
+    task: Task
+    y: NDArray[Any]
+    why: str
+    fits: NDArray[np.bool_]
+    wanted: str = ""
+
+
+def _present(name: str, values: NDArray[np.object_], *, from_folders: bool) -> tuple[NDArray[np.bool_], list[str]]:
+    """Which rows have a label, and notes on words that may stand for none."""
+    held = ~np.fromiter((is_missing(value) for value in values), dtype=bool, count=len(values))
+    strings = [value for value in values[held] if isinstance(value, str)]
+    if from_folders or not strings:
+        return held, []
+    gone, notes = missing_words(strings, name)
+    if gone:
+        held &= ~np.fromiter((isinstance(value, str) and value in gone for value in values), bool, len(values))
+    return held, notes
+
+
+def _misfits(
+    bad: NDArray[np.intp], columns: Mapping[str, NDArray[np.object_]], names: Sequence[str], wanted: str
+) -> str:
+    """A note on the rows whose label does not fit the task."""
+    shown = []
+    for row in bad[:EXAMPLES].tolist():
+        cells = [values[row] for values in columns.values()]
+        shown.append(f"{reprlib.repr(cells[0] if len(cells) == 1 else cells)} (row {names[row]})")
+    rest = ", ..." if len(bad) > EXAMPLES else ""
+    which = "whose label is" if len(bad) == 1 else "whose labels are"
+    return f"Set aside {len(bad)} of {plural(len(names), 'row')}, {which} no {wanted}: {', '.join(shown)}{rest}."
 
 
 def _merged(columns: Iterable[NDArray[np.object_]]) -> list[str]:
@@ -115,59 +171,126 @@ def _where(names: Sequence[str], from_folders: bool) -> str:
     return f"column '{names[0]}'" if len(names) == 1 else f"the {len(names)} columns {name_some(names)}"
 
 
-def _number(value: object) -> float | None:
-    """The value as a float, NaN for the words of missing values, None where it is no number."""
-    if isinstance(value, str) and value.strip().lower() in MISSING_WORDS:
-        return math.nan
+def _numbers(values: NDArray[np.object_]) -> NDArray[np.float64]:
+    """The cells as numbers, NaN where one is none."""
+    strings = [value if isinstance(value, str) else "" for value in values]
+    found = read_numbers(strings).values if any(strings) else np.full(len(values), np.nan)
+    for row, value in enumerate(values):
+        if not isinstance(value, str):
+            found[row] = _number(value)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def _number(value: Any) -> float:
     try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
-def _numbers(name: str, values: NDArray[np.object_], kind: str, origin: str) -> NDArray[np.float64]:
-    numbers = [_number(value) for value in values]
-    for value, number in zip(values, numbers, strict=True):
-        if number is None or not math.isfinite(number):
-            raise DataError(
-                f"A {kind} task needs finite numbers in column '{name}' of {origin}, but it holds {value!r}; "
-                "mend the row, or name another label column or task."
-            )
-    return np.asarray(numbers, dtype=np.float64)
+def _check_numbers(name: str, values: NDArray[np.object_], good: NDArray[np.bool_], kind: str, origin: str) -> None:
+    """Raise unless nine of ten cells are numbers."""
+    if good.mean() < ENOUGH:
+        value = values[~good][0]
+        raise DataError(
+            f"A {kind} task needs finite numbers in column '{name}' of {origin}, but it holds {value!r}; "
+            "mend the row, or name another label column or task."
+        )
 
 
-def _several(
-    columns: Mapping[str, NDArray[np.object_]], kind: TaskKind | None, origin: str
-) -> tuple[Task, NDArray[Any], str]:
+def _several(columns: Mapping[str, NDArray[np.object_]], kind: TaskKind | None, origin: str) -> _Read:
     if kind == "classification":
         raise DataError(
             f"A classification task has one label column, but {len(columns)} were named for {origin}; "
             "name one, or set the task to multilabel or regression."
         )
-    wanted = kind or "multi-label or regression"
-    y = np.stack([_numbers(name, values, wanted, origin) for name, values in columns.items()], axis=1)
-    binary = bool(np.isin(y, (0.0, 1.0)).all())
+    y = np.stack([_numbers(values) for values in columns.values()], axis=1)
+    for (name, values), numbers in zip(columns.items(), y.T, strict=True):
+        _check_numbers(name, values, np.isfinite(numbers), kind or "multi-label or regression", origin)
+    fits = np.isfinite(y).all(axis=1)
+    flags = np.isin(y, (0.0, 1.0)).all(axis=1)
+    binary = flags.sum() >= MOSTLY * fits.sum() > 0
     if kind == "multilabel" and not binary:
         raise DataError(f"A multi-label task needs 0 or 1 in each label column, but {origin} holds other numbers.")
     names = tuple(columns)
     if binary and kind != "regression":
-        return Task("multilabel", names), y, ", which hold only 0 and 1: multi-label; set them with --label."
-    return Task("regression", names), y, f": they hold numbers, so the task is regression with {len(names)} outputs."
+        why = ", which hold only 0 and 1: multi-label; set them with --label."
+        return _Read(Task("multilabel", names), y, why, flags, "0 or 1")
+    why = f": they hold numbers, so the task is regression with {len(names)} outputs."
+    return _Read(Task("regression", names), y, why, fits, "numbers")
 
 
-def _single(
-    name: str, values: NDArray[np.object_], kind: TaskKind | None, origin: str
-) -> tuple[Task, NDArray[Any], str]:
+def _single(name: str, values: NDArray[np.object_], kind: TaskKind | None, origin: str, *, from_folders: bool) -> _Read:
     _refuse_objects(name, values, origin)
+    values = values if from_folders else _as_meant(values, kind)
     inferred = kind or _infer(values)
     if inferred == "regression":
-        y = _numbers(name, values, "regression", origin)
-        if np.ptp(y) == 0:
-            raise DataError(f"Column '{name}' of {origin} holds the one number {y[0]:g}: there is nothing to learn.")
-        return Task("regression", (name,), name), y[:, None], f": numbers, so the task is regression; {SET_IT}"
+        y = _numbers(values)
+        good = np.isfinite(y)
+        _check_numbers(name, values, good, "regression", origin)
+        if np.ptp(y[good]) == 0:
+            raise DataError(
+                f"Column '{name}' of {origin} holds the one number {y[good][0]:g}: there is nothing to learn."
+            )
+        why = f": numbers, so the task is regression; {SET_IT}"
+        return _Read(Task("regression", (name,), name), y[:, None], why, good, "number")
     if inferred == "multilabel":
         return _multilabel(name, values, origin)
-    return _classes(name, values, origin)
+    return _classes(name, values, origin, from_folders=from_folders, is_given=kind is not None)
+
+
+def _as_meant(values: NDArray[np.object_], kind: TaskKind | None) -> NDArray[np.object_]:
+    """Strings as the lists or the numbers that nearly all of them are; the others as they are."""
+    strings = [value for value in values if isinstance(value, str)]
+    if len(strings) < ENOUGH * len(values):
+        return values
+    rows = [row for row, value in enumerate(values) if isinstance(value, str)]
+    if kind in (None, "multilabel"):
+        lists = parse_lists(strings)
+        if lists is not None:
+            return _replaced(values, rows, lists)
+    if kind is None and _are_numbers(strings):
+        found = read_numbers(strings)
+        numbers = [
+            WrittenNumber(value, text) if good else None
+            for value, text, good in zip(found.values, strings, found.is_number, strict=True)
+        ]
+        return _replaced(values, rows, numbers)
+    return values
+
+
+def _replaced(values: NDArray[np.object_], rows: Sequence[int], new: Sequence[Any]) -> NDArray[np.object_]:
+    changed = values.copy()
+    for row, value in zip(rows, new, strict=True):
+        if value is not None:
+            changed[row] = value
+    return changed
+
+
+def _are_numbers(strings: Sequence[str]) -> bool:
+    """Whether strings are measured numbers: fractions, or with a unit; whole numbers as strings are names.
+
+    One number written in two ways (1.1 and 1.10) is two names, and 1,2 beside 2 and 1,3,5 are sets of labels.
+    """
+    found = read_numbers(strings)
+    if found.share < ENOUGH:
+        return False
+    known = found.values[found.is_number]
+    whole = float((known == np.round(known)).mean())
+    if whole > MOSTLY and not found.how:
+        return False
+    texts = {text.strip() for text, good in zip(strings, found.is_number, strict=True) if good}
+    return not (len(texts) > len(np.unique(known)) and not found.how) and not _are_sets(strings)
+
+
+def _are_sets(strings: Sequence[str]) -> bool:
+    """Whether commas join ascending whole numbers, of which some stand alone."""
+    with_comma = [text.split(",") for text in strings if "," in text]
+    if not with_comma or len(with_comma) == len(strings) or any("." in text for text in strings):
+        return False
+    if not all(part.strip().isdecimal() for parts in with_comma for part in parts):
+        return False
+    return all(int(a) < int(b) for parts in with_comma for a, b in pairwise(parts)) and len(with_comma) >= FEW
 
 
 def _refuse_objects(name: str, values: NDArray[np.object_], origin: str) -> None:
@@ -186,73 +309,68 @@ SET_IT = "set it with --label and --task."
 
 
 def _infer(values: NDArray[np.object_]) -> TaskKind:
-    if any(isinstance(value, (list, tuple, set, np.ndarray)) for value in values):
+    if _share(values, LISTS) > 1 - ENOUGH:
         return "multilabel"
-    if all(isinstance(value, (int, float, np.number)) and not isinstance(value, bool) for value in values):
-        numbers = values.astype(np.float64)
-        whole = bool((numbers == np.round(numbers)).all())
-        return "regression" if not whole or len(np.unique(numbers)) > MAX_NUMERIC_CLASSES else "classification"
-    return "multilabel" if _separator(values) else "classification"
+    is_number = np.fromiter((_is_number(value) for value in values), dtype=bool, count=len(values))
+    if is_number.mean() >= ENOUGH:
+        numbers = values[is_number].astype(np.float64)
+        numbers = numbers[np.isfinite(numbers)]
+        if not len(numbers) or (numbers == np.round(numbers)).mean() < MOSTLY:
+            return "regression"
+        counts = np.sort(np.unique(numbers, return_counts=True)[1])[::-1]
+        needed = int(np.searchsorted(np.cumsum(counts), MOSTLY * len(numbers))) + 1  # values that cover nearly all rows
+        return "regression" if needed > MAX_NUMERIC_CLASSES else "classification"
+    return "multilabel" if find_sign([str(value) for value in values]) else "classification"
 
 
-def _separator(values: NDArray[np.object_]) -> str | None:
-    """The sign that joins labels, if clearly so.
-
-    Clear means: a tenth of the rows hold it, each part occurs at least twice, and there are fewer parts than
-    combinations of them, which the commas of ordinary names ("Smith, John") do not give.
-    """
-    counts = Counter(str(value) for value in values)
-    for sign in SEPARATORS:
-        joined = sum(count for text, count in counts.items() if sign in text)
-        if joined * 10 < len(values):
-            continue
-        parts = Counter[str]()
-        for text, count in counts.items():
-            parts.update(dict.fromkeys(_split(text, sign), count))
-        if len(parts) < len(counts) and min(parts.values()) > 1:
-            return sign
-    return None
+def _share(values: NDArray[np.object_], kinds: tuple[type, ...]) -> float:
+    return sum(isinstance(value, kinds) for value in values) / len(values)
 
 
-def _split(text: str, sign: str | None) -> list[str]:
-    parts = [text] if sign is None else text.split(sign)
-    return [part.strip() for part in parts if part.strip()]
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.number, Decimal, Fraction)) and not isinstance(value, bool)
 
 
-def _multilabel(name: str, values: NDArray[np.object_], origin: str) -> tuple[Task, NDArray[Any], str]:
-    lists = any(not isinstance(value, str) for value in values)
-    sign = None if lists else (_separator(values) or _commonest_sign(values))
+def _multilabel(name: str, values: NDArray[np.object_], origin: str) -> _Read:
+    lists = _share(values, LISTS)
+    fits = np.ones(len(values), dtype=bool)
     if lists:
-        rows = [[label_name(part) for part in (value if np.iterable(value) else [value])] for value in values]
+        is_list = np.fromiter((isinstance(value, LISTS) for value in values), dtype=bool, count=len(values))
+        fits = is_list if lists >= ENOUGH else fits
+        cells = [value if isinstance(value, LISTS) else [value] for value in values[fits]]
+        rows = [[label_name(part) for part in cell if not is_missing(part)] for cell in cells]
+        how = "lists of labels" if lists >= ENOUGH else "lists of labels, and single labels"
     else:
-        rows = [_split(value, sign) for value in values]
+        strings = [label_name(value) for value in values]
+        sign = find_sign(strings) or commonest_sign(strings)
+        rows = [[label_name(part) for part in split_names(value, sign)] for value in strings]
+        how = f"labels joined by '{sign}'"
     labels = sorted({label for row in rows for label in row}, key=natural_key)
     if not labels:
         raise DataError(f"Column '{name}' of {origin} holds empty lists only: there is no label to learn.")
     code = {label: index for index, label in enumerate(labels)}
-    y = np.zeros((len(rows), len(labels)), dtype=np.float64)
-    for index, row in enumerate(rows):
+    y = np.zeros((len(values), len(labels)), dtype=np.float64)
+    for index, row in zip(np.flatnonzero(fits).tolist(), rows, strict=True):
         y[index, [code[label] for label in row]] = 1.0
-    how = "lists of labels" if lists else f"labels joined by '{sign}'"
     why = f": {how}, {len(labels)} in all, so the task is multi-label; {SET_IT}"
-    return Task("multilabel", tuple(labels), name), y, why
+    return _Read(Task("multilabel", tuple(labels), name), y, why, fits, "list")
 
 
-def _commonest_sign(values: NDArray[np.object_]) -> str | None:
-    counts = {sign: sum(sign in value for value in values) for sign in SEPARATORS}
-    best = max(SEPARATORS, key=counts.__getitem__)
-    return best if counts[best] else None
-
-
-def _classes(name: str, values: NDArray[np.object_], origin: str) -> tuple[Task, NDArray[Any], str]:
+def _classes(name: str, values: NDArray[np.object_], origin: str, *, from_folders: bool, is_given: bool) -> _Read:
+    fits = np.ones(len(values), dtype=bool)
+    if not is_given and all(_is_number(value) for value in values):  # whole numbers but for a few
+        numbers = values.astype(np.float64)
+        fits = numbers == np.round(numbers)
     names = [label_name(value) for value in values]
-    labels = sorted(set(names), key=natural_key)
-    if len(labels) == len(names) and len(names) >= 10:
+    labels = sorted({name for name, good in zip(names, fits, strict=True) if good}, key=natural_key)
+    rows = int(fits.sum())
+    if (len(labels) == rows >= FEW_ROWS) or (not from_folders and rows > 2 * FEW_ROWS and len(labels) * 1.5 > rows):
+        which = "Each" if len(labels) == rows else f"Nearly each ({plural(len(labels), 'class')})"
         raise DataError(
-            f"Each of the {len(names)} rows of {origin} has a label of its own in '{name}', "
-            "so there is nothing to learn from it; name another label column."
+            f"{which} of the {rows} rows of {origin} has a label of its own in '{name}', so there is nothing to learn "
+            "from it; name another label column by --label, and if these are the items, name them by --item."
         )
     code = {label: index for index, label in enumerate(labels)}
-    y = np.fromiter((code[label] for label in names), dtype=np.int64, count=len(names))
+    y = np.fromiter((code.get(label, -1) for label in names), dtype=np.int64, count=len(names))
     why = f": {plural(len(labels), 'class')}, so the task is classification; {SET_IT}"
-    return Task("classification", tuple(labels), name), y, why
+    return _Read(Task("classification", tuple(labels), name), y, why, fits, "whole number")

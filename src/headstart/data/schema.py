@@ -126,7 +126,11 @@ def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
     if rows.labels is None or not options.labelled:
         return dataset
     kind = options.task or ("classification" if rows.is_classes else None)
-    encoded = encode_labels(rows.labels, kind, origin, from_folders=rows.is_classes)
+    try:
+        encoded = encode_labels(rows.labels, kind, origin, from_folders=rows.is_classes, names=rows.ids)
+    except DataError as error:  # rows that were not read may be why
+        lost = [note for note in rows.notes if note.startswith("Set aside")]
+        raise DataError(" ".join([str(error), *lost])) if lost else error from error
     if not encoded.present.all():
         dataset = dataset.take(np.flatnonzero(encoded.present))
     return Dataset(
