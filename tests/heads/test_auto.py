@@ -12,7 +12,7 @@ from headstart.checks import toy_task
 from headstart.errors import ParameterError, UnknownNameError
 from headstart.heads import HEADS, HeadSearch, select_head
 from headstart.heads.registry import check_head_names, heads_for
-from headstart.heads.tie_set import mean_and_error
+from headstart.heads.standard_error import mean_and_error
 from headstart.types import Task
 
 AUTO = HeadSearch(("auto",))

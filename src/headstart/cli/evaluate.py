@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.cli.items import check_any_left, read_as_fitted
     from headstart.data import align_columns, read, union_groups
     from headstart.evaluate.evaluation import evaluate_predictions
+    from headstart.evaluate.shift import loss_shift
 
     reporter = reporter_of(args)
     model = TransferModel.load(args.model, engine=engine_of(args))
@@ -65,14 +66,18 @@ def run(args: argparse.Namespace) -> int:
         )
     groups = None if used.groups is None else union_groups(used.groups, np.arange(len(used)))
     found = evaluate_predictions(model.task, used.labelled()[1], predicted.outputs, groups=groups, seed=args.seed)
+    shift = None  # items that were fitted on cost less than new ones
+    if not fitted_on:
+        shift = loss_shift(model.head.left_out, model.task, predicted.outputs, used.labelled()[1], groups)
     if args.json:
-        write_line(
-            json_text({"model": args.model, "data": args.data, "part": part, "fitted_on": fitted_on, **found.to_dict()})
-        )
+        about = {"model": args.model, "data": args.data, "part": part, "fitted_on": fitted_on}
+        write_line(json_text({**about, **found.to_dict(), "shift": None if shift is None else shift.to_dict()}))
         return 0
     reporter.line("data", f"{found.n} {used.modality} items ({part})")
     for name, metric in found.metrics.items():
         reporter.line(name.replace("_", " "), f"{metric.value:.3f}  [{metric.low:.3f}, {metric.high:.3f}]")
+    if shift is not None and shift.differs:
+        reporter.warning(shift.sentence)
     return 0
 
 

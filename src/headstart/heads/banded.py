@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fusion_maps import Span, scaled_map, spans_of
 from headstart.heads.problem import Problem
-from headstart.heads.tie_set import mean_and_error
+from headstart.heads.standard_error import mean_and_error
 from headstart.tasks import task_methods
 
 __all__ = ["BandWeights", "banded_map", "kernel_left_out", "learn_bands", "optimism"]

@@ -15,7 +15,7 @@ from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import Candidate
 from headstart.heads.problem import Problem
 from headstart.heads.registry import EstimatorHead
-from headstart.heads.tie_set import mean_and_error
+from headstart.heads.standard_error import mean_and_error
 from headstart.tasks import task_methods
 
 __all__ = ["estimator_contenders"]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from headstart.heads.estimator_scores import estimator_scores
 from headstart.heads.feature_map import FeatureMap
+from headstart.heads.loss_summary import LossSummary
 from headstart.heads.threads import threads_for
 from headstart.linear.moments import Moments
 from headstart.tasks import Calibration
@@ -84,6 +85,7 @@ class FittedHead:
         prior: how many rows each class's name or description counted for; 0 without. They are in ``moments``.
         dropped: positions of the rows that were left aside as suspect; empty for none.
         notes: what else was found by the choice, in one sentence each, such as whether fusing sources helps.
+        left_out: the mean loss of rows that were left out, which a saved head keeps; None where it is not known.
 
     Examples:
         >>> from headstart.heads import select_head
@@ -108,6 +110,7 @@ class FittedHead:
     prior: float = field(default=0.0, kw_only=True)
     dropped: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp), kw_only=True)
     notes: tuple[str, ...] = ()
+    left_out: LossSummary | None = None
 
     @property
     def linear(self) -> bool:

@@ -28,7 +28,7 @@ from headstart.heads.group_selection import selection_contender
 from headstart.heads.problem import HeadSearch, Problem
 from headstart.heads.registry import HEADS, SpectralHead
 from headstart.heads.stacked import stacked
-from headstart.heads.tie_set import mean_and_error
+from headstart.heads.standard_error import mean_and_error
 
 __all__ = ["beats", "choose_fusion"]
 

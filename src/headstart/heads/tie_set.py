@@ -2,7 +2,7 @@
 
 References:
     The rule of one standard error of Breiman et al., "Classification and Regression Trees", 1984, with the interval of
-    the paired difference in its place; cluster-robust variance: Liang & Zeger, Biometrika 1986.
+    the paired difference in its place.
 """
 
 from __future__ import annotations
@@ -14,32 +14,11 @@ from numpy.typing import NDArray
 
 from headstart.heads.contender import Contender
 from headstart.heads.registry import HEADS
+from headstart.heads.standard_error import mean_and_error
 
-__all__ = ["mean_and_error", "simplest_of_the_best", "tie_set"]
+__all__ = ["simplest_of_the_best", "tie_set"]
 
 WIDTH = 1.96  # standard errors of a 95% interval
-
-
-def mean_and_error(values: NDArray[np.float64], groups: NDArray[np.int64] | None = None) -> tuple[float, float]:
-    """The mean of (m,) values and its standard error, where rows of a group count as one draw.
-
-    Args:
-        values: (m,) such as paired differences of losses.
-        groups: (m,) codes, or None where every row stands alone.
-
-    Examples:
-        >>> mean_and_error(np.array([1.0, 3.0, 1.0, 3.0]))
-        (2.0, 0.5773502691896257)
-        >>> mean_and_error(np.array([1.0, 3.0, 1.0, 3.0]), np.array([0, 1, 0, 1]))
-        (2.0, 1.0)
-    """
-    mean = float(values.mean())
-    codes = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    sums = np.bincount(codes, values - mean)
-    count = len(sums)
-    if count < 2:
-        return mean, float("inf")
-    return mean, float(np.sqrt(count / (count - 1) * np.sum(sums**2)) / len(values))
 
 
 def tie_set(contenders: Sequence[Contender], groups: NDArray[np.int64] | None = None) -> list[Contender]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from headstart.errors import ModelFolderError, SourceError
 from headstart.heads import HEADS, FeatureMap, FittedHead
 from headstart.heads.feature_map import Scaling
+from headstart.heads.loss_summary import LossSummary
 from headstart.io import check_digest, is_file, read_json, read_tensors, write_json, write_tensors
 from headstart.model.estimator_file import read_estimator, write_estimator
 from headstart.model.soundness import check_head, check_map, check_task
@@ -87,7 +88,8 @@ def describe_head(head: FittedHead) -> dict[str, Any]:
         | ({"width": feature_map.width} if feature_map.width else {}),
         "head": {"name": head.head, "lambda": head.lam if np.isfinite(head.lam) else None, "left_out_loss": head.loss}
         | ({} if head.estimator is None else {"file": HEAD_FILE})
-        | ({"class_names_as_rows": head.prior} if head.prior else {}),
+        | ({"class_names_as_rows": head.prior} if head.prior else {})
+        | ({} if head.left_out is None else {"left_out": head.left_out.to_dict()}),
     }
 
 
@@ -160,9 +162,11 @@ def read_head(folder: Path, config: Mapping[str, Any], task: Task) -> FittedHead
     name, lam, loss = HEADS[chosen["name"]].name, _number(chosen["lambda"]), float(chosen["left_out_loss"])
     estimator = None if linear else read_estimator(folder / HEAD_FILE)
     prior = float(chosen.get("class_names_as_rows", 0.0))
+    left_out = LossSummary.from_dict(chosen["left_out"]) if "left_out" in chosen else None
     head = FittedHead(
-        feature_map, name, lam, weight, bias, calibration, loss, candidates=(), estimator=estimator, prior=prior
-    )
+        feature_map, name, lam, weight, bias, calibration, loss, candidates=(), estimator=estimator, prior=prior,
+        left_out=left_out,
+    )  # fmt: skip
     check_head(head, task)
     return head
 

@@ -260,6 +260,8 @@ def _limits_of_items(record: Record) -> Iterator[str]:
     error = evaluation["metrics"].get("ece", {}).get("value")
     if defined(error) and error >= MISCALIBRATED:
         yield f"Probabilities are off: the calibration error is {number(error)}."
+    if sentence := (evaluation.get("shift") or {}).get("sentence"):
+        yield one_line(sentence)
     if found := sum(severity != "info" for severity, _ in findings(record)):
         count = "1 problem" if found == 1 else f"{found} problems"
         yield f"The audit of the data found {count}, which the numbers may suffer from."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,15 @@ from headstart.engine.rows import take_rows
 from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.held_out import HeldOut, Plan, held_out_outputs
-from headstart.heads import HEADS, HeadSearch, SpectralHead
+from headstart.evaluate.shift import LossShift, loss_shift
+from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
 from headstart.heads.kept_moments import kept_moments
+from headstart.heads.loss_summary import LossSummary, summarise
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.preparing import Prepared
 from headstart.tune import FrozenFeatures
-from headstart.types import Dataset, Features
+from headstart.types import Dataset, Features, Task
 
 __all__ = ["FEW_ITEMS", "Judged", "judge", "make_plan"]
 
@@ -44,6 +47,7 @@ class Judged:
         seed: of splits and resamples.
         outputs: (m, k) outputs for ``plan.evaluated``.
         evaluation: their metrics.
+        shift: their loss beside that of left-out training items; None after cross-validation.
 
     Examples:
         >>> "evaluation" in Judged.__dataclass_fields__
@@ -57,6 +61,7 @@ class Judged:
     seed: int
     outputs: NDArray[np.float64]
     evaluation: Evaluation
+    shift: LossShift | None = None
 
     @property
     def resample_groups(self) -> NDArray[np.int64] | None:
@@ -137,8 +142,21 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
         model = _final_model(prepared, plan, held_out, groups=groups, search=search, seed=seed)
         resampled = None if groups is None else groups[plan.evaluated]
         evaluation = evaluate_predictions(task, y[plan.evaluated], held_out.outputs, groups=resampled, seed=seed)
+    shift = None
+    if len(plan.parts) == 1:
+        shift = loss_shift(model.head.left_out, task, held_out.outputs, y[plan.evaluated], resampled)
     _say(model, evaluation, plan, reporter)
-    return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation)
+    if shift is not None and shift.differs:
+        reporter.warning(shift.sentence)
+    return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift)
+
+
+def _left_out(head: FittedHead, task: Task, y: NDArray[Any], groups: NDArray[np.int64] | None) -> LossSummary | None:
+    """The loss of left-out rows of the fit; None where it is not known, or of rows that were chosen by their loss."""
+    if head.evidence is None or len(head.dropped):
+        return None
+    rows = head.evidence.index
+    return summarise(task, head.evidence.outputs, y[rows], None if groups is None else groups[rows])
 
 
 def _check_groups(groups: NDArray[np.int64], plan: Plan) -> None:
@@ -168,13 +186,15 @@ def _final_model(
         head = held_out.heads[0]
         keep = keep and isinstance(HEADS[head.head], SpectralHead)  # others cannot be solved again from moments
         moments = kept_moments(training, y[rows], task, head, search) if keep else None
+        head = replace(head, left_out=_left_out(head, task, y[rows], None if groups is None else groups[rows]))
         return TransferModel(
             source, task, replace(head, moments=None), moments, dataset.columns, engine=prepared.engine
         )
     ids = tuple(dataset.ids[i] for i in rows)
     features = Features(training, y[rows], ids, None if groups is None else groups[rows], source.info)
     model = FrozenFeatures(search, keep).solve(source, features, task, seed=seed)
-    return replace(model, columns=dataset.columns, engine=prepared.engine)
+    head = replace(model.head, left_out=_left_out(model.head, task, y[rows], features.groups))
+    return replace(model, head=head, columns=dataset.columns, engine=prepared.engine)
 
 
 def _penalty(lam: float) -> str:

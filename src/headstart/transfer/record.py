@@ -74,7 +74,11 @@ def make_record(
         "task": asdict(judged.model.task),
         "source": asdict(judged.model.source.info),
         "head": _head(judged),
-        "evaluation": {"how": judged.plan.how, **judged.evaluation.to_dict()},
+        "evaluation": {
+            "how": judged.plan.how,
+            **judged.evaluation.to_dict(),
+            "shift": None if judged.shift is None else judged.shift.to_dict(),
+        },
         "baselines": {
             baseline.name: {"gain": gains[baseline.name], **baseline.evaluation.to_dict()} for baseline in baselines
         },

@@ -1,0 +1,34 @@
+"""The mean of values and its standard error, where items of a group count as one draw.
+
+Reference: Liang & Zeger, "Longitudinal Data Analysis Using Generalized Linear Models", Biometrika 1986 (cluster-robust
+variance).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["mean_and_error"]
+
+
+def mean_and_error(values: NDArray[np.float64], groups: NDArray[np.int64] | None = None) -> tuple[float, float]:
+    """The mean of (m,) values and its standard error, where rows of a group count as one draw.
+
+    Args:
+        values: (m,) such as paired differences of losses.
+        groups: (m,) codes, or None where every row stands alone.
+
+    Examples:
+        >>> mean_and_error(np.array([1.0, 3.0, 1.0, 3.0]))
+        (2.0, 0.5773502691896257)
+        >>> mean_and_error(np.array([1.0, 3.0, 1.0, 3.0]), np.array([0, 1, 0, 1]))
+        (2.0, 1.0)
+    """
+    mean = float(values.mean())
+    codes = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    sums = np.bincount(codes, values - mean)
+    count = len(sums)
+    if count < 2:
+        return mean, float("inf")
+    return mean, float(np.sqrt(count / (count - 1) * np.sum(sums**2)) / len(values))
