@@ -187,6 +187,8 @@ class SourceInfo:
             where none is stated.
         source_task: the data that this accuracy was measured on, as stated; accuracies of two tasks say nothing about
             each other.
+        languages: codes of the languages that a source of texts knows, as stated by its publisher (``"en"``); empty
+            where none is stated.
 
     Examples:
         >>> SourceInfo(name="vector", modality="vector").license is None
@@ -205,6 +207,7 @@ class SourceInfo:
     input: Mapping[str, Any] = field(default_factory=dict)
     accuracy: float | None = None
     source_task: str | None = None
+    languages: tuple[str, ...] = ()
 
 
 class Encoder(Protocol):

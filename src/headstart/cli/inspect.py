@@ -6,12 +6,20 @@ import argparse
 import shlex
 from collections import Counter
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.fit import reading_options
+from headstart.data.languages import language_names
+from headstart.data.text_findings import percent, script_words
 from headstart.errors import UsageError
 from headstart.types import Dataset
+
+if TYPE_CHECKING:
+    from headstart.data import Audit
+    from headstart.data.token_counts import TextFacts
 
 __all__ = ["run"]
 
@@ -33,28 +41,60 @@ def run(args: argparse.Namespace) -> int:
         from headstart.cli.label_audit import run as run_label_audit
 
         return run_label_audit(args, reporter)
-    if args.source or args.out:
-        raise UsageError("--source and --out of inspect belong to --labels; add it, or leave them out.")
+    if args.out:
+        raise UsageError("--out of inspect belongs to --labels; add it, or leave it out.")
     dataset = read(args.data, **reading_options(args))
+    if args.source and dataset.modality != "text":
+        raise UsageError("--source of inspect is for texts, or belongs to --labels; add that, or leave it out.")
     with reporter.progress("auditing") as step:
         sketches = kept_sketches(dataset.modality, Engine(cache=not args.no_cache), step)
-        checked = audit(dataset, progress=step, sketch_all=sketches)
+        checked = _with_source(audit(dataset, progress=step, sketch_all=sketches), dataset, args.source)
     if args.json:
         facts = {**_facts(dataset), "usable": int(checked.keep.sum()), "notes": list(dataset.notes)}
-        write_line(json_text({**facts, "findings": [asdict(finding) for finding in checked.findings]}))
+        facts |= {"findings": [asdict(finding) for finding in checked.findings]}
+        write_line(json_text(facts | {"texts": [asdict(texts) for texts in checked.texts]}))
         return 0
+    _say(dataset, checked, reporter)
+    reporter.line("next", _next_command(args))
+    return 0
+
+
+def _say(dataset: Dataset, checked: Audit, reporter: ConsoleReporter) -> None:
     for note in dataset.notes:
         reporter.line("read", note)
     reporter.line("data", f"{len(dataset)} {dataset.modality} items, {int(checked.keep.sum())} of them usable")
     for name, count in _facts(dataset)["labels"].items():
         reporter.line("label", f"{name}: {count}")
+    for texts in checked.texts:
+        reporter.line("scripts", script_words(texts.scripts) or "no letters")
+        if texts.unknown is not None:
+            reporter.line("tokens", _token_words(texts))
     for finding in checked.findings:
         examples = f" (such as {', '.join(finding.examples)})" if finding.examples else ""
         reporter.line(finding.severity, finding.message + examples)
     if not checked.findings:
         reporter.line("audit", "nothing unreadable, duplicated, leaking, contradictory or scarce")
-    reporter.line("next", _next_command(args))
-    return 0
+
+
+def _with_source(checked: Audit, dataset: Dataset, name: str | None) -> Audit:
+    """The audit with how a source reads texts: the named one, or the default where it is installed."""
+    from headstart.sources.default import source_for
+    from headstart.sources.embedded_text import is_installed
+    from headstart.transfer.text_audit import audit_texts
+
+    if dataset.modality != "text" or not (name or is_installed()):
+        return checked
+    readable = dataset.take(np.flatnonzero(checked.keep))
+    return audit_texts(readable, checked, source_for(dataset, name)) if len(readable) else checked
+
+
+def _token_words(texts: TextFacts) -> str:
+    """How a source reads texts, in one line."""
+    pieces = "" if texts.pieces_per_word is None else f", {texts.pieces_per_word:.2f} pieces a word"
+    return (
+        f"{percent(texts.unknown or 0)} unknown to {texts.source} (languages: {language_names(texts.languages)})"
+        f"{pieces}; {percent(texts.truncated or 0)} of the texts longer than its {texts.max_length} tokens"
+    )
 
 
 def _next_command(args: argparse.Namespace) -> str:

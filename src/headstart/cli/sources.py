@@ -46,6 +46,7 @@ def _row(info: SourceInfo) -> str:
 
 
 def _show(args: argparse.Namespace) -> int:
+    from headstart.data.languages import language_names
     from headstart.sources import describe
 
     info = describe(args.name)
@@ -53,6 +54,10 @@ def _show(args: argparse.Namespace) -> int:
         write_line(json_text(asdict(info)))
         return 0
     for key, value in asdict(info).items():
+        if key == "languages":
+            if info.modality == "text":
+                write_line(f"{key:<14} {language_names(info.languages)}")
+            continue
         if key == "blocks":
             value = ", ".join(f"{block['name']} ({block['width']})" for block in value)  # noqa: PLW2901 (shown as text)
         write_line(f"{key:<14} {value if value not in (None, '', {}) else 'not stated'}")

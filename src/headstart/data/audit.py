@@ -21,8 +21,9 @@ from headstart.data.findings import (
     name_classes,
     name_ids,
 )
-from headstart.data.multimodal import QUANTITIES, parse_column
+from headstart.data.multimodal import QUANTITIES, parse_column, text_columns
 from headstart.data.sketches import Sketch, digest, sketch_audio, sketch_image
+from headstart.data.token_counts import TextFacts, draw_texts, measure_texts
 from headstart.data.wording import plural
 from headstart.errors import ItemError
 from headstart.reporting.summary import summary_html, summary_text
@@ -49,6 +50,8 @@ class Audit:
         clusters: (n,) codes of near-duplicate clusters, whose items must stay on one side of a split; an item without
             a near duplicate has a code of its own.
         content: n digests of the items' exact content, empty for an unreadable item.
+        texts: for each column of texts, the scripts that they are written in, and once a source is known how it reads
+            them.
 
     Examples:
         >>> audit(Dataset(["hello there", "", "Hello there!"], ("0", "1", "2"), "text")).keep.tolist()
@@ -59,6 +62,7 @@ class Audit:
     keep: NDArray[np.bool_]
     clusters: NDArray[np.int64]
     content: tuple[str, ...]
+    texts: tuple[TextFacts, ...] = ()
 
     def __repr__(self) -> str:
         """A few lines."""
@@ -123,7 +127,8 @@ def audit(
     ]
     order = ("error", "warning", "info")
     findings = tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
-    return Audit(findings, keep, clusters, contents.digests)
+    texts = tuple(measure_texts(draw_texts(column), column=name) for name, column in text_columns(dataset))
+    return Audit(findings, keep, clusters, contents.digests, texts)
 
 
 def _read(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -> _Contents:

@@ -15,11 +15,13 @@ from headstart.data.item_column import is_low, look
 from headstart.data.schema import ReadOptions
 from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
+from headstart.types import Dataset
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ItemColumn", "item_columns", "multimodal_items", "named_columns", "parse_column", "quantities", "roles_of"]
+__all__ = ["ItemColumn", "item_columns", "multimodal_items", "named_columns", "parse_column", "quantities", "roles_of",
+           "text_columns"]  # fmt: skip
 
 KINDS = ("image", "audio", "text", "number", "category")
 QUANTITIES = ("number", "category")
@@ -55,6 +57,30 @@ def parse_column(text: str) -> ItemColumn:
     """
     name, _, kind = text.rpartition(":")
     return ItemColumn(name, kind)
+
+
+def text_columns(dataset: Dataset) -> list[tuple[str, list[str]]]:
+    """The texts of each column of texts, without missing ones; the name is empty where an item is a text.
+
+    Args:
+        dataset: n items.
+
+    Examples:
+        >>> text_columns(Dataset(["good", "bad"], ("0", "1"), "text"))
+        [('', ['good', 'bad'])]
+        >>> text_columns(Dataset([("as new", (5.0,))], ("0",), "multimodal", columns=("note:text", "price:number")))
+        [('note', ['as new'])]
+    """
+    if dataset.modality == "text":
+        return [("", list(dataset.items))]
+    if dataset.modality != "multimodal":
+        return []
+    held = [column for column in map(parse_column, dataset.columns) if column.kind not in QUANTITIES]
+    return [
+        (column.name, [item[place] for item in dataset.items if item[place] is not None])
+        for place, column in enumerate(held)
+        if column.kind == "text"
+    ]
 
 
 def named_columns(options: ReadOptions, names: Collection[str]) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from headstart.data.languages import language_names
+from headstart.data.text_findings import percent, script_words
 from headstart.report.tables import class_rows
 from headstart.report.words import defined, interval, metric_words, number, one_line, series, shortened
 
@@ -20,6 +22,7 @@ __all__ = [
     "limits",
     "provenance",
     "purpose",
+    "text_sentences",
 ]
 
 Record = Mapping[str, Any]
@@ -213,7 +216,32 @@ def data_used(record: Record) -> list[str]:
     lines = [f"{data['items']:,} {_ITEMS[data['modality']]} were read and {data['used']:,} were used."]
     if count := len(data["set_aside"]):
         lines.append(f"{count:,} could not be encoded and {'was' if count == 1 else 'were'} set aside.")
-    return lines + [one_line(note) for note in data["notes"]]
+    return [*lines, *text_sentences(record), *(one_line(note) for note in data["notes"])]
+
+
+def text_sentences(record: Record) -> list[str]:
+    """The scripts of texts, and how the source reads them.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> facts = {"column": "", "texts": 9, "scripts": {"Han": 1.0}, "source": "toy", "unknown": None}
+        >>> text_sentences({"data": {"texts": [facts]}})
+        ['The texts are written in Han 100%.']
+    """
+    sentences = []
+    for facts in record["data"].get("texts", ()):
+        where = f" in the column '{one_line(facts['column'])}'" if facts["column"] else ""
+        sentences.append(f"The texts{where} are written in {script_words(facts['scripts']) or 'no letters'}.")
+        if facts["unknown"] is not None:
+            pieces = facts["pieces_per_word"]
+            words = "" if pieces is None else f", {pieces:.2f} pieces a word"
+            sentences.append(
+                f"To {one_line(facts['source'])}, {percent(facts['unknown'])} of their tokens are unknown{words}, and "
+                f"{percent(facts['truncated'])} of them are longer than the {facts['max_length']} tokens that it reads."
+            )
+    return sentences
 
 
 def intended_use(record: Record) -> str:
@@ -319,6 +347,7 @@ def provenance(record: Record) -> list[tuple[str, str]]:
         ("Source architecture", source.get("architecture")),
         ("Source parameters", f"{source['parameters']:,}" if source.get("parameters") else None),
         ("Source licence", source.get("license") or (None if source["name"] == "vector" else "not stated")),
+        ("Source languages", _languages(record)),
         ("Source revision", source.get("revision")),
         ("Source sha256", source.get("sha256")),
         ("Source input", inputs),
@@ -332,6 +361,11 @@ def provenance(record: Record) -> list[tuple[str, str]]:
         *record["environment"].items(),
     ]
     return [(one_line(name), one_line(value)) for name, value in rows if value not in (None, "")]
+
+
+def _languages(record: Record) -> str | None:
+    source = record["source"]
+    return language_names(source.get("languages", ())) if source.get("modality") == "text" else None
 
 
 def _encoding(how: Mapping[str, Any]) -> str:

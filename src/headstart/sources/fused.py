@@ -102,6 +102,7 @@ class FusedSource:
             architecture="+".join(info.architecture or "unknown" for info in infos),
             parameters=sum(known) if known else None,
             license=" + ".join(dict.fromkeys(info.license or "not stated" for info in infos)),
+            languages=tuple(dict.fromkeys(language for info in infos for language in info.languages)),
             sha256=None if None in digests else hashlib.sha256(" ".join(map(str, digests)).encode()).hexdigest(),
         )
 

@@ -40,7 +40,7 @@ from headstart.sources.hf_loading import (
 from headstart.sources.hidden_layers import saved_reading, saved_structure
 from headstart.sources.media_body import MediaBody, MediaParts
 from headstart.sources.media_fronts import front_for
-from headstart.sources.model_card import published_accuracy
+from headstart.sources.model_card import published_accuracy, stated_languages
 from headstart.sources.scheme import Scheme
 from headstart.sources.text_body import TextBody, TextParts
 from headstart.sources.tokenizing import TokenizerSpec
@@ -108,6 +108,7 @@ def describe_folder(folder: Path, name: str) -> SourceInfo:
         license=_licence(folder / "README.md"),
         accuracy=accuracy,
         source_task=source_task,
+        languages=stated_languages(folder / "README.md"),
     )
 
 
@@ -236,9 +237,9 @@ def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
 
 def _tokenizer(folder: Path, max_length: int | None) -> TokenizerSpec:
     digest = files_digest(folder, [*TOKENIZER_FILES, "config.json"])
-    facts = _kept(recipe_key("tokenizer", digest), lambda: tokenizer_facts(folder))
+    facts = _kept(recipe_key("tokenizer 2", digest), lambda: tokenizer_facts(folder))
     limit = max_length or facts["max_length"]
-    return TokenizerSpec(facts["tokenizer"] or folder / "tokenizer.json", limit, facts["pad"], digest)
+    return TokenizerSpec(facts["tokenizer"] or folder / "tokenizer.json", limit, facts["pad"], digest, facts["unknown"])
 
 
 def _kept(key: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -255,7 +255,8 @@ def tokenizer_facts(folder: Path) -> dict[str, Any]:
 
     Returns:
         ``pad``, the number of the padding token; ``max_length``, the tokens that tokenizer and body allow, at most 512;
-        ``tokenizer``, the tokenizer as JSON text, or None where the folder's tokenizer.json is the same.
+        ``tokenizer``, the tokenizer as JSON text, or None where the folder's tokenizer.json is the same; ``unknown``,
+        the number of the token for what the vocabulary lacks, or None.
 
     Raises:
         SourceError: if transformers cannot load it, or it is none of the Rust library.
@@ -275,7 +276,12 @@ def tokenizer_facts(folder: Path) -> dict[str, Any]:
     limit = _limit(tokenizer.model_max_length, getattr(config, "max_position_embeddings", None))
     text = open_tokenizer(TokenizerSpec(backend.to_str(), limit)).to_str()
     same = file.is_file() and open_tokenizer(TokenizerSpec(file, limit)).to_str() == text
-    return {"pad": 0 if pad is None else pad, "max_length": limit, "tokenizer": None if same else text}
+    return {
+        "pad": 0 if pad is None else pad,
+        "max_length": limit,
+        "tokenizer": None if same else text,
+        "unknown": tokenizer.unk_token_id,
+    }
 
 
 def _limit(most: int, positions: int | None) -> int:

@@ -1,4 +1,4 @@
-"""What a model card states about the accuracy of a body: data of its publisher, never a guess."""
+"""What a model card states about a body, its accuracy and its languages: data of its publisher, never a guess."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["published_accuracy", "stated_accuracy"]
+__all__ = ["published_accuracy", "stated_accuracy", "stated_languages"]
 
 ACCURACY = {"accuracy", "acc", "top-1-accuracy", "top_1_accuracy", "top1", "acc@1", "top-1 accuracy"}
-MARK = "model-index"
+MARK, LANGUAGE = "model-index", "language"
+LONGEST_CODE, MOST_LANGUAGES = 20, 300
 
 
 def published_accuracy(card: Path) -> tuple[float | None, str | None]:
@@ -32,14 +33,7 @@ def published_accuracy(card: Path) -> tuple[float | None, str | None]:
         >>> published_accuracy(card)
         (0.719, 'ImageNet-1k')
     """
-    if not card.is_file() or MARK not in card.read_text(encoding="utf-8", errors="replace"):
-        return None, None
-    from huggingface_hub.repocard import metadata_load
-
-    try:
-        facts = metadata_load(card)
-    except Exception:  # noqa: BLE001 (YAML by anybody: a card that cannot be read states nothing)
-        return None, None
+    facts = _front_matter(card, MARK)
     found = {
         (value, str(dataset))
         for entry in _list(_get(facts, MARK))
@@ -50,6 +44,37 @@ def published_accuracy(card: Path) -> tuple[float | None, str | None]:
         if str(_get(metric, "type")).lower() in ACCURACY and value is not None and dataset
     }
     return next(iter(found)) if len(found) == 1 else (None, None)
+
+
+def stated_languages(card: Path) -> tuple[str, ...]:
+    r"""The languages in a card's ``language``, as codes in their order.
+
+    Args:
+        card: README.md of a checkpoint, which need not exist.
+
+    Examples:
+        >>> import tempfile
+        >>> card = Path(tempfile.mkdtemp()) / "README.md"
+        >>> _ = card.write_text("---\nlanguage:\n- de\n- no\n---\n# A body\n")
+        >>> stated_languages(card)     # which YAML 1.1 reads as false
+        ('de', 'no')
+    """
+    stated = _get(_front_matter(card, LANGUAGE), LANGUAGE)
+    several = stated if isinstance(stated, list) else [] if stated is None else [stated]
+    found = ("no" if one is False else str(one).strip() for one in several if isinstance(one, str | bool))
+    return tuple(dict.fromkeys(one for one in found if one and len(one) <= LONGEST_CODE))[:MOST_LANGUAGES]
+
+
+def _front_matter(card: Path, mark: str) -> Any:
+    """The YAML at the head of a card that holds a word; None where there is none, or it cannot be read."""
+    if not card.is_file() or mark not in card.read_text(encoding="utf-8", errors="replace"):
+        return None
+    from huggingface_hub.repocard import metadata_load
+
+    try:
+        return metadata_load(card)
+    except Exception:  # noqa: BLE001 (YAML by anybody: a card that cannot be read states nothing)
+        return None
 
 
 def stated_accuracy(value: Any) -> float | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.token_counts import TokenCounts
 from headstart.engine.backends.arrays import first_items, to_tensors
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
@@ -23,7 +24,15 @@ from headstart.sources.hidden_layers import Hidden, Layers, Reading, check_layer
 from headstart.sources.moved import as_trainable
 from headstart.sources.moved_parts import moved_parts, parameter_count
 from headstart.sources.seeded import drawn_by
-from headstart.sources.tokenizing import TokenizerSpec, Tokens, open_tokenizer, pad, padded_length, tokenize
+from headstart.sources.tokenizing import (
+    TokenizerSpec,
+    Tokens,
+    count_tokens,
+    open_tokenizer,
+    pad,
+    padded_length,
+    tokenize,
+)
 from headstart.sources.trainable import Trainable
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
@@ -172,6 +181,10 @@ class TextBody:
     def prepare_many(self, items: Sequence[Any]) -> list[Tokens | ItemError]:
         """`prepare` for many texts in one call of the tokenizer; an error stands in the place of its text."""
         return tokenize(self._tokenizer, items)
+
+    def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
+        """What the tokenizer makes of texts to their end, and of the words in them."""
+        return count_tokens(self.parts.tokenizer, texts)
 
     def forward(self, prepared: Sequence[Tokens]) -> Any:
         """The rows of n prepared texts.

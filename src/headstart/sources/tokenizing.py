@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.scripts import script_of
+from headstart.data.token_counts import TokenCounts, plain_words
+from headstart.data.words import split_words
 from headstart.errors import ItemError
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
-__all__ = ["TokenizerSpec", "Tokens", "open_tokenizer", "pad", "padded_length", "tokenize"]
+__all__ = [
+    "TokenizerSpec", "Tokenizing", "Tokens", "count_tokens", "open_tokenizer", "pad", "padded_length", "tokenize",
+]  # fmt: skip
 
 Tokens = NDArray[np.int64]
+AT_ONCE = 128  # texts whose places in the text are held at once
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,7 @@ class TokenizerSpec:
         max_length: tokens that are kept of a text, its special tokens among them.
         pad: the number of the padding token.
         digest: of the files that it was made of.
+        unknown: the number of the token for what the vocabulary lacks, or None where there is none.
 
     Examples:
         >>> TokenizerSpec(Path("tokenizer.json"), 256).pad
@@ -39,6 +48,22 @@ class TokenizerSpec:
     max_length: int
     pad: int = 0
     digest: str = ""
+    unknown: int | None = None
+
+
+@runtime_checkable
+class Tokenizing(Protocol):
+    """A source of texts that can tell what its tokenizer makes of them.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> isinstance(ToySource(), Tokenizing)
+        False
+    """
+
+    def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
+        """What the tokenizer makes of texts, and of the words in them."""
+        ...
 
 
 def open_tokenizer(spec: TokenizerSpec) -> Tokenizer:
@@ -77,6 +102,79 @@ def tokenize(tokenizer: Tokenizer, items: Sequence[Any]) -> list[Tokens | ItemEr
     for k, encoded in zip(good, tokenizer.encode_batch_fast([items[k] for k in good]), strict=True):
         outcomes[k] = np.asarray(encoded.ids, np.int64) if encoded.ids else _no_tokens(items[k])
     return outcomes
+
+
+def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
+    """What a tokenizer makes of texts to their end, and of the words in them.
+
+    Args:
+        spec: which tokenizer, and how many tokens of a text the body reads.
+        texts: n texts.
+
+    Examples:
+        >>> from tokenizers import Tokenizer, models, pre_tokenizers
+        >>> words = Tokenizer(models.WordLevel({"a": 0, "?": 1}, "?"))
+        >>> words.pre_tokenizer = pre_tokenizers.Whitespace()
+        >>> found = count_tokens(TokenizerSpec(words.to_str(), 2, unknown=1), ["a a a", "a 字"])
+        >>> found.tokens, found.unknown, found.lost, found.unknown_letters
+        (array([3, 2]), array([0, 1]), array([1, 0]), {'Han': 1})
+    """
+    tokenizer = open_tokenizer(spec)
+    tokenizer.no_truncation()
+    lacking = _lacking(tokenizer, spec.unknown)
+    special = tokenizer.num_special_tokens_to_add(is_pair=False)
+    tokens, unknown = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
+    letters: Counter[str] = Counter()
+    whole = [text.encode("utf-8", "replace").decode() for text in texts]
+    for start in range(0, len(texts), AT_ONCE):
+        part = whole[start : start + AT_ONCE]
+        for k, encoded in enumerate(tokenizer.encode_batch(part, add_special_tokens=False)):
+            places = _unknown_places(encoded, lacking)
+            tokens[start + k], unknown[start + k] = len(encoded.ids), len(places)
+            letters.update(script_of(one) for begin, end in set(places) for one in part[k][begin:end])
+    words = plain_words(whole)
+    distinct = sorted(set(words))
+    encoded_words = tokenizer.encode_batch_fast(distinct, add_special_tokens=False)
+    pieces = {word: len(one.ids) for word, one in zip(distinct, encoded_words, strict=True)}
+    return TokenCounts(
+        tokens=tokens,
+        unknown=unknown,
+        lost=np.maximum(tokens + special - spec.max_length, 0),
+        max_length=spec.max_length,
+        unknown_letters={script: count for script, count in letters.items() if script},
+        pieces=np.array([pieces[word] for word in words], np.int64),
+        altered=_altered(tokenizer, whole),
+    )
+
+
+def _lacking(tokenizer: Tokenizer, unknown: int | None) -> frozenset[int]:
+    """Numbers of the tokens that stand for what the vocabulary lacks: the unknown one, and single bytes."""
+    found = {tokenizer.token_to_id(f"<0x{byte:02X}>") for byte in range(256)} | {unknown}
+    return frozenset(number for number in found if number is not None)
+
+
+def _unknown_places(encoded: Encoding, lacking: frozenset[int]) -> list[tuple[int, int]]:
+    return [place for number, place in zip(encoded.ids, encoded.offsets, strict=True) if number in lacking]
+
+
+def _altered(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, str]:
+    """Words that lose marks before they are read, the most frequent first, with what is read instead."""
+    normalizer = tokenizer.normalizer
+    if normalizer is None:
+        return {}
+    words = Counter(word for text in texts for word in split_words(unicodedata.normalize("NFC", text)))
+    found = {}
+    for word, _ in words.most_common():
+        if word.isascii():
+            continue
+        read = normalizer.normalize_str(word).replace(" ", "").replace("\u2581", "")
+        if _plain(read) != _plain(word):
+            found[word] = unicodedata.normalize("NFC", read)
+    return found
+
+
+def _plain(word: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
 
 
 def _fault(item: Any) -> ItemError | None:

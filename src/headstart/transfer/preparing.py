@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import Audit, audit
+from headstart.data.findings import Finding
+from headstart.data.text_findings import SEEN, script_words
 from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.reporting import Reporter
 from headstart.transfer.sketching import kept_sketches
+from headstart.transfer.text_audit import audit_texts
 from headstart.types import Dataset, Rows, Source
 
 __all__ = ["Audited", "Prepared", "audit_items", "encode_items", "encoding_words", "prepare"]
@@ -160,7 +163,9 @@ def encode_items(
         >>> encode_items(audited, open_source("toy"), SilentReporter()).rows.shape
         (2, 96)
     """
-    clean, kept, checked = audited.dataset, audited.kept, audited.audit
+    clean, kept = audited.dataset, audited.kept
+    checked = audit_texts(clean, audited.audit, source)
+    _say_findings([finding for finding in checked.findings if finding not in audited.audit.findings], reporter)
     with reporter.progress("encoding") as step:
         extraction = encode(source, clean.items, engine=engine, progress=step)
     for position, reason in extraction.failures.items():
@@ -213,13 +218,20 @@ def _say_audit(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
     parts = Counter(dataset.split.tolist()) if dataset.split is not None else {}
     given = f" ({', '.join(f'{count} {name}' for name, count in parts.items())})" if parts else ""
     reporter.line("data", f"{len(dataset)} {dataset.modality} items{shape}{given}")
-    for finding in checked.findings:
+    for facts in checked.texts:
+        if any(script != "Latin" for script, share in facts.scripts.items() if share >= SEEN):
+            reporter.line("scripts", script_words(facts.scripts))
+    _say_findings(checked.findings, reporter)
+    if not checked.findings:
+        reporter.line("audit", "nothing unreadable, duplicated, leaking, contradictory or scarce")
+
+
+def _say_findings(findings: Sequence[Finding], reporter: Reporter) -> None:
+    for finding in findings:
         if finding.severity == "info":
             reporter.line("audit", finding.message)
         else:
             reporter.warning(finding.message)
-    if not checked.findings:
-        reporter.line("audit", "nothing unreadable, duplicated, leaking, contradictory or scarce")
 
 
 def _say_source(source: Source, extraction: Extraction, reporter: Reporter) -> None:

@@ -138,5 +138,6 @@ def _data(prepared: Prepared) -> Mapping[str, Any]:
         "sha256": content,
         "notes": list(dataset.notes),
         "audit": [asdict(finding) for finding in checked.findings],
+        "texts": [asdict(facts) for facts in checked.texts],
         "set_aside": list(prepared.extraction.failures.values()),
     }

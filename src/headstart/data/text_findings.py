@@ -1,0 +1,122 @@
+"""What is said of texts that a source does not know, or does not read to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from headstart.data.findings import Finding
+from headstart.data.languages import language_names, language_scripts
+from headstart.data.scripts import UNSPACED
+from headstart.data.token_counts import TextFacts
+
+__all__ = ["SEEN", "check_texts", "percent", "script_words", "unread"]
+
+# English texts have none; those of a language that the vocabulary lacks, 9 (Japanese) to 100 percent (Thai).
+MANY_UNKNOWN = 0.05
+# Pieces a word of an English vocabulary: 1.03 to 1.19 in English (questions, captions, tweets), 1.5 in French, 2.0 in
+# German, 4 and more where a word is read letter by letter.
+PIECES, PIECES_OF_MANY = 1.4, 2.5
+# A vocabulary of many languages has 0.6 tokens a letter of Chinese, one of single characters 1.0, one of bytes 2 to 3.
+TOKENS_PER_LETTER = 1.2
+FEWEST_WORDS = 20
+PRESENT = 0.1  # share of letters from which on a script counts as one that the texts are written in
+SEEN = 0.01
+ALTERED = 0.02
+TRUNCATED = 0.05
+
+ADVICE = (
+    "take a source that knows their language with --source (hf:intfloat/multilingual-e5-small is fetched from its hub "
+    "once, local:PATH is a checkpoint on disk)"
+)
+
+
+def percent(share: float) -> str:
+    """A share in percent, never rounded to none or to all.
+
+    Examples:
+        >>> percent(0.6666), percent(0.0004), percent(0.9999), percent(1.0)
+        ('67%', 'less than 1%', 'more than 99%', '100%')
+    """
+    if 0 < share < 0.005:
+        return "less than 1%"
+    return "more than 99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
+def script_words(scripts: Mapping[str, float]) -> str:
+    """The scripts that have a hundredth of the letters or more.
+
+    Examples:
+        >>> script_words({"Han": 0.97, "Latin": 0.03})
+        'Han 97%, Latin 3%'
+    """
+    return ", ".join(f"{name} {percent(share)}" for name, share in scripts.items() if share >= SEEN)
+
+
+def unread(facts: TextFacts) -> list[str]:
+    """Why a source cannot be expected to know these texts, as clauses; empty where it can.
+
+    Args:
+        facts: what was measured.
+
+    Examples:
+        >>> unread(TextFacts(9, {"Han": 1.0}, source="headstart:text", languages=("en",), unknown=0.67))
+        ['67% of the tokens are unknown to it', 'all letters are Han']
+    """
+    if not facts.source:
+        return []
+    found = []
+    if facts.unknown is not None and facts.unknown > MANY_UNKNOWN:
+        found.append(f"{percent(facts.unknown)} of the tokens are unknown to it")
+    known = language_scripts(facts.languages)
+    foreign = {} if known is None else {name: share for name, share in facts.scripts.items() if name not in known}
+    if sum(foreign.values()) >= PRESENT:
+        share, names = sum(foreign.values()), [name for name in foreign if foreign[name] >= SEEN]
+        which = "all letters are" if share > 0.995 else f"{percent(share)} of the letters are"
+        found.append(f"{which} {' or '.join(names)}")
+    english = facts.languages == ("en",)
+    usual = PIECES if english else PIECES_OF_MANY
+    if facts.pieces_per_word is not None and facts.words >= FEWEST_WORDS and facts.pieces_per_word > usual:
+        of = ", where English ones have 1.0 to 1.2" if english else ""
+        found.append(f"it breaks words into {facts.pieces_per_word:.1f} pieces on average{of}")
+    unspaced = sum(share for name, share in facts.scripts.items() if name in UNSPACED)
+    if unspaced > 0.5 and facts.tokens_per_letter is not None and facts.tokens_per_letter > TOKENS_PER_LETTER:
+        found.append(f"it breaks each letter into {facts.tokens_per_letter:.1f} tokens on average")
+    return found
+
+
+def check_texts(facts: TextFacts) -> Iterator[Finding]:
+    """Findings on texts and the source that is to read them.
+
+    Args:
+        facts: what was measured.
+
+    Examples:
+        >>> facts = TextFacts(9, {"Han": 1.0}, source="headstart:text", languages=("en",), unknown=0.67)
+        >>> [found.message for found in check_texts(facts)][0][:82]
+        'headstart:text, a source for English, hardly knows these texts: 67% of the tokens '
+    """
+    where = f" in the column '{facts.column}'" if facts.column else ""
+    if reasons := unread(facts):
+        stated = f", a source for {language_names(facts.languages)}," if facts.languages else ""
+        joined = ", and ".join([", ".join(reasons[:-1]), reasons[-1]] if len(reasons) > 1 else reasons)
+        pieces_alone = len(reasons) == 1 and reasons[0].startswith("it breaks words")
+        little = "knows little of the language or the terms of" if pieces_alone else "hardly knows"
+        message = f"{facts.source}{stated} {little} these texts{where}: {joined}. For such texts {ADVICE}."
+        share = facts.hardly_read or 0.0
+        yield Finding("unknown_language", "warning", round(share * facts.texts) or facts.texts, message)
+    if facts.altered is not None and facts.altered >= ALTERED and facts.example is not None:
+        written, read = facts.example
+        written = written.lower() if read == read.lower() else written
+        message = (
+            f"{facts.source} takes accents and other marks away: {percent(facts.altered)} of the words{where} are read "
+            f"without theirs, such as '{written}' as '{read}'."
+        )
+        yield Finding("marks_taken_away", "info", round(facts.altered * facts.texts), message)
+    if facts.truncated:
+        message = (
+            f"{percent(facts.truncated)} of the texts{where} are longer than the {facts.max_length} tokens that "
+            f"{facts.source} reads; the median of these loses {facts.median_lost:,} tokens at its end. If what matters "
+            "stands there, split the texts or put it first."
+        )
+        severity = "warning" if facts.truncated >= TRUNCATED else "info"
+        yield Finding("truncated", severity, round(facts.truncated * facts.texts) or 1, message)
