@@ -20,6 +20,7 @@ from headstart.types import Dataset
 if TYPE_CHECKING:
     from headstart.data import Audit
     from headstart.data.token_counts import TextFacts
+    from headstart.reporting import Reporter
 
 __all__ = ["run"]
 
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _say(dataset: Dataset, checked: Audit, reporter: ConsoleReporter) -> None:
+def _say(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
     for note in dataset.notes:
         reporter.line("read", note)
     reporter.line("data", f"{len(dataset)} {dataset.modality} items, {int(checked.keep.sum())} of them usable")

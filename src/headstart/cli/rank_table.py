@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from headstart.data.languages import language_names
+from headstart.data.text_findings import percent
+
 if TYPE_CHECKING:
     from headstart.transfer import Ranking, Standing
 
@@ -30,19 +33,20 @@ def table_lines(ranking: Ranking, scores: Sequence[str] = ()) -> list[str]:
         >>> lines[0].split()[:3], lines[1].split()[:2]
         (['rank', 'source', 'accuracy'], ['1', 'toy'])
     """
+    of_texts = any(standing.texts is not None for standing in ranking.standings)
     header = [
         "rank", "source", f"{ranking.merit} [95%]", "left-out loss [95%]", "kNN loss", "tie", "licence", "params",
-        "items/s", "cost", "published", *scores,
+        "items/s", "cost", "published", *(["languages", "unknown tokens"] if of_texts else []), *scores,
     ]  # fmt: skip
     shown = [standing for standing in ranking.standings if standing.measured is not None]
-    rows = [header, *(_cells(standing, scores) for standing in shown)]
+    rows = [header, *(_cells(standing, scores, of_texts) for standing in shown)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     reasons = [standing for standing in ranking.standings if standing.reason]
     return lines + [f"{standing.state}: {standing.source}: {standing.reason}" for standing in reasons]
 
 
-def _cells(standing: Standing, scores: Sequence[str]) -> list[str]:
+def _cells(standing: Standing, scores: Sequence[str], of_texts: bool) -> list[str]:
     found, info = standing.measured, standing.info
     assert found is not None  # noqa: S101 (only those that were measured are shown)
     speed, accuracy = standing.speed, info.accuracy
@@ -58,8 +62,17 @@ def _cells(standing: Standing, scores: Sequence[str]) -> list[str]:
         "-" if speed is None else f"{speed.items_per_second:,.0f}",
         "-" if standing.cost is None else f"{standing.cost:,.1f} s",
         "-" if accuracy is None else f"{accuracy:.3f} on {info.source_task or 'its task'}",
+        *(_reading(standing) if of_texts else []),
         *(_figure(found.scores.get(name, math.nan)) for name in scores),
     ]
+
+
+def _reading(standing: Standing) -> list[str]:
+    """The languages that a source knows, and the share of tokens that it does not."""
+    if standing.texts is None:
+        return ["-", "-"]
+    unknown = standing.texts.unknown
+    return [language_names(standing.info.languages), "-" if unknown is None else percent(unknown)]
 
 
 def _figure(score: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -183,7 +184,8 @@ def _is_missing(part: object) -> bool:
 
 
 def _read_texts(items: Sequence[str]) -> _Contents:
-    digests = tuple(digest(text.encode("utf-8", "surrogatepass")) for text in items)
+    same = (text if text.isascii() else unicodedata.normalize("NFC", text) for text in items)
+    digests = tuple(digest(text.encode("utf-8", "surrogatepass")) for text in same)
     empty = tuple(row for row, text in enumerate(items) if not text or text.isspace())
 
     def near(rows: list[int]) -> Pairs:

@@ -18,7 +18,6 @@ MANY_UNKNOWN = 0.05
 PIECES, PIECES_OF_MANY = 1.4, 2.5
 # A vocabulary of many languages has 0.6 tokens a letter of Chinese, one of single characters 1.0, one of bytes 2 to 3.
 TOKENS_PER_LETTER = 1.2
-FEWEST_WORDS = 20
 PRESENT = 0.1  # share of letters from which on a script counts as one that the texts are written in
 SEEN = 0.01
 ALTERED = 0.02
@@ -52,11 +51,12 @@ def script_words(scripts: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {percent(share)}" for name, share in scripts.items() if share >= SEEN)
 
 
-def unread(facts: TextFacts) -> list[str]:
+def unread(facts: TextFacts, *, pieces: bool = True) -> list[str]:
     """Why a source cannot be expected to know these texts, as clauses; empty where it can.
 
     Args:
         facts: what was measured.
+        pieces: whether words in many pieces are a reason too; else unknown tokens and foreign scripts alone.
 
     Examples:
         >>> unread(TextFacts(9, {"Han": 1.0}, source="headstart:text", languages=("en",), unknown=0.67))
@@ -73,9 +73,11 @@ def unread(facts: TextFacts) -> list[str]:
         share, names = sum(foreign.values()), [name for name in foreign if foreign[name] >= SEEN]
         which = "all letters are" if share > 0.995 else f"{percent(share)} of the letters are"
         found.append(f"{which} {' or '.join(names)}")
+    if not pieces:
+        return found
     english = facts.languages == ("en",)
     usual = PIECES if english else PIECES_OF_MANY
-    if facts.pieces_per_word is not None and facts.words >= FEWEST_WORDS and facts.pieces_per_word > usual:
+    if facts.pieces_per_word is not None and facts.pieces_per_word > usual:
         of = ", where English ones have 1.0 to 1.2" if english else ""
         found.append(f"it breaks words into {facts.pieces_per_word:.1f} pieces on average{of}")
     unspaced = sum(share for name, share in facts.scripts.items() if name in UNSPACED)
@@ -118,5 +120,5 @@ def check_texts(facts: TextFacts) -> Iterator[Finding]:
             f"{facts.source} reads; the median of these loses {facts.median_lost:,} tokens at its end. If what matters "
             "stands there, split the texts or put it first."
         )
-        severity = "warning" if facts.truncated >= TRUNCATED else "info"
-        yield Finding("truncated", severity, round(facts.truncated * facts.texts) or 1, message)
+        count = round(facts.truncated * facts.texts) or 1
+        yield Finding("truncated", "warning" if facts.truncated >= TRUNCATED else "info", count, message)

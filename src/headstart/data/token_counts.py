@@ -18,6 +18,7 @@ __all__ = ["TextFacts", "TokenCounts", "draw_texts", "measure_texts", "plain_wor
 MOST_TEXTS = 2000
 MOST_CHARACTERS = 2_000_000  # of all that are looked at: about a second of a tokenizer
 LONGEST = 50_000  # characters that are looked at of one text
+FEWEST_WORDS = 20
 MANY_UNKNOWN = 0.1  # share of unknown tokens from which on a text counts as hardly read
 
 # Addresses, handles and codes say nothing about a language.
@@ -65,7 +66,7 @@ class TextFacts:
         unknown: share of tokens that stand for what the tokenizer's vocabulary lacks.
         hardly_read: share of texts of which more than a tenth is such tokens.
         unknown_letters: share of the letters of each script inside such tokens.
-        pieces_per_word: tokens a word where spaces set words apart; None where there are no such words.
+        pieces_per_word: tokens a word where spaces set words apart; None where there are fewer than 20.
         words: how many words that rests on.
         tokens_per_letter: tokens a letter.
         truncated: share of texts that are longer than what the body reads.
@@ -172,7 +173,7 @@ def measure_texts(
         unknown=float(counts.unknown.sum() / tokens),
         hardly_read=float(np.mean(counts.unknown > MANY_UNKNOWN * np.maximum(counts.tokens, 1))),
         unknown_letters={name: min(1.0, share) for name, share in by_script.items()},
-        pieces_per_word=float(counts.pieces.mean()) if words else None,
+        pieces_per_word=float(counts.pieces.mean()) if words >= FEWEST_WORDS else None,
         words=words,
         tokens_per_letter=tokens / letters if letters else None,
         truncated=float(np.mean(counts.lost > 0)),

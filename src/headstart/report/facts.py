@@ -237,10 +237,9 @@ def text_sentences(record: Record) -> list[str]:
         if facts["unknown"] is not None:
             pieces = facts["pieces_per_word"]
             words = "" if pieces is None else f", {pieces:.2f} pieces a word"
-            sentences.append(
-                f"To {one_line(facts['source'])}, {percent(facts['unknown'])} of their tokens are unknown{words}, and "
-                f"{percent(facts['truncated'])} of them are longer than the {facts['max_length']} tokens that it reads."
-            )
+            longer = f"{percent(facts['truncated'])} of the texts are longer than the {facts['max_length']} tokens"
+            known = f"{percent(facts['unknown'])} of their tokens are unknown{words}"
+            sentences.append(f"To {one_line(facts['source'])}, {known}; {longer} that it reads.")
     return sentences
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.text_forms import one_form
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -96,7 +98,7 @@ class TextTower:
         config = self.model.config
         filled = config.model_type == "siglip"  # trained on texts of one length, whose padding is no different
         tokens = self.tokenizer(
-            list(texts),
+            [one_form(text) for text in texts],
             padding="max_length" if filled else True,
             truncation=True,
             max_length=config.text_config.max_position_embeddings,

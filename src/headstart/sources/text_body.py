@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["TextBody", "TextParts"]
 
 LAYOUT = 1  # raised when the same checkpoint gives other features than before
+TEXT_FORM = 2  # raised when texts are read in another form than before
 TOKENS_AT_ONCE = 2048  # 1024 to 2048 are best on OpenVINO for texts of 4 to 100 tokens
 
 
@@ -165,7 +166,7 @@ class TextBody:
 
         form = self.body.choose(engine.backend, count, batch)
         tokenizer = self.parts.tokenizer
-        return rows_key("text", self.body.recipe.key, form, tokenizer.digest, tokenizer.max_length)
+        return rows_key("text", TEXT_FORM, self.body.recipe.key, form, tokenizer.digest, tokenizer.max_length)
 
     def prepare(self, item: Any) -> Tokens:
         """The numbers of the text's tokens, int64.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.scripts import script_of
+from headstart.data.text_forms import one_form
 from headstart.data.token_counts import TokenCounts, plain_words
 from headstart.data.words import split_words
 from headstart.errors import ItemError
@@ -87,6 +88,8 @@ def open_tokenizer(spec: TokenizerSpec) -> Tokenizer:
 def tokenize(tokenizer: Tokenizer, items: Sequence[Any]) -> list[Tokens | ItemError]:
     """The numbers of each text's tokens, or why it has none; all texts at once, on every core.
 
+    Texts are read in one form (`headstart.data.text_forms.one_form`).
+
     Args:
         tokenizer: what `open_tokenizer` gave.
         items: n texts, or what is none.
@@ -99,7 +102,7 @@ def tokenize(tokenizer: Tokenizer, items: Sequence[Any]) -> list[Tokens | ItemEr
     """
     outcomes: list[Tokens | ItemError] = [_fault(item) or np.empty(0, np.int64) for item in items]
     good = [k for k, outcome in enumerate(outcomes) if not isinstance(outcome, ItemError)]
-    for k, encoded in zip(good, tokenizer.encode_batch_fast([items[k] for k in good]), strict=True):
+    for k, encoded in zip(good, tokenizer.encode_batch_fast([one_form(items[k]) for k in good]), strict=True):
         outcomes[k] = np.asarray(encoded.ids, np.int64) if encoded.ids else _no_tokens(items[k])
     return outcomes
 
@@ -125,7 +128,7 @@ def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
     special = tokenizer.num_special_tokens_to_add(is_pair=False)
     tokens, unknown = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
     letters: Counter[str] = Counter()
-    whole = [text.encode("utf-8", "replace").decode() for text in texts]
+    whole = [one_form(text.encode("utf-8", "replace").decode()) for text in texts]
     for start in range(0, len(texts), AT_ONCE):
         part = whole[start : start + AT_ONCE]
         for k, encoded in enumerate(tokenizer.encode_batch(part, add_special_tokens=False)):

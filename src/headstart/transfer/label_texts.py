@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.text_findings import unread
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ParameterError, SourceError
 from headstart.heads import HeadSearch
 from headstart.reporting import Reporter
 from headstart.transfer.preparing import Prepared
+from headstart.transfer.text_audit import read_by
 from headstart.types import Dataset, Source
 
-__all__ = ["LabelText", "class_rows", "label_words", "read_label_texts", "with_label_text"]
+__all__ = ["LabelText", "class_rows", "label_words", "read_label_texts", "unread_labels", "with_label_text"]
 
 LabelText = str | Path | Mapping[str, str]
 
@@ -112,6 +114,25 @@ def class_rows(
     return np.asarray(extract(source, words, engine=engine, on_error="raise").rows[:])
 
 
+def unread_labels(source: Source, labels: Sequence[str], texts: Mapping[str, str] | None = None) -> str:
+    """Why what classes are called says nothing to a source: its tokens are unknown, or its script is; else empty.
+
+    Args:
+        source: what would encode it.
+        labels: C labels.
+        texts: names or descriptions by label; for the others the label as words.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> unread_labels(open_source("headstart:text"), ["\u9000\u6b3e", "\u914d\u9001"])
+        '100% of the tokens are unknown to it, all letters are Han'
+        >>> unread_labels(open_source("headstart:text"), ["refund", "delivery"])
+        ''
+    """
+    words = [(texts or {}).get(label, label_words(label)) for label in labels]
+    return ", ".join(unread(read_by(source, words), pieces=False))
+
+
 def with_label_text(
     prepared: Prepared, search: HeadSearch, label_text: LabelText | None, reporter: Reporter
 ) -> tuple[Prepared, HeadSearch]:
@@ -143,6 +164,11 @@ def with_label_text(
     if label_text == "auto" and not _worth_it(source, task.labels, _examples(prepared.dataset)):
         return prepared, search
     texts = {} if label_text in ("auto", "names") else read_label_texts(label_text)
+    if reason := unread_labels(source, task.labels, texts):
+        if label_text == "auto":
+            reporter.line("labels", f"the names of the classes are not used as knowledge: {reason}")
+            return prepared, search
+        reporter.warning(f"The texts of the classes say little to {source.info.name}: {reason}.")
     unseen = tuple(label for label in texts if label not in task.labels)
     if unseen:
         reporter.line("labels", f"{len(unseen)} classes have a text and no item, such as '{unseen[0]}'")

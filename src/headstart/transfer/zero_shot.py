@@ -24,7 +24,7 @@ from headstart.model import TransferModel
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.sources import open_source
 from headstart.sources.default import DEFAULTS
-from headstart.transfer.label_texts import LabelText, class_rows, read_label_texts
+from headstart.transfer.label_texts import LabelText, class_rows, read_label_texts, unread_labels
 from headstart.types import Source, Task
 
 __all__ = ["zero_shot"]
@@ -85,6 +85,12 @@ def zero_shot(
     head = _zero_shot_head(rows, opened)
     moments = prior_moments(rows, head.feature_map, head.prior)
     model = TransferModel(opened, Task("classification", names), head, moments, engine=engine)
+    if unread := unread_labels(opened, names, texts):
+        reporter.warning(
+            f"What these classes are called says little to {opened.info.name} ({unread}), so the answers are hardly "
+            "better than guesses; name a source that knows their language with --source, name the classes in a "
+            "language that this one knows, or fit a few labelled items."
+        )
     told = "name" if texts is None else "description"
     reporter.line("labels", f"{len(names)}, each by its {told}; no example was seen")
     scale = float(getattr(opened, "label_scale", COSINE_SCALE))
@@ -98,11 +104,12 @@ def _zero_shot_head(rows: NDArray[np.floating], source: Source) -> FittedHead:
     last = replace(candidate_maps(rows, source.info.blocks)[0], width=rows.shape[1])
     mapped = np.asarray(last(rows), dtype=np.float64)
     spectrum = Spectrum.from_moments(prior_moments(rows, last, 1.0))
-    lam = PENALTY * float(spectrum.values.mean())
+    # rows that are all the same (names of unknown tokens) have no eigenvalue: every item then fits all classes alike
+    lam = PENALTY * (float(spectrum.values.mean()) if len(spectrum.values) else 1.0)
     weight, bias = LDA.coefficients(spectrum, lam)
     # scores are a multiple of the cosine, up to a constant of each row: the slope between the two
     centred = mapped - mapped.mean(axis=0)
-    slope = float((weight.T * centred).sum() / (centred**2).sum())
+    slope = float((weight.T * centred).sum() / (centred**2).sum()) if len(spectrum.values) else 1.0
     scale = float(getattr(source, "label_scale", COSINE_SCALE))
     calibration = {"temperature": np.array([slope / scale]), "shares": np.full(len(rows), 1 / len(rows))}
     return FittedHead(last, "lda", lam, weight, bias, calibration, float("nan"), (), prior=1.0)

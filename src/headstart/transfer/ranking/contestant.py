@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.token_counts import TextFacts
 from headstart.engine.options import Engine
 from headstart.errors import HeadstartError, SourceError
 from headstart.reporting import Progress
@@ -20,6 +21,7 @@ from headstart.transfer.ranking.measure import Measured, Question, measure, sour
 from headstart.transfer.ranking.memo import memo_key, remembered
 from headstart.transfer.ranking.rows import GrowingRows
 from headstart.transfer.ranking.speed import Speed, keep_speed, kept_speed
+from headstart.transfer.text_audit import read_by
 from headstart.types import Modality, Source, SourceInfo
 
 __all__ = ["Answer", "Contestant", "Entry"]
@@ -61,6 +63,7 @@ class Answer:
         info: what is known once it is open.
         speed: how fast its body ran, now or earlier; None where it did not, or has none.
         failures: item to reason.
+        texts: how it reads the items, where they are texts.
 
     Examples:
         >>> Answer(reason="it is broken").measured is None
@@ -73,6 +76,7 @@ class Answer:
     info: SourceInfo | None = None
     speed: Speed | None = None
     failures: int = 0
+    texts: TextFacts | None = None
 
 
 class Contestant:
@@ -120,7 +124,8 @@ class Contestant:
         except MemoryError:
             return Answer(reason="it needs more memory than there is")
         rows.let_go()
-        return Answer(found, info=info, speed=speed, failures=len(rows.failures))
+        texts = read_by(rows.source, [self._items[k] for k in used]) if self.entry.modality == "text" else None
+        return Answer(found, info=info, speed=speed, failures=len(rows.failures), texts=texts)
 
     def _measured(self, grown: GrowingRows, used: NDArray[np.intp], info: SourceInfo, question: Question) -> Measured:
         rows = grown.rows(used)

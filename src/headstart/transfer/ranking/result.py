@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from headstart.data.token_counts import TextFacts
 from headstart.evaluate.evaluation import Metric
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.transfer.ranking.measure import Measured
@@ -35,6 +36,7 @@ class Standing:
         tied: whether the data cannot tell it from the one of least loss.
         speed: how fast it encodes on this machine; None where that is not known.
         cost: seconds that encoding all items takes; None where that is not known.
+        texts: how it reads the items, where they are texts and it was measured.
 
     Examples:
         >>> Standing(None, "toy", "excluded", "its publisher states no licence", SourceInfo("toy", "text")).tied
@@ -51,6 +53,7 @@ class Standing:
     tied: bool = False
     speed: Speed | None = None
     cost: float | None = None
+    texts: TextFacts | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -69,6 +72,9 @@ class Standing:
             "encoding_seconds": self.cost,
             "published_accuracy": self.info.accuracy,
             "source_task": self.info.source_task,
+            "languages": list(self.info.languages),
+            "unknown_tokens": None if self.texts is None else self.texts.unknown,
+            "pieces_per_word": None if self.texts is None else self.texts.pieces_per_word,
         }
 
 

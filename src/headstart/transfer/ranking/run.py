@@ -211,7 +211,8 @@ def _standing(
     info = _info(lane)
     if state == "reference":  # what is published was reached with trained weights
         info = replace(info, accuracy=None, source_task=None)
-    return Standing(rank, name, state, reason, info, lane.measured, difference, tied, speed, cost)
+    texts = None if lane.answer is None or state == "reference" else lane.answer.texts
+    return Standing(rank, name, state, reason, info, lane.measured, difference, tied, speed, cost, texts)
 
 
 def _reference(
