@@ -99,14 +99,9 @@ def infer_columns(frame: pd.DataFrame, roots: Collection[Path], options: ReadOpt
 
 
 def _item_notes(item: Item, options: ReadOptions, unused: list[str]) -> list[str]:
-    notes = []
-    if item.files:
-        example = next(iter(item.files.values()))
-        notes.append(
-            f"Read column '{item.name}' as names of files in '{item.root}', such as '{example}'; set it with --item."
-        )
-    elif options.item is None:
-        notes.append(f"Read the items ({item.modality}) from column '{item.name}'; set it with --item.")
+    notes = list(item.notes)
+    if options.item is None and not any("set it with --item" in note for note in notes):
+        notes.insert(0, f"Read the items ({item.modality}) from column '{item.name}'; set it with --item.")
     if unused:
         notes.append(f"Did not use the column{'s' if len(unused) > 1 else ''} {name_some(unused)}.")
     return notes

@@ -126,7 +126,8 @@ def _from_tables(root: Path, listing: FolderListing, options: ReadOptions) -> Ro
             f"The folder '{root}' holds the tables {name_some(listing.tables)}; give the path of one of them, "
             "or name them train, val and test."
         )
-    return read_table(root / listing.tables[0], options)
+    rows = read_table(root / listing.tables[0], options)
+    return replace(rows, notes=(f"Read the table '{listing.tables[0]}' of the folder '{root}'.", *rows.notes))
 
 
 def _from_files(

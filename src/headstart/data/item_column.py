@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from headstart.data.column_names import MEDIA_NAMES, TEXT_NAMES, find_name, plain_name
-from headstart.data.identifiers import are_identifiers, find_files
+from headstart.data.file_kinds import MEDIA, media_suffix
+from headstart.data.identifiers import NamedFiles, are_identifiers, find_files
+from headstart.data.paths import describe_found, find_paths
 from headstart.data.readers import media_kind
-from headstart.data.schema import MEDIA, ReadOptions
+from headstart.data.schema import ReadOptions
 from headstart.errors import DataError
 from headstart.types import Modality
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Item", "find_item", "is_low", "look"]
 
 SAMPLE = 50
+MOST = 0.9  # of the cells tell what a column holds
 FEW_FRACTIONS = 0.02
 
 Cell = Literal["path", "media", "text", "array", "number", "other"]
@@ -37,7 +41,8 @@ class Item:
         kind: what its cells hold.
         modality: kind of item.
         root: the folder that paths are relative to.
-        files: the file of each identifier, where the items are named without an extension.
+        files: the file of each cell that does not name it as it stands.
+        notes: what is to be said of the cells.
 
     Examples:
         >>> Item("text", "text", "text", Path()).files
@@ -49,6 +54,7 @@ class Item:
     modality: Modality
     root: Path
     files: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def find_item(
@@ -86,12 +92,13 @@ def find_item(
     """
     home = next(iter(roots), Path())
     if options.item is not None:
-        seen = look(frame, options.item, roots) or _named_files(frame, [options.item], roots, options.modality)
-        return seen or _text_item(frame, options.item, home)
+        seen = look(frame, options.item, roots, options.modality)
+        seen = seen or _named_files(frame, [options.item], roots, options.modality)
+        return seen or _text_item(frame, options.item, home, options.modality)
     if options.modality == "vector":
         return _vector_cells(frame, free, home)
     is_text = options.modality == "text"
-    seen = None if is_text else _media_column(frame, free, roots)
+    seen = None if is_text else _media_column(frame, free, roots, options.modality)
     if seen is not None:
         return seen
     keys = [] if is_text else _identifiers(frame, [*free, *row_ids], is_media=options.modality is not None)
@@ -121,11 +128,13 @@ def _has_numbers(frame: pd.DataFrame, names: Sequence[str], keys: Collection[str
     return any(name not in keys and not _is_stringy(frame, name) for name in names)
 
 
-def _media_column(frame: pd.DataFrame, free: Sequence[str], roots: Collection[Path]) -> Item | None:
+def _media_column(
+    frame: pd.DataFrame, free: Sequence[str], roots: Collection[Path], modality: Modality | None
+) -> Item | None:
     names = [name for name in free if _is_stringy(frame, name)]
     for name in sorted(names, key=lambda name: plain_name(name) not in MEDIA_NAMES):
         seen = look(frame, name, roots)
-        if seen is not None and seen.kind in ("path", "media"):
+        if seen is not None and seen.kind in ("path", "media") and modality in (None, seen.modality):
             return seen
     return None
 
@@ -146,7 +155,7 @@ def _named_files(
         values = frame[name].dropna().tolist()
         found = find_files(values, roots, modality) if are_identifiers(values) else None
         if found is not None:
-            return Item(name, "path", found.modality, found.root, found.names)
+            return Item(name, "path", found.modality, found.root, found.names, _named_notes(name, found, len(values)))
     return None
 
 
@@ -181,12 +190,18 @@ def _text_column(frame: pd.DataFrame, texts: list[str], *, has_numbers: bool) ->
     return longest if not has_numbers or spaced > 0.5 else None
 
 
-def _text_item(frame: pd.DataFrame, name: str, home: Path) -> Item:
+def _text_item(frame: pd.DataFrame, name: str, home: Path, modality: Modality | None = None) -> Item:
     values = [str(value) for value in _sample(frame, name)]
-    if values and all(Path(value).suffix.lower() in MEDIA for value in values):
+    named = [value for value in values if media_suffix(value) is not None]
+    if named and len(named) * 2 >= len(values) and modality != "text":
         raise DataError(
-            f"Column '{name}' holds paths such as '{values[0]}', but none of the first {len(values)} files exists in "
+            f"Column '{name}' holds paths such as '{named[0]}', but none of the first {len(values)} files exists in "
             f"'{home}'; paths must be relative to the table's folder, or absolute."
+        )
+    if modality in ("image", "audio"):
+        raise DataError(
+            f"Column '{name}' was named for {modality} items, but no cell of it leads to a file below '{home}', as "
+            f"'{values[0] if values else ''}'; give a column of paths, relative to the table's folder or absolute."
         )
     return Item(name, "text", "text", home)
 
@@ -197,25 +212,30 @@ def _vector_cells(frame: pd.DataFrame, free: Sequence[str], home: Path) -> Item:
 
 
 def _sample(frame: pd.DataFrame, name: str) -> list[Any]:
-    return frame[name].dropna().iloc[:SAMPLE].tolist()
+    """Cells of the whole column, at even distances; without missing and blank ones."""
+    known = frame[name].dropna()
+    cells = known.iloc[:: max(1, len(known) // SAMPLE)].tolist()
+    return [value for value in cells if not (isinstance(value, str) and not value.strip())]
 
 
 def _cell(frame: pd.DataFrame, name: str) -> Cell:
+    """What nine of ten cells are."""
     values = _sample(frame, name)
-    if values and all(isinstance(value, str) for value in values):
+    if values and sum(isinstance(value, str) for value in values) >= MOST * len(values):
         return "text"
     if values and all(isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1 for value in values):
         return "array" if all(np.asarray(value).dtype.kind in "fiu" for value in values) else "other"
     return "other"
 
 
-def look(frame: pd.DataFrame, name: str, roots: Collection[Path]) -> Item | None:
-    """What the cells of one column hold, from the first ones; None where that is nothing known.
+def look(frame: pd.DataFrame, name: str, roots: Collection[Path], modality: Modality | None = None) -> Item | None:
+    """What the cells of one column hold; None where that is nothing known.
 
     Args:
         frame: the table.
         name: of the column.
         roots: folders that paths may be relative to.
+        modality: what the user says that they hold.
 
     Examples:
         >>> import pandas as pd
@@ -224,25 +244,25 @@ def look(frame: pd.DataFrame, name: str, roots: Collection[Path]) -> Item | None
     """
     home = next(iter(roots), Path())
     values = _sample(frame, name)
-    if not values:
-        return None
-    kinds = {media_kind(value) for value in values}
-    if len(kinds) == 1 and (kind := kinds.pop()) is not None:
+    kinds = Counter(media_kind(value) for value in values)
+    kind, count = kinds.most_common(1)[0] if kinds else (None, 0)
+    if kind is not None and count >= MOST * len(values):
         return Item(name, "media", kind, home)
     cell = _cell(frame, name)
     if cell == "array":
         return Item(name, "array", "vector", home)
-    if cell != "text":
+    if cell != "text" or modality == "text":
         return None
-    media = {MEDIA.get(Path(value).suffix.lower()) for value in values}
-    if len(media) == 1 and (modality := media.pop()) is not None:
-        root = _root_of(values, roots)
-        if root is not None:
-            return Item(name, "path", modality, root)
-    return None
+    strings = [value for value in frame[name].dropna().tolist() if isinstance(value, str) and value.strip()]
+    found = find_paths(strings, roots, modality if modality in ("image", "audio") else None)
+    if found is None:
+        return None
+    return Item(name, "path", found.modality, found.root, found.files, tuple(describe_found(found, name)))
 
 
-def _root_of(values: list[str], roots: Collection[Path]) -> Path | None:
-    found = {root: sum((root / value).is_file() for value in values) for root in roots}
-    best = max(found, key=found.__getitem__, default=None)
-    return best if best is not None and found[best] else None
+def _named_notes(name: str, found: NamedFiles, count: int) -> tuple[str, ...]:
+    example = next(iter(found.names.values()))
+    some = "" if len(found.names) == count else f" ({len(found.names)} of {count} have one)"
+    return (
+        f"Read column '{name}' as names of files in '{found.root}', such as '{example}'{some}; set it with --item.",
+    )

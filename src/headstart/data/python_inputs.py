@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.array_pictures import is_picture_shape
+from headstart.data.file_kinds import media_suffix
 from headstart.data.listing import media_of_file
+from headstart.data.paths import describe_found, find_paths
 from headstart.data.readers import media_kind
 from headstart.data.records import check_names, flatten
-from headstart.data.schema import MEDIA, ReadOptions, RowsRead
+from headstart.data.schema import ReadOptions, RowsRead
 from headstart.data.tables import read_frame
 from headstart.data.wording import plural
 from headstart.errors import DataError
-from headstart.types import Modality
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,29 +214,32 @@ def _item_kind(value: object) -> str:
 
 
 def _read_strings(values: list[Any], *, must_exist: bool) -> RowsRead:
-    """Paths where all have the extension of a picture or a sound and any exists, else texts."""
+    """Paths where half or more end like pictures or sounds, or are such files; else texts."""
     names = [os.fspath(value) for value in values]
-    look = media_of_file if must_exist else _by_extension
-    kinds: set[Modality | None] = {look(Path(name)) if len(name) < 4096 else None for name in names}
-    is_media = None not in kinds
-    missing = [name for name in names if is_media and not Path(name).is_file()]
-    if must_exist and not is_media:
-        odd = next(name for name in names if media_of_file(Path(name)) is None)
-        raise DataError(f"Paths must lead to pictures or sounds, such as .jpg, .png, .wav or .flac; got '{odd}'.")
-    if not is_media:
+    given = [name for name in names if name.strip()]
+    found = find_paths(given, [Path()], search=False) if given else None
+    if found is None:
+        _refuse_lost(given, must_exist=must_exist)
         return RowsRead(names, _row_ids(len(names)), "text")
-    if missing:
+    kinds = Counter(kind for name in names if (kind := media_suffix(name)) is not None)
+    if kinds.total() and min(kinds.values()) < kinds.total() and min(kinds.values()) * 10 >= kinds.total():
+        raise DataError("The paths lead to both pictures and sounds; a model reads one kind, so keep them apart.")
+    files = [found.files.get(name, name) for name in names]
+    ids = tuple(Path(name).as_posix() for name in names)
+    notes = tuple(describe_found(found, "items"))
+    return RowsRead(files, ids if len(set(ids)) == len(ids) else _row_ids(len(ids)), found.modality, notes=notes)
+
+
+def _refuse_lost(names: Sequence[str], *, must_exist: bool) -> None:
+    """Raise if strings are surely meant as files, and none exists."""
+    media = [name for name in names if len(name) < 4096 and media_suffix(name) is not None]
+    if must_exist and not media:
+        odd = next((name for name in names if media_of_file(Path(name)) is None), "")
+        raise DataError(f"Paths must lead to pictures or sounds, such as .jpg, .png, .wav or .flac; got '{odd}'.")
+    if media and (must_exist or len(media) * 2 > len(names)):
+        missing = [name for name in names if not Path(name).is_file()]
         files = plural(len(names), "file does not exist", "files do not exist")
         raise DataError(f"{len(missing)} of {files}, for instance '{missing[0]}'.")
-    if len(kinds) > 1:
-        raise DataError("The paths lead to both pictures and sounds; a model reads one kind, so keep them apart.")
-    ids = tuple(Path(name).as_posix() for name in names)
-    modality = next(kind for kind in kinds if kind is not None)
-    return RowsRead(names, ids if len(set(ids)) == len(ids) else _row_ids(len(ids)), modality)
-
-
-def _by_extension(path: Path) -> Modality | None:
-    return MEDIA.get(path.suffix.lower())
 
 
 def _read_rows(values: list[Any]) -> RowsRead:

@@ -142,6 +142,11 @@ def read_frame(
         roles = replace(roles, modality="multimodal", items=tuple(map(str, columns)), notes=(*roles.notes, *told))
     else:
         roles = infer_columns(frame, roots, options, origin)
+        kept, told = _without_empty(frame, roles, options, names)
+        if told:
+            frame, cells = frame.iloc[kept], {name: [column[k] for k in kept] for name, column in (cells or {}).items()}
+            names = [names[k] if names is not None else str(k) for k in kept]
+            roles = replace(roles, notes=(*roles.notes, told))
         items, ids = _items(frame, roles, origin)
     if ids is None:
         ids = tuple(names if names is not None else map(str, range(len(frame))))
@@ -163,6 +168,21 @@ def read_frame(
         columns=roles.items,
         notes=(*roles.notes, *note),
     )
+
+
+def _without_empty(
+    frame: pd.DataFrame, roles: ColumnRoles, options: ReadOptions, names: Sequence[str] | None
+) -> tuple[list[int], str]:
+    """The rows whose cell of a path, picture or sound is not empty, and a note on the others where there are labels."""
+    if roles.kind not in ("path", "media") or not options.labelled:
+        return [], ""
+    cells = _objects(frame[roles.items[0]])
+    empty = [row for row, cell in enumerate(cells) if cell is None or (isinstance(cell, str) and not cell.strip())]
+    if not empty or len(empty) == len(frame):
+        return [], ""
+    shown = ", ".join(str(row if names is None else names[row]) for row in empty[:3]) + (", ..." if empty[3:] else "")
+    which = f"Set aside {len(empty)} of {plural(len(frame), 'row')}, in which '{roles.items[0]}' is empty: row {shown}."
+    return sorted(set(range(len(frame))) - set(empty)), which
 
 
 def _items(frame: pd.DataFrame, roles: ColumnRoles, origin: str) -> tuple[Any, tuple[str, ...] | None]:
