@@ -57,7 +57,9 @@ def test_dark_colours_of_16_bits_are_not_black(png16, channels):
 def test_bright_colours_of_16_bits(png16):
     values = np.random.default_rng(0).integers(0, 65536, (5, 7, 3)).astype(np.uint16)
     values[0, 0] = 65535
-    assert np.abs(np.asarray(read_image(png16(values))) - values / 257.0).max() <= 1
+    found = read_picture(png16(values))
+    assert np.abs(np.asarray(found.image) - values / 257.0).max() <= 1
+    assert found.white == 65535
 
 
 def test_signed_values_put_0_in_the_middle():

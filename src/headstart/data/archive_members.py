@@ -150,20 +150,18 @@ def _zip_members(archive: Path, said: Said) -> Iterator[Member]:
 
 
 def _tar_members(archive: Path, *, is_zstandard: bool) -> Iterator[Member]:
-    with archive.open("rb") as raw:
-        stream = _Zstandard(archive) if is_zstandard else None
-        with tarfile.open(fileobj=stream or raw, mode="r|" if stream else "r:*") as file:
-            for info in file:
-                name = _checked(archive, info.name)
-                if info.isdir():
-                    yield Member(name, 0, None)
-                elif info.isfile():
-                    yield Member(name, info.size, file.extractfile(info))
-                elif info.issym() or info.islnk():
-                    base = posixpath.dirname(name) if info.issym() else ""
-                    yield Member(name, 0, None, _linked(archive, name, info.linkname, base))
-                else:
-                    refuse(archive, info.name, "it is a device or a pipe")
+    with tarfile.open(fileobj=_Zstandard(archive), mode="r|") if is_zstandard else tarfile.open(archive) as file:
+        for info in file:
+            name = _checked(archive, info.name)
+            if info.isdir():
+                yield Member(name, 0, None)
+            elif info.isfile():
+                yield Member(name, info.size, file.extractfile(info))
+            elif info.issym() or info.islnk():
+                base = posixpath.dirname(name) if info.issym() else ""
+                yield Member(name, 0, None, _linked(archive, name, info.linkname, base))
+            else:
+                refuse(archive, info.name, "it is a device or a pipe")
 
 
 def _linked(archive: Path, name: str, target: str, base: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +19,7 @@ from headstart.data.findings import (
     check_conflicts,
     check_duplicates,
     check_leaks,
+    check_pictures,
     name_classes,
     name_ids,
 )
@@ -82,12 +83,14 @@ class Audit:
 
 @dataclass(frozen=True)
 class _Contents:
-    """What reading all items gave: digests, reasons for what is unusable, and what near search needs."""
+    """What reading all items gave: digests, reasons for what is unusable, what near search needs, how it is stored."""
 
     digests: tuple[str, ...]
     unreadable: dict[int, str]
     empty: tuple[int, ...]
     near: Callable[[list[int]], Pairs]
+    pages: tuple[int, ...] = ()
+    white: Mapping[int, float] = field(default_factory=dict)
 
 
 def audit(
@@ -125,6 +128,7 @@ def audit(
         *check_leaks(dataset, exact, clusters, keep),
         *check_duplicates(dataset, exact, clusters, keep),
         *check_classes(dataset, keep),
+        *check_pictures(dataset, contents.pages, contents.white),
     ]
     order = ("error", "warning", "info")
     findings = tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
@@ -234,7 +238,9 @@ def _sketched(found: Sequence[Sketch | str], tolerance: float) -> _Contents:
         pairs = near_sketches([sketches[row] for row in rows], tolerance)
         return _renumber(pairs, rows)
 
-    return _Contents(digests, unreadable, (), near)
+    pages = tuple(row for row, sketch in sketches.items() if sketch.has_more)
+    white = {row: sketch.white for row, sketch in sketches.items() if sketch.white}
+    return _Contents(digests, unreadable, (), near, pages, white)
 
 
 def _renumber(pairs: Pairs, rows: list[int]) -> Pairs:

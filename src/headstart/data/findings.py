@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from headstart.data.wording import plural
 from headstart.types import Dataset
 
-__all__ = ["Finding", "check_classes", "check_conflicts", "check_duplicates", "check_leaks", "name_classes", "name_ids"]
+__all__ = [
+    "Finding",
+    "check_classes",
+    "check_conflicts",
+    "check_duplicates",
+    "check_leaks",
+    "check_pictures",
+    "name_classes",
+    "name_ids",
+]
 
 EXAMPLES = 5
 IMBALANCE, STRONG_IMBALANCE = 10, 100
@@ -199,6 +208,34 @@ def check_leaks(
 
 def _are(rows: NDArray[np.intp], one: str, more: str) -> str:
     return f"is {one}" if len(rows) == 1 else f"are {more}"
+
+
+def check_pictures(dataset: Dataset, pages: Sequence[int], white: Mapping[int, float]) -> Iterator[Finding]:
+    """Pictures of which only a part is read: the first of several pages, or 8 of more bits a channel.
+
+    Args:
+        dataset: n items.
+        pages: those whose files hold further pages or frames.
+        white: of those with more than 8 bits a channel, the value that is shown as white.
+
+    Examples:
+        >>> data = Dataset(["a.tif", "b.tif"], ("a.tif", "b.tif"), "image")
+        >>> [found.message for found in check_pictures(data, [], {0: 4095.0, 1: 4095.0})]
+        ['2 pictures have more than 8 bits a channel: white is 4095.']
+    """
+    if pages:
+        which = plural(len(pages), "file holds several pages or frames", "files hold several pages or frames")
+        message = f"{which}, of which the first is read."
+        yield Finding("several_pages", "info", len(pages), message, name_ids(dataset, pages))
+    if not white:
+        return
+    levels = sorted(Counter(white.values()).items())
+    which = plural(len(white), "picture has more than 8 bits", "pictures have more than 8 bits")
+    shown = " and ".join(f"{level:g} in {count}" for level, count in levels[:EXAMPLES])
+    alike = len(levels) == 1
+    how = "" if alike else ", so that their brightness cannot be compared between these"
+    message = f"{which} a channel: white is {f'{levels[0][0]:g}' if alike else shown}{how}."
+    yield Finding("deep_pictures", "info" if alike else "warning", len(white), message, name_ids(dataset, white))
 
 
 def check_classes(dataset: Dataset, keep: NDArray[np.bool_]) -> Iterator[Finding]:

@@ -92,13 +92,15 @@ def _modality(listing: FolderListing, options: ReadOptions, root: Path) -> Modal
     """The kind of the folder's files: what was asked for, else pictures or sounds, else texts."""
     if options.modality in listing.files:
         return options.modality
-    sizes = {kind: len(listing.files[kind]) for kind in ("image", "audio") if kind in listing.files}
+    sizes: dict[Modality, int] = {
+        kind: len(listing.files[kind]) for kind in ("image", "audio") if kind in listing.files
+    }
     if len(sizes) == 2 and max(sizes.values()) < STRAY * min(sizes.values()):
         raise DataError(
             f"The folder '{root}' holds both pictures ({sizes['image']}) and sounds ({sizes['audio']}); a model reads "
             "one kind, so name it or keep them apart."
         )
-    return max(sizes, key=sizes.__getitem__) if sizes else "text" if "text" in listing.files else None
+    return max(sizes, key=lambda kind: sizes[kind]) if sizes else "text" if "text" in listing.files else None
 
 
 def _from_tables(root: Path, listing: FolderListing, options: ReadOptions) -> RowsRead | None:
@@ -138,7 +140,7 @@ def _from_files(
     splits = [place.split or "" for place in layout.places]
     folds = [place.fold or "" for place in layout.places]
     items, notes = _contents(root, paths) if modality == "text" else ([str(root / path) for path in paths], ())
-    labels, absent = None, ()
+    labels, absent = None, tuple[str, ...]()
     if layout.classes is not None:
         absent, told = lost_folders(layout, listing, NOUNS[modality]) if options.labelled else ((), ())
         notes = (*notes, *told)

@@ -189,7 +189,8 @@ def _first(
         if ";16" in mode and picture.mode in ("RGB", "RGBA"):
             image, white = _deep_colours(picture, raw, name, mode)
         if image is None:
-            image, white = to_rgb(picture)
+            image, level = to_rgb(picture)
+            white = white or level
         return image, white, orientation(picture), picture.format in SERIES
 
 
@@ -276,7 +277,7 @@ def _deep_colours(picture: ImageFile, raw: bytes, name: str | None, mode: str) -
     Pillow keeps the upper byte of each channel. With the bytes swapped it gives the lower one.
     """
     upper = picture if picture.mode == "RGB" else picture.convert("RGB")
-    brightest = max(high for _, high in upper.getextrema())
+    brightest = max(upper.getchannel(channel).getextrema()[1] for channel in "RGB")
     swapped = mode[:-1] + OTHER_BYTE.get(mode[-1], "")
     if brightest >= DARK or not swapped.endswith(("16B", "16L")):
         return None, 65535.0
@@ -297,7 +298,10 @@ def _swapped(args: Any, mode: str) -> Any:
 
 
 def _joined(upper: Image, lower: Image, first: int, last: int) -> NDArray[Any]:
-    return (_rows(upper, first, last).astype(np.uint16) << 8) | _rows(lower, first, last)
+    joined: NDArray[Any] = _rows(upper, first, last).astype(np.uint16)
+    joined <<= 8
+    joined |= _rows(lower, first, last)
+    return joined
 
 
 def _follows(raw: bytes, name: str | None, most_pixels: int) -> bool:

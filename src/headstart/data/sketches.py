@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.readers import MAX_IMAGE_BYTES, read_audio, read_bytes, read_image
+from headstart.data.readers import MAX_IMAGE_BYTES, read_audio, read_bytes, read_picture
 
 __all__ = ["Sketch", "digest", "sketch_audio", "sketch_image"]
 
 FLAT_GREY = 4.0  # standard deviation of grey levels below which a picture is plain
+MAX_WHITE = 3e38  # of float32
 FLAT_DECADES = 0.02  # the same for the log10 energies of a sound
 SEGMENTS = 17
 BAND_EDGES = np.geomspace(60.0, 4000.0, 9)
@@ -31,6 +32,8 @@ class Sketch:
         grid: (d,) float32, the coarse content with mean 0 and norm 1.
         size: log of what near copies share, to float32: the aspect of a picture, the duration of a sound.
         flat: whether it has so little content (a plain picture, silence) that only exact copies can be told.
+        has_more: whether the file holds further pages or frames, which are not read.
+        white: the value that is shown as white, of a picture of more than 8 bits a channel; else 0.
 
     Examples:
         >>> sketch_image(np.zeros((32, 32), np.uint8)).flat
@@ -42,6 +45,8 @@ class Sketch:
     grid: NDArray[np.float32]
     size: float
     flat: bool
+    has_more: bool = False
+    white: float = 0.0
 
     def to_row(self) -> NDArray[np.float32]:
         """The sketch as one row of finite numbers, exactly, so that it can be kept where rows are.
@@ -52,13 +57,15 @@ class Sketch:
             True
         """
         key = np.frombuffer(bytes.fromhex(self.digest), np.uint16)
-        return np.concatenate([key, self.bits, [self.size, self.flat], self.grid]).astype(np.float32)
+        about = [self.size, self.flat, self.has_more, min(self.white, MAX_WHITE)]
+        return np.concatenate([key, self.bits, about, self.grid]).astype(np.float32)
 
     @classmethod
     def from_row(cls, row: NDArray[np.float32]) -> Sketch:
         """The sketch that `to_row` gave."""
         whole = row[:16].astype(np.uint16)
-        return cls(whole[:8].tobytes().hex(), whole[8:], row[18:], float(row[16]), bool(row[17]))
+        size, flat, has_more, white = row[16:20].tolist()
+        return cls(whole[:8].tobytes().hex(), whole[8:], row[20:], size, bool(flat), bool(has_more), white)
 
 
 def digest(*parts: bytes | memoryview) -> str:
@@ -96,9 +103,11 @@ def sketch_image(item: Any) -> Sketch:
     if isinstance(item, (str, os.PathLike, bytes, Mapping)):
         raw = read_bytes(item, MAX_IMAGE_BYTES)
         name = item.get("path") if isinstance(item, Mapping) else None if isinstance(item, bytes) else os.fspath(item)
-        picture, key = read_image({"bytes": raw, "path": name}, draft_size=(72, 72)), digest(raw)
+        read, key = read_picture({"bytes": raw, "path": name}, draft_size=(72, 72)), digest(raw)
+        picture = read.image
     else:
-        picture = read_image(item)
+        read = read_picture(item)
+        picture = read.image
         key = digest(str(picture.size).encode(), picture.tobytes())
     grey = picture.convert("L").resize((72, 72), Image.Resampling.BOX, reducing_gap=2.0)
     values = np.asarray(grey, dtype=np.float32)
@@ -106,7 +115,8 @@ def sketch_image(item: Any) -> Sketch:
     columns = np.diff(values.reshape(9, 8, 8, 9).mean(axis=(1, 3)), axis=0) > 1
     grid = values.reshape(24, 3, 24, 3).mean(axis=(1, 3)).ravel()
     size = float(np.float32(np.log(picture.width / picture.height)))
-    return Sketch(key, _pack(rows, columns), _unit(grid), size, float(grid.std()) < FLAT_GREY)
+    is_flat = float(grid.std()) < FLAT_GREY
+    return Sketch(key, _pack(rows, columns), _unit(grid), size, is_flat, read.has_more, float(np.float32(read.white)))
 
 
 def sketch_audio(item: Any) -> Sketch:

@@ -13,7 +13,7 @@ from headstart.types import Modality
 
 __all__ = ["kept_sketches"]
 
-VERSION = 1  # of what a sketch holds
+VERSION = 2  # of what a sketch holds
 
 
 def kept_sketches(
