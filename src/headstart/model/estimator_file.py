@@ -1,22 +1,27 @@
 """``head.skops``: a fitted scikit-learn estimator as arrays and named types, and only of types that are listed here.
 
 Nothing is unpickled. The file says which class each part is of; all are compared with the list before anything is
-imported or made, so that a file which names another type is refused unread.
+imported or made, so that a file which names another type is refused unread. Then the numbers that compiled code would
+follow are checked (`headstart.model.estimator_checks`), and only then something is made of them.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from headstart.errors import ModelFolderError, SaveError
+from headstart.model.estimator_checks import check_parts
 
 __all__ = ["ALLOWED", "read_estimator", "write_estimator"]
 
 MAX_BYTES = 2 << 30  # unpacked; a forest of a hundred deep trees for a hundred classes takes a quarter of it
+MAX_SCHEMA_BYTES = 256 << 20
+MAX_FILES = 1_000_000
 MAX_DEPTH = 200
 
 _OURS = {
@@ -124,15 +129,30 @@ def read_estimator(path: Path) -> Any:
 
 
 def _checked(path: Path) -> None:
-    """Raise `ModelFolderError` unless the file is of a bearable size and names listed types only."""
+    """Raise `ModelFolderError` unless the file is of a bearable size, names listed types only, and can be a fit's."""
     try:
         with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-            if size > MAX_BYTES:
-                raise ModelFolderError(f"'{path}' unpacks to {size} bytes, more than the {MAX_BYTES} that are read.")
+            entries = archive.infolist()
+            size = sum(entry.file_size for entry in entries)
+            schema = archive.getinfo("schema.json").file_size
+            if size > MAX_BYTES or schema > MAX_SCHEMA_BYTES or len(entries) > MAX_FILES:
+                raise ModelFolderError(
+                    f"'{path}' unpacks to {size} bytes in {len(entries)} parts, more than any head has; not loaded."
+                )
+            if len({entry.filename for entry in entries}) < len(entries):
+                raise ModelFolderError(f"'{path}' holds two files of one name; copy or fit the model again.")
             parts = json.loads(archive.read("schema.json"))
-    except (zipfile.BadZipFile, OSError, LookupError, ValueError, RecursionError) as error:
-        raise ModelFolderError(f"'{path}' is damaged ({error!r:.200}); copy or fit the model again.") from error
+            _check_types(parts, path)
+            check_parts(parts, archive.read)
+    except (
+        zipfile.BadZipFile, zlib.error, ArithmeticError, AttributeError, OSError, LookupError, RuntimeError, TypeError,
+        ValueError, MemoryError, NotImplementedError, EOFError,
+    ) as error:  # fmt: skip
+        reason = str(error) if type(error) is ValueError else repr(error)
+        raise ModelFolderError(f"'{path}' is damaged ({reason:.200}); copy or fit the model again.") from error
+
+
+def _check_types(parts: Any, path: Path) -> None:
     for named in _named(parts, 0):
         if named not in ALLOWED:
             loader, module, name = named
