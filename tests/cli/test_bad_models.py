@@ -263,7 +263,7 @@ def test_standard_input_that_holds_no_texts(cli, run, monkeypatch, given, says):
 
 
 @pytest.mark.parametrize(
-    ("given", "says"), [(b"1,2\n", "rows of 3 numbers"), (b"1,2,3\none,2,3\n", "line 2"), (b"a text\n", "line 1")]
+    ("given", "says"), [(b"1,2\n", "rows of 3 numbers"), (b"a,2,3\none,2,3\n", "line 1"), (b"a text\n", "line 1")]
 )
 def test_standard_input_that_holds_no_rows(cli, vector_run, monkeypatch, given, says):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), "utf-8"))

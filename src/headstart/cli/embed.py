@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.cli.fit import reading_options
+from headstart.cli.out_file import check_out_file
 from headstart.engine.extraction import Extraction
 from headstart.errors import ParameterError, UsageError
-from headstart.io import atomic_file, check_writable, harmless_frame, write_tensors
+from headstart.io import atomic_file, harmless_frame, write_tensors
 from headstart.types import Block, Source
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
     from headstart.sources.default import source_for
     from headstart.transfer.preparing import encoding_words
 
-    write, engine = _writer(args), engine_of(args)
     reporter = reporter_of(args)
+    write, engine = _writer(args), engine_of(args)
     dataset = read(args.data, labelled=False, **reading_options(args))
     source = _with_layers(source_for(dataset, args.source), args.layers, positions=args.per == "position")
     with reporter.progress("encoding") as step:
@@ -119,16 +120,13 @@ def _with_layers(source: Source, layers: str, *, positions: bool) -> Source:
 
 
 def _writer(args: argparse.Namespace) -> Callable[[Path, _Rows], None]:
-    suffix = Path(args.out).suffix.lower()
-    if suffix not in WRITERS:
-        raise UsageError(f"--out must end in one of {', '.join(WRITERS)}. Got '{args.out}' instead.")
-    if args.per == "position" and suffix == ".npy":
+    path = check_out_file(args.out, WRITERS, [args.data])
+    if args.per == "position" and path.suffix.lower() == ".npy":
         raise UsageError(
             "A .npy file has no place for the item and position of a row; with --per position let --out end in "
             ".parquet, .csv or .safetensors."
         )
-    check_writable(Path(args.out))
-    return WRITERS[suffix]
+    return WRITERS[path.suffix.lower()]
 
 
 def _frames(found: _Rows) -> Iterator[pd.DataFrame]:

@@ -5,24 +5,29 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headstart.data import align_columns, read
 from headstart.data.archives import is_archive
 from headstart.data.column_names import ID_NAMES, plain_name
+from headstart.data.loading import TABLES, Loaded, load
 from headstart.data.schema import MEDIA
-from headstart.data.tables import TABLES, load_table
 from headstart.errors import DataError, ItemError
 from headstart.model import TransferModel
 from headstart.types import Dataset
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Gathered", "check_any_left", "gather_items", "read_as_fitted"]
 
 MAX_LINE = 1_000_000
+PROBED = 100  # cells that tell whether a column holds bytes or arrays
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,13 @@ class Gathered:
 
     Attributes:
         items: n items.
-        names: where each came from; no two items of different places share one.
+        names: where each came from, those that cannot be read too; no two items of different places share one.
         ids: the cells of the tables' own columns of identifiers, None for an item that has none; None where no table
             has such a column.
         notes: what was inferred while reading.
+        failures: position among the names to reason, for what cannot be read; the items are those of the other names.
+        cells: the columns of the tables, a row for each name; None where no table was given.
+        written: the same as the file holds them, such as ``007``.
 
     Examples:
         >>> Gathered(["my parcel is late"], ["0"], ["T-17"]).place(0)
@@ -45,9 +53,17 @@ class Gathered:
     names: list[str]
     ids: list[Any] | None = None
     notes: tuple[str, ...] = ()
+    failures: Mapping[int, str] = field(default_factory=dict)
+    cells: pd.DataFrame | None = None
+    written: pd.DataFrame | None = None
+
+    @property
+    def index(self) -> NDArray[np.intp]:
+        """(n,) the position of each item among the names."""
+        return np.setdiff1d(np.arange(len(self.names)), list(self.failures))
 
     def place(self, position: int) -> dict[str, Any]:
-        """The name of an item, with its identifier where there are any."""
+        """The name at a position, with its identifier where there are any."""
         name = {"item": self.names[position]}
         return name if self.ids is None else {**name, "id": self.ids[position]}
 
@@ -68,7 +84,8 @@ def gather_items(words: Sequence[str], model: TransferModel, *, item: str | None
         item: another column of texts or paths.
 
     Raises:
-        DataError: if a word is neither a file nor a text for a text model, or holds another kind of item.
+        DataError: if a word is neither a file nor a text for a text model, or holds another kind of item, and there is
+            no other word that can be read; beside others it is one of the failures.
 
     Examples:
         >>> from headstart.sources import open_source
@@ -81,14 +98,49 @@ def gather_items(words: Sequence[str], model: TransferModel, *, item: str | None
         ['1']
     """
     parts: list[Gathered] = []
+    first: DataError | None = None
     for word in words:
-        place = sum(len(part.items) for part in parts) + 1
-        parts.append(_one_word(word, model, item, place, alone=len(words) == 1))
+        place = sum(len(part.names) for part in parts) + 1
+        try:
+            parts.append(_one_word(word, model, item, place, alone=len(words) == 1))
+        except DataError as error:
+            first = first or error
+            parts.append(Gathered([], [word], failures={0: str(error)}))
     items = [item for part in parts for item in part.items]
     if not items:
-        raise DataError("There is nothing to predict; give files, folders, tables or texts.")
+        raise first or DataError(_nothing(parts))
     names = [name for part in parts for name in part.names]
-    return Gathered(items, names, _joined_ids(parts), tuple(note for part in parts for note in part.notes))
+    cells, written = (_joined_cells(parts, written=written) for written in (False, True))
+    notes = tuple(note for part in parts for note in part.notes)
+    return Gathered(items, names, _joined_ids(parts), notes, _joined_failures(parts), cells, written)
+
+
+def _nothing(parts: Sequence[Gathered]) -> str:
+    failures = _joined_failures(parts)
+    if not failures:
+        return "There is nothing to predict; give files, folders, tables or texts."
+    return f"None of the items ({len(failures)}) can be read; the first: {failures[min(failures)]}"
+
+
+def _joined_failures(parts: Sequence[Gathered]) -> dict[int, str]:
+    starts = np.cumsum([0, *(len(part.names) for part in parts)])
+    return {
+        int(start) + k: reason
+        for start, part in zip(starts, parts, strict=False)
+        for k, reason in part.failures.items()
+    }
+
+
+def _joined_cells(parts: Sequence[Gathered], *, written: bool) -> pd.DataFrame | None:
+    """The tables one below the other, with empty rows for what came from elsewhere."""
+    import pandas as pd
+
+    frames = [part.written if written else part.cells for part in parts]
+    if len(frames) == 1 or all(frame is None for frame in frames):
+        return frames[0]
+    empty = [pd.DataFrame(index=range(len(part.names))) for part in parts]
+    whole = pd.concat([e if f is None else f for f, e in zip(frames, empty, strict=True)], ignore_index=True)
+    return _with_none(whole)
 
 
 def read_as_fitted(data: str, model: TransferModel, *, item: str | None = None, **options: Any) -> Dataset:
@@ -150,8 +202,42 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
     if dataset.modality != modality:
         raise DataError(f"'{word}' holds {dataset.modality} items, but this model reads {modality} items.")
     items = list(align_columns(dataset, model.columns).items)
-    ids = _own_ids(Path(word), model.label_columns) if is_table else None
-    return Gathered(items, _names(word, dataset, alone=alone), ids, dataset.notes)
+    names = _names(word, dataset, alone=alone)
+    if not is_table:
+        return Gathered(items, names, notes=dataset.notes)
+    return _rows_of(load(Path(word)), Gathered(items, names, notes=dataset.notes), "" if alone else f"{word}:", model)
+
+
+def _rows_of(table: Loaded, read_rows: Gathered, prefix: str, model: TransferModel) -> Gathered:
+    """The rows of a table in their order, with its columns; those that were set aside have a name and a reason."""
+    aside = {row.row: row.reason for row in table.set_aside}
+    numbers = sorted([*table.numbers, *aside])
+    places = [k for k, number in enumerate(numbers) if number not in aside]
+    names = [f"{prefix}{number}" for number in numbers]
+    for place, name in zip(places, read_rows.names, strict=True):
+        names[place] = name
+    frame = table.frame.astype(object)
+    frame = frame.set_axis(places, axis=0)
+    written = frame.assign(**{name: list(cells) for name, cells in table.cells.items() if name in frame.columns})
+    shown = [name for name in frame.columns if not _is_blob(frame[name])]
+    ids = _own_ids(table.frame, model.label_columns)
+    spread: list[Any] = [None] * len(numbers)
+    for place, value in zip(places, ids or (), strict=False):
+        spread[place] = value
+    failures = {k: f"the row is not read: {aside[n]}" for k, n in enumerate(numbers) if n in aside}
+    cells, as_written = (_with_none(one[shown].reindex(range(len(numbers)))) for one in (frame, written))
+    return Gathered(
+        read_rows.items, names, None if ids is None else spread, read_rows.notes, failures, cells, as_written
+    )
+
+
+def _with_none(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.astype(object).where(frame.notna(), None)
+
+
+def _is_blob(column: pd.Series[Any]) -> bool:
+    """Whether cells are bytes, objects or arrays, which no answer needs beside it."""
+    return any(isinstance(cell, bytes | dict | np.ndarray) for cell in column.dropna().head(PROBED))
 
 
 def _names(word: str, dataset: Dataset, *, alone: bool) -> list[str]:
@@ -163,9 +249,8 @@ def _names(word: str, dataset: Dataset, *, alone: bool) -> list[str]:
     return [(path / name).as_posix() for name in dataset.ids]
 
 
-def _own_ids(table: Path, labels: Sequence[str]) -> list[Any] | None:
+def _own_ids(frame: pd.DataFrame, labels: Sequence[str]) -> list[Any] | None:
     """The cells of the table's column of identifiers, such as ``id`` or ``ticket_id``; None where it has none."""
-    frame, _ = load_table(table)
     known = {name: plain_name(name) for name in frame.columns if name not in labels}
     likely = [name for name, word in known.items() if word in ID_NAMES]
     likely += [name for name, word in known.items() if word.endswith("_id") and name not in likely]
@@ -180,8 +265,8 @@ def _joined_ids(parts: Sequence[Gathered]) -> list[Any] | None:
     """The identifiers as they are, or as strings where they are of several types, so that one column can hold them."""
     if all(part.ids is None for part in parts):
         return None
-    ids = [value for part in parts for value in part.ids or [None] * len(part.items)]
-    mixed = len({type(value) for value in ids}) > 1
+    ids = [value for part in parts for value in part.ids or [None] * len(part.names)]
+    mixed = len({type(value) for value in ids if value is not None}) > 1
     return [str(value) if mixed and value is not None else value for value in ids]
 
 
@@ -212,15 +297,22 @@ def _from_stdin(model: TransferModel, *, alone: bool) -> Gathered:
     modality = model.source.info.modality
     lines = [line for _, line in kept]
     names = lines if modality in ("image", "audio") else [number if alone else f"-:{number}" for number, _ in kept]
-    items = _rows(kept) if modality == "vector" else lines
-    return Gathered(items, names)
+    if modality != "vector":
+        return Gathered(lines, names)
+    rows, failures = _rows(kept, model.head.feature_map.num_inputs)
+    return Gathered(rows, names, failures=failures)
 
 
-def _rows(lines: Sequence[tuple[str, str]]) -> list[Any]:
-    rows = []
-    for number, line in lines:
+def _rows(lines: Sequence[tuple[str, str]], width: int) -> tuple[list[Any], dict[int, str]]:
+    """The lines as rows of numbers, and the reasons for those that are none or of another length than most."""
+    rows: dict[int, NDArray[np.float64]] = {}
+    failures: dict[int, str] = {}
+    for place, (number, line) in enumerate(lines):
         try:
-            rows.append(np.array([float(cell) for cell in next(csv.reader([line]))]))
+            rows[place] = np.array([float(cell) for cell in next(csv.reader([line]))])
         except ValueError as error:
-            raise DataError(f"Line {number} of standard input must be numbers with commas between ({error}).") from None
-    return rows
+            failures[place] = f"Line {number} of standard input must be numbers with commas between ({error})."
+    if any(len(row) == width for row in rows.values()):
+        for place in [place for place, row in rows.items() if len(row) != width]:
+            failures[place] = f"it has {len(rows.pop(place))} numbers, but the model reads rows of {width}"
+    return list(rows.values()), failures

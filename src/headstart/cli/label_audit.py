@@ -8,13 +8,14 @@ from pathlib import Path
 
 from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.fit import reading_options
+from headstart.cli.out_file import check_out_file
 from headstart.engine.options import Engine
-from headstart.errors import UsageError
-from headstart.io import check_writable
+from headstart.reporting.text import shortened
 
 __all__ = ["run"]
 
 SHOWN = 20
+TEXT = 60  # columns of a text
 
 
 def run(args: argparse.Namespace, reporter: ConsoleReporter) -> int:
@@ -28,9 +29,7 @@ def run(args: argparse.Namespace, reporter: ConsoleReporter) -> int:
     from headstart.transfer.label_audit import audit_labels, write_suspects
 
     if args.out:
-        if Path(args.out).suffix.lower() != ".csv":
-            raise UsageError(f"--out of inspect must end in .csv. Got '{args.out}' instead.")
-        check_writable(Path(args.out))
+        check_out_file(args.out, (".csv",), [args.data])
     found = audit_labels(
         args.data,
         source=args.source,
@@ -47,15 +46,25 @@ def run(args: argparse.Namespace, reporter: ConsoleReporter) -> int:
     share = len(found.suspects) / found.items
     reporter.line("labels", f"{len(found.suspects)} of {found.items} ({share:.1%}) are contradicted by {found.head}")
     for suspect in found.suspects[:SHOWN]:
-        because = f"; because of {', '.join(suspect.because)}" if suspect.because else ""
         reporter.line(
             "suspect",
-            f"{suspect.id}: {suspect.label} ({suspect.p_label:.3f}), rather {suspect.predicted} "
-            f"({suspect.p_predicted:.3f}){because}",
+            f"{_named(suspect.id, suspect.item)}: {suspect.label} ({suspect.p_label:.3f}), rather {suspect.predicted} "
+            f"({suspect.p_predicted:.3f})",
         )
+        others = zip(suspect.because, suspect.because_labels, suspect.because_items, strict=True)
+        named = [f"{_named(name, item)} ({label})" for name, label, item in others]
+        if named:
+            reporter.line("", f"because of {'; '.join(named)}")
     if len(found.suspects) > SHOWN:
         where = f"in {args.out}" if args.out else "with --out FILE.csv"
         reporter.line("suspect", f"and {len(found.suspects) - SHOWN} more {where}")
     elif args.out:
         reporter.line("saved", args.out)
     return 0
+
+
+def _named(name: str, item: str) -> str:
+    """A text beside the number of its row; a path alone, since it is the name."""
+    if not item or item.replace("\\", "/").endswith(name):
+        return item or name
+    return f"{name} '{shortened(item, TEXT)}'"

@@ -7,15 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from headstart.cli.console import json_text, reporter_of, write_line
+from headstart.cli.answer_lines import tell_answers
+from headstart.cli.answers import rounded
+from headstart.cli.console import reporter_of
 from headstart.cli.encoding import engine_of
-from headstart.cli.table_file import write_rows
 from headstart.errors import UsageError
 
 __all__ = ["run"]
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, out: Path | None = None) -> int:
     """Predict every column; a row holds an item's prediction for each.
 
     Examples:
@@ -32,30 +33,22 @@ def run(args: argparse.Namespace) -> int:
     models = load_tasks(args.model, engine=engine_of(args))
     given = gather_items(args.items, next(iter(models.values())), item=args.item)
     reporter = reporter_of(args, sys.stderr)
-    rows: dict[int, dict[str, Any]] = {}
-    failures: dict[int, str] = {}
+    for note in given.notes:
+        reporter.line("read", note)
+    answers: dict[int, dict[str, Any]] = {}
+    failures = dict(given.failures)
     for column, model in models.items():
         with reporter.progress(f"predicting {column}") as step:
             found = model.predict_readable(given.items, progress=step)
-        failures |= found.failures
+        failures |= {int(given.index[i]): reason for i, reason in found.failures.items()}
         decoded = task_methods(model.task).decode(found.outputs, model.task)
-        for position, label, output in zip(found.index, decoded, found.outputs, strict=True):
-            row = rows.setdefault(int(position), dict(given.place(int(position))))
+        for position, label, output in zip(
+            given.index[found.index], decoded, rounded(found.outputs, model.task), strict=True
+        ):
+            row = answers.setdefault(int(position), {})
             row[column] = label
             if model.task.kind == "classification":
                 row[f"{column}.probability"] = float(output.max())
-    check_any_left(len(rows), given.names, failures)
-    for position, reason in failures.items():
-        reporter.warning(f"{given.names[position]}: {reason}")
-    listed = [rows[position] for position in sorted(rows)]
-    if args.out:
-        write_rows(Path(args.out), listed)
-    if args.json:
-        failed = [{**given.place(i), "reason": reason} for i, reason in failures.items()]
-        write_line(json_text({"predictions": listed, "failures": failed, "out": args.out}))
-    elif args.out:
-        write_line(f"{len(listed)} predictions written to {args.out}")
-    else:
-        for row in listed:
-            write_line(f"{row['item']}  " + "  ".join(f"{column} {row[column]}" for column in models))
-    return 1 if failures else 0
+    check_any_left(len(answers), given.names, failures)
+    tasks = {column: model.task for column, model in models.items()}
+    return tell_answers(args, out, given, answers, failures=dict(sorted(failures.items())), tasks=tasks)

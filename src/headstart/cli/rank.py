@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.cli.fit import named_sources, reading_options
+from headstart.cli.out_file import check_out_file
 from headstart.cli.rank_table import profile_lines, table_lines
-from headstart.errors import UsageError
-from headstart.io import atomic_file, check_writable, write_csv
+from headstart.io import atomic_file, write_csv
 from headstart.params import parse_duration
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
     from headstart.transfer import rank
     from headstart.transfer.ranking.limits import parse_count
 
-    out = _out(args.out)
-    names = named_sources(args)
     reporter = reporter_of(args)
+    out = None if args.out is None else check_out_file(args.out, (".csv", ".json"), [args.data])
+    names = named_sources(args)
     ranking = rank(
         args.data,
         names,
@@ -73,17 +73,6 @@ def _lines(ranking: Ranking, args: argparse.Namespace) -> Sequence[str]:
     lines += [f"{'why':<18} {ranking.why}", f"{'take':<18} {ranking.advice}", f"{'ranked on':<18} {ranking.how}"]
     lines += [f"{'note':<18} {note}" for note in ranking.notes]
     return [*lines, f"{'time':<18} {ranking.seconds:.1f} s"]
-
-
-def _out(name: str | None) -> Path | None:
-    """The file to write, refused before any work where it cannot be."""
-    if name is None:
-        return None
-    path = Path(name)
-    if path.suffix not in (".csv", ".json"):
-        raise UsageError(f"--out must name a .csv or .json file. Got '{name}' instead.")
-    check_writable(path)
-    return path
 
 
 def _write(path: Path, ranking: Ranking) -> None:

@@ -27,7 +27,9 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     import pandas as pd
 
     with atomic_file(path) as scratch:
-        _write_frame(pd.DataFrame(rows), scratch, path.suffix.lower())
+        frame = pd.DataFrame(rows, dtype=object)
+        whole = frame.columns[frame.notna().all()]  # with empty cells between, pandas would make 7.0 of 7
+        _write_frame(frame.astype(frame[whole].infer_objects().dtypes), scratch, path.suffix.lower())
 
 
 def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:
@@ -36,4 +38,8 @@ def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:
     elif suffix == ".jsonl":
         frame.to_json(path, orient="records", lines=True, force_ascii=False)
     else:
+        for name in [name for name, dtype in frame.dtypes.items() if dtype.kind == "O"]:
+            kinds = {type(value) for value in frame[name] if value is not None}
+            if len(kinds) > 1:  # a column of a Parquet file has one type
+                frame[name] = [None if value is None else str(value) for value in frame[name]]
         frame.to_parquet(path, index=False)

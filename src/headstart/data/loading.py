@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from headstart.data.cells import type_column
 from headstart.data.delimited import SEPARATORS, Values, parse_values
 from headstart.data.encodings import decode_text
 from headstart.data.records import check_names, flatten, parse_json
-from headstart.data.set_aside import describe_set_aside
+from headstart.data.set_aside import SetAside, describe_set_aside
 from headstart.data.wording import name_some
 from headstart.errors import DataError
 
@@ -33,6 +33,7 @@ class Loaded:
         notes: on how it was read.
         numbers: the number of each row in the file, counted from 0 without the header.
         cells: of columns that were read as numbers from a text file, the strings that it holds.
+        set_aside: the rows that could not be read.
 
     Examples:
         >>> import pandas as pd
@@ -44,6 +45,7 @@ class Loaded:
     notes: tuple[str, ...]
     numbers: Sequence[int]
     cells: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    set_aside: Sequence[SetAside] = ()
 
 
 def load_table(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -89,13 +91,13 @@ def load(path: Path) -> Loaded:
         else:
             text, notes = decode_text(path.read_bytes(), path.name)
             table = _load_values(text, path) if kind in (".csv", ".tsv") else _load_json(text, path)
-            table = Loaded(table.frame, (*notes, *table.notes), table.numbers, table.cells)
+            table = replace(table, notes=(*notes, *table.notes))
     except OSError as error:
         raise DataError(f"Cannot read '{path}': {error.strerror or error}.") from error
     if not len(table.frame):
         said = "".join(f" {note}" for note in table.notes if note.startswith("Set aside"))
         raise DataError(f"The table '{path}' has no rows; give at least two for each class.{said}")
-    return Loaded(flatten(table.frame, f"table '{path}'"), table.notes, table.numbers, table.cells)
+    return replace(table, frame=flatten(table.frame, f"table '{path}'"))
 
 
 def _load_parquet(path: Path) -> Loaded:
@@ -121,7 +123,7 @@ def _load_json(text: str, path: Path) -> Loaded:
     found = parse_json(text, str(path))
     found.frame.columns = found.frame.columns.map(str)
     said = describe_set_aside(found.set_aside, len(found.numbers) + len(found.set_aside), path.name)
-    return Loaded(found.frame, (said,) if said else (), found.numbers)
+    return Loaded(found.frame, (said,) if said else (), found.numbers, set_aside=found.set_aside)
 
 
 def _load_values(text: str, path: Path) -> Loaded:
@@ -143,7 +145,7 @@ def _load_values(text: str, path: Path) -> Loaded:
     said = describe_set_aside(values.set_aside, len(values.rows) + len(values.set_aside), path.name)
     notes += [said] if said else []
     columns, cells, typed = _typed(header, values)
-    return Loaded(pd.DataFrame(columns), (*notes, *typed), values.numbers, cells)
+    return Loaded(pd.DataFrame(columns), (*notes, *typed), values.numbers, cells, values.set_aside)
 
 
 def _typed(header: Sequence[str], values: Values) -> tuple[dict[str, Any], dict[str, Sequence[str]], list[str]]:

@@ -49,10 +49,13 @@ def harmless_frame(frame: pd.DataFrame) -> pd.DataFrame:
         >>> harmless_frame(pd.DataFrame({"a": ["@SUM(1)"], "b": [-1]})).to_csv(index=False).split()
         ['a,b', "'@SUM(1),-1"]
     """
+    import pandas as pd
+
     safe = frame.copy(deep=False)
     for place, dtype in enumerate(frame.dtypes):
         if dtype.kind not in "biufcmM":
-            safe.isetitem(place, frame.iloc[:, place].astype(object).map(harmless_cell))
+            cells = [harmless_cell(cell) for cell in frame.iloc[:, place].astype(object)]
+            safe.isetitem(place, pd.Series(cells, index=frame.index, dtype=object))  # map would make 7.0 of 7
     safe.columns = [harmless_cell(name) for name in frame.columns]
     return safe
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from headstart.types import Rows, Source, Task
 __all__ = ["LabelAudit", "Suspect", "audit_labels", "suspects_of", "write_suspects"]
 
 SHOWN = 10  # suspects in the text of an audit
+NUMBERS = 8  # of a row that is shown
 MOST_EXPLAINED = 200  # suspects with neighbours: each costs a pass over all rows
 
 
@@ -40,6 +42,9 @@ class Suspect:
         p_label: left-out probability of its label.
         p_predicted: left-out probability of the prediction.
         because: ids of the items that did most for the prediction.
+        item: its text, or the path of its file, or its numbers; empty where it is none of these.
+        because_items: the same of the items in ``because``.
+        because_labels: their labels.
 
     Examples:
         >>> Suspect("7", "cat", "dog", 0.02, 0.95, ("3", "9")).margin
@@ -52,6 +57,9 @@ class Suspect:
     p_label: float
     p_predicted: float
     because: tuple[str, ...] = ()
+    item: str = ""
+    because_items: tuple[str, ...] = ()
+    because_labels: tuple[str, ...] = ()
 
     @property
     def margin(self) -> float:
@@ -162,16 +170,30 @@ def suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | N
     found = find_suspects(outputs, own)
     ids = [prepared.dataset.ids[i] for i in index]
     because = _because(features, own, task, head, found)
+    shown = [prepared.dataset.items[i] for i in index]
+    why = [because[place].tolist() if place < len(because) else [] for place in range(len(found.index))]
     listed = tuple(
         Suspect(
             ids[row], task.labels[given], task.labels[predicted], float(low), float(high),
-            tuple(ids[i] for i in because[place]) if place < len(because) else (),
+            tuple(ids[i] for i in why[place]), _shown(shown[row]), tuple(_shown(shown[i]) for i in why[place]),
+            tuple(task.labels[own[i]] for i in why[place]),
         )
         for place, (row, given, predicted, low, high) in enumerate(
             zip(found.index, found.given, found.predicted, found.p_given, found.p_predicted, strict=True)
         )
     )  # fmt: skip
     return LabelAudit(listed, len(own), f"{head.head} on {head.feature_map.name}", index[found.index])
+
+
+def _shown(item: Any) -> str:
+    """An item as a reader knows it: a text, a path, the first numbers of a row; empty for what has no such form."""
+    if isinstance(item, str | os.PathLike):
+        return str(item)
+    if isinstance(item, np.ndarray) and item.ndim == 1:
+        return ", ".join(f"{value:.4g}" for value in item[:NUMBERS].tolist()) + (", ..." if len(item) > NUMBERS else "")
+    if isinstance(item, tuple | list):
+        return " | ".join(_shown(part) or str(part) for part in item)
+    return ""
 
 
 def _rows(rows: Rows, index: NDArray[np.intp]) -> Rows:
@@ -207,7 +229,7 @@ def without(prepared: Prepared, dropped: NDArray[np.intp]) -> Prepared:
 
 
 def write_suspects(path: Path, suspects: Sequence[Suspect]) -> None:
-    """Write suspects as CSV, one a line: id, label, predicted, probabilities, and the ids of three others.
+    """Write suspects as CSV, one a line: id, label, predicted, probabilities, ids of three others, and what all are.
 
     Args:
         path: the file to write.
@@ -221,8 +243,10 @@ def write_suspects(path: Path, suspects: Sequence[Suspect]) -> None:
         >>> place = Path(tempfile.mkdtemp()) / "suspects.csv"
         >>> write_suspects(place, [Suspect("7", "cat", "dog", 0.02, 0.95, ("3", "9"))])
         >>> place.read_text().splitlines()[1]
-        '7,cat,dog,0.02,0.95,3 9'
+        '7,cat,dog,0.02,0.95,3 9,,,'
     """
-    rows = ({**asdict(one), "because": " ".join(one.because)} for one in suspects)
+    joined = {"because": " ", "because_items": " | ", "because_labels": " | "}
+    rows = [asdict(one) for one in suspects]
+    rows = [row | {name: sign.join(row[name]) for name, sign in joined.items()} for row in rows]
     with atomic_file(path) as scratch:
         write_csv(scratch, rows, [*Suspect.__dataclass_fields__])

@@ -7,7 +7,11 @@ from headstart.cli.parser.common import EXIT_CODES, Verbs, add_common, add_encod
 
 __all__ = ["add"]
 
-CODES = "An item that cannot be read is reported and makes the exit code 1; the others are predicted.\n\n" + EXIT_CODES
+CODES = (
+    "Standard output is a table and a summary on a terminal, and elsewhere a line an item: its name, the prediction\n"
+    "and the probability, with tabs between. An item that cannot be read is reported, keeps its row with an empty\n"
+    "answer (and the reason in --out), and makes the exit code 1; the others are predicted.\n\n" + EXIT_CODES
+)
 
 
 def add(verbs: Verbs[Parser]) -> None:
@@ -30,7 +34,8 @@ def add(verbs: Verbs[Parser]) -> None:
     )  # fmt: skip
     group = first_group(parser)
     add_out(
-        group, "FILE", "write .csv, .jsonl or .parquet instead of a table on the screen",
+        group, "FILE",
+        "write .csv, .tsv, .jsonl or .parquet: a row an item, with the columns of its table and all probabilities",
     )  # fmt: skip
     group.add_argument("--item", metavar="COLUMN", help="column of texts or of paths in a table")
     group.add_argument(

@@ -1,0 +1,49 @@
+"""The file of ``--out``: what is refused before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from headstart.errors import SaveError, UsageError
+from headstart.io import check_writable, is_there
+
+__all__ = ["check_out_file"]
+
+
+def check_out_file(out: str, formats: Collection[str], inputs: Sequence[str]) -> Path:
+    """The file to write, refused before any work where it cannot be, or where it is what is read.
+
+    Args:
+        out: what the user named.
+        formats: extensions in lower case.
+        inputs: files and folders that are read; other words do not count.
+
+    Raises:
+        UsageError: for another extension, or a file that is read.
+        SaveError: for a folder, or if nothing can be written there.
+
+    Examples:
+        >>> check_out_file("a.csv", [".csv"], []).name
+        'a.csv'
+    """
+    path = Path(out)
+    if path.suffix.lower() not in formats:
+        raise UsageError(f"--out must end in one of {', '.join(formats)}. Got '{out}' instead.")
+    if path.is_dir():
+        raise SaveError(f"Cannot write '{out}': it is a folder; name a file with --out.")
+    if path.exists():
+        for given in inputs:
+            _check_not_read(path, given)
+    check_writable(path)
+    return path
+
+
+def _check_not_read(out: Path, given: str) -> None:
+    if not is_there(Path(given)):
+        return
+    read = Path(given)
+    if read.samefile(out):
+        raise UsageError(f"'{out}' is what is read, and would be lost; name another file with --out.")
+    if read.is_dir() and out.resolve().is_relative_to(read.resolve()):
+        raise UsageError(f"'{out}' lies in '{given}', which is read, and would be lost; name another file with --out.")
