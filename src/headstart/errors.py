@@ -3,6 +3,7 @@
 The tree, with the exit code that the command line gives for each::
 
     HeadstartError                1   something failed
+      + TrainingError             1   a training taught nothing
       + SaveError                 1   a result could not be written
       + DigestError               1   a file is not the one it claims to be
       + ModelFolderError          1   a run folder is damaged or incomplete
@@ -32,6 +33,7 @@ __all__ = [
     "ParameterError",
     "SaveError",
     "SourceError",
+    "TrainingError",
     "UnknownNameError",
     "UsageError",
 ]
@@ -51,6 +53,15 @@ class HeadstartError(Exception):
     """
 
     exit_code = 1
+
+
+class TrainingError(HeadstartError):
+    """A training that gave nothing worth keeping.
+
+    Examples:
+        >>> TrainingError("no epoch got below the start").exit_code
+        1
+    """
 
 
 class SaveError(HeadstartError):

@@ -148,7 +148,7 @@ def test_a_source_without_a_body_is_refused_by_name_and_said_by_auto():
     [
         ({"strategy": "lpft"}, UnknownNameError, "Did you mean 'lp_ft'"),
         ({"strategy": 3}, ParameterError, "Got int instead"),
-        ({"strategy": "auto", "class_weight": "balanced"}, ParameterError, "frozen features"),
+        ({"strategy": "contrastive", "class_weight": "balanced"}, ParameterError, "each class counts the same already"),
     ],
 )
 def test_wrong_wishes_are_refused_before_any_work(given, error, words):

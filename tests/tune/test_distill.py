@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.errors import DataError, ItemError, ParameterError, SourceError
+from headstart.errors import DataError, ItemError, ParameterError, SourceError, TrainingError
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 from headstart.sources import open_source
@@ -200,18 +200,19 @@ def test_fresh_batch_normalisations_begin_where_their_batches_are():
     assert found.outcome.start_loss < 1.1  # of standardised rows: no worse than saying their mean
 
 
-def test_where_nothing_improves_the_student_stays_as_it_was_with_its_statistics():
+def test_a_student_that_learnt_nothing_is_not_called_distilled():
     net = with_norm()
     net[1].running_mean += 3.0
     student = module(net.eval(), np.asarray, name="pretrained", modality="vector", version="1")
     teacher, _, train, test = toy(600)
-    found = distilled([teacher], student, train.items, training=replace(TRAINING, epochs=1, learning_rate=50.0, clip=0))
-    assert found.outcome.loss == found.outcome.start_loss
-    np.testing.assert_array_equal(found.source.encode(test.items), student.encode(test.items))
+    before = student.encode(test.items)
+    with pytest.raises(TrainingError, match="no epoch of 1 got below its validation loss"):
+        distilled([teacher], student, train.items, training=replace(TRAINING, epochs=1, learning_rate=50.0, clip=0))
+    np.testing.assert_array_equal(student.encode(test.items), before)
 
 
 def test_items_that_a_teacher_cannot_read_are_set_aside_by_their_own_positions():
-    teacher, student, train, _ = toy(80)
+    teacher, student, train, _ = toy(1200)
 
     def read(item):
         if np.isnan(item).any():
@@ -221,17 +222,18 @@ def test_items_that_a_teacher_cannot_read_are_set_aside_by_their_own_positions()
     strict = module(Folds().eval(), read, name="strict", modality="vector", version="1")
     items = train.items.copy()
     items[[3, 17]] = np.nan
-    found = distilled([strict], student, items, training=replace(TRAINING, epochs=1))
+    found = distilled([strict], student, items, training=replace(TRAINING, epochs=6))
     assert found.failures == {3: "not a number", 17: "not a number"}
     kept = np.delete(items, [3, 17], axis=0)
-    same = distilled([teacher], student, kept, training=replace(TRAINING, epochs=1))
+    same = distilled([teacher], student, kept, training=replace(TRAINING, epochs=6))
     np.testing.assert_array_equal(found.source.encode(kept), same.source.encode(kept))
 
 
 def test_single_items_make_batches_and_the_maps_are_solved_on_many_all_the_same():
-    teacher, student, train, _ = toy(200)
-    found = distilled([teacher], student, train.items, training=replace(TRAINING, epochs=1, batch_size=1))
-    expected = distilled([teacher], student, train.items, training=replace(TRAINING, epochs=1))
+    teacher, student, train, _ = toy(1200)
+    single = replace(TRAINING, epochs=4, batch_size=1, learning_rate=0.001)
+    found = distilled([teacher], student, train.items, training=single)
+    expected = distilled([teacher], student, train.items, training=replace(TRAINING, epochs=6))
     assert found.outcome.start_loss == pytest.approx(expected.outcome.start_loss, rel=1e-4)
 
 

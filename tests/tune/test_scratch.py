@@ -74,8 +74,8 @@ def test_a_source_task_from_scratch_is_a_source_with_a_head(tmp_path):
 
 
 def test_a_given_source_gets_as_many_classes():
-    strategy = replace(SCRATCH, training=Training(epochs=1, batch_size=20, augmentation="none"))
+    strategy = replace(SCRATCH, training=Training(epochs=6, batch_size=16, learning_rate=0.005, augmentation="none"))
     source = timm_architecture("test_resnet", num_classes=7, side=32)
-    model = train_source(source, pictures(20), strategy=strategy)
+    model = train_source(source, pictures(40), strategy=strategy)
     body = model.source.trainable()
     assert body.module.get_classifier().out_features == 2

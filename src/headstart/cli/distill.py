@@ -164,7 +164,7 @@ def _record(
         "loss": {"rows": args.loss, "before": outcome.start_loss, "after": outcome.loss},
         "training": {
             "stopped": outcome.stopped, "epochs": outcome.epochs, "steps": outcome.steps, "seconds": outcome.seconds,
-            "items_per_second": outcome.items_per_second, "seed": args.seed, "note": outcome.note,
+            "items_per_second": outcome.items_per_second, "seed": args.seed, "note": outcome.note, "kept": outcome.kept,
         },
         "history": list(outcome.history),
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,6 +49,7 @@ class Judged:
         outputs: (m, k) outputs for ``plan.evaluated``.
         evaluation: their metrics.
         shift: their loss beside that of left-out training items; None after cross-validation.
+        seconds: that judging took.
 
     Examples:
         >>> "evaluation" in Judged.__dataclass_fields__
@@ -62,6 +64,7 @@ class Judged:
     outputs: NDArray[np.float64]
     evaluation: Evaluation
     shift: LossShift | None = None
+    seconds: float = 0.0
 
     @property
     def resample_groups(self) -> NDArray[np.int64] | None:
@@ -134,6 +137,7 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
     groups = together if len(np.unique(together)) < len(together) else None
     if groups is not None:
         _check_groups(groups, plan)
+    began = time.perf_counter()
     with reporter.progress("solving the head"):
         held_out = held_out_outputs(
             prepared.rows, y, task, plan,
@@ -148,7 +152,7 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
     _say(model, evaluation, plan, reporter)
     if shift is not None and shift.differs:
         reporter.warning(shift.sentence)
-    return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift)
+    return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift, time.perf_counter() - began)
 
 
 def _left_out(head: FittedHead, task: Task, y: NDArray[Any], groups: NDArray[np.int64] | None) -> LossSummary | None:

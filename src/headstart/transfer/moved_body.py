@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from headstart.evaluate.forgetting import forgetting
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.gate.decision import decide
-from headstart.transfer.gate.recipe_choice import AUTO
+from headstart.transfer.gate.recipe_choice import AUTO, UNWEIGHTED
 from headstart.transfer.judging import FEW_ITEMS, Judged, judge
 from headstart.transfer.preparing import Prepared
 from headstart.tune import STRATEGIES, Strategy
@@ -71,7 +72,7 @@ def check_strategy(strategy: object, class_weight: str | None = None) -> None:
 
     Raises:
         UnknownNameError: for an unknown name.
-        ParameterError: for something else, or for class weights where a body may move.
+        ParameterError: for something else, or for class weights with a strategy that has none.
 
     Examples:
         >>> check_strategy("lpft")
@@ -86,9 +87,11 @@ def check_strategy(strategy: object, class_weight: str | None = None) -> None:
             f"The 'strategy' parameter of fit must be a name or a strategy of headstart.tune. Got "
             f"{type(strategy).__name__} instead."
         )
-    if class_weight is not None and strategy != "frozen":
+    name = strategy if isinstance(strategy, str) else strategy.name
+    if class_weight is not None and name in UNWEIGHTED:
         raise ParameterError(
-            f"Class weights serve frozen features. Got class_weight={class_weight!r} with another strategy; drop one."
+            f"The strategy '{name}' draws its items class by class, so that each class counts the same already. Got "
+            f"class_weight={class_weight!r} with it; leave that out, or take another strategy."
         )
 
 
@@ -118,7 +121,7 @@ def move_body(
         >>> move_body.__name__
         'move_body'
     """
-    folder = None
+    folder, began = None, time.perf_counter()
     if prepared.engine.cache:
         folder = training_entry(_key(prepared, judged, strategy), prepared.source.info.name, "fine-tuning")
     decision = decide(
@@ -127,7 +130,12 @@ def move_body(
     )  # fmt: skip
     if decision.model is None:
         return MovedBody(_frozen_again(prepared, judged, reporter), None, decision.record, folder)
-    record = {**decision.record, "forgetting": _forgotten(prepared, judged, decision.model, source_data, reporter)}
+    forgotten = None
+    if seconds is None or time.perf_counter() - began < seconds:
+        forgotten = _forgotten(prepared, judged, decision.model, source_data, reporter)
+    else:
+        reporter.line("left out", "what the body has forgotten was not measured: the time limit is over")
+    record = {**decision.record, "forgetting": forgotten}
     return MovedBody(_with_body(prepared, judged, decision.model, reporter), judged.outputs, record, folder)
 
 

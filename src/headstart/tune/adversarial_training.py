@@ -18,7 +18,7 @@ from headstart.tune.batches import Batch
 from headstart.tune.fgsm import fgsm_random_start
 from headstart.tune.free_lb_training import free_lb_step
 from headstart.tune.moving import fit_moved
-from headstart.tune.network import Network, task_loss
+from headstart.tune.network import Network
 from headstart.tune.pixels import Pixels, drawn_generator
 from headstart.tune.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.regularising import mixed
@@ -125,17 +125,15 @@ class AdversarialTraining:
             )  # fmt: skip
 
     def _text_loss(self, setting: Setting, batch: Batch) -> Tensor:
-        smoothing = setting.training.label_smoothing
         return free_lb_step(
             setting.network, batch,
-            lambda logits: task_loss(setting.task, logits, batch.targets, smoothing=smoothing),
+            lambda logits: setting.losses(logits, batch.targets),
             epsilon=self.text_epsilon, step_size=self.text_step_size, steps=self.text_steps,
         )  # fmt: skip
 
 
 def _losses(setting: Setting, targets: Tensor, inputs: Tensor) -> Tensor:
-    logits = setting.network(inputs)
-    return task_loss(setting.task, logits, targets, smoothing=setting.training.label_smoothing)
+    return setting.losses(setting.network(inputs), targets)
 
 
 ADVERSARIAL = AdversarialTraining()

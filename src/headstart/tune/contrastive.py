@@ -32,7 +32,6 @@ from headstart.tune.class_batches import ClassBatches
 from headstart.tune.contrastive_losses import pair_cosine_loss, supervised_contrastive_loss
 from headstart.tune.cross_fitted import move_cross_fitted
 from headstart.tune.moving import Moved, fit_moved, move
-from headstart.tune.network import task_loss
 from headstart.tune.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.settings import Budget, Training
 from headstart.types import Dataset, Source, Task
@@ -134,10 +133,7 @@ class ContrastiveFewShot:
         value = self.share * self._contrast()(blocks[-1], batch.targets.argmax(dim=1))
         if self.share < 1:
             logits = setting.network.head(torch.cat([block.float() for block in blocks], dim=1))
-            smoothing = setting.training.label_smoothing
-            value = (
-                value + (1 - self.share) * task_loss(setting.task, logits, batch.targets, smoothing=smoothing).mean()
-            )
+            value = value + (1 - self.share) * setting.losses(logits, batch.targets).mean()
         return value
 
     def _contrast(self) -> Callable[[Tensor, Tensor], Tensor]:

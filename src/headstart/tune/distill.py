@@ -34,7 +34,7 @@ from headstart.sources.trainable import Trainable, TrainableSource, body_key
 from headstart.tune.batches import Batch, ItemBatches
 from headstart.tune.device import autocast, best_device, channels_last, to_device
 from headstart.tune.distillation_losses import RowLoss, kd_loss, row_loss
-from headstart.tune.job import Job, Outcome, ParameterGroup
+from headstart.tune.job import Job, Outcome, ParameterGroup, check_trained
 from headstart.tune.lessons import Teacher, hear_teachers
 from headstart.tune.loop import train
 from headstart.tune.optimizing import learning_rate_for
@@ -157,6 +157,7 @@ def distilled(
         SourceError: if the student has no body that can be moved, or there is no teacher.
         DataError: if there are fewer than 4 items that can be read, or not a row of logits for each.
         ItemError: if the student cannot read an item that its teachers could.
+        TrainingError: if no epoch got below the validation loss of the start.
 
     Examples:
         >>> distilled.__name__
@@ -195,6 +196,7 @@ def distilled(
     key = _key(student, loss, training, targets, seed)
     budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
     outcome = train(job, training, seed=seed, budget=budget, key=key, items=seen)
+    check_trained(outcome, student.info.name)
     return Distilled(moved(), outcome, {int(k): reason for k, reason in told.failures.items()})
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from torch import Tensor, nn
 
-__all__ = ["Batches", "Job", "Outcome", "ParameterGroup", "Stopped"]
+from headstart.errors import TrainingError
+
+__all__ = ["Batches", "Job", "Outcome", "ParameterGroup", "Stopped", "check_trained"]
 
 Stopped = Literal["done", "no longer better", "time", "diverged"]
 
@@ -94,10 +97,13 @@ class Outcome:
         items_per_second: training items through the body a second.
         history: a row an epoch, as in ``training.csv``.
         note: what else should be said, in one sentence; empty for nothing.
+        kept_epoch: epochs after which the weights were as they are kept; 0 for those of the start.
 
     Examples:
-        >>> Outcome("done", 2, 20, 0.1, 0.5, 3.0, 200.0).note
-        ''
+        >>> Outcome("done", 2, 20, 0.1, 0.5, 3.0, 200.0, kept_epoch=2.0).kept
+        'the weights after epoch 2 of 2, with the least validation loss: 0.1000, 0.5000 at the start'
+        >>> Outcome("done", 2, 20, 0.5, 0.5, 3.0, 200.0).kept
+        'the weights of the start: no epoch of 2 got below its validation loss of 0.5000'
     """
 
     stopped: Stopped
@@ -109,3 +115,42 @@ class Outcome:
     items_per_second: float
     history: tuple[Mapping[str, float], ...] = field(default=(), repr=False)
     note: str = ""
+    kept_epoch: float = 0.0
+
+    @property
+    def kept(self) -> str:
+        """Which weights were kept, and why."""
+        if math.isnan(self.loss):
+            return f"the weights after epoch {self.kept_epoch:g} of {self.epochs}, the last ones"
+        if self.kept_epoch == 0:
+            return (
+                f"the weights of the start: no epoch of {self.epochs} got below its validation loss of {self.loss:.4f}"
+            )
+        return (
+            f"the weights after epoch {self.kept_epoch:g} of {self.epochs}, with the least validation loss: "
+            f"{self.loss:.4f}, {self.start_loss:.4f} at the start"
+        )
+
+
+def check_trained(outcome: Outcome, name: str) -> None:
+    """Raise where a training whose body is to be a source kept the weights of its start.
+
+    Args:
+        outcome: with validation.
+        name: of the body.
+
+    Raises:
+        TrainingError: saying what was kept, why, and what to change.
+
+    Examples:
+        >>> check_trained(Outcome("done", 2, 20, 0.5, 0.5, 3.0, 200.0), "resnet18")
+        Traceback (most recent call last):
+        headstart.errors.TrainingError: The training of 'resnet18' taught it nothing, so there is no source to keep: ...
+    """
+    if outcome.kept_epoch == 0:
+        why = f" {outcome.note}" if outcome.note else ""
+        raise TrainingError(
+            f"The training of '{name}' taught it nothing, so there is no source to keep: left are "
+            f"{outcome.kept} ({outcome.steps} steps).{why} Train for more epochs, at a higher learning rate, in "
+            "smaller batches, or on more items."
+        )

@@ -285,17 +285,19 @@ class _Run:
         """Validate, and keep the weights where they are the best so far."""
         with self._averaged():
             if self._job.validate is None:
-                self._last_loss = math.nan
+                self._last_loss, self._kept_epoch = math.nan, self.step / self._steps
                 self._best = self._snapshot()
                 return True
             own = self._job.validate() if self._rank == 0 else 0.0
             self._last_loss = sum_numbers(self._budget.parallel, [own])[0]
             better = not self._best or self._last_loss < self._best_loss
             if better:
+                self._kept_epoch = self.step / self._steps
                 self._best, self._best_loss = self._snapshot(), self._last_loss
             return better
 
     _last_loss = math.nan
+    _kept_epoch = 0.0
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -367,12 +369,13 @@ class _Run:
         return Outcome(
             self.stopped or "done", math.ceil(self.step / max(self._steps, 1)), self.step,
             self._best_loss if self._job.validate else math.nan, self._start_loss if self._job.validate else math.nan,
-            seconds, seen / max(seconds, 1e-9), tuple(self.history), self._note,
+            seconds, seen / max(seconds, 1e-9), tuple(self.history), self._note, self._kept_epoch,
         )  # fmt: skip
 
 
 FACTS = (  # plain values that a checkpoint holds
-    "_best_loss", "_start_loss", "_running", "_first", "_stale", "_losses", "_note", "history", "stopped",
+    "_best_loss", "_start_loss", "_running", "_first", "_stale", "_losses", "_note", "_kept_epoch", "history",
+    "stopped",
 )  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from headstart.data import split
@@ -22,6 +24,7 @@ from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ParameterError
 from headstart.heads import HeadSearch, select_head
+from headstart.heads.class_weights import balanced_weights, row_weights
 from headstart.model import TransferModel
 from headstart.sources.trainable import body_key, trainable
 from headstart.tasks import task_methods
@@ -31,7 +34,7 @@ from headstart.tune.device import best_device, channels_last
 from headstart.tune.from_the_cut import cut_of, kept_batches
 from headstart.tune.job import Job, Outcome
 from headstart.tune.loop import train
-from headstart.tune.network import Network, task_loss
+from headstart.tune.network import Network
 from headstart.tune.optimizing import learning_rate_for
 from headstart.tune.plan import MovingStrategy, Plan, Setting
 from headstart.tune.ray_training import train_on_ray
@@ -41,7 +44,7 @@ from headstart.tune.torch_head import TorchHead
 from headstart.tune.validating import Validation
 from headstart.types import Dataset, Source
 
-__all__ = ["Moved", "fit_moved", "make_job", "make_setting", "move", "solved_start"]
+__all__ = ["Moved", "class_weights_of", "fit_moved", "make_job", "make_setting", "move", "solved_start"]
 
 VALIDATION_SEED = 1  # added to the seed, so that the part is not the one that a caller holds out by the same seed
 MOST_VALIDATION = 1500
@@ -141,16 +144,18 @@ def move(
         >>> move.__name__
         'move'
     """
+    whole = train_part
     if valid is None:
         train_part, valid = _parted(train_part, seed)
     task, _ = train_part.labelled()
+    weights = class_weights_of(whole, search.class_weight)
     # its architecture with fresh weights, or another body beside it
     body: Source = strategy.source_for(source, train_part, seed) if hasattr(strategy, "source_for") else source
     base = start = solved_start(source, train_part, search=search, seed=seed, engine=engine)
     if body is not source:
         start, source = solved_start(body, train_part, search=search, seed=seed, engine=engine), body
-    setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget)
-    validation = Validation(task, valid, source, setting.network.trainable.collate)
+    setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget, class_weights=weights)
+    validation = Validation(task, valid, source, setting.network.trainable.collate, weights)
     before = setting.network.state()
     plan = strategy.plan(setting)
     network = channels_last(setting.network.to(best_device()))
@@ -162,7 +167,7 @@ def move(
             outcome = train(job, setting.training, seed=seed, budget=budget, key=key, items=len(train_part))
     else:
         outcome = train_on_ray(
-            partial(_worker_job, strategy, source, (train_part, valid), start, seed=seed),
+            partial(_worker_job, strategy, source, (train_part, valid), start, seed=seed, weights=weights),
             make_job(setting, plan, train_part, lambda: validation.loss(network)), setting.training, seed=seed,
             budget=budget, key=key, items=len(train_part), address=engine.ray, workers=engine.workers,
         )  # fmt: skip
@@ -174,12 +179,12 @@ def move(
 
 def _worker_job(
     strategy: MovingStrategy, source: Source, parts: tuple[Dataset, Dataset], start: TransferModel, budget: Budget, *,
-    seed: int,
+    seed: int, weights: NDArray[np.float64] | None,
 ) -> Job:  # fmt: skip
     """What one of several processes trains, on its share of each batch."""
     part, valid = parts
-    setting = make_setting(strategy, source, part, start, seed=seed, budget=budget)
-    validation = Validation(setting.task, valid, source, setting.network.trainable.collate)
+    setting = make_setting(strategy, source, part, start, seed=seed, budget=budget, class_weights=weights)
+    validation = Validation(setting.task, valid, source, setting.network.trainable.collate, weights)
     plan = strategy.plan(setting)
     if plan.batches is not None:
         raise ParameterError(
@@ -239,8 +244,35 @@ def solved_start(source: Source, part: Dataset, *, search: HeadSearch, seed: int
     return TransferModel(source, task, replace(head, moments=None), None, part.columns, engine=engine)
 
 
+def class_weights_of(part: Dataset, name: str | None) -> NDArray[np.float64] | None:
+    """What each class counts in a loss, (k,); their mean over the items is 1.
+
+    Args:
+        part: labelled items.
+        name: ``"balanced"``, or None for no weights.
+
+    Raises:
+        ParameterError: for weights where the task is no classification.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> data = Dataset("xyz", ("0", "1", "2"), "text", Task("classification", ("a", "b")), np.array([0, 0, 1]))
+        >>> class_weights_of(data, "balanced")
+        array([0.75, 1.5 ])
+    """
+    task, y = part.labelled()
+    return None if row_weights(y, task, name) is None else balanced_weights(y, task.num_outputs)
+
+
 def make_setting(
-    strategy: MovingStrategy, source: Source, part: Dataset, start: TransferModel, *, seed: int, budget: Budget
+    strategy: MovingStrategy,
+    source: Source,
+    part: Dataset,
+    start: TransferModel,
+    *,
+    seed: int,
+    budget: Budget,
+    class_weights: NDArray[np.float64] | None = None,
 ) -> Setting:
     """What a strategy is told: the network at its start, and the batches.
 
@@ -251,6 +283,7 @@ def make_setting(
         start: frozen features with their solved head.
         seed: of all chance.
         budget: names the share of this process.
+        class_weights: (k,) what each class counts in the loss; None where all count as they come.
 
     Examples:
         >>> make_setting.__name__
@@ -272,7 +305,8 @@ def make_setting(
     )  # fmt: skip
     if body.kind == "tokens":
         batches.sort_by_length()
-    return Setting(Network(body, head), source, task, part.items, y, targets, batches, start, training, seed)
+    weights = None if class_weights is None else torch.from_numpy(class_weights)
+    return Setting(Network(body, head), source, task, part.items, y, targets, batches, start, training, seed, weights)
 
 
 def make_job(setting: Setting, plan: Plan, part: Dataset, validate: Callable[[], float] | None) -> Job:
@@ -300,7 +334,7 @@ def _share(budget: Budget) -> tuple[int, int]:
 
 def _loss(setting: Setting, plan: Plan) -> Any:
     """The mean loss of a batch with what the strategy adds, as its micro-batch contributes to it."""
-    network, task, training = setting.network, setting.task, setting.training
+    network, training = setting.network, setting.training
 
     def loss(batch: Batch) -> Tensor:
         if plan.loss is not None:
@@ -308,7 +342,7 @@ def _loss(setting: Setting, plan: Plan) -> Any:
         batch = mixed(batch, training)
         blocks = network.blocks(batch.inputs)
         logits = network.head(_joined(blocks))
-        value = task_loss(task, logits, batch.targets, smoothing=training.label_smoothing).mean()
+        value = setting.losses(logits, batch.targets).mean()
         if plan.penalty is not None:
             value = value + plan.penalty(batch, blocks, logits)
         return value * batch.share
@@ -317,15 +351,11 @@ def _loss(setting: Setting, plan: Plan) -> Any:
 
 
 def _joined(blocks: Sequence[Tensor]) -> Tensor:
-    import torch
-
     return torch.cat([block.float() for block in blocks], dim=1)
 
 
 def _blame(batch: Batch, part: Dataset) -> str:
     """The items of a batch whose inputs are no numbers, in a few words."""
-    import torch
-
     inputs = batch.inputs
     if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
         return ""

@@ -83,7 +83,9 @@ class Network(nn.Module):
         return {name: value.detach().clone() for name, value in self.state_dict().items()}
 
 
-def task_loss(task: Task, logits: Tensor, targets: Tensor, *, smoothing: float = 0.0) -> Tensor:
+def task_loss(
+    task: Task, logits: Tensor, targets: Tensor, *, smoothing: float = 0.0, class_weights: Tensor | None = None
+) -> Tensor:
     """The loss of each item (n,): cross-entropy, mean binary cross-entropy, or mean squared error.
 
     Args:
@@ -91,13 +93,15 @@ def task_loss(task: Task, logits: Tensor, targets: Tensor, *, smoothing: float =
         logits: (n, k), or values.
         targets: (n, k) rows of the task; of classes they may be mixed ones that sum to one.
         smoothing: share of a class row that is spread over all classes (Szegedy et al. 2016).
+        class_weights: (k,) what a class counts, for classification; None for 1. A mixed row counts as its classes do.
 
     Examples:
         >>> task_loss(Task("classification", ("a", "b")), torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
         tensor([0.6931])
     """
     if task.kind == "classification":
-        return cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
+        weight = None if class_weights is None else class_weights.to(logits.device, logits.dtype)
+        return cross_entropy(logits, targets, weight, reduction="none", label_smoothing=smoothing)
     if task.kind == "multilabel":
         return binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(dim=1)
     return ((logits - targets) ** 2).mean(dim=1)

@@ -13,7 +13,7 @@ from torch import Tensor
 from headstart.model import TransferModel
 from headstart.tune.batches import Batch, ItemBatches
 from headstart.tune.job import Batches, ParameterGroup
-from headstart.tune.network import Network
+from headstart.tune.network import Network, task_loss
 from headstart.tune.settings import Training
 from headstart.types import Source, Task
 
@@ -37,6 +37,7 @@ class Setting:
         start: the frozen features with the solved head, fitted on the same items.
         training: as the strategy's own field has it.
         seed: of all chance.
+        class_weights: (k,) what each class counts in the loss; None where all count as they come.
 
     Examples:
         >>> "network" in Setting.__dataclass_fields__
@@ -53,6 +54,12 @@ class Setting:
     start: TransferModel
     training: Training
     seed: int
+    class_weights: Tensor | None = None
+
+    def losses(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each item (n,), with the smoothing of the training and the weights of the classes."""
+        smoothing = self.training.label_smoothing
+        return task_loss(self.task, logits, targets, smoothing=smoothing, class_weights=self.class_weights)
 
 
 @dataclass(frozen=True, eq=False)

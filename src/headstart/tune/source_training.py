@@ -15,6 +15,7 @@ from headstart.heads import FittedHead
 from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.sources.trainable import TrainableSource
+from headstart.tune.job import check_trained
 from headstart.tune.moving import move
 from headstart.tune.scratch import SCRATCH, Scratch
 from headstart.tune.settings import Budget
@@ -101,6 +102,7 @@ def train_source(
     Raises:
         SourceError: if there is no body that can be trained.
         DataError: if there are no labels.
+        TrainingError: if no epoch got below the validation loss of the start, whose weights are random.
 
     Examples:
         >>> train_source.__name__
@@ -111,7 +113,9 @@ def train_source(
         fresh: Source = timm_architecture(source, num_classes=task.num_outputs, side=side, seed=seed)
     else:
         fresh = strategy.source_for(_with_classes(source, task.num_outputs), data, seed)
-    trained = move(strategy, fresh, data, valid=valid, seed=seed, budget=budget).candidates[1].model
+    moved = move(strategy, fresh, data, valid=valid, seed=seed, budget=budget)
+    check_trained(moved.outcome, fresh.info.name.partition(" (")[0])
+    trained = moved.candidates[1].model
     if not isinstance(trained.source, TrainableSource):  # `move` raised otherwise
         raise SourceError(f"The source '{fresh.info.name}' has no body that can be moved.")
     body = trained.source.trainable().module

@@ -20,7 +20,6 @@ from headstart.sources.seeded import spread
 from headstart.tune.device import to_device
 from headstart.tune.job import ParameterGroup
 from headstart.tune.moving import fit_moved
-from headstart.tune.network import task_loss
 from headstart.tune.plan import Plan, Setting, head_group
 from headstart.tune.settings import Budget, Training
 from headstart.types import Dataset, Source
@@ -50,7 +49,7 @@ def relative_gradient_norms(setting: Setting) -> list[float]:
         chosen = positions[start : start + AT_ONCE]
         logits = network(to_device(setting.batches.inputs(chosen), device))
         targets = torch.from_numpy(np.asarray(setting.targets[chosen], dtype=np.float32)).to(device)
-        loss = task_loss(setting.task, logits, targets).sum() / len(positions)
+        loss = setting.losses(logits, targets).sum() / len(positions)
         for total, gradient in zip(sums, torch.autograd.grad(loss, weights), strict=True):
             total.add_(gradient)
     found = dict(zip(names, sums, strict=True))

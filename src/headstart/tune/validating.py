@@ -61,15 +61,24 @@ class Validation:
         part: labelled items.
         source: reads the items.
         collate: makes a batch of prepared items.
+        class_weights: (k,) what each class counts; None where all count as they come.
 
     Examples:
         >>> "loss" in vars(Validation)
         True
     """
 
-    def __init__(self, task: Task, part: Dataset, source: Source, collate: Callable[[Sequence[Any]], Any]) -> None:
+    def __init__(
+        self,
+        task: Task,
+        part: Dataset,
+        source: Source,
+        collate: Callable[[Sequence[Any]], Any],
+        class_weights: NDArray[np.float64] | None = None,
+    ) -> None:
         self.task, self.part = task, part
         self.y: NDArray[Any] = part.labelled()[1]
+        self.weights = None if class_weights is None else class_weights[self.y.astype(np.intp)]
         targets = np.zeros((len(part), 1))
         self.batches = ItemBatches(part.items, targets, source.prepare, collate, Training(), seed=0)
         if part.modality == "text":
@@ -98,20 +107,23 @@ class Validation:
 
     def calibration(self, scores: NDArray[np.float64]) -> Calibration:
         """What makes the scores of this part trustworthy."""
-        return task_methods(self.task).calibrate(scores, self.y)
+        return task_methods(self.task).calibrate(scores, self.y, self.weights)
 
     def losses(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The loss of each item, each half calibrated on the other one."""
-        return halved_losses(scores, self.y, self.task)
+        """The loss of each item, times the weight of its class; each half calibrated on the other one."""
+        return halved_losses(scores, self.y, self.task, self.weights)
 
 
-def halved_losses(scores: NDArray[np.float64], y: NDArray[Any], task: Task) -> NDArray[np.float64]:
+def halved_losses(
+    scores: NDArray[np.float64], y: NDArray[Any], task: Task, weights: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """The loss of each item, each half calibrated on the other one; every second item of a class is of one half.
 
     Args:
         scores: (n, k) of items that the scores were not fitted on.
         y: their labels, as in `headstart.types.Dataset`.
         task: what they are of.
+        weights: (n,) what each item counts, times which its loss is given; None for 1.
 
     Examples:
         >>> task = Task("classification", ("a", "b"))
@@ -126,6 +138,7 @@ def halved_losses(scores: NDArray[np.float64], y: NDArray[Any], task: Task) -> N
         inside, outside = halves == half, halves != half
         if not outside.any():
             outside = inside
-        calibration = methods.calibrate(scores[outside], y[outside])
+        known = None if weights is None else weights[outside]
+        calibration = methods.calibrate(scores[outside], y[outside], known)
         losses[inside] = methods.loss(methods.outputs(scores[inside], calibration), y[inside])
-    return losses
+    return losses if weights is None else losses * weights

@@ -6,6 +6,7 @@ part as well, so that what is kept is not worse than these beyond the noise of t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -20,7 +21,8 @@ from headstart.evaluate.intervals import paired_difference
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.gate.forecast import Forecast
-from headstart.transfer.gate.look import look_ahead, words
+from headstart.transfer.gate.look import judging_seconds, look_ahead, words
+from headstart.transfer.gate.pilot import expected_cost
 from headstart.transfer.gate.recipe_choice import AUTO, is_crossed, sized, strategy_for
 from headstart.transfer.gate.whole_head import LeftOut, left_out_losses
 from headstart.transfer.judging import Judged
@@ -87,14 +89,19 @@ def decide(
         >>> decide.__name__
         'decide'
     """
+    began = time.perf_counter()
+
+    def left() -> float | None:
+        return None if seconds is None else seconds - (time.perf_counter() - began)
+
     train = _training_part(prepared, judged)
     forecast: Forecast | None = None
     if wanted == AUTO:
-        kind = _kind(prepared)
+        kind, weighted = _kind(prepared), judged.search.class_weight is not None
         if not kind:
             reporter.line("strategy", f"frozen features: the body of '{prepared.source.info.name}' cannot be moved")
             return Decision(None, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head"})
-        name = strategy_for(train, kind, alone=prepared.engine.ray is None)
+        name = strategy_for(train, kind, alone=prepared.engine.ray is None, weighted=weighted)
         strategy: Any = sized(STRATEGIES[name], train)  # type: ignore[arg-type] # all of MOVING
         forecast = look_ahead(strategy, prepared, judged, train, seed=seed, seconds=seconds, reporter=reporter)
         reporter.line("strategy", words(strategy.name, forecast))
@@ -105,8 +112,14 @@ def decide(
         strategy = _named(wanted, train)
         if source_data is not None and getattr(strategy, "source_data", source_data) is None:
             strategy = replace(strategy, source_data=source_data)
+    reserve = 0.0  # for what is done with the trained body
+    if seconds is not None:
+        with reporter.progress("timing a few steps"):
+            reserve = judging_seconds(expected_cost(strategy, prepared, train, seed=seed), judged, train)
     with reporter.progress(f"training ({strategy.name})") as step:
-        budget = Budget(seconds=seconds, folder=folder, logs=logs, progress=step)
+        limit = left()
+        limit = None if limit is None else max(limit - reserve, 1.0)
+        budget = Budget(seconds=limit, folder=folder, logs=logs, progress=step)
         moved = _move(strategy, prepared, judged, train, seed=seed, budget=budget)
     whole = None
     if prepared.engine.ray is not None or not is_crossed(strategy, train):  # else all candidates know all items
@@ -164,6 +177,8 @@ def _keep(
         f"{best.name} {'lowers' if gain > 0 else 'raises'} the validation loss by {abs(gain):.4f} "
         f"[{low:+.4f}, {high:+.4f}] against the frozen features"
     )
+    tell = reporter.warning if moved.outcome.kept_epoch == 0 else partial(reporter.line, "training")
+    tell(f"The training by '{name}' kept {moved.outcome.kept}.")
     if moved.outcome.note:
         reporter.warning(moved.outcome.note)
     described = [_described(one.name, one.losses, start.losses, groups) for one in moved.candidates]
@@ -186,7 +201,11 @@ def _keep(
         "candidates": described,
         "kept": kept.name,
         "verdict": verdict,
-        "training": {**asdict(moved.outcome), "history": [dict(row) for row in moved.outcome.history]},
+        "training": {
+            **asdict(moved.outcome),
+            "history": [dict(row) for row in moved.outcome.history],
+            "kept": moved.outcome.kept,
+        },
         "validation_items": len(moved.valid),
     }
     return Decision(None if kept is start else kept.model, record)

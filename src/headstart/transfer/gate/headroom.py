@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,7 @@ __all__ = ["LearningCurve", "Mismatch", "headroom", "learning_curve", "mismatch"
 MOST_ROWS = 4000  # of the largest part of a learning curve
 SHARES = (0.25, 0.5, 1.0)
 FEWEST = 24
+DOUBLING = 4.0  # times as long as half of the rows a head takes at most: sums grow with n, leave-one-out with it too
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,14 @@ def headroom(head: FittedHead, y: NDArray[np.int64], task: Task) -> tuple[float,
 
 
 def learning_curve(
-    rows: Rows, y: NDArray[np.int64], task: Task, *, blocks: Sequence[Block], search: HeadSearch, seed: int
+    rows: Rows,
+    y: NDArray[np.int64],
+    task: Task,
+    *,
+    blocks: Sequence[Block],
+    search: HeadSearch,
+    seed: int,
+    seconds: float = math.inf,
 ) -> LearningCurve:
     """Left-out losses with a quarter, half and all of the items, at most 4,000, and the floor that they point to.
 
@@ -103,6 +113,7 @@ def learning_curve(
         blocks: of the source.
         search: what is compared when a head is solved.
         seed: of the parts; the smaller ones are parts of the larger.
+        seconds: that it may take; a part that would take longer, going by the one before, is left out.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -114,22 +125,35 @@ def learning_curve(
     """
     order = np.random.default_rng(seed).permutation(len(y))[:MOST_ROWS]
     counts = [int(share * len(order)) for share in SHARES]
-    losses = []
+    losses: list[float] = []
+    began, last = time.perf_counter(), 0.0
     for count in counts:
-        part = np.sort(order[:count])
+        part, now = np.sort(order[:count]), time.perf_counter()
+        if now - began + DOUBLING * last > seconds:
+            losses.append(float("nan"))
+            continue
         if count < FEWEST or (task.kind == "classification" and len(np.unique(y[part])) < task.num_outputs):
             losses.append(float("nan"))
             continue
         head = select_head(np.asarray(rows[part]), y[part], task, blocks=blocks, search=search, seed=seed)
         losses.append(head.loss)
+        last = time.perf_counter() - now
     first, second, third = losses
     bend = first + third - 2 * second
     floor = (first * third - second**2) / bend if bend > 0 else float("nan")
     return LearningCurve(tuple(counts), tuple(losses), floor if 0 <= floor <= third else float("nan"))
 
 
-def mismatch(rows: Rows, y: NDArray[np.int64], task: Task, *, blocks: Sequence[Block], seed: int) -> Mismatch | None:
-    """The left-out loss of a ridge head on each block alone; None where the source has one block.
+def mismatch(
+    rows: Rows,
+    y: NDArray[np.int64],
+    task: Task,
+    *,
+    blocks: Sequence[Block],
+    seed: int,
+    seconds: float = math.inf,
+) -> Mismatch | None:
+    """The left-out loss of a ridge head on each block alone; None where the source has one block, or time is short.
 
     Args:
         rows: (n, d) features.
@@ -137,6 +161,7 @@ def mismatch(rows: Rows, y: NDArray[np.int64], task: Task, *, blocks: Sequence[B
         task: the label schema.
         blocks: of the source.
         seed: of the at most 4,000 rows that are looked at.
+        seconds: that it may take.
 
     Examples:
         >>> mismatch(np.eye(4), np.array([0, 0, 1, 1]), Task("classification", ("a", "b")), blocks=(), seed=0)
@@ -145,9 +170,11 @@ def mismatch(rows: Rows, y: NDArray[np.int64], task: Task, *, blocks: Sequence[B
         return None
     part = np.sort(np.random.default_rng(seed).permutation(len(y))[:MOST_ROWS])
     x, edges = np.asarray(rows[part]), np.cumsum([0, *(block.width for block in blocks)])
-    losses = [
-        select_head(x[:, a:b], y[part], task, blocks=(block,), search=HeadSearch(("ridge",)), seed=seed).loss
-        for block, a, b in zip(blocks, edges, edges[1:], strict=False)
-    ]
+    losses, began = [], time.perf_counter()
+    for number, (block, a, b) in enumerate(zip(blocks, edges, edges[1:], strict=False)):
+        if (time.perf_counter() - began) * (number + 1) > seconds * max(number, 1):
+            return None
+        head = select_head(x[:, a:b], y[part], task, blocks=(block,), search=HeadSearch(("ridge",)), seed=seed)
+        losses.append(head.loss)
     best = int(np.argmin(losses))
     return Mismatch(losses[-1], losses[best], blocks[best].name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,17 +12,19 @@ from headstart.engine.rows import take_rows
 from headstart.reporting import Reporter
 from headstart.transfer.gate.forecast import Forecast, Pilot
 from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
-from headstart.transfer.gate.pilot import expected_seconds, run_pilot
+from headstart.transfer.gate.pilot import Cost, expected_cost, run_pilot
 from headstart.transfer.gate.recipe_choice import is_crossed
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
 from headstart.types import Dataset
 
-__all__ = ["look_ahead", "words"]
+__all__ = ["judging_seconds", "look_ahead", "words"]
 
 LITTLE = 0.005  # error that leaves nothing worth an hour
 LIMIT = 1800.0  # seconds that "auto" may train where no time limit was given
+GLANCE = 0.1  # of the time that is left over: for the learning curve, and for earlier blocks
 FITS = 5  # trainings on all items that a crossed one comes to: five on four fifths, and one
+PILOT = 0.25  # of the whole training: half of the epochs on half of the items
 FEWEST = 80  # items, below which a pilot's quarter says nothing
 
 
@@ -51,27 +54,57 @@ def look_ahead(
         'look_ahead'
     """
     task, y = train.labelled()
-    limit = LIMIT if seconds is None else seconds
+    began, limit = time.perf_counter(), LIMIT if seconds is None else seconds
+
+    def left() -> float:
+        return limit - (time.perf_counter() - began)
+
     error, high = headroom(judged.model.head, y, task)
-    if task.kind == "classification" and high < LITTLE:
+    if task.kind == "classification" and high < LITTLE and judged.search.class_weight is None:
         return Forecast(error, high, None, None, 0.0, None, f"at most {high:.1%} of the items could be gained", False)
     crossed = is_crossed(strategy, train)
     if len(train) < FEWEST and not crossed:
         return Forecast(error, high, None, None, 0.0, None, f"{len(train)} items are too few to tell", False)
     rows, blocks = take_rows(prepared.rows, judged.plan.fitted), prepared.source.info.blocks
     with reporter.progress("looking ahead"):
-        curve = learning_curve(rows, y, task, blocks=blocks, search=judged.search, seed=seed)
-        found = mismatch(rows, y, task, blocks=blocks, seed=seed)
-        cost = (FITS if crossed else 1) * expected_seconds(strategy, prepared, train, seed=seed)
-    forecast = Forecast(error, high, curve, found, cost, None, "", False)
-    if cost > limit:
-        reason = f"it would take about {cost:.0f} s, more than the {limit:.0f} s that are left; --time-limit sets more"
-        return replace(forecast, verdict=reason)
+        cost = expected_cost(strategy, prepared, train, seed=seed)
+        judging = judging_seconds(cost, judged, train)
+        whole = (FITS if crossed else 1 + PILOT) * (cost.training(len(train)) + judging)
+        forecast = Forecast(error, high, None, None, whole, None, "", False)
+        if whole > left():
+            reason = f"it would take about {whole:.0f} s, more than the {left():.0f} s that are left"
+            return replace(forecast, verdict=f"{reason}; --time-limit sets more")
+        share = GLANCE * (left() - whole)  # what only explains may not take the time of what is explained
+        if judged.seconds <= share:
+            curve = learning_curve(rows, y, task, blocks=blocks, search=judged.search, seed=seed, seconds=share / 2)
+            found = mismatch(rows, y, task, blocks=blocks, seed=seed, seconds=share / 2)
+            forecast = replace(forecast, curve=curve, mismatch=found)
+        else:
+            reporter.line("left out", "the learning curve of the frozen features: it does not fit into the time limit")
     if crossed:
         return replace(forecast, verdict="each item is judged by a body that left it out", go=True)
     with reporter.progress("a pilot on half of the items") as step:
-        pilot = run_pilot(strategy, prepared, judged.search, train, seed=seed, seconds=limit / 3, progress=step)
+        seconds = max(left() / 3 - judging / 2, 1.0)
+        pilot = run_pilot(strategy, prepared, judged.search, train, seed=seed, seconds=seconds, progress=step)
     return replace(forecast, pilot=pilot, verdict=_verdict(pilot), go=bool(pilot.low > 0))
+
+
+def judging_seconds(cost: Cost, judged: Judged, train: Dataset) -> float:
+    """Seconds that it takes to judge what was trained, and to encode the judged items with it.
+
+    Args:
+        cost: of the strategy.
+        judged: names the items that are judged in the end.
+        train: the items that are trained on, a fifth of which validates.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> judged = SimpleNamespace(plan=SimpleNamespace(evaluated=np.arange(30)))
+        >>> data = Dataset([0] * 120, tuple(map(str, range(120))), "vector")
+        >>> round(judging_seconds(Cost(0.01, 10, 32), judged, data), 2)
+        1.0
+    """
+    return cost.judging(len(train), len(train) // 5, len(judged.plan.evaluated))
 
 
 def _verdict(pilot: Pilot) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,16 +19,46 @@ from headstart.transfer.preparing import Prepared
 from headstart.tune.settings import Budget
 from headstart.types import Dataset
 
-__all__ = ["expected_seconds", "run_pilot"]
+__all__ = ["Cost", "expected_cost", "run_pilot"]
 
 PARTS = 4  # two are trained on, one validates, one judges
 LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
 TIMED_STEPS = 3
+FORWARD = 3.0  # times that a step takes of what encoding does: forward, and twice as much backward
+CANDIDATES = 5  # that are judged on the validation part
 PLAIN = Engine("torch", cache=False)  # a body that is thrown away is neither converted nor kept
 
 
-def expected_seconds(strategy: Any, prepared: Prepared, train: Dataset, *, seed: int) -> float:
-    """About how long the whole training takes, validation included, by the time of a few steps.
+@dataclass(frozen=True)
+class Cost:
+    """How long a strategy takes here.
+
+    Attributes:
+        item: seconds of a training step for each of its items.
+        epochs: of the strategy.
+        fewest: items of a batch: an epoch takes one step at least.
+
+    Examples:
+        >>> cost = Cost(0.01, 10, 32)
+        >>> round(cost.training(100)), round(cost.judging(100, 25, 50), 2)
+        (12, 1.08)
+    """
+
+    item: float
+    epochs: int
+    fewest: int
+
+    def training(self, items: int) -> float:
+        """Seconds of a training on so many items, validation included."""
+        return 1.2 * self.item * self.epochs * max(self.fewest, items)
+
+    def judging(self, train: int, valid: int, test: int) -> float:
+        """Seconds in which bodies only encode: what was made of the trained body is judged, one head solved again."""
+        return self.item / FORWARD * (train + CANDIDATES * valid + 2 * test)
+
+
+def expected_cost(strategy: Any, prepared: Prepared, train: Dataset, *, seed: int) -> Cost:
+    """How long the strategy takes here, by the time of a few steps.
 
     Args:
         strategy: what would be run.
@@ -37,15 +67,23 @@ def expected_seconds(strategy: Any, prepared: Prepared, train: Dataset, *, seed:
         seed: of all chance.
 
     Examples:
-        >>> expected_seconds.__name__
-        'expected_seconds'
+        >>> from headstart.data import read
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.preparing import prepare
+        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> rows = np.arange(16.0).reshape(8, 2)
+        >>> prepared = prepare(read((rows, ["a"] * 4 + ["b"] * 4)), open_source("vector"), SilentReporter())
+        >>> expected_cost(LP_FT, prepared, prepared.dataset, seed=0)
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The source 'vector' has no body that can be moved; ...
     """
     from headstart.tune.timing import seconds_per_step
 
     size, epochs = strategy.training.batch_size, strategy.training.epochs
     few = train.take(np.random.default_rng(seed).permutation(len(train))[: max(size * TIMED_STEPS, 2 * size)])
     step = seconds_per_step(strategy, prepared.source, few, seed=seed)
-    return float(1.2 * step * epochs * max(1.0, len(train) / size))
+    return Cost(step / min(size, len(few)), epochs, min(size, len(few)))
 
 
 def run_pilot(
@@ -73,7 +111,7 @@ def run_pilot(
         >>> run_pilot.__name__
         'run_pilot'
     """
-    from headstart.tune.moving import move
+    from headstart.tune.moving import class_weights_of, move
 
     started = time.perf_counter()
     task, y = train.labelled()
@@ -91,5 +129,8 @@ def run_pilot(
         methods.loss(replace(model, engine=PLAIN).predict_proba(judging.items), truth)
         for model in (moved.start.model, moved.best.model)
     )
+    weights = class_weights_of(train, search.class_weight)
+    if weights is not None:
+        start, best = start * weights[truth], best * weights[truth]
     gain, low, high = paired_difference(start, best, groups=judging.groups, level=LEVEL)
     return Pilot(len(half), gain, low, high, time.perf_counter() - started)

@@ -12,22 +12,24 @@ from headstart.types import Dataset
 if TYPE_CHECKING:
     from headstart.tune.plan import MovingStrategy
 
-__all__ = ["AUTO", "is_crossed", "sized", "strategy_for"]
+__all__ = ["AUTO", "UNWEIGHTED", "is_crossed", "sized", "strategy_for"]
 
 AUTO = "auto"
+UNWEIGHTED = frozenset({"contrastive"})  # strategies that class weights do not serve
 STEPS = 300  # of a training: fewer teach a body little, and few passes over many items come to more
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 15
 FEW_EPOCHS = 5  # in which augmented pictures teach less than the same ones as they are
 FEW_TEXTS = 16  # a class, up to which contrastive pairs teach more than the labels alone
 
 
-def strategy_for(train: Dataset, kind: str, *, alone: bool = True) -> str:
+def strategy_for(train: Dataset, kind: str, *, alone: bool = True, weighted: bool = False) -> str:
     """The name of the strategy that is tried.
 
     Args:
         train: labelled items.
         kind: of a prepared item, as `headstart.sources.trainable.Trainable` says.
         alone: whether one process trains, as the contrastive strategy needs.
+        weighted: whether classes have weights, which that strategy does not know.
 
     Examples:
         >>> from headstart.types import Task
@@ -37,7 +39,8 @@ def strategy_for(train: Dataset, kind: str, *, alone: bool = True) -> str:
         'lp_ft'
     """
     task, y = train.labelled()
-    if alone and task.kind == "classification" and kind == "tokens" and len(y) <= FEW_TEXTS * len(np.unique(y)):
+    plain = alone and not weighted
+    if plain and task.kind == "classification" and kind == "tokens" and len(y) <= FEW_TEXTS * len(np.unique(y)):
         return "contrastive"
     return "lp_ft"
 

@@ -1,0 +1,81 @@
+"""A time limit binds every stage of moving a body; what does not fit in is left out, and said."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from headstart.heads import HeadSearch
+from headstart.transfer.gate import headroom, pilot
+from headstart.transfer.gate.decision import decide
+from headstart.transfer.gate.headroom import learning_curve, mismatch
+from headstart.transfer.reporter import SilentReporter
+from headstart.tune.lp_ft import LP_FT
+from headstart.types import Block, Task
+
+TASK = Task("classification", ("a", "b"))
+
+
+@pytest.fixture
+def slow_heads(monkeypatch):
+    """Heads that take a tenth of a second for each hundred rows, by a clock of their own."""
+    now = SimpleNamespace(seconds=0.0)
+    solve = headroom.select_head
+
+    def slow(rows, *args, **kwargs):
+        now.seconds += len(rows) / 1000
+        return solve(rows, *args, **kwargs)
+
+    monkeypatch.setattr(headroom, "select_head", slow)
+    monkeypatch.setattr(headroom, "time", SimpleNamespace(perf_counter=lambda: now.seconds))
+    return now
+
+
+def rows(n=400):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n, 6)).astype(np.float32), np.arange(n) % 2
+    x[:, 0] += y
+    return x, y
+
+
+@pytest.mark.parametrize(("seconds", "looked"), [(np.inf, 3), (1.2, 3), (1.0, 2), (0.1, 1)])
+def test_a_learning_curve_leaves_out_what_would_take_too_long(slow_heads, seconds, looked):
+    x, y = rows()
+    curve = learning_curve(x, y, TASK, blocks=(), search=HeadSearch(), seed=0, seconds=seconds)
+    assert int(np.isfinite(curve.losses).sum()) == looked
+    assert slow_heads.seconds <= max(seconds, 0.1) or looked == 3
+
+
+def test_blocks_are_not_compared_where_time_is_short(slow_heads):
+    x, y = rows()
+    blocks = tuple(Block(name, 2) for name in "xyz")
+    assert mismatch(x, y, TASK, blocks=blocks, seed=0, seconds=0.5) is None
+    assert slow_heads.seconds <= 0.5
+    assert mismatch(x, y, TASK, blocks=blocks, seed=0, seconds=10.0) is not None
+
+
+def test_training_gets_the_time_that_is_left_less_what_judging_takes(monkeypatch):
+    """The pilot and the look-ahead are paid out of the limit, and so is what is done with the trained body."""
+    clock = SimpleNamespace(now=0.0)
+    budgets = []
+    monkeypatch.setattr("headstart.transfer.gate.decision._training_part", lambda *_: None)
+    monkeypatch.setattr("headstart.transfer.gate.decision.time", SimpleNamespace(perf_counter=lambda: clock.now))
+    monkeypatch.setattr("headstart.transfer.gate.decision.sized", lambda strategy, _: strategy)
+    monkeypatch.setattr("headstart.transfer.gate.decision.judging_seconds", lambda *_: 7.0)
+
+    def cost(*args, **kwargs):
+        clock.now += 13.0
+        return pilot.Cost(0.01, 10, 32)
+
+    monkeypatch.setattr("headstart.transfer.gate.decision.expected_cost", cost)
+
+    def stop(strategy, prepared, judged, part, *, seed, budget):
+        budgets.append(budget.seconds)
+        raise TimeoutError
+
+    monkeypatch.setattr("headstart.transfer.gate.decision._move", stop)
+    with pytest.raises(TimeoutError):
+        decide(None, None, LP_FT, seed=0, seconds=60.0, reporter=SilentReporter(), folder=None)
+    assert budgets == [60.0 - 13.0 - 7.0]
