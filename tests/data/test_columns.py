@@ -173,4 +173,80 @@ def test_identifiers_beside_texts_and_numbers():
     assert read(pd.DataFrame({"user_id": keys, "note": TEXTS, "kind": LABELS})).items == TEXTS
     data = read(pd.DataFrame({"user_id": keys, "age": [1, 2, 3, 4], "kind": LABELS}))
     assert (data.modality, data.columns) == ("vector", ("age",))
-    assert "Left out 'user_id', which is no feature." in data.notes
+    assert "Left out 'user_id', which only names things; name what is to be read with --item." in data.notes
+
+
+@pytest.mark.parametrize("name", ["userId", "movieId", "movie_id", "userid", "Patient ID", "sampleUUID", "USER_ID"])
+def test_identifiers_are_no_features_and_no_targets_even_if_numbers_that_repeat(name):
+    frame = pd.DataFrame({"age": [31, 42, 53, 64] * 3, name: [1, 2, 3, 3] * 3})
+    with pytest.raises(DataError, match=r"Cannot tell which column of .* holds the labels"):
+        read(frame.assign(age=np.arange(12)))
+    data = read(frame.assign(state=LABELS * 3))
+    assert (data.columns, data.task.column) == (("age",), "state")
+    assert f"Left out '{name}', which only names things; name what is to be read with --item." in data.notes
+    assert read(frame.assign(state=LABELS * 3), item=name).columns == (name,)
+
+
+@pytest.mark.parametrize("name", ["acid", "humid", "row", "paid", "grid", "column"])
+def test_words_that_end_like_identifiers_are_features(name):
+    frame = pd.DataFrame({name: [1, 2, 3, 3] * 3, "state": LABELS * 3})
+    assert read(frame).columns == (name,)
+
+
+@pytest.mark.parametrize("name", ["label_id", "class_id", "category_id", "species id"])
+def test_identifiers_of_classes_are_labels(name):
+    assert read(pd.DataFrame({"text": TEXTS * 3, name: [1, 2, 1, 2] * 3})).task.column == name
+
+
+def test_a_table_of_identifiers_and_times_is_refused(tmp_path):
+    frame = pd.DataFrame(
+        {"userId": [1, 1, 2], "movieId": [31, 1029, 31], "rating": [2.5, 3, 4], "timestamp": 1260759144}
+    )
+    frame.to_csv(tmp_path / "ratings.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "ratings.csv")
+    assert "'userId' (identifier), 'movieId' (identifier), 'timestamp' (time) name or date a row" in str(caught.value)
+
+
+@pytest.mark.realdata
+def test_ratings_of_movies(real_data):
+    folder = real_data / "recommendation/ml-latest-small"
+    with pytest.raises(DataError, match=r"'userId' \(identifier\), 'movieId' \(identifier\)"):
+        read(folder / "ratings.csv")
+    data = read(folder / "movies.csv")
+    assert (data.task.kind, data.columns) == ("multilabel", ("title",))
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["2024-01-02 10:00:00", "2024-01-03T11:30:00Z"],
+        ["02.01.2024 10:00", "31.12.2024 23:59"],
+        ["1/2/2024", "12/31/2024"],
+        ["Mon, 02 Jan 2024 10:00:00 GMT", "Tue, 03 Jan 2024 11:30:00 GMT"],
+        ["Jan 2, 2024", "December 31, 2024"],
+        pd.to_datetime(["2024-01-02", "2024-01-03"]).tolist(),
+        pd.to_datetime(["2024-01-02", "2024-01-03"], utc=True).tolist(),
+    ],
+)
+def test_times_are_no_items_and_no_labels(tmp_path, times):
+    frame = pd.DataFrame({"created": times * 10, "note": ["short one", "brief"] * 10, "kind": ["x", "y"] * 10})
+    frame["seen"] = times * 10
+    frame = frame[["created", "note", "kind", "seen"]]
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    for place in (frame, tmp_path / "a.csv", tmp_path / "a.parquet"):
+        data = read(place, label="kind")
+        assert (data.modality, data.columns) == ("text", ("note",))
+
+
+def test_addresses_are_items_only_where_there_is_no_other_text():
+    frame = pd.DataFrame({"link": [f"https://example.org/a/{row}" for row in range(6)], "label": ["x", "y"] * 3})
+    assert read(frame).columns == ("link",)
+    assert read(frame.assign(note=list("abcdef"))).columns == ("note",)
+
+
+def test_the_index_of_joined_frames_is_no_feature(tmp_path):
+    frame = pd.DataFrame({"a": [0.5, 1.5, 2.5, 3.5], "state": LABELS})
+    pd.concat([frame, frame]).to_csv(tmp_path / "a.csv")
+    assert read(tmp_path / "a.csv").columns == ("a",)

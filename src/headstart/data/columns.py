@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.data.column_kinds import Naming, naming_columns
 from headstart.data.column_names import ID_NAMES, LABEL_NAMES, SPLIT_NAMES, find_name, plain_name
 from headstart.data.item_column import Cell, Item, find_item, is_low
 from headstart.data.schema import SPLITS, ReadOptions
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ColumnRoles", "infer_columns"]
+
+
+NAMING: Mapping[Naming, tuple[str, str]] = {
+    "identifier": ("only names things", "only name things"),
+    "time": ("is a time", "are times"),
+    "address": ("is an address", "are addresses"),
+}
 
 
 @dataclass(frozen=True)
@@ -80,16 +88,18 @@ def infer_columns(frame: pd.DataFrame, roots: Collection[Path], options: ReadOpt
     labels = _named_labels(frame, options, taken)
     free = [name for name in names if name not in taken | set(labels)]
     known = bool(labels) or not options.labelled
-    item = find_item(frame, free, row_ids, roots, options, origin=origin, has_labels=known)
+    naming = naming_columns(frame, [name for name in free if name not in asked])
+    item = find_item(frame, free, row_ids, roots, options, origin=origin, has_labels=known, naming=naming)
     if not labels and options.labelled:
-        labels = _unnamed_labels(frame, item, options, [name for name in names if name not in taken | {item.name}])
+        rest = [name for name in names if name not in taken | {item.name} | set(naming)]
+        labels = _unnamed_labels(frame, item, options, rest)
         if not labels:
             raise DataError(
                 f"Cannot tell which column of {origin} holds the labels; name it with --label (its columns are "
                 f"{name_some(names)})."
             )
     if item.name is None:
-        items, notes = _features(frame, taken | set(labels), origin)
+        items, notes = _features(frame, taken | set(labels), naming, origin)
     else:
         used = {item.name, *labels, split, options.group_col, options.time_col}
         items, notes = (item.name,), _item_notes(item, options, [name for name in names if name not in used])
@@ -162,20 +172,30 @@ def _is_binary(column: pd.Series[Any]) -> bool:
     return bool(known.isin([0, 1]).all())
 
 
-def _features(frame: pd.DataFrame, taken: set[Any], origin: str) -> tuple[tuple[str, ...], list[str]]:
+def _features(
+    frame: pd.DataFrame, taken: set[Any], naming: Mapping[str, Naming], origin: str
+) -> tuple[tuple[str, ...], list[str]]:
     """The columns of numbers, and notes on what was read and left out."""
     kinds = zip(frame.columns, frame.dtypes, strict=True)
     numeric = {name for name, kind in kinds if getattr(kind, "kind", "O") in "biuf"}
-    features = tuple(name for name in frame.columns if name in numeric and name not in taken)
+    features = tuple(name for name in frame.columns if name in numeric and name not in taken and name not in naming)
     if not features:
+        named = [f"'{name}' ({kind})" for name, kind in naming.items()]
+        only = f" Its {', '.join(named)} name or date a row and say nothing of new ones." if named else ""
         raise DataError(
             f"Cannot tell which column of {origin} holds the items (a text, a path of a file that exists, or numbers); "
-            f"name it with --item (its columns are {name_some(frame.columns)})."
+            f"name it with --item (its columns are {name_some(frame.columns)}).{only}"
         )
-    others = [name for name in frame.columns if name not in numeric or name in taken]
+    others = [name for name in frame.columns if (name not in numeric or name in taken) and name not in naming]
     left_out = [name for name in others if name not in taken or plain_name(name) in ID_NAMES]
     notes = [f"Read each row as a vector of {plural(len(features), 'number column')}."]
     if left_out:
         which = "is no feature" if len(left_out) == 1 else "are no features"
         notes.append(f"Left out {name_some(left_out)}, which {which}.")
+    for kind, said in NAMING.items():
+        columns = [name for name, found in naming.items() if found == kind and name not in taken]
+        if columns:
+            one, several = said
+            which = one if len(columns) == 1 else several
+            notes.append(f"Left out {name_some(columns)}, which {which}; name what is to be read with --item.")
     return features, notes

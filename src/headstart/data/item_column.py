@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from headstart.data.column_kinds import Naming
 from headstart.data.column_names import MEDIA_NAMES, TEXT_NAMES, find_name, plain_name
 from headstart.data.file_kinds import MEDIA, media_suffix
 from headstart.data.identifiers import NamedFiles, are_identifiers, find_files
@@ -66,6 +67,7 @@ def find_item(
     *,
     origin: str,
     has_labels: bool,
+    naming: Mapping[str, Naming] | None = None,
 ) -> Item:
     """The column that holds the items.
 
@@ -80,6 +82,7 @@ def find_item(
         options: what the user said.
         origin: the table's name, for messages.
         has_labels: whether the labels are known; else a column of few values may be theirs.
+        naming: columns that name or date rows, which are no texts; addresses are where there is no other text.
 
     Raises:
         DataError: if paths or identifiers lead to no files.
@@ -91,6 +94,9 @@ def find_item(
         'a'
     """
     home = next(iter(roots), Path())
+    if options.item is not None and options.modality in (None, "vector") and frame[options.item].dtype.kind in "iuf":
+        seen = _named_files(frame, [options.item], roots, None)
+        return seen or Item(options.item, "number", "vector", home)
     if options.item is not None:
         seen = look(frame, options.item, roots, options.modality)
         seen = seen or _named_files(frame, [options.item], roots, options.modality)
@@ -103,13 +109,15 @@ def find_item(
         return seen
     keys = [] if is_text else _identifiers(frame, [*free, *row_ids], is_media=options.modality is not None)
     texts = [name for name in free if _is_stringy(frame, name) and _cell(frame, name) == "text"]
+    own = [name for name in texts if name not in (naming or {})]
+    texts = own or [name for name in texts if (naming or {})[name] != "time"]
     if keys:
         texts = [name for name in texts if name not in keys and (has_labels or not is_low(frame[name]))]
     if keys and (options.modality is not None or _text_column(frame, texts, has_numbers=True) is None):
         seen = _named_files(frame, keys, roots, options.modality)
         if seen is not None:
             return seen
-    has_numbers = _has_numbers(frame, free, keys)
+    has_numbers = _has_numbers(frame, [name for name in free if name not in (naming or {})], keys)
     text = _text_column(frame, texts, has_numbers=has_numbers and not is_text)
     found = _text_item(frame, text, home) if text is not None else _vector_cells(frame, free, home)
     if keys and not has_numbers and found.name is None:
@@ -125,7 +133,7 @@ def _is_stringy(frame: pd.DataFrame, name: str) -> bool:
 
 
 def _has_numbers(frame: pd.DataFrame, names: Sequence[str], keys: Collection[str]) -> bool:
-    return any(name not in keys and not _is_stringy(frame, name) for name in names)
+    return any(name not in keys and frame[name].dtype.kind in "biuf" for name in names)
 
 
 def _media_column(
