@@ -279,7 +279,7 @@ def test_a_class_whose_every_item_is_broken(folder_of_pictures):
     assert findings["unreadable"].startswith(
         "4 items cannot be read and are left out ('wasp' 3 of 3, 'bee' 1 of 3); the first, 'bee/3.jpg': Cannot read"
     )
-    assert "an MPEG-4 video, no picture" in findings["unreadable"]
+    assert "an MPEG-4 video, no picture; 3 more, such as 'wasp/0.jpg': it is empty (0 bytes)." in findings["unreadable"]
     assert findings["empty_class"] == "1 class has no usable item left: 'wasp'."
 
 
@@ -348,6 +348,14 @@ def test_texts_by_content_where_there_is_nothing_else(tmp_path):
     data = read(tmp_path)
     assert (data.modality, data.task.labels) == ("text", ("autos", "mail", "old", "space"))
     assert any(note.startswith("Read 3 files as texts by what they hold") for note in data.notes)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "gbk", "utf-16"])
+def test_texts_without_an_extension_in_any_encoding(tmp_path, encoding):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1").write_bytes({"gbk": "财经新闻"}.get(encoding, "Grüße von überall").encode(encoding))
+    assert read(tmp_path).modality == "text"
 
 
 def test_a_table_goes_before_papers_of_text(tmp_path):

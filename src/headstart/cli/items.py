@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from headstart.data import align_columns, read
 from headstart.data.archives import is_archive
 from headstart.data.column_names import ID_NAMES, plain_name
+from headstart.data.listing import media_of_file
 from headstart.data.loading import TABLES, Loaded, load
 from headstart.data.schema import MEDIA
 from headstart.errors import DataError, ItemError
@@ -242,7 +243,7 @@ def _is_blob(column: pd.Series[Any]) -> bool:
 
 def _names(word: str, dataset: Dataset, *, alone: bool) -> list[str]:
     path = Path(word)
-    if path.is_file() and path.suffix.lower() in MEDIA:
+    if path.is_file() and media_of_file(path) is not None:
         return [word]
     if dataset.columns or (path.is_file() and not is_archive(path)):  # rows of a table, or lines of a text
         return list(dataset.ids) if alone else [f"{word}:{row}" for row in dataset.ids]

@@ -211,6 +211,10 @@ def _copy_links(archive: Path, links: list[Member], folder: Path, budget: _Budge
     while waiting and len(waiting) < before:
         before = len(waiting)
         waiting = [link for link in waiting if not _copy_link(archive, link, folder, budget)]
+    left = {link.name for link in waiting}
+    for link in waiting:
+        if link.link in left:
+            refuse(archive, link.name, "it is a link in a loop")
     return [link.name for link in waiting]
 
 

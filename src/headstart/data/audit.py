@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,8 @@ from headstart.types import Dataset, Modality
 __all__ = ["Audit", "audit"]
 
 CHUNK = 4096
+REASON = re.compile(r"Cannot read (?:'.*?'|the \w+ given)(?: as an? \w+)?: (.*)", re.DOTALL)
+MAX_REASONS = 4
 SHOWN = 10  # findings in the text of an audit
 ASPECT_TOLERANCE = 0.05  # of log(width / height)
 DURATION_TOLERANCE = 0.02  # of log(seconds)
@@ -265,12 +268,25 @@ def _unusable(dataset: Dataset, contents: _Contents, keep: NDArray[np.bool_]) ->
     if len(dataset) and not keep.any():
         yield Finding("nothing_left", "error", len(dataset), "No item can be used; see the other findings for why.")
     if contents.unreadable:
-        rows, reason = list(contents.unreadable), next(iter(contents.unreadable.values()))
+        rows = list(contents.unreadable)
         which = plural(len(rows), "item cannot be read and is left out", "items cannot be read and are left out")
-        message = f"{which}{name_classes(dataset, rows)}; the first, '{dataset.ids[rows[0]]}': {reason}"
+        message = f"{which}{name_classes(dataset, rows)}; {_reasons(dataset, contents.unreadable)}"
         examples = name_ids(dataset, rows)
         yield Finding("unreadable", "warning", len(rows), message.rstrip(".") + ".", examples)
     if contents.empty:
         which = plural(len(contents.empty), "item is empty and is left out", "items are empty and are left out")
         message = f"{which}{name_classes(dataset, contents.empty)}."
         yield Finding("empty", "warning", len(contents.empty), message, name_ids(dataset, contents.empty))
+
+
+def _reasons(dataset: Dataset, unreadable: Mapping[int, str]) -> str:
+    """The first item with its reason, and the first item of each further reason."""
+    rows: dict[str, list[int]] = {}
+    for row, reason in unreadable.items():
+        found = REASON.match(reason)
+        rows.setdefault(found.group(1) if found else reason, []).append(row)
+    first = next(iter(unreadable))
+    said = [f"the first, '{dataset.ids[first]}': {unreadable[first].rstrip('.')}"]
+    for why, others in list(rows.items())[1:MAX_REASONS]:
+        said.append(f"{len(others)} more, such as '{dataset.ids[others[0]]}': {why.rstrip('.')}")
+    return "; ".join(said)

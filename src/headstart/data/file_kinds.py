@@ -137,6 +137,7 @@ FORMS: Mapping[bytes, Mapping[bytes, Content]] = {
 HEIC = ("heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "mif2", "msf1")
 HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes of the second header of a BMP
 LOOKED_AT = 4096
+CONTROLS = re.compile(rb"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]")  # not in texts, of whatever encoding
 
 
 def media_suffix(name: str) -> Modality | None:
@@ -224,10 +225,5 @@ def _text(head: bytes) -> Content:
         return Content("an HTML page", "text")
     if start.startswith(b"<?xml") and b"<svg" in head.lower():
         return Content("an SVG drawing", "image", TO_PICTURE)
-    if not head or b"\0" in head:
-        return Content("", None)
-    try:
-        head[: len(head) if len(head) < LOOKED_AT else -4].decode("utf-8")
-    except UnicodeDecodeError:
-        return Content("", None)
-    return Content("text", "text")
+    is_text = head.startswith((b"\xff\xfe", b"\xfe\xff")) or (head and not CONTROLS.search(head))
+    return Content("text", "text") if is_text else Content("", None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import io
+import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = [
     "ReadPicture",
     "UnreadPictureError",
     "decode_picture",
+    "open_formats",
     "open_picture_file",
     "orientation",
     "to_rgb",
@@ -128,14 +130,44 @@ PNG or JPEG
 
     suffix = Path(name).suffix.lower() if name else ""
     _check_content(raw, suffix)
-    formats = (*_formats(), "TGA") if suffix == ".tga" else _formats()
-    with Image.open(io.BytesIO(raw), formats=formats) as picture:
+    with open_formats(raw, (*_formats(), "TGA") if suffix == ".tga" else _formats()) as picture:
         most = most_pixels * USUAL_BYTES // WORKING_BYTES.get(picture.format or "", USUAL_BYTES)
         if picture.width * picture.height > most:
             raise Image.DecompressionBombError(f"it has {picture.width} x {picture.height} pixels")
         if picture.format == "TIFF" and DNG_VERSION in picture.getexif():
             raise UnreadPictureError("its content is a raw photograph, which is not read; convert it to PNG or JPEG")
         yield picture
+
+
+def open_formats(raw: bytes, formats: Sequence[str]) -> ImageFile:
+    """A picture of one of a few formats, not decoded yet, by the plugins of Pillow.
+
+    ``Image.open`` does the same, but prints a warning for pictures that are large and within the bounds here.
+
+    Args:
+        raw: the whole file.
+        formats: Pillow's names.
+
+    Raises:
+        UnidentifiedImageError: if it is of none of them.
+
+    Examples:
+        >>> open_formats(b"P5 2 1 255 " + bytes(2), ["PPM"]).size
+        (2, 1)
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    Image.init()
+    for name in formats:
+        factory, accepts = Image.OPEN[name]
+        verdict = accepts(raw[:16]) if accepts else True
+        if isinstance(verdict, str) or not verdict:  # words say why a decoder is missing
+            continue
+        try:
+            return factory(io.BytesIO(raw), "")
+        except (SyntaxError, IndexError, TypeError, struct.error):  # as Image.open does: it is of another format
+            continue
+    raise UnidentifiedImageError("its content is of no known image format")
 
 
 def _check_content(raw: bytes, suffix: str) -> None:

@@ -36,6 +36,7 @@ MAX_IMAGE_BYTES = 512 * 2**20
 MAX_AUDIO_BYTES = 2**30
 MAX_SECONDS = 3600.0
 MAX_CHANNELS = 64
+OBJECT_FORMATS = ("TGA", "QOI", "SGI", "SUN", "DDS", "ICNS", "PSD", "XBM", "CUR")  # of pictures that the user opened
 BROKEN = (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, OverflowError, struct.error)
 
 
@@ -185,7 +186,7 @@ def _file_name(item: Any) -> str | None:
 
 
 def _of_pillow(picture: Image) -> ReadPicture:
-    if picture.format is not None and picture.format not in (*PICTURE_FORMATS, "TGA"):
+    if picture.format is not None and picture.format not in (*PICTURE_FORMATS, *OBJECT_FORMATS):
         raise UnreadPictureError(f"a file of the format {picture.format} is not decoded; give a copy of the picture")
     picture.load()
     image, white = to_rgb(picture)

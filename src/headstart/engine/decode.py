@@ -6,12 +6,12 @@ simplejpeg does (both are libjpeg-turbo and give the same bits); the scales in b
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from headstart.data.picture_files import open_formats
 from headstart.data.readers import BROKEN, MAX_IMAGE_BYTES, MAX_PIXELS, read_bytes, read_image
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def open_picture(item: Any, enough: tuple[int, int] | None = None) -> OpenedPict
 
     Examples:
         >>> import numpy as np
+        >>> import io
         >>> from PIL import Image
         >>> file = io.BytesIO()
         >>> Image.fromarray(np.zeros((90, 120, 3), np.uint8)).save(file, "JPEG")
@@ -85,7 +86,7 @@ def _jpeg(raw: bytes, enough: tuple[int, int]) -> OpenedPicture | None:
     from PIL import ExifTags, Image
 
     try:
-        with Image.open(io.BytesIO(raw), formats=("JPEG",)) as picture:
+        with open_formats(raw, ("JPEG",)) as picture:
             width, height = picture.size
             if picture.mode not in ("RGB", "L") or width * height > MAX_PIXELS:
                 return None
