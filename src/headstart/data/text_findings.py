@@ -20,6 +20,7 @@ PIECES, PIECES_OF_MANY = 1.4, 2.5
 TOKENS_PER_LETTER = 1.2
 PRESENT = 0.1  # share of letters from which on a script counts as one that the texts are written in
 SEEN = 0.01
+MOST_LETTERS = 0.5
 ALTERED = 0.02
 TRUNCATED = 0.05
 
@@ -72,7 +73,8 @@ def unread(facts: TextFacts, *, pieces: bool = True) -> list[str]:
     if sum(foreign.values()) >= PRESENT:
         share, names = sum(foreign.values()), [name for name in foreign if foreign[name] >= SEEN]
         which = "all letters are" if share > 0.995 else f"{percent(share)} of the letters are"
-        found.append(f"{which} {' or '.join(names)}")
+        listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        found.append(f"{which} {listed}")
     if not pieces:
         return found
     english = facts.languages == ("en",)
@@ -80,10 +82,17 @@ def unread(facts: TextFacts, *, pieces: bool = True) -> list[str]:
     if facts.pieces_per_word is not None and facts.pieces_per_word > usual:
         of = ", where English ones have 1.0 to 1.2" if english else ""
         found.append(f"it breaks words into {facts.pieces_per_word:.1f} pieces on average{of}")
-    unspaced = sum(share for name, share in facts.scripts.items() if name in UNSPACED)
-    if unspaced > 0.5 and facts.tokens_per_letter is not None and facts.tokens_per_letter > TOKENS_PER_LETTER:
+    if (
+        _unspaced(facts) > MOST_LETTERS
+        and facts.tokens_per_letter is not None
+        and facts.tokens_per_letter > TOKENS_PER_LETTER
+    ):
         found.append(f"it breaks each letter into {facts.tokens_per_letter:.1f} tokens on average")
     return found
+
+
+def _unspaced(facts: TextFacts) -> float:
+    return sum(share for name, share in facts.scripts.items() if name in UNSPACED)
 
 
 def check_texts(facts: TextFacts) -> Iterator[Finding]:
@@ -109,9 +118,10 @@ def check_texts(facts: TextFacts) -> Iterator[Finding]:
     if facts.altered is not None and facts.altered >= ALTERED and facts.example is not None:
         written, read = facts.example
         written = written.lower() if read == read.lower() else written
+        units = "letters" if _unspaced(facts) > MOST_LETTERS else "words"
         message = (
-            f"{facts.source} takes accents and other marks away: {percent(facts.altered)} of the words{where} are read "
-            f"without theirs, such as '{written}' as '{read}'."
+            f"{facts.source} takes accents and other marks away: {percent(facts.altered)} of the {units}{where} are "
+            f"read without theirs, such as '{written}' as '{read}'."
         )
         yield Finding("marks_taken_away", "info", round(facts.altered * facts.texts), message)
     if facts.truncated:

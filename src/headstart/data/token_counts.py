@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headstart.data.scripts import UNSPACED, script_of, script_shares
 from headstart.data.words import split_words
 
-__all__ = ["TextFacts", "TokenCounts", "draw_texts", "measure_texts", "plain_words"]
+__all__ = ["TextFacts", "TokenCounts", "draw_texts", "measure_texts", "plain_words", "word_units"]
 
 MOST_TEXTS = 2000
 MOST_CHARACTERS = 2_000_000  # of all that are looked at: about a second of a tokenizer
@@ -72,7 +72,8 @@ class TextFacts:
         truncated: share of texts that are longer than what the body reads.
         median_lost: tokens that the median of these loses.
         max_length: tokens that the body reads.
-        altered: share of words that lose marks such as umlauts before they are read.
+        altered: share of words (of letters, where spaces do not set words apart) that lose marks such as umlauts before
+            they are read.
         example: one of them, as it is written and as it is read.
 
     Examples:
@@ -133,6 +134,17 @@ def plain_words(texts: Sequence[str]) -> list[str]:
     return [word for word in words if word[:1].isalpha() and not any(script_of(one) in UNSPACED for one in word)]
 
 
+def word_units(texts: Sequence[str]) -> list[str]:
+    r"""The words of texts in normal form C; each letter where spaces do not set words apart.
+
+    Examples:
+        >>> word_units(["Scho\u0308n hier", "\u4e2d\u6587"])
+        ['Schön', 'hier', '中', '文']
+    """
+    words = (word for text in texts for word in split_words(unicodedata.normalize("NFC", text)))
+    return [unit for word in words for unit in (word if any(script_of(one) in UNSPACED for one in word) else [word])]
+
+
 def measure_texts(
     texts: Sequence[str],
     counts: TokenCounts | None = None,
@@ -185,5 +197,5 @@ def measure_texts(
 
 
 def _altered_share(texts: Sequence[str], altered: Mapping[str, str]) -> float:
-    words = [word for text in texts for word in split_words(unicodedata.normalize("NFC", text))]
+    words = word_units(texts)
     return sum(word in altered for word in words) / len(words) if words else 0.0

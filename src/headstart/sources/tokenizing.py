@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from headstart.data.scripts import script_of
 from headstart.data.text_forms import one_form
-from headstart.data.token_counts import TokenCounts, plain_words
-from headstart.data.words import split_words
+from headstart.data.token_counts import TokenCounts, plain_words, word_units
 from headstart.errors import ItemError
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def _altered(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, str]:
     normalizer = tokenizer.normalizer
     if normalizer is None:
         return {}
-    words = Counter(word for text in texts for word in split_words(unicodedata.normalize("NFC", text)))
+    words = Counter(word_units(texts))
     found = {}
     for word, _ in words.most_common():
         if word.isascii():

@@ -166,7 +166,9 @@ def with_label_text(
     texts = {} if label_text in ("auto", "names") else read_label_texts(label_text)
     if reason := unread_labels(source, task.labels, texts):
         if label_text == "auto":
-            reporter.line("labels", f"the names of the classes are not used as knowledge: {reason}")
+            reporter.line(
+                "labels", f"the names of the classes are no knowledge to {source.info.name} and are not used: {reason}"
+            )
             return prepared, search
         reporter.warning(f"The texts of the classes say little to {source.info.name}: {reason}.")
     unseen = tuple(label for label in texts if label not in task.labels)
