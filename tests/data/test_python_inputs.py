@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from headstart.data import read, read_image
+from headstart.data import audit, read, read_image
 from headstart.errors import DataError
 
 
@@ -136,3 +137,70 @@ def test_mixed_paths(folder_of_pictures):
     (root / "2.wav").write_bytes(b"x")
     with pytest.raises(DataError, match="both pictures and sounds"):
         read([root / "1.png", root / "2.wav"], labelled=False)
+
+
+def block(dtype, most):
+    return (np.kron(np.random.default_rng(0).random((6, 6)), np.ones((4, 4))) * most).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "most"),
+    [
+        ("uint8", 255),
+        ("uint16", 4095),
+        ("uint16", 65535),
+        ("int32", 1000),
+        ("float32", 1),
+        ("float64", 255),
+        ("bool", 1),
+    ],
+)
+@pytest.mark.parametrize("form", ["hw", "hw1", "hw3", "hw4", "1hw", "3hw"])
+def test_pictures_in_arrays_of_every_type(dtype, most, form):
+    """A picture may be held as numbers of any type, with its channels last, first or not at all."""
+    grey = block(dtype, most)
+    opaque = np.full_like(grey, True if dtype == "bool" else most)
+    arrays = {
+        "hw": grey, "hw1": grey[:, :, None], "hw3": np.stack([grey] * 3, axis=2), "1hw": grey[None],
+        "3hw": np.stack([grey] * 3), "hw4": np.stack([grey, grey, grey, opaque], axis=2),
+    }  # fmt: skip
+    data = read(([arrays[form], arrays[form][..., ::-1].copy() if form == "hw" else arrays[form]], ["x", "y"]))
+    assert data.modality == "image"
+    shown = np.asarray(read_image(data.items[0]))
+    assert shown.shape == (24, 24, 3)
+    assert shown.max() >= 64
+    assert audit(data).keep.all()
+
+
+@pytest.mark.parametrize("shape", [(4, 24, 24), (4, 24, 24, 3), (4, 3, 24, 24), (4, 1, 24, 24), (4, 24, 24, 4)])
+def test_one_array_of_pictures(shape):
+    data = read((np.random.default_rng(0).random(shape), list("xyxy")))
+    assert (data.modality, len(data)) == ("image", 4)
+    assert read_image(data.items[0]).size == (24, 24)
+
+
+def test_a_list_of_tensors():
+    import torch
+
+    pictures = [torch.rand(3, 24, 24) for _ in range(4)]
+    assert read((pictures, list("xyxy"))).modality == "image"
+    assert read(([torch.rand(5) for _ in range(4)], list("xyxy"))).modality == "vector"
+
+
+def test_a_column_of_arrays():
+    frame = pd.DataFrame({"scan": [block("uint16", 4000)] * 4, "kind": list("xyxy")})
+    data = read(frame, label="kind")
+    assert (data.modality, len(data)) == ("image", 4)
+
+
+def test_paths_whose_names_say_nothing(tmp_path):
+    for name in ("one", "two"):
+        Image.fromarray(block("uint8", 255)).save(tmp_path / name, "PNG")
+    data = read(([tmp_path / "one", tmp_path / "two"], ["x", "y"]))
+    assert data.modality == "image"
+
+
+@pytest.mark.parametrize("name", ["a.HEIC", "a.avif", "a.jfif"])
+def test_paths_of_every_format_are_no_texts(tmp_path, name):
+    (tmp_path / name).write_bytes(b"any")
+    assert read([str(tmp_path / name)], labelled=False).modality == "image"

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.array_pictures import is_picture_shape
 from headstart.data.file_kinds import media_suffix
 from headstart.data.listing import media_of_file
 from headstart.data.paths import describe_found, find_paths
@@ -172,7 +171,7 @@ def _read_items(data: Any) -> RowsRead:
         return _read_array(data)
     if isinstance(data, (str, bytes, os.PathLike, Mapping)) or not hasattr(data, "__len__") or not _is_listlike(data):
         raise DataError(f"Cannot read a {type(data).__name__}; give {ALLOWED}.")
-    values = list(data)
+    values = [_to_numpy(value) for value in data]
     if not values:
         raise DataError(f"The {type(data).__name__} given is empty; give {ALLOWED}.")
     kinds = {_item_kind(value) for value in values}
@@ -208,7 +207,7 @@ def _item_kind(value: object) -> str:
     if media is not None:
         return media
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        return "row" if value.ndim == 1 else "image" if is_picture_shape(value.shape) else "unknown"
+        return "row" if value.ndim == 1 else "unknown"
     is_row = isinstance(value, (list, tuple)) and value and all(isinstance(part, (int, float)) for part in value)
     return "row" if is_row else "unknown"
 

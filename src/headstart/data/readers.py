@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.array_pictures import picture_of_array
+from headstart.data.array_pictures import is_picture_shape, picture_of_array
 from headstart.data.file_kinds import content_of, media_suffix
 from headstart.data.picture_files import (
     PICTURE_FORMATS,
@@ -43,25 +43,31 @@ BROKEN = (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOF
 def media_kind(value: object) -> Modality | None:
     """Whether an object is a picture or a sound; None where it is neither.
 
-    Known are PIL images, encoded bytes, ``(samples, rate)`` tuples, and the dicts of Hugging Face ``datasets``
-    (``bytes`` and ``path``, or ``array`` and ``sampling_rate``).
+    Known are PIL images, arrays of the shape of a picture, encoded bytes, ``(samples, rate)`` tuples, and the dicts of
+    Hugging Face ``datasets`` (``bytes`` and ``path``, or ``array`` and ``sampling_rate``).
 
     Examples:
         >>> media_kind((np.zeros(8000), 8000)), media_kind({"bytes": b"RIFF....WAVE", "path": None}), media_kind("hi")
         ('audio', 'audio', None)
     """
     if isinstance(value, Mapping):
-        if "array" in value and "sampling_rate" in value:
-            return "audio"
-        if isinstance(value.get("bytes"), bytes):
-            return _encoded_kind(value["bytes"])
-        path = value.get("path")
-        return media_suffix(path) if isinstance(path, str) and "bytes" in value else None
+        return _kind_of_dict(value)
     if isinstance(value, bytes):
         return _encoded_kind(value)
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], np.ndarray) and np.isscalar(value[1]):
         return "audio"
+    if isinstance(value, np.ndarray):
+        return "image" if value.dtype.kind in "biuf" and is_picture_shape(value.shape) else None
     return "image" if type(value).__module__.startswith("PIL.") else None
+
+
+def _kind_of_dict(value: Mapping[Any, Any]) -> Modality | None:
+    if "array" in value and "sampling_rate" in value:
+        return "audio"
+    if isinstance(value.get("bytes"), bytes):
+        return _encoded_kind(value["bytes"])
+    path = value.get("path")
+    return media_suffix(path) if isinstance(path, str) and "bytes" in value else None
 
 
 def _encoded_kind(raw: bytes) -> Modality | None:
