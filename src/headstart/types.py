@@ -100,6 +100,8 @@ class Dataset:
         absent: names of classes that the data have a place for (a folder), and no item that can be read.
         origin: where the data came from, as the user named it.
         notes: what was inferred while reading, in one sentence each.
+        named: (n,) values by name of a table's columns that are no items and no labels, such as a file's or a subject's
+            name.
 
     Examples:
         >>> Dataset(items=["good", "bad"], ids=("0", "1"), modality="text").take([1]).items
@@ -118,6 +120,7 @@ class Dataset:
     absent: tuple[str, ...] = ()
     origin: str = ""
     notes: tuple[str, ...] = ()
+    named: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -143,6 +146,7 @@ class Dataset:
             groups=None if self.groups is None else self.groups[rows],
             split=None if self.split is None else self.split[rows],
             times=None if self.times is None else self.times[rows],
+            named={name: values[rows] for name, values in self.named.items()},
         )
 
 

@@ -101,5 +101,5 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
         'mood'
     """
     label = args.label[0] if args.label and len(args.label) == 1 else args.label
-    names = ("item", "task", "modality", "group_col", "time_col")
+    names = ("item", "task", "modality", "group_col", "group_pattern", "time_col")
     return {"label": label, **{name: getattr(args, name) for name in names}}

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
             item=args.item,
             modality=args.modality,
             group_col=args.group_col,
+            group_pattern=args.group_pattern,
             time_col=args.time_col,
             heads=tuple(args.head.split(",")),
             class_weight=args.class_weight,

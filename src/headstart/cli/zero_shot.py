@@ -52,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
 
 # What a fit does with items, of which there are none here; with the value that stands for "not given".
 OF_ITEMS = {
-    **dict.fromkeys(("label", "item", "task", "group_col", "time_col", "tasks", "class_weight", "source_data")),
+    **dict.fromkeys(
+        ("label", "item", "task", "group_col", "group_pattern", "time_col", "tasks", "class_weight", "source_data")
+    ),
     **dict.fromkeys(("sources", "time_limit")),
     "head": "solved",
     "strategy": "frozen",

@@ -27,6 +27,7 @@ def read(
     label: str | Sequence[str] | None = None,
     item: str | Sequence[str] | None = None,
     group_col: str | None = None,
+    group_pattern: str | None = None,
     time_col: str | None = None,
     task: TaskKind | None = None,
     modality: Modality | None = None,
@@ -45,6 +46,8 @@ def read(
             sounds, texts, numbers and categories that make one item together, each with ``:image``, ``:audio``,
             ``:text``, ``:number`` or ``:category`` behind it where its kind is not to be inferred.
         group_col: name of the column of what belongs together, such as the patient or the speaker.
+        group_pattern: a regular expression that captures an item's group of its name (its path below the folder), or of
+            its value of ``group_col``: ``"_([a-z]+)_"`` takes the speaker of ``"7_jackson_32.wav"``.
         time_col: name of the column of times, numbers or dates.
         task: kind of task; inferred by default.
         modality: kind of item; inferred by default.
@@ -65,7 +68,7 @@ def read(
     items = () if item is None or isinstance(item, str) else tuple(item)
     one = item if isinstance(item, str) else items[0] if len(items) == 1 else None
     items = items if len(items) != 1 or modality == "multimodal" else ()
-    options = ReadOptions(labels or None, one, group_col, time_col, task, modality, labelled, items)
+    options = ReadOptions(labels or None, one, group_col, time_col, task, modality, labelled, items, group_pattern)
     if isinstance(data, (str, os.PathLike)):
         path = Path(data).expanduser()
         return to_dataset(_read_path(path, options), options, f"'{data}'")

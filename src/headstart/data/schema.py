@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.file_kinds import MEDIA
+from headstart.data.group_names import groups_by_pattern
 from headstart.data.labels import encode_labels
 from headstart.errors import DataError
 from headstart.types import Dataset, Modality, TaskKind
@@ -40,6 +41,7 @@ class ReadOptions:
         modality: kind of item.
         labelled: whether labels are read; without, items are read to be predicted.
         items: names of several columns that an item is made of, each with ``:KIND`` behind it where its kind is given.
+        group_pattern: what captures an item's group of its name, or of its value of ``group_col``.
 
     Examples:
         >>> ReadOptions(label=("intent",)).label
@@ -54,6 +56,7 @@ class ReadOptions:
     modality: Modality | None = None
     labelled: bool = True
     items: tuple[str, ...] = ()
+    group_pattern: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class RowsRead:
         columns: names of the numbers of a row, where an item is one.
         absent: names of classes that the data have a place for, and no item.
         notes: what was inferred.
+        named: values of further columns, as in `headstart.types.Dataset`.
 
     Examples:
         >>> RowsRead(["good"], ("0",), "text").labels is None
@@ -89,6 +93,7 @@ class RowsRead:
     columns: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    named: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
 
 def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
@@ -122,7 +127,12 @@ def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
         absent=rows.absent,
         origin=origin,
         notes=rows.notes,
+        named=rows.named,
     )
+    if options.group_pattern is not None:
+        names = rows.ids if options.group_col is None or rows.groups is None else rows.groups.tolist()
+        groups, note = groups_by_pattern(options.group_pattern, names, origin)
+        dataset = replace(dataset, groups=groups, notes=(*dataset.notes, note))
     if rows.labels is None or not options.labelled:
         return dataset
     kind = options.task or ("classification" if rows.is_classes else None)
@@ -138,7 +148,7 @@ def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
             **vars(dataset),
             "task": encoded.task,
             "y": encoded.y,
-            "notes": (*rows.notes, *encoded.notes),
+            "notes": (*dataset.notes, *encoded.notes),
         }
     )
 

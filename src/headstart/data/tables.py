@@ -30,6 +30,9 @@ from headstart.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_NAMED = 16
+MAX_NAME_LENGTH = 200
+
 __all__ = ["TABLES", "decode_text", "load_table", "read_frame", "read_table", "read_tables"]
 
 
@@ -167,7 +170,21 @@ def read_frame(
         times=_times(frame, options.time_col, origin),
         columns=roles.items,
         notes=(*roles.notes, *note),
+        named=_named(frame, {*roles.items, *roles.labels, roles.split, options.group_col, options.time_col}),
     )
+
+
+def _named(frame: pd.DataFrame, taken: set[str | None]) -> dict[str, NDArray[np.str_]]:
+    """The columns of short strings or whole numbers that have no other role: they may say what belongs together."""
+    found = {}
+    for name in frame.columns:
+        column = frame[name]
+        if name in taken or getattr(column.dtype, "kind", "O") not in "OTSUi" or len(found) == MAX_NAMED:
+            continue
+        values = column.astype(object).where(column.notna(), "").astype(str)
+        if values.str.len().max() <= MAX_NAME_LENGTH and values.nunique() > 1:
+            found[str(name)] = values.to_numpy().astype(np.str_)
+    return found
 
 
 def _without_empty(

@@ -28,6 +28,7 @@ from headstart.reporting.summary import summary_html, summary_text
 from headstart.sources.default import LARGER, source_for
 from headstart.transfer.asked import check_several, check_together
 from headstart.transfer.comparison import Baseline, compare
+from headstart.transfer.group_proposal import with_proposal
 from headstart.transfer.judging import Judged, judge
 from headstart.transfer.label_texts import LabelText, with_label_text
 from headstart.transfer.leaning import lean
@@ -43,6 +44,7 @@ from headstart.types import Dataset, Modality, Source, TaskKind
 __all__ = ["Run", "fit"]
 
 AUTO, FROZEN_BODY = "auto", "frozen"
+ENOUGH = 30.0  # seconds of a time limit that leave room for a look at names
 SAMPLE = 32  # items that tell how long all take
 
 
@@ -109,6 +111,7 @@ def fit(
     task: TaskKind | None = None,
     modality: Modality | None = None,
     group_col: str | None = None,
+    group_pattern: str | None = None,
     time_col: str | None = None,
     heads: Sequence[str] | None = None,
     layers: LayerChoice = "auto",
@@ -143,6 +146,8 @@ def fit(
         task: ``"classification"``, ``"multilabel"`` or ``"regression"``; inferred and said where not given.
         modality: ``"image"``, ``"text"``, ``"audio"`` or ``"vector"``; inferred where not given.
         group_col: column of what must not be split (patient, speaker, site).
+        group_pattern: a regular expression that captures an item's group of its name (its path below the folder), or of
+            its value of ``group_col``.
         time_col: column of times; the latest fifth is then held out.
         heads: names of heads to compare; ``("auto",)`` for all that serve the task; default: those that one
             eigendecomposition gives, ridge and LDA.
@@ -202,7 +207,10 @@ def fit(
     started = time.perf_counter()
     if out is not None:
         _check_out(Path(out), reporter, overwrite=overwrite)
-    dataset = read(data, label=label, item=item, group_col=group_col, time_col=time_col, task=task, modality=modality)
+    dataset = read(
+        data, label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
+        modality=modality,
+    )  # fmt: skip
     replayed = None if source_data is None else read(source_data, modality=dataset.modality)
     choice: Choice | None = None
     if source != AUTO:
@@ -224,7 +232,9 @@ def fit(
         )  # fmt: skip
         prepared, search = with_label_text(prepared, search, label_text, reporter)
         clock = _Clock(started, time_limit)
-        judged, moved = _judge(prepared, search, strategy, replayed, seed=seed, clock=clock, reporter=reporter)
+        prepared, judged, moved = _judge(
+            prepared, search, strategy, replayed, seed=seed, clock=clock, reporter=reporter
+        )
         compared = _compare(prepared, judged, moved, baselines, clock=clock, reporter=reporter)
     judged = replace(judged, model=lean(judged.model))
     seconds = time.perf_counter() - started
@@ -277,13 +287,16 @@ def _judge(
     seed: int,
     clock: _Clock,
     reporter: Reporter,
-) -> tuple[Judged, MovedBody | None]:
-    """The frozen features, or what became of moving the body."""
+) -> tuple[Prepared, Judged, MovedBody | None]:
+    """The frozen features, or what became of moving the body; with groups that names suggest among the findings."""
     judged = judge(prepared, search, seed, reporter, once=strategy != FROZEN_BODY)
+    left = clock.left()
+    if left is None or left > ENOUGH:
+        prepared = with_proposal(prepared, judged, reporter)
     if strategy == FROZEN_BODY:
-        return judged, None
+        return prepared, judged, None
     moved = move_body(prepared, judged, strategy, seconds=clock.left(), reporter=reporter, source_data=source_data)
-    return moved.judged, moved
+    return prepared, moved.judged, moved
 
 
 def _compare(

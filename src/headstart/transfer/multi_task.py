@@ -116,7 +116,11 @@ def fit_tasks(
         what = f"'{missing[0]}' is no column" if missing else f"got {', '.join(tasks) or 'none'}"
         raise DataError(f"Several tasks need two or more different label columns: {what}; the columns are {known}.")
     folders = _folder_names(columns)
-    split = None if group_col or options.get("time_col") else _shared_split(frame, columns, options.get("seed", 0))
+    split = (
+        None
+        if group_col or options.get("group_pattern") or options.get("time_col")
+        else _shared_split(frame, columns, options.get("seed", 0))
+    )
     runs: dict[str, Run] = {}
     with shared_spectra():
         for column in columns:

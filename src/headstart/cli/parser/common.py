@@ -163,6 +163,11 @@ def add_reading(parser: Parser, *, label: bool = True) -> None:
     group.add_argument("--task", choices=["classification", "multilabel", "regression"], help="kind of task")
     group.add_argument("--modality", choices=["image", "text", "audio", "vector"], help="kind of item")
     group.add_argument("--group-col", metavar="COLUMN", help="what must not be split: patient, speaker, site")
+    group.add_argument(
+        "--group-pattern", metavar="REGEX",
+        help="what captures that from each item's name (its path below the folder) or value of --group-col: "
+        "'_([a-z]+)_' takes the speaker of 7_jackson_32.wav",
+    )  # fmt: skip
     group.add_argument("--time-col", metavar="COLUMN", help="times; the latest fifth is then held out")
 
 

@@ -30,6 +30,7 @@ def rank(
     task: TaskKind | None = None,
     modality: Modality | None = None,
     group_col: str | None = None,
+    group_pattern: str | None = None,
     time_col: str | None = None,
     scores: Sequence[str] = (),
     profile: bool = False,
@@ -56,6 +57,7 @@ def rank(
         task: as in `fit`.
         modality: as in `fit`.
         group_col: as in `fit`.
+        group_pattern: as in `fit`.
         time_col: as in `fit`.
         scores: names of further transferability scores (`headstart.scores.SCORES`) to show; they do not count.
             ``"leep"`` and ``"nce"`` are of sources that have a classifier of their own, which runs on up to 2,000 of
@@ -88,7 +90,10 @@ def rank(
     limits = Limits(max_params, license)
     check_scores(scores)  # an unknown one is refused before any work
     described = None if sources is None else describe_all(sources)
-    dataset = read(data, label=label, item=item, group_col=group_col, time_col=time_col, task=task, modality=modality)
+    dataset = read(
+        data, label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
+        modality=modality,
+    )  # fmt: skip
     check_scores(scores, dataset.labelled()[0].kind)
     with kept_open():
         audited = audit_items(dataset, reporter, engine)
