@@ -1,6 +1,11 @@
 """Tables: formats, encodings, separators, the roles of columns, and every table that cannot be read."""
 
+import bz2
+import datetime as dt
+import decimal
+import gzip
 import json
+import lzma
 
 import numpy as np
 import pandas as pd
@@ -239,3 +244,81 @@ def test_a_modality_that_is_not_there(tmp_path):
 def test_duplicate_columns_of_a_frame():
     with pytest.raises(DataError, match="more than one column named 'a'"):
         read(pd.DataFrame([[1, 2, 0]], columns=["a", "a", "label"]))
+
+
+@pytest.mark.parametrize("pack", [gzip, bz2, lzma])
+def test_packed_tables(tmp_path, pack):
+    name = {gzip: "a.csv.gz", bz2: "a.csv.bz2", lzma: "a.jsonl.xz"}[pack]
+    lines = "\n".join(json.dumps({"text": text, "label": label}) for text, label in zip(TEXTS, LABELS, strict=True))
+    (tmp_path / name).write_bytes(pack.compress((lines if "jsonl" in name else csv_of()).encode()))
+    assert read(tmp_path / name).items == TEXTS
+    assert read(tmp_path).items == TEXTS
+    (tmp_path / name).write_bytes(pack.compress(csv_of().encode())[:-12])
+    with pytest.raises(DataError, match=r"Cannot (unpack|read)"):
+        read(tmp_path / name)
+
+
+def test_copies_of_a_column_are_left_out_and_said(tmp_path):
+    path = write(tmp_path / "a.csv", "text,label,label\na b,x,x\nc d,y,y\n")
+    data = read(path)
+    assert data.task.labels == ("x", "y")
+    assert "Left out copies of the column 'label'." in data.notes
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", '{"text": ["a b", "c d"], "label": ["x", "y"]}'),
+        ("a.json", '{"text": {"0": "a b", "1": "c d"}, "label": {"0": "x", "1": "y"}}'),
+        ("a.json", '{"version": 1, "data": [{"text": "a b", "label": "x"}, {"text": "c d", "label": "y"}]}'),
+        ("a.json", '{"text": "a b", "label": "x"}\n{"text": "c d", "label": "y"}'),
+        ("a.jsonl", '[{"text": "a b", "label": "x"},\n {"text": "c d", "label": "y"}]'),
+        ("a.json", '[\n {"text": "a b",\n "label": "x"},\n {"text": "c d", "label": "y"}]'),
+    ],
+)
+def test_forms_of_json(tmp_path, name, text):
+    data = read(write(tmp_path / name, text))
+    assert (data.items, data.task.labels) == (["a b", "c d"], ("x", "y"))
+
+
+@pytest.mark.parametrize("bad", ['{"text": "half \\ud83d", "label": "a"}', '{"text": "cut', "[1]", "null", "no json"])
+def test_one_bad_record_is_named_and_set_aside(tmp_path, bad):
+    lines = [json.dumps({"text": f"post {row}", "label": "ab"[row % 2]}) for row in range(40)]
+    lines.insert(4, bad)
+    data = read(write(tmp_path / "a.jsonl", "\n".join(lines)))
+    assert len(data) == 40
+    assert data.ids[4] == "5"
+    assert any(note.startswith("Set aside 1 of 41 rows of 'a.jsonl': row 4 (line 5): it ") for note in data.notes)
+
+
+def test_types_of_databases(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    count = 12
+    when = [dt.datetime(2024, 1, 1 + row) for row in range(count)]
+    table = pa.table(
+        {
+            "note": pa.array([f"note number {row}" for row in range(count)]).dictionary_encode(),
+            "price": pa.array([decimal.Decimal(f"{row}.25") for row in range(count)], pa.decimal128(10, 2)),
+            "size": pa.array([None, *(row % 3 for row in range(1, count))], pa.int64()),
+            "seen": pa.array(when, pa.timestamp("us", "UTC")),
+            "day": pa.array([moment.date() for moment in when]),
+            "flag": pa.array([row % 2 == 0 for row in range(count)]),
+            "kind": pa.array(["x", "y"] * 6).dictionary_encode(),
+            "stars": pa.array([row % 3 for row in range(count)], pa.int8()),
+            "tags": pa.array([["a", "b"], ["b"]] * 6),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    path = tmp_path / "a.parquet"
+    assert read(path, label="kind").task.labels == ("x", "y")
+    assert read(path, label="kind").columns == ("note",)
+    assert read(path, label="stars").task.labels == ("0", "1", "2")
+    assert read(path, label="flag").task.labels == ("False", "True")
+    assert read(path, label="price").y.ravel().tolist() == [row + 0.25 for row in range(count)]
+    assert read(path, label="tags").task.labels == ("a", "b")
+    data = read(path, label="size")
+    assert (len(data), data.task.labels) == (11, ("0", "1", "2"))
+    pq.write_table(table.drop_columns(["note", "tags"]), path)
+    assert set(read(path, label="kind").columns) == {"price", "size", "flag", "stars"}

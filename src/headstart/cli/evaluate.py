@@ -12,7 +12,7 @@ from headstart.cli.console import ConsoleReporter, json_text, reporter_of, write
 from headstart.cli.encoding import engine_of
 from headstart.cli.fit import reading_options
 from headstart.data.archives import is_archive, unpack
-from headstart.data.tables import TABLES
+from headstart.data.tables import table_kind
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ModelFolderError
 from headstart.model import TransferModel
@@ -87,7 +87,7 @@ def _holds_tables(data: str) -> bool:
     if path.is_file() and is_archive(path):
         path = unpack(path)
     files = list(path.iterdir()) if path.is_dir() else [path]
-    return any(file.suffix.lower() in TABLES for file in files)
+    return any(table_kind(file) is not None for file in files)
 
 
 def _count_fitted(run: Path, dataset: Dataset, reporter: ConsoleReporter, engine: Engine) -> int:

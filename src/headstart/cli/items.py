@@ -16,7 +16,7 @@ from headstart.data import align_columns, read
 from headstart.data.archives import is_archive
 from headstart.data.column_names import ID_NAMES, plain_name
 from headstart.data.listing import media_of_file
-from headstart.data.loading import TABLES, Loaded, load
+from headstart.data.loading import Loaded, load, table_kind
 from headstart.data.schema import MEDIA
 from headstart.errors import DataError, ItemError
 from headstart.model import TransferModel
@@ -197,7 +197,7 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
         if modality == "text" and not _looks_like_path(word):
             return Gathered([word], [str(place)])
         raise DataError(f"'{word}' does not exist; give a file, a folder or a table of {modality} items.")
-    is_table = Path(word).is_file() and Path(word).suffix.lower() in TABLES
+    is_table = Path(word).is_file() and table_kind(word) is not None
     kind = modality if is_table else None
     dataset = read_as_fitted(word, model, item=item, label=model.label_columns or None, modality=kind, labelled=False)
     if dataset.modality != modality:
@@ -283,7 +283,7 @@ def _looks_like_path(word: str) -> bool:
     if not word or word.split() != [word]:
         return False
     path = Path(word)
-    known = path.suffix.lower() in {*TABLES, *MEDIA, ".txt"} or is_archive(path)
+    known = path.suffix.lower() in {*MEDIA, ".txt"} or table_kind(path) is not None or is_archive(path)
     return known or word.endswith("/") or (bool(path.suffix) and "/" in word)
 
 

@@ -17,7 +17,7 @@ from headstart.data.unicode import half_characters, normalized
 from headstart.data.wording import plural
 from headstart.errors import DataError
 
-__all__ = ["SEPARATORS", "Values", "parse_values"]
+__all__ = ["SEPARATORS", "Values", "assemble", "parse_values"]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 PROBE_LINES = 200
@@ -83,7 +83,7 @@ def parse_values(text: str, name: str, *, is_tabs: bool = False) -> Values:
     records = list(parser)
     if parser.unclosed:
         notes.append(f"Took the quotation marks of {_lines(parser.unclosed)} of '{name}' as text: they do not pair.")
-    return _assemble(records, separator, name, notes)
+    return assemble(records, separator, name, notes)
 
 
 def _split_lines(text: str) -> list[str]:
@@ -100,8 +100,22 @@ def _lines(numbers: Sequence[int]) -> str:
     return f"line{'s' if len(numbers) > 1 else ''} {shown}"
 
 
-def _assemble(records: list[tuple[int, list[str]]], separator: str, name: str, notes: list[str]) -> Values:
-    """The rows that fit the first record, which is the header unless it looks like the others."""
+def assemble(records: list[tuple[int, list[str]]], separator: str, name: str, notes: list[str]) -> Values:
+    """The rows that fit the first record, which is the header unless it looks like the others.
+
+    Args:
+        records: at least one, each with the number of its line.
+        separator: the sign between cells.
+        name: of the file, for messages.
+        notes: on how it was read so far.
+
+    Raises:
+        DataError: if most rows have not as many cells as the header.
+
+    Examples:
+        >>> assemble([(1, ["text", "label"]), (2, ["yes", "a"])], ",", "x.csv", []).rows
+        [['yes', 'a']]
+    """
     head = records[0][1]
     width = len(head)
     has_header = not _is_row(head, [cells for _, cells in records[1:]])

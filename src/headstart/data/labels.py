@@ -109,8 +109,7 @@ def encode_labels(
     if missing:
         which = "which has no label" if missing == 1 else "which have no label"
         notes.append(f"Set aside {missing} of {plural(count, 'row')}, {which}.")
-    rows = np.flatnonzero(present)
-    bad = rows[~read.fits]
+    bad = np.flatnonzero(present)[~read.fits]
     if len(bad):
         notes.append(_misfits(bad, columns, names or list(map(str, range(count))), read.wanted))
         present[bad] = False
@@ -207,8 +206,8 @@ def _several(columns: Mapping[str, NDArray[np.object_]], kind: TaskKind | None, 
     y = np.stack([_numbers(values) for values in columns.values()], axis=1)
     for (name, values), numbers in zip(columns.items(), y.T, strict=True):
         _check_numbers(name, values, np.isfinite(numbers), kind or "multi-label or regression", origin)
-    fits = np.isfinite(y).all(axis=1)
-    flags = np.isin(y, (0.0, 1.0)).all(axis=1)
+    fits: NDArray[np.bool_] = np.asarray(np.isfinite(y).all(axis=1))
+    flags: NDArray[np.bool_] = np.asarray(np.isin(y, (0.0, 1.0)).all(axis=1))
     binary = flags.sum() >= MOSTLY * fits.sum() > 0
     if kind == "multilabel" and not binary:
         raise DataError(f"A multi-label task needs 0 or 1 in each label column, but {origin} holds other numbers.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from headstart.data.file_kinds import LOOKED_AT, MEDIA, PLAIN, content_of
-from headstart.data.tables import TABLES
+from headstart.data.tables import table_kind
 from headstart.data.wording import plural
 from headstart.errors import DataError
 from headstart.types import Modality
@@ -120,7 +120,7 @@ def is_table(name: str) -> bool:
         >>> is_table("labels.CSV"), is_table("._labels.csv")
         (True, False)
     """
-    return not is_hidden(name) and Path(name).suffix.lower() in TABLES
+    return not is_hidden(name) and table_kind(name) is not None
 
 
 def by_extension(paths: Iterable[str], depth: int | None = None) -> str:
@@ -174,10 +174,9 @@ def _kind(here: str, name: str, *, at_top: bool) -> str:
         return MEDIA[suffix]
     if suffix in TEXTS:
         return "other" if PAPERS.match(name) else "text"
-    if suffix in TABLES and at_top:
-        return "table"
-    if suffix in TABLES or suffix in PLAIN:
-        return "other"
+    is_rows = table_kind(name) is not None
+    if is_rows or suffix in PLAIN:
+        return "table" if is_rows and at_top else "other"
     kind = content_of(_beginning(f"{here}/{name}")).kind
     if kind in ("image", "audio"):
         return f"{kind} by content"

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import bz2
+import gzip
+import lzma
+import zlib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from headstart.data.cells import type_column
 from headstart.data.delimited import SEPARATORS, Values, parse_values
 from headstart.data.encodings import decode_text
 from headstart.data.records import check_names, flatten, parse_json
 from headstart.data.set_aside import SetAside, describe_set_aside
+from headstart.data.spreadsheets import SPREADSHEETS, read_spreadsheet
 from headstart.data.wording import name_some
 from headstart.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TABLES", "Loaded", "load", "load_table"]
+__all__ = ["TABLES", "Loaded", "load", "load_table", "table_kind"]
 
-TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet"})
+TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet"}) | SPREADSHEETS
 """File extensions, in lower case, of the tables that can be read."""
+
+PACKED: Mapping[str, Callable[[Path], IO[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+MAX_UNPACKED = 4 * 2**30
+ALIASES = {".tab": ".tsv", ".pq": ".parquet"}
+
+
+def table_kind(name: str | Path) -> str | None:
+    """The extension of a table, without that of a packed one; None where a file is no table by its name.
+
+    Examples:
+        >>> table_kind("a.CSV.gz"), table_kind("a.xlsx"), table_kind("a.tar.gz"), table_kind("a.jpg")
+        ('.csv', '.xlsx', None, None)
+    """
+    path = Path(name)
+    suffix = path.suffix.lower()
+    if suffix in PACKED:
+        inner = Path(path.stem).suffix.lower()
+        return inner if inner in TABLES - SPREADSHEETS - {".parquet"} else None
+    suffix = ALIASES.get(suffix, suffix)
+    return suffix if suffix in TABLES else None
 
 
 @dataclass(frozen=True)
@@ -84,13 +109,15 @@ def load(path: Path) -> Loaded:
         >>> load(path).numbers
         [0, 2]
     """
-    kind = path.suffix.lower()
+    kind = table_kind(path)
     try:
         if kind == ".parquet":
             table = _load_parquet(path)
+        elif kind in SPREADSHEETS:
+            table = _of_values(read_spreadsheet(path), path, ",")
         else:
-            text, notes = decode_text(path.read_bytes(), path.name)
-            table = _load_values(text, path) if kind in (".csv", ".tsv") else _load_json(text, path)
+            text, notes = decode_text(_content(path), path.name)
+            table = _load_values(text, path, kind) if kind in (".csv", ".tsv") else _load_json(text, path)
             table = replace(table, notes=(*notes, *table.notes))
     except OSError as error:
         raise DataError(f"Cannot read '{path}': {error.strerror or error}.") from error
@@ -100,6 +127,21 @@ def load(path: Path) -> Loaded:
     return replace(table, frame=flatten(table.frame, f"table '{path}'"))
 
 
+def _content(path: Path) -> bytes:
+    """The bytes of a file, unpacked where its name says that it is packed."""
+    opener = PACKED.get(path.suffix.lower())
+    if opener is None:
+        return path.read_bytes()
+    try:
+        with opener(path) as file:
+            raw = file.read(MAX_UNPACKED + 1)
+    except (EOFError, lzma.LZMAError, zlib.error) as error:
+        raise DataError(f"Cannot unpack '{path}': {_first_line(error)}; copy it again.") from error
+    if len(raw) > MAX_UNPACKED:
+        raise DataError(f"'{path}' unpacks to more than {MAX_UNPACKED // 2**30} GiB; give it as Parquet.")
+    return raw
+
+
 def _load_parquet(path: Path) -> Loaded:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -107,12 +149,22 @@ def _load_parquet(path: Path) -> Loaded:
     try:
         table = pq.read_table(path)
         check_names(table.column_names, f"table '{path}'")
-        frame: pd.DataFrame = table.to_pandas()
+        columns = {name: _as_numbers(table.column(name)) for name in table.column_names}
+        frame: pd.DataFrame = pa.table(columns).replace_schema_metadata(table.schema.metadata).to_pandas()
     except pa.ArrowException as error:
         raise DataError(f"Cannot read '{path}' as Parquet: {_first_line(error)}.") from error
     frame = frame.reset_index(drop=True)
     frame.columns = frame.columns.map(str)
     return Loaded(frame, (), range(len(frame)))
+
+
+def _as_numbers(column: Any) -> Any:
+    """A column of Arrow without its dictionary, and decimals as float64, which is what they are learnt from."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column
 
 
 def _first_line(error: Exception) -> str:
@@ -126,12 +178,15 @@ def _load_json(text: str, path: Path) -> Loaded:
     return Loaded(found.frame, (said,) if said else (), found.numbers, set_aside=found.set_aside)
 
 
-def _load_values(text: str, path: Path) -> Loaded:
-    """The table of a CSV or TSV file, each column in the type that all of it has."""
+def _load_values(text: str, path: Path, kind: str | None) -> Loaded:
+    is_tabs = kind == ".tsv"
+    return _of_values(parse_values(text, str(path), is_tabs=is_tabs), path, "\t" if is_tabs else ",")
+
+
+def _of_values(values: Values, path: Path, separator: str) -> Loaded:
+    """The table of separated values, each column in the type that all of it has."""
     import pandas as pd
 
-    is_tabs = path.suffix.lower() == ".tsv"
-    values = parse_values(text, str(path), is_tabs=is_tabs)
     width = len(values.rows[0]) if values.rows else len(values.header or ())
     header = values.header
     notes = list(values.notes)
@@ -139,24 +194,41 @@ def _load_values(text: str, path: Path) -> Loaded:
         header = [str(place) for place in range(width)]
         notes.append(f"'{path.name}' has no header, so its columns are named 0 to {width - 1}.")
     header = [name or f"Unnamed: {place}" for place, name in enumerate(header)]
-    check_names(header, f"table '{path}'")
-    if values.separator != ("\t" if is_tabs else ","):
+    copies = _copies(header, values.rows)
+    if copies:
+        notes.append(f"Left out copies of the column{'s' if len(copies) > 1 else ''} {name_some(copies.values())}.")
+    check_names([name for place, name in enumerate(header) if place not in copies], f"table '{path}'")
+    if values.separator != separator:
         notes.append(f"The columns of '{path.name}' are separated by {SEPARATORS.get(values.separator, 'signs')}.")
     said = describe_set_aside(values.set_aside, len(values.rows) + len(values.set_aside), path.name)
     notes += [said] if said else []
-    columns, cells, typed = _typed(header, values)
+    columns, cells, typed = _typed(header, values, copies)
     return Loaded(pd.DataFrame(columns), (*notes, *typed), values.numbers, cells, values.set_aside)
 
 
-def _typed(header: Sequence[str], values: Values) -> tuple[dict[str, Any], dict[str, Sequence[str]], list[str]]:
+def _copies(header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[int, str]:
+    """The places and names of columns that repeat an earlier one of their name, cell by cell."""
+    first: dict[str, int] = {}
+    copies = {}
+    for place, name in enumerate(header):
+        earlier = first.setdefault(name, place)
+        if earlier != place and rows and all(row[earlier] == row[place] for row in rows):
+            copies[place] = name
+    return copies
+
+
+def _typed(
+    header: Sequence[str], values: Values, left_out: Collection[int]
+) -> tuple[dict[str, Any], dict[str, Sequence[str]], list[str]]:
     """The columns in their types, the strings of those that are numbers, and notes on how they were read."""
     comma = "decimal" if values.separator in (";", "\t", "|") else "unknown"
     columns: dict[str, Any] = {}
     cells: dict[str, Sequence[str]] = {}
     said: dict[str, list[str]] = {}
-    for name, strings in zip(
-        header, zip(*values.rows, strict=True) if values.rows else [()] * len(header), strict=True
-    ):
+    in_columns = zip(*values.rows, strict=True) if values.rows else [()] * len(header)
+    for place, (name, strings) in enumerate(zip(header, in_columns, strict=True)):
+        if place in left_out:
+            continue
         found = type_column(strings, comma=comma)
         columns[name] = found.values
         if found.values.dtype.kind in "iuf":

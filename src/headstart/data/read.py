@@ -13,7 +13,7 @@ from headstart.data.folders import read_folder
 from headstart.data.listing import media_of_file
 from headstart.data.python_inputs import read_object
 from headstart.data.schema import ReadOptions, RowsRead, to_dataset
-from headstart.data.tables import TABLES, decode_text, read_table
+from headstart.data.tables import TABLES, decode_text, read_table, table_kind
 from headstart.errors import DataError
 from headstart.params import check_choice
 from headstart.types import Dataset, Modality, TaskKind
@@ -37,8 +37,9 @@ def read(
 
     Args:
         data: a folder (one for each class, with or without folders of splits or folds above them; or around tables), a
-            table (CSV, TSV, JSONL, JSON, Parquet), an archive of these (tar, tar.gz, tar.xz, tar.bz2, zip), or a Python
-            object: paths, texts, PIL images, arrays, tensors, sounds ``(samples, rate)``, a DataFrame, a dict of
+            table (CSV, TSV, JSONL, JSON, Parquet; Excel and OpenDocument with the extra ``excel``), an archive of these
+            (tar, tar.gz, tar.xz, tar.bz2, zip), or a Python object: paths, texts, PIL images, arrays, tensors, sounds
+            ``(samples, rate)``, a DataFrame, a dict of
             columns, a Hugging Face dataset, or a pair ``(items, labels)``. To predict, also a single picture or sound,
             or a text of one item a line.
         label: name of the label column, or of several of 0 and 1 (multi-label) or of numbers (multi-output regression).
@@ -108,6 +109,8 @@ def _missing(path: Path) -> str:
 
 
 def _read_file(path: Path, options: ReadOptions) -> RowsRead:
+    if table_kind(path) is not None:
+        return read_table(path, options)
     if path.name.lower().endswith(UNREAD_ARCHIVES):
         raise DataError(
             f"Cannot read '{path}': archives of this kind are not read; unpack it and give the folder, or pack it as "
@@ -116,8 +119,6 @@ def _read_file(path: Path, options: ReadOptions) -> RowsRead:
     if is_archive(path):
         return _read_archive(path, options)
     suffix = path.suffix.lower()
-    if suffix in TABLES:
-        return read_table(path, options)
     kind = media_of_file(path)
     if not options.labelled and kind is not None:
         return RowsRead([str(path)], (path.name,), kind)

@@ -14,7 +14,7 @@ from headstart.data.cells import written_labels
 from headstart.data.columns import ColumnRoles, infer_columns
 from headstart.data.encodings import decode_text
 from headstart.data.item_column import Cell, look
-from headstart.data.loading import TABLES, Loaded, load, load_table
+from headstart.data.loading import TABLES, Loaded, load, load_table, table_kind
 from headstart.data.multimodal import (
     ItemColumn,
     item_columns,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MAX_NAMED = 16
 MAX_NAME_LENGTH = 200
 
-__all__ = ["TABLES", "decode_text", "load_table", "read_frame", "read_table", "read_tables"]
+__all__ = ["TABLES", "decode_text", "load_table", "read_frame", "read_table", "read_tables", "table_kind"]
 
 
 def read_table(path: Path, options: ReadOptions) -> RowsRead:
@@ -55,7 +55,8 @@ def read_table(path: Path, options: ReadOptions) -> RowsRead:
     """
     table = load(path)
     folder = path.parent
-    roots = dict.fromkeys((folder, folder / path.stem, folder / "images", folder / "audio"))
+    stem = path.name.partition(".")[0] or path.stem
+    roots = dict.fromkeys((folder, folder / stem, folder / "images", folder / "audio"))
     rows = read_frame(
         table.frame, options, f"'{path}'", list(roots), names=list(map(str, table.numbers)), cells=table.cells
     )
@@ -148,7 +149,7 @@ def read_frame(
         kept, told = _without_empty(frame, roles, options, names)
         if told:
             frame, cells = frame.iloc[kept], {name: [column[k] for k in kept] for name, column in (cells or {}).items()}
-            names = [names[k] if names is not None else str(k) for k in kept]
+            names = tuple(names[k] if names is not None else str(k) for k in kept)
             roles = replace(roles, notes=(*roles.notes, told))
         items, ids = _items(frame, roles, origin)
     if ids is None:
