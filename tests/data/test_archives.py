@@ -198,6 +198,11 @@ def test_the_content_says_which_archive_it_is(tmp_path):
     assert len(read(tmp_path / "b.tar.gz")) == 2
 
 
+def test_an_archive_without_an_extension(tmp_path):
+    zip_of(tmp_path / "download", "a.csv")
+    assert len(read(tmp_path / "download")) == 2
+
+
 def test_zstandard(tmp_path):
     plain = make_tar(tmp_path / "a.tar", [("ant/1.png", png(1)), ("bee/1.png", png(2))], "w").read_bytes()
     packed = bytes(pa.compress(plain, "zstd", asbytes=True))

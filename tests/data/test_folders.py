@@ -310,6 +310,14 @@ def test_a_class_that_is_a_link_to_another_class(folder_of_pictures):
     assert "1 folder of a class holds no picture: 'ant' (a link to a folder that was read already)." in data.notes
 
 
+def test_a_class_that_is_a_link_that_leads_nowhere(folder_of_pictures):
+    root = folder_of_pictures("bee/1.png", "cat/1.png")
+    (root / "ant").symlink_to(root / "gone")
+    data = read(root)
+    assert data.absent == ("ant",)
+    assert "1 folder of a class holds no picture: 'ant' (a link that leads nowhere)." in data.notes
+
+
 def test_folders_deep_inside_of_a_class(folder_of_pictures):
     data = read(folder_of_pictures("ant/p1/x/1.png", "ant/p2/1.png", "bee/p3/1.png"))
     assert data.task.labels == ("ant", "bee")
@@ -374,5 +382,5 @@ def test_odd_names(folder_of_pictures):
 def test_what_a_folder_without_items_holds_is_said(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "1.zip").write_bytes(b"PK\3\4")
-    with pytest.raises(DataError, match=r"can be read \(1 other file: 1 '\.zip'\)"):
+    with pytest.raises(DataError, match=r"can be read \(1 other file: 1 '\.zip', unpack the archives first\)"):
         read(tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from headstart.data.archives import is_archive
 from headstart.data.layout import Layout, Place, parse_layout
 from headstart.data.listing import FolderListing, by_extension, describe_links, is_hidden, is_table, list_folder
 from headstart.data.lost_folders import lost_folders
@@ -81,7 +82,11 @@ def _with_documents(listing: FolderListing, options: ReadOptions) -> FolderListi
 def _what_else(listing: FolderListing) -> str:
     hidden = [f"{listing.hidden} hidden"] if listing.hidden else []
     said = [f"{plural(len(listing.others), 'other file')}: {by_extension(listing.others)}"] if listing.others else []
-    return ", ".join([*said, *hidden]) or "it is empty"
+    broken = (
+        [plural(len(listing.broken), "link that leads nowhere", "links that lead nowhere")] if listing.broken else []
+    )
+    packed = ["unpack the archives first"] if any(is_archive(Path(path)) for path in listing.others) else []
+    return ", ".join([*said, *broken, *hidden, *packed]) or "it is empty"
 
 
 def _unlabelled(files: Sequence[str]) -> Layout:
@@ -204,6 +209,9 @@ def _left_out(modality: Modality, layout: Layout, listing: FolderListing) -> tup
     if listing.others:
         others = plural(len(listing.others), f"file that is no {noun}", f"files that are no {noun}s")
         notes.append(f"Left out {others}: {by_extension(listing.others, layout.depth)}.")
+    if listing.broken:
+        which = plural(len(listing.broken), "link that leads", "links that lead")
+        notes.append(f"Left out {which} nowhere: {name_some(listing.broken, 5)}.")
     if listing.hidden:
         notes.append(f"Left out {plural(listing.hidden, 'hidden file')}.")
     if layout.stray:

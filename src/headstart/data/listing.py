@@ -35,6 +35,7 @@ class FolderListing:
         hidden: how many these are.
         folders: the folders below, without hidden ones.
         links: linked folders that were not entered, because they are listed already or lead above the folder.
+        broken: links that lead nowhere, and whose name is not that of a picture or sound.
         by_content: those of ``files`` whose name does not say what they hold.
 
     Examples:
@@ -49,6 +50,7 @@ class FolderListing:
     hidden: int = 0
     folders: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
     by_content: tuple[str, ...] = ()
 
 
@@ -96,10 +98,18 @@ def list_folder(root: Path) -> FolderListing:
         found = files.get(kind, []) + looked.get(kind, [])
         if found:
             kinds[kind] = sorted(found)
-    rest = {kind: tuple(sorted(files.get(kind, ()))) for kind in ("document", "table", "other")}
+    rest = {kind: tuple(sorted(files.get(kind, ()))) for kind in ("document", "table", "other", "broken")}
     by_content = tuple(sorted(path for paths in looked.values() for path in paths))
     return FolderListing(
-        kinds, rest["document"], rest["table"], rest["other"], hidden, tuple(sorted(folders)), tuple(links), by_content
+        files=kinds,
+        documents=rest["document"],
+        tables=rest["table"],
+        others=rest["other"],
+        hidden=hidden,
+        folders=tuple(sorted(folders)),
+        links=tuple(links),
+        broken=rest["broken"],
+        by_content=by_content,
     )
 
 
@@ -168,7 +178,7 @@ def _not_seen(here: str, names: list[str], seen: set[str], base: str) -> list[st
 
 
 def _kind(here: str, name: str, *, at_top: bool) -> str:
-    """``image``, ``audio``, ``text``, ``table``, ``document`` or ``other``; media that were looked into are told."""
+    """``image``, ``audio``, ``text``, ``table``, ``document``, ``broken`` or ``other``; media looked into are told."""
     suffix = "." + name.rpartition(".")[2].lower() if "." in name else ""
     if suffix in MEDIA:
         return MEDIA[suffix]
@@ -177,7 +187,10 @@ def _kind(here: str, name: str, *, at_top: bool) -> str:
     is_rows = table_kind(name) is not None
     if is_rows or suffix in PLAIN:
         return "table" if is_rows and at_top else "other"
-    kind = content_of(_beginning(f"{here}/{name}")).kind
+    path = f"{here}/{name}"
+    if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114 (many files)
+        return "broken"
+    kind = content_of(_beginning(path)).kind
     if kind in ("image", "audio"):
         return f"{kind} by content"
     return "document" if kind == "text" and not PAPERS.match(name) else "other"

@@ -35,7 +35,9 @@ def lost_folders(layout: Layout, listing: FolderListing, noun: str) -> tuple[tup
     """
     held = {place.path[:end] for place in layout.places for end in _ends(place.path)}
     deepest = layout.depth + 1
-    empty = [folder for folder in listing.folders if folder not in held and folder.count("/") < deepest]
+    broken = [link for link in listing.broken if link.count("/") == layout.depth]  # once a folder of a class, perhaps
+    empty = [folder for folder in sorted((*listing.folders, *broken)) if folder not in held]
+    empty = [folder for folder in empty if folder.count("/") < deepest]
     empty = [folder for folder in empty if "/" not in folder or folder.rpartition("/")[0] in held]
     known = {normalized(name) for name in layout.classes or ()}
     classes = [folder for folder in empty if folder.count("/") == layout.depth]
@@ -62,6 +64,8 @@ def _sentence(folders: list[str], one: str, more: str, listing: FolderListing, n
 def _inside(folder: str, listing: FolderListing) -> str:
     if folder in listing.links:
         return "a link to a folder that was read already"
+    if folder in listing.broken:
+        return "a link that leads nowhere"
     files = (*listing.others, *listing.documents, *(path for paths in listing.files.values() for path in paths))
     inside = [path for path in files if path.startswith(folder + "/")]
     return by_extension(inside) or "empty"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.archives import ARCHIVES, UNREAD_ARCHIVES, archive_notes, is_archive, unpack
+from headstart.data.file_kinds import LOOKED_AT, MEDIA, PLAIN, content_of
 from headstart.data.folders import read_folder
 from headstart.data.listing import media_of_file
 from headstart.data.python_inputs import read_object
@@ -19,6 +20,8 @@ from headstart.params import check_choice
 from headstart.types import Dataset, Modality, TaskKind
 
 __all__ = ["read"]
+
+PACKED = ("a zip archive", "a RAR archive", "a 7z archive", "a gzip file", "an xz file", "a bzip2 file")
 
 
 def read(
@@ -100,6 +103,14 @@ def _read_archive(path: Path, options: ReadOptions) -> RowsRead:
     return replace(rows, notes=(*archive_notes(path), *rows.notes))
 
 
+def _is_packed(path: Path) -> bool:
+    """Whether a file whose name does not say it is an archive."""
+    if path.suffix.lower() in {*TABLES, *MEDIA, *PLAIN, ".txt"}:
+        return False
+    with path.open("rb") as file:
+        return content_of(file.read(LOOKED_AT)).name in PACKED
+
+
 def _missing(path: Path) -> str:
     if path.is_symlink():
         return f"The link '{path}' leads nowhere; mend it or give another path."
@@ -116,7 +127,7 @@ def _read_file(path: Path, options: ReadOptions) -> RowsRead:
             f"Cannot read '{path}': archives of this kind are not read; unpack it and give the folder, or pack it as "
             ".zip or .tar.gz."
         )
-    if is_archive(path):
+    if is_archive(path) or _is_packed(path):
         return _read_archive(path, options)
     suffix = path.suffix.lower()
     kind = media_of_file(path)
