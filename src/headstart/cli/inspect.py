@@ -114,6 +114,7 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
         "modality": dataset.modality,
         "task": None if dataset.task is None else asdict(dataset.task),
         "labels": _label_counts(dataset),
+        "absent": list(dataset.absent),
         "splits": {} if dataset.split is None else dict(Counter(dataset.split.tolist())),
         "groups": None if dataset.groups is None else len(set(dataset.groups.tolist())),
     }

@@ -187,7 +187,10 @@ def _kind(here: str, name: str, *, at_top: bool) -> str:
     is_rows = table_kind(name) is not None
     if is_rows or suffix in PLAIN:
         return "table" if is_rows and at_top else "other"
-    path = f"{here}/{name}"
+    return _looked_into(f"{here}/{name}", name)
+
+
+def _looked_into(path: str, name: str) -> str:
     if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114 (many files)
         return "broken"
     kind = content_of(_beginning(path)).kind

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from headstart.data import Audit, audit
 from headstart.data.findings import Finding
 from headstart.data.text_findings import SEEN, script_words
+from headstart.data.wording import name_some
 from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
@@ -197,6 +198,8 @@ def without_absent_classes(dataset: Dataset) -> Dataset:
     present = np.unique(y)
     if len(present) < 2:
         found = f"only '{task.labels[present[0]]}'" if len(present) else "none"
+        lost = [*(name for code, name in enumerate(task.labels) if code not in present), *dataset.absent]
+        found += f", and no usable item of {name_some(lost, 5)}" if lost else ""
         where = f" of {dataset.origin}" if dataset.origin else ""
         raise DataError(
             f"Classification needs items{where} of at least two classes that can be read. Got {found}; add items of "
