@@ -8,14 +8,17 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from headstart.engine.options import Engine
     from headstart.estimators import TransferClassifier, TransferEncoder, TransferRegressor
     from headstart.model import TransferModel
+    from headstart.model.loading import load
     from headstart.sources import describe, list_sources, module, open_source
     from headstart.transfer import Ranking, rank
+    from headstart.transfer.evaluating import ModelEvaluation
     from headstart.transfer.fit import Run, fit
     from headstart.transfer.label_audit import audit_labels
     from headstart.transfer.multi_task import fit_tasks
@@ -25,6 +28,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Engine",
+    "ModelEvaluation",
     "Ranking",
     "Run",
     "TransferClassifier",
@@ -33,9 +37,11 @@ __all__ = [
     "TransferRegressor",
     "audit_labels",
     "describe",
+    "evaluate",
     "fit",
     "fit_tasks",
     "list_sources",
+    "load",
     "module",
     "open_source",
     "rank",
@@ -44,6 +50,7 @@ __all__ = [
 
 _WHERE = {
     "Engine": "headstart.engine.options",
+    "ModelEvaluation": "headstart.transfer.evaluating",
     "Ranking": "headstart.transfer.ranking.result",
     "Run": "headstart.transfer",
     "TransferClassifier": "headstart.estimators",
@@ -55,11 +62,26 @@ _WHERE = {
     "fit": "headstart.transfer",
     "fit_tasks": "headstart.transfer.multi_task",
     "list_sources": "headstart.sources",
+    "load": "headstart.model.loading",
     "module": "headstart.sources",
     "open_source": "headstart.sources",
     "rank": "headstart.transfer.ranking.rank",
     "zero_shot": "headstart.transfer.zero_shot",
 }
+
+
+class _Evaluate(ModuleType):
+    """The package `headstart.evaluate`, which is also the function of that name."""
+
+    def __call__(self, model: Any, data: Any, **options: Any) -> ModelEvaluation:
+        """Judge a model on labelled data; see `headstart.transfer.evaluating.evaluate`."""
+        from headstart.transfer.evaluating import evaluate as judge
+
+        return judge(model, data, **options)
+
+
+evaluate: _Evaluate = cast("_Evaluate", import_module("headstart.evaluate"))
+evaluate.__class__ = _Evaluate
 
 
 def __getattr__(name: str) -> Any:

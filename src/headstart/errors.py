@@ -7,6 +7,7 @@ The tree, with the exit code that the command line gives for each::
       + SaveError                 1   a result could not be written
       + DigestError               1   a file is not the one it claims to be
       + ModelFolderError          1   a run folder is damaged or incomplete
+          - NoModelError          2   a folder that is no model at all
       + UsageError                2   the call or the input has to change
           - DataError             2   labelled items that cannot be used
           - ItemError             2   one item that cannot be read
@@ -30,6 +31,7 @@ __all__ = [
     "ItemError",
     "MissingExtraError",
     "ModelFolderError",
+    "NoModelError",
     "ParameterError",
     "SaveError",
     "SourceError",
@@ -103,6 +105,15 @@ class UsageError(HeadstartError):
     """
 
     exit_code = 2
+
+
+class NoModelError(UsageError, ModelFolderError):
+    """A folder that is no model, or not one of the kind that is wanted: another has to be named.
+
+    Examples:
+        >>> NoModelError("'photos' is not a model folder").exit_code
+        2
+    """
 
 
 class DataError(UsageError, ValueError):

@@ -132,7 +132,7 @@ def test_a_damaged_body(cli, image_run, damage, says):
 def test_a_model_that_is_none(cli, model):
     write_csv(cli.folder / "a.csv", texts())
     pictures(cli.folder / "photos")
-    cli.refuses("predict", model, "a text", code=1, says=[f"'{model}' is not a model folder", "headstart fit"])
+    cli.refuses("predict", model, "a text", code=2, says=[f"'{model}' is not a model folder", "headstart fit"])
 
 
 @pytest.mark.parametrize("item", ["photos", "photos/ant/0.png", "calls/low/0.wav", "rows.csv"])

@@ -130,8 +130,8 @@ def _show_table(given: Gathered, answers: Mapping[int, Mapping[str, Any]]) -> No
         rows = [row[:-1] for row in rows]
     widths = [min(30, max(display_width(printable(row[k])) for row in rows)) for k in range(1, len(rows[0]))]
     first = max(12, min(width - sum(widths) - 2 * len(widths), max(display_width(printable(row[0])) for row in rows)))
-    for row in rows:
-        cells = (_padded(cell, room) for cell, room in zip(row, [first, *widths], strict=True))
+    for shown_row in rows:
+        cells = (_padded(cell, room) for cell, room in zip(shown_row, [first, *widths], strict=True))
         write("  ".join(cells).rstrip(), sys.stdout)
     if len(given.names) > SHOWN:
         write(f"... and {len(given.names) - SHOWN} more; --out FILE.csv writes all", sys.stdout)

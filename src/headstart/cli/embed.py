@@ -38,10 +38,10 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["embed", "no-such-folder", "--out", "rows.npy"])     # the reason goes to standard error
         2
     """
-    from headstart.cli.items import check_any_left
     from headstart.data import read
     from headstart.engine.extract import extract
     from headstart.sources.default import source_for
+    from headstart.transfer.as_fitted import check_any_left
     from headstart.transfer.preparing import encoding_words
 
     reporter = reporter_of(args)

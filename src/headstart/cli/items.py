@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data import align_columns, read
+from headstart.data import align_columns
 from headstart.data.archives import is_archive
 from headstart.data.column_names import ID_NAMES, plain_name
 from headstart.data.listing import media_of_file
 from headstart.data.loading import Loaded, load, table_kind
 from headstart.data.schema import MEDIA
-from headstart.errors import DataError, ItemError
+from headstart.errors import DataError
 from headstart.model import TransferModel
+from headstart.transfer.as_fitted import read_as_fitted
 from headstart.types import Dataset
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Gathered", "check_any_left", "gather_items", "read_as_fitted"]
+__all__ = ["Gathered", "gather_items"]
 
 MAX_LINE = 1_000_000
 PROBED = 100  # cells that tell whether a column holds bytes or arrays
@@ -142,51 +143,6 @@ def _joined_cells(parts: Sequence[Gathered], *, written: bool) -> pd.DataFrame |
     empty = [pd.DataFrame(index=range(len(part.names))) for part in parts]
     whole = pd.concat([e if f is None else f for f, e in zip(frames, empty, strict=True)], ignore_index=True)
     return _with_none(whole)
-
-
-def read_as_fitted(data: str, model: TransferModel, *, item: str | None = None, **options: Any) -> Dataset:
-    """The data, read by the column of items that the model was fitted on; an error about it says so.
-
-    Args:
-        data: path of what is read.
-        model: what knows the column.
-        item: another column, which the user has named.
-        options: further options of `headstart.data.read`.
-
-    Raises:
-        DataError: if the data cannot be read.
-
-    Examples:
-        >>> "item" in read_as_fitted.__annotations__
-        True
-    """
-    try:
-        return read(data, item=item or model.item_column, **options)
-    except DataError as error:
-        if item is None and f"no column '{model.item_column}'" in str(error):
-            raise DataError(
-                f"{error} The model was fitted on '{model.item_column}'; name another by --item."
-            ) from error
-        raise
-
-
-def check_any_left(count: int, names: Sequence[str], failures: Mapping[int, str]) -> None:
-    """Raise if no item could be read, so that nothing is written over earlier results.
-
-    Args:
-        count: how many items could be read.
-        names: of all items.
-        failures: position to reason of the others.
-
-    Raises:
-        ItemError: with the first reason.
-
-    Examples:
-        >>> check_any_left(1, ["a", "b"], {1: "The text is empty."})
-    """
-    if count == 0:
-        first = min(failures)
-        raise ItemError(f"None of the items ({len(names)}) can be read; the first, '{names[first]}': {failures[first]}")
 
 
 def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, alone: bool) -> Gathered:

@@ -27,12 +27,13 @@ def run(args: argparse.Namespace) -> int:
     Examples:
         >>> from headstart.cli.main import main
         >>> main(["predict", "no-such-model", "an item"])     # the reason goes to standard error
-        1
+        2
     """
-    from headstart.cli.items import check_any_left, gather_items
+    from headstart.cli.items import gather_items
     from headstart.model import TransferModel
     from headstart.model.task_folders import task_folders
     from headstart.tasks import task_methods
+    from headstart.transfer.as_fitted import check_any_left
 
     reporter = reporter_of(args, sys.stderr)
     out = None if args.out is None else check_out_file(args.out, FORMATS, args.items)

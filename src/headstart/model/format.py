@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.errors import ModelFolderError, SourceError
+from headstart.errors import ModelFolderError, NoModelError, SourceError
 from headstart.heads import HEADS, FeatureMap, FittedHead
 from headstart.heads.feature_map import Scaling
 from headstart.heads.loss_summary import LossSummary
@@ -186,12 +186,12 @@ def check_files(folder: Path, config: Mapping[str, Any]) -> None:
     Examples:
         >>> check_files(Path("run"), {"model_type": "bert"})
         Traceback (most recent call last):
-        headstart.errors.ModelFolderError: 'run' was not written by this version of headstart (model_type 'bert', ...
+        headstart.errors.NoModelError: 'run' was not written by this version of headstart (model_type 'bert', ...
     """
     if "encoder" in config:
-        raise ModelFolderError(f"'{folder}' is an encoder, not a model; open it with TransferEncoder.from_pretrained.")
+        raise NoModelError(f"'{folder}' is an encoder, not a model; open it with TransferEncoder.from_pretrained.")
     if config.get("model_type") != "headstart" or config["format_version"] > FORMAT_VERSION:
-        raise ModelFolderError(
+        raise NoModelError(
             f"'{folder}' was not written by this version of headstart (model_type {config.get('model_type')!r}, "
             f"format {config.get('format_version')}, known up to {FORMAT_VERSION}); update headstart or fit it again."
         )

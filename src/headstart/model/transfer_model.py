@@ -21,7 +21,7 @@ from headstart.engine.extraction import Extraction
 from headstart.engine.forks import one_thread_in_a_fork
 from headstart.engine.item_moments import moments_of
 from headstart.engine.options import Engine
-from headstart.errors import DataError, HeadstartError, ModelFolderError
+from headstart.errors import DataError, HeadstartError, ModelFolderError, NoModelError
 from headstart.heads import HEADS, FittedHead, SpectralHead
 from headstart.io import (
     atomic_folder,
@@ -46,6 +46,7 @@ from headstart.model.format import (
 )
 from headstart.model.soundness import check_moments, check_source
 from headstart.model.summary import model_facts
+from headstart.model.task_folders import task_folders
 from headstart.reporting import Progress
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.tasks import check_labels, encode_labels, task_methods
@@ -339,13 +340,17 @@ class TransferModel:
             engine: how items are to be encoded.
 
         Raises:
-            ModelFolderError: if the folder is no model, is incomplete or damaged.
+            NoModelError: if the folder is no model.
+            ModelFolderError: if it is incomplete or damaged.
             DigestError: if a file is not the one that was written.
             SourceError: if the source cannot be opened here.
         """
         folder = Path(folder)
+        several = task_folders(folder)
+        if several is not None:
+            raise NoModelError(f"'{folder}' holds a model for each of {', '.join(several)}; name one of its folders.")
         if not is_file(folder / "config.json"):
-            raise ModelFolderError(
+            raise NoModelError(
                 f"'{folder}' is not a model folder (it has no config.json); give the folder that 'headstart fit' wrote."
             )
         config = read_json(folder / "config.json")

@@ -1,6 +1,6 @@
-"""What people read about a fit: the model card (`model_card`) and one HTML page (`html_report`)."""
+"""What people read: of a fit the model card and one HTML page, of an evaluation one page."""
 
 from headstart.report.card import model_card
-from headstart.report.html import html_report
+from headstart.report.html import evaluation_report, html_report
 
-__all__ = ["html_report", "model_card"]
+__all__ = ["evaluation_report", "html_report", "model_card"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["EXAMPLE"]
+__all__ = ["EVALUATION", "EXAMPLE"]
 
 
 def _metric(value: float, low: float, high: float) -> dict[str, float]:
@@ -69,3 +69,16 @@ EXAMPLE: Mapping[str, Any] = {
     "environment": {"python": "3.11.9", "platform": "Linux x86_64", "headstart": "0.1.0"},
 }
 """Yes or no from two numbers, judged by cross-validation on twelve rows."""
+
+EVALUATION: Mapping[str, Any] = {
+    **{key: EXAMPLE[key] for key in ("task", "source", "seconds", "encoding", "seed", "environment")},
+    "evaluation": {**EXAMPLE["evaluation"], "how": "labelled data that the model is given"},
+    "data": {**EXAMPLE["data"], "origin": "may.csv", "sha256": None},
+    "model": "runs/answers",
+    "part": "all of it",
+    "fitted_on": 3,
+    "shift": None,
+    "warnings": ["3 of 12 items are ones that this model was fitted on, so these numbers are too good."],
+    "command": "headstart evaluate runs/answers may.csv --out may",
+}
+"""The same model, judged on other rows."""

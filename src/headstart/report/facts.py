@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from headstart.data.languages import language_names
 from headstart.data.text_findings import percent, script_words
+from headstart.report.provenance import provenance
 from headstart.report.tables import class_rows
 from headstart.report.words import defined, interval, metric_words, number, one_line, series, shortened
 
 __all__ = [
     "baseline_sentences",
     "data_used",
+    "evaluation_headline",
+    "evaluation_limits",
     "findings",
     "gain_sentence",
     "headline",
@@ -275,6 +277,41 @@ def limits(record: Record) -> list[str]:
     return [*_limits_of_items(record), *_limits_of_labels(record), *_limits_of_gain(record), *_limits_of_source(record)]
 
 
+def evaluation_headline(record: Record) -> str:
+    """The main metric of an evaluation in one sentence.
+
+    Args:
+        record: the facts of an evaluation.
+
+    Examples:
+        >>> from headstart.report.example import EVALUATION
+        >>> evaluation_headline(EVALUATION)
+        'Accuracy is 0.833 (95% interval 0.552 to 0.953) on 12 items of may.csv.'
+    """
+    key, metric = _main(record)
+    name, where = (
+        metric_words(key).title,
+        f"{_items(record['evaluation']['n'])} of {one_line(record['data']['origin'])}",
+    )
+    if not defined(metric["value"]):
+        return f"{name} is undefined on the {where}."
+    return f"{name} is {number(metric['value'])}{_in_brackets(metric)} on {where}."
+
+
+def evaluation_limits(record: Record) -> list[str]:
+    """What should be known before the numbers of an evaluation are trusted.
+
+    Args:
+        record: the facts of an evaluation.
+
+    Examples:
+        >>> from headstart.report.example import EVALUATION
+        >>> evaluation_limits(EVALUATION)[0]
+        '3 of 12 items are ones that this model was fitted on, so these numbers are too good.'
+    """
+    return [*map(one_line, record["warnings"]), *_limits_of_items(record), *_limits_of_labels(record)]
+
+
 def _limits_of_items(record: Record) -> Iterator[str]:
     (key, metric), evaluation = _main(record), record["evaluation"]
     name = metric_words(key).name
@@ -326,50 +363,3 @@ def _limits_of_source(record: Record) -> Iterator[str]:
         yield "The licence of the source is not stated; find it out before you pass the model on."
     if record["data"]["modality"] == "audio" and _PICTURE & set(source.get("input", {})):
         yield "Sounds are shown to an image body as log-mel pictures (cross-modal transfer); it never heard one."
-
-
-def provenance(record: Record) -> list[tuple[str, str]]:
-    """Where everything came from, as names and values.
-
-    Args:
-        record: the facts of a fit.
-
-    Examples:
-        >>> from headstart.report.example import EXAMPLE
-        >>> dict(provenance(EXAMPLE))["Seed"]
-        '0'
-    """
-    source, data, seconds = record["source"], record["data"], record["seconds"]
-    inputs = "; ".join(f"{name} {value}" for name, value in source.get("input", {}).items())
-    rows = [
-        ("Source", source["name"]),
-        ("Source architecture", source.get("architecture")),
-        ("Source parameters", f"{source['parameters']:,}" if source.get("parameters") else None),
-        ("Source licence", source.get("license") or (None if source["name"] == "vector" else "not stated")),
-        ("Source languages", _languages(record)),
-        ("Source revision", source.get("revision")),
-        ("Source sha256", source.get("sha256")),
-        ("Source input", inputs),
-        ("Data", data["origin"]),
-        ("Data sha256", data["sha256"]),
-        ("Items read, used", f"{data['items']:,}, {data['used']:,}"),
-        ("Command", record["command"]),
-        ("Seed", record["seed"]),
-        ("Seconds", f"{seconds['fit']:.1f} in all, {seconds['encoding']:.1f} for encoding"),
-        ("Encoding", _encoding(record.get("encoding", {}))),
-        *record["environment"].items(),
-    ]
-    return [(one_line(name), one_line(value)) for name, value in rows if value not in (None, "")]
-
-
-def _languages(record: Record) -> str | None:
-    source = record["source"]
-    return language_names(source.get("languages", ())) if source.get("modality") == "text" else None
-
-
-def _encoding(how: Mapping[str, Any]) -> str:
-    """Backend and number format, and how many items the body ran on; empty where there is no body."""
-    if not how.get("backend"):
-        return ""
-    form = " ".join(filter(None, (how["backend"], how["precision"])))
-    return f"{form}; {how['encoded']:,} items encoded, {how['from_store']:,} from the feature store"

@@ -13,7 +13,7 @@ from headstart.report.style import STYLE
 from headstart.report.tables import bars, class_table, compared_heads, confused_pairs
 from headstart.report.words import defined, interval, metric_words, number, one_line, shortened
 
-__all__ = ["html_report"]
+__all__ = ["evaluation_report", "html_report"]
 
 MAX_HEAT = 30
 """More classes than this do not fit a screen as a matrix: their most confused pairs are listed."""
@@ -57,12 +57,46 @@ def html_report(record: Record, name: str) -> str:
         ("How the head was chosen", _heads(record)),
         ("Provenance", _table("Where everything came from", ("What", "Value"), facts.provenance(record))),
     ]
+    return _page(record, name, sections, kind="report of the fit", headline=facts.headline(record))
+
+
+def evaluation_report(record: Record, name: str) -> str:
+    """The report of an evaluation on other data, as one self-contained page like that of a fit.
+
+    Args:
+        record: the facts, as `headstart.transfer.evaluating.evaluate` makes them.
+        name: that of its folder.
+
+    Returns:
+        HTML.
+
+    Examples:
+        >>> from headstart.report.example import EVALUATION
+        >>> page = evaluation_report(EVALUATION, "may")
+        >>> "Accuracy is 0.833 (95% interval 0.552 to 0.953) on 12 items of may.csv." in page, "<script" in page
+        (True, False)
+    """
+    header, classes = class_table(record)
+    sections = [
+        ("Metrics", _metrics(record)),
+        ("Confusions", _confusion(record)),
+        (f"Each {header[0].lower()}", _classes(header, classes)),
+        ("Limits", _list(facts.evaluation_limits(record))),
+        ("Data", _list(facts.data_used(record))),
+        ("Provenance", _table("Where everything came from", ("What", "Value"), facts.provenance(record))),
+    ]
+    headline = facts.evaluation_headline(record)
+    return _page(record, name, sections, kind="report of an evaluation", headline=headline)
+
+
+def _page(record: Record, name: str, sections: Iterable[tuple[str, str]], *, kind: str, headline: str) -> str:
     body = "\n".join(f"<section>\n<h2>{escape(title)}</h2>\n{text}\n</section>" for title, text in sections if text)
     return _PAGE.format(
         policy=escape(_POLICY),
         title=escape(one_line(name)),
+        kind=kind,
         style=STYLE,
-        headline=escape(facts.headline(record)),
+        headline=escape(headline),
         purpose=escape(facts.purpose(record)),
         judged=escape(facts.how_judged(record)),
         body=body,
@@ -75,7 +109,7 @@ _PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{title}: report of the fit</title>
+<title>{title}: {kind}</title>
 <style>{style}</style>
 </head>
 <body>

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -37,7 +37,7 @@ from headstart.transfer.preparing import Prepared, audit_items, encode_items
 from headstart.transfer.ranking.choice import Choice, choose_source
 from headstart.transfer.ranking.entries import Described, describe_all
 from headstart.transfer.record import make_record
-from headstart.transfer.run_folder import write_run
+from headstart.transfer.run_folder import RunTables, run_tables, write_run
 from headstart.tune import Strategy
 from headstart.types import Dataset, Modality, Source, TaskKind
 
@@ -59,6 +59,7 @@ class Run:
         audit: what was found in the data.
         record: everything above as plain JSON values; what ``metrics.json`` and the report hold.
         path: the run folder, or None where none was asked for.
+        tables: splits, predictions and logs, as the run folder holds them.
 
     Examples:
         >>> import headstart
@@ -73,6 +74,7 @@ class Run:
     audit: Audit
     record: Mapping[str, Any]
     path: Path | None = None
+    tables: RunTables | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         """What came out, in a few lines."""
@@ -99,6 +101,27 @@ class Run:
     def predict_proba(self, items: Sequence[Any]) -> NDArray[np.float64]:
         """Calibrated probabilities (n, labels) of new items."""
         return self.model.predict_proba(items)
+
+    def save(self, folder: str | Path, *, overwrite: bool = True) -> Path:
+        """Write the run folder: model, metrics, splits, predictions, model card and report, as ``out`` of `fit` does.
+
+        Args:
+            folder: a new or empty folder, or one that a fit or a model wrote.
+            overwrite: whether a run that is there is replaced.
+
+        Returns:
+            The folder; `headstart.load` opens its model.
+
+        Raises:
+            UsageError: if something else stands there, or a run that is to be kept.
+            SaveError: if it cannot be written.
+        """
+        check_replaceable(Path(folder), overwrite=overwrite)
+        remove_leftovers(Path(folder))
+        if self.tables is None:
+            return self.model.save(folder)
+        write_run(Path(folder), self.model, self.record, self.tables)
+        return Path(folder)
 
 
 def fit(
@@ -240,9 +263,12 @@ def fit(
     seconds = time.perf_counter() - started
     record = make_record(prepared, judged, compared, seconds=seconds, seed=seed, command=command)
     record |= {k: found.record for k, found in (("source_choice", choice), ("strategy", moved)) if found is not None}
-    run = Run(judged.model, judged.evaluation, compared, prepared.audit, record, None if out is None else Path(out))
+    run = Run(
+        judged.model, judged.evaluation, compared, prepared.audit, record, None if out is None else Path(out),
+        run_tables(prepared, judged, None if moved is None else moved.logs),
+    )  # fmt: skip
     if run.path is not None:
-        write_run(run.path, prepared, judged, record, logs=None if moved is None else moved.logs)
+        run.save(run.path)
         _say_saved(run.path, seconds, command, reporter)
     if moved is not None:
         moved.clear()

@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.data.tables import load_table
 from headstart.engine.options import Engine
-from headstart.errors import DataError, ModelFolderError, UsageError
+from headstart.errors import DataError, NoModelError, UsageError
 from headstart.heads.shared_spectra import shared_spectra
 from headstart.io import check_writable, write_json
 from headstart.model import TransferModel
@@ -220,11 +220,11 @@ def load_tasks(folder: str | Path, *, engine: Engine = Engine()) -> dict[str, Tr
     Examples:
         >>> load_tasks("no-such-folder")
         Traceback (most recent call last):
-        headstart.errors.ModelFolderError: 'no-such-folder' holds no tasks.json; give the folder of a fit with --tasks.
+        headstart.errors.NoModelError: 'no-such-folder' holds no tasks.json; give the folder of a fit with --tasks.
     """
     folders = task_folders(folder)
     if folders is None:
-        raise ModelFolderError(f"'{folder}' holds no {INDEX}; give the folder of a fit with --tasks.")
+        raise NoModelError(f"'{folder}' holds no {INDEX}; give the folder of a fit with --tasks.")
     models = {column: TransferModel.load(place, engine=engine) for column, place in folders.items()}
     first = next(iter(models.values())).source
     return {

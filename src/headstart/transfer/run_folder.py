@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +12,60 @@ import numpy as np
 
 from headstart.heads import Candidate
 from headstart.io import atomic_folder, write_csv, write_json
+from headstart.model import TransferModel
 from headstart.report import html_report, model_card
 from headstart.tasks import task_methods
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
 
-__all__ = ["write_run"]
+__all__ = ["RunTables", "run_tables", "write_run"]
 
 
-def write_run(
-    target: Path, prepared: Prepared, judged: Judged, record: Mapping[str, Any], *, logs: Path | None = None
-) -> None:
+@dataclass(frozen=True)
+class RunTables:
+    """What a run folder holds beside the model and the record: small tables, and the logs of a training.
+
+    Attributes:
+        splits: columns of ``splits.parquet``.
+        predictions: columns of ``predictions.parquet``.
+        logs: files of a training's logs, by name.
+
+    Examples:
+        >>> RunTables({"id": ["0"]}, {"id": ["0"]}, {}).logs
+        {}
+    """
+
+    splits: Mapping[str, Any]
+    predictions: Mapping[str, Any]
+    logs: Mapping[str, bytes]
+
+
+def run_tables(prepared: Prepared, judged: Judged, logs: Path | None = None) -> RunTables:
+    """The tables of a run.
+
+    Args:
+        prepared: data and audit.
+        judged: model, plan and outputs.
+        logs: folder of a training's logs; None where nothing was trained.
+
+    Examples:
+        >>> "judged" in run_tables.__annotations__
+        True
+    """
+    files = sorted(logs.iterdir()) if logs is not None and logs.is_dir() else []
+    return RunTables(
+        _splits(prepared, judged), _predictions(prepared, judged), {file.name: file.read_bytes() for file in files}
+    )
+
+
+def write_run(target: Path, model: TransferModel, record: Mapping[str, Any], tables: RunTables) -> None:
     """Write the run folder atomically.
 
     Args:
         target: the folder to make or to replace.
-        prepared: data and audit.
-        judged: model, plan and outputs.
+        model: what was fitted.
         record: the facts, from `make_record`.
-        logs: folder of a training's logs, which are copied; None where nothing was trained.
+        tables: from `run_tables`.
 
     Raises:
         SaveError: if it cannot be written; what stood there is untouched.
@@ -40,21 +74,21 @@ def write_run(
         >>> import headstart, tempfile
         >>> place = Path(tempfile.mkdtemp()) / "run"
         >>> rows = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3
-        >>> run = headstart.fit((rows, ["low", "low", "low", "high", "high", "high"] * 3), out=place)
+        >>> run = headstart.fit((rows, ["low", "low", "low", "high", "high", "high"] * 3), out=place, verbose=False)
         >>> sorted(path.name for path in place.iterdir())[:3]
         ['README.md', 'calibration.json', 'config.json']
     """
     with atomic_folder(target) as scratch:
-        judged.model.write(scratch)
+        model.write(scratch)
         write_json(scratch / "metrics.json", {key: record[key] for key in record if key not in MANIFEST})
-        data = {**record["data"], "path": _place(prepared.dataset.origin)}
+        data = {**record["data"], "path": _place(record["data"]["origin"])}
         write_json(scratch / "manifest.json", {"data": data} | {key: record[key] for key in MANIFEST})
-        _write_splits(scratch / "splits.parquet", prepared, judged)
-        _write_predictions(scratch / "predictions.parquet", prepared, judged)
+        _write_parquet(scratch / "splits.parquet", tables.splits)
+        _write_predictions(scratch / "predictions.parquet", tables)
         (scratch / "logs").mkdir()
-        for file in sorted(logs.iterdir()) if logs is not None and logs.is_dir() else ():
-            shutil.copyfile(file, scratch / "logs" / file.name)
-        _write_candidates(scratch / "logs" / "candidates.csv", judged)
+        for name, content in tables.logs.items():
+            (scratch / "logs" / name).write_bytes(content)
+        _write_candidates(scratch / "logs" / "candidates.csv", model)
         (scratch / "README.md").write_text(model_card(record, target.name), encoding="utf-8")
         (scratch / "report.html").write_text(html_report(record, target.name), encoding="utf-8")
 
@@ -74,31 +108,34 @@ def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
     parquet.write_table(pa.table(dict(columns)), path)
 
 
-def _write_splits(path: Path, prepared: Prepared, judged: Judged) -> None:
+def _splits(prepared: Prepared, judged: Judged) -> dict[str, Any]:
     part = np.full(len(prepared.dataset), "train", dtype=object)
     for number, (_, test) in enumerate(judged.plan.parts):
         part[test] = "test" if len(judged.plan.parts) == 1 else f"fold {number}"
     unused = np.setdiff1d(np.arange(len(part)), np.union1d(judged.plan.fitted, judged.plan.evaluated))
     part[unused] = "unused"
-    columns = {
+    return {
         "id": list(prepared.dataset.ids),
         "part": part,
         "cluster": prepared.clusters,
         "content": prepared.content,
     }
-    _write_parquet(path, columns)
 
 
-def _write_predictions(path: Path, prepared: Prepared, judged: Judged) -> None:
+def _predictions(prepared: Prepared, judged: Judged) -> dict[str, Any]:
     task, evaluated = judged.model.task, judged.plan.evaluated
     part = prepared.dataset.take(evaluated)
     methods = task_methods(task)
     truth = methods.targets(part.labelled()[1], task.num_outputs)
     names = {"id": list(part.ids), "label": methods.decode(truth, task)}
     outputs = {f"output.{label}": column for label, column in zip(task.labels, judged.outputs.T, strict=True)}
-    _write_parquet(path, names | {"predicted": methods.decode(judged.outputs, task)} | outputs)
+    return names | {"predicted": methods.decode(judged.outputs, task)} | outputs
 
 
-def _write_candidates(path: Path, judged: Judged) -> None:
-    rows = [asdict(candidate) for candidate in judged.model.head.candidates]
+def _write_predictions(path: Path, tables: RunTables) -> None:
+    _write_parquet(path, tables.predictions)
+
+
+def _write_candidates(path: Path, model: TransferModel) -> None:
+    rows = [asdict(candidate) for candidate in model.head.candidates]
     write_csv(path, rows, [field.name for field in fields(Candidate)])

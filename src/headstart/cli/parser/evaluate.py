@@ -9,6 +9,7 @@ from headstart.cli.parser.common import (
     add_common,
     add_encoding,
     add_label,
+    add_out,
     add_reading,
     add_seed,
     first_group,
@@ -29,12 +30,13 @@ def add(verbs: Verbs[Parser]) -> None:
     """
     parser = new_verb(
         verbs, "evaluate", "judge a saved model on labelled data", words="MODEL DATA",
-        example="headstart evaluate runs/photos photos-of-may/",
+        example="headstart evaluate runs/photos photos-of-may/ --out may",
     )  # fmt: skip
     parser.add_argument("model", metavar="MODEL", help="run folder of a fit")
     parser.add_argument("data", metavar="DATA", help=DATA)
     group = first_group(parser)
     add_label(group)
+    add_out(group, "DIR", "write metrics.json, confusion.csv, predictions (.csv and .parquet) and report.html there")
     group.add_argument(
         "--split", choices=["train", "val", "test", "all"],
         help="which part of data that come with a split (default: test, else val)",

@@ -1,0 +1,40 @@
+"""`load`: the model of a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headstart.engine.options import Engine
+from headstart.model.transfer_model import TransferModel
+from headstart.types import Source
+
+__all__ = ["load"]
+
+
+def load(folder: str | Path, *, source: Source | None = None, engine: Engine = Engine()) -> TransferModel:
+    """Open the model that a fit wrote, or that `TransferModel.save` or ``Run.save`` did.
+
+    Args:
+        folder: the run folder.
+        source: the body, for models whose source was a module of the user's own.
+        engine: how items are to be encoded.
+
+    Returns:
+        The model: ``predict``, ``predict_proba``, ``update``, ``forget``, and with `headstart.evaluate` its metrics on
+        other data.
+
+    Raises:
+        NoModelError: if the folder is no model.
+        ModelFolderError: if it is incomplete or damaged.
+        DigestError: if a file is not the one that was written.
+        SourceError: if the source cannot be opened here.
+
+    Examples:
+        >>> import headstart, tempfile
+        >>> rows, labels = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, ["low"] * 3 + ["high"] * 3
+        >>> run = headstart.fit((rows, labels * 3), baselines="none", verbose=False)
+        >>> folder = run.save(tempfile.mkdtemp())
+        >>> load(folder).predict([[0.05], [2.05]])
+        ['low', 'high']
+    """
+    return TransferModel.load(folder, source=source, engine=engine)

@@ -1,0 +1,61 @@
+"""Where everything in a report came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headstart.data.languages import language_names
+from headstart.report.words import one_line
+
+__all__ = ["provenance"]
+
+Record = Mapping[str, Any]
+
+
+def provenance(record: Record) -> list[tuple[str, str]]:
+    """Where everything came from, as names and values.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> from headstart.report.example import EXAMPLE
+        >>> dict(provenance(EXAMPLE))["Seed"]
+        '0'
+    """
+    source, data, seconds = record["source"], record["data"], record["seconds"]
+    inputs = "; ".join(f"{name} {value}" for name, value in source.get("input", {}).items())
+    rows = [
+        ("Model", record.get("model")),
+        ("Source", source["name"]),
+        ("Source architecture", source.get("architecture")),
+        ("Source parameters", f"{source['parameters']:,}" if source.get("parameters") else None),
+        ("Source licence", source.get("license") or (None if source["name"] == "vector" else "not stated")),
+        ("Source languages", _languages(record)),
+        ("Source revision", source.get("revision")),
+        ("Source sha256", source.get("sha256")),
+        ("Source input", inputs),
+        ("Data", data["origin"]),
+        ("Data sha256", data["sha256"]),
+        ("Items read, used", f"{data['items']:,}, {data['used']:,}"),
+        ("Command", record["command"]),
+        ("Seed", record["seed"]),
+        ("Seconds", f"{seconds['fit']:.1f} in all, {seconds['encoding']:.1f} for encoding"),
+        ("Encoding", _encoding(record.get("encoding", {}))),
+        *record["environment"].items(),
+    ]
+    return [(one_line(name), one_line(value)) for name, value in rows if value not in (None, "")]
+
+
+def _languages(record: Record) -> str | None:
+    source = record["source"]
+    return language_names(source.get("languages", ())) if source.get("modality") == "text" else None
+
+
+def _encoding(how: Mapping[str, Any]) -> str:
+    """Backend and number format, and how many items the body ran on; empty where there is no body."""
+    if not how.get("backend"):
+        return ""
+    form = " ".join(filter(None, (how["backend"], how["precision"])))
+    return f"{form}; {how['encoded']:,} items encoded, {how['from_store']:,} from the feature store"
