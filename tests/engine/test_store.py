@@ -9,14 +9,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import lmdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from headstart.engine import lmdb_environment, store
+from headstart.engine import row_database, store
 from headstart.engine.cache_folder import cache_entries, remove_entry
 from headstart.engine.store import FeatureStore, open_store, stored_rows
 from headstart.errors import ParameterError
@@ -100,18 +99,16 @@ def test_any_rows_come_back_bit_for_bit(tmp_path_factory, data, dtype, width, co
         assert (before.shape, before.dtype, before.tobytes()) == (after.shape, after.dtype, after.tobytes())
 
 
-def test_large_puts_and_large_items_grow_the_map(folder, monkeypatch):
-    monkeypatch.setattr(lmdb_environment, "FIRST_MAP", 2**16)
+def test_large_puts_and_large_items(folder):
     with FeatureStore(folder) as one:
-        one.put(keys(*range(40)), rows(*range(40), width=50_000))  # several blocks
-        one.put(keys(99), [rows(99, width=1_000_000)])  # larger than a block
+        one.put(keys(*range(40)), rows(*range(40), width=50_000))
+        one.put(keys(99), [rows(99, width=1_000_000)])
         assert one.notes == []
         assert np.array_equal(one.get(keys(*range(40)))[1], rows(*range(40), width=50_000))
         assert np.array_equal(one.get(keys(99))[1][0], rows(99, width=1_000_000))
 
 
-def test_a_map_that_another_process_has_grown_is_taken_over(folder, monkeypatch):
-    monkeypatch.setattr(lmdb_environment, "FIRST_MAP", 2**18)
+def test_what_another_process_has_written_is_found(folder):
     with FeatureStore(folder) as one:
         one.put(keys(1), rows(1))
         code = "import sys, numpy as np; from pathlib import Path; from headstart.engine.store import FeatureStore\n"
@@ -264,8 +261,7 @@ def test_a_store_that_is_removed_while_it_is_open_is_begun_anew(folder):
     assert (folder / "about.json").exists()
 
 
-def test_threads_read_and_write_one_store_through_several_objects(folder, monkeypatch):
-    monkeypatch.setattr(lmdb_environment, "FIRST_MAP", 2**16)
+def test_threads_read_and_write_one_store_through_several_objects(folder):
     stores = [FeatureStore(folder) for _ in range(3)]
 
     def work(number: int) -> int:
@@ -310,14 +306,17 @@ def test_a_forked_child_and_its_parent_go_on(folder):
         assert one.notes == []
 
 
-def test_readers_that_were_killed_give_their_slots_back(folder, monkeypatch):
-    monkeypatch.setattr(lmdb_environment, "MAX_READERS", 2)
+def test_readers_that_were_killed_are_in_nobodys_way(folder):
     with FeatureStore(folder) as one:
         one.put(keys(1), rows(1))
-        code = "import lmdb, os, sys; env = lmdb.open(sys.argv[1]); txn = env.begin(); txn.get(b'n'); os._exit(9)"
-        for _ in range(5):
-            assert subprocess.run([sys.executable, "-c", code, folder], check=False).returncode in (1, 9)
-            assert one.get(keys(1))[0].all()
+        code = (
+            "import os, sqlite3, sys; rows = sqlite3.connect(sys.argv[1], isolation_level=None); rows.execute('BEGIN');"
+            "rows.execute('SELECT * FROM rows').fetchone(); os._exit(9)"
+        )
+        for item in range(2, 4):
+            assert subprocess.run([sys.executable, "-c", code, folder / "data.mdb"], check=False).returncode == 9
+            one.put(keys(item), rows(item))
+            assert one.get(keys(1, item))[0].all()
         assert one.notes == []
 
 
@@ -342,16 +341,29 @@ def test_a_closed_store_gives_nothing(folder):
 
 def test_a_file_is_opened_once_in_a_process_and_closed_by_the_last(folder):
     with FeatureStore(folder) as one:
+        first = row_database.acquire(folder)
         with FeatureStore(folder) as two:
             two.put(keys(1), rows(1))
+            assert row_database.acquire(folder) is first
         assert one.count() == 1
-        with pytest.raises(lmdb.Error, match="already open"):
-            lmdb.open(str(folder))
-    lmdb.open(str(folder)).close()
+        row_database.release(first)
+        row_database.release(first)
+    again = row_database.acquire(folder)
+    assert again is not first
+    row_database.release(again)
+
+
+def test_a_file_of_an_earlier_release_is_replaced_without_a_word(folder):
+    folder.mkdir(parents=True)
+    (folder / "data.mdb").write_bytes(bytes(16) + row_database.LMDB_MAGIC + bytes(8000))
+    with FeatureStore(folder) as one:
+        one.put(keys(1), rows(1))
+        assert one.get(keys(1))[0].all()
+        assert one.notes == []
 
 
 def test_rows_of_a_folder_that_is_no_store_are_unknown(tmp_path):
     assert stored_rows(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
-    (tmp_path / "data.mdb").write_bytes(b"not lmdb" * 2000)
+    (tmp_path / "data.mdb").write_bytes(b"no store" * 2000)
     assert stored_rows(tmp_path) is None

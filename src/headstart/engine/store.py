@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sqlite3
 import threading
 import time
 import uuid
@@ -12,17 +13,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import lmdb
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.cache_folder import TRASH, cache_limit, entry_folder, make_room, mark_used, write_about
-from headstart.engine.lmdb_environment import (
-    DAMAGE,
+from headstart.engine.row_database import (
     Environment,
     acquire,
     file_identity,
+    is_damage,
     network_file_system,
+    of_an_old_release,
     release,
 )
 from headstart.engine.row_format import count_rows, iter_rows, write_rows
@@ -134,7 +135,7 @@ class FeatureStore:
 
     def _look_up(self, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows]:
         nothing: tuple[NDArray[np.bool_], StoredRows] = np.zeros(len(names), bool), np.empty((0, 0), np.float32)
-        return self._try(lambda environment: environment.read(lambda txn: _copy_rows(txn, names)), nothing)
+        return self._try(lambda environment: environment.read(lambda database: _copy_rows(database, names)), nothing)
 
     def put(self, keys: Keys, rows: StoredRows) -> None:
         """Keep rows; those that are there already stay as they are.
@@ -161,7 +162,7 @@ class FeatureStore:
 
         def job(environment: Environment) -> None:
             if self._has_room(wanted):
-                environment.write(lambda txn: write_rows(txn, names, rows))
+                environment.write(lambda database: write_rows(database, names, rows))
 
         self._try(job, None, put=True)
 
@@ -195,9 +196,9 @@ class FeatureStore:
             for _ in range(TRIES if self._readable else 0):
                 try:
                     return job(self._ready())
-                except DAMAGE as error:
-                    problem = self._set_aside(error)
-                except (lmdb.Error, OSError, MemoryError) as error:
+                except sqlite3.Error as error:
+                    problem = self._after(error)
+                except (OSError, MemoryError) as error:
                     problem = error
                 if problem is not None:
                     self._give_up(problem, put=put and self._environment is not None)
@@ -226,10 +227,11 @@ class FeatureStore:
                         "folder on a disk of this machine with the environment variable HEADSTART_CACHE"
                     )
                 write_about(self.folder, self._about)
+                if of_an_old_release(self.folder):
+                    self._move_away()
+                    continue
                 return acquire(self.folder)
-            except DAMAGE:
-                raise
-            except (lmdb.Error, OSError):
+            except (sqlite3.Error, OSError):
                 if not left or self.folder.is_dir():  # else another process has just removed it
                     raise
         raise AssertionError("the last try returns or raises")
@@ -239,6 +241,16 @@ class FeatureStore:
             release(self._environment)
         self._environment = None
 
+    def _after(self, error: sqlite3.Error) -> Exception | None:
+        """What keeps the store from going on after an error; None where it can be tried again."""
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_DBMOVED:  # removed in this moment
+            self._let_go()
+            return None
+        return self._set_aside(error) if is_damage(error, self.folder) else error
+
+    def _move_away(self) -> None:
+        self.folder.rename(self.folder.with_name(f"{TRASH}{self.folder.name}-{uuid.uuid4().hex[:8]}"))
+
     def _set_aside(self, damage: Exception) -> Exception | None:
         """Move a damaged store away, unless another process was faster; what kept it from going is returned."""
         broken = file_identity(self.folder) if self._environment is None else self._environment.identity
@@ -246,7 +258,7 @@ class FeatureStore:
         if file_identity(self.folder) != broken:
             return None
         try:
-            self.folder.rename(self.folder.with_name(f"{TRASH}{self.folder.name}-{uuid.uuid4().hex[:8]}"))
+            self._move_away()
         except OSError as error:
             return error
         self._notes.append(
@@ -263,8 +275,7 @@ class FeatureStore:
 
 
 def _reason(error: Exception) -> str:
-    text = str(getattr(error, "strerror", None) or error or type(error).__name__)
-    return text.rsplit(": ", 1)[-1].partition(" (")[0] if isinstance(error, lmdb.Error) else text
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 def _names(keys: Keys) -> list[bytes]:
@@ -274,12 +285,12 @@ def _names(keys: Keys) -> list[bytes]:
     return [key or b"" for key in keys]
 
 
-def _copy_rows(txn: Any, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows]:
+def _copy_rows(database: sqlite3.Connection, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows]:
     """Rows of one form: that of the first one."""
     found = np.zeros(len(names), bool)
     rows: FeatureMatrix | None = None
     several: dict[int, FeatureMatrix] = {}
-    for position, row in iter_rows(txn, names):
+    for position, row in iter_rows(database, names):
         if row.ndim == 2:
             several[position] = row.copy()
             continue
@@ -332,11 +343,11 @@ def stored_rows(folder: Path) -> int | None:
         return None
     try:
         environment = acquire(folder)
-    except (lmdb.Error, OSError):
+    except (sqlite3.Error, OSError):
         return None
     try:
         return environment.read(count_rows)
-    except (lmdb.Error, OSError):
+    except (sqlite3.Error, OSError):
         return None
     finally:
         release(environment)

@@ -1,0 +1,307 @@
+"""SQLite databases of rows: each opened once a process, shared by threads and processes, safe across forks.
+
+SQLite's rollback journal keeps a file sound when a writer is killed at any moment, and several processes may read and
+write it. Nothing of it is memory-mapped, so a file that is cut or damaged gives an error and never a signal (a damaged
+page of a mapped file would end the process). It asks of its users that a forked child opens its own; this module is
+where that is kept.
+
+A row has a CRC-32 of its own, so nothing waits for the disk: it outlives the process at once; if the machine itself
+stops, the file may be spoilt, which is found, and rows are computed again.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+__all__ = [
+    "FILE",
+    "Environment",
+    "acquire",
+    "file_identity",
+    "is_damage",
+    "network_file_system",
+    "of_an_old_release",
+    "release",
+]
+
+T = TypeVar("T")
+
+FILE = "data.mdb"
+LAYOUT = 1  # raised when rows lie otherwise in the file
+PATIENCE_SECONDS = 60.0  # for another process that writes
+NETWORK = {
+    "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "nfs",
+    "nfs4", "smb3", "smbfs",
+}  # fmt: skip
+# What says something about the place of a file; everything else says that the file is no sound one.
+PLACE = {
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_ABORT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_TOOBIG,
+}  # fmt: skip
+SETTINGS = (
+    "page_size = 8192",
+    "mmap_size = 0",
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    "temp_store = MEMORY",
+    "cache_size = -16384",
+    "synchronous = OFF",
+    "journal_mode = TRUNCATE",
+)
+TABLE = "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY NOT NULL, shape BLOB NOT NULL, numbers BLOB NOT NULL)"
+LMDB_MAGIC = b"\xde\xc0\xef\xbe"
+_left_behind: list[sqlite3.Connection] = []  # by a fork: to close one here would meddle with the parent's locks
+
+
+def is_damage(error: sqlite3.Error, folder: Path) -> bool:
+    """Whether an error says that the file itself is no sound one, and not that its place is full or forbidden.
+
+    Args:
+        error: what SQLite raised.
+        folder: where the file is.
+
+    Examples:
+        >>> is_damage(sqlite3.DatabaseError("malformed"), Path("anywhere"))
+        True
+    """
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    if code in (sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS):
+        return True
+    if code & 0xFF == sqlite3.SQLITE_READONLY:  # so says a damaged header too
+        return (
+            code != sqlite3.SQLITE_READONLY_DBMOVED and os.access(folder, os.W_OK) and os.access(folder / FILE, os.W_OK)
+        )
+    return code & 0xFF not in PLACE
+
+
+class Environment:
+    """One database; made by `acquire`, not by hand.
+
+    Args:
+        folder: the folder of its file, which exists.
+
+    Attributes:
+        lock: held by whoever reads or writes: a connection is for one thread at a time.
+
+    Examples:
+        >>> import tempfile
+        >>> environment = acquire(Path(tempfile.mkdtemp()))
+        >>> environment.write(lambda rows: rows.execute("INSERT INTO rows VALUES (x'61', x'62', x'63')").rowcount)
+        1
+        >>> environment.read(lambda rows: rows.execute("SELECT numbers FROM rows").fetchall())
+        [(b'c',)]
+        >>> release(environment)
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lock = threading.RLock()
+        self.users = 0
+        self.process = os.getpid()
+        self._rows = sqlite3.connect(
+            folder / FILE, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            with _readable_errors():
+                for setting in SETTINGS:
+                    self._rows.execute(f"PRAGMA {setting}").close()
+                version = self._rows.execute("PRAGMA user_version").fetchone()
+            if version != (LAYOUT,):
+                self.write(_begin)
+        except BaseException:
+            self._rows.close()
+            raise
+        self.identity = file_identity(folder)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file that is open is still the one at its place."""
+        return file_identity(self.folder) == self.identity
+
+    def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``job`` gives of the database."""
+        with self.lock, _readable_errors():
+            return job(self._rows)
+
+    def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``job`` in a transaction and commit it."""
+        with self.lock, _readable_errors():
+            self._rows.execute("BEGIN IMMEDIATE")
+            try:
+                done = job(self._rows)
+                self._rows.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # what went wrong before may have ended the transaction
+                    self._rows.execute("ROLLBACK")
+                raise
+            return done
+
+    def abandon(self) -> None:
+        """Leave it alone in a forked child, which may not touch its parent's connection."""
+        _left_behind.append(self._rows)
+
+    def close(self) -> None:
+        """Close it, and have the disk take what was written; called by `release`."""
+        with suppress(sqlite3.Error):  # what was written was written as well as it could be
+            self._rows.close()
+        with suppress(OSError), (self.folder / FILE).open("rb") as file:
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def _readable_errors() -> Iterator[None]:
+    """Of a damaged file SQLite's own message may quote what is no text."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise sqlite3.DatabaseError("database disk image is malformed") from error
+
+
+def _begin(rows: sqlite3.Connection) -> None:
+    version, tables = (
+        rows.execute("PRAGMA user_version").fetchone(),
+        rows.execute("SELECT * FROM sqlite_master").fetchall(),
+    )
+    if version not in ((0,), (LAYOUT,)) or (version == (0,) and tables):
+        raise sqlite3.DatabaseError("it is no database of rows")
+    rows.execute(TABLE)
+    rows.execute(f"PRAGMA user_version = {LAYOUT}")
+
+
+def file_identity(folder: Path) -> tuple[int, int] | None:
+    """Device and inode of a database's file, or None where there is none.
+
+    Examples:
+        >>> file_identity(Path("nowhere")) is None
+        True
+    """
+    try:
+        about = (folder / FILE).stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
+
+
+def of_an_old_release(folder: Path) -> bool:
+    """Whether the file is one of LMDB, as earlier releases wrote it.
+
+    Examples:
+        >>> of_an_old_release(Path("nowhere"))
+        False
+    """
+    if file_identity(folder) in _opened:  # to open and close it again would give up this process's locks
+        return False
+    try:
+        with (folder / FILE).open("rb") as file:
+            return file.read(20)[16:] == LMDB_MAGIC
+    except OSError:
+        return False
+
+
+def network_file_system(folder: Path) -> str | None:
+    """The type of the network file system that a folder is on, where locks of files do not hold; else None.
+
+    Known on Linux only.
+
+    Examples:
+        >>> network_file_system(Path("/proc")) is None
+        True
+    """
+    device = folder.stat().st_dev
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    for line in mounts:
+        place, _, kind = line.partition(" - ")
+        if place.split()[2] == f"{os.major(device)}:{os.minor(device)}" and kind.split()[0] in NETWORK:
+            return kind.split()[0]
+    return None
+
+
+_guard = threading.RLock()
+_opened: dict[tuple[int, int], Environment] = {}
+
+
+def acquire(folder: Path) -> Environment:
+    """The database in ``folder``, opened if this process has not yet.
+
+    Args:
+        folder: an existing folder; the file is made where it is missing.
+
+    Raises:
+        sqlite3.Error: if it cannot be opened; `is_damage` tells whether the file is no sound one.
+        OSError: if its file cannot be reached.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> first, second = acquire(folder), acquire(folder)
+        >>> first is second
+        True
+        >>> release(first), release(second)
+        (None, None)
+    """
+    with _guard:
+        identity = file_identity(folder)
+        environment = _opened.get(identity) if identity is not None else None
+        if environment is None:
+            environment = Environment(folder)
+            if environment.identity is None:
+                environment.close()
+                raise FileNotFoundError(f"'{folder}' was removed while it was opened")
+            _opened[environment.identity] = environment
+        environment.users += 1
+        return environment
+
+
+def release(environment: Environment) -> None:
+    """Give back what `acquire` gave; the last one closes it.
+
+    Args:
+        environment: the environment; one of before a fork is left alone.
+
+    Examples:
+        >>> import tempfile
+        >>> release(acquire(Path(tempfile.mkdtemp())))
+    """
+    if environment.process != os.getpid():
+        return
+    with _guard:
+        environment.users -= 1
+        if environment.users == 0:
+            _opened.pop(environment.identity or (0, 0), None)
+            with environment.lock:
+                environment.close()
+
+
+def _before_fork() -> None:
+    _guard.acquire()
+    for environment in _opened.values():
+        environment.lock.acquire()
+
+
+def _after_fork() -> None:
+    for environment in _opened.values():
+        environment.lock.release()
+    _guard.release()
+
+
+def _after_fork_in_child() -> None:
+    """A child may not use its parent's environments; they are left behind as they are."""
+    for environment in _opened.values():
+        environment.abandon()
+        environment.lock.release()
+    _opened.clear()
+    _guard.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
