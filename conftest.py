@@ -1,14 +1,34 @@
-"""A private cache folder for every test, the doctests in ``src`` included."""
+"""A private cache folder for every test, the doctests in ``src`` included, and the number format of the run."""
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import tempfile
 
 import pytest
 
 FOLDER = pytest.StashKey[str]()
+
+# HEADSTART_BF16=0 runs the tests as on a CPU without bf16. The libraries then take the kernels of such a CPU too,
+# whatever this one can; each reads its variable when it is loaded, which is after this file.
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",  # torch's own kernels
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # torch's matrix products and convolutions
+    "OV_CPU_MAX_ISA": "AVX2",  # OpenVINO
+    "OPENBLAS_CORETYPE": "Haswell",  # numpy and scipy
+}
+if os.environ.get("HEADSTART_BF16") == "0" and platform.machine() in ("x86_64", "AMD64"):
+    for name, value in AVX2.items():
+        os.environ.setdefault(name, value)
+
+
+def pytest_report_header() -> str:
+    """Which number format this run tests."""
+    from headstart.engine.backends.machine import bf16_wish, native_bf16
+
+    return f"products in {'bf16' if native_bf16() else 'fp32'} by default (HEADSTART_BF16={bf16_wish()})"
 
 
 def pytest_configure(config: pytest.Config) -> None:

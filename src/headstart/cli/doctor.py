@@ -50,7 +50,6 @@ def _extra(name: str, there: bool) -> str:
 
 def _machine() -> dict[str, str]:
     from headstart.engine.backends.choice import check_possible
-    from headstart.engine.backends.machine import native_bf16
     from headstart.engine.options import BACKENDS
     from headstart.io import cache_folder
 
@@ -61,10 +60,20 @@ def _machine() -> dict[str, str]:
         "processors": str(os.cpu_count()),
         "device": gpu or "cpu",
         "backends": ", ".join(backends),
-        "bf16": "yes" if gpu or native_bf16() else "no",
+        "bf16": _bf16(gpu),
         "cache": str(cache_folder()),
         "hub": hub,
     }
+
+
+def _bf16(gpu: str | None) -> str:
+    """Whether products run in bf16 here, and who forbade it."""
+    from headstart.engine.backends.cuda import cuda_short
+    from headstart.engine.backends.machine import BF16_SWITCH, bf16_wish, native_bf16
+
+    if bf16_wish() == "0":
+        return f"no ({BF16_SWITCH}=0)"
+    return "yes" if native_bf16() or (gpu == "cuda" and cuda_short() == "bf16") else "no"
 
 
 def _problems() -> list[str]:

@@ -13,7 +13,7 @@ from headstart.engine.agreement import Reference
 from headstart.engine.backends.arrays import each, to_tensors
 from headstart.engine.backends.compiled import CompileWhenItPays, can_compile
 from headstart.engine.backends.interface import Backend, BackendKind, Parts
-from headstart.engine.backends.machine import gpu_hint
+from headstart.engine.backends.machine import bf16_wish, gpu_hint
 from headstart.engine.backends.out_of_memory import memory_errors
 from headstart.engine.backends.torch_forms import TorchForm, channels_last, open_found, open_recorded, run_blocks
 from headstart.engine.recipe import Batch, Forward
@@ -41,7 +41,7 @@ def cuda_is_there() -> bool:
 
 
 def cuda_short() -> str | None:
-    """The number format to try before fp32: bf16 where the GPU multiplies in it by itself.
+    """The number format to try before fp32: bf16 where the GPU multiplies in it and ``HEADSTART_BF16`` allows it.
 
     Examples:
         >>> cuda_short() in ("bf16", None)
@@ -49,7 +49,7 @@ def cuda_short() -> str | None:
     """
     import torch
 
-    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else None
+    return "bf16" if bf16_wish() != "0" and torch.cuda.is_bf16_supported(including_emulation=False) else None
 
 
 class Cuda:

@@ -1,4 +1,11 @@
-"""What this machine can do, told without torch and without OpenVINO."""
+"""What this machine can do, told without torch and without OpenVINO.
+
+The environment variable ``HEADSTART_BF16`` says whether products may run in bf16 where nobody named a number format:
+
+- ``auto``, or unset: where the CPU (or the GPU) multiplies in bf16 by itself;
+- ``0``: nowhere. All is done as on a machine without bf16: extraction, training, and what is kept in the cache;
+- ``1``: as ``auto``, but a CPU that does not multiply in bf16 by itself is an error.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +18,11 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["cores", "cpu_kind", "gpu_hint", "native_bf16", "release"]
+from headstart.errors import ParameterError
 
+__all__ = ["bf16_wish", "cores", "cpu_kind", "gpu_hint", "native_bf16", "release"]
+
+BF16_SWITCH = "HEADSTART_BF16"
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvmap")  # NVIDIA; WSL; AMD; Jetson
 
@@ -43,16 +53,50 @@ def cores() -> int:
     return min(there, int(wanted)) if wanted.isdecimal() and int(wanted) > 0 else there
 
 
-@cache
-def native_bf16() -> bool:
-    """Whether this CPU multiplies in bf16 by itself (AVX512-BF16 or AMX); emulated bf16 is slower than fp32.
+def bf16_wish() -> str:
+    """What the environment variable ``HEADSTART_BF16`` says: ``"auto"``, ``"0"`` or ``"1"``.
 
-    Only where the system does not list the CPU's abilities is torch asked.
+    Raises:
+        ParameterError: where it says something else.
+
+    Examples:
+        >>> bf16_wish() in ("auto", "0", "1")
+        True
+    """
+    wish = os.environ.get(BF16_SWITCH, "").strip().lower() or "auto"
+    if wish not in ("auto", "0", "1"):
+        raise ParameterError(
+            f"The environment variable {BF16_SWITCH} must be 'auto', '0' (never compute in bf16) or '1' (fail where "
+            f"the CPU does not multiply in it by itself). Got {wish!r} instead."
+        )
+    return wish
+
+
+def native_bf16() -> bool:
+    """Whether this CPU multiplies in bf16 by itself (AVX512-BF16 or AMX) and ``HEADSTART_BF16`` allows it.
+
+    Emulated bf16 is slower than fp32. Only where the system does not list the CPU's abilities is torch asked.
+
+    Raises:
+        ParameterError: where ``HEADSTART_BF16`` is ``1`` and the CPU does not, or where it is no known word.
 
     Examples:
         >>> native_bf16() in (True, False)
         True
     """
+    wish = bf16_wish()
+    if wish == "0":
+        return False
+    able = _cpu_multiplies_bf16()
+    if wish == "1" and not able:
+        raise ParameterError(
+            f"The environment variable {BF16_SWITCH} is '1', and this CPU does not multiply in bf16 by itself; take "
+            "'auto' or leave it out."
+        )
+    return able
+
+
+def _cpu_multiplies_bf16() -> bool:
     if platform.machine() not in ("x86_64", "AMD64"):
         return False
     flags = _cpu_flags()
@@ -65,14 +109,17 @@ def native_bf16() -> bool:
 
 
 def cpu_kind() -> str:
-    """What of the CPU decides the number format: its architecture and abilities.
+    """What of the CPU decides the number format: its architecture and, where they may be used, abilities.
 
     Examples:
         >>> len(cpu_kind()) > 0
         True
     """
-    flags = _cpu_flags()
-    able = platform.processor() if flags is None else " ".join(sorted(flags & BF16_FLAGS))
+    flags, allowed = _cpu_flags(), bf16_wish() != "0"
+    if flags is None:
+        able = f"{platform.processor()}{'' if allowed else ' without bf16'}"
+    else:
+        able = " ".join(sorted(flags & BF16_FLAGS)) if allowed else ""
     return f"{platform.machine()} {able}".strip()
 
 
@@ -98,7 +145,8 @@ def gpu_hint() -> str:
     if shown in ("", "-1") or not _has_driver() or not _torch_knows_gpus():
         return ""
     models = [_model(path) for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))]
-    return " ".join(["cuda", *models, *([f"of {shown}"] if shown else [])])
+    without = ["without bf16"] if bf16_wish() == "0" else []
+    return " ".join(["cuda", *models, *([f"of {shown}"] if shown else []), *without])
 
 
 def _has_driver() -> bool:
