@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.usefixtures("own_cache"),
 ]
 SHORT = "bf16" if native_bf16() else "fp32"
-# that bf16 is chosen as its rows agree is tested on every CPU in test_number_format.py; here OpenVINO itself has to round
+# that bf16 is chosen as its rows agree is tested on every CPU in test_number_format.py; here OpenVINO itself rounds
 needs_bf16 = pytest.mark.skipif(SHORT == "fp32", reason="this CPU does not multiply in bf16 by itself")
 
 

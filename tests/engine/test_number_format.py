@@ -179,7 +179,7 @@ def test_doctor_says_the_format_and_who_forbade_it(flags, switch, line, cpu, cap
 
 
 class Rounding:
-    """Stands for OpenVINO's form of a body on a CPU with bf16: its fp32 rows, or those with an error of a given size."""
+    """Stands for OpenVINO's form of a body on a CPU with bf16: fp32 rows, or those with an error of a given size."""
 
     error = 0.0
 
