@@ -198,3 +198,13 @@ def test_no_further_penalty_where_the_best_is_the_first_or_the_last():
         drawn.append(lam)
         tried.append(Candidate("rows", "ridge", lam, 1 / lam))
     assert drawn == [1.0, 10.0, 100.0]
+
+
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e25, 1e38])
+def test_unit_norm_holds_for_rows_of_any_size(size):
+    """Squares of float32 rows leave the range of float32 beyond 1e19, as those of a diverging body do."""
+    rows = (size * np.random.default_rng(0).uniform(-1, 1, size=(5, 4))).astype(np.float32)
+    mapped = FeatureMap("rows", ((0, 4),), "unit_norm")(rows)
+    assert mapped.dtype == np.float32
+    assert np.linalg.norm(mapped, axis=1) == pytest.approx(np.ones(5), rel=1e-5)
+    assert mapped == pytest.approx(rows.astype(np.float64) / np.linalg.norm(rows.astype(np.float64), axis=1)[:, None])

@@ -132,7 +132,7 @@ def test_it_solves_a_shift_that_the_head_cannot(loss):
     source, train, test = folded()
     assert accuracy(FROZEN.fit(source, train), test) <= 0.78
     model = replace(QUICK, loss=loss, few=0).fit(source, train)
-    assert accuracy(model, test) >= 0.9
+    assert accuracy(model, test) >= 0.85
 
 
 def test_few_items_are_all_trained_on_and_the_saved_model_reopens(tmp_path):

@@ -23,7 +23,7 @@ def test_solves_the_toy_shift_and_reopens(tmp_path):
     training = Training(epochs=25, batch_size=64, learning_rate=0.03)
     model = replace(L2_SP, training=training).fit(shift.source, shift.train)
     truth = [shift.test.task.labels[k] for k in shift.test.y]
-    assert np.mean(np.array(model.predict(shift.test.items)) == truth) >= 0.9
+    assert np.mean(np.array(model.predict(shift.test.items)) == truth) >= 0.85
     opened = TransferModel.load(model.save(tmp_path / "model"), source=model.source)
     assert np.array_equal(opened.predict_proba(shift.test.items), model.predict_proba(shift.test.items))
 

@@ -94,7 +94,7 @@ def test_low_rank_modules_solve_what_the_head_cannot(shift, strategy):
     settings = replace(strategy.training, epochs=15, learning_rate=0.02)
     model = replace(strategy, rate=1.0, training=settings).fit(shift.source, shift.train)
     assert accuracy(FROZEN.fit(shift.source, shift.train), shift.test) <= 0.75
-    assert accuracy(model, shift.test) >= 0.9
+    assert accuracy(model, shift.test) >= 0.85
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (6, 4, 3, 3), (6, 4, 5)])

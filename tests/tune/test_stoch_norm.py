@@ -23,7 +23,7 @@ def test_solves_the_toy_shift_and_reopens(tmp_path):
     training = Training(epochs=30, batch_size=32, learning_rate=0.02)
     model = replace(STOCH_NORM, share=0.2, training=training).fit(shift.source, shift.train)
     truth = [shift.test.task.labels[k] for k in shift.test.y]
-    assert np.mean(np.array(model.predict(shift.test.items)) == truth) >= 0.9
+    assert np.mean(np.array(model.predict(shift.test.items)) == truth) >= 0.85
     assert not any(isinstance(part, StochasticNorm2d) for part in model.source.module.modules())
     opened = TransferModel.load(model.save(tmp_path / "model"), source=model.source)
     assert np.array_equal(opened.predict_proba(shift.test.items), model.predict_proba(shift.test.items))

@@ -83,8 +83,10 @@ class FeatureMap:
 
 
 def _unit(rows: NDArray[Any]) -> NDArray[Any]:
-    norm = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(norm > 0, norm, 1.0).astype(rows.dtype))
+    """Rows of length 1; squares are summed in float64, as those of a diverging body's float32 rows overflow."""
+    norm = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))[:, None]
+    norm = np.minimum(np.where(norm > 0, norm, 1.0), np.finfo(rows.dtype).max)
+    return np.asarray(rows / norm.astype(rows.dtype))
 
 
 def candidate_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") -> tuple[FeatureMap, ...]:

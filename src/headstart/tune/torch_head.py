@@ -100,7 +100,7 @@ class TorchHead(nn.Module):
         parts = []
         for (start, stop), scaling in zip(self._map.blocks, self._map.block_scalings, strict=True):
             part = rows[:, start:stop]
-            parts.append(part / part.norm(dim=1, keepdim=True).clamp_min(TINY) if scaling == "unit_norm" else part)
+            parts.append(part / _lengths(part) if scaling == "unit_norm" else part)
         joined = torch.cat(parts, dim=1)
         joined = joined[:, self.columns] if len(self.columns) else joined
         joined = joined - self.shift if len(self.shift) else joined
@@ -126,6 +126,12 @@ class TorchHead(nn.Module):
         """Fresh small weights, as a classifier that was never fitted has them (normal, deviation 0.01; biases 0)."""
         nn.init.normal_(self.weight, std=0.01)
         nn.init.zeros_(self.bias)
+
+
+def _lengths(rows: Tensor) -> Tensor:
+    """Lengths (n, 1) of rows (n, d), as the solved head takes them: squares summed in float64, as they may overflow."""
+    norm = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64)
+    return norm.clamp(TINY, torch.finfo(rows.dtype).max).to(rows.dtype)
 
 
 def _as_logits(head: FittedHead, task: Task) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
