@@ -46,13 +46,13 @@ def test_it_solves_the_toy_shift_and_the_saved_model_reopens(tmp_path):
     np.testing.assert_allclose(again.predict_proba(shift.test.items), expected, atol=1e-6)
 
 
-def brittle(n=300):
+def brittle(n=600):
     """Vectors with a strong but noisy sign of the class, and a faint one without noise that an attack wipes out."""
     rng = np.random.default_rng(0)
     y = rng.permutation(n) % 2
     x = rng.normal(scale=0.3, size=(n, 6)).astype(np.float32)
     x[:, 0] = (2 * y - 1) + rng.normal(scale=0.7, size=n)
-    x[:, 1] = 0.08 * (2 * y - 1)
+    x[:, 1] = 0.05 * (2 * y - 1)
     body = seeded(0, lambda: nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 8)))
     source = module(body.eval(), np.asarray, name="brittle", modality="vector", version="1")
     whole = Dataset(x, tuple(str(k) for k in range(n)), "vector", Task("classification", ("a", "b")), y)
@@ -70,10 +70,10 @@ def test_attacks_cost_the_trained_network_less():
     source, train, test = brittle()
     found = {}
     for epsilon in (0.0, 4.0):
-        strategy = replace(QUICK, epsilon=epsilon, training=Training(epochs=30, learning_rate=0.01))
+        strategy = replace(QUICK, epsilon=epsilon, training=Training(epochs=20, learning_rate=0.01))
         found[epsilon] = robust(train_network(strategy, source, train).setting.network, test, 4.0)
     assert found[0.0].clean_accuracy > 0.95
-    assert found[0.0].robust_accuracy < found[4.0].robust_accuracy - 0.08
+    assert found[0.0].robust_accuracy < found[4.0].robust_accuracy - 0.15
 
 
 def test_the_last_weights_are_kept_and_a_validation_part_calibrates_them():
