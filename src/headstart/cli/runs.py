@@ -17,6 +17,11 @@ from headstart.model.task_folders import task_folders
 
 __all__ = ["run_folder", "summary"]
 
+EXTENSIONS = (
+    *(".gz", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".zip"),
+    *(".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xls", ".ods"),
+)
+
 
 @contextmanager
 def run_folder(
@@ -68,7 +73,7 @@ def _why_not(first: Path, *, overwrite: bool) -> str:
 def _plain_name(data: str) -> str:
     """The name of data without the extensions of tables and archives."""
     name = Path(os.path.realpath(data)).name  # unlike Path.resolve, it takes a loop of links
-    for suffix in (".gz", ".bz2", ".xz", ".tar", ".tgz", ".zip", ".csv", ".tsv", ".jsonl", ".json", ".parquet"):
+    for suffix in EXTENSIONS:
         name = name.removesuffix(suffix)
     return name or "data"
 

@@ -123,6 +123,7 @@ def evaluate(
     task: TaskKind | None = None,
     modality: Modality | None = None,
     group_col: str | None = None,
+    group_pattern: str | None = None,
     time_col: str | None = None,
     out: str | Path | None = None,
     overwrite: bool = True,
@@ -144,6 +145,7 @@ def evaluate(
         task: as in `fit`; default: that of the model.
         modality: as in `fit`.
         group_col: column of what is resampled together.
+        group_pattern: as in `fit`.
         time_col: column of times.
         out: folder for metrics, confusions, predictions and the report; none is written where not given.
         overwrite: whether an evaluation that is there is replaced.
@@ -174,7 +176,8 @@ def evaluate(
         check_evaluation_folder(Path(out), overwrite=overwrite, reporter=reporter)
     opened, folder = _opened(model, engine)
     named = {"label": label, "item": item, "task": task, "modality": modality}
-    dataset = read_for(opened, data, **named, group_col=group_col, time_col=time_col)
+    groups_by = {"group_col": group_col, "group_pattern": group_pattern, "time_col": time_col}
+    dataset = read_for(opened, data, **named, **groups_by)
     dataset, part = part_of(dataset, split)
     for note in dataset.notes:
         reporter.line("read", note)
