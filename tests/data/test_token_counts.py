@@ -58,6 +58,24 @@ def test_what_a_source_may_know_is_not_warned_of(given):
     assert kinds(facts(**given)) == []
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"scripts": {"Han": 1.0}, "unknown": 0.67, "unknown_letters": {"Han": 0.8}}, "hardly knows these texts"),
+        ({"scripts": {"Latin": 0.8, "Han": 0.2}}, "does not know a part of these texts"),
+        ({"pieces_per_word": 2.0}, "knows little of the language or the terms of these texts"),
+    ],
+)
+def test_how_much_is_foreign_is_told(given, words):
+    assert words in next(check_texts(facts(**given))).message
+
+
+def test_unknown_signs_are_no_unknown_language():
+    (finding,) = check_texts(facts(unknown=0.12, unknown_signs=0.11, sign="\N{SLIGHTLY SMILING FACE}"))
+    assert (finding.kind, finding.severity) == ("unknown_signs", "info")
+    assert "11% of the tokens are signs that s does not know, such as '\N{SLIGHTLY SMILING FACE}'" in finding.message
+
+
 def test_texts_that_are_cut_off():
     (finding,) = check_texts(facts(truncated=0.38, median_lost=120, max_length=256))
     assert finding.severity == "warning"

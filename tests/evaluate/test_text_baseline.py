@@ -13,8 +13,8 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneGroupOut, LeaveOneOut, cross_val_predict
 
 from headstart.evaluate.text_baseline import left_out_errors, text_rows, tfidf
-from headstart.heads import select_head
-from headstart.types import Task
+from headstart.heads import HeadSearch, select_head
+from headstart.types import Block, Task
 
 PLACES = ["上海", "北京", "广州", "成都", "武汉", "西安", "南京", "杭州"]
 CHINESE = [f"{place}{word}" for place in PLACES for word in ("股票大涨", "球队获胜", "电影上映")]
@@ -159,3 +159,16 @@ def test_thucnews_by_characters(real_data):
     assert found.name == "TF-IDF of characters"
     head = select_head(found.train, codes[train], task, blocks=found.blocks)
     assert (head.scores(found.test).argmax(axis=1) == codes[held_out]).mean() > 0.8
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["banking77", "trec6"])
+def test_english_is_judged_by_no_weaker_baseline_than_words_alone(real_data, name):
+    table = pd.read_csv(real_data / "text" / name / "train.csv").sample(500, random_state=0)
+    texts, (codes, classes) = table.iloc[:, 0].tolist(), pd.factorize(table.iloc[:, 1])
+    task = Task("classification", tuple(map(str, classes)))
+    found = text_rows(texts, texts[:1], np.eye(len(classes))[codes])
+    words = tfidf("words").fit_transform(texts).toarray()
+    chosen = select_head(found.train, codes, task, blocks=found.blocks, search=HeadSearch(layers="all"))
+    alone = select_head(words, codes, task, blocks=(Block("words", words.shape[1]),))
+    assert chosen.loss <= alone.loss + 1e-9

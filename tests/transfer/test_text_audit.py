@@ -64,7 +64,15 @@ def kinds(facts):
 
 
 def test_english_texts_are_known_to_an_english_source(english):
-    assert kinds(read_by(english, ENGLISH * 3)) == []
+    assert kinds(read_by(english, ENGLISH * 3)) == ["unknown_signs"]  # the face
+
+
+def test_emoji_are_signs_and_no_language(english):
+    facts = read_by(english, ["so good \N{SLIGHTLY SMILING FACE} \N{FIRE}", "bad \N{FIRE}", "what a day"] * 5)
+    assert kinds(facts) == ["unknown_signs"]
+    assert facts.sign == "\N{FIRE}"
+    assert facts.unknown == facts.unknown_signs > 0.2
+    assert facts.unknown_letters == {}
 
 
 @pytest.mark.parametrize("language", SHORT)

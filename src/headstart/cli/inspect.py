@@ -91,11 +91,11 @@ def _with_source(checked: Audit, dataset: Dataset, name: str | None) -> Audit:
 
 def _token_words(texts: TextFacts) -> str:
     """How a source reads texts, in one line."""
-    pieces = "" if texts.pieces_per_word is None else f", {texts.pieces_per_word:.2f} pieces a word"
-    return (
-        f"{percent(texts.unknown or 0)} unknown to {texts.source} (languages: {language_names(texts.languages)})"
-        f"{pieces}; {percent(texts.truncated or 0)} of the texts longer than its {texts.max_length} tokens"
-    )
+    known = f"{percent(texts.unknown or 0)} unknown to {texts.source} (languages: {language_names(texts.languages)})"
+    if letters := script_words(texts.unknown_letters):
+        known += f", of the letters {letters}; above a tenth in {percent(texts.hardly_read or 0)} of the texts"
+    pieces = "" if texts.pieces_per_word is None else f"; {texts.pieces_per_word:.2f} pieces a word"
+    return f"{known}{pieces}; {percent(texts.truncated or 0)} of the texts longer than its {texts.max_length} tokens"
 
 
 def _next_command(args: argparse.Namespace) -> str:

@@ -41,7 +41,7 @@ class Finding:
             ``"small_class"``, ``"empty_class"``, ``"class_in_one_group"``, ``"class_not_in_train"``,
             ``"class_not_in_val"``, ``"class_not_in_test"``, ``"similar_labels"``, ``"several_pages"``,
             ``"deep_pictures"``, ``"nothing_left"``,
-            ``"unknown_language"``, ``"marks_taken_away"`` or ``"truncated"``.
+            ``"unknown_language"``, ``"unknown_signs"``, ``"marks_taken_away"`` or ``"truncated"``.
         severity: ``"error"`` (cannot go on), ``"warning"`` (numbers suffer) or ``"info"``.
         count: how many items or classes.
         message: one sentence.

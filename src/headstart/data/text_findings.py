@@ -66,10 +66,9 @@ def unread(facts: TextFacts, *, pieces: bool = True) -> list[str]:
     if not facts.source:
         return []
     found = []
-    if facts.unknown is not None and facts.unknown > MANY_UNKNOWN:
+    if facts.unknown is not None and facts.unknown - facts.unknown_signs > MANY_UNKNOWN:
         found.append(f"{percent(facts.unknown)} of the tokens are unknown to it")
-    known = language_scripts(facts.languages)
-    foreign = {} if known is None else {name: share for name, share in facts.scripts.items() if name not in known}
+    foreign = _foreign_scripts(facts)
     if sum(foreign.values()) >= PRESENT:
         share, names = sum(foreign.values()), [name for name in foreign if foreign[name] >= SEEN]
         which = "all letters are" if share > 0.995 else f"{percent(share)} of the letters are"
@@ -89,6 +88,18 @@ def unread(facts: TextFacts, *, pieces: bool = True) -> list[str]:
     ):
         found.append(f"it breaks each letter into {facts.tokens_per_letter:.1f} tokens on average")
     return found
+
+
+def _foreign_scripts(facts: TextFacts) -> dict[str, float]:
+    """The scripts that none of the stated languages is written in, with their shares of the letters."""
+    known = language_scripts(facts.languages)
+    return {} if known is None else {name: share for name, share in facts.scripts.items() if name not in known}
+
+
+def _foreign(facts: TextFacts) -> float:
+    """How much of the texts is foreign to a source: by what it states, and by the letters that it does not know."""
+    unknown = sum(share * facts.unknown_letters.get(name, 0.0) for name, share in facts.scripts.items())
+    return max(sum(_foreign_scripts(facts).values()), unknown, (facts.unknown or 0.0) - facts.unknown_signs)
 
 
 def _unspaced(facts: TextFacts) -> float:
@@ -111,10 +122,17 @@ def check_texts(facts: TextFacts) -> Iterator[Finding]:
         stated = f", a source for {language_names(facts.languages)}," if facts.languages else ""
         joined = ", and ".join([", ".join(reasons[:-1]), reasons[-1]] if len(reasons) > 1 else reasons)
         pieces_alone = len(reasons) == 1 and reasons[0].startswith("it breaks words")
-        little = "knows little of the language or the terms of" if pieces_alone else "hardly knows"
+        little = "hardly knows" if _foreign(facts) >= MOST_LETTERS else "does not know a part of"
+        little = "knows little of the language or the terms of" if pieces_alone else little
         message = f"{facts.source}{stated} {little} these texts{where}: {joined}. For such texts {ADVICE}."
         share = facts.hardly_read or 0.0
         yield Finding("unknown_language", "warning", round(share * facts.texts) or facts.texts, message)
+    if facts.unknown_signs >= SEEN:
+        message = (
+            f"{percent(facts.unknown_signs)} of the tokens{where} are signs that {facts.source} does not know, such as "
+            f"'{facts.sign}'; what they say is lost to it."
+        )
+        yield Finding("unknown_signs", "info", round(facts.unknown_signs * facts.texts) or 1, message)
     if facts.altered is not None and facts.altered >= ALTERED and facts.example is not None:
         written, read = facts.example
         written = written.lower() if read == read.lower() else written

@@ -37,6 +37,7 @@ class TokenCounts:
         unknown_letters: by script, letters inside of unknown tokens.
         pieces: (w,) tokens of each of the words that were asked for.
         altered: by word, how it is read where marks (accents, umlauts, vowel signs) are taken away from it.
+        unknown_signs: unknown tokens without a letter, such as emoji, by what is written there.
 
     Examples:
         >>> few = np.array([4, 6])
@@ -51,6 +52,7 @@ class TokenCounts:
     unknown_letters: Mapping[str, int]
     pieces: NDArray[np.int64]
     altered: Mapping[str, str]
+    unknown_signs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class TextFacts:
         source: the source's name; empty where none was asked, and all that follows is then None or empty.
         languages: codes of the languages that the source knows, as stated.
         unknown: share of tokens that stand for what the tokenizer's vocabulary lacks.
-        hardly_read: share of texts of which more than a tenth is such tokens.
+        unknown_signs: share of tokens that are unknown and hold no letter, such as emoji.
+        sign: the most frequent of them.
+        hardly_read: share of texts of which more than a tenth is unknown tokens.
         unknown_letters: share of the letters of each script inside such tokens.
         pieces_per_word: tokens a word where spaces set words apart; None where there are fewer than 20.
         words: how many words that rests on.
@@ -87,6 +91,8 @@ class TextFacts:
     source: str = ""
     languages: tuple[str, ...] = ()
     unknown: float | None = None
+    unknown_signs: float = 0.0
+    sign: str = ""
     hardly_read: float | None = None
     unknown_letters: Mapping[str, float] = field(default_factory=dict)
     pieces_per_word: float | None = None
@@ -183,6 +189,8 @@ def measure_texts(
         source=source,
         languages=tuple(languages),
         unknown=float(counts.unknown.sum() / tokens),
+        unknown_signs=sum(counts.unknown_signs.values()) / tokens,
+        sign=max(counts.unknown_signs, key=lambda sign: counts.unknown_signs[sign], default=""),
         hardly_read=float(np.mean(counts.unknown > MANY_UNKNOWN * np.maximum(counts.tokens, 1))),
         unknown_letters={name: min(1.0, share) for name, share in by_script.items()},
         pieces_per_word=float(counts.pieces.mean()) if words >= FEWEST_WORDS else None,

@@ -240,7 +240,8 @@ def text_sentences(record: Record) -> list[str]:
             pieces = facts["pieces_per_word"]
             words = "" if pieces is None else f", {pieces:.2f} pieces a word"
             longer = f"{percent(facts['truncated'])} of the texts are longer than the {facts['max_length']} tokens"
-            known = f"{percent(facts['unknown'])} of their tokens are unknown{words}"
+            share = f" ({letters} of the letters)" if (letters := script_words(facts["unknown_letters"])) else ""
+            known = f"{percent(facts['unknown'])} of their tokens are unknown{share}{words}"
             sentences.append(f"To {one_line(facts['source'])}, {known}; {longer} that it reads.")
     return sentences
 

@@ -118,7 +118,7 @@ def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
         >>> words = Tokenizer(models.WordLevel({"a": 0, "?": 1}, "?"))
         >>> words.pre_tokenizer = pre_tokenizers.Whitespace()
         >>> found = count_tokens(TokenizerSpec(words.to_str(), 2, unknown=1), ["a a a", "a 字"])
-        >>> found.tokens, found.unknown, found.lost, found.unknown_letters
+        >>> found.tokens, found.unknown, found.lost, dict(found.unknown_letters)
         (array([3, 2]), array([0, 1]), array([1, 0]), {'Han': 1})
     """
     tokenizer = open_tokenizer(spec)
@@ -127,13 +127,17 @@ def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
     special = tokenizer.num_special_tokens_to_add(is_pair=False)
     tokens, unknown = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
     letters: Counter[str] = Counter()
+    signs: Counter[str] = Counter()
     whole = [one_form(text.encode("utf-8", "replace").decode()) for text in texts]
     for start in range(0, len(texts), AT_ONCE):
         part = whole[start : start + AT_ONCE]
         for k, encoded in enumerate(tokenizer.encode_batch(part, add_special_tokens=False)):
             places = _unknown_places(encoded, lacking)
             tokens[start + k], unknown[start + k] = len(encoded.ids), len(places)
-            letters.update(script_of(one) for begin, end in set(places) for one in part[k][begin:end])
+            for written in (part[k][begin:end] for begin, end in dict.fromkeys(places)):
+                scripts = [script for script in map(script_of, written) if script]
+                letters.update(scripts)
+                signs.update({} if scripts or not written.strip() else {written: 1})
     words = plain_words(whole)
     distinct = sorted(set(words))
     encoded_words = tokenizer.encode_batch_fast(distinct, add_special_tokens=False)
@@ -143,9 +147,10 @@ def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
         unknown=unknown,
         lost=np.maximum(tokens + special - spec.max_length, 0),
         max_length=spec.max_length,
-        unknown_letters={script: count for script, count in letters.items() if script},
+        unknown_letters=letters,
         pieces=np.array([pieces[word] for word in words], np.int64),
         altered=_altered(tokenizer, whole),
+        unknown_signs=signs,
     )
 
 

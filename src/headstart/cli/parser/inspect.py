@@ -29,7 +29,7 @@ def add(verbs: Verbs[Parser]) -> None:
         help="also encode the items and list those whose label the others contradict, with the three items that did "
         "most to contradict it",
     )  # fmt: skip
-    group.add_argument("--source", metavar="NAME", help="pretrained body that judges labels")
+    group.add_argument("--source", metavar="NAME", help="pretrained body that is to read texts, or that judges labels")
     add_out(group, "FILE", "write the suspect labels to a .csv file")
     add_reading(parser, label=False)
     parser.add_argument_group("other").add_argument(
