@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import posixpath
 import re
 import stat
@@ -173,7 +174,7 @@ def _linked(archive: Path, name: str, target: str, base: str) -> str:
     return path
 
 
-class _Zstandard:
+class _Zstandard(io.BufferedIOBase):
     """A file packed by Zstandard (RFC 8878), to be read from the beginning to the end; damage is an error of tar."""
 
     def __init__(self, path: Path) -> None:
@@ -181,7 +182,8 @@ class _Zstandard:
 
         self._stream: Any = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes, unpacked."""
         try:
             return bytes(self._stream.read(size))
         except (OSError, ValueError) as error:

@@ -105,7 +105,9 @@ def _modality(listing: FolderListing, options: ReadOptions, root: Path) -> Modal
             f"The folder '{root}' holds both pictures ({sizes['image']}) and sounds ({sizes['audio']}); a model reads "
             "one kind, so name it or keep them apart."
         )
-    return max(sizes, key=lambda kind: sizes[kind]) if sizes else "text" if "text" in listing.files else None
+    if sizes:
+        return max(sizes, key=lambda kind: sizes[kind])
+    return "text" if "text" in listing.files else None
 
 
 def _from_tables(root: Path, listing: FolderListing, options: ReadOptions) -> RowsRead | None:

@@ -43,6 +43,7 @@ PICTURE_FORMATS = (
 WORKING_BYTES = {"WEBP": 16, "GIF": 16, "AVIF": 20, "HEIF": 20, "JPEG2000": 24}
 USUAL_BYTES = 12  # that decoding takes for each pixel at most, with the RGB picture of 4
 DNG_VERSION = 50706  # a tag of raw photographs, of which Pillow would read the thumbnail
+ANIMATION = 65536  # of a PNG, bytes in front of the picture where it is said to move
 SERIES = ("GIF", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
 STRIP = 2**20
 USUAL_WHITE = (1.0, 255.0)  # of fractions, and of 8 bits
@@ -309,9 +310,10 @@ def _deep_colours(picture: ImageFile, raw: bytes, name: str | None, mode: str) -
     Pillow keeps the upper byte of each channel. With the bytes swapped it gives the lower one.
     """
     upper = picture if picture.mode == "RGB" else picture.convert("RGB")
-    brightest = max(upper.getchannel(channel).getextrema()[1] for channel in "RGB")
+    counts = upper.histogram()  # 256 levels of each channel
+    is_bright = any(any(counts[start + DARK : start + 256]) for start in (0, 256, 512))
     swapped = mode[:-1] + OTHER_BYTE.get(mode[-1], "")
-    if brightest >= DARK or not swapped.endswith(("16B", "16L")):
+    if is_bright or not swapped.endswith(("16B", "16L")):
         return None, 65535.0
     with open_picture_file(raw, name, picture.width * picture.height * WORKING_BYTES["JPEG2000"]) as other:
         other.tile = [tile._replace(args=_swapped(tile.args, swapped)) for tile in other.tile]
@@ -337,7 +339,11 @@ def _joined(upper: Image, lower: Image, first: int, last: int) -> NDArray[Any]:
 
 
 def _follows(raw: bytes, name: str | None, most_pixels: int) -> bool:
-    """Whether a further page or frame follows the first."""
+    """Whether a further page or frame follows the first; of the usual PNG and WebP the header says so."""
+    if raw.startswith(b"\x89PNG") and b"acTL" not in raw[:ANIMATION]:
+        return False
+    if raw[8:12] == b"WEBP" and not (raw[12:16] == b"VP8X" and raw[20] & 2):
+        return False
     with open_picture_file(raw, name, most_pixels) as picture:
         try:
             picture.seek(1)
