@@ -30,6 +30,7 @@ __all__ = [
     "SourceInfo",
     "Task",
     "TaskKind",
+    "whole_text",
 ]
 
 Modality = Literal["image", "text", "audio", "vector", "multimodal"]  # the last: an item holds one thing of each column
@@ -56,6 +57,31 @@ class Rows(Protocol):
     def __getitem__(self, key: Any, /) -> Any: ...
 
 
+def whole_text(text: str) -> str:
+    r"""A name that every file format can hold: halves of characters become escapes.
+
+    Python reads a file name that is not UTF-8, such as one that an old archive brought, as text with halves of
+    characters (lone surrogates), one for each byte that it could not decode.
+
+    Args:
+        text: a label, or the name of an item.
+
+    Examples:
+        >>> whole_text("caf\udce9"), whole_text("caf\u00e9")
+        ('caf\\udce9', 'café')
+    """
+    if not _has_halves(text):
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8")  # in a locale that knows ASCII only
+    except UnicodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _has_halves(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
 @dataclass(frozen=True)
 class Task:
     """The label schema of a target task.
@@ -74,6 +100,10 @@ class Task:
     kind: TaskKind
     labels: tuple[str, ...]
     column: str | None = None
+
+    def __post_init__(self) -> None:
+        if any(map(_has_halves, self.labels)):
+            object.__setattr__(self, "labels", tuple(map(whole_text, self.labels)))
 
     @property
     def num_outputs(self) -> int:
@@ -121,6 +151,10 @@ class Dataset:
     origin: str = ""
     notes: tuple[str, ...] = ()
     named: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if any(map(_has_halves, self.ids)):
+            object.__setattr__(self, "ids", tuple(map(whole_text, self.ids)))
 
     def __len__(self) -> int:
         return len(self.items)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.cli.typed import as_typed, standard_input
 from headstart.data import align_columns
 from headstart.data.archives import is_archive
 from headstart.data.column_names import ID_NAMES, plain_name
@@ -151,7 +151,7 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
         return _from_stdin(model, alone=alone)
     if not _exists(word):
         if modality == "text" and not _looks_like_path(word):
-            return Gathered([word], [str(place)])
+            return Gathered([as_typed(word)], [str(place)])
         raise DataError(f"'{word}' does not exist; give a file, a folder or a table of {modality} items.")
     is_table = Path(word).is_file() and table_kind(word) is not None
     kind = modality if is_table else None
@@ -244,10 +244,7 @@ def _looks_like_path(word: str) -> bool:
 
 
 def _from_stdin(model: TransferModel, *, alone: bool) -> Gathered:
-    try:
-        lines = [line.rstrip("\r\n") for line in sys.stdin]
-    except UnicodeDecodeError as error:
-        raise DataError(f"Standard input is not text in {error.encoding} ({error.reason}); convert it first.") from None
+    lines = standard_input()
     kept = [(str(number), line) for number, line in enumerate(lines, start=1) if line.strip()]
     if any(len(line) > MAX_LINE for _, line in kept):
         raise DataError(f"A line of standard input is longer than {MAX_LINE} characters; give one item a line.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.io import atomic_file, harmless_frame
+from headstart.types import whole_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,10 +27,15 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """
     import pandas as pd
 
+    kept = [{_whole(name): _whole(cell) for name, cell in row.items()} for row in rows]
     with atomic_file(path) as scratch:
-        frame = pd.DataFrame(rows, dtype=object)
+        frame = pd.DataFrame(kept, dtype=object)
         whole = frame.columns[frame.notna().all()]  # with empty cells between, pandas would make 7.0 of 7
         _write_frame(frame.astype(frame[whole].infer_objects().dtypes), scratch, path.suffix.lower())
+
+
+def _whole(cell: Any) -> Any:
+    return whole_text(cell) if isinstance(cell, str) else cell
 
 
 def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:

@@ -41,7 +41,9 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
         >>> read_json(path)
         {'accuracy': 0.5}
     """
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8")
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n"
+    # of half a character, as names of files that are not UTF-8 have them, the escape is the one of JSON too
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _plain(value: object) -> object:

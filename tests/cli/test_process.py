@@ -1,0 +1,161 @@
+"""A process that is stopped at any moment ends in a sentence with its code, and never with a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from command_line import finish, refusal
+
+main_module = import_module("headstart.cli.main")
+posix = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+
+OWN = """
+import sys
+sys.argv = {words!r}
+{code}
+from headstart.cli import main
+{then}
+sys.exit(main())
+"""
+
+
+def own(words: list[str], folder, code: str = "", then: str = "", **settings: str) -> subprocess.Popen[str]:
+    """The command as its entry point starts it."""
+    program = OWN.format(words=["headstart", *words], code=code, then=then)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, "-c", program], cwd=folder, env={**os.environ, **settings}, text=True, stdin=pipe, stdout=pipe,
+        stderr=pipe,
+    )  # fmt: skip
+
+
+def stopped_at(place: str, number: signal.Signals, folder):
+    """The outcome of a process that gets a signal at a place: a piece of code that says so and waits there."""
+    wait = "import signal, time, pathlib\ndef wait(*a, **k):\n    pathlib.Path('reached').touch()\n    time.sleep(60)\n"
+    then = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell may have it ignored
+    process = own(["doctor"], folder, code=wait, then=f"{then}\n{place}")
+    deadline = time.monotonic() + 60
+    while not (folder / "reached").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(number)
+    return finish(process)
+
+
+PLACES = {
+    "building the parser": "import headstart.cli.main; sys.modules['headstart.cli.main'].build_parser = wait",
+    "importing the verb": "import importlib; importlib.import_module = wait",
+    "working": "import headstart.cli.doctor as doctor; doctor.run = wait",
+}
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "code", "says"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated by SIGTERM")]
+)
+@pytest.mark.parametrize("place", list(PLACES))
+def test_a_signal_ends_in_a_sentence(place, number, code, says, tmp_path):
+    refusal(stopped_at(PLACES[place], number, tmp_path), code, [says, "nothing was written"])
+
+
+@posix
+def test_a_second_ctrl_c_ends_at_once_without_a_traceback(tmp_path):
+    slow = "import atexit; atexit.register(wait)"  # what is cleared up at the end takes long
+    done = stopped_at(
+        f"{slow}\nimport headstart.cli.doctor as doctor; doctor.run = lambda args: 0", signal.SIGINT, tmp_path
+    )
+    assert (done.code, done.err) == (130, "")
+
+
+@posix
+def test_ctrl_c_in_a_destructor_ends_the_process(tmp_path):
+    place = (
+        "class Last:\n    __del__ = wait\nimport headstart.cli.doctor as doctor; doctor.run = lambda args: Last() and 0"
+    )
+    done = stopped_at(place, signal.SIGINT, tmp_path)
+    assert done.code == 130
+    assert "Traceback" not in done.err
+    assert "Exception ignored" not in done.err
+
+
+@pytest.mark.parametrize("name", ["build_parser", "_run"])
+def test_an_interruption_in_any_part_of_main_is_a_sentence(name, monkeypatch, capsys):
+    def interrupted(*_words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main_module, name, interrupted)
+    assert main_module.main(["doctor"]) == 130
+    assert capsys.readouterr().err == "headstart: error: interrupted; nothing was written\n"
+
+
+SENTENCES = [
+    (MemoryError(), "out of memory; nothing was written"),
+    (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), "out of memory"),
+    (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
+    (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+    (OSError(errno.ENAMETOOLONG, "File name too long", "a" * 3000), "File name too long"),
+    (
+        PermissionError(errno.EACCES, "Permission denied", "/root/x"),
+        "cannot read or write '/root/x': Permission denied",
+    ),
+    (ModuleNotFoundError("No module named 'timm'"), "pip install --force-reinstall headstart"),
+    (ZeroDivisionError("of \x1b[31m\nred"), "unexpected ZeroDivisionError: of \\x1b[31m red"),
+]
+
+
+@pytest.mark.parametrize(("error", "says"), SENTENCES, ids=[type(error).__name__ for error, _ in SENTENCES])
+@pytest.mark.parametrize("as_json", [False, True], ids=["lines", "json"])
+def test_every_error_is_one_sentence(error, says, as_json, monkeypatch, capsys):
+    def failed(*_words):
+        raise error
+
+    monkeypatch.setattr(main_module, "_run", failed)
+    assert main_module.main(["doctor", *(["--json"] if as_json else [])]) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith("headstart: error: ")
+    assert len(err.splitlines()) == 1
+    assert len(err) < 1300
+    assert says in err
+    assert ('"exit_code": 1' in out) is as_json
+
+
+@posix
+@pytest.mark.parametrize("words", [["--help"], ["sources", "list"], ["sources", "show", "vector"]])
+def test_a_reader_that_is_gone_before_a_word_was_written(words, tmp_path):
+    process = own(words, tmp_path)
+    process.stdout.close()
+    process.stdin.close()
+    with process.stderr:
+        assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == (0 if words == ["--help"] else 1)  # argparse's own help does not fail
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+def test_a_full_disk_behind_standard_output(tmp_path):
+    command = [sys.executable, "-m", "headstart", "sources", "list"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "headstart: error: the disk is full: No space left on device; free space\n"
+
+
+@posix
+def test_a_process_without_standard_output_or_error(tmp_path):
+    for closed in (">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        command = f'"{sys.executable}" -m headstart sources show no-such-source {closed}'
+        assert subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, check=False).returncode == 2
+
+
+def test_a_process_started_by_code_keeps_its_own_signals(cli):
+    before = signal.getsignal(signal.SIGINT)
+    cli.works("sources", "show", "vector")
+    assert signal.getsignal(signal.SIGINT) is before
