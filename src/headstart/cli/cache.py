@@ -7,14 +7,13 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from headstart.cli.console import json_text, write_line
+from headstart.cli.console import json_text, write_line, write_pair, write_table, write_text
 from headstart.engine.cache_folder import LIMITED, CacheEntry, cache_entries, cache_limit, parse_size, prune
 from headstart.engine.store import stored_rows
 from headstart.io import cache_folder
 
 __all__ = ["run"]
 
-LABEL = 14
 UNITS = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 AGES = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
@@ -38,16 +37,15 @@ def _info(args: argparse.Namespace) -> int:
         facts = [_plain(entry, rows[entry.folder]) for entry in entries]
         write_line(json_text({**_summary(entries), "limit_bytes": limit, "entries": facts}))
         return 0
-    write_line(f"{'cache':<{LABEL}} {cache_folder()}")
-    write_line(f"{'limit':<{LABEL}} {_bytes(limit)} of bodies and features (HEADSTART_CACHE_LIMIT sets another)")
-    write_line(f"{'used':<{LABEL}} {_bytes(_total(entries))}, {_entries(len(entries))}")
+    write_pair("cache", cache_folder())
+    write_pair("limit", f"{_bytes(limit)} of bodies and features (HEADSTART_CACHE_LIMIT sets another)")
+    write_pair("used", f"{_bytes(_total(entries))}, {_entries(len(entries))}")
     if entries:
         write_line()
-        write_line(f"{'kind':<9} {'size':>10} {'rows':>11}  {'last used':<15} what")
-        for entry in entries:
-            write_line(_line(entry, rows[entry.folder]))
+        shown = [_cells(entry, rows[entry.folder]) for entry in entries]
+        write_table([["kind", "what", "size", "rows", "last used"], *shown], flexible=1, right=(2, 3))
         write_line()
-        write_line("next: headstart cache prune --limit SIZE, or --all")
+        write_text("next: headstart cache prune --limit SIZE, or --all")
     return 0
 
 
@@ -59,8 +57,8 @@ def _prune(args: argparse.Namespace) -> int:
         facts = [_plain(entry, None) for entry in removed]
         write_line(json_text({**_summary(left), "removed_bytes": _total(removed), "removed": facts}))
         return 0
-    write_line(f"{'removed':<{LABEL}} {_bytes(_total(removed))}, {_entries(len(removed))}")
-    write_line(f"{'left':<{LABEL}} {_bytes(_total(left))}, {_entries(len(left))} in {cache_folder()}")
+    write_pair("removed", f"{_bytes(_total(removed))}, {_entries(len(removed))}")
+    write_pair("left", f"{_bytes(_total(left))}, {_entries(len(left))} in {cache_folder()}")
     return 0
 
 
@@ -78,9 +76,9 @@ def _plain(entry: CacheEntry, rows: int | None) -> dict[str, Any]:
     return {**about, "last_used": used, **({} if rows is None else {"rows": rows})}
 
 
-def _line(entry: CacheEntry, rows: int | None) -> str:
+def _cells(entry: CacheEntry, rows: int | None) -> list[str]:
     shown = "-" if rows is None else f"{rows:,}"
-    return f"{entry.kind:<9} {_bytes(entry.bytes):>10} {shown:>11}  {_age(entry.last_used):<15} {_what(entry)}"
+    return [entry.kind, _what(entry), _bytes(entry.bytes), shown, _age(entry.last_used)]
 
 
 def _what(entry: CacheEntry) -> str:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 import numpy as np
 
 from headstart.reporting import ConsoleReporter
 from headstart.reporting.terminal import columns, write
-from headstart.reporting.text import display_width, printable, wrap
+from headstart.reporting.text import display_width, printable, shortened, wrap
 
-__all__ = ["ConsoleReporter", "json_text", "reporter_of", "write_line", "write_pair"]
+__all__ = ["ConsoleReporter", "json_text", "reporter_of", "write_line", "write_pair", "write_table", "write_text"]
 
 
 def reporter_of(args: argparse.Namespace, stream: TextIO | None = None) -> ConsoleReporter:
@@ -58,6 +58,56 @@ def write_pair(label: str, text: object, *, room: int = 14) -> None:
     lines = wrap(printable(text), columns(sys.stdout), first=display_width(begin), indent=room + 1)
     write_line(begin + lines[0] if lines[0] else begin.rstrip())
     for line in lines[1:]:
+        write_line(line)
+
+
+def write_table(rows: Sequence[Sequence[str]], *, flexible: int = 0, right: Sequence[int] = ()) -> None:
+    """Write a table, its header first; columns that the terminal has no room for are left out from the last on.
+
+    Args:
+        rows: cells, the header's first.
+        flexible: the column that is cut where even the first ones do not fit.
+        right: columns that are aligned on the right.
+
+    Examples:
+        >>> write_table([["name", "items"], ["toy", "3"]], right=[1])
+        name  items
+        toy       3
+    """
+    width = columns(sys.stdout)
+    cells = [[printable(cell) for cell in row] for row in rows]
+    rooms = [max(display_width(row[k]) for row in cells) for k in range(len(cells[0]))]
+    kept = len(rooms)
+    while width is not None and kept > flexible + 2 and sum(rooms[:kept]) + 2 * (kept - 1) > width:
+        kept -= 1
+    if width is not None:
+        others = sum(rooms[:kept]) + 2 * (kept - 1) - rooms[flexible]
+        rooms[flexible] = min(rooms[flexible], max(8, width - others))
+    for row in cells:
+        padded = [_padded(row[k], rooms[k], right=k in right) for k in range(kept)]
+        write_line("  ".join(padded).rstrip())
+    if kept < len(rooms):
+        write_text(f"(there is no room for {', '.join(cells[0][kept:])}; --json has all)")
+
+
+def _padded(cell: str, room: int, *, right: bool) -> str:
+    cut = shortened(cell, room)
+    blanks = " " * (room - display_width(cut))
+    return blanks + cut if right else cut + blanks
+
+
+def write_text(text: str, *, indent: int = 2) -> None:
+    """Write a sentence to standard output, wrapped at words.
+
+    Args:
+        text: the sentence.
+        indent: blanks before every further line.
+
+    Examples:
+        >>> write_text("also: timm:NAME")
+        also: timm:NAME
+    """
+    for line in wrap(printable(text), columns(sys.stdout), indent=indent):
         write_line(line)
 
 

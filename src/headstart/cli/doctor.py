@@ -6,7 +6,7 @@ import argparse
 import os
 from importlib.util import find_spec
 
-from headstart.cli.console import json_text, write_line
+from headstart.cli.console import json_text, write_line, write_pair
 from headstart.errors import HeadstartError
 
 __all__ = ["run"]
@@ -37,10 +37,10 @@ def run(args: argparse.Namespace) -> int:
         return 1 if problems else 0
     for key, value in facts.items():
         shown = ", ".join(_extra(*pair) for pair in value.items()) if isinstance(value, dict) else value
-        write_line(f"{key:<14} {shown}")
+        write_pair(key, shown)
     for problem in problems:
-        write_line(f"{'problem':<14} {problem}")
-    write_line(f"{'result':<14} {'something is broken, see above' if problems else 'all is well'}")
+        write_pair("problem", problem)
+    write_pair("result", "something is broken, see above" if problems else "all is well")
     return 1 if problems else 0
 
 

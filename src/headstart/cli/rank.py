@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.cli.console import json_text, reporter_of, write_line
+from headstart.cli.console import ConsoleReporter, json_text, reporter_of, write_line, write_table, write_text
 from headstart.cli.encoding import engine_of
 from headstart.cli.fit import named_sources, reading_options
 from headstart.cli.out_file import check_out_file
-from headstart.cli.rank_table import profile_lines, table_lines
+from headstart.cli.rank_table import profile_lines, table_rows
 from headstart.io import atomic_file, write_csv
 from headstart.params import parse_duration
 
@@ -58,21 +57,28 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_line(json_text(ranking.to_dict()))
         return 0
-    for line in _lines(ranking, args):
-        write_line(line)
+    _show(ranking, args, reporter)
     if out is not None:
         reporter.line("saved", str(out))
     reporter.line("next", f"headstart fit {shlex.quote(args.data)} --source {shlex.quote(ranking.first.source)}")
     return 0
 
 
-def _lines(ranking: Ranking, args: argparse.Namespace) -> Sequence[str]:
-    lines = ["", *table_lines(ranking, tuple(args.scores)), ""]
-    if args.profile:
-        lines += profile_lines(ranking)
-    lines += [f"{'why':<18} {ranking.why}", f"{'take':<18} {ranking.advice}", f"{'ranked on':<18} {ranking.how}"]
-    lines += [f"{'note':<18} {note}" for note in ranking.notes]
-    return [*lines, f"{'time':<18} {ranking.seconds:.1f} s"]
+def _show(ranking: Ranking, args: argparse.Namespace, reporter: ConsoleReporter) -> None:
+    write_line()
+    write_table(table_rows(ranking, tuple(args.scores)), flexible=1)
+    for standing in ranking.standings:
+        if standing.reason:
+            write_text(f"{standing.state}: {standing.source}: {standing.reason}")
+    write_line()
+    for line in profile_lines(ranking) if args.profile else ():
+        write_line(line)
+    reporter.line("why", ranking.why)
+    reporter.result("take", ranking.advice)
+    reporter.line("ranked on", ranking.how)
+    for note in ranking.notes:
+        reporter.line("note", note)
+    reporter.line("time", f"{ranking.seconds:.1f} s")
 
 
 def _write(path: Path, ranking: Ranking) -> None:

@@ -12,15 +12,15 @@ from headstart.data.text_findings import percent
 if TYPE_CHECKING:
     from headstart.transfer import Ranking, Standing
 
-__all__ = ["profile_lines", "table_lines"]
+__all__ = ["profile_lines", "table_rows"]
 
 BAR = 30
 WIDEST_NAME = 56
 WIDEST_LICENCE = 14
 
 
-def table_lines(ranking: Ranking, scores: Sequence[str] = ()) -> list[str]:
-    """One line a source below a header; what has no rank stands below with the reason.
+def table_rows(ranking: Ranking, scores: Sequence[str] = ()) -> list[list[str]]:
+    """A header, and the cells of each source that was measured.
 
     Args:
         ranking: from `headstart.rank`.
@@ -29,9 +29,9 @@ def table_lines(ranking: Ranking, scores: Sequence[str] = ()) -> list[str]:
     Examples:
         >>> import headstart
         >>> texts, moods = ["good film", "lovely day", "bad film", "awful day"] * 5, ["good", "good", "bad", "bad"] * 5
-        >>> lines = table_lines(headstart.rank((texts, moods), ["toy"], untrained=False))
-        >>> lines[0].split()[:3], lines[1].split()[:2]
-        (['rank', 'source', 'accuracy'], ['1', 'toy'])
+        >>> rows = table_rows(headstart.rank((texts, moods), ["toy"], untrained=False))
+        >>> rows[0][:3], rows[1][:2]
+        (['rank', 'source', 'accuracy [95%]'], ['1', 'toy'])
     """
     of_texts = any(standing.texts is not None for standing in ranking.standings)
     header = [
@@ -39,11 +39,7 @@ def table_lines(ranking: Ranking, scores: Sequence[str] = ()) -> list[str]:
         "items/s", "cost", "published", *(["languages", "unknown tokens"] if of_texts else []), *scores,
     ]  # fmt: skip
     shown = [standing for standing in ranking.standings if standing.measured is not None]
-    rows = [header, *(_cells(standing, scores, of_texts) for standing in shown)]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    reasons = [standing for standing in ranking.standings if standing.reason]
-    return lines + [f"{standing.state}: {standing.source}: {standing.reason}" for standing in reasons]
+    return [header, *(_cells(standing, scores, of_texts) for standing in shown)]
 
 
 def _cells(standing: Standing, scores: Sequence[str], of_texts: bool) -> list[str]:

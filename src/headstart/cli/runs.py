@@ -21,6 +21,7 @@ EXTENSIONS = (
     *(".gz", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".zip"),
     *(".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xls", ".ods"),
 )
+LONGEST = 120  # bytes of a name, which a file system gives 255, with what is put before and behind it
 
 
 @contextmanager
@@ -75,13 +76,20 @@ def _plain_name(data: str) -> str:
     name = Path(os.path.realpath(data)).name  # unlike Path.resolve, it takes a loop of links
     for suffix in EXTENSIONS:
         name = name.removesuffix(suffix)
-    return name or "data"
+    return name.encode("utf-8", "surrogateescape")[:LONGEST].decode("utf-8", "ignore") or "data"
 
 
 def _is_free(folder: Path) -> bool:
     """Whether nothing is there, or an empty folder."""
     try:
-        return not folder.is_symlink() and (not folder.exists() or not any(folder.iterdir()))
+        if folder.is_symlink():
+            return False
+        if not folder.exists():
+            return True
+    except OSError:  # a name that is too long, or folders above that may not be read: the fit says so in its own words
+        return True
+    try:
+        return not any(folder.iterdir())
     except OSError:  # a file, or a folder that may not be read
         return False
 

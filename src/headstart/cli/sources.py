@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from headstart.cli.console import json_text, write_line
+from headstart.cli.console import json_text, write_line, write_pair, write_table, write_text
 from headstart.types import SourceInfo
 
 __all__ = ["run"]
@@ -29,20 +29,16 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         write_line(json_text({"sources": [asdict(info) for info in found]}))
         return 0
-    write_line(f"{'name':<32} {'items':<7} {'features':>8} {'parameters':>11}  licence")
-    for info in found:
-        write_line(_row(info))
+    write_table([["name", "items", "features", "parameters", "licence"], *map(_row, found)], right=(2, 3))
     write_line()
-    write_line("also: timm:NAME and hf:ORG/NAME (from their hub or its cache), local:PATH (a checkpoint on disk)")
-    write_line("next: headstart sources show NAME")
+    write_text("also: timm:NAME and hf:ORG/NAME (from their hub or its cache), local:PATH (a checkpoint on disk)")
+    write_text("next: headstart sources show NAME")
     return 0
 
 
-def _row(info: SourceInfo) -> str:
+def _row(info: SourceInfo) -> list[str]:
     size = f"{info.parameters / 1e6:.1f} M" if info.parameters else "-"
-    return (
-        f"{info.name:<32} {info.modality:<7} {info.num_features or '-':>8} {size:>11}  {info.license or 'not stated'}"
-    )
+    return [info.name, info.modality, str(info.num_features or "-"), size, info.license or "not stated"]
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -56,9 +52,9 @@ def _show(args: argparse.Namespace) -> int:
     for key, value in asdict(info).items():
         if key == "languages":
             if info.modality == "text":
-                write_line(f"{key:<14} {language_names(info.languages)}")
+                write_pair(key, language_names(info.languages))
             continue
         if key == "blocks":
             value = ", ".join(f"{block['name']} ({block['width']})" for block in value)  # noqa: PLW2901 (shown as text)
-        write_line(f"{key:<14} {value if value not in (None, '', {}) else 'not stated'}")
+        write_pair(key, value if value not in (None, "", {}) else "not stated")
     return 0

@@ -52,4 +52,5 @@ def standard_input() -> list[str]:
             text = raw.decode(sys.stdin.encoding)
     except UnicodeDecodeError as error:
         raise DataError(f"Standard input is not text in {error.encoding} ({error.reason}); convert it first.") from None
-    return text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    lines: list[str] = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    return lines
