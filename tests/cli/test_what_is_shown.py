@@ -171,11 +171,11 @@ def test_nothing_steers_the_terminal_from_labels_items_and_columns(cli):
         [f"{RED} good {i}\r\u2028 {BIDI}", RED] if i % 2 else [f"{C1} bad {i} {BELL}", f"{BIDI}\nforged 1.000"]
         for i in range(16)
     ]
-    write_csv(cli.folder / "a.csv", [[RED, C1], *rows], encoding="utf-8")
-    words = ("a.csv", "--label", C1, "--item", RED)
+    write_csv(cli.folder / "a.csv", [[f"x{C1}", C1], *rows], encoding="utf-8")
+    words = ("a.csv", "--label", C1, "--item", f"x{C1}")
     for call in (
         ("inspect", *words), ("inspect", *words, "--labels", "--source", "toy"), ("rank", *words, "--sources", "toy"),
-        (*FIT, "--label", C1, "--item", RED), ("predict", "run", "a.csv"),
+        (*FIT, "--label", C1, "--item", f"x{C1}"), ("predict", "run", "a.csv"),
         ("predict", "run", f"{RED} good"),
         ("evaluate", "run", "a.csv"), ("fit", f"{RED}\nno-such"), ("fit", "a.csv", "--label", BELL), (f"{RED}verb",),
         ("predict", f"{C1}model", "x"), ("fit", "a.csv", f"--{RED}"), ("sources", "show", f"local:{RED}"),

@@ -196,7 +196,8 @@ def evaluate(
         shift = loss_shift(opened.head.left_out, opened.task, predicted.outputs, truth, groups)
     reporter.line("data", f"{found.n} {used.modality} items ({part})")
     for name, metric in found.metrics.items():
-        reporter.line(name.replace("_", " "), f"{metric.value:.3f}  [{metric.low:.3f}, {metric.high:.3f}]")
+        say = reporter.result if name == found.main else reporter.line
+        say(name.replace("_", " "), f"{metric.value:.3f}  [{metric.low:.3f}, {metric.high:.3f}]")
     for text in _warnings(fitted_on, found.n, shift):
         reporter.warning(text)
     record = _record(opened, used, predicted, found) | {
