@@ -22,7 +22,7 @@ from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.gate.decision import decide
 from headstart.transfer.gate.recipe_choice import AUTO, UNWEIGHTED
-from headstart.transfer.judging import FEW_ITEMS, Judged, judge
+from headstart.transfer.judging import FEW_ITEMS, Judged, affordable_folds, judge
 from headstart.transfer.preparing import Prepared
 from headstart.tune import STRATEGIES, Strategy
 from headstart.types import Dataset
@@ -149,7 +149,9 @@ def _key(prepared: Prepared, judged: Judged, strategy: str | Strategy) -> str:
 def _frozen_again(prepared: Prepared, judged: Judged, reporter: Reporter) -> Judged:
     """Frozen features are judged as always, by cross-validation where items are few: nothing was trained in the end."""
     dataset = prepared.dataset
-    if dataset.split is not None or dataset.times is not None or len(dataset) >= FEW_ITEMS:
+    widths = [block.width for block in prepared.source.info.blocks] or [prepared.rows.shape[1]]
+    many = len(dataset) >= FEW_ITEMS and not affordable_folds(dataset, widths)
+    if dataset.split is not None or dataset.times is not None or many:
         return judged
     return judge(prepared, judged.search, judged.seed, reporter)
 
