@@ -128,7 +128,7 @@ def test_the_matrix_holds_the_counts(classification):
 
 def test_many_classes_have_a_list_of_pairs_in_place_of_the_matrix(many_classes):
     page = read(many_classes)
-    assert page.table("Class")[0] == ["class 007", "class 008", "2", "67%"]
+    assert page.table("Class")[0] == ["class 007", "class 008", "2", "67% (21% to 94%)"]  # Wilson, 2 of 3
     assert not any(attrs.get("class") == "heat" for _, attrs in page.tags)
 
 

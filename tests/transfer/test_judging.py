@@ -21,8 +21,8 @@ def test_many_classes_with_few_items_are_judged_in_folds():
     plan = make_plan(dataset(1500, 75), np.arange(1500), seed=0, widths=[384])
     assert len(plan.parts) == 10
     assert plan.how == (
-        "10-fold cross-validation of 1500 items, with the choice made inside each fold; a held-out fifth would have 4.0 "
-        "items a class"
+        "10-fold cross-validation of 1500 items, with the choice made inside each fold; a held-out fifth would have "
+        "4.0 items a class"
     )
     assert len(plan.evaluated) == 1500
 

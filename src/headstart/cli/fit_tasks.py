@@ -10,6 +10,7 @@ import time
 from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.errors import UsageError
+from headstart.evaluate.figures import figure
 
 __all__ = ["run"]
 
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for column, one in done.runs.items():
         name, metric = next(iter(one.evaluation.metrics.items()))
-        reporter.line(column, f"{name.replace('_', ' ')} {metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]")
+        reporter.line(column, f"{name.replace('_', ' ')} {figure(metric.value, metric.low, metric.high)}")
     reporter.line("saved", f"{out}  ({seconds:.1f} s in all)")
     reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")
     return 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from headstart.data.languages import language_names
 from headstart.data.text_findings import percent
+from headstart.evaluate.figures import figure
 
 if TYPE_CHECKING:
     from headstart.transfer import Ranking, Standing
@@ -49,8 +50,8 @@ def _cells(standing: Standing, scores: Sequence[str], of_texts: bool) -> list[st
     return [
         "-" if standing.rank is None else str(standing.rank),
         _ending(standing.source),
-        f"{found.merit.value:.3f} [{found.merit.low:.3f}, {found.merit.high:.3f}]",
-        f"{found.loss.value:.3f} [{found.loss.low:.3f}, {found.loss.high:.3f}]",
+        figure(found.merit.value, found.merit.low, found.merit.high),
+        figure(found.loss.value, found.loss.low, found.loss.high),
         "-" if found.neighbours is None else f"{found.neighbours:.3f}",
         "tie" if standing.tied else "",
         _short(info.license),

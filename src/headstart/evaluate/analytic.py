@@ -163,8 +163,8 @@ def _means(kind: TaskKind, every: list[dict[str, Any]]) -> dict[str, Bounds]:
 
 def _average(every: list[dict[str, Any]], name: str, correlation: float) -> Bounds:
     values = np.nan_to_num([one[name][0] for one in every])  # in a mean, 0/0 counts 0
-    low, high = mean_bounds(values, *np.array([one[name][1] for one in every]).reshape(-1, 2).T, correlation)
-    return np.array([low]), np.array([high])
+    lows, highs = np.array([one[name][1] for one in every]).reshape(-1, 2).T
+    return _one(mean_bounds(values, lows, highs, correlation))
 
 
 def _of_items(kind: TaskKind, outputs: Array, y: NDArray[Any], codes: Groups) -> dict[str, Bounds]:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.evaluate import metrics
 from headstart.evaluate.analytic import analytic_bounds
 from headstart.evaluate.evaluation import MAIN_METRICS, check_outputs
+from headstart.evaluate.figures import bounds
 from headstart.evaluate.intervals import bootstrap
 from headstart.evaluate.shares import paired_shares
 from headstart.types import Task, TaskKind
@@ -123,8 +124,8 @@ def transfer_gain(
             return np.asarray(mine(weights) - other(weights))
 
         value = float(difference(np.ones(n)))
-        bounds = bootstrap(difference, n, groups=groups, resamples=resamples, seed=seed)
-        low, high = float(np.minimum(bounds[0], value)), float(np.maximum(bounds[1], value))
+        drawn = bootstrap(difference, n, groups=groups, resamples=resamples, seed=seed)
+        low, high = float(np.minimum(drawn[0], value)), float(np.maximum(drawn[1], value))
         if high - low <= _NO_WIDTH:
             low, high = _combined(task.kind, name, truth, (ours, theirs), groups)
     verdict = _verdict(value, low, high, compared=(name, reference), n=n)
@@ -136,9 +137,9 @@ def _combined(
 ) -> tuple[float, float]:
     """Bounds of the difference from those of both sides, which add up like standard errors; nan where these are."""
     values = [float(_meter(name, outputs, truth)(np.ones(len(truth)))) for outputs in sides]
-    bounds = [analytic_bounds(kind, outputs, truth, groups)[name] for outputs in sides]
-    below = [value - float(np.fmin(low[0], value)) for value, (low, _) in zip(values, bounds, strict=True)]
-    above = [float(np.fmax(high[0], value)) - value for value, (_, high) in zip(values, bounds, strict=True)]
+    own = [analytic_bounds(kind, outputs, truth, groups)[name] for outputs in sides]
+    below = [value - float(np.fmin(low[0], value)) for value, (low, _) in zip(values, own, strict=True)]
+    above = [float(np.fmax(high[0], value)) - value for value, (_, high) in zip(values, own, strict=True)]
     low, high = math.hypot(below[0], above[1]), math.hypot(above[0], below[1])
     difference = values[0] - values[1]
     return (difference - low, difference + high) if low + high > 0 else (math.nan, math.nan)
@@ -162,7 +163,8 @@ def _verdict(value: float, low: float, high: float, *, compared: tuple[str, str]
     if math.isnan(low):
         return f"{unsure}: a single item or group has no interval."
     side = "above" if value >= 0 else "below"
-    fact = f"{metric} is {abs(value):.3f} {side} the {reference} baseline (95% interval {low:.3f} to {high:.3f})"
+    interval = " to ".join(bounds(low, high) or ["none"])
+    fact = f"{metric} is {abs(value):.3f} {side} the {reference} baseline (95% interval {interval})"
     if n < _FEWEST_ITEMS:
         return f"{unsure} from {n} items: {fact}."
     if low > 0:

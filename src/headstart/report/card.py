@@ -10,7 +10,7 @@ from typing import Any
 
 from headstart.report import facts
 from headstart.report.strategy import strategy_sentences
-from headstart.report.tables import class_table
+from headstart.report.tables import class_table, interval_words
 from headstart.report.words import interval, metric_words, number, one_line
 
 __all__ = ["model_card"]
@@ -65,7 +65,7 @@ def model_card(record: Mapping[str, Any], name: str) -> str:
         ("How it was judged", f"{_block(facts.how_judged(record))}\n\n{_metrics(record)}"),
         ("Baselines and transfer gain", _gain(record)),
         ("Whether the body moved", _list(strategy_sentences(record))),
-        (f"Each {header[0].lower()}", _classes(header, classes)),
+        (f"Each {header[0].lower()}", _classes(header, classes, interval_words(record))),
         ("Limits and intended use", _limits(record)),
         ("How to use it", _usage(record, name)),
         ("Provenance", _table(("What", "Value"), facts.provenance(record))),
@@ -130,11 +130,11 @@ def _gain(record: Mapping[str, Any]) -> str:
     return f"{compared}\n\n**Transfer gain.** {_inline(facts.gain_sentence(record))}"
 
 
-def _classes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _classes(header: Sequence[str], rows: Sequence[Sequence[str]], intervals: str) -> str:
     if not rows:
         return ""
     left = len(rows) - MAX_CLASSES
-    said = f"Worst first, with 95% intervals{f'; the {left} best are left out' if left > 0 else ''}."
+    said = f"Worst first, with {intervals}{f'; the {left} best are left out' if left > 0 else ''}."
     return f"{said}\n\n{_table(header, rows[:MAX_CLASSES])}"
 
 

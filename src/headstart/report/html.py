@@ -10,7 +10,7 @@ from headstart.report import facts
 from headstart.report.chart import FLOOR, bar_chart
 from headstart.report.strategy import candidate_rows, strategy_sentences
 from headstart.report.style import STYLE
-from headstart.report.tables import bars, class_table, compared_heads, confused_pairs
+from headstart.report.tables import bars, class_table, compared_heads, confused_pairs, interval_words
 from headstart.report.words import defined, interval, metric_words, number, one_line, shortened
 
 __all__ = ["evaluation_report", "html_report"]
@@ -50,7 +50,7 @@ def html_report(record: Record, name: str) -> str:
         ("Metrics", _metrics(record)),
         ("What the transfer was worth", _gain(record)),
         ("Confusions", _confusion(record)),
-        (f"Each {header[0].lower()}", _classes(header, classes)),
+        (f"Each {header[0].lower()}", _classes(header, classes, interval_words(record))),
         ("Limits and intended use", _paragraph(facts.intended_use(record)) + _list(facts.limits(record))),
         ("Data", _data(record)),
         ("Whether the body moved", _strategy(record)),
@@ -158,13 +158,18 @@ def _confusion(record: Record) -> str:
     if len(labels) <= MAX_HEAT:
         return _heat(counts, [shortened(label, 30) for label in labels])
     rows = [
-        (shortened(pair.truth), shortened(pair.predicted), f"{pair.count:,}", f"{pair.share:.0%}")
+        (
+            shortened(pair.truth),
+            shortened(pair.predicted),
+            f"{pair.count:,}",
+            f"{pair.share:.0%} ({pair.interval[0]:.0%} to {pair.interval[1]:.0%})",
+        )
         for pair in confused_pairs(record)
     ]
     if not rows:
         return _paragraph("No class was taken for another.")
     caption = f"The pairs of the {len(labels)} classes that are confused most"
-    return _table(caption, ("Class", "Taken for", "Items", "Share of the class"), rows, numeric=(2, 3))
+    return _table(caption, ("Class", "Taken for", "Items", "Share of the class (95% interval)"), rows, numeric=(2, 3))
 
 
 def _heat(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
@@ -186,14 +191,14 @@ def _heat_cells(i: int, row: Sequence[int]) -> Iterator[str]:
         yield f"<td{shade}>{count}</td>"
 
 
-def _classes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _classes(header: Sequence[str], rows: Sequence[Sequence[str]], intervals: str) -> str:
     if not rows:
         return ""
     numeric = range(1, len(header))
-    first = _table("Worst first, with 95% intervals", header, rows[:MAX_ROWS], numeric=numeric)
+    first = _table(f"Worst first, with {intervals}", header, rows[:MAX_ROWS], numeric=numeric)
     if len(rows) <= MAX_ROWS:
         return first
-    rest = _table("The others, with 95% intervals", header, rows[MAX_ROWS:], numeric=numeric)
+    rest = _table(f"The others, with {intervals}", header, rows[MAX_ROWS:], numeric=numeric)
     return f"{first}\n<details><summary>The other {len(rows) - MAX_ROWS}</summary>\n{rest}\n</details>"
 
 

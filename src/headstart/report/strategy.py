@@ -58,7 +58,7 @@ def candidate_rows(record: Record) -> list[tuple[str, str, str, str]]:
     Examples:
         >>> one = {"name": "head", "validation_loss": 0.5, "gain": 0.0, "interval": [0.0, 0.0]}
         >>> candidate_rows({"strategy": {"kept": "head", "candidates": [one]}})
-        [('head', '0.5000', '+0.0000 [+0.0000, +0.0000]', 'yes')]
+        [('head', '0.5000', 'the reference', 'yes')]
     """
     found = record.get("strategy") or {"candidates": [], "kept": ""}
     return [
@@ -74,5 +74,7 @@ def candidate_rows(record: Record) -> list[tuple[str, str, str, str]]:
 
 def _gain(one: Mapping[str, Any]) -> str:
     low, high = one["interval"]
+    if one["gain"] == low == high == 0:  # the frozen features beside themselves
+        return "the reference"
     bounds = f" [{low:+.4f}, {high:+.4f}]" if defined(low) and defined(high) else ""
     return f"{one['gain']:+.4f}{bounds}"

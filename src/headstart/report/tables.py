@@ -7,9 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from headstart.evaluate.intervals import wilson
 from headstart.report.words import defined, interval, metric_words, number, shortened
 
-__all__ = ["ClassRow", "Confusion", "bars", "class_rows", "class_table", "compared_heads", "confused_pairs"]
+__all__ = [
+    "ClassRow",
+    "Confusion",
+    "bars",
+    "class_rows",
+    "class_table",
+    "compared_heads",
+    "confused_pairs",
+    "interval_words",
+]
 
 Record = Mapping[str, Any]
 
@@ -66,6 +76,11 @@ class Confusion:
     count: int
     share: float
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95% interval of the share."""
+        return wilson(self.count, round(self.count / self.share))
+
 
 def class_rows(record: Record) -> list[ClassRow]:
     """One row for each label or target, the worst first and the undefined last.
@@ -84,6 +99,20 @@ def class_rows(record: Record) -> list[ClassRow]:
         key = next((name for name in _ORDERED_BY if name in metrics), "")
         rows.append(ClassRow(label, metrics, entry.get("support"), key))
     return sorted(rows, key=lambda row: (row.value is None, row.value, row.support or 0, row.label))
+
+
+def interval_words(record: Record) -> str:
+    """Which intervals the rows of `class_table` have.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> from headstart.report.example import EXAMPLE
+        >>> interval_words(EXAMPLE)
+        "95% intervals (Wilson's)"
+    """
+    return "95% intervals" if record["task"]["kind"] == "regression" else "95% intervals (Wilson's)"
 
 
 def class_table(record: Record) -> tuple[list[str], list[list[str]]]:

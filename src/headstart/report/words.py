@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from headstart.evaluate.figures import bounds
+
 __all__ = ["METRICS", "MetricWords", "defined", "interval", "metric_words", "number", "one_line", "series", "shortened"]
 
 # Joiners that scripts such as Persian and Devanagari, and emoji, are written with.
@@ -107,7 +109,7 @@ def number(value: Any) -> str:
 
 
 def interval(metric: Mapping[str, Any]) -> str:
-    """The bounds of a metric; empty where there are none.
+    """The bounds of a metric, with as many digits as tell them apart; empty where there are none.
 
     Args:
         metric: an object with ``low`` and ``high``.
@@ -116,8 +118,11 @@ def interval(metric: Mapping[str, Any]) -> str:
         >>> interval({"value": 0.9, "low": 0.8, "high": 0.95}), interval({"value": 0.9, "low": None, "high": None})
         ('0.800 to 0.950', '')
     """
-    bounds = [number(metric.get(side)) for side in ("low", "high")]
-    return "" if "undefined" in bounds else " to ".join(bounds)
+    low, high = metric.get("low"), metric.get("high")
+    if not (defined(low) and defined(high) and low < high):
+        return ""
+    shown = number(low), number(high)
+    return " to ".join(shown if shown[0] != shown[1] else bounds(low, high) or shown)
 
 
 def one_line(text: Any) -> str:

@@ -13,6 +13,7 @@ from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.evaluate.baselines import baseline_rows, majority_outputs
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
+from headstart.evaluate.figures import figure
 from headstart.evaluate.gain import UNTRAINED, Gain, transfer_gain
 from headstart.evaluate.held_out import Plan, held_out_outputs
 from headstart.evaluate.text_baseline import text_rows
@@ -154,8 +155,8 @@ def _say(name: str, evaluation: Evaluation, gain: Gain, reporter: Reporter) -> N
     metric, value = next(iter(evaluation.metrics.items()))
     reporter.line(
         "baseline",
-        f"{name}: {metric.replace('_', ' ')} {value.value:.3f} [{value.low:.3f}, {value.high:.3f}]; "
-        f"gain over it {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]",
+        f"{name}: {metric.replace('_', ' ')} {figure(value.value, value.low, value.high)}; "
+        f"gain over it {figure(gain.value, gain.low, gain.high, sign='+')}",
     )
     if name == UNTRAINED:
         reporter.result("transfer gain", gain.verdict)

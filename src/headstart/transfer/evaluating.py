@@ -15,6 +15,7 @@ from headstart.data import audit, union_groups
 from headstart.engine.options import Engine
 from headstart.errors import ModelFolderError
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
+from headstart.evaluate.figures import figure
 from headstart.evaluate.shift import LossShift, loss_shift
 from headstart.model import Prediction, TransferModel
 from headstart.reporting import Reporter, chosen_reporter
@@ -197,7 +198,7 @@ def evaluate(
     reporter.line("data", f"{found.n} {used.modality} items ({part})")
     for name, metric in found.metrics.items():
         say = reporter.result if name == found.main else reporter.line
-        say(name.replace("_", " "), f"{metric.value:.3f}  [{metric.low:.3f}, {metric.high:.3f}]")
+        say(name.replace("_", " "), figure(metric.value, metric.low, metric.high))
     for text in _warnings(fitted_on, found.n, shift):
         reporter.warning(text)
     record = _record(opened, used, predicted, found) | {

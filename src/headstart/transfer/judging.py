@@ -14,6 +14,7 @@ from headstart.data import folds, split, union_groups
 from headstart.engine.rows import take_rows
 from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
+from headstart.evaluate.figures import figure
 from headstart.evaluate.held_out import HeldOut, Plan, held_out_outputs
 from headstart.evaluate.shift import LossShift, loss_shift
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
@@ -282,6 +283,8 @@ def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Rep
     main, *others = evaluation.metrics.items()
     reporter.line("judged by", plan.how)
     name, metric = main
-    reporter.result(name.replace("_", " "), f"{metric.value:.3f}  95% interval [{metric.low:.3f}, {metric.high:.3f}]")
-    shown = [f"{name.replace('_', ' ')} {m.value:.3f} [{m.low:.3f}, {m.high:.3f}]" for name, m in others]
+    reporter.result(
+        name.replace("_", " "), figure(metric.value, metric.low, metric.high).replace(" [", "  95% interval [")
+    )
+    shown = [f"{name.replace('_', ' ')} {figure(m.value, m.low, m.high)}" for name, m in others]
     reporter.line("also", "; ".join(shown[:SHOWN]))

@@ -17,6 +17,7 @@ from headstart.engine.extract import extract
 from headstart.engine.recipe import recipe_key
 from headstart.errors import ParameterError, UnknownNameError
 from headstart.evaluate.evaluation import evaluate_predictions
+from headstart.evaluate.figures import figure
 from headstart.evaluate.forgetting import forgetting
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
@@ -165,8 +166,8 @@ def _forgotten(
     items = prepared.dataset.take(judged.plan.evaluated[:MOST_ITEMS]).items
     with reporter.progress("measuring what was forgotten"):
         found = forgetting(prepared.source, model.source, items, source_data=source_data, seed=judged.seed)
-    said = f"{found.how} Before {found.before:.3f}, after {found.after:.3f}: lost {found.lost:.3f} "
-    said += f"[{found.low:.3f}, {found.high:.3f}]."
+    said = f"{found.how} Before {found.before:.3f}, after {found.after:.3f}: lost "
+    said += f"{figure(found.lost, found.low, found.high)}."
     reporter.line("forgetting", said)
     return said
 
@@ -183,8 +184,8 @@ def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporte
     before = judged.evaluation.metrics[name]
     reporter.result(
         "moved body",
-        f"{name.replace('_', ' ')} {metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]; frozen features "
-        f"{before.value:.3f} [{before.low:.3f}, {before.high:.3f}]",
+        f"{name.replace('_', ' ')} {figure(metric.value, metric.low, metric.high)}; frozen features "
+        f"{figure(before.value, before.low, before.high)}",
     )
     model = replace(model, columns=prepared.dataset.columns, engine=prepared.engine)
     return replace(judged, model=model, outputs=outputs, evaluation=evaluation)

@@ -13,6 +13,7 @@ import numpy as np
 from headstart.data.tables import load_table
 from headstart.engine.options import Engine
 from headstart.errors import DataError, NoModelError, UsageError
+from headstart.evaluate.figures import bounds
 from headstart.heads.shared_spectra import shared_spectra
 from headstart.io import check_writable, write_json
 from headstart.model import TransferModel
@@ -202,9 +203,10 @@ def _write(place: Path, folders: Mapping[str, str], runs: Mapping[str, Run]) -> 
     ]
     for column, run in runs.items():
         name, metric = next(iter(run.evaluation.metrics.items()))
+        interval = " to ".join(bounds(metric.low, metric.high) or ["none"])
         lines.append(
             f"| [{column}]({folders[column]}/README.md) | {run.model.task.kind} | {run.evaluation.n} | "
-            f"{name.replace('_', ' ')} | {metric.value:.3f} | {metric.low:.3f} to {metric.high:.3f} | "
+            f"{name.replace('_', ' ')} | {metric.value:.3f} | {interval} | "
             f"{run.model.head.head} on {run.model.head.feature_map.name} |"
         )
     lines += ["", f"`headstart predict {place} ITEM` gives all columns; each folder is a model of its own.", ""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -60,9 +61,9 @@ def merit_with_interval(
     """
     if task.kind != "regression":
         cells = _right(task, outputs, truth)
-        together = None if groups is None and cells.ndim == 1 else np.arange(len(cells)) if groups is None else groups
+        together: NDArray[np.intp] | NDArray[np.int64] | None = groups
         if cells.ndim == 2:
-            together = np.repeat(together, cells.shape[1])
+            together = np.repeat(np.arange(len(cells)) if groups is None else groups, cells.shape[1])
         return Metric(float(cells.mean()), *share_bounds(cells.ravel(), together))
     value = merit_of(task, outputs, truth)
     low, high = bootstrap(
@@ -92,7 +93,8 @@ def mean_with_interval(values: Array, groups: NDArray[np.int64] | None, seed: in
 
 
 def _metric(value: float, low: Any, high: Any) -> Metric:
-    return Metric(value, min(float(low), value), max(float(high), value))
+    found = Metric(value, min(float(low), value), max(float(high), value))
+    return found if found.high > found.low else Metric(value, math.nan, math.nan)  # no width is no interval
 
 
 def _right(task: Task, outputs: Array, truth: NDArray[Any]) -> Array:
