@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.errors import DataError
 from headstart.evaluate import metrics
 from headstart.evaluate.analytic import analytic_bounds, exact_names
+from headstart.evaluate.figures import figure
 from headstart.evaluate.intervals import bootstrap
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.types import Task, TaskKind
@@ -57,7 +58,7 @@ class Metric:
 
     def __str__(self) -> str:
         """The value with its interval."""
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return figure(self.value, self.low, self.high)
 
     def to_dict(self) -> dict[str, float | None]:
         """Plain values for JSON; None for nan."""
