@@ -250,3 +250,42 @@ def test_the_index_of_joined_frames_is_no_feature(tmp_path):
     frame = pd.DataFrame({"a": [0.5, 1.5, 2.5, 3.5], "state": LABELS})
     pd.concat([frame, frame]).to_csv(tmp_path / "a.csv")
     assert read(tmp_path / "a.csv").columns == ("a",)
+
+
+@pytest.mark.parametrize(
+    "cells", [["1,5", "2,25"], ["10", "20"], ["1.234,5", "0,5"], ["12%", "3%"], ["1 234", "5 678"]]
+)
+def test_strings_that_are_numbers_are_features_in_every_frame(tmp_path, cells):
+    frame = pd.DataFrame({"size": cells * 6, "code": ["01", "1"] * 6, "state": ["x", "y", "y"] * 4})
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    for data in map(read, [frame, tmp_path / "a.parquet", tmp_path / "a.jsonl"]):
+        assert (data.modality, data.columns) == ("vector", ("size",))
+        assert any(note.startswith("Read the strings of column 'size' as numbers") for note in data.notes)
+
+
+@pytest.mark.parametrize("cells", [["1,5", "2,25"], ["1.234,50", "99,00"], ["$1.50", "$2.00"], ["12%", "3.5%"]])
+def test_one_column_of_numbers_beside_texts_is_what_is_learnt(tmp_path, cells):
+    rows = [f'a text of its own {row},"{row + 1}{cells[row % 2][1:]}"' for row in range(30)]
+    (tmp_path / "a.csv").write_text("\n".join(["text,price", *rows]).replace('"$', '"').replace('"1$', '"'))
+    data = read(tmp_path / "a.csv")
+    assert (data.task.kind, data.task.column) == ("regression", "price")
+
+
+def test_embeddings_in_a_text_file_are_vectors(tmp_path):
+    frame = pd.DataFrame({"embedding": [[row + 0.5, 1.25, -3e-5] for row in range(8)], "label": list("ab") * 4})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    data = read(tmp_path / "a.csv")
+    assert np.asarray(data.items).tolist() == frame["embedding"].tolist()
+
+
+def test_texts_and_labels_that_are_no_unicode_are_set_aside_and_replaced_to_predict():
+    texts = [*TEXTS[:3], "cut \ud83d"]
+    for given in ((texts, LABELS), pd.DataFrame({"text": pd.Series(texts, dtype=object), "label": LABELS})):
+        data = read(given)
+        assert data.ids == ("0", "1", "2")
+        assert "Set aside 1 of 4 rows: row 3: it holds half of a character (U+D83D)." in data.notes
+    data = read(texts, labelled=False)
+    assert data.items[3] == "cut \ufffd"
+    assert any("Replaced what is no character" in note for note in data.notes)
+    assert read((TEXTS, [*LABELS[:3], "x\ud83d"])).task.labels == ("card", "close")

@@ -175,7 +175,9 @@ def _rows_of(table: Loaded, read_rows: Gathered, prefix: str, model: TransferMod
         names[place] = name
     frame = table.frame.astype(object)
     frame = frame.set_axis(places, axis=0)
-    written = frame.assign(**{name: list(cells) for name, cells in table.cells.items() if name in frame.columns})
+    written = frame.assign(
+        **{name: list(cells) for name, cells in (table.cells or {}).items() if name in frame.columns}
+    )
     shown = [name for name in frame.columns if not _is_blob(frame[name])]
     ids = _own_ids(table.frame, model.label_columns)
     spread: list[Any] = [None] * len(numbers)

@@ -34,6 +34,8 @@ ZERO_AHEAD = re.compile(r"^[-+]?0\d", re.MULTILINE)
 NOT_PLAIN = re.compile(r"[^0-9.\n+eE-]")
 TWO_COMMAS = re.compile(r",[^\n]*,")
 ONLY_DECIMAL = re.compile(r"^[-+]?(?:(?:0|\d{4,})?,\d+|\d+,(?:\d\d?|\d{4,}))$", re.MULTILINE)
+VECTOR = re.compile(r"\s*\[[-+\d.eE,\s]+\]\s*")
+BETWEEN = re.compile(r"\s*,\s*|\s+")
 FOREIGN = str.maketrans(
     {"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-",
      "\N{ARABIC DECIMAL SEPARATOR}": ".", "\N{ARABIC THOUSANDS SEPARATOR}": "",
@@ -198,15 +200,19 @@ def type_column(cells: Sequence[str], *, comma: str = "unknown") -> TypedColumn:
     fast = _fast_column(cells, comma)
     if fast is not None:
         return fast
+    vectors = _vectors(cells)
+    if vectors is not None:
+        return TypedColumn(vectors, "read as lists of numbers")
     if not _may_be_numbers(cells):
         truth = _truth(cells)
         return TypedColumn(_names(cells) if truth is None else truth)
     found = read_numbers(cells, comma=comma)
-    known = len(cells) - int(found.is_missing.sum())
-    if found.share < ENOUGH:
-        return TypedColumn(_names(cells))
+    return TypedColumn(_names(cells)) if found.share < ENOUGH else _codes_or_numbers(cells, found)
+
+
+def _codes_or_numbers(cells: Sequence[str], found: NumbersRead) -> TypedColumn:
     zeros = sum(LEADING_ZERO.match(cell.strip()) is not None for cell in cells)
-    if zeros > 1 or zeros * 100 > known:
+    if zeros > 1 or zeros * 100 > len(cells) - int(found.is_missing.sum()):
         return TypedColumn(_names(cells), f"names, because {plural(zeros, 'cell has', 'cells have')} a leading zero")
     if any(_too_long(cells[int(row)]) for row in np.flatnonzero(np.abs(found.values) > MAX_EXACT)):
         return TypedColumn(_names(cells), "names, because the whole numbers have too many digits")
@@ -281,6 +287,20 @@ def _plain_column(cells: Sequence[str], joined: str) -> NDArray[Any] | None:
         return None
     too_large = is_whole and bool((np.abs(values) > MAX_EXACT).any())
     return None if too_large or np.isnan(values).all() else values
+
+
+def _vectors(cells: Sequence[str]) -> NDArray[np.object_] | None:
+    """Lists of numbers of one length, such as embeddings, as arrays; None where any cell is none."""
+    first = next((cell for cell in cells if cell.strip()), "")
+    if VECTOR.fullmatch(first) is None or not all(VECTOR.fullmatch(cell) for cell in cells):
+        return None
+    values = np.empty(len(cells), dtype=object)
+    try:
+        for row, cell in enumerate(cells):
+            values[row] = np.array(BETWEEN.split(cell.strip()[1:-1].strip().rstrip(",")), dtype=np.float64)
+    except ValueError:
+        return None
+    return values if len({len(value) for value in values}) == 1 and len(values[0]) > 1 else None
 
 
 def _too_long(cell: str) -> bool:

@@ -12,7 +12,7 @@ from headstart.data.column_names import LABEL_NAMES, plain_name
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Naming", "kind_of_naming", "naming_columns"]
+__all__ = ["Naming", "is_identifier_name", "kind_of_naming", "naming_columns"]
 
 Naming = Literal["identifier", "time", "address"]
 """How a column names its rows."""
@@ -65,7 +65,9 @@ def kind_of_naming(name: str, column: pd.Series[Any]) -> Naming | None:
         return "time"
     if not cells or column.dtype.kind == "b":
         return None
-    if all(map(_is_key, cells)) and (_is_identifier(name) or (name.startswith("Unnamed: ") and _are_numbers(column))):
+    if all(map(_is_key, cells)) and (
+        is_identifier_name(name) or (name.startswith("Unnamed: ") and _are_numbers(column))
+    ):
         return "identifier"
     return _numeric_kind(name, cells) if _are_numbers(column) else _string_kind(cells)
 
@@ -88,7 +90,13 @@ def _string_kind(cells: Sequence[Any]) -> Naming | None:
     return None
 
 
-def _is_identifier(name: str) -> bool:
+def is_identifier_name(name: str) -> bool:
+    """Whether a column is called like one of identifiers (of things, not of classes).
+
+    Examples:
+        >>> is_identifier_name("movieId"), is_identifier_name("label_id"), is_identifier_name("humid")
+        (True, False, False)
+    """
     plain = plain_name(name)
     if re.sub(r"[_\s.-]?ids?$", "", plain) in LABEL_NAMES:
         return False

@@ -161,7 +161,9 @@ def _unnamed_labels(frame: pd.DataFrame, item: Item, options: ReadOptions, free:
     if not free:
         return ()
     last = frame[free[-1]]
-    is_target = options.task == "regression" and last.dtype.kind in "iuf"
+    is_alone = len(free) == 1 and item.kind in ("path", "media", "text")
+    is_target = last.dtype.kind in "iuf" and options.task != "classification" and is_alone
+    is_target = is_target or (options.task == "regression" and last.dtype.kind in "iuf")
     return (free[-1],) if is_target or is_low(last, fractions=options.task == "classification") else ()
 
 

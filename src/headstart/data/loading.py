@@ -7,7 +7,7 @@ import gzip
 import lzma
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -57,19 +57,20 @@ class Loaded:
         frame: rows that could be read, counted from 0.
         notes: on how it was read.
         numbers: the number of each row in the file, counted from 0 without the header.
-        cells: of columns that were read as numbers from a text file, the strings that it holds.
+        cells: of columns that were read as numbers from a text file, the strings that it holds; None where the file has
+            types of its own.
         set_aside: the rows that could not be read.
 
     Examples:
         >>> import pandas as pd
-        >>> Loaded(pd.DataFrame({"a": [1]}), (), [0]).cells
-        {}
+        >>> Loaded(pd.DataFrame({"a": [1]}), (), [0]).cells is None
+        True
     """
 
     frame: pd.DataFrame
     notes: tuple[str, ...]
     numbers: Sequence[int]
-    cells: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    cells: Mapping[str, Sequence[str]] | None = None
     set_aside: Sequence[SetAside] = ()
 
 

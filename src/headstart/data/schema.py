@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from headstart.data.file_kinds import MEDIA
 from headstart.data.group_names import groups_by_pattern
 from headstart.data.labels import encode_labels
+from headstart.data.unicode import HALF, half_characters
+from headstart.data.wording import plural
 from headstart.errors import DataError
 from headstart.types import Dataset, Modality, TaskKind
 
@@ -116,6 +118,7 @@ def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
         wanted = "give at least two for each class" if options.labelled else "give at least one"
         raise DataError(f"There are no items in {origin}; {wanted}.")
     _check_modality(rows, options, origin)
+    rows = without_halves(rows, labelled=options.labelled)
     dataset = Dataset(
         items=rows.items,
         ids=rows.ids,
@@ -150,6 +153,50 @@ def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
             "y": encoded.y,
             "notes": (*dataset.notes, *encoded.notes),
         }
+    )
+
+
+def without_halves(rows: RowsRead, *, labelled: bool) -> RowsRead:
+    r"""The rows whose texts and labels are valid Unicode; to predict, all, with U+FFFD in the place of what is not.
+
+    Args:
+        rows: what a reader gave.
+        labelled: whether rows may be set aside.
+
+    Examples:
+        >>> rows = without_halves(RowsRead(["cut \ud83d", "whole"], ("0", "1"), "text"), labelled=True)
+        >>> rows.items, rows.notes
+        (['whole'], ('Set aside 1 of 2 rows: row 0: it holds half of a character (U+D83D).',))
+    """
+    texts = rows.items if rows.modality == "text" else ()
+    reasons = {row: reason for row, text in enumerate(texts) if (reason := half_characters(text))}
+    for column in (rows.labels or {}).values() if labelled else ():
+        for row, label in enumerate(column):
+            if isinstance(label, str) and (reason := half_characters(label)):
+                reasons[row] = f"its label: {reason}"
+    if not reasons:
+        return rows
+    shown = "; ".join(f"row {rows.ids[row]}: {reasons[row]}" for row in list(reasons)[:3])
+    if not labelled:
+        items = [HALF.sub("\ufffd", text) for text in texts]
+        return replace(rows, items=items, notes=(*rows.notes, f"Replaced what is no character: {shown}."))
+    kept = [row for row in range(len(rows.items)) if row not in reasons]
+    note = f"Set aside {len(reasons)} of {plural(len(rows.items), 'row')}: {shown}."
+    return _take(rows, kept, note)
+
+
+def _take(rows: RowsRead, kept: Sequence[int], note: str) -> RowsRead:
+    items = rows.items[kept] if isinstance(rows.items, np.ndarray) else [rows.items[row] for row in kept]
+    return replace(
+        rows,
+        items=items,
+        ids=tuple(rows.ids[row] for row in kept),
+        labels=None if rows.labels is None else {name: column[kept] for name, column in rows.labels.items()},
+        groups=None if rows.groups is None else rows.groups[kept],
+        split=None if rows.split is None else rows.split[kept],
+        times=None if rows.times is None else rows.times[kept],
+        named={name: column[kept] for name, column in rows.named.items()},
+        notes=(*rows.notes, note),
     )
 
 

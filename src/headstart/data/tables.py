@@ -24,6 +24,7 @@ from headstart.data.multimodal import (
     roles_of,
 )
 from headstart.data.schema import SPLITS, ReadOptions, RowsRead
+from headstart.data.string_columns import strings_as_numbers
 from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
 
@@ -103,10 +104,13 @@ def read_tables(tables: Mapping[str, Path], options: ReadOptions) -> RowsRead:
     return replace(rows, split=split, notes=(f"Took the given split from {sizes}.", *notes, *rows.notes))
 
 
-def _joined_cells(tables: Sequence[Loaded]) -> dict[str, list[str]]:
-    """The written cells of the columns that all tables have as numbers."""
-    shared = [name for name in tables[0].cells if all(name in table.cells for table in tables)]
-    return {name: [cell for table in tables for cell in table.cells[name]] for name in shared}
+def _joined_cells(tables: Sequence[Loaded]) -> dict[str, list[str]] | None:
+    """The written cells of the columns that all tables have as numbers; None unless all are text files."""
+    written = [table.cells for table in tables if table.cells is not None]
+    if len(written) < len(tables):
+        return None
+    shared = [name for name in written[0] if all(name in cells for cells in written)]
+    return {name: [cell for cells in written for cell in cells[name]] for name in shared}
 
 
 def read_frame(
@@ -145,10 +149,15 @@ def read_frame(
         ids = None
         roles = replace(roles, modality="multimodal", items=tuple(map(str, columns)), notes=(*roles.notes, *told))
     else:
-        roles = infer_columns(frame, roots, options, origin)
+        typed, read = strings_as_numbers(frame) if cells is None else (frame, {})
+        roles = infer_columns(typed, roots, options, origin)
+        if roles.kind == "number":
+            frame = typed.assign(**{name: frame[name] for name in roles.labels})
+            roles = replace(roles, notes=(*(read[name] for name in roles.items if name in read), *roles.notes))
         kept, told = _without_empty(frame, roles, options, names)
         if told:
-            frame, cells = frame.iloc[kept], {name: [column[k] for k in kept] for name, column in (cells or {}).items()}
+            frame = frame.iloc[kept]
+            cells = {name: [column[k] for k in kept] for name, column in (cells or {}).items()}
             names = tuple(names[k] if names is not None else str(k) for k in kept)
             roles = replace(roles, notes=(*roles.notes, told))
         items, ids = _items(frame, roles, origin)
@@ -182,9 +191,9 @@ def _named(frame: pd.DataFrame, taken: set[str | None]) -> dict[str, NDArray[np.
         column = frame[name]
         if name in taken or getattr(column.dtype, "kind", "O") not in "OTSUi" or len(found) == MAX_NAMED:
             continue
-        values = column.astype(object).where(column.notna(), "").astype(str)
-        if values.str.len().max() <= MAX_NAME_LENGTH and values.nunique() > 1:
-            found[str(name)] = values.to_numpy().astype(np.str_)
+        values = ["" if gone else str(value) for value, gone in zip(column, column.isna(), strict=True)]
+        if max(map(len, values), default=0) <= MAX_NAME_LENGTH and len(set(values)) > 1:
+            found[str(name)] = np.array(values, dtype=np.str_)
     return found
 
 

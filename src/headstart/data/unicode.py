@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from headstart.data.wording import plural
 
-__all__ = ["describe_merged", "half_characters", "merged_names", "normalized"]
+__all__ = ["HALF", "describe_merged", "half_characters", "merged_names", "normalized"]
 
 # Without width or ink: soft hyphen, zero-width space, marks of direction, word joiner, byte order mark, and control
 # characters but for tab, line feed and carriage return. The joiners U+200C and U+200D stay: scripts need them.
