@@ -104,3 +104,15 @@ def test_a_fit_from_python_keeps_a_run_where_it_is_told_to(run):
     with pytest.raises(UsageError, match="holds a run, which is kept"):
         headstart.fit(data, out=run, overwrite=False)
     assert headstart.fit(data, out=run, baselines="none").path is not None
+
+
+def test_runs_beside_the_data_are_no_data(cli, monkeypatch):
+    for i, (text, label) in enumerate(texts(24)[1:]):
+        (cli.folder / "mails" / label).mkdir(parents=True, exist_ok=True)
+        (cli.folder / "mails" / label / f"{i}.txt").write_text(text)
+    monkeypatch.chdir(cli.folder / "mails")
+    first = cli.works("fit", ".", *QUICK)
+    again = cli.works("fit", ".", *QUICK, says=["runs/mails-2, because runs/mails holds a run"])
+    assert "'runs'" not in again.told
+    said = [[line for line in done.out.splitlines() if line.startswith("data ")] for done in (first, again)]
+    assert said[0] == said[1] == ["data               24 text items in 2 classes"]

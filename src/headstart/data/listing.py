@@ -13,6 +13,7 @@ from headstart.data.file_kinds import LOOKED_AT, MEDIA, PLAIN, content_of
 from headstart.data.tables import table_kind
 from headstart.data.wording import plural
 from headstart.errors import DataError
+from headstart.io import is_run
 from headstart.types import Modality
 
 __all__ = ["FolderListing", "by_extension", "is_hidden", "is_table", "list_folder", "media_of_file"]
@@ -58,7 +59,8 @@ def list_folder(root: Path) -> FolderListing:
     """The files below ``root``; each linked folder is entered once, so that a loop ends.
 
     What a file holds is told by its extension (in any case), and where that says nothing, by its first bytes. Hidden
-    folders and ``__MACOSX`` are not entered; papers such as README and LICENSE are no texts.
+    folders, ``__MACOSX`` and the runs of fits that were made here are not entered; papers such as README and LICENSE
+    are no texts.
 
     Args:
         root: the folder.
@@ -83,7 +85,7 @@ def list_folder(root: Path) -> FolderListing:
     seen = {base}
     for here, below, names in os.walk(root, followlinks=True, onerror=_cannot_list):
         prefix = "" if here == str(root) else Path(here).relative_to(root).as_posix() + "/"
-        visible = [name for name in below if not is_hidden(name)]
+        visible = [name for name in below if not is_hidden(name) and not _holds_runs(Path(here, name))]
         folders += [prefix + name for name in visible]
         below[:] = _not_seen(here, visible, seen, base)
         links += [prefix + name for name in visible if name not in below]
@@ -121,6 +123,16 @@ def is_hidden(name: str) -> bool:
         (True, True, False)
     """
     return name.startswith(".") or name.lower() in SYSTEM
+
+
+def _holds_runs(folder: Path) -> bool:
+    """Whether a folder is a run of ours, or the ``runs`` that a fit makes where it is called: no data."""
+    if is_run(folder):
+        return True
+    if folder.name != "runs":
+        return False
+    below = [path for path in folder.iterdir() if not is_hidden(path.name)]
+    return bool(below) and all(is_run(path) for path in below)
 
 
 def is_table(name: str) -> bool:
