@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from headstart.heads import HeadSearch
+from headstart.transfer import fit
 from headstart.transfer.gate import headroom, pilot
 from headstart.transfer.gate.decision import decide
 from headstart.transfer.gate.headroom import learning_curve, mismatch
@@ -79,3 +80,18 @@ def test_training_gets_the_time_that_is_left_less_what_judging_takes(monkeypatch
     with pytest.raises(TimeoutError):
         decide(None, None, LP_FT, seed=0, seconds=60.0, reporter=SilentReporter(), folder=None)
     assert budgets == [60.0 - 13.0 - 7.0]
+
+
+def test_a_limit_that_is_over_leaves_out_folds_and_baselines_and_says_so():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 4))
+    said = []
+
+    class Said(SilentReporter):
+        def warning(self, text):
+            said.append(text)
+
+    run = fit((x, np.where(x[:, 0] > 0, "up", "down").tolist()), time_limit=1e-9, reporter=Said())
+    assert "cross-validation" not in run.record["evaluation"]["how"]
+    assert run.baselines == ()
+    assert [text.split(":")[0] for text in said] == ["The time limit is over", "The baselines were left out"]

@@ -303,6 +303,12 @@ class _Clock:
         """The seconds that are left; None without a limit."""
         return None if self.limit is None else self.limit - (time.perf_counter() - self.started)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the limit is passed."""
+        left = self.left()
+        return left is not None and left <= 0
+
 
 def _judge(
     prepared: Prepared,
@@ -315,7 +321,11 @@ def _judge(
     reporter: Reporter,
 ) -> tuple[Prepared, Judged, MovedBody | None]:
     """The frozen features, or what became of moving the body; with groups that names suggest among the findings."""
-    judged = judge(prepared, search, seed, reporter, once=strategy != FROZEN_BODY)
+    if clock.is_over and strategy == FROZEN_BODY:
+        reporter.warning(
+            "The time limit is over: the model is judged once, on held-out items, not by cross-validation."
+        )
+    judged = judge(prepared, search, seed, reporter, once=strategy != FROZEN_BODY or clock.is_over)
     left = clock.left()
     if left is None or left > ENOUGH:
         prepared = with_proposal(prepared, judged, reporter)
@@ -331,6 +341,11 @@ def _compare(
     if which == "none":
         return ()
     left = clock.left()
+    if clock.is_over:
+        reporter.warning(
+            "The baselines were left out: the time limit is over. Without them nothing says what it was worth."
+        )
+        return ()
     if which == "all" and left is not None and left < 1.2 * _encoding_seconds(prepared, prepared.engine):
         reporter.warning("The untrained body was left out: it would not fit into the time limit.")
         which = "fast"

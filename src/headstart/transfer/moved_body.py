@@ -130,7 +130,9 @@ def move_body(
         logs=None if folder is None else folder / "logs", source_data=source_data,
     )  # fmt: skip
     if decision.model is None:
-        return MovedBody(_frozen_again(prepared, judged, reporter), None, decision.record, folder)
+        over = seconds is not None and time.perf_counter() - began >= seconds
+        again = judged if over else _frozen_again(prepared, judged, reporter)
+        return MovedBody(again, None, decision.record, folder)
     forgotten = None
     if seconds is None or time.perf_counter() - began < seconds:
         forgotten = _forgotten(prepared, judged, decision.model, source_data, reporter)
