@@ -128,7 +128,8 @@ def _key(values: Sequence[str | None], column: str, patterns: Sequence[str], nam
 
 def _captures(pattern: str, names: Sequence[str], values: Sequence[str]) -> bool:
     """Whether a pattern parts the names as the values do."""
-    compiled, pairs = re.compile(pattern), {}
+    compiled = re.compile(pattern)
+    pairs: dict[str, str] = {}
     for name, value in zip(names, values, strict=True):
         match = compiled.search(name)
         group = f"(none) {name}" if match is None else match.group(1)

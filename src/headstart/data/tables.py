@@ -186,7 +186,7 @@ def read_frame(
 
 def _named(frame: pd.DataFrame, taken: set[str | None]) -> dict[str, NDArray[np.str_]]:
     """The columns of short strings or whole numbers that have no other role: they may say what belongs together."""
-    found = {}
+    found: dict[str, NDArray[np.str_]] = {}
     for name in frame.columns:
         column = frame[name]
         if name in taken or getattr(column.dtype, "kind", "O") not in "OTSUi" or len(found) == MAX_NAMED:

@@ -80,7 +80,7 @@ def evaluation_report(record: Record, name: str) -> str:
     sections = [
         ("Metrics", _metrics(record)),
         ("Confusions", _confusion(record)),
-        (f"Each {header[0].lower()}", _classes(header, classes)),
+        (f"Each {header[0].lower()}", _classes(header, classes, interval_words(record))),
         ("Limits", _list(facts.evaluation_limits(record))),
         ("Data", _list(facts.data_used(record))),
         ("Provenance", _table("Where everything came from", ("What", "Value"), facts.provenance(record))),

@@ -150,7 +150,7 @@ def propose_groups(prepared: Prepared, judged: Judged) -> Finding | None:
     classes = y.astype(np.intp) if task.kind == "classification" else np.zeros(len(y), np.intp)
     keys = [key for key in keys if _in_every_class(key.codes, classes)]
     few = _sample(classes, judged.seed)
-    mapped = judged.model.head.feature_map(take_rows(prepared.rows, rows[few]))
+    mapped = judged.model.head.feature_map(np.asarray(take_rows(prepared.rows, rows[few])))
     near = _neighbours(np.asarray(mapped, np.float32), classes[few], prepared.clusters[rows[few]])
     if not keys or not (near >= 0).any():
         return None
