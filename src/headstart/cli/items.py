@@ -157,7 +157,10 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
     kind = modality if is_table else None
     dataset = read_as_fitted(word, model, item=item, label=model.label_columns or None, modality=kind, labelled=False)
     if dataset.modality != modality:
-        raise DataError(f"'{word}' holds {dataset.modality} items, but this model reads {modality} items.")
+        raise DataError(
+            f"'{word}' holds {dataset.modality} items, but this model reads {modality} items; give these, or another "
+            "model."
+        )
     items = list(align_columns(dataset, model.columns).items)
     names = _names(word, dataset, alone=alone)
     if not is_table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,10 +94,7 @@ def infer_columns(frame: pd.DataFrame, roots: Collection[Path], options: ReadOpt
         rest = [name for name in names if name not in taken | {item.name} | set(naming)]
         labels = _unnamed_labels(frame, item, options, rest)
         if not labels:
-            raise DataError(
-                f"Cannot tell which column of {origin} holds the labels; name it with --label (its columns are "
-                f"{name_some(names)})."
-            )
+            raise DataError(_no_labels(origin, names, rest))
     if item.name is None:
         items, notes = _features(frame, taken | set(labels), naming, origin)
     else:
@@ -201,3 +198,11 @@ def _features(
             which = one if len(columns) == 1 else several
             notes.append(f"Left out {name_some(columns)}, which {which}; name what is to be read with --item.")
     return features, notes
+
+
+def _no_labels(origin: str, names: Sequence[str], rest: Sequence[str]) -> str:
+    """What to do where no column is one of labels."""
+    which = f"Cannot tell which column of {origin} holds the labels"
+    if not rest:
+        return f"{which}: beside the items there is none; add a column of labels, or name one with --label."
+    return f"{which}; name it with --label (its columns are {name_some(names)})."

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from headstart.data.archives import ARCHIVES, UNREAD_ARCHIVES, archive_notes, is_archive, unpack
+from headstart.data.archives import UNREAD_ARCHIVES, archive_notes, is_archive, unpack
 from headstart.data.file_kinds import LOOKED_AT, MEDIA, PLAIN, content_of
 from headstart.data.folders import read_folder
 from headstart.data.listing import media_of_file
@@ -115,8 +117,12 @@ def _missing(path: Path) -> str:
     if path.is_symlink():
         return f"The link '{path}' leads nowhere; mend it or give another path."
     parent = path.parent
-    where = "" if parent.is_dir() else f" (nor a folder '{parent}')"
-    return f"There is no file or folder '{path}'{where}; check the path."
+    if not parent.is_dir():
+        return f"There is no file or folder '{path}' (nor a folder '{parent}'); check the path."
+    names = [entry.name for entry in islice(parent.iterdir(), 10_000)]
+    near = get_close_matches(path.name, names, n=1, cutoff=0.7)
+    hint = f" Did you mean '{parent / near[0]}'?" if near else ""
+    return f"There is no file or folder '{path}'; check the path.{hint}"
 
 
 def _read_file(path: Path, options: ReadOptions) -> RowsRead:
@@ -137,5 +143,17 @@ def _read_file(path: Path, options: ReadOptions) -> RowsRead:
         text, notes = decode_text(path.read_bytes(), path.name)
         lines = [line for line in text.splitlines() if line.strip()]
         return RowsRead(lines, tuple(map(str, range(len(lines)))), "text", notes=notes)
-    kinds = ", ".join(sorted(TABLES) + list(ARCHIVES))
-    raise DataError(f"Cannot read the one file '{path}' as labelled items; give a folder, or one of {kinds}.")
+    if kind is not None:
+        raise DataError(
+            f"Cannot read the one file '{path}' as labelled items: its label is not known; give a folder of such files "
+            "for each class, or a table of their paths and labels."
+        )
+    if suffix in {".txt", *PLAIN}:
+        raise DataError(
+            f"'{path}' holds texts, but no labels; give a table (CSV) with a column of texts and one of labels, or a "
+            "folder of text files for each class."
+        )
+    raise DataError(
+        f"Cannot read the one file '{path}' as labelled items; give a folder for each class, a table (CSV, TSV, JSON "
+        "lines, Parquet, Excel, OpenDocument), or a zip or tar of these."
+    )

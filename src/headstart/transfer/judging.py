@@ -253,7 +253,10 @@ def _final_model(
 
 
 def _penalty(lam: float) -> str:
-    return f"λ = {lam:.2g}, " if np.isfinite(lam) else ""
+    if not np.isfinite(lam):
+        return ""
+    shown = f"{lam:.2g}"
+    return f"λ = {float(shown):.0f}, " if "e+" in shown else f"λ = {shown}, "
 
 
 def _prior(weight: float) -> str:

@@ -215,7 +215,7 @@ def _say_audit(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
     task = dataset.task
     shape = ""
     if task is not None and task.kind == "classification":
-        shape = f" in {task.num_outputs} classes"
+        shape = f" in {task.num_outputs} {'class' if task.num_outputs == 1 else 'classes'}"
     elif task is not None and task.kind == "multilabel":
         shape = f" with {task.num_outputs} labels"
     parts = Counter(dataset.split.tolist()) if dataset.split is not None else {}
