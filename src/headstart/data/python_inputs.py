@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.archive_names import readable_name
 from headstart.data.file_kinds import media_suffix
 from headstart.data.listing import media_of_file
 from headstart.data.paths import describe_found, find_paths
@@ -224,7 +225,7 @@ def _read_strings(values: list[Any], *, must_exist: bool) -> RowsRead:
     if kinds.total() and min(kinds.values()) < kinds.total() and min(kinds.values()) * 10 >= kinds.total():
         raise DataError("The paths lead to both pictures and sounds; a model reads one kind, so keep them apart.")
     files = [found.files.get(name, name) for name in names]
-    ids = tuple(Path(name).as_posix() for name in names)
+    ids = tuple(readable_name(Path(name).as_posix()) for name in names)
     notes = tuple(describe_found(found, "items"))
     return RowsRead(files, ids if len(set(ids)) == len(ids) else _row_ids(len(ids)), found.modality, notes=notes)
 

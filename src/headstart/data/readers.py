@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.archive_names import readable_name
 from headstart.data.array_pictures import is_picture_shape, picture_of_array
 from headstart.data.file_kinds import content_of, media_suffix
 from headstart.data.picture_files import (
@@ -77,9 +78,9 @@ def _encoded_kind(raw: bytes) -> Modality | None:
 
 def _label(item: object) -> str:
     if isinstance(item, (str, os.PathLike)):
-        return f"'{os.fspath(item)}'"
+        return f"'{readable_name(os.fsdecode(item))}'"
     if isinstance(item, Mapping) and isinstance(item.get("path"), str):
-        return f"'{item['path']}'"
+        return f"'{readable_name(item['path'])}'"
     return f"the {type(item).__name__} given"
 
 

@@ -61,7 +61,7 @@ class ToySource:
         if isinstance(item, str):
             if not item.strip():
                 raise ItemError("The text is empty.")
-            return item.lower().encode()
+            return item.lower().encode("utf-8", "surrogatepass")
         array = np.asarray(item)
         if array.size == 0 or array.dtype.kind not in "iufb":
             raise ItemError(f"An item must be a text or an array of numbers. Got {type(item).__name__} instead.")
