@@ -170,6 +170,22 @@ def test_a_run_tells_it_everywhere(arabic_run):
     assert arabic_run.audit.findings[0].kind == "unknown_language"
 
 
+def test_evaluation_tells_of_texts_that_the_source_hardly_knows(arabic_run, capsys):
+    labels = list(arabic_run.model.task.labels)
+    headstart.evaluate(arabic_run.model, (SHORT["th"] + SHORT["km"], [labels[0], labels[1]] * 2))
+    assert "headstart:text, a source for English, hardly knows these texts" in " ".join(capsys.readouterr().err.split())
+    headstart.evaluate(arabic_run.model, (ENGLISH[:2], labels[:2]))
+    assert "hardly knows" not in capsys.readouterr().err
+
+
+def test_json_of_a_fit_holds_the_audit(tmp_path, capsys):
+    assert main(["fit", str(LANGUAGES / "de.csv"), "--source", "toy", "--baselines", "none", "--json",
+                 "--out", str(tmp_path / "run")]) == 0  # fmt: skip
+    found = json.loads(capsys.readouterr().out)
+    assert found["texts"][0]["scripts"] == {"Latin": 1.0}
+    assert found["audit"] == []
+
+
 def test_the_baseline_of_a_run_reads_characters_or_words(arabic_run):
     names = [baseline.name for baseline in arabic_run.baselines]
     assert any(name.startswith("TF-IDF of ") for name in names)

@@ -142,7 +142,7 @@ def _is_of(run: Path, data: str | None) -> bool:
 
 
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a record that ``--json`` gives: task, source, metrics, baselines, transfer gain and encoding.
+    """The part of a record that ``--json`` gives: task, source, metrics, baselines, transfer gain, encoding and audit.
 
     Examples:
         >>> made = {"task": 1, "source": {"name": "vector"}, "head": 2, "transfer_gain": None, "baselines": {},
@@ -162,5 +162,6 @@ def summary(record: Mapping[str, Any]) -> dict[str, Any]:
         },
         "transfer_gain": record["transfer_gain"],
         "encoding": record["encoding"],
+        **{key: record["data"][key] for key in ("audit", "texts") if key in record.get("data", {})},
         **({"source_choice": record["source_choice"]} if "source_choice" in record else {}),
     }

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import audit, union_groups
+from headstart.data.text_findings import check_texts
 from headstart.engine.options import Engine
 from headstart.errors import ModelFolderError
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
@@ -26,6 +27,7 @@ from headstart.transfer.evaluation_folder import check_evaluation_folder, write_
 from headstart.transfer.fit import Run
 from headstart.transfer.record import environment
 from headstart.transfer.sketching import kept_sketches
+from headstart.transfer.text_audit import texts_read_by
 from headstart.types import Dataset, Modality, TaskKind
 
 if TYPE_CHECKING:
@@ -188,6 +190,7 @@ def evaluate(
     for position, reason in predicted.failures.items():
         reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")
     used = dataset.take(predicted.index)
+    _warn_of_texts(opened, used, reporter)
     fitted_on = 0 if folder is None else _count_fitted(folder, used, reporter, opened.engine)
     groups = None if used.groups is None else union_groups(used.groups, np.arange(len(used)))
     truth = used.labelled()[1]
@@ -268,6 +271,14 @@ def _record(model: TransferModel, used: Dataset, predicted: Prediction, found: E
 
 def _encoding_seconds(predicted: Prediction) -> float:
     return 0.0 if predicted.encoding is None else predicted.encoding.seconds
+
+
+def _warn_of_texts(model: TransferModel, dataset: Dataset, reporter: Reporter) -> None:
+    """Say where the new texts are ones that the model's source hardly knows, whatever it was fitted on."""
+    for facts in texts_read_by(model.source, dataset):
+        for finding in check_texts(facts):
+            if finding.severity == "warning":
+                reporter.warning(finding.message)
 
 
 def _count_fitted(run: Path, dataset: Dataset, reporter: Reporter, engine: Engine) -> int:

@@ -14,7 +14,7 @@ from headstart.sources.fused import FusedSource
 from headstart.sources.tokenizing import Tokenizing
 from headstart.types import Dataset, Source
 
-__all__ = ["audit_texts", "read_by"]
+__all__ = ["audit_texts", "read_by", "texts_read_by"]
 
 
 def audit_texts(dataset: Dataset, checked: Audit, source: Source) -> Audit:
@@ -33,17 +33,32 @@ def audit_texts(dataset: Dataset, checked: Audit, source: Source) -> Audit:
         >>> found.texts[0].unknown > 0.3, found.findings[0].kind
         (True, 'unknown_language')
     """
-    facts = [
-        read_by(part, texts, column)
-        for column, texts in text_columns(dataset)
-        for part in _readers(source, dataset, column)
-    ]
+    facts = texts_read_by(source, dataset)
     if not facts:
         return checked
     found: list[Finding] = [finding for one in facts for finding in check_texts(one)]
     order = ("error", "warning", "info")
     findings = sorted((*checked.findings, *found), key=lambda finding: order.index(finding.severity))
     return replace(checked, findings=tuple(findings), texts=tuple(facts))
+
+
+def texts_read_by(source: Source, dataset: Dataset) -> list[TextFacts]:
+    """How a source reads each column of texts; of a fused one, each part that reads texts.
+
+    Args:
+        source: what encodes the items.
+        dataset: n items.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> texts_read_by(ToySource(), Dataset(["good"], ("0",), "text"))[0].scripts
+        {'Latin': 1.0}
+    """
+    return [
+        read_by(part, texts, column)
+        for column, texts in text_columns(dataset)
+        for part in _readers(source, dataset, column)
+    ]
 
 
 def read_by(source: Source, texts: list[str], column: str = "") -> TextFacts:
