@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -49,13 +51,12 @@ def harmless_frame(frame: pd.DataFrame) -> pd.DataFrame:
         >>> harmless_frame(pd.DataFrame({"a": ["@SUM(1)"], "b": [-1]})).to_csv(index=False).split()
         ['a,b', "'@SUM(1),-1"]
     """
-    import pandas as pd
-
     safe = frame.copy(deep=False)
     for place, dtype in enumerate(frame.dtypes):
         if dtype.kind not in "biufcmM":
-            cells = [harmless_cell(cell) for cell in frame.iloc[:, place].astype(object)]
-            safe.isetitem(place, pd.Series(cells, index=frame.index, dtype=object))  # map would make 7.0 of 7
+            cells = np.empty(len(frame), dtype=object)  # of numbers and empty cells, pandas would make 7.0 of 7
+            cells[:] = [harmless_cell(cell) for cell in frame.iloc[:, place].astype(object)]
+            safe.isetitem(place, cells)
     safe.columns = [harmless_cell(name) for name in frame.columns]
     return safe
 

@@ -290,18 +290,21 @@ class TransferModel:
         solved = replace(self.head, weight=weight, bias=bias, calibration=calibration)
         return replace(self, task=task, moments=moments, head=solved)
 
-    def save(self, folder: str | Path, *, extra: Mapping[str, Mapping[str, Any]] | None = None) -> Path:
+    def save(
+        self, folder: str | Path, *, extra: Mapping[str, Mapping[str, Any]] | None = None, overwrite: bool = True
+    ) -> Path:
         """Write the model's folder atomically; a previous model is replaced only when the new one is complete.
 
         Args:
             folder: a new or empty folder, or one that a fit or a model wrote.
             extra: further JSON files, by name.
+            overwrite: whether a model that is there is replaced.
 
         Raises:
-            UsageError: if something else stands there.
+            UsageError: if something else stands there, or a model that is to be kept.
             SaveError: if it cannot be written.
         """
-        check_replaceable(Path(folder))
+        check_replaceable(Path(folder), overwrite=overwrite)
         with atomic_folder(Path(folder)) as scratch:
             for name, value in (extra or {}).items():
                 write_json(scratch / name, value)

@@ -119,7 +119,7 @@ class Run:
         check_replaceable(Path(folder), overwrite=overwrite)
         remove_leftovers(Path(folder))
         if self.tables is None:
-            return self.model.save(folder)
+            return self.model.save(folder, overwrite=overwrite)
         write_run(Path(folder), self.model, self.record, self.tables)
         return Path(folder)
 

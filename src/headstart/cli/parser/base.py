@@ -40,9 +40,7 @@ class Parser(argparse.ArgumentParser):
         "unknown option '--model'. Did you mean '--source SOURCE'?"
     """
 
-    def parse_known_args(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, namespace: Any = None
-    ) -> tuple[argparse.Namespace, list[str]]:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse; a word that is not known ends the call here, so that the usage shown is the command's own."""
         given = list(sys.argv[1:] if args is None else args)
         if self.actions:
