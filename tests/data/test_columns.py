@@ -289,3 +289,23 @@ def test_texts_and_labels_that_are_no_unicode_are_set_aside_and_replaced_to_pred
     assert data.items[3] == "cut \ufffd"
     assert any("Replaced what is no character" in note for note in data.notes)
     assert read((TEXTS, [*LABELS[:3], "x\ud83d"])).task.labels == ("card", "close")
+
+
+@pytest.mark.parametrize("name", ["photo", "name", "specimen", "key"])
+def test_words_that_are_files_without_extension_are_files_whatever_the_column_is_called(folder_of_pictures, name):
+    root = folder_of_pictures(*(f"images/{index:03d}.jpg" for index in range(12)))
+    words = [f"{index:03d}" for index in range(11)] + ["not here"]
+    pd.DataFrame({name: words, "breed": ["pug", "husky"] * 6}).to_csv(root / "a.csv", index=False)
+    data = read(root / "a.csv")
+    assert (data.modality, audit(data).keep.sum()) == ("image", 11)
+    assert any("'000.jpg' (11 of 12 have one)" in note for note in data.notes)
+
+
+def test_numbers_that_name_files_with_one_missing_or_doubled(folder_of_pictures):
+    root = folder_of_pictures(*(f"{index}.jpg" for index in range(12)))
+    frame = pd.DataFrame({"image_id": [*range(11), None], "breed": ["pug", "husky"] * 6})
+    frame.to_csv(root / "a.csv", index=False)
+    data = read(root / "a.csv")
+    assert (data.modality, len(data), audit(data).keep.sum()) == ("image", 11, 11)
+    frame.assign(image_id=[*range(11), 3]).to_csv(root / "a.csv", index=False)
+    assert read(root / "a.csv").modality == "image"

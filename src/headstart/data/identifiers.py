@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.data.label_names import label_name
 from headstart.data.schema import MEDIA
 from headstart.types import Modality
 
 __all__ = ["NamedFiles", "are_identifiers", "find_files"]
 
+MOST = 0.9
 MAX_FOLDERS = 20  # more are no layout of one data set
 
 
@@ -35,17 +37,21 @@ class NamedFiles:
 
 
 def are_identifiers(values: Sequence[Any]) -> bool:
-    """Whether strings (or whole numbers) are distinct words without an extension of pictures or sounds.
+    """Whether nine of ten strings (or whole numbers) are words without an extension, and nearly all are distinct.
 
     Examples:
         >>> are_identifiers(["7f", "8a"]), are_identifiers(["two words", "8a"]), are_identifiers(["7f.png", "8a.png"])
         (True, False, False)
     """
-    if not values or len(set(map(str, values))) < len(values):
+    if not values or len(set(map(str, values))) < MOST * len(values):
         return False
-    if all(isinstance(value, int) for value in values):
-        return True
-    return all(isinstance(value, str) and value.split() == [value] and _kind(value) is None for value in values)
+    return sum(map(_is_identifier, values)) >= MOST * len(values)
+
+
+def _is_identifier(value: object) -> bool:
+    if isinstance(value, str):
+        return value.split() == [value] and _kind(value) is None
+    return not isinstance(value, bool) and isinstance(value, (int, float)) and label_name(value).lstrip("-").isdecimal()
 
 
 def find_files(values: Collection[Any], roots: Collection[Path], modality: Modality | None) -> NamedFiles | None:
@@ -67,7 +73,7 @@ def find_files(values: Collection[Any], roots: Collection[Path], modality: Modal
         >>> find_files(["7f", "8a"], [root], None).names
         {'7f': '7f.JPG'}
     """
-    wanted = set(map(str, values))
+    wanted = set(map(label_name, values))
     kinds = sorted(set(MEDIA.values()) if modality is None else {modality} & set(MEDIA.values()), reverse=True)
     best: NamedFiles | None = None
     for folder in dict.fromkeys(found for root in roots for found in _with_folders(root)):

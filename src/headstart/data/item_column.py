@@ -94,13 +94,8 @@ def find_item(
         'a'
     """
     home = next(iter(roots), Path())
-    if options.item is not None and options.modality in (None, "vector") and frame[options.item].dtype.kind in "iuf":
-        seen = _named_files(frame, [options.item], roots, None)
-        return seen or Item(options.item, "number", "vector", home)
     if options.item is not None:
-        seen = look(frame, options.item, roots, options.modality)
-        seen = seen or _named_files(frame, [options.item], roots, options.modality)
-        return seen or _text_item(frame, options.item, home, options.modality)
+        return _named_item(frame, options.item, roots, options.modality)
     if options.modality == "vector":
         return _vector_cells(frame, free, home)
     is_text = options.modality == "text"
@@ -109,6 +104,9 @@ def find_item(
         return seen
     keys = [] if is_text else _identifiers(frame, [*free, *row_ids], is_media=options.modality is not None)
     texts = [name for name in free if _is_stringy(frame, name) and _cell(frame, name) == "text"]
+    seen = None if is_text else _most_named_files(frame, [name for name in texts if name not in keys], roots)
+    if seen is not None:
+        return seen
     own = [name for name in texts if name not in (naming or {})]
     texts = own or [name for name in texts if (naming or {})[name] != "time"]
     if keys:
@@ -126,6 +124,15 @@ def find_item(
             f"{', '.join(MEDIA)}); give a column of paths or texts with --item."
         )
     return found
+
+
+def _named_item(frame: pd.DataFrame, name: str, roots: Collection[Path], modality: Modality | None) -> Item:
+    """The column that the user named: files, media, arrays, numbers, or else texts."""
+    home = next(iter(roots), Path())
+    if modality in (None, "vector") and frame[name].dtype.kind in "iuf":
+        return _named_files(frame, [name], roots, None) or Item(name, "number", "vector", home)
+    seen = look(frame, name, roots, modality) or _named_files(frame, [name], roots, modality)
+    return seen or _text_item(frame, name, home, modality)
 
 
 def _is_stringy(frame: pd.DataFrame, name: str) -> bool:
@@ -164,6 +171,15 @@ def _named_files(
         found = find_files(values, roots, modality) if are_identifiers(values) else None
         if found is not None:
             return Item(name, "path", found.modality, found.root, found.names, _named_notes(name, found, len(values)))
+    return None
+
+
+def _most_named_files(frame: pd.DataFrame, names: Sequence[str], roots: Collection[Path]) -> Item | None:
+    """A column of single words, whatever it is called, where half of them or more are files without their extension."""
+    for name in names:
+        seen = _named_files(frame, [name], roots, None) if plain_name(name) not in TEXT_NAMES else None
+        if seen is not None and len(seen.files) * 2 >= len(frame):
+            return seen
     return None
 
 

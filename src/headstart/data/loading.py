@@ -28,7 +28,7 @@ __all__ = ["TABLES", "Loaded", "load", "load_table", "table_kind"]
 TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet"}) | SPREADSHEETS
 """File extensions, in lower case, of the tables that can be read."""
 
-PACKED: Mapping[str, Callable[[Path], IO[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+PACKED: Mapping[str, Callable[[Path], IO[bytes]]] = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File, ".xz": lzma.LZMAFile}
 MAX_UNPACKED = 4 * 2**30
 ALIASES = {".tab": ".tsv", ".pq": ".parquet"}
 

@@ -14,6 +14,7 @@ from headstart.data.cells import written_labels
 from headstart.data.columns import ColumnRoles, infer_columns
 from headstart.data.encodings import decode_text
 from headstart.data.item_column import Cell, look
+from headstart.data.label_names import label_name
 from headstart.data.loading import TABLES, Loaded, load, load_table, table_kind
 from headstart.data.multimodal import (
     ItemColumn,
@@ -154,12 +155,12 @@ def read_frame(
         if roles.kind == "number":
             frame = typed.assign(**{name: frame[name] for name in roles.labels})
             roles = replace(roles, notes=(*(read[name] for name in roles.items if name in read), *roles.notes))
-        kept, told = _without_empty(frame, roles, options, names)
-        if told:
+        kept, empty = _without_empty(frame, roles, options, names)
+        if empty:
             frame = frame.iloc[kept]
             cells = {name: [column[k] for k in kept] for name, column in (cells or {}).items()}
             names = tuple(names[k] if names is not None else str(k) for k in kept)
-            roles = replace(roles, notes=(*roles.notes, told))
+            roles = replace(roles, notes=(*roles.notes, empty))
         items, ids = _items(frame, roles, origin)
     if ids is None:
         ids = tuple(names if names is not None else map(str, range(len(frame))))
@@ -225,7 +226,8 @@ def _items(frame: pd.DataFrame, roles: ColumnRoles, origin: str) -> tuple[Any, t
         return ["" if cell is None else str(cell) for cell in cells], None
     if roles.kind == "media":
         return list(cells), None
-    files = ["" if cell is None else roles.files.get(str(cell), str(cell)) for cell in cells]
+    keys = ["" if cell is None else label_name(cell) if isinstance(cell, float) else str(cell) for cell in cells]
+    files = [roles.files.get(key, key) for key in keys]
     names = tuple(Path(file).as_posix() if file else "" for file in files)
     return [str(roles.root / name) for name in names], names if len(set(names)) == len(names) else None
 
