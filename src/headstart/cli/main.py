@@ -3,7 +3,6 @@
 # Only what stops a process in a sentence is imported here: the import of anything else may be interrupted.
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -139,13 +138,16 @@ def _of_the_machine(error: BaseException) -> str:
     """What to say of an error that memory, the system or the install made; empty for another."""
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY):
         return "out of memory; nothing was written: close other programs or give fewer items"
+    from pathlib import Path
+
+    from headstart.io import disk_is_full, write_reason
+
+    place = Path(str(getattr(error, "filename", None) or Path.cwd()))
+    if disk_is_full(error, place):
+        return f"{write_reason(error, place)}; nothing was written: free space or name another disk"
     if isinstance(error, RecursionError):
         return "the input is nested too deeply to be read; nothing was written: give flat rows, texts or files"
     if isinstance(error, OSError):
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return (
-                f"the disk is full{f' at {error.filename!r}' if error.filename else ''}: {error.strerror}; free space"
-            )
         what = f"cannot read or write '{error.filename}'" if error.filename else "the system refused to read or write"
         reason = error.strerror or str(error) or type(error).__name__
         return f"{what}: {reason}; check that it is there, who may read and write it, and the free space"

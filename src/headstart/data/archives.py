@@ -18,7 +18,7 @@ from pathlib import Path
 from headstart.data.archive_members import Member, Said, members_of, refuse
 from headstart.data.listing import is_hidden
 from headstart.errors import DataError
-from headstart.io import cache_folder, remove_leftovers
+from headstart.io import cache_folder, make_folder, remove_leftovers, tighten
 
 __all__ = ["ARCHIVES", "UNREAD_ARCHIVES", "archive_notes", "is_archive", "unpack"]
 
@@ -118,13 +118,14 @@ def _inner(folder: Path) -> Path:
 
 
 def _unpack_into(archive: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     remove_leftovers(target)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-{os.getpid()}-", dir=target.parent))
     try:
         (scratch / FILES).mkdir()
         said = _extract(archive, scratch / FILES)
         (scratch / NOTES).write_text(json.dumps(said.sentences()), encoding="utf-8")
+        tighten(scratch)
         try:
             scratch.rename(target)
         except OSError:

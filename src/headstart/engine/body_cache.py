@@ -11,7 +11,7 @@ from typing import Any
 
 from headstart.engine.cache_folder import entry_folder, make_room, mark_used
 from headstart.errors import ModelFolderError, SaveError
-from headstart.io import atomic_file, atomic_folder, read_json, remove_leftovers, write_json
+from headstart.io import atomic_file, atomic_folder, make_folder, read_json, remove_leftovers, write_json, write_reason
 
 __all__ = ["FORMAT", "BodyCache"]
 
@@ -82,7 +82,7 @@ class BodyCache:
             self._say(OSError("the cache is full; HEADSTART_CACHE_LIMIT sets its size"))
             return None
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             remove_leftovers(self._folder / name)
             with atomic_folder(self._folder / name) as scratch:
                 fill(scratch)
@@ -103,9 +103,8 @@ class BodyCache:
 
     def _say(self, error: Exception) -> None:
         reason = error.__cause__ or error
-        self.problem = (
-            f"nothing of it could be kept in '{self._folder}' ({getattr(reason, 'strerror', None) or reason})"
-        )
+        said = str(reason) if self._folder is None else write_reason(reason, self._folder)
+        self.problem = f"nothing of it could be kept in '{self._folder}' ({said})"
 
 
 def _json_sum(value: Mapping[str, Any]) -> int:

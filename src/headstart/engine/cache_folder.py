@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import ModelFolderError, ParameterError
-from headstart.io import cache_folder, read_json
+from headstart.io import cache_folder, make_folder, read_json
 
 __all__ = [
     "ABOUT",
@@ -129,7 +129,7 @@ def training_entry(key: str, source: str, form: str) -> Path:
     """
     folder = entry_folder("training", key)
     with suppress(OSError):  # a cache that cannot be written is said where a checkpoint is
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_about(folder, {"source": source, "form": form})
     return folder
 
@@ -177,6 +177,7 @@ def write_about(folder: Path, about: Mapping[str, Any]) -> None:
         return
     scratch = folder / f".{ABOUT}.partial-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     scratch.write_text(json.dumps(dict(about), ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    scratch.chmod(0o600)
     scratch.replace(path)
 
 

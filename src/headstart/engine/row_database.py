@@ -105,6 +105,7 @@ class Environment:
         self.lock = threading.RLock()
         self.users = 0
         self.process = os.getpid()
+        os.close(os.open(folder / FILE, os.O_CREAT | os.O_RDWR, 0o600))  # rows are for their owner alone
         self._rows = sqlite3.connect(
             folder / FILE, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
         )

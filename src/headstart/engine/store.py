@@ -27,6 +27,7 @@ from headstart.engine.row_database import (
     release,
 )
 from headstart.engine.row_format import count_rows, iter_rows, write_rows
+from headstart.io import make_folder, write_reason
 from headstart.types import FeatureMatrix
 
 __all__ = ["FeatureStore", "Keys", "StoredRows", "open_store", "stored_rows"]
@@ -219,7 +220,7 @@ class FeatureStore:
     def _open(self) -> Environment:
         for left in reversed(range(TRIES)):
             try:
-                self.folder.mkdir(parents=True, exist_ok=True)
+                make_folder(self.folder)
                 shared = network_file_system(self.folder)
                 if shared is not None:
                     raise OSError(
@@ -262,7 +263,7 @@ class FeatureStore:
         except OSError as error:
             return error
         self._notes.append(
-            f"The feature store '{self.folder.name}' was damaged ({_reason(damage)}) and is begun anew; its rows are "
+            f"The feature store '{self.folder.name}' was damaged ({damage}) and is begun anew; its rows are "
             "computed again."
         )
         return None
@@ -271,11 +272,8 @@ class FeatureStore:
         self._writable = False
         self._readable = put
         consequence = "no more rows are kept" if put else "rows are neither looked up nor kept"
-        self._notes.append(f"The feature store '{self.folder}' cannot be used: {_reason(error)}; {consequence}.")
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+        reason = write_reason(error, self.folder)
+        self._notes.append(f"The feature store '{self.folder}' cannot be used: {reason}; {consequence}.")
 
 
 def _names(keys: Keys) -> list[bytes]:

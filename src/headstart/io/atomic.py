@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from headstart.errors import SaveError
+from headstart.errors import HeadstartError, SaveError
+from headstart.io.cache_place import is_private, make_folder
+from headstart.io.disk import disk_is_full, write_reason
 
 __all__ = ["atomic_file", "atomic_folder", "check_writable", "follow_umask", "is_running", "remove_leftovers"]
 
@@ -39,21 +41,18 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         >>> (place / "a.txt").read_text()
         'done'
     """
-    from safetensors import SafetensorError
-
     scratch: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         scratch = target.parent / f"{_partial(target)}{secrets.token_hex(8)}"
-        scratch.mkdir()  # unlike tempfile, with the permissions that any new folder gets here
+        make_folder(scratch)  # unlike tempfile, with the permissions that any new folder gets here
         yield scratch
         follow_umask(scratch)
         _swap(scratch, target)
-    except (OSError, SafetensorError) as error:  # safetensors has an error of its own for a full disk
-        raise SaveError(
-            f"Cannot write '{target}': {_reason(error)}; free space or name another folder with --out, nothing was "
-            "changed."
-        ) from error
+    except HeadstartError:
+        raise
+    except Exception as error:
+        raise _save_error(error, target, "folder") from error
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -81,11 +80,9 @@ def atomic_file(target: Path) -> Iterator[Path]:
         >>> place.read_text()
         'done'
     """
-    from safetensors import SafetensorError
-
     try:
         target = Path(os.path.realpath(target)) if target.is_symlink() else target
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         remove_leftovers(target)
         with tempfile.TemporaryDirectory(
             prefix=_partial(target), dir=target.parent, ignore_cleanup_errors=True
@@ -94,11 +91,10 @@ def atomic_file(target: Path) -> Iterator[Path]:
             yield scratch
             scratch.chmod(target.stat().st_mode & 0o777 if target.is_file() else _new_file_mode(target.parent))
             scratch.replace(target)
-    except (OSError, SafetensorError) as error:
-        raise SaveError(
-            f"Cannot write '{target}': {_reason(error)}; free space or name another file with --out, nothing was "
-            "changed."
-        ) from error
+    except HeadstartError:
+        raise
+    except Exception as error:
+        raise _save_error(error, target, "file") from error
 
 
 def check_writable(target: Path) -> None:
@@ -114,15 +110,24 @@ def check_writable(target: Path) -> None:
         there = next(folder for folder in target.absolute().parents if folder.exists())
         Path(tempfile.mkdtemp(prefix=_partial(target), dir=there)).rmdir()
     except OSError as error:
-        raise SaveError(f"Cannot write '{target}': {_reason(error)}; name another place with --out.") from error
+        reason = write_reason(error, target)
+        raise SaveError(f"Cannot write '{target}': {reason}; name another place with --out.") from error
 
 
 def _partial(target: Path) -> str:
     return f".{target.name}.partial-{os.getpid()}-"
 
 
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
+def _save_error(error: Exception, target: Path, what: str) -> Exception:
+    """A sentence where writing failed; libraries have errors of their own for a full disk."""
+    from safetensors import SafetensorError
+
+    if not isinstance(error, OSError | SafetensorError) and not disk_is_full(error, target):
+        return error
+    return SaveError(
+        f"Cannot write '{target}': {write_reason(error, target)}; free space or name another {what} with --out, "
+        "nothing was changed."
+    )
 
 
 def follow_umask(place: Path) -> None:
@@ -153,6 +158,8 @@ def follow_umask(place: Path) -> None:
 
 def _new_file_mode(folder: Path) -> int:
     """The permissions of a file that is made there; reading the umask would change it for other threads."""
+    if is_private(folder):
+        return 0o600
     probe = folder / f".mode-{secrets.token_hex(8)}"
     file = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:

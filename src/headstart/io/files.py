@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,9 @@ from numpy.typing import NDArray
 
 from headstart.errors import DigestError, ModelFolderError
 from headstart.io.atomic import follow_umask
+from headstart.io.cache_place import is_private
 
 __all__ = [
-    "cache_folder",
     "check_digest",
     "file_digest",
     "is_file",
@@ -44,6 +42,8 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n"
     # of half a character, as names of files that are not UTF-8 have them, the escape is the one of JSON too
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    if is_private(path):
+        path.chmod(0o600)
 
 
 def _plain(value: object) -> object:
@@ -177,26 +177,3 @@ def check_digest(path: Path, expected: str) -> None:
             f"'{path}' has the sha256 digest {found[:16]}..., but {expected[:16]}... was promised; "
             "the file is damaged or is not the one named, so it was not loaded: fetch it again."
         )
-
-
-def cache_folder() -> Path:
-    """Where the cache is: the environment variable HEADSTART_CACHE, else ``headstart`` in the user's cache folder.
-
-    That is ``$XDG_CACHE_HOME`` or ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS and ``%LOCALAPPDATA%`` on
-    Windows. The folder need not exist.
-
-    Examples:
-        >>> cache_folder().is_absolute()
-        True
-    """
-    named = os.environ.get("HEADSTART_CACHE")
-    return Path(named).expanduser().absolute() if named else _user_cache() / "headstart"
-
-
-def _user_cache() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(named) if Path(named).is_absolute() else Path.home() / ".cache"

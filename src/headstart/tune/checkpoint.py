@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from headstart.errors import SaveError
-from headstart.io import atomic_file
+from headstart.io import atomic_file, make_folder, write_reason
 
 __all__ = ["read_state", "write_state"]
 
@@ -40,11 +40,11 @@ def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
 
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with atomic_file(folder / FILE) as scratch:
             save_file(whole, scratch, metadata={"facts": json.dumps(dict(facts))})
     except (OSError, SafetensorError, SaveError) as error:
-        reason = _reason(error)
+        reason = _reason(error, folder)
         kept = (
             "the one written before is still there: free space and run the same command again, it goes on from there"
             if (folder / FILE).is_file()
@@ -53,10 +53,10 @@ def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
         raise SaveError(f"The state of the training could not be written to '{folder}': {reason}; {kept}.") from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, folder: Path) -> str:
     """What the system said; `atomic_file` wraps it in advice for other files."""
     cause = error.__cause__ if isinstance(error, SaveError) and isinstance(error.__cause__, Exception) else error
-    return " ".join(str(getattr(cause, "strerror", None) or cause).split())[:160]
+    return " ".join(write_reason(cause, folder).split())[:200]
 
 
 def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:

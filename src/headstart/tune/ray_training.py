@@ -32,6 +32,7 @@ from torch import Tensor
 from headstart import errors
 from headstart.engine.ray_session import ray_session
 from headstart.errors import HeadstartError, SourceError
+from headstart.io import make_folder
 from headstart.tune.job import Job, Outcome
 from headstart.tune.loop import train
 from headstart.tune.settings import Budget, Training
@@ -148,7 +149,7 @@ def _run(ray: Any, work: _Work, folder: Path, workers: int | None, budget: Budge
             f"This training cannot be sent to other processes ({reason:.200}); open the source by its name, or train "
             "without Ray."
         ) from None
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for attempt in range(RETRIES + 1):
         with tempfile.TemporaryDirectory(prefix=".ray-", dir=folder, ignore_cleanup_errors=True) as place:
             failed = _attempt(shipped, Path(place), count, gpus > 0, budget)

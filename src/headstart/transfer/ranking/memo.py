@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from headstart.engine.cache_folder import entry_folder, mark_used, write_about
 from headstart.errors import HeadstartError
 from headstart.evaluate.evaluation import Metric
-from headstart.io import atomic_file, read_json, read_tensors, write_tensors
+from headstart.io import atomic_file, make_folder, read_json, read_tensors, write_tensors
 from headstart.transfer.ranking.measure import Measured, Question
 from headstart.transfer.ranking.profile import BlockWorth
 from headstart.types import Block, Rows
@@ -111,7 +111,7 @@ def _write(folder: Path, name: str, made: Measured) -> None:
     facts |= {"loss": made.loss.to_dict(), "merit": made.merit.to_dict(), "scores": dict(made.scores)}
     facts["profile"] = [asdict(worth) for worth in made.profile]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_about(folder, {"source": name, "what": "ranking"})
         with atomic_file(folder / TENSORS) as scratch:
             write_tensors(scratch, {"index": made.index.astype(np.int64), "losses": made.losses})

@@ -9,7 +9,7 @@ from pathlib import Path
 from headstart.engine.cache_folder import entry_folder, mark_used, write_about
 from headstart.engine.options import Engine
 from headstart.errors import HeadstartError
-from headstart.io import read_json, write_json
+from headstart.io import make_folder, read_json, write_json
 from headstart.types import SourceInfo
 
 __all__ = ["Speed", "keep_speed", "kept_speed"]
@@ -56,7 +56,7 @@ def keep_speed(info: SourceInfo, engine: Engine, speed: Speed) -> None:
         return
     folder = _folder(info, engine)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_about(folder, {"source": info.name, "what": "encoding speed"})
         write_json(folder / FILE, asdict(speed))
     except OSError:  # a cache that cannot be written costs a "-" in a table
