@@ -39,17 +39,14 @@ def test_a_full_disk_leaves_the_state_before(tmp_path, monkeypatch):
     monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(SaveError) as first:
         write_state(tmp_path, {"w": torch.ones(2)}, {})
-    assert str(first.value) == (
-        f"The state of the training could not be written to '{tmp_path}': No space left on device; free space and run "
-        "the same command again."
-    )
+    begin = f"The state of the training could not be written to '{tmp_path}': No space left on device: the disk at '"
+    assert str(first.value).startswith(begin)
+    assert str(first.value).endswith("; free space and run the same command again.")
     monkeypatch.undo()
     write_state(tmp_path, {"w": torch.ones(2)}, {"step": 1})
     before = (tmp_path / FILE).read_bytes()
     monkeypatch.setattr(safetensors.torch, "save_file", full)
-    with pytest.raises(
-        SaveError, match="No space left on device: .*; the one written before is still there: free space"
-    ):
+    with pytest.raises(SaveError, match=r"No space left .*; the one written before is still there: free space"):
         write_state(tmp_path, {"w": torch.zeros(2)}, {"step": 2})
     assert (tmp_path / FILE).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
@@ -82,7 +79,7 @@ def test_a_training_whose_disk_is_full_goes_on_when_there_is_room(tmp_path, monk
             monkeypatch.setattr(safetensors.torch, "save_file", full)
 
     budget = Budget(folder=tmp_path, checkpoint_seconds=0)
-    with pytest.raises(SaveError, match="No space left on device: .*; the one written before is still there"):
+    with pytest.raises(SaveError, match=r"No space left on device: .*; the one written before is still there"):
         train(job(body()), TRAINING, budget=Budget(folder=tmp_path, checkpoint_seconds=0, progress=progress), key="a")
     assert read_state(tmp_path)[1]["step"] == 4
     monkeypatch.undo()
