@@ -155,6 +155,14 @@ def test_a_process_without_standard_output_or_error(tmp_path):
         assert subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, check=False).returncode == 2
 
 
+def test_warnings_of_libraries_are_details(tmp_path):
+    place = "import warnings\nimport headstart.cli.doctor as d; d.run = lambda args: warnings.warn('so \\x1b old') or 0"
+    done = finish(own(["doctor"], tmp_path, then=place))
+    assert (done.code, done.err) == (0, "")
+    done = finish(own(["doctor", "--verbose"], tmp_path, then=place))
+    assert (done.code, done.err) == (0, "headstart: warning: UserWarning: so \\x1b old\n")
+
+
 def test_a_process_started_by_code_keeps_its_own_signals(cli):
     before = signal.getsignal(signal.SIGINT)
     cli.works("sources", "show", "vector")

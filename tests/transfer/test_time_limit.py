@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from headstart.heads import HeadSearch
+from headstart.reporting import SilentReporter
 from headstart.transfer import fit
 from headstart.transfer.gate import headroom, pilot
 from headstart.transfer.gate.decision import decide
 from headstart.transfer.gate.headroom import learning_curve, mismatch
-from headstart.transfer.reporter import SilentReporter
 from headstart.tune.lp_ft import LP_FT
 from headstart.types import Block, Task
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from headstart.cli.process import INTERRUPTED, Terminated, own_process, process_ends, silence
+from headstart.cli.process import INTERRUPTED, Terminated, own_process, process_ends, show_details, silence
 
 if TYPE_CHECKING:
     from headstart.cli.parser.base import Parser
@@ -87,6 +87,8 @@ def _run(words: Sequence[str]) -> int:
         if _wants_json(words):
             _write_failure("UsageError", refused.message, 2)
         raise
+    if args.verbose:
+        show_details()
     if args.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     return int(import_module(f"headstart.cli.{args.verb}").run(args))

@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from types import FrameType
 from typing import TextIO
 
-__all__ = ["Terminated", "own_process", "process_ends", "silence"]
+__all__ = ["Terminated", "own_process", "process_ends", "show_details", "silence"]
 
 INTERRUPTED = 130
 SHOW_CURSOR = "\x1b[?25h"
@@ -36,6 +37,7 @@ class _State:
     """Whether the next Ctrl-C raises an exception, or ends the process at once: what is being done is ending."""
 
     ending = False
+    verbose = False
 
 
 def own_process() -> None:
@@ -55,10 +57,23 @@ def own_process() -> None:
     for number in _ends():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _terminated)
+    _State.verbose = False
+    warnings.showwarning = _warned
     sys.unraisablehook = _unraisable
     threading.excepthook = _in_a_thread
     if sys.platform != "win32":
         os.register_at_fork(after_in_child=_like_any_child)
+
+
+def show_details() -> None:
+    """From here on warnings that libraries give their programmers are shown, each in a line.
+
+    Examples:
+        >>> show_details()
+        >>> _State.verbose
+        True
+    """
+    _State.verbose = True
 
 
 def process_ends() -> None:
@@ -140,6 +155,12 @@ def _unraisable(found: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(found)
 
 
+def _warned(message: Warning | str, category: type[Warning], *_where: object, **_more: object) -> None:
+    """A warning of a library: meant for whoever calls it, so that only somebody who asked for details reads it."""
+    if _State.verbose or os.environ.get("HEADSTART_DEBUG"):
+        _say(f"{category.__name__}: {message}", kind="warning")
+
+
 def _in_a_thread(found: threading.ExceptHookArgs) -> None:
     """A thread that failed: in a sentence."""
     if os.environ.get("HEADSTART_DEBUG"):
@@ -148,11 +169,11 @@ def _in_a_thread(found: threading.ExceptHookArgs) -> None:
         _say(f"a thread failed with {found.exc_type.__name__}: {found.exc_value} (HEADSTART_DEBUG=1 shows where)")
 
 
-def _say(text: str) -> None:
+def _say(text: str, kind: str = "error") -> None:
     from headstart.reporting.terminal import write
     from headstart.reporting.text import one_line
 
     try:
-        write(f"headstart: error: {one_line(text)}", sys.stderr)
+        write(f"headstart: {kind}: {one_line(text)}", sys.stderr)
     except (OSError, ValueError):
         return

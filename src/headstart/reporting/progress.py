@@ -72,11 +72,11 @@ class _Pace:
         return words_of_seconds(time.monotonic() - self.begun)
 
     def _seconds_left(self, done: int, total: int, now: float) -> float | None:
-        """Seconds for the rest; None until something was done."""
+        """Seconds for the rest; None until something was done, and when all is."""
         if self._start is None:
             self._start = (done, now)
         first, started = self._start
-        return None if done <= first else (now - started) * (total - done) / (done - first)
+        return None if done <= first or done >= total else (now - started) * (total - done) / (done - first)
 
 
 class _PlainProgress:

@@ -70,7 +70,7 @@ def expected_cost(strategy: Any, prepared: Prepared, train: Dataset, *, seed: in
         >>> from headstart.data import read
         >>> from headstart.sources import open_source
         >>> from headstart.transfer.preparing import prepare
-        >>> from headstart.transfer.reporter import SilentReporter
+        >>> from headstart.reporting import SilentReporter
         >>> from headstart.tune.lp_ft import LP_FT
         >>> rows = np.arange(16.0).reshape(8, 2)
         >>> prepared = prepare(read((rows, ["a"] * 4 + ["b"] * 4)), open_source("vector"), SilentReporter())
