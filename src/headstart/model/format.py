@@ -23,6 +23,7 @@ __all__ = [
     "check_files",
     "describe_head",
     "describe_task",
+    "no_model",
     "open_body",
     "read_head",
     "read_task",
@@ -175,6 +176,21 @@ def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
 
 
+def no_model(folder: Path, message: str) -> ModelFolderError:
+    """The error for a folder that cannot be opened: one that is no model at all, or a model that is damaged.
+
+    Args:
+        folder: the folder.
+        message: what is wrong.
+
+    Examples:
+        >>> no_model(Path("photos"), "'photos' is not a model folder").exit_code
+        2
+    """
+    ours = all(is_file(folder / name) for name in REQUIRED)
+    return ModelFolderError(message) if ours else NoModelError(message)
+
+
 def check_files(folder: Path, config: Mapping[str, Any]) -> None:
     """Raise unless the folder was written by a version that is known, and all its files are as they were written.
 
@@ -191,9 +207,10 @@ def check_files(folder: Path, config: Mapping[str, Any]) -> None:
     if "encoder" in config:
         raise NoModelError(f"'{folder}' is an encoder, not a model; open it with TransferEncoder.from_pretrained.")
     if config.get("model_type") != "headstart" or config["format_version"] > FORMAT_VERSION:
-        raise NoModelError(
+        raise no_model(
+            folder,
             f"'{folder}' was not written by this version of headstart (model_type {config.get('model_type')!r}, "
-            f"format {config.get('format_version')}, known up to {FORMAT_VERSION}); update headstart or fit it again."
+            f"format {config.get('format_version')}, known up to {FORMAT_VERSION}); update headstart or fit it again.",
         )
     digests = config["sha256"]
     if not isinstance(digests, dict) or not set(REQUIRED) <= set(digests):

@@ -39,6 +39,7 @@ from headstart.model.format import (
     check_files,
     describe_head,
     describe_task,
+    no_model,
     open_body,
     read_head,
     read_task,
@@ -353,8 +354,9 @@ class TransferModel:
         if several is not None:
             raise NoModelError(f"'{folder}' holds a model for each of {', '.join(several)}; name one of its folders.")
         if not is_file(folder / "config.json"):
-            raise NoModelError(
-                f"'{folder}' is not a model folder (it has no config.json); give the folder that 'headstart fit' wrote."
+            raise no_model(
+                folder,
+                f"'{folder}' is not a model folder (it has no config.json); give one that 'headstart fit' wrote.",
             )
         config = read_json(folder / "config.json")
         try:

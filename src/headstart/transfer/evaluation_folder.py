@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["check_evaluation_folder", "write_evaluation"]
 
 FILES = {"metrics.json", "confusion.csv", "predictions.csv", "predictions.parquet", "report.html"}
+DIGITS = 6  # of a probability
 KIND = "evaluation of headstart"
 TRUE = "true class"  # heads the rows of the confusions, whose columns are what was predicted
 
@@ -98,7 +99,8 @@ def write_evaluation(target: Path, record: Mapping[str, Any], predictions: pd.Da
             counts = [dict(zip(labels, row, strict=True)) for row in confusion]
             rows = [{TRUE: label, **row} for label, row in zip(labels, counts, strict=True)]
             write_csv(scratch / "confusion.csv", rows, [TRUE, *labels])
-        harmless_frame(_joined(predictions)).to_csv(scratch / "predictions.csv", index=False)
+        short = predictions if record["task"]["kind"] == "regression" else predictions.round(DIGITS)
+        harmless_frame(_joined(short)).to_csv(scratch / "predictions.csv", index=False)
         predictions.to_parquet(scratch / "predictions.parquet", index=False)
         (scratch / "report.html").write_text(evaluation_report(record, target.name), encoding="utf-8")
 
