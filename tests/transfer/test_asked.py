@@ -6,7 +6,7 @@ import pytest
 
 import headstart
 from headstart.cli.main import main
-from headstart.errors import ParameterError
+from headstart.errors import DataError, ParameterError
 from headstart.sources.toy import ToySource
 
 TEXTS = (["good film", "bad film"] * 6, ["good", "bad"] * 6)
@@ -44,3 +44,11 @@ def test_several_tasks_refuse_a_strategy(tmp_path, capsys):
     (tmp_path / "a.csv").write_text("text,one,two\n")
     assert main(["fit", str(tmp_path / "a.csv"), "--tasks", "one,two", "--strategy", "lp_ft"]) == 2
     assert "--tasks fits heads" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("named", ["item", "group_col", "time_col", "label"])
+def test_columns_of_what_has_none_are_refused(named):
+    """Kind: an argument of a fit that is silently disobeyed."""
+    for items in ([[float(k), 1.0] for k in range(12)], TEXTS[0]):
+        with pytest.raises(DataError, match=r"no columns|leave one out"):
+            headstart.fit((items, TEXTS[1]), source=None, baselines="none", **{named: "who"})

@@ -81,7 +81,18 @@ def _read_unpaired(data: Any, options: ReadOptions) -> RowsRead:
     if isinstance(data, (list, tuple)) and data and all(type(record) is dict for record in data) and _records(data):
         frame = pd.DataFrame.from_records(list(data))
         return read_frame(_clean(frame, "list of dicts"), options, "the list of dicts", [Path()])
+    _refuse_columns(data, options)
     return _read_items(_to_numpy(data))
+
+
+def _refuse_columns(data: Any, options: ReadOptions) -> None:
+    """Raise if a column was named of something that has none."""
+    column = next((name for name in (options.item, options.group_col, options.time_col) if name is not None), None)
+    if column is not None:
+        raise DataError(
+            f"The column '{column}' was named, but the {type(data).__name__} given has no columns; leave it out, or "
+            "give a DataFrame or a dict of columns."
+        )
 
 
 def _records(data: Sequence[Any]) -> bool:
@@ -138,6 +149,10 @@ def _read_pair(items: Any, labels: Any, options: ReadOptions) -> RowsRead:
     rows = _read_unpaired(items, replace(options, label=(), labelled=False))
     if labels is None:
         return rows
+    if options.label and options.labelled:
+        raise DataError(
+            f"The label column '{options.label[0]}' was named, but labels were given beside the items; leave one out."
+        )
     columns = _label_columns(_to_numpy(labels))
     count = len(next(iter(columns.values()), ()))
     if count != len(rows.items):
