@@ -62,3 +62,8 @@ def test_a_fit_says_how_many_classes_were_judged():
     run = headstart.fit((rows, [f"class {k:02}" for k in y]), baselines="none")
     assert run.record["evaluation"]["how"].startswith("10-fold cross-validation of 1200 items")
     assert run.evaluation.n == 1200
+
+
+def test_few_groups_are_left_out_one_by_one_whatever_the_folds_cost():
+    data = replace(dataset(90, 3), groups=np.array([f"p{k % 15}" for k in range(90)]))
+    assert make_plan(data, np.arange(90) % 15, seed=0, widths=[4]).how.startswith("leave-one-group-out over 15 groups")

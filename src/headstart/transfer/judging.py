@@ -115,7 +115,7 @@ def make_plan(
         return Plan(((one.train, one.test),), one.how.rstrip("."))
     count = MAX_FOLDS if dataset.groups is None else len(np.unique(groups))
     wanted = MAX_FOLDS if count > MAX_GROUPS_ALONE else max(2, count)
-    parts = folds(y, task.kind, groups, n_folds=min(wanted, most), seed=seed)
+    parts = folds(y, task.kind, groups, n_folds=min(wanted, most) if many else wanted, seed=seed)
     kind = f"{len(parts)}-fold cross-validation"
     if dataset.groups is not None:
         whole = len(parts) == count
