@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from headstart.data.findings import Finding
 from headstart.data.languages import language_names, language_scripts
 from headstart.data.scripts import UNSPACED
 from headstart.data.token_counts import TextFacts
 
-__all__ = ["SEEN", "check_texts", "percent", "script_words", "unread"]
+__all__ = ["SEEN", "check_texts", "how_foreign", "percent", "script_words", "unread"]
 
 # English texts have none; those of a language that the vocabulary lacks, 9 (Japanese) to 100 percent (Thai).
 MANY_UNKNOWN = 0.05
@@ -106,6 +106,23 @@ def _unspaced(facts: TextFacts) -> float:
     return sum(share for name, share in facts.scripts.items() if name in UNSPACED)
 
 
+def how_foreign(facts: TextFacts, reasons: Sequence[str]) -> str:
+    """How little a source knows, as the words before "these texts".
+
+    Args:
+        facts: what was measured.
+        reasons: what `unread` gave, at least one.
+
+    Examples:
+        >>> han = TextFacts(9, {"Han": 1.0}, source="headstart:text", languages=("en",))
+        >>> how_foreign(han, unread(han))
+        'hardly knows'
+    """
+    if len(reasons) == 1 and reasons[0].startswith("it breaks"):
+        return "knows little of the language or the terms of"
+    return "hardly knows" if _foreign(facts) >= MOST_LETTERS else "does not know a part of"
+
+
 def check_texts(facts: TextFacts) -> Iterator[Finding]:
     """Findings on texts and the source that is to read them.
 
@@ -121,10 +138,8 @@ def check_texts(facts: TextFacts) -> Iterator[Finding]:
     if reasons := unread(facts):
         stated = f", a source for {language_names(facts.languages)}," if facts.languages else ""
         joined = ", and ".join([", ".join(reasons[:-1]), reasons[-1]] if len(reasons) > 1 else reasons)
-        pieces_alone = len(reasons) == 1 and reasons[0].startswith("it breaks words")
-        little = "hardly knows" if _foreign(facts) >= MOST_LETTERS else "does not know a part of"
-        little = "knows little of the language or the terms of" if pieces_alone else little
-        message = f"{facts.source}{stated} {little} these texts{where}: {joined}. For such texts {ADVICE}."
+        little = f"{facts.source}{stated} {how_foreign(facts, reasons)} these texts{where}"
+        message = f"{little}: {joined}. For such texts {ADVICE}."
         share = facts.hardly_read or 0.0
         yield Finding("unknown_language", "warning", round(share * facts.texts) or facts.texts, message)
     if facts.unknown_signs >= SEEN:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from headstart.data.text_findings import unread
+from headstart.data.text_findings import how_foreign, unread
 from headstart.scores.registry import SOURCE_SCORES
 from headstart.transfer.ranking.result import Standing, cheapest_of, times_cheaper
 from headstart.types import Task
@@ -88,7 +88,7 @@ def notes_on(ranked: Sequence[Standing], reference: Standing | None, task: Task,
     if task.kind != "classification":
         notes.append("Nearest neighbours are for single labels: this order rests on the left-out loss of solved heads.")
     notes += [
-        f"{one.source} hardly knows these texts: {'; '.join(reasons)}."
+        f"{one.source} {how_foreign(one.texts, reasons)} these texts: {'; '.join(reasons)}."
         for one in ranked
         if one.texts is not None and (reasons := unread(one.texts))
     ]
