@@ -1,5 +1,6 @@
 """Paths are told by most of the cells and by whether the files exist; one odd cell does not make texts of them."""
 
+import json
 import unicodedata
 
 import pandas as pd
@@ -125,3 +126,13 @@ def test_sounds_beside_a_table(tmp_path):
     frame.to_csv(tmp_path / "annotations.csv", index=False)
     for place in (tmp_path, tmp_path / "annotations.csv"):
         assert read(place).modality == "audio"
+
+
+def test_an_object_of_files_and_labels(root):
+    (root / "labels.json").write_text(json.dumps(dict(zip(paths(), LABELS, strict=True))))
+    data = read(root / "labels.json")
+    assert (data.modality, data.task.labels, audit(data).keep.all()) == ("image", ("cat", "dog"), True)
+    (root / "labels.json").write_text(
+        json.dumps({path: [label, "pet"] for path, label in zip(paths(), LABELS, strict=True)})
+    )
+    assert read(root / "labels.json").task.labels == ("cat", "dog", "pet")

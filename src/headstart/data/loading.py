@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from headstart.data.cells import type_column
 from headstart.data.delimited import SEPARATORS, Values, parse_values
@@ -28,7 +28,7 @@ __all__ = ["TABLES", "Loaded", "load", "load_table", "table_kind"]
 TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet"}) | SPREADSHEETS
 """File extensions, in lower case, of the tables that can be read."""
 
-PACKED: Mapping[str, Callable[[Path], IO[bytes]]] = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File, ".xz": lzma.LZMAFile}
+PACKED: Mapping[str, Callable[[Path], Any]] = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File, ".xz": lzma.LZMAFile}
 MAX_UNPACKED = 4 * 2**30
 ALIASES = {".tab": ".tsv", ".pq": ".parquet"}
 
@@ -135,7 +135,7 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     try:
         with opener(path) as file:
-            raw = file.read(MAX_UNPACKED + 1)
+            raw: bytes = file.read(MAX_UNPACKED + 1)
     except (EOFError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"Cannot unpack '{path}': {_first_line(error)}; copy it again.") from error
     if len(raw) > MAX_UNPACKED:

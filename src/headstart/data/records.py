@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.data.file_kinds import media_suffix
 from headstart.data.set_aside import MOST_ASIDE, SetAside
 from headstart.data.unicode import half_characters
 from headstart.data.wording import name_some, plural
@@ -113,8 +114,10 @@ def _whole(text: str, name: str) -> list[Any] | None:
 
 
 def _from_columns(value: dict[str, Any]) -> list[Any]:
-    """The records of an object of columns, as pandas writes it, or of the one list that an object holds."""
+    """The records of an object of columns, as pandas writes it, of files with their labels, or of its one list."""
     parts = list(value.values())
+    if len(parts) > 1 and not any(isinstance(part, dict) for part in parts) and all(map(media_suffix, value)):
+        return [{"file": name, "label": part} for name, part in value.items()]
     lists = [part for part in parts if isinstance(part, list)]
     of_rows = [part for part in lists if part and all(isinstance(row, dict) for row in part)]
     if len(of_rows) == 1:

@@ -10,6 +10,8 @@ import json
 import sys
 from typing import Any
 
+__all__ = ["choose", "plain", "write"]
+
 MAX_MEMORY = 4 * 2**30
 MAX_CELLS = 20_000_000
 
@@ -43,7 +45,7 @@ def choose(sizes: list[tuple[str, int, int]]) -> str:
     return sizes[0][0]
 
 
-def main(path: str) -> None:
+def _main(path: str) -> None:
     """Write the sheets' names and sizes and the one that is taken, then its rows."""
     import python_calamine
 
@@ -81,6 +83,6 @@ if __name__ == "__main__":
     else:
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     try:
-        main(sys.argv[1])
+        _main(sys.argv[1])
     except Exception as error:  # noqa: BLE001  the parent makes a sentence of it
         write({"error": str(error).splitlines()[0] if str(error) else type(error).__name__})
