@@ -71,7 +71,7 @@ def cifar_source(weights: Path, depth: int) -> Any:
     mean, std = (np.float32(facts[key])[:, None, None] for key in ("mean", "std"))
 
     def preprocess(item: Any) -> np.ndarray:
-        with Image.open(item) as picture:
+        with Image.open(item, formats=("JPEG", "PNG")) as picture:
             image = picture.convert("RGB")
         square = min(image.size)
         left, top = (image.width - square) // 2, (image.height - square) // 2

@@ -32,7 +32,7 @@ class Pictures:
     def __getitem__(self, index: int) -> Any:
         from PIL import Image
 
-        return self.transform(Image.open(self.files[index]).convert("RGB"))
+        return self.transform(Image.open(self.files[index], formats=("JPEG", "PNG")).convert("RGB"))
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class _Labelled:
         file, label = self.files[index]
         if self.transform is None:
             raise RuntimeError("timm's loader has set no transform.")
-        return self.transform(Image.open(file).convert("RGB")), label
+        return self.transform(Image.open(file, formats=("JPEG", "PNG")).convert("RGB")), label
 
 
 def timm_ready(settings: Settings) -> Run:

@@ -29,7 +29,7 @@ config = dict(input_size=(3, 224, 224), mean=(.5,) * 3, std=(.5,) * 3, crop_pct=
 transform = timm.data.create_transform(**config)
 def encode(part):
     files = sorted((folder / part).glob("*/*.jpg"))
-    pictures = torch.stack([transform(Image.open(f).convert("RGB")) for f in files])
+    pictures = torch.stack([transform(Image.open(f, formats=("JPEG", "PNG")).convert("RGB")) for f in files])
     with torch.inference_mode():
         rows = torch.cat([body(batch) for batch in pictures.split(32)]).numpy()
     return rows, [f.parent.name for f in files]

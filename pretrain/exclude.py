@@ -44,7 +44,7 @@ def _fields(items: Sequence[str | Path], *, whole: bool) -> NDArray[np.float32]:
     """(n, 256) rows of mean 0 and length 1."""
     rows = np.empty((len(items), SIDE * SIDE), np.float32)
     for row, item in zip(rows, items, strict=True):
-        with Image.open(item) as opened:
+        with Image.open(item, formats=("JPEG", "PNG")) as opened:
             grey, side = opened.convert("L"), min(opened.size)
         left, top = (grey.width - side) // 2, (grey.height - side) // 2
         box = None if whole else (left, top, left + side, top + side)

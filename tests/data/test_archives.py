@@ -344,6 +344,15 @@ def test_damaged_archives(tmp_path):
             read(tmp_path / name)
 
 
+def test_a_zip_with_a_place_that_cannot_be(tmp_path):
+    raw = bytearray(zip_of(tmp_path / "a.zip", "a.csv").read_bytes())
+    at = raw.index(b"PK\x05\x06") + 16  # where the directory begins
+    raw[at : at + 4] = (int.from_bytes(raw[at : at + 4], "little") + 5000).to_bytes(4, "little")
+    (tmp_path / "a.zip").write_bytes(raw)
+    with pytest.raises(DataError, match="it is damaged or no archive"):
+        read(tmp_path / "a.zip")
+
+
 def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))

@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -248,3 +249,22 @@ def _write(path, mode, side, png16):
         Image.fromarray(ramp.astype(np.uint8)).convert("P").save(path, "PNG", transparency=0)
     else:
         Image.fromarray(ramp.astype(np.uint8)).convert(mode).save(path, "PNG")
+
+
+@pytest.mark.parametrize(
+    "form", ["PNG", "JPEG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "JPEG2000", "ICO", "HEIC"]
+)
+def test_a_damaged_file_is_one_sentence(picture, form):
+    """Whatever a decoder raises: some raise RuntimeError, and some say it in several lines."""
+    rng = np.random.default_rng(0)
+    raw = heic(picture(0)) if form == "HEIC" else encoded(picture(0, (40, 40)), form)
+    for _ in range(60):
+        bad = bytearray(raw)
+        for place in rng.integers(0, min(len(raw), 400), rng.integers(1, 8)):
+            bad[place] = rng.choice([0, 127, 255])
+        with warnings.catch_warnings(action="ignore"):
+            try:
+                assert read_image(bytes(bad)).mode == "RGB"
+            except ItemError as error:
+                assert str(error).startswith("Cannot read the bytes given")  # noqa: PT017 (either may happen)
+                assert "\n" not in str(error)

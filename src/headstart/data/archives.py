@@ -176,6 +176,10 @@ def _extract(archive: Path, folder: Path) -> Said:
         ) from error
     except DAMAGED as error:
         raise DataError(f"Cannot unpack '{archive}': it is damaged or no archive ({error}).") from error
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # of a place in the file that cannot be, or of a decompressor
+            raise
+        raise DataError(f"Cannot unpack '{archive}': it is damaged or no archive ({error}).") from error
     return said
 
 

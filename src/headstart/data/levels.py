@@ -117,7 +117,8 @@ def _scaled(values: NDArray[Any], low: float, white: float) -> NDArray[np.uint8]
         return np.ascontiguousarray(values)
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * np.uint8(255)
-    plain: NDArray[Any] = values.astype(np.float64 if values.dtype.itemsize > 2 else np.float32)
+    with np.errstate(invalid="ignore"):  # of a NaN that signals
+        plain: NDArray[Any] = values.astype(np.float64 if values.dtype.itemsize > 2 else np.float32)
     if values.dtype.kind == "f":
         plain = np.nan_to_num(plain, nan=0.0, posinf=white, neginf=-white if low < 0 else 0.0)
     plain = (plain / white + 1) / 2 if low < 0 else plain / white

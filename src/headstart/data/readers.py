@@ -39,6 +39,8 @@ MAX_SECONDS = 3600.0
 MAX_CHANNELS = 64
 OBJECT_FORMATS = ("TGA", "QOI", "SGI", "SUN", "DDS", "ICNS", "PSD", "XBM", "CUR")  # of pictures that the user opened
 BROKEN = (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, OverflowError, struct.error)
+# Of the decoders of damaged files; a warning is one where warnings are errors.
+DAMAGED = (*BROKEN, RuntimeError, ArithmeticError, AttributeError, AssertionError, MemoryError, UserWarning)
 
 
 def media_kind(value: object) -> Modality | None:
@@ -183,8 +185,14 @@ def read_picture(item: Any, draft_size: tuple[int, int] | None = None) -> ReadPi
         ) from error
     except UnidentifiedImageError as error:
         raise ItemError(f"Cannot read {_label(item)} as a picture: its content is of no known image format.") from error
-    except (*BROKEN, MemoryError) as error:
-        raise ItemError(f"Cannot read {_label(item)} as a picture: {str(error).rstrip('.')}.") from error
+    except DAMAGED as error:
+        raise ItemError(f"Cannot read {_label(item)} as a picture: {_reason(error)}.") from error
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "it takes more memory than there is"
+    return " ".join(str(error).split()).rstrip(".") or "it is damaged"
 
 
 def _file_name(item: Any) -> str | None:
@@ -235,9 +243,10 @@ def _decode(item: Any) -> tuple[NDArray[np.float32], int]:
     raw = read_bytes(item, MAX_AUDIO_BYTES)
     try:
         return decode_sound(raw, MAX_SECONDS)
-    except (soundfile.SoundFileError, RuntimeError, *BROKEN, MemoryError) as error:
-        reason = getattr(error, "error_string", None) or str(error)
-        raise ItemError(f"Cannot read {_label(item)} as a sound: {reason.rstrip('.')}.") from error
+    except soundfile.LibsndfileError as error:
+        raise ItemError(f"Cannot read {_label(item)} as a sound: {error.error_string.rstrip('.')}.") from error
+    except DAMAGED as error:
+        raise ItemError(f"Cannot read {_label(item)} as a sound: {_reason(error)}.") from error
 
 
 def _rate(rate: object) -> int:
