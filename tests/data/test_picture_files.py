@@ -251,20 +251,23 @@ def _write(path, mode, side, png16):
         Image.fromarray(ramp.astype(np.uint8)).convert(mode).save(path, "PNG")
 
 
-@pytest.mark.parametrize(
-    "form", ["PNG", "JPEG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "JPEG2000", "ICO", "HEIC"]
-)
+DAMAGED = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "JPEG2000", "ICO", "HEIC")
+
+
+@pytest.mark.parametrize("form", DAMAGED)
 def test_a_damaged_file_is_one_sentence(picture, form):
     """Whatever a decoder raises: some raise RuntimeError, and some say it in several lines."""
     rng = np.random.default_rng(0)
     raw = heic(picture(0)) if form == "HEIC" else encoded(picture(0, (40, 40)), form)
+    said = []
     for _ in range(60):
         bad = bytearray(raw)
         for place in rng.integers(0, min(len(raw), 400), rng.integers(1, 8)):
             bad[place] = rng.choice([0, 127, 255])
         with warnings.catch_warnings(action="ignore"):
             try:
-                assert read_image(bytes(bad)).mode == "RGB"
+                read_image(bytes(bad))
             except ItemError as error:
-                assert str(error).startswith("Cannot read the bytes given")  # noqa: PT017 (either may happen)
-                assert "\n" not in str(error)
+                said.append(str(error))
+    assert said
+    assert all(message.startswith("Cannot read the bytes given") and "\n" not in message for message in said)
