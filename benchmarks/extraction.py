@@ -62,8 +62,10 @@ def _has_gpu() -> bool:
 def peak(bench: Bench) -> None:
     """What the machine can do."""
     found = [bench.once("_plain:matrix_products", {"device": bench.device}) for _ in range(bench.repeats)]
-    rows = [(f"matrix product, {kind}", f"{max(run[kind] for run in found):.2f} TFLOP/s") for kind in ("bf16", "fp32")]
-    bench.write("Extraction: limits of the machine", table(["limit", "best of all"], rows))
+    kinds = [kind for kind in ("bf16", "fp32") if kind in found[0]]
+    rows = [(f"matrix product, {kind}", f"{max(run[kind] for run in found):.2f} TFLOP/s") for kind in kinds]
+    left_out = [] if "bf16" in kinds else ["", NO_BF16]
+    bench.write("Extraction: limits of the machine", [*table(["limit", "best of all"], rows), *left_out])
 
 
 def images(bench: Bench) -> None:
@@ -88,6 +90,7 @@ CPU_CASES = (
     ("MobileNetV2", ("clothing10",), 192),
     ("ResNet-50", ("hymenoptera",), 64),
 )
+NO_BF16 = "The matrix product in bf16 was left out: this machine does not multiply in bf16 by itself."
 # at least: times the plain way; share of the slower of body and preparing; share of the matrix product's bf16 peak
 GOALS: dict[str, dict[str, float]] = {
     "MobileNetV2": {"plain": 6, "slower": 0.8},
@@ -242,8 +245,15 @@ def _share(found: Mapping[str, Measured], goals: Mapping[str, float]) -> list[st
     if "peak" not in found:
         return []
     flop, products = found["peak"].runs[0]["flop"], found["peak"].runs
-    bf16, fp32 = (max(run[kind] for run in products) for kind in ("bf16", "fp32"))
     reached = flop * found["backend"].rate / 1e12
+    fp32 = max(run["fp32"] for run in products)
+    if "bf16" not in products[0]:
+        return [
+            f"- share of the fp32 matrix product's peak that the body reaches: **{reached / fp32:.0%}**: the bare backend "
+            f"does {reached:.2f} TFLOP/s ({flop / 1e9:.2f} GFLOP a picture), the matrix product {fp32:.2f} TFLOP/s",
+            f"- {NO_BF16}",
+        ]
+    bf16 = max(run["bf16"] for run in products)
     share = _beside(reached / bf16, goals.get("peak"), ".0%")
     return [
         f"- share of the bf16 matrix product's peak that the body reaches: {share}: the bare backend does "
