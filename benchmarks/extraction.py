@@ -250,7 +250,8 @@ def _share(found: Mapping[str, Measured], goals: Mapping[str, float]) -> list[st
     if "bf16" not in products[0]:
         return [
             f"- share of the fp32 matrix product's peak that the body reaches: **{reached / fp32:.0%}**: the bare "
-            f"backend does {reached:.2f} TFLOP/s ({flop / 1e9:.2f} GFLOP a picture), the matrix product {fp32:.2f} TFLOP/s",
+            f"backend does {reached:.2f} TFLOP/s ({flop / 1e9:.2f} GFLOP a picture), the matrix product {fp32:.2f} "
+            "TFLOP/s",
             f"- {NO_BF16}",
         ]
     bf16 = max(run["bf16"] for run in products)
