@@ -350,3 +350,11 @@ def test_features_of_real_pictures_are_those_of_plain_timm(real_data, unpacked, 
     assert torch.nn.functional.cosine_similarity(found, plain).min() > 0.9999
     fast = torch.from_numpy(source.encode(paths))
     assert torch.nn.functional.cosine_similarity(fast, plain).min() > 0.999
+
+
+def test_a_saved_body_follows_the_umask_and_leaves_other_files_alone(tmp_path, pair):
+    (tmp_path / "mine").touch(mode=0o600)
+    (tmp_path / "new").touch()
+    open_local(pair).untrained(0).save(tmp_path)
+    assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "new").stat().st_mode
+    assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o600

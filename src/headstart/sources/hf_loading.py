@@ -174,7 +174,8 @@ def save_model(model: Any, folder: Path) -> None:
     """
     with _quiet(folder):
         model.save_pretrained(folder)
-    follow_umask(folder)
+    for file in sorted(folder.glob("*.safetensors*")):
+        follow_umask(file)
 
 
 def encoder(model: Any) -> nn.Module:

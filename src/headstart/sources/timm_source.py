@@ -249,7 +249,7 @@ class TimmSource:
 
             tensors = {key: value.contiguous() for key, value in self._weights.load().state_dict().items()}
             save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-        follow_umask(folder)
+        follow_umask(folder / "model.safetensors")
         config = {
             "architecture": self.spec.architecture,
             "num_features": self.info.num_features,

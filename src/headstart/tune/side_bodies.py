@@ -116,7 +116,8 @@ def _write_short(place: Path, module: nn.Module, count: int) -> None:
     save: Callable[[Path], None] | None = getattr(module, "save_pretrained", None)
     if save is not None:
         save(place)
-        follow_umask(place)
+        for file in sorted(place.glob("*.safetensors*")):
+            follow_umask(file)
         return
     tensors = {name: tensor.cpu().contiguous() for name, tensor in module.state_dict().items()}
     save_file(tensors, place / "model.safetensors", {"format": "pt"})
