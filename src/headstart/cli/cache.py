@@ -14,6 +14,7 @@ from headstart.io import cache_folder
 
 __all__ = ["run"]
 
+AGE = 14  # columns of the longest age
 UNITS = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 AGES = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
@@ -43,7 +44,7 @@ def _info(args: argparse.Namespace) -> int:
     if entries:
         write_line()
         shown = [_cells(entry, rows[entry.folder]) for entry in entries]
-        write_table([["kind", "what", "size", "rows", "last used"], *shown], flexible=1, right=(2, 3))
+        write_table([["kind", "size", "rows", "last used".ljust(AGE), "what"], *shown], flexible=4, right=(1, 2))
         write_line()
         write_text("next: headstart cache prune --limit SIZE, or --all")
     return 0
@@ -78,7 +79,7 @@ def _plain(entry: CacheEntry, rows: int | None) -> dict[str, Any]:
 
 def _cells(entry: CacheEntry, rows: int | None) -> list[str]:
     shown = "-" if rows is None else f"{rows:,}"
-    return [entry.kind, _what(entry), _bytes(entry.bytes), shown, _age(entry.last_used)]
+    return [entry.kind, _bytes(entry.bytes), shown, _age(entry.last_used), _what(entry)]
 
 
 def _what(entry: CacheEntry) -> str:

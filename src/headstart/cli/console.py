@@ -16,6 +16,8 @@ from headstart.reporting.text import display_width, printable, shortened, wrap
 
 __all__ = ["ConsoleReporter", "json_text", "reporter_of", "write_line", "write_pair", "write_table", "write_text"]
 
+LEAST = 8  # columns of a cell that is cut
+
 
 def reporter_of(args: argparse.Namespace, stream: TextIO | None = None) -> ConsoleReporter:
     """The reporter of a command: standard output, but under ``--json`` standard error.
@@ -78,16 +80,23 @@ def write_table(rows: Sequence[Sequence[str]], *, flexible: int = 0, right: Sequ
     cells = [[printable(cell) for cell in row] for row in rows]
     rooms = [max(display_width(row[k]) for row in cells) for k in range(len(cells[0]))]
     kept = len(rooms)
-    while width is not None and kept > flexible + 2 and sum(rooms[:kept]) + 2 * (kept - 1) > width:
-        kept -= 1
     if width is not None:
-        others = sum(rooms[:kept]) + 2 * (kept - 1) - rooms[flexible]
-        rooms[flexible] = min(rooms[flexible], max(8, width - others))
+        while kept > flexible + 1 and _taken(rooms[:kept]) > width:
+            kept -= 1
+        least = [min(LEAST, room) if k == flexible else room for k, room in enumerate(rooms)]
+        while kept > 1 and _taken(least[:kept]) > width:
+            kept -= 1
+        if kept > flexible:
+            rooms[flexible] = min(rooms[flexible], max(LEAST, width - _taken(rooms[:kept]) + rooms[flexible]))
     for row in cells:
         padded = [_padded(row[k], rooms[k], right=k in right) for k in range(kept)]
         write_line("  ".join(padded).rstrip())
     if kept < len(rooms):
         write_text(f"(there is no room for {', '.join(cells[0][kept:])}; --json has all)")
+
+
+def _taken(rooms: Sequence[int]) -> int:
+    return sum(rooms) + 2 * (len(rooms) - 1)
 
 
 def _padded(cell: str, room: int, *, right: bool) -> str:
