@@ -287,3 +287,16 @@ def test_a_spectrogram_of_a_spectrogram_is_refused(tmp_path):
         write_json(folder / "spectrogram.json", {})
     with pytest.raises(SourceError, match="spectrogram of a spectrogram"):
         open_local(tmp_path)
+
+
+def test_a_part_that_reads_a_column_that_no_item_has(tmp_path):
+    source = FusedSource((ToySource(), ToySource()), (0, 1), ("a", "b"))
+    source.save(tmp_path)
+    saved = json.loads((tmp_path / "fused.json").read_text())
+    for positions in ([0, 2**70], [0, -1], [0, "1"], [0, 1.5]):
+        write_json(tmp_path / "fused.json", saved | {"positions": positions})
+        with pytest.raises(SourceError, match="places that no item has"):
+            open_saved({"name": "fused:."}, tmp_path, "multimodal")
+    write_json(tmp_path / "fused.json", saved | {"positions": [0, 7]})
+    with pytest.raises(HeadstartError, match="8 or more"):
+        open_saved({"name": "fused:."}, tmp_path, "multimodal").encode([("good", "day")])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from headstart.engine.extraction import Extraction
 from headstart.engine.gathering import room
-from headstart.errors import SourceError
+from headstart.errors import DataError, SourceError
 from headstart.reporting import Progress
 from headstart.types import FeatureMatrix, Source
 
@@ -79,7 +79,7 @@ def _extract_branch(
     if position is None:
         found = one(source, items, progress)
     else:
-        values = [item[position] for item in items]
+        values = [_value(item, position) for item in items]
         there = np.array([k for k, value in enumerate(values) if value is not None], np.intp)
         found = _with_gaps(source, one(source, [values[k] for k in there], progress) if len(there) else None, there,
                            len(items))  # fmt: skip
@@ -89,6 +89,16 @@ def _extract_branch(
             "positions."
         )
     return found
+
+
+def _value(item: Any, position: int) -> Any:
+    try:
+        return item[position]
+    except (LookupError, TypeError) as error:
+        raise DataError(
+            f"An item must hold a value for each column that its source reads, {position + 1} or more; give the "
+            "columns that the model was fitted on, or fit it again."
+        ) from error
 
 
 def _with_gaps(source: Source, found: Extraction | None, there: NDArray[np.intp], n: int) -> Extraction:

@@ -102,9 +102,9 @@ class _Checker:
     def _loaded(self, part: Part) -> NDArray[Any]:
         """An array whose bytes are all there, so that its size is bounded by that of the file."""
         stream = io.BytesIO(self._read(part["file"]))
-        major, _ = np.lib.format.read_magic(stream)  # type: ignore[no-untyped-call]
+        major, _ = np.lib.format.read_magic(stream)
         header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = header(stream)  # type: ignore[no-untyped-call]
+        shape, fortran, dtype = header(stream)
         rest = stream.getbuffer()[stream.tell() :]
         if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(rest):
             raise ValueError(f"an array of {len(rest)} bytes that says it is {shape} of {dtype}")

@@ -24,6 +24,7 @@ from headstart.types import Block, FeatureMatrix, Modality, Source, SourceInfo
 __all__ = ["SCHEME", "FusedSource"]
 
 FILE = "fused.json"
+MOST_POSITIONS = 10_000
 DEEPEST = 3  # a part may be fused itself, but not without end
 
 
@@ -208,7 +209,10 @@ def _open(name: str, modality: Modality | None) -> FusedSource:
                 f"'{part.info.name}' (sha256 {str(part.info.sha256)[:16]}) was opened; give that one or fit again."
             )
         parts.append(part)
-    return FusedSource(tuple(parts), tuple(int(k) for k in saved["positions"]), tuple(map(str, saved["labels"])))
+    positions = saved["positions"]
+    if not all(isinstance(k, int) and 0 <= k < MOST_POSITIONS for k in positions):
+        raise SourceError(f"'{folder / FILE}' names places that no item has ({str(positions)[:60]}); copy it again.")
+    return FusedSource(tuple(parts), tuple(positions), tuple(map(str, saved["labels"])))
 
 
 SCHEME = Scheme("fused:NAME+NAME", open=_open, describe=lambda name: _open(name, None).info, names=tuple)
