@@ -254,3 +254,13 @@ def test_swapped_columns_are_refused_with_a_hint(tmp_path):
     frame.to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(DataError, match=r"Nearly each \(1986 classes\) of the 2000 rows .* --label, .* by --item"):
         read(tmp_path / "a.csv", label="text", item="label")
+
+
+def test_many_rare_tags_stay_tags_and_names_with_a_sign_come_with_a_hint():
+    labels = [f"{tag},rare {row}" if row % 8 == 0 else tag for row, tag in enumerate(TAGS * 10)]
+    assert task_of(labels).task.kind == "multilabel"
+    names = task_of(["Smith, John", "Doe, Ann", "none of them"] * 10)
+    assert names.task.kind == "classification"
+    assert any(
+        "20 of 30 labels hold ','; where it joins several labels, set --task multilabel" in note for note in names.notes
+    )

@@ -136,3 +136,14 @@ def test_an_object_of_files_and_labels(root):
         json.dumps({path: [label, "pet"] for path, label in zip(paths(), LABELS, strict=True)})
     )
     assert read(root / "labels.json").task.labels == ("cat", "dog", "pet")
+
+
+def test_a_table_beside_a_folder_without_labels_is_named(root, tmp_path):
+    names = [path.replace("/", "_") for path in paths()]
+    (tmp_path / "photos").mkdir()
+    for path, name in zip(paths(), names, strict=True):
+        (root / path).rename(tmp_path / "photos" / name)
+    pd.DataFrame({"file": names, "label": LABELS}).to_csv(tmp_path / "labels.csv", index=False)
+    with pytest.raises(DataError, match=r"Beside it lies 'labels\.csv'; if that holds the labels, give its path"):
+        read(tmp_path / "photos")
+    assert read(tmp_path / "labels.csv").modality == "image"

@@ -64,9 +64,20 @@ def read_folder(root: Path, options: ReadOptions) -> RowsRead:
     if layout.classes is None:
         raise DataError(
             f"The {NOUNS[modality]}s in '{root}' have no labels: put them into a folder for each class, "
-            "or lay a table with their paths and labels beside them."
+            f"or lay a table with their paths and labels beside them.{_tables_beside(root)}"
         )
     return _from_files(root, modality, layout, listing, options)
+
+
+def _tables_beside(root: Path) -> str:
+    """A hint at the tables that lie beside a folder of files without labels."""
+    try:
+        tables = sorted(
+            path.name for path in root.absolute().parent.iterdir() if path.is_file() and is_table(path.name)
+        )
+    except OSError:
+        return ""
+    return f" Beside it lies {name_some(tables, 3)}; if that holds the labels, give its path." if tables else ""
 
 
 def _with_documents(listing: FolderListing, options: ReadOptions) -> FolderListing:

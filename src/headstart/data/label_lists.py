@@ -10,7 +10,7 @@ __all__ = ["SIGNS", "commonest_sign", "find_sign", "parse_list", "parse_lists", 
 
 SIGNS = ("|", ";", ",")
 ENOUGH = 0.9  # of the cells have to be lists for a column of lists
-RARE = 0.05  # of the labels named in a column may be met once
+RARE = 0.15  # of the labels named in a column may be met once
 MAX_LENGTH = 100_000
 WRAPPED = re.compile(
     r"(?:np\.)?(?:array|frozenset|list|tuple|set|Index|StringArray)\((.*?)(?:,\s*dtype=[^()]*)?\)", re.DOTALL
@@ -104,8 +104,8 @@ def find_sign(cells: Sequence[str]) -> str | None:
     """The sign that joins labels, if clearly so.
 
     Clear means: a tenth of the cells hold it, and the labels that are met twice or more are fewer than the combinations
-    of them, which the commas of ordinary names ("Smith, John") do not give. One label in twenty, or one of all, may be
-    met once. Pairs joined by a comma whose parts never change places, such as town and country, are names.
+    of them, which the commas of ordinary names ("Smith, John") do not give. Three labels in twenty, or one of all, may
+    be met once. Pairs joined by a comma whose parts never change places, such as town and country, are names.
 
     Args:
         cells: strings.

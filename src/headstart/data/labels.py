@@ -372,4 +372,8 @@ def _classes(name: str, values: NDArray[np.object_], origin: str, *, from_folder
     code = {label: index for index, label in enumerate(labels)}
     y = np.fromiter((code.get(label, -1) for label in names), dtype=np.int64, count=len(names))
     why = f": {plural(len(labels), 'class')}, so the task is classification; {SET_IT}"
+    if not is_given and (sign := commonest_sign(names)) is not None:
+        joined = sum(sign in name for name in names)
+        if joined * 10 >= rows:
+            why += f" {joined} of {rows} labels hold '{sign}'; where it joins several labels, set --task multilabel."
     return _Read(Task("classification", tuple(labels), name), y, why, fits, "whole number")
