@@ -48,7 +48,7 @@ def test_a_device(cli):
 
 def test_a_file_that_is_no_data(cli):
     (cli.folder / "letter.docx").write_bytes(b"PK")
-    cli.refuses("fit", "letter.docx", code=2, says=["'letter.docx'", "give a folder", ".csv"])
+    cli.refuses("fit", "letter.docx", code=2, says=["'letter.docx'", "give a folder", "csv"])
 
 
 def test_an_empty_table(cli):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headstart.types import Modality
 
-__all__ = ["LOOKED_AT", "MEDIA", "PLAIN", "Content", "content_of", "is_readable_picture", "media_suffix"]
+__all__ = ["LOOKED_AT", "MEDIA", "OTHER_FILES", "Content", "content_of", "is_readable_picture", "media_suffix"]
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ MEDIA: Mapping[str, Modality] = {
 }
 """File extensions, in lower case, and what such a file holds; it may be of a format that is named and not read."""
 
-PLAIN = frozenset(
+OTHER_FILES = frozenset(
     _words(
         ".csv .tsv .json .jsonl .ndjson .parquet .xml .yaml .yml .toml .ini .cfg .conf .lock .npy .npz .pkl .pt .pth "
         ".h5 .safetensors .ipynb .exe .dll .so .pdf .doc .docx .xls .xlsx .ods .ppt .pptx .db .sqlite .lnk .url .zip "

@@ -111,7 +111,7 @@ def _modality(listing: FolderListing, options: ReadOptions, root: Path) -> Modal
     sizes: dict[Modality, int] = {
         kind: len(listing.files[kind]) for kind in ("image", "audio") if kind in listing.files
     }
-    if len(sizes) == 2 and max(sizes.values()) < STRAY * min(sizes.values()):
+    if len(sizes) == 2 and not _are_stray(listing, min(sizes, key=lambda kind: sizes[kind])):
         raise DataError(
             f"The folder '{root}' holds both pictures ({sizes['image']}) and sounds ({sizes['audio']}); a model reads "
             "one kind, so name it or keep them apart."
@@ -119,6 +119,14 @@ def _modality(listing: FolderListing, options: ReadOptions, root: Path) -> Modal
     if sizes:
         return max(sizes, key=lambda kind: sizes[kind])
     return "text" if "text" in listing.files else None
+
+
+def _are_stray(listing: FolderListing, kind: Modality) -> bool:
+    """Whether the files of a kind are few, and lie in no folder of their own, which might be a class."""
+    few = listing.files[kind]
+    others = [path for other in ("image", "audio") if other != kind for path in listing.files[other]]
+    folders = {path.rpartition("/")[0] for path in others}
+    return len(others) >= STRAY * len(few) and all(path.rpartition("/")[0] in folders for path in few)
 
 
 def _from_tables(root: Path, listing: FolderListing, options: ReadOptions) -> RowsRead | None:

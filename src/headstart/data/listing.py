@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from headstart.data.archive_names import readable_paths
-from headstart.data.file_kinds import LOOKED_AT, MEDIA, PLAIN, content_of
+from headstart.data.file_kinds import LOOKED_AT, MEDIA, OTHER_FILES, content_of
 from headstart.data.tables import table_kind
 from headstart.data.wording import plural
 from headstart.errors import DataError
@@ -230,7 +230,7 @@ def _kind(here: str, name: str, *, at_top: bool) -> str:
     if suffix in TEXTS:
         return "other" if PAPERS.match(name) else "text"
     is_rows = table_kind(name) is not None
-    if is_rows or suffix in PLAIN:
+    if is_rows or suffix in OTHER_FILES:
         return "table" if is_rows and at_top else "other"
     return _looked_into(f"{here}/{name}", name)
 

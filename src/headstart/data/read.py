@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.archives import UNREAD_ARCHIVES, archive_notes, is_archive, unpack
-from headstart.data.file_kinds import LOOKED_AT, MEDIA, PLAIN, content_of
+from headstart.data.file_kinds import LOOKED_AT, MEDIA, OTHER_FILES, content_of
 from headstart.data.folders import read_folder
 from headstart.data.listing import media_of_file
 from headstart.data.python_inputs import read_object
@@ -107,7 +107,7 @@ def _read_archive(path: Path, options: ReadOptions) -> RowsRead:
 
 def _is_packed(path: Path) -> bool:
     """Whether a file whose name does not say it is an archive."""
-    if path.suffix.lower() in {*TABLES, *MEDIA, *PLAIN, ".txt"}:
+    if path.suffix.lower() in {*TABLES, *MEDIA, *OTHER_FILES, ".txt"}:
         return False
     with path.open("rb") as file:
         return content_of(file.read(LOOKED_AT)).name in PACKED
@@ -148,7 +148,7 @@ def _read_file(path: Path, options: ReadOptions) -> RowsRead:
             f"Cannot read the one file '{path}' as labelled items: its label is not known; give a folder of such files "
             "for each class, or a table of their paths and labels."
         )
-    if suffix in {".txt", *PLAIN}:
+    if suffix in (".txt", ".text", ".md", ".rst", ".log"):
         raise DataError(
             f"'{path}' holds texts, but no labels; give a table (CSV) with a column of texts and one of labels, or a "
             "folder of text files for each class."
