@@ -206,8 +206,9 @@ def _check_preprocessing(file: Path, config: Mapping[str, Any]) -> None:
 
 
 def _numbers(value: Any, kinds: type | tuple[type, ...], low: float, high: float) -> bool:
-    three = isinstance(value, list) and len(value) == 3
-    return three and all(isinstance(entry, kinds) and low <= entry <= high for entry in value)
+    if not isinstance(value, list) or len(value) != 3:
+        return False
+    return all(isinstance(entry, int | float) and isinstance(entry, kinds) and low <= entry <= high for entry in value)
 
 
 def _folder_spec(file: Path) -> TimmSpec:
