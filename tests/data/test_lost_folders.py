@@ -126,6 +126,14 @@ def test_a_few_sounds_among_many_pictures_are_said(folder_of_pictures):
     assert "Left out 1 sound, as a model reads one kind: 1 '.wav' (bee 1)." in data.notes
 
 
+def test_a_class_of_sounds_alone_is_no_stray(folder_of_pictures):
+    root = folder_of_pictures(*(f"{name}/{index}.png" for name in ("ant", "bee") for index in range(6)))
+    (root / "dog").mkdir()
+    (root / "dog" / "1.wav").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"both pictures \(12\) and sounds \(1\)"):
+        read(root)
+
+
 def test_names_in_decomposed_unicode_are_one_class(tmp_path):
     """macOS writes an accent as a sign of its own."""
     noisy(tmp_path / "train" / "caf\u00e9" / "1.png", 1)
