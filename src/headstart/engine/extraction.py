@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.reporting import LOOKING, Progress
 from headstart.types import FeatureMatrix
 
-__all__ = ["LOOKING", "Extraction", "Progress"]
+__all__ = ["Extraction"]
 
 
 @dataclass(frozen=True)
