@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
     """
     from headstart.data import read
     from headstart.engine.extract import extract
+    from headstart.model.as_fitted import check_any_left
     from headstart.sources.default import source_for
-    from headstart.transfer.as_fitted import check_any_left
     from headstart.transfer.preparing import encoding_words
 
     reporter = reporter_of(args)

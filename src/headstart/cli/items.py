@@ -20,7 +20,7 @@ from headstart.data.loading import Loaded, load, table_kind
 from headstart.data.schema import MEDIA
 from headstart.errors import DataError
 from headstart.model import TransferModel
-from headstart.transfer.as_fitted import read_as_fitted
+from headstart.model.as_fitted import read_as_fitted
 from headstart.types import Dataset
 
 if TYPE_CHECKING:
@@ -135,11 +135,11 @@ def _joined_failures(parts: Sequence[Gathered]) -> dict[int, str]:
 
 def _joined_cells(parts: Sequence[Gathered], *, written: bool) -> pd.DataFrame | None:
     """The tables one below the other, with empty rows for what came from elsewhere."""
-    import pandas as pd
-
     frames = [part.written if written else part.cells for part in parts]
     if len(frames) == 1 or all(frame is None for frame in frames):
         return frames[0]
+    import pandas as pd
+
     empty = [pd.DataFrame(index=range(len(part.names))) for part in parts]
     whole = pd.concat([e if f is None else f for f, e in zip(frames, empty, strict=True)], ignore_index=True)
     return _with_none(whole)

@@ -10,6 +10,8 @@ from headstart.io import check_writable, is_there
 
 __all__ = ["check_out_file"]
 
+FEW = 2
+
 
 def check_out_file(out: str, formats: Collection[str], inputs: Sequence[str]) -> Path:
     """The file to write, refused before any work where it cannot be, or where it is what is read.
@@ -29,7 +31,8 @@ def check_out_file(out: str, formats: Collection[str], inputs: Sequence[str]) ->
     """
     path = Path(out)
     if path.suffix.lower() not in formats:
-        raise UsageError(f"--out must end in one of {', '.join(formats)}. Got '{out}' instead.")
+        allowed = f"one of {', '.join(formats)}" if len(formats) > FEW else " or ".join(formats)
+        raise UsageError(f"--out must end in {allowed}. Got '{out}' instead.")
     if path.is_dir():
         raise SaveError(f"Cannot write '{out}': it is a folder; name a file with --out.")
     if path.exists():

@@ -31,9 +31,9 @@ def run(args: argparse.Namespace) -> int:
     """
     from headstart.cli.items import gather_items
     from headstart.model import TransferModel
+    from headstart.model.as_fitted import check_any_left
     from headstart.model.task_folders import task_folders
     from headstart.tasks import task_methods
-    from headstart.transfer.as_fitted import check_any_left
 
     reporter = reporter_of(args, sys.stderr)
     out = None if args.out is None else check_out_file(args.out, FORMATS, args.items)

@@ -27,8 +27,8 @@ def run(args: argparse.Namespace, out: Path | None = None) -> int:
     if args.priors is not None:
         raise UsageError("--priors corrects one classifier; give the run folder of one column.")
     from headstart.cli.items import gather_items
+    from headstart.model.as_fitted import check_any_left
     from headstart.tasks import task_methods
-    from headstart.transfer.as_fitted import check_any_left
     from headstart.transfer.multi_task import load_tasks
 
     models = load_tasks(args.model, engine=engine_of(args))

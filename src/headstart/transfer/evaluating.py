@@ -19,10 +19,10 @@ from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.figures import figure
 from headstart.evaluate.shift import LossShift, loss_shift
 from headstart.model import Prediction, TransferModel
+from headstart.model.as_fitted import check_any_left, part_of, read_for
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.tasks import task_methods
-from headstart.transfer.as_fitted import check_any_left, part_of, read_for
 from headstart.transfer.evaluation_folder import check_evaluation_folder, write_evaluation
 from headstart.transfer.fit import Run
 from headstart.transfer.record import environment
