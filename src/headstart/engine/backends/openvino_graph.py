@@ -176,9 +176,14 @@ def _traced(module: nn.Module, forward: Forward, example: Batch) -> Any:
 
     whole = Traced().eval()
     inputs = (tensors,) if names is None else tuple(tensors[name] for name in names)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # what tracing may miss is looked for by comparing rows
-        return torch.jit.trace(whole, inputs, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # torch 2.6 traces it, and OpenVINO cannot read it
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # what tracing may miss is looked for by comparing rows
+            return torch.jit.trace(whole, inputs, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> tuple[Any, OpenVino]:
