@@ -21,6 +21,7 @@ from headstart.types import Dataset
 __all__ = ["judging_seconds", "look_ahead", "words"]
 
 LITTLE = 0.005  # error that leaves nothing worth an hour
+LITTLE_LOSS = 0.001  # nats, likewise
 LIMIT = 1800.0  # seconds that "auto" may train where no time limit was given
 GLANCE = 0.1  # of the time that is left over: for the learning curve, and for earlier blocks
 FITS = 5  # trainings on all items that a crossed one comes to: five on four fifths, and one
@@ -86,7 +87,8 @@ def look_ahead(
     with reporter.progress("a pilot on half of the items") as step:
         seconds = max(left() / 3 - judging / 2, 1.0)
         pilot = run_pilot(strategy, prepared, judged.search, train, seed=seed, seconds=seconds, progress=step)
-    return replace(forecast, pilot=pilot, verdict=_verdict(pilot), go=bool(pilot.low > 0))
+    least = 0.0 if task.kind == "regression" else LITTLE_LOSS
+    return replace(forecast, pilot=pilot, verdict=_verdict(pilot, least), go=bool(pilot.low > least))
 
 
 def judging_seconds(cost: Cost, judged: Judged, train: Dataset) -> float:
@@ -107,13 +109,15 @@ def judging_seconds(cost: Cost, judged: Judged, train: Dataset) -> float:
     return cost.judging(len(train), len(train) // 5, len(judged.plan.evaluated))
 
 
-def _verdict(pilot: Pilot) -> str:
+def _verdict(pilot: Pilot, least: float) -> str:
     found = (
         f"a pilot on {pilot.items} items lowered the loss by {pilot.gain:.4f}, with 80% certainty by {pilot.low:.4f}"
     )
     if np.isnan(pilot.low):
         return f"a pilot on {pilot.items} items said nothing"
-    return found if pilot.low > 0 else f"{found.replace('lowered', 'changed')}: it may not pay"
+    if pilot.low > 0:
+        return found if pilot.low > least else f"{found}: that is not worth a training"
+    return f"{found.replace('lowered', 'changed')}: it may not pay"
 
 
 def words(name: str, forecast: Forecast) -> str:
