@@ -10,6 +10,7 @@ from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.model import TransferModel
 from headstart.sources import clip_towers
+from headstart.sources.checkpoint import TOKENIZER_FILES
 from headstart.sources.registry import describe, open_source
 from headstart.transfer.label_texts import class_rows
 from headstart.transfer.zero_shot import zero_shot
@@ -201,7 +202,7 @@ def test_without_the_shared_space_it_knows_no_names(checkpoint, pictures):
 
 
 def test_without_a_tokenizer_it_is_an_image_source(checkpoint, squares):
-    for pattern in ("tokenizer*", "vocab*", "merges*", "spiece*"):  # each release of transformers writes others
+    for pattern in TOKENIZER_FILES:  # each release of transformers writes others
         for file in checkpoint[2].glob(pattern):
             file.unlink()
     source = open_source(f"local:{checkpoint[2]}")

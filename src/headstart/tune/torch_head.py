@@ -130,7 +130,7 @@ class TorchHead(nn.Module):
 
 def _lengths(rows: Tensor) -> Tensor:
     """Lengths (n, 1) of rows (n, d), as the solved head takes them: squares summed in float64, as they may overflow."""
-    norm = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64)
+    norm: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64)
     return norm.clamp(TINY, torch.finfo(rows.dtype).max).to(rows.dtype)
 
 
