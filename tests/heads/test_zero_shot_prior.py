@@ -100,8 +100,10 @@ def test_a_good_prior_helps_with_few_rows_and_a_bad_one_does_no_harm():
     assert accuracy(misled) == pytest.approx(accuracy(plain))
 
 
-def test_a_class_without_rows_is_known_by_its_name():
-    x, y, prior = problem(6, noise=0.5)
+@pytest.mark.parametrize("seed", [2, 5])
+def test_a_class_without_rows_is_known_by_its_name(seed):
+    """Classes overlap a little: where they do not, every strength has the same loss, and rounding would choose."""
+    x, y, prior = problem(12, seed=seed, noise=0.8)
     seen = y < CLASSES - 1
     search = HeadSearch(("lda",), prior=prior)
     head = select_head(x[seen], y[seen], TASK, blocks=(Block("only", WIDTH),), search=search)

@@ -83,7 +83,21 @@ class Said:
 
 
 def refuse(archive: Path, member: str, why: str) -> NoReturn:
-    """Raise the error that a member makes the archive unusable."""
+    """Raise the error that a member makes the archive unusable.
+
+    Args:
+        archive: the file.
+        member: its name in the archive.
+        why: what is wrong with it.
+
+    Raises:
+        DataError: always.
+
+    Examples:
+        >>> refuse(Path("photos.zip"), "/etc/passwd", "its path is absolute")
+        Traceback (most recent call last):
+        headstart.errors.DataError: Refused to unpack 'photos.zip' at its member ...
+    """
     raise DataError(f"Refused to unpack '{archive}' at its member '{member}': {why}; nothing of it was kept.")
 
 

@@ -172,12 +172,12 @@ def outputs_of(estimator: Any, X: Any) -> NDArray[np.float64]:  # noqa: N803 (sc
 
 
 def saved_model(folder: str | Path, source: Source | None, kinds: Sequence[str]) -> TransferModel:
-    """The saved model, of one of the kinds of task; raises `ModelFolderError` for another.
+    """The saved model, of one of the kinds of task; raises `NoModelError` or `ModelFolderError` for another.
 
     Examples:
         >>> saved_model("no-such-folder", None, ["regression"])
         Traceback (most recent call last):
-        headstart.errors.ModelFolderError: 'no-such-folder' is not a model folder ...
+        headstart.errors.NoModelError: 'no-such-folder' is not a model folder ...
     """
     model = TransferModel.load(folder, source=source)
     if model.task.kind not in kinds:

@@ -58,7 +58,7 @@ def unpack_model(files: bytes, card: Mapping[str, Any], engine: Engine) -> Trans
     Examples:
         >>> unpack_model(pack_folder(Path("nowhere")), {}, Engine())
         Traceback (most recent call last):
-        headstart.errors.ModelFolderError: ... is not a model folder (it has no config.json); ...
+        headstart.errors.NoModelError: ... is not a model folder (it has no config.json); ...
     """
     folder = unpack_folder(files)
     model = replace(TransferModel.load(folder, engine=engine), card=card)

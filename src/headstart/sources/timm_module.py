@@ -104,7 +104,7 @@ def load_weights(spec: TimmSpec, file: Path) -> nn.Module:
     Examples:
         >>> load_weights(TimmSpec("test_resnet"), Path(__file__))
         Traceback (most recent call last):
-        headstart.errors.SourceError: The weights in '...' do not fit timm's 'test_resnet': ...
+        headstart.errors.SourceError: The weights in '...' are damaged (...); copy the model again.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file

@@ -110,9 +110,9 @@ def distill(
     Examples:
         >>> from headstart.tune.toys import toy_shift
         >>> shift = toy_shift()
-        >>> found = distill([shift.source], shift.source, shift.train.items[:32], training=Training(epochs=1))
-        >>> found.info.name
-        'module:toy (distilled from module:toy)'
+        >>> teacher, student = shift.source, shift.source.untrained(0)
+        >>> distill([teacher], student, shift.train.items, training=Training(epochs=3, learning_rate=0.01)).info.name
+        'module:toy (untrained, seed 0) (distilled from module:toy)'
     """
     return distilled(
         teachers, student, items, loss=loss, logits=logits, training=training, seed=seed, budget=budget, engine=engine

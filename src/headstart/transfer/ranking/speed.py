@@ -45,8 +45,9 @@ def keep_speed(info: SourceInfo, engine: Engine, speed: Speed) -> None:
     """Keep a speed that was measured on enough items, and on no fewer than the one that is kept.
 
     Examples:
-        >>> keep_speed(SourceInfo("toy", "text"), Engine(), Speed(1.0, 3, ""))
-        >>> kept_speed(SourceInfo("toy", "text"), Engine()) is None
+        >>> once = SourceInfo("a source of few items", "text")
+        >>> keep_speed(once, Engine(), Speed(1.0, 3, ""))  # of three items: too few to keep
+        >>> kept_speed(once, Engine()) is None
         True
     """
     if speed.items < FEW or not engine.cache:
