@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import re
 import shlex
@@ -16,7 +17,8 @@ from headstart.cli.main import main
 from headstart.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"]
+READMES = ["README.md", "README.zh.md"]
+PAGES = [*READMES, "CONTRIBUTING.md", "ARCHITECTURE.md"]
 SHELL = {"", "sh", "bash", "shell", "console", "text"}
 
 
@@ -64,8 +66,12 @@ def headstart_commands(lines: list[str]) -> list[list[str]]:
     return found
 
 
+def read_page(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
 def commands_in(page: str) -> list[list[str]]:
-    shell = [block for block in blocks((ROOT / page).read_text()) if block.language in SHELL]
+    shell = [block for block in blocks(read_page(page)) if block.language in SHELL]
     return [command for block in shell for command in headstart_commands(shell_lines(block))]
 
 
@@ -96,12 +102,28 @@ def verbs() -> list[argparse.ArgumentParser]:
     return [parser for parser in all_parsers() if not any(has_children(a) for a in parser._actions)]
 
 
-def python_blocks() -> list[object]:
-    found = [block for block in blocks((ROOT / "README.md").read_text()) if block.language == "python"]
+def code(block: Block) -> str:
+    """What a Python block does, whatever the language of its comments."""
+    return ast.dump(ast.parse(block.text))
+
+
+def python_blocks(page: str) -> list[Block]:
+    return [block for block in blocks(read_page(page)) if block.language == "python"]
+
+
+def programs() -> list[object]:
+    """The Python blocks of all READMEs, each program once."""
+    found = {code(block): block for page in READMES for block in python_blocks(page)}
     return [
         pytest.param(block, id=f"block {i}", marks=[pytest.mark.realdata] if block.archive else [])
-        for i, block in enumerate(found, start=1)
+        for i, block in enumerate(found.values(), start=1)
     ]
+
+
+def promised_lines(page: str, command: str) -> list[str]:
+    """What a page says that a session beginning with ``command`` prints."""
+    session = read_page(page).split(f"$ {command}", 1)[1].split("```", 1)[0]
+    return [line for line in session.splitlines()[1:] if not line.startswith("$ ")]
 
 
 def test_blocks_and_commands_are_read_from_markdown():
@@ -127,8 +149,9 @@ headstart demo \\
     assert headstart_commands(shell_lines(plain)) == [["demo", "--json"]]
 
 
-def test_the_scripts_that_the_readme_names_exist():
-    named = set(re.findall(r"\bscripts/\w+", (ROOT / "README.md").read_text()))
+@pytest.mark.parametrize("page", READMES)
+def test_the_scripts_that_a_readme_names_exist(page):
+    named = set(re.findall(r"\bscripts/\w+", read_page(page)))
     assert {"scripts/demo", "scripts/test"} <= named
     assert [name for name in named if not os.access(ROOT / name, os.X_OK)] == []
 
@@ -136,9 +159,29 @@ def test_the_scripts_that_the_readme_names_exist():
 @pytest.mark.parametrize("page", PAGES)
 def test_quoted_commands_parse(page):
     found = commands_in(page)
-    assert found or page != "README.md"
+    assert found or page not in READMES
     for arguments in found:
         parse(arguments)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_files_that_a_page_links_to_exist(page):
+    linked = [link for link in re.findall(r"\]\(([^)\s]+)\)", read_page(page)) if "://" not in link]
+    files = [link.partition("#")[0] for link in linked]
+    assert linked or page not in READMES
+    assert [file for file in files if file and not (ROOT / file).exists()] == []
+    headings = {
+        heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", read_page(page), re.MULTILINE)
+    }
+    assert {link[1:] for link in linked if link.startswith("#")} <= headings
+
+
+def test_the_readmes_link_to_each_other_and_show_the_same_commands_and_programs():
+    english, chinese = READMES
+    assert f"]({chinese})" in read_page(english)
+    assert f"]({english})" in read_page(chinese)
+    assert [command for command in commands_in(english) if command not in commands_in(chinese)] == []
+    assert [code(block) for block in python_blocks(english)] == [code(block) for block in python_blocks(chinese)]
 
 
 def test_a_wrong_command_does_not_parse():
@@ -146,7 +189,7 @@ def test_a_wrong_command_does_not_parse():
         parse(["fit", "photos/", "--no-such-option"])
 
 
-@pytest.mark.parametrize("block", python_blocks())
+@pytest.mark.parametrize("block", programs())
 def test_a_python_block_of_the_readme_runs(block, request, tmp_path, monkeypatch):
     if block.archive:
         (tmp_path / block.name).symlink_to(request.getfixturevalue("unpacked")(block.archive))
@@ -154,8 +197,9 @@ def test_a_python_block_of_the_readme_runs(block, request, tmp_path, monkeypatch
     exec(compile(block.text, "README.md", "exec"), {"__name__": "__main__"})
 
 
-def test_the_readme_has_a_python_block():
-    assert python_blocks()
+@pytest.mark.parametrize("page", READMES)
+def test_a_readme_has_a_python_block(page):
+    assert python_blocks(page)
 
 
 def test_every_verb_has_an_example_that_parses():
@@ -183,27 +227,59 @@ def test_the_verbs_of_the_main_job_are_there():
 def test_the_page_of_commands_is_the_parsers():
     from headstart.cli.reference import render
 
-    assert (ROOT / "docs" / "cli.md").read_text() == render(), "run: python -m headstart.cli.reference > docs/cli.md"
+    assert read_page("docs/cli.md") == render(), "run: python -m headstart.cli.reference > docs/cli.md"
 
 
 def test_the_changelog_has_the_current_version():
-    headings = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    headings = re.findall(r"^## \[([^\]]+)\]", read_page("CHANGELOG.md"), flags=re.MULTILINE)
     assert headstart.__version__ in headings
 
 
-def test_the_session_of_the_readme_is_what_the_code_prints(tmp_path, monkeypatch, capsys):
-    """Line by line, but for numbers, which differ a little from machine to machine."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    session = text.split("$ headstart fit src/", 1)[1].split("```", 1)[0]
-    promised = [line for line in session.splitlines()[1:] if not line.startswith("$ ")]
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """One cache for the sessions: a body is converted once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def session(cache, tmp_path, monkeypatch, capsys):
+    """The lines that commands print, one after another in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HEADSTART_CACHE", str(cache))
+
+    def printed(*commands: list[str]) -> list[str]:
+        assert [main(command) for command in commands] == [0] * len(commands)
+        return capsys.readouterr().out.splitlines()
+
+    return printed
+
+
+def test_the_session_of_the_readmes_is_what_the_code_prints(session):
+    """Line by line, but for numbers, which differ a little from machine to machine."""
     table = ROOT / "src" / "headstart" / "assets" / "support_requests.csv"
-    assert main(["fit", str(table), "--out", "runs/requests"]) == 0
-    assert main(["predict", "runs/requests", "the mug arrived in three pieces"]) == 0
-    printed = capsys.readouterr().out.splitlines()
-    printed, promised = ([line for line in lines if not line.startswith("encoding ")] for lines in (printed, promised))
-    assert [masked(line) for line in printed] == [masked(line) for line in promised]
+    printed = session(
+        ["fit", str(table), "--out", "runs/requests"],
+        ["predict", "runs/requests", "the mug arrived in three pieces"],
+    )
+    printed = [masked(line) for line in printed if not line.startswith("encoding ")]
+    for page in READMES:
+        promised = promised_lines(page, "headstart fit src/headstart/assets/support_requests.csv")
+        assert [masked(line) for line in promised if not line.startswith("encoding ")] == printed, page
+
+
+def test_the_chinese_session_is_what_the_code_prints(session, tmp_path):
+    """The lines of the page in their order; ``...`` stands for lines left out, and what is unknown is exact."""
+    page = "README.zh.md"
+    (table,) = [block.text for block in blocks(read_page(page)) if block.language == "csv"]
+    (tmp_path / "工单.csv").write_text(table, encoding="utf-8")
+    printed = session(["fit", "工单.csv", "--out", "runs/工单"], ["predict", "runs/工单", "碗碎了"])
+    promised = [line for line in promised_lines(page, "headstart fit 工单.csv --out") if line != "..."]
+    assert any(line.startswith("warning ") for line in promised)
+    exact = ("scripts ", "warning ", "labels ")
+    assert [line for line in promised if line.startswith(exact)] == [line for line in printed if line.startswith(exact)]
+    rest = iter([masked(line) for line in printed])
+    assert [line for line in promised if masked(line) not in rest] == []
+    assert re.findall(r"TF-IDF of characters: .*; gain over it ([-+])", "\n".join(printed)) == ["-"]
 
 
 def masked(line: str) -> str:
