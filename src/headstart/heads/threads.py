@@ -30,8 +30,6 @@ def threads_for(rows: int, columns: int, few: int = FEW_NUMBERS) -> Iterator[Non
         >>> with threads_for(10, 4):
         ...     pass
     """
-    with (
-        threadpool_limits(1 if rows < FEW_ROWS else None, user_api="openmp"),
-        threadpool_limits(1 if rows * columns < few else None, user_api="blas"),
-    ):
+    limits = {"openmp": rows < FEW_ROWS, "blas": rows * columns < few}
+    with threadpool_limits({kind: 1 for kind, small in limits.items() if small}):  # one look at what is loaded
         yield
