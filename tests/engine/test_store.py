@@ -72,16 +72,6 @@ def test_more_keys_than_one_transaction_reads(folder, monkeypatch):
     assert np.array_equal(got, rows(*some))
 
 
-def test_rows_of_another_form_than_the_first_are_missing(folder):
-    with FeatureStore(folder) as one:
-        one.put(keys(1), rows(1, width=5))
-        one.put(keys(2), rows(2, width=4))
-        one.put(keys(3), rows(3, width=5).astype(np.float64))
-        found, got = one.get(keys(1, 2, 3))
-    assert found.tolist() == [True, False, False]
-    assert got.shape == (1, 5)
-
-
 @settings(max_examples=30, deadline=None)
 @given(data=st.data(), dtype=FLOATS, width=st.integers(0, 9), count=st.integers(1, 8), several=st.booleans())
 def test_any_rows_come_back_bit_for_bit(tmp_path_factory, data, dtype, width, count, several):

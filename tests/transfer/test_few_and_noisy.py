@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import headstart
-from headstart.errors import DataError, ModelFolderError, ParameterError, SourceError
+from headstart.errors import DataError, ModelFolderError, ParameterError, SourceError, UsageError
 from headstart.model import TransferModel
 from headstart.transfer.label_audit import audit_labels
 from headstart.transfer.label_texts import label_words, read_label_texts
@@ -172,3 +172,14 @@ def test_tasks_that_are_none_are_refused(table, tmp_path):
             fit_tasks(table, columns)
     with pytest.raises(ModelFolderError, match=r"no tasks\.json"):
         load_tasks(tmp_path)
+
+
+def test_a_zero_shot_model_is_not_written_over_a_run_that_is_to_be_kept(tmp_path):
+    """Kind: nothing good is overwritten silently; it is said before the classes are encoded."""
+    zero_shot(["parcel", "money"], source="toy", out=tmp_path / "m", verbose=False)
+    before = (tmp_path / "m" / "config.json").read_bytes()
+    with pytest.raises(UsageError, match="holds a run, which is kept"):
+        zero_shot(["ant", "bee"], source="no-such-source", out=tmp_path / "m", overwrite=False, verbose=False)
+    assert (tmp_path / "m" / "config.json").read_bytes() == before
+    zero_shot(["ant", "bee"], source="toy", out=tmp_path / "m", verbose=False)
+    assert headstart.load(tmp_path / "m").task.labels == ("ant", "bee")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import subprocess
+from dataclasses import replace
 
 import pytest
 import safetensors.torch
@@ -122,3 +123,25 @@ def test_a_real_full_disk_leaves_the_state_before(small_disk):
     assert facts == {"step": 1}
     assert torch.equal(found["w"], torch.ones(30_000))
     assert [path.name for path in small_disk.iterdir()] == [FILE]
+
+
+def test_a_training_that_was_killed_in_one_number_format_does_not_go_on_in_another(tmp_path, monkeypatch):
+    """Kind: every CPU. The same command on a machine with bf16 and on one without it."""
+    heard = []
+
+    class KilledError(Exception):
+        pass
+
+    def progress(done, *_):
+        heard.append(done)
+        if len(heard) == 5:
+            raise KilledError
+
+    budget = Budget(folder=tmp_path, checkpoint_seconds=0, progress=progress)
+    with pytest.raises(KilledError):
+        train(job(body()), replace(TRAINING, precision="bf16"), budget=budget, key="a")
+    before = read_state(tmp_path)[1]
+    assert (before["format"], before["step"]) == ("bf16", 4)
+    train(job(body()), TRAINING, budget=budget, key="a")
+    assert heard[5] == 1
+    assert read_state(tmp_path)[1]["format"] == "fp32"

@@ -9,7 +9,6 @@ from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.encoding import engine_of
 from headstart.cli.runs import run_folder
 from headstart.errors import UsageError
-from headstart.io import is_run
 
 __all__ = ["run"]
 
@@ -38,8 +37,6 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--zero-shot knows its classes by their names alone; leave out '--label-text none'.")
     reporter = reporter_of(args)
     with run_folder(None, named=args.out, overwrite=args.overwrite, reporter=reporter, name="zero-shot") as out:
-        if is_run(out):
-            reporter.line("run folder", f"{out} holds a run, which this one replaces when it is complete")
         model = zero_shot(labels, source=source, label_text=text, out=out, engine=engine_of(args), reporter=reporter)
     if args.json:
         facts = {"run": str(out), "labels": labels, "source": model.source.info.name, "examples": 0}

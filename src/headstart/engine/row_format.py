@@ -24,15 +24,15 @@ SHAPE_AND_SUM = struct.Struct("<IIBI")
 TYPES: dict[int, type[np.floating[Any]]] = {4: np.float32, 8: np.float64}
 
 
-def iter_rows(rows: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """The sound rows among ``keys``, in any order.
+def iter_rows(rows: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple[int, NDArray[Any] | None]]:
+    """The rows that are there among ``keys``, in any order.
 
     Args:
         rows: the database.
         keys: digests of items.
 
     Yields:
-        Position in ``keys``, and a read-only array (width,) or (k, width).
+        Position in ``keys``, and a read-only array (width,) or (k, width), or None for a damaged row.
 
     Examples:
         >>> import tempfile
@@ -54,8 +54,7 @@ def iter_rows(rows: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple
         query = f"SELECT key, shape, numbers FROM rows WHERE key IN ({','.join('?' * len(some))})"  # noqa: S608
         for key, shape, numbers in rows.execute(query, some):
             row = _sound(key, shape, numbers)
-            if row is not None:
-                yield from ((position, row) for position in places.get(key, ()))
+            yield from ((position, row) for position in places.get(key, ()))
 
 
 def _sound(key: Any, described: Any, numbers: Any) -> NDArray[Any] | None:
@@ -95,7 +94,7 @@ def write_rows(rows: sqlite3.Connection, keys: Sequence[bytes], arrays: Sequence
         [1, 0]
         >>> release(database)
     """
-    there = {position for position, _ in iter_rows(rows, keys)}
+    there = {position for position, row in iter_rows(rows, keys) if row is not None}
     wanted = {key: position for position, key in enumerate(keys) if position not in there}
     rows.executemany(
         "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", (_described(key, arrays[at]) for key, at in wanted.items())

@@ -78,6 +78,7 @@ class FeatureStore:
         self._lease = 0
         self._readable = self._writable = True
         self._used_at = -math.inf
+        self._damaged = 0
         self._process = os.getpid()
         self._own_lock = threading.RLock()
         self._environment: Environment | None = None
@@ -95,7 +96,10 @@ class FeatureStore:
     def notes(self) -> list[str]:
         """What went wrong until now, in one sentence each; empty as a rule."""
         self.flush()
-        return list(self._notes)
+        if not self._damaged:
+            return list(self._notes)
+        what = "1 row was" if self._damaged == 1 else f"{self._damaged} rows were"
+        return [*self._notes, f"In the feature store '{self.folder.name}' {what} damaged, and computed again."]
 
     def count(self) -> int:
         """How many items the store has rows of."""
@@ -132,11 +136,18 @@ class FeatureStore:
         self.flush()
         names = _names(keys)
         parts = [self._look_up(names[begin : begin + WINDOW]) for begin in range(0, max(1, len(names)), WINDOW)]
+        if len({_form(rows) for _, rows in parts if len(rows)}) > 1:
+            self._try(_of_several_forms, None)
+            return np.zeros(len(names), bool), np.empty((0, 0), np.float32)
         return np.concatenate([mask for mask, _ in parts]), _joined([rows for _, rows in parts])
 
     def _look_up(self, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows]:
         nothing: tuple[NDArray[np.bool_], StoredRows] = np.zeros(len(names), bool), np.empty((0, 0), np.float32)
-        return self._try(lambda environment: environment.read(lambda database: _copy_rows(database, names)), nothing)
+        found, rows, damaged = self._try(
+            lambda environment: environment.read(lambda database: _copy_rows(database, names)), (*nothing, 0)
+        )
+        self._damaged += damaged
+        return found, rows
 
     def put(self, keys: Keys, rows: StoredRows) -> None:
         """Keep rows; those that are there already stay as they are.
@@ -283,24 +294,37 @@ def _names(keys: Keys) -> list[bytes]:
     return [key or b"" for key in keys]
 
 
-def _copy_rows(database: sqlite3.Connection, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows]:
-    """Rows of one form: that of the first one."""
+def _copy_rows(database: sqlite3.Connection, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows, int]:
+    """Which of the names are found, their rows, and how many of them are damaged; a body's rows are of one form."""
     found = np.zeros(len(names), bool)
     rows: FeatureMatrix | None = None
     several: dict[int, FeatureMatrix] = {}
+    damaged = 0
     for position, row in iter_rows(database, names):
+        if row is None:
+            damaged += 1
+            continue
         if row.ndim == 2:
             several[position] = row.copy()
-            continue
-        if rows is None:
-            rows = np.empty((len(names), len(row)), row.dtype)
-        if row.shape == rows.shape[1:] and row.dtype == rows.dtype:
+        else:
+            rows = np.empty((len(names), len(row)), row.dtype) if rows is None else rows
+            if row.shape != rows.shape[1:] or row.dtype != rows.dtype:
+                _of_several_forms()
             rows[position] = row
-            found[position] = True
-    if several and rows is None:
-        found[list(several)] = True
-        return found, [several[position] for position in sorted(several)]
-    return found, np.empty((0, 0), np.float32) if rows is None else rows[found]
+        found[position] = True
+    if several and rows is not None:
+        _of_several_forms()
+    if several:
+        return found, [several[position] for position in sorted(several)], damaged
+    return found, np.empty((0, 0), np.float32) if rows is None else rows[found], damaged
+
+
+def _form(rows: StoredRows) -> tuple[Any, ...]:
+    return ("several",) if isinstance(rows, list) else (rows.shape[1], rows.dtype)
+
+
+def _of_several_forms(*_: Environment) -> None:
+    raise sqlite3.DatabaseError("rows of several forms, where a body gives one")
 
 
 def _joined(parts: list[StoredRows]) -> StoredRows:

@@ -12,7 +12,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from headstart.errors import DataError
+from headstart.errors import DataError, ModelFolderError
 from headstart.estimators.fitting import fitted_model, outputs_of, saved_model, tags_for
 from headstart.estimators.labels import checked_labels, class_names
 from headstart.estimators.pickling import PicklableEstimator
@@ -116,17 +116,26 @@ class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[m
         """Open a saved classifier, or the run of a fit, whose labels are strings.
 
         Raises:
-            ModelFolderError: if the folder is no model, or one for another task.
+            ModelFolderError: if the folder is no model, one for another task, or damaged.
         """
         model = saved_model(folder, source, ("classification", "multilabel"))
         estimator = cls("vector" if model.source.info.name == "vector" else model.source)
         estimator.model_, estimator.n_features_in_ = model, model.head.feature_map.num_inputs
-        kept = Path(folder) / "classes.json"
-        names = read_json(kept)["classes"] if kept.is_file() else list(model.task.labels)
-        estimator.classes_ = np.arange(len(names)) if model.task.kind == "multilabel" else np.array(names)
+        estimator.classes_ = _saved_classes(Path(folder) / "classes.json", model.task)
         return estimator
 
     def __sklearn_tags__(self) -> Tags:
         tags = tags_for(super().__sklearn_tags__(), self.source)
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _saved_classes(file: Path, task: Task) -> NDArray[Any]:
+    """(classes,) as `TransferClassifier.save_pretrained` wrote them; the model's labels where a fit wrote the folder."""
+    if task.kind == "multilabel":
+        return np.arange(task.num_outputs)
+    names = read_json(file).get("classes") if file.is_file() else list(task.labels)
+    plain = isinstance(names, list) and all(isinstance(name, str | int | float) for name in names)
+    if not plain or len(names) != task.num_outputs or len(set(names)) < len(names):
+        raise ModelFolderError(f"'{file}' does not name the {task.num_outputs} classes; copy or fit the model again.")
+    return np.array(names)

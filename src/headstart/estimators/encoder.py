@@ -24,6 +24,8 @@ from headstart.types import Source
 
 __all__ = ["TransferEncoder"]
 
+LAYERS = ("last", "all")
+
 
 class TransferEncoder(TransformerMixin, PicklableEstimator):  # type: ignore[misc]
     """Items to the features of a pretrained body, as a transformer.
@@ -56,7 +58,7 @@ class TransferEncoder(TransformerMixin, PicklableEstimator):  # type: ignore[mis
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002, N803 (scikit-learn's signature)
         """Open the source; nothing is learnt from X."""
-        check_choice(self.layers, "layers", "TransferEncoder", ("last", "all"))
+        check_choice(self.layers, "layers", "TransferEncoder", LAYERS)
         Engine(self.backend, self.cache)
         if self.source == "vector":
             validate_data(self, X, dtype=[np.float64, np.float32])
@@ -99,11 +101,11 @@ class TransferEncoder(TransformerMixin, PicklableEstimator):  # type: ignore[mis
             SourceError: if its source cannot be opened here.
         """
         saved = read_json(Path(folder) / "config.json").get("encoder")
-        if not isinstance(saved, dict):
+        if not isinstance(saved, dict) or saved.get("layers") not in LAYERS:
             raise ModelFolderError(
                 f"'{folder}' is no encoder; give a folder that TransferEncoder.save_pretrained wrote."
             )
-        source = open_saved(saved["reference"], Path(folder) / "body", saved["modality"])
+        source = open_saved(saved.get("reference", {}), Path(folder) / "body", saved.get("modality", "vector"))
         encoder = cls("vector" if source.info.name == "vector" else source, layers=saved["layers"])
         encoder.source_ = source
         return encoder

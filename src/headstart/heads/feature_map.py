@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.linear.rows import unit_rows
 from headstart.types import Block, Rows
 
 __all__ = ["FeatureMap", "candidate_maps"]
@@ -74,19 +75,12 @@ class FeatureMap:
     def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Rows (n, d) of the source as rows (n, num_features) for the head; float64 where a shift is subtracted."""
         scaled = zip(self.blocks, self.block_scalings, strict=True)
-        parts = [_unit(rows[:, a:b]) if scaling == "unit_norm" else rows[:, a:b] for (a, b), scaling in scaled]
+        parts = [unit_rows(rows[:, a:b]) if scaling == "unit_norm" else rows[:, a:b] for (a, b), scaling in scaled]
         joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         joined = joined[:, self.columns] if self.columns.size else joined
         if self.shift.size:
             return np.asarray((joined - self.shift) / self.scale)
         return np.asarray(joined / self.scale.astype(joined.dtype) if self.scale.size else joined)
-
-
-def _unit(rows: NDArray[Any]) -> NDArray[Any]:
-    """Rows of length 1; squares are summed in float64, as those of a diverging body's float32 rows overflow."""
-    norm = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))[:, None]
-    norm = np.minimum(np.where(norm > 0, norm, 1.0), np.finfo(rows.dtype).max)
-    return np.asarray(rows / norm.astype(rows.dtype))
 
 
 def candidate_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") -> tuple[FeatureMap, ...]:

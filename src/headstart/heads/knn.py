@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import validate_data
 
 from headstart.heads.validation import FLOATS, checked_rows
+from headstart.linear.rows import unit_rows
 from headstart.types import Task
 
 __all__ = ["KNN", "KNearestNeighbours", "KNearestNeighboursHead"]
@@ -105,7 +106,7 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
         else:
             self.classes_ = None
             self.targets_ = np.asarray(labels, dtype=np.float64).reshape(len(rows), -1)
-        self.rows_ = _unit(rows)
+        self.rows_ = unit_rows(rows)
 
     def _choose(self, groups: Any) -> Array:
         n = len(self.rows_)
@@ -118,7 +119,7 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
 
     def _means(self, rows: NDArray[Any], counts: list[int], alone: NDArray[Any] | None) -> dict[int, Array]:
         found = {k: np.empty((len(rows), self.targets_.shape[1])) for k in counts}
-        for start, near, weight in self._neighbours(_unit(rows), max(counts), alone):
+        for start, near, weight in self._neighbours(unit_rows(rows), max(counts), alone):
             for k in counts:
                 share = weight[:, :k] / weight[:, :k].sum(axis=1, keepdims=True)
                 found[k][start : start + len(near)] = np.einsum("nk,nkc->nc", share, self.targets_[near[:, :k]])
@@ -165,11 +166,6 @@ def _kind_of(labels: NDArray[Any]) -> str:
     if kind.startswith("continuous"):
         return "regression"
     return "multilabel" if kind == "multilabel-indicator" else "classification"
-
-
-def _unit(rows: NDArray[Any]) -> NDArray[Any]:
-    norm = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(norm > 0, norm, 1.0))
 
 
 @dataclass(frozen=True)

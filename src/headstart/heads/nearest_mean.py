@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from headstart.heads.one_by_one import one_by_one
 from headstart.heads.validation import checked_rows, class_codes, softmax_rows
 from headstart.linear.calibration import fit_temperature, log_loss
+from headstart.linear.rows import unit_rows
 from headstart.params import check_choice
 from headstart.types import Task
 
@@ -94,8 +95,7 @@ def _mapped(rows: NDArray[Any], metric: str) -> Array:
     rows = np.asarray(rows, dtype=np.float64)
     if metric == "euclidean":
         return rows
-    norm = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(norm > 0, norm, 1.0)
+    return unit_rows(rows)
 
 
 def _sums(rows: Array, codes: NDArray[np.intp], classes: int) -> Array:
@@ -107,8 +107,7 @@ def _sums(rows: Array, codes: NDArray[np.intp], classes: int) -> Array:
 def _scores(rows: Array, means: Array, metric: str) -> Array:
     if metric == "euclidean":
         return np.asarray(rows @ means.T - 0.5 * np.einsum("cd,cd->c", means, means))
-    norm = np.linalg.norm(means, axis=1)
-    return np.asarray(rows @ means.T / np.where(norm > 0, norm, 1.0))
+    return np.asarray(rows @ unit_rows(means).T)
 
 
 def _left_out(rows: Array, codes: NDArray[np.intp], groups: Any, classes: int, metric: str) -> Array:

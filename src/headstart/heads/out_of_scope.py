@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
-from headstart.linear.rows import check_matrix, chunks
+from headstart.linear.rows import check_matrix, chunks, unit_rows
 from headstart.linear.spectrum import Spectrum
 from headstart.params import check_number
 
@@ -116,16 +116,10 @@ def neighbour_distance(train: Any, x: Any, k: int = 10) -> Array:
     """
     check_number(k, "k", "neighbour_distance", low=1)
     train, x = check_matrix(train, "train", "neighbour_distance"), check_matrix(x, "x", "neighbour_distance")
-    reference = _unit(train)
+    reference = unit_rows(np.asarray(train, dtype=np.float64))
     place = min(k, len(reference))
     out = np.empty(len(x))
     for rows in chunks(len(x)):
-        cosine = _unit(x[rows]) @ reference.T
+        cosine = unit_rows(np.asarray(x[rows], dtype=np.float64)) @ reference.T
         out[rows] = 1.0 - np.partition(cosine, len(reference) - place, axis=1)[:, len(reference) - place]
     return out
-
-
-def _unit(rows: Any) -> Array:
-    rows = np.asarray(rows, dtype=np.float64)
-    norm = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(norm > 0, norm, 1.0))

@@ -18,6 +18,7 @@ from headstart.heads.knn import KNearestNeighbours
 from headstart.heads.one_by_one import one_by_one
 from headstart.heads.principal import on_principal_components
 from headstart.heads.validation import checked_rows, class_codes
+from headstart.linear.rows import unit_rows
 from headstart.types import Task
 
 __all__ = ["SIAMESE", "SiameseHead", "SiameseMetric"]
@@ -80,8 +81,7 @@ class SiameseMetric(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Cosine (n,) of n pairs of rows (n, d) after the projection: 1 for the same direction."""
         check_is_fitted(self)
         left, right = self.transform(a), self.transform(b)
-        norm = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
-        return np.asarray(np.einsum("nd,nd->n", left, right) / np.where(norm > 0, norm, 1.0))
+        return np.asarray(np.einsum("nd,nd->n", unit_rows(left), unit_rows(right)))
 
     def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
         """Logs of the classes' shares among the neighbours."""

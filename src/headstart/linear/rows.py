@@ -1,4 +1,4 @@
-"""Checks of rows, targets, weights and penalties, with one sentence each, and the walk over rows in chunks."""
+"""Checks of rows, targets, weights and penalties, with one sentence each; unit rows; the walk over rows in chunks."""
 
 from __future__ import annotations
 
@@ -11,8 +11,18 @@ from numpy.typing import NDArray
 
 from headstart.errors import DataError, ParameterError
 
-__all__ = ["CHUNK", "check_finite", "check_lambdas", "check_matrix", "check_targets", "check_weights", "chunks"]
+__all__ = [
+    "CHUNK",
+    "check_finite",
+    "check_lambdas",
+    "check_matrix",
+    "check_targets",
+    "check_weights",
+    "chunks",
+    "unit_rows",
+]
 
+SAFE_NORMS = (1e-30, 1e30)  # squares of such rows neither overflow nor vanish, and float32 holds their length
 CHUNK = 4096
 """Rows that are converted to float64 at a time: 88 MB at 2,688 features, and long enough for BLAS to run at speed."""
 
@@ -157,3 +167,34 @@ def chunks(n: int) -> Iterator[slice]:
     """
     for start in range(0, n, CHUNK):
         yield slice(start, min(start + CHUNK, n))
+
+
+def unit_rows(rows: Any) -> NDArray[Any]:
+    """Rows divided by their L2 norm; a row of zeros stays as it is.
+
+    Squares of float32 rows overflow above 1e19, and those of float64 rows above 1e154. So they are summed in float64,
+    and of rows beyond that the largest entry is divided out before.
+
+    Args:
+        rows: (n, d) finite numbers; whole ones are taken as floats.
+
+    Returns:
+        (n, d) of the rows' own type, float32 or float64.
+
+    Examples:
+        >>> unit_rows(np.float32([[3e30, 4e30], [0, 0]])).round(3)
+        array([[0.6, 0.8],
+               [0. , 0. ]], dtype=float32)
+    """
+    rows = np.asarray(rows)
+    rows = rows.astype(np.result_type(rows.dtype, np.float32), copy=False)
+    with np.errstate(over="ignore", under="ignore"):
+        norm = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    beyond = ~((norm > SAFE_NORMS[0]) & (norm < SAFE_NORMS[1]))
+    if beyond.any():
+        rows = rows.copy()
+        top = np.abs(rows[beyond]).max(axis=1, initial=0)[:, None]
+        rows[beyond] /= np.where(top > 0, top, 1)
+        norm[beyond] = np.sqrt(np.einsum("ij,ij->i", rows[beyond], rows[beyond], dtype=np.float64))
+    norm = np.where(norm > 0, norm, 1.0)[:, None]
+    return np.asarray(rows / norm.astype(rows.dtype))

@@ -27,6 +27,6 @@ def task_folders(folder: str | Path) -> dict[str, Path] | None:
     if not (folder / INDEX).is_file():
         return None
     tasks = read_json(folder / INDEX).get("tasks")
-    if not isinstance(tasks, dict) or not all(re.fullmatch(r"[\w.-]+", str(name)) for name in tasks.values()):
+    if not isinstance(tasks, dict) or not all(re.fullmatch(r"\w[\w.-]*", str(name)) for name in tasks.values()):
         raise ModelFolderError(f"'{folder}/{INDEX}' is damaged; fit again.")
     return {column: folder / name for column, name in tasks.items()}

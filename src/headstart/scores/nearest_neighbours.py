@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
-from headstart.linear.rows import chunks
+from headstart.linear.rows import chunks, unit_rows
 from headstart.params import check_number
 from headstart.scores.inputs import check_classes, check_groups, check_rows, draw_rows
 
@@ -133,11 +133,11 @@ def _shares(similarity: Array, found: Codes, classes: int, counts: list[int]) ->
 
 def _nearest(x: NDArray[Any], queries: Codes, owners: NDArray[np.intp], k: int) -> tuple[Array, Codes]:
     """Similarities (m, k) and positions (m, k) of the nearest rows of other owners, nearest first, in one pass."""
-    looking = _unit(x[queries])
+    looking = unit_rows(np.asarray(x[queries], dtype=np.float64))
     similarity = np.full((len(queries), 0), -np.inf)
     place = np.zeros((len(queries), 0), dtype=np.intp)
     for part in chunks(len(x)):
-        found = looking @ _unit(x[part]).T
+        found = looking @ unit_rows(np.asarray(x[part], dtype=np.float64)).T
         found[owners[queries][:, None] == owners[part]] = -np.inf
         here = np.broadcast_to(np.arange(part.start, part.start + found.shape[1]), found.shape)
         similarity, place = np.hstack([similarity, found]), np.hstack([place, here])
@@ -146,12 +146,3 @@ def _nearest(x: NDArray[Any], queries: Codes, owners: NDArray[np.intp], k: int) 
             similarity, place = np.take_along_axis(similarity, keep, 1), np.take_along_axis(place, keep, 1)
     order = np.argsort(-similarity, axis=1, kind="stable")
     return np.take_along_axis(similarity, order, 1), np.take_along_axis(place, order, 1)
-
-
-def _unit(rows: NDArray[Any]) -> Array:
-    rows = np.asarray(rows, dtype=np.float64)
-    # the largest entry first, so that the norm neither overflows nor vanishes
-    top = np.abs(rows).max(axis=1, keepdims=True)
-    rows = rows / np.where(top > 0, top, 1.0)
-    norm = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(norm > 0, norm, 1.0))

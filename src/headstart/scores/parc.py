@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError
+from headstart.linear.rows import unit_rows
 from headstart.scores.inputs import check_classes, check_rows, class_spectrum, draw_rows, principal_rows
 
 __all__ = ["parc"]
@@ -77,6 +78,5 @@ def _unlikeness(z: Array) -> Array:
     """1 - corr of all pairs of rows (n, n), for standardised columns; a row that is constant is like none."""
     z = z / z.std(axis=0)
     z = z - z.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(z, axis=1, keepdims=True)
-    z = z / np.where(norm > 0, norm, 1.0)
+    z = unit_rows(z)
     return np.asarray(1 - z @ z.T)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.text_forms import one_form
+from headstart.linear.rows import unit_rows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -87,12 +88,12 @@ class TextTower:
 
         with torch.inference_mode():
             parts = [self._some(texts[k : k + TEXTS_AT_ONCE]) for k in range(0, len(texts), TEXTS_AT_ONCE)]
-        return _unit(np.concatenate(parts))
+        return unit_rows(np.concatenate(parts))
 
     def label_embeddings(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """For each text the mean of its captions by every template, (C, width) of unit norm."""
         captions = [template.replace("{}", text) for text in texts for template in TEMPLATES]
-        return _unit(self.embeddings(captions).reshape(len(texts), len(TEMPLATES), -1).mean(axis=1))
+        return unit_rows(self.embeddings(captions).reshape(len(texts), len(TEMPLATES), -1).mean(axis=1))
 
     def _some(self, texts: Sequence[str]) -> NDArray[np.float32]:
         config = self.model.config
@@ -108,7 +109,3 @@ class TextTower:
         found = self.model.get_text_features(**{key: tokens[key] for key in INPUTS if key in tokens})
         # since release 5 of transformers the features are the pooler's output of an object
         return np.asarray(getattr(found, "pooler_output", found).float().numpy())
-
-
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))

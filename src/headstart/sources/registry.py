@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 from headstart.errors import SourceError, UnknownNameError
 from headstart.io import is_there
@@ -81,7 +82,11 @@ def open_saved(reference: Mapping[str, str], folder: Path, modality: Modality) -
         >>> open_saved({"name": "vector"}, Path("anywhere"), "vector").info.name
         'vector'
     """
-    name = reference["name"]
+    name = reference.get("name") if isinstance(reference, Mapping) else None
+    if not isinstance(name, str) or modality not in get_args(Modality):
+        raise SourceError(
+            f"The saved model '{folder}' does not say which source it has, or for which kind of items; fit it again."
+        )
     _check_saved(name, folder)
     return open_source(f"{name[:-1]}{folder}" if name.endswith(":.") else name, modality=modality)
 

@@ -19,10 +19,10 @@ from headstart.errors import ParameterError
 from headstart.evaluate.evaluation import Evaluation
 from headstart.heads import HeadSearch
 from headstart.heads.problem import Fusion, LayerChoice
-from headstart.io import check_replaceable, is_run, remove_leftovers
+from headstart.io import check_replaceable, remove_leftovers
 from headstart.model import TransferModel
 from headstart.model.summary import model_facts
-from headstart.params import check_choice
+from headstart.params import check_choice, check_number
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.sources.default import LARGER, source_for
@@ -37,7 +37,7 @@ from headstart.transfer.preparing import Prepared, audit_items, encode_items
 from headstart.transfer.ranking.choice import Choice, choose_source
 from headstart.transfer.ranking.entries import Described, describe_all
 from headstart.transfer.record import make_record
-from headstart.transfer.run_folder import RunTables, run_tables, write_run
+from headstart.transfer.run_folder import RunTables, check_run_folder, run_tables, write_run
 from headstart.tune import Strategy
 from headstart.types import Dataset, Modality, Source, TaskKind
 
@@ -206,7 +206,7 @@ def fit(
     Raises:
         DataError: if the data cannot be used.
         SourceError: if the source cannot be opened or encodes another kind of item.
-        ParameterError: for ``sources`` without ``source="auto"``.
+        ParameterError: for ``sources`` without ``source="auto"``, and for a time limit that is no number of seconds.
         UnknownNameError: for an unknown strategy.
         UsageError: if ``out`` holds something else than a run, or a run that is not to be overwritten.
         SaveError: if the run folder cannot be written.
@@ -226,10 +226,12 @@ def fit(
         source=source, heads=heads, fusion=fusion, strategy=strategy, source_data=source_data,
         drop_suspects=drop_suspects, label_text=label_text,
     )  # fmt: skip
+    if time_limit is not None:
+        check_number(time_limit, "time_limit", "fit", low=0)
     described = _described(source, sources)
     started = time.perf_counter()
     if out is not None:
-        _check_out(Path(out), reporter, overwrite=overwrite)
+        check_run_folder(Path(out), reporter, overwrite=overwrite)
     dataset = read(
         data, label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
         modality=modality,
@@ -273,15 +275,6 @@ def fit(
     if moved is not None:
         moved.clear()
     return run
-
-
-def _check_out(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
-    """Before the work: whether the folder may be written, and what it would replace."""
-    check_replaceable(out, overwrite=overwrite)
-    remove_leftovers(out)
-    if is_run(out):
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime((out / "config.json").stat().st_mtime))
-        reporter.line("run folder", f"{out} holds a run of {made}, which this one replaces when it is complete")
 
 
 def _say_saved(path: Path, seconds: float, command: str | None, reporter: Reporter) -> None:

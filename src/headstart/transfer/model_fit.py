@@ -12,6 +12,7 @@ from headstart.engine.ray_session import kept_open
 from headstart.errors import DataError
 from headstart.heads import HeadSearch
 from headstart.model import TransferModel
+from headstart.params import check_number
 from headstart.reporting import Reporter, SilentReporter
 from headstart.sources.default import source_for
 from headstart.transfer.judging import judge
@@ -53,6 +54,7 @@ def fit_model(
         DataError: if an item cannot be read, or there are fewer than two classes.
         SourceError: if the source cannot be opened, or has no body that the strategy can move.
         UnknownNameError: for an unknown source or strategy.
+        ParameterError: if the time limit is no number of seconds.
 
     Examples:
         >>> from headstart.data import read
@@ -61,6 +63,8 @@ def fit_model(
         ['+']
     """
     check_strategy(strategy, search.class_weight)
+    if time_limit is not None:
+        check_number(time_limit, "time_limit", "fit", low=0)
     reporter = reporter or SilentReporter()
     started = time.perf_counter()
     opened = None if source == "auto" else source_for(dataset, source)

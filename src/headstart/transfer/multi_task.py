@@ -108,7 +108,7 @@ def fit_tasks(
     """
     reporter = chosen_reporter(reporter, verbose=verbose)
     if out is not None:
-        _check_out(Path(out), reporter)
+        _check_out(Path(out), reporter, overwrite=options.get("overwrite", True))
     frame = _frame(data)
     columns = list(dict.fromkeys(tasks))
     missing = [column for column in columns if column not in frame.columns]
@@ -139,7 +139,7 @@ def fit_tasks(
     return done
 
 
-def _check_out(out: Path, reporter: Reporter) -> None:
+def _check_out(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
     """Before the work: whether the folder may be written, and that its runs will be replaced."""
     check_writable(out)
     if not out.exists():
@@ -149,6 +149,8 @@ def _check_out(out: Path, reporter: Reporter) -> None:
             f"'{out}' holds something other than a run of several columns and is left alone; name another with --out."
         )
     if task_folders(out) is not None:
+        if not overwrite:
+            raise UsageError(f"'{out}' holds a run, which is kept; name another folder, or allow to overwrite it.")
         reporter.line("run folder", f"{out} holds a run of several columns, which this one replaces")
 
 

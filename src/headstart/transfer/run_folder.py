@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from headstart.heads import Candidate
-from headstart.io import atomic_folder, write_csv, write_json
+from headstart.io import atomic_folder, check_replaceable, is_run, remove_leftovers, write_csv, write_json
 from headstart.model import TransferModel
 from headstart.report import html_report, model_card
+from headstart.reporting import Reporter
 from headstart.tasks import task_methods
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
 
-__all__ = ["RunTables", "run_tables", "write_run"]
+__all__ = ["RunTables", "check_run_folder", "run_tables", "write_run"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,31 @@ class RunTables:
     splits: Mapping[str, Any]
     predictions: Mapping[str, Any]
     logs: Mapping[str, bytes]
+
+
+def check_run_folder(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
+    """Before the work: whether the run folder may be written; what it would replace is said.
+
+    Args:
+        out: the folder.
+        reporter: hears what would be replaced.
+        overwrite: whether a run that is there may be replaced.
+
+    Raises:
+        UsageError: if something else stands there, or a run that is to be kept.
+        SaveError: if nothing can be written there.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> check_run_folder(Path(__file__), SilentReporter(), overwrite=True)
+        Traceback (most recent call last):
+        headstart.errors.UsageError: '...run_folder.py' is a file, not a folder; name another run folder with --out.
+    """
+    check_replaceable(out, overwrite=overwrite)
+    remove_leftovers(out)
+    if is_run(out):
+        made = time.strftime("%Y-%m-%d %H:%M", time.localtime((out / "config.json").stat().st_mtime))
+        reporter.line("run folder", f"{out} holds a run of {made}, which this one replaces when it is complete")
 
 
 def run_tables(prepared: Prepared, judged: Judged, logs: Path | None = None) -> RunTables:

@@ -25,6 +25,7 @@ from headstart.reporting import Reporter, chosen_reporter
 from headstart.sources import open_source
 from headstart.sources.default import DEFAULTS
 from headstart.transfer.label_texts import LabelText, class_rows, read_label_texts, unread_labels
+from headstart.transfer.run_folder import check_run_folder
 from headstart.types import Source, Task
 
 __all__ = ["zero_shot"]
@@ -42,6 +43,7 @@ def zero_shot(
     source: str | Source | None = None,
     label_text: LabelText | None = None,
     out: str | Path | None = None,
+    overwrite: bool = True,
     engine: Engine = Engine(),
     verbose: bool = True,
     reporter: Reporter | None = None,
@@ -56,6 +58,7 @@ def zero_shot(
         source: a source of texts, or one with a text tower; default: ``"headstart:text"``.
         label_text: descriptions of the classes, as `read_label_texts` takes them; default: the names as words.
         out: folder to save to; none is written where not given.
+        overwrite: whether a run that is there is replaced, when the new one is complete; else it is an error.
         engine: how texts are encoded.
         verbose: as in `fit`.
         reporter: as in `fit`.
@@ -63,6 +66,7 @@ def zero_shot(
     Raises:
         DataError: if there are fewer than two labels, or one twice.
         SourceError: if the source knows no texts.
+        UsageError: if ``out`` holds something else, or a run that is to be kept; said before the work.
 
     References:
         Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
@@ -73,6 +77,8 @@ def zero_shot(
         (['parcel'], 1.0)
     """
     reporter = chosen_reporter(reporter, verbose=verbose)
+    if out is not None:
+        check_run_folder(Path(out), reporter, overwrite=overwrite)
     names = tuple(str(label).strip() for label in labels)
     if len(names) < 2 or len(set(names)) < len(names) or not all(names):
         raise DataError(f"A zero-shot model needs two or more different labels. Got {', '.join(names) or 'none'}.")
@@ -96,7 +102,7 @@ def zero_shot(
     scale = float(getattr(opened, "label_scale", COSINE_SCALE))
     reporter.line("probability", f"softmax of {scale:g} times the cosine, a default that is calibrated on nothing")
     if out is not None:
-        model.save(out)
+        model.save(out, overwrite=overwrite)
     return model
 
 

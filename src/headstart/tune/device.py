@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from headstart.tune.settings import Precision
 
 M = TypeVar("M", bound=nn.Module)
 
-__all__ = ["autocast", "best_device", "channels_last", "set_training", "to_device", "training_mode"]
+__all__ = ["autocast", "best_device", "channels_last", "number_format", "set_training", "to_device", "training_mode"]
 
 
 def best_device() -> str:
@@ -40,10 +40,25 @@ def autocast(device: str, precision: Precision) -> Any:
         ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
         torch.bfloat16
     """
+    short = number_format(device, precision) == "bf16"
+    return torch.autocast(device, torch.bfloat16) if short else nullcontext()
+
+
+def number_format(device: str, precision: Precision) -> Literal["bf16", "fp32"]:
+    """The format that products run in: ``"auto"`` is bf16 where the machine multiplies in it by itself.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda"``.
+        precision: what is wanted.
+
+    Examples:
+        >>> number_format("cpu", "fp32")
+        'fp32'
+    """
+    if precision != "auto":
+        return precision
     native = cpu_has_bf16() if device == "cpu" else cuda_short() == "bf16"
-    if precision == "bf16" or (precision == "auto" and native):
-        return torch.autocast(device, torch.bfloat16)
-    return nullcontext()
+    return "bf16" if native else "fp32"
 
 
 def to_device(batch: Any, device: str) -> Any:

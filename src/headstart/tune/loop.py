@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.tune.checkpoint import read_state, write_state
-from headstart.tune.device import autocast, set_training, to_device, training_mode
+from headstart.tune.device import autocast, number_format, set_training, to_device, training_mode
 from headstart.tune.job import Job, Outcome, Stopped
 from headstart.tune.optimizing import make_optimizer, optimizer_state, rate_of, restore_optimizer
 from headstart.tune.parallel import begin_together, statistics_of, sum_numbers, sum_step
@@ -44,7 +44,7 @@ def train(
         training: how.
         seed: of the order of the items and of all other chance.
         budget: time, checkpoints, logs.
-        key: tells this training from others; a checkpoint of another key is not taken up.
+        key: tells this training from others; a checkpoint of another key, or of another number format, is not taken up.
         items: training items in an epoch, for the speed.
 
     Returns:
@@ -100,6 +100,7 @@ class _Run:
         self._parameters = dict(job.module.named_parameters())
         self._moving = {name: self._parameters[name] for group in job.groups for name in group.names}
         self.device = next(iter(self._parameters.values())).device.type
+        self._format = number_format(self.device, training.precision)
         self._optimizer = make_optimizer(self._parameters, job.groups, training)
         self._steps = job.batches.steps
         self._total = training.epochs * self._steps
@@ -334,13 +335,15 @@ class _Run:
         }  # fmt: skip
         tensors = {f"{group}:{name}": value for group, found in groups.items() for name, value in found.items()}
         facts = {name: getattr(self, name) for name in FACTS}
-        facts |= {"key": self._key, "step": self.step, "spent": self._seconds}
+        facts |= {"key": self._key, "format": self._format, "step": self.step, "spent": self._seconds}
         write_state(self._budget.folder, tensors, facts)
 
     def _restore(self, state: tuple[dict[str, Tensor], dict[str, Any]] | None) -> None:
-        if state is None or state[1].get("key") != self._key or not state[1].keys() >= {*FACTS, "step", "spent"}:
+        if state is None or not state[1].keys() >= {*FACTS, "key", "format", "step", "spent"}:
             return
         tensors, facts = state
+        if (facts["key"], facts["format"]) != (self._key, self._format):
+            return
 
         def group(name: str) -> dict[str, Tensor]:
             return {k.split(":", 1)[1]: v.to(self.device) for k, v in tensors.items() if k.split(":", 1)[0] == name}
