@@ -1,4 +1,4 @@
-"""Kind: numbers of any size. The square of a float32 number above 1e19 is infinite, and so would its row's length be."""
+"""Kind: numbers of any size. The square of a float32 above 1e19 is infinite, and so would its row's length be."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[m
 
 
 def _saved_classes(file: Path, task: Task) -> NDArray[Any]:
-    """(classes,) as `TransferClassifier.save_pretrained` wrote them; the model's labels where a fit wrote the folder."""
+    """(classes,) as `save_pretrained` wrote them; the model's labels where a fit wrote the folder."""
     if task.kind == "multilabel":
         return np.arange(task.num_outputs)
     names = read_json(file).get("classes") if file.is_file() else list(task.labels)

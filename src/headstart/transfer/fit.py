@@ -226,12 +226,9 @@ def fit(
         source=source, heads=heads, fusion=fusion, strategy=strategy, source_data=source_data,
         drop_suspects=drop_suspects, label_text=label_text,
     )  # fmt: skip
-    if time_limit is not None:
-        check_number(time_limit, "time_limit", "fit", low=0)
     described = _described(source, sources)
     started = time.perf_counter()
-    if out is not None:
-        check_run_folder(Path(out), reporter, overwrite=overwrite)
+    _check_bounds(time_limit, out, reporter, overwrite=overwrite)
     dataset = read(
         data, label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
         modality=modality,
@@ -275,6 +272,13 @@ def fit(
     if moved is not None:
         moved.clear()
     return run
+
+
+def _check_bounds(time_limit: float | None, out: str | Path | None, reporter: Reporter, *, overwrite: bool) -> None:
+    if time_limit is not None:
+        check_number(time_limit, "time_limit", "fit", low=0)
+    if out is not None:
+        check_run_folder(Path(out), reporter, overwrite=overwrite)
 
 
 def _say_saved(path: Path, seconds: float, command: str | None, reporter: Reporter) -> None:
