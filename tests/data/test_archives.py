@@ -358,3 +358,11 @@ def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))
     with pytest.raises(DataError, match=r"Cannot unpack .* HEADSTART_CACHE"):
         read(make_tar(tmp_path / "a.tar.gz", [("a.csv", CSV)]))
+
+
+def test_notes_name_the_archive_and_not_the_cache(tmp_path, private_cache):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("t.csv", "text,label\n" + "".join(f"note {row},{'ab'[row % 2]}\n" for row in range(8)))
+    notes = " ".join(read(tmp_path / "a.zip").notes)
+    assert f"'{tmp_path / 'a.zip'}'" in notes
+    assert str(private_cache) not in notes

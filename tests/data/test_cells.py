@@ -110,3 +110,31 @@ def test_decimal_commas_are_a_regression_in_every_table_and_said(tmp_path):
         assert data.task.kind == "regression"
         assert data.y.ravel().tolist() == [float(rating.replace(",", ".")) for rating in ratings]
     assert "Column 'rating': read with decimal commas." in data.notes
+
+
+@pytest.mark.parametrize("cells", [["1,5\n2,5", "3,5", "4,5"], ["$1\n2", "$3", "$4"]])
+def test_a_line_break_inside_a_cell_does_not_split_it(cells):
+    typed = type_column(cells, comma="decimal")
+    assert typed.values.tolist() == cells
+
+
+@pytest.mark.parametrize("gap", ["", "NA", "n/a", "-", "#N/A", "#DIV/0!", "unknown", " null "])
+@pytest.mark.parametrize("form", ["{}.5", "{},5", "{}.5 %", "${}.5", "{},5 €", "-{}.5%", "{}e2"])
+def test_the_fast_way_reads_what_the_rules_read(gap, form):
+    """Words for none, decimal commas or one unit among plain numbers: the column has the numbers of the cells."""
+    cells = [form.format(row) for row in range(1, 40)]
+    cells[7] = cells[20] = gap
+    typed, found = type_column(cells), read_numbers(cells)
+    assert typed.values.dtype == np.float64
+    np.testing.assert_array_equal(typed.values, found.values)
+    assert np.isnan(typed.values).nonzero()[0].tolist() == [7, 20]
+    assert typed.note == (f"read with {found.how}" if found.how else "")
+
+
+def test_two_units_are_no_quantity_and_a_bare_unit_is_no_gap():
+    assert type_column(["$5", "€5", "$6"]).values.tolist() == ["$5", "€5", "$6"]
+    assert "'%'" in type_column([*(f"{row}%" for row in range(20)), "%"]).note
+
+
+def test_powers_of_ten_stand_beside_decimal_commas():
+    assert type_column(["1,5", "1e5", "2,25 %"], comma="decimal").values.tolist() == [1.5, 1e5, 2.25]

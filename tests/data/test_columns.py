@@ -1,6 +1,8 @@
 """What columns stand for: labels in several columns, nested names, identifiers of files, and what is not used."""
 
 import json
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -154,6 +156,34 @@ def test_sounds_named_without_extension(tmp_path):
     assert read(tmp_path / "t.csv").modality == "audio"
 
 
+@pytest.mark.parametrize("sign", ["/", "\\"])
+def test_files_named_with_their_folder_and_without_extension(tmp_path, sign):
+    for name in ("a1", "a2"):
+        (tmp_path / "clips" / "new").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "clips" / "new" / f"{name}.wav").write_bytes(b"RIFF")
+    (tmp_path / "t.csv").write_text(f"clip_id,label\nclips{sign}new{sign}a1,x\nclips{sign}new{sign}a2,y\n")
+    data = read(tmp_path / "t.csv")
+    assert (data.modality, data.ids) == ("audio", ("clips/new/a1.wav", "clips/new/a2.wav"))
+
+
+def test_addresses_are_not_taken_for_lost_files(tmp_path):
+    (tmp_path / "t.csv").write_text("path,label\n" + "".join(f"https://x.org/{i}.png,{i % 2}\n" for i in range(8)))
+    with pytest.raises(DataError, match=r"addresses such as 'https://x.org/0.png'.*download the files"):
+        read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("kind", [Decimal, Fraction])
+def test_decimals_of_a_database_are_numbers(kind):
+    """Objects that are numbers, with gaps between, are features; as labels they keep their own names."""
+    frame = pd.DataFrame(
+        {"price": [kind("1.5"), None, kind("2"), kind("3.25")], "rate": [kind("1")] * 4, "kind": LABELS}
+    )
+    data = read(frame)
+    assert data.columns == ("price", "rate")
+    assert data.items[:, 0].tolist() == pytest.approx([1.5, np.nan, 2.0, 3.25], nan_ok=True)
+    assert read(frame.assign(label=[kind("1"), kind("2")] * 2)).task.labels == ("1", "2")
+
+
 def test_identifiers_without_files(tmp_path):
     path = tmp_path / "a.csv"
     for name in ("image_id", "id", "image"):
@@ -161,7 +191,7 @@ def test_identifiers_without_files(tmp_path):
         with pytest.raises(DataError) as caught:
             read(path)
         assert str(caught.value).startswith(
-            f"Column '{name}' of '{path}' looks like identifiers, and no files of these names were found (tried .jpg, "
+            f"Column '{name}' of '{path}' looks like identifiers, and no pictures or sounds of these names were found"
         )
         assert str(caught.value).endswith("give a column of paths or texts with --item.")
         assert read(path, item=name, label="breed").modality == "text"

@@ -24,7 +24,31 @@ def test_the_hint_of_excel_is_no_header(tmp_path, sign, lead, end):
     (tmp_path / "a.csv").write_bytes(text.encode())
     data = read(tmp_path / "a.csv")
     assert (len(data), data.task.column, data.task.labels) == (20, "label", ("a", "b"))
-    assert any("hint on its separator" in note for note in data.notes)
+    assert any("only names the separator" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("line", ['"sep=;"', "SEP=;", "sep=;;", '"sep=;";', "sep=; "])
+def test_the_hint_may_be_quoted_or_filled_up(line):
+    values = parse_values(f"{line}\ntext;label\n" + "a, b and c;x\nd, e;y\n" * 3, "a.csv")
+    assert (values.header, values.rows[0], values.separator) == (["text", "label"], ["a, b and c", "x"], ";")
+
+
+@pytest.mark.parametrize("line", [r"sep=\t", "sep=\t", "sep="])
+def test_the_hint_on_tabs(line):
+    assert parse_values(f"{line}\ntext\tlabel\na\tx\n", "a.csv").header == ["text", "label"]
+
+
+def test_a_column_called_like_the_hint_is_none():
+    assert parse_values("sep=width,label\n1.5,a\n2.5,b\n", "a.csv").header == ["sep=width", "label"]
+
+
+@pytest.mark.parametrize("mark", ["", '"'])
+def test_files_without_quotation_marks_are_read_like_those_with_one(mark):
+    """The fast way splits lines itself: blank lines, Unicode's line ends and short rows are as ever."""
+    text = f"text,label\n\n  \none,{mark}a{mark}\n,\ntwo\u2028more,b\nthree,c,\nfour\n"
+    values = parse_values(text, "a.csv")
+    assert values.rows == [["one", "a"], ["", ""], ["two\u2028more", "b"], ["three", "c"]]
+    assert [str(row) for row in values.set_aside] == ["row 4 (line 8): it has 1 cell, the header 2"]
 
 
 def test_comments_above_the_header():

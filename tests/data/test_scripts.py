@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from headstart.data.scripts import main_script, script_of, script_shares, unspaced_share
+from headstart.data.scripts import script_of, script_shares, unspaced_share
 from headstart.data.words import split_words
 
 SCRIPTS = re.findall(
@@ -38,7 +38,6 @@ def test_what_is_no_letter_has_no_script(mark):
 def test_shares_of_a_mixed_text_and_of_its_widths():
     assert script_shares(["\uff21\uff22\uff23 ｱ"]) == {"Latin": 0.75, "Katakana": 0.25}
     assert script_shares(["1 2 3 !"]) == {}
-    assert main_script("返金 please, дa") == "Latin"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +26,13 @@ TRUTH = {"true": True, "false": False}
 SIGNS = "$€£¥₹₽₩₺₴₪฿₫₱"
 MONEY = rf"(?:[{SIGNS}]|(?:CHF|EUR|USD|GBP|JPY|CNY|INR|Fr\.|kr\.?|zł|Kč|R\$))"
 UNIT = re.compile(rf"(?:{MONEY}\s*)?([-+]?)\s*(?:{MONEY}\s*)?([\d.,'\s]+(?:[eE][-+]?\d+)?)\s*(%|‰|{MONEY})?")
+UNIT_BEHIND = re.compile(rf"(%|‰|{MONEY})$")
+UNIT_BEFORE = re.compile(rf"({MONEY})")
 PLAIN = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 COMMA_GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[-+]?[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d*)?")
-DECIMAL_COMMA = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+(?:[eE][-+]?\d+)?|[-+]?\d{1,3}(?:\.\d{3})+|[-+]?\d+")
+DECIMAL_COMMA = re.compile(
+    r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+(?:[eE][-+]?\d+)?|[-+]?\d{1,3}(?:\.\d{3})+|[-+]?\d+(?:[eE][-+]?\d+)?"
+)
 EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")  # 1,234 is one number with groups of thousands, another with a comma
 LEADING_ZERO = re.compile(r"[-+]?0\d")
 ZERO_AHEAD = re.compile(r"^[-+]?0\d", re.MULTILINE)
@@ -89,23 +94,37 @@ def read_numbers(cells: Sequence[str], *, comma: str = "unknown") -> NumbersRead
         >>> read_numbers(["1 234", "5'678", "\N{MINUS SIGN}1"]).values.tolist()
         [1234.0, 5678.0, -1.0]
     """
-    missing = np.fromiter((cell.strip().lower() in NO_NUMBER for cell in cells), bool, len(cells))
+    counts = Counter(cells)
+    read = _read_distinct(counts, comma)
+    if len(counts) == len(cells):
+        return read
+    place = {cell: row for row, cell in enumerate(counts)}
+    rows = np.fromiter((place[cell] for cell in cells), np.intp, len(cells))
+    return NumbersRead(read.values[rows], read.is_number[rows], read.is_missing[rows], read.how, read.odd)
+
+
+def _read_distinct(counts: Counter[str], comma: str) -> NumbersRead:
+    """The numbers of distinct cells, each with how often it is met."""
+    plain = [len(cell) <= MAX_WIDTH and PLAIN.fullmatch(cell) is not None for cell in counts]
+    missing = [not good and cell.strip().lower() in NO_NUMBER for cell, good in zip(counts, plain, strict=True)]
     bare, units = [], set[str]()
-    for cell, gone in zip(cells, missing, strict=True):
-        digits, unit = ("", "") if gone else _bare(cell)
+    for cell, good, gone in zip(counts, plain, missing, strict=True):
+        digits, unit = (cell, "") if good else ("", "") if gone else _bare(cell)
         bare.append(digits)
         units.add(unit)
     units.discard("")
-    is_comma = _has_decimal_comma(bare, comma)
+    is_comma = _has_decimal_comma(bare, counts.values(), comma)
     pattern = DECIMAL_COMMA if is_comma else COMMA_GROUPS
-    found = [_value(text, pattern, is_comma=is_comma) for text in bare]
+    found = [
+        float(text) if good and not is_comma else _value(text, pattern, is_comma=is_comma)
+        for text, good in zip(bare, plain, strict=True)
+    ]
     if len(units) > 1:  # two currencies are no one quantity
         found = [None] * len(found)
-    is_number = np.fromiter((value is not None for value in found), bool, len(found))
-    values = np.fromiter((np.nan if value is None else value for value in found), np.float64, len(found))
-    how = _how(bare, units, is_comma=is_comma)
-    odd = [cell for cell, good, gone in zip(cells, is_number, missing, strict=True) if not good and not gone]
-    return NumbersRead(values, is_number, missing, how, tuple(dict.fromkeys(odd)))
+    is_number = np.array([value is not None for value in found], bool)
+    values = np.array([np.nan if value is None else value for value in found], np.float64)
+    odd = tuple(cell for cell, good, gone in zip(counts, is_number, missing, strict=True) if not good and not gone)
+    return NumbersRead(values, is_number, np.array(missing, bool), _how(bare, units, is_comma=is_comma), odd)
 
 
 def _bare(cell: str) -> tuple[str, str]:
@@ -131,12 +150,12 @@ def _bare(cell: str) -> tuple[str, str]:
     return ("-" if negative else match[1]) + digits, unit
 
 
-def _has_decimal_comma(bare: Sequence[str], comma: str) -> bool:
+def _has_decimal_comma(bare: Sequence[str], counts: Iterable[int], comma: str) -> bool:
     """Whether the commas stand before decimals: by the cells that can only be read in one way, else by the file."""
-    with_comma = [text for text in bare if "," in text]
-    unclear = sum(EITHER.fullmatch(text) is not None for text in with_comma)
-    decimal = sum(DECIMAL_COMMA.fullmatch(text) is not None for text in with_comma) - unclear
-    grouped = sum(COMMA_GROUPS.fullmatch(text) is not None for text in with_comma) - unclear
+    with_comma = [(text, count) for text, count in zip(bare, counts, strict=True) if "," in text]
+    clear = [(text, count) for text, count in with_comma if EITHER.fullmatch(text) is None]
+    decimal = sum(count for text, count in clear if DECIMAL_COMMA.fullmatch(text))
+    grouped = sum(count for text, count in clear if COMMA_GROUPS.fullmatch(text))
     if decimal != grouped:
         return decimal > grouped
     if with_comma:
@@ -260,7 +279,41 @@ def _writing(cell: str) -> str:
 
 
 def _fast_column(cells: Sequence[str], comma: str) -> TypedColumn | None:
-    """The fast way for columns of plain numbers, or of numbers with decimal commas, and empty cells."""
+    """The fast way for columns of plain numbers, but for missing cells, decimal commas and one unit."""
+    found = _fast_numbers(cells, comma)
+    if found is not None:
+        return found
+    blanked = _blanked(cells)
+    bare, unit = _without_unit(blanked)
+    found = _fast_numbers(bare, comma) if unit or blanked is not cells else None
+    if found is None or not unit:
+        return found
+    if found.values.dtype.kind == "i" and np.abs(found.values).max() > MAX_EXACT:
+        return None
+    note = f"{found.note} and '{unit}'" if found.note else f"read with '{unit}'"
+    return TypedColumn(found.values.astype(np.float64), note)
+
+
+def _blanked(cells: Sequence[str]) -> Sequence[str]:
+    """The cells, empty where they hold a word for no number."""
+    words = {cell for cell in set(cells) if cell and not cell[-1].isdecimal() and cell.strip().lower() in NO_NUMBER}
+    return ["" if cell in words else cell for cell in cells] if words else cells
+
+
+def _without_unit(cells: Sequence[str]) -> tuple[Sequence[str], str]:
+    """The cells without the unit of the first one; as they are where it has none, or where a unit stands alone."""
+    first = next((cell.strip() for cell in cells if cell), "")
+    behind, before = UNIT_BEHIND.search(first), UNIT_BEFORE.match(first)
+    if behind is not None:
+        unit, bare = behind[1], [cell.strip().removesuffix(behind[1]).strip() for cell in cells]
+    elif before is not None:
+        unit, bare = before[1], [cell.strip().removeprefix(before[1]).strip() for cell in cells]
+    else:
+        return cells, ""
+    return (cells, "") if bare.count("") > cells.count("") else (bare, unit)
+
+
+def _fast_numbers(cells: Sequence[str], comma: str) -> TypedColumn | None:
     joined = "\n".join(cells)
     if "," not in joined:
         plain = _plain_column(cells, joined)
@@ -269,8 +322,7 @@ def _fast_column(cells: Sequence[str], comma: str) -> TypedColumn | None:
         return None
     if comma != "decimal" and len(ONLY_DECIMAL.findall(joined)) * 2 <= joined.count(","):
         return None
-    joined = joined.replace(",", ".")
-    plain = _plain_column(joined.split("\n"), joined)
+    plain = _plain_column([cell.replace(",", ".") for cell in cells], joined.replace(",", "."))
     return None if plain is None else TypedColumn(plain, "read with decimal commas")
 
 
@@ -280,11 +332,13 @@ def _plain_column(cells: Sequence[str], joined: str) -> NDArray[Any] | None:
     is_whole = "." not in joined and "e" not in joined.lower()
     try:
         if is_whole and "" not in cells:
-            whole = [int(cell) for cell in cells]
+            whole = list(map(int, cells))
             return np.array(whole, np.int64) if max(map(abs, whole), default=0) < 2**63 else None
-        values = np.array([float(cell) if cell else np.nan for cell in cells], np.float64)
+        known = list(map(float, filter(None, cells)))
     except ValueError:  # a sign or a point alone
         return None
+    values = np.full(len(cells), np.nan)
+    values[np.fromiter(map(bool, cells), bool, len(cells))] = known
     too_large = is_whole and bool((np.abs(values) > MAX_EXACT).any())
     return None if too_large or np.isnan(values).all() else values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,9 @@ FIELD_LIMIT = 2**30  # of the csv module, whose own is 131,072 characters: a lon
 RETRIES = 20  # times the lines of a file read anew because a quotation mark was not closed; beyond, all marks are text
 MANY_SHORT = 0.1  # of the rows; where more end early, the program that wrote them leaves empty cells out
 EXAMPLES = 3
+HINT = re.compile(
+    r'\s*"?sep=(?:(\\t|[^\w"])\1*)?"?\1*\s*', re.IGNORECASE
+)  # a spreadsheet that saves it may quote or fill it
 KNOWN_NAMES = frozenset({*LABEL_NAMES, *TEXT_NAMES, *MEDIA_NAMES, *SPLIT_NAMES, *ID_NAMES})
 
 
@@ -79,11 +83,18 @@ def parse_values(text: str, name: str, *, is_tabs: bool = False) -> Values:
     if not probe:
         raise DataError(f"The table '{name}' is empty; give a header and rows.")
     separator = hint or _separator(probe, is_tabs=is_tabs)
+    is_whole = half_characters(text) is None
+    if '"' not in text:  # the csv module does the same, slowly
+        filled = (
+            (place, line) for place, line in enumerate(lines[start:], start + 1) if separator in line or line.strip()
+        )
+        records = [(place, line.split(separator)) for place, line in filled]
+        return assemble(records, separator, name, notes, is_whole=is_whole)
     parser = _Parser(lines, start, separator, spaced=sum(f'{separator} "' in line for line in probe) * 2 > len(probe))
     records = list(parser)
     if parser.unclosed:
         notes.append(f"Took the quotation marks of {_lines(parser.unclosed)} of '{name}' as text: they do not pair.")
-    return assemble(records, separator, name, notes)
+    return assemble(records, separator, name, notes, is_whole=is_whole)
 
 
 def _split_lines(text: str) -> list[str]:
@@ -100,7 +111,9 @@ def _lines(numbers: Sequence[int]) -> str:
     return f"line{'s' if len(numbers) > 1 else ''} {shown}"
 
 
-def assemble(records: list[tuple[int, list[str]]], separator: str, name: str, notes: list[str]) -> Values:
+def assemble(
+    records: list[tuple[int, list[str]]], separator: str, name: str, notes: list[str], *, is_whole: bool = False
+) -> Values:
     """The rows that fit the first record, which is the header unless it looks like the others.
 
     Args:
@@ -108,6 +121,7 @@ def assemble(records: list[tuple[int, list[str]]], separator: str, name: str, no
         separator: the sign between cells.
         name: of the file, for messages.
         notes: on how it was read so far.
+        is_whole: whether the cells are known to be valid Unicode; else each is looked at.
 
     Raises:
         DataError: if most rows have not as many cells as the header.
@@ -127,7 +141,9 @@ def assemble(records: list[tuple[int, list[str]]], separator: str, name: str, no
     kept, numbers, aside = list[list[str]](), list[int](), list[SetAside]()
     for number, (line, cells) in enumerate(rows):
         fitted = _fit(cells, width, padded=padded)
-        reason = _half(cells) if len(fitted) == width else f"it has {plural(len(cells), 'cell')}, the header {width}"
+        reason = None if is_whole else _half(cells)
+        if len(fitted) != width:
+            reason = f"it has {plural(len(cells), 'cell')}, the header {width}"
         if reason is None:
             kept.append(fitted)
             numbers.append(number)
@@ -162,9 +178,10 @@ def _skip_preamble(lines: Sequence[str], name: str) -> tuple[int, str, list[str]
     notes: list[str] = []
     for start, line in enumerate(lines):
         text = line.strip("\ufeff \r").strip()
-        if text.lower().startswith("sep=") and len(line.strip("\ufeff\r\n")) in (4, 5) and not hint:
-            hint = line.strip("\ufeff\r\n")[4:] or "\t"
-            notes.append(f"Took the first line of '{name}' for the hint on its separator that it is.")
+        named = None if hint else HINT.fullmatch(line.lstrip("\ufeff"))
+        if named is not None:
+            hint = "\t" if named[1] in (None, r"\t") else named[1]
+            notes.append(f"The first line of '{name}' only names the separator; it was left out.")
         elif text.startswith("#") and not _is_header_with_sign(lines, start):
             comments += 1
         elif text:

@@ -58,7 +58,7 @@ def find_files(values: Collection[Any], roots: Collection[Path], modality: Modal
     """The files that are named by the values, in the folder that holds most of them.
 
     Args:
-        values: identifiers.
+        values: identifiers; they may have folders before them (``train/7f``).
         roots: folders to look into, each with its sub-folders (such as train and test) where there are few.
         modality: what the files must hold; None for pictures or sounds.
 
@@ -73,7 +73,10 @@ def find_files(values: Collection[Any], roots: Collection[Path], modality: Modal
         >>> find_files(["7f", "8a"], [root], None).names
         {'7f': '7f.JPG'}
     """
-    wanted = set(map(label_name, values))
+    wanted: dict[str, dict[str, str]] = {}
+    for value in map(label_name, values):
+        parent, _, stem = value.replace("\\", "/").rpartition("/")
+        wanted.setdefault(parent, {})[stem] = value
     kinds = sorted(set(MEDIA.values()) if modality is None else {modality} & set(MEDIA.values()), reverse=True)
     best: NamedFiles | None = None
     for folder in dict.fromkeys(found for root in roots for found in _with_folders(root)):
@@ -102,11 +105,12 @@ def _entries(folder: Path) -> list[str]:
         return []
 
 
-def _files(folder: Path, wanted: set[str]) -> dict[Modality, dict[str, str]]:
-    """The wanted files of a folder by kind; of one name with two extensions, the first in the alphabet."""
+def _files(folder: Path, wanted: Mapping[str, Mapping[str, str]]) -> dict[Modality, dict[str, str]]:
+    """The wanted files below a folder by kind; of one name with two extensions, the first in the alphabet."""
     found: dict[Modality, dict[str, str]] = {}
-    for name in _entries(folder):
-        kind, stem = _kind(name), Path(name).stem
-        if kind is not None and stem in wanted:
-            found.setdefault(kind, {}).setdefault(stem, name)
+    for parent, values in wanted.items():
+        for name in _entries(folder / parent):
+            kind, value = _kind(name), values.get(Path(name).stem)
+            if kind is not None and value is not None:
+                found.setdefault(kind, {}).setdefault(value, f"{parent}/{name}" if parent else name)
     return found

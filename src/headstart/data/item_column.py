@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.data.column_kinds import Naming
 from headstart.data.column_names import MEDIA_NAMES, TEXT_NAMES, find_name, plain_name
-from headstart.data.file_kinds import MEDIA, media_suffix
+from headstart.data.file_kinds import media_suffix
 from headstart.data.identifiers import NamedFiles, are_identifiers, find_files
 from headstart.data.paths import describe_found, find_paths
 from headstart.data.readers import media_kind
@@ -120,8 +120,8 @@ def find_item(
     found = _text_item(frame, text, home) if text is not None else _vector_cells(frame, free, home)
     if keys and not has_numbers and found.name is None:
         raise DataError(
-            f"Column '{keys[0]}' of {origin} looks like identifiers, and no files of these names were found (tried "
-            f"{', '.join(MEDIA)}); give a column of paths or texts with --item."
+            f"Column '{keys[0]}' of {origin} looks like identifiers, and no pictures or sounds of these names were "
+            "found, with any extension; give a column of paths or texts with --item."
         )
     return found
 
@@ -217,6 +217,11 @@ def _text_column(frame: pd.DataFrame, texts: list[str], *, has_numbers: bool) ->
 def _text_item(frame: pd.DataFrame, name: str, home: Path, modality: Modality | None = None) -> Item:
     values = [str(value) for value in _sample(frame, name)]
     named = [value for value in values if media_suffix(value) is not None]
+    if modality != "text" and sum("://" in value for value in named) * 2 > len(values):
+        raise DataError(
+            f"Column '{name}' holds addresses such as '{named[0]}', and nothing is fetched from a network; download "
+            "the files and name them by their paths."
+        )
     if named and len(named) * 2 >= len(values) and modality != "text":
         raise DataError(
             f"Column '{name}' holds paths such as '{named[0]}', but none of the first {len(values)} files exists in "

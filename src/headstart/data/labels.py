@@ -360,7 +360,8 @@ def _classes(name: str, values: NDArray[np.object_], origin: str, *, from_folder
     if not is_given and all(_is_number(value) for value in values):  # whole numbers but for a few
         numbers = values.astype(np.float64)
         fits = numbers == np.round(numbers)
-    names = [label_name(value) for value in values]
+    spelled = {value: label_name(value) for value in {value for value in values if isinstance(value, str)}}
+    names = [spelled[value] if isinstance(value, str) else label_name(value) for value in values]
     labels = sorted({name for name, good in zip(names, fits, strict=True) if good}, key=natural_key)
     rows = int(fits.sum())
     if (len(labels) == rows >= FEW_ROWS) or (not from_folders and rows > 2 * FEW_ROWS and len(labels) * 1.5 > rows):

@@ -102,7 +102,8 @@ def _read_archive(path: Path, options: ReadOptions) -> RowsRead:
         rows = read_folder(folder, options)
     except DataError as error:  # the user knows the archive, not the folder that it was unpacked into
         raise DataError(str(error).replace(str(folder), str(path))) from error
-    return replace(rows, notes=(*archive_notes(path), *rows.notes))
+    said = (note.replace(str(folder), str(path)) for note in rows.notes)
+    return replace(rows, notes=(*archive_notes(path), *said))
 
 
 def _is_packed(path: Path) -> bool:

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-__all__ = ["UNSPACED", "main_script", "script_of", "script_shares", "unspaced_share"]
+__all__ = ["UNSPACED", "script_of", "script_shares", "unspaced_share"]
 
 # Scripts whose words are not set apart by spaces.
 UNSPACED = frozenset({"Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan"})
@@ -64,17 +64,6 @@ def script_shares(texts: Iterable[str]) -> dict[str, float]:
             counts[script] += count
     total = counts.total()
     return {script: count / total for script, count in counts.most_common()}
-
-
-def main_script(text: str) -> str:
-    """The script of most letters of a text; empty where there are none.
-
-    Examples:
-        >>> main_script("5 カード payments"), main_script("!?")
-        ('Latin', '')
-    """
-    shares = script_shares([text])
-    return next(iter(shares), "")
 
 
 def unspaced_share(texts: Iterable[str]) -> float:

@@ -1,7 +1,10 @@
-"""Columns of strings that are numbers, as frames hold them whose reader did not know the notation."""
+"""Columns of objects that are numbers: strings in any notation, and the decimals of databases."""
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from headstart.data.cells import type_column
@@ -18,7 +21,8 @@ __all__ = ["strings_as_numbers"]
 def strings_as_numbers(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """The frame with columns of strings as numbers where nearly all of their cells are such, and notes by column.
 
-    Columns that are called like texts, files or identifiers stay as they are.
+    So are columns of `decimal.Decimal` or `fractions.Fraction`. Columns that are called like texts, files or
+    identifiers stay as they are.
 
     Args:
         frame: the table; it is not changed.
@@ -39,6 +43,10 @@ def strings_as_numbers(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str
         if kept or column.dtype.kind != "O":
             continue
         cells = column.astype(object).where(column.notna(), "").tolist()
+        exact = [isinstance(cell, Decimal | Fraction) for cell in cells]
+        if any(exact) and sum(exact) == int(column.notna().sum()):
+            numbers = [float(cell) if known else math.nan for cell, known in zip(cells, exact, strict=True)]
+            found[name] = pd.Series(numbers, index=frame.index)
         if not all(isinstance(cell, str) for cell in cells):
             continue
         typed = type_column(cells)
