@@ -138,3 +138,34 @@ def test_a_file_that_is_read_is_never_written(cli, run, table, tiny_image_run):
 def test_a_file_that_is_replaced_is_said(cli, run, table):
     assert "replaced" not in cli("predict", run, table, "-o", "p.csv").out
     assert "written to p.csv, replaced the file that was there" in cli("predict", run, table, "-o", "p.csv").out
+
+
+@pytest.fixture(scope="module")
+def numbers_run(tmp_path_factory):
+    from headstart.transfer import fit
+
+    folder = tmp_path_factory.mktemp("numbers")
+    names = ["size", "width", "label"]
+    write_csv(folder / "n.csv", [names, *([i % 2 * 5 + i / 40, i % 7, "ab"[i % 2]] for i in range(40))])
+    fit(folder / "n.csv", out=folder / "run")
+    return folder / "run"
+
+
+def test_one_bad_cell_of_two_rows_costs_its_row_and_no_column(cli, numbers_run):
+    """The model knows which columns hold numbers, so that a small table is not read otherwise than a large one."""
+    write_csv(cli.folder / "new.csv", [["size", "width"], [0.5, 1], [5.5, "wide"]])
+    done = cli("predict", str(numbers_run), "new.csv", "--json")
+    found = json.loads(done.out)
+    assert (done.code, [row["prediction"] for row in found["predictions"]]) == (1, ["a"])
+    assert [row["item"] for row in found["failures"]] == ["1"]
+    assert "1 cell that is no number counts as missing ('wide')" in done.err
+
+
+def test_a_column_without_any_number_is_still_missed(cli, numbers_run):
+    write_csv(cli.folder / "new.csv", [["size", "width"], [0.5, "wide"], [5.5, "slim"]])
+    cli.refuses("predict", str(numbers_run), "new.csv", code=2, says=["lacks 1 of the 2 columns", "'width'"])
+
+
+def test_numbers_among_texts_stay_texts(cli, run):
+    write_csv(cli.folder / "new.csv", [["text"], ["42"], ["my parcel is late"]])
+    assert len(json.loads(cli("predict", run, "new.csv", "--json").out)["predictions"]) == 2

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.cli.answers import write_answers
-from headstart.cli.console import json_text, reporter_of, write_line
-from headstart.reporting.terminal import columns, in_letters_of, write
-from headstart.reporting.text import display_width, printable, shortened
+from headstart.cli.console import json_text, reporter_of, write_line, write_table
+from headstart.reporting.terminal import in_letters_of, write
+from headstart.reporting.text import printable, shortened
 from headstart.types import Task
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["show", "summary_lines", "tell_answers"]
 
 SHOWN = 20  # rows on a terminal
+WIDEST = 30  # columns of a cell that is no item
 UNSURE = 0.5
 NAMED = 8  # classes and unsure items in a summary
 
@@ -117,7 +118,6 @@ def _cell(value: Any) -> str:
 
 
 def _show_table(given: Gathered, answers: Mapping[int, Mapping[str, Any]]) -> None:
-    width = columns(sys.stdout) or 80
     names = [n for n in dict.fromkeys(n for row in answers.values() for n in row) if n != "probabilities"]
     rows = [["item", *names, "next"]]
     texts = dict(zip(given.index.tolist(), given.items, strict=True))
@@ -128,18 +128,9 @@ def _show_table(given: Gathered, answers: Mapping[int, Mapping[str, Any]]) -> No
         rows.append([shown, *(_short(row.get(name)) for name in names), _runner_up(row)])
     if not any(row[-1] for row in rows[1:]):
         rows = [row[:-1] for row in rows]
-    widths = [min(30, max(display_width(printable(row[k])) for row in rows)) for k in range(1, len(rows[0]))]
-    first = max(12, min(width - sum(widths) - 2 * len(widths), max(display_width(printable(row[0])) for row in rows)))
-    for shown_row in rows:
-        cells = (_padded(cell, room) for cell, room in zip(shown_row, [first, *widths], strict=True))
-        write("  ".join(cells).rstrip(), sys.stdout)
+    write_table([[first, *(shortened(cell, WIDEST) for cell in others)] for first, *others in rows])
     if len(given.names) > SHOWN:
         write(f"... and {len(given.names) - SHOWN} more; --out FILE.csv writes all", sys.stdout)
-
-
-def _padded(text: str, room: int) -> str:
-    cut = shortened(text, room)
-    return cut + " " * (room - display_width(cut))
 
 
 def _short(value: Any) -> str:

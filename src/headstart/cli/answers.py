@@ -96,12 +96,11 @@ def write_answers(
     own = {*given.place(0), *names, *(["reason"] if failures else [])}
     table = given.written if as_text else given.cells
     beside = [] if table is None else [name for name in table.columns if not _is_id(name, table, given)]
-    called = {name: _free(str(name), own, beside) for name in beside}
+    columns = {} if table is None else {_free(str(name), own, beside): list(table[name]) for name in beside}
     rows = []
     for position in range(len(given.names)):
         row = given.place(position)
-        if table is not None:
-            row |= {called[name]: table[name].iat[position] for name in beside}
+        row |= {name: cells[position] for name, cells in columns.items()}
         row |= dict.fromkeys(names) | flat.get(position, {})
         rows.append(row | ({"reason": failures.get(position)} if failures else {}))
     write_rows(path, rows)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from headstart.data.label_names import NO_NUMBER, WrittenNumber
 from headstart.data.wording import plural
 
-__all__ = ["NumbersRead", "TypedColumn", "read_numbers", "type_column", "written_labels"]
+__all__ = ["NumbersRead", "TypedColumn", "describe_numbers", "read_numbers", "type_column", "written_labels"]
 
 ENOUGH = 0.9  # of the cells have to be numbers for a column of numbers
 PROBE = 256
@@ -235,7 +235,7 @@ def _codes_or_numbers(cells: Sequence[str], found: NumbersRead) -> TypedColumn:
         return TypedColumn(_names(cells), f"names, because {plural(zeros, 'cell has', 'cells have')} a leading zero")
     if any(_too_long(cells[int(row)]) for row in np.flatnonzero(np.abs(found.values) > MAX_EXACT)):
         return TypedColumn(_names(cells), "names, because the whole numbers have too many digits")
-    return TypedColumn(found.values, _note(found))
+    return TypedColumn(found.values, describe_numbers(found))
 
 
 def written_labels(cells: Sequence[str], *, comma: str = "unknown") -> NDArray[np.object_] | None:
@@ -361,7 +361,8 @@ def _too_long(cell: str) -> bool:
     return cell.strip().lstrip("+-").isdecimal()
 
 
-def _note(found: NumbersRead) -> str:
+def describe_numbers(found: NumbersRead) -> str:
+    """A note on the notation and on the cells that are no numbers; empty where there is nothing to say."""
     parts = [f"read with {found.how}"] if found.how else []
     count = int((~found.is_number & ~found.is_missing).sum())
     if count:

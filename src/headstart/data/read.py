@@ -37,6 +37,7 @@ def read(
     task: TaskKind | None = None,
     modality: Modality | None = None,
     labelled: bool = True,
+    numbers: Sequence[str] = (),
 ) -> Dataset:
     """Read labelled items, or items to predict; everything that is inferred is said in ``Dataset.notes``.
 
@@ -58,6 +59,8 @@ def read(
         task: kind of task; inferred by default.
         modality: kind of item; inferred by default.
         labelled: False reads items to predict; labels are then not read, and their columns are no features.
+        numbers: names of columns that are known to hold numbers, as those that a model was fitted on: cells of them
+            that are none count as missing, however few rows there are.
 
     Raises:
         DataError: if the data cannot be read, or do not make a task; the message says what to do.
@@ -74,7 +77,9 @@ def read(
     items = () if item is None or isinstance(item, str) else tuple(item)
     one = item if isinstance(item, str) else items[0] if len(items) == 1 else None
     items = items if len(items) != 1 or modality == "multimodal" else ()
-    options = ReadOptions(labels or None, one, group_col, time_col, task, modality, labelled, items, group_pattern)
+    options = ReadOptions(
+        labels or None, one, group_col, time_col, task, modality, labelled, items, group_pattern, tuple(numbers)
+    )
     if isinstance(data, (str, os.PathLike)):
         path = Path(data).expanduser()
         return to_dataset(_read_path(path, options), options, f"'{data}'")

@@ -44,6 +44,7 @@ class ReadOptions:
         labelled: whether labels are read; without, items are read to be predicted.
         items: names of several columns that an item is made of, each with ``:KIND`` behind it where its kind is given.
         group_pattern: what captures an item's group of its name, or of its value of ``group_col``.
+        numbers: names of columns that are known to hold numbers, whatever some of their cells look like.
 
     Examples:
         >>> ReadOptions(label=("intent",)).label
@@ -59,6 +60,7 @@ class ReadOptions:
     labelled: bool = True
     items: tuple[str, ...] = ()
     group_pattern: str | None = None
+    numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from headstart.data.cells import type_column
+from headstart.data.cells import describe_numbers, read_numbers, type_column
 from headstart.data.column_kinds import is_identifier_name
 from headstart.data.column_names import MEDIA_NAMES, TEXT_NAMES, plain_name
 from headstart.data.wording import name_some
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
-__all__ = ["strings_as_numbers"]
+__all__ = ["known_numbers", "strings_as_numbers"]
+
+
+def known_numbers(frame: pd.DataFrame, names: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
+    """The frame with columns that are known to hold numbers as such, and notes on the cells that are none.
+
+    A column without any number stays as it is.
+
+    Args:
+        frame: the table; it is not changed.
+        names: of the columns; those that are not there do not count.
+
+    Examples:
+        >>> import pandas as pd
+        >>> frame, notes = known_numbers(pd.DataFrame({"a": ["1.5", "x"]}), ["a"])
+        >>> frame["a"].tolist(), notes
+        ([1.5, nan], ["Column 'a': 1 cell that is no number counts as missing ('x')."])
+    """
+    found: dict[str, NDArray[np.float64]] = {}
+    notes: list[str] = []
+    for name in names:
+        if name not in frame.columns or frame[name].dtype.kind in "biuf":
+            continue
+        column = frame[name].astype(object)
+        read = read_numbers(column.where(column.notna(), "").map(str).tolist())
+        if read.is_number.any():
+            found[name] = read.values
+            notes += [f"Column '{name}': {said}." for said in [describe_numbers(read)] if said]
+    return (frame.assign(**found) if found else frame), notes
 
 
 def strings_as_numbers(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:

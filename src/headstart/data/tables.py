@@ -25,7 +25,7 @@ from headstart.data.multimodal import (
     roles_of,
 )
 from headstart.data.schema import SPLITS, ReadOptions, RowsRead
-from headstart.data.string_columns import strings_as_numbers
+from headstart.data.string_columns import known_numbers, strings_as_numbers
 from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
 
@@ -150,8 +150,10 @@ def read_frame(
         ids = None
         roles = replace(roles, modality="multimodal", items=tuple(map(str, columns)), notes=(*roles.notes, *told))
     else:
+        frame, said = known_numbers(frame, options.numbers)
         typed, read = strings_as_numbers(frame) if cells is None else (frame, {})
         roles = infer_columns(typed, roots, options, origin)
+        roles = replace(roles, notes=(*said, *roles.notes))
         if roles.kind == "number":
             frame = typed.assign(**{name: frame[name] for name in roles.labels})
             roles = replace(roles, notes=(*(read[name] for name in roles.items if name in read), *roles.notes))

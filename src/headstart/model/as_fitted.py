@@ -37,7 +37,8 @@ def read_as_fitted(data: Any, model: TransferModel, *, item: Any = None, **optio
         True
     """
     try:
-        return read(data, item=item or model.item_column, **options)
+        numbers = model.columns if model.source.info.modality == "vector" else ()
+        return read(data, item=item or model.item_column, numbers=numbers, **options)
     except DataError as error:
         if item is None and f"no column '{model.item_column}'" in str(error):
             raise DataError(
