@@ -271,3 +271,19 @@ def test_numbers_of_jobs(files, tmp_path, kind, name):
         pytest.skip("it has none")
     with pytest.raises(ModelFolderError, match="jobs"):
         read_estimator(packed(attributes(files[kind], name, json_value(10**6)), tmp_path))
+
+
+def test_many_parts_that_name_one_file_do_not_unpack_it_each_time(files, tmp_path, monkeypatch):
+    """A megabyte of zeros takes a kilobyte in the archive; a schema of some megabytes may name it 10,000 times."""
+    monkeypatch.setattr("headstart.model.estimator_file.SPARE_BYTES", 0)
+    schema = json.loads(files["tree"]["schema.json"])
+    stream = io.BytesIO()
+    np.save(stream, np.zeros(10_000))
+    named = {"__class__": "ndarray", "__module__": "numpy", "__loader__": "NdArrayNode", "type": "numpy"}
+    many = [{**named, "__id__": 10**6 + k, "file": "zeros.npy"} for k in range(1000)]
+    schema["content"]["content"]["more"] = {
+        "__class__": "list", "__module__": "builtins", "__loader__": "ListNode", "__id__": 5, "content": many,
+    }  # fmt: skip
+    parts = files["tree"] | {"schema.json": json.dumps(schema).encode(), "zeros.npy": stream.getvalue()}
+    with pytest.raises(ModelFolderError, match="name the same files again and again"):
+        read_estimator(packed(parts, tmp_path))

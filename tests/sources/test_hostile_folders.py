@@ -88,6 +88,9 @@ def test_arguments_that_bodies_are_saved_with_are_allowed():
     [
         {"architecture": "hf-hub:evil/name"},
         {"architecture": "local-dir:/nowhere"},
+        {"architecture": "test_resnet.../../nowhere"},
+        {"architecture": "test_resnet.a1/test_resnet"},
+        {"architecture": "test_resnet.hf-hub:evil/name"},
         {"architecture": ["test_resnet"]},
         {"architecture": "resnet200"},  # far larger than its weights
         {"model_args": 3},

@@ -134,7 +134,7 @@ def _saved_classes(file: Path, task: Task) -> NDArray[Any]:
     """(classes,) as `save_pretrained` wrote them; the model's labels where a fit wrote the folder."""
     if task.kind == "multilabel":
         return np.arange(task.num_outputs)
-    names = read_json(file).get("classes") if file.is_file() else list(task.labels)
+    names: Any = read_json(file).get("classes") if file.is_file() else list(task.labels)
     plain = isinstance(names, list) and all(isinstance(name, str | int | float) for name in names)
     if not plain or len(names) != task.num_outputs or len(set(names)) < len(names):
         raise ModelFolderError(f"'{file}' does not name the {task.num_outputs} classes; copy or fit the model again.")

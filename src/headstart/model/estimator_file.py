@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = ["ALLOWED", "read_estimator", "write_estimator"]
 
 MAX_BYTES = 2 << 30  # unpacked; a forest of a hundred deep trees for a hundred classes takes a quarter of it
 MAX_SCHEMA_BYTES = 256 << 20
+TIMES_READ, SPARE_BYTES = 4, 64 << 20  # of all bytes of a file, while its parts are checked
 MAX_FILES = 1_000_000
 MAX_DEPTH = 200
 
@@ -143,13 +144,27 @@ def _checked(path: Path) -> None:
                 raise ModelFolderError(f"'{path}' holds two files of one name; copy or fit the model again.")
             parts = json.loads(archive.read("schema.json"))
             _check_types(parts, path)
-            check_parts(parts, archive.read)
+            check_parts(parts, _bounded(archive, TIMES_READ * size + SPARE_BYTES))
     except (
         zipfile.BadZipFile, zlib.error, ArithmeticError, AttributeError, OSError, LookupError, RuntimeError, TypeError,
         ValueError, MemoryError, NotImplementedError, EOFError,
     ) as error:  # fmt: skip
         reason = str(error) if type(error) is ValueError else repr(error)
         raise ModelFolderError(f"'{path}' is damaged ({reason:.200}); copy or fit the model again.") from error
+
+
+def _bounded(archive: zipfile.ZipFile, most: int) -> Callable[[str], bytes]:
+    """Reads files of an archive; many parts may name one file, which then would be unpacked for each of them."""
+    left = most
+
+    def read(name: str) -> bytes:
+        nonlocal left
+        left -= archive.getinfo(name).file_size
+        if left < 0:
+            raise ValueError("parts that name the same files again and again")
+        return archive.read(name)
+
+    return read
 
 
 def _check_types(parts: Any, path: Path) -> None:

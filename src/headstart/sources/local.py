@@ -17,7 +17,7 @@ from headstart.errors import SourceError
 from headstart.io import check_digest, file_digest, is_there, read_json
 from headstart.sources.model_card import stated_accuracy
 from headstart.sources.scheme import Scheme
-from headstart.sources.timm_arguments import check_arguments
+from headstart.sources.timm_arguments import MOST_SIDE, check_arguments
 from headstart.types import Modality, Source, SourceInfo
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ FORMATS = (
     "sentence-transformers with its config.json"
 )
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming", "random")
-MOST_SIDE = 4096
 PREPROCESSING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from headstart.errors import SourceError
 
-__all__ = ["check_arguments"]
+__all__ = ["MOST_SIDE", "check_arguments"]
 
 MOST_CLASSES = 200_000
-MOST_SIDE = 2048
+MOST_SIDE = 2048  # of a picture, or of a part of one
 MOST_WIDTH = 16_384
 MOST_BLOCKS = 256
 MOST_PLACES = 2**28  # numbers in a table of positions: 1 GiB

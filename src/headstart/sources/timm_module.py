@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 MOST_BLOCKS = 12
+NAME = r"[\w-]+(\.[\w-]+)*"  # of an architecture, with a tag; timm takes others for places to load from
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def build(spec: TimmSpec) -> nn.Module:
     """
     import timm
 
-    if not timm.is_model(spec.architecture):
+    if not re.fullmatch(NAME, spec.architecture) or not timm.is_model(spec.architecture):
         raise SourceError(
             f"timm has no architecture '{spec.architecture:.80}', so its weights cannot be loaded by name; "
             "build the body yourself and give it as headstart.sources.module.module(body, preprocess, ...)."
