@@ -264,3 +264,18 @@ def test_many_rare_tags_stay_tags_and_names_with_a_sign_come_with_a_hint():
     assert any(
         "20 of 30 labels hold ','; where it joins several labels, set --task multilabel" in note for note in names.notes
     )
+
+
+@pytest.mark.parametrize("odd", ["4.5", "2", "NA"])
+def test_one_odd_cell_of_forty_does_not_change_the_kind_of_task(tmp_path, odd):
+    """Grades with one half grade between are classes; columns of flags with one other number are multi-label."""
+    rows = [f"note {row} on it,{row % 5 + 1},{row % 2},{row // 2 % 2}\n" for row in range(39)]
+    (tmp_path / "grades.csv").write_text("text,grade\n" + "".join(",".join(r.split(",")[:2]) + "\n" for r in rows))
+    with (tmp_path / "grades.csv").open("a") as file:
+        file.write(f"a last note,{odd}\n")
+    assert read(tmp_path / "grades.csv", label="grade").task.kind == "classification"
+    flags = [f"note {row} on it,{row % 2},{row // 2 % 2}\n" for row in range(39)]
+    (tmp_path / "flags.csv").write_text("text,late,broken\n" + "".join(flags) + f"a last note,{odd},1\n")
+    data = read(tmp_path / "flags.csv")
+    assert (data.task.kind, data.task.labels, len(data)) == ("multilabel", ("late", "broken"), 39)
+    assert any(note.startswith("Set aside 1 of 40 rows") for note in data.notes)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.label_names import NO_NUMBER, WrittenNumber
+from headstart.data.number_lists import read_vectors
 from headstart.data.wording import plural
 
 __all__ = ["NumbersRead", "TypedColumn", "describe_numbers", "read_numbers", "type_column", "written_labels"]
@@ -39,8 +40,6 @@ ZERO_AHEAD = re.compile(r"^[-+]?0\d", re.MULTILINE)
 NOT_PLAIN = re.compile(r"[^0-9.\n+eE-]")
 TWO_COMMAS = re.compile(r",[^\n]*,")
 ONLY_DECIMAL = re.compile(r"^[-+]?(?:(?:0|\d{4,})?,\d+|\d+,(?:\d\d?|\d{4,}))$", re.MULTILINE)
-VECTOR = re.compile(r"\s*\[[-+\d.eE,\s]+\]\s*")
-BETWEEN = re.compile(r"\s*,\s*|\s+")
 FOREIGN = str.maketrans(
     {"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-",
      "\N{ARABIC DECIMAL SEPARATOR}": ".", "\N{ARABIC THOUSANDS SEPARATOR}": "",
@@ -219,9 +218,9 @@ def type_column(cells: Sequence[str], *, comma: str = "unknown") -> TypedColumn:
     fast = _fast_column(cells, comma)
     if fast is not None:
         return fast
-    vectors = _vectors(cells)
+    vectors = read_vectors(cells)
     if vectors is not None:
-        return TypedColumn(vectors, "read as lists of numbers")
+        return TypedColumn(*vectors)
     if not _may_be_numbers(cells):
         truth = _truth(cells)
         return TypedColumn(_names(cells) if truth is None else truth)
@@ -341,20 +340,6 @@ def _plain_column(cells: Sequence[str], joined: str) -> NDArray[Any] | None:
     values[np.fromiter(map(bool, cells), bool, len(cells))] = known
     too_large = is_whole and bool((np.abs(values) > MAX_EXACT).any())
     return None if too_large or np.isnan(values).all() else values
-
-
-def _vectors(cells: Sequence[str]) -> NDArray[np.object_] | None:
-    """Lists of numbers of one length, such as embeddings, as arrays; None where any cell is none."""
-    first = next((cell for cell in cells if cell.strip()), "")
-    if VECTOR.fullmatch(first) is None or not all(VECTOR.fullmatch(cell) for cell in cells):
-        return None
-    values = np.empty(len(cells), dtype=object)
-    try:
-        for row, cell in enumerate(cells):
-            values[row] = np.array(BETWEEN.split(cell.strip()[1:-1].strip().rstrip(",")), dtype=np.float64)
-    except ValueError:
-        return None
-    return values if len({len(value) for value in values}) == 1 and len(values[0]) > 1 else None
 
 
 def _too_long(cell: str) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.data.column_kinds import Naming, naming_columns
 from headstart.data.column_names import ID_NAMES, LABEL_NAMES, SPLIT_NAMES, find_name, plain_name
 from headstart.data.item_column import Cell, Item, find_item, is_low
+from headstart.data.labels import nearly_all
 from headstart.data.schema import SPLITS, ReadOptions
 from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
@@ -168,7 +169,7 @@ def _is_binary(column: pd.Series[Any]) -> bool:
     known = column.dropna()
     if not len(known) or not (known.dtype.kind in "biuf" or all(isinstance(value, bool) for value in known)):
         return False
-    return bool(known.isin([0, 1]).all())
+    return nearly_all(int(known.isin([0, 1]).sum()), len(known))
 
 
 def _features(

@@ -23,11 +23,12 @@ from headstart.data.wording import name_some, plural
 from headstart.errors import DataError
 from headstart.types import Task, TaskKind
 
-__all__ = ["EncodedLabels", "encode_labels"]
+__all__ = ["EncodedLabels", "encode_labels", "nearly_all"]
 
 MAX_NUMERIC_CLASSES = 20
 ENOUGH = 0.9  # of the cells tell the kind of task; beyond, what does not fit is set aside
 MOSTLY = 0.98  # the same where the kinds are near: whole numbers and fractions, flags and numbers
+FEWEST = 20  # rows of which one may be odd
 FEW, FEW_ROWS = 5, 10
 EXAMPLES = 3
 LISTS = (list, tuple, set, frozenset, np.ndarray)
@@ -197,6 +198,16 @@ def _check_numbers(name: str, values: NDArray[np.object_], good: NDArray[np.bool
         )
 
 
+def nearly_all(count: int, total: int) -> bool:
+    """Whether so many of all cells tell what a column of numbers is: 49 of 50, or all but one of twenty or more.
+
+    Examples:
+        >>> nearly_all(39, 40), nearly_all(9, 10), nearly_all(980, 1000), nearly_all(0, 0)
+        (True, False, True, False)
+    """
+    return total > 0 and (count >= MOSTLY * total or count >= total - 1 >= FEWEST - 1)
+
+
 def _several(columns: Mapping[str, NDArray[np.object_]], kind: TaskKind | None, origin: str) -> _Read:
     if kind == "classification":
         raise DataError(
@@ -208,7 +219,7 @@ def _several(columns: Mapping[str, NDArray[np.object_]], kind: TaskKind | None, 
         _check_numbers(name, values, np.isfinite(numbers), kind or "multi-label or regression", origin)
     fits: NDArray[np.bool_] = np.asarray(np.isfinite(y).all(axis=1))
     flags: NDArray[np.bool_] = np.asarray(np.isin(y, (0.0, 1.0)).all(axis=1))
-    binary = flags.sum() >= MOSTLY * fits.sum() > 0
+    binary = nearly_all(int(flags.sum()), int(fits.sum()))
     if kind == "multilabel" and not binary:
         raise DataError(f"A multi-label task needs 0 or 1 in each label column, but {origin} holds other numbers.")
     names = tuple(columns)
@@ -314,7 +325,7 @@ def _infer(values: NDArray[np.object_]) -> TaskKind:
     if is_number.mean() >= ENOUGH:
         numbers = values[is_number].astype(np.float64)
         numbers = numbers[np.isfinite(numbers)]
-        if not len(numbers) or (numbers == np.round(numbers)).mean() < MOSTLY:
+        if not nearly_all(int((numbers == np.round(numbers)).sum()), len(numbers)):
             return "regression"
         counts = np.sort(np.unique(numbers, return_counts=True)[1])[::-1]
         needed = int(np.searchsorted(np.cumsum(counts), MOSTLY * len(numbers))) + 1  # values that cover nearly all rows
