@@ -33,8 +33,10 @@ def read_as_fitted(data: Any, model: TransferModel, *, item: Any = None, **optio
         DataError: if the data cannot be read.
 
     Examples:
-        >>> "item" in read_as_fitted.__annotations__
-        True
+        >>> from headstart import zero_shot
+        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
+        >>> read_as_fitted(["where is it"], model, labelled=False).modality
+        'text'
     """
     try:
         numbers = model.columns if model.source.info.modality == "vector" else ()
@@ -78,8 +80,11 @@ def read_for(model: TransferModel, data: Any, **options: Any) -> Dataset:
         DataError: if the data cannot be read, or do not fit the model.
 
     Examples:
-        >>> "model" in read_for.__annotations__
-        True
+        >>> from headstart import zero_shot
+        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
+        >>> asked = dict.fromkeys(("label", "item", "task", "modality", "group_col", "time_col"))
+        >>> read_for(model, (["give it back", "where is it"], ["refund", "parcel"]), **asked).y
+        array([1, 0])
     """
     options["task"] = options["task"] or model.task.kind
     if _holds_tables(data) and model.task.column != "folder":

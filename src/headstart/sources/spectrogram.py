@@ -214,9 +214,7 @@ class Spectrogram:
             forward=lambda module, batch: _averaged(inner.forward(module, _pictures(batch)), batch["counts"]),
             collate=lambda prepared: _counted(inner.collate, prepared),
             kind="pictures" if inner.kind == "picture" else "array",
-            source_head=None
-            if head is None
-            else lambda m, batch: _averaged([head(m, _pictures(batch))], batch["counts"])[0],
+            source_head=None if head is None else _averaging(head),
         )
 
     def with_module(self, module: nn.Module, name: str) -> Spectrogram:
