@@ -183,3 +183,9 @@ def test_a_zero_shot_model_is_not_written_over_a_run_that_is_to_be_kept(tmp_path
     assert (tmp_path / "m" / "config.json").read_bytes() == before
     zero_shot(["ant", "bee"], source="toy", out=tmp_path / "m", verbose=False)
     assert headstart.load(tmp_path / "m").task.labels == ("ant", "bee")
+
+
+def test_a_run_of_several_columns_that_is_to_be_kept_is_not_written_over(tmp_path):
+    (tmp_path / "tasks.json").write_text(json.dumps({"model_type": "headstart-tasks", "tasks": {"size": "size"}}))
+    with pytest.raises(UsageError, match="holds a run, which is kept"):
+        fit_tasks("no-such-table.csv", ["size", "price"], out=tmp_path, overwrite=False, verbose=False)
