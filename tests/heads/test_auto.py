@@ -95,3 +95,12 @@ select_head(np.arange(12.0)[:, None], np.arange(12) // 6, Task("classification",
 assert not [name for name in sys.modules if name in ("sklearn", "skops")]
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_no_further_head_is_tried_when_the_time_is_over():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 3)).astype(np.float32), np.arange(60) % 2
+    x[:, 0] += 2 * y
+    head = select_head(x, y, Task("classification", ("a", "b")), search=HeadSearch(("auto",), until=0.0))
+    assert {candidate.head for candidate in head.candidates if np.isfinite(candidate.loss)} <= {"ridge", "lda"}
+    assert any("not tried, because the time limit is over" in note and "forest" in note for note in head.notes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -18,9 +20,10 @@ from headstart.heads.registry import EstimatorHead
 from headstart.heads.standard_error import mean_and_error
 from headstart.tasks import task_methods
 
-__all__ = ["estimator_contenders"]
+__all__ = ["LATE", "estimator_contenders"]
 
 Array = NDArray[np.float64]
+LATE = "the time limit is over"
 HOPELESS = 3.0  # standard errors of the paired difference on the first fold
 
 
@@ -31,6 +34,7 @@ def estimator_contenders(
     *,
     best: Contender | None = None,
     screen: bool = False,
+    until: float = math.inf,
 ) -> tuple[list[Contender], list[Candidate]]:
     """A contender for each head that is worth its time, and every candidate with what became of it.
 
@@ -43,6 +47,7 @@ def estimator_contenders(
         heads: heads to compare.
         best: the best so far, to screen against.
         screen: whether heads may be left out.
+        until: when `time.perf_counter` says so, no further head is tried where heads may be left out.
 
     Examples:
         >>> from headstart.heads.naive_bayes import NAIVE_BAYES
@@ -58,6 +63,8 @@ def estimator_contenders(
     tried: list[Candidate] = []
     for head in sorted(heads, key=lambda head: head.complexity):
         reason = _skipped(head, problem) if screen else ""
+        if screen and time.perf_counter() > until:
+            reason = LATE
         if reason:
             tried.append(Candidate(feature_map.name, head.name, np.nan, np.nan, note=f"left out: {reason}"))
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,6 +42,7 @@ class HeadSearch:
         layers: which layers of a source are in the running: ``"auto"`` (the last one, and all blocks together),
             ``"last"``, ``"all"``, ``"best"`` (each block by itself too) or ``"select"`` (features of all blocks by
             relevance too).
+        until: when `time.perf_counter` says so, ``("auto",)`` tries no further head; never by default.
 
     Examples:
         >>> HeadSearch(("ridge",)).heads
@@ -53,6 +55,7 @@ class HeadSearch:
     drop_suspects: bool = False
     fusion: Fusion = "auto"
     layers: LayerChoice = "auto"
+    until: float = field(default=math.inf, compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from headstart.errors import ParameterError
 from headstart.heads.class_weights import row_weights
 from headstart.heads.cleaning import fit_without_suspects
 from headstart.heads.contender import Contender
-from headstart.heads.estimator_contenders import estimator_contenders
+from headstart.heads.estimator_contenders import LATE, estimator_contenders
 from headstart.heads.features import choose_features
 from headstart.heads.fitted import FittedHead
 from headstart.heads.problem import HeadSearch, Problem
@@ -99,10 +99,13 @@ def select_head(
             found, more = estimator_contenders(
                 problem, _least(choice.contenders).feature_map, others,
                 best=_least(contenders) if contenders else None, screen=AUTO in (search.heads or ()),
+                until=search.until,
             )  # fmt: skip
             contenders, tried = contenders + found, tried + more
         best = simplest_of_the_best(contenders, problem.together).fitted(tuple(tried))
-    return replace(best, notes=choice.notes) if choice.notes else best
+    late = [candidate.head for candidate in tried if candidate.note.endswith(LATE)]
+    notes = (*choice.notes, *([f"not tried, because {LATE}: {', '.join(late)}"] if late else []))
+    return replace(best, notes=notes) if notes else best
 
 
 def _least(contenders: Sequence[Contender]) -> Contender:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -251,6 +252,7 @@ def fit(
         search = HeadSearch(
             None if heads is None else tuple(heads),
             class_weight, drop_suspects=drop_suspects, fusion=fusion, layers=layers,
+            until=math.inf if time_limit is None else started + time_limit,
         )  # fmt: skip
         prepared, search = with_label_text(prepared, search, label_text, reporter)
         clock = _Clock(started, time_limit)

@@ -272,7 +272,7 @@ def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Rep
         f"{_penalty(head.lam)}chosen among {len(compared)} by left-out loss {head.loss:.3f}",
     )
     for note in head.notes:
-        reporter.line("fusion", note)
+        reporter.line("left out" if note.startswith("not tried") else "fusion", note)
     if model.moments is None and isinstance(HEADS[head.head], SpectralHead):
         reporter.warning(
             f"The moments of {head.feature_map.num_features} features would fill "
