@@ -10,6 +10,7 @@ import pytest
 
 from headstart.checks import check_source_caches, checks_for
 from headstart.heads import HEADS
+from headstart.heads.registry import ESTIMATORS
 from headstart.heads.ridge import RidgeHead
 from headstart.scores import SCORES
 from headstart.sources import open_source
@@ -18,8 +19,8 @@ from headstart.tasks import TASKS
 from headstart.tune import STRATEGIES
 
 REGISTRIES = {"task": TASKS, "head": HEADS, "score": SCORES, "strategy": STRATEGIES}
-# heads that tests/heads runs too, and that take seconds here
-SLOW = {"attention", "boosting", "forest", "gaussian_process", "mlp", "siamese", "stacking", "svm"}
+# heads that tests/heads runs too, and that take a second or more here; one of their kind is left
+SLOW = {"attention", *ESTIMATORS} - {"nearest_mean"}
 CASES = [
     pytest.param(
         check, name, marks=pytest.mark.slow if kind == "head" and name in SLOW else (), id=f"{check.__name__}-{name}"

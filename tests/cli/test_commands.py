@@ -6,13 +6,19 @@ import io
 import json
 import shlex
 import zipfile
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from command_line import pictures, texts, vectors, write_csv
+from sklearn.datasets import load_digits
 
 from headstart.cli.main import main
+from headstart.transfer import fit
+
+pytestmark = pytest.mark.usefixtures("three_folds")
 
 WORDS = {"parcel": "where is my parcel", "refund": "give me my money back", "password": "i cannot sign in"}
 
@@ -130,6 +136,22 @@ def test_vector_model_reads_numbers_from_standard_input(tmp_path, capsys, monkey
     assert len(said(capsys)["predictions"]) == 18
 
 
+def test_demo_shows_each_kind_of_data(tmp_path, capsys, monkeypatch, three_folds):
+    """On a part of the digits and without baselines; the texts are those of the README's session."""
+    digits = load_digits()
+    digits.data, digits.images, digits.target = digits.data[:150], digits.images[:150], digits.target[:150]
+    monkeypatch.setattr("sklearn.datasets.load_digits", lambda: digits)
+    monkeypatch.setattr("headstart.transfer.fit", partial(fit, baselines="none"))
+    monkeypatch.setattr("headstart.cli.demo._texts", lambda out, _: {"run": str(out)})
+    assert main(["demo", "--out", str(tmp_path / "demo"), "--json"]) == 0
+    found = said(capsys)
+    assert found["digits"]["metrics"]["accuracy"]["value"] > 0.8
+    assert found["digit-pictures"]["metrics"]["accuracy"]["value"] > 0.8
+    assert len(set(found["scenes"]["predictions"].values())) > 3
+    assert {Path(part["run"]).name for part in found.values()} >= {"support-requests", "digits", "scenes"}
+
+
+@pytest.mark.slow
 def test_demo_runs_offline_and_shows_a_prediction(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path / "demo"), "--json"]) == 0
     found = said(capsys)

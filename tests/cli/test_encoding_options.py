@@ -14,7 +14,7 @@ from safetensors import safe_open
 
 from headstart.cli import embed
 
-FIT = ("fit", "a.csv", "--source", "toy", "--baselines", "fast", "--out", "run")
+FIT = ("fit", "a.csv", "--source", "toy", "--baselines", "none", "--out", "run")
 EMBED = ("embed", "a.csv", "--source", "toy", "--item", "text")
 
 
@@ -210,7 +210,15 @@ PREDICT = ("predict", "run", "my parcel 7 is late")
 EVALUATE = ("evaluate", "run", "a.csv")
 
 
-@pytest.mark.parametrize("words", [FIT, PREDICT, EVALUATE, (*EMBED, "--out", "rows.csv")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*FIT, "--baselines", "fast"),
+        pytest.param(PREDICT, marks=pytest.mark.slow),  # the next test says more
+        EVALUATE,
+        pytest.param((*EMBED, "--out", "rows.csv"), marks=pytest.mark.slow),  # it is the first part of a fit
+    ],
+)
 def test_the_fast_path_loads_no_training_library(cli, run, table, words):
     done = finish(start(HEAVY, *words, folder=cli.folder))
     assert done.code == 0, done.told

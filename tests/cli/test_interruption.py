@@ -16,6 +16,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits o
 # Stop and wait at a stage of a fit, after saying so by a file; Ctrl-C works even where a shell in the background had
 # it switched off for its children.
 WAIT = """
+import headstart.transfer.judging
+headstart.transfer.judging.MAX_FOLDS = 3
 import time, pathlib
 signal.signal(signal.SIGINT, signal.default_int_handler)
 def wait(*words, **named):
@@ -32,6 +34,11 @@ rename = pathlib.Path.rename
 pathlib.Path.rename = lambda self, target: wait() if ".partial-" in self.name else rename(self, target)
 """
 FIT = ("fit", "a.csv", "--source", "toy", "--baselines", "none", "--out", "run")
+
+
+def slow(value, **named):
+    """A further case of a kind that costs a process of its own."""
+    return pytest.param(value, marks=pytest.mark.slow, **named)
 
 
 def fit_until(code: str, cli) -> subprocess.Popen[str]:
@@ -60,7 +67,7 @@ def with_data(cli) -> dict[str, str]:
     return tree(cli.folder)
 
 
-@pytest.mark.parametrize("stage", ["encoding", "solving", "writing"])
+@pytest.mark.parametrize("stage", [slow("encoding"), slow("solving"), "writing"])
 def test_ctrl_c_in_mid_fit_leaves_what_there_was(cli, run, stage):
     before = with_data(cli)
     done = stop(fit_until(STAGES[stage], cli), signal.SIGINT)
@@ -75,7 +82,7 @@ def test_ctrl_c_in_a_first_fit_leaves_nothing(cli):
     assert tree(cli.folder) == before
 
 
-@pytest.mark.parametrize("stage", ["encoding", "writing"])
+@pytest.mark.parametrize("stage", [slow("encoding"), "writing"])
 def test_a_killed_fit_leaves_what_there_was_and_the_next_one_goes_on(cli, run, stage):
     before = with_data(cli)
     done = stop(fit_until(STAGES[stage], cli), signal.SIGKILL)
@@ -122,7 +129,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
 """
 
 
-@pytest.mark.parametrize("size", [600, 3000, 6000], ids=["safetensors", "parquet", "text"])
+@pytest.mark.parametrize("size", [slow(600, id="safetensors"), slow(3000, id="parquet"), pytest.param(6000, id="text")])
 def test_a_disk_that_fills_while_saving_leaves_what_there_was(cli, run, size):
     before = with_data(cli)
     done = finish(start(LIMIT.format(size=size), *FIT, folder=cli.folder, TMPDIR="/dev/shm"))
@@ -153,7 +160,7 @@ def test_no_space_left_for_any_file_leaves_what_there_was(cli, run, monkeypatch,
     cli.refuses(*FIT, code=1, says=says)
 
 
-@pytest.mark.parametrize("out", ["p.csv", "p.jsonl", "p.parquet"])
+@pytest.mark.parametrize("out", ["p.csv", slow("p.jsonl"), slow("p.parquet")])
 def test_a_disk_that_fills_while_predicting_leaves_the_file_of_before(cli, run, out):
     with_data(cli)
     (cli.folder / out).write_text("of last week")
@@ -164,7 +171,7 @@ def test_a_disk_that_fills_while_predicting_leaves_the_file_of_before(cli, run, 
     assert tree(cli.folder) == before
 
 
-@pytest.mark.parametrize("out", ["r.csv", "r.npy", "r.parquet", "r.safetensors"])
+@pytest.mark.parametrize("out", ["r.csv", slow("r.npy"), slow("r.parquet"), slow("r.safetensors")])
 def test_a_disk_that_fills_while_embedding_leaves_the_file_of_before(cli, out):
     with_data(cli)
     (cli.folder / out).write_text("of last week")

@@ -39,7 +39,7 @@ def test_a_fit_with_warnings_at_80_columns(cli, monkeypatch):
     lines = labelled(out)
     assert lines["warning"][0] == "warning            1 class has one item and cannot be validated: 'rare'."
     assert lines["judged by"] == [
-        "judged by          10-fold cross-validation of 25 items, with the choice made",
+        "judged by          3-fold cross-validation of 25 items, with the choice made",
         "                   inside each fold",
     ]
     assert lines["accuracy"][0].startswith("accuracy           0.")
@@ -57,9 +57,9 @@ def test_a_fit_with_warnings_at_50_columns(cli, monkeypatch):
         "              validated: 'rare'.",
     ]
     assert lines["judged by"] == [
-        "judged by     10-fold cross-validation of 25",
-        "              items, with the choice made inside",
-        "              each fold",
+        "judged by     3-fold cross-validation of 25 items,",
+        "              with the choice made inside each",
+        "              fold",
     ]
     assert not [line for line in out.splitlines() if line.count("[") != line.count("]")]  # an interval is not cut
 

@@ -30,6 +30,12 @@ def numbered(kind, **given):
     return x, y, replace(task, labels=("1", "2", "3")) if kind == "classification" else task
 
 
+def quick_first(kind):
+    """The heads for a kind of task; those of many estimators are tried by the slow tests."""
+    names = [name for name in NAMES if kind in HEADS[name].tasks]
+    return [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in names]
+
+
 @pytest.fixture(scope="module")
 def fitted():
     """Each head on its toy task, chosen once for all tests."""
@@ -95,7 +101,7 @@ def test_it_stands_alone_on_arrays(name):
         assert estimator.predict(x[:5]).shape == (5,)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "classification" in HEADS[name].tasks])
+@pytest.mark.parametrize("name", quick_first("classification"))
 @pytest.mark.parametrize("counts", [(8, 8, 1), (2, 2, 2)], ids=["a class with one item", "two items a class"])
 def test_few_items_of_a_class_are_enough(name, counts):
     rng = np.random.default_rng(0)
@@ -107,7 +113,7 @@ def test_few_items_of_a_class_are_enough(name, counts):
     assert (head.scores(x).argmax(axis=1) == y)[:4].all()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "multilabel" in HEADS[name].tasks])
+@pytest.mark.parametrize("name", quick_first("multilabel"))
 def test_a_label_that_all_rows_have_is_no_trouble(name):
     x, y, task = toy_task("multilabel", n=30)
     y = np.column_stack([y[:, 0], np.ones(30)])

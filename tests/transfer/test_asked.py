@@ -9,6 +9,8 @@ from headstart.cli.main import main
 from headstart.errors import DataError, ParameterError
 from headstart.sources.toy import ToySource
 
+pytestmark = pytest.mark.usefixtures("three_folds")
+
 TEXTS = (["good film", "bad film"] * 6, ["good", "bad"] * 6)
 
 

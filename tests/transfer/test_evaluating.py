@@ -12,6 +12,8 @@ import headstart
 from headstart.errors import DataError, NoModelError, UsageError
 from headstart.transfer.evaluating import ModelEvaluation
 
+pytestmark = pytest.mark.usefixtures("three_folds")
+
 FILES = ["confusion.csv", "metrics.json", "predictions.csv", "predictions.parquet", "report.html"]
 
 

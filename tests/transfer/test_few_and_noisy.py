@@ -17,6 +17,8 @@ from headstart.transfer.label_texts import label_words, read_label_texts
 from headstart.transfer.multi_task import fit_tasks, load_tasks
 from headstart.transfer.zero_shot import zero_shot
 
+pytestmark = pytest.mark.usefixtures("three_folds")
+
 REQUESTS = Path(headstart.__file__).parent / "assets" / "support_requests.csv"
 
 

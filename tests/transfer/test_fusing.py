@@ -24,7 +24,7 @@ def make_texts(n=60):
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
+def own_cache(tmp_path, monkeypatch, three_folds):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
 
 
@@ -47,7 +47,7 @@ def test_a_single_source_is_kept_where_fusing_does_not_help(tmp_path):
 @pytest.mark.parametrize("fusion", ["stack", "banded", "select", "attention", "concat"])
 def test_a_fused_head_survives_saving(tmp_path, fusion, monkeypatch):
     monkeypatch.setattr("headstart.heads.fusion.ONE_SIDED", -1e9)  # fuse whatever the losses say
-    texts, y = make_texts()
+    texts, y = make_texts(36)
     run = headstart.fit((texts, y), source=["toy", "toy"], fusion=fusion, baselines="none", out=tmp_path / "run")
     assert run.model.head.feature_map.name != "last layer of toy (1)"
     model = TransferModel.load(tmp_path / "run")

@@ -23,6 +23,8 @@ from headstart.transfer.label_texts import unread_labels
 from headstart.transfer.text_audit import audit_texts, read_by
 from headstart.types import Dataset
 
+pytestmark = pytest.mark.usefixtures("three_folds")
+
 LANGUAGES = Path(__file__).parents[1] / "stories" / "languages"
 SHORT = {
     "ru": ["Моя карта ещё не пришла", "Когда вернут деньги за заказ?", "Я не могу войти в приложение"],
