@@ -177,6 +177,7 @@ def test_a_few_pictures_go_on_from_the_names(checkpoint, squares):
     )
 
 
+@pytest.mark.usefixtures("three_folds")
 def test_names_are_in_the_running_of_a_fit(checkpoint, squares):
     labels = [LABELS[k % 3] for k in range(12)]
 

@@ -221,6 +221,7 @@ def in_a_new_process(code):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow  # the same of texts is in the quick tests
 def test_the_second_process_loads_no_torch(pair, pictures, tmp_path):
     path = edited(pair, tmp_path, crop_pct=0.77)
     code = (
