@@ -21,9 +21,6 @@ Array = NDArray[np.float64]
 
 # T stays within these multiples of the median spread of a row's scores.
 LOWEST, HIGHEST = 1e-6, 1e3
-# Where the search for 1/T starts, times that spread: most are found near it.
-USUAL = 3.0
-NEAR = 1e-7
 FEW_ROWS = 400
 STEPS = 100
 
@@ -123,7 +120,7 @@ def fit_temperature(scores: Any, y: Any, sample_weight: Any = None) -> float:
     spread = float(np.median(spreads[spreads > 0]))
     low, high = -np.log(HIGHEST * spread), -np.log(LOWEST * spread)
     weights = weights / weights.mean()
-    start = float(np.log(USUAL / spread))
+    start = 0.5 * (low + high)
     if len(margins) >= 2 * FEW_ROWS:  # Newton on a few rows finds where Newton on all of them starts
         few = slice(None, None, len(margins) // FEW_ROWS)
         start = _increasing_root(_equation(margins[few], weights[few]), low, high, start)
@@ -145,39 +142,18 @@ def _margins(rows: Array, codes: NDArray[np.intp]) -> Array:
     return np.asarray(rows[:, possible] - own)
 
 
-def _tempered(margins: Array, weights: Array) -> Callable[[float], tuple[float, float, float]]:
-    """Summed log-loss as a function of β = 1/T, with its first and second derivatives in β."""
-    if margins.shape[1] == 2:
-        return _tempered_pair(margins.sum(axis=1), weights)  # the margin of the row's own class is 0
-    by_class = np.ascontiguousarray(margins.T)
-
-    def tempered(beta: float) -> tuple[float, float, float]:
-        powers = by_class * beta
-        top = np.maximum.reduce(powers, axis=0)
-        powers -= top
-        np.exp(powers, out=powers)
-        sums = np.add.reduce(powers, axis=0)
-        powers *= by_class
-        first = np.add.reduce(powers, axis=0) / sums
-        powers *= by_class
-        second = np.add.reduce(powers, axis=0) / sums - first * first
-        return float(weights @ (top + np.log(sums))), float(weights @ first), float(weights @ second)
-
-    return tempered
-
-
-def _tempered_pair(margins: Array, weights: Array) -> Callable[[float], tuple[float, float, float]]:
-    """The same for two classes: ``margins`` (n,) are those of the other class."""
-
-    def tempered(beta: float) -> tuple[float, float, float]:
-        scaled = margins * beta
-        power = np.exp(-np.abs(scaled))
-        sums = 1 + power
-        first = np.where(scaled >= 0, 1.0, power) / sums * margins
-        loss = np.maximum(scaled, 0.0) + np.log(sums)
-        return float(weights @ loss), float(weights @ first), float(weights @ (first * (margins - first)))
-
-    return tempered
+def _tempered(margins: Array, weights: Array, beta: float) -> tuple[float, float, float]:
+    """Summed log-loss at β = 1/T, and its first and second derivatives in β."""
+    scaled = margins * beta
+    top = scaled.max(axis=1, keepdims=True)
+    powers = np.exp(scaled - top)
+    sums = powers.sum(axis=1)
+    powers *= margins
+    first = powers.sum(axis=1) / sums
+    powers *= margins
+    second = powers.sum(axis=1) / sums - first**2
+    loss = top[:, 0] + np.log(sums)
+    return float(weights @ loss), float(weights @ first), float(weights @ second)
 
 
 def _equation(margins: Array, weights: Array) -> Equation:
@@ -186,60 +162,39 @@ def _equation(margins: Array, weights: Array) -> Equation:
 
 
 def _stationary(margins: Array, weights: Array) -> Equation:
-    tempered = _tempered(margins, weights)
-
     def equation(u: float) -> tuple[float, float]:
         beta = float(np.exp(u))
-        _, first, second = tempered(beta)
+        _, first, second = _tempered(margins, weights, beta)
         return first, second * beta
 
     return equation
 
 
 def _one_undecided(margins: Array, weights: Array) -> Equation:
-    tempered, floor = _tempered(margins, weights), float(np.finfo(np.float64).tiny)
-
     def equation(u: float) -> tuple[float, float]:
         beta = float(np.exp(u))
-        loss, first, _ = tempered(beta)
-        loss = max(loss, floor)
-        return float(np.log(np.log(2.0)) - np.log(loss)), -first * beta / loss
+        loss, first, _ = _tempered(margins, weights, beta)
+        floor = np.finfo(np.float64).tiny
+        return float(np.log(np.log(2.0)) - np.log(max(loss, floor))), -first * beta / max(loss, floor)
 
     return equation
 
 
 def _increasing_root(equation: Equation, low: float, high: float, start: float) -> float:
-    """Root of an increasing function in [low, high], or the end that is nearest to it: Newton, else bisection.
-
-    The error squares with each step of Newton, so one shorter than ``NEAR`` is the last.
-    """
-    ends, u = (low, high), start
+    """Root of an increasing function in [low, high], or the end that is nearest to it: Newton, else bisection."""
+    u = start
     for _ in range(STEPS):
         value, slope = equation(u)
-        if u == ends[value <= 0]:
-            return u
         if value > 0:
             high = u
         else:
             low = u
         step = u - value / slope if slope > 0 else np.inf
-        new = _within(step, (low, high), ends)
-        if (new == step and abs(new - u) <= NEAR) or high - low <= 1e-12:
+        new = step if low < step < high else 0.5 * (low + high)
+        if abs(new - u) <= 1e-12 * max(1.0, abs(u)) or high - low <= 1e-12:
             return new
         u = new
     return u
-
-
-def _within(step: float, bracket: tuple[float, float], ends: tuple[float, float]) -> float:
-    """A step of Newton that stays in the bracket; else the end that it passes while untried, else the middle."""
-    low, high = bracket
-    if low < step < high:
-        return step
-    if step <= low == ends[0]:
-        return low
-    if ends[1] == high <= step < np.inf:
-        return high
-    return 0.5 * (low + high)
 
 
 def fit_platt(scores: Any, y: Any, sample_weight: Any = None) -> tuple[float, float]:
