@@ -287,7 +287,7 @@ def test_a_gpu_is_told_without_torch(driver, monkeypatch, tmp_path):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
         assert machine.gpu_hint() == ""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert machine.gpu_hint().endswith("of 0")
+    assert " of 0" in machine.gpu_hint()
     monkeypatch.setattr(machine, "DRIVERS", (str(tmp_path / "none"),))
     assert machine.gpu_hint() == ""
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from headstart.errors import HeadstartError
+import headstart
+from headstart.errors import HeadstartError, ModelFolderError
 from headstart.heads import HeadSearch, select_head
 from headstart.io import file_digest
 from headstart.model import TransferModel
@@ -134,3 +135,15 @@ def test_only_errors_of_ours_come_of_damage(saved, tmp_path, monkeypatch):
                 assert "\n" not in str(error), f"{seed}: {file}"  # noqa: PT017
                 continue
         assert np.isfinite(answers).all(), f"{seed}: {file}"
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    rows = np.arange(12.0).reshape(6, 2)
+    headstart.TransferClassifier(source="vector").fit(rows, ["a"] * 3 + ["b"] * 3).save_pretrained(tmp_path / "model")
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("headstart.model.format.read_tensors", refused)
+    with pytest.raises(ModelFolderError, match="may not be read by you; ask its owner"):
+        headstart.load(tmp_path / "model")

@@ -120,3 +120,12 @@ def test_frames_are_read_by_the_columns_of_the_fit():
     found = headstart.evaluate(run, frame.assign(other=1.0), verbose=False)
     assert found.evaluation.n > 0
     assert set(found.predictions["label"]) == {"+", "-"}
+
+
+def test_a_loaded_model_knows_what_it_was_fitted_on(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(40, 3))
+    data = (rows, np.where(rows[:, 0] > 0, "up", "down").tolist())
+    headstart.fit(data, out=tmp_path / "run", baselines="none", verbose=False)
+    judged = headstart.evaluate(headstart.load(tmp_path / "run"), data, verbose=False)
+    assert judged.fitted_on == 40

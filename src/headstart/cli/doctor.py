@@ -16,6 +16,9 @@ EXTRAS = {
     "openvino": "openvino",
     "datasets": "datasets",
     "ray": "ray",
+    "peft": "peft",
+    "tensorboard": "tensorboard",
+    "excel": "python_calamine",
     "heic": "pillow_heif",
 }
 

@@ -93,6 +93,7 @@ class TransferModel:
             empty.
         card: facts about the fit (metrics, data, environment), as plain JSON values.
         engine: how items are encoded: backend, feature store, batch size.
+        folder: where it was loaded from, which tells what it was fitted on; else None.
 
     Examples:
         >>> from headstart.heads import select_head
@@ -112,6 +113,7 @@ class TransferModel:
     columns: tuple[str, ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
     engine: Engine = Engine()
+    folder: Path | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         """Task, source and head, one a line."""
@@ -349,7 +351,15 @@ class TransferModel:
             DigestError: if a file is not the one that was written.
             SourceError: if the source cannot be opened here.
         """
-        folder = Path(folder)
+        try:
+            return cls._load(Path(folder), source, engine)
+        except PermissionError as error:
+            raise ModelFolderError(
+                f"'{error.filename or folder}' may not be read by you; ask its owner for read permission on the folder."
+            ) from error
+
+    @classmethod
+    def _load(cls, folder: Path, source: Source | None, engine: Engine) -> TransferModel:
         several = task_folders(folder)
         if several is not None:
             raise NoModelError(f"'{folder}' holds a model for each of {', '.join(several)}; name one of its folders.")
@@ -360,8 +370,8 @@ class TransferModel:
             )
         config = read_json(folder / "config.json")
         try:
-            return replace(cls._from_config(folder, config, source), engine=engine)
-        except HeadstartError:
+            return replace(cls._from_config(folder, config, source), engine=engine, folder=folder)
+        except (HeadstartError, PermissionError):
             raise
         except (
             ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError, MemoryError

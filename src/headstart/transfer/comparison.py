@@ -16,9 +16,10 @@ from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.figures import figure
 from headstart.evaluate.gain import UNTRAINED, Gain, transfer_gain
 from headstart.evaluate.held_out import Plan, held_out_outputs
-from headstart.evaluate.text_baseline import text_rows
+from headstart.evaluate.text_baseline import MAX_TERMS, text_rows
 from headstart.heads.problem import LayerChoice
 from headstart.heads.targets import TargetRows
+from headstart.heads.threads import threads_for
 from headstart.reporting import Reporter
 from headstart.transfer.judging import Judged
 from headstart.transfer.preparing import Prepared
@@ -97,7 +98,7 @@ def _reference_outputs(
     task, y = dataset.labelled()
     # in cross-validation the majority of all items: that of each training part would run against its test part
     yield "majority", majority_outputs(task, y[plan.fitted], len(plan.evaluated))
-    with reporter.progress("solving the simple baseline"):
+    with reporter.progress("solving the simple baseline"), threads_for(len(dataset), MAX_TERMS):
         simple = _simple_outputs(dataset, judged, prepared.engine)
     if simple is not None:
         yield simple
@@ -160,5 +161,7 @@ def _say(name: str, evaluation: Evaluation, gain: Gain, reporter: Reporter) -> N
     )
     if name == UNTRAINED:
         reporter.result("transfer gain", gain.verdict)
+    elif gain.low <= 0 <= gain.high:
+        reporter.warning(f"The model is not shown to be better than the {name} baseline.")
     elif gain.high < 0:
         reporter.warning(f"{gain.verdict} Without transfer you would do better here; another source may change that.")

@@ -233,6 +233,7 @@ def _opened(model: TransferModel | Run | str | Path, engine: Engine | None) -> t
         folder = Path(model)
         return TransferModel.load(folder, engine=engine or Engine()), folder
     opened = model.model if isinstance(model, Run) else model
+    folder = folder or opened.folder
     return (opened if engine is None else replace(opened, engine=engine)), folder
 
 

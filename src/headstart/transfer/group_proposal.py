@@ -27,6 +27,7 @@ __all__ = ["Agreement", "neighbour_agreement", "propose_groups", "with_proposal"
 MAX_ITEMS = 2000  # among which neighbours are looked for
 PERMUTATIONS = 999
 SIGNIFICANT = 0.01  # of the permutation test, divided by the number of keys (or the least it can tell)
+WITHOUT_SPLIT = ", and give the folder of the training part alone: a given split stays as it is"
 LEAST = 0.1  # of neighbours that share the key beyond chance, as a share of what is possible
 WORSE, ONE_SIDED = 0.05, 1.645  # how much higher the loss must be with the groups left out together
 TRIED = 2
@@ -161,7 +162,8 @@ def propose_groups(prepared: Prepared, judged: Judged) -> Finding | None:
     for key, agreement in told[:TRIED]:
         losses = _losses(prepared, judged, rows, key.codes)
         if losses is not None:
-            return _finding(dataset.ids, key, agreement, losses)
+            found = _finding(dataset.ids, key, agreement, losses)
+            return found if dataset.split is None else replace(found, message=found.message + WITHOUT_SPLIT)
     return None
 
 
