@@ -347,7 +347,15 @@ def _too_long(cell: str) -> bool:
 
 
 def describe_numbers(found: NumbersRead) -> str:
-    """A note on the notation and on the cells that are no numbers; empty where there is nothing to say."""
+    """A note on the notation and on the cells that are no numbers; empty where there is nothing to say.
+
+    Args:
+        found: what `read_numbers` gave.
+
+    Examples:
+        >>> describe_numbers(read_numbers(["1,5", "2,25", "soon"]))
+        "read with decimal commas; 1 cell that is no number counts as missing ('soon')"
+    """
     parts = [f"read with {found.how}"] if found.how else []
     count = int((~found.is_number & ~found.is_missing).sum())
     if count:
