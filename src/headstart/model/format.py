@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
@@ -27,6 +28,7 @@ __all__ = [
     "open_body",
     "read_head",
     "read_task",
+    "said_where_unreadable",
     "write_head",
 ]
 
@@ -189,6 +191,30 @@ def no_model(folder: Path, message: str) -> ModelFolderError:
     """
     ours = all(is_file(folder / name) for name in REQUIRED)
     return ModelFolderError(message) if ours else NoModelError(message)
+
+
+@contextmanager
+def said_where_unreadable(folder: Path) -> Iterator[None]:
+    """Files that this user may not read are no damage: say whom to ask.
+
+    Args:
+        folder: of the model.
+
+    Raises:
+        ModelFolderError: in place of a `PermissionError`.
+
+    Examples:
+        >>> with said_where_unreadable(Path("run")):
+        ...     raise PermissionError(13, "Permission denied", "run/config.json")
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: 'run/config.json' may not be read by you; ...
+    """
+    try:
+        yield
+    except PermissionError as error:
+        raise ModelFolderError(
+            f"'{error.filename or folder}' may not be read by you; ask its owner for read permission on the folder."
+        ) from error
 
 
 def check_files(folder: Path, config: Mapping[str, Any]) -> None:

@@ -43,6 +43,7 @@ from headstart.model.format import (
     open_body,
     read_head,
     read_task,
+    said_where_unreadable,
     write_head,
 )
 from headstart.model.soundness import check_moments, check_source
@@ -351,12 +352,8 @@ class TransferModel:
             DigestError: if a file is not the one that was written.
             SourceError: if the source cannot be opened here.
         """
-        try:
+        with said_where_unreadable(Path(folder)):
             return cls._load(Path(folder), source, engine)
-        except PermissionError as error:
-            raise ModelFolderError(
-                f"'{error.filename or folder}' may not be read by you; ask its owner for read permission on the folder."
-            ) from error
 
     @classmethod
     def _load(cls, folder: Path, source: Source | None, engine: Engine) -> TransferModel:
