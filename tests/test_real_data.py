@@ -35,6 +35,7 @@ def insects(real_data, tmp_path_factory):
     return headstart.fit(str(data), source=weights(real_data, "tf_in1k"), out=out)
 
 
+@pytest.mark.slow
 def test_hymenoptera_with_baselines_and_transfer_gain(insects):
     assert accuracy_of(insects) >= 0.95
     assert [found.name for found in insects.baselines] == ["majority", "raw pixels", "untrained body"]
@@ -42,6 +43,7 @@ def test_hymenoptera_with_baselines_and_transfer_gain(insects):
     assert insects.evaluation.n == 153
 
 
+@pytest.mark.slow
 def test_the_saved_model_predicts_the_same_elsewhere(insects, unpacked, tmp_path):
     """A new process, another copy of the folder, and no weights beside it."""
     shutil.copytree(insects.path, tmp_path / "copy")
@@ -57,12 +59,14 @@ def test_the_saved_model_predicts_the_same_elsewhere(insects, unpacked, tmp_path
     np.testing.assert_allclose(np.load(tmp_path / "proba.npy"), insects.predict_proba(pictures), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_saved_body_is_not_a_link_to_the_old_place(insects, real_data):
     config = read_json(insects.path / "config.json")
     assert config["source"]["reference"] == {"name": "local:."}
     assert (insects.path / "body" / "model.safetensors").stat().st_size > 10**6
 
 
+@pytest.mark.slow
 def test_an_insect_fits_its_class(insects, unpacked):
     bees = sorted(str(path) for path in unpacked("images/hymenoptera.tar").glob("val/bees/*.jpg"))[:20]
     assert insects.predict(bees).count("bees") >= 17

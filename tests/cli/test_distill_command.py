@@ -77,6 +77,7 @@ def test_a_picture_that_cannot_be_read_is_set_aside_by_name(cli, tiny_body):
     assert (record["items"], record["failures"]) == (10, 1)
 
 
+@pytest.mark.slow
 def test_sounds_learn_through_pictures(cli, tiny_body):
     sounds(cli.folder / "calls", count=5)
     words = ("--teacher", tiny_body, "--architecture", "test_resnet", "--side", "32", "--loss", "cosine", "--no-cache")

@@ -44,7 +44,10 @@ def test_a_single_source_is_kept_where_fusing_does_not_help(tmp_path):
     assert np.array_equal(TransferModel.load(tmp_path / "run").predict_proba(texts), run.predict_proba(texts))
 
 
-@pytest.mark.parametrize("fusion", ["stack", "banded", "select", "attention", "concat"])
+@pytest.mark.parametrize(
+    "fusion",
+    ["stack", "banded", "select", *(pytest.param(name, marks=pytest.mark.slow) for name in ("attention", "concat"))],
+)
 def test_a_fused_head_survives_saving(tmp_path, fusion, monkeypatch):
     monkeypatch.setattr("headstart.heads.fusion.ONE_SIDED", -1e9)  # fuse whatever the losses say
     texts, y = make_texts(36)
