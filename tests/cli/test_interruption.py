@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from command_line import Outcome, finish, refusal, start, texts, tree, without_progress, write_csv
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits of files are those of POSIX")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="signals and limits of files are those of POSIX"),
+    pytest.mark.slow,  # a process of its own for each; CI runs them by name
+]
 
 # Stop and wait at a stage of a fit, after saying so by a file; Ctrl-C works even where a shell in the background had
 # it switched off for its children.

@@ -227,6 +227,7 @@ def test_a_source_or_item_that_cannot_be_sent_is_refused(cluster):
         extract(ToySource(), ["good", Lock()], engine=on_ray())
 
 
+@pytest.mark.slow
 def test_an_item_that_cannot_be_encoded_raises_by_its_own_position(cluster):
     for engine in (HERE, on_ray()):
         with pytest.raises(ItemError, match="Item 66 cannot be encoded: The text is empty"):

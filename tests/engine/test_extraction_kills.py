@@ -234,6 +234,7 @@ def undisturbed(new_cache):
     return Undisturbed.of(Work())
 
 
+@pytest.mark.slow
 def test_five_kills_give_the_moments_of_an_undisturbed_run(undisturbed, new_cache):
     kill_and_resume(undisturbed, 5, new_cache)
 
