@@ -48,6 +48,7 @@ def test_fresh_weights_and_several_teachers(cli, tiny_body):
 
 
 @pytest.mark.usefixtures("taught")
+@pytest.mark.slow
 def test_the_answers_of_a_fitted_model_are_learnt_beside_its_rows(cli, tiny_body, tiny_image_run):
     pictures(cli.folder / "photos", count=10)
     found = {}

@@ -245,6 +245,7 @@ def test_two_hundred_kills_give_the_moments_of_an_undisturbed_run(undisturbed, n
 
 
 @pytest.mark.parametrize("kills", [0, 2])
+@pytest.mark.slow
 def test_four_processes_give_the_moments_of_one(undisturbed, new_cache, kills):
     new_cache()
     fill_at_once(undisturbed, kills)

@@ -111,6 +111,7 @@ def test_auto_ranks_as_in_a_fit(monkeypatch):
         TransferEncoder(source="auto").fit(TEXTS)
 
 
+@pytest.mark.slow
 def test_a_strategy_moves_the_body(body):
     pictures = np.random.default_rng(0).integers(0, 60, (40, 32, 32, 3), dtype=np.uint8)
     pictures[::2, :, :, 0] += 60

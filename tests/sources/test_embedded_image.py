@@ -81,6 +81,7 @@ def test_it_can_be_moved_and_left_untrained(image, pictures):
     assert body.source_head is None
 
 
+@pytest.mark.slow
 def test_a_model_names_it_and_keeps_the_weights_of_what_was_made_of_it(image, pictures, tmp_path):
     named = image.save(tmp_path / "named")
     assert named == {"name": "headstart:image", "sha256": image.info.sha256}

@@ -73,6 +73,7 @@ def test_the_reference_has_the_digest(minilm, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_untrained_text(minilm):
     first, same, other = (minilm.untrained(seed).encode(TEXTS[:2]) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, same)
@@ -138,6 +139,7 @@ def test_untrained_bodies_are_saved_with_their_weights(which, request, tmp_path)
     assert cosine(source.forward(prepared), twin.forward(prepared)).max() < 0.99
 
 
+@pytest.mark.slow
 def test_other_layers(minilm):
     prepared = minilm.prepare_many(TEXTS)
     rows = minilm.forward(prepared)

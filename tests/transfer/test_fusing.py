@@ -116,6 +116,7 @@ def test_a_table_of_several_columns(tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "run"), str(tmp_path / "t.csv")]) == 0
 
 
+@pytest.mark.slow
 def test_several_columns_together_beat_each_alone(tmp_path):
     rng = np.random.default_rng(0)
     y = np.arange(300) % 2

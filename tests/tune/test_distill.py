@@ -147,6 +147,7 @@ def test_a_killed_distillation_goes_on_to_the_same_weights(tmp_path):
         assert torch.equal(one, before)  # the student given is left alone
 
 
+@pytest.mark.slow
 def test_as_a_strategy_it_solves_what_the_student_cannot():
     teacher, student, train, test = toy()
     few = train.take(np.arange(60))
