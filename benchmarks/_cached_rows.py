@@ -38,7 +38,7 @@ class CachedRows:
 
     def whole(self, items: Sequence[Any]) -> Any:
         """The mapped rows themselves, or a view of some of them."""
-        from headstart.engine.rows import RowView
+        from headstart.rows import RowView
 
         order = np.asarray(items)[:, 0].astype(np.intp)
         return self.rows if len(order) == len(self.rows) else RowView(self.rows, order)

@@ -51,7 +51,7 @@ class Sounds:
         import soundfile
         import torch
 
-        from headstart.engine.spectrogram import log_mel, picture, resample
+        from headstart.sources.preprocessing.mel import log_mel, picture, resample
         from headstart.sources.spectrogram import PictureSettings
 
         s = PictureSettings()

@@ -23,8 +23,8 @@ from headstart.data import read
 from headstart.engine.options import Engine
 from headstart.reporting import SilentReporter
 from headstart.sources import open_source
-from headstart.transfer.judging import Judged, judge
-from headstart.transfer.preparing import prepare
+from headstart.transfer.stages.judge import Judged, judge
+from headstart.transfer.stages.prepare import prepare
 
 BATCH = 32
 

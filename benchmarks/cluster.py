@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 from _common import DATA, MIB, say, table, write_section
 
-from headstart.engine.backends.machine import cores
-from headstart.engine.item_moments import ItemMoments, moments_of
+from headstart.engine.body.machine import cores
+from headstart.engine.moments import ItemMoments, moments_of
 from headstart.engine.options import Engine
-from headstart.engine.ray_session import ray_session
+from headstart.engine.ray.session import ray_session
 from headstart.sources import open_source
 
 SOURCE = f"local:{DATA / 'weights' / 'mobilenetv2_100.tv_in1k.safetensors'}"

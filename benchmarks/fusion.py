@@ -65,8 +65,8 @@ def measure(name: str, ways: Sequence[str]) -> Iterator[dict[str, Any]]:
     from headstart.reporting import SilentReporter
     from headstart.sources.default import source_for
     from headstart.tasks import task_methods
-    from headstart.transfer.judging import make_plan
-    from headstart.transfer.preparing import prepare
+    from headstart.transfer.stages.judge import make_plan
+    from headstart.transfer.stages.prepare import prepare
 
     data, sources = SETS[name]
     dataset = read(str(DATA / data))

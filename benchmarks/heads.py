@@ -67,8 +67,8 @@ def measure(name: str, heads: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     from headstart.reporting import SilentReporter
     from headstart.sources import open_source
     from headstart.tasks import task_methods
-    from headstart.transfer.judging import make_plan
-    from headstart.transfer.preparing import prepare
+    from headstart.transfer.stages.judge import make_plan
+    from headstart.transfer.stages.prepare import prepare
 
     data, source = SETS[name]
     dataset = read(str(DATA / data))

@@ -151,7 +151,7 @@ def _source(way: str, image: str, modality: str) -> Any:
 
 def _whole(teacher: Any) -> Any:
     """The teacher without the crop at the borders, which pictures of 64 pixels have behind them."""
-    from headstart.sources.timm_source import TimmSource
+    from headstart.sources.timm import TimmSource
 
     config = {**teacher.spec.pretrained_cfg, "crop_pct": 1.0}
     return TimmSource(replace(teacher.spec, pretrained_cfg=config), teacher._weights, teacher.info)
@@ -173,7 +173,7 @@ class Small:
         return getattr(self._body, name)
 
     def choose(self, engine: Any, count: int, few: Any) -> str:
-        from headstart.engine.recipe import recipe_key
+        from headstart.engine.body.recipe import recipe_key
 
         return recipe_key("seen with 64 pixels", self._seen_by.body.recipe.key, self._body.choose(engine, count, few))
 

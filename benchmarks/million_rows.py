@@ -122,7 +122,7 @@ def _rank(rows: Any, codes: Any) -> dict[str, Any]:
 
 
 def _moments(rows: Any, codes: Any) -> dict[str, Any]:
-    from headstart.engine.item_moments import moments_of
+    from headstart.engine.moments import moments_of
     from headstart.sources.vector import VectorSource
 
     targets = codes[:, None].astype(np.float64)  # one target: all 100 of a million rows would take 800 MB
@@ -139,7 +139,7 @@ def _task() -> Any:
 def compare_choices(folder: Path, name: str) -> dict[str, Any]:
     """The λ chosen on 5,000 rows beside the one that exact leave-one-out on all rows chooses, for the chosen head."""
     from headstart.heads import select_head
-    from headstart.heads.spectra import solve_spectrum
+    from headstart.heads.spectral.spectra import solve_spectrum
     from headstart.heads.targets import TargetRows
 
     rows, codes = read_rows(folder, name)

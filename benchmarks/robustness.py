@@ -28,15 +28,15 @@ from _common import say, section, table
 from headstart.data import read
 from headstart.model import TransferModel
 from headstart.sources import open_source
-from headstart.sources.trainable import trainable
-from headstart.tune.adversarial_training import ADVERSARIAL
+from headstart.sources.bodies.trainable import trainable
+from headstart.tune.adversarial import ADVERSARIAL
+from headstart.tune.attacks.pgd import pgd
+from headstart.tune.attacks.robust_accuracy import robust_accuracy
 from headstart.tune.frozen import FROZEN
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.network import Network
-from headstart.tune.pgd import pgd
-from headstart.tune.robust_accuracy import robust_accuracy
-from headstart.tune.settings import Training
-from headstart.tune.torch_head import TorchHead
+from headstart.tune.network.body_and_head import Network
+from headstart.tune.network.solved_head import TorchHead
+from headstart.tune.training.settings import Training
 from headstart.types import Dataset
 
 FIELDS = ("way", "accuracy", "robust accuracy", "seconds", "load")

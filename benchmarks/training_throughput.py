@@ -2,7 +2,7 @@
 
     python benchmarks/training_throughput.py [--steps 6] [--batch 32]
 
-Ours is what `headstart.tune.loop` does: bf16 autocast and channels last where the machine multiplies in it, and a fused
+Ours is what `headstart.tune.training.loop` does: bf16 autocast and channels last where the machine multiplies in it, and a fused
 AdamW; the plain way is fp32, eager, AdamW as torch makes it. Both have the same body with a fresh linear head on its
 last features; tensors are ready, so that nothing but the step is timed. Medians of alternating steps.
 """
@@ -55,7 +55,7 @@ def _pictures(architecture: str) -> Callable[..., Callable[[], None]]:
         body = timm.create_model(architecture, num_classes=10).train()
         pictures = torch.rand(batch, 3, 224, 224)
         if fast:
-            from headstart.tune.device import channels_last
+            from headstart.tune.training.device import channels_last
 
             body, pictures = channels_last(body), pictures.to(memory_format=torch.channels_last)
         return _step(body, lambda: body(pictures), batch, fast=fast)
@@ -65,7 +65,7 @@ def _pictures(architecture: str) -> Callable[..., Callable[[], None]]:
 
 def _texts(batch: int, *, fast: bool) -> Callable[[], None]:
     from headstart.sources import open_source
-    from headstart.sources.trainable import trainable
+    from headstart.sources.bodies.trainable import trainable
 
     source = open_source("headstart:text")
     found = trainable(source)
@@ -79,10 +79,10 @@ def _texts(batch: int, *, fast: bool) -> Callable[[], None]:
 
 
 def _step(module: nn.Module, logits: Callable[[], Any], batch: int, *, fast: bool) -> Callable[[], None]:
-    from headstart.tune.device import autocast
-    from headstart.tune.job import ParameterGroup
-    from headstart.tune.optimizing import make_optimizer
-    from headstart.tune.settings import Training
+    from headstart.tune.training.device import autocast
+    from headstart.tune.training.job import ParameterGroup
+    from headstart.tune.training.optimizer import make_optimizer
+    from headstart.tune.training.settings import Training
 
     moving = {name: p for name, p in module.named_parameters() if p.requires_grad}
     if fast:

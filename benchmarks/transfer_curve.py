@@ -77,8 +77,8 @@ def _few(data: Any, count: int) -> Any:
 
 def _source(data: Any, test: Any, epochs: int, folder: Path) -> tuple[Any, str]:
     from headstart.sources import open_source
+    from headstart.tune.pretraining import train_source
     from headstart.tune.scratch import SCRATCH
-    from headstart.tune.source_training import train_source
 
     started = time.perf_counter()
     strategy = replace(SCRATCH, training=replace(SCRATCH.training, epochs=epochs))

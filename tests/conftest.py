@@ -51,4 +51,4 @@ def unpacked(real_data: Path, tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture
 def three_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judges in three folds, not ten: for tests of what is read, said, kept and answered, not of how it is judged."""
-    monkeypatch.setattr("headstart.transfer.judging.MAX_FOLDS", 3)
+    monkeypatch.setattr("headstart.transfer.stages.judge.MAX_FOLDS", 3)

@@ -202,7 +202,7 @@ def test_imports_go_strictly_down_the_layers():
     [
         ("types.py", "from headstart.linear import moments"),
         ("types.py", "import headstart.cli"),
-        ("data/audit.py", "from headstart.linear.moments import Moments"),
+        ("data/auditing/audit.py", "from headstart.linear.moments import Moments"),
         ("linear/moments.py", "def f():\n    from headstart.transfer import fit"),
         ("linear/moments.py", "from headstart import fit"),
         ("heads/registry.py", "HEADS = {'a': 'headstart.model:TransferModel'}"),
@@ -221,11 +221,11 @@ def test_no_module_imports_itself_in_a_round():
 
 
 def test_the_cycle_check_catches_a_planted_one(tmp_path):
-    files = {"__init__.py": "", "data/__init__.py": "from headstart.data.audit import audit"}
-    package = plant(tmp_path, files | {"data/audit.py": "import numpy"})
+    files = {"__init__.py": "", "data/__init__.py": "from headstart.data.auditing.audit import audit"}
+    package = plant(tmp_path, files | {"data/auditing/audit.py": "import numpy"})
     assert cycle(package) == []
-    plant(tmp_path, {"data/audit.py": "def f():\n    from headstart.data import name"})
-    assert set(cycle(package)) == {"headstart.data", "headstart.data.audit"}
+    plant(tmp_path, {"data/auditing/audit.py": "def f():\n    from headstart.data import name"})
+    assert set(cycle(package)) == {"headstart.data", "headstart.data.auditing.audit"}
 
 
 def test_heavy_modules_are_imported_in_functions():

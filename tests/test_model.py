@@ -15,7 +15,7 @@ import headstart
 from headstart.engine.extract import extract
 from headstart.errors import DataError, DigestError, ItemError, ModelFolderError, SourceError, UsageError
 from headstart.heads import HeadSearch
-from headstart.heads.spectra import solve_spectrum
+from headstart.heads.spectral.spectra import solve_spectrum
 from headstart.io import read_json, write_json
 from headstart.linear.ridge import ridge_coefficients
 from headstart.model import TransferModel

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from headstart.model.loading import load
     from headstart.sources import describe, list_sources, module, open_source
     from headstart.transfer import Ranking, rank
-    from headstart.transfer.evaluating import ModelEvaluation
+    from headstart.transfer.audit_labels import audit_labels
+    from headstart.transfer.evaluate import ModelEvaluation
     from headstart.transfer.fit import Run, fit
-    from headstart.transfer.label_audit import audit_labels
     from headstart.transfer.multi_task import fit_tasks
     from headstart.transfer.zero_shot import zero_shot
 
@@ -50,14 +50,14 @@ __all__ = [
 
 _WHERE = {
     "Engine": "headstart.engine.options",
-    "ModelEvaluation": "headstart.transfer.evaluating",
+    "ModelEvaluation": "headstart.transfer.evaluate",
     "Ranking": "headstart.transfer.ranking.result",
     "Run": "headstart.transfer",
     "TransferClassifier": "headstart.estimators",
     "TransferEncoder": "headstart.estimators",
     "TransferModel": "headstart.model",
     "TransferRegressor": "headstart.estimators",
-    "audit_labels": "headstart.transfer.label_audit",
+    "audit_labels": "headstart.transfer.audit_labels",
     "describe": "headstart.sources",
     "fit": "headstart.transfer",
     "fit_tasks": "headstart.transfer.multi_task",
@@ -74,8 +74,8 @@ class _Evaluate(ModuleType):
     """The package `headstart.evaluate`, which is also the function of that name."""
 
     def __call__(self, model: Any, data: Any, **options: Any) -> ModelEvaluation:
-        """Judge a model on labelled data; see `headstart.transfer.evaluating.evaluate`."""
-        from headstart.transfer.evaluating import evaluate as judge
+        """Judge a model on labelled data; see `headstart.transfer.evaluate.evaluate`."""
+        from headstart.transfer.evaluate import evaluate as judge
 
         return judge(model, data, **options)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from command_line import CommandLine
 
-from headstart.engine.cache_folder import entry_folder
-from headstart.engine.store import open_store
+from headstart.engine.cache.features import open_store
+from headstart.engine.cache.folder import entry_folder
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from command_line import finish, pictures, sounds, start, texts, write_csv
 
-from headstart.engine.cache_folder import cache_entries
+from headstart.engine.cache.folder import cache_entries
 from headstart.sources import open_source
 
 FAST = ("--epochs", "2", "--no-augment")
@@ -31,7 +31,7 @@ def test_a_small_body_learns_from_a_large_one_and_is_a_source(cli, tiny_body):
 @pytest.fixture
 def taught(monkeypatch):
     """A few steps on a few items teach nothing, which is an error; here the way from the words to the folder counts."""
-    monkeypatch.setattr("headstart.tune.distill.check_trained", lambda *_: None)
+    monkeypatch.setattr("headstart.tune.distillation.distill.check_trained", lambda *_: None)
 
 
 @pytest.mark.usefixtures("taught")
@@ -99,7 +99,7 @@ def test_a_killed_distillation_goes_on_to_the_same_weights(cli, tiny_body):
     pictures(cli.folder / "photos", count=10)
     words = ("distill", "photos", "--teacher", "headstart:image", "--student", tiny_body, "--epochs", "3")
     code = """
-import headstart.tune.loop as loop, os
+import headstart.tune.training.loop as loop, os
 whole = loop._Run._close_epoch
 def close(run, log):
     whole(run, log)

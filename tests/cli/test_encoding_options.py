@@ -73,8 +73,8 @@ def test_workers_are_those_of_a_cluster(cli, table, verb):
 
 
 def test_the_cluster_is_handed_everything(cli, table, monkeypatch):
-    from headstart.engine import cluster
-    from headstart.engine.pipeline import encoded_batches
+    from headstart.engine.pipeline.streaming import encoded_batches
+    from headstart.engine.ray import extraction as cluster
 
     heard = []
 

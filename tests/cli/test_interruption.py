@@ -19,8 +19,8 @@ pytestmark = [
 # Stop and wait at a stage of a fit, after saying so by a file; Ctrl-C works even where a shell in the background had
 # it switched off for its children.
 WAIT = """
-import headstart.transfer.judging
-headstart.transfer.judging.MAX_FOLDS = 3
+import headstart.transfer.stages.judge
+headstart.transfer.stages.judge.MAX_FOLDS = 3
 import time, pathlib
 signal.signal(signal.SIGINT, signal.default_int_handler)
 def wait(*words, **named):
@@ -29,8 +29,8 @@ def wait(*words, **named):
 """
 STAGES = {
     "encoding": "import headstart.sources.toy as toy; toy.ToySource.forward = wait",
-    "solving": "import headstart.transfer.judging as judging; judging.held_out_outputs = wait",
-    "writing": "import headstart.transfer.run_folder as run_folder; run_folder._write_predictions = wait",
+    "solving": "import headstart.transfer.stages.judge as judging; judging.held_out_outputs = wait",
+    "writing": "import headstart.transfer.stages.run_folder as run_folder; run_folder._write_predictions = wait",
 }
 MID_SWAP = """
 rename = pathlib.Path.rename
@@ -158,7 +158,7 @@ def test_no_space_left_for_any_file_leaves_what_there_was(cli, run, monkeypatch,
     if name == "model.safetensors":
         monkeypatch.setattr("headstart.model.format.write_tensors", refuse)
     if name == "splits.parquet":
-        monkeypatch.setattr("headstart.transfer.run_folder._write_parquet", refuse)
+        monkeypatch.setattr("headstart.transfer.stages.run_folder._write_parquet", refuse)
     says = ["cannot write 'run'", "No space left on device", "free space", "nothing was changed"]
     cli.refuses(*FIT, code=1, says=says)
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from headstart.data import archives, read
+from headstart.data import read
+from headstart.data.folder import archives
 from headstart.errors import DataError
 
 CSV = b"text,label\nhello there,x\ngood bye,y\n"

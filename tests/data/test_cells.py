@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from headstart.data import read
-from headstart.data.cells import read_numbers, type_column, written_labels
+from headstart.data.formats.cells import read_numbers, type_column, written_labels
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_truth_values_and_missing_cells():
 
 
 def test_class_names_are_kept_as_written_where_numbers_would_merge_or_hide_them():
-    from headstart.data.label_names import label_name
+    from headstart.data.naming.label_names import label_name
 
     assert [label_name(cell) for cell in written_labels(["1.1", "1.10", "2"])] == ["1.1", "1.10", "2"]
     assert [label_name(cell) for cell in written_labels(["1e5", "2e3"])] == ["1e5", "2e3"]

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from headstart.data import read
-from headstart.data.delimited import parse_values
+from headstart.data.formats.delimited import parse_values
 from headstart.errors import DataError
 
 

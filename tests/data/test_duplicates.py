@@ -8,8 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from headstart.data.duplicates import band_pairs, chain_pairs, join_pairs, near_sketches, near_texts, normalise_text
-from headstart.data.sketches import sketch_audio, sketch_image
+from headstart.data.auditing.duplicates import (
+    band_pairs,
+    chain_pairs,
+    join_pairs,
+    near_sketches,
+    near_texts,
+    normalise_text,
+)
+from headstart.data.auditing.sketches import sketch_audio, sketch_image
 
 
 @given(st.lists(st.lists(st.integers(0, 3), min_size=2, max_size=2), min_size=1, max_size=30))
@@ -118,7 +125,7 @@ def test_near_texts_are_those_of_a_full_search():
 def test_chunks_of_texts_do_not_matter(monkeypatch):
     texts = [f"{index % 7} {'lorem ipsum dolor sit amet ' * 4}{index}" for index in range(40)]
     whole = near_texts(texts)
-    monkeypatch.setattr("headstart.data.duplicates.CHUNK_CHARACTERS", 300)
+    monkeypatch.setattr("headstart.data.auditing.duplicates.CHUNK_CHARACTERS", 300)
     assert near_texts(texts).tolist() == whole.tolist()
     assert len(whole)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from headstart.data import read
-from headstart.data.encodings import decode_text
+from headstart.data.text.encodings import decode_text
 
 TEXTS = {
     "cp1251": ("Windows-1251", "Отличный товар, всем советую"),

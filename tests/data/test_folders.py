@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from headstart.data import read
-from headstart.data.layout import parse_layout
+from headstart.data.folder.layout import parse_layout
 from headstart.errors import DataError
 
 
@@ -91,7 +91,7 @@ def test_texts(tmp_path):
 
 
 def test_long_texts_are_cut(tmp_path, monkeypatch):
-    monkeypatch.setattr("headstart.data.folders.MAX_TEXT_BYTES", 5)
+    monkeypatch.setattr("headstart.data.folder.folders.MAX_TEXT_BYTES", 5)
     for name in ("pos", "neg"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.txt").write_text("0123456789")

@@ -8,7 +8,7 @@ import pytest
 
 from headstart.cli.main import main
 from headstart.data import read
-from headstart.data.group_names import groups_by_pattern
+from headstart.data.grouping.group_names import groups_by_pattern
 from headstart.errors import DataError
 
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from headstart.data import read_image
-from headstart.data.levels import white_level
-from headstart.data.readers import read_picture
+from headstart.data.media.levels import white_level
+from headstart.data.media.readers import read_picture
 
 
 def tiff(values, order):
@@ -122,7 +122,7 @@ def test_opacity_of_deep_arrays():
 def test_strips_give_what_the_whole_does(monkeypatch):
     values = np.random.default_rng(0).integers(0, 65536, (50, 40)).astype(np.uint16)
     whole = np.asarray(read_image(values))
-    monkeypatch.setattr("headstart.data.levels.STRIP", 90)
+    monkeypatch.setattr("headstart.data.media.levels.STRIP", 90)
     assert (np.asarray(read_image(values)) == whole).all()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from headstart.data import audit, read
-from headstart.data.sketches import Sketch, sketch_image
+from headstart.data.auditing.sketches import Sketch, sketch_image
 
 
 def save(root, name, values):

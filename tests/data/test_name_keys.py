@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from headstart.data.name_keys import name_keys
+from headstart.data.grouping.name_keys import name_keys
 
 
 def partition(values):

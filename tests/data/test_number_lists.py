@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from headstart.data import read
-from headstart.data.number_lists import read_vectors
+from headstart.data.formats.number_lists import read_vectors
 
 
 @pytest.mark.parametrize("place", [0, 7, 19])

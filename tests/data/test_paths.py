@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from headstart.data import audit, read
-from headstart.data.paths import find_paths
+from headstart.data.table.paths import find_paths
 from headstart.errors import DataError
 
 

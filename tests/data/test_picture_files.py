@@ -13,11 +13,12 @@ import pytest
 from PIL import Image, features
 
 import headstart
-from headstart.data import read_image, readers
-from headstart.data.picture_files import PICTURE_FORMATS
-from headstart.data.readers import read_picture
-from headstart.engine.decode import open_picture
+from headstart.data import read_image
+from headstart.data.media import readers
+from headstart.data.media.pictures import PICTURE_FORMATS
+from headstart.data.media.readers import read_picture
 from headstart.errors import ItemError
+from headstart.sources.preprocessing.decode import open_picture
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n%%EndComments\nshowpage\n%%EOF\n"
 WMF = b"\xd7\xcd\xc6\x9a\x00\x00" + bytes(60)
@@ -117,7 +118,7 @@ def test_heic(tmp_path, picture):
 
 
 def test_heic_without_the_extra(monkeypatch):
-    monkeypatch.setattr("headstart.data.picture_files._has_heif", lambda: False)
+    monkeypatch.setattr("headstart.data.media.pictures._has_heif", lambda: False)
     with pytest.raises(ItemError, match=r"HEIC needs an extra that is not installed: pip install 'headstart\[heic\]'"):
         read_image(b"\0\0\0\x18ftypheic" + bytes(200))
 
@@ -215,7 +216,7 @@ def test_formats_whose_decoders_take_more_memory_may_have_fewer_pixels(monkeypat
 MEASURE = """
 import resource, sys
 from PIL import Image
-from headstart.data.readers import read_image
+from headstart.data.media.readers import read_image
 read_image(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 size = read_image(sys.argv[2]).size

@@ -7,7 +7,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from headstart.data import read_audio, read_image, readers
+from headstart.data import read_audio, read_image
+from headstart.data.media import readers
 from headstart.errors import ItemError
 
 

@@ -8,8 +8,8 @@ import unicodedata
 
 import pytest
 
-from headstart.data.scripts import script_of, script_shares, unspaced_share
-from headstart.data.words import split_words
+from headstart.data.text.scripts import script_of, script_shares, unspaced_share
+from headstart.data.text.words import split_words
 
 SCRIPTS = re.findall(
     r"\w+",

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from headstart.data import read_audio
-from headstart.data.readers import MAX_AUDIO_BYTES, read_bytes
+from headstart.data.media.readers import MAX_AUDIO_BYTES, read_bytes
 from headstart.errors import ItemError
 
 TONE = (0.4 * np.sin(np.arange(4000) / 5)).astype(np.float32)
@@ -41,7 +41,7 @@ def test_every_depth_is_the_same_sound(subtype):
 
 
 def test_channels_are_averaged_block_by_block(monkeypatch):
-    monkeypatch.setattr("headstart.data.sound_files.BLOCK", 600)
+    monkeypatch.setattr("headstart.data.media.sounds.BLOCK", 600)
     samples, _ = read_audio(encoded(np.stack([TONE, -TONE, TONE, TONE, 0 * TONE, TONE], axis=1), subtype="FLOAT"))
     assert np.abs(samples - TONE / 2).max() < 1e-6
 
@@ -93,7 +93,7 @@ def test_a_format_of_libsndfile_that_is_not_meant():
 
 def test_a_small_file_of_a_long_sound(monkeypatch):
     """Silence of hours packs into a few bytes: what it unpacks to is bounded before it is unpacked."""
-    monkeypatch.setattr("headstart.data.sound_files.MAX_SAMPLES", 1000)
+    monkeypatch.setattr("headstart.data.media.sounds.MAX_SAMPLES", 1000)
     raw = encoded(np.zeros(4000), form="FLAC")
     assert len(read_bytes(raw, MAX_AUDIO_BYTES)) < 300
     with pytest.raises(ItemError, match="it has 4000 samples a channel, and at most 1000 are read"):

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from headstart.data import read
-from headstart.data.spreadsheets import read_spreadsheet
+from headstart.data.formats.spreadsheets import read_spreadsheet
 from headstart.errors import DataError, MissingExtraError
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from headstart.data import audit
-from headstart.data.text_forms import one_form
+from headstart.data.text.forms import one_form
 from headstart.types import Dataset
 
 TEXTS = ["Rückzahlung für Ärzte", "한국어 문장", "カードが届きません", "Tiếng Việt", "résumé naïf", "हिन्दी में"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.data.languages import language_names, language_scripts
-from headstart.data.text_findings import check_texts, percent, unread
-from headstart.data.token_counts import TextFacts, TokenCounts, draw_texts, measure_texts, plain_words
+from headstart.data.auditing.text_findings import check_texts, percent, unread
+from headstart.data.auditing.token_counts import TextFacts, TokenCounts, draw_texts, measure_texts, plain_words
+from headstart.data.text.languages import language_names, language_scripts
 
 
 def facts(**given):

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from headstart.data.unicode import describe_merged, half_characters, merged_names, normalized
+from headstart.data.text.unicode import describe_merged, half_characters, merged_names, normalized
 
 KIND = ["Größe", "ガ", "한국", "naïve", "Ελλάδα", "नमस्ते", "می‌خواهم", "👩‍🔬"]
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.engine.activations import activations
-from headstart.engine.pooling import blocks_forward, places
 from headstart.errors import SourceError
+from headstart.sources.bodies.activations import activations
+from headstart.sources.bodies.pooling import blocks_forward, places
 
 
 class Mixed(nn.Module):

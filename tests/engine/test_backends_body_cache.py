@@ -10,11 +10,11 @@ from torch import nn
 
 from headstart.engine.backends import openvino_graph
 from headstart.engine.backends.choice import record_name
-from headstart.engine.backends.machine import native_bf16
 from headstart.engine.backends.openvino_graph import graph_name
-from headstart.engine.body_cache import BodyCache
+from headstart.engine.body.machine import native_bf16
+from headstart.engine.body.recipe import Recipe, recipe_key
+from headstart.engine.cache.bodies import BodyCache
 from headstart.engine.frozen_body import FrozenBody
-from headstart.engine.recipe import Recipe, recipe_key
 from headstart.errors import HeadstartError
 
 pytestmark = [

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.engine.backends import choice, cuda, machine, mps, openvino_graph, torch_cpu
+from headstart.engine.backends import choice, cuda, mps, openvino_graph, torch_cpu
 from headstart.engine.backends.cuda import Cuda
 from headstart.engine.backends.mps import Mps
+from headstart.engine.body import machine
+from headstart.engine.body.recipe import Recipe, recipe_key
 from headstart.engine.frozen_body import FrozenBody
-from headstart.engine.recipe import Recipe, recipe_key
 from headstart.errors import MissingExtraError, UsageError
 
 pytestmark = pytest.mark.usefixtures("own_cache")

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.engine.agreement import agreement, measure_reference
 from headstart.engine.backends import openvino as running
 from headstart.engine.backends import openvino_graph
-from headstart.engine.backends.machine import native_bf16
+from headstart.engine.body.agreement import agreement, measure_reference
+from headstart.engine.body.machine import native_bf16
+from headstart.engine.body.recipe import Recipe, recipe_key
 from headstart.engine.frozen_body import FrozenBody
-from headstart.engine.recipe import Recipe, recipe_key
 from headstart.errors import MissingExtraError, SaveError, SourceError
 
 pytestmark = [
@@ -300,7 +300,7 @@ SCRIPT = """
 import sys
 import numpy as np
 from headstart.engine.frozen_body import FrozenBody
-from headstart.engine.recipe import Recipe, recipe_key
+from headstart.engine.body.recipe import Recipe, recipe_key
 
 def build():
     assert {building}, "the body was built"
@@ -360,7 +360,7 @@ def test_a_real_body_with_depthwise_convolutions_runs_in_bf16(real_data):
         import timm
         from safetensors.torch import load_file
 
-        from headstart.engine.pooling import blocks_forward
+        from headstart.sources.bodies.pooling import blocks_forward
 
         module = timm.create_model("mobilenetv2_100")
         module.load_state_dict(load_file(real_data / "weights/mobilenetv2_100.tv_in1k.safetensors"))

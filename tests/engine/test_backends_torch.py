@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.engine.agreement import agreement, measure_reference
 from headstart.engine.backends.cuda import Cuda
 from headstart.engine.backends.mps import Mps
 from headstart.engine.backends.torch_cpu import TorchCpu, cpu_has_bf16
 from headstart.engine.backends.torch_forms import TorchForm, find_form, known_form
-from headstart.engine.fold import fold_batch_norms, round_kernels
-from headstart.engine.pooling import pool
+from headstart.engine.body.agreement import agreement, measure_reference
+from headstart.engine.body.batch_norm_folding import fold_batch_norms, round_kernels
+from headstart.sources.bodies.pooling import pool
 
 needs_bf16 = pytest.mark.skipif(not cpu_has_bf16(), reason="this CPU does not multiply in bf16 by itself")
 

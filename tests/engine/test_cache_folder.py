@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart.engine import cache_folder as module
-from headstart.engine.cache_folder import (
+from headstart.engine.cache import folder as module
+from headstart.engine.cache.folder import (
     cache_entries,
     cache_limit,
     entry_folder,

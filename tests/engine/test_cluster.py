@@ -11,12 +11,12 @@ from threading import Lock
 import numpy as np
 import pytest
 
-from headstart.engine import ray_session as session_module
 from headstart.engine.extract import extract
-from headstart.engine.item_moments import moments_of
-from headstart.engine.item_parts import split_items
+from headstart.engine.moments import moments_of
 from headstart.engine.options import Engine
-from headstart.engine.ray_session import kept_open, ray_session
+from headstart.engine.pipeline.moment_chunks import split_items
+from headstart.engine.ray import session as session_module
+from headstart.engine.ray.session import kept_open, ray_session
 from headstart.errors import DataError, HeadstartError, ItemError, MissingExtraError, ParameterError, SourceError
 from headstart.heads import HeadSearch
 from headstart.sources.toy import ToySource

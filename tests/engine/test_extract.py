@@ -6,9 +6,10 @@ import time
 import numpy as np
 import pytest
 
-from headstart.engine import batches, gathering
 from headstart.engine.extract import encode, extract
 from headstart.engine.options import Engine
+from headstart.engine.pipeline import gathering
+from headstart.engine.pipeline import pace as batches
 from headstart.errors import DataError, ItemError, ParameterError
 from headstart.sources.toy import ToySource
 from headstart.types import SourceInfo

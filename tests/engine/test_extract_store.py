@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 import pytest
 
-from headstart.data.readers import read_image
-from headstart.engine import contents, gathering
+from headstart.data.media.readers import read_image
 from headstart.engine.extract import encode, extract
 from headstart.engine.options import Engine
+from headstart.engine.pipeline import contents, gathering
 from headstart.sources.toy import ToySource
 
 TEXTS = [f"text number {k} of many" for k in range(2000)]

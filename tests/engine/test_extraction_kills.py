@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from headstart.engine.cache.features import FeatureStore, open_store
 from headstart.engine.extract import extract
-from headstart.engine.item_digest import item_digest
-from headstart.engine.item_moments import moments_of
+from headstart.engine.moments import moments_of
 from headstart.engine.options import Engine
-from headstart.engine.store import FeatureStore, open_store
+from headstart.engine.pipeline.digest import item_digest
 from headstart.sources import open_source
 from headstart.sources.toy import ToySource
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from headstart.engine.item_digest import item_digest
+from headstart.engine.pipeline.digest import item_digest
 
 
 def png(**save: object) -> bytes:

@@ -12,15 +12,16 @@ import torch
 from torch import nn
 
 from headstart.cli.main import main
-from headstart.engine.agreement import Reference
-from headstart.engine.backends import cuda, machine, openvino_graph
+from headstart.engine.backends import cuda, openvino_graph
 from headstart.engine.backends import openvino as running
 from headstart.engine.backends.choice import record_name
 from headstart.engine.backends.torch_cpu import cpu_has_bf16
+from headstart.engine.body import machine
+from headstart.engine.body.agreement import Reference
+from headstart.engine.body.recipe import Recipe, recipe_key
 from headstart.engine.frozen_body import FrozenBody
-from headstart.engine.recipe import Recipe, recipe_key
 from headstart.errors import ParameterError
-from headstart.tune.device import autocast
+from headstart.tune.training.device import autocast
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 AVX2 = frozenset({"fma", "avx", "avx2"})
@@ -218,7 +219,7 @@ def test_bf16_is_taken_where_it_agrees_and_else_more_and_more_stays_in_fp32(erro
 def test_the_switch_is_read_by_a_process_of_its_own():
     """Through to the kernels: no product of the default training or extraction is in bf16."""
     script = (
-        "import torch; from headstart.tune.device import autocast\n"
+        "import torch; from headstart.tune.training.device import autocast\n"
         "with autocast('cpu', 'auto'): print((torch.ones(2, 2) @ torch.ones(2, 2)).dtype)"
     )
     found = subprocess.run(

@@ -10,15 +10,16 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from headstart.engine import batches, gathering
-from headstart.engine import rows as rows_module
-from headstart.engine.batches import Pace, running_order
+from headstart import rows as rows_module
 from headstart.engine.extract import extract
-from headstart.engine.memory import available_memory
 from headstart.engine.options import Engine
-from headstart.engine.pipeline import prepare_few
-from headstart.engine.rows import RowView, take_rows
+from headstart.engine.pipeline import gathering
+from headstart.engine.pipeline import pace as batches
+from headstart.engine.pipeline.memory import available_memory
+from headstart.engine.pipeline.pace import Pace, running_order
+from headstart.engine.pipeline.streaming import prepare_few
 from headstart.errors import ItemError, SourceError
+from headstart.rows import RowView, take_rows
 from headstart.sources.toy import ToySource
 from headstart.types import SourceInfo
 

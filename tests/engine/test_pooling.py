@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.engine.pooling import blocks_forward, collect_outputs, masked_mean, pool
 from headstart.errors import SourceError
+from headstart.sources.bodies.pooling import blocks_forward, collect_outputs, masked_mean, pool
 
 
 def test_pooling_by_layout():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
 
-from headstart.engine.spectrogram import log_mel, mel_filters, picture, resample
+from headstart.sources.preprocessing.mel import log_mel, mel_filters, picture, resample
 
 
 @pytest.mark.parametrize(

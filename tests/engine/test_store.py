@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from headstart.engine import row_database, store
-from headstart.engine.cache_folder import cache_entries, remove_entry
-from headstart.engine.store import FeatureStore, open_store, stored_rows
+from headstart.engine.cache import features as store
+from headstart.engine.cache import row_database
+from headstart.engine.cache.features import FeatureStore, open_store, stored_rows
+from headstart.engine.cache.folder import cache_entries, remove_entry
 from headstart.errors import ParameterError
 
 FLOATS = st.sampled_from([np.float32, np.float64])
@@ -101,7 +102,7 @@ def test_large_puts_and_large_items(folder):
 def test_what_another_process_has_written_is_found(folder):
     with FeatureStore(folder) as one:
         one.put(keys(1), rows(1))
-        code = "import sys, numpy as np; from pathlib import Path; from headstart.engine.store import FeatureStore\n"
+        code = "import sys, numpy as np; from pathlib import Path; from headstart.engine.cache.features import FeatureStore\n"
         code += "FeatureStore(Path(sys.argv[1])).put([bytes([k] * 16) for k in range(9)], np.ones((9, 10**6), 'f4'))"
         subprocess.run([sys.executable, "-c", code, folder], check=True)
         assert one.get([bytes([8] * 16)])[0].all()
@@ -200,7 +201,7 @@ def test_a_full_disk_stops_keeping_and_not_the_work(folder):
 import resource, signal, sys
 from pathlib import Path
 import numpy as np
-from headstart.engine.store import FeatureStore
+from headstart.engine.cache.features import FeatureStore
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))
 store = FeatureStore(Path(sys.argv[1]))

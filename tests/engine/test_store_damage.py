@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.engine.store import FeatureStore
+from headstart.engine.cache.features import FeatureStore
 
 
 def keys(*items: int) -> list[bytes]:
@@ -91,7 +91,7 @@ def test_rows_of_several_forms_are_no_store_of_one_body(tmp_path, other):
 
 
 def test_rows_of_several_forms_are_told_over_several_transactions(tmp_path, monkeypatch):
-    monkeypatch.setattr("headstart.engine.store.WINDOW", 1)
+    monkeypatch.setattr("headstart.engine.cache.features.WINDOW", 1)
     with FeatureStore(tmp_path) as one:
         one.put(keys(1), rows(1, width=4))
         one.put(keys(2), rows(2, width=5))

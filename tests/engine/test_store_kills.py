@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headstart.engine.item_digest import item_digest
-from headstart.engine.store import FeatureStore
+from headstart.engine.cache.features import FeatureStore
+from headstart.engine.pipeline.digest import item_digest
 
 BATCH, WIDTH, BATCHES = 8, 300, 400
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the writers are forked")

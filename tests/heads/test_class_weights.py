@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from headstart.checks import toy_task
 from headstart.errors import ParameterError
 from headstart.heads import HeadSearch, select_head
-from headstart.heads.class_weights import balanced_weights, row_weights
+from headstart.heads.spectral.class_weights import balanced_weights, row_weights
 from headstart.types import Block, Task
 
 TASK = Task("classification", ("rare", "common"))

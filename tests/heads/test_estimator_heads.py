@@ -11,10 +11,10 @@ from sklearn.base import clone
 from headstart.checks import toy_task
 from headstart.errors import DataError
 from headstart.heads import HEADS, EstimatorHead, HeadSearch, select_head
-from headstart.heads.cross_fitting import quietly_fitted
-from headstart.heads.estimator_scores import estimator_scores
+from headstart.heads.estimator.cross_fitting import quietly_fitted
+from headstart.heads.estimator.scores import estimator_scores
+from headstart.heads.estimator.threads import threads_for
 from headstart.heads.registry import ESTIMATORS
-from headstart.heads.threads import threads_for
 from headstart.model import TransferModel
 from headstart.sources import open_source
 from headstart.tasks import task_methods
@@ -140,7 +140,7 @@ def test_a_fitted_estimator_is_taught_further_only_by_fitting_it_again(tmp_path)
     model = TransferModel(open_source("vector"), task, select_head(x, y, task, search=HeadSearch(("knn",))))
     with pytest.raises(DataError, match="without its moments"):
         model.update(x[:2], ["1", "2"])
-    from headstart.heads.spectra import stream_moments
+    from headstart.heads.spectral.spectra import stream_moments
     from headstart.heads.targets import TargetRows
 
     moments = stream_moments(x, TargetRows(y, task), model.head.feature_map)

@@ -5,15 +5,15 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from headstart.heads import FeatureMap, HeadSearch, select_head
-from headstart.heads.banded import banded_map, kernel_left_out, learn_bands
+from headstart.heads.contenders.spectral import spectral_contenders
 from headstart.heads.feature_map import candidate_maps
-from headstart.heads.fusion_maps import concatenated_maps, join_maps, scaled_map, single_maps, spans_of
-from headstart.heads.group_selection import FRACTIONS, relevance, selected_map
+from headstart.heads.fusion.banded_ridge import banded_map, kernel_left_out, learn_bands
+from headstart.heads.fusion.head2toe import FRACTIONS, relevance, selected_map
+from headstart.heads.fusion.late_fusion import fit_stack, stacked
+from headstart.heads.fusion.maps import concatenated_maps, join_maps, scaled_map, single_maps, spans_of
 from headstart.heads.lda import LDA
 from headstart.heads.problem import Problem
 from headstart.heads.ridge import RIDGE
-from headstart.heads.spectral_contenders import spectral_contenders
-from headstart.heads.stacked import fit_stack, stacked
 from headstart.linear.calibration import log_loss, softmax
 from headstart.tasks import task_methods
 from headstart.types import Block, Task

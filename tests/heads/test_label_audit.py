@@ -8,8 +8,8 @@ import pytest
 from headstart.checks import toy_task
 from headstart.errors import ParameterError
 from headstart.heads import HeadSearch, select_head
-from headstart.heads.label_audit import find_suspects, influential_rows, self_confidence
-from headstart.heads.left_out_rows import left_out_rows
+from headstart.heads.label_noise.suspects import find_suspects, influential_rows, self_confidence
+from headstart.heads.spectral.left_out import left_out_rows
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 from headstart.types import Block, Task
@@ -40,7 +40,7 @@ def test_most_flipped_labels_are_found():
 
 
 def test_left_out_outputs_of_all_rows_are_those_of_refits_in_any_chunk(monkeypatch):
-    from headstart.heads import left_out_rows as module
+    from headstart.heads.spectral import left_out as module
 
     x, y, _, _ = flipped(60)
     groups = np.random.default_rng(0).permutation(np.arange(60) // 2)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from headstart.heads.estimator.softmax_path import SoftmaxProblem, approximate_leave_one_out, fit_softmax
+from headstart.heads.estimator.threads import threads_for
 from headstart.heads.laplace import LastLayerLaplace
 from headstart.heads.logistic import MultinomialLogisticRegression
-from headstart.heads.softmax_path import SoftmaxProblem, approximate_leave_one_out, fit_softmax
-from headstart.heads.threads import threads_for
 from headstart.linear.calibration import log_loss, softmax
 
 
@@ -107,7 +107,7 @@ def test_groups_take_the_folds():
 
 def test_few_steps_suffice_whatever_the_spread_of_the_columns(monkeypatch):
     """The eigenbasis and Böhning's bound make a problem of condition 10⁸ as easy as one of condition 1."""
-    from headstart.heads import softmax_path
+    from headstart.heads.estimator import softmax_path
 
     steps = []
     minimize = softmax_path.minimize

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from headstart.errors import ParameterError
-from headstart.heads.out_of_scope import class_distance, energy, leverage, max_prob, neighbour_distance
+from headstart.heads.out_of_distribution import class_distance, energy, leverage, max_prob, neighbour_distance
 from headstart.linear.spectrum import Spectrum
 
 RNG = np.random.default_rng(0)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from headstart.heads import FeatureMap, HeadSearch, select_head
-from headstart.heads.kept_moments import kept_moments
+from headstart.heads.contenders.spectral import spectral_contenders
 from headstart.heads.lda import LDA
-from headstart.heads.left_out_rows import left_out_rows
 from headstart.heads.problem import Problem
 from headstart.heads.ridge import RIDGE
-from headstart.heads.spectral_contenders import spectral_contenders
-from headstart.heads.zero_shot_prior import prior_moments
+from headstart.heads.spectral.class_name_prior import prior_moments
+from headstart.heads.spectral.kept_moments import kept_moments
+from headstart.heads.spectral.left_out import left_out_rows
 from headstart.linear.prior_mean import prior_mean_ridge
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from headstart.data import read
-from headstart.engine.body_cache import BodyCache
-from headstart.engine.cache_folder import entry_folder, training_entry
-from headstart.engine.store import open_store
+from headstart.engine.cache.bodies import BodyCache
+from headstart.engine.cache.features import open_store
+from headstart.engine.cache.folder import entry_folder, training_entry
 from headstart.errors import ParameterError
 from headstart.io import cache_folder, make_folder, write_json
-from headstart.tune.checkpoint import write_state
+from headstart.tune.training.checkpoint import write_state
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="no such permissions")
 

@@ -7,7 +7,7 @@ import csv
 import pandas as pd
 import pytest
 
-from headstart.cli.table_file import write_rows
+from headstart.cli.output.table_file import write_rows
 from headstart.io import harmless_cell, write_csv
 
 FORMULAS = [

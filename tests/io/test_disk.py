@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.engine.store import FeatureStore
+from headstart.engine.cache.features import FeatureStore
 from headstart.errors import SaveError
 from headstart.io import atomic_file, atomic_folder, disk_is_full, write_reason
 
@@ -77,8 +77,8 @@ def test_a_store_on_a_full_disk_says_so(tmp_path, monkeypatch):
     import numpy as np
 
     with FeatureStore(tmp_path / "store") as one:
-        monkeypatch.setattr("headstart.engine.store.write_rows", full)
-        monkeypatch.setattr("headstart.engine.store.is_damage", lambda *_: False)
+        monkeypatch.setattr("headstart.engine.cache.features.write_rows", full)
+        monkeypatch.setattr("headstart.engine.cache.features.is_damage", lambda *_: False)
         monkeypatch.setattr(shutil, "disk_usage", lambda _: FULL)
         one.put([b"a" * 16], np.ones((1, 3), np.float32))
         assert "is full (0 bytes of 954 MiB are free); no more rows are kept" in one.notes[0]

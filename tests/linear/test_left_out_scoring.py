@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from headstart.linear.calibration import log_softmax
+from headstart.linear.lda_leave_out import left_out_scores
 from headstart.linear.leave_out import fitted, leave_one_group_out, leave_one_out
-from headstart.linear.left_out_scoring import left_out_scores
 from headstart.linear.optimal_scoring import optimal_scoring
 from headstart.linear.ridge import lambda_grid
 from headstart.linear.spectrum import Spectrum

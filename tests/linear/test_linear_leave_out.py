@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.model_selection import LeaveOneGroupOut
 
 from headstart.errors import ParameterError
-from headstart.linear import group_out
+from headstart.linear import leave_group_out as group_out
 from headstart.linear.influence import deletion_influence
 from headstart.linear.leave_out import leave_one_group_out, leave_one_out
 from headstart.linear.moments import Moments

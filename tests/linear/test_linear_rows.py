@@ -8,8 +8,8 @@ import pytest
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.knn import KNearestNeighbours
 from headstart.heads.nearest_mean import NearestMean
-from headstart.heads.out_of_scope import neighbour_distance
-from headstart.linear.rows import unit_rows
+from headstart.heads.out_of_distribution import neighbour_distance
+from headstart.linear.checks import unit_rows
 from headstart.scores import nearest_neighbours
 
 SIZES = [1e-30, 1.0, 1e19, 1e25, 3e37]

@@ -23,8 +23,8 @@ from headstart.heads import HeadSearch, select_head
 from headstart.io import file_digest
 from headstart.model import TransferModel
 from headstart.sources import open_source
+from headstart.sources.columns import ColumnsSource
 from headstart.sources.fused import FusedSource
-from headstart.sources.table_columns import ColumnsSource
 from headstart.sources.toy import ToySource
 from headstart.types import Source, Task
 

@@ -12,7 +12,7 @@ import pytest
 
 from headstart.errors import HeadstartError, ModelFolderError
 from headstart.heads import HeadSearch, select_head
-from headstart.heads.out_of_scope import class_distance, energy, neighbour_distance
+from headstart.heads.out_of_distribution import class_distance, energy, neighbour_distance
 from headstart.io import file_digest, read_json, read_tensors, write_json, write_tensors
 from headstart.model import TransferModel
 from headstart.sources import open_source

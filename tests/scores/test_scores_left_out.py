@@ -130,7 +130,7 @@ def test_the_best_number_of_neighbours_is_taken():
 def test_neighbours_in_chunks_are_those_of_one_pass(monkeypatch):
     x, y = made(4, n=90)
     wanted = nearest_neighbours(x, y)
-    monkeypatch.setattr("headstart.linear.rows.CHUNK", 7)
+    monkeypatch.setattr("headstart.linear.checks.CHUNK", 7)
     monkeypatch.setattr(sys.modules["headstart.scores.nearest_neighbours"], "QUERIES", 11)
     assert nearest_neighbours(x, y).losses == pytest.approx(wanted.losses, abs=1e-12)
     part = nearest_neighbours(x, y, neighbours=[wanted.k], max_rows=20)

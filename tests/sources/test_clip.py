@@ -9,10 +9,10 @@ from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.model import TransferModel
-from headstart.sources import clip_towers
-from headstart.sources.checkpoint import TOKENIZER_FILES
 from headstart.sources.registry import describe, open_source
-from headstart.transfer.label_texts import class_rows
+from headstart.sources.transformers import clip_towers
+from headstart.sources.transformers.checkpoint import TOKENIZER_FILES
+from headstart.transfer.stages.label_texts import class_rows
 from headstart.transfer.zero_shot import zero_shot
 
 LABELS = ("cat", "dog", "red car")

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from headstart.engine import gathering
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
+from headstart.engine.pipeline import gathering
 from headstart.errors import ItemError, ParameterError, SourceError
+from headstart.sources.columns import ColumnsSource
 from headstart.sources.default import source_for
 from headstart.sources.fused import FusedSource
 from headstart.sources.multimodal import multimodal_source
 from headstart.sources.registry import open_saved, open_source
-from headstart.sources.table_columns import ColumnsSource
 from headstart.sources.toy import ToySource
 from headstart.sources.vector import VectorSource
 from headstart.types import Dataset

@@ -12,12 +12,12 @@ from headstart.errors import HeadstartError, SourceError
 from headstart.io import write_json
 from headstart.sources import open_source
 from headstart.sources.fused import FusedSource
-from headstart.sources.library_view import library_view
 from headstart.sources.local import open_local
 from headstart.sources.registry import open_saved
 from headstart.sources.spectrogram import read_picture_settings
-from headstart.sources.timm_arguments import check_arguments
+from headstart.sources.timm_bodies.arguments import check_arguments
 from headstart.sources.toy import ToySource
+from headstart.sources.transformers.library_view import library_view
 
 CFG = {"input_size": [3, 32, 32], "mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bilinear", "crop_pct": 1.0}
 

@@ -10,10 +10,10 @@ from headstart.checks import check_source_caches
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import ParameterError, SourceError, UnknownNameError
-from headstart.sources.hidden_layers import saved_reading
+from headstart.sources.bodies.hidden_layers import saved_reading
 from headstart.sources.local import open_local
-from headstart.sources.timm_module import TimmSpec, build
-from headstart.sources.timm_source import TimmSource, random_weights
+from headstart.sources.timm import TimmSource, random_weights
+from headstart.sources.timm_bodies.module import TimmSpec, build
 from headstart.types import SourceInfo
 
 TORCH = Engine(backend="torch", cache=False)

@@ -17,12 +17,12 @@ from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DigestError, ItemError, ModelFolderError, SourceError
 from headstart.io import file_digest
-from headstart.sources import timm_source
+from headstart.sources import timm as timm_source
 from headstart.sources.local import open_local
 from headstart.sources.registry import describe, open_source
 from headstart.sources.spectrogram import PictureSettings, Spectrogram
-from headstart.sources.timm_module import TimmSpec, block_names, build
-from headstart.sources.timm_source import TimmSource, random_weights
+from headstart.sources.timm import TimmSource, random_weights
+from headstart.sources.timm_bodies.module import TimmSpec, block_names, build
 from headstart.types import SourceInfo
 
 TORCH = Engine(backend="torch", cache=False)

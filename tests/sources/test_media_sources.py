@@ -11,10 +11,10 @@ import torch
 
 from headstart.errors import ItemError, SourceError
 from headstart.sources.local import open_local
-from headstart.sources.media_fronts import PictureFront, ProcessorFront
 from headstart.sources.registry import describe, open_source
 from headstart.sources.spectrogram import PictureSettings, Spectrogram
 from headstart.sources.toy import ToySource
+from headstart.sources.transformers.media_fronts import PictureFront, ProcessorFront
 
 
 def vit():

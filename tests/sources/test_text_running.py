@@ -14,7 +14,7 @@ from headstart.errors import ItemError
 from headstart.sources import embedded_text
 from headstart.sources.local import open_local
 from headstart.sources.registry import open_source
-from headstart.sources.tokenizing import pad
+from headstart.sources.transformers.tokenizing import pad
 
 TEXTS = ["good morning", "Where is my card? It has not come yet.", "a " * 400, "no", "ünïcödé 🙂"]
 

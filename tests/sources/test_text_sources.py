@@ -276,7 +276,7 @@ def test_hf_opens_from_the_cache(bert, tmp_path, monkeypatch):
     shutil.copytree(bert, repository / "snapshots" / commit)
     (repository / "snapshots" / commit / "README.md").write_text("---\nlicense: mit\n---\n# Tiny\n")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    from headstart.sources.cache import cached_repositories
+    from headstart.sources.bodies.hub_cache import cached_repositories
 
     assert cached_repositories() == ["org/tiny"]
     monkeypatch.setattr("headstart.sources.hf.fetch_repository", lambda _: repository / "snapshots" / commit)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from headstart.data.text_findings import unread
-from headstart.data.token_counts import measure_texts
+from headstart.data.auditing.text_findings import unread
+from headstart.data.auditing.token_counts import measure_texts
 from headstart.sources import describe, open_source
+from headstart.sources.bodies.model_card import stated_languages
 from headstart.sources.fused import FusedSource
-from headstart.sources.model_card import stated_languages
-from headstart.sources.tokenizing import TokenizerSpec, Tokenizing, count_tokens, open_tokenizer, tokenize
 from headstart.sources.toy import ToySource
+from headstart.sources.transformers.tokenizing import TokenizerSpec, Tokenizing, count_tokens, open_tokenizer, tokenize
 
 ENGLISH = ["Where is my card?", "When is the money back?", "I can not log in", "My parcel is not here yet"] * 6
 CHINESE = ["我的卡还没有到", "什么时候退款", "我无法登录", "包裹还没有送到"]

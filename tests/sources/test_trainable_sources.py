@@ -8,18 +8,18 @@ from torch import nn
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
-from headstart.sources.adapters import insert_adapters, restore_structure
+from headstart.sources.bodies.adapters import insert_adapters, restore_structure
+from headstart.sources.bodies.copies import structure_of
+from headstart.sources.bodies.parameter_groups import numbered, parameter_groups
+from headstart.sources.bodies.trainable import TrainableSource, trainable
 from headstart.sources.local import open_local
-from headstart.sources.media_body import MediaBody
 from headstart.sources.module import module
-from headstart.sources.moved import structure_of
-from headstart.sources.parameter_groups import numbered, parameter_groups
 from headstart.sources.registry import open_source
 from headstart.sources.spectrogram import Spectrogram
-from headstart.sources.timm_module import TimmSpec
-from headstart.sources.timm_source import TimmSource, random_weights
+from headstart.sources.timm import TimmSource, random_weights
+from headstart.sources.timm_bodies.module import TimmSpec
 from headstart.sources.toy import ToySource
-from headstart.sources.trainable import TrainableSource, trainable
+from headstart.sources.transformers.media_body import MediaBody
 from headstart.types import SourceInfo
 
 TORCH = Engine(backend="torch", cache=False)

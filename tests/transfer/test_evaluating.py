@@ -10,7 +10,7 @@ import pytest
 
 import headstart
 from headstart.errors import DataError, NoModelError, UsageError
-from headstart.transfer.evaluating import ModelEvaluation
+from headstart.transfer.evaluate import ModelEvaluation
 
 pytestmark = pytest.mark.usefixtures("three_folds")
 

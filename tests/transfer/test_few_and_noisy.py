@@ -12,9 +12,9 @@ import pytest
 import headstart
 from headstart.errors import DataError, ModelFolderError, ParameterError, SourceError, UsageError
 from headstart.model import TransferModel
-from headstart.transfer.label_audit import audit_labels
-from headstart.transfer.label_texts import label_words, read_label_texts
+from headstart.transfer.audit_labels import audit_labels
 from headstart.transfer.multi_task import fit_tasks, load_tasks
+from headstart.transfer.stages.label_texts import label_words, read_label_texts
 from headstart.transfer.zero_shot import zero_shot
 
 pytestmark = pytest.mark.usefixtures("three_folds")
@@ -150,7 +150,7 @@ def test_columns_of_several_kinds_are_fitted_together(table, tmp_path):
 
 
 def test_one_factorisation_serves_all_columns(table):
-    from headstart.heads.shared_spectra import shared_spectra
+    from headstart.heads.spectral.shared_spectra import shared_spectra
 
     with shared_spectra() as shared:
         both = [

@@ -13,7 +13,7 @@ from sklearn.datasets import load_diabetes
 import headstart
 from headstart.errors import DataError, UsageError
 from headstart.sources.toy import ToySource
-from headstart.transfer.judging import make_plan
+from headstart.transfer.stages.judge import make_plan
 from headstart.types import Dataset, Task
 
 REQUESTS = Path(headstart.__file__).parent / "assets" / "support_requests.csv"

@@ -12,7 +12,7 @@ from headstart.errors import ParameterError
 from headstart.model import TransferModel
 from headstart.sources.fused import FusedSource
 from headstart.sources.toy import ToySource
-from headstart.transfer.leaning import lean
+from headstart.transfer.stages.unread_parts import lean
 
 WORDS = {"warm": ["sun", "beach", "heat", "summer"], "cold": ["ice", "snow", "frost", "winter"]}
 
@@ -49,7 +49,7 @@ def test_a_single_source_is_kept_where_fusing_does_not_help(tmp_path):
     ["stack", "banded", "select", *(pytest.param(name, marks=pytest.mark.slow) for name in ("attention", "concat"))],
 )
 def test_a_fused_head_survives_saving(tmp_path, fusion, monkeypatch):
-    monkeypatch.setattr("headstart.heads.fusion.ONE_SIDED", -1e9)  # fuse whatever the losses say
+    monkeypatch.setattr("headstart.heads.fusion.choice.ONE_SIDED", -1e9)  # fuse whatever the losses say
     texts, y = make_texts(36)
     run = headstart.fit((texts, y), source=["toy", "toy"], fusion=fusion, baselines="none", out=tmp_path / "run")
     assert run.model.head.feature_map.name != "last layer of toy (1)"

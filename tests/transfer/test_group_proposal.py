@@ -8,7 +8,7 @@ import pytest
 
 import headstart
 from headstart.cli.main import main
-from headstart.transfer.group_proposal import neighbour_agreement
+from headstart.transfer.stages.group_proposal import neighbour_agreement
 
 
 def table(seed, spread, names):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import headstart
-from headstart.transfer.judging import affordable_folds, make_plan
+from headstart.transfer.stages.judge import affordable_folds, make_plan
 from headstart.types import Dataset, Task
 
 

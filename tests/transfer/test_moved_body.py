@@ -12,18 +12,18 @@ from headstart.heads import HeadSearch, select_head
 from headstart.model import TransferModel
 from headstart.reporting import SilentReporter
 from headstart.sources import module
+from headstart.sources.toy_shift import toy_shift
 from headstart.transfer import fit
 from headstart.transfer.gate.decision import _keep
+from headstart.transfer.gate.head_on_all_items import LeftOut, left_out_losses
 from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
-from headstart.transfer.gate.whole_head import LeftOut, left_out_losses
-from headstart.tune.candidates import Candidate
 from headstart.tune.contrastive import CONTRASTIVE
-from headstart.tune.job import Outcome
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.moving import Moved
-from headstart.tune.settings import Training
+from headstart.tune.moving.candidates import Candidate
+from headstart.tune.moving.move import Moved
 from headstart.tune.side import SIDE
-from headstart.tune.toys import toy_shift
+from headstart.tune.training.job import Outcome
+from headstart.tune.training.settings import Training
 from headstart.types import Block, Dataset, Task
 
 

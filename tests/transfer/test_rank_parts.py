@@ -11,12 +11,12 @@ from rank_sources import Blurred, labelled_rows
 from headstart.engine.options import Engine
 from headstart.errors import ParameterError
 from headstart.evaluate.evaluation import Metric
+from headstart.transfer.ranking.growing_rows import GrowingRows
 from headstart.transfer.ranking.limits import is_permissive, parse_count
 from headstart.transfer.ranking.measure import Measured
 from headstart.transfer.ranking.order import Known, order_sources, prior_ranks
-from headstart.transfer.ranking.race import samples
-from headstart.transfer.ranking.rows import GrowingRows
 from headstart.transfer.ranking.speed import Speed, keep_speed, kept_speed
+from headstart.transfer.ranking.successive_halving import samples
 from headstart.types import SourceInfo
 
 

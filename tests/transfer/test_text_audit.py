@@ -14,13 +14,13 @@ import pytest
 import headstart
 from headstart.cli.main import main
 from headstart.data import audit, read
-from headstart.data.text_findings import check_texts, unread
+from headstart.data.auditing.text_findings import check_texts, unread
 from headstart.model import TransferModel
 from headstart.sources import open_source
 from headstart.sources.fused import FusedSource
 from headstart.sources.toy import ToySource
-from headstart.transfer.label_texts import unread_labels
-from headstart.transfer.text_audit import audit_texts, read_by
+from headstart.transfer.stages.label_texts import unread_labels
+from headstart.transfer.stages.text_audit import audit_texts, read_by
 from headstart.types import Dataset
 
 pytestmark = pytest.mark.usefixtures("three_folds")

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from headstart.sources.trainable import trainable
+from headstart.sources.bodies.trainable import trainable
+from headstart.sources.toy_shift import toy_shift
 from headstart.tasks import task_methods
-from headstart.tune.batches import ItemBatches
 from headstart.tune.frozen import FROZEN
-from headstart.tune.network import Network
-from headstart.tune.plan import MovingStrategy, Plan, Setting
-from headstart.tune.torch_head import TorchHead
-from headstart.tune.toys import toy_shift
+from headstart.tune.moving.plan import MovingStrategy, Plan, Setting
+from headstart.tune.network.body_and_head import Network
+from headstart.tune.network.solved_head import TorchHead
+from headstart.tune.training.batches import ItemBatches
 from headstart.types import Source
 
 

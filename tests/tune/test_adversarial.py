@@ -12,10 +12,10 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from headstart.errors import DataError, ParameterError
-from headstart.tune.adversarial import Ball, input_gradient, row_norms
-from headstart.tune.fgsm import fgsm, fgsm_random_start
-from headstart.tune.pgd import pgd
-from headstart.tune.robust_accuracy import robust_accuracy
+from headstart.tune.attacks.fgsm import fgsm, fgsm_random_start
+from headstart.tune.attacks.perturbation import Ball, input_gradient, row_norms
+from headstart.tune.attacks.pgd import pgd
+from headstart.tune.attacks.robust_accuracy import robust_accuracy
 
 
 def seeded(seed):

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from headstart.errors import DataError, ParameterError
-from headstart.tune.adversarial import row_norms
-from headstart.tune.free_lb import free_lb
+from headstart.tune.attacks.free_lb import free_lb
+from headstart.tune.attacks.perturbation import row_norms
 
 IDS = torch.tensor([[1, 2, 3, 0], [4, 5, 6, 7]])
 MASK = (IDS > 0).long()

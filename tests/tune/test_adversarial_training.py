@@ -6,25 +6,25 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.engine.pictures import normalised
 from headstart.errors import DataError, ParameterError, SourceError
 from headstart.model import TransferModel
 from headstart.sources import open_source
+from headstart.sources.bodies.seeded import seeded
+from headstart.sources.bodies.trainable import Trainable
 from headstart.sources.module import module
-from headstart.sources.seeded import seeded
-from headstart.sources.trainable import Trainable
-from headstart.tune.adversarial_training import ADVERSARIAL, AdversarialTraining
-from headstart.tune.batches import Batch
-from headstart.tune.free_lb_training import free_lb_step, token_embedding
+from headstart.sources.preprocessing.pictures import normalised
+from headstart.sources.toy_shift import toy_shift
+from headstart.tune.adversarial import ADVERSARIAL, AdversarialTraining
+from headstart.tune.attacks.free_lb_training import free_lb_step, token_embedding
+from headstart.tune.attacks.pgd import pgd
+from headstart.tune.attacks.pixels import Pixels
+from headstart.tune.attacks.robust_accuracy import robust_accuracy
 from headstart.tune.frozen import FROZEN
-from headstart.tune.moving import make_setting
-from headstart.tune.network import Network
-from headstart.tune.pgd import pgd
-from headstart.tune.pixels import Pixels
-from headstart.tune.robust_accuracy import robust_accuracy
-from headstart.tune.settings import Budget, Training
-from headstart.tune.toys import toy_shift
-from headstart.tune.whole import train_network
+from headstart.tune.moving.all_items import train_network
+from headstart.tune.moving.move import make_setting
+from headstart.tune.network.body_and_head import Network
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Task
 
 QUICK = replace(ADVERSARIAL, training=Training(epochs=20, batch_size=48, learning_rate=0.02))

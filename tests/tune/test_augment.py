@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from headstart.errors import ParameterError
-from headstart.tune.augment import augmentation_for
+from headstart.tune.augmentation.choice import augmentation_for
 
 CHOICES = [(kind, strength) for kind in ("picture", "pictures", "tokens") for strength in ("light", "standard")]
 

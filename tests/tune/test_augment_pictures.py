@@ -11,8 +11,8 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from headstart.errors import DataError, ParameterError
-from headstart.tune.augment_pictures import PictureAugmentation, random_box
-from headstart.tune.trivial_augment import BINS, operations, trivial_augment
+from headstart.tune.augmentation.pictures import PictureAugmentation, random_box
+from headstart.tune.augmentation.trivial_augment import BINS, operations, trivial_augment
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_operations_are_drawn_evenly_and_with_both_signs(monkeypatch):
     table = [
         replace(one, apply=lambda _, m, place=place: seen.append((place, m))) for place, one in enumerate(operations())
     ]
-    monkeypatch.setattr("headstart.tune.trivial_augment.operations", lambda: table)
+    monkeypatch.setattr("headstart.tune.augmentation.trivial_augment.operations", lambda: table)
     rng = np.random.default_rng(0)
     for _ in range(2800):
         trivial_augment(None, rng)

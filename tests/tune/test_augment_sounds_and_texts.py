@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from headstart.errors import DataError, ParameterError
-from headstart.tune.spec_augment import SpecAugment
-from headstart.tune.token_dropout import TokenDropout
+from headstart.tune.augmentation.spec_augment import SpecAugment
+from headstart.tune.augmentation.token_dropout import TokenDropout
 
 PICTURE = np.random.default_rng(0).integers(1, 255, (64, 96, 1), dtype=np.uint8).repeat(3, axis=2)
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from headstart.errors import ItemError
-from headstart.tune.batches import ArrayBatches, ItemBatches, epoch_order
-from headstart.tune.settings import Training
+from headstart.tune.training.batches import ArrayBatches, ItemBatches, epoch_order
+from headstart.tune.training.settings import Training
 
 
 def made(n=23, *, seed=0, size=8, micro=0, share=(0, 1), augment=None, prepare=np.float32):

@@ -10,9 +10,9 @@ import torch
 
 from headstart.errors import ParameterError
 from headstart.model import TransferModel
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.bss import BSS, BatchSpectralShrinkage, smallest_squared_singular_values
-from headstart.tune.settings import Training
-from headstart.tune.toys import toy_shift
+from headstart.tune.training.settings import Training
 
 
 def test_solves_the_toy_shift_and_reopens(tmp_path):

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from headstart.heads import HeadSearch
+from headstart.sources.toy_shift import toy_shift
 from headstart.tasks import task_methods
-from headstart.tune.device import autocast
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.moving import move
-from headstart.tune.settings import Training
-from headstart.tune.toys import toy_shift
+from headstart.tune.moving.move import move
+from headstart.tune.training.device import autocast
+from headstart.tune.training.settings import Training
 
 QUICK = replace(LP_FT, training=Training(epochs=25, batch_size=64, learning_rate=0.05, augmentation="none"))
 

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from headstart.errors import SaveError
-from headstart.tune.batches import ArrayBatches
-from headstart.tune.checkpoint import FILE, read_state, write_state
-from headstart.tune.job import Job, ParameterGroup
-from headstart.tune.loop import train
-from headstart.tune.settings import Budget, Training
+from headstart.tune.training.batches import ArrayBatches
+from headstart.tune.training.checkpoint import FILE, read_state, write_state
+from headstart.tune.training.job import Job, ParameterGroup
+from headstart.tune.training.loop import train
+from headstart.tune.training.settings import Budget, Training
 
 
 def full(*_args, **_options):
@@ -91,7 +91,7 @@ def test_a_training_whose_disk_is_full_goes_on_when_there_is_room(tmp_path, monk
 
 
 def test_a_log_on_a_full_disk_is_said_in_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("headstart.tune.training_log.find_spec", lambda _: None)
+    monkeypatch.setattr("headstart.tune.training.log.find_spec", lambda _: None)
     monkeypatch.setattr("csv.DictWriter.writerow", full)
     with pytest.raises(
         SaveError, match=r"^The log of the training could not be written to .*: No space left on device;"

@@ -12,13 +12,13 @@ from sklearn.utils.class_weight import compute_class_weight
 from headstart.engine.options import Engine
 from headstart.errors import ParameterError
 from headstart.heads import HeadSearch
+from headstart.sources.toy_shift import toy_shift
 from headstart.tasks import task_methods
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.moving import class_weights_of, make_job, make_setting, move, solved_start
-from headstart.tune.network import task_loss
-from headstart.tune.settings import Budget, Training
-from headstart.tune.toys import toy_shift
-from headstart.tune.validating import halved_losses
+from headstart.tune.moving.move import class_weights_of, make_job, make_setting, move, solved_start
+from headstart.tune.moving.validation import halved_losses
+from headstart.tune.network.body_and_head import task_loss
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Task
 
 TASK = Task("classification", ("often", "rare"))

@@ -10,11 +10,11 @@ import torch
 
 from headstart.errors import DataError, ParameterError, SourceError
 from headstart.model import TransferModel
-from headstart.tune.batches import Batch
+from headstart.sources.toy_head import toy_with_head
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.co_tuning import CO_TUNING, CoTuning, category_relation
-from headstart.tune.settings import Training
-from headstart.tune.toy_head import toy_with_head
-from headstart.tune.toys import toy_shift
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.settings import Training
 from headstart.types import Task
 
 TRAINING = Training(epochs=30, batch_size=48, learning_rate=0.05)

@@ -7,17 +7,17 @@ from torch import nn
 
 from headstart.errors import DataError, ParameterError
 from headstart.model import TransferModel
+from headstart.sources.bodies.seeded import seeded
 from headstart.sources.module import module
-from headstart.sources.seeded import seeded
-from headstart.tune.batches import ItemBatches
-from headstart.tune.class_batches import ClassBatches, class_order
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.contrastive import CONTRASTIVE, ContrastiveFewShot
-from headstart.tune.contrastive_losses import pair_cosine_loss, supervised_contrastive_loss
 from headstart.tune.frozen import FROZEN
-from headstart.tune.moving import make_job, make_setting
-from headstart.tune.settings import Budget, Training
-from headstart.tune.toys import toy_shift
-from headstart.tune.whole import train_network
+from headstart.tune.losses.contrastive import pair_cosine_loss, supervised_contrastive_loss
+from headstart.tune.moving.all_items import train_network
+from headstart.tune.moving.move import make_job, make_setting
+from headstart.tune.training.batches import ItemBatches
+from headstart.tune.training.class_batches import ClassBatches, class_order
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Task
 
 QUICK = replace(CONTRASTIVE, training=Training(epochs=20, batch_size=64, learning_rate=0.01))

@@ -13,14 +13,14 @@ from headstart.errors import DataError
 from headstart.heads import HeadSearch
 from headstart.heads.feature_map import candidate_maps
 from headstart.model import TransferModel
+from headstart.sources.bodies.seeded import seeded
 from headstart.sources.module import module
-from headstart.sources.seeded import seeded
+from headstart.sources.toy_shift import toy_shift
 from headstart.tasks import task_methods
-from headstart.tune import cross_fitted
-from headstart.tune.cross_fitted import left_out_folds, move_cross_fitted
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.settings import Budget, Training
-from headstart.tune.toys import toy_shift
+from headstart.tune.moving import cross_fitted
+from headstart.tune.moving.cross_fitted import left_out_folds, move_cross_fitted
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Task
 
 QUICK = replace(LP_FT, training=Training(epochs=12, batch_size=64, learning_rate=0.02))

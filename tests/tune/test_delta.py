@@ -11,11 +11,11 @@ from torch import nn
 
 from headstart.errors import ParameterError
 from headstart.model import TransferModel
-from headstart.tune.batches import Batch
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.delta import DELTA, Delta, attention_of, behavioural_distance
-from headstart.tune.feature_maps import block_modules, loss_increases
-from headstart.tune.settings import Training
-from headstart.tune.toys import toy_shift
+from headstart.tune.losses.feature_maps import block_modules, loss_increases
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.settings import Training
 
 
 def test_solves_the_toy_shift_and_reopens(tmp_path):

@@ -9,17 +9,17 @@ from headstart.errors import DataError, ItemError, ParameterError, SourceError, 
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 from headstart.sources import open_source
+from headstart.sources.bodies.seeded import seeded
+from headstart.sources.bodies.trainable import body_key
 from headstart.sources.module import module
-from headstart.sources.seeded import seeded
 from headstart.sources.spectrogram import PictureSettings, Spectrogram
-from headstart.sources.trainable import body_key
-from headstart.tune.distill import DistillationLoss, distill, distilled
-from headstart.tune.distillation import Distillation
-from headstart.tune.distillation_losses import kd_loss, row_loss
+from headstart.tune.distillation.distill import DistillationLoss, distill, distilled
+from headstart.tune.distillation.strategy import Distillation
+from headstart.tune.distillation.teachers import hear_teachers
 from headstart.tune.frozen import FROZEN
-from headstart.tune.lessons import hear_teachers
-from headstart.tune.settings import Budget, Training
-from headstart.tune.source_training import timm_architecture
+from headstart.tune.losses.distillation import kd_loss, row_loss
+from headstart.tune.pretraining import timm_architecture
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Task
 
 TRAINING = Training(epochs=20, batch_size=64, learning_rate=0.01)
@@ -232,7 +232,7 @@ def test_items_that_a_teacher_cannot_read_are_set_aside_by_their_own_positions()
 
 def test_single_items_make_batches_and_the_maps_are_solved_on_many_all_the_same(monkeypatch):
     monkeypatch.setattr(
-        "headstart.tune.distill.check_trained", lambda *_: None
+        "headstart.tune.distillation.distill.check_trained", lambda *_: None
     )  # one epoch on few items teaches nothing
     teacher, student, train, _ = toy(200)
     single = replace(TRAINING, epochs=1, batch_size=1)

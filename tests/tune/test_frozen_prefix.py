@@ -6,14 +6,14 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from headstart.sources.bodies.trainable import Trainable, trainable
 from headstart.sources.local import open_local
 from headstart.sources.registry import open_source
-from headstart.sources.timm_module import TimmSpec
-from headstart.sources.timm_source import TimmSource, random_weights
-from headstart.sources.trainable import Trainable, trainable
-from headstart.tune.frozen_prefix import find_cut
-from headstart.tune.kept_inputs import KeptInputs
-from headstart.tune.low_rank import LowRank
+from headstart.sources.timm import TimmSource, random_weights
+from headstart.sources.timm_bodies.module import TimmSpec
+from headstart.tune.network.frozen_prefix import find_cut
+from headstart.tune.network.kept_inputs import KeptInputs
+from headstart.tune.structure.low_rank import LowRank
 from headstart.types import SourceInfo
 
 TEXTS = ["good morning", "where is my card", "no " * 12, "my card is a card"]

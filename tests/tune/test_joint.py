@@ -11,12 +11,12 @@ import torch
 from headstart.errors import DataError, ParameterError
 from headstart.evaluate.forgetting import forgetting
 from headstart.model import TransferModel
-from headstart.tune.batches import Batch
+from headstart.sources.toy_head import toy_with_head
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.joint import JOINT, Joint
-from headstart.tune.network import task_loss
-from headstart.tune.settings import Training
-from headstart.tune.toy_head import toy_with_head
-from headstart.tune.toys import toy_shift
+from headstart.tune.network.body_and_head import task_loss
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.settings import Training
 
 TRAINING = Training(epochs=30, batch_size=48, learning_rate=0.05)
 

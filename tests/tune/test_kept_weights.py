@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from headstart.errors import TrainingError
-from headstart.tune.batches import ArrayBatches
-from headstart.tune.job import Job, ParameterGroup
-from headstart.tune.loop import train
+from headstart.tune.pretraining import train_source
 from headstart.tune.scratch import SCRATCH
-from headstart.tune.settings import Budget, Training
-from headstart.tune.source_training import train_source
+from headstart.tune.training.batches import ArrayBatches
+from headstart.tune.training.job import Job, ParameterGroup
+from headstart.tune.training.loop import train
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Task
 
 

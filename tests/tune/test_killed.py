@@ -18,10 +18,10 @@ from pathlib import Path
 import torch
 from torch import nn
 from headstart.io import file_digest
-from headstart.tune.batches import ArrayBatches
-from headstart.tune.job import Job, ParameterGroup
-from headstart.tune.loop import train
-from headstart.tune.settings import Budget, Training
+from headstart.tune.training.batches import ArrayBatches
+from headstart.tune.training.job import Job, ParameterGroup
+from headstart.tune.training.loop import train
+from headstart.tune.training.settings import Budget, Training
 
 torch.set_num_threads(1)
 torch.manual_seed(0)

@@ -10,12 +10,12 @@ import torch
 
 from headstart.errors import ParameterError
 from headstart.model import TransferModel
-from headstart.tune.batches import ArrayBatches
-from headstart.tune.job import Job, ParameterGroup
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.l2_sp import L2_SP, L2SP, squared_distance
-from headstart.tune.loop import train
-from headstart.tune.settings import Training
-from headstart.tune.toys import toy_shift
+from headstart.tune.training.batches import ArrayBatches
+from headstart.tune.training.job import Job, ParameterGroup
+from headstart.tune.training.loop import train
+from headstart.tune.training.settings import Training
 
 
 def test_solves_the_toy_shift_and_reopens(tmp_path):

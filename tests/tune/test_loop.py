@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.tune.batches import ArrayBatches
-from headstart.tune.job import Job, ParameterGroup
-from headstart.tune.loop import train
-from headstart.tune.optimizing import rate_of
-from headstart.tune.schedules import rate_at
-from headstart.tune.settings import Budget, Training
+from headstart.tune.training.batches import ArrayBatches
+from headstart.tune.training.job import Job, ParameterGroup
+from headstart.tune.training.loop import train
+from headstart.tune.training.optimizer import rate_of
+from headstart.tune.training.schedules import rate_at
+from headstart.tune.training.settings import Budget, Training
 
 PLAIN = Training(epochs=3, batch_size=8, learning_rate=0.05, precision="fp32")
 
@@ -133,7 +133,7 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(how, step, seconds, tm
 
 
 def test_the_log_has_each_epoch_once_after_a_kill(tmp_path, monkeypatch):
-    monkeypatch.setattr("headstart.tune.training_log.find_spec", lambda _: None)  # TensorBoard takes long to import
+    monkeypatch.setattr("headstart.tune.training.log.find_spec", lambda _: None)  # TensorBoard takes long to import
 
     def progress(done, _total, _detail=""):
         if done == 12:

@@ -11,10 +11,10 @@ import torch
 from headstart.errors import ParameterError
 from headstart.evaluate.forgetting import forgetting
 from headstart.model import TransferModel
+from headstart.sources.toy_head import toy_with_head
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.lwf import LWF, LearningWithoutForgetting, row_distance, softened_divergence
-from headstart.tune.settings import Training
-from headstart.tune.toy_head import toy_with_head
-from headstart.tune.toys import toy_shift
+from headstart.tune.training.settings import Training
 
 TRAINING = Training(epochs=30, batch_size=48, learning_rate=0.03)
 

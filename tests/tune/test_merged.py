@@ -16,18 +16,18 @@ from headstart.errors import ParameterError, SourceError
 from headstart.heads import HeadSearch
 from headstart.io import file_digest
 from headstart.model import TransferModel
+from headstart.sources.bodies.trainable import trainable
 from headstart.sources.module import module
 from headstart.sources.registry import open_source
-from headstart.sources.trainable import trainable
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.dora import DORA
 from headstart.tune.frozen import FROZEN
 from headstart.tune.lora import LORA
-from headstart.tune.low_rank import LowRank
-from headstart.tune.moving import make_setting, solved_start
+from headstart.tune.moving.move import make_setting, solved_start
 from headstart.tune.registry import STRATEGIES
-from headstart.tune.settings import Budget
 from headstart.tune.ssf import SSF
-from headstart.tune.toys import toy_shift
+from headstart.tune.structure.low_rank import LowRank
+from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Task
 
 

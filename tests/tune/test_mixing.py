@@ -8,10 +8,10 @@ import torch
 from scipy import stats
 
 from headstart.errors import DataError, ParameterError
-from headstart.tune.cutmix import cutmix
-from headstart.tune.label_smoothing import smooth_labels
-from headstart.tune.mixing import draw_mixing
-from headstart.tune.mixup import manifold_mixup, mixup
+from headstart.tune.augmentation.cutmix import cutmix
+from headstart.tune.augmentation.label_smoothing import smooth_labels
+from headstart.tune.augmentation.mixing import draw_mixing
+from headstart.tune.augmentation.mixup import manifold_mixup, mixup
 
 N = 6
 Y = torch.eye(N)

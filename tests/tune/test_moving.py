@@ -11,10 +11,10 @@ import pytest
 from headstart.errors import DataError, HeadstartError, SourceError
 from headstart.heads import HeadSearch
 from headstart.sources.registry import open_source
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.moving import move
-from headstart.tune.settings import Budget, Training
-from headstart.tune.toys import toy_shift
+from headstart.tune.moving.move import move
+from headstart.tune.training.settings import Budget, Training
 
 QUICK = replace(LP_FT, training=Training(epochs=2, batch_size=16, learning_rate=0.02, augmentation="none"))
 RIDGE = HeadSearch(("ridge",))

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.frozen import FROZEN
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.network import task_loss
-from headstart.tune.toys import toy_shift
+from headstart.tune.network.body_and_head import task_loss
 from headstart.types import Task
 
 

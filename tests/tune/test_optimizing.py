@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from headstart.errors import ParameterError
-from headstart.tune.job import ParameterGroup
-from headstart.tune.optimizing import learning_rate_for, make_optimizer, optimizer_state, restore_optimizer
-from headstart.tune.schedules import rate_at
-from headstart.tune.settings import Training
+from headstart.tune.training.job import ParameterGroup
+from headstart.tune.training.optimizer import learning_rate_for, make_optimizer, optimizer_state, restore_optimizer
+from headstart.tune.training.schedules import rate_at
+from headstart.tune.training.settings import Training
 
 
 def body():

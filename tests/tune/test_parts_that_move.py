@@ -14,19 +14,19 @@ from headstart.engine.options import Engine
 from headstart.errors import ParameterError, SourceError
 from headstart.heads import HeadSearch
 from headstart.sources.module import module
+from headstart.sources.toy_shift import CONSTANT, toy_shift
 from headstart.tune.adapters import ADAPTERS
 from headstart.tune.bitfit import BITFIT
 from headstart.tune.frozen import FROZEN
 from headstart.tune.full import FULL, fresh_head
 from headstart.tune.gradual import GRADUAL, begins
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.moving import make_setting, move, solved_start
+from headstart.tune.moving.move import make_setting, move, solved_start
 from headstart.tune.norm_only import NORM_ONLY
 from headstart.tune.partial import PARTIAL, PartialFineTuning
-from headstart.tune.settings import Budget
 from headstart.tune.ssf import SSF
 from headstart.tune.surgical import SURGICAL, SurgicalFineTuning, relative_gradient_norms
-from headstart.tune.toys import CONSTANT, toy_shift
+from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Task
 
 

@@ -14,15 +14,15 @@ from headstart.engine.options import Engine
 from headstart.errors import MissingExtraError
 from headstart.heads import HeadSearch
 from headstart.model import TransferModel
-from headstart.sources.bert import bert_module
 from headstart.sources.module import module
 from headstart.sources.registry import open_source
+from headstart.sources.transformers.bert import bert_module
 from headstart.tune.dora import DORA
 from headstart.tune.lora import LORA
-from headstart.tune.low_rank import LowRank
-from headstart.tune.moving import make_setting, move, solved_start
-from headstart.tune.peft_modules import insert_peft, is_transformer
-from headstart.tune.settings import Budget
+from headstart.tune.moving.move import make_setting, move, solved_start
+from headstart.tune.structure.low_rank import LowRank
+from headstart.tune.structure.peft_modules import insert_peft, is_transformer
+from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Task
 
 TINY = {

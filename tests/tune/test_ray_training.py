@@ -15,19 +15,19 @@ import torch
 from torch import nn
 
 from headstart.engine.options import Engine
-from headstart.engine.ray_session import ray_session
+from headstart.engine.ray.session import ray_session
 from headstart.errors import ParameterError, SaveError
 from headstart.heads import HeadSearch
-from headstart.tune.batches import ItemBatches
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.contrastive import CONTRASTIVE
-from headstart.tune.job import Job, ParameterGroup
-from headstart.tune.loop import train
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.moving import move
-from headstart.tune.network import task_loss
-from headstart.tune.ray_training import ProcessGroup, train_on_ray
-from headstart.tune.settings import Budget, Training
-from headstart.tune.toys import toy_shift
+from headstart.tune.moving.move import move
+from headstart.tune.network.body_and_head import task_loss
+from headstart.tune.training.batches import ItemBatches
+from headstart.tune.training.job import Job, ParameterGroup
+from headstart.tune.training.loop import train
+from headstart.tune.training.ray import ProcessGroup, train_on_ray
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Task
 
 PLAIN = Training(epochs=2, batch_size=16, learning_rate=0.02, precision="fp32", augmentation="none")

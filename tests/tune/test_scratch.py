@@ -11,10 +11,10 @@ import torch
 from headstart.errors import SourceError
 from headstart.model import TransferModel
 from headstart.sources import open_source
+from headstart.sources.toy_shift import toy_shift
+from headstart.tune.pretraining import timm_architecture, train_source
 from headstart.tune.scratch import SCRATCH
-from headstart.tune.settings import Training
-from headstart.tune.source_training import timm_architecture, train_source
-from headstart.tune.toys import toy_shift
+from headstart.tune.training.settings import Training
 from headstart.types import Dataset, Task
 
 

@@ -13,9 +13,9 @@ from torch import nn
 from headstart.errors import ParameterError, SourceError
 from headstart.model import TransferModel
 from headstart.sources.module import module
-from headstart.tune.settings import Training
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.stoch_norm import STOCH_NORM, StochasticNorm2d, StochNorm
-from headstart.tune.toys import toy_shift
+from headstart.tune.training.settings import Training
 
 
 def test_solves_the_toy_shift_and_reopens(tmp_path):

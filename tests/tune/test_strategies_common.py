@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from torch import nn
 
+from headstart.sources.toy_head import toy_with_head
+from headstart.sources.toy_shift import toy_shift
 from headstart.tune.frozen import FROZEN
 from headstart.tune.registry import MOVING, STRATEGIES
-from headstart.tune.settings import Budget, Training
-from headstart.tune.toy_head import toy_with_head
-from headstart.tune.toys import toy_shift
+from headstart.tune.training.settings import Budget, Training
 
 TRAINING = Training(epochs=30, batch_size=48, learning_rate=0.03, augmentation="none")
 SLOWLY = {"epochs": 40, "batch_size": 240, "learning_rate": 0.02}

@@ -12,7 +12,7 @@ from headstart.errors import ParameterError
 from headstart.heads import HeadSearch, select_head
 from headstart.heads.feature_map import FeatureMap
 from headstart.tasks import task_methods
-from headstart.tune.torch_head import TorchHead
+from headstart.tune.network.solved_head import TorchHead
 from headstart.types import Task
 
 RNG = np.random.default_rng(0)

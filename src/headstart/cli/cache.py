@@ -7,9 +7,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from headstart.cli.console import json_text, write_line, write_pair, write_table, write_text
-from headstart.engine.cache_folder import LIMITED, CacheEntry, cache_entries, cache_limit, parse_size, prune
-from headstart.engine.store import stored_rows
+from headstart.cli.output.console import json_text, write_line, write_pair, write_table, write_text
+from headstart.engine.cache.features import stored_rows
+from headstart.engine.cache.folder import LIMITED, CacheEntry, cache_entries, cache_limit, parse_size, prune
 from headstart.io import cache_folder
 
 __all__ = ["run"]

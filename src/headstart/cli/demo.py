@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from headstart.cli.console import ConsoleReporter, json_text, reporter_of, write_line
-from headstart.cli.runs import summary
+from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line
+from headstart.cli.output.runs import summary
 
 __all__ = ["REQUESTS", "run"]
 

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.cli.console import ConsoleReporter, json_text, reporter_of, write_line
-from headstart.cli.encoding import engine_of
 from headstart.cli.fit import reading_options
-from headstart.engine.cache_folder import training_entry
-from headstart.engine.recipe import recipe_key
+from headstart.cli.input.encoding import engine_of
+from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line
+from headstart.engine.body.recipe import recipe_key
+from headstart.engine.cache.folder import training_entry
 from headstart.errors import UsageError
 from headstart.io import atomic_folder, check_writable, read_json, remove_leftovers, write_json
 from headstart.params import parse_duration
 from headstart.types import Dataset, Source, SourceInfo
 
 if TYPE_CHECKING:
-    from headstart.tune.distill import Distilled
-    from headstart.tune.lessons import Teacher
+    from headstart.tune.distillation.distill import Distilled
+    from headstart.tune.distillation.teachers import Teacher
 
 __all__ = ["run"]
 
@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
         2
     """
     from headstart.data import read
-    from headstart.sources.trainable import TrainableSource
-    from headstart.tune.distill import DistillationLoss, distilled
-    from headstart.tune.settings import Budget, Training
+    from headstart.sources.bodies.trainable import TrainableSource
+    from headstart.tune.distillation.distill import DistillationLoss, distilled
+    from headstart.tune.training.settings import Budget, Training
 
     out, limit = Path(args.out), None if args.time_limit is None else parse_duration(args.time_limit)
     _check_out(out)
@@ -75,7 +75,7 @@ def _check_out(out: Path) -> None:
 
 def _training_part(dataset: Dataset, reporter: ConsoleReporter) -> Dataset:
     """Of a given split only the training part: a student that saw the others could not be judged on them."""
-    from headstart.data.layout import parse_layout
+    from headstart.data.folder.layout import parse_layout
 
     split = dataset.split
     if split is None and dataset.modality in ("image", "audio"):
@@ -112,7 +112,7 @@ def _student(args: argparse.Namespace, dataset: Dataset) -> Source:
             raise UsageError("--side goes with --architecture; give both, or a student with --student alone.")
         return source_for(dataset, args.student, option="--student")
     from headstart.sources.spectrogram import Spectrogram
-    from headstart.tune.source_training import timm_architecture
+    from headstart.tune.pretraining import timm_architecture
 
     if dataset.modality not in ("image", "audio"):
         raise UsageError(f"--architecture names a body for pictures, and the data hold {dataset.modality} items.")

@@ -6,7 +6,7 @@ import argparse
 import os
 from importlib.util import find_spec
 
-from headstart.cli.console import json_text, write_line, write_pair
+from headstart.cli.output.console import json_text, write_line, write_pair
 from headstart.errors import HeadstartError
 
 __all__ = ["run"]
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         result         all is well
         0
     """
-    from headstart.transfer.record import environment
+    from headstart.transfer.stages.record import environment
 
     facts = {
         **environment(),
@@ -78,7 +78,7 @@ def _machine() -> dict[str, str]:
 def _bf16(gpu: str | None) -> str:
     """Whether products run in bf16 here, and who forbade it."""
     from headstart.engine.backends.cuda import cuda_short
-    from headstart.engine.backends.machine import BF16_SWITCH, bf16_wish, native_bf16
+    from headstart.engine.body.machine import BF16_SWITCH, bf16_wish, native_bf16
 
     if bf16_wish() == "0":
         return f"no ({BF16_SWITCH}=0)"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.cli.console import json_text, reporter_of, write_line
-from headstart.cli.encoding import engine_of
 from headstart.cli.fit import reading_options
-from headstart.cli.out_file import check_out_file
+from headstart.cli.input.encoding import engine_of
+from headstart.cli.output.console import json_text, reporter_of, write_line
+from headstart.cli.output.out_file import check_out_file
 from headstart.engine.extraction import Extraction
 from headstart.errors import ParameterError, UsageError
 from headstart.io import atomic_file, harmless_frame, write_tensors
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.engine.extract import extract
     from headstart.model.as_fitted import check_any_left
     from headstart.sources.default import source_for
-    from headstart.transfer.preparing import encoding_words
+    from headstart.transfer.stages.prepare import encoding_words
 
     reporter = reporter_of(args)
     write, engine = _writer(args), engine_of(args)

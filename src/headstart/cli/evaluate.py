@@ -6,9 +6,9 @@ import argparse
 import shlex
 import sys
 
-from headstart.cli.console import json_text, reporter_of, write_line
-from headstart.cli.encoding import engine_of
 from headstart.cli.fit import reading_options
+from headstart.cli.input.encoding import engine_of
+from headstart.cli.output.console import json_text, reporter_of, write_line
 
 __all__ = ["run"]
 
@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["evaluate", "no-such-model", "no-such-folder"])     # the reason goes to standard error
         2
     """
-    from headstart.transfer.evaluating import evaluate
+    from headstart.transfer.evaluate import evaluate
 
     found = evaluate(
         args.model,

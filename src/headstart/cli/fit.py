@@ -8,9 +8,9 @@ import sys
 import time
 from typing import Any
 
-from headstart.cli.console import json_text, reporter_of, write_line
-from headstart.cli.encoding import engine_of
-from headstart.cli.runs import run_folder, summary
+from headstart.cli.input.encoding import engine_of
+from headstart.cli.output.console import json_text, reporter_of, write_line
+from headstart.cli.output.runs import run_folder, summary
 from headstart.errors import UsageError
 from headstart.io import is_run
 from headstart.params import parse_duration

@@ -7,8 +7,8 @@ import shlex
 import sys
 import time
 
-from headstart.cli.console import json_text, reporter_of, write_line
-from headstart.cli.encoding import engine_of
+from headstart.cli.input.encoding import engine_of
+from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.errors import UsageError
 from headstart.evaluate.figures import figure
 
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["fit", "no-such.csv", "--tasks", "colour,price"])     # the reason goes to standard error
         2
     """
-    from headstart.cli.runs import run_folder, summary
+    from headstart.cli.output.runs import run_folder, summary
     from headstart.transfer.multi_task import fit_tasks
 
     if args.label or args.task:

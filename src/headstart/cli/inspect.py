@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.cli.console import json_text, reporter_of, write_line
 from headstart.cli.fit import reading_options
-from headstart.data.languages import language_names
-from headstart.data.text_findings import percent, script_words
+from headstart.cli.output.console import json_text, reporter_of, write_line
+from headstart.data.auditing.text_findings import percent, script_words
+from headstart.data.text.languages import language_names
 from headstart.errors import UsageError
 from headstart.types import Dataset
 
 if TYPE_CHECKING:
     from headstart.data import Audit
-    from headstart.data.token_counts import TextFacts
+    from headstart.data.auditing.token_counts import TextFacts
     from headstart.reporting import Reporter
 
 __all__ = ["run"]
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from headstart.data import audit, read
     from headstart.engine.options import Engine
-    from headstart.transfer.sketching import kept_sketches
+    from headstart.engine.pipeline.sketches import kept_sketches
 
     reporter = reporter_of(args)
     if args.labels:
@@ -81,7 +81,7 @@ def _with_source(checked: Audit, dataset: Dataset, name: str | None) -> Audit:
     """The audit with how a source reads texts: the named one, or the default where it is installed."""
     from headstart.sources.default import source_for
     from headstart.sources.embedded_text import is_installed
-    from headstart.transfer.text_audit import audit_texts
+    from headstart.transfer.stages.text_audit import audit_texts
 
     if dataset.modality != "text" or not (name or is_installed()):
         return checked

@@ -6,9 +6,9 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from headstart.cli.console import ConsoleReporter, json_text, write_line
 from headstart.cli.fit import reading_options
-from headstart.cli.out_file import check_out_file
+from headstart.cli.output.console import ConsoleReporter, json_text, write_line
+from headstart.cli.output.out_file import check_out_file
 from headstart.engine.options import Engine
 from headstart.reporting.text import shortened
 
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace, reporter: ConsoleReporter) -> int:
         >>> main(["inspect", "no-such-folder", "--labels"])     # the reason goes to standard error
         2
     """
-    from headstart.transfer.label_audit import audit_labels, write_suspects
+    from headstart.transfer.audit_labels import audit_labels, write_suspects
 
     if args.out:
         check_out_file(args.out, (".csv",), [args.data])

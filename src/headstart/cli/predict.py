@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.cli.answer_lines import tell_answers
-from headstart.cli.answers import FORMATS, answer, rounded
-from headstart.cli.console import ConsoleReporter, reporter_of
-from headstart.cli.encoding import engine_of
-from headstart.cli.out_file import check_out_file
+from headstart.cli.input.encoding import engine_of
+from headstart.cli.output.answer_lines import tell_answers
+from headstart.cli.output.answers import FORMATS, answer, rounded
+from headstart.cli.output.console import ConsoleReporter, reporter_of
+from headstart.cli.output.out_file import check_out_file
 from headstart.errors import UsageError
 from headstart.io import read_json
 
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["predict", "no-such-model", "an item"])     # the reason goes to standard error
         2
     """
-    from headstart.cli.items import gather_items
+    from headstart.cli.input.items import gather_items
     from headstart.model import TransferModel
     from headstart.model.as_fitted import check_any_left
     from headstart.model.task_folders import task_folders

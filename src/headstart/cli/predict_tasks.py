@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from headstart.cli.answer_lines import tell_answers
-from headstart.cli.answers import rounded
-from headstart.cli.console import reporter_of
-from headstart.cli.encoding import engine_of
+from headstart.cli.input.encoding import engine_of
+from headstart.cli.output.answer_lines import tell_answers
+from headstart.cli.output.answers import rounded
+from headstart.cli.output.console import reporter_of
 from headstart.errors import UsageError
 
 __all__ = ["run"]
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace, out: Path | None = None) -> int:
     """
     if args.priors is not None:
         raise UsageError("--priors corrects one classifier; give the run folder of one column.")
-    from headstart.cli.items import gather_items
+    from headstart.cli.input.items import gather_items
     from headstart.model.as_fitted import check_any_left
     from headstart.tasks import task_methods
     from headstart.transfer.multi_task import load_tasks

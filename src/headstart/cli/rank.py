@@ -8,11 +8,11 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.cli.console import ConsoleReporter, json_text, reporter_of, write_line, write_table, write_text
-from headstart.cli.encoding import engine_of
 from headstart.cli.fit import named_sources, reading_options
-from headstart.cli.out_file import check_out_file
-from headstart.cli.rank_table import profile_lines, table_rows
+from headstart.cli.input.encoding import engine_of
+from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line, write_table, write_text
+from headstart.cli.output.out_file import check_out_file
+from headstart.cli.output.rank_table import profile_lines, table_rows
 from headstart.io import atomic_file, write_csv
 from headstart.params import parse_duration
 

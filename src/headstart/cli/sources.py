@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from headstart.cli.console import json_text, write_line, write_pair, write_table, write_text
+from headstart.cli.output.console import json_text, write_line, write_pair, write_table, write_text
 from headstart.types import SourceInfo
 
 __all__ = ["run"]
@@ -42,7 +42,7 @@ def _row(info: SourceInfo) -> list[str]:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from headstart.data.languages import language_names
+    from headstart.data.text.languages import language_names
     from headstart.sources import describe
 
     info = describe(args.name)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from headstart.data.align import align_columns
-from headstart.data.audit import Audit, audit
-from headstart.data.findings import Finding
-from headstart.data.label_names import label_name
+from headstart.data.auditing.audit import Audit, audit
+from headstart.data.auditing.findings import Finding
+from headstart.data.media.readers import read_audio, read_image
+from headstart.data.naming.label_names import label_name
 from headstart.data.read import read
-from headstart.data.readers import read_audio, read_image
 from headstart.data.splits import Split, folds, split, union_groups
-from headstart.data.unicode import normalized
+from headstart.data.table.align import align_columns
+from headstart.data.text.unicode import normalized
 
 __all__ = [
     "Audit",

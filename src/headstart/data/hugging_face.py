@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.data.records import flatten
+from headstart.data.formats.records import flatten
 from headstart.data.schema import SPLITS, ReadOptions, RowsRead
-from headstart.data.tables import read_frame
-from headstart.data.wording import name_some
+from headstart.data.table.files import read_frame
 from headstart.errors import DataError
+from headstart.reporting.wording import name_some
 
 if TYPE_CHECKING:
     import pandas as pd

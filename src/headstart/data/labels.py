@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.cells import read_numbers
-from headstart.data.label_lists import commonest_sign, find_sign, parse_lists, split_names
-from headstart.data.label_names import WrittenNumber, is_missing, label_name, natural_key
-from headstart.data.missing_labels import missing_words
-from headstart.data.unicode import describe_merged
-from headstart.data.wording import name_some, plural
+from headstart.data.formats.cells import read_numbers
+from headstart.data.naming.label_lists import commonest_sign, find_sign, parse_lists, split_names
+from headstart.data.naming.label_names import WrittenNumber, is_missing, label_name, natural_key
+from headstart.data.naming.missing_labels import missing_words
+from headstart.data.text.unicode import describe_merged
 from headstart.errors import DataError
+from headstart.reporting.wording import name_some, plural
 from headstart.types import Task, TaskKind
 
 __all__ = ["EncodedLabels", "encode_labels", "nearly_all"]

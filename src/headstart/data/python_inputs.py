@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.archive_names import readable_name
-from headstart.data.file_kinds import media_suffix
-from headstart.data.listing import media_of_file
-from headstart.data.paths import describe_found, find_paths
-from headstart.data.readers import media_kind
-from headstart.data.records import check_names, flatten
+from headstart.data.folder.listing import media_of_file
+from headstart.data.formats.records import check_names, flatten
+from headstart.data.media.file_kinds import media_suffix
+from headstart.data.media.readers import media_kind
 from headstart.data.schema import ReadOptions, RowsRead
-from headstart.data.tables import read_frame
-from headstart.data.wording import plural
+from headstart.data.table.files import read_frame
+from headstart.data.table.paths import describe_found, find_paths
+from headstart.data.text.file_names import readable_name
 from headstart.errors import DataError
+from headstart.reporting.wording import plural
 
 if TYPE_CHECKING:
     import pandas as pd

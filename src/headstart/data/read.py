@@ -10,13 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from headstart.data.archives import UNREAD_ARCHIVES, archive_notes, is_archive, unpack
-from headstart.data.file_kinds import LOOKED_AT, MEDIA, OTHER_FILES, content_of
-from headstart.data.folders import read_folder
-from headstart.data.listing import media_of_file
+from headstart.data.folder.archives import UNREAD_ARCHIVES, archive_notes, is_archive, unpack
+from headstart.data.folder.folders import read_folder
+from headstart.data.folder.listing import media_of_file
+from headstart.data.media.file_kinds import LOOKED_AT, MEDIA, OTHER_FILES, content_of
 from headstart.data.python_inputs import read_object
 from headstart.data.schema import ReadOptions, RowsRead, to_dataset
-from headstart.data.tables import TABLES, decode_text, read_table, table_kind
+from headstart.data.table.files import TABLES, decode_text, read_table, table_kind
 from headstart.errors import DataError
 from headstart.params import check_choice
 from headstart.types import Dataset, Modality, TaskKind

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.file_kinds import MEDIA
-from headstart.data.group_names import groups_by_pattern
+from headstart.data.grouping.group_names import groups_by_pattern
 from headstart.data.labels import encode_labels
-from headstart.data.unicode import HALF, half_characters
-from headstart.data.wording import plural
+from headstart.data.media.file_kinds import MEDIA
+from headstart.data.text.unicode import HALF, half_characters
 from headstart.errors import DataError
+from headstart.reporting.wording import plural
 from headstart.types import Dataset, Modality, TaskKind
 
 __all__ = ["FOLDS", "MEDIA", "SPLITS", "ReadOptions", "RowsRead", "to_dataset"]

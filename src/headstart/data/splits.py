@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.assignment import assign_parts, find_strata
-from headstart.data.duplicates import chain_pairs, join_pairs
-from headstart.data.wording import plural
+from headstart.data.auditing.duplicates import chain_pairs, join_pairs
+from headstart.data.grouping.assignment import assign_parts, find_strata
 from headstart.errors import DataError
 from headstart.params import check_choice, check_number
+from headstart.reporting.wording import plural
 from headstart.types import Dataset, TaskKind
 
 __all__ = ["Split", "folds", "split", "union_groups"]

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any, Literal
 
 from headstart.engine.extraction import Extraction
-from headstart.engine.local import Run, extract_here
 from headstart.engine.options import Engine
-from headstart.engine.pipeline import encoded_batches
+from headstart.engine.pipeline.local import Run, extract_here
+from headstart.engine.pipeline.streaming import encoded_batches
 from headstart.errors import DataError
 from headstart.params import check_choice
 from headstart.reporting import Progress
@@ -52,7 +52,7 @@ def extract(
         DataError: if there are no items.
         SourceError: if a single item does not fit into memory.
         SaveError: if there is no room for the temporary file.
-        HeadstartError: as `headstart.engine.cluster.encoded_on_ray`, with ``ray``.
+        HeadstartError: as `headstart.engine.ray.extraction.encoded_on_ray`, with ``ray``.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -64,7 +64,7 @@ def extract(
         raise DataError("There are no items to encode; give at least one.")
     run: Run = encoded_batches
     if engine.ray is not None:
-        from headstart.engine.cluster import encoded_on_ray
+        from headstart.engine.ray.extraction import encoded_on_ray
 
         run = partial(encoded_on_ray, engine=engine)
     return extract_here(source, items, engine=engine, progress=progress, on_error=on_error, run=run)

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.agreement import Reference, measure_reference
-from headstart.engine.backends.arrays import count_items, first_items
 from headstart.engine.backends.choice import KINDS, candidates, check_possible, converting_pays, record_name
 from headstart.engine.backends.interface import Backend, Parts, Refused
-from headstart.engine.backends.machine import release
-from headstart.engine.body_cache import BodyCache
-from headstart.engine.forks import RenewedLock, abandon, is_forked, one_thread_in_a_fork, renewed_in_forks
-from headstart.engine.recipe import Batch, Forward, Recipe
+from headstart.engine.body.agreement import Reference, measure_reference
+from headstart.engine.body.arrays import count_items, first_items
+from headstart.engine.body.machine import release
+from headstart.engine.body.recipe import Batch, Forward, Recipe
+from headstart.engine.cache.bodies import BodyCache
+from headstart.engine.cache.forks import RenewedLock, abandon, is_forked, one_thread_in_a_fork, renewed_in_forks
 from headstart.errors import HeadstartError, SaveError, SourceError
 from headstart.types import FeatureMatrix
 
@@ -50,7 +50,7 @@ class FrozenBody:
 
     Examples:
         >>> import numpy as np, torch
-        >>> from headstart.engine.recipe import recipe_key
+        >>> from headstart.engine.body.recipe import recipe_key
         >>> def build():
         ...     return torch.nn.Linear(3, 2), lambda module, x: [module(x)]
         >>> recipe = Recipe(recipe_key("line"), build, lambda: np.ones((4, 3), np.float32), lasting=False)

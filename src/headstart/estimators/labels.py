@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from headstart.data import label_name
-from headstart.data.label_names import is_missing
+from headstart.data.naming.label_names import is_missing
 from headstart.errors import DataError
 from headstart.tasks.labels import encode_labels
 from headstart.types import Task

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headstart.engine.options import Engine
-from headstart.engine.simple_rows import simple_rows
+from headstart.engine.pipeline.simple_rows import simple_rows
 from headstart.errors import ItemError
 from headstart.types import Modality, Task
 
@@ -100,15 +100,15 @@ def _each(name: str, row: Callable[[Any], Rows], items: Sequence[Any], modality:
 def _pixels(item: Any) -> Rows:
     from PIL import Image
 
-    from headstart.data.readers import read_image
+    from headstart.data.media.readers import read_image
 
     small = read_image(item, draft_size=(_SIDE, _SIDE)).resize((_SIDE, _SIDE), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.float32).ravel() / np.float32(255)
 
 
 def _mel_statistics(item: Any) -> Rows:
-    from headstart.data.readers import read_audio
-    from headstart.engine.spectrogram import log_mel
+    from headstart.data.media.readers import read_audio
+    from headstart.sources.preprocessing.mel import log_mel
 
     samples, rate = read_audio(item)
     bands = log_mel(samples, rate, sample_rate=16000, n_fft=1024, hop=512, n_mels=64, fmin=20.0, fmax=8000.0)

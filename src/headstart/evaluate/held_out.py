@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.rows import take_rows
 from headstart.heads import FittedHead, HeadSearch, select_head
+from headstart.rows import take_rows
 from headstart.tasks import task_methods
 from headstart.types import Block, Rows, Task
 

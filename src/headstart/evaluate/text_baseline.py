@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.scripts import unspaced_share
-from headstart.data.words import split_words
+from headstart.data.text.scripts import unspaced_share
+from headstart.data.text.words import split_words
 from headstart.linear.leave_out import leave_one_group_out, leave_one_out
 from headstart.linear.ridge import lambda_grid
 from headstart.linear.spectrum import Spectrum

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from headstart.heads.contender import Contender
+from headstart.heads.contenders.contender import Contender
+from headstart.heads.contenders.spectral import spectral_contenders
+from headstart.heads.estimator.validation import FLOATS, checked_rows, class_codes
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.problem import Problem
 from headstart.heads.registry import HEADS, SpectralHead
-from headstart.heads.spectral_contenders import spectral_contenders
-from headstart.heads.validation import FLOATS, checked_rows, class_codes
 from headstart.params import check_choice
 from headstart.types import Task, TaskKind
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.linear.rows import unit_rows
+from headstart.linear.checks import unit_rows
 from headstart.types import Block, Rows
 
 __all__ = ["FeatureMap", "candidate_maps"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from headstart.heads.feature_choice import FeatureChoice
+from headstart.heads.contenders.feature_choice import FeatureChoice
+from headstart.heads.contenders.spectral import spectral_contenders
 from headstart.heads.feature_map import candidate_maps
-from headstart.heads.fusion import choose_fusion
-from headstart.heads.fusion_maps import is_fused, scaled_map, spans_of
-from headstart.heads.group_selection import selection_contender
+from headstart.heads.fusion.choice import choose_fusion
+from headstart.heads.fusion.head2toe import selection_contender
+from headstart.heads.fusion.maps import is_fused, scaled_map, spans_of
 from headstart.heads.problem import HeadSearch, Problem
 from headstart.heads.registry import SpectralHead
-from headstart.heads.spectral_contenders import spectral_contenders
 
 __all__ = ["choose_features"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.estimator_scores import estimator_scores
+from headstart.heads.estimator.scores import estimator_scores
+from headstart.heads.estimator.threads import threads_for
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.loss_summary import LossSummary
-from headstart.heads.threads import threads_for
 from headstart.linear.moments import Moments
 from headstart.tasks import Calibration
 from headstart.types import Rows

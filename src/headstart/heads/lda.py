@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.linear.lda_leave_out import left_out_scores
 from headstart.linear.leave_out import LeftOut
-from headstart.linear.left_out_scoring import left_out_scores
 from headstart.linear.optimal_scoring import NO_SHARE, optimal_scoring
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum

@@ -7,8 +7,8 @@ from typing import Any
 
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from headstart.heads.one_by_one import one_by_one
-from headstart.heads.principal import on_principal_components
+from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.principal_components import on_principal_components
 from headstart.types import Task
 
 __all__ = ["MLP", "MultilayerPerceptronHead"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.naive_bayes import GaussianNB
 
-from headstart.heads.one_by_one import one_by_one
+from headstart.heads.estimator.per_output import one_by_one
 from headstart.types import Task
 
 __all__ = ["NAIVE_BAYES", "NaiveBayesHead"]

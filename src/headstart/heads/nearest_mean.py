@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from headstart.heads.one_by_one import one_by_one
-from headstart.heads.validation import checked_rows, class_codes, softmax_rows
+from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.validation import checked_rows, class_codes, softmax_rows
 from headstart.linear.calibration import fit_temperature, log_loss
-from headstart.linear.rows import unit_rows
+from headstart.linear.checks import unit_rows
 from headstart.params import check_choice
 from headstart.types import Task
 

@@ -13,8 +13,8 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from headstart.errors import DataError
-from headstart.heads.cross_fitting import few_folds
-from headstart.heads.validation import checked_rows, class_codes
+from headstart.heads.estimator.cross_fitting import few_folds
+from headstart.heads.estimator.validation import checked_rows, class_codes
 from headstart.linear.spectrum import Spectrum
 from headstart.types import Task
 

@@ -99,7 +99,7 @@ class EstimatorHead(HeadKind, Protocol):
 HEADS: Registry[HeadKind] = Registry("head")
 HEADS.register("ridge", "headstart.heads.ridge:RIDGE")
 HEADS.register("lda", "headstart.heads.lda:LDA")
-HEADS.register("late_fusion", "headstart.heads.stacked:LATE_FUSION")
+HEADS.register("late_fusion", "headstart.heads.fusion.late_fusion:LATE_FUSION")
 HEADS.register("trained", "headstart.heads.trained:TRAINED")
 
 # Those of ours that import scikit-learn, which a fit with the solved heads does without.

@@ -18,17 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
-from headstart.heads.class_weights import row_weights
-from headstart.heads.cleaning import fit_without_suspects
-from headstart.heads.contender import Contender
-from headstart.heads.estimator_contenders import LATE, estimator_contenders
+from headstart.heads.contenders.contender import Contender
+from headstart.heads.contenders.estimators import LATE, estimator_contenders
+from headstart.heads.contenders.tie_set import simplest_of_the_best
+from headstart.heads.estimator.threads import threads_for
 from headstart.heads.features import choose_features
 from headstart.heads.fitted import FittedHead
+from headstart.heads.label_noise.cleaning import fit_without_suspects
 from headstart.heads.problem import HeadSearch, Problem
 from headstart.heads.registry import AUTO, EstimatorHead, SpectralHead, heads_for
 from headstart.heads.ridge import RIDGE
-from headstart.heads.threads import threads_for
-from headstart.heads.tie_set import simplest_of_the_best
+from headstart.heads.spectral.class_weights import row_weights
 from headstart.types import Block, Rows, Task
 
 __all__ = ["select_head"]

@@ -14,8 +14,8 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, clone
 
 from headstart.heads.closed_form import ClosedForm
-from headstart.heads.cross_fitting import cross_fitted_scores, quietly_fitted
-from headstart.heads.estimator_scores import estimator_scores
+from headstart.heads.estimator.cross_fitting import cross_fitted_scores, quietly_fitted
+from headstart.heads.estimator.scores import estimator_scores
 from headstart.heads.registry import HEADS, EstimatorHead, SpectralHead
 from headstart.tasks import Calibration, task_methods
 from headstart.types import Task, TaskKind

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError, ParameterError
-from headstart.linear.rows import check_matrix, check_weights
+from headstart.linear.checks import check_matrix, check_weights
 
 __all__ = ["fit_platt", "fit_temperature", "log_loss", "log_softmax", "softmax"]
 

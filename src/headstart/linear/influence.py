@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.linear.checks import check_matrix, check_targets, check_weights
 from headstart.linear.leave_out import leave_one_out
-from headstart.linear.rows import check_matrix, check_targets, check_weights
 from headstart.linear.spectrum import Spectrum
 
 __all__ = ["deletion_influence"]

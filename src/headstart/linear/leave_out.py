@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
-from headstart.linear.group_out import group_blocks
+from headstart.linear.checks import check_lambdas, check_matrix, check_targets, check_weights, chunks
+from headstart.linear.leave_group_out import group_blocks
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.rotated import Rotated, rotate
-from headstart.linear.rows import check_lambdas, check_matrix, check_targets, check_weights, chunks
 from headstart.linear.spectrum import Spectrum
 
 __all__ = ["LeftOut", "fitted", "leave_one_group_out", "leave_one_out"]

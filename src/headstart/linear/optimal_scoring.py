@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
-from headstart.linear.rows import check_lambdas, check_matrix
+from headstart.linear.checks import check_lambdas, check_matrix
 from headstart.linear.spectrum import Spectrum
 
 __all__ = ["NO_SHARE", "OptimalScoring", "optimal_scoring"]

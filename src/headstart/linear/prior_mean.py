@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError, ParameterError
+from headstart.linear.checks import check_lambdas, check_matrix
 from headstart.linear.moments import Moments
-from headstart.linear.rows import check_lambdas, check_matrix
 from headstart.linear.spectrum import Spectrum
 
 __all__ = ["prior_mean_ridge"]

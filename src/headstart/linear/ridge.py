@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.linear.rows import check_lambdas
+from headstart.linear.checks import check_lambdas
 from headstart.linear.spectrum import Spectrum
 from headstart.params import check_number
 

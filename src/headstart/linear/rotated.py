@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.linear.rows import check_matrix, check_targets, check_weights, chunks
+from headstart.linear.checks import check_matrix, check_targets, check_weights, chunks
 from headstart.linear.spectrum import Spectrum
 
 __all__ = ["Rotated", "resolvent", "rotate"]

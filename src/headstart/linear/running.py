@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
-from headstart.linear.rows import check_finite, check_matrix, check_targets, check_weights, chunks
+from headstart.linear.checks import check_finite, check_matrix, check_targets, check_weights, chunks
 
 __all__ = ["RunningMoments", "centre", "symmetric", "two_sum"]
 

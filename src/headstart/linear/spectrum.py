@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
+from headstart.linear.checks import check_finite, check_matrix, check_targets, check_weights, chunks
 from headstart.linear.moments import Moments
-from headstart.linear.rows import check_finite, check_matrix, check_targets, check_weights, chunks
 from headstart.linear.running import centre
 
 __all__ = ["Spectrum"]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from headstart.data import align_columns, read
-from headstart.data.archives import is_archive, unpack
-from headstart.data.tables import table_kind
+from headstart.data.folder.archives import is_archive, unpack
+from headstart.data.table.files import table_kind
 from headstart.errors import DataError, ItemError
 from headstart.model import TransferModel
 from headstart.tasks import encode_labels

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import align_columns, label_name, read
+from headstart.engine.cache.forks import one_thread_in_a_fork
 from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction
-from headstart.engine.forks import one_thread_in_a_fork
-from headstart.engine.item_moments import moments_of
+from headstart.engine.moments import moments_of
 from headstart.engine.options import Engine
 from headstart.errors import DataError, HeadstartError, ModelFolderError, NoModelError
 from headstart.heads import HEADS, FittedHead, SpectralHead

@@ -44,7 +44,7 @@ def model_card(record: Mapping[str, Any], name: str) -> str:
     Markdown nor HTML.
 
     Args:
-        record: the facts of a fit, as `headstart.transfer.record.make_record` gives them.
+        record: the facts of a fit, as `headstart.transfer.stages.record.make_record` gives them.
         name: the model's name: that of its run folder.
 
     Returns:

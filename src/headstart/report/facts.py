@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from headstart.data.text_findings import percent, script_words
+from headstart.data.auditing.text_findings import percent, script_words
 from headstart.report.provenance import provenance
 from headstart.report.tables import class_rows
 from headstart.report.words import defined, interval, metric_words, number, one_line, series, shortened

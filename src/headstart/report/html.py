@@ -33,7 +33,7 @@ def html_report(record: Record, name: str) -> str:
     Everything in it comes from the record. Labels, file names and messages are escaped.
 
     Args:
-        record: the facts of a fit, as `headstart.transfer.record.make_record` gives them.
+        record: the facts of a fit, as `headstart.transfer.stages.record.make_record` gives them.
         name: the model's name: that of its run folder.
 
     Returns:
@@ -64,7 +64,7 @@ def evaluation_report(record: Record, name: str) -> str:
     """The report of an evaluation on other data, as one self-contained page like that of a fit.
 
     Args:
-        record: the facts, as `headstart.transfer.evaluating.evaluate` makes them.
+        record: the facts, as `headstart.transfer.evaluate.evaluate` makes them.
         name: that of its folder.
 
     Returns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headstart.data.languages import language_names
+from headstart.data.text.languages import language_names
 from headstart.report.words import one_line
 
 __all__ = ["provenance"]

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError
-from headstart.linear.rows import check_targets
+from headstart.linear.checks import check_targets
 from headstart.linear.spectrum import Spectrum
 from headstart.scores.inputs import check_rows
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.linear.rows import chunks
+from headstart.linear.checks import chunks
 from headstart.linear.spectrum import Spectrum
 from headstart.params import check_number
 from headstart.scores.inputs import check_classes, check_rows, class_spectrum

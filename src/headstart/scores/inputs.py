@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError, ParameterError
+from headstart.linear.checks import check_finite, check_matrix, chunks
 from headstart.linear.moments import Moments
-from headstart.linear.rows import check_finite, check_matrix, chunks
 from headstart.linear.spectrum import Spectrum
 from headstart.params import check_number
 

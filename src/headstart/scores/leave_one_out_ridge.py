@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.linear.checks import check_targets
 from headstart.linear.leave_out import LeftOut, leave_one_group_out, leave_one_out
 from headstart.linear.ridge import lambda_grid
-from headstart.linear.rows import check_targets
 from headstart.linear.spectrum import Spectrum
 from headstart.scores.inputs import check_classes, check_groups, check_rows, class_spectrum, draw_rows, one_hot
 from headstart.tasks import task_methods

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
-from headstart.linear.rows import chunks, unit_rows
+from headstart.linear.checks import chunks, unit_rows
 from headstart.params import check_number
 from headstart.scores.inputs import check_classes, check_groups, check_rows, draw_rows
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError
-from headstart.linear.rows import unit_rows
+from headstart.linear.checks import unit_rows
 from headstart.scores.inputs import check_classes, check_rows, class_spectrum, draw_rows, principal_rows
 
 __all__ = ["parc"]

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from headstart.errors import ParameterError, UnknownNameError
-from headstart.linear.rows import check_matrix
+from headstart.linear.checks import check_matrix
 from headstart.params import check_choice
 from headstart.registry import Registry
 from headstart.scores.gbc import gbc

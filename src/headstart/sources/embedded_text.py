@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.errors import MissingExtraError, SourceError
 from headstart.io import check_digest, follow_umask, read_json
-from headstart.sources.adapters import save_adapters, without_adapters
-from headstart.sources.bert import bert_hidden, bert_module
-from headstart.sources.checkpoint import TOKENIZER_FILES, WEIGHT_FILES, copy_files
-from headstart.sources.seeded import seeded
-from headstart.sources.text_body import TextBody, TextParts
-from headstart.sources.tokenizing import TokenizerSpec
+from headstart.sources.bodies.adapters import save_adapters, without_adapters
+from headstart.sources.bodies.seeded import seeded
+from headstart.sources.transformers.bert import bert_hidden, bert_module
+from headstart.sources.transformers.checkpoint import TOKENIZER_FILES, WEIGHT_FILES, copy_files
+from headstart.sources.transformers.text_body import TextBody, TextParts
+from headstart.sources.transformers.tokenizing import TokenizerSpec
 from headstart.types import Block, SourceInfo
 
 if TYPE_CHECKING:

@@ -10,13 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.body_cache import BodyCache
-from headstart.engine.recipe import recipe_key
+from headstart.engine.body.recipe import recipe_key
+from headstart.engine.cache.bodies import BodyCache
 from headstart.errors import SourceError
 from headstart.io import check_digest, read_json
-from headstart.sources.adapters import load_adapters, restore_structure, save_adapters, without_adapters
-from headstart.sources.cache import cached_file, cached_repositories, fetch_repository
-from headstart.sources.checkpoint import (
+from headstart.sources.bodies.adapters import load_adapters, restore_structure, save_adapters, without_adapters
+from headstart.sources.bodies.hidden_layers import saved_reading, saved_structure
+from headstart.sources.bodies.hub_cache import cached_file, cached_repositories, fetch_repository
+from headstart.sources.bodies.model_card import published_accuracy, stated_languages
+from headstart.sources.scheme import Scheme
+from headstart.sources.transformers.checkpoint import (
     PROCESSOR_FILES,
     TOKENIZER_FILES,
     WEIGHT_FILES,
@@ -24,9 +27,9 @@ from headstart.sources.checkpoint import (
     files_digest,
     weights_digest,
 )
-from headstart.sources.clip import PAIRED, ClipParts, open_clip
-from headstart.sources.clip_towers import TextTower, image_tower
-from headstart.sources.hf_loading import (
+from headstart.sources.transformers.clip import PAIRED, ClipParts, open_clip
+from headstart.sources.transformers.clip_towers import TextTower, image_tower
+from headstart.sources.transformers.loading import (
     encoder,
     fresh_model,
     load_model,
@@ -37,13 +40,10 @@ from headstart.sources.hf_loading import (
     save_model,
     tokenizer_facts,
 )
-from headstart.sources.hidden_layers import saved_reading, saved_structure
-from headstart.sources.media_body import MediaBody, MediaParts
-from headstart.sources.media_fronts import front_for
-from headstart.sources.model_card import published_accuracy, stated_languages
-from headstart.sources.scheme import Scheme
-from headstart.sources.text_body import TextBody, TextParts
-from headstart.sources.tokenizing import TokenizerSpec
+from headstart.sources.transformers.media_body import MediaBody, MediaParts
+from headstart.sources.transformers.media_fronts import front_for
+from headstart.sources.transformers.text_body import TextBody, TextParts
+from headstart.sources.transformers.tokenizing import TokenizerSpec
 from headstart.types import Modality, Source, SourceInfo
 
 if TYPE_CHECKING:

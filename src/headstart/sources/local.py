@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.errors import SourceError
 from headstart.io import check_digest, file_digest, is_there, read_json
-from headstart.sources.model_card import stated_accuracy
+from headstart.sources.bodies.model_card import stated_accuracy
 from headstart.sources.scheme import Scheme
-from headstart.sources.timm_arguments import MOST_SIDE, check_arguments
+from headstart.sources.timm_bodies.arguments import MOST_SIDE, check_arguments
 from headstart.types import Modality, Source, SourceInfo
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from headstart.sources.timm_module import TimmSpec
+    from headstart.sources.timm_bodies.module import TimmSpec
 
 __all__ = ["SCHEME", "describe_local", "open_local", "open_timm_folder"]
 
@@ -91,7 +91,7 @@ def open_timm_folder(path: Path, info: SourceInfo, *, installed: bool = False) -
         Traceback (most recent call last):
         headstart.errors.ModelFolderError: 'nowhere/config.json' ...
     """
-    from headstart.sources.hidden_layers import saved_structure
+    from headstart.sources.bodies.hidden_layers import saved_structure
 
     spec = replace(_folder_spec(path / "config.json"), structure=saved_structure(path))
     return _open_timm(path / "model.safetensors", spec, info, installed=installed)
@@ -168,7 +168,7 @@ def _pair_json(path: Path) -> Path:
 
 
 def _pair_spec(file: Path) -> TimmSpec:
-    from headstart.sources.timm_module import TimmSpec
+    from headstart.sources.timm_bodies.module import TimmSpec
 
     facts = read_json(file)
     architecture, wanted = facts.get("architecture"), facts.get("timm_kwargs", {})
@@ -211,7 +211,7 @@ def _numbers(value: Any, kinds: type | tuple[type, ...], low: float, high: float
 
 
 def _folder_spec(file: Path) -> TimmSpec:
-    from headstart.sources.timm_module import TimmSpec
+    from headstart.sources.timm_bodies.module import TimmSpec
 
     facts = read_json(file)
     config, args = facts.get("pretrained_cfg", facts), facts.get("model_args", {})
@@ -252,9 +252,9 @@ def _whole(value: Any) -> int | None:
 
 
 def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo, *, installed: bool = False) -> Source:
-    from headstart.sources.hidden_layers import saved_reading
-    from headstart.sources.timm_module import load_weights
-    from headstart.sources.timm_source import TimmSource, Weights
+    from headstart.sources.bodies.hidden_layers import saved_reading
+    from headstart.sources.timm import TimmSource, Weights
+    from headstart.sources.timm_bodies.module import load_weights
 
     if not file.is_file():
         raise SourceError(f"'{file}' is missing, and pickled weights are never read; save the model as safetensors.")

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.backends.arrays import to_tensors
+from headstart.engine.body.arrays import to_tensors
+from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, rows_key
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
-from headstart.engine.pooling import blocks_forward
-from headstart.engine.recipe import Batch, Forward, Recipe, recipe_key, rows_key
 from headstart.errors import ItemError, SourceError
-from headstart.sources.form import form_of
-from headstart.sources.moved import as_trainable, resting_copy
+from headstart.sources.bodies.copies import as_trainable, resting_copy
+from headstart.sources.bodies.form import form_of
+from headstart.sources.bodies.pooling import blocks_forward
+from headstart.sources.bodies.seeded import seeded, state_digest
+from headstart.sources.bodies.trainable import Trainable
 from headstart.sources.scheme import Scheme
-from headstart.sources.seeded import seeded, state_digest
-from headstart.sources.trainable import Trainable
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
 if TYPE_CHECKING:

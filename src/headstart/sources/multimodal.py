@@ -7,11 +7,11 @@ from typing import cast
 
 import numpy as np
 
-from headstart.data.multimodal import QUANTITIES, ItemColumn, parse_column
+from headstart.data.table.several_columns import QUANTITIES, ItemColumn, parse_column
 from headstart.errors import SourceError
+from headstart.sources.columns import ColumnsSource
 from headstart.sources.fused import FusedSource
 from headstart.sources.registry import describe
-from headstart.sources.table_columns import ColumnsSource
 from headstart.types import Dataset, Modality, Source
 
 __all__ = ["multimodal_source"]

@@ -16,13 +16,13 @@ from headstart.types import Modality, Source, SourceInfo
 __all__ = ["SOURCES", "describe", "list_sources", "open_saved", "open_source"]
 
 SOURCES: Registry[Scheme] = Registry("source")
-SOURCES.register("columns", "headstart.sources.table_columns:SCHEME")
+SOURCES.register("columns", "headstart.sources.columns:SCHEME")
 SOURCES.register("fused", "headstart.sources.fused:SCHEME")
 SOURCES.register("headstart", "headstart.sources.embedded:SCHEME")
 SOURCES.register("hf", "headstart.sources.hf:SCHEME")
 SOURCES.register("local", "headstart.sources.local:SCHEME")
 SOURCES.register("module", "headstart.sources.module:SCHEME")
-SOURCES.register("timm", "headstart.sources.timm_source:SCHEME")
+SOURCES.register("timm", "headstart.sources.timm:SCHEME")
 SOURCES.register("toy", "headstart.sources.toy:SCHEME")
 SOURCES.register("vector", "headstart.sources.vector:SCHEME")
 

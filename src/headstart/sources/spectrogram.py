@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.readers import read_audio
+from headstart.data.media.readers import read_audio
+from headstart.engine.body.recipe import rows_key
 from headstart.engine.extract import encode
 from headstart.engine.options import Engine
-from headstart.engine.recipe import rows_key
-from headstart.engine.spectrogram import log_mel, picture, resample
 from headstart.errors import SourceError
 from headstart.io import read_json, write_json
-from headstart.sources.form import form_of
-from headstart.sources.seeded import spread
-from headstart.sources.trainable import Trainable, TrainableSource, trainable
+from headstart.sources.bodies.form import form_of
+from headstart.sources.bodies.seeded import spread
+from headstart.sources.bodies.trainable import Trainable, TrainableSource, trainable
+from headstart.sources.preprocessing.mel import log_mel, picture, resample
 from headstart.types import FeatureMatrix, Source, SourceInfo
 
 if TYPE_CHECKING:

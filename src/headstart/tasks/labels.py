@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import label_name
-from headstart.data.label_names import is_missing
+from headstart.data.naming.label_names import is_missing
 from headstart.errors import DataError
 from headstart.types import Task
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from headstart.data import Audit, read
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.engine.ray_session import kept_open
+from headstart.engine.ray.session import kept_open
 from headstart.errors import ParameterError
 from headstart.evaluate.evaluation import Evaluation
 from headstart.heads import HeadSearch
@@ -27,18 +27,18 @@ from headstart.params import check_choice, check_number
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.sources.default import LARGER, source_for
-from headstart.transfer.asked import check_several, check_together
-from headstart.transfer.comparison import Baseline, compare
-from headstart.transfer.group_proposal import with_proposal
-from headstart.transfer.judging import Judged, judge
-from headstart.transfer.label_texts import LabelText, with_label_text
-from headstart.transfer.leaning import lean
-from headstart.transfer.moved_body import MovedBody, check_strategy, move_body
-from headstart.transfer.preparing import Prepared, audit_items, encode_items
+from headstart.transfer.gate.move_body import MovedBody, check_strategy, move_body
 from headstart.transfer.ranking.choice import Choice, choose_source
 from headstart.transfer.ranking.entries import Described, describe_all
-from headstart.transfer.record import make_record
-from headstart.transfer.run_folder import RunTables, check_run_folder, run_tables, write_run
+from headstart.transfer.stages.asked import check_several, check_together
+from headstart.transfer.stages.compare import Baseline, compare
+from headstart.transfer.stages.group_proposal import with_proposal
+from headstart.transfer.stages.judge import Judged, judge
+from headstart.transfer.stages.label_texts import LabelText, with_label_text
+from headstart.transfer.stages.prepare import Prepared, audit_items, encode_items
+from headstart.transfer.stages.record import make_record
+from headstart.transfer.stages.run_folder import RunTables, check_run_folder, run_tables, write_run
+from headstart.transfer.stages.unread_parts import lean
 from headstart.tune import Strategy
 from headstart.types import Dataset, Modality, Source, TaskKind
 

@@ -8,18 +8,18 @@ import numpy as np
 
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.engine.ray_session import kept_open
+from headstart.engine.ray.session import kept_open
 from headstart.errors import DataError
 from headstart.heads import HeadSearch
 from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.reporting import Reporter, SilentReporter
 from headstart.sources.default import source_for
-from headstart.transfer.judging import judge
-from headstart.transfer.leaning import lean
-from headstart.transfer.moved_body import check_strategy, move_body
-from headstart.transfer.preparing import Audited, audit_items, encode_items
+from headstart.transfer.gate.move_body import check_strategy, move_body
 from headstart.transfer.ranking.choice import choose_source
+from headstart.transfer.stages.judge import judge
+from headstart.transfer.stages.prepare import Audited, audit_items, encode_items
+from headstart.transfer.stages.unread_parts import lean
 from headstart.tune import FrozenFeatures, Strategy
 from headstart.types import Dataset, Source
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.data.tables import load_table
+from headstart.data.table.files import load_table
 from headstart.engine.options import Engine
 from headstart.errors import DataError, NoModelError, UsageError
 from headstart.evaluate.figures import bounds
-from headstart.heads.shared_spectra import shared_spectra
+from headstart.heads.spectral.shared_spectra import shared_spectra
 from headstart.io import check_writable, write_json
 from headstart.model import TransferModel
 from headstart.model.task_folders import INDEX, task_folders
@@ -174,7 +174,7 @@ def _frame(data: Any) -> pd.DataFrame:
 
 def _shared_split(frame: pd.DataFrame, columns: Sequence[str], seed: int) -> np.ndarray[Any, Any] | None:
     """One held-out fifth for all columns, which then share the rows that they are fitted on; None for few rows."""
-    from headstart.transfer.judging import FEW_ITEMS
+    from headstart.transfer.stages.judge import FEW_ITEMS
 
     if "split" in frame.columns or len(frame) < FEW_ITEMS or frame[list(columns)].isna().any(axis=None):
         return None

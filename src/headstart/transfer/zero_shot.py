@@ -1,7 +1,7 @@
 """A classifier from nothing but the names of its classes; a few examples later it is the head that a fit gives.
 
 Each class's text is encoded and stands as the one row of its class. LDA on these rows is then the nearest class by
-cosine (`headstart.heads.zero_shot_prior`), so that 0, 1, 5 and 50 examples a class are one path: an example is one
+cosine (`headstart.heads.spectral.class_name_prior`), so that 0, 1, 5 and 50 examples a class are one path: an example is one
 more row.
 """
 
@@ -18,14 +18,14 @@ from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.heads import FittedHead, candidate_maps
 from headstart.heads.lda import LDA
-from headstart.heads.zero_shot_prior import prior_moments
+from headstart.heads.spectral.class_name_prior import prior_moments
 from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.sources import open_source
 from headstart.sources.default import DEFAULTS
-from headstart.transfer.label_texts import LabelText, class_rows, read_label_texts, unread_labels
-from headstart.transfer.run_folder import check_run_folder
+from headstart.transfer.stages.label_texts import LabelText, class_rows, read_label_texts, unread_labels
+from headstart.transfer.stages.run_folder import check_run_folder
 from headstart.types import Source, Task
 
 __all__ = ["zero_shot"]

@@ -5,6 +5,6 @@ Those that move the body import torch; they are opened by name, ``STRATEGIES["lp
 
 from headstart.tune.frozen import FrozenFeatures
 from headstart.tune.registry import MOVING, STRATEGIES, Strategy
-from headstart.tune.settings import Budget, Training
+from headstart.tune.training.settings import Budget, Training
 
 __all__ = ["MOVING", "STRATEGIES", "Budget", "FrozenFeatures", "Strategy", "Training"]

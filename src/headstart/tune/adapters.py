@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from headstart.model import TransferModel
 from headstart.params import check_number
-from headstart.sources.adapters import insert_adapters
-from headstart.tune.job import ParameterGroup
-from headstart.tune.moving import fit_moved
-from headstart.tune.parts import normalisation_names
-from headstart.tune.plan import Plan, Setting, head_group
-from headstart.tune.settings import Budget, Training
+from headstart.sources.bodies.adapters import insert_adapters
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting, head_group
+from headstart.tune.structure.layers import normalisation_names
+from headstart.tune.training.job import ParameterGroup
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
 __all__ = ["ADAPTERS", "AdapterTuning"]
@@ -54,7 +54,7 @@ class AdapterTuning:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from headstart.model import TransferModel
 from headstart.params import check_number
-from headstart.tune.batches import Batch
-from headstart.tune.moving import fit_moved
-from headstart.tune.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.settings import Budget, Training
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
 __all__ = ["BSS", "BatchSpectralShrinkage", "smallest_squared_singular_values"]
@@ -78,7 +78,7 @@ class BatchSpectralShrinkage:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

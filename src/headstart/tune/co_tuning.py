@@ -19,12 +19,12 @@ from torch.nn.functional import cross_entropy
 from headstart.errors import DataError
 from headstart.model import TransferModel
 from headstart.params import check_number
-from headstart.tune.batches import Batch
-from headstart.tune.device import best_device
-from headstart.tune.moving import fit_moved
-from headstart.tune.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.settings import Budget, Training
-from headstart.tune.source_task import outputs_of, source_head_groups, source_head_of, statistics_kept
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.structure.source_head import outputs_of, source_head_groups, source_head_of, statistics_kept
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.device import best_device
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
 __all__ = ["CO_TUNING", "CoTuning", "category_relation"]
@@ -100,7 +100,7 @@ class CoTuning:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

@@ -27,13 +27,13 @@ from headstart.errors import DataError
 from headstart.heads import HeadSearch
 from headstart.model import TransferModel
 from headstart.params import check_choice, check_number
-from headstart.tune.batches import Batch
-from headstart.tune.class_batches import ClassBatches
-from headstart.tune.contrastive_losses import pair_cosine_loss, supervised_contrastive_loss
-from headstart.tune.cross_fitted import move_cross_fitted
-from headstart.tune.moving import Moved, fit_moved, move
-from headstart.tune.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.settings import Budget, Training
+from headstart.tune.losses.contrastive import pair_cosine_loss, supervised_contrastive_loss
+from headstart.tune.moving.cross_fitted import move_cross_fitted
+from headstart.tune.moving.move import Moved, fit_moved, move
+from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.class_batches import ClassBatches
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source, Task
 
 __all__ = ["CONTRASTIVE", "ContrastiveFewShot"]

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from headstart.model import TransferModel
 from headstart.params import check_number
-from headstart.tune.batches import Batch
-from headstart.tune.device import best_device, to_device
-from headstart.tune.feature_maps import MapRecorder, block_modules, channels_first, loss_increases
-from headstart.tune.moving import fit_moved
-from headstart.tune.network import task_loss
-from headstart.tune.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.settings import Budget, Training
-from headstart.tune.source_task import frozen_body
+from headstart.tune.losses.feature_maps import MapRecorder, block_modules, channels_first, loss_increases
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.network.body_and_head import task_loss
+from headstart.tune.structure.source_head import frozen_body
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.device import best_device, to_device
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
 __all__ = ["DELTA", "Delta", "attention_of", "behavioural_distance"]
@@ -137,7 +137,7 @@ class Delta:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

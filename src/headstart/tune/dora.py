@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from headstart.model import TransferModel
 from headstart.params import check_number
-from headstart.tune.low_rank import low_rank_plan
-from headstart.tune.moving import fit_moved
-from headstart.tune.plan import Plan, Setting
-from headstart.tune.settings import Budget, Training
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting
+from headstart.tune.structure.low_rank import low_rank_plan
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
 __all__ = ["DORA", "WeightDecomposedAdaptation"]
@@ -23,7 +23,7 @@ class WeightDecomposedAdaptation:
     """Training of m (W + (alpha/r) B A) / ‖W + (alpha/r) B A‖ for the body's layers and of the solved head.
 
     Afterwards the body is plain again. Which layers, and whether by peft, says
-    `headstart.tune.low_rank.low_rank_plan`.
+    `headstart.tune.structure.low_rank.low_rank_plan`.
 
     Attributes:
         training: how it trains.
@@ -56,7 +56,7 @@ class WeightDecomposedAdaptation:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

@@ -13,9 +13,9 @@ from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.heads import HEADS, HeadSearch, SpectralHead, select_head
-from headstart.heads.kept_moments import kept_moments
+from headstart.heads.spectral.kept_moments import kept_moments
 from headstart.model import TransferModel
-from headstart.tune.settings import Budget
+from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Features, Source, Task
 
 __all__ = ["FROZEN", "FrozenFeatures"]

@@ -13,12 +13,12 @@ import torch
 
 from headstart.heads.feature_map import FeatureMap
 from headstart.model import TransferModel
-from headstart.sources.seeded import seeded, spread
+from headstart.sources.bodies.seeded import seeded, spread
 from headstart.tasks import task_methods
-from headstart.tune.moving import fit_moved
-from headstart.tune.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.settings import Budget, Training
-from headstart.tune.torch_head import TorchHead
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.network.solved_head import TorchHead
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, FeatureMatrix, Source
 
 __all__ = ["FULL", "FullFineTuning", "fresh_head"]
@@ -99,7 +99,7 @@ class FullFineTuning:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

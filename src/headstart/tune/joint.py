@@ -20,17 +20,17 @@ from headstart.heads import HeadSearch, select_head
 from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tasks import task_methods
-from headstart.tune.batches import Batch, ItemBatches
-from headstart.tune.device import best_device, to_device
-from headstart.tune.job import ParameterGroup
-from headstart.tune.last_layer_head import target_units
-from headstart.tune.moving import fit_moved
-from headstart.tune.network import task_loss
-from headstart.tune.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.regularising import augmentation_of
-from headstart.tune.settings import Budget, Training
-from headstart.tune.source_task import outputs_of, source_head_groups, statistics_kept
-from headstart.tune.torch_head import TorchHead
+from headstart.tune.augmentation.regularising import augmentation_of
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.network.body_and_head import task_loss
+from headstart.tune.network.solved_head import TorchHead
+from headstart.tune.structure.fresh_head import target_units
+from headstart.tune.structure.source_head import outputs_of, source_head_groups, statistics_kept
+from headstart.tune.training.batches import Batch, ItemBatches
+from headstart.tune.training.device import best_device, to_device
+from headstart.tune.training.job import ParameterGroup
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source, Task
 
 __all__ = ["JOINT", "Joint", "Replay", "knows_classes"]
@@ -182,7 +182,7 @@ class Joint:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from headstart.model import TransferModel
 from headstart.params import check_choice, check_number
-from headstart.tune.batches import Batch
-from headstart.tune.device import best_device
-from headstart.tune.moving import fit_moved
-from headstart.tune.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.settings import Budget, Training
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.device import best_device
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
 __all__ = ["L2SP", "L2_SP", "squared_distance"]
@@ -88,7 +88,7 @@ class L2SP:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

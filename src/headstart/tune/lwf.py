@@ -15,11 +15,11 @@ from torch.nn.functional import kl_div, log_softmax, normalize
 
 from headstart.model import TransferModel
 from headstart.params import check_number
-from headstart.tune.batches import Batch
-from headstart.tune.moving import fit_moved
-from headstart.tune.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.settings import Budget, Training
-from headstart.tune.source_task import frozen_body, source_head_groups, statistics_kept
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.structure.source_head import frozen_body, source_head_groups, statistics_kept
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
 __all__ = ["LWF", "LearningWithoutForgetting", "row_distance", "softened_divergence"]
@@ -105,7 +105,7 @@ class LearningWithoutForgetting:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

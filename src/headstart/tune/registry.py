@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from headstart.model import TransferModel
 from headstart.registry import Registry
-from headstart.tune.settings import Budget
+from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Source
 
 __all__ = ["STRATEGIES", "Strategy"]
@@ -16,7 +16,7 @@ __all__ = ["STRATEGIES", "Strategy"]
 class Strategy(Protocol):
     """A way to transfer; implementations are frozen dataclasses whose fields are the strategy's settings.
 
-    Those that move the body have ``training`` and ``plan`` too, as `headstart.tune.plan.MovingStrategy` says.
+    Those that move the body have ``training`` and ``plan`` too, as `headstart.tune.moving.plan.MovingStrategy` says.
 
     Examples:
         >>> isinstance(STRATEGIES["frozen"], Strategy)
@@ -50,7 +50,7 @@ STRATEGIES.register("frozen", "headstart.tune.frozen:FROZEN")
 # Those that move the body import torch, which a fit with frozen features does without.
 MOVING = {
     "adapters": "headstart.tune.adapters:ADAPTERS",
-    "adversarial": "headstart.tune.adversarial_training:ADVERSARIAL",
+    "adversarial": "headstart.tune.adversarial:ADVERSARIAL",
     "bitfit": "headstart.tune.bitfit:BITFIT",
     "bss": "headstart.tune.bss:BSS",
     "co_tuning": "headstart.tune.co_tuning:CO_TUNING",

@@ -17,13 +17,13 @@ from headstart.heads import FittedHead, select_head
 from headstart.heads.feature_map import FeatureMap
 from headstart.model import TransferModel
 from headstart.params import check_number
-from headstart.tune.last_layer_head import fresh_head, target_units
-from headstart.tune.moving import fit_moved
-from headstart.tune.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.settings import Budget, Training
-from headstart.tune.side_bodies import side_body
-from headstart.tune.sided_source import LABELS, SidedSource
-from headstart.tune.torch_head import TorchHead
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.network.solved_head import TorchHead
+from headstart.tune.structure.fresh_head import fresh_head, target_units
+from headstart.tune.structure.side_bodies import side_body
+from headstart.tune.structure.sided_source import LABELS, SidedSource
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
 __all__ = ["SIDE", "SideNetwork", "beside"]
@@ -123,7 +123,7 @@ class SideNetwork:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it.
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it.
 
         Its source is a `FusedSource` of the side body and the frozen one.
         """

@@ -16,12 +16,12 @@ from torch.nn.utils import parametrize
 from headstart.errors import SourceError
 from headstart.model import TransferModel
 from headstart.params import check_number
-from headstart.tune.job import ParameterGroup
-from headstart.tune.moving import fit_moved
-from headstart.tune.network import Network
-from headstart.tune.parts import CHANNEL_LAYERS, merge_layer, used_names
-from headstart.tune.plan import Plan, Setting, head_group
-from headstart.tune.settings import Budget, Training
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting, head_group
+from headstart.tune.network.body_and_head import Network
+from headstart.tune.structure.layers import CHANNEL_LAYERS, merge_layer, used_names
+from headstart.tune.training.job import ParameterGroup
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
 __all__ = ["SSF", "Scale", "ScaleAndShift", "ScalingShifting", "scaled_layers"]
@@ -133,7 +133,7 @@ class ScalingShifting:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

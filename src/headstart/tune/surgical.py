@@ -16,12 +16,12 @@ from torch import Tensor
 
 from headstart.model import TransferModel
 from headstart.params import check_choice
-from headstart.sources.seeded import spread
-from headstart.tune.device import to_device
-from headstart.tune.job import ParameterGroup
-from headstart.tune.moving import fit_moved
-from headstart.tune.plan import Plan, Setting, head_group
-from headstart.tune.settings import Budget, Training
+from headstart.sources.bodies.seeded import spread
+from headstart.tune.moving.move import fit_moved
+from headstart.tune.moving.plan import Plan, Setting, head_group
+from headstart.tune.training.device import to_device
+from headstart.tune.training.job import ParameterGroup
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
 __all__ = ["SURGICAL", "SurgicalFineTuning", "relative_gradient_norms"]
@@ -99,7 +99,7 @@ class SurgicalFineTuning:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.fit_moved` has it."""
+        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

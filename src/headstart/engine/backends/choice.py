@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from headstart.engine.backends.cuda import CUDA
 from headstart.engine.backends.interface import BackendKind
-from headstart.engine.backends.machine import gpu_hint, release
 from headstart.engine.backends.mps import MPS
 from headstart.engine.backends.openvino_graph import OPENVINO
 from headstart.engine.backends.torch_cpu import TORCH
-from headstart.engine.body_cache import FORMAT
-from headstart.engine.recipe import recipe_key
+from headstart.engine.body.machine import gpu_hint, release
+from headstart.engine.body.recipe import recipe_key
+from headstart.engine.cache.bodies import FORMAT
 from headstart.errors import UsageError
 
 __all__ = ["KINDS", "candidates", "check_possible", "converting_pays", "record_name"]

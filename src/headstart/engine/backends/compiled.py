@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.agreement import AGREEMENT, SAME, agreement
-from headstart.engine.forks import RenewedLock
+from headstart.engine.body.agreement import AGREEMENT, SAME, agreement
+from headstart.engine.cache.forks import RenewedLock
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from headstart.engine.agreement import Reference
-from headstart.engine.body_cache import BodyCache
-from headstart.engine.recipe import Batch, Forward
+from headstart.engine.body.agreement import Reference
+from headstart.engine.body.recipe import Batch, Forward
+from headstart.engine.cache.bodies import BodyCache
 from headstart.errors import UsageError
 from headstart.types import FeatureMatrix
 

@@ -6,13 +6,13 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from headstart.engine.agreement import Reference
-from headstart.engine.backends.arrays import each, to_tensors
 from headstart.engine.backends.interface import Backend, BackendKind, Parts
-from headstart.engine.backends.machine import gpu_hint
 from headstart.engine.backends.out_of_memory import memory_errors
 from headstart.engine.backends.torch_forms import TorchForm, open_found, open_recorded, run_blocks
-from headstart.engine.recipe import Batch, Forward
+from headstart.engine.body.agreement import Reference
+from headstart.engine.body.arrays import each, to_tensors
+from headstart.engine.body.machine import gpu_hint
+from headstart.engine.body.recipe import Batch, Forward
 from headstart.errors import UsageError
 from headstart.types import FeatureMatrix
 

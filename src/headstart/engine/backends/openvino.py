@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.allocator import keep_freed_memory
-from headstart.engine.backends.machine import cores
+from headstart.engine.backends.allocator import keep_freed_memory
 from headstart.engine.backends.out_of_memory import memory_errors
-from headstart.engine.forks import RenewedLock
-from headstart.engine.recipe import Batch
+from headstart.engine.body.machine import cores
+from headstart.engine.body.recipe import Batch
+from headstart.engine.cache.forks import RenewedLock
 from headstart.errors import MissingExtraError, SourceError
 from headstart.types import FeatureMatrix
 

@@ -10,17 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.agreement import AGREEMENT, SAME, Reference, measure_reference
-from headstart.engine.backends.arrays import first_items, to_tensors
 from headstart.engine.backends.interface import Backend, BackendKind, Parts, Refused
-from headstart.engine.backends.machine import cpu_kind, native_bf16, release
 from headstart.engine.backends.openvino import OpenVino, import_openvino, no_telemetry, openvino_streams
 from headstart.engine.backends.probes import has_lengths, longer, mirrored, shorter
 from headstart.engine.backends.torch_forms import folded_copy
-from headstart.engine.body_cache import FORMAT
-from headstart.engine.fold import round_kernels
-from headstart.engine.forks import RenewedLock
-from headstart.engine.recipe import Batch, Forward, recipe_key
+from headstart.engine.body.agreement import AGREEMENT, SAME, Reference, measure_reference
+from headstart.engine.body.arrays import first_items, to_tensors
+from headstart.engine.body.batch_norm_folding import round_kernels
+from headstart.engine.body.machine import cpu_kind, native_bf16, release
+from headstart.engine.body.recipe import Batch, Forward, recipe_key
+from headstart.engine.cache.bodies import FORMAT
+from headstart.engine.cache.forks import RenewedLock
 from headstart.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> 
 
     Examples:
         >>> import numpy as np, torch
-        >>> from headstart.engine.agreement import measure_reference
+        >>> from headstart.engine.body.agreement import measure_reference
         >>> body, forward = torch.nn.Linear(3, 2), lambda module, x: [module(x)]
         >>> reference = measure_reference(body, forward, [np.ones((2, 3), np.float32)])
         >>> find_openvino(body, forward, reference)[1].precision in ("bf16", "fp32")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.backends.arrays import each, first_items
-from headstart.engine.recipe import Batch
+from headstart.engine.body.arrays import each, first_items
+from headstart.engine.body.recipe import Batch
 
 __all__ = ["has_lengths", "longer", "mirrored", "shorter"]
 

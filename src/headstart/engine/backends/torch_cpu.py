@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.agreement import Reference
-from headstart.engine.allocator import keep_freed_memory
-from headstart.engine.backends.arrays import each, to_tensors
+from headstart.engine.backends.allocator import keep_freed_memory
 from headstart.engine.backends.compiled import CompileWhenItPays, can_compile
 from headstart.engine.backends.interface import Backend, BackendKind, Parts
-from headstart.engine.backends.machine import cpu_kind, native_bf16
 from headstart.engine.backends.out_of_memory import memory_errors
 from headstart.engine.backends.torch_forms import TorchForm, channels_last, open_found, open_recorded, run_blocks
-from headstart.engine.recipe import Batch, Forward
+from headstart.engine.body.agreement import Reference
+from headstart.engine.body.arrays import each, to_tensors
+from headstart.engine.body.machine import cpu_kind, native_bf16
+from headstart.engine.body.recipe import Batch, Forward
 from headstart.types import FeatureMatrix
 
 if TYPE_CHECKING:

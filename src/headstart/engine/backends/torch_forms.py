@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.agreement import AGREEMENT, SAME, Reference
-from headstart.engine.backends.arrays import first_items, to_tensors
 from headstart.engine.backends.interface import Backend, Parts
-from headstart.engine.fold import cast_linear, fold_batch_norms, round_kernels
-from headstart.engine.recipe import Batch, Forward
+from headstart.engine.body.agreement import AGREEMENT, SAME, Reference
+from headstart.engine.body.arrays import first_items, to_tensors
+from headstart.engine.body.batch_norm_folding import cast_linear, fold_batch_norms, round_kernels
+from headstart.engine.body.recipe import Batch, Forward
 
 if TYPE_CHECKING:
     import torch
@@ -125,7 +125,7 @@ def find_form(
 
     Examples:
         >>> import torch
-        >>> from headstart.engine.agreement import measure_reference
+        >>> from headstart.engine.body.agreement import measure_reference
         >>> from headstart.engine.backends.torch_cpu import TorchCpu
         >>> import numpy as np
         >>> body, forward = torch.nn.Linear(3, 2), lambda module, x: [module(x)]
@@ -185,9 +185,9 @@ def open_found(
 
     Examples:
         >>> import numpy as np, torch
-        >>> from headstart.engine.agreement import measure_reference
+        >>> from headstart.engine.body.agreement import measure_reference
         >>> from headstart.engine.backends.torch_cpu import TorchCpu
-        >>> from headstart.engine.body_cache import BodyCache
+        >>> from headstart.engine.cache.bodies import BodyCache
         >>> body, forward = torch.nn.ReLU(), lambda module, x: [module(x)]
         >>> reference = measure_reference(body, forward, [np.ones((2, 3), np.float32)])
         >>> parts = Parts(lambda: (body, forward), lambda: reference.batches[0], BodyCache(None), lambda: 0)
@@ -217,9 +217,9 @@ def open_recorded(parts: Parts, record: Mapping[str, Any], make: Make) -> Backen
 
     Examples:
         >>> import numpy as np, torch
-        >>> from headstart.engine.agreement import measure_reference
+        >>> from headstart.engine.body.agreement import measure_reference
         >>> from headstart.engine.backends.torch_cpu import TorchCpu
-        >>> from headstart.engine.body_cache import BodyCache
+        >>> from headstart.engine.cache.bodies import BodyCache
         >>> body, forward = torch.nn.ReLU(), lambda module, x: [module(x)]
         >>> reference = measure_reference(body, forward, [np.ones((2, 3), np.float32)])
         >>> parts = Parts(lambda: (body, forward), lambda: reference.batches[0], BodyCache(None), lambda: 0)

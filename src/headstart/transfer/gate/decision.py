@@ -21,18 +21,18 @@ from headstart.evaluate.intervals import paired_difference
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.gate.forecast import Forecast
+from headstart.transfer.gate.head_on_all_items import LeftOut, left_out_losses
 from headstart.transfer.gate.look import judging_seconds, look_ahead, words
 from headstart.transfer.gate.pilot import expected_cost
-from headstart.transfer.gate.recipe_choice import AUTO, is_crossed, sized, strategy_for
-from headstart.transfer.gate.whole_head import LeftOut, left_out_losses
-from headstart.transfer.judging import Judged
-from headstart.transfer.preparing import Prepared
+from headstart.transfer.gate.strategy_choice import AUTO, is_crossed, sized, strategy_for
+from headstart.transfer.stages.judge import Judged
+from headstart.transfer.stages.prepare import Prepared
 from headstart.tune.registry import MOVING, STRATEGIES
-from headstart.tune.settings import Budget
+from headstart.tune.training.settings import Budget
 from headstart.types import Dataset
 
 if TYPE_CHECKING:
-    from headstart.tune.moving import Moved
+    from headstart.tune.moving.move import Moved
 
 __all__ = ["Decision", "decide"]
 
@@ -128,7 +128,7 @@ def decide(
 
 
 def _kind(prepared: Prepared) -> str:
-    from headstart.sources.trainable import trainable
+    from headstart.sources.bodies.trainable import trainable
 
     try:
         return trainable(prepared.source).kind
@@ -152,7 +152,7 @@ def _training_part(prepared: Prepared, judged: Judged) -> Dataset:
 
 
 def _move(strategy: Any, prepared: Prepared, judged: Judged, train: Dataset, *, seed: int, budget: Budget) -> Moved:
-    from headstart.tune.moving import move
+    from headstart.tune.moving.move import move
 
     own = getattr(strategy, "move", None)  # of a strategy that judges its candidates in a way of its own
     return (partial(move, strategy) if own is None else own)(

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from headstart.engine.rows import take_rows
 from headstart.reporting import Reporter
+from headstart.rows import take_rows
 from headstart.transfer.gate.forecast import Forecast, Pilot
 from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
 from headstart.transfer.gate.pilot import Cost, expected_cost, run_pilot
-from headstart.transfer.gate.recipe_choice import is_crossed
-from headstart.transfer.judging import Judged
-from headstart.transfer.preparing import Prepared
+from headstart.transfer.gate.strategy_choice import is_crossed
+from headstart.transfer.stages.judge import Judged
+from headstart.transfer.stages.prepare import Prepared
 from headstart.types import Dataset
 
 __all__ = ["judging_seconds", "look_ahead", "words"]

@@ -15,8 +15,8 @@ from headstart.heads import HeadSearch
 from headstart.reporting import Progress
 from headstart.tasks import task_methods
 from headstart.transfer.gate.forecast import Pilot
-from headstart.transfer.preparing import Prepared
-from headstart.tune.settings import Budget
+from headstart.transfer.stages.prepare import Prepared
+from headstart.tune.training.settings import Budget
 from headstart.types import Dataset
 
 __all__ = ["Cost", "expected_cost", "run_pilot"]
@@ -69,7 +69,7 @@ def expected_cost(strategy: Any, prepared: Prepared, train: Dataset, *, seed: in
     Examples:
         >>> from headstart.data import read
         >>> from headstart.sources import open_source
-        >>> from headstart.transfer.preparing import prepare
+        >>> from headstart.transfer.stages.prepare import prepare
         >>> from headstart.reporting import SilentReporter
         >>> from headstart.tune.lp_ft import LP_FT
         >>> rows = np.arange(16.0).reshape(8, 2)
@@ -78,7 +78,7 @@ def expected_cost(strategy: Any, prepared: Prepared, train: Dataset, *, seed: in
         Traceback (most recent call last):
         headstart.errors.SourceError: The source 'vector' has no body that can be moved; ...
     """
-    from headstart.tune.timing import seconds_per_step
+    from headstart.tune.moving.timing import seconds_per_step
 
     size, epochs = strategy.training.batch_size, strategy.training.epochs
     few = train.take(np.random.default_rng(seed).permutation(len(train))[: max(size * TIMED_STEPS, 2 * size)])
@@ -111,7 +111,7 @@ def run_pilot(
         >>> run_pilot.__name__
         'run_pilot'
     """
-    from headstart.tune.moving import class_weights_of, move
+    from headstart.tune.moving.move import class_weights_of, move
 
     started = time.perf_counter()
     task, y = train.labelled()

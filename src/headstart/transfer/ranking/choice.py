@@ -13,11 +13,11 @@ from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
 from headstart.reporting import Reporter
 from headstart.reporting.summary import summary_html, summary_text
-from headstart.transfer.judging import make_plan
-from headstart.transfer.preparing import Audited
 from headstart.transfer.ranking.entries import Described
 from headstart.transfer.ranking.result import Ranking
 from headstart.transfer.ranking.run import rank_audited
+from headstart.transfer.stages.judge import make_plan
+from headstart.transfer.stages.prepare import Audited
 from headstart.types import Source
 
 __all__ = ["Choice", "choose_source"]
@@ -83,7 +83,7 @@ def choose_source(
 
     Examples:
         >>> from headstart.data import read
-        >>> from headstart.transfer.preparing import audit_items
+        >>> from headstart.transfer.stages.prepare import audit_items
         >>> from headstart.transfer.ranking.entries import describe_all
         >>> from headstart.reporting import SilentReporter
         >>> silent = SilentReporter()

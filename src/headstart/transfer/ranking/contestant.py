@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.token_counts import TextFacts
+from headstart.data.auditing.token_counts import TextFacts
 from headstart.engine.options import Engine
 from headstart.errors import HeadstartError, SourceError
 from headstart.reporting import Progress
 from headstart.scores.registry import SOURCE_SCORES
 from headstart.sources import open_source
-from headstart.sources.trainable import body_key
+from headstart.sources.bodies.trainable import body_key
+from headstart.transfer.ranking.growing_rows import GrowingRows
+from headstart.transfer.ranking.kept_results import memo_key, remembered
 from headstart.transfer.ranking.limits import ANY, Limits
 from headstart.transfer.ranking.measure import Measured, Question, measure, source_scores
-from headstart.transfer.ranking.memo import memo_key, remembered
-from headstart.transfer.ranking.rows import GrowingRows
 from headstart.transfer.ranking.speed import Speed, keep_speed, kept_speed
-from headstart.transfer.text_audit import read_by
+from headstart.transfer.stages.text_audit import read_by
 from headstart.types import Modality, Source, SourceInfo
 
 __all__ = ["Answer", "Contestant", "Entry"]

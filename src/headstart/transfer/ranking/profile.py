@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from headstart.errors import DataError
 from headstart.heads import HEADS, FeatureMap, SpectralHead
+from headstart.heads.contenders.spectral import spectral_contenders
 from headstart.heads.problem import Problem
 from headstart.heads.registry import solved_heads
-from headstart.heads.spectral_contenders import spectral_contenders
-from headstart.transfer.ranking.merit import merit_of
+from headstart.transfer.ranking.figures import merit_of
 from headstart.types import Block, Rows, Task
 
 __all__ = ["BlockWorth", "transfer_profile"]

@@ -8,14 +8,14 @@ from typing import Any
 
 from headstart.data import read
 from headstart.engine.options import Engine
-from headstart.engine.ray_session import kept_open
+from headstart.engine.ray.session import kept_open
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.scores.registry import check_scores
-from headstart.transfer.preparing import audit_items
 from headstart.transfer.ranking.entries import describe_all
 from headstart.transfer.ranking.limits import Limits
 from headstart.transfer.ranking.result import Ranking
 from headstart.transfer.ranking.run import given_part, rank_audited
+from headstart.transfer.stages.prepare import audit_items
 from headstart.types import Modality, Source, TaskKind
 
 __all__ = ["rank"]

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.options import Engine
-from headstart.engine.ray_session import ray_session
+from headstart.engine.ray.session import ray_session
 from headstart.errors import SourceError
 from headstart.reporting import Reporter
 from headstart.transfer.ranking.contestant import Answer, Contestant, Entry
 from headstart.transfer.ranking.measure import Question
-from headstart.transfer.ranking.race import Measure
+from headstart.transfer.ranking.successive_halving import Measure
 
 __all__ = ["on_cluster"]
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from headstart.data.token_counts import TextFacts
+from headstart.data.auditing.token_counts import TextFacts
 from headstart.evaluate.evaluation import Metric
 from headstart.reporting.summary import summary_html, summary_text
+from headstart.transfer.ranking.figures import MERITS
 from headstart.transfer.ranking.measure import Measured
-from headstart.transfer.ranking.merit import MERITS
 from headstart.transfer.ranking.speed import Speed
 from headstart.types import SourceInfo, Task
 

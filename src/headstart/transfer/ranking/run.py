@@ -16,16 +16,16 @@ from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.evaluate.evaluation import Metric
 from headstart.reporting import Reporter
-from headstart.transfer.preparing import Audited
 from headstart.transfer.ranking.contestant import Contestant
 from headstart.transfer.ranking.entries import Described, make_entries
+from headstart.transfer.ranking.figures import MERITS
 from headstart.transfer.ranking.limits import ANY, Limits
 from headstart.transfer.ranking.measure import Measured, Question
-from headstart.transfer.ranking.merit import MERITS
 from headstart.transfer.ranking.order import Known, difference_from, order_sources
-from headstart.transfer.ranking.race import Deadline, Lane, Measure, in_turn, race, samples
 from headstart.transfer.ranking.result import Ranking, Standing
-from headstart.transfer.ranking.words import notes_on, what_to_take, why_first
+from headstart.transfer.ranking.sentences import notes_on, what_to_take, why_first
+from headstart.transfer.ranking.successive_halving import Deadline, Lane, Measure, in_turn, race, samples
+from headstart.transfer.stages.prepare import Audited
 from headstart.types import SourceInfo
 
 __all__ = ["Ranked", "given_part", "rank_audited"]
@@ -61,7 +61,7 @@ def given_part(audited: Audited) -> tuple[NDArray[np.intp], str]:
 
     Examples:
         >>> from headstart.data import read
-        >>> from headstart.transfer.preparing import audit_items
+        >>> from headstart.transfer.stages.prepare import audit_items
         >>> from headstart.reporting import SilentReporter
         >>> audited = audit_items(read((["good", "bad"], ["yes", "no"])), SilentReporter())
         >>> given_part(audited)
@@ -112,7 +112,7 @@ def rank_audited(
 
     Examples:
         >>> from headstart.data import read
-        >>> from headstart.transfer.preparing import audit_items
+        >>> from headstart.transfer.stages.prepare import audit_items
         >>> from headstart.transfer.ranking.entries import describe_all
         >>> from headstart.reporting import SilentReporter
         >>> silent = SilentReporter()

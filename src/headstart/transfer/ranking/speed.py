@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from headstart.engine.cache_folder import entry_folder, mark_used, write_about
+from headstart.engine.cache.folder import entry_folder, mark_used, write_about
 from headstart.engine.options import Engine
 from headstart.errors import HeadstartError
 from headstart.io import make_folder, read_json, write_json

@@ -1,0 +1,277 @@
+"""Items on the command line: files, folders, tables, texts as they are, and standard input."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.cli.input.typed import as_typed, standard_input
+from headstart.data import align_columns
+from headstart.data.folder.archives import is_archive
+from headstart.data.folder.listing import media_of_file
+from headstart.data.formats.loading import Loaded, load, table_kind
+from headstart.data.naming.column_names import ID_NAMES, plain_name
+from headstart.data.schema import MEDIA
+from headstart.errors import DataError
+from headstart.model import TransferModel
+from headstart.model.as_fitted import read_as_fitted
+from headstart.types import Dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Gathered", "gather_items"]
+
+MAX_LINE = 1_000_000
+PROBED = 100  # cells that tell whether a column holds bytes or arrays
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Items, and what is known of each.
+
+    Attributes:
+        items: n items.
+        names: where each came from, those that cannot be read too; no two items of different places share one.
+        ids: the cells of the tables' own columns of identifiers, None for an item that has none; None where no table
+            has such a column.
+        notes: what was inferred while reading.
+        failures: position among the names to reason, for what cannot be read; the items are those of the other names.
+        cells: the columns of the tables, a row for each name; None where no table was given.
+        written: the same as the file holds them, such as ``007``.
+
+    Examples:
+        >>> Gathered(["my parcel is late"], ["0"], ["T-17"]).place(0)
+        {'item': '0', 'id': 'T-17'}
+    """
+
+    items: list[Any]
+    names: list[str]
+    ids: list[Any] | None = None
+    notes: tuple[str, ...] = ()
+    failures: Mapping[int, str] = field(default_factory=dict)
+    cells: pd.DataFrame | None = None
+    written: pd.DataFrame | None = None
+
+    @property
+    def index(self) -> NDArray[np.intp]:
+        """(n,) the position of each item among the names."""
+        return np.setdiff1d(np.arange(len(self.names)), list(self.failures))
+
+    def place(self, position: int) -> dict[str, Any]:
+        """The name at a position, with its identifier where there are any."""
+        name = {"item": self.names[position]}
+        return name if self.ids is None else {**name, "id": self.ids[position]}
+
+
+def gather_items(words: Sequence[str], model: TransferModel, *, item: str | None = None) -> Gathered:
+    """The items that the words of a command line stand for.
+
+    A folder, table or archive gives all of its items; a media file gives itself; ``-`` reads one item a line from
+    standard input; for a text model any other word is the text.
+
+    A media file is named as it was given, an item of a folder or archive ``FOLDER/ID``, a row ``ROW`` (from 0) or,
+    beside other words, ``TABLE:ROW``. Texts are named by their position, and lines of standard input by their number
+    (beside other words ``-:LINE``), both from 1.
+
+    Args:
+        words: what stands on the command line.
+        model: what will predict; it knows the columns that it was fitted on.
+        item: another column of texts or paths.
+
+    Raises:
+        DataError: if a word is neither a file nor a text for a text model, or holds another kind of item, and there is
+            no other word that can be read; beside others it is one of the failures.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> from headstart.sources.toy import ToySource
+        >>> from headstart.heads import select_head
+        >>> from headstart.types import Task
+        >>> task, texts = Task("classification", ("a", "b")), ["good", "fine", "bad", "poor"]
+        >>> head = select_head(ToySource().encode(texts), np.array([0, 0, 1, 1]), task)
+        >>> gather_items(["my parcel is late"], TransferModel(ToySource(), task, head)).names
+        ['1']
+    """
+    parts: list[Gathered] = []
+    first: DataError | None = None
+    for word in words:
+        place = sum(len(part.names) for part in parts) + 1
+        try:
+            parts.append(_one_word(word, model, item, place, alone=len(words) == 1))
+        except DataError as error:
+            first = first or error
+            parts.append(Gathered([], [word], failures={0: str(error)}))
+    items = [item for part in parts for item in part.items]
+    if not items:
+        raise first or DataError(_nothing(parts))
+    names = [name for part in parts for name in part.names]
+    cells, written = (_joined_cells(parts, written=written) for written in (False, True))
+    notes = tuple(note for part in parts for note in part.notes)
+    return Gathered(items, names, _joined_ids(parts), notes, _joined_failures(parts), cells, written)
+
+
+def _nothing(parts: Sequence[Gathered]) -> str:
+    failures = _joined_failures(parts)
+    if not failures:
+        return "There is nothing to predict; give files, folders, tables or texts."
+    return f"None of the items ({len(failures)}) can be read; the first: {failures[min(failures)]}"
+
+
+def _joined_failures(parts: Sequence[Gathered]) -> dict[int, str]:
+    starts = np.cumsum([0, *(len(part.names) for part in parts)])
+    return {
+        int(start) + k: reason
+        for start, part in zip(starts, parts, strict=False)
+        for k, reason in part.failures.items()
+    }
+
+
+def _joined_cells(parts: Sequence[Gathered], *, written: bool) -> pd.DataFrame | None:
+    """The tables one below the other, with empty rows for what came from elsewhere."""
+    frames = [part.written if written else part.cells for part in parts]
+    if len(frames) == 1 or all(frame is None for frame in frames):
+        return frames[0]
+    import pandas as pd
+
+    empty = [pd.DataFrame(index=range(len(part.names))) for part in parts]
+    whole = pd.concat([e if f is None else f for f, e in zip(frames, empty, strict=True)], ignore_index=True)
+    return _with_none(whole)
+
+
+def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, alone: bool) -> Gathered:
+    modality = model.source.info.modality
+    if word == "-":
+        return _from_stdin(model, alone=alone)
+    if not _exists(word):
+        if modality == "text" and not _looks_like_path(word):
+            return Gathered([as_typed(word)], [str(place)])
+        raise DataError(f"'{word}' does not exist; give a file, a folder or a table of {modality} items.")
+    is_table = Path(word).is_file() and table_kind(word) is not None
+    kind = modality if is_table else None
+    dataset = read_as_fitted(word, model, item=item, label=model.label_columns or None, modality=kind, labelled=False)
+    if dataset.modality != modality:
+        raise DataError(
+            f"'{word}' holds {dataset.modality} items, but this model reads {modality} items; give these, or another "
+            "model."
+        )
+    items = list(align_columns(dataset, model.columns).items)
+    names = _names(word, dataset, alone=alone)
+    if not is_table:
+        return Gathered(items, names, notes=dataset.notes)
+    return _rows_of(load(Path(word)), Gathered(items, names, notes=dataset.notes), "" if alone else f"{word}:", model)
+
+
+def _rows_of(table: Loaded, read_rows: Gathered, prefix: str, model: TransferModel) -> Gathered:
+    """The rows of a table in their order, with its columns; those that were set aside have a name and a reason."""
+    aside = {row.row: row.reason for row in table.set_aside}
+    numbers = sorted([*table.numbers, *aside])
+    places = [k for k, number in enumerate(numbers) if number not in aside]
+    names = [f"{prefix}{number}" for number in numbers]
+    for place, name in zip(places, read_rows.names, strict=True):
+        names[place] = name
+    frame = table.frame.astype(object)
+    frame = frame.set_axis(places, axis=0)
+    written = frame.assign(
+        **{name: list(cells) for name, cells in (table.cells or {}).items() if name in frame.columns}
+    )
+    shown = [name for name in frame.columns if not _is_blob(frame[name])]
+    ids = _own_ids(table.frame, model.label_columns)
+    spread: list[Any] = [None] * len(numbers)
+    for place, value in zip(places, ids or (), strict=False):
+        spread[place] = value
+    failures = {k: f"the row is not read: {aside[n]}" for k, n in enumerate(numbers) if n in aside}
+    cells, as_written = (_with_none(one[shown].reindex(range(len(numbers)))) for one in (frame, written))
+    return Gathered(
+        read_rows.items, names, None if ids is None else spread, read_rows.notes, failures, cells, as_written
+    )
+
+
+def _with_none(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.astype(object).where(frame.notna(), None)
+
+
+def _is_blob(column: pd.Series[Any]) -> bool:
+    """Whether cells are bytes, objects or arrays, which no answer needs beside it."""
+    return any(isinstance(cell, bytes | dict | np.ndarray) for cell in column.dropna().head(PROBED))
+
+
+def _names(word: str, dataset: Dataset, *, alone: bool) -> list[str]:
+    path = Path(word)
+    if path.is_file() and media_of_file(path) is not None:
+        return [word]
+    if dataset.columns or (path.is_file() and not is_archive(path)):  # rows of a table, or lines of a text
+        return list(dataset.ids) if alone else [f"{word}:{row}" for row in dataset.ids]
+    return [(path / name).as_posix() for name in dataset.ids]
+
+
+def _own_ids(frame: pd.DataFrame, labels: Sequence[str]) -> list[Any] | None:
+    """The cells of the table's column of identifiers, such as ``id`` or ``ticket_id``; None where it has none."""
+    known = {name: plain_name(name) for name in frame.columns if name not in labels}
+    likely = [name for name, word in known.items() if word in ID_NAMES]
+    likely += [name for name, word in known.items() if word.endswith("_id") and name not in likely]
+    for name in likely:
+        cells = frame[name].astype(object).tolist()
+        if all(isinstance(cell, str | int) for cell in cells) and len(set(cells)) == len(cells):
+            return cells
+    return None
+
+
+def _joined_ids(parts: Sequence[Gathered]) -> list[Any] | None:
+    """The identifiers as they are, or as strings where they are of several types, so that one column can hold them."""
+    if all(part.ids is None for part in parts):
+        return None
+    ids = [value for part in parts for value in part.ids or [None] * len(part.names)]
+    mixed = len({type(value) for value in ids if value is not None}) > 1
+    return [str(value) if mixed and value is not None else value for value in ids]
+
+
+def _exists(word: str) -> bool:
+    try:
+        return bool(word.strip()) and Path(word).exists()
+    except (OSError, ValueError):  # a text longer than a name may be, or with a NUL
+        return False
+
+
+def _looks_like_path(word: str) -> bool:
+    """Whether a word is meant as a file: it has no spaces, and ends in a slash or like a file that can be read."""
+    if not word or word.split() != [word]:
+        return False
+    path = Path(word)
+    known = path.suffix.lower() in {*MEDIA, ".txt"} or table_kind(path) is not None or is_archive(path)
+    return known or word.endswith("/") or (bool(path.suffix) and "/" in word)
+
+
+def _from_stdin(model: TransferModel, *, alone: bool) -> Gathered:
+    lines = standard_input()
+    kept = [(str(number), line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if any(len(line) > MAX_LINE for _, line in kept):
+        raise DataError(f"A line of standard input is longer than {MAX_LINE} characters; give one item a line.")
+    modality = model.source.info.modality
+    lines = [line for _, line in kept]
+    names = lines if modality in ("image", "audio") else [number if alone else f"-:{number}" for number, _ in kept]
+    if modality != "vector":
+        return Gathered(lines, names)
+    rows, failures = _rows(kept, model.head.feature_map.num_inputs)
+    return Gathered(rows, names, failures=failures)
+
+
+def _rows(lines: Sequence[tuple[str, str]], width: int) -> tuple[list[Any], dict[int, str]]:
+    """The lines as rows of numbers, and the reasons for those that are none or of another length than most."""
+    rows: dict[int, NDArray[np.float64]] = {}
+    failures: dict[int, str] = {}
+    for place, (number, line) in enumerate(lines):
+        try:
+            rows[place] = np.array([float(cell) for cell in next(csv.reader([line]))])
+        except ValueError as error:
+            failures[place] = f"Line {number} of standard input must be numbers with commas between ({error})."
+    if any(len(row) == width for row in rows.values()):
+        for place in [place for place, row in rows.items() if len(row) != width]:
+            failures[place] = f"it has {len(rows.pop(place))} numbers, but the model reads rows of {width}"
+    return list(rows.values()), failures

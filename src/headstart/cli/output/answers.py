@@ -1,0 +1,125 @@
+"""Predictions as rows: in the order of the items, with the columns of their table, and rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.cli.output.table_file import write_rows
+from headstart.types import Task
+
+if TYPE_CHECKING:
+    from headstart.cli.input.items import Gathered
+
+__all__ = ["FORMATS", "answer", "rounded", "write_answers"]
+
+FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+DIGITS = 6
+TABLE = "table."  # before a column of the table whose name is one of ours
+
+
+def rounded(outputs: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
+    """Outputs (n, k) with six digits; probabilities of classes still add up to 1. Values of a regression stay.
+
+    Args:
+        outputs: of the model.
+        task: its task.
+
+    Examples:
+        >>> rounded(np.full((1, 3), 1 / 3), Task("classification", ("a", "b", "c"))).tolist()
+        [[0.333334, 0.333333, 0.333333]]
+    """
+    if task.kind == "regression":
+        return outputs
+    if task.kind == "multilabel":
+        return np.round(outputs, DIGITS)
+    scaled = outputs * 10**DIGITS
+    whole = np.floor(scaled)
+    left = 10**DIGITS - whole.sum(axis=1).astype(np.int64)  # goes to the largest fractions, the first of equal ones
+    order = np.argsort(-(scaled - whole), axis=1, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(outputs.shape[1])[None, :], axis=1)
+    return np.asarray((whole + (rank < left[:, None])) / 10**DIGITS)
+
+
+def answer(label: Any, output: NDArray[np.float64], task: Task) -> dict[str, Any]:
+    """The answer for one item: prediction, its probability, and all probabilities.
+
+    Args:
+        label: what is predicted.
+        output: (k,) the model's output, rounded.
+        task: the model's task.
+
+    Examples:
+        >>> answer("a", np.array([0.75, 0.25]), Task("classification", ("a", "b")))
+        {'prediction': 'a', 'probability': 0.75, 'probabilities': {'a': 0.75, 'b': 0.25}}
+    """
+    row: dict[str, Any] = {"prediction": label}
+    if task.kind == "classification":
+        row["probability"] = float(output.max())
+    if task.kind != "regression":
+        row["probabilities"] = dict(zip(task.labels, output.tolist(), strict=True))
+    return row
+
+
+def write_answers(
+    path: Path, given: Gathered, answers: Mapping[int, Mapping[str, Any]], failures: Mapping[int, str]
+) -> None:
+    """Write a row for each item, in their order: its name, the columns of its table, the answer, and why there is none.
+
+    A column of the table whose name is one of the others is called ``table.NAME``.
+
+    Args:
+        path: the file; its extension says the format.
+        given: the items.
+        answers: by position.
+        failures: reasons by position, for the others.
+
+    Raises:
+        SaveError: if it cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> from headstart.cli.input.items import Gathered
+        >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+        >>> write_answers(path, Gathered(["x"], ["1", "2"]), {0: {"prediction": "good"}}, {1: "it is empty"})
+        >>> path.read_text().split()
+        ['item,prediction,reason', '1,good,', '2,,it', 'is', 'empty']
+    """
+    as_text = path.suffix.lower() in (".csv", ".tsv")
+    flat = {position: _flat(found, as_text=as_text) for position, found in answers.items()}
+    names = list(dict.fromkeys(name for row in flat.values() for name in row))
+    own = {*given.place(0), *names, *(["reason"] if failures else [])}
+    table = given.written if as_text else given.cells
+    beside = [] if table is None else [name for name in table.columns if not _is_id(name, table, given)]
+    columns = {} if table is None else {_free(str(name), own, beside): list(table[name]) for name in beside}
+    rows = []
+    for position in range(len(given.names)):
+        row = given.place(position)
+        row |= {name: cells[position] for name, cells in columns.items()}
+        row |= dict.fromkeys(names) | flat.get(position, {})
+        rows.append(row | ({"reason": failures.get(position)} if failures else {}))
+    write_rows(path, rows)
+
+
+def _is_id(name: object, table: Any, given: Gathered) -> bool:
+    """Whether a column of the table stands there already as the identifiers."""
+    return name == "id" and given.ids is not None and list(map(str, table[name])) == list(map(str, given.ids))
+
+
+def _free(name: str, own: set[str], others: Sequence[object]) -> str:
+    while name in own:
+        name = f"{TABLE}{name}"
+        own = own | ({str(other) for other in others} - {name})
+    return name
+
+
+def _flat(found: Mapping[str, Any], *, as_text: bool) -> dict[str, Any]:
+    plain = {key: value for key, value in found.items() if key != "probabilities"}
+    plain |= {f"probability.{label}": value for label, value in found.get("probabilities", {}).items()}
+    return {key: ";".join(map(str, value)) if as_text and isinstance(value, list) else value
+            for key, value in plain.items()}  # fmt: skip

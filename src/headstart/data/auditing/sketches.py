@@ -1,0 +1,159 @@
+"""Small sketches of pictures and sounds, by which near duplicates are found."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data.media.readers import MAX_IMAGE_BYTES, read_audio, read_bytes, read_picture
+
+__all__ = ["Sketch", "digest", "sketch_audio", "sketch_image"]
+
+FLAT_GREY = 4.0  # standard deviation of grey levels below which a picture is plain
+MAX_WHITE = 3e38  # of float32
+FLAT_DECADES = 0.02  # the same for the log10 energies of a sound
+SEGMENTS = 17
+BAND_EDGES = np.geomspace(60.0, 4000.0, 9)
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What is kept of a picture or a sound to compare it with others.
+
+    Attributes:
+        digest: digest of the exact content.
+        bits: (8,) uint16, a hash of 128 bits that changes little when the content does.
+        grid: (d,) float32, the coarse content with mean 0 and norm 1.
+        size: log of what near copies share, to float32: the aspect of a picture, the duration of a sound.
+        flat: whether it has so little content (a plain picture, silence) that only exact copies can be told.
+        has_more: whether the file holds further pages or frames, which are not read.
+        white: the value that is shown as white, of a picture of more than 8 bits a channel; else 0.
+
+    Examples:
+        >>> sketch_image(np.zeros((32, 32), np.uint8)).flat
+        True
+    """
+
+    digest: str
+    bits: NDArray[np.uint16]
+    grid: NDArray[np.float32]
+    size: float
+    flat: bool
+    has_more: bool = False
+    white: float = 0.0
+
+    def to_row(self) -> NDArray[np.float32]:
+        """The sketch as one row of finite numbers, exactly, so that it can be kept where rows are.
+
+        Examples:
+            >>> sketch = sketch_image(np.zeros((32, 32), np.uint8))
+            >>> Sketch.from_row(sketch.to_row()).digest == sketch.digest
+            True
+        """
+        key = np.frombuffer(bytes.fromhex(self.digest), np.uint16)
+        about = [self.size, self.flat, self.has_more, min(self.white, MAX_WHITE)]
+        return np.concatenate([key, self.bits, about, self.grid]).astype(np.float32)
+
+    @classmethod
+    def from_row(cls, row: NDArray[np.float32]) -> Sketch:
+        """The sketch that `to_row` gave."""
+        whole = row[:16].astype(np.uint16)
+        size, flat, has_more, white = row[16:20].tolist()
+        return cls(whole[:8].tobytes().hex(), whole[8:], row[20:], size, bool(flat), bool(has_more), white)
+
+
+def digest(*parts: bytes | memoryview) -> str:
+    """A 128-bit digest (BLAKE2b) of bytes, in hexadecimal.
+
+    Examples:
+        >>> len(digest(b"abc"))
+        32
+    """
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        state.update(part)
+    return state.hexdigest()
+
+
+def sketch_image(item: Any) -> Sketch:
+    """The sketch of a picture: difference hashes of its rows and columns, and 24 x 24 grey means.
+
+    The hash is the dHash (N. Krawetz, "Kind of like that", 2013) taken along rows and along columns, 64 bits each; a
+    difference counts from one grey level on, so that the noise of plain areas does not flip bits.
+
+    Args:
+        item: what `read_image` reads.
+
+    Raises:
+        ItemError: if it cannot be read.
+
+    Examples:
+        >>> ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))
+        >>> int(np.bitwise_count(sketch_image(ramp).bits).sum())
+        64
+    """
+    from PIL import Image
+
+    if isinstance(item, (str, os.PathLike, bytes, Mapping)):
+        raw = read_bytes(item, MAX_IMAGE_BYTES)
+        name = item.get("path") if isinstance(item, Mapping) else None if isinstance(item, bytes) else os.fspath(item)
+        read, key = read_picture({"bytes": raw, "path": name}, draft_size=(72, 72)), digest(raw)
+        picture = read.image
+    else:
+        read = read_picture(item)
+        picture = read.image
+        key = digest(str(picture.size).encode(), picture.tobytes())
+    grey = picture.convert("L").resize((72, 72), Image.Resampling.BOX, reducing_gap=2.0)
+    values = np.asarray(grey, dtype=np.float32)
+    rows = np.diff(values.reshape(8, 9, 9, 8).mean(axis=(1, 3)), axis=1) > 1
+    columns = np.diff(values.reshape(9, 8, 8, 9).mean(axis=(1, 3)), axis=0) > 1
+    grid = values.reshape(24, 3, 24, 3).mean(axis=(1, 3)).ravel()
+    size = float(np.float32(np.log(picture.width / picture.height)))
+    is_flat = float(grid.std()) < FLAT_GREY
+    return Sketch(key, _pack(rows, columns), _unit(grid), size, is_flat, read.has_more, float(np.float32(read.white)))
+
+
+def sketch_audio(item: Any) -> Sketch:
+    """The sketch of a sound: how the energy in 8 bands from 60 to 4000 Hz changes over 17 parts of its length.
+
+    Args:
+        item: what `read_audio` reads.
+
+    Raises:
+        ItemError: if it cannot be read.
+
+    Examples:
+        >>> sketch_audio((np.zeros(8000), 8000)).flat
+        True
+    """
+    samples, rate = read_audio(item)
+    key = digest(str(rate).encode(), samples.tobytes())
+    energy = np.stack([_bands(part, rate) for part in np.array_split(samples, SEGMENTS)])
+    level = np.log10(energy + 1e-6 * max(float(energy.max()), 1e-30))  # 60 dB below the loudest counts as silence
+    bits = np.diff(level, axis=0) > 0.1  # 1 dB
+    grid = (level - level.mean(axis=0)).ravel().astype(np.float32)
+    size = float(np.float32(np.log(len(samples) / rate)))
+    return Sketch(key, _pack(bits), _unit(grid), size, float(grid.std()) < FLAT_DECADES)
+
+
+def _bands(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
+    length = 2 ** max(len(samples) - 1, 1).bit_length()  # padded with zeros, for a fast transform
+    power = np.abs(np.fft.rfft(samples, length)) ** 2
+    bins = np.clip(np.round(BAND_EDGES * length / rate).astype(np.intp), 0, len(power))
+    total = np.concatenate([[0.0], np.cumsum(power, dtype=np.float64)])
+    return np.asarray(np.diff(total[bins]) / max(len(samples), 1), dtype=np.float64)
+
+
+def _pack(*bits: NDArray[np.bool_]) -> NDArray[np.uint16]:
+    return np.packbits(np.concatenate([part.ravel() for part in bits])).view(np.uint16)
+
+
+def _unit(grid: NDArray[np.float32]) -> NDArray[np.float32]:
+    centred = grid - grid.mean()
+    return np.asarray(centred / max(float(np.linalg.norm(centred)), 1e-12), dtype=np.float32)

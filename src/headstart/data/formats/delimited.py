@@ -1,0 +1,310 @@
+"""Text files of separated values: the separator, the header and the rows; a row that does not fit is set aside."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.data.formats.cells import read_numbers
+from headstart.data.formats.set_aside import MOST_ASIDE, SetAside
+from headstart.data.naming.column_names import ID_NAMES, LABEL_NAMES, MEDIA_NAMES, SPLIT_NAMES, TEXT_NAMES, plain_name
+from headstart.data.schema import MEDIA
+from headstart.data.text.unicode import half_characters, normalized
+from headstart.errors import DataError
+from headstart.reporting.wording import plural
+
+__all__ = ["SEPARATORS", "Values", "assemble", "parse_values"]
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+PROBE_LINES = 200
+FIELD_LIMIT = 2**30  # of the csv module, whose own is 131,072 characters: a long text is no defect
+RETRIES = 20  # times the lines of a file read anew because a quotation mark was not closed; beyond, all marks are text
+MANY_SHORT = 0.1  # of the rows; where more end early, the program that wrote them leaves empty cells out
+EXAMPLES = 3
+HINT = re.compile(
+    r'\s*"?sep=(?:(\\t|[^\w"])\1*)?"?\1*\s*', re.IGNORECASE
+)  # a spreadsheet that saves it may quote or fill it
+KNOWN_NAMES = frozenset({*LABEL_NAMES, *TEXT_NAMES, *MEDIA_NAMES, *SPLIT_NAMES, *ID_NAMES})
+
+
+@dataclass(frozen=True)
+class Values:
+    r"""A file of separated values.
+
+    Attributes:
+        header: names of the columns; None where the file has none.
+        rows: cells of each row, as many as the header has names.
+        numbers: the number of each row, as it is counted in the file.
+        separator: the sign between cells.
+        set_aside: the rows that are not read.
+        notes: on how it was read.
+
+    Examples:
+        >>> parse_values("a;b\n1;2\n", "x.csv").header
+        ['a', 'b']
+    """
+
+    header: list[str] | None
+    rows: list[list[str]]
+    numbers: list[int]
+    separator: str
+    set_aside: tuple[SetAside, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def parse_values(text: str, name: str, *, is_tabs: bool = False) -> Values:
+    r"""Header and rows of separated values.
+
+    The separator is the one that divides most lines into as many cells as the first; a first line ``sep=;`` (Excel's
+    hint) names it. Lines that begin with ``#`` above the header are comments. A quotation mark that is never closed, or
+    that would swallow rows, is text.
+
+    Args:
+        text: the file.
+        name: its name, for messages.
+        is_tabs: whether tabs are expected; another separator is taken only where there are no tabs at all.
+
+    Raises:
+        DataError: if it is empty, or if most rows have not as many cells as the header.
+
+    Examples:
+        >>> values = parse_values("text,label\nyes,a\nno,b,c\nwell,d\n", "x.csv")
+        >>> values.rows, str(values.set_aside[0])
+        ([['yes', 'a'], ['well', 'd']], 'row 1 (line 3): it has 3 cells, the header 2')
+    """
+    lines = _split_lines(text)
+    start, hint, notes = _skip_preamble(lines, name)
+    probe = [line for line in lines[start : start + PROBE_LINES] if line.strip()]
+    if not probe:
+        raise DataError(f"The table '{name}' is empty; give a header and rows.")
+    separator = hint or _separator(probe, is_tabs=is_tabs)
+    is_whole = half_characters(text) is None
+    if '"' not in text:  # the csv module does the same, slowly
+        filled = (
+            (place, line) for place, line in enumerate(lines[start:], start + 1) if separator in line or line.strip()
+        )
+        records = [(place, line.split(separator)) for place, line in filled]
+        return assemble(records, separator, name, notes, is_whole=is_whole)
+    parser = _Parser(lines, start, separator, spaced=sum(f'{separator} "' in line for line in probe) * 2 > len(probe))
+    records = list(parser)
+    if parser.unclosed:
+        notes.append(f"Took the quotation marks of {_lines(parser.unclosed)} of '{name}' as text: they do not pair.")
+    return assemble(records, separator, name, notes, is_whole=is_whole)
+
+
+def _split_lines(text: str) -> list[str]:
+    """Lines that end as on Linux, Windows or old Macintoshes; NUL is no part of a text."""
+    text = text.replace("\x00", "") if "\x00" in text else text
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+        text = text.replace("\r", " " if "\n" in text else "\n")
+    return text.split("\n")
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:EXAMPLES])) + (", ..." if len(numbers) > EXAMPLES else "")
+    return f"line{'s' if len(numbers) > 1 else ''} {shown}"
+
+
+def assemble(
+    records: list[tuple[int, list[str]]], separator: str, name: str, notes: list[str], *, is_whole: bool = False
+) -> Values:
+    """The rows that fit the first record, which is the header unless it looks like the others.
+
+    Args:
+        records: at least one, each with the number of its line.
+        separator: the sign between cells.
+        name: of the file, for messages.
+        notes: on how it was read so far.
+        is_whole: whether the cells are known to be valid Unicode; else each is looked at.
+
+    Raises:
+        DataError: if most rows have not as many cells as the header.
+
+    Examples:
+        >>> assemble([(1, ["text", "label"]), (2, ["yes", "a"])], ",", "x.csv", []).rows
+        [['yes', 'a']]
+    """
+    head = records[0][1]
+    width = len(head)
+    has_header = not _is_row(head, [cells for _, cells in records[1:]])
+    rows = records[1:] if has_header else records
+    short = sum(len(cells) < width for _, cells in rows)
+    padded = short > MANY_SHORT * len(rows) and all(len(cells) <= width for _, cells in rows)
+    if padded and short:
+        notes.append(f"{plural(short, 'row')} of '{name}' end before the last column; their further cells are empty.")
+    kept, numbers, aside = list[list[str]](), list[int](), list[SetAside]()
+    for number, (line, cells) in enumerate(rows):
+        fitted = _fit(cells, width, padded=padded)
+        reason = None if is_whole else _half(cells)
+        if len(fitted) != width:
+            reason = f"it has {plural(len(cells), 'cell')}, the header {width}"
+        if reason is None:
+            kept.append(fitted)
+            numbers.append(number)
+        else:
+            aside.append(SetAside(number, line, reason))
+    misfits = [row for row in aside if "the header" in row.reason]
+    if len(misfits) >= MOST_ASIDE * len(rows) and misfits:
+        raise DataError(
+            f"Cannot read '{name}' as a table: {len(misfits)} of {plural(len(rows), 'row')} have not as many cells as "
+            f"the header, as line {misfits[0].line}: {misfits[0].reason}; mend the header, or quote cells that hold "
+            "a separator."
+        )
+    header = [normalized(cell) for cell in head] if has_header else None
+    return Values(header, kept, numbers, separator, tuple(aside), tuple(notes))
+
+
+def _half(cells: Sequence[str]) -> str | None:
+    whole = "".join(cells)
+    return None if whole.isascii() else half_characters(whole)
+
+
+def _fit(cells: list[str], width: int, *, padded: bool) -> list[str]:
+    """A row without further empty cells at its end, or filled up with such."""
+    if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+        return cells[:width]
+    return cells + [""] * (width - len(cells)) if padded else cells
+
+
+def _skip_preamble(lines: Sequence[str], name: str) -> tuple[int, str, list[str]]:
+    """Where the header begins, the separator that a line ``sep=`` names, and notes."""
+    start, hint, comments = 0, "", 0
+    notes: list[str] = []
+    for start, line in enumerate(lines):
+        text = line.strip("\ufeff \r").strip()
+        named = None if hint else HINT.fullmatch(line.lstrip("\ufeff"))
+        if named is not None:
+            hint = "\t" if named[1] in (None, r"\t") else named[1]
+            notes.append(f"The first line of '{name}' only names the separator; it was left out.")
+        elif text.startswith("#") and not _is_header_with_sign(lines, start):
+            comments += 1
+        elif text:
+            break
+    else:
+        start = len(lines)
+    if comments:
+        notes.append(f"Left out {plural(comments, 'line')} of comments above the header of '{name}'.")
+    return start, hint, notes
+
+
+def _is_header_with_sign(lines: Sequence[str], start: int) -> bool:
+    """Whether a line that begins with # is a header (``#id,text``): it has as many cells as the next line."""
+    following = next((line for line in lines[start + 1 :] if line.strip()), "")
+    if following.lstrip().startswith("#"):
+        return False
+    return any(line.count(sign) == following.count(sign) > 0 for line in [lines[start]] for sign in SEPARATORS)
+
+
+class _Parser:
+    """Records of a file, each with the number of its first line; bad quotation marks cost their line only."""
+
+    def __init__(self, lines: Sequence[str], start: int, separator: str, *, spaced: bool) -> None:
+        self.lines = lines
+        self.place = start
+        self.separator = separator
+        self.spaced = spaced
+        self.unclosed: list[int] = []
+        self.width = 0
+        self.wasted = 0
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        with _FieldLimit():
+            reader = self._reader()
+            while self.place < len(self.lines):
+                first = self.place
+                try:
+                    cells = next(reader, [])
+                except csv.Error:  # a mark that is never closed, or closed before the end of its cell
+                    cells = None
+                if cells is None or (self.place - first > 1 and self.width and len(cells) != self.width):
+                    self.wasted += self.place - first
+                    self.place = first + 1
+                    cells = self._alone(first)
+                    reader = self._reader()
+                if len(cells) > 1 or "".join(cells).strip():
+                    self.width = self.width or len(cells)
+                    yield first + 1, cells
+
+    def _feed(self) -> Iterator[str]:
+        while self.place < len(self.lines):
+            line = self.lines[self.place]
+            self.place += 1
+            yield line + "\n"
+
+    def _reader(self) -> Iterator[list[str]]:
+        if self.wasted > RETRIES * len(self.lines) + RETRIES:
+            return csv.reader(self._feed(), delimiter=self.separator, quoting=csv.QUOTE_NONE)
+        return csv.reader(self._feed(), delimiter=self.separator, strict=True, skipinitialspace=self.spaced)
+
+    def _alone(self, place: int) -> list[str]:
+        """The cells of one line, its quotation marks as text unless they pair and give the cells that are wanted."""
+        line = self.lines[place]
+        if line.count('"') % 2 == 0:
+            cells = next(csv.reader([line], delimiter=self.separator, skipinitialspace=self.spaced), [])
+            if len(cells) == (self.width or len(cells)):
+                return cells
+        self.unclosed.append(place + 1)
+        return next(csv.reader([line], delimiter=self.separator, quoting=csv.QUOTE_NONE), [])
+
+
+class _FieldLimit:
+    """The csv module's limit of a field, which is one for the process, raised for as long as a table is read."""
+
+    lock = threading.Lock()
+    users = 0
+    before = 0
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if _FieldLimit.users == 0:
+                _FieldLimit.before = csv.field_size_limit(min(FIELD_LIMIT, sys.maxsize))
+            _FieldLimit.users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            _FieldLimit.users -= 1
+            if _FieldLimit.users == 0:
+                csv.field_size_limit(_FieldLimit.before)
+
+
+def _separator(probe: Sequence[str], *, is_tabs: bool) -> str:
+    """The sign that divides most lines into as many cells as the first one."""
+    if is_tabs and any("\t" in line for line in probe):
+        return "\t"
+    best, score = "\t" if is_tabs else ",", (0.0, 1)
+    with _FieldLimit():
+        for sign in SEPARATORS:
+            widths = [len(row) for row in csv.reader(probe, delimiter=sign) if row]
+            if widths and widths[0] > 1:
+                share = sum(width == widths[0] for width in widths) / len(widths)
+                found = (round(share, 1), widths[0])
+                best, score = (sign, found) if found > score else (best, score)
+    return best
+
+
+def _is_row(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first record is a row and no header: all numbers, a file, or a value that its column holds again.
+
+    0, 1, 2, ... may be names of columns.
+    """
+    found = read_numbers(head)
+    if found.is_number.all():
+        return list(range(len(head))) != [*found.values]
+    if any(plain_name(cell) in KNOWN_NAMES for cell in head):
+        return False
+    if any(Path(cell).suffix.lower() in MEDIA for cell in head if len(cell) < 4096):
+        return True
+    for place, cell in enumerate(head):
+        if not cell.strip() or found.is_number[place]:
+            continue
+        column = [row[place] for row in rows if len(row) > place]
+        again = column.count(cell)
+        if again > 1 and again * 50 > len(column) and len(set(column)) * 2 <= len(column):
+            return True
+    return False

@@ -1,0 +1,125 @@
+"""Columns that name or date a row rather than describe it: identifiers, times and addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import date, time
+from typing import TYPE_CHECKING, Any, Literal
+
+from headstart.data.naming.column_names import LABEL_NAMES, plain_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Naming", "is_identifier_name", "kind_of_naming", "naming_columns"]
+
+Naming = Literal["identifier", "time", "address"]
+"""How a column names its rows."""
+
+SAMPLE = 200
+MOST = 0.9
+MAX_LENGTH = 2048
+THINGS = (
+    "user|movie|item|product|customer|patient|image|img|file|record|sample|subject|session|order|case|doc|document|tweet|"
+    "post|comment|video|song|track|person|client|account|ticket|message|question|row|study|visit|event|device|speaker|"
+    "clip|photo|picture|audio|text|author|member|book|article|page|review|transaction|invoice|employee|student|house|hotel"
+)
+IDENTIFIER = re.compile(rf"(?:^|.*[_\s.-])(?:ids?|uu?id|guid)$|(?:{THINGS})ids?$", re.IGNORECASE)
+CAMEL = re.compile(r".*[a-z](?:I[dD]|UUID|Uuid)$")
+TIME = re.compile(
+    r"(?:^|.*[_\s.-])(?:time|timestamp|date|datetime|created|updated|modified|published|created_at|updated_at|at|ts)$|"
+    r".*[a-z](?:Date|Time|Timestamp|At)$|.*(?:timestamp|datetime)$",
+)
+MOMENT = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T\s]+\d{1,2}:\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})(?:[,\s]+\d{1,2}:\d{2}.*)?|"
+    r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[ap]m)?|\d{8}T\d{6}Z?|"
+    r"(?:(?:mon|tue|wed|thu|fri|sat|sun)\w*,?\s+)?(?:\d{1,2}\s+)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*\.?"
+    r"\s+\d{1,4}\b.{0,30}",
+    re.IGNORECASE,
+)
+ADDRESS = re.compile(r"(?:https?|ftp|s3|gs|hdfs)://\S+|[^@\s]+@[^@\s]+\.[a-z]{2,}", re.IGNORECASE)
+EPOCH = 10**8  # seconds since 1970 that are a date after 1973
+
+
+def kind_of_naming(name: str, column: pd.Series[Any]) -> Naming | None:
+    """Whether a column holds identifiers, times or addresses; None where it holds neither.
+
+    Identifiers are told by their name (``userId``, ``movie_id``) and by being whole numbers or single words; times by
+    their cells, or by their name where they are numbers as large as seconds since 1970; addresses by their cells.
+
+    Args:
+        name: of the column.
+        column: its cells.
+
+    Examples:
+        >>> import pandas as pd
+        >>> kind_of_naming("userId", pd.Series([1, 1, 2])), kind_of_naming("acid", pd.Series([1, 1, 2]))
+        ('identifier', None)
+        >>> kind_of_naming("when", pd.Series(["2024-01-02 10:00", "2024-01-03 11:30"]))
+        'time'
+    """
+    known = column.dropna()
+    cells = known.iloc[:: max(1, len(known) // SAMPLE)].tolist()
+    if column.dtype.kind in "Mm" or (cells and all(isinstance(cell, date | time) for cell in cells)):
+        return "time"
+    if not cells or column.dtype.kind == "b":
+        return None
+    if all(map(_is_key, cells)) and (
+        is_identifier_name(name) or (name.startswith("Unnamed: ") and _are_numbers(column))
+    ):
+        return "identifier"
+    return _numeric_kind(name, cells) if _are_numbers(column) else _string_kind(cells)
+
+
+def _are_numbers(column: pd.Series[Any]) -> bool:
+    return column.dtype.kind in "iuf"
+
+
+def _numeric_kind(name: str, cells: Sequence[Any]) -> Naming | None:
+    is_late = all(EPOCH <= cell < 10**20 and float(cell).is_integer() for cell in cells)
+    return "time" if is_late and TIME.match(name.strip()) else None
+
+
+def _string_kind(cells: Sequence[Any]) -> Naming | None:
+    strings = [cell.strip() for cell in cells if isinstance(cell, str) and len(cell) < MAX_LENGTH]
+    kinds: tuple[tuple[Naming, re.Pattern[str]], ...] = (("time", MOMENT), ("address", ADDRESS))
+    for kind, pattern in kinds:
+        if sum(pattern.fullmatch(cell) is not None for cell in strings) >= MOST * len(cells):
+            return kind
+    return None
+
+
+def is_identifier_name(name: str) -> bool:
+    """Whether a column is called like one of identifiers (of things, not of classes).
+
+    Examples:
+        >>> is_identifier_name("movieId"), is_identifier_name("label_id"), is_identifier_name("humid")
+        (True, False, False)
+    """
+    plain = plain_name(name)
+    if re.sub(r"[_\s.-]?ids?$", "", plain) in LABEL_NAMES:
+        return False
+    return IDENTIFIER.fullmatch(name.strip()) is not None or CAMEL.fullmatch(name.strip()) is not None
+
+
+def _is_key(cell: object) -> bool:
+    if isinstance(cell, float):
+        return cell.is_integer()
+    return not isinstance(cell, bool) and (isinstance(cell, int) or (isinstance(cell, str) and len(cell.split()) == 1))
+
+
+def naming_columns(frame: pd.DataFrame, names: Collection[str]) -> dict[str, Naming]:
+    """The columns that name or date rows, and how.
+
+    Args:
+        frame: the table.
+        names: of the columns that may be such.
+
+    Examples:
+        >>> import pandas as pd
+        >>> naming_columns(pd.DataFrame({"userId": [1, 1], "age": [30, 40]}), ["userId", "age"])
+        {'userId': 'identifier'}
+    """
+    found = {name: kind_of_naming(name, frame[name]) for name in names}
+    return {name: kind for name, kind in found.items() if kind is not None}

@@ -1,0 +1,225 @@
+"""Tables whose items are several columns: pictures, sounds, texts, numbers and categories of one row together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data.schema import ReadOptions
+from headstart.data.table.columns import ColumnRoles, infer_columns
+from headstart.data.table.item_column import is_low, look
+from headstart.errors import DataError
+from headstart.reporting.wording import name_some, plural
+from headstart.types import Dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ItemColumn", "item_columns", "multimodal_items", "named_columns", "parse_column", "quantities", "roles_of",
+           "text_columns"]  # fmt: skip
+
+KINDS = ("image", "audio", "text", "number", "category")
+QUANTITIES = ("number", "category")
+FEW_WORDS = 3.0  # a string column of fewer words on average, with values that repeat, is a category
+
+
+@dataclass(frozen=True)
+class ItemColumn:
+    """One of the columns that an item is made of.
+
+    Attributes:
+        name: of the column.
+        kind: ``"image"``, ``"audio"``, ``"text"``, ``"number"`` or ``"category"``.
+
+    Examples:
+        >>> str(ItemColumn("price", "number"))
+        'price:number'
+    """
+
+    name: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.kind}"
+
+
+def parse_column(text: str) -> ItemColumn:
+    """The column that ``NAME:KIND`` names.
+
+    Examples:
+        >>> parse_column("time: of day:number")
+        ItemColumn(name='time: of day', kind='number')
+    """
+    name, _, kind = text.rpartition(":")
+    return ItemColumn(name, kind)
+
+
+def text_columns(dataset: Dataset) -> list[tuple[str, list[str]]]:
+    """The texts of each column of texts, without missing ones; the name is empty where an item is a text.
+
+    Args:
+        dataset: n items.
+
+    Examples:
+        >>> text_columns(Dataset(["good", "bad"], ("0", "1"), "text"))
+        [('', ['good', 'bad'])]
+        >>> text_columns(Dataset([("as new", (5.0,))], ("0",), "multimodal", columns=("note:text", "price:number")))
+        [('note', ['as new'])]
+    """
+    if dataset.modality == "text":
+        return [("", list(dataset.items))]
+    if dataset.modality != "multimodal":
+        return []
+    held = [column for column in map(parse_column, dataset.columns) if column.kind not in QUANTITIES]
+    return [
+        (column.name, [item[place] for item in dataset.items if item[place] is not None])
+        for place, column in enumerate(held)
+        if column.kind == "text"
+    ]
+
+
+def named_columns(options: ReadOptions, names: Collection[str]) -> tuple[str, ...]:
+    """The item columns that were named where they are several, else nothing.
+
+    Args:
+        options: ``items`` names several; ``item`` may name them with commas between, unless that is a column itself.
+        names: of the table's columns.
+
+    Examples:
+        >>> named_columns(ReadOptions(item="photo,price"), ["photo", "price", "sold"])
+        ('photo', 'price')
+    """
+    if options.items:
+        return options.items
+    if options.item is None or options.item in names or "," not in options.item:
+        return ()
+    return tuple(part.strip() for part in options.item.split(",") if part.strip())
+
+
+def item_columns(
+    frame: pd.DataFrame, wanted: Sequence[str], roots: Collection[Path], origin: str
+) -> tuple[ItemColumn, ...]:
+    """The columns with their kinds, inferred where they are not given as ``NAME:KIND``: media and texts come first.
+
+    Args:
+        frame: the table.
+        wanted: names of columns.
+        roots: folders that paths may be relative to.
+        origin: the table's name, for messages.
+
+    Raises:
+        DataError: if there is no such column, or it holds what cannot be read.
+
+    Examples:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"price": [1.0, 2.0, 3.0], "note": ["as good as new", "a bit worn out", "broken"]})
+        >>> [str(column) for column in item_columns(frame, ["price", "note"], [], "memory")]
+        ['note:text', 'price:number']
+    """
+    found = [_column(frame, text, roots, origin) for text in wanted]
+    names = [column.name for column in found]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise DataError(f"The item columns name {name_some(sorted(twice))} twice; name each column once.")
+    return tuple(sorted(found, key=lambda column: column.kind in QUANTITIES))
+
+
+def _column(frame: pd.DataFrame, text: str, roots: Collection[Path], origin: str) -> ItemColumn:
+    if text in frame.columns:
+        return ItemColumn(text, _kind(frame, text, roots, origin))
+    given = parse_column(text)
+    if given.name in frame.columns and given.kind in KINDS:
+        return given
+    allowed = f", each with ':' and one of {', '.join(KINDS)} behind it where the kind is not to be inferred"
+    raise DataError(
+        f"There is no column '{text}' in {origin}; --item takes columns with commas between{allowed}. Its columns are "
+        f"{name_some(frame.columns)}."
+    )
+
+
+def _kind(frame: pd.DataFrame, name: str, roots: Collection[Path], origin: str) -> str:
+    seen = look(frame, name, roots)
+    if seen is not None and seen.modality in ("image", "audio"):
+        return seen.modality
+    if seen is not None:
+        raise DataError(f"Column '{name}' of {origin} holds lists of numbers; give each number a column of its own.")
+    column = frame[name]
+    if getattr(column.dtype, "kind", "O") in "iuf":
+        return "number"
+    if column.dtype.kind == "b":
+        return "category"
+    known = column.dropna().astype(str)
+    words = float(np.mean([len(value.split()) for value in known])) if len(known) else 0.0
+    return "category" if words < FEW_WORDS and is_low(column) else "text"
+
+
+def roles_of(
+    frame: pd.DataFrame, columns: Sequence[ItemColumn], roots: Collection[Path], options: ReadOptions, origin: str
+) -> ColumnRoles:
+    """The roles of the other columns: labels and splits, as for a table with one item column.
+
+    Args:
+        frame: the table.
+        columns: what an item is made of.
+        roots: folders that paths may be relative to.
+        options: what the user said.
+        origin: the table's name, for messages.
+
+    Examples:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"price": [1.0, 2.0], "brand": ["a", "b"], "label": ["x", "y"]})
+        >>> columns = [ItemColumn("price", "number"), ItemColumn("brand", "category")]
+        >>> roles_of(frame, columns, [], ReadOptions(), "memory").labels
+        ('label',)
+    """
+    others = [column.name for column in columns[1:]]
+    reduced = frame.drop(columns=others)
+    reduced[columns[0].name] = "a text"  # whatever it holds is known
+    roles = infer_columns(reduced, roots, replace(options, item=columns[0].name, items=(), modality="text"), origin)
+    named = ", ".join(f"'{column.name}' ({column.kind})" for column in columns)
+    return replace(roles, notes=(f"Read each item from {plural(len(columns), 'column')}: {named}.", *roles.notes))
+
+
+def multimodal_items(columns: Sequence[ItemColumn], cells: Sequence[Sequence[Any]]) -> tuple[list[Any], list[str]]:
+    """An item for each row: a tuple of its pictures, sounds and texts, and at its end a tuple of its quantities.
+
+    Args:
+        columns: media and texts first.
+        cells: n cells of each column; None where one is missing.
+
+    Returns:
+        The items, and a note for each column with missing values.
+
+    Examples:
+        >>> columns = [ItemColumn("note", "text"), ItemColumn("price", "number")]
+        >>> multimodal_items(columns, [["as new", None], [5.0, 7.0]])[0]
+        [('as new', (5.0,)), (None, (7.0,))]
+    """
+    held = [k for k, column in enumerate(columns) if column.kind not in QUANTITIES]
+    counted = [k for k, column in enumerate(columns) if column.kind in QUANTITIES]
+    notes = []
+    for column, values in zip(columns, cells, strict=True):
+        missing = sum(value is None for value in values)
+        if missing:
+            which = plural(missing, "row has", "rows have")
+            notes.append(f"{which} no '{column.name}'; a row of zeros and a column that says so stand in its place.")
+    items = []
+    for row in range(len(cells[0])):
+        item = tuple(cells[k][row] for k in held)
+        items.append((*item, tuple(cells[k][row] for k in counted)) if counted else item)
+    return items, notes
+
+
+def quantities(values: NDArray[np.object_]) -> list[Any]:
+    """Cells of numbers or categories as plain values; None where missing.
+
+    Examples:
+        >>> quantities(np.array([1.0, None, np.float64("nan")], dtype=object))
+        [1.0, None, None]
+    """
+    return [None if value is None or value != value else value for value in values.tolist()]  # noqa: PLR0124 (NaN)

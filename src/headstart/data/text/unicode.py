@@ -1,0 +1,101 @@
+"""One form for names that look the same: labels, classes, names of columns and of files are compared in it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from headstart.reporting.wording import plural
+
+__all__ = ["HALF", "describe_merged", "half_characters", "merged_names", "normalized"]
+
+# Without width or ink: soft hyphen, zero-width space, marks of direction, word joiner, byte order mark, and control
+# characters but for tab, line feed and carriage return. The joiners U+200C and U+200D stay: scripts need them.
+INVISIBLE = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
+BLANK = re.compile(r"[\t\n\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+HALF = re.compile(r"[\ud800-\udfff]")
+EXAMPLES = 3
+
+
+def normalized(text: str) -> str:
+    r"""The text in Unicode's composed form (NFC), without invisible characters and without blanks around it.
+
+    Blanks of any kind (no-break, ideographic, tab, line break) become a space. Case, accents and full-width forms stay.
+
+    Args:
+        text: a label, or the name of a class, a column or a file.
+
+    Examples:
+        >>> normalized("cafe\u0301") == "caf\u00e9", normalized("\ufeffred\u00a0wine \u200b"), normalized("Dog")
+        (True, 'red wine', 'Dog')
+    """
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    return BLANK.sub(" ", INVISIBLE.sub("", unicodedata.normalize("NFC", text))).strip()
+
+
+def merged_names(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    r"""The names that have several spellings, each with its spellings in the order in which they are met.
+
+    Args:
+        names: as found.
+
+    Examples:
+        >>> merged_names(["dog", "dog ", "cat", "dog"])
+        {'dog': ('dog', 'dog ')}
+    """
+    spellings: dict[str, dict[str, None]] = {}
+    for name in dict.fromkeys(names):
+        spellings.setdefault(normalized(name), {})[name] = None
+    return {name: tuple(found) for name, found in spellings.items() if len(found) > 1}
+
+
+def describe_merged(names: Iterable[str], what: str, more: str | None = None) -> str | None:
+    r"""One sentence on the names that are one after `normalized`; None where there are none.
+
+    Args:
+        names: as found.
+        what: what they are, such as ``"label"``.
+        more: its plural; by default with an s, or es after an s.
+
+    Examples:
+        >>> describe_merged(["dog", "dog ", "cat"], "label")
+        "Merged spellings of 1 label that differ only in invisible characters, blanks or Unicode form: 'dog', 'dog '."
+    """
+    found = merged_names(names)
+    if not found:
+        return None
+    shown = "; ".join(", ".join(map(ascii_where_odd, spellings)) for spellings in list(found.values())[:EXAMPLES])
+    rest = ", ..." if len(found) > EXAMPLES else ""
+    differ = "that differ only in invisible characters, blanks or Unicode form"
+    return f"Merged spellings of {plural(len(found), what, more)} {differ}: {shown}{rest}."
+
+
+def ascii_where_odd(name: str) -> str:
+    r"""The name in quotes, with what cannot be told by eye written as an escape.
+
+    Examples:
+        >>> ascii_where_odd("caf\u00e9"), ascii_where_odd("red\u00a0wine")
+        ("'café'", "'red\\xa0wine'")
+    """
+    odd = unicodedata.normalize("NFC", name) != name or BLANK.search(name) or INVISIBLE.search(name)
+    return ascii(name) if odd else f"'{name}'"
+
+
+def half_characters(text: str) -> str | None:
+    r"""Why a text is not valid Unicode: a byte that could not be decoded, or half of a surrogate pair; None if it is.
+
+    Examples:
+        >>> half_characters("cut \ud83d"), half_characters("byte \udce9"), half_characters("whole")
+        ('it holds half of a character (U+D83D)', 'it holds a byte that cannot be decoded (0xE9)', None)
+    """
+    found = HALF.search(text) if not text.isascii() else None
+    if found is None:
+        return None
+    code = ord(found.group())
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"it holds a byte that cannot be decoded (0x{code - 0xDC00:02X})"
+    return f"it holds half of a character (U+{code:04X})"

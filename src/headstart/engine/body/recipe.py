@@ -1,0 +1,79 @@
+"""What a backend needs to know of a body; nothing here loads torch before `Recipe.build` is called."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from headstart.engine.body.machine import release
+from headstart.types import Modality
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["Batch", "Forward", "Recipe", "recipe_key", "rows_key"]
+
+Batch = NDArray[Any] | Mapping[str, NDArray[Any]]
+Forward = Callable[["nn.Module", Any], "list[Tensor]"]
+
+# Of the code that reads and prepares items: raise it when the same item gives other pixels, samples or tokens.
+PREPARING = 2
+READERS: Mapping[Modality, tuple[str, ...]] = {
+    "image": ("pillow",),
+    "audio": ("soundfile", "soxr", "pillow"),
+    "text": ("tokenizers",),
+    "vector": (),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a frozen body is made and run.
+
+    Attributes:
+        key: hexadecimal digest of everything that decides the features in exact arithmetic: weights, architecture,
+            layers that are read, preprocessing inside of ``forward``. Two recipes of one key are interchangeable.
+        build: gives the module (evaluation mode, float32, on the CPU, with its weights) and a function of
+            (module, batch of tensors) that gives one (n, width) tensor for each block.
+        example: a few items as a batch of arrays, on which number formats are compared; loads no torch.
+        lasting: whether the same body can be opened in a later process, so that a conversion is worth keeping.
+
+    Examples:
+        >>> Recipe(recipe_key("toy"), build=lambda: None, example=lambda: None).lasting
+        True
+    """
+
+    key: str
+    build: Callable[[], tuple[nn.Module, Forward]]
+    example: Callable[[], Batch]
+    lasting: bool = True
+
+
+def recipe_key(*parts: Any) -> str:
+    """A 160-bit digest of plain JSON values.
+
+    Examples:
+        >>> len(recipe_key("resnet18", {"num_classes": 10}))
+        40
+    """
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def rows_key(modality: Modality, *parts: Any) -> str:
+    """The digest under which rows may be kept: of what gave them, and of what reads and prepares the items.
+
+    Args:
+        modality: the kind of items.
+        parts: plain JSON values that decide the rows, such as a recipe's key and the form that the body runs in.
+
+    Examples:
+        >>> rows_key("image", "resnet18", "torch fp32") != rows_key("image", "resnet18", "openvino bf16")
+        True
+    """
+    return recipe_key("rows", PREPARING, [f"{name} {release(name)}" for name in READERS[modality]], parts)

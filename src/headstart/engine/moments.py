@@ -1,0 +1,83 @@
+"""Items to moments, on this machine or on a cluster: features are encoded, summed and forgotten, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any, Literal
+
+from headstart.engine.options import Engine
+from headstart.engine.pipeline.moment_chunks import (
+    FeatureMap,
+    ItemMoments,
+    check_items,
+    part_of,
+    settle,
+    split_items,
+    sum_parts,
+    take,
+)
+from headstart.params import check_choice
+from headstart.reporting import Progress
+from headstart.types import Encoder
+
+__all__ = ["ItemMoments", "moments_of"]
+
+
+def moments_of(
+    source: Encoder,
+    items: Sequence[Any],
+    targets: Any,
+    *,
+    engine: Engine = Engine(),
+    feature_map: FeatureMap | None = None,
+    progress: Progress | None = None,
+    on_error: Literal["set_aside", "raise"] = "set_aside",
+) -> ItemMoments:
+    """Encode items and keep only the moments of their features, in memory that does not grow with their number.
+
+    The moments are the same to the last bit on this machine and on a Ray cluster of any size: both sum the moments of
+    the same chunks in the same order, and take each chunk's with one thread of linear algebra, because the order of a
+    sum inside a matrix product depends on the number of threads.
+
+    Args:
+        source: what encodes the items, one row an item.
+        items: n items of the source's modality.
+        targets: (n, k) numbers.
+        engine: how items are encoded, and the cluster to spread over, if any.
+        feature_map: from rows (m, d) of the source to the rows that are summed, each by itself; default: as they are.
+        progress: called with (items done, items in all, how) after every chunk.
+        on_error: whether an item that cannot be encoded is set aside with its reason, or raises.
+
+    Returns:
+        The moments, and what could not be encoded.
+
+    Raises:
+        ItemError: with ``on_error="raise"``, on an item that cannot be encoded.
+        DataError: if there are no items, or none that can be encoded.
+        ParameterError: if the targets do not fit the items.
+        SourceError: if the source gives several rows an item.
+        HeadstartError: as `headstart.engine.ray.extraction.parts_on_ray`, with ``ray``.
+
+    Examples:
+        >>> import numpy as np
+        >>> from headstart.sources.toy import ToySource
+        >>> found = moments_of(ToySource(), ["good", "", "bad"], np.eye(3), engine=Engine(cache=False))
+        >>> found.moments.n, found.moments.wy, found.failures
+        (2, array([1., 0., 1.]), {1: 'The text is empty.'})
+    """
+    check_choice(on_error, "on_error", "moments_of", ("set_aside", "raise"))
+    targets = check_items(items, targets, "moments_of")
+    if engine.ray is not None:
+        from headstart.engine.ray.extraction import parts_on_ray
+
+        parts = parts_on_ray(source, items, targets, engine, feature_map)
+    else:
+        here, _ = settle(source, items, engine)
+        chunks = split_items(len(items))
+        parts = (
+            part_of(source, take(items, chunk), targets[chunk.start : chunk.stop], here, feature_map)
+            for chunk in chunks
+        )
+    with closing(parts):
+        return sum_parts(parts, len(items), progress, on_error)

@@ -1,0 +1,101 @@
+"""A digest of what an item holds, so that the same picture, sound or text is encoded once, wherever it lies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data.media.readers import BROKEN, MAX_AUDIO_BYTES, MAX_IMAGE_BYTES, read_bytes
+from headstart.errors import ItemError
+from headstart.types import Modality
+
+__all__ = ["DIGEST_BYTES", "item_digest"]
+
+DIGEST_BYTES = 16
+KNOWN_KEYS = {"bytes", "path", "array", "sampling_rate"}  # of the dicts of Hugging Face datasets
+MOST = {"image": MAX_IMAGE_BYTES, "audio": MAX_AUDIO_BYTES}
+
+
+def item_digest(item: Any, modality: Modality) -> bytes | None:
+    """16 bytes (BLAKE2b) that stand for the exact content of an item.
+
+    A file, its bytes, and a Hugging Face dict of either have one digest: that of the encoded bytes, whatever the path.
+    A picture or sound that is decoded already (a PIL image, an array, ``(samples, rate)``) has another than its file.
+
+    Args:
+        item: a path, bytes, a dict with ``bytes`` or ``path`` or with ``array`` and ``sampling_rate``, a PIL image, an
+            array, a tuple ``(samples, rate)``, a text, or a row of numbers.
+        modality: the kind of item; a string is a text where it is ``"text"``, and a path elsewhere.
+
+    Returns:
+        The digest; None where the item is unreadable or holds what has no exact content, so that it is not cached.
+
+    Examples:
+        >>> item_digest("good", "text").hex()[:8], item_digest("nowhere.jpg", "image")
+        ('82ac3b82', None)
+        >>> item_digest(b"GIF89a", "image") == item_digest({"bytes": b"GIF89a", "path": None}, "image")
+        True
+    """
+    try:
+        return _content_digest(item, modality)
+    except (ItemError, *BROKEN, AttributeError, MemoryError):
+        return None  # preparing it will tell what is wrong with it
+
+
+def _content_digest(item: Any, modality: Modality) -> bytes | None:
+    if modality == "text":
+        return _digest("text", item.encode("utf-8")) if isinstance(item, str) else None
+    if modality == "vector" or isinstance(item, np.ndarray):
+        return _array("array", np.asarray(item))
+    if isinstance(item, Mapping) and not KNOWN_KEYS.issuperset(item):
+        return None  # what else it holds may matter to whoever reads it
+    samples, rate = item if isinstance(item, tuple) else _decoded(item)
+    if samples is not None:
+        values = np.asarray(samples)
+        return _array("sound", values, repr(float(rate)).encode()) if values.dtype.kind in "iuf" else None
+    if isinstance(item, bytes | str | os.PathLike | Mapping):
+        return _digest("file", read_bytes(item, MOST[modality]))
+    return _picture(item)
+
+
+def _decoded(item: Any) -> tuple[Any, Any]:
+    return (item.get("array"), item.get("sampling_rate")) if isinstance(item, Mapping) else (None, None)
+
+
+def _digest(kind: str, *parts: bytes | memoryview) -> bytes:
+    """Of the parts with their lengths, so that no two lists of parts look alike."""
+    state = hashlib.blake2b(digest_size=DIGEST_BYTES, person=kind.encode())
+    for part in parts:
+        state.update(len(part).to_bytes(8, "little"))
+        state.update(part)
+    return state.digest()
+
+
+def _array(kind: str, values: NDArray[Any], *more: bytes) -> bytes | None:
+    if values.dtype.hasobject:
+        return None
+    about = f"{values.dtype.str} {values.shape}".encode()
+    return _digest(kind, about, np.ascontiguousarray(values).tobytes(), *more)
+
+
+def _picture(item: Any) -> bytes | None:
+    """Of the decoded pixels and of all that decides how they look."""
+    from PIL import ExifTags, Image
+
+    if not isinstance(item, Image.Image):
+        return None
+    pixels = item.tobytes()  # which also reads what is known of a file only when it is decoded
+    palette = item.getpalette("RGBA") if item.mode in ("P", "PA") else None
+    shown = (
+        item.mode,
+        item.size,
+        palette,
+        item.info.get("transparency"),
+        item.getexif().get(ExifTags.Base.Orientation),
+    )
+    return _digest("picture", pixels, repr(shown).encode())

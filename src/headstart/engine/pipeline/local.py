@@ -1,0 +1,198 @@
+"""Extraction on this machine: choose, look up, encode what is missing, keep it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.extraction import Extraction
+from headstart.engine.options import Engine
+from headstart.engine.pipeline.contents import Contents
+from headstart.engine.pipeline.gathering import Gathering, PositionGathering
+from headstart.engine.pipeline.pace import Pace, running_order
+from headstart.engine.pipeline.side_by_side import extract_joined
+from headstart.engine.pipeline.streaming import Encoded, encoded_batches, prepare_few
+from headstart.errors import ItemError
+from headstart.reporting import Progress
+from headstart.types import Encoder, FeatureMatrix
+
+if TYPE_CHECKING:
+    from headstart.engine.cache.features import FeatureStore
+
+__all__ = ["Run", "extract_here"]
+
+Run = Callable[[Encoder, Sequence[Any], NDArray[np.intp], Pace], Generator[Encoded]]
+
+
+def extract_here(
+    source: Encoder,
+    items: Sequence[Any],
+    *,
+    engine: Engine,
+    progress: Progress | None = None,
+    on_error: str = "set_aside",
+    run: Run = encoded_batches,
+) -> Extraction:
+    """As `headstart.engine.extract.extract`, on this machine.
+
+    Args:
+        source: what encodes the items.
+        items: at least one item.
+        engine: how; ``ray`` and ``workers`` are not looked at.
+        progress: called with (done, total, how).
+        on_error: ``"set_aside"`` or ``"raise"``.
+        run: takes the items that are missing through the body, as `encoded_batches` does.
+
+    Raises:
+        ItemError: with ``on_error="raise"``, on an item that cannot be encoded.
+        SourceError: if a single item does not fit into memory.
+        SaveError: if there is no room for large rows.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> extract_here(ToySource(), ["good", "bad", "good"], engine=Engine(cache=False)).encoded
+        2
+    """
+    branches = getattr(source, "branches", None)
+    if branches is not None:
+        each = partial(extract_here, engine=engine, on_error=on_error, run=run)
+        return extract_joined(branches, items, lambda one, own, heard: each(one, own, progress=heard), progress)
+    started = time.perf_counter()
+    rows = source.whole(items) if hasattr(source, "whole") else None
+    if rows is not None:
+        return Extraction(rows, np.arange(len(rows)), {}, time.perf_counter() - started, encoded=len(rows))
+    choose = getattr(source, "choose", None)
+    key = None if choose is None else choose(engine, len(items), lambda: prepare_few(source, items))
+    setup = time.perf_counter() - started
+    with _open(source, key) if engine.cache and key is not None else nullcontext() as store:
+        read = key is not None and (store is not None or len(items) > 1)  # else an item may be more than its content
+        work = _Work(source, items, progress, on_error, read=read)
+        if store is not None:
+            work.look_up(store)
+        work.encode(engine, store, run)
+        found = work.finish(() if store is None else store.notes)
+    return replace(found, seconds=time.perf_counter() - started, setup_seconds=setup)
+
+
+def _open(source: Encoder, key: str) -> FeatureStore:
+    from headstart.engine.cache.features import open_store
+
+    blocks = source.info.blocks
+    form = f"{getattr(source, 'backend', '')} {getattr(source, 'precision', '')}".strip()
+    return open_store(key, {"source": source.info.name, "form": form, "width": sum(block.width for block in blocks)})
+
+
+class _Work:
+    """One extraction: what is done, and what is known of it."""
+
+    def __init__(
+        self, source: Encoder, items: Sequence[Any], progress: Progress | None, on_error: str, *, read: bool
+    ) -> None:
+        self.source, self.items, self.progress, self.on_error = source, items, progress, on_error
+        self.contents = Contents.of(items, source.info.modality, progress) if read else Contents.unread(len(items))
+        self.gathering: Gathering | PositionGathering | None = None
+        self.copies = np.bincount(self.contents.first, minlength=len(items))  # how many items a content stands for
+        self.missing = np.ones(len(items), bool)
+        self.failures: dict[int, str] = {}
+        self.done = self.hits = self.encoded = 0
+        self.notes: list[str] = []
+
+    def look_up(self, store: FeatureStore) -> None:
+        """Take the rows that the store has."""
+        for positions in self.contents.windows():
+            found, rows = store.get(self.contents.digests[positions])
+            there = positions[found]
+            self._gather(there, rows)
+            self.missing[there] = False
+            self.hits += int(self.copies[there].sum())
+        self.done = self.hits
+
+    def encode(self, engine: Engine, store: FeatureStore | None, run: Run) -> None:
+        """Run the body on what is missing."""
+        source, distinct = self.source, self.contents.distinct
+        order = running_order(self.items, distinct[self.missing[distinct]], source.info.modality)
+        streams, several = getattr(source, "streams", 1), bool(getattr(source, "positions", False))
+        pace = Pace(source.info.modality, len(order), streams, engine.batch_size, several=several)
+        began = time.perf_counter()
+        self._say(began)
+        if len(order):
+            with closing(run(source, self.items, order, pace)) as batches:
+                for batch in batches:
+                    self._take(batch, store)
+                    self._say(began)
+        self.notes += pace.notes
+
+    def _take(self, batch: Encoded, store: FeatureStore | None) -> None:
+        if batch.failures and self.on_error == "raise":
+            first = min(batch.failures)
+            raise ItemError(f"Item {first} cannot be encoded: {batch.failures[first]}")
+        self._gather(batch.positions, batch.rows)
+        if store is not None:
+            store.put(self.contents.keys(batch.positions, self.items), batch.rows)
+        self.failures |= batch.failures
+        self.encoded += len(batch.positions)
+        self.done += int(self.copies[[*batch.positions, *batch.failures]].sum())
+
+    def _gather(self, positions: NDArray[np.intp], rows: FeatureMatrix | list[FeatureMatrix]) -> None:
+        if len(positions) == 0:
+            return
+        if self.gathering is None:
+            self.gathering = (PositionGathering if isinstance(rows, list) else Gathering)(len(self.items))
+        self.gathering.put(positions, rows)  # type: ignore[arg-type] # a source gives rows of one kind
+
+    def _say(self, began: float) -> None:
+        if self.progress is None:
+            return
+        how = [self._form()] if self._form() else []
+        if self.encoded:
+            how.append(f"{self.encoded / max(time.perf_counter() - began, 1e-9):,.0f}/s")
+        if self.hits:
+            how.append(f"{self.hits} from the store")
+        if self.failures:
+            how.append(f"{len(self.failures)} set aside")
+        self.progress(self.done, len(self.items), ", ".join(how))
+
+    def _form(self) -> str:
+        return f"{getattr(self.source, 'backend', '')} {getattr(self.source, 'precision', '')}".strip()
+
+    def finish(self, notes: Sequence[str]) -> Extraction:
+        """Copy rows to the items of the same content, and move the good ones together."""
+        first = self.contents.first
+        again = np.flatnonzero(first != np.arange(len(first)))
+        bad = np.isin(first[again], list(self.failures))
+        self.failures |= {int(position): self._reason(position, int(first[position])) for position in again[bad]}
+        index = self._index()
+        rows: FeatureMatrix = np.empty((0, sum(block.width for block in self.source.info.blocks)), np.float32)
+        offsets = None
+        if self.gathering is not None:
+            self.gathering.copy(again[~bad], first[again[~bad]])
+            rows, offsets = self.gathering.finish(index)
+        reason, hint = (tuple(filter(None, [getattr(self.source, name, "")])) for name in ("reason", "hint"))
+        return Extraction(
+            rows, index, dict(sorted(self.failures.items())), 0.0,
+            encoded=self.encoded, hits=self.hits, backend=getattr(self.source, "backend", ""),
+            precision=getattr(self.source, "precision", ""), notes=(*hint, *self.notes, *notes), offsets=offsets,
+            details=reason,
+        )  # fmt: skip
+
+    def _reason(self, position: int, first: int) -> str:
+        """Why an item has no features, in its own words: those for the ``first`` of its content may name that file."""
+        try:
+            self.source.prepare(self.items[position])
+        except ItemError as error:
+            return str(error)
+        except MemoryError:
+            pass
+        return self.failures[first]
+
+    def _index(self) -> NDArray[np.intp]:
+        good = np.ones(len(self.items), dtype=bool)
+        good[list(self.failures)] = False
+        return np.flatnonzero(good)

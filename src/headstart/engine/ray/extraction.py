@@ -1,0 +1,266 @@
+"""Extraction on a cluster with Ray Data: chunks of items go to worker processes, features or moments come back.
+
+Ray holds the workers, hands out the chunks, does a lost worker's chunks again and gives the results in their order.
+What a chunk is depends on the items alone, so nothing in the result tells how many workers there were.
+
+Workers need Headstart itself, of the same version, and whatever the source reads (a checkpoint, a package) under the
+same path as here; files that are items are named by absolute paths and must lie on a file system that all share.
+
+References:
+    Moritz et al., "Ray: A distributed framework for emerging AI applications", OSDI 2018.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.options import Engine
+from headstart.engine.pipeline.moment_chunks import FeatureMap, Part, part_of, settle, split_items, take
+from headstart.engine.pipeline.pace import BATCH_SIZES, Pace, bytes_of
+from headstart.engine.pipeline.streaming import Encoded, encoded_batches
+from headstart.engine.ray.session import ray_session
+from headstart.errors import HeadstartError, ItemError, SourceError
+from headstart.types import Encoder, Modality
+
+__all__ = ["encoded_on_ray", "parts_on_ray"]
+
+BATCHES_PER_CHUNK = 8  # at most: what a lost worker loses, and enough that handing it out costs nothing
+CHUNK_BYTES = 64 * 2**20  # of items that are shipped
+RETRIES = 3  # of a chunk whose worker died; what kills every worker must not be tried for ever
+
+Work = Callable[[Encoder, Sequence[Any], Any], Any]
+
+
+def encoded_on_ray(
+    source: Encoder, items: Sequence[Any], order: NDArray[np.intp], pace: Pace, *, engine: Engine
+) -> Generator[Encoded]:
+    """As `headstart.engine.pipeline.streaming.encoded_batches`, on the workers of a Ray cluster.
+
+    The rows equal those of one machine exactly where a row depends on its item alone, as it does with OpenVINO; torch
+    may round the last bit of a row differently in another batch.
+
+    Args:
+        source: what encodes them; it is sent to each worker once.
+        items: all items. Files go by path: one that a worker cannot read is set aside with the reason. Texts, arrays
+            and pictures are sent.
+        order: (m,) positions, in the order to run; neighbours go to the same worker.
+        pace: takes the notes of the workers; they have batch sizes of their own.
+        engine: how; ``ray`` is ``"auto"`` or an address, ``workers`` their number.
+
+    Yields:
+        What became of each batch, in the order of the chunks.
+
+    Raises:
+        MissingExtraError: if Ray is not installed.
+        SourceError: if there is no cluster at the address, the source cannot be sent, or a worker would run it in
+            another form than this machine.
+        HeadstartError: if workers die over the same items again and again.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> next(encoded_on_ray(ToySource(), ["good"], np.arange(1), Pace("text", 1), engine=Engine(ray="nowhere")))
+        Traceback (most recent call last):
+        headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
+    """
+    modality = source.info.modality
+    shared = _shared(items, modality)
+    most = BATCHES_PER_CHUNK * (engine.batch_size or BATCH_SIZES[modality])
+    chunks = split_items(len(order), min(most, _most_shipped(items, order)))
+    payloads = [_Payload([shared[k] for k in order[chunk.start : chunk.stop]]) for chunk in chunks]
+    chosen, key = settle(source, items, engine)
+    job = _Job(partial(_encode, batch_size=engine.batch_size), chosen, key)
+    done = _on_workers(source, payloads, job, engine)
+    for chunk, (batches, notes) in zip(chunks, done, strict=True):
+        positions = order[chunk.start : chunk.stop]
+        pace.notes += [note for note in notes if note not in pace.notes]
+        for batch in batches:
+            failures = {int(positions[k]): reason for k, reason in batch.failures.items()}
+            yield Encoded(positions[batch.positions], batch.rows, failures)
+
+
+def parts_on_ray(
+    source: Encoder,
+    items: Sequence[Any],
+    targets: NDArray[np.float64],
+    engine: Engine,
+    feature_map: FeatureMap | None = None,
+) -> Generator[Part]:
+    """What each chunk of items adds to their moments, computed by the workers of a Ray cluster.
+
+    Args:
+        source: what encodes the items, one row an item; it is sent to each worker once.
+        items: as `headstart.engine.moments.moments_of` takes them.
+        targets: (n, k) of the items.
+        engine: as in `encoded_on_ray`.
+        feature_map: from rows (m, d) of the source to the rows that are summed; it is sent to the workers.
+
+    Yields:
+        The parts of the chunks that `headstart.engine.pipeline.moment_chunks.split_items` gives, in their order.
+
+    Raises:
+        MissingExtraError: if Ray is not installed.
+        SourceError: as in `encoded_on_ray`, or if the source gives several rows an item.
+        HeadstartError: if workers die over the same items again and again.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> next(parts_on_ray(ToySource(), ["good"], np.ones((1, 1)), Engine(ray="nowhere")))
+        Traceback (most recent call last):
+        headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
+    """
+    shared = _shared(items, source.info.modality)
+    payloads = [_Payload(take(shared, chunk), targets[chunk.start : chunk.stop]) for chunk in split_items(len(items))]
+    chosen, key = settle(source, items, engine)
+    job = _Job(partial(part_of, engine=chosen, feature_map=feature_map), chosen, key)
+    yield from _on_workers(source, payloads, job, engine)
+
+
+@dataclass(frozen=True)
+class _Payload:
+    """What goes to a worker at a time."""
+
+    items: Sequence[Any]
+    targets: Any = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every worker does, and in which form this machine would run the source."""
+
+    work: Work
+    engine: Engine
+    key: str | None
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """An error that stops the work; several of ours cannot be sent as they are."""
+
+    message: str
+    exit_code: int
+
+    def error(self) -> HeadstartError:
+        return SourceError(self.message) if self.exit_code == SourceError.exit_code else HeadstartError(self.message)
+
+
+def _encode(
+    source: Encoder, items: Sequence[Any], _: Any, *, batch_size: int | None
+) -> tuple[list[Encoded], list[str]]:
+    pace = Pace(source.info.modality, len(items), getattr(source, "streams", 1), batch_size)
+    return list(encoded_batches(source, items, np.arange(len(items)), pace)), pace.notes
+
+
+class _Worker:
+    """An actor of Ray Data: opens the source with its first chunk and keeps it."""
+
+    def __init__(self, shipped: Any, job: _Job) -> None:
+        self._shipped, self._job = shipped, job
+        self._source: Encoder | None = None
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        payload = batch["payload"][0]
+        outcome = np.empty(1, object)
+        try:
+            outcome[0] = self._job.work(self._source or self._open(payload.items), payload.items, payload.targets)
+        except HeadstartError as error:
+            outcome[0] = _Refusal(str(error), error.exit_code)
+        return {"outcome": outcome}
+
+    def _open(self, items: Sequence[Any]) -> Encoder:
+        import ray
+
+        source: Encoder = ray.get(self._shipped)
+        _, key = settle(source, items, self._job.engine)
+        if key != self._job.key:
+            form = f"{getattr(source, 'backend', '')} {getattr(source, 'precision', '')}".strip()
+            raise SourceError(
+                f"A worker on {platform.node()} would run '{source.info.name}' in another form ({form}) than the "
+                "machine that asked; name a backend that all machines have with --backend, or use machines of one kind."
+            )
+        self._source = source
+        return source
+
+
+def _on_workers(source: Encoder, payloads: list[_Payload], job: _Job, engine: Engine) -> Generator[Any]:
+    """What the job gave for each payload, in their order."""
+    with ray_session(engine.ray or "auto", engine.workers) as ray:
+        shipped = _ship(ray, source)
+        gpus = 1 if job.engine.backend == "cuda" else 0
+        there = int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1))
+        workers = min(engine.workers or there, max(there, 1), len(payloads))
+        dataset = _dataset(ray, payloads, partial(_Worker, shipped, job), workers, gpus)
+        try:
+            for row in dataset.iter_rows():
+                if isinstance(row["outcome"], _Refusal):
+                    raise row["outcome"].error()
+                yield row["outcome"]
+        except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
+            raise HeadstartError(
+                f"Worker processes of Ray died {RETRIES + 1} times over the same items; they do where memory runs out, "
+                "so use fewer workers or smaller batches, or encode on one machine to see which item it is."
+            ) from None
+        except ray.exceptions.RayError as error:
+            reason = " ".join(str(error).split())[-300:]
+            raise HeadstartError(
+                f"A worker process of Ray failed; see that all have the same version of headstart and files: {reason}"
+            ) from error
+
+
+def _ship(ray: Any, source: Encoder) -> Any:
+    try:
+        return ray.put(source)
+    except TypeError as error:
+        reason = " ".join(str(error).split())
+        raise SourceError(
+            f"The source '{source.info.name}' cannot be sent to other processes ({reason:.200}); open it by its name, "
+            "or encode without Ray."
+        ) from None
+
+
+def _dataset(ray: Any, payloads: list[_Payload], worker: Any, workers: int, gpus: int) -> Any:
+    """The outcomes as a data set that is computed while it is read."""
+    context = ray.data.DataContext.get_current().copy()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    context.max_errored_blocks = 0
+    rows = [{"payload": payload} for payload in payloads]
+    with ray.data.DataContext.current(context), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the limit of retries has no other door before Ray 2.64
+        try:
+            waiting = ray.data.from_items(rows, override_num_blocks=len(rows))
+        except TypeError as error:
+            reason = " ".join(str(error).split())
+            raise ItemError(f"Items of this kind cannot be sent to other processes ({reason:.200}).") from None
+        return waiting.map_batches(
+            worker.func,
+            fn_constructor_args=worker.args,
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=workers),
+            num_cpus=1,
+            num_gpus=gpus,
+            max_task_retries=RETRIES,
+        )
+
+
+def _shared(items: Sequence[Any], modality: Modality) -> Sequence[Any]:
+    """The items with absolute paths: a worker runs in another folder."""
+    if isinstance(items, np.ndarray) or modality not in ("image", "audio"):
+        return items
+    return [os.path.abspath(item) if isinstance(item, str | Path) else item for item in items]  # noqa: PTH100
+
+
+def _most_shipped(items: Sequence[Any], order: NDArray[np.intp]) -> int:
+    """How many items are sent at a time, by the largest of eight."""
+    spread = order[np.linspace(0, len(order) - 1, min(8, len(order))).astype(np.intp)]
+    largest = max(bytes_of(items[k]) for k in spread)
+    return max(1, CHUNK_BYTES // max(1, largest))

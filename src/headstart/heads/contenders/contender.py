@@ -1,0 +1,106 @@
+"""A head that is in the running: how it did on left-out rows, and how to solve it if it wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.heads.feature_map import FeatureMap
+from headstart.heads.fitted import Candidate, Evidence, FittedHead
+from headstart.heads.problem import Problem
+from headstart.heads.spectral.class_weights import balanced_weights, class_shares
+from headstart.linear.moments import Moments
+from headstart.tasks import Calibration, task_methods
+
+__all__ = ["Contender", "Solution", "weigh"]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A head solved on all rows.
+
+    Attributes:
+        weight: (num_features, k); empty (0, k) where there is an estimator.
+        bias: (k,).
+        estimator: the fitted estimator of a head that is not linear, else None.
+
+    Examples:
+        >>> Solution(np.zeros((3, 2)), np.zeros(2)).estimator is None
+        True
+    """
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    estimator: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """One candidate with its left-out evidence.
+
+    Attributes:
+        candidate: what it is, and its mean left-out loss.
+        calibration: fitted on its left-out scores.
+        evidence: its left-out outputs and losses.
+        feature_map: from source rows to its rows.
+        moments: of the mapped rows, where they were summed.
+        solve: fits it on all rows.
+
+    Examples:
+        >>> sorted(Contender.__dataclass_fields__)[:3]
+        ['calibration', 'candidate', 'evidence']
+    """
+
+    candidate: Candidate
+    calibration: Calibration
+    evidence: Evidence
+    feature_map: FeatureMap
+    moments: Moments | None
+    solve: Callable[[], Solution]
+
+    def fitted(self, candidates: tuple[Candidate, ...]) -> FittedHead:
+        """The head solved on all rows, with everything that it was compared with."""
+        solution, found = self.solve(), self.candidate
+        return FittedHead(
+            self.feature_map, found.head, found.lam, solution.weight, solution.bias, self.calibration, found.loss,
+            candidates, self.moments, self.evidence, solution.estimator, prior=found.prior,
+        )  # fmt: skip
+
+
+def weigh(problem: Problem, scores: NDArray[np.float64], prior: float = 0.0) -> tuple[Calibration, Evidence]:
+    """Calibrate left-out scores (m, k) of the chosen rows, and what they then cost.
+
+    Args:
+        problem: rows and labels.
+        scores: (m, k) left-out scores of the chosen rows.
+        prior: how many rows each class's name counted for.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> problem = Problem(np.eye(4), np.array([0, 0, 1, 1]), Task("classification", ("a", "b")), (), None, 0)
+        >>> _, evidence = weigh(problem, np.array([[2.0, 0.0], [0.0, 1.0], [0.0, 2.0], [0.0, 2.0]]))
+        >>> evidence.losses.shape
+        (4,)
+    """
+    methods, y, weights = task_methods(problem.task), problem.y[problem.chosen], problem.chosen_weights
+    calibration = methods.calibrate(scores, y, weights)
+    if problem.task.kind == "classification":
+        calibration = {**calibration, **_class_facts(problem, prior)}
+    outputs = methods.outputs(scores, calibration)
+    losses = methods.loss(outputs, y)
+    return calibration, Evidence(
+        problem.chosen, outputs, losses if weights is None else losses * weights / weights.mean()
+    )
+
+
+def _class_facts(problem: Problem, prior: float) -> Calibration:
+    """What prior correction and exact update need to know: the classes' shares, and their weights where they differ."""
+    count = problem.task.num_outputs
+    seen = class_shares(problem.y, count, problem.weights)
+    total = len(problem.y) if problem.weights is None else problem.weights.sum()
+    shares = {"shares": (total * seen + prior) / (total + prior * count)}
+    return shares if problem.weights is None else {**shares, "class_weight": balanced_weights(problem.y, count)}

@@ -1,0 +1,120 @@
+"""Left-out scores of any head: by what it knows of its left-out rows itself, else by fitting it on folds.
+
+References:
+    Stone, "Cross-validatory choice and assessment of statistical predictions", JRSS B 1974.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data import folds
+from headstart.heads.estimator.scores import aligned, estimator_scores
+from headstart.heads.estimator.threads import threads_for
+from headstart.types import Task, TaskKind
+
+__all__ = ["cross_fitted_scores", "few_folds", "fold_scores", "quietly_fitted"]
+
+Array = NDArray[np.float64]
+Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
+NUM_FOLDS = 5
+
+
+def few_folds(y: NDArray[Any], kind: TaskKind, groups: NDArray[Any] | None, seed: int) -> list[Fold]:
+    """Five stratified folds of rows, or of whole groups.
+
+    Args:
+        y: labels as in `Dataset`.
+        kind: the task's kind.
+        groups: (n,) codes of rows that stay together, or None.
+        seed: of the shuffle.
+
+    Raises:
+        DataError: if some fold would leave one class to train on.
+
+    Examples:
+        >>> len(few_folds(np.arange(40) % 2, "classification", None, 0))
+        5
+    """
+    return folds(y, kind, np.arange(len(y)) if groups is None else groups, n_folds=NUM_FOLDS, seed=seed)
+
+
+def quietly_fitted(estimator: Any, rows: NDArray[Any], y: NDArray[Any]) -> Any:
+    """The estimator, fitted; a network that was stopped at its last epoch is as good a head as its left-out loss says.
+
+    Examples:
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> quietly_fitted(GaussianNB(), np.eye(2), np.array([0, 1])).classes_
+        array([0, 1])
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    with threads_for(len(rows), rows[0].size), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return estimator.fit(rows, _labels(y))
+
+
+def _labels(y: NDArray[Any]) -> NDArray[Any]:
+    """One target is a vector, as scikit-learn wants it."""
+    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def fold_scores(make: Callable[[], Any], rows: NDArray[Any], y: NDArray[Any], task: Task, fold: Fold) -> Array:
+    """Scores (m, k) of the m test rows of a fold by the head fitted on its training rows.
+
+    Examples:
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> x, y = np.array([[0.0], [1.0], [4.0], [5.0]]), np.array([0, 0, 1, 1])
+        >>> task = Task("classification", ("a", "b"))
+        >>> fold_scores(GaussianNB, x, y, task, (np.array([0, 1, 2, 3]), np.array([3]))).argmax(axis=1)
+        array([1])
+    """
+    train, test = fold
+    fitted = quietly_fitted(make(), rows[train], y[train])
+    with threads_for(len(rows), rows[0].size):
+        return estimator_scores(fitted, rows[test], task.num_outputs)
+
+
+def cross_fitted_scores(
+    make: Callable[[], Any],
+    rows: NDArray[Any],
+    y: NDArray[Any],
+    task: Task,
+    *,
+    groups: NDArray[Any] | None = None,
+    seed: int = 0,
+    known: Sequence[Array] = (),
+) -> tuple[Array, Any]:
+    """Left-out scores (n, k) of all rows, and the estimator where it was fitted on all of them on the way.
+
+    Args:
+        make: gives an unfitted estimator.
+        rows: (n, d).
+        y: labels as in `Dataset`.
+        task: the label schema.
+        groups: (n,) codes of rows that are left out together, or None.
+        seed: of the folds.
+        known: scores of the first folds, where they are there already.
+
+    Examples:
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> x, y = np.array([[0.0], [1.0], [2.0], [7.0], [8.0], [9.0]]), np.array([0, 0, 0, 1, 1, 1])
+        >>> task = Task("classification", ("a", "b"))
+        >>> cross_fitted_scores(GaussianNB, x, y, task)[0].argmax(axis=1)
+        array([0, 0, 0, 1, 1, 1])
+    """
+    estimator = make()
+    if hasattr(estimator, "left_out_scores"):
+        with threads_for(len(rows), rows[0].size):
+            given = estimator.left_out_scores(rows, _labels(y), groups)
+        classes = estimator.classes_ if task.kind == "classification" else None
+        return aligned(given, classes, task.num_outputs), estimator
+    scores = np.empty((len(y), task.num_outputs))
+    for i, fold in enumerate(few_folds(y, task.kind, groups, seed)):
+        scores[fold[1]] = known[i] if i < len(known) else fold_scores(make, rows, y, task, fold)
+    return scores, None

@@ -1,0 +1,80 @@
+"""A head fitted without the rows whose label all others contradict; the rows it is judged on are never touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import ParameterError
+from headstart.heads.fitted import FittedHead
+from headstart.heads.label_noise.suspects import find_suspects
+from headstart.heads.problem import HeadSearch
+from headstart.heads.spectral.left_out import left_out_rows
+from headstart.rows import take_rows
+from headstart.types import Rows, Task
+
+__all__ = ["fit_without_suspects"]
+
+# A class keeps its suspects where it would be left with fewer rows.
+LEAST_ROWS = 2
+
+
+class Fit(Protocol):
+    """What fits a head to rows; `headstart.heads.select_head` with its other arguments given.
+
+    Examples:
+        >>> Fit.__name__
+        'Fit'
+    """
+
+    def __call__(
+        self, rows: Rows, y: NDArray[Any], *, groups: NDArray[np.int64] | None, search: HeadSearch
+    ) -> FittedHead:
+        """The head of least left-out loss."""
+        ...
+
+
+def fit_without_suspects(
+    fit: Fit, rows: Rows, y: NDArray[Any], task: Task, *, groups: NDArray[np.int64] | None, search: HeadSearch
+) -> FittedHead:
+    """Fit solved heads on all rows, drop the suspects of that fit, and fit what is wanted on the others.
+
+    Args:
+        fit: fits a head to rows and labels.
+        rows: (n, d) source rows.
+        y: (n,) class codes.
+        task: the label schema.
+        groups: (n,) integer codes of rows that are left out together, or None.
+        search: what is compared.
+
+    Returns:
+        The head, with the positions of the rows that were left aside in ``dropped``.
+
+    Raises:
+        ParameterError: if the task is no classification.
+
+    Examples:
+        >>> from headstart.heads import select_head
+        >>> x = np.concatenate([np.linspace(0, 1, 20), np.linspace(4, 5, 20), [0.5]])[:, None]
+        >>> y, task = np.repeat([0, 1, 1], [20, 20, 1]), Task("classification", ("low", "high"))
+        >>> select_head(x, y, task, search=HeadSearch(drop_suspects=True)).dropped
+        array([40])
+    """
+    if task.kind != "classification":
+        raise ParameterError(f"Suspect labels are dropped in classification only. Got a {task.kind} task.")
+    plain = replace(search, drop_suspects=False)
+    first = fit(rows, y, groups=groups, search=replace(plain, heads=None))
+    outputs = left_out_rows(rows, y, task, first, groups=groups, search=plain)
+    found = find_suspects(outputs, y).index
+    left = np.bincount(np.delete(y, found), minlength=task.num_outputs)
+    dropped = np.sort(found[left[y[found]] >= LEAST_ROWS])
+    if not len(dropped):
+        return first if search.heads is None else fit(rows, y, groups=groups, search=plain)
+    kept = np.setdiff1d(np.arange(len(y)), dropped)
+    together = None if groups is None else groups[kept]
+    head = fit(take_rows(rows, kept), y[kept], groups=together, search=plain)
+    evidence = head.evidence and replace(head.evidence, index=kept[head.evidence.index])
+    return replace(head, evidence=evidence, dropped=dropped)

@@ -1,0 +1,119 @@
+"""Left-out outputs of every row at the chosen head and λ: exact, chunk by chunk, with groups left out together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import ParameterError
+from headstart.heads.fitted import FittedHead
+from headstart.heads.problem import HeadSearch, Problem
+from headstart.heads.registry import HEADS, SpectralHead
+from headstart.heads.spectral.class_name_prior import spectrum_with_prior
+from headstart.heads.spectral.class_weights import row_weights
+from headstart.heads.spectral.spectra import solve_spectrum
+from headstart.heads.targets import TargetRows
+from headstart.linear.leave_out import leave_one_group_out, leave_one_out
+from headstart.linear.spectrum import Spectrum
+from headstart.tasks import task_methods
+from headstart.types import Rows, Task
+
+__all__ = ["left_out_rows", "spectrum_of"]
+
+CHUNK = 4096
+
+
+def spectrum_of(rows: Rows, y: NDArray[Any], task: Task, head: FittedHead, search: HeadSearch) -> Spectrum:
+    """The spectrum that a solved head was read off: of its weighted rows and of its class rows.
+
+    Args:
+        rows: (n, d) source rows that the head was fitted on.
+        y: their labels as in `Dataset`.
+        task: the label schema.
+        head: the fitted head.
+        search: what was compared when it was chosen.
+
+    Examples:
+        >>> from headstart.heads import select_head
+        >>> x, y, task = np.eye(4), np.array([0, 0, 1, 1]), Task("classification", ("a", "b"))
+        >>> spectrum_of(x, y, task, select_head(x, y, task), HeadSearch()).n
+        4
+    """
+    weights = row_weights(y, task, search.class_weight)
+    spectrum, moments = solve_spectrum(rows, TargetRows(y, task), head.feature_map, weights)
+    if not head.prior or search.prior is None:
+        return spectrum
+    problem = Problem(rows, y, task, (), None, 0, weights)
+    return spectrum_with_prior(problem, search.prior, head.feature_map, moments, head.prior)[0]
+
+
+def left_out_rows(
+    rows: Rows,
+    y: NDArray[Any],
+    task: Task,
+    head: FittedHead,
+    *,
+    groups: NDArray[np.int64] | None = None,
+    search: HeadSearch = HeadSearch(),
+) -> NDArray[np.float64]:
+    """Calibrated outputs (n, k) of all rows, each as if it, or its whole group, had not been fitted.
+
+    Args:
+        rows: (n, d) source rows that the head was fitted on.
+        y: their labels as in `Dataset`.
+        task: the label schema.
+        head: a head that is solved in closed form.
+        groups: (n,) integer codes of rows that are left out together; None where every row stands alone.
+        search: what was compared when the head was chosen.
+
+    Raises:
+        ParameterError: if the head is none that is solved in closed form.
+
+    References:
+        Allen, Technometrics 1974 (see `headstart.linear.leave_out`).
+
+    Examples:
+        >>> from headstart.heads import select_head
+        >>> x, y = np.array([[0.0], [1.0], [4.0], [5.0]]), np.array([0, 0, 1, 1])
+        >>> task = Task("classification", ("low", "high"))
+        >>> left_out_rows(x, y, task, select_head(x, y, task)).argmax(axis=1)
+        array([0, 0, 1, 1])
+    """
+    kind = HEADS[head.head]
+    if not isinstance(kind, SpectralHead):
+        raise ParameterError(
+            f"left_out_rows needs a head that is solved in closed form, such as 'ridge' or 'lda'. Got '{head.head}'."
+        )
+    spectrum, methods = spectrum_of(rows, y, task, head, search), task_methods(task)
+    weights, targets = row_weights(y, task, search.class_weight), TargetRows(y, task)
+    outputs = np.empty((len(y), task.num_outputs))
+    for part in _whole_groups(len(y), groups):
+        mapped, truth = head.feature_map(rows[part]), targets[part]
+        own = None if weights is None else weights[part]
+        together = None if groups is None else groups[part]
+        if together is None or len(np.unique(together)) == len(together):
+            (left_out,) = leave_one_out(spectrum, mapped, truth, [head.lam], sample_weight=own)
+        else:
+            (left_out,) = leave_one_group_out(spectrum, mapped, truth, together, [head.lam], sample_weight=own)
+        scores = kind.left_out_scores(spectrum, left_out, truth, together, sample_weight=own)
+        outputs[part] = methods.outputs(scores, head.calibration)
+    return outputs
+
+
+def _whole_groups(n: int, groups: NDArray[np.int64] | None) -> Iterator[NDArray[np.intp]]:
+    """Positions of some 4,096 rows at a time, no group in two parts."""
+    if groups is None:
+        for start in range(0, n, CHUNK):
+            yield np.arange(start, min(start + CHUNK, n))
+        return
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=groups[order[0]] - 1))
+    cuts, last = [], 0
+    for start in starts.tolist():
+        if start - last >= CHUNK:
+            cuts.append(start)
+            last = start
+    yield from np.split(order, cuts)

@@ -1,0 +1,122 @@
+"""Modules on their way into training and out of it: copies of their own, and what is known of their structure."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from headstart.engine.body.recipe import Forward
+from headstart.sources.bodies.parameter_groups import parameter_groups, used_parameters
+from headstart.sources.bodies.trainable import PreparedKind, Trainable
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["STRUCTURE", "as_trainable", "by_shape", "joined_shapes", "resting_copy", "structure_of"]
+
+STRUCTURE = "headstart_structure"  # the attribute that says what was inserted into a body
+
+
+def resting_copy(module: nn.Module) -> nn.Module:
+    """A copy of a module as bodies are kept: on the CPU, float32, in evaluation mode, without gradients.
+
+    Examples:
+        >>> from torch import nn
+        >>> resting_copy(nn.Linear(1, 1).train()).training
+        False
+    """
+    copied: nn.Module = copy.deepcopy(module)
+    return copied.cpu().float().eval().requires_grad_(requires_grad=False)
+
+
+def structure_of(module: nn.Module) -> Mapping[str, Any]:
+    """What was inserted into a body, as plain JSON values; empty for a body as its library builds it.
+
+    Examples:
+        >>> from torch import nn
+        >>> structure_of(nn.Linear(1, 1))
+        {}
+    """
+    found: Mapping[str, Any] = getattr(module, STRUCTURE, {})
+    return found
+
+
+def as_trainable(
+    module: nn.Module,
+    forward: Forward,
+    collate: Callable[[Sequence[Any]], Any],
+    kind: PreparedKind,
+    *,
+    example: Any,
+    source_head: Callable[[nn.Module, Any], Tensor] | None = None,
+) -> Trainable:
+    """A body as training sees it, with its groups found by running an example.
+
+    Args:
+        module: the body; copied.
+        forward: gives its features.
+        collate: makes a batch of prepared items.
+        kind: of prepared items.
+        example: a batch of tensors; None where there is none yet, and then every parameter is in a group.
+        source_head: as in `Trainable`.
+
+    Examples:
+        >>> import torch
+        >>> found = as_trainable(torch.nn.Linear(2, 1), lambda m, x: [m(x)], torch.tensor, "array", example=None)
+        >>> found.groups
+        (('weight', 'bias'),)
+    """
+    import torch
+
+    moved = resting_copy(module).requires_grad_(requires_grad=True)
+    used = None
+    if example is not None:
+        with torch.enable_grad():
+            used = used_parameters(moved, forward(moved, example))
+    return Trainable(moved, forward, collate, parameter_groups(moved, used), kind, source_head)
+
+
+def joined_shapes(groups: Sequence[Sequence[int]], batches: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Batches of items of several shapes as one mapping of tensors, which `by_shape` takes apart.
+
+    Args:
+        groups: positions of the items of each shape.
+        batches: for each shape its batch.
+
+    Returns:
+        ``order``, (n,) the group-by-group place of each item, and ``NAME/k`` for each array of the k-th shape.
+
+    Examples:
+        >>> import torch
+        >>> list(joined_shapes([[0, 2], [1]], [{"x": torch.ones(2, 3)}, {"x": torch.ones(1, 4)}]))
+        ['order', 'x/0', 'x/1']
+    """
+    import torch
+
+    order = torch.tensor([position for group in groups for position in group]).argsort()
+    tensors = {f"{name}/{k}": tensor for k, batch in enumerate(batches) for name, tensor in batch.items()}
+    return {"order": order, **tensors}
+
+
+def by_shape(forward: Forward, module: nn.Module, batch: Any) -> list[Tensor]:
+    """What ``forward`` gives for a batch, or, shape by shape, for one of `joined_shapes`, in the order of the items.
+
+    Examples:
+        >>> import torch
+        >>> batch = joined_shapes([[1], [0]], [{"x": torch.ones(1, 3)}, {"x": torch.zeros(1, 4)}])
+        >>> by_shape(lambda module, part: [part["x"].mean(1, keepdim=True)], torch.nn.Identity(), batch)
+        [tensor([[0.],
+                [1.]])]
+    """
+    import torch
+
+    if not isinstance(batch, Mapping) or "order" not in batch:
+        return forward(module, batch)
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in batch.items():
+        name, _, shape = key.partition("/")
+        if shape:
+            parts.setdefault(shape, {})[name] = tensor
+    rows = [forward(module, part) for part in parts.values()]
+    return [torch.cat(block)[batch["order"]] for block in zip(*rows, strict=True)]

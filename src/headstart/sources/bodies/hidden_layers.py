@@ -1,0 +1,231 @@
+"""Which layers of a body are read, and how: one row an item, or one for each token, patch or frame."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.engine.body.arrays import to_tensors
+from headstart.errors import ParameterError, SourceError, UnknownNameError
+from headstart.io import read_json, write_json
+from headstart.params import check_choice
+from headstart.sources.bodies.pooling import check_collected, collect_outputs, masked_mean, places, pool
+from headstart.sources.bodies.seeded import spread
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = [
+    "Hidden",
+    "Layers",
+    "Reading",
+    "check_layers",
+    "save_reading",
+    "saved_reading",
+    "saved_structure",
+    "select",
+    "unknown_layer",
+]
+
+FILE = "headstart.json"
+RULES = ("blocks", "last", "all")
+NEAREST = 5  # names that an unknown one is answered with
+MOST_BLOCKS = 13  # of deeper bodies every second or third layer is read: neighbours say nearly the same
+
+Layers = str | tuple[str, ...]
+Hidden = Callable[["nn.Module", Any], "list[Tensor]"]
+
+
+def check_layers(layers: object) -> Layers:
+    """The layers as given by a user, as a rule or a tuple of names.
+
+    Raises:
+        ParameterError: if they are neither one of the rules nor different names.
+
+    Examples:
+        >>> check_layers(["layer.1", "layer.2"])
+        ('layer.1', 'layer.2')
+    """
+    if isinstance(layers, str):
+        check_choice(layers, "layers", "with_layers", RULES)
+        return layers
+    names = tuple(layers) if isinstance(layers, list | tuple) else ()
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise ParameterError(
+            f"The 'layers' parameter of with_layers must be one of 'blocks', 'last', 'all' or a list of different "
+            f"names. Got {layers!r:.80} instead."
+        )
+    return names
+
+
+def unknown_layer(name: str, known: Collection[str]) -> UnknownNameError:
+    """The error for a layer that a body lacks, with the nearest names and how many there are.
+
+    Args:
+        name: what was asked for.
+        known: the names that the body has.
+
+    Examples:
+        >>> print(unknown_layer("layer3", ["last", "layer.1", "layer.3"]))
+        Unknown layer 'layer3'. Known: 3 names, the nearest of them layer.3, layer.1, last.
+    """
+    near = difflib.get_close_matches(name, sorted(known), n=NEAREST, cutoff=0.0)
+    return UnknownNameError("layer", name, [f"{len(known)} names, the nearest of them {', '.join(near)}"])
+
+
+def save_reading(
+    folder: Path, layers: Layers, *, positions: bool, structure: Mapping[str, Any] | None = None
+) -> Mapping[str, str]:
+    """Note beside a saved checkpoint which layers are read and what was inserted, where it is not the default.
+
+    Args:
+        folder: where the checkpoint is.
+        layers: as in `select`.
+        positions: whether each position has a row.
+        structure: what was inserted into the body, as plain JSON values.
+
+    Returns:
+        The reference that opens the checkpoint again.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> save_reading(folder, "last", positions=False)
+        {'name': 'local:.'}
+        >>> saved_reading(folder)
+        ('last', False)
+    """
+    if layers != "blocks" or positions or structure:
+        noted = {"structure": dict(structure)} if structure else {}
+        write_json(folder / FILE, {"layers": layers, "positions": positions, **noted})
+    return {"name": "local:."}
+
+
+def saved_reading(folder: Path) -> tuple[Layers, bool]:
+    """The layers, and whether each position has a row, as `save_reading` noted them; the default where it did not.
+
+    Raises:
+        ModelFolderError: if the note is damaged.
+        ParameterError: if it names no layers.
+
+    Examples:
+        >>> saved_reading(Path("nowhere"))
+        ('blocks', False)
+    """
+    if not (folder / FILE).is_file():
+        return "blocks", False
+    noted = read_json(folder / FILE)
+    return check_layers(noted.get("layers")), noted.get("positions") is True
+
+
+def saved_structure(folder: Path) -> Mapping[str, Any]:
+    """What was inserted into the body of a saved checkpoint, as `save_reading` noted it; empty where nothing was.
+
+    Raises:
+        ModelFolderError: if the note is damaged.
+        SourceError: if it is no mapping.
+
+    Examples:
+        >>> saved_structure(Path("nowhere"))
+        {}
+    """
+    noted = read_json(folder / FILE).get("structure", {}) if (folder / FILE).is_file() else {}
+    if not isinstance(noted, dict):
+        raise SourceError(
+            f"The 'structure' in '{folder / FILE}' must be an object. Got {noted!r:.80} instead; mend it."
+        )
+    return noted
+
+
+def select(names: Sequence[str], layers: Layers) -> list[str]:
+    """The names of the layers that are read.
+
+    Args:
+        names: what the body has, first to last.
+        layers: ``"blocks"`` for at most 13 of them, evenly spread, with the first and the last; ``"last"``; ``"all"``;
+            or names, which may also be those of submodules; the name ``"last"`` stands for that of the last layer,
+            and a layer that is named both ways is read once.
+
+    Examples:
+        >>> select(["embeddings", "layer.1", "layer.2"], ("layer.1", "last"))
+        ['layer.1', 'layer.2']
+    """
+    if not isinstance(layers, str):
+        return list(dict.fromkeys(names[-1] if name == "last" else name for name in layers))
+    return {"blocks": spread(names, MOST_BLOCKS), "last": list(names[-1:]), "all": list(names)}[layers]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the layers of a body are read.
+
+    Attributes:
+        hidden: a function of (module, batch) that gives the body's layers, first to last.
+        names: gives the layers' names for their number.
+        layers: as in `select`.
+        positions: whether each token, patch or frame has a row; else each item has one.
+        cls: whether the row of the last layer is that of the first token, not the mean over the tokens.
+
+    Examples:
+        >>> import torch
+        >>> reading = Reading(lambda module, batch: [batch["x"], 2 * batch["x"]], lambda n: ["a", "b"][:n])
+        >>> [pooled.shape for pooled in reading(torch.nn.Identity(), {"x": torch.ones(1, 3, 4)})]
+        [torch.Size([1, 4]), torch.Size([1, 4])]
+    """
+
+    hidden: Hidden
+    names: Callable[[int], Sequence[str]]
+    layers: Layers = "blocks"
+    positions: bool = False
+    cls: bool = False
+
+    def __call__(self, module: nn.Module, batch: Any) -> list[Tensor]:
+        """What a recipe's forward gives: for each layer (n, width), or (n, positions, width), float32."""
+        return list(self.read(module, batch).values())
+
+    def widths(self, module: nn.Module, batch: Any) -> list[list[Any]]:
+        """The name and the width of each layer that is read, found by running a batch of arrays.
+
+        Raises:
+            SourceError: if layers with rows for each position differ in the number of positions.
+        """
+        import torch
+
+        with torch.inference_mode():
+            read = self.read(module, to_tensors(batch))
+        if self.positions and len({tensor.shape[1] for tensor in read.values()}) > 1:
+            raise SourceError("The chosen layers have different numbers of positions; name one of them at a time.")
+        return [[name, int(tensor.shape[-1])] for name, tensor in read.items()]
+
+    def read(self, module: nn.Module, batch: Any) -> dict[str, Tensor]:
+        """Layer to (n, width), or to (n, positions, width) with zeros where there is padding, float32.
+
+        Raises:
+            UnknownNameError: if neither the layers nor the submodules have a name that was asked for.
+            SourceError: if a submodule gives nothing, or nothing that could be a row.
+        """
+        submodules = {name for name, _ in module.named_modules() if name}
+        asked = () if isinstance(self.layers, str) else self.layers
+        listened = [name for name in asked if name in submodules]
+        hidden, found = collect_outputs(module, listened, lambda: self.hidden(module, batch))
+        names = list(self.names(len(hidden)))
+        found.update(zip(names, hidden, strict=True))
+        mask = batch.get("attention_mask") if isinstance(batch, Mapping) else None
+        chosen = select(names, self.layers)
+        for name in chosen:
+            if name not in submodules and name not in found:
+                raise unknown_layer(name, {"last", *names, *submodules})
+        check_collected(found, chosen)
+        return {name: self._row(found[name], mask, last=name == names[-1]) for name in chosen}
+
+    def _row(self, output: Any, mask: Tensor | None, *, last: bool) -> Tensor:
+        if self.positions:
+            rows = places(output)
+            return rows if mask is None else rows * mask.unsqueeze(2)
+        tensor: Tensor = output[0] if isinstance(output, tuple | list) else output
+        if last and self.cls:
+            return tensor[:, 0].float()
+        return pool(tensor) if mask is None or tensor.ndim != 3 else masked_mean(tensor, mask)

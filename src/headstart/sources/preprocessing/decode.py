@@ -1,0 +1,119 @@
+"""Pictures opened at the scale that is needed: a JPEG of 12 megapixels for a crop of 224 need not be decoded whole.
+
+libjpeg decodes at 1/2, 1/4 or 1/8 by transforming the low frequencies of each block alone. Pillow decodes as fast as
+simplejpeg does (both are libjpeg-turbo and give the same bits); the scales in between, such as 5/8, have no fast code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headstart.data.media.pictures import open_formats
+from headstart.data.media.readers import BROKEN, MAX_IMAGE_BYTES, MAX_PIXELS, read_bytes, read_image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["OpenedPicture", "open_picture"]
+
+JPEG = b"\xff\xd8\xff"
+
+
+@dataclass(frozen=True)
+class OpenedPicture:
+    """A picture, perhaps decoded at a fraction of its size.
+
+    Attributes:
+        image: RGB, upright.
+        size: (width, height) of the whole picture in its own pixels.
+        box: (left, top, right, bottom) of the picture in ``image``; at a fraction, its edges need not lie on pixels.
+
+    Examples:
+        >>> import numpy as np
+        >>> open_picture(np.zeros((4, 6), np.uint8)).box
+        (0.0, 0.0, 6.0, 4.0)
+    """
+
+    image: Image
+    size: tuple[int, int]
+    box: tuple[float, float, float, float]
+
+
+def open_picture(item: Any, enough: tuple[int, int] | None = None) -> OpenedPicture:
+    """A picture as RGB, upright, at no more of its pixels than are needed.
+
+    Args:
+        item: what `headstart.data.media.readers.read_image` reads; a file is read once.
+        enough: (height, width) in pixels that suffice: a JPEG is decoded at the smallest of 1, 1/2, 1/4 and 1/8 at
+            which it still covers that. None for all of it.
+
+    Raises:
+        ItemError: as `headstart.data.media.readers.read_image`; a truncated file is seen at any scale.
+
+    Examples:
+        >>> import numpy as np
+        >>> import io
+        >>> from PIL import Image
+        >>> file = io.BytesIO()
+        >>> Image.fromarray(np.zeros((90, 120, 3), np.uint8)).save(file, "JPEG")
+        >>> opened = open_picture(file.getvalue(), (40, 40))
+        >>> opened.image.size, opened.size
+        ((60, 45), (120, 90))
+    """
+    if not isinstance(item, (str, os.PathLike, bytes, Mapping)):
+        return _whole(read_image(item))
+    raw = read_bytes(item, MAX_IMAGE_BYTES)
+    opened = _jpeg(raw, enough or (MAX_PIXELS, MAX_PIXELS)) if raw.startswith(JPEG) else None
+    if opened is not None:
+        return opened
+    return _whole(read_image(raw if isinstance(item, bytes) else {"bytes": raw, "path": _path(item)}))
+
+
+def _path(item: Any) -> str | None:
+    path = item.get("path") if isinstance(item, Mapping) else os.fspath(item)
+    return path if isinstance(path, str) else None
+
+
+def _whole(image: Image) -> OpenedPicture:
+    return OpenedPicture(image, image.size, (0.0, 0.0, float(image.width), float(image.height)))
+
+
+def _jpeg(raw: bytes, enough: tuple[int, int]) -> OpenedPicture | None:
+    """A plain JPEG; None for one that `read_image` has to look at: other colours, too many pixels, damaged."""
+    from PIL import ExifTags, Image
+
+    try:
+        with open_formats(raw, ("JPEG",)) as picture:
+            width, height = picture.size
+            if picture.mode not in ("RGB", "L") or width * height > MAX_PIXELS:
+                return None
+            turn = picture.getexif().get(ExifTags.Base.Orientation, 1)
+            least = enough[::-1] if turn not in (5, 6, 7, 8) else enough
+            drafted = picture.draft(None, least)
+            picture.load()
+            image = picture if picture.mode == "RGB" else picture.convert("RGB")
+            box = drafted[1] if drafted else (0, 0, width, height)
+            return _upright(image, (width, height), (float(box[2]), float(box[3])), turn)
+    except (*BROKEN, MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return None  # read_image says why
+
+
+def _upright(image: Image, size: tuple[int, int], extent: tuple[float, float], turn: Any) -> OpenedPicture:
+    """The picture turned and mirrored as its EXIF orientation says; what lies beyond its extent goes along."""
+    from PIL.Image import Transpose
+
+    methods = {
+        2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM, 5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90,
+    }  # fmt: skip
+    if turn not in methods:
+        return OpenedPicture(image, size, (0.0, 0.0, *extent))
+    beyond = (image.width - extent[0], image.height - extent[1])
+    if turn >= 5:  # the axes are swapped
+        size, extent, beyond = size[::-1], extent[::-1], beyond[::-1]
+    left = beyond[0] if turn in (2, 3, 6, 7) else 0.0
+    top = beyond[1] if turn in (3, 4, 7, 8) else 0.0
+    return OpenedPicture(image.transpose(methods[turn]), size, (left, top, left + extent[0], top + extent[1]))

@@ -1,0 +1,238 @@
+"""The evaluation transforms of timm and of transformers' image processors, on uint8 and without torch.
+
+What is left to torch is the arithmetic on the finished crop (`normalised`), which a backend runs with the body.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.body.recipe import Forward
+from headstart.errors import SourceError
+from headstart.sources.preprocessing.decode import OpenedPicture, open_picture
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor, nn
+
+__all__ = ["PictureTransform", "normalise", "normalised"]
+
+Size = tuple[int, int]
+Colour = tuple[float, float, float]
+Fit = Literal["shortest", "cover", "inside", "stretch", "none"]
+
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "box", "hamming", "lanczos")
+REACH = {"bilinear": 1, "hamming": 1, "bicubic": 2, "lanczos": 3}  # half the width of the continuous kernels
+OVERSAMPLING = 2  # a picture may be decoded at a scale at which it is still so many times the size it is resized to
+
+
+@dataclass(frozen=True)
+class PictureTransform:
+    """Resize, then crop or pad about the centre.
+
+    Attributes:
+        size: (height, width) of the result.
+        scale: (height, width) that ``fit`` resizes to.
+        fit: ``"shortest"``: the shorter side becomes ``scale[0]``, the longer one follows, rounded down;
+            ``"cover"``: the smallest picture of the same proportions that covers ``scale``; ``"inside"``: the largest
+            one that lies inside it; ``"stretch"``: exactly ``scale``; ``"none"``: as it is.
+        interpolation: Pillow's name of the filter, in lower case.
+        fill: colour, 0 to 255, of what the picture does not reach.
+        floor: whether an odd margin is cut with the smaller part first (transformers), or rounded to even (timm).
+        mean: of each channel, to be subtracted after division by 255.
+        std: of each channel, to be divided by after that.
+
+    References:
+        `timm.data.transforms_factory.transforms_imagenet_eval`; `transformers.TorchvisionBackend`.
+
+    Examples:
+        >>> transform = PictureTransform(size=(4, 4), scale=(5, 5))
+        >>> transform.prepare(np.zeros((20, 30), np.uint8)).shape
+        (4, 4, 3)
+    """
+
+    size: Size
+    scale: Size
+    fit: Fit = "shortest"
+    interpolation: str = "bicubic"
+    fill: tuple[int, int, int] = (0, 0, 0)
+    floor: bool = False
+    mean: Colour = (0.0, 0.0, 0.0)
+    std: Colour = (1.0, 1.0, 1.0)
+
+    @classmethod
+    def from_timm(cls, config: Mapping[str, Any]) -> PictureTransform:
+        """What ``timm.data.create_transform(**config, is_training=False)`` does before it normalises.
+
+        Args:
+            config: input_size, mean, std, interpolation, crop_pct and crop_mode, as ``timm.data.resolve_data_config``
+                gives them.
+
+        Raises:
+            SourceError: if the body does not read three channels, or the interpolation is unknown.
+
+        Examples:
+            >>> config = {"input_size": [3, 224, 224], "mean": [0.5] * 3, "std": [0.5] * 3, "crop_pct": 0.875}
+            >>> PictureTransform.from_timm({**config, "interpolation": "bicubic", "crop_mode": "center"}).scale
+            (256, 256)
+        """
+        channels, height, width = (int(side) for side in config["input_size"])
+        interpolation = config["interpolation"]
+        interpolation = "bilinear" if interpolation == "random" else interpolation  # random choices are for training
+        if channels != 3:
+            raise SourceError(f"An image body must read 3 channels (red, green, blue). Got one that reads {channels}.")
+        if interpolation not in INTERPOLATIONS:
+            allowed = ", ".join(INTERPOLATIONS)
+            raise SourceError(f"The interpolation of a body must be one of {allowed}. Got {interpolation!r} instead.")
+        mean, std = _colour(config["mean"]), _colour(config["std"])
+        scale = (math.floor(height / config["crop_pct"]), math.floor(width / config["crop_pct"]))
+        fits: dict[str, Fit] = {"squash": "stretch", "border": "inside"}
+        fit = fits.get(config["crop_mode"], "shortest" if scale[0] == scale[1] else "cover")
+        red, green, blue = (round(255 * value) if fit == "inside" else 0 for value in mean)
+        return cls((height, width), scale, fit, interpolation, (red, green, blue), mean=mean, std=std)
+
+    @classmethod
+    def from_processor(cls, config: Mapping[str, Any]) -> PictureTransform | None:
+        """What an image processor of transformers does (ViT, DeiT, CLIP, SigLIP, BiT, DINOv2, ConvNeXT).
+
+        Args:
+            config: the content of ``preprocessor_config.json``, or ``processor.to_dict()``.
+
+        Returns:
+            The transform, or None for a processor that does something else, or whose results differ in size.
+
+        Examples:
+            >>> PictureTransform.from_processor({"image_processor_type": "DonutImageProcessor"}) is None
+            True
+        """
+        from headstart.sources.preprocessing.processors import transform_arguments
+
+        arguments = transform_arguments(config)
+        return None if arguments is None else cls(**arguments)
+
+    @property
+    def enough(self) -> Size | None:
+        """(height, width) at which a picture may be decoded, so that resizing it gives the same; None: all of it."""
+        if self.fit == "none" or self.interpolation == "nearest":
+            return None
+        return (OVERSAMPLING * self.scale[0], OVERSAMPLING * self.scale[1])
+
+    def prepare(self, item: Any) -> NDArray[np.uint8]:
+        """The crop, (height, width, 3) uint8, of whatever `headstart.data.media.readers.read_image` reads.
+
+        Raises:
+            ItemError: if the picture cannot be read.
+        """
+        return self(open_picture(item, self.enough))
+
+    def __call__(self, opened: OpenedPicture) -> NDArray[np.uint8]:
+        """The crop, (height, width, 3) uint8, of an opened picture."""
+        from PIL import Image
+
+        width, height = self._resized(*opened.size)
+        left, top = self._margin(width, self.size[1]), self._margin(height, self.size[0])
+        inside = (max(left, 0), max(top, 0), min(left + self.size[1], width), min(top + self.size[0], height))
+        part = self._part(opened, (width, height), inside)
+        if part.size != self.size[::-1]:
+            page = Image.new("RGB", self.size[::-1], self.fill)
+            page.paste(part, (max(-left, 0), max(-top, 0)))
+            part = page
+        return np.asarray(part)
+
+    def _resized(self, width: int, height: int) -> Size:
+        """(width, height) of the whole picture after resizing."""
+        tall, wide = self.scale
+        if self.fit == "none":
+            return width, height
+        if self.fit == "stretch":
+            return wide, tall
+        if self.fit == "shortest":
+            return (tall, int(tall * height / width)) if width <= height else (int(tall * width / height), tall)
+        choose = min if self.fit == "cover" else max
+        ratio = choose(height / tall, width / wide)
+        return max(1, round(width / ratio)), max(1, round(height / ratio))
+
+    def _margin(self, length: int, wanted: int) -> int:
+        """Where the crop begins; below 0 where there is something to fill before it."""
+        if wanted > length:
+            return -((wanted - length) // 2)
+        return (length - wanted) // 2 if self.floor else round((length - wanted) / 2)
+
+    def _part(self, opened: OpenedPicture, whole: Size, inside: tuple[int, int, int, int]) -> Image:
+        """The box ``inside`` of the picture resized to ``whole``."""
+        image, (begin_x, begin_y, end_x, end_y) = opened.image, opened.box
+        if image.size == opened.size == whole:
+            return image.crop(inside)
+        from PIL.Image import Resampling
+
+        kernel = Resampling[self.interpolation.upper()]
+        if self.interpolation not in REACH:
+            return image.resize(whole, kernel, box=opened.box).crop(inside)
+        left, top, right, bottom = inside
+        step_x, step_y = (end_x - begin_x) / whole[0], (end_y - begin_y) / whole[1]
+        begin, end = begin_y + top * step_y, begin_y + bottom * step_y
+        reach = REACH[self.interpolation] * max(1.0, step_y) + 1
+        first, last = max(0, math.floor(begin - reach)), min(image.height, math.ceil(end + reach))
+        rows = image.crop((0, first, image.width, last))
+        columns = (begin_x + left * step_x, 0, min(begin_x + right * step_x, image.width), rows.height)
+        rows = rows.resize((right - left, rows.height), kernel, box=columns)
+        end = min(end - first, rows.height)
+        return rows.resize((right - left, bottom - top), kernel, box=(0, begin - first, rows.width, end))
+
+
+def _colour(values: Any) -> Colour:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
+
+
+def normalise(batch: Tensor, mean: Colour, std: Colour) -> Tensor:
+    """Pictures as a body of torch reads them: (x / 255 - mean) / std, channels first.
+
+    Args:
+        batch: (n, height, width, 3) uint8.
+        mean: of each channel.
+        std: of each channel.
+
+    Returns:
+        (n, 3, height, width) float32, channels last in memory.
+
+    Examples:
+        >>> import torch
+        >>> normalise(torch.full((1, 2, 2, 3), 255, dtype=torch.uint8), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)).unique()
+        tensor([1.])
+    """
+    import torch
+
+    pixels = batch.permute(0, 3, 1, 2).float() / 255
+    centre, spread = (torch.tensor(values, device=batch.device).view(1, 3, 1, 1) for values in (mean, std))
+    return (pixels - centre) / spread
+
+
+def normalised(forward: Forward, mean: Colour, std: Colour) -> Forward:
+    """A forward function that gets pictures as uint8, and gives them to ``forward`` as its body reads them.
+
+    Args:
+        forward: a function of (module, (n, 3, height, width) float32).
+        mean: of each channel.
+        std: of each channel.
+
+    Returns:
+        A function of (module, (n, height, width, 3) uint8).
+
+    Examples:
+        >>> import torch
+        >>> run = normalised(lambda module, x: [x.mean((2, 3))], (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        >>> run(None, torch.zeros(1, 2, 2, 3, dtype=torch.uint8))
+        [tensor([[0., 0., 0.]])]
+    """
+
+    def run(module: nn.Module, batch: Any) -> list[Tensor]:
+        return forward(module, normalise(batch, mean, std))
+
+    return run

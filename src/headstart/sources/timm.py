@@ -1,0 +1,362 @@
+"""``timm:NAME``: image bodies of the timm library, with their own preprocessing.
+
+torch and timm are loaded where something is new: what only they tell of a body is kept in the cache.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.body.arrays import first_items, to_tensors
+from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, rows_key
+from headstart.engine.cache.bodies import BodyCache
+from headstart.engine.extract import encode
+from headstart.engine.frozen_body import FrozenBody
+from headstart.engine.options import Engine
+from headstart.errors import SourceError, UnknownNameError
+from headstart.io import check_digest, file_digest, follow_umask, write_json
+from headstart.sources.bodies.copies import as_trainable, resting_copy, structure_of
+from headstart.sources.bodies.form import form_of
+from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading, unknown_layer
+from headstart.sources.bodies.hub_cache import cached_file, cached_repositories
+from headstart.sources.bodies.model_card import published_accuracy
+from headstart.sources.bodies.seeded import drawn_by, example_pictures, seeded, state_digest
+from headstart.sources.bodies.trainable import Trainable
+from headstart.sources.preprocessing.pictures import PictureTransform
+from headstart.sources.scheme import Scheme
+from headstart.sources.timm_bodies.module import TimmSpec, build, measure, reader, source_logits
+from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["SCHEME", "TimmSource", "Weights", "random_weights"]
+
+VERSION = 1  # raise it when the same body and picture give other features
+DECIDING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")  # of timm's description of weights
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where the weights of a body come from.
+
+    Attributes:
+        digest: tells them from all others: the sha256 digest of their file, or a description.
+        load: gives the body with them.
+        file: the safetensors file, where there is one.
+        lasting: whether a later process can open them again.
+
+    Examples:
+        >>> Weights("0" * 64, load=lambda: None).file is None
+        True
+    """
+
+    digest: str
+    load: Callable[[], nn.Module]
+    file: Path | None = None
+    lasting: bool = True
+
+
+def random_weights(spec: TimmSpec, seed: int) -> Weights:
+    """Fresh random weights, the same for the same seed.
+
+    Examples:
+        >>> random_weights(TimmSpec("test_resnet"), 0).digest[:17]
+        'untrained, seed 0'
+    """
+    return Weights(drawn_by(seed), lambda: seeded(seed, lambda: build(spec)))
+
+
+class TimmSource:
+    """An image body of timm: its blocks' pooled outputs, then what its classifier would have got.
+
+    Args:
+        spec: how it is built and what its images look like.
+        weights: its weights.
+        info: what is known; the rest is filled in.
+        layers: which layers are read, as in `with_layers`.
+        positions: whether each place of the map, or each patch, has a row.
+        facts: what is known of the body, where it need not be found out.
+        installed: whether every install has it under the name in ``info``, so that a model need not keep its weights.
+
+    Attributes:
+        spec: as given.
+        body: how it is run.
+
+    Examples:
+        >>> spec = TimmSpec("test_resnet", pretrained_cfg={"input_size": (3, 64, 64)})
+        >>> TimmSource(spec, random_weights(spec, 0), SourceInfo("tiny", "image")).info.num_features
+        96
+    """
+
+    def __init__(
+        self,
+        spec: TimmSpec,
+        weights: Weights,
+        info: SourceInfo,
+        *,
+        layers: Layers = "blocks",
+        positions: bool = False,
+        facts: Mapping[str, Any] | None = None,
+        installed: bool = False,
+    ) -> None:
+        self.spec = spec
+        self._installed = installed
+        self._weights, self._layers, self._positions = weights, layers, positions
+        looks = {key: spec.pretrained_cfg[key] for key in DECIDING if spec.pretrained_cfg.get(key) is not None}
+        built = (spec.architecture, dict(spec.model_args), looks, weights.digest)
+        inserted = [dict(spec.structure)] if spec.structure else []
+        key = recipe_key("timm", VERSION, *built, layers, positions, *inserted)
+        self.body = FrozenBody(Recipe(key, self._build, self._example, lasting=weights.lasting))
+        self._facts = facts or self.body.facts(lambda module, run: measure(spec, module, run, layers, weights.file))
+        self._transform = PictureTransform.from_timm(self._facts["config"])
+        blocks = tuple(Block(name, width) for name, width in self._facts["blocks"])
+        self._info = replace(
+            info,
+            blocks=blocks,
+            num_features=blocks[-1].width,
+            parameters=self._facts["parameters"],
+            input=self._facts["config"],
+        )
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known about the source."""
+        return self._info
+
+    backend, precision, reason, hint, streams = form_of("body")
+
+    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[np.uint8]]]) -> str:
+        """Pick the backend for about ``count`` images; gives the digest under which their rows may be kept.
+
+        Args:
+            engine: what the user wants.
+            count: how many images will be encoded.
+            few: gives some prepared images; called where a backend is compared with the plain body.
+        """
+
+        def batch() -> Batch | None:
+            prepared = few()
+            return np.stack(prepared) if prepared else None
+
+        form = self.body.choose(engine.backend, count, batch)
+        return rows_key("image", self.body.recipe.key, asdict(self._transform), form)
+
+    def prepare(self, item: Any) -> NDArray[np.uint8]:
+        """The image as timm's own evaluation transform makes it, (height, width, 3), before it is normalised.
+
+        Raises:
+            ItemError: if the image cannot be read.
+        """
+        return self._transform.prepare(item)
+
+    def forward(self, prepared: Sequence[NDArray[np.uint8]]) -> Any:
+        """The rows of n prepared images.
+
+        Returns:
+            (n, sum of block widths) float32; with ``positions``, a list of n arrays (places of the map or patches, sum
+            of block widths) float32.
+        """
+        rows = self.body(np.stack(prepared))
+        return list(rows) if self._positions else rows
+
+    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
+        """Features (n, sum of block widths), float32, of n images."""
+        return encode(self, items)
+
+    def untrained(self, seed: int) -> TimmSource:
+        """The same body with fresh random weights; nothing is built before it is needed."""
+        name = f"{self.info.name} (untrained, seed {seed})"
+        info = replace(self.info, name=name, sha256=None, revision=None)
+        return self._with(random_weights(self.spec, seed), info, self._layers, self._positions, self._facts)
+
+    def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> TimmSource:
+        """The same body with other layers read.
+
+        Args:
+            layers: ``"last"``, ``"blocks"`` (the default), ``"all"`` (every submodule that gives an activation of its
+                own, as Head2Toe, and the last output), or names: of submodules, or ``"last"``, which comes last.
+            positions: whether each place of the map, or each patch, has a row, so that `forward` gives one array an
+                image; of layers whose maps are of one size.
+
+        Raises:
+            ParameterError: for another rule, or no names.
+            UnknownNameError: for a name that the body lacks.
+            SourceError: for a submodule that gives nothing, or no map; for maps of several sizes.
+        """
+        wanted = check_layers(layers)
+        for name in () if isinstance(wanted, str) else wanted:
+            if name != "last" and name not in self._facts["modules"]:
+                raise unknown_layer(name, ["last", *self._facts["modules"]])
+        return self._with(self._weights, self.info, wanted, positions, None)
+
+    def trainable(self) -> Trainable:
+        """The body as training sees it; each call makes a module of its own."""
+        module, forward = self._build()
+        logits = source_logits(self.spec, module)
+        head = None if logits is None else lambda inner, batch: logits(inner, batch)[0]
+        example = first_items(self._example(), 1)
+        return as_trainable(module, forward, _collate, "picture", example=to_tensors(example), source_head=head)
+
+    def with_module(self, module: nn.Module, name: str) -> TimmSource:
+        """The same source with the weights of ``module``, under another name.
+
+        Args:
+            module: from `trainable`, with other weights, or with adapters; it is not changed any more.
+            name: the new source's full name.
+        """
+        spec = replace(self.spec, structure=structure_of(module))
+        digest = state_digest(module)
+        weights = Weights(digest, lambda: resting_copy(module), lasting=False)
+        facts = {
+            **self._facts,
+            "modules": [part for part, _ in module.named_modules() if part],
+            "parameters": sum(parameter.numel() for parameter in module.parameters()),
+            "is_file": False,
+        }
+        info = replace(self.info, name=name, sha256=None, revision=None)
+        return TimmSource(spec, weights, info, layers=self._layers, positions=self._positions, facts=facts)
+
+    def save(self, folder: Path) -> Mapping[str, str]:
+        """Write a checkpoint folder in timm's own format, which ``timm.create_model("local-dir:...")`` loads too.
+
+        Other layers than the default ones, and adapters, are noted beside it, in headstart.json; timm alone does not
+        load a body with adapters.
+
+        Of a source that every install has, only the name is given.
+
+        Raises:
+            DigestError: if the weights' file is no longer the one that was opened.
+        """
+        if self._installed:
+            return {"name": self.info.name, "sha256": self._weights.digest}
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._weights.file is not None and self._facts["is_file"]:
+            from shutil import copyfile
+
+            copyfile(self._weights.file, folder / "model.safetensors")
+            check_digest(folder / "model.safetensors", self._weights.digest)
+        else:
+            from safetensors.torch import save_file
+
+            tensors = {key: value.contiguous() for key, value in self._weights.load().state_dict().items()}
+            save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        follow_umask(folder / "model.safetensors")
+        config = {
+            "architecture": self.spec.architecture,
+            "num_features": self.info.num_features,
+            "model_args": dict(self.spec.model_args),
+            "pretrained_cfg": dict(self.spec.pretrained_cfg),
+        }
+        write_json(folder / "config.json", config)
+        return save_reading(folder, self._layers, positions=self._positions, structure=self.spec.structure)
+
+    def _with(
+        self, weights: Weights, info: SourceInfo, layers: Layers, positions: bool, facts: Mapping[str, Any] | None
+    ) -> TimmSource:
+        return TimmSource(self.spec, weights, info, layers=layers, positions=positions, facts=facts)
+
+    def _build(self) -> tuple[nn.Module, Forward]:
+        module = self._weights.load().eval()
+        return module, reader(self.spec, module, self._layers, positions=self._positions)
+
+    def _example(self) -> Batch:
+        return np.stack([self.prepare(picture) for picture in example_pictures()])
+
+
+def _collate(prepared: Sequence[NDArray[np.uint8]]) -> Any:
+    return to_tensors(np.stack(prepared))
+
+
+def _config(name: str) -> dict[str, Any]:
+    """What timm knows of a model, kept for the version of timm that is installed."""
+    cache = BodyCache(recipe_key("timm config", version("timm"), name))
+    config = cache.read("config")
+    if config is None:
+        config = _find_config(name)
+        cache.write("config", config)
+    return config
+
+
+def _find_config(name: str) -> dict[str, Any]:
+    import timm
+
+    try:
+        found = timm.get_pretrained_cfg(name)
+    except RuntimeError:  # the architecture exists, this tag of it does not
+        found = None
+    if found is None:
+        raise UnknownNameError("timm model", name, timm.list_pretrained(f"{name[:4]}*") or ["resnet18.a1_in1k"])
+    return {key: _plain(value) for key, value in asdict(found).items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _file(config: Mapping[str, Any]) -> Path | None:
+    """The weights in the hub's cache."""
+    identifier = str(config.get("hf_hub_id") or "")
+    repository = f"timm/{_full_name(config)}" if identifier == "timm/" else identifier
+    return cached_file(repository, "model.safetensors")
+
+
+def _full_name(config: Mapping[str, Any]) -> str:
+    return f"{config['architecture']}.{config['tag']}" if config.get("tag") else str(config["architecture"])
+
+
+def _describe(name: str) -> SourceInfo:
+    config = _config(name)
+    file = _file(config)
+    blob = file.resolve().name if file else ""
+    accuracy, source_task = published_accuracy(file.parent / "README.md") if file else (None, None)
+    return SourceInfo(
+        name=f"timm:{_full_name(config)}",
+        modality="image",
+        architecture=config["architecture"],
+        license=config.get("license"),
+        revision=file.parent.name if file else None,
+        sha256=blob if re.fullmatch("[0-9a-f]{64}", blob) else None,
+        input={key: config[key] for key in ("input_size", "mean", "std", "interpolation", "crop_pct")},
+        accuracy=accuracy,
+        source_task=source_task,
+    )
+
+
+def _open(name: str, modality: Modality | None) -> TimmSource:  # noqa: ARG001 - the caller compares modalities
+    config = _config(name)
+    args = {"num_classes": config["num_classes"]} if "num_classes" in config else {}
+    spec = TimmSpec(config["architecture"], args, config)
+    if _describe(name).sha256 is None:
+        _pretrained(name)  # fetches the weights
+    info, file = _describe(name), _file(config)
+    digest = info.sha256 or (file_digest(file) if file else state_digest(_pretrained(name)))
+    return TimmSource(spec, Weights(digest, lambda: _pretrained(name), file), info)
+
+
+def _pretrained(name: str) -> nn.Module:
+    import timm
+
+    try:
+        return timm.create_model(name, pretrained=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise SourceError(
+            f"The weights of 'timm:{name}' are neither on this machine nor could they be fetched: {reason}; "
+            f"go online once and open it, or copy the checkpoint here and use 'local:PATH'."
+        ) from error
+
+
+def _cached() -> list[str]:
+    return [name.removeprefix("timm/") for name in cached_repositories("timm/")]
+
+
+SCHEME = Scheme("timm:NAME", open=_open, describe=_describe, names=_cached)

@@ -1,0 +1,128 @@
+"""A toy shift for tests: a tiny body whose kinks lie where the target's items are not, and items that need them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from headstart.sources.bodies.seeded import seeded
+from headstart.sources.module import ModuleSource, module
+from headstart.types import Dataset, Task
+
+__all__ = ["ToyBody", "ToyShift", "toy_shift"]
+
+SIDE, BANDS, WIDTH = 3, 10, 24
+CONSTANT = 40.0
+# Of each normalisation's bias, in deviations: most that comes lies above the kink. Were it all, the loss would be flat
+# where training starts, and only rounding errors would lead away from there.
+LIFTED = 2.0
+
+
+class ToyBody(nn.Module):
+    """Three convolutions with normalisation and a ReLU each, whose biases were lifted: the body is all but linear.
+
+    Examples:
+        >>> ToyBody()(torch.zeros(2, 3, 3, 10)).shape
+        torch.Size([2, 25])
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (BANDS, WIDTH, WIDTH, WIDTH)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 1), nn.BatchNorm2d(b), nn.ReLU()) for a, b in itertools.pairwise(widths)
+        )
+        self.classifier = nn.Linear(WIDTH, 3)
+        for block in self.blocks:
+            nn.init.constant_(block[1].bias, LIFTED)  # type: ignore[index]
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """The last map (n, 24, h, w) of pictures (n, h, w, 10)."""
+        maps = pictures.permute(0, 3, 1, 2).float()
+        for block in self.blocks:
+            maps = block(maps)
+        return maps
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The features (n, 25) of pictures (n, h, w, 10); the last one is constant and large.
+
+        Scaled to unit length the others so stay all but linear, and the length does not tell the class.
+        """
+        pooled = self.features(pictures).mean(dim=(2, 3))
+        return torch.cat([pooled, torch.full_like(pooled[:, :1], CONSTANT)], dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class ToyShift:
+    """A source and a target task that its frozen features cannot solve.
+
+    Attributes:
+        source: the tiny body.
+        train: 240 labelled items: small pictures, whose class says whether two of ten bands differ much or little.
+        test: 240 further ones.
+        source_data: 96 labelled items of the task that the body was made for: which of three bands is strongest.
+
+    Examples:
+        >>> len(toy_shift().train)
+        240
+    """
+
+    source: ModuleSource
+    train: Dataset
+    test: Dataset
+    source_data: Dataset
+
+
+def toy_shift(seed: int = 0) -> ToyShift:
+    """The toy shift; the same for the same seed.
+
+    Examples:
+        >>> from headstart.tune.frozen import FROZEN
+        >>> shift = toy_shift()
+        >>> model = FROZEN.fit(shift.source, shift.train)
+        >>> truth = [shift.test.task.labels[k] for k in shift.test.y]
+        >>> bool(np.mean(np.array(model.predict(shift.test.items)) == truth) < 0.75)
+        True
+    """
+    rng = np.random.default_rng(seed)
+    body = seeded(seed, ToyBody)
+    pictures, y = _target(rng, 480)
+    colours, strongest = _source(rng, 96)
+    with torch.no_grad():  # statistics of what the body saw
+        body.train()
+        for _ in range(60):
+            body(torch.from_numpy(colours))
+    source = module(body.eval(), np.asarray, name="toy", modality="image", version="1")
+    return ToyShift(
+        source,
+        _dataset(pictures[:240], y[:240], ("alike", "different")),
+        _dataset(pictures[240:], y[240:], ("alike", "different")),
+        _dataset(colours, strongest, ("red", "green", "blue")),
+    )
+
+
+def _target(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    y = rng.permutation(n) % 2
+    difference = np.where(y == 1, rng.choice([-1, 1], n) * rng.uniform(1.0, 1.6, n), rng.uniform(-0.5, 0.5, n))
+    pictures = rng.normal(scale=0.1, size=(n, SIDE, SIDE, BANDS))
+    pictures += rng.normal(size=(n, 1, 1, BANDS))  # so that no row's length tells the class
+    pictures[..., 1:3] = rng.normal(scale=0.1, size=(n, SIDE, SIDE, 2))
+    pictures[..., 1] += difference[:, None, None]
+    pictures[..., 2] -= difference[:, None, None]
+    return pictures.astype(np.float32), y.astype(np.int64)
+
+
+def _source(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    colours = rng.normal(size=(n, 1, 1, BANDS)) + rng.normal(scale=0.1, size=(n, SIDE, SIDE, BANDS))
+    return colours.astype(np.float32), colours[..., :3].mean(axis=(1, 2)).argmax(axis=1).astype(np.int64)
+
+
+def _dataset(items: NDArray[Any], y: NDArray[np.int64], labels: tuple[str, ...]) -> Dataset:
+    ids = tuple(str(k) for k in range(len(items)))
+    return Dataset(list(items), ids, "image", Task("classification", labels), y)

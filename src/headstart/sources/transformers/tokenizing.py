@@ -1,0 +1,239 @@
+"""Texts to numbers of tokens, by the Rust tokenizer alone."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data.auditing.token_counts import TokenCounts, plain_words, word_units
+from headstart.data.text.forms import one_form
+from headstart.data.text.scripts import script_of
+from headstart.errors import ItemError
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+__all__ = [
+    "TokenizerSpec", "Tokenizing", "Tokens", "count_tokens", "open_tokenizer", "pad", "padded_length", "tokenize",
+]  # fmt: skip
+
+Tokens = NDArray[np.int64]
+AT_ONCE = 128  # texts whose places in the text are held at once
+
+
+@dataclass(frozen=True)
+class TokenizerSpec:
+    """A tokenizer that has not been read yet.
+
+    Attributes:
+        tokenizer: a tokenizer.json, or what would stand in one.
+        max_length: tokens that are kept of a text, its special tokens among them.
+        pad: the number of the padding token.
+        digest: of the files that it was made of.
+        unknown: the number of the token for what the vocabulary lacks, or None where there is none.
+
+    Examples:
+        >>> TokenizerSpec(Path("tokenizer.json"), 256).pad
+        0
+    """
+
+    tokenizer: Path | str
+    max_length: int
+    pad: int = 0
+    digest: str = ""
+    unknown: int | None = None
+
+
+@runtime_checkable
+class Tokenizing(Protocol):
+    """A source of texts that can tell what its tokenizer makes of them.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> isinstance(ToySource(), Tokenizing)
+        False
+    """
+
+    def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
+        """What the tokenizer makes of texts, and of the words in them."""
+        ...
+
+
+def open_tokenizer(spec: TokenizerSpec) -> Tokenizer:
+    """The tokenizer; it cuts long texts off and does not pad.
+
+    Examples:
+        >>> from tokenizers import Tokenizer, models
+        >>> text = Tokenizer(models.WordLevel({"a": 0, "?": 1}, "?")).to_str()
+        >>> open_tokenizer(TokenizerSpec(text, 8)).truncation["max_length"]
+        8
+    """
+    from tokenizers import Tokenizer
+
+    given = spec.tokenizer
+    opened = Tokenizer.from_file(str(given)) if isinstance(given, Path) else Tokenizer.from_str(given)
+    opened.enable_truncation(spec.max_length)
+    opened.no_padding()
+    return opened
+
+
+def tokenize(tokenizer: Tokenizer, items: Sequence[Any]) -> list[Tokens | ItemError]:
+    """The numbers of each text's tokens, or why it has none; all texts at once, on every core.
+
+    Texts are read in one form (`headstart.data.text.forms.one_form`).
+
+    Args:
+        tokenizer: what `open_tokenizer` gave.
+        items: n texts, or what is none.
+
+    Examples:
+        >>> from tokenizers import Tokenizer, models
+        >>> words = Tokenizer(models.WordLevel({"a": 0, "?": 1}, "?"))
+        >>> tokenize(words, ["a", " "])
+        [array([0]), ItemError('The text is empty.')]
+    """
+    outcomes: list[Tokens | ItemError] = [_fault(item) or np.empty(0, np.int64) for item in items]
+    good = [k for k, outcome in enumerate(outcomes) if not isinstance(outcome, ItemError)]
+    for k, encoded in zip(good, tokenizer.encode_batch_fast([one_form(items[k]) for k in good]), strict=True):
+        outcomes[k] = np.asarray(encoded.ids, np.int64) if encoded.ids else _no_tokens(items[k])
+    return outcomes
+
+
+def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
+    """What a tokenizer makes of texts to their end, and of the words in them.
+
+    Args:
+        spec: which tokenizer, and how many tokens of a text the body reads.
+        texts: n texts.
+
+    Examples:
+        >>> from tokenizers import Tokenizer, models, pre_tokenizers
+        >>> words = Tokenizer(models.WordLevel({"a": 0, "?": 1}, "?"))
+        >>> words.pre_tokenizer = pre_tokenizers.Whitespace()
+        >>> found = count_tokens(TokenizerSpec(words.to_str(), 2, unknown=1), ["a a a", "a 字"])
+        >>> found.tokens, found.unknown, found.lost, dict(found.unknown_letters)
+        (array([3, 2]), array([0, 1]), array([1, 0]), {'Han': 1})
+    """
+    tokenizer = open_tokenizer(spec)
+    tokenizer.no_truncation()
+    lacking = _lacking(tokenizer, spec.unknown)
+    special = tokenizer.num_special_tokens_to_add(is_pair=False)
+    tokens, unknown = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
+    letters: Counter[str] = Counter()
+    signs: Counter[str] = Counter()
+    whole = [one_form(text.encode("utf-8", "replace").decode()) for text in texts]
+    for start in range(0, len(texts), AT_ONCE):
+        part = whole[start : start + AT_ONCE]
+        for k, encoded in enumerate(tokenizer.encode_batch(part, add_special_tokens=False)):
+            places = _unknown_places(encoded, lacking)
+            tokens[start + k], unknown[start + k] = len(encoded.ids), len(places)
+            for written in (part[k][begin:end] for begin, end in dict.fromkeys(places)):
+                scripts = [script for script in map(script_of, written) if script]
+                letters.update(scripts)
+                signs.update({} if scripts or not written.strip() else {written: 1})
+    words = plain_words(whole)
+    distinct = sorted(set(words))
+    encoded_words = tokenizer.encode_batch_fast(distinct, add_special_tokens=False)
+    pieces = {word: len(one.ids) for word, one in zip(distinct, encoded_words, strict=True)}
+    return TokenCounts(
+        tokens=tokens,
+        unknown=unknown,
+        lost=np.maximum(tokens + special - spec.max_length, 0),
+        max_length=spec.max_length,
+        unknown_letters=letters,
+        pieces=np.array([pieces[word] for word in words], np.int64),
+        altered=_altered(tokenizer, whole),
+        unknown_signs=signs,
+    )
+
+
+def _lacking(tokenizer: Tokenizer, unknown: int | None) -> frozenset[int]:
+    """Numbers of the tokens that stand for what the vocabulary lacks: the unknown one, and single bytes."""
+    found = {tokenizer.token_to_id(f"<0x{byte:02X}>") for byte in range(256)} | {unknown}
+    return frozenset(number for number in found if number is not None)
+
+
+def _unknown_places(encoded: Encoding, lacking: frozenset[int]) -> list[tuple[int, int]]:
+    return [place for number, place in zip(encoded.ids, encoded.offsets, strict=True) if number in lacking]
+
+
+def _altered(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, str]:
+    """Words that lose marks before they are read, the most frequent first, with what is read instead."""
+    normalizer = tokenizer.normalizer
+    if normalizer is None:
+        return {}
+    words = Counter(word_units(texts))
+    found = {}
+    for word, _ in words.most_common():
+        if word.isascii():
+            continue
+        read = normalizer.normalize_str(word).replace(" ", "").replace("\u2581", "")
+        if _plain(read) != _plain(word):
+            found[word] = unicodedata.normalize("NFC", read)
+    return found
+
+
+def _plain(word: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
+
+
+def _fault(item: Any) -> ItemError | None:
+    if not isinstance(item, str):
+        return ItemError(f"A text must be a string. Got {type(item).__name__} instead.")
+    if not item.strip():
+        return ItemError("The text is empty.")
+    try:
+        item.encode()
+    except UnicodeEncodeError:
+        return ItemError("The text holds halves of characters (lone surrogates); decode it again.")
+    return None
+
+
+def _no_tokens(item: str) -> ItemError:
+    return ItemError(f"The text {item!r:.80} has no tokens.")
+
+
+def padded_length(length: int, most: int) -> int:
+    """The columns of the batch that a text of ``length`` tokens runs in: a few more, so that texts share batches.
+
+    It depends on the text alone, because products in bf16 are rounded differently in batches of other widths.
+
+    Args:
+        length: tokens of the text.
+        most: columns that the body allows.
+
+    Examples:
+        >>> [padded_length(length, 512) for length in (1, 13, 31, 33, 500, 512)]
+        [2, 14, 32, 36, 512, 512]
+    """
+    step = max(2, (1 << (length.bit_length() - 1)) // 8)  # at most an eighth of a long text
+    return max(length, min(-(-length // step) * step, most))
+
+
+def pad(rows: Sequence[Tokens], width: int, filler: int) -> dict[str, Tokens]:
+    """The batch that a body of transformers reads.
+
+    Args:
+        rows: n texts' tokens, none longer than ``width``.
+        width: columns of the batch.
+        filler: the number of the padding token.
+
+    Returns:
+        ``input_ids`` and ``attention_mask``, (n, width) int64; the mask is 1 for a token and 0 for padding.
+
+    Examples:
+        >>> pad([np.array([5, 6]), np.array([7])], 3, 0)["input_ids"].tolist()
+        [[5, 6, 0], [7, 0, 0]]
+    """
+    lengths = np.array([len(row) for row in rows])
+    there = np.arange(width) < lengths[:, None]
+    ids = np.full(there.shape, filler, np.int64)
+    ids[there] = np.concatenate(rows)
+    return {"input_ids": ids, "attention_mask": there.astype(np.int64)}

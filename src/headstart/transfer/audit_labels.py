@@ -1,0 +1,252 @@
+"""Audit of labels: which items carry a label that all the others contradict."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data import read, union_groups
+from headstart.engine.options import Engine
+from headstart.errors import DataError
+from headstart.heads import FittedHead, HeadSearch, select_head
+from headstart.heads.label_noise.suspects import Suspects, find_suspects, influential_rows
+from headstart.heads.spectral.left_out import left_out_rows
+from headstart.io import atomic_file, write_csv
+from headstart.reporting import Reporter, chosen_reporter
+from headstart.reporting.summary import summary_html, summary_text
+from headstart.sources.default import source_for
+from headstart.transfer.stages.prepare import Prepared, prepare
+from headstart.types import Rows, Source, Task
+
+__all__ = ["LabelAudit", "Suspect", "audit_labels", "suspects_of", "write_suspects"]
+
+SHOWN = 10  # suspects in the text of an audit
+NUMBERS = 8  # of a row that is shown
+MOST_EXPLAINED = 200  # suspects with neighbours: each costs a pass over all rows
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An item whose label is contradicted.
+
+    Attributes:
+        id: name of the item.
+        label: the label that it carries.
+        predicted: what the fit without it says.
+        p_label: left-out probability of its label.
+        p_predicted: left-out probability of the prediction.
+        because: ids of the items that did most for the prediction.
+        item: its text, or the path of its file, or its numbers; empty where it is none of these.
+        because_items: the same of the items in ``because``.
+        because_labels: their labels.
+
+    Examples:
+        >>> Suspect("7", "cat", "dog", 0.02, 0.95, ("3", "9")).margin
+        0.93
+    """
+
+    id: str
+    label: str
+    predicted: str
+    p_label: float
+    p_predicted: float
+    because: tuple[str, ...] = ()
+    item: str = ""
+    because_items: tuple[str, ...] = ()
+    because_labels: tuple[str, ...] = ()
+
+    @property
+    def margin(self) -> float:
+        """p(predicted) - p(label), rounded to four digits."""
+        return round(self.p_predicted - self.p_label, 4)
+
+
+@dataclass(frozen=True)
+class LabelAudit:
+    """What an audit of labels found.
+
+    Attributes:
+        suspects: the most suspect item first.
+        items: how many items were judged.
+        head: the head that judged, in words.
+        index: (m,) positions of the suspects among the items that were judged.
+
+    Examples:
+        >>> len(LabelAudit((), 10, "ridge", np.empty(0, np.intp)).suspects)
+        0
+    """
+
+    suspects: tuple[Suspect, ...]
+    items: int
+    head: str
+    index: NDArray[np.intp]
+
+    def __repr__(self) -> str:
+        """The most suspect items, one a line."""
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return summary_html(*self._facts())
+
+    def _facts(self) -> tuple[str, list[tuple[str, str]]]:
+        shown = [
+            (one.id, f"{one.label} ({one.p_label:.3f}), rather {one.predicted} ({one.p_predicted:.3f})")
+            for one in self.suspects[:SHOWN]
+        ]
+        more = len(self.suspects) - len(shown)
+        title = f"LabelAudit: {len(self.suspects)} of {self.items:,} labels are contradicted by {self.head}"
+        return title, shown + ([("", f"and {more} more in .suspects")] if more else [])
+
+
+def audit_labels(
+    data: Any,
+    *,
+    source: str | Source | None = None,
+    seed: int = 0,
+    engine: Engine = Engine(),
+    verbose: bool = True,
+    reporter: Reporter | None = None,
+    **reading: Any,
+) -> LabelAudit:
+    """Find items whose label every other item contradicts: left out of the fit, another label is ten times likelier.
+
+    Args:
+        data: as in `fit`.
+        source: as in `fit`.
+        seed: for the rows that the head is chosen on, where there are more than 5,000.
+        engine: how items are encoded.
+        verbose: as in `fit`.
+        reporter: as in `fit`.
+        **reading: ``label``, ``item``, ``group_col``, ``task``, ``modality`` as in `fit`.
+
+    Raises:
+        DataError: if the data cannot be used, or their task is no classification.
+
+    Examples:
+        >>> rows = [[0.0], [0.1], [0.2], [0.3], [5.0], [5.1], [5.2], [5.15]] * 5 + [[0.15]]
+        >>> labels = ["low"] * 4 + ["high"] * 4
+        >>> found = audit_labels((np.array(rows) + np.arange(41)[:, None] / 1e3, labels * 5 + ["high"]))
+        >>> [(suspect.id, suspect.label, suspect.predicted) for suspect in found.suspects]
+        [('40', 'high', 'low')]
+    """
+    reporter = chosen_reporter(reporter, verbose=verbose)
+    dataset = read(data, **reading)
+    prepared = prepare(dataset, source_for(dataset, source), reporter, engine)
+    with reporter.progress("judging the labels"):
+        return suspects_of(prepared, seed=seed)
+
+
+def suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | None = None) -> LabelAudit:
+    """The suspects among encoded items, or among some of them.
+
+    Args:
+        prepared: encoded items.
+        seed: for the choice of the head.
+        rows: positions of the items to judge, by each other alone; default: all.
+
+    Raises:
+        DataError: if the task is no classification.
+
+    Examples:
+        >>> suspects_of.__name__
+        'suspects_of'
+    """
+    task, y = prepared.dataset.labelled()
+    if task.kind != "classification":
+        raise DataError(f"Labels are audited for classification only. Got a {task.kind} task.")
+    index = np.arange(len(y)) if rows is None else rows
+    features, own = _rows(prepared.rows, index), y[index]
+    together = union_groups(prepared.dataset.groups, prepared.clusters)[index]
+    groups = together if len(np.unique(together)) < len(together) else None
+    head = select_head(features, own, task, blocks=prepared.source.info.blocks, groups=groups, seed=seed)
+    outputs = left_out_rows(features, own, task, head, groups=groups)
+    found = find_suspects(outputs, own)
+    ids = [prepared.dataset.ids[i] for i in index]
+    because = _because(features, own, task, head, found)
+    shown = [prepared.dataset.items[i] for i in index]
+    why = [because[place].tolist() if place < len(because) else [] for place in range(len(found.index))]
+    listed = tuple(
+        Suspect(
+            ids[row], task.labels[given], task.labels[predicted], float(low), float(high),
+            tuple(ids[i] for i in why[place]), _shown(shown[row]), tuple(_shown(shown[i]) for i in why[place]),
+            tuple(task.labels[own[i]] for i in why[place]),
+        )
+        for place, (row, given, predicted, low, high) in enumerate(
+            zip(found.index, found.given, found.predicted, found.p_given, found.p_predicted, strict=True)
+        )
+    )  # fmt: skip
+    return LabelAudit(listed, len(own), f"{head.head} on {head.feature_map.name}", index[found.index])
+
+
+def _shown(item: Any) -> str:
+    """An item as a reader knows it: a text, a path, the first numbers of a row; empty for what has no such form."""
+    if isinstance(item, str | os.PathLike):
+        return str(item)
+    if isinstance(item, np.ndarray) and item.ndim == 1:
+        return ", ".join(f"{value:.4g}" for value in item[:NUMBERS].tolist()) + (", ..." if len(item) > NUMBERS else "")
+    if isinstance(item, tuple | list):
+        return " | ".join(_shown(part) or str(part) for part in item)
+    return ""
+
+
+def _rows(rows: Rows, index: NDArray[np.intp]) -> Rows:
+    from headstart.rows import take_rows
+
+    return take_rows(rows, index)
+
+
+def _because(rows: Rows, y: NDArray[Any], task: Task, head: FittedHead, found: Suspects) -> NDArray[np.intp]:
+    first = Suspects(*(part[:MOST_EXPLAINED] for part in vars(found).values()))
+    return influential_rows(rows, y, task, head, first, search=HeadSearch())
+
+
+def without(prepared: Prepared, dropped: NDArray[np.intp]) -> Prepared:
+    """Encoded items without some of them.
+
+    Args:
+        prepared: encoded items.
+        dropped: positions.
+
+    Examples:
+        >>> without.__name__
+        'without'
+    """
+    kept = np.setdiff1d(np.arange(len(prepared.dataset)), dropped)
+    return replace(
+        prepared,
+        dataset=prepared.dataset.take(kept),
+        rows=_rows(prepared.rows, kept),
+        clusters=prepared.clusters[kept],
+        content=tuple(prepared.content[i] for i in kept),
+    )
+
+
+def write_suspects(path: Path, suspects: Sequence[Suspect]) -> None:
+    """Write suspects as CSV, one a line: id, label, predicted, probabilities, ids of three others, and what all are.
+
+    Args:
+        path: the file to write.
+        suspects: the suspects.
+
+    Raises:
+        SaveError: if it cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "suspects.csv"
+        >>> write_suspects(place, [Suspect("7", "cat", "dog", 0.02, 0.95, ("3", "9"))])
+        >>> place.read_text().splitlines()[1]
+        '7,cat,dog,0.02,0.95,3 9,,,'
+    """
+    joined = {"because": " ", "because_items": " | ", "because_labels": " | "}
+    rows = [asdict(one) for one in suspects]
+    rows = [row | {name: sign.join(row[name]) for name, sign in joined.items()} for row in rows]
+    with atomic_file(path) as scratch:
+        write_csv(scratch, rows, [*Suspect.__dataclass_fields__])

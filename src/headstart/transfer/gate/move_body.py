@@ -1,0 +1,193 @@
+"""A fit whose body may move: the gate decides, and what is kept is judged on items that neither side saw."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.body.recipe import recipe_key
+from headstart.engine.cache.folder import training_entry
+from headstart.engine.extract import extract
+from headstart.errors import ParameterError, UnknownNameError
+from headstart.evaluate.evaluation import evaluate_predictions
+from headstart.evaluate.figures import figure
+from headstart.evaluate.forgetting import forgetting
+from headstart.model import TransferModel
+from headstart.reporting import Reporter
+from headstart.transfer.gate.decision import decide
+from headstart.transfer.gate.strategy_choice import AUTO, UNWEIGHTED
+from headstart.transfer.stages.judge import FEW_ITEMS, Judged, affordable_folds, judge
+from headstart.transfer.stages.prepare import Prepared
+from headstart.tune import STRATEGIES, Strategy
+from headstart.types import Dataset
+
+MOST_ITEMS = 500  # that tell what was forgotten
+
+__all__ = ["MovedBody", "check_strategy", "move_body"]
+
+
+@dataclass(frozen=True)
+class MovedBody:
+    """What came of moving the body.
+
+    Attributes:
+        judged: the model that is handed over, and how it did.
+        frozen: (m, k) outputs of the frozen features for the judged items; None where these are the model.
+        record: strategy, forecast, candidates and what was kept, as plain JSON values.
+        folder: of checkpoints and logs; None where none were written.
+
+    Examples:
+        >>> sorted(MovedBody.__dataclass_fields__)
+        ['folder', 'frozen', 'judged', 'record']
+    """
+
+    judged: Judged
+    frozen: NDArray[np.float64] | None
+    record: Mapping[str, Any]
+    folder: Path | None = field(default=None)
+
+    @property
+    def logs(self) -> Path | None:
+        """The folder of the training's logs."""
+        return None if self.folder is None else self.folder / "logs"
+
+    def clear(self) -> None:
+        """Remove the checkpoints: the model is kept."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def check_strategy(strategy: object, class_weight: str | None = None) -> None:
+    """Raise unless this is a strategy, or the name of one, and it serves the other wishes.
+
+    Args:
+        strategy: what was given.
+        class_weight: as in `headstart.transfer.fit.fit`.
+
+    Raises:
+        UnknownNameError: for an unknown name.
+        ParameterError: for something else, or for class weights with a strategy that has none.
+
+    Examples:
+        >>> check_strategy("lpft")
+        Traceback (most recent call last):
+        headstart.errors.UnknownNameError: Unknown strategy 'lpft'. Did you mean 'lp_ft'? Known: ...
+    """
+    if isinstance(strategy, str):
+        if strategy not in (AUTO, *STRATEGIES):
+            raise UnknownNameError("strategy", strategy, [AUTO, *STRATEGIES])
+    elif not isinstance(strategy, Strategy):
+        raise ParameterError(
+            f"The 'strategy' parameter of fit must be a name or a strategy of headstart.tune. Got "
+            f"{type(strategy).__name__} instead."
+        )
+    name = strategy if isinstance(strategy, str) else strategy.name
+    if class_weight is not None and name in UNWEIGHTED:
+        raise ParameterError(
+            f"The strategy '{name}' draws its items class by class, so that each class counts the same already. Got "
+            f"class_weight={class_weight!r} with it; leave that out, or take another strategy."
+        )
+
+
+def move_body(
+    prepared: Prepared,
+    judged: Judged,
+    strategy: str | Strategy,
+    *,
+    seconds: float | None,
+    reporter: Reporter,
+    source_data: Dataset | None = None,
+) -> MovedBody:
+    """Let the gate decide, and judge what it keeps.
+
+    Args:
+        prepared: encoded items.
+        judged: the frozen features, on a part that was held out once.
+        strategy: ``"auto"``, a name, or a strategy.
+        seconds: time that is left; None for no limit.
+        reporter: hears what is done.
+        source_data: labelled items of the source task, on which forgetting is measured, and which ``"joint"`` replays.
+
+    Raises:
+        SourceError: if a strategy was named and the source has no body that can be moved.
+
+    Examples:
+        >>> move_body.__name__
+        'move_body'
+    """
+    folder, began = None, time.perf_counter()
+    if prepared.engine.cache:
+        folder = training_entry(_key(prepared, judged, strategy), prepared.source.info.name, "fine-tuning")
+    decision = decide(
+        prepared, judged, strategy, seed=judged.seed, seconds=seconds, reporter=reporter, folder=folder,
+        logs=None if folder is None else folder / "logs", source_data=source_data,
+    )  # fmt: skip
+    if decision.model is None:
+        over = seconds is not None and time.perf_counter() - began >= seconds
+        again = judged if over else _frozen_again(prepared, judged, reporter)
+        return MovedBody(again, None, decision.record, folder)
+    forgotten = None
+    if seconds is None or time.perf_counter() - began < seconds:
+        forgotten = _forgotten(prepared, judged, decision.model, source_data, reporter)
+    else:
+        reporter.line("left out", "what the body has forgotten was not measured: the time limit is over")
+    record = {**decision.record, "forgetting": forgotten}
+    return MovedBody(_with_body(prepared, judged, decision.model, reporter), judged.outputs, record, folder)
+
+
+def _key(prepared: Prepared, judged: Judged, strategy: str | Strategy) -> str:
+    return recipe_key(
+        "training", prepared.source.info.name, prepared.source.info.sha256, prepared.content, repr(strategy),
+        judged.seed, repr(judged.search),
+    )  # fmt: skip
+
+
+def _frozen_again(prepared: Prepared, judged: Judged, reporter: Reporter) -> Judged:
+    """Frozen features are judged as always, by cross-validation where items are few: nothing was trained in the end."""
+    dataset = prepared.dataset
+    widths = [block.width for block in prepared.source.info.blocks] or [prepared.rows.shape[1]]
+    many = len(dataset) >= FEW_ITEMS and not affordable_folds(dataset, widths)
+    if dataset.split is not None or dataset.times is not None or many:
+        return judged
+    return judge(prepared, judged.search, judged.seed, reporter)
+
+
+def _forgotten(
+    prepared: Prepared, judged: Judged, model: TransferModel, source_data: Dataset | None, reporter: Reporter
+) -> str | None:
+    """How much of the source task the moved body has lost, in one sentence; None where it is another body."""
+    if model.source.info.blocks != prepared.source.info.blocks:
+        return None
+    items = prepared.dataset.take(judged.plan.evaluated[:MOST_ITEMS]).items
+    with reporter.progress("measuring what was forgotten"):
+        found = forgetting(prepared.source, model.source, items, source_data=source_data, seed=judged.seed)
+    said = f"{found.how} Before {found.before:.3f}, after {found.after:.3f}: lost "
+    said += f"{figure(found.lost, found.low, found.high)}."
+    reporter.line("forgetting", said)
+    return said
+
+
+def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporter: Reporter) -> Judged:
+    task, y = prepared.dataset.labelled()
+    evaluated = judged.plan.evaluated
+    with reporter.progress("encoding with the moved body") as step:
+        items = prepared.dataset.take(evaluated).items
+        rows = extract(model.source, items, engine=prepared.engine, progress=step, on_error="raise").rows
+    outputs: NDArray[np.float64] = model.outputs(rows)
+    evaluation = evaluate_predictions(task, y[evaluated], outputs, groups=judged.resample_groups, seed=judged.seed)
+    name, metric = next(iter(evaluation.metrics.items()))
+    before = judged.evaluation.metrics[name]
+    reporter.result(
+        "moved body",
+        f"{name.replace('_', ' ')} {figure(metric.value, metric.low, metric.high)}; frozen features "
+        f"{figure(before.value, before.low, before.high)}",
+    )
+    model = replace(model, columns=prepared.dataset.columns, engine=prepared.engine)
+    return replace(judged, model=model, outputs=outputs, evaluation=evaluation)

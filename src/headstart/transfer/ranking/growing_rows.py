@@ -1,0 +1,133 @@
+"""Rows of one source that grow: a larger sample encodes only what a smaller one has not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.extract import extract
+from headstart.engine.extraction import Extraction
+from headstart.engine.options import Engine
+from headstart.engine.pipeline.gathering import room
+from headstart.reporting import Progress
+from headstart.rows import take_rows
+from headstart.types import FeatureMatrix, Rows, Source
+
+__all__ = ["GrowingRows"]
+
+
+class GrowingRows:
+    """The rows of a source, encoded when they are asked for and never twice, whether or not the store is used.
+
+    Args:
+        source: what encodes.
+        items: all n items.
+
+    Attributes:
+        failures: position to reason, of the items that could not be encoded.
+        encoded: on how many items the body ran.
+        seconds: how long that took.
+        last: how the last encoding went, or None.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> rows = GrowingRows(ToySource(), ["good", "", "bad", "fair"])
+        >>> rows.grow(np.array([0, 1]), Engine(cache=False))
+        array([0])
+        >>> rows.grow(np.arange(4), Engine(cache=False)), rows.encoded
+        (array([0, 2, 3]), 3)
+    """
+
+    def __init__(self, source: Source, items: Sequence[Any]) -> None:
+        self.source, self.items = source, items
+        self.failures: dict[int, str] = {}
+        self.encoded = 0
+        self.seconds = 0.0
+        self.last: Extraction | None = None
+        self._hits, self._elapsed, self._setup = 0, 0.0, 0.0
+        self._there = np.zeros(len(items), bool)
+        self._rows: FeatureMatrix | None = None
+        self._whole = False
+
+    def grow(self, positions: NDArray[np.intp], engine: Engine, progress: Progress | None = None) -> NDArray[np.intp]:
+        """Encode what is missing of the items at ``positions``.
+
+        Args:
+            positions: ascending.
+            engine: how.
+            progress: called with (items done, items in all, how).
+
+        Returns:
+            Those of the positions that have a row.
+        """
+        self._take_whole()
+        wanted = np.zeros(len(self.items), bool)
+        wanted[positions] = True
+        wanted[list(self.failures)] = False
+        missing = np.flatnonzero(wanted & ~self._there)
+        if len(missing):
+            self._encode(missing, engine, progress)
+        return positions[self._there[positions]]
+
+    def rows(self, positions: NDArray[np.intp]) -> Rows:
+        """The rows of items that have one."""
+        assert self._rows is not None  # noqa: S101 (an item that has a row was encoded)
+        if len(positions) == len(self._rows):
+            return self._rows
+        return take_rows(self._rows, positions)
+
+    def extraction(self, engine: Engine, progress: Progress | None = None) -> Extraction:
+        """All items encoded, as `headstart.engine.extract.extract` gives it."""
+        started = time.perf_counter()
+        index = self.grow(np.arange(len(self.items)), engine, progress)
+        rows = np.empty((0, 0), np.float32) if self._rows is None else self._rows
+        seconds = self._elapsed or time.perf_counter() - started
+        return Extraction(
+            rows if len(index) == len(rows) else rows[index], index, dict(self.failures), seconds,
+            self.encoded if self._elapsed else len(index), self._hits,
+            backend=getattr(self.source, "backend", ""), precision=getattr(self.source, "precision", ""),
+            notes=() if self.last is None else self.last.notes, setup_seconds=self._setup,
+            details=() if self.last is None else self.last.details,
+        )  # fmt: skip
+
+    def let_go(self) -> None:
+        """Forget the rows where the store gave all of them, and gives them again."""
+        if self.last is not None and not self.encoded:
+            self._rows, self.last = None, None
+            self._there[:] = False
+            self._hits, self._elapsed, self._setup = 0, 0.0, 0.0
+
+    def _take_whole(self) -> None:
+        """Rows that are there as they are need neither encoding nor a copy."""
+        if self._whole or not hasattr(self.source, "whole"):
+            return
+        self._whole = True
+        rows = self.source.whole(self.items)
+        if rows is not None:
+            self._rows = rows
+            self._there[:] = True
+
+    def _encode(self, missing: NDArray[np.intp], engine: Engine, progress: Progress | None) -> None:
+        items = self.items
+        some = items[missing] if isinstance(items, np.ndarray) else [items[k] for k in missing]
+        found = extract(self.source, some, engine=engine, progress=progress)
+        self.last = found
+        self._hits += found.hits
+        self._elapsed += found.seconds
+        self._setup += found.setup_seconds
+        self.failures |= {int(missing[k]): reason for k, reason in found.failures.items()}
+        if found.encoded:
+            self.encoded += found.encoded
+            self.seconds += max(found.seconds - found.setup_seconds, 1e-9)
+        if not len(found.index):
+            return
+        if self._rows is None:
+            everything = len(found.rows) == len(items)
+            self._rows = found.rows if everything else room(len(items), found.rows.shape[1], found.rows.dtype)
+        if self._rows is not found.rows:
+            self._rows[missing[found.index]] = found.rows
+        self._there[missing[found.index]] = True

@@ -1,0 +1,111 @@
+"""The folder of an evaluation: every file, written at once or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.errors import ModelFolderError, UsageError
+from headstart.io import (
+    atomic_folder,
+    check_writable,
+    harmless_frame,
+    read_json,
+    remove_leftovers,
+    write_csv,
+    write_json,
+)
+from headstart.report import evaluation_report
+from headstart.reporting import Reporter
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["check_evaluation_folder", "write_evaluation"]
+
+FILES = {"metrics.json", "confusion.csv", "predictions.csv", "predictions.parquet", "report.html"}
+DIGITS = 6  # of a probability
+KIND = "evaluation of headstart"
+TRUE = "true class"  # heads the rows of the confusions, whose columns are what was predicted
+
+
+def check_evaluation_folder(target: Path, *, overwrite: bool = True, reporter: Reporter | None = None) -> None:
+    """Raise unless an evaluation can and may be written there: it is new, empty, or an evaluation to be replaced.
+
+    Args:
+        target: the folder.
+        overwrite: whether an evaluation may be replaced.
+        reporter: hears that one will be.
+
+    Raises:
+        UsageError: if something else stands there, or an evaluation that is to be kept.
+        SaveError: if nothing can be written there.
+
+    Examples:
+        >>> check_evaluation_folder(Path("a-new-folder"))
+    """
+    check_writable(target)
+    remove_leftovers(target)
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise UsageError(f"'{target}' is a file, not a folder; name another folder with --out.")
+    names = {path.name for path in target.iterdir() if not path.name.startswith(".")}
+    if not names:
+        return
+    if names - FILES or not _is_evaluation(target):
+        raise UsageError(
+            f"'{target}' holds something other than an evaluation and is left alone; name another folder with --out."
+        )
+    if not overwrite:
+        raise UsageError(f"'{target}' holds an evaluation, which is kept; name another folder.")
+    if reporter is not None:
+        reporter.line("out", f"{target} holds an evaluation, which this one replaces when it is complete")
+
+
+def _is_evaluation(folder: Path) -> bool:
+    try:
+        return read_json(folder / "metrics.json").get("kind") == KIND
+    except ModelFolderError:
+        return False
+
+
+def write_evaluation(target: Path, record: Mapping[str, Any], predictions: pd.DataFrame) -> None:
+    """Write the folder atomically.
+
+    Args:
+        target: the folder to make or to replace.
+        record: the facts, as `headstart.transfer.evaluate.evaluate` makes them.
+        predictions: a row for each judged item.
+
+    Raises:
+        SaveError: if it cannot be written; what stood there is untouched.
+
+    Examples:
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> from headstart.report.example import EVALUATION
+        >>> place = Path(tempfile.mkdtemp()) / "may"
+        >>> write_evaluation(place, EVALUATION, pd.DataFrame({"id": ["0"], "label": ["a"], "predicted": ["a"]}))
+        >>> sorted(path.name for path in place.iterdir())[:3]
+        ['confusion.csv', 'metrics.json', 'predictions.csv']
+    """
+    with atomic_folder(target) as scratch:
+        write_json(scratch / "metrics.json", {"kind": KIND, **record})
+        confusion = record["evaluation"]["confusion"]
+        if confusion is not None:
+            labels = [str(label) for label in record["evaluation"]["labels"]]
+            counts = [dict(zip(labels, row, strict=True)) for row in confusion]
+            rows = [{TRUE: label, **row} for label, row in zip(labels, counts, strict=True)]
+            write_csv(scratch / "confusion.csv", rows, [TRUE, *labels])
+        short = predictions if record["task"]["kind"] == "regression" else predictions.round(DIGITS)
+        harmless_frame(_joined(short)).to_csv(scratch / "predictions.csv", index=False)
+        predictions.to_parquet(scratch / "predictions.parquet", index=False)
+        (scratch / "report.html").write_text(evaluation_report(record, target.name), encoding="utf-8")
+
+
+def _joined(frame: pd.DataFrame) -> pd.DataFrame:
+    """Lists of labels with semicolons between."""
+    names = [name for name in ("label", "predicted") if any(isinstance(cell, list) for cell in frame[name])]
+    return frame.assign(**{name: [";".join(map(str, cell)) for cell in frame[name]] for name in names})

@@ -1,0 +1,238 @@
+"""Groups that names suggest: where the nearest neighbours of items share a part of their names, and it matters.
+
+Two recordings of one speaker, two scans of one patient, two frames of one video are alike for reasons that have nothing
+to do with the class. If such items stand on both sides of a split, figures are too good for new speakers. Names often
+tell them (``7_jackson_32.wav``); this is proposed and never done silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data import Finding, union_groups
+from headstart.data.grouping.name_keys import NameKey, name_keys
+from headstart.heads import select_head
+from headstart.heads.standard_error import mean_and_error
+from headstart.reporting import Reporter
+from headstart.rows import take_rows
+from headstart.transfer.stages.judge import Judged
+from headstart.transfer.stages.prepare import Prepared
+
+__all__ = ["Agreement", "neighbour_agreement", "propose_groups", "with_proposal"]
+
+MAX_ITEMS = 2000  # among which neighbours are looked for
+PERMUTATIONS = 999
+SIGNIFICANT = 0.01  # of the permutation test, divided by the number of keys (or the least it can tell)
+WITHOUT_SPLIT = ", and give the folder of the training part alone: a given split stays as it is"
+LEAST = 0.1  # of neighbours that share the key beyond chance, as a share of what is possible
+WORSE, ONE_SIDED = 0.05, 1.645  # how much higher the loss must be with the groups left out together
+TRIED = 2
+FEWEST = 20
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How often nearest neighbours share a key.
+
+    Attributes:
+        share: of items whose nearest neighbour in their class has the same value.
+        chance: the mean of the same where values are exchanged within classes.
+        p: of the permutation test, at least 0.001; 1 where the share is hardly above chance, which is not tested.
+
+    Examples:
+        >>> round(Agreement(0.8, 0.2, 0.001).excess, 2)
+        0.75
+    """
+
+    share: float
+    chance: float
+    p: float
+
+    @property
+    def excess(self) -> float:
+        """The share beyond chance, of what is possible beyond it (Cohen's kappa)."""
+        return (self.share - self.chance) / (1 - self.chance) if self.chance < 1 else 0.0
+
+
+def neighbour_agreement(
+    neighbour: NDArray[np.intp], codes: NDArray[np.intp], classes: NDArray[np.intp], seed: int = 0
+) -> Agreement:
+    """How often an item and its nearest neighbour share a key, against exchanges of the key within classes.
+
+    Args:
+        neighbour: (n,) position of each item's nearest neighbour of its own class; -1 for none.
+        codes: (n,) values of the key.
+        classes: (n,) codes of the classes.
+        seed: of the permutations.
+
+    References:
+        Good (2005), Permutation, Parametric and Bootstrap Tests of Hypotheses, chapter 3.
+
+    Examples:
+        >>> found = neighbour_agreement(np.array([1, 0, 3, 2] * 1), np.array([0, 0, 1, 1]), np.zeros(4, int))
+        >>> found.share, round(found.chance, 1)
+        (1.0, 0.3)
+    """
+    there = np.flatnonzero(neighbour >= 0)
+    share = float((codes[there] == codes[neighbour[there]]).mean())
+    chance = _chance(codes, classes, there)
+    if share - chance < LEAST * (1 - chance):
+        return Agreement(share, chance, 1.0)
+    rng, by_class, higher = np.random.default_rng(seed), np.argsort(classes, kind="stable"), 0
+    shuffled = np.empty_like(codes)
+    for _ in range(PERMUTATIONS):
+        shuffled[by_class] = codes[np.argsort(classes + rng.uniform(size=len(classes)))]
+        higher += float((shuffled[there] == shuffled[neighbour[there]]).mean()) >= share - 1e-12
+    return Agreement(share, chance, (1 + higher) / (1 + PERMUTATIONS))
+
+
+def _chance(codes: NDArray[np.intp], classes: NDArray[np.intp], there: NDArray[np.intp]) -> float:
+    """The mean share of the other items of the class that have an item's value."""
+    both = np.unique(np.stack([classes, codes]), axis=1, return_inverse=True)[1].ravel()
+    alike, of_class = np.bincount(both)[both], np.bincount(classes)[classes]
+    return float(((alike - 1) / np.maximum(of_class - 1, 1))[there].mean())
+
+
+def with_proposal(prepared: Prepared, judged: Judged, reporter: Reporter) -> Prepared:
+    """The same with what names suggest among the findings of its audit, where it does; said as a warning.
+
+    Args:
+        prepared: encoded items.
+        judged: the frozen features' head.
+        reporter: hears of it.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.heads import HeadSearch
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.stages.judge import judge
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> silent = SilentReporter()
+        >>> prepared = prepare(read((rows, ["left"] * 10 + ["right"] * 10)), open_source("vector"), silent)
+        >>> with_proposal(prepared, judge(prepared, HeadSearch(), 0, silent), silent) is prepared
+        True
+    """
+    if prepared.dataset.groups is not None or len(judged.plan.fitted) < FEWEST:
+        return prepared
+    with reporter.progress("looking for groups among the names"):
+        found = propose_groups(prepared, judged)
+    if found is None:
+        return prepared
+    reporter.warning(found.message)
+    return replace(prepared, audit=replace(prepared.audit, findings=(found, *prepared.audit.findings)))
+
+
+def propose_groups(prepared: Prepared, judged: Judged) -> Finding | None:
+    """The part of the names that groups items most, where leaving such groups out together costs clearly more.
+
+    Args:
+        prepared: encoded items without groups.
+        judged: the frozen features' head, with its left-out evidence.
+
+    Returns:
+        The finding, of kind ``"possible_groups"``; None where no part of the names matters.
+
+    Examples:
+        >>> propose_groups.__annotations__["return"]
+        'Finding | None'
+    """
+    rows = judged.plan.fitted
+    dataset = prepared.dataset.take(rows)
+    keys = name_keys(dataset.ids, {name: values.tolist() for name, values in dataset.named.items()})
+    if not keys or judged.model.head.evidence is None:
+        return None
+    task, y = dataset.labelled()
+    classes = y.astype(np.intp) if task.kind == "classification" else np.zeros(len(y), np.intp)
+    keys = [key for key in keys if _in_every_class(key.codes, classes)]
+    few = _sample(classes, judged.seed)
+    mapped = judged.model.head.feature_map(np.asarray(take_rows(prepared.rows, rows[few])))
+    near = _neighbours(np.asarray(mapped, np.float32), classes[few], prepared.clusters[rows[few]])
+    if not keys or not (near >= 0).any():
+        return None
+    limit = max(SIGNIFICANT / len(keys), 1 / (1 + PERMUTATIONS))
+    told = [(key, neighbour_agreement(near, key.codes[few], classes[few], judged.seed)) for key in keys]
+    told = [(key, one) for key, one in told if one.p <= limit and one.excess >= LEAST]
+    told.sort(key=lambda pair: (-round(pair[1].excess, 1), len(pair[0].values)))
+    for key, agreement in told[:TRIED]:
+        losses = _losses(prepared, judged, rows, key.codes)
+        if losses is not None:
+            found = _finding(dataset.ids, key, agreement, losses)
+            return found if dataset.split is None else replace(found, message=found.message + WITHOUT_SPLIT)
+    return None
+
+
+def _in_every_class(codes: NDArray[np.intp], classes: NDArray[np.intp]) -> bool:
+    """Whether each class has two values or more, so that one can be left out, and some value has two items of it."""
+    pairs = np.unique(np.stack([classes, codes]), axis=1)
+    per_class = np.unique(pairs[0], return_counts=True)[1]
+    return bool(per_class.min() > 1) and pairs.shape[1] < len(codes)
+
+
+def _sample(classes: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
+    """Sorted positions of at most 2,000 items, each class in its share."""
+    if len(classes) <= MAX_ITEMS:
+        return np.arange(len(classes))
+    return np.sort(np.random.default_rng(seed).choice(len(classes), MAX_ITEMS, replace=False))
+
+
+def _neighbours(rows: NDArray[np.float32], classes: NDArray[np.intp], clusters: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Position of each row's nearest one of its class that is no near copy of it; -1 where there is none."""
+    found = np.full(len(rows), -1, np.intp)
+    for code in np.unique(classes):
+        own = np.flatnonzero(classes == code)
+        part = rows[own] - rows[own].mean(axis=0)
+        square = np.einsum("ij,ij->i", part, part)
+        distance = square[:, None] - 2 * part @ part.T + square
+        distance[clusters[own][:, None] == clusters[own]] = np.inf
+        best = distance.argmin(axis=1)
+        told = np.isfinite(distance[np.arange(len(own)), best])
+        found[own[told]] = own[best[told]]
+    return found
+
+
+def _losses(
+    prepared: Prepared, judged: Judged, rows: NDArray[np.intp], codes: NDArray[np.intp]
+) -> tuple[float, float] | None:
+    """Left-out loss without and with the groups, where they make it clearly higher; else None."""
+    task, y = prepared.dataset.labelled()
+    groups = union_groups(codes.astype(str), prepared.clusters[rows])
+    if len(np.unique(groups)) < 2:
+        return None
+    search = replace(judged.search, drop_suspects=False)
+    head = select_head(
+        take_rows(prepared.rows, rows), y[rows], task,
+        blocks=prepared.source.info.blocks, groups=groups, search=search, seed=judged.seed,
+    )  # fmt: skip
+    before, after = judged.model.head.evidence, head.evidence
+    if before is None or after is None:
+        return None
+    shared, mine, its = np.intersect1d(before.index, after.index, return_indices=True)
+    plain, grouped = before.losses[mine], after.losses[its]
+    mean, error = mean_and_error(grouped - plain, groups[shared])
+    if mean <= max(ONE_SIDED * error, WORSE * float(plain.mean())):
+        return None
+    return float(plain.mean()), float(grouped.mean())
+
+
+def _finding(ids: tuple[str, ...], key: NameKey, agreement: Agreement, losses: tuple[float, float]) -> Finding:
+    shown = ", ".join(_examples(key.values))
+    where = f"column '{key.column}'" if key.column else "the items' names"
+    message = (
+        f"Items that share a part of {where} ({len(key.values)} values, such as {shown}) are alike: "
+        f"{agreement.share:.0%} have a nearest neighbour of their class with the same value, {agreement.chance:.0%} by "
+        "chance. If it stands for a speaker, patient, scene or device, the figures are too good for new ones: the "
+        f"left-out loss is {losses[0]:.3f}, and {losses[1]:.3f} where these are left out together. Then fit with "
+        f"{key.option}"
+    )
+    examples = tuple(dict(zip(key.codes[::-1].tolist(), ids[::-1], strict=True)).values())
+    return Finding("possible_groups", "warning", len(key.values), message, examples[:5])
+
+
+def _examples(values: tuple[str, ...]) -> Iterator[str]:
+    yield from values[:3]

@@ -1,0 +1,293 @@
+"""Second half of a fit: plan who is judged by whom, judge, and solve the final head."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data import folds, split, union_groups
+from headstart.errors import DataError
+from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
+from headstart.evaluate.figures import figure
+from headstart.evaluate.held_out import HeldOut, Plan, held_out_outputs
+from headstart.evaluate.shift import LossShift, loss_shift
+from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
+from headstart.heads.loss_summary import LossSummary, summarise
+from headstart.heads.spectral.kept_moments import kept_moments
+from headstart.model import TransferModel
+from headstart.reporting import Reporter
+from headstart.rows import take_rows
+from headstart.transfer.stages.prepare import Prepared
+from headstart.tune import FrozenFeatures
+from headstart.types import Dataset, Features, Task
+
+__all__ = ["FEW_ITEMS", "Judged", "affordable_folds", "judge", "make_plan"]
+
+# Below this many items a held-out fifth is too small to say much, so everything is judged by cross-validation.
+FEW_ITEMS = 1000
+# Ten stratified folds rather than single rows: where nothing can be learnt, the mean without a row runs against it, and
+# leave-one-out then reports worse than chance. Groups are left out one by one while they are few.
+MAX_FOLDS = 10
+FEWEST_FOLDS = 3  # two would train on half of the items
+FEW_OF_A_CLASS = 10  # judged items: one more mistake moves a class's recall by more than 0.1
+LEAST_SECONDS = 20.0  # that folds may take where encoding is quicker
+OPERATIONS_A_SECOND = 4e10
+ENCODING_SECONDS = {"text": 0.005, "image": 0.01, "audio": 0.015, "multimodal": 0.02}
+MAX_GROUPS_ALONE = 20
+SHOWN = 3  # further metrics in the printed line; the report has all
+MAX_MOMENT_FEATURES = 6144  # whose moments fill 144 MiB in a run folder, and twice that in memory
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The model and how it did on items that it did not see.
+
+    Attributes:
+        model: fitted on the training part, or on everything after cross-validation.
+        plan: who was judged by whom.
+        groups: (n,) codes of rows that were left out together while choosing; None where every row stands alone.
+        search: what was compared when the head was chosen.
+        seed: of splits and resamples.
+        outputs: (m, k) outputs for ``plan.evaluated``.
+        evaluation: their metrics.
+        shift: their loss beside that of left-out training items; None after cross-validation.
+        seconds: that judging took.
+
+    Examples:
+        >>> "evaluation" in Judged.__dataclass_fields__
+        True
+    """
+
+    model: TransferModel
+    plan: Plan
+    groups: NDArray[np.int64] | None
+    search: HeadSearch
+    seed: int
+    outputs: NDArray[np.float64]
+    evaluation: Evaluation
+    shift: LossShift | None = None
+    seconds: float = 0.0
+
+    @property
+    def resample_groups(self) -> NDArray[np.int64] | None:
+        """(m,) codes of evaluated items that are resampled together."""
+        return None if self.groups is None else self.groups[self.plan.evaluated]
+
+
+def make_plan(
+    dataset: Dataset, groups: NDArray[np.int64], *, seed: int, once: bool = False, widths: Sequence[int] = ()
+) -> Plan:
+    """Given splits first, then time, then a held-out fifth where there are many items, else cross-validation.
+
+    Items are many from 1,000 on, unless a fifth would hold fewer than ten of a class on average: then folds are used as
+    far as solving in each of them takes no longer than encoding did (`affordable_folds`).
+
+    Args:
+        dataset: n labelled items.
+        groups: (n,) codes of what stays together.
+        seed: for the split.
+        once: whether a fifth is held out however few items there are, for what is too slow to be done in each fold.
+        widths: of the source's blocks, first to last, or of the rows; they tell what solving costs.
+
+    Raises:
+        DataError: if no split is possible.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> y = np.array([0, 1] * 10)
+        >>> items = [str(i) for i in range(20)]
+        >>> task = Task("classification", ("a", "b"))
+        >>> data = Dataset(items=items, ids=tuple(items), modality="text", task=task, y=y)
+        >>> make_plan(data, np.arange(20), seed=0).how
+        '10-fold cross-validation of 20 items, with the choice made inside each fold'
+    """
+    task, y = dataset.labelled()
+    given = dataset.split is not None and len(np.unique(dataset.split)) > 1
+    many = len(dataset) >= FEW_ITEMS
+    most = affordable_folds(dataset, widths) if many and not (given or once) else MAX_FOLDS
+    if given or dataset.times is not None or once or most < FEWEST_FOLDS:
+        one = split(dataset, groups, seed=seed)
+        return Plan(((one.train, one.test),), one.how.rstrip("."))
+    count = MAX_FOLDS if dataset.groups is None else len(np.unique(groups))
+    wanted = MAX_FOLDS if count > MAX_GROUPS_ALONE else max(2, count)
+    parts = folds(y, task.kind, groups, n_folds=min(wanted, most) if many else wanted, seed=seed)
+    kind = f"{len(parts)}-fold cross-validation"
+    if dataset.groups is not None:
+        whole = len(parts) == count
+        kind = f"leave-one-group-out over {len(parts)} groups" if whole else f"{kind} with whole groups"
+    how = f"{kind} of {len(dataset)} items, with the choice made inside each fold"
+    if many:
+        fifth = len(dataset) / 5 / task.num_outputs
+        how += f"; a held-out fifth would have {fifth:.1f} items a class"
+    return Plan(tuple(parts), how)
+
+
+def affordable_folds(dataset: Dataset, widths: Sequence[int]) -> int:
+    """How many folds may judge 1,000 items or more, at most ten; 0 where a held-out fifth says enough.
+
+    Solving one fold takes about 2 max(n, d) s² + 25 s³ + 120 n s C operations for each feature map of d columns, with
+    s = min(n, d), at 4·10¹⁰ a second; encoding about 5 ms a text, 10 ms a picture and 15 ms a sound (two CPU cores).
+    Both follow from the data alone, so that the plan is the same on every machine.
+
+    Args:
+        dataset: n labelled items.
+        widths: as in `make_plan`.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> task = Task("classification", tuple(map(str, range(100))))
+        >>> data = Dataset([""] * 1500, tuple(map(str, range(1500))), "image", task=task, y=np.arange(1500) % 100)
+        >>> affordable_folds(data, [384]), affordable_folds(data, [384] * 20)
+        (10, 5)
+    """
+    task, _ = dataset.labelled()
+    n = len(dataset)
+    if task.kind != "classification" or not widths or n >= 5 * FEW_OF_A_CLASS * task.num_outputs:
+        return 0
+    operations = 0.0
+    for d in {widths[-1], sum(widths)}:
+        side = min(n, d)
+        operations += 2 * max(n, d) * side**2 + 25 * side**3 + 120 * n * side * task.num_outputs
+    allowed = max(LEAST_SECONDS, n * ENCODING_SECONDS.get(dataset.modality, 0.0))
+    found = int(min(MAX_FOLDS, allowed * OPERATIONS_A_SECOND / operations))
+    return found if found >= FEWEST_FOLDS else 0
+
+
+def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter, *, once: bool = False) -> Judged:
+    """Judge by the plan, then solve the model that is handed over.
+
+    Args:
+        prepared: encoded items.
+        search: what is compared when the head is chosen.
+        seed: for the split, the choice and the resamples.
+        reporter: hears of the results.
+        once: as in `make_plan`.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> from headstart.reporting import SilentReporter
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> data = read((rows, ["left"] * 10 + ["right"] * 10))
+        >>> silent = SilentReporter()
+        >>> prepared = prepare(data, open_source("vector"), silent)
+        >>> judge(prepared, HeadSearch(), 0, silent).evaluation.metrics["accuracy"].value
+        1.0
+    """
+    dataset, source = prepared.dataset, prepared.source
+    task, y = dataset.labelled()
+    together = union_groups(dataset.groups, prepared.clusters)
+    widths = [block.width for block in source.info.blocks] or [prepared.rows.shape[1]]
+    plan = make_plan(dataset, together, seed=seed, once=once, widths=widths)
+    groups = together if len(np.unique(together)) < len(together) else None
+    if groups is not None:
+        _check_groups(groups, plan)
+    began = time.perf_counter()
+    with reporter.progress("solving the head"):
+        held_out = held_out_outputs(
+            prepared.rows, y, task, plan,
+            blocks=source.info.blocks, groups=groups, search=search, seed=seed,
+        )  # fmt: skip
+        model = _final_model(prepared, plan, held_out, groups=groups, search=search, seed=seed)
+        resampled = None if groups is None else groups[plan.evaluated]
+        evaluation = evaluate_predictions(task, y[plan.evaluated], held_out.outputs, groups=resampled, seed=seed)
+    shift = None
+    if len(plan.parts) == 1:
+        shift = loss_shift(model.head.left_out, task, held_out.outputs, y[plan.evaluated], resampled)
+    _say(model, evaluation, plan, reporter)
+    if shift is not None and shift.differs:
+        reporter.warning(shift.sentence)
+    return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift, time.perf_counter() - began)
+
+
+def _left_out(head: FittedHead, task: Task, y: NDArray[Any], groups: NDArray[np.int64] | None) -> LossSummary | None:
+    """The loss of left-out rows of the fit; None where it is not known, or of rows that were chosen by their loss."""
+    if head.evidence is None or len(head.dropped):
+        return None
+    rows = head.evidence.index
+    return summarise(task, head.evidence.outputs, y[rows], None if groups is None else groups[rows])
+
+
+def _check_groups(groups: NDArray[np.int64], plan: Plan) -> None:
+    """Raise unless each training part has two groups, so that one can be left out while choosing."""
+    for train, _ in plan.parts:
+        if len(np.unique(groups[train])) < 2:
+            raise DataError(
+                f"Of the {len(np.unique(groups))} groups (or clusters of near duplicates) only one is left to train "
+                "on, but choosing the head needs two; give items of at least three groups."
+            )
+
+
+def _final_model(
+    prepared: Prepared,
+    plan: Plan,
+    held_out: HeldOut,
+    *,
+    groups: NDArray[np.int64] | None,
+    search: HeadSearch,
+    seed: int,
+) -> TransferModel:
+    dataset, source, rows = prepared.dataset, prepared.source, plan.fitted
+    task, y = dataset.labelled()
+    training = take_rows(prepared.rows, rows)
+    keep = training.shape[1] <= MAX_MOMENT_FEATURES
+    if len(plan.parts) == 1:  # the head that was judged is the head that is handed over
+        head = held_out.heads[0]
+        keep = keep and isinstance(HEADS[head.head], SpectralHead)  # others cannot be solved again from moments
+        moments = kept_moments(training, y[rows], task, head, search) if keep else None
+        head = replace(head, left_out=_left_out(head, task, y[rows], None if groups is None else groups[rows]))
+        return TransferModel(
+            source, task, replace(head, moments=None), moments, dataset.columns, engine=prepared.engine
+        )
+    ids = tuple(dataset.ids[i] for i in rows)
+    features = Features(training, y[rows], ids, None if groups is None else groups[rows], source.info)
+    model = FrozenFeatures(search, keep).solve(source, features, task, seed=seed)
+    head = replace(model.head, left_out=_left_out(model.head, task, y[rows], features.groups))
+    return replace(model, head=head, columns=dataset.columns, engine=prepared.engine)
+
+
+def _penalty(lam: float) -> str:
+    if not np.isfinite(lam):
+        return ""
+    shown = f"{lam:.2g}"
+    return f"λ = {float(shown):.0f}, " if "e+" in shown else f"λ = {shown}, "
+
+
+def _prior(weight: float) -> str:
+    return f"the classes' names as {weight:g} examples each, " if weight else ""
+
+
+def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Reporter) -> None:
+    head = model.head
+    compared = {(candidate.features, candidate.head) for candidate in head.candidates}
+    reporter.line(
+        "head",
+        f"{head.head} on {head.feature_map.name} ({head.feature_map.num_features} features), {_prior(head.prior)}"
+        f"{_penalty(head.lam)}chosen among {len(compared)} by left-out loss {head.loss:.3f}",
+    )
+    for note in head.notes:
+        reporter.line("left out" if note.startswith("not tried") else "fusion", note)
+    if model.moments is None and isinstance(HEADS[head.head], SpectralHead):
+        reporter.warning(
+            f"The moments of {head.feature_map.num_features} features would fill "
+            f"{head.feature_map.num_features**2 * 4 / 2**20:,.0f} MiB and were not kept: this model predicts, but "
+            "cannot be taught further."
+        )
+    if len(head.dropped):
+        reporter.line(
+            "suspects", f"{len(head.dropped)} items whose label all others contradict were left out of the fit"
+        )
+    main, *others = evaluation.metrics.items()
+    reporter.line("judged by", plan.how)
+    name, metric = main
+    reporter.result(
+        name.replace("_", " "), figure(metric.value, metric.low, metric.high).replace(" [", "  95% interval [")
+    )
+    shown = [f"{name.replace('_', ' ')} {figure(m.value, m.low, m.high)}" for name, m in others]
+    reporter.line("also", "; ".join(shown[:SHOWN]))

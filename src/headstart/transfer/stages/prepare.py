@@ -1,0 +1,263 @@
+"""First half of a fit: audit the items, then encode each one once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data import Audit, audit
+from headstart.data.auditing.findings import Finding
+from headstart.data.auditing.text_findings import SEEN, script_words
+from headstart.engine.extract import extract
+from headstart.engine.extraction import Extraction
+from headstart.engine.options import Engine
+from headstart.engine.pipeline.sketches import kept_sketches
+from headstart.errors import DataError
+from headstart.reporting import Reporter
+from headstart.reporting.wording import name_some
+from headstart.transfer.stages.text_audit import audit_texts
+from headstart.types import Dataset, Rows, Source
+
+__all__ = ["Audited", "Prepared", "audit_items", "encode_items", "encoding_words", "prepare"]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """Labelled items that passed the audit, before any encoding.
+
+    Attributes:
+        dataset: n items with labels, of classes that have items.
+        kept: (n,) their positions among all the items that were read.
+        audit: what was found in all of these.
+
+    Examples:
+        >>> sorted(Audited.__dataclass_fields__)
+        ['audit', 'dataset', 'kept']
+    """
+
+    dataset: Dataset
+    kept: NDArray[np.intp]
+    audit: Audit
+
+    @property
+    def clusters(self) -> NDArray[np.int64]:
+        """(n,) codes; near duplicates share one."""
+        return self.audit.clusters[self.kept]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Items that passed the audit and could be encoded, with their rows.
+
+    Attributes:
+        dataset: n items with labels.
+        source: what encoded them.
+        rows: (n, d) features.
+        clusters: (n,) codes; near duplicates share one.
+        content: n digests of the items' exact content.
+        audit: what was found in all the items that were read.
+        extraction: how the encoding went.
+        engine: how items are encoded.
+
+    Examples:
+        >>> "rows" in Prepared.__dataclass_fields__
+        True
+    """
+
+    dataset: Dataset
+    source: Source
+    rows: Rows
+    clusters: NDArray[np.int64]
+    content: tuple[str, ...]
+    audit: Audit
+    extraction: Extraction
+    engine: Engine = Engine()
+
+
+def prepare(
+    dataset: Dataset,
+    source: Source,
+    reporter: Reporter,
+    engine: Engine = Engine(),
+) -> Prepared:
+    """Audit and encode labelled items, saying what was found.
+
+    Args:
+        dataset: items as read.
+        source: the body that encodes them.
+        reporter: hears of the steps.
+        engine: how items are encoded.
+
+    Raises:
+        DataError: if there are no labels, fewer than two classes, or nothing is left after the audit.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.types import Task
+        >>> items, y = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
+        >>> task = Task("classification", ("a", "b"))
+        >>> data = Dataset(items=items, ids=tuple("0123"), modality="vector", task=task, y=y)
+        >>> prepare(data, open_source("vector"), SilentReporter()).rows.shape
+        (4, 2)
+    """
+    return encode_items(audit_items(dataset, reporter, engine), source, reporter, engine)
+
+
+def audit_items(dataset: Dataset, reporter: Reporter, engine: Engine = Engine()) -> Audited:
+    """Audit labelled items, saying what was found.
+
+    Args:
+        dataset: items as read.
+        reporter: hears of the findings.
+        engine: whether the feature store is used.
+
+    Raises:
+        DataError: if there are no labels, fewer than two classes, or nothing is left after the audit.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.reporting import SilentReporter
+        >>> audit_items(read((["good", "", "bad"], ["yes", "yes", "no"])), SilentReporter()).kept
+        array([0, 2])
+    """
+    for note in dataset.notes:
+        reporter.line("read", note)
+    with reporter.progress("auditing") as step:
+        checked = audit(dataset, progress=step, sketch_all=kept_sketches(dataset.modality, engine, step))
+    _say_audit(dataset, checked, reporter)
+    kept = np.flatnonzero(checked.keep)
+    if len(kept) == 0:
+        raise DataError(f"None of the {len(dataset)} items of {dataset.origin} can be used; see 'headstart inspect'.")
+    return Audited(without_absent_classes(dataset.take(kept)), kept, checked)
+
+
+def encode_items(
+    audited: Audited,
+    source: Source,
+    reporter: Reporter,
+    engine: Engine = Engine(),
+    *,
+    encode: Callable[..., Extraction] = extract,
+) -> Prepared:
+    """Encode audited items, saying how it went.
+
+    Args:
+        audited: from `audit_items`.
+        source: the body that encodes them.
+        reporter: hears of the encoding.
+        engine: how items are encoded.
+        encode: what takes the place of `extract` where some rows are known already.
+
+    Raises:
+        DataError: if fewer than two classes are left.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.sources import open_source
+        >>> from headstart.reporting import SilentReporter
+        >>> audited = audit_items(read((["good", "bad"], ["yes", "no"])), SilentReporter())
+        >>> encode_items(audited, open_source("toy"), SilentReporter()).rows.shape
+        (2, 96)
+    """
+    clean, kept = audited.dataset, audited.kept
+    checked = audit_texts(clean, audited.audit, source)
+    _say_findings([finding for finding in checked.findings if finding not in audited.audit.findings], reporter)
+    with reporter.progress("encoding") as step:
+        extraction = encode(source, clean.items, engine=engine, progress=step)
+    for position, reason in extraction.failures.items():
+        reporter.warning(f"Set aside {clean.ids[position]}: {reason}")
+    _say_source(source, extraction, reporter)
+    used = extraction.index
+    final = without_absent_classes(clean.take(used)) if len(used) < len(clean) else clean
+    rows = kept[used]
+    content = tuple(checked.content[row] for row in rows)
+    return Prepared(final, source, extraction.rows, checked.clusters[rows], content, checked, extraction, engine)
+
+
+def without_absent_classes(dataset: Dataset) -> Dataset:
+    """The data with classes that lost all their items taken out of the schema.
+
+    Raises:
+        DataError: if there are no labels, or fewer than two classes are left.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> task = Task("classification", ("a", "b", "c"))
+        >>> data = Dataset(items=["x", "y"], ids=("0", "1"), modality="text", task=task, y=np.array([0, 2]))
+        >>> without_absent_classes(data).task.labels
+        ('a', 'c')
+    """
+    task, y = dataset.labelled()
+    if task.kind != "classification":
+        return dataset
+    present = np.unique(y)
+    if len(present) < 2:
+        found = f"only '{task.labels[present[0]]}'" if len(present) else "none"
+        lost = [*(name for code, name in enumerate(task.labels) if code not in present), *dataset.absent]
+        found += f", and no usable item of {name_some(lost, 5)}" if lost else ""
+        where = f" of {dataset.origin}" if dataset.origin else ""
+        raise DataError(
+            f"Classification needs items{where} of at least two classes that can be read. Got {found}; add items of "
+            "other classes."
+        )
+    if len(present) == task.num_outputs:
+        return dataset
+    labels = tuple(task.labels[i] for i in present)
+    return replace(dataset, task=replace(task, labels=labels), y=np.searchsorted(present, y))
+
+
+def _say_audit(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
+    task = dataset.task
+    shape = ""
+    if task is not None and task.kind == "classification":
+        shape = f" in {task.num_outputs} {'class' if task.num_outputs == 1 else 'classes'}"
+    elif task is not None and task.kind == "multilabel":
+        shape = f" with {task.num_outputs} labels"
+    parts = Counter(dataset.split.tolist()) if dataset.split is not None else {}
+    given = f" ({', '.join(f'{count} {name}' for name, count in parts.items())})" if parts else ""
+    reporter.line("data", f"{len(dataset)} {dataset.modality} items{shape}{given}")
+    for facts in checked.texts:
+        if any(script != "Latin" for script, share in facts.scripts.items() if share >= SEEN):
+            reporter.line("scripts", script_words(facts.scripts))
+    _say_findings(checked.findings, reporter)
+    if not checked.findings:
+        reporter.line("audit", "nothing unreadable, duplicated, leaking, contradictory or scarce")
+
+
+def _say_findings(findings: Sequence[Finding], reporter: Reporter) -> None:
+    for finding in findings:
+        if finding.severity == "info":
+            reporter.line("audit", finding.message)
+        else:
+            reporter.warning(finding.message)
+
+
+def _say_source(source: Source, extraction: Extraction, reporter: Reporter) -> None:
+    info = source.info
+    size = f", {info.parameters / 1e6:.1f} M parameters" if info.parameters else ""
+    licence = f", licence {info.license}" if info.license else ""
+    reporter.line("source", f"{info.name}{size}{licence}; {encoding_words(extraction)}")
+    for detail in extraction.details:
+        reporter.detail("encoding", detail)
+    for note in extraction.notes:
+        reporter.line("encoding", note)
+
+
+def encoding_words(extraction: Extraction) -> str:
+    """How the encoding went: how many items the body ran on, how fast and in what form, and how many were known.
+
+    Examples:
+        >>> index = np.arange(400)
+        >>> encoding_words(Extraction(np.zeros((400, 2)), index, {}, 1.0, 100, 300, "openvino", "bf16"))
+        '100 items encoded once by openvino in bf16, 300 from the store, 400/s'
+    """
+    form = f" by {extraction.backend}" if extraction.backend else ""
+    form += f" in {extraction.precision}" if extraction.precision else ""
+    words = [f"{extraction.encoded} items encoded once{form}"] if extraction.encoded or not extraction.hits else []
+    words += [f"{extraction.hits} from the store"] if extraction.hits else []
+    return ", ".join([*words, f"{extraction.items_per_second:,.0f}/s"])

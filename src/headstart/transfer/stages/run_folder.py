@@ -1,0 +1,168 @@
+"""The run folder: every file of a fit, written at once or not at all."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.heads import Candidate
+from headstart.io import atomic_folder, check_replaceable, is_run, remove_leftovers, write_csv, write_json
+from headstart.model import TransferModel
+from headstart.report import html_report, model_card
+from headstart.reporting import Reporter
+from headstart.tasks import task_methods
+from headstart.transfer.stages.judge import Judged
+from headstart.transfer.stages.prepare import Prepared
+
+__all__ = ["RunTables", "check_run_folder", "run_tables", "write_run"]
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """What a run folder holds beside the model and the record: small tables, and the logs of a training.
+
+    Attributes:
+        splits: columns of ``splits.parquet``.
+        predictions: columns of ``predictions.parquet``.
+        logs: files of a training's logs, by name.
+
+    Examples:
+        >>> RunTables({"id": ["0"]}, {"id": ["0"]}, {}).logs
+        {}
+    """
+
+    splits: Mapping[str, Any]
+    predictions: Mapping[str, Any]
+    logs: Mapping[str, bytes]
+
+
+def check_run_folder(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
+    """Before the work: whether the run folder may be written; what it would replace is said.
+
+    Args:
+        out: the folder.
+        reporter: hears what would be replaced.
+        overwrite: whether a run that is there may be replaced.
+
+    Raises:
+        UsageError: if something else stands there, or a run that is to be kept.
+        SaveError: if nothing can be written there.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> check_run_folder(Path(__file__), SilentReporter(), overwrite=True)
+        Traceback (most recent call last):
+        headstart.errors.UsageError: '...run_folder.py' is a file, not a folder; name another run folder with --out.
+    """
+    check_replaceable(out, overwrite=overwrite)
+    remove_leftovers(out)
+    if is_run(out):
+        made = time.strftime("%Y-%m-%d %H:%M", time.localtime((out / "config.json").stat().st_mtime))
+        reporter.line("run folder", f"{out} holds a run of {made}, which this one replaces when it is complete")
+
+
+def run_tables(prepared: Prepared, judged: Judged, logs: Path | None = None) -> RunTables:
+    """The tables of a run.
+
+    Args:
+        prepared: data and audit.
+        judged: model, plan and outputs.
+        logs: folder of a training's logs; None where nothing was trained.
+
+    Examples:
+        >>> "judged" in run_tables.__annotations__
+        True
+    """
+    files = sorted(logs.iterdir()) if logs is not None and logs.is_dir() else []
+    return RunTables(
+        _splits(prepared, judged), _predictions(prepared, judged), {file.name: file.read_bytes() for file in files}
+    )
+
+
+def write_run(target: Path, model: TransferModel, record: Mapping[str, Any], tables: RunTables) -> None:
+    """Write the run folder atomically.
+
+    Args:
+        target: the folder to make or to replace.
+        model: what was fitted.
+        record: the facts, from `make_record`.
+        tables: from `run_tables`.
+
+    Raises:
+        SaveError: if it cannot be written; what stood there is untouched.
+
+    Examples:
+        >>> import headstart, tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "run"
+        >>> rows = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3
+        >>> run = headstart.fit((rows, ["low", "low", "low", "high", "high", "high"] * 3), out=place, verbose=False)
+        >>> sorted(path.name for path in place.iterdir())[:3]
+        ['README.md', 'calibration.json', 'config.json']
+    """
+    with atomic_folder(target) as scratch:
+        model.write(scratch)
+        write_json(scratch / "metrics.json", {key: record[key] for key in record if key not in MANIFEST})
+        data = {**record["data"], "path": _place(record["data"]["origin"])}
+        write_json(scratch / "manifest.json", {"data": data} | {key: record[key] for key in MANIFEST})
+        _write_parquet(scratch / "splits.parquet", tables.splits)
+        _write_predictions(scratch / "predictions.parquet", tables)
+        (scratch / "logs").mkdir()
+        for name, content in tables.logs.items():
+            (scratch / "logs" / name).write_bytes(content)
+        _write_candidates(scratch / "logs" / "candidates.csv", model)
+        (scratch / "README.md").write_text(model_card(record, target.name), encoding="utf-8")
+        (scratch / "report.html").write_text(html_report(record, target.name), encoding="utf-8")
+
+
+MANIFEST = ("source", "encoding", "seed", "command", "environment")
+
+
+def _place(origin: str) -> str | None:
+    """The absolute path of data that were read from one, whose origin is quoted; None for a Python object."""
+    return os.path.realpath(Path(origin[1:-1]).expanduser()) if origin.startswith("'") else None
+
+
+def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
+    import pyarrow as pa  # by itself it loads in a fifth of the time that pandas takes
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table(dict(columns)), path)
+
+
+def _splits(prepared: Prepared, judged: Judged) -> dict[str, Any]:
+    part = np.full(len(prepared.dataset), "train", dtype=object)
+    for number, (_, test) in enumerate(judged.plan.parts):
+        part[test] = "test" if len(judged.plan.parts) == 1 else f"fold {number}"
+    unused = np.setdiff1d(np.arange(len(part)), np.union1d(judged.plan.fitted, judged.plan.evaluated))
+    part[unused] = "unused"
+    return {
+        "id": list(prepared.dataset.ids),
+        "part": part,
+        "cluster": prepared.clusters,
+        "content": prepared.content,
+    }
+
+
+def _predictions(prepared: Prepared, judged: Judged) -> dict[str, Any]:
+    task, evaluated = judged.model.task, judged.plan.evaluated
+    part = prepared.dataset.take(evaluated)
+    methods = task_methods(task)
+    truth = methods.targets(part.labelled()[1], task.num_outputs)
+    names = {"id": list(part.ids), "label": methods.decode(truth, task)}
+    outputs = {f"output.{label}": column for label, column in zip(task.labels, judged.outputs.T, strict=True)}
+    return names | {"predicted": methods.decode(judged.outputs, task)} | outputs
+
+
+def _write_predictions(path: Path, tables: RunTables) -> None:
+    _write_parquet(path, tables.predictions)
+
+
+def _write_candidates(path: Path, model: TransferModel) -> None:
+    rows = [asdict(candidate) for candidate in model.head.candidates]
+    write_csv(path, rows, [field.name for field in fields(Candidate)])

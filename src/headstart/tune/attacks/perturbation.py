@@ -1,0 +1,139 @@
+"""What the attacks share: the ball that a perturbation stays in, and the gradient by the pictures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from headstart.errors import DataError, ParameterError
+from headstart.params import check_choice, check_number
+
+__all__ = ["Ball", "LossFunction", "Norm", "input_gradient", "row_norms"]
+
+LossFunction = Callable[[Tensor], Tensor]
+Norm = Literal["linf", "l2"]
+
+SLACK = 1e-6  # of the range: what rounding adds to mixed or resized pictures
+
+
+@dataclass(frozen=True)
+class Ball:
+    """The pictures within ``epsilon`` of a given one whose pixels have valid values.
+
+    Attributes:
+        epsilon: radius, in the units of the pixels; for ``"l2"`` of a whole picture.
+        norm: ``"linf"``, the largest change of a pixel, or ``"l2"``, the root of the sum of squared changes.
+        high: the largest valid pixel, 1 or 255; the smallest is 0.
+
+    Raises:
+        ParameterError: if the radius or the largest pixel is not a positive number, or there is no such norm.
+
+    Examples:
+        >>> Ball(0.1).project(torch.tensor([[0.5, 2.0]]), torch.tensor([[0.0, 0.95]]))
+        tensor([[0.1000, 1.0000]])
+    """
+
+    epsilon: float
+    norm: Norm = "linf"
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number(self.epsilon, "epsilon", "an attack", low=0)
+        check_number(self.high, "high", "an attack", low=0, open_low=True)
+        check_choice(self.norm, "norm", "an attack", get_args(Norm))
+
+    def project(self, moved: Tensor, x: Tensor) -> Tensor:
+        """``moved`` (n, ...) brought back into the ball around ``x`` (n, ...), then into the valid range.
+
+        Cutting off at the range moves each pixel towards that of ``x``, so that it does not leave the ball.
+        """
+        change = moved - x
+        if self.norm == "linf":
+            change = change.clamp(-self.epsilon, self.epsilon)
+        else:
+            change = change * (self.epsilon / row_norms(change).clamp_min(self.epsilon)) if self.epsilon else 0 * change
+        return (x + change).clamp(0, self.high)
+
+    def steepest(self, gradient: Tensor) -> Tensor:
+        """The change (n, ...) of norm 1 that raises the loss most; 0 for a picture whose gradient is 0."""
+        if self.norm == "linf":
+            return gradient.sign()
+        return gradient / row_norms(gradient).clamp_min(torch.finfo(gradient.dtype).tiny)
+
+    def random_start(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Pictures (n, ...) drawn evenly from the ball around ``x``, then cut off at the valid range."""
+        device = generator.device
+        if self.norm == "linf":
+            change = 2 * torch.rand(x.shape, generator=generator, device=device, dtype=x.dtype) - 1
+        else:
+            direction = torch.randn(x.shape, generator=generator, device=device, dtype=x.dtype)
+            shares = torch.rand((len(x), *[1] * (x.ndim - 1)), generator=generator, device=device, dtype=x.dtype)
+            radius = shares ** (1 / max(x[0].numel(), 1))  # volume grows as r^d
+            change = radius * self.steepest(direction)
+        return self.project(x + self.epsilon * change.to(x.device), x)
+
+    def check(self, x: Tensor) -> Tensor:
+        """The pictures, cut off from what they were computed of.
+
+        Raises:
+            DataError: if ``x`` is no batch of floating-point numbers in the valid range.
+        """
+        if not x.is_floating_point() or x.ndim < 2 or not len(x):
+            raise DataError(
+                "An attack changes a batch (n, ...) of pictures as floating-point numbers. Got "
+                f"{tuple(x.shape)} of {x.dtype} instead; convert them by x.float()."
+            )
+        x = x.detach()
+        low, high = float(x.min()), float(x.max())
+        slack = SLACK * self.high
+        if not (low >= -slack and high <= self.high + slack):
+            raise DataError(
+                f"The pixels given to an attack must be in [0, {self.high:g}]. Got values from {low:g} to {high:g}; "
+                "give pictures before they are normalised, and set 'high' to 255 where pixels go up to it."
+            )
+        return x
+
+
+def input_gradient(loss_fn: LossFunction, x: Tensor) -> Tensor:
+    """The gradient (n, ...) of the loss by the pictures; gradients of parameters are neither computed nor changed.
+
+    Args:
+        loss_fn: gives the mean loss, or the losses (n,), of a batch of pictures.
+        x: (n, ...) pictures.
+
+    Raises:
+        ParameterError: if the loss is not computed of the pictures by operations that have gradients.
+
+    Examples:
+        >>> input_gradient(lambda x: (x**2).sum(dim=1), torch.tensor([[1.0, 2.0]]))
+        tensor([[2., 4.]])
+    """
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        leaf = x.detach().clone().requires_grad_()
+        loss = loss_fn(leaf).sum()
+        found = torch.autograd.grad(loss, leaf, allow_unused=True)[0] if loss.requires_grad else None
+    if found is None:
+        raise ParameterError(
+            "The 'loss_fn' parameter of an attack must compute the loss from the pictures that it is given. Got a loss "
+            "without a gradient by them instead; take care that nothing in it calls detach() or no_grad()."
+        )
+    return found
+
+
+def row_norms(rows: Tensor) -> Tensor:
+    """The Euclidean norm of each row (n, ...), in a shape (n, 1, ...) that can be divided by.
+
+    Args:
+        rows: (n, ...).
+
+    Examples:
+        >>> row_norms(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+        tensor([[5.],
+                [0.]])
+    """
+    norms: Tensor = torch.linalg.vector_norm(rows, dim=tuple(range(1, rows.ndim)), keepdim=True)
+    return norms

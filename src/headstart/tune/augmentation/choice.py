@@ -1,0 +1,69 @@
+"""Augmentation fit for small data: which change suits which kind of prepared item.
+
+An augmentation is a pure function of a prepared item and a generator, so that threads may run it and a training that
+was killed sees the same items again: give each item of each epoch a generator of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from headstart.params import check_choice
+from headstart.tune.augmentation.pictures import PictureAugmentation
+from headstart.tune.augmentation.spec_augment import SpecAugment
+from headstart.tune.augmentation.token_dropout import TokenDropout
+
+__all__ = ["Augmentation", "Strength", "augmentation_for"]
+
+Augmentation = Callable[[Any, np.random.Generator], Any]
+Kind = Literal["picture", "pictures", "tokens", "array"]
+Strength = Literal["none", "light", "standard"]
+
+AUGMENTATIONS: dict[tuple[str, str], Augmentation] = {
+    ("picture", "light"): PictureAugmentation(trivial=False),
+    ("picture", "standard"): PictureAugmentation(),
+    ("pictures", "light"): SpecAugment(masks=1),
+    ("pictures", "standard"): SpecAugment(),
+    ("tokens", "light"): TokenDropout(0.05),
+    ("tokens", "standard"): TokenDropout(0.1),
+}
+
+
+def augmentation_for(kind: Kind, strength: Strength) -> Augmentation | None:
+    """How prepared items of a kind are changed while a body is trained on them.
+
+    ========== ==================================== ======================================
+    kind       light                                standard
+    ========== ==================================== ======================================
+    picture    random resized crop, flip            the same, then TrivialAugment Wide
+    pictures   shift in time, one mask of frequency the same with two masks of each
+               and one of time
+    tokens     5% of the tokens left out            10% of the tokens left out
+    ========== ==================================== ======================================
+
+    Args:
+        kind: what a prepared item is, as `headstart.sources.bodies.trainable.Trainable` names it: ``"picture"`` (h, w, 3)
+            uint8, ``"pictures"`` of a sound, a list of them, ``"tokens"`` (n,) int64, or ``"array"``, anything else.
+        strength: ``"none"``, ``"light"`` or ``"standard"``.
+
+    Returns:
+        A function of an item and a generator that gives a changed item of the same type and leaves the given one as it
+        is; None where nothing is changed: for ``"none"``, and for arrays, of which nothing is known.
+
+    Raises:
+        ParameterError: if there is no such kind or strength.
+
+    Examples:
+        >>> augment = augmentation_for("picture", "standard")
+        >>> seed, epoch, position = 0, 3, 17
+        >>> augment(np.zeros((4, 4, 3), np.uint8), np.random.default_rng([seed, epoch, position])).shape
+        (4, 4, 3)
+        >>> augmentation_for("array", "standard") is None
+        True
+    """
+    check_choice(kind, "kind", "augmentation_for", get_args(Kind))
+    check_choice(strength, "strength", "augmentation_for", get_args(Strength))
+    return AUGMENTATIONS.get((kind, strength))

@@ -1,0 +1,329 @@
+"""Distillation: a smaller body learns to give what larger ones know.
+
+The student's last rows, through a linear map for each teacher, are to match the teachers' last rows, which are computed
+once; and, where wanted, through one more map the teachers' softened answers to a task. The maps begin as the ridge
+solution on the frozen student, so that nothing of them has to be learnt at first, and are dropped at the end.
+
+The teachers see items as they are, the student sees them augmented: its rows have to stay where an item is cut, shifted
+or mirrored a little.
+
+References: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network"; Romero et al. 2015, "FitNets:
+Hints for Thin Deep Nets"; Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from headstart.engine.options import Engine
+from headstart.errors import DataError, SourceError
+from headstart.linear.ridge import gcv, lambda_grid, ridge_coefficients
+from headstart.linear.spectrum import Spectrum
+from headstart.model import TransferModel
+from headstart.params import check_choice, check_number
+from headstart.sources.bodies.copies import resting_copy
+from headstart.sources.bodies.trainable import Trainable, TrainableSource, body_key
+from headstart.tune.augmentation.regularising import augmentation_of
+from headstart.tune.distillation.teachers import Teacher, hear_teachers
+from headstart.tune.losses.distillation import RowLoss, kd_loss, row_loss
+from headstart.tune.training.batches import Batch, ItemBatches
+from headstart.tune.training.device import autocast, best_device, channels_last, to_device
+from headstart.tune.training.job import Job, Outcome, ParameterGroup, check_trained
+from headstart.tune.training.loop import train
+from headstart.tune.training.optimizer import learning_rate_for
+from headstart.tune.training.settings import Budget, Training
+from headstart.types import FeatureMatrix, Source
+
+__all__ = ["DistillationLoss", "Distilled", "distill", "distilled"]
+
+VALIDATION, MOST_VALIDATION = 0.1, 1000  # share of the items that no step sees, and most of them
+MOST_SOLVED = 8192  # items on which the maps are solved
+LEAST_SOLVED = 32  # items that go through the body together then
+HELD_OUT = 3  # what the seed is used for; batches have 0 to 2
+
+
+@dataclass(frozen=True)
+class DistillationLoss:
+    """What the student is held to.
+
+    Attributes:
+        rows: how its rows are compared with the teachers', ``"mse"`` or ``"cosine"``.
+        temperature: T of the teachers' softened answers, 4.
+        weight: of the softened answers beside the rows, where there are any; 1.
+
+    Examples:
+        >>> DistillationLoss().rows
+        'mse'
+    """
+
+    rows: RowLoss = "mse"
+    temperature: float = 4.0
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_choice(self.rows, "rows", type(self).__name__, get_args(RowLoss))
+        check_number(self.temperature, "temperature", type(self).__name__, low=0, open_low=True)
+        check_number(self.weight, "weight", type(self).__name__, low=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Distilled:
+    """What a distillation gave.
+
+    Attributes:
+        source: the student with its moved body.
+        outcome: how the training went; its losses are those of items that no step saw.
+        failures: position to reason, for items that a teacher could not read.
+
+    Examples:
+        >>> sorted(Distilled.__dataclass_fields__)
+        ['failures', 'outcome', 'source']
+    """
+
+    source: Source
+    outcome: Outcome
+    failures: dict[int, str]
+
+
+def distill(
+    teachers: Sequence[Teacher],
+    student: Source,
+    items: Sequence[Any],
+    *,
+    loss: DistillationLoss = DistillationLoss(),
+    logits: NDArray[Any] | None = None,
+    training: Training = Training(epochs=20),
+    seed: int = 0,
+    budget: Budget = Budget(),
+    engine: Engine = Engine(),
+) -> Source:
+    """The student with a body that gives what the teachers' rows hold, as `distilled` trains it.
+
+    Examples:
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> shift = toy_shift()
+        >>> teacher, student = shift.source, shift.source.untrained(0)
+        >>> distill([teacher], student, shift.train.items, training=Training(epochs=3, learning_rate=0.01)).info.name
+        'module:toy (untrained, seed 0) (distilled from module:toy)'
+    """
+    return distilled(
+        teachers, student, items, loss=loss, logits=logits, training=training, seed=seed, budget=budget, engine=engine
+    ).source
+
+
+def distilled(
+    teachers: Sequence[Teacher],
+    student: Source,
+    items: Sequence[Any],
+    *,
+    loss: DistillationLoss = DistillationLoss(),
+    logits: NDArray[Any] | None = None,
+    training: Training = Training(epochs=20),
+    seed: int = 0,
+    budget: Budget = Budget(),
+    engine: Engine = Engine(),
+    probe: Callable[[Source], float] | None = None,
+) -> Distilled:
+    """Train a student towards its teachers on items that need no labels.
+
+    A tenth of the items, at most 1,000, is held out: the weights of least loss on it are kept, those of the start among
+    them.
+
+    Args:
+        teachers: one or several sources, or fitted models; of a classifier the answers are learnt too. Rows are taken
+            from the feature store where it has them.
+        student: a source whose body can be moved.
+        items: 4 or more; those that a teacher cannot read are set aside, with the reason.
+        loss: what the student is held to.
+        logits: (n, classes) of answers to a task, to be matched softened; None for those of fitted teachers alone.
+        training: how it trains; what the student sees is augmented as it says.
+        seed: of all chance.
+        budget: time, checkpoints, logs.
+        engine: how the teachers encode.
+        probe: judges the student as it is after each epoch; the log holds what it gives, under ``"probe"``.
+
+    Returns:
+        The student with its moved body, and how the training went.
+
+    Raises:
+        SourceError: if the student has no body that can be moved, or there is no teacher.
+        DataError: if there are fewer than 4 items that can be read, or not a row of logits for each.
+        ItemError: if the student cannot read an item that its teachers could.
+        TrainingError: if no epoch got below the validation loss of the start.
+
+    Examples:
+        >>> distilled.__name__
+        'distilled'
+    """
+    if not isinstance(student, TrainableSource):
+        raise SourceError(f"The student '{student.info.name}' has no body that can be moved; name another source.")
+    _check(teachers, items, logits)
+    told = hear_teachers(teachers, items, logits=logits, engine=engine, progress=budget.progress)
+    order, seen = _order(len(told.index), seed)
+    items = [items[k] for k in told.index[order]]  # those that steps see, then the others
+    targets = told.targets[order]
+    body = student.trainable()
+    training = replace(training, learning_rate=learning_rate_for(body.module, training))
+
+    def batches(part: slice, augment: Callable[[Any, np.random.Generator], Any] | None) -> ItemBatches:
+        return ItemBatches(
+            items[part], targets[part], student.prepare, body.collate, training, seed=seed, augment=augment
+        )
+
+    read, unseen = batches(slice(seen), augmentation_of(body.kind, training)), batches(slice(seen, None), None)
+    rows = _first_rows(body, read, training)
+    pupil = channels_last(_Pupil(body, _solved_maps(rows, targets[: len(rows)], told.widths)).to(best_device()))
+    if body.kind == "tokens":
+        read.sort_by_length()
+    measured = _Loss(pupil, loss, told.of_rows)
+    name = f"{student.info.name} (distilled from {', '.join(map(_name, teachers))})"
+
+    def moved() -> Source:
+        return student.with_module(resting_copy(pupil.body), name)
+
+    job = Job(
+        pupil, pupil.groups, read, measured, lambda: measured.of_all(unseen, targets[seen:], training),
+        measure=None if probe is None else lambda: {"probe": probe(moved())},
+    )  # fmt: skip
+    key = _key(student, loss, training, targets, seed)
+    budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
+    outcome = train(job, training, seed=seed, budget=budget, key=key, items=seen)
+    check_trained(outcome, student.info.name)
+    return Distilled(moved(), outcome, {int(k): reason for k, reason in told.failures.items()})
+
+
+def _first_rows(body: Trainable, batches: ItemBatches, training: Training) -> FeatureMatrix:
+    """Rows (m, d) of the first items, on which the maps are solved.
+
+    Batch normalisations of fresh weights know nothing yet: they get the mean of the statistics of these batches.
+    """
+    device, size = best_device(), max(training.batch_size, LEAST_SOLVED)
+    body.module.to(device).eval()
+    fresh: list[Any] = [part for part in body.module.modules() if _is_fresh(part)]
+    momenta = [part.momentum for part in fresh]
+    for part in fresh:
+        part.train().momentum = None  # the plain mean
+    rows: list[FeatureMatrix] = []
+    with torch.no_grad(), autocast(device, training.precision):
+        for start in range(0, min(len(batches), MOST_SOLVED), size):
+            index = range(start, min(start + size, len(batches)))
+            if len(index) > 1 or not rows:
+                inputs = to_device(batches.inputs(index), device)
+                rows.append(body.forward(body.module, inputs)[-1].float().cpu().numpy())
+    for part, momentum in zip(fresh, momenta, strict=True):
+        part.eval().momentum = momentum
+    return np.concatenate(rows)
+
+
+def _is_fresh(part: Any) -> bool:
+    """Whether this is a batch normalisation that has seen nothing."""
+    if not isinstance(part, nn.modules.batchnorm._BatchNorm) or part.running_mean is None or part.running_var is None:
+        return False
+    return bool((part.running_mean == 0).all() and (part.running_var == 1).all())
+
+
+def _name(teacher: Teacher) -> str:
+    return (teacher.source if isinstance(teacher, TransferModel) else teacher).info.name
+
+
+class _Pupil(nn.Module):
+    """The student's body, and a linear map of its last rows to each thing that it is held to."""
+
+    def __init__(self, trainable: Trainable, maps: Sequence[nn.Linear]) -> None:
+        super().__init__()
+        self.body, self.maps, self._trainable = trainable.module, nn.ModuleList(maps), trainable
+
+    @property
+    def groups(self) -> tuple[ParameterGroup, ...]:
+        """The body and the maps, which have no weight decay."""
+        known = dict(self.body.named_parameters())
+        body = [f"body.{name}" for group in self._trainable.groups for name in group if name in known]
+        maps = [f"maps.{name}" for name, _ in self.maps.named_parameters()]
+        return ParameterGroup(tuple(body)), ParameterGroup(tuple(maps), weight_decay=0.0)
+
+    def forward(self, inputs: Any) -> list[Tensor]:
+        """What each map makes of the last rows."""
+        rows = self._trainable.forward(self.body, inputs)[-1].float()
+        with torch.autocast(rows.device.type, enabled=False):
+            return [part(rows) for part in self.maps]
+
+
+class _Loss:
+    """The mean over teachers of the distance of rows, and the softened answers' loss."""
+
+    def __init__(self, pupil: _Pupil, held_to: DistillationLoss, teachers: int) -> None:
+        self._pupil, self._held_to, self._teachers = pupil, held_to, teachers
+
+    def __call__(self, batch: Batch) -> Tensor:
+        return self._value(batch.inputs, batch.targets) * batch.share
+
+    def _value(self, inputs: Any, targets: Tensor) -> Tensor:
+        found = self._pupil(inputs)
+        wanted = torch.split(targets, [part.shape[1] for part in found], dim=1)
+        pairs = list(zip(found, wanted, strict=True))
+        value = torch.stack([row_loss(*pair, self._held_to.rows) for pair in pairs[: self._teachers]]).mean()
+        for student, teacher in pairs[self._teachers :]:
+            value = value + self._held_to.weight * kd_loss(student, teacher, temperature=self._held_to.temperature)
+        return value
+
+    def of_all(self, batches: ItemBatches, targets: NDArray[np.float32], training: Training) -> float:
+        """The mean loss of items, in evaluation mode."""
+        device = next(self._pupil.parameters()).device.type
+        self._pupil.eval()
+        total = 0.0
+        with torch.inference_mode(), autocast(device, training.precision):
+            for start in range(0, len(batches), training.batch_size):
+                index = np.arange(start, min(start + training.batch_size, len(batches)))
+                inputs = to_device(batches.inputs(index.tolist()), device)
+                wanted = torch.from_numpy(targets[index].astype(np.float32)).to(device)
+                total += float(self._value(inputs, wanted)) * len(index)
+        return total / len(batches)
+
+
+def _solved_maps(rows: FeatureMatrix, targets: NDArray[np.float32], widths: Sequence[int]) -> list[nn.Linear]:
+    """Ridge regression of every target on the student's rows; λ by generalised cross-validation, one for each part."""
+    maps, start = [], 0
+    for width in widths:
+        spectrum = Spectrum.from_rows(rows, targets[:, start : start + width])
+        grid = lambda_grid(spectrum)
+        weight, bias = ridge_coefficients(spectrum, float(grid[gcv(spectrum, grid).mean(axis=1).argmin()]))
+        layer = nn.Linear(rows.shape[1], width)
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(weight.T))
+            layer.bias.copy_(torch.from_numpy(bias))
+        maps.append(layer)
+        start += width
+    return maps
+
+
+def _order(n: int, seed: int) -> tuple[NDArray[np.intp], int]:
+    """Positions of the items, those that no step sees last; and how many steps see."""
+    order = np.random.default_rng([seed, HELD_OUT]).permutation(n)
+    count = max(1, min(round(VALIDATION * n), MOST_VALIDATION))
+    return np.concatenate([order[count:], order[:count]]), n - count
+
+
+def _check(teachers: Sequence[Teacher], items: Sequence[Any], logits: NDArray[Any] | None) -> None:
+    if not teachers:
+        raise SourceError("Distillation needs a teacher. Got none; give one source or more.")
+    if len(items) < 4:
+        raise DataError(f"Distillation needs at least 4 items, of which one is held out. Got {len(items)}.")
+    if logits is not None and (np.ndim(logits) != 2 or len(logits) != len(items)):
+        raise DataError(
+            f"Distillation needs a row of logits for each of {len(items)} items. Got {np.shape(logits)} instead."
+        )
+
+
+def _key(student: Source, loss: DistillationLoss, training: Training, targets: NDArray[np.float32], seed: int) -> str:
+    """Tells this training from others; the teachers' rows stand for the teachers and the items."""
+    digest = hashlib.sha256(repr(("distill", body_key(student), loss, training, seed)).encode())
+    digest.update(targets.data.cast("B"))
+    return digest.hexdigest()

@@ -1,0 +1,62 @@
+"""Distillation as a strategy: the source learns from larger ones before its head is solved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from headstart.model import TransferModel
+from headstart.tune.distillation.distill import DistillationLoss, distill
+from headstart.tune.distillation.teachers import Teacher
+from headstart.tune.frozen import FROZEN
+from headstart.tune.training.settings import Budget, Training
+from headstart.types import Dataset, Source
+
+__all__ = ["Distillation"]
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """A smaller body distilled from larger ones on the target's items, then its solved head.
+
+    Attributes:
+        teachers: the larger sources.
+        training: how the student trains.
+        loss: what it is held to.
+        unlabelled: further items without labels that it learns from.
+        answers: whether it is also held to what the teachers' own solved heads say of each item, softened.
+        name: for the record; it is in no registry, since it needs teachers.
+
+    Examples:
+        >>> Distillation().name
+        'distillation'
+    """
+
+    teachers: tuple[Source, ...] = ()
+    training: Training = Training(epochs=20)
+    loss: DistillationLoss = field(default_factory=DistillationLoss)
+    unlabelled: Sequence[Any] = field(default=(), repr=False)
+    answers: bool = False
+    name: str = "distillation"
+
+    def fit(
+        self,
+        source: Source,
+        train: Dataset,
+        *,
+        valid: Dataset | None = None,  # noqa: ARG002 (a part of the items is held out, and the head's losses are left-out)
+        seed: int = 0,
+        budget: Budget = Budget(),
+    ) -> TransferModel:
+        """Distil the teachers into ``source``, then solve the head on the labelled items.
+
+        Raises:
+            SourceError: if there is no teacher, or the body cannot be moved.
+        """
+        items = [*train.items, *self.unlabelled]
+        teachers: Sequence[Teacher] = self.teachers
+        if self.answers:
+            teachers = [FROZEN.fit(teacher, train, seed=seed) for teacher in self.teachers]
+        moved = distill(teachers, source, items, loss=self.loss, training=self.training, seed=seed, budget=budget)
+        return FROZEN.fit(moved, train, seed=seed, budget=budget)

@@ -1,0 +1,123 @@
+"""What the teachers of a distillation say of its items: their rows, standardised, and the answers of fitted models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.extract import extract
+from headstart.engine.options import Engine
+from headstart.engine.pipeline.gathering import room
+from headstart.model import TransferModel
+from headstart.reporting import Progress
+from headstart.types import FeatureMatrix, Source
+
+__all__ = ["Lessons", "Teacher", "hear_teachers"]
+
+Teacher = Source | TransferModel
+CHUNK = 8192  # rows that are taken at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """What is to be learnt of the items that every teacher could read.
+
+    Attributes:
+        targets: (m, sum of widths) float32: rows of each teacher, each column standardised, then answers.
+        widths: columns of each part.
+        of_rows: how many of the parts are rows.
+        index: (m,) positions of the items.
+        failures: position to reason, for the others.
+
+    Examples:
+        >>> Lessons(np.zeros((2, 3), np.float32), (3,), 1, np.arange(2), {}).of_rows
+        1
+    """
+
+    targets: NDArray[np.float32]
+    widths: tuple[int, ...]
+    of_rows: int
+    index: NDArray[np.intp]
+    failures: dict[int, str]
+
+
+def hear_teachers(
+    teachers: Sequence[Teacher],
+    items: Sequence[Any],
+    *,
+    logits: NDArray[Any] | None = None,
+    engine: Engine = Engine(),
+    progress: Progress | None = None,
+) -> Lessons:
+    """Let each teacher encode the items, once.
+
+    Args:
+        teachers: sources, or fitted models; of a classifier the calibrated scores are learnt as well.
+        items: n items.
+        logits: (n, classes) of further answers.
+        engine: how the teachers encode.
+        progress: hears how far each is.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> hear_teachers([ToySource()], ["good", "", "bad"], engine=Engine(cache=False)).failures
+        {1: 'The text is empty.'}
+    """
+    rows, answers, indices, failures = [], [], [], {}
+    for teacher in teachers:
+        source, last = _last(teacher)
+        found = extract(source, items, engine=engine, progress=progress)
+        rows.append((found.rows[:, last:], found.index))
+        indices.append(found.index)
+        failures.update(found.failures)
+        if isinstance(teacher, TransferModel) and teacher.task.kind == "classification":
+            answers.append((_calibrated(teacher, found.rows), found.index))
+    if logits is not None:
+        answers.append((np.asarray(logits, np.float32), np.arange(len(items))))
+    index = reduce(np.intersect1d, indices)
+    widths = tuple(part.shape[1] for part, _ in (*rows, *answers))
+    targets = room(len(index), sum(widths), np.float32)
+    start = 0
+    for k, (part, known) in enumerate((*rows, *answers)):
+        into = targets[:, start : start + part.shape[1]]
+        _copy(part, np.searchsorted(known, index), into)
+        if k < len(rows):
+            _standardise(into)
+        start += part.shape[1]
+    return Lessons(targets, widths, len(rows), index, failures)
+
+
+def _last(teacher: Teacher) -> tuple[Source, int]:
+    """What encodes for a teacher, and where its last block's columns begin; of a source no other block is encoded."""
+    if isinstance(teacher, TransferModel):
+        source = teacher.source
+    else:
+        choose = getattr(teacher, "with_layers", None)
+        source = teacher if choose is None else choose("last")
+    return source, -(source.info.num_features or 0)
+
+
+def _calibrated(model: TransferModel, rows: FeatureMatrix) -> NDArray[np.float32]:
+    """Scores (n, classes) whose softmax are the model's calibrated probabilities."""
+    scores = model.head.scores(rows) / model.head.calibration.get("temperature", np.ones(1))[0]
+    return np.asarray(scores, np.float32)
+
+
+def _copy(part: FeatureMatrix, positions: NDArray[np.intp], into: NDArray[np.float32]) -> None:
+    for begin in range(0, len(positions), CHUNK):
+        into[begin : begin + CHUNK] = part[positions[begin : begin + CHUNK]]
+
+
+def _standardise(rows: NDArray[np.float32]) -> None:
+    """Give each column the mean 0 and the deviation 1, in place; a constant one becomes 0."""
+    chunks = [slice(begin, begin + CHUNK) for begin in range(0, len(rows), CHUNK)]
+    mean = sum(rows[chunk].sum(axis=0, dtype=np.float64) for chunk in chunks) / len(rows)
+    square = sum(((rows[chunk] - mean) ** 2).sum(axis=0) for chunk in chunks) / len(rows)
+    deviation = np.sqrt(np.where(square > 0, square, 1))
+    for chunk in chunks:
+        rows[chunk] = (rows[chunk] - mean) / deviation

@@ -1,0 +1,98 @@
+"""Train a body on all items, for data of which a validation part would be dearly missed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+from headstart.engine.options import Engine
+from headstart.heads import HeadSearch
+from headstart.sources.bodies.copies import resting_copy
+from headstart.sources.bodies.trainable import TrainableSource, body_key
+from headstart.tune.moving.move import make_job, make_setting, solved_start
+from headstart.tune.moving.plan import MovingStrategy, Setting
+from headstart.tune.training.device import best_device, channels_last
+from headstart.tune.training.job import Outcome
+from headstart.tune.training.loop import train
+from headstart.tune.training.settings import Budget
+from headstart.types import Dataset, Source
+
+__all__ = ["Trained", "moved_source", "train_network"]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a training on all items gave.
+
+    Attributes:
+        setting: what was trained; its network, on the CPU, holds the weights of the last step.
+        before: the weights that the network started from.
+        outcome: how the training went.
+
+    Examples:
+        >>> "before" in Trained.__dataclass_fields__
+        True
+    """
+
+    setting: Setting
+    before: Mapping[str, Tensor] = field(repr=False)
+    outcome: Outcome
+
+
+def train_network(
+    strategy: MovingStrategy, source: Source, train_part: Dataset, *, seed: int = 0, budget: Budget = Budget()
+) -> Trained:
+    """Body and head moved on all items; the weights of the last step are kept.
+
+    Args:
+        strategy: how the body moves.
+        source: the body.
+        train_part: labelled items.
+        seed: of all chance.
+        budget: time, checkpoints, logs.
+
+    Raises:
+        SourceError: if the source has no body that can be moved.
+        DataError: if there are no labels, or an item cannot be read.
+
+    Examples:
+        >>> train_network.__name__
+        'train_network'
+    """
+    start = solved_start(source, train_part, search=HeadSearch(), seed=seed, engine=Engine())
+    setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget)
+    plan = strategy.plan(setting)
+    before = setting.network.state()
+    network = channels_last(setting.network.to(best_device()))
+    key = _key(strategy, setting, train_part)
+    budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
+    outcome = train(make_job(setting, plan, train_part, None), setting.training, seed=seed, budget=budget, key=key)
+    plan.finish()
+    network.to("cpu").eval()
+    return Trained(setting, before, outcome)
+
+
+def moved_source(setting: Setting, name: str) -> Source:
+    """The source with the body of a trained network.
+
+    Args:
+        setting: what was trained.
+        name: of the strategy.
+
+    Examples:
+        >>> moved_source.__name__
+        'moved_source'
+    """
+    assert isinstance(setting.source, TrainableSource)  # noqa: S101 (`make_setting` raised otherwise)
+    return setting.source.with_module(resting_copy(setting.network.body), f"{setting.source.info.name} ({name})")
+
+
+def _key(strategy: MovingStrategy, setting: Setting, part: Dataset) -> str:
+    """Tells this training from others, so that no checkpoint of another one is taken up."""
+    facts = ("whole", strategy, setting.training, body_key(setting.source), part.ids, part.task, setting.seed)
+    digest = hashlib.sha256(repr(facts).encode())
+    digest.update(part.labelled()[1].tobytes())
+    return digest.hexdigest()

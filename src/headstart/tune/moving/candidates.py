@@ -1,0 +1,168 @@
+"""What can be made of a trained body, each judged on the same validation items."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from headstart.engine.options import Engine
+from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead, select_head
+from headstart.heads.spectral.kept_moments import kept_moments
+from headstart.model import TransferModel
+from headstart.sources.bodies.trainable import TrainableSource
+from headstart.tune.moving.interpolation import interpolated
+from headstart.tune.moving.plan import Setting
+from headstart.tune.moving.validation import Validation, network_rows
+from headstart.tune.network.body_and_head import Network
+
+__all__ = ["Candidate", "bounded", "make_candidates"]
+
+SHARES = (0.75, 0.5, 0.25)  # of the trained weights, beside all of them
+LEAST = 30.0  # below the least finite score
+MOST_FEATURES = 6144  # whose moments a model keeps
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A model with what it says of the validation items.
+
+    Attributes:
+        name: ``"head"`` for the start, else what it is.
+        model: fitted on the training items, calibrated on the validation items.
+        losses: (m,) loss of each validation item; for a calibration, each half is calibrated on the other one.
+        scores: (m, k) of the validation items.
+
+    Examples:
+        >>> "losses" in Candidate.__dataclass_fields__
+        True
+    """
+
+    name: str
+    model: TransferModel
+    losses: NDArray[np.float64] = field(repr=False)
+    scores: NDArray[np.float64] = field(repr=False)
+
+    @property
+    def loss(self) -> float:
+        """The mean validation loss."""
+        return float(self.losses.mean())
+
+
+def make_candidates(
+    name: str,
+    setting: Setting,
+    validation: Validation,
+    before: Mapping[str, Tensor],
+    *,
+    base: TransferModel,
+    search: HeadSearch,
+    engine: Engine,
+) -> Iterator[Candidate]:
+    """The start, the trained network, its interpolations with the start, and the head solved anew on the best body.
+
+    Args:
+        name: of the strategy.
+        setting: what was trained; its network holds the trained weights.
+        validation: the validation part.
+        before: the network's weights before training.
+        base: the source's frozen features with their solved head.
+        search: what is compared when the head is solved.
+        engine: how the models encode.
+
+    Yields:
+        The start first.
+
+    Examples:
+        >>> make_candidates.__name__
+        'make_candidates'
+    """
+    rows = base.source.encode(validation.part.items)
+    yield _judged("head", base, base.head, base.head.scores(rows), validation)
+    after = setting.network.state()
+    shares = [1.0, *(SHARES if _alike(before, after) else ())]
+    made: list[tuple[float, float]] = []
+    for share in shares:
+        _load(setting.network, before, after, share)
+        found = _trained(name, share, setting, validation, engine)
+        if found is not None:
+            made.append((found.loss, share))
+            yield found
+    best = min(made)[1]
+    _load(setting.network, before, after, best)
+    yield _solved_again(name, best, setting, validation, search=search, engine=engine)
+    _load(setting.network, before, after, 1.0)
+
+
+def _alike(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> bool:
+    """Whether the structure is that of the start, so that weights between the two make a network."""
+    return before.keys() == after.keys() and all(before[name].shape == after[name].shape for name in before)
+
+
+def _load(network: Network, before: Mapping[str, Tensor], after: Mapping[str, Tensor], share: float) -> None:
+    network.load_state_dict(after if share == 1.0 else interpolated(before, after, share))
+
+
+def _label(name: str, share: float) -> str:
+    return name if share == 1.0 else f"{name}, {share:.0%} of the way"
+
+
+def _trained(name: str, share: float, setting: Setting, validation: Validation, engine: Engine) -> Candidate | None:
+    """None where weights between the start and some that went far give no numbers."""
+    label, scores = _label(name, share), validation.scores(setting.network)
+    if share < 1.0 and (np.isnan(scores) | np.isposinf(scores)).any():
+        return None
+    model = TransferModel(_source(label, setting), setting.task, setting.network.head.fitted(), None,
+                          setting.start.columns, engine=engine)  # fmt: skip
+    return _judged(label, model, model.head, scores, validation)
+
+
+def _solved_again(
+    name: str, share: float, setting: Setting, validation: Validation, *, search: HeadSearch, engine: Engine
+) -> Candidate:
+    """Rows that the body was trained on flatter their left-out losses: what is validated decides, not these."""
+    label = f"{_label(name, share)}, head solved again"
+    search = replace(search, prior=None)  # class rows of the frozen body are none of the moved one
+    rows = network_rows(setting.network, setting.batches)
+    source = _source(label, setting)
+    head = select_head(rows, setting.y, setting.task, blocks=source.info.blocks, search=search, seed=setting.seed)
+    keep = isinstance(HEADS[head.head], SpectralHead) and rows.shape[1] <= MOST_FEATURES
+    moments = kept_moments(rows, setting.y, setting.task, head, search) if keep else None
+    scores = head.scores(network_rows(setting.network, validation.batches))
+    model = TransferModel(
+        source, setting.task, replace(head, moments=None), moments, setting.start.columns, engine=engine
+    )
+    return _judged(label, model, head, scores, validation)
+
+
+def _source(label: str, setting: Setting) -> TrainableSource:
+    source = cast("TrainableSource", setting.source)  # `trainable` raised otherwise
+    body = copy.deepcopy(setting.network.body).eval().requires_grad_(requires_grad=False)
+    return cast("TrainableSource", source.with_module(body, f"{source.info.name} ({label})"))
+
+
+def _judged(
+    name: str, model: TransferModel, head: FittedHead, scores: NDArray[np.float64], validation: Validation
+) -> Candidate:
+    scores = bounded(scores)
+    shares = {key: value for key, value in head.calibration.items() if key in ("shares", "class_weight")}
+    losses = validation.losses(scores)
+    calibration = {**validation.calibration(scores), **shares}
+    head = replace(model.head, calibration=calibration, loss=float(losses.mean()), evidence=None)
+    return Candidate(name, replace(model, head=head), losses, scores)
+
+
+def bounded(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores whose least, of a class without items, are finite.
+
+    Examples:
+        >>> bounded(np.array([[1.0, -np.inf]]))
+        array([[  1., -30.]])
+    """
+    least = float(np.where(np.isfinite(scores), scores, 0.0).min()) - LEAST
+    return cast("NDArray[np.float64]", np.maximum(scores, least))

@@ -1,0 +1,267 @@
+"""Few items: the body is moved on all of them, and what is made of it is chosen on items that other bodies left out.
+
+Rows that a body was trained on flatter every left-out loss, and a held-out part of a few dozen items is too small to
+choose by. So the body is also moved on each four fifths of the items, and the fifth that it did not see is judged: how
+far the weights go from the start to the trained ones, which features, which head, which λ. The judged fifths together
+are all items, so that every candidate, the frozen features among them, has a loss on each. Being the least of some
+fifty, that of a candidate is a little too good; a test part tells the rest.
+
+References: Stone 1974, "Cross-validatory choice and assessment of statistical predictions"; Wortsman et al. 2022,
+"Robust fine-tuning of zero-shot models" (WiSE-FT).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.options import Engine
+from headstart.errors import DataError
+from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
+from headstart.heads.feature_map import candidate_maps
+from headstart.heads.spectral.kept_moments import kept_moments
+from headstart.linear.spectrum import Spectrum
+from headstart.model import TransferModel
+from headstart.tasks import task_methods
+from headstart.tune.moving.all_items import moved_source, train_network
+from headstart.tune.moving.candidates import Candidate, bounded
+from headstart.tune.moving.interpolation import interpolated
+from headstart.tune.moving.move import Moved
+from headstart.tune.moving.plan import MovingStrategy, Setting
+from headstart.tune.moving.validation import halved_losses, network_rows
+from headstart.tune.training.batches import ItemBatches
+from headstart.tune.training.job import Outcome
+from headstart.tune.training.settings import Budget, Training
+from headstart.types import Dataset, FeatureMatrix, Source, Task
+
+__all__ = ["FOLDS", "left_out_folds", "move_cross_fitted"]
+
+FOLDS = 5
+SHARES = (0.0, 0.5, 1.0)  # of the way from the start to the trained weights
+HEAD_NAMES = ("ridge", "lda")
+RATIOS = tuple(10.0 ** np.arange(-4, 2.1, 0.5))  # λ in mean eigenvalues of the rows
+MOST_FEATURES = 4096  # of which moments are kept
+
+Array = NDArray[np.float64]
+Positions = NDArray[np.intp]
+
+
+class Choice(NamedTuple):
+    """What is chosen.
+
+    Attributes:
+        share: of the way from the start to the trained weights.
+        features: place among the feature maps of the source.
+        head: its name.
+        ratio: λ, in mean eigenvalues.
+
+    Examples:
+        >>> Choice(0.5, 0, "ridge", 0.1).share
+        0.5
+    """
+
+    share: float
+    features: int
+    head: str
+    ratio: float
+
+
+def move_cross_fitted(
+    strategy: MovingStrategy,
+    source: Source,
+    train_part: Dataset,
+    *,
+    seed: int = 0,
+    budget: Budget = Budget(),
+    search: HeadSearch = HeadSearch(),
+    engine: Engine = Engine(),
+) -> Moved:
+    """Train the body on all items, and judge what can be made of it on items that it left out.
+
+    Args:
+        strategy: how the body moves; it keeps the structure of the body.
+        source: the body.
+        train_part: labelled items of a classification; groups are left out as wholes.
+        seed: of all chance.
+        budget: time, for the six trainings together, checkpoints, logs (of the last one).
+        search: names heads; of these, ridge and LDA are compared, both where it names neither.
+        engine: how the models encode.
+
+    Returns:
+        The start, the body halfway, and the moved body, each with the features, head and λ of least loss. The losses
+        are of the left-out items, and ``valid`` holds these items.
+
+    Raises:
+        SourceError: if the source has no body that can be moved.
+        DataError: if there are no labels, no two items of a class to part, or an item cannot be read.
+
+    Examples:
+        >>> move_cross_fitted.__name__
+        'move_cross_fitted'
+    """
+    task, y = train_part.labelled()
+    folds = left_out_folds(y, train_part.groups, seed)
+    sizes = [*(len(y) - len(left) for left in folds), len(y)]
+    found: dict[Choice, Array] = {}
+    outcomes = []
+    for number, left in enumerate(folds):
+        seen = train_part.take(np.setdiff1d(np.arange(len(y)), left))
+        own = replace(_part_of(budget, number, sizes), logs=None)
+        way = _Way(strategy, source, seen, seed=seed, budget=own, search=search)
+        outcomes.append(way.outcome)
+        for choice, scores in way.judged(train_part.take(left)):
+            found.setdefault(choice, np.full((len(y), task.num_outputs), np.nan))[left] = bounded(scores)
+    items = np.sort(np.concatenate(folds))
+    way = _Way(strategy, source, train_part, seed=seed, budget=_part_of(budget, len(folds), sizes), search=search)
+    candidates = []
+    for share in SHARES:
+        known = {key: scores[items] for key, scores in found.items() if key.share == share}
+        known = {key: scores for key, scores in known.items() if np.isfinite(scores).all()}  # told in every fold
+        if not known:
+            raise DataError("No head can be solved on each four fifths of the items; give more items of each class.")
+        choice, losses = _best(known, task, y[items])
+        calibration = task_methods(task).calibrate(found[choice][items], y[items])
+        model = way.model(choice, calibration, float(losses.mean()), engine)
+        candidates.append(Candidate(_label(strategy.name, share), model, losses, found[choice][items]))
+    return Moved(tuple(candidates), _together([*outcomes, way.outcome]), train_part.take(items), way.setting.network)
+
+
+def left_out_folds(y: NDArray[np.integer], groups: NDArray[np.str_] | None, seed: int) -> list[Positions]:
+    """Positions that are left out together, five times; each class is spread evenly, and never left out whole.
+
+    Args:
+        y: (n,) codes of the classes.
+        groups: (n,) names of what must stay together; None for nothing.
+        seed: of the order.
+
+    Raises:
+        DataError: if no class has two items, or groups, that can be parted.
+
+    Examples:
+        >>> [fold.tolist() for fold in left_out_folds(np.array([0, 0, 1, 1, 2]), None, 0)]
+        [[1, 2], [0, 3]]
+    """
+    units = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    kind = y[np.unique(units, return_index=True)[1]]  # of a unit: the class of its first item
+    rng = np.random.default_rng([seed, FOLDS])
+    members = [rng.permutation(np.flatnonzero(kind == code)) for code in np.unique(kind)]
+    members = [part for part in members if len(part) > 1]
+    count = min(FOLDS, max((len(part) for part in members), default=0))
+    fold, start = np.full(len(kind), -1), 0
+    for part in members:
+        fold[part] = (start + np.arange(len(part))) % count
+        start += len(part)
+    for code in np.unique(y):
+        own = units[y == code]
+        if len(np.unique(fold[own])) == 1:
+            fold[own] = -1
+    parts = [np.flatnonzero(fold[units] == k) for k in range(count) if (fold == k).any()]
+    if len(parts) < 2:
+        raise DataError("No class has two items that can be parted to judge a moved body; give more items or groups.")
+    return parts
+
+
+def _part_of(budget: Budget, number: int, sizes: Sequence[int]) -> Budget:
+    """The budget of one of several trainings on so many items each."""
+    tell, count = budget.progress, len(sizes)
+
+    def progress(done: int, total: int, detail: str = "") -> None:
+        if tell is not None:
+            tell(number * total + done, count * total, f"training {number + 1} of {count}, {detail}")
+
+    seconds = None if budget.seconds is None else budget.seconds * sizes[number] / sum(sizes)
+    return replace(budget, seconds=seconds, progress=progress)
+
+
+def _together(outcomes: Sequence[Outcome]) -> Outcome:
+    """How the last training went, with the time of all and what is to be said of any."""
+    last = outcomes[-1]
+    ends = {one.stopped for one in outcomes}
+    worst = "diverged" if "diverged" in ends else "time" if "time" in ends else last.stopped
+    note = " ".join(dict.fromkeys(one.note for one in outcomes if one.note))
+    return replace(last, stopped=worst, seconds=sum(one.seconds for one in outcomes), note=note)
+
+
+def _label(name: str, share: float) -> str:
+    return {0.0: "head", 1.0: name}.get(share, f"{name}, {share:.0%} of the way")
+
+
+class _Way:
+    """A body trained on some items, at any share of its way, with heads solved on the same items."""
+
+    def __init__(
+        self,
+        strategy: MovingStrategy,
+        source: Source,
+        part: Dataset,
+        *,
+        seed: int,
+        budget: Budget,
+        search: HeadSearch,
+    ) -> None:
+        trained = train_network(strategy, source, part, seed=seed, budget=budget)
+        self.setting, self.outcome = trained.setting, trained.outcome
+        self._before, self._after = trained.before, trained.setting.network.state()
+        self._name, self._layers = strategy.name, search.layers
+        self._heads = [name for name in HEAD_NAMES if name in (search.heads or HEAD_NAMES)] or list(HEAD_NAMES)
+
+    def judged(self, left: Dataset) -> Iterator[tuple[Choice, Array]]:
+        """The scores of items that were left out, for each choice."""
+        for share in SHARES:
+            setting = self._at(share)
+            others = network_rows(setting.network, self._read(left))
+            for choice, fitted in self._solved(share, RATIOS):
+                yield choice, fitted.scores(others)
+
+    def model(self, choice: Choice, calibration: Mapping[str, Array], loss: float, engine: Engine) -> TransferModel:
+        """The model of a choice, with the calibration and loss of items that were left out."""
+        setting = self._at(choice.share)
+        rows = network_rows(setting.network, setting.batches)
+        [head] = [fitted for found, fitted in self._solved(choice.share, [choice.ratio], rows) if found == choice]
+        kept = {key: value for key, value in setting.start.head.calibration.items() if key == "shares"}
+        head = replace(head, calibration={**kept, **calibration}, loss=loss)
+        keep = rows.shape[1] <= MOST_FEATURES
+        moments = kept_moments(rows, setting.y, setting.task, head, HeadSearch((choice.head,))) if keep else None
+        source = setting.source
+        if choice.share:
+            source = moved_source(setting, _label(self._name, choice.share))
+        return TransferModel(source, setting.task, head, moments, setting.start.columns, engine=engine)
+
+    def _at(self, share: float) -> Setting:
+        self.setting.network.load_state_dict(interpolated(self._before, self._after, share))
+        return self.setting
+
+    def _solved(
+        self, share: float, ratios: Sequence[float], rows: FeatureMatrix | None = None
+    ) -> Iterator[tuple[Choice, FittedHead]]:
+        """Heads on the rows that the network gives now."""
+        setting = self.setting
+        rows = network_rows(setting.network, setting.batches) if rows is None else rows
+        targets = task_methods(setting.task).targets(setting.y, setting.task.num_outputs)
+        for place, feature_map in enumerate(candidate_maps(rows, setting.source.info.blocks, self._layers)):
+            spectrum = Spectrum.from_rows(feature_map(rows), targets)
+            mean = float(spectrum.values.mean())
+            for name in self._heads:
+                head = cast("SpectralHead", HEADS[name])
+                for ratio in ratios:
+                    weights = head.coefficients(spectrum, ratio * mean)
+                    fitted = FittedHead(feature_map, name, ratio * mean, *weights, {}, 0, ())
+                    yield Choice(share, place, name, ratio), fitted
+
+    def _read(self, left: Dataset) -> ItemBatches:
+        body, source = self.setting.network.trainable, self.setting.source
+        batches = ItemBatches(left.items, np.zeros((len(left), 1)), source.prepare, body.collate, Training(), seed=0)
+        if body.kind == "tokens":
+            batches.sort_by_length()
+        return batches
+
+
+def _best(scores: Mapping[Choice, Array], task: Task, y: NDArray[np.integer]) -> tuple[Choice, Array]:
+    """The choice of least mean loss, the first of equals, with the losses."""
+    losses = {choice: halved_losses(values, y, task) for choice, values in scores.items()}
+    best = min(losses, key=lambda choice: float(losses[choice].mean()))
+    return best, losses[best]

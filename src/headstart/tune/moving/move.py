@@ -1,0 +1,375 @@
+"""Move a body by a strategy: solve the head, train both, and give what can be made of the trained body.
+
+Frozen features and their solved head are the start, so that nothing of them has to be learnt again (LP-FT). What comes
+out are candidates that a validation part which no step saw can compare: the start itself, the trained network, its
+interpolations with the start (WiSE-FT), and the head solved anew on the moved features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from headstart.data import split
+from headstart.engine.extract import extract
+from headstart.engine.options import Engine
+from headstart.errors import DataError, ParameterError
+from headstart.heads import HeadSearch, select_head
+from headstart.heads.spectral.class_weights import balanced_weights, row_weights
+from headstart.model import TransferModel
+from headstart.sources.bodies.trainable import body_key, trainable
+from headstart.tasks import task_methods
+from headstart.tune.augmentation.regularising import augmentation_of, mixed
+from headstart.tune.moving.candidates import Candidate, make_candidates
+from headstart.tune.moving.plan import MovingStrategy, Plan, Setting
+from headstart.tune.moving.validation import Validation
+from headstart.tune.network.body_and_head import Network
+from headstart.tune.network.prefix_batches import cut_of, kept_batches
+from headstart.tune.network.solved_head import TorchHead
+from headstart.tune.training.batches import Batch, ItemBatches
+from headstart.tune.training.device import best_device, channels_last
+from headstart.tune.training.job import Job, Outcome
+from headstart.tune.training.loop import train
+from headstart.tune.training.optimizer import learning_rate_for
+from headstart.tune.training.ray import train_on_ray
+from headstart.tune.training.settings import Budget
+from headstart.types import Dataset, Source
+
+__all__ = ["Moved", "class_weights_of", "fit_moved", "make_job", "make_setting", "move", "solved_start"]
+
+VALIDATION_SEED = 1  # added to the seed, so that the part is not the one that a caller holds out by the same seed
+MOST_VALIDATION = 1500
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """What a training gave.
+
+    Attributes:
+        candidates: the start and what was made of the trained body, each judged on the validation part.
+        outcome: how the training went.
+        valid: the validation part.
+        network: the trained network.
+
+    Examples:
+        >>> "candidates" in Moved.__dataclass_fields__
+        True
+    """
+
+    candidates: tuple[Candidate, ...]
+    outcome: Outcome
+    valid: Dataset = field(repr=False)
+    network: Network = field(repr=False)
+
+    @property
+    def start(self) -> Candidate:
+        """The frozen features with their solved head."""
+        return self.candidates[0]
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate of least validation loss among those of the moved body."""
+        return min(self.candidates[1:], key=lambda one: one.loss)
+
+
+def fit_moved(
+    strategy: MovingStrategy,
+    source: Source,
+    train_part: Dataset,
+    *,
+    valid: Dataset | None,
+    seed: int,
+    budget: Budget,
+) -> TransferModel:
+    """The model that a strategy makes: of the moved body's candidates the best validated one.
+
+    Args:
+        strategy: how the body moves.
+        source: the body.
+        train_part: labelled items.
+        valid: labelled items that no step sees; None takes a fifth of the others.
+        seed: of all chance.
+        budget: time, checkpoints, logs.
+
+    Raises:
+        SourceError: if the source has no body that can be moved.
+        DataError: if there are no labels.
+
+    Examples:
+        >>> fit_moved.__name__
+        'fit_moved'
+    """
+    return move(strategy, source, train_part, valid=valid, seed=seed, budget=budget).best.model
+
+
+def move(
+    strategy: MovingStrategy,
+    source: Source,
+    train_part: Dataset,
+    *,
+    valid: Dataset | None = None,
+    seed: int = 0,
+    budget: Budget = Budget(),
+    search: HeadSearch = HeadSearch(),
+    engine: Engine = Engine(),
+) -> Moved:
+    """Train a body by a strategy and judge what came out on the validation part.
+
+    Args:
+        strategy: how the body moves.
+        source: the body.
+        train_part: labelled items.
+        valid: labelled items that no step sees; None takes a fifth of the others.
+        seed: of all chance.
+        budget: time, checkpoints, logs.
+        search: what is compared when a head is solved.
+        engine: how items are encoded; with ``ray`` the training runs on workers of the cluster too, as
+            `headstart.tune.training.ray` has it.
+
+    Raises:
+        SourceError: if the source has no body that can be moved.
+        DataError: if there are no labels, or an item cannot be read.
+        ParameterError: if the strategy cannot be trained on several workers.
+
+    Examples:
+        >>> move.__name__
+        'move'
+    """
+    whole = train_part
+    if valid is None:
+        train_part, valid = _parted(train_part, seed)
+    task, _ = train_part.labelled()
+    weights = class_weights_of(whole, search.class_weight)
+    # its architecture with fresh weights, or another body beside it
+    body: Source = strategy.source_for(source, train_part, seed) if hasattr(strategy, "source_for") else source
+    base = start = solved_start(source, train_part, search=search, seed=seed, engine=engine)
+    if body is not source:
+        start, source = solved_start(body, train_part, search=search, seed=seed, engine=engine), body
+    setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget, class_weights=weights)
+    validation = Validation(task, valid, source, setting.network.trainable.collate, weights)
+    before = setting.network.state()
+    plan = strategy.plan(setting)
+    network = channels_last(setting.network.to(best_device()))
+    key = _key(strategy, setting, (train_part, valid), search)
+    budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
+    if engine.ray is None:
+        with _from_the_cut(setting, plan, validation) as batches:
+            job = make_job(replace(setting, batches=batches), plan, train_part, lambda: validation.loss(network))
+            outcome = train(job, setting.training, seed=seed, budget=budget, key=key, items=len(train_part))
+    else:
+        outcome = train_on_ray(
+            partial(_worker_job, strategy, source, (train_part, valid), start, seed=seed, weights=weights),
+            make_job(setting, plan, train_part, lambda: validation.loss(network)), setting.training, seed=seed,
+            budget=budget, key=key, items=len(train_part), address=engine.ray, workers=engine.workers,
+        )  # fmt: skip
+    plan.finish()
+    network.to("cpu")
+    found = make_candidates(strategy.name, setting, validation, before, base=base, search=search, engine=engine)
+    return Moved(tuple(found), outcome, valid, network)
+
+
+def _worker_job(
+    strategy: MovingStrategy, source: Source, parts: tuple[Dataset, Dataset], start: TransferModel, budget: Budget, *,
+    seed: int, weights: NDArray[np.float64] | None,
+) -> Job:  # fmt: skip
+    """What one of several processes trains, on its share of each batch."""
+    part, valid = parts
+    setting = make_setting(strategy, source, part, start, seed=seed, budget=budget, class_weights=weights)
+    validation = Validation(setting.task, valid, source, setting.network.trainable.collate, weights)
+    plan = strategy.plan(setting)
+    if plan.batches is not None:
+        raise ParameterError(
+            f"The strategy '{strategy.name}' needs all items of a batch in one process. Got ray to train on instead; "
+            "leave it out."
+        )
+    network = setting.network.to(best_device())
+    return make_job(setting, plan, part, lambda: validation.loss(network))
+
+
+@contextmanager
+def _from_the_cut(setting: Setting, plan: Plan, validation: Validation) -> Iterator[ItemBatches]:
+    """The batches to train on: where a frozen part gives the same in each epoch, from where it ends."""
+    network, training = setting.network, setting.training
+    plain = plan.penalty is None and plan.loss is None and not (training.mixup or training.cutmix)
+    if plain and augmentation_of(network.trainable.kind, training) is None:
+        network.prefix = cut_of(network, plan.groups, setting.batches)
+    if network.prefix is None:
+        yield setting.batches
+        return
+    validation.start_from(network, network.prefix, training)
+    yield kept_batches(network, network.prefix, setting.batches, training)
+    validation.whole()
+    network.prefix = None
+
+
+def _parted(whole: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """Training and validation part: a fifth, at most 1,500 items; whole groups, and classes in their shares."""
+    task, _ = whole.labelled()
+    plain = replace(whole, split=None, times=None)
+    groups = None if whole.groups is None else np.unique(whole.groups, return_inverse=True)[1].astype(np.int64)
+    share = min(0.2, MOST_VALIDATION / max(len(whole), 1))
+    parts = split(plain, groups, test_size=share, seed=seed + VALIDATION_SEED)
+    if len(parts.test) == 0:
+        raise DataError(f"{len(whole)} {task.kind} items are too few to hold a validation part out; give more items.")
+    return whole.take(parts.train), whole.take(parts.test)
+
+
+def solved_start(source: Source, part: Dataset, *, search: HeadSearch, seed: int, engine: Engine) -> TransferModel:
+    """Frozen features with their solved head.
+
+    Args:
+        source: the body.
+        part: labelled items.
+        search: what is compared.
+        seed: of the choice.
+        engine: how items are encoded.
+
+    Examples:
+        >>> solved_start.__name__
+        'solved_start'
+    """
+    task, y = part.labelled()
+    rows = extract(source, part.items, engine=engine, on_error="raise").rows
+    groups = None if part.groups is None else np.unique(part.groups, return_inverse=True)[1].astype(np.int64)
+    head = select_head(rows, y, task, blocks=source.info.blocks, groups=groups, search=search, seed=seed)
+    return TransferModel(source, task, replace(head, moments=None), None, part.columns, engine=engine)
+
+
+def class_weights_of(part: Dataset, name: str | None) -> NDArray[np.float64] | None:
+    """What each class counts in a loss, (k,); their mean over the items is 1.
+
+    Args:
+        part: labelled items.
+        name: ``"balanced"``, or None for no weights.
+
+    Raises:
+        ParameterError: for weights where the task is no classification.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> data = Dataset("xyz", ("0", "1", "2"), "text", Task("classification", ("a", "b")), np.array([0, 0, 1]))
+        >>> class_weights_of(data, "balanced")
+        array([0.75, 1.5 ])
+    """
+    task, y = part.labelled()
+    return None if row_weights(y, task, name) is None else balanced_weights(y, task.num_outputs)
+
+
+def make_setting(
+    strategy: MovingStrategy,
+    source: Source,
+    part: Dataset,
+    start: TransferModel,
+    *,
+    seed: int,
+    budget: Budget,
+    class_weights: NDArray[np.float64] | None = None,
+) -> Setting:
+    """What a strategy is told: the network at its start, and the batches.
+
+    Args:
+        strategy: how the body moves.
+        source: the body.
+        part: labelled items.
+        start: frozen features with their solved head.
+        seed: of all chance.
+        budget: names the share of this process.
+        class_weights: (k,) what each class counts in the loss; None where all count as they come.
+
+    Examples:
+        >>> make_setting.__name__
+        'make_setting'
+    """
+    task, y = part.labelled()
+    targets = task_methods(task).targets(y, task.num_outputs)
+    centre = spread = None
+    if task.kind == "regression":
+        centre, deviation = targets.mean(axis=0), targets.std(axis=0)
+        spread = np.where(deviation > 0, deviation, 1.0)
+        targets = (targets - centre) / spread
+    body = trainable(source)
+    training = replace(strategy.training, learning_rate=learning_rate_for(body.module, strategy.training))
+    head = TorchHead(start.head, task, training.dropout, centre=centre, spread=spread)
+    batches = ItemBatches(
+        part.items, targets, source.prepare, body.collate, training, seed=seed,
+        augment=augmentation_of(body.kind, training), share=_share(budget),
+    )  # fmt: skip
+    if body.kind == "tokens":
+        batches.sort_by_length()
+    weights = None if class_weights is None else torch.from_numpy(class_weights)
+    return Setting(Network(body, head), source, task, part.items, y, targets, batches, start, training, seed, weights)
+
+
+def make_job(setting: Setting, plan: Plan, part: Dataset, validate: Callable[[], float] | None) -> Job:
+    """What the training loop is given.
+
+    Args:
+        setting: network and batches.
+        plan: what moves.
+        part: the training items.
+        validate: gives the validation loss; None keeps the last weights.
+
+    Examples:
+        >>> make_job.__name__
+        'make_job'
+    """
+    return Job(
+        setting.network, plan.groups, setting.batches if plan.batches is None else plan.batches,
+        _loss(setting, plan), validate, lambda batch: _blame(batch, part),
+    )  # fmt: skip
+
+
+def _share(budget: Budget) -> tuple[int, int]:
+    return (0, 1) if budget.parallel is None else (budget.parallel.rank, budget.parallel.size)
+
+
+def _loss(setting: Setting, plan: Plan) -> Any:
+    """The mean loss of a batch with what the strategy adds, as its micro-batch contributes to it."""
+    network, training = setting.network, setting.training
+
+    def loss(batch: Batch) -> Tensor:
+        if plan.loss is not None:
+            return plan.loss(batch) * batch.share
+        batch = mixed(batch, training)
+        blocks = network.blocks(batch.inputs)
+        logits = network.head(_joined(blocks))
+        value = setting.losses(logits, batch.targets).mean()
+        if plan.penalty is not None:
+            value = value + plan.penalty(batch, blocks, logits)
+        return value * batch.share
+
+    return loss
+
+
+def _joined(blocks: Sequence[Tensor]) -> Tensor:
+    return torch.cat([block.float() for block in blocks], dim=1)
+
+
+def _blame(batch: Batch, part: Dataset) -> str:
+    """The items of a batch whose inputs are no numbers, in a few words."""
+    inputs = batch.inputs
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
+        return ""
+    bad = ~torch.isfinite(inputs).flatten(1).all(dim=1).cpu().numpy()
+    names = [part.ids[k] for k in batch.positions[bad]]
+    return f"the item '{names[0]}' holds values that are no numbers" if names else ""
+
+
+def _key(strategy: MovingStrategy, setting: Setting, parts: Sequence[Dataset], search: HeadSearch) -> str:
+    """Tells this training from others, so that no checkpoint of another one is taken up."""
+    replayed = getattr(getattr(strategy, "source_data", None), "ids", ())
+    facts = (strategy, setting.training, replayed, body_key(setting.source), setting.seed, search)
+    digest = hashlib.sha256(repr(facts).encode())
+    for part in parts:
+        digest.update(repr((part.ids, part.task)).encode())
+        digest.update(np.ascontiguousarray(part.labelled()[1]).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,136 @@
+"""What a strategy is told, and what it answers: which parameters move, and what holds them back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from headstart.model import TransferModel
+from headstart.tune.network.body_and_head import Network, task_loss
+from headstart.tune.training.batches import Batch, ItemBatches
+from headstart.tune.training.job import Batches, ParameterGroup
+from headstart.tune.training.settings import Training
+from headstart.types import Source, Task
+
+__all__ = ["MovingStrategy", "Plan", "Setting", "body_groups", "head_group"]
+
+Penalty = Callable[[Batch, Sequence[Tensor], Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What a strategy is told.
+
+    Attributes:
+        network: body and solved head; a strategy may change its structure (low-rank modules, other normalisations).
+        source: what the body came from.
+        task: the label schema.
+        items: the n training items.
+        y: their labels as in `Dataset`.
+        targets: (n, k) rows that the network is trained towards; of a regression they are standardised.
+        batches: the training items in their order.
+        start: the frozen features with the solved head, fitted on the same items.
+        training: as the strategy's own field has it.
+        seed: of all chance.
+        class_weights: (k,) what each class counts in the loss; None where all count as they come.
+
+    Examples:
+        >>> "network" in Setting.__dataclass_fields__
+        True
+    """
+
+    network: Network
+    source: Source
+    task: Task
+    items: Sequence[Any]
+    y: NDArray[Any]
+    targets: NDArray[np.float64]
+    batches: ItemBatches
+    start: TransferModel
+    training: Training
+    seed: int
+    class_weights: Tensor | None = None
+
+    def losses(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each item (n,), with the smoothing of the training and the weights of the classes."""
+        smoothing = self.training.label_smoothing
+        return task_loss(self.task, logits, targets, smoothing=smoothing, class_weights=self.class_weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a strategy answers.
+
+    Attributes:
+        groups: the parameters that move; all others are frozen.
+        penalty: gives, for a batch, the rows (n, width) of each block and the logits (n, k), a number that is added to
+            the mean loss; None for nothing.
+        loss: gives the mean loss of a batch in place of the task's; None for the task's.
+        batches: the training items in another order, such as several of each class in a batch; None for the setting's.
+        finish: is called on the trained network, such as to merge what was inserted.
+
+    Examples:
+        >>> Plan((ParameterGroup(("head.weight",)),)).penalty is None
+        True
+    """
+
+    groups: tuple[ParameterGroup, ...]
+    penalty: Penalty | None = None
+    loss: Callable[[Batch], Tensor] | None = None
+    batches: Batches | None = None
+    finish: Callable[[], None] = lambda: None
+
+
+class MovingStrategy(Protocol):
+    """A strategy that moves the body: a frozen dataclass with its settings.
+
+    Examples:
+        >>> sorted(name for name in vars(MovingStrategy) if not name.startswith("_"))
+        ['name', 'plan', 'training']
+    """
+
+    @property
+    def name(self) -> str:
+        """The name in the registry."""
+        ...
+
+    @property
+    def training(self) -> Training:
+        """How it trains."""
+        ...
+
+    def plan(self, setting: Setting) -> Plan:
+        """Which parameters move, and what holds them back."""
+        ...
+
+
+def head_group(network: Network, rate: float = 1.0) -> ParameterGroup:
+    """The head's parameters.
+
+    Examples:
+        >>> head_group.__name__
+        'head_group'
+    """
+    return ParameterGroup(network.head_names, rate)
+
+
+def body_groups(network: Network, *, first: int = 0, rates: Sequence[float] | None = None) -> list[ParameterGroup]:
+    """The body's groups of parameters from number ``first`` on, stem first.
+
+    Args:
+        network: body and head.
+        first: groups before it stay frozen.
+        rates: a multiplier for each of the body's groups; 1 where not given.
+
+    Examples:
+        >>> body_groups.__name__
+        'body_groups'
+    """
+    groups = network.groups
+    chosen = rates if rates is not None else [1.0] * len(groups)
+    return [ParameterGroup(names, chosen[k]) for k, names in enumerate(groups) if k >= first and names]

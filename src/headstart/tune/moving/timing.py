@@ -1,0 +1,49 @@
+"""How long a step of a strategy takes here."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import replace
+from typing import Any
+
+from headstart.engine.options import Engine
+from headstart.heads import HeadSearch
+from headstart.tune.moving.move import make_job, make_setting, solved_start
+from headstart.tune.moving.plan import MovingStrategy
+from headstart.tune.training.device import best_device
+from headstart.tune.training.loop import train
+from headstart.tune.training.settings import Budget
+from headstart.types import Dataset, Source
+
+__all__ = ["seconds_per_step"]
+
+
+def seconds_per_step(strategy: MovingStrategy, source: Source, few: Dataset, *, seed: int) -> float:
+    """The seconds of the quickest step of an epoch over a few items; the first one, which warms up, does not count.
+
+    Args:
+        strategy: what would be run.
+        source: the body.
+        few: labelled items, two batches or more.
+        seed: of all chance.
+
+    Examples:
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> shift = toy_shift()
+        >>> seconds_per_step(LP_FT, shift.source, shift.train, seed=0) > 0
+        True
+    """
+    changed: Any = strategy
+    once = replace(changed, training=replace(strategy.training, epochs=1))
+    start = solved_start(source, few, search=HeadSearch(("ridge",)), seed=seed, engine=Engine())
+    setting = make_setting(once, source, few, start, seed=seed, budget=Budget())
+    plan = once.plan(setting)
+    setting.network.to(best_device())
+    ticks: list[float] = []
+    budget = Budget(progress=lambda done, total, detail="": ticks.append(time.perf_counter()))  # noqa: ARG005
+    began = time.perf_counter()
+    train(make_job(setting, plan, few, None), setting.training, seed=seed, budget=budget)
+    steps = [later - earlier for earlier, later in itertools.pairwise(ticks)]
+    return min(steps) if steps else ticks[0] - began

@@ -1,0 +1,144 @@
+"""Judge a network on items that no step saw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from headstart.tasks import task_methods
+from headstart.tasks.registry import Calibration
+from headstart.tune.network.body_and_head import Network
+from headstart.tune.network.frozen_prefix import FrozenPrefix
+from headstart.tune.network.prefix_batches import kept_batches
+from headstart.tune.training.batches import ItemBatches
+from headstart.tune.training.device import autocast, to_device
+from headstart.tune.training.settings import Precision, Training
+from headstart.types import Dataset, FeatureMatrix, Source, Task
+
+__all__ = ["Validation", "halved_losses", "network_rows"]
+
+AT_ONCE = 64
+
+
+def network_rows(
+    network: Network, batches: ItemBatches, device: str = "cpu", precision: Precision = "auto"
+) -> FeatureMatrix:
+    """The rows (n, d) that the network's body gives for the items as they are, in evaluation mode.
+
+    Args:
+        network: body and head.
+        batches: the items.
+        device: where the network is.
+        precision: of the products.
+
+    Examples:
+        >>> network_rows.__name__
+        'network_rows'
+    """
+    network.eval()
+    order = batches.by_length()
+    rows: list[FeatureMatrix] = []
+    with torch.inference_mode(), autocast(device, precision):
+        for start in range(0, len(order), AT_ONCE):
+            inputs = to_device(batches.inputs(order[start : start + AT_ONCE].tolist()), device)
+            rows.append(network.rows(inputs).float().cpu().numpy())
+    return np.concatenate(rows)[np.argsort(order, kind="stable")]
+
+
+class Validation:
+    """The validation part, and the loss of a network on it.
+
+    The loss is that of calibrated outputs: a network that trains on is right more often and surer than it should be,
+    and a temperature, fitted afterwards in any case, takes the latter back (Guo et al. 2017).
+
+    Args:
+        task: the label schema.
+        part: labelled items.
+        source: reads the items.
+        collate: makes a batch of prepared items.
+        class_weights: (k,) what each class counts; None where all count as they come.
+
+    Examples:
+        >>> "loss" in vars(Validation)
+        True
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        part: Dataset,
+        source: Source,
+        collate: Callable[[Sequence[Any]], Any],
+        class_weights: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.task, self.part = task, part
+        self.y: NDArray[Any] = part.labelled()[1]
+        self.weights = None if class_weights is None else class_weights[self.y.astype(np.intp)]
+        targets = np.zeros((len(part), 1))
+        self.batches = ItemBatches(part.items, targets, source.prepare, collate, Training(), seed=0)
+        if part.modality == "text":
+            self.batches.sort_by_length()
+        self._whole = self.batches
+
+    def start_from(self, network: Network, prefix: FrozenPrefix, training: Training) -> None:
+        """Let networks that are judged start where their frozen part ends; `whole` takes it back."""
+        self._whole = self.batches
+        self.batches = kept_batches(network, prefix, self.batches, training)
+
+    def whole(self) -> None:
+        """Let networks run from the items again."""
+        self.batches = self._whole
+
+    def scores(self, network: Network) -> NDArray[np.float64]:
+        """Logits, or values in units of the data, (n, k)."""
+        device = next(network.parameters()).device.type
+        with np.errstate(over="ignore", invalid="ignore"):  # of weights that went far
+            return network.head.fitted().scores(network_rows(network, self.batches, device))
+
+    def loss(self, network: Network) -> float:
+        """The mean loss of the calibrated outputs; infinite where weights went so far that an output is no number."""
+        scores = self.scores(network)
+        return float(self.losses(scores).mean()) if np.isfinite(scores).all() else math.inf
+
+    def calibration(self, scores: NDArray[np.float64]) -> Calibration:
+        """What makes the scores of this part trustworthy."""
+        return task_methods(self.task).calibrate(scores, self.y, self.weights)
+
+    def losses(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The loss of each item, times the weight of its class; each half calibrated on the other one."""
+        return halved_losses(scores, self.y, self.task, self.weights)
+
+
+def halved_losses(
+    scores: NDArray[np.float64], y: NDArray[Any], task: Task, weights: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """The loss of each item, each half calibrated on the other one; every second item of a class is of one half.
+
+    Args:
+        scores: (n, k) of items that the scores were not fitted on.
+        y: their labels, as in `headstart.types.Dataset`.
+        task: what they are of.
+        weights: (n,) what each item counts, times which its loss is given; None for 1.
+
+    Examples:
+        >>> task = Task("classification", ("a", "b"))
+        >>> halved_losses(np.array([[2.0, -2.0], [2.0, -2.0]]), np.array([0, 1]), task).round(1).tolist()
+        [0.7, 0.7]
+    """
+    methods, losses = task_methods(task), np.empty(len(y))
+    halves = np.arange(len(y)) % 2
+    if task.kind == "classification":  # a file may have its classes in turn
+        halves[np.argsort(y, kind="stable")] = np.arange(len(y)) % 2
+    for half in (0, 1):
+        inside, outside = halves == half, halves != half
+        if not outside.any():
+            outside = inside
+        known = None if weights is None else weights[outside]
+        calibration = methods.calibrate(scores[outside], y[outside], known)
+        losses[inside] = methods.loss(methods.outputs(scores[inside], calibration), y[inside])
+    return losses if weights is None else losses * weights

@@ -1,0 +1,107 @@
+"""Body and head as one module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from headstart.sources.bodies.trainable import Trainable
+from headstart.tune.network.frozen_prefix import FrozenPrefix
+from headstart.tune.network.solved_head import TorchHead
+from headstart.types import Task
+
+__all__ = ["FromTheCut", "Network", "task_loss"]
+
+
+class FromTheCut(dict[str, Tensor]):
+    """Inputs that enter a network where its frozen part ends.
+
+    Examples:
+        >>> sorted(FromTheCut(input=torch.ones(1, 2)))
+        ['input']
+    """
+
+
+class Network(nn.Module):
+    """A body with a head on its rows.
+
+    Args:
+        trainable: the body.
+        head: on all its blocks, side by side.
+
+    Attributes:
+        body: the body's module; its parameters are named ``body.…``.
+        head: the head; ``head.weight`` and ``head.bias``.
+        trainable: as given.
+        prefix: the frozen part that batches of `FromTheCut` have been through; None where there is none.
+
+    Examples:
+        >>> "rows" in vars(Network)
+        True
+    """
+
+    def __init__(self, trainable: Trainable, head: TorchHead) -> None:
+        super().__init__()
+        self.body, self.head = trainable.module, head
+        self.trainable = trainable
+        self.prefix: FrozenPrefix | None = None
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the body's parameters as this module has them, stem first."""
+        known = dict(self.body.named_parameters())
+        return tuple(tuple(f"body.{name}" for name in group if name in known) for group in self.trainable.groups)
+
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """Names of the head's parameters."""
+        return tuple(f"head.{name}" for name, _ in self.head.named_parameters())
+
+    def blocks(self, inputs: Any) -> list[Tensor]:
+        """The rows (n, width) of each block; of a batch from the cut, the network starts there."""
+        if isinstance(inputs, FromTheCut):
+            if self.prefix is None:
+                raise AssertionError("a batch from the cut needs the prefix that it was cut from")
+            return self.prefix.after(inputs)
+        return self.trainable.forward(self.body, inputs)
+
+    def rows(self, inputs: Any) -> Tensor:
+        """The rows (n, d) of all blocks side by side."""
+        return torch.cat([block.float() for block in self.blocks(inputs)], dim=1)
+
+    def forward(self, inputs: Any) -> Tensor:
+        """Logits, or values, (n, k)."""
+        logits: Tensor = self.head(self.rows(inputs))
+        return logits
+
+    def state(self) -> Mapping[str, Tensor]:
+        """A copy of all weights and statistics."""
+        return {name: value.detach().clone() for name, value in self.state_dict().items()}
+
+
+def task_loss(
+    task: Task, logits: Tensor, targets: Tensor, *, smoothing: float = 0.0, class_weights: Tensor | None = None
+) -> Tensor:
+    """The loss of each item (n,): cross-entropy, mean binary cross-entropy, or mean squared error.
+
+    Args:
+        task: the label schema.
+        logits: (n, k), or values.
+        targets: (n, k) rows of the task; of classes they may be mixed ones that sum to one.
+        smoothing: share of a class row that is spread over all classes (Szegedy et al. 2016).
+        class_weights: (k,) what a class counts, for classification; None for 1. A mixed row counts as its classes do.
+
+    Examples:
+        >>> task_loss(Task("classification", ("a", "b")), torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
+        tensor([0.6931])
+    """
+    if task.kind == "classification":
+        weight = None if class_weights is None else class_weights.to(logits.device, logits.dtype)
+        return cross_entropy(logits, targets, weight, reduction="none", label_smoothing=smoothing)
+    if task.kind == "multilabel":
+        return binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(dim=1)
+    return ((logits - targets) ** 2).mean(dim=1)

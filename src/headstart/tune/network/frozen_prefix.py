@@ -1,0 +1,351 @@
+"""Frozen parts run once: what enters the first part that learns is kept for each item, and training starts from there.
+
+Where a body's first blocks are frozen and its items are not augmented, they give the same for an item in every epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from headstart.engine.body.arrays import each
+from headstart.sources.bodies.trainable import Trainable
+
+__all__ = ["FrozenPrefix", "find_cut"]
+
+INPUT, BLOCK, BATCH = "input", "block.", "batch."  # what is kept of a batch
+ROWS, GRADIENTS = 1e-5, 1e-4  # how far from the whole body's, relative to the largest, what starts at the cut may be
+
+Shape = tuple[tuple[str, int], ...]  # for each axis what it grows with ("", "items" or "columns"), and how many times
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenPrefix:
+    """A body that is cut where its first part that learns begins.
+
+    Attributes:
+        trainable: the body.
+        cut: name of the submodule that the rest begins with.
+        stubs: submodules before it, to what they give: an axis grows with the items or the columns of a batch.
+        constant: places of the blocks whose rows do not change.
+        example: a batch, whose items have the shape of all others; texts may differ in length.
+
+    Examples:
+        >>> body = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+        >>> moved = Trainable(body, lambda m, x: [m(x)], torch.tensor, (("0.weight", "0.bias"), ("2.weight", "2.bias")))
+        >>> _ = body[0].requires_grad_(False)
+        >>> prefix = find_cut(moved, torch.ones(2, 2))
+        >>> prefix.cut, prefix.before(torch.ones(4, 2))["input"].shape
+        ('2', torch.Size([4, 3]))
+    """
+
+    trainable: Trainable
+    cut: str
+    stubs: Mapping[str, Any]
+    constant: tuple[int, ...]
+    example: Any
+
+    def before(self, batch: Any) -> dict[str, Tensor]:
+        """What `after` starts from, for a batch of n items; the body runs in evaluation mode, without gradients.
+
+        Returns:
+            Tensors with the items on the first axis: ``input``, what enters the cut; ``block.k``, the rows of each
+            constant block; ``batch.NAME``, tokens and their mask.
+        """
+        found: list[Tensor] = []
+
+        def listen(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            found.append(_first_tensor(args, kwargs).detach())
+
+        module = self.trainable.module
+        hook = module.get_submodule(self.cut).register_forward_pre_hook(listen, with_kwargs=True)
+        try:
+            with torch.no_grad(), _resting(module):
+                blocks = self.trainable.forward(module, batch)
+        finally:
+            hook.remove()
+        rows = {f"{BLOCK}{k}": blocks[k] for k in self.constant}
+        return {INPUT: found[0], **rows, **{f"{BATCH}{name}": tensor for name, tensor in _small(batch)}}
+
+    def after(self, cached: Mapping[str, Tensor], batch: Any = None) -> list[Tensor]:
+        """The rows of all blocks, with gradients, as the body's ``forward`` gives them.
+
+        Args:
+            cached: what `before` gave, on the device of the body.
+            batch: the items; by default what `before` kept of them.
+        """
+        return self._run(cached, self._blank(cached) if batch is None else batch, fill=0.0)
+
+    def _run(self, cached: Mapping[str, Tensor], batch: Any, *, fill: float) -> list[Tensor]:
+        module, entering = self.trainable.module, cached[INPUT]
+        size = _size(batch)
+
+        def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            return _with_first(args, kwargs, entering)
+
+        with ExitStack() as stack:
+            for name, shapes in self.stubs.items():
+                give = partial(_made, shapes, size, fill, entering.device)
+                stack.enter_context(_forward(module.get_submodule(name), give))
+            hook = module.get_submodule(self.cut).register_forward_pre_hook(enter, with_kwargs=True)
+            stack.callback(hook.remove)
+            blocks = self.trainable.forward(module, batch)
+        return [cached[f"{BLOCK}{k}"] if k in self.constant else block for k, block in enumerate(blocks)]
+
+    def _blank(self, cached: Mapping[str, Tensor]) -> Any:
+        """A batch of zeros in the place of what does not matter any more."""
+        entering = cached[INPUT]
+
+        def blank(tensor: Tensor) -> Tensor:
+            return tensor.new_zeros(1, device=entering.device).expand(len(entering), *tensor.shape[1:])
+
+        if not isinstance(self.example, Mapping):
+            return blank(self.example)
+        return {name: cached.get(f"{BATCH}{name}", blank(tensor)) for name, tensor in self.example.items()}
+
+
+def find_cut(trainable: Trainable, batch: Any) -> FrozenPrefix | None:
+    """The cut of a body whose first parameters require no gradients, tried out on a batch.
+
+    It is before the first submodule that holds a parameter which learns, or before one of the submodules around that,
+    such as the block whose shortcut passes it by. The rows and the gradients that start there must be those of the
+    whole body on the batch, with whatever the parts before the cut give put to "not a number".
+
+    Args:
+        trainable: the body; left as it is.
+        batch: of two or more items, as its ``collate`` makes it, on the device of the body.
+
+    Returns:
+        The cut body; None where nothing learns, nothing comes before what does, or another value passes the cut.
+
+    Examples:
+        >>> body = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+        >>> find_cut(Trainable(body, lambda m, x: [m(x)], torch.tensor, ()), torch.ones(2, 2)) is None
+        True
+    """
+    if not _one_shape(batch):
+        return None
+    with _resting(trainable.module), torch.enable_grad():
+        calls, wide = _Calls(trainable, batch), _Calls(trainable, _larger(batch))
+        wanted = _gradients(trainable.module, calls.blocks)
+        for cut in calls.candidates():
+            for layers in (True, False):  # parts without weights may compute what later ones need, such as positions
+                stubs = _stubs(calls, wide, cut, layers=layers)
+                if not stubs:
+                    continue
+                constant = tuple(k for k, block in enumerate(calls.blocks) if not block.requires_grad)
+                prefix = FrozenPrefix(trainable, cut, stubs, constant, batch)
+                if _holds(prefix, calls, wanted):
+                    return prefix
+    return None
+
+
+class _Calls:
+    """Which submodules a run of a body calls, in which order, and what they give."""
+
+    def __init__(self, trainable: Trainable, batch: Any) -> None:
+        self.module, self.batch = trainable.module, batch
+        self.began: dict[str, list[int]] = {}
+        self.ended: dict[str, list[int]] = {}
+        self.outputs: dict[str, Any] = {}
+        self._clock = 0
+        with ExitStack() as stack:
+            for name, part in self.module.named_modules():
+                if name:
+                    stack.callback(part.register_forward_pre_hook(partial(self._begin, name)).remove)
+                    stack.callback(part.register_forward_hook(partial(self._end, name)).remove)
+            self.blocks = trainable.forward(self.module, batch)
+
+    def _begin(self, name: str, _part: nn.Module, _inputs: Any) -> None:
+        self._clock += 1
+        self.began.setdefault(name, []).append(self._clock)
+
+    def _end(self, name: str, _part: nn.Module, _inputs: Any, output: Any) -> None:
+        self._clock += 1
+        self.ended.setdefault(name, []).append(self._clock)
+        self.outputs[name] = _shapes(output)
+
+    def candidates(self) -> Iterator[str]:
+        """The first called submodule with a parameter of its own that learns, and those around it, inside out."""
+        learning = [name for name in self.began if _learns(self.module.get_submodule(name))]
+        name = min(learning, key=lambda part: self.began[part][0], default="")
+        name = name.partition(".parametrizations.")[0]  # what makes a layer's weight is called by the layer
+        while name:
+            if len(self.began.get(name, ())) == 1:
+                yield name
+            name = name.rpartition(".")[0]
+
+    def before(self, cut: str) -> list[str]:
+        """The outermost submodules that are done, once and for all, when the cut begins."""
+        begin = self.began[cut][0]
+        done = {name for name, times in self.ended.items() if times[-1] < begin}
+        return [name for name in done if not any(_inside(name, other) for other in done)]
+
+
+def _inside(name: str, other: str) -> bool:
+    return name.startswith(f"{other}.")
+
+
+def _learns(part: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in part.parameters(recurse=False))
+
+
+def _stubs(calls: _Calls, wide: _Calls, cut: str, *, layers: bool) -> dict[str, Any]:
+    """Submodules before the cut, to the shapes that they give; empty where they hold no weights."""
+    module, size, larger = calls.module, _size(calls.batch), _size(wide.batch)
+    stubs, weights = {}, 0
+    for name in calls.before(cut):
+        parameters = list(module.get_submodule(name).parameters())
+        shapes = _grown(calls.outputs[name], wide.outputs.get(name), size, larger)
+        if any(parameter.requires_grad for parameter in parameters) or shapes is None:
+            continue
+        if parameters or layers:
+            stubs[name] = shapes
+            weights += len(parameters)
+    return stubs if weights else {}
+
+
+def _holds(prefix: FrozenPrefix, calls: _Calls, wanted: Sequence[Tensor | None]) -> bool:
+    """Whether rows and gradients are those of the whole body."""
+    try:
+        cached = prefix.before(calls.batch)
+        blocks = prefix._run(cached, prefix._blank(cached), fill=float("nan"))
+        found = _gradients(calls.module, blocks)
+    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):  # a part cannot go on with what it gets
+        return False
+    same = all(_close(a, b, ROWS) for a, b in zip(blocks, calls.blocks, strict=True))
+    return same and all(
+        a is b if a is None or b is None else _close(a, b, GRADIENTS) for a, b in zip(found, wanted, strict=True)
+    )
+
+
+def _close(found: Tensor, wanted: Tensor, tolerance: float) -> bool:
+    if found.shape != wanted.shape:
+        return False
+    scale = max(1e-6, float(wanted.detach().abs().max())) if wanted.numel() else 1.0
+    return bool(torch.allclose(found, wanted, rtol=0, atol=tolerance * scale))
+
+
+def _gradients(module: nn.Module, blocks: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """Of a fixed random sum of the rows with respect to each parameter that learns."""
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    moving = [block for block in blocks if block.requires_grad]
+    if not learning or not moving:
+        return []
+    draw = torch.Generator().manual_seed(0)
+    total = sum((block.float() * torch.randn(block.shape, generator=draw).to(block.device)).sum() for block in moving)
+    return torch.autograd.grad(total, learning, allow_unused=True)  # type: ignore[arg-type]  # sum() of tensors
+
+
+def _size(batch: Any) -> dict[str, int]:
+    """How many items a batch has and, of texts, how many columns."""
+    if not isinstance(batch, Mapping):
+        return {"items": len(batch)}
+    first = next(iter(batch.values()))
+    return {"items": len(first), **({"columns": first.shape[1]} if "attention_mask" in batch else {})}
+
+
+def _one_shape(batch: Any) -> bool:
+    """Whether the items of all batches can be seen to have one shape but for the padding of texts."""
+    return isinstance(batch, Tensor) or "attention_mask" in batch or set(batch) == {"pixel_values"}
+
+
+def _small(batch: Any) -> Iterator[tuple[str, Tensor]]:
+    """What of a batch is worth keeping: tokens and their mask."""
+    for name, tensor in batch.items() if isinstance(batch, Mapping) else ():
+        if not tensor.is_floating_point() and tensor.ndim <= 2:
+            yield name, tensor
+
+
+def _larger(batch: Any) -> Any:
+    """Two items more and, of texts, one column of padding more, so that axes can be told apart."""
+
+    def grow(tensor: Tensor) -> Tensor:
+        more = torch.cat([tensor, tensor[:1], tensor[:1]])
+        if isinstance(batch, Mapping) and "attention_mask" in batch and more.ndim == 2:
+            more = torch.cat([more, torch.zeros_like(more[:, :1])], dim=1)
+        return more
+
+    return each(batch, grow)
+
+
+def _shapes(output: Any) -> Any:
+    """The form of what a part gives: (type, shape) of tensors, in lists and tuples; other values as they are."""
+    if isinstance(output, Tensor):
+        return output.dtype, tuple(output.shape)
+    if type(output) in (tuple, list):
+        return [_shapes(one) for one in output]
+    return output if output is None or isinstance(output, int | float) else NotImplemented
+
+
+def _grown(one: Any, other: Any, size: Mapping[str, int], larger: Mapping[str, int]) -> Any:
+    """The form with what each axis grows with; None where that cannot be told."""
+    if isinstance(one, list):
+        parts = [_grown(a, b, size, larger) for a, b in zip(one, other, strict=True)]
+        return None if any(part is None for part in parts) else parts
+    if not isinstance(one, tuple):
+        return None
+    axes: list[tuple[str, int]] = []
+    for a, b in zip(one[1], other[1], strict=True):
+        names = [name for name in size if a % size[name] == 0 and b == a // size[name] * larger[name]]
+        if a != b and not names:
+            return None
+        axes.append(("", a) if a == b else (names[0], a // size[names[0]]))
+    return one[0], tuple(axes)
+
+
+def _made(shapes: Any, size: Mapping[str, int], fill: float, device: torch.device, *_args: Any, **_kwargs: Any) -> Any:
+    """Something of the form that a part gives; it takes no memory."""
+    if isinstance(shapes, list):
+        return tuple(_made(part, size, fill, device) for part in shapes)
+    dtype, axes = shapes
+    value = torch.full((1,) * len(axes), fill if dtype.is_floating_point else 0, dtype=dtype, device=device)
+    return value.expand(*(times * size.get(name, 1) for name, times in axes))
+
+
+def _first_tensor(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
+    found = [value for value in [*args, *kwargs.values()] if isinstance(value, Tensor)]
+    if not found:
+        raise TypeError("the part where the body is cut gets no tensor")
+    return found[0]
+
+
+def _with_first(args: tuple[Any, ...], kwargs: dict[str, Any], value: Tensor) -> Any:
+    """The arguments with another first tensor."""
+    for k, one in enumerate(args):
+        if isinstance(one, Tensor):
+            return (*args[:k], value, *args[k + 1 :]), kwargs
+    name = next(name for name, one in kwargs.items() if isinstance(one, Tensor))
+    return args, {**kwargs, name: value}
+
+
+@contextmanager
+def _forward(part: Any, give: Callable[..., Any]) -> Iterator[None]:
+    """The part with another forward method."""
+    own = vars(part).get("forward")
+    part.forward = give
+    try:
+        yield
+    finally:
+        if own is None:
+            del part.forward
+        else:
+            part.forward = own
+
+
+@contextmanager
+def _resting(module: nn.Module) -> Iterator[None]:
+    """The module in evaluation mode; afterwards every part is in the mode that it was in."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training

@@ -1,0 +1,71 @@
+"""Let a network start from where its frozen part ends, on inputs that were computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from headstart.tune.network.body_and_head import FromTheCut, Network
+from headstart.tune.network.frozen_prefix import FrozenPrefix, find_cut
+from headstart.tune.network.kept_inputs import KeptInputs
+from headstart.tune.training.batches import ItemBatches
+from headstart.tune.training.device import autocast, to_device
+from headstart.tune.training.job import ParameterGroup
+from headstart.tune.training.settings import Training
+
+__all__ = ["cut_of", "kept_batches"]
+
+EXAMPLES = 4
+AT_ONCE = 64
+
+
+def cut_of(network: Network, groups: Sequence[ParameterGroup], batches: ItemBatches) -> FrozenPrefix | None:
+    """Where the network may start, with these groups moving; None where all of it has to run.
+
+    Args:
+        network: body and head; it is put into evaluation mode.
+        groups: the parameters that move.
+        batches: the training items, some of which are tried.
+
+    Examples:
+        >>> cut_of.__name__
+        'cut_of'
+    """
+    moving = {name for group in groups for name in group.names}
+    network.eval()
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name in moving)
+    first = next(iter(network.groups), ())
+    if any(name in moving for name in first) or len(batches) < EXAMPLES:
+        return None
+    return find_cut(network.trainable, batches.inputs(range(EXAMPLES)))
+
+
+def kept_batches(network: Network, prefix: FrozenPrefix, batches: ItemBatches, training: Training) -> ItemBatches:
+    """The same batches, whose inputs are what enters the network at the cut; computed here, once for each item.
+
+    Args:
+        network: body and head.
+        prefix: where it starts.
+        batches: the items.
+        training: batch size.
+
+    Examples:
+        >>> kept_batches.__name__
+        'kept_batches'
+    """
+    device = next(network.parameters()).device.type
+    order = batches.by_length()
+    with torch.inference_mode(), autocast(device, training.precision):
+        kept = KeptInputs("bf16" if torch.is_autocast_enabled(device) else "fp32")
+        for start in range(0, len(order), AT_ONCE):
+            positions = order[start : start + AT_ONCE].tolist()
+            kept.put(positions, prefix.before(to_device(batches.inputs(positions), device)))
+
+    def collate(positions: Sequence[Any]) -> FromTheCut:
+        return FromTheCut(kept.batch([int(k) for k in positions]))
+
+    return batches.with_inputs(range(len(batches)), np.asarray, collate)

@@ -1,0 +1,65 @@
+"""A fresh linear head on the rows of a body's last block as they are: the classifier that an architecture has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.heads import FeatureMap, FittedHead
+from headstart.tasks import task_methods
+from headstart.tune.moving.plan import Setting
+from headstart.tune.network.solved_head import TorchHead, neutral_calibration
+from headstart.types import Task
+
+__all__ = ["fresh_head", "last_layer_head", "target_units"]
+
+DEVIATION = 0.01  # of fresh weights
+
+
+def target_units(task: Task, y: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[None, None]:
+    """Means and deviations (k,) of a regression's training targets; None and None for other tasks.
+
+    Examples:
+        >>> target_units(Task("regression", ("price",)), np.array([[1.0], [3.0]]))
+        (array([2.]), array([1.]))
+    """
+    if task.kind != "regression":
+        return None, None
+    values = task_methods(task).targets(y, task.num_outputs)
+    deviation = values.std(axis=0)
+    return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+
+
+def fresh_head(width: int, outputs: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights (width, outputs), normal with deviation 0.01, and biases of 0.
+
+    Examples:
+        >>> fresh_head(3, 2, 0)[0].shape
+        (3, 2)
+    """
+    return np.random.default_rng(seed).normal(scale=DEVIATION, size=(width, outputs)), np.zeros(outputs)
+
+
+def last_layer_head(setting: Setting) -> TorchHead:
+    """A fresh head on the last block's rows, not scaled, for the task of a setting.
+
+    Args:
+        setting: what is trained.
+
+    Examples:
+        >>> last_layer_head.__name__
+        'last_layer_head'
+    """
+    task, widths = setting.task, [block.width for block in setting.source.info.blocks]
+    whole = sum(widths)
+    centre, spread = target_units(task, setting.y)
+    weight, bias = fresh_head(widths[-1], task.num_outputs, setting.seed)
+    if centre is not None and spread is not None:
+        weight, bias = weight * spread, bias + centre
+    found = FeatureMap("last layer", ((whole - widths[-1], whole),), "none")
+    shares = {k: v for k, v in setting.start.head.calibration.items() if k == "shares"}
+    calibration = {**neutral_calibration(task), **shares}
+    head = FittedHead(found, "trained", float("nan"), weight, bias, calibration, float("nan"), ())
+    return TorchHead(head, task, setting.training.dropout, centre=centre, spread=spread)

@@ -1,0 +1,77 @@
+"""Low-rank modules of the peft library on the linear layers of a transformer, and back to plain layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from headstart.errors import MissingExtraError
+from headstart.tune.network.body_and_head import Network
+
+__all__ = ["insert_peft", "is_transformer"]
+
+ATTENTION = ("qkv", "query", "q_proj", "q_lin", "to_q", "q")  # names of the layer that makes an attention's queries
+
+
+def is_transformer(network: Network) -> bool:
+    """Whether the body reads tokens, or has an attention whose queries are made by a linear layer.
+
+    Examples:
+        >>> is_transformer.__name__
+        'is_transformer'
+    """
+    if network.trainable.kind == "tokens":
+        return True
+    parts = network.body.named_modules()
+    return any(isinstance(part, nn.Linear) and name.rpartition(".")[2] in ATTENTION for name, part in parts)
+
+
+def insert_peft(
+    body: nn.Module, layers: Sequence[str], strategy: str, *, rank: int, alpha: float, decomposed: bool
+) -> tuple[list[str], Callable[[], None]]:
+    """Wrap linear layers of a body by peft's low-rank modules, in place.
+
+    Args:
+        body: a transformer.
+        layers: names of linear layers.
+        strategy: who asks, for the sentence.
+        rank: r.
+        alpha: how much the change counts, over r.
+        decomposed: whether peft's DoRA is used.
+
+    Returns:
+        The names of the new parameters, and what merges them and puts the plain layers back under their names.
+
+    Raises:
+        MissingExtraError: if peft is not installed.
+
+    Examples:
+        >>> insert_peft.__name__
+        'insert_peft'
+    """
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError as error:
+        raise MissingExtraError(f"The strategy '{strategy}' on a transformer", "peft") from error
+    pattern = "|".join(re.escape(name) for name in layers)
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,  # type: ignore[arg-type] # it is only divided by r
+        use_dora=decomposed,
+        target_modules=pattern,
+    )
+    inject_adapter_in_model(config, body)
+    names = [name for name, _ in body.named_parameters() if ".lora_" in name]
+
+    def merge() -> None:
+        for name in layers:
+            wrapped: Any = body.get_submodule(name)
+            wrapped.merge()
+            body.set_submodule(name, wrapped.get_base_layer(), strict=True)
+        if hasattr(body, "peft_config"):
+            del body.peft_config
+
+    return names, merge

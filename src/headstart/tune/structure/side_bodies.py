@@ -1,0 +1,125 @@
+"""Small bodies that stand beside a large one and read the same prepared items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from headstart.engine.body.recipe import recipe_key
+from headstart.errors import SourceError
+from headstart.io import follow_umask, read_json, write_json
+from headstart.sources.spectrogram import Spectrogram
+from headstart.sources.timm import TimmSource, random_weights
+from headstart.sources.timm_bodies.module import TimmSpec
+from headstart.sources.transformers.parts import parameter_count
+from headstart.sources.transformers.text_body import TextBody
+from headstart.types import Source, SourceInfo
+
+__all__ = ["first_layers", "side_body"]
+
+
+def side_body(source: Source, architecture: str, layers: int, seed: int) -> Source:
+    """A small body for a large one's items, of which the last block is read.
+
+    Beside a body of timm, and for sounds shown to one, it is a narrow body of timm that sees the same pictures; beside
+    a text body, its own embeddings and first layers; beside another one, the same structure with fresh weights.
+
+    Args:
+        source: the large body.
+        architecture: of timm.
+        layers: of a text body.
+        seed: of fresh weights.
+
+    Raises:
+        SourceError: if nothing can stand beside it.
+
+    Examples:
+        >>> from headstart.tune.pretraining import timm_architecture
+        >>> side_body(timm_architecture("test_vit", side=32), "test_resnet", 2, 0).info.blocks
+        (Block(name='last', width=96),)
+    """
+    if isinstance(source, Spectrogram):
+        return Spectrogram(side_body(source.image_source, architecture, layers, seed), source.settings)
+    if isinstance(source, TimmSource):
+        spec = TimmSpec(architecture, {"num_classes": 0}, {**source.info.input, "num_classes": 0})
+        info = SourceInfo(f"timm:{architecture} (untrained, seed {seed})", "image")
+        return TimmSource(spec, random_weights(spec, seed), info, layers="last")
+    if isinstance(source, TextBody) and _stack(source.trainable().module) is not None:
+        return first_layers(source, layers)
+    fresh = source.untrained(seed)
+    if fresh is None:
+        raise SourceError(
+            f"Nothing small can be trained beside '{source.info.name}', which has no body; use a source of timm, "
+            "transformers, or what comes with the install."
+        )
+    return fresh
+
+
+def first_layers(source: TextBody, count: int) -> TextBody:
+    """The embeddings and the first layers of a text body, with their weights, as a body of their own.
+
+    Args:
+        source: the whole body; its layers stand in ``encoder.layer``, as BERT's.
+        count: how many of them.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> first_layers(open_source("headstart:text"), 1).info.blocks
+        (Block(name='layer.1', width=384),)
+    """
+    parts = source.parts
+
+    def build(seed: int | None) -> nn.Module:
+        return _shortened(parts.build(seed), count)
+
+    def write(place: Path, module: nn.Module) -> None:
+        parts.write(place, parts.build(None))
+        _write_short(place, module, count)
+
+    def copy(place: Path, seed: int | None) -> None:
+        write(place, build(seed))
+
+    known = parts.known
+    if known is not None:
+        parameters = parameter_count(_shortened(source.trainable().module, count))
+        known = {**known, "blocks": known["blocks"][: count + 1], "parameters": parameters}
+    key = recipe_key(parts.key, "first layers", count)
+    small = replace(parts, key=key, build=build, copy=copy, write=write, reference=None, known=known)
+    info = SourceInfo(f"{source.info.name} (first {count} layers)", "text", license=source.info.license)
+    return TextBody(small, info, layers="last")
+
+
+def _stack(module: nn.Module) -> nn.ModuleList | None:
+    """The layers of a BERT or one that is built like it."""
+    found = dict(module.named_modules()).get("encoder.layer")
+    return found if isinstance(found, nn.ModuleList) else None
+
+
+def _shortened(module: nn.Module, count: int) -> nn.Module:
+    layers = _stack(module)
+    if layers is not None:
+        del layers[count:]
+        config: Any = getattr(module, "config", None)
+        if config is not None:
+            config.num_hidden_layers = len(layers)
+    return module
+
+
+def _write_short(place: Path, module: nn.Module, count: int) -> None:
+    """Put a short body's weights and its number of layers where the whole one was written."""
+    from safetensors.torch import save_file
+
+    save: Callable[[Path], None] | None = getattr(module, "save_pretrained", None)
+    if save is not None:
+        save(place)
+        for file in sorted(place.glob("*.safetensors*")):
+            follow_umask(file)
+        return
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in module.state_dict().items()}
+    save_file(tensors, place / "model.safetensors", {"format": "pt"})
+    follow_umask(place / "model.safetensors")
+    write_json(place / "config.json", {**read_json(place / "config.json"), "num_hidden_layers": count})

@@ -1,0 +1,229 @@
+"""The order in which training items come: by seed and epoch alone, so that a resumed training sees the same."""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from headstart.engine.body.machine import cores
+from headstart.tune.training.settings import Training
+
+__all__ = ["ArrayBatches", "Batch", "ItemBatches", "epoch_order"]
+
+AHEAD = 3  # batches that are prepared while one is trained on
+SORTED = 8  # batches whose texts are sorted by length together, so that few are padded
+MEMORY = 2**30  # bytes of prepared items that are kept between epochs
+ORDER, AUGMENT = 0, 1  # what a seed is used for
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Items that go through the body together.
+
+    Attributes:
+        inputs: what the body's forward function takes.
+        targets: (n, k) float32 rows, as the task's methods make them.
+        positions: (n,) of the items among the training items.
+        whole: items of the whole batch that these are a part of.
+
+    Examples:
+        >>> Batch(torch.ones(2, 3), torch.ones(2, 1), np.arange(2), 4).share
+        0.5
+    """
+
+    inputs: Any
+    targets: Tensor
+    positions: NDArray[np.intp]
+    whole: int
+
+    @property
+    def share(self) -> float:
+        """The share of the whole batch's items."""
+        return len(self.positions) / self.whole
+
+    def to(self, device: str) -> Batch:
+        """The same on a device."""
+        from headstart.tune.training.device import to_device
+
+        return replace(self, inputs=to_device(self.inputs, device), targets=self.targets.to(device))
+
+
+def epoch_order(
+    n: int, size: int, seed: int, epoch: int, lengths: NDArray[np.intp] | None = None
+) -> list[NDArray[np.intp]]:
+    """Positions of the items of each batch of an epoch.
+
+    A last batch of one item is left out, since a normalisation over a batch of one item knows no deviation.
+
+    Args:
+        n: number of items.
+        size: items in a batch.
+        seed: of the order.
+        epoch: number of the epoch.
+        lengths: (n,) of texts; batches then hold texts of nearly one length.
+
+    Examples:
+        >>> [len(batch) for batch in epoch_order(9, 4, 0, 0)]
+        [4, 4]
+        >>> [len(batch) for batch in epoch_order(10, 4, 0, 0)]
+        [4, 4, 2]
+    """
+    rng = np.random.default_rng([seed, ORDER, epoch])
+    order = rng.permutation(n)
+    if lengths is not None:
+        window = size * SORTED
+        order = np.concatenate(
+            [part[np.argsort(lengths[part], kind="stable")] for part in np.split(order, range(window, n, window))]
+        )
+    batches = [order[start : start + size] for start in range(0, n, size)]
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches.pop()
+    return [batches[k] for k in rng.permutation(len(batches))] if lengths is not None else batches
+
+
+class ArrayBatches:
+    """Batches of tensors that are there.
+
+    Args:
+        arrays: tensors of n rows each.
+        size: rows in a batch.
+        seed: of their order.
+
+    Examples:
+        >>> batches = ArrayBatches((torch.arange(4),), 2, seed=0)
+        >>> batches.steps, sorted(int(v) for batch in batches.epoch(0, 0) for v in batch[0][0])
+        (2, [0, 1, 2, 3])
+    """
+
+    def __init__(self, arrays: Sequence[Tensor], size: int, *, seed: int) -> None:
+        self._arrays, self._size, self._seed = arrays, size, seed
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return len(epoch_order(len(self._arrays[0]), self._size, self._seed, 0))
+
+    def epoch(self, number: int, start: int) -> Iterator[Sequence[Any]]:
+        """The batches of an epoch from number ``start`` on."""
+        for index in epoch_order(len(self._arrays[0]), self._size, self._seed, number)[start:]:
+            yield [[array[torch.from_numpy(index)] for array in self._arrays]]
+
+
+class ItemBatches:
+    """Batches of items that are read, augmented and collated by threads while the body trains.
+
+    Args:
+        items: n items.
+        targets: (n, k) rows.
+        prepare: reads one item; called by several threads.
+        collate: makes inputs of prepared items.
+        training: batch size, micro-batch.
+        seed: of the order and of the augmentation.
+        augment: changes a prepared item by a generator; None for none.
+        share: (rank, size) of the process among those that train together.
+
+    Examples:
+        >>> made = ItemBatches([1.0, 2.0], np.eye(2), np.asarray, np.stack, Training(batch_size=2), seed=0)
+        >>> [batch] = next(made.epoch(0, 0))
+        >>> sorted(batch.inputs.tolist()), batch.targets.shape
+        ([1.0, 2.0], torch.Size([2, 2]))
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Any],
+        targets: NDArray[Any],
+        prepare: Callable[[Any], Any],
+        collate: Callable[[Sequence[Any]], Any],
+        training: Training,
+        *,
+        seed: int,
+        augment: Callable[[Any, np.random.Generator], Any] | None = None,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        self._items, self._prepare, self._collate, self._augment = items, prepare, collate, augment
+        self._targets = torch.from_numpy(np.ascontiguousarray(targets, dtype=np.float32))
+        self._size, self._micro = training.batch_size, training.micro_batch or training.batch_size
+        self._seed, self._rank, self._processes = seed, *share
+        self._kept: dict[int, Any] = {}
+        self._bytes = 0
+        self._lengths: NDArray[np.intp] | None = None
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return len(self._order(0))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def sort_by_length(self) -> None:
+        """Let batches hold texts of nearly one length; all items are prepared for it."""
+        self._lengths = np.array([len(self.prepared(k)) for k in range(len(self._items))], dtype=np.intp)
+
+    def prepared(self, position: int) -> Any:
+        """A prepared item; kept while there is room."""
+        if position in self._kept:
+            return self._kept[position]
+        value = self._prepare(self._items[position])
+        size = sum(np.asarray(part).nbytes for part in value) if isinstance(value, list) else np.asarray(value).nbytes
+        if self._bytes + size <= MEMORY:
+            self._kept[position], self._bytes = value, self._bytes + size
+        return value
+
+    def epoch(self, number: int, start: int) -> Iterator[list[Batch]]:
+        """The batches of an epoch from number ``start`` on, as micro-batches."""
+        with ThreadPoolExecutor(max(2, cores())) as pool:
+            ahead: deque[tuple[NDArray[np.intp], int, list[Future[Any]]]] = deque()
+            for index in self._order(number)[start:]:
+                own = index[self._rank :: self._processes]
+                ahead.append((own, len(index), [pool.submit(self._ready, int(k), number) for k in own]))
+                if len(ahead) > AHEAD:
+                    yield self._batch(*ahead.popleft())
+            while ahead:
+                yield self._batch(*ahead.popleft())
+
+    def _ready(self, position: int, epoch: int) -> Any:
+        item = self.prepared(position)
+        if self._augment is None:
+            return item
+        return self._augment(item, np.random.default_rng([self._seed, AUGMENT, epoch, position]))
+
+    def _batch(self, index: NDArray[np.intp], whole: int, ready: list[Future[Any]]) -> list[Batch]:
+        items = [future.result() for future in ready]
+        parts = [slice(k, k + self._micro) for k in range(0, len(index), self._micro)]
+        return [
+            Batch(self._collate(items[part]), self._targets[torch.from_numpy(index[part])], index[part], whole)
+            for part in parts
+        ]
+
+    def with_inputs(
+        self, items: Sequence[Any], prepare: Callable[[Any], Any], collate: Callable[[Sequence[Any]], Any]
+    ) -> ItemBatches:
+        """The same batches in the same order, of other inputs and without augmentation."""
+        made = copy.copy(self)
+        made._items, made._prepare, made._collate, made._augment = items, prepare, collate, None
+        made._kept, made._bytes = {}, 0
+        return made
+
+    def inputs(self, positions: Sequence[int]) -> Any:
+        """The collated inputs of items as they are, without augmentation."""
+        return self._collate([self.prepared(int(k)) for k in positions])
+
+    def by_length(self) -> NDArray[np.intp]:
+        """Positions of all items, long texts first where batches are sorted by length."""
+        if self._lengths is None:
+            return np.arange(len(self._items))
+        return np.argsort(-self._lengths, kind="stable")
+
+    def _order(self, epoch: int) -> list[NDArray[np.intp]]:
+        return epoch_order(len(self._items), self._size, self._seed, epoch, self._lengths)

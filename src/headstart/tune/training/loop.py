@@ -1,0 +1,393 @@
+"""The one training loop.
+
+Whatever is trained goes through here: strategies, source tasks, distillation. The order of items, dropout and all
+other chance follow from the seed and the number of the step, so that a training that was killed goes on from its
+checkpoint to the same weights.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from headstart.tune.training.checkpoint import read_state, write_state
+from headstart.tune.training.device import autocast, number_format, set_training, to_device, training_mode
+from headstart.tune.training.job import Job, Outcome, Stopped
+from headstart.tune.training.log import TrainingLog
+from headstart.tune.training.optimizer import make_optimizer, optimizer_state, rate_of, restore_optimizer
+from headstart.tune.training.processes import begin_together, statistics_of, sum_numbers, sum_step
+from headstart.tune.training.schedules import rate_at
+from headstart.tune.training.settings import Budget, Training
+
+__all__ = ["train"]
+
+DIVERGED = 10.0  # times the loss of the start, as a running mean of the last steps
+MEMORY = 0.95  # of that running mean
+
+
+def train(
+    job: Job, training: Training, *, seed: int = 0, budget: Budget = Budget(), key: str = "", items: int = 0
+) -> Outcome:
+    """Train a module; at the end it holds the weights of least validation loss, those of the start among them.
+
+    A loss that is no number, or ten times that of the start, ends the training: the best weights so far are kept.
+
+    Args:
+        job: what is trained.
+        training: how.
+        seed: of the order of the items and of all other chance.
+        budget: time, checkpoints, logs.
+        key: tells this training from others; a checkpoint of another key, or of another number format, is not taken up.
+        items: training items in an epoch, for the speed.
+
+    Returns:
+        How it went.
+
+    Raises:
+        SaveError: if a checkpoint cannot be written; the one before is still there.
+
+    Examples:
+        >>> from headstart.tune.training.batches import ArrayBatches
+        >>> from headstart.tune.training.job import ParameterGroup
+        >>> x = torch.linspace(-1, 1, 64)[:, None]
+        >>> body = nn.Linear(1, 1)
+        >>> def loss(batch):
+        ...     return ((body(batch[0]) - 3 * batch[0]) ** 2).mean()
+        >>> job = Job(body, (ParameterGroup(("weight", "bias")),), ArrayBatches((x,), 16, seed=0), loss)
+        >>> train(job, Training(epochs=50, learning_rate=0.1)).stopped
+        'done'
+        >>> round(body.weight.item(), 1)
+        3.0
+    """
+    run = _Run(job, training, seed, budget, key)
+    devices = [torch.cuda.current_device()] if run.device == "cuda" else []
+    logs = budget.logs if budget.parallel is None or budget.parallel.rank == 0 else None
+    with torch.random.fork_rng(devices=devices), _only(job), TrainingLog(logs, run.history) as log:
+        run.begin()
+        while run.stopped is None:
+            run.epoch(log)
+        run.end()
+    return run.outcome(items)
+
+
+@contextmanager
+def _only(job: Job) -> Iterator[None]:
+    """Only the parameters of the job's groups have gradients; afterwards all are as they were."""
+    moving = {name for group in job.groups for name in group.names}
+    before = {name: parameter.requires_grad for name, parameter in job.module.named_parameters()}
+    for name, parameter in job.module.named_parameters():
+        parameter.requires_grad_(name in moving)
+    try:
+        yield
+    finally:
+        for name, parameter in job.module.named_parameters():
+            parameter.requires_grad_(before.get(name, True))
+            parameter.grad = None
+
+
+class _Run:
+    """One training: where it is, and what it would lose if it were killed."""
+
+    def __init__(self, job: Job, training: Training, seed: int, budget: Budget, key: str) -> None:
+        self._job, self._training, self._seed, self._budget, self._key = job, training, seed, budget, key
+        self._parameters = dict(job.module.named_parameters())
+        self._moving = {name: self._parameters[name] for group in job.groups for name in group.names}
+        self.device = next(iter(self._parameters.values())).device.type
+        self._format = number_format(self.device, training.precision)
+        self._optimizer = make_optimizer(self._parameters, job.groups, training)
+        self._steps = job.batches.steps
+        self._total = training.epochs * self._steps
+        self._ema: dict[str, Tensor] | None = None
+        self._best: dict[str, Tensor] = {}
+        self._best_loss = self._start_loss = math.inf
+        self._running = self._first = math.nan
+        self.history: list[dict[str, float]] = []
+        self._losses: list[float] = []  # of the steps of this epoch
+        self._stale, self._spent, self._note = 0, 0.0, ""
+        self._began = self._written = time.perf_counter()
+        self.step = 0
+        self.stopped: Stopped | None = None
+        if budget.folder is not None:
+            self._restore(read_state(budget.folder))
+        self._now = self._spent  # seconds, as all processes have them
+
+    @property
+    def _seconds(self) -> float:
+        return self._spent + time.perf_counter() - self._began
+
+    @property
+    def _share(self) -> float:
+        """How much of the training is over, by steps or by time, whichever is more."""
+        steps = self.step / max(self._total, 1)
+        return steps if self._budget.seconds is None else max(steps, self._now / max(self._budget.seconds, 1e-9))
+
+    def begin(self) -> None:
+        """Validate the start; its weights are the first to be kept."""
+        begin_together(self._budget.parallel, self._job.module, self.step)
+        if self.step == 0 and not self._best:
+            if self._training.ema:
+                self._ema = {name: value.detach().clone() for name, value in self._followed().items()}
+            self._validate()
+            self._start_loss = self._best_loss
+
+    def epoch(self, log: TrainingLog) -> None:
+        """Train to the end of the epoch that the step is in."""
+        number, start = divmod(self.step, self._steps)
+        with training_mode(self._job.module, batch_statistics=self._training.batch_statistics):
+            for batch in self._job.batches.epoch(number, start):
+                loss = self._take(batch)
+                if self.stopped is not None:
+                    break
+                self._losses.append(loss)
+                self._tell(loss)
+                if self._share >= 1 and self.step < self._total:
+                    self.stopped = "time"
+                    break
+                if time.perf_counter() - self._written > self._budget.checkpoint_seconds and self.step % self._steps:
+                    self._write()
+        if self.stopped != "diverged":
+            self._close_epoch(log)
+        self._write()
+
+    def _close_epoch(self, log: TrainingLog) -> None:
+        better = self._validate()
+        self._stale = 0 if better else self._stale + 1
+        row = {
+            "epoch": self.step / self._steps,
+            "step": float(self.step),
+            "loss": float(np.mean(self._losses)) if self._losses else math.nan,
+            "validation_loss": self._last_loss,
+            "rate": self._rate(),
+            "seconds": self._seconds,
+            **self._measured(),
+        }
+        self.history.append(row)
+        self._losses = []
+        log.row(row)
+        if self.stopped is None and self.step >= self._total:
+            self.stopped = "done"
+        elif self.stopped is None and 0 < self._training.patience <= self._stale:
+            self.stopped = "no longer better"
+
+    def _measured(self) -> Mapping[str, float]:
+        if self._job.measure is None or self._rank > 0:
+            return {}
+        with self._averaged():
+            return self._job.measure()
+
+    def _rate(self) -> float:
+        return rate_of(self._training) * rate_at(self._training.schedule, self._share, self._training.warmup)
+
+    def _take(self, batch: Sequence[Any]) -> float:
+        """One step of the optimiser; the loss of the batch."""
+        torch.manual_seed(_step_seed(self._seed, self.step, self._rank))
+        self._wake()
+        rate = self._rate()
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate * self._job.groups[group["number"]].rate
+        self._optimizer.zero_grad(set_to_none=True)
+        total, reason, before = 0.0, "", statistics_of(self._budget.parallel, self._job.module)
+        for part in batch:
+            moved = to_device(part, self.device)
+            with autocast(self.device, self._training.precision):
+                loss = self._job.loss(moved)
+            total += float(loss.detach())
+            if not math.isfinite(total):
+                reason = self._reason(moved, float(loss.detach()))
+                break
+            if loss.requires_grad:  # not where all of it moves later
+                loss.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+        total = self._together(total, before)
+        if not math.isfinite(total):
+            return self._diverge(reason or f"the loss became {total} in another process")
+        norm = nn.utils.clip_grad_norm_(self._moving.values(), self._training.clip or math.inf)
+        if not torch.isfinite(norm):
+            return self._diverge("the gradient is no longer a number; a smaller learning rate may help")
+        self._drop_idle()
+        self._optimizer.step()
+        self.step += 1
+        self._follow()
+        return self._watch(total)
+
+    def _drop_idle(self) -> None:
+        """What has no rate, as at the start of a warm-up, is not stepped: AdamW would count the step."""
+        for group in self._optimizer.param_groups:
+            if group["lr"] == 0.0:
+                for parameter in group["params"]:
+                    parameter.grad = None
+
+    def _wake(self) -> None:
+        """What does not move yet is as frozen as what never moves: no gradients, and its statistics stay."""
+        asleep = tuple(group.begin > self._share for group in self._job.groups)
+        if asleep == self._asleep:
+            return
+        self._asleep = asleep
+        for group, sleeps in zip(self._job.groups, asleep, strict=True):
+            for name in group.names:
+                self._parameters[name].requires_grad_(not sleeps)
+        set_training(self._job.module, batch_statistics=self._training.batch_statistics)
+
+    _asleep: tuple[bool, ...] = ()
+
+    @property
+    def _rank(self) -> int:
+        return 0 if self._budget.parallel is None else self._budget.parallel.rank
+
+    def _together(self, total: float, before: Sequence[Tensor]) -> float:
+        """The loss of the whole batch, and its gradients, of all processes; their clocks go with them."""
+        moving = [parameter for parameter in self._moving.values() if parameter.requires_grad]
+        whole = sum_step(self._budget.parallel, moving, self._job.module, before, (total, self._seconds))
+        self._now = whole[1] / (1 if self._budget.parallel is None else self._budget.parallel.size)
+        return whole[0]
+
+    def _follow(self) -> None:
+        """The running mean of the weights; at first it follows more quickly."""
+        if self._ema is None:
+            return
+        decay = min(self._training.ema, (1 + self.step) / (10 + self.step))
+        for name, value in self._followed().items():
+            self._ema[name].lerp_(value.detach(), 1 - decay)
+
+    def _followed(self) -> dict[str, Tensor]:
+        """What has a running mean: what moves, and the statistics of normalisations, which belong to it."""
+        buffers = {name: value for name, value in self._job.module.named_buffers() if value.is_floating_point()}
+        return {**self._moving, **buffers}
+
+    def _watch(self, loss: float) -> float:
+        self._running = loss if math.isnan(self._running) else MEMORY * self._running + (1 - MEMORY) * loss
+        self._first = loss if math.isnan(self._first) else max(self._first, loss) if self.step <= 5 else self._first
+        if self._running > DIVERGED * max(self._first, 0.1):
+            reason = f"the loss rose from {self._first:.3g} to {self._running:.3g}; lower the learning rate"
+            return self._diverge(reason, self.step)
+        return loss
+
+    def _reason(self, part: Any, loss: float) -> str:
+        blamed = self._job.blame(part) if self._job.blame is not None else ""
+        return blamed or f"the loss became {loss}; a smaller learning rate may help"
+
+    def _diverge(self, reason: str, step: int | None = None) -> float:
+        self.stopped = "diverged"
+        kept = "those of the start" if self._best_loss == self._start_loss else "the best before it"
+        if self._job.validate is None and self.history:
+            kept = "those of the last whole epoch"
+        self._note = (
+            f"Training stopped in step {step or self.step + 1}: {reason}. The weights that are kept are {kept}."
+        )
+        return math.nan
+
+    def _validate(self) -> bool:
+        """Validate, and keep the weights where they are the best so far."""
+        with self._averaged():
+            if self._job.validate is None:
+                self._last_loss, self._kept_epoch = math.nan, self.step / self._steps
+                self._best = self._snapshot()
+                return True
+            own = self._job.validate() if self._rank == 0 else 0.0
+            self._last_loss = sum_numbers(self._budget.parallel, [own])[0]
+            better = not self._best or self._last_loss < self._best_loss
+            if better:
+                self._kept_epoch = self.step / self._steps
+                self._best, self._best_loss = self._snapshot(), self._last_loss
+            return better
+
+    _last_loss = math.nan
+    _kept_epoch = 0.0
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The module with the running mean of the weights, where there is one."""
+        if self._ema is None:
+            yield
+            return
+        followed = self._followed()
+        own = {name: value.detach().clone() for name, value in followed.items()}
+        _copy(self._ema, followed)
+        try:
+            yield
+        finally:
+            _copy(own, followed)
+
+    def _snapshot(self) -> dict[str, Tensor]:
+        values = {**self._moving, **dict(self._job.module.named_buffers())}
+        return {name: value.detach().clone() for name, value in values.items()}
+
+    def _tell(self, loss: float) -> None:
+        if self._budget.progress is not None:
+            share = self._share
+            left = self._seconds * (1 - share) / max(share, 1e-9)
+            detail = f"epoch {self.step // self._steps + 1}, loss {loss:.3f}, {left:.0f} s left"
+            self._budget.progress(self.step, self._total, detail)
+
+    def _write(self) -> None:
+        self._written = time.perf_counter()
+        if self._budget.folder is None or self._rank > 0:
+            return
+        groups: dict[str, Mapping[str, Tensor]] = {
+            "now": self._snapshot(), "best": self._best, "mean": self._ema or {},
+            "optimizer": optimizer_state(self._optimizer),
+        }  # fmt: skip
+        tensors = {f"{group}:{name}": value for group, found in groups.items() for name, value in found.items()}
+        facts = {name: getattr(self, name) for name in FACTS}
+        facts |= {"key": self._key, "format": self._format, "step": self.step, "spent": self._seconds}
+        write_state(self._budget.folder, tensors, facts)
+
+    def _restore(self, state: tuple[dict[str, Tensor], dict[str, Any]] | None) -> None:
+        if state is None or not state[1].keys() >= {*FACTS, "key", "format", "step", "spent"}:
+            return
+        tensors, facts = state
+        if (facts["key"], facts["format"]) != (self._key, self._format):
+            return
+
+        def group(name: str) -> dict[str, Tensor]:
+            return {k.split(":", 1)[1]: v.to(self.device) for k, v in tensors.items() if k.split(":", 1)[0] == name}
+
+        self._put(group("now"))
+        self._best, self._ema = group("best"), group("mean") or None
+        restore_optimizer(self._optimizer, group("optimizer"))
+        for name in FACTS:
+            setattr(self, name, facts[name])
+        self.step, self._spent = facts["step"], facts["spent"]
+        limit = self._budget.seconds
+        if self.stopped == "time" and (limit is None or self._spent < limit):
+            self.stopped = None  # there is more of it now
+
+    def _put(self, values: Mapping[str, Tensor]) -> None:
+        _copy(values, {**self._parameters, **dict(self._job.module.named_buffers())})
+
+    def end(self) -> None:
+        """Give the module the weights that are kept."""
+        self._put(self._best)
+
+    def outcome(self, items: int) -> Outcome:
+        """How it went."""
+        seconds = self._seconds
+        seen = items * self.step / max(self._steps, 1)
+        return Outcome(
+            self.stopped or "done", math.ceil(self.step / max(self._steps, 1)), self.step,
+            self._best_loss if self._job.validate else math.nan, self._start_loss if self._job.validate else math.nan,
+            seconds, seen / max(seconds, 1e-9), tuple(self.history), self._note, self._kept_epoch,
+        )  # fmt: skip
+
+
+FACTS = (  # plain values that a checkpoint holds
+    "_best_loss", "_start_loss", "_running", "_first", "_stale", "_losses", "_note", "_kept_epoch", "history",
+    "stopped",
+)  # fmt: skip
+
+
+def _copy(values: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, value in values.items():
+            targets[name].copy_(value)
+
+
+def _step_seed(seed: int, step: int, rank: int) -> int:
+    parts = [seed, step, rank] if rank else [seed, step]
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
