@@ -124,7 +124,7 @@ def _joined(prepared: Any, sources: Sequence[str], train: Any, test: Any) -> tup
     import numpy as np
 
     from headstart.evaluate.text_baseline import text_rows
-    from headstart.heads.targets import TargetRows
+    from headstart.heads.problem import TargetRows
     from headstart.types import Block
 
     blocks = [

@@ -139,8 +139,8 @@ def _task() -> Any:
 def compare_choices(folder: Path, name: str) -> dict[str, Any]:
     """The λ chosen on 5,000 rows beside the one that exact leave-one-out on all rows chooses, for the chosen head."""
     from headstart.heads import select_head
+    from headstart.heads.problem import TargetRows
     from headstart.heads.spectral.spectra import solve_spectrum
-    from headstart.heads.targets import TargetRows
 
     rows, codes = read_rows(folder, name)
     held, held_codes = read_rows(folder, "held")

@@ -2,9 +2,9 @@
 
     python benchmarks/training_throughput.py [--steps 6] [--batch 32]
 
-Ours is what `headstart.tune.training.loop` does: bf16 autocast and channels last where the machine multiplies in it, and a fused
-AdamW; the plain way is fp32, eager, AdamW as torch makes it. Both have the same body with a fresh linear head on its
-last features; tensors are ready, so that nothing but the step is timed. Medians of alternating steps.
+Ours is what `headstart.tune.training.loop` does: bf16 autocast and channels last where the machine multiplies in it,
+and a fused AdamW; the plain way is fp32, eager, AdamW as torch makes it. Both have the same body with a fresh linear
+head on its last features; tensors are ready, so that nothing but the step is timed. Medians of alternating steps.
 """
 
 from __future__ import annotations

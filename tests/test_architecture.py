@@ -20,7 +20,7 @@ MAX_LINES = 400
 LAYERS = {
     "errors": 0,
     "types": 1, "registry": 1, "params": 1, "io": 1, "reporting": 1,
-    "linear": 2, "data": 2,
+    "rows": 2, "linear": 2, "data": 2,
     "engine": 3, "tasks": 3,
     "sources": 4,
     "scores": 5, "heads": 5, "adapt": 5,
@@ -40,6 +40,7 @@ HEAVY = {"torch", "torchvision", "timm", "transformers", "sklearn", "pandas", "p
 HEAVY_ALLOWED = {
     ("heads", "sklearn"): "the heads that are its estimators; the registry imports each on first use",
     ("tune", "torch"): "what trains; the registry imports each strategy on first use, a frozen fit none of them",
+    ("sources.toy_shift", "torch"): "a tiny body for tests and examples; nothing else imports it",
     ("estimators", "sklearn"): "its classes inherit from scikit-learn's; headstart.__getattr__ imports it on first use",
 }
 
@@ -149,11 +150,13 @@ def module_level_imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def heavy_imports(package: Path) -> list[tuple[str, str]]:
+    """Modules, without the name of the package, and what they import, where no entry of HEAVY_ALLOWED covers them."""
     return [
-        (unit(name), heavy)
-        for name, tree in parse(package).items()
+        (inner, heavy)
+        for inner, tree in ((name.partition(".")[2], tree) for name, tree in parse(package).items())
         for heavy, _ in module_level_imports(tree)
         if heavy in HEAVY
+        and not any(f"{inner}.".startswith(f"{allowed}.") for allowed, of in HEAVY_ALLOWED if of == heavy)
     ]
 
 
@@ -229,7 +232,7 @@ def test_the_cycle_check_catches_a_planted_one(tmp_path):
 
 
 def test_heavy_modules_are_imported_in_functions():
-    assert set(heavy_imports(PACKAGE)) == set(HEAVY_ALLOWED)
+    assert heavy_imports(PACKAGE) == []
 
 
 def test_the_heavy_import_check_tells_module_level_from_function_level(tmp_path):

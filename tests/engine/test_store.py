@@ -102,7 +102,8 @@ def test_large_puts_and_large_items(folder):
 def test_what_another_process_has_written_is_found(folder):
     with FeatureStore(folder) as one:
         one.put(keys(1), rows(1))
-        code = "import sys, numpy as np; from pathlib import Path; from headstart.engine.cache.features import FeatureStore\n"
+        code = "import sys, numpy as np; from pathlib import Path\n"
+        code += "from headstart.engine.cache.features import FeatureStore\n"
         code += "FeatureStore(Path(sys.argv[1])).put([bytes([k] * 16) for k in range(9)], np.ones((9, 10**6), 'f4'))"
         subprocess.run([sys.executable, "-c", code, folder], check=True)
         assert one.get([bytes([8] * 16)])[0].all()

@@ -11,8 +11,7 @@ import torch
 from headstart.errors import DataError, SourceError
 from headstart.evaluate.forgetting import forgetting
 from headstart.sources.toy import ToySource
-from headstart.sources.toy_head import toy_with_head
-from headstart.sources.toy_shift import toy_shift
+from headstart.sources.toy_shift import toy_shift, toy_with_head
 from headstart.types import Task
 
 

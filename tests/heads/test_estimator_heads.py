@@ -140,8 +140,8 @@ def test_a_fitted_estimator_is_taught_further_only_by_fitting_it_again(tmp_path)
     model = TransferModel(open_source("vector"), task, select_head(x, y, task, search=HeadSearch(("knn",))))
     with pytest.raises(DataError, match="without its moments"):
         model.update(x[:2], ["1", "2"])
+    from headstart.heads.problem import TargetRows
     from headstart.heads.spectral.spectra import stream_moments
-    from headstart.heads.targets import TargetRows
 
     moments = stream_moments(x, TargetRows(y, task), model.head.feature_map)
     with pytest.raises(DataError, match="cannot be taught further exactly"):

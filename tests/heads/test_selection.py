@@ -13,9 +13,8 @@ from headstart.checks import toy_task
 from headstart.errors import ParameterError, UnknownNameError
 from headstart.heads import Candidate, FeatureMap, HeadSearch, candidate_maps, problem, select_head
 from headstart.heads.contenders import spectral as spectral_contenders
-from headstart.heads.problem import rows_for_choice
+from headstart.heads.problem import TargetRows, rows_for_choice
 from headstart.heads.spectral.spectra import solved_maps
-from headstart.heads.targets import TargetRows
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 from headstart.rows import RowView

@@ -8,9 +8,8 @@ from headstart.engine.options import Engine
 from headstart.engine.pipeline import gathering
 from headstart.errors import ItemError, ParameterError, SourceError
 from headstart.sources.columns import ColumnsSource
-from headstart.sources.default import source_for
+from headstart.sources.default import multimodal_source, source_for
 from headstart.sources.fused import FusedSource
-from headstart.sources.multimodal import multimodal_source
 from headstart.sources.registry import open_saved, open_source
 from headstart.sources.toy import ToySource
 from headstart.sources.vector import VectorSource

@@ -150,7 +150,7 @@ def test_columns_of_several_kinds_are_fitted_together(table, tmp_path):
 
 
 def test_one_factorisation_serves_all_columns(table):
-    from headstart.heads.spectral.shared_spectra import shared_spectra
+    from headstart.heads.spectral.spectra import shared_spectra
 
     with shared_spectra() as shared:
         both = [

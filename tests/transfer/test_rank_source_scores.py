@@ -12,8 +12,7 @@ from headstart.engine.options import Engine
 from headstart.errors import ParameterError
 from headstart.scores import leep, nce
 from headstart.sources.toy import ToySource
-from headstart.sources.toy_head import toy_with_head
-from headstart.sources.toy_shift import toy_shift
+from headstart.sources.toy_shift import toy_shift, toy_with_head
 from headstart.transfer.ranking.measure import Question, source_scores
 from headstart.types import Task
 

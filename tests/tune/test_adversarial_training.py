@@ -15,7 +15,7 @@ from headstart.sources.module import module
 from headstart.sources.preprocessing.pictures import normalised
 from headstart.sources.toy_shift import toy_shift
 from headstart.tune.adversarial import ADVERSARIAL, AdversarialTraining
-from headstart.tune.attacks.free_lb_training import free_lb_step, token_embedding
+from headstart.tune.attacks.free_lb import free_lb_step, token_embedding
 from headstart.tune.attacks.pgd import pgd
 from headstart.tune.attacks.pixels import Pixels
 from headstart.tune.attacks.robust_accuracy import robust_accuracy

@@ -10,8 +10,7 @@ import torch
 
 from headstart.errors import DataError, ParameterError, SourceError
 from headstart.model import TransferModel
-from headstart.sources.toy_head import toy_with_head
-from headstart.sources.toy_shift import toy_shift
+from headstart.sources.toy_shift import toy_shift, toy_with_head
 from headstart.tune.co_tuning import CO_TUNING, CoTuning, category_relation
 from headstart.tune.training.batches import Batch
 from headstart.tune.training.settings import Training

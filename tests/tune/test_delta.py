@@ -12,8 +12,7 @@ from torch import nn
 from headstart.errors import ParameterError
 from headstart.model import TransferModel
 from headstart.sources.toy_shift import toy_shift
-from headstart.tune.delta import DELTA, Delta, attention_of, behavioural_distance
-from headstart.tune.losses.feature_maps import block_modules, loss_increases
+from headstart.tune.delta import DELTA, Delta, attention_of, behavioural_distance, block_modules, loss_increases
 from headstart.tune.training.batches import Batch
 from headstart.tune.training.settings import Training
 

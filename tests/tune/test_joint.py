@@ -11,8 +11,7 @@ import torch
 from headstart.errors import DataError, ParameterError
 from headstart.evaluate.forgetting import forgetting
 from headstart.model import TransferModel
-from headstart.sources.toy_head import toy_with_head
-from headstart.sources.toy_shift import toy_shift
+from headstart.sources.toy_shift import toy_shift, toy_with_head
 from headstart.tune.joint import JOINT, Joint
 from headstart.tune.network.body_and_head import task_loss
 from headstart.tune.training.batches import Batch

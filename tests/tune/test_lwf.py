@@ -11,9 +11,9 @@ import torch
 from headstart.errors import ParameterError
 from headstart.evaluate.forgetting import forgetting
 from headstart.model import TransferModel
-from headstart.sources.toy_head import toy_with_head
-from headstart.sources.toy_shift import toy_shift
-from headstart.tune.lwf import LWF, LearningWithoutForgetting, row_distance, softened_divergence
+from headstart.sources.toy_shift import toy_shift, toy_with_head
+from headstart.tune.losses.distillation import row_distance, softened_divergence
+from headstart.tune.lwf import LWF, LearningWithoutForgetting
 from headstart.tune.training.settings import Training
 
 TRAINING = Training(epochs=30, batch_size=48, learning_rate=0.03)

@@ -9,8 +9,7 @@ from scipy import stats
 
 from headstart.errors import DataError, ParameterError
 from headstart.tune.augmentation.cutmix import cutmix
-from headstart.tune.augmentation.label_smoothing import smooth_labels
-from headstart.tune.augmentation.mixing import draw_mixing
+from headstart.tune.augmentation.mixing import draw_mixing, smooth_labels
 from headstart.tune.augmentation.mixup import manifold_mixup, mixup
 
 N = 6

@@ -11,8 +11,9 @@ import torch
 from headstart.errors import SourceError
 from headstart.model import TransferModel
 from headstart.sources import open_source
+from headstart.sources.timm_bodies.architecture import timm_architecture
 from headstart.sources.toy_shift import toy_shift
-from headstart.tune.pretraining import timm_architecture, train_source
+from headstart.tune.pretraining import train_source
 from headstart.tune.scratch import SCRATCH
 from headstart.tune.training.settings import Training
 from headstart.types import Dataset, Task

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from headstart.sources.toy_head import toy_with_head
-from headstart.sources.toy_shift import toy_shift
+from headstart.sources.toy_shift import toy_shift, toy_with_head
 from headstart.tune.frozen import FROZEN
 from headstart.tune.registry import MOVING, STRATEGIES
 from headstart.tune.training.settings import Budget, Training

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from headstart.heads.contenders.feature_choice import FeatureChoice
+from headstart.heads.contenders.contender import FeatureChoice
 from headstart.heads.contenders.spectral import spectral_contenders
 from headstart.heads.feature_map import candidate_maps
 from headstart.heads.fusion.choice import choose_fusion

@@ -11,14 +11,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.targets import TargetRows
+from headstart.tasks import task_methods
 from headstart.types import Block, Rows, Task
 
-__all__ = ["Fusion", "HeadSearch", "LayerChoice", "Problem", "rows_for_choice"]
+__all__ = [
+    "Fusion",
+    "HeadSearch",
+    "LayerChoice",
+    "Problem",
+    "TargetRows",
+    "rows_for_choice",
+]
 
 Fusion = Literal["auto", "concat", "banded", "stack", "select", "attention", "none"]
 LayerChoice = Literal["auto", "last", "all", "best", "select"]
-
 # Left-out loss is an average; 5,000 rows give it to 1.4 percent of its spread, whatever n is, and candidates are
 # compared on the same rows, so that their difference is known better still.
 MAX_ROWS_FOR_CHOICE = 5000
@@ -135,3 +141,33 @@ def rows_for_choice(n: int, groups: NDArray[np.int64] | None, seed: int) -> NDAr
     enough = int(np.searchsorted(np.cumsum(counts[order]), MAX_ROWS_FOR_CHOICE)) + 1
     taken = order[: max(enough, MIN_GROUPS_FOR_CHOICE)]
     return np.flatnonzero(np.isin(codes, taken))
+
+
+@dataclass(frozen=True, eq=False)
+class TargetRows:
+    """Rows of targets (n, k) that are made when they are sliced: one-hot rows of all items would be n times k numbers.
+
+    Attributes:
+        y: labels as in `Dataset`, of n items.
+        task: the label schema.
+
+    Examples:
+        >>> targets = TargetRows(np.array([1, 0, 1]), Task("classification", ("ant", "bee")))
+        >>> targets.shape, targets[1:]
+        ((3, 2), array([[1., 0.],
+               [0., 1.]]))
+    """
+
+    y: NDArray[Any]
+    task: Task
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, k)."""
+        return (len(self.y), self.task.num_outputs)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, key: Any) -> NDArray[np.float64]:
+        return task_methods(self.task).targets(self.y[key], self.task.num_outputs)

@@ -1,21 +1,35 @@
-"""``headstart:NAME``: the sources that come with the install, for which nothing is fetched."""
+"""``headstart:NAME``: the sources that come with the install, for which nothing is fetched.
+
+``headstart:image`` is a small ResNet (He et al. 2016) that looks at pictures of 64 pixels a side, pre-trained by the
+project: what larger bodies know was distilled into it on pictures without labels (``pretrain/image.py``).
+``assets/image/CARD.md`` tells of its data, its teachers and its limits.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
 from headstart.errors import UnknownNameError
-from headstart.sources import embedded_image, embedded_text
+from headstart.sources import embedded_text
+from headstart.sources.local import describe_local, open_timm_folder
 from headstart.sources.scheme import Scheme
 from headstart.types import Modality, Source, SourceInfo
 
-__all__ = ["SCHEME"]
+__all__ = [
+    "SCHEME",
+    "describe_image",
+    "open_image",
+]
 
 
 def _open(name: str, modality: Modality | None) -> Source:  # noqa: ARG001 - the caller compares modalities
-    return embedded_image.open_image() if _known(name) == "image" else embedded_text.open_text()
+    return open_image() if _known(name) == "image" else embedded_text.open_text()
 
 
 def _describe(name: str) -> SourceInfo:
-    return embedded_image.describe_image() if _known(name) == "image" else embedded_text.INFO
+    return describe_image() if _known(name) == "image" else embedded_text.INFO
 
 
 def _known(name: str) -> str:
@@ -29,3 +43,32 @@ def _names() -> tuple[str, ...]:
 
 
 SCHEME = Scheme("headstart:image or headstart:text", open=_open, describe=_describe, names=_names)
+NAME = "headstart:image"
+
+
+def open_image() -> Source:
+    """Open the source.
+
+    Raises:
+        DigestError: if its weights are not the ones that were shipped.
+        ModelFolderError: if a file of the install is missing.
+
+    Examples:
+        >>> open_image().info.modality
+        'image'
+    """
+    return open_timm_folder(_folder(), describe_image(), installed=True)
+
+
+def describe_image() -> SourceInfo:
+    """What is known of the source without loading its weights.
+
+    Examples:
+        >>> describe_image().license
+        'Apache-2.0'
+    """
+    return replace(describe_local(_folder()), name=NAME)
+
+
+def _folder() -> Path:
+    return Path(str(files("headstart"))) / "assets" / "image"

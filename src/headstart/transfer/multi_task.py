@@ -14,7 +14,7 @@ from headstart.data.table.files import load_table
 from headstart.engine.options import Engine
 from headstart.errors import DataError, NoModelError, UsageError
 from headstart.evaluate.figures import bounds
-from headstart.heads.spectral.shared_spectra import shared_spectra
+from headstart.heads.spectral.spectra import shared_spectra
 from headstart.io import check_writable, write_json
 from headstart.model import TransferModel
 from headstart.model.task_folders import INDEX, task_folders

@@ -1,8 +1,8 @@
 """A classifier from nothing but the names of its classes; a few examples later it is the head that a fit gives.
 
 Each class's text is encoded and stands as the one row of its class. LDA on these rows is then the nearest class by
-cosine (`headstart.heads.spectral.class_name_prior`), so that 0, 1, 5 and 50 examples a class are one path: an example is one
-more row.
+cosine (`headstart.heads.spectral.class_name_prior`), so that 0, 1, 5 and 50 examples a class are one
+path: an example is one more row.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from headstart.errors import DataError
 from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tune.attacks.fgsm import fgsm_random_start
-from headstart.tune.attacks.free_lb_training import free_lb_step
+from headstart.tune.attacks.free_lb import free_lb_step
 from headstart.tune.attacks.pixels import Pixels, drawn_generator
-from headstart.tune.augmentation.regularising import mixed
+from headstart.tune.augmentation.choice import mixed
 from headstart.tune.moving.all_items import moved_source, train_network
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from headstart.model import TransferModel
 from headstart.params import check_number
-from headstart.tune.moving.layer_rates import ULMFIT_DECAY, decayed_rates
 from headstart.tune.moving.move import fit_moved
-from headstart.tune.moving.plan import Plan, Setting, head_group
+from headstart.tune.moving.plan import ULMFIT_DECAY, Plan, Setting, decayed_rates, head_group
 from headstart.tune.training.job import ParameterGroup
 from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
@@ -75,7 +74,7 @@ class GradualUnfreezing:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
+        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

@@ -20,7 +20,7 @@ from headstart.heads import HeadSearch, select_head
 from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tasks import task_methods
-from headstart.tune.augmentation.regularising import augmentation_of
+from headstart.tune.augmentation.choice import augmentation_of
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.network.body_and_head import task_loss
@@ -182,7 +182,7 @@ class Joint:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
+        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

@@ -12,9 +12,8 @@ from torch import nn
 
 from headstart.model import TransferModel
 from headstart.params import check_number
-from headstart.tune.moving.layer_rates import decayed_rates
 from headstart.tune.moving.move import fit_moved
-from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
+from headstart.tune.moving.plan import Plan, Setting, body_groups, decayed_rates, head_group
 from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
@@ -59,7 +58,7 @@ class LinearProbingFineTuning:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
+        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import kl_div, log_softmax, normalize
 
 from headstart.model import TransferModel
 from headstart.params import check_number
+from headstart.tune.losses.distillation import row_distance, softened_divergence
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.structure.source_head import frozen_body, source_head_groups, statistics_kept
@@ -22,37 +22,7 @@ from headstart.tune.training.batches import Batch
 from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
-__all__ = ["LWF", "LearningWithoutForgetting", "row_distance", "softened_divergence"]
-
-
-def softened_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """KL(softmax(teacher / T) ‖ softmax(logits / T)), the mean over items; without the factor T² of distillation.
-
-    Args:
-        logits: (n, classes).
-        teacher: (n, classes).
-        temperature: T.
-
-    Examples:
-        >>> softened_divergence(torch.zeros(1, 2), torch.zeros(1, 2), 3.0)
-        tensor(0.)
-    """
-    ours, theirs = (log_softmax(values.float() / temperature, dim=1) for values in (logits, teacher))
-    return kl_div(ours, theirs, reduction="batchmean", log_target=True)
-
-
-def row_distance(rows: Tensor, teacher: Tensor) -> Tensor:
-    """‖f/‖f‖ - g/‖g‖‖² = 2 (1 - cos), the mean over items.
-
-    Args:
-        rows: (n, d).
-        teacher: (n, d).
-
-    Examples:
-        >>> row_distance(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
-        tensor(2.)
-    """
-    return ((normalize(rows.float(), dim=1) - normalize(teacher.float(), dim=1)) ** 2).sum(dim=1).mean()
+__all__ = ["LWF", "LearningWithoutForgetting"]
 
 
 @dataclass(frozen=True)
@@ -105,7 +75,7 @@ class LearningWithoutForgetting:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
+        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

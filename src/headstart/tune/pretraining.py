@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,63 +11,15 @@ from torch import nn
 from headstart.errors import SourceError
 from headstart.heads import FittedHead
 from headstart.model import TransferModel
-from headstart.params import check_number
 from headstart.sources.bodies.trainable import TrainableSource
+from headstart.sources.timm_bodies.architecture import timm_architecture
 from headstart.tune.moving.move import move
 from headstart.tune.scratch import SCRATCH, Scratch
 from headstart.tune.training.job import check_trained
 from headstart.tune.training.settings import Budget
-from headstart.types import Dataset, Source, SourceInfo
+from headstart.types import Dataset, Source
 
-if TYPE_CHECKING:
-    from headstart.sources.timm import TimmSource
-
-__all__ = ["timm_architecture", "train_source"]
-
-
-def timm_architecture(
-    name: str,
-    *,
-    num_classes: int = 0,
-    side: int | None = None,
-    seed: int = 0,
-    model_args: Mapping[str, Any] | None = None,
-) -> TimmSource:
-    """A body of timm with fresh weights, for which no checkpoint is needed.
-
-    Args:
-        name: timm's name of the architecture, such as ``"mobilenetv2_035"``.
-        num_classes: outputs of its classifier; 0 for none.
-        side: of the pictures in pixels; None for the architecture's own.
-        seed: of the weights.
-        model_args: what else timm's constructor gets, such as ``{"layers": (2, 2, 2, 1)}`` for a ResNet.
-
-    Raises:
-        SourceError: if timm does not know the architecture, or cannot build it with these arguments.
-        ParameterError: if a number is out of its range.
-
-    Examples:
-        >>> timm_architecture("test_resnet", side=32).info.num_features
-        96
-    """
-    from headstart.sources.timm import TimmSource, random_weights
-    from headstart.sources.timm_bodies.module import TimmSpec
-
-    check_number(num_classes, "num_classes", "timm_architecture", low=0, integer=True)
-    config: dict[str, Any] = {}
-    if side is not None:
-        check_number(side, "side", "timm_architecture", low=8, integer=True)
-        config = {"input_size": (3, side, side), "crop_pct": 1.0}
-    spec = TimmSpec(name, {**(model_args or {}), "num_classes": num_classes}, config)
-    info = SourceInfo(f"timm:{name} (untrained, seed {seed})", "image")
-    try:
-        return TimmSource(spec, random_weights(spec, seed), info)
-    except (AssertionError, RuntimeError, ValueError) as error:  # what bodies say to pictures of another size
-        reason = " ".join(str(error).split())[:200]
-        raise SourceError(
-            f"timm's '{name}' cannot read pictures of {side or 'its own'} pixels a side ({reason}); give another side, "
-            "or leave it out."
-        ) from error
+__all__ = ["train_source"]
 
 
 def train_source(

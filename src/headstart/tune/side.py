@@ -123,7 +123,7 @@ class SideNetwork:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it.
+        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`.
 
         Its source is a `FusedSource` of the side body and the frozen one.
         """

@@ -133,7 +133,7 @@ class ScalingShifting:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The model of least validation loss that this training gives, as `headstart.tune.moving.move.fit_moved` has it."""
+        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
         return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
 
 

@@ -248,8 +248,8 @@ def written_labels(cells: Sequence[str], *, comma: str = "unknown") -> NDArray[n
         comma: as for `read_numbers`.
 
     Returns:
-        (n,) `headstart.data.naming.label_names.WrittenNumber`, strings, and None where a cell is empty; None where the numbers
-        themselves tell the classes apart.
+        (n,) `headstart.data.naming.label_names.WrittenNumber`, strings, and None where a cell is empty;
+        None where the numbers themselves tell the classes apart.
 
     Examples:
         >>> written_labels(["1.1", "1.10"]).tolist(), written_labels(["1.0", "2.0"])

@@ -35,9 +35,9 @@ def _is_channels_first(shape: tuple[int, ...]) -> bool:
 def picture_of_array(values: NDArray[Any]) -> ReadPicture:
     """The picture that an array holds.
 
-    Its values are scaled as those of a file with more than 8 bits (see `headstart.data.media.levels.white_level`): uint8 as
-    they are, booleans to black and white, floats in [0, 1] times 255. Of four channels the last is how opaque a pixel
-    is, from 0 to the white level.
+    Its values are scaled as those of a file with more than 8 bits (see `headstart.data.media.levels.white_level`):
+    uint8 as they are, booleans to black and white, floats in [0, 1] times 255. Of four channels the last is how
+    opaque a pixel is, from 0 to the white level.
 
     Args:
         values: (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), or with the channels first.

@@ -145,7 +145,7 @@ def read_image(item: Any, draft_size: tuple[int, int] | None = None) -> Image:
         A PIL image of mode RGB.
 
     Raises:
-        ItemError: if it is no picture or of a format that is not read (`headstart.data.media.pictures.PICTURE_FORMATS`),
+        ItemError: if it is no picture, of a format that is not in `headstart.data.media.pictures.PICTURE_FORMATS`,
             truncated, of more than 178,956,970 pixels (fewer where a decoder takes more memory) or more than 512 MiB.
 
     Examples:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,13 @@ from headstart.heads.spectral.class_weights import balanced_weights, class_share
 from headstart.linear.moments import Moments
 from headstart.tasks import Calibration, task_methods
 
-__all__ = ["Contender", "Solution", "weigh"]
+__all__ = [
+    "Contend",
+    "Contender",
+    "FeatureChoice",
+    "Solution",
+    "weigh",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,3 +110,28 @@ def _class_facts(problem: Problem, prior: float) -> Calibration:
     total = len(problem.y) if problem.weights is None else problem.weights.sum()
     shares = {"shares": (total * seen + prior) / (total + prior * count)}
     return shares if problem.weights is None else {**shares, "class_weight": balanced_weights(problem.y, count)}
+
+
+Contend = Callable[[Sequence[FeatureMap]], tuple[list[Contender], list[Candidate]]]
+
+
+"""Gives the contenders of feature maps, and everything that was tried for them."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureChoice:
+    """Features in the running.
+
+    Attributes:
+        contenders: heads on them with their left-out evidence.
+        tried: everything that was compared.
+        notes: what was found, in one sentence each.
+
+    Examples:
+        >>> FeatureChoice([], [], ("Fusing does not help here.",)).notes
+        ('Fusing does not help here.',)
+    """
+
+    contenders: Sequence[Contender]
+    tried: Sequence[Candidate]
+    notes: tuple[str, ...] = ()

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
-from headstart.heads.contenders.contender import Contender, Solution, weigh
-from headstart.heads.contenders.feature_choice import Contend, FeatureChoice
+from headstart.heads.contenders.contender import Contend, Contender, FeatureChoice, Solution, weigh
 from headstart.heads.estimator.cross_fitting import cross_fitted_scores, quietly_fitted
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import Candidate

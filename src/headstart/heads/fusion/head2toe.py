@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.contenders.contender import Contender, weigh
-from headstart.heads.contenders.feature_choice import Contend
+from headstart.heads.contenders.contender import Contend, Contender, weigh
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import Candidate
 from headstart.heads.problem import Problem

@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.heads.fitted import FittedHead
-from headstart.heads.problem import HeadSearch
+from headstart.heads.problem import HeadSearch, TargetRows
 from headstart.heads.spectral.class_weights import row_weights
 from headstart.heads.spectral.left_out import spectrum_of
-from headstart.heads.targets import TargetRows
 from headstart.linear.influence import deletion_influence
 from headstart.types import Rows, Task
 

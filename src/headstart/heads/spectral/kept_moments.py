@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.heads.fitted import FittedHead
-from headstart.heads.problem import HeadSearch
+from headstart.heads.problem import HeadSearch, TargetRows
 from headstart.heads.spectral.class_name_prior import prior_moments
 from headstart.heads.spectral.class_weights import row_weights
 from headstart.heads.spectral.spectra import stream_moments
-from headstart.heads.targets import TargetRows
 from headstart.linear.moments import Moments
 from headstart.rows import take_rows
 from headstart.types import Rows, Task

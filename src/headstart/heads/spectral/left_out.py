@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
 from headstart.heads.fitted import FittedHead
-from headstart.heads.problem import HeadSearch, Problem
+from headstart.heads.problem import HeadSearch, Problem, TargetRows
 from headstart.heads.registry import HEADS, SpectralHead
 from headstart.heads.spectral.class_name_prior import spectrum_with_prior
 from headstart.heads.spectral.class_weights import row_weights
 from headstart.heads.spectral.spectra import solve_spectrum
-from headstart.heads.targets import TargetRows
 from headstart.linear.leave_out import leave_one_group_out, leave_one_out
 from headstart.linear.spectrum import Spectrum
 from headstart.tasks import task_methods

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.heads.feature_map import FeatureMap
-from headstart.heads.spectral.shared_spectra import known_spectrum
 from headstart.linear.moments import Moments
 from headstart.linear.spectrum import Spectrum
 from headstart.types import Rows
 
-__all__ = ["solve_spectrum", "solved_maps", "stream_moments"]
+__all__ = [
+    "SharedSpectra",
+    "known_spectrum",
+    "shared_spectra",
+    "solve_spectrum",
+    "solved_maps",
+    "stream_moments",
+]
 
 CHUNK = 4096
 
@@ -99,3 +109,102 @@ def solved_maps(
         if found is not None and not feature_map.scale.size:
             summed[read] = found
         yield feature_map, spectrum, found
+
+
+CHUNK = 4096
+MOST_BYTES = 2**29  # of eigenvectors; what does not fit is decomposed again
+
+
+@dataclass(eq=False)
+class SharedSpectra:
+    """Decomposed rows, by digest.
+
+    Attributes:
+        known: spectra by digest of mapped rows and weights.
+        reused: how often a decomposition was there already.
+
+    Examples:
+        >>> SharedSpectra().reused
+        0
+    """
+
+    known: dict[str, Spectrum] = field(default_factory=dict)
+    reused: int = 0
+
+
+_CURRENT: ContextVar[SharedSpectra | None] = ContextVar("shared_spectra", default=None)
+
+
+@contextmanager
+def shared_spectra() -> Iterator[SharedSpectra]:
+    """Share eigendecompositions among the fits inside.
+
+    Examples:
+        >>> from headstart.heads.spectral.spectra import solve_spectrum
+        >>> x, whole = np.arange(6.0).reshape(3, 2), FeatureMap("rows", ((0, 2),), "none")
+        >>> with shared_spectra() as shared:
+        ...     first, second = (solve_spectrum(x, np.full((3, k), [[1.0], [2.0], [4.0]]), whole)[0] for k in (1, 2))
+        >>> shared.reused, second.cross.shape
+        (1, (1, 2))
+    """
+    found = SharedSpectra()
+    token = _CURRENT.set(found)
+    try:
+        yield found
+    finally:
+        _CURRENT.reset(token)
+
+
+def known_spectrum(
+    rows: Rows, targets: Rows, feature_map: FeatureMap, weights: NDArray[np.float64] | None, make: Any
+) -> Spectrum | None:
+    """The spectrum of mapped rows with these targets inside of `shared_spectra`; None outside of it.
+
+    Args:
+        rows: (n, d) source rows.
+        targets: (n, k) targets.
+        feature_map: from source rows to head rows.
+        weights: (n,) weights, or None.
+        make: decomposes them where they are new, with these targets.
+
+    Examples:
+        >>> whole = FeatureMap("rows", ((0, 2),), "none")
+        >>> known_spectrum(np.eye(2), np.eye(2), whole, None, None) is None
+        True
+    """
+    shared = _CURRENT.get()
+    if shared is None:
+        return None
+    key = _digest(rows, feature_map, weights)
+    if key not in shared.known:
+        spectrum: Spectrum = make()
+        if sum(one.vectors.nbytes for one in (*shared.known.values(), spectrum)) <= MOST_BYTES:
+            shared.known[key] = spectrum
+        return spectrum
+    shared.reused += 1
+    return _with_targets(shared.known[key], rows, targets, feature_map, weights)
+
+
+def _digest(rows: Rows, feature_map: FeatureMap, weights: NDArray[np.float64] | None) -> str:
+    digest = hashlib.blake2b(digest_size=20)
+    for start in range(0, len(rows), CHUNK):
+        digest.update(np.ascontiguousarray(feature_map(rows[start : start + CHUNK])).data)
+    if weights is not None:
+        digest.update(np.ascontiguousarray(weights).data)
+    return f"{digest.hexdigest()} {feature_map.num_features}"
+
+
+def _with_targets(
+    spectrum: Spectrum, rows: Rows, targets: Rows, feature_map: FeatureMap, weights: NDArray[np.float64] | None
+) -> Spectrum:
+    n, width = targets.shape
+    own = np.ones(n) if weights is None else weights
+    parts = [slice(start, start + CHUNK) for start in range(0, n, CHUNK)]
+    mean = sum((own[part] @ targets[part] for part in parts), np.zeros(width)) / own.sum()
+    cross, total = np.zeros((len(spectrum.values), width)), np.zeros(width)
+    for part in parts:
+        centred = targets[part] - mean
+        weighted = own[part][:, None] * centred
+        cross += spectrum.project(feature_map(rows[part])).T @ weighted
+        total += (weighted * centred).sum(axis=0)
+    return replace(spectrum, target_mean=mean, cross=cross, total=total)

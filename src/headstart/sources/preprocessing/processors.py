@@ -19,7 +19,7 @@ WARPED = 384  # from this size on, ConvNeXT's processor stretches instead of cro
 
 
 def transform_arguments(config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The arguments of `headstart.sources.preprocessing.pictures.PictureTransform`, or None for a processor of another kind.
+    """The arguments of `PictureTransform`, or None for a processor of another kind.
 
     Args:
         config: the content of ``preprocessor_config.json``, or ``processor.to_dict()``.

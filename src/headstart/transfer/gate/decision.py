@@ -20,9 +20,8 @@ from headstart.errors import SourceError
 from headstart.evaluate.intervals import paired_difference
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
-from headstart.transfer.gate.forecast import Forecast
+from headstart.transfer.gate.forecast import Forecast, judging_seconds, look_ahead, words
 from headstart.transfer.gate.head_on_all_items import LeftOut, left_out_losses
-from headstart.transfer.gate.look import judging_seconds, look_ahead, words
 from headstart.transfer.gate.pilot import expected_cost
 from headstart.transfer.gate.strategy_choice import AUTO, is_crossed, sized, strategy_for
 from headstart.transfer.stages.judge import Judged

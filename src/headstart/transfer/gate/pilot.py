@@ -14,12 +14,11 @@ from headstart.evaluate.intervals import paired_difference
 from headstart.heads import HeadSearch
 from headstart.reporting import Progress
 from headstart.tasks import task_methods
-from headstart.transfer.gate.forecast import Pilot
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset
 
-__all__ = ["Cost", "expected_cost", "run_pilot"]
+__all__ = ["Cost", "Pilot", "expected_cost", "run_pilot"]
 
 PARTS = 4  # two are trained on, one validates, one judges
 LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
@@ -134,3 +133,26 @@ def run_pilot(
         start, best = start * weights[truth], best * weights[truth]
     gain, low, high = paired_difference(start, best, groups=judging.groups, level=LEVEL)
     return Pilot(len(half), gain, low, high, time.perf_counter() - started)
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """A short training on half of the items, judged on a quarter that neither side saw.
+
+    Attributes:
+        items: that it was trained on.
+        gain: by how much the loss fell against the solved head on the same items, on the mean.
+        low: lower bound of the one-sided 80% interval of this, paired over the judged items.
+        high: the upper one.
+        seconds: that it took.
+
+    Examples:
+        >>> Pilot(100, 0.05, 0.02, 0.08, 12.0).low
+        0.02
+    """
+
+    items: int
+    gain: float
+    low: float
+    high: float
+    seconds: float

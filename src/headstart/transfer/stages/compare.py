@@ -18,8 +18,7 @@ from headstart.evaluate.gain import UNTRAINED, Gain, transfer_gain
 from headstart.evaluate.held_out import Plan, held_out_outputs
 from headstart.evaluate.text_baseline import MAX_TERMS, text_rows
 from headstart.heads.estimator.threads import threads_for
-from headstart.heads.problem import LayerChoice
-from headstart.heads.targets import TargetRows
+from headstart.heads.problem import LayerChoice, TargetRows
 from headstart.reporting import Reporter
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared

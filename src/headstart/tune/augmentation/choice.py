@@ -7,21 +7,33 @@ was killed sees the same items again: give each item of each epoch a generator o
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
+import torch
 
 from headstart.params import check_choice
+from headstart.sources.bodies.trainable import PreparedKind
+from headstart.tune.augmentation.cutmix import cutmix
+from headstart.tune.augmentation.mixup import mixup
 from headstart.tune.augmentation.pictures import PictureAugmentation
 from headstart.tune.augmentation.spec_augment import SpecAugment
 from headstart.tune.augmentation.token_dropout import TokenDropout
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.settings import Training
 
-__all__ = ["Augmentation", "Strength", "augmentation_for"]
+__all__ = [
+    "Augmentation",
+    "Strength",
+    "augmentation_for",
+    "augmentation_of",
+    "mixed",
+]
 
 Augmentation = Callable[[Any, np.random.Generator], Any]
 Kind = Literal["picture", "pictures", "tokens", "array"]
 Strength = Literal["none", "light", "standard"]
-
 AUGMENTATIONS: dict[tuple[str, str], Augmentation] = {
     ("picture", "light"): PictureAugmentation(trivial=False),
     ("picture", "standard"): PictureAugmentation(),
@@ -45,8 +57,9 @@ def augmentation_for(kind: Kind, strength: Strength) -> Augmentation | None:
     ========== ==================================== ======================================
 
     Args:
-        kind: what a prepared item is, as `headstart.sources.bodies.trainable.Trainable` names it: ``"picture"`` (h, w, 3)
-            uint8, ``"pictures"`` of a sound, a list of them, ``"tokens"`` (n,) int64, or ``"array"``, anything else.
+        kind: what a prepared item is, as `headstart.sources.bodies.trainable.Trainable` names it:
+            ``"picture"`` (h, w, 3) uint8, ``"pictures"`` of a sound, a list of them, ``"tokens"`` (n,) int64, or
+            ``"array"``, anything else.
         strength: ``"none"``, ``"light"`` or ``"standard"``.
 
     Returns:
@@ -67,3 +80,39 @@ def augmentation_for(kind: Kind, strength: Strength) -> Augmentation | None:
     check_choice(kind, "kind", "augmentation_for", get_args(Kind))
     check_choice(strength, "strength", "augmentation_for", get_args(Strength))
     return AUGMENTATIONS.get((kind, strength))
+
+
+def augmentation_of(kind: PreparedKind, training: Training) -> Callable[[Any, np.random.Generator], Any] | None:
+    """The augmentation of one prepared item; None for none.
+
+    Args:
+        kind: what a prepared item is.
+        training: names the strength.
+
+    Examples:
+        >>> augmentation_of("tokens", Training()) is None
+        True
+    """
+    if training.augmentation != "auto":
+        return augmentation_for(kind, training.augmentation)
+    return augmentation_for(kind, "light" if kind in ("picture", "pictures") else "none")
+
+
+def mixed(batch: Batch, training: Training) -> Batch:
+    """The batch with pictures and targets mixed in pairs, where the training asks for it and the inputs are pictures.
+
+    Draws from torch's own generator.
+
+    Examples:
+        >>> batch = Batch(torch.ones(2, 3), torch.eye(2), np.arange(2), 2)
+        >>> mixed(batch, Training()) is batch
+        True
+    """
+    if not (training.mixup or training.cutmix) or not isinstance(batch.inputs, torch.Tensor) or batch.inputs.ndim != 4:
+        return batch
+    generator = torch.default_generator
+    both = training.mixup and training.cutmix
+    first = bool(training.mixup) if not both else bool(torch.rand(()) < 0.5)
+    how, alpha = (mixup, training.mixup) if first else (cutmix, training.cutmix)
+    inputs, targets = how(batch.inputs, batch.targets, alpha=alpha, generator=generator)
+    return replace(batch, inputs=inputs, targets=targets)

@@ -31,7 +31,7 @@ from headstart.model import TransferModel
 from headstart.params import check_choice, check_number
 from headstart.sources.bodies.copies import resting_copy
 from headstart.sources.bodies.trainable import Trainable, TrainableSource, body_key
-from headstart.tune.augmentation.regularising import augmentation_of
+from headstart.tune.augmentation.choice import augmentation_of
 from headstart.tune.distillation.teachers import Teacher, hear_teachers
 from headstart.tune.losses.distillation import RowLoss, kd_loss, row_loss
 from headstart.tune.training.batches import Batch, ItemBatches

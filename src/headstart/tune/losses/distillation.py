@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from torch import Tensor
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, kl_div, log_softmax, normalize
 
 from headstart.errors import DataError
 from headstart.params import check_choice, check_number
-from headstart.tune.lwf import softened_divergence
 
-__all__ = ["RowLoss", "kd_loss", "row_loss"]
+__all__ = ["RowLoss", "kd_loss", "row_distance", "row_loss", "softened_divergence"]
 
 RowLoss = Literal["mse", "cosine"]
 
@@ -73,3 +72,33 @@ def _check(student: Tensor, teacher: Tensor, owner: str) -> None:
             f"{owner} compares (n, k) of a student with (n, k) of a teacher. Got {tuple(student.shape)} and "
             f"{tuple(teacher.shape)} instead."
         )
+
+
+def softened_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """KL(softmax(teacher / T) ‖ softmax(logits / T)), the mean over items; without the factor T² of distillation.
+
+    Args:
+        logits: (n, classes).
+        teacher: (n, classes).
+        temperature: T.
+
+    Examples:
+        >>> softened_divergence(torch.zeros(1, 2), torch.zeros(1, 2), 3.0)
+        tensor(0.)
+    """
+    ours, theirs = (log_softmax(values.float() / temperature, dim=1) for values in (logits, teacher))
+    return kl_div(ours, theirs, reduction="batchmean", log_target=True)
+
+
+def row_distance(rows: Tensor, teacher: Tensor) -> Tensor:
+    """‖f/‖f‖ - g/‖g‖‖² = 2 (1 - cos), the mean over items.
+
+    Args:
+        rows: (n, d).
+        teacher: (n, d).
+
+    Examples:
+        >>> row_distance(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
+        tensor(2.)
+    """
+    return ((normalize(rows.float(), dim=1) - normalize(teacher.float(), dim=1)) ** 2).sum(dim=1).mean()

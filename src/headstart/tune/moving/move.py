@@ -28,7 +28,7 @@ from headstart.heads.spectral.class_weights import balanced_weights, row_weights
 from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import body_key, trainable
 from headstart.tasks import task_methods
-from headstart.tune.augmentation.regularising import augmentation_of, mixed
+from headstart.tune.augmentation.choice import augmentation_of, mixed
 from headstart.tune.moving.candidates import Candidate, make_candidates
 from headstart.tune.moving.plan import MovingStrategy, Plan, Setting
 from headstart.tune.moving.validation import Validation

@@ -17,7 +17,7 @@ from headstart.tune.training.job import Batches, ParameterGroup
 from headstart.tune.training.settings import Training
 from headstart.types import Source, Task
 
-__all__ = ["MovingStrategy", "Plan", "Setting", "body_groups", "head_group"]
+__all__ = ["ULMFIT_DECAY", "MovingStrategy", "Plan", "Setting", "body_groups", "decayed_rates", "head_group"]
 
 Penalty = Callable[[Batch, Sequence[Tensor], Tensor], Tensor]
 
@@ -134,3 +134,23 @@ def body_groups(network: Network, *, first: int = 0, rates: Sequence[float] | No
     groups = network.groups
     chosen = rates if rates is not None else [1.0] * len(groups)
     return [ParameterGroup(names, chosen[k]) for k, names in enumerate(groups) if k >= first and names]
+
+
+ULMFIT_DECAY = 1 / 2.6
+
+
+def decayed_rates(count: int, decay: float) -> list[float]:
+    """Layer-wise rates, decay^(count - 1 - k) for block k: 1 for the last one.
+
+    References: Howard & Ruder 2018, "Universal Language Model Fine-tuning" (discriminative rates: η / 2.6 from layer
+    to layer); Clark et al. 2020, "ELECTRA" (layer-wise decay).
+
+    Args:
+        count: number of blocks.
+        decay: from a block to the one before it, in (0, 1].
+
+    Examples:
+        >>> decayed_rates(3, 0.5)
+        [0.25, 0.5, 1.0]
+    """
+    return [decay ** (count - 1 - k) for k in range(count)]

@@ -67,9 +67,9 @@ class LowRank(nn.Module):
 def low_rank_plan(setting: Setting, strategy: str, *, rank: int, alpha: float, rate: float, decomposed: bool) -> Plan:
     """Put low-rank modules on a body, let them and the head move, and merge them at the end.
 
-    Transformers, as `headstart.tune.structure.peft_modules.is_transformer` tells them, get the modules of peft on their linear
-    layers; other bodies get `LowRank` on their ungrouped convolutions and linear layers. In both, layers with fewer
-    than 2 · rank channels on a side are left alone: there a low rank saves nothing.
+    Transformers (`headstart.tune.structure.peft_modules.is_transformer`) get the modules of peft on their
+    linear layers; other bodies get `LowRank` on their ungrouped convolutions and linear layers. In both, layers with
+    fewer than 2 · rank channels on a side are left alone: there a low rank saves nothing.
 
     Args:
         setting: what is trained.

@@ -40,7 +40,7 @@ class Training:
         ema: decay of the running mean of the weights that is validated and kept, such as 0.999; 0 for none.
         patience: epochs without a better validation loss after which training stops; 0 for never.
         precision: ``"auto"`` computes in bf16 where the machine multiplies in it; weights are float32 always.
-        augmentation: ``"none"``, ``"light"`` or ``"standard"``, as `headstart.tune.augmentation.choice` describes; ``"auto"`` is
+        augmentation: ``"none"``, ``"light"`` or ``"standard"``, see `headstart.tune.augmentation.choice`; ``"auto"`` is
             light for pictures and sounds and none for texts and rows.
         mixup: parameter of mixup's Beta distribution (Zhang et al. 2018), 0 for none.
         cutmix: parameter of CutMix's (Yun et al. 2019), 0 for none; with both, each batch draws one.
