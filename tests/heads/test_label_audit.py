@@ -8,7 +8,7 @@ import pytest
 from headstart.checks import toy_task
 from headstart.errors import ParameterError
 from headstart.heads import HeadSearch, select_head
-from headstart.heads.label_noise.suspects import find_suspects, influential_rows, self_confidence
+from headstart.heads.label_noise.suspects import find_suspects, influential_rows
 from headstart.heads.spectral.left_out import left_out_rows
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
@@ -65,11 +65,6 @@ def test_the_most_influential_rows_change_the_prediction_most_when_they_go():
     drop = np.array([whole - value(np.delete(np.arange(40), i)) if i != first else -np.inf for i in range(40)])
     found = influential_rows(x, y, TASK, head, suspects)
     np.testing.assert_array_equal(found[0], np.argsort(-drop)[:3])
-
-
-def test_self_confidence_is_the_mean_probability_of_the_label():
-    outputs = np.array([[0.8, 0.2], [0.4, 0.6], [0.3, 0.7]])
-    np.testing.assert_allclose(self_confidence(outputs, np.array([0, 0, 1])), [0.6, 0.7])
 
 
 def test_dropping_suspects_leaves_them_out_of_fit_moments_and_evidence():

@@ -13,7 +13,6 @@ from headstart.heads.ridge import RIDGE
 from headstart.heads.spectral.class_name_prior import prior_moments
 from headstart.heads.spectral.kept_moments import kept_moments
 from headstart.heads.spectral.left_out import left_out_rows
-from headstart.linear.prior_mean import prior_mean_ridge
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 from headstart.tasks import TASKS
@@ -66,8 +65,6 @@ def test_it_is_the_ridge_that_shrinks_towards_the_head_of_the_class_rows():
     weights = np.concatenate([np.ones(len(x)), np.full(CLASSES, weight)])
     spectrum = Spectrum.from_rows(np.concatenate([x, prior]), np.concatenate([targets, own]), weights)
     np.testing.assert_allclose(ridge_coefficients(spectrum, lam)[0], expected, atol=1e-10)
-    plain, _ = prior_mean_ridge(Spectrum.from_rows(x, targets), 1e9, start)  # the same B₀ in the plain metric
-    np.testing.assert_allclose(plain, start, atol=1e-6)
 
 
 def test_without_examples_lda_on_class_rows_is_the_nearest_class_by_cosine():

@@ -122,7 +122,7 @@ def test_both_ways_are_chosen_among():
     spectrum = Spectrum.from_rows(x, y)
     order = np.argsort(np.bincount(groups)[groups], kind="stable")
     sizes = np.bincount(groups)[groups][order]
-    blocks = group_out.group_blocks(spectrum, rotate(spectrum, x[order], y[order], None, "test"), sizes)
+    blocks = group_out.group_batches(spectrum, rotate(spectrum, x[order], y[order], None, "test"), sizes)
     assert [(type(b).__name__, b.rows) for b in blocks] == [("Stack", slice(0, 20)), ("Refit", slice(20, 60))]
 
 

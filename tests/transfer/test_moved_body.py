@@ -15,11 +15,11 @@ from headstart.sources import module
 from headstart.sources.toy_shift import toy_shift
 from headstart.transfer import fit
 from headstart.transfer.gate.decision import _keep
-from headstart.transfer.gate.head_on_all_items import LeftOut, left_out_losses
+from headstart.transfer.gate.head_on_all_items import LeftOutLosses, left_out_losses
 from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
 from headstart.tune.contrastive import CONTRASTIVE
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.moving.candidates import Candidate
+from headstart.tune.moving.candidates import ValidatedModel
 from headstart.tune.moving.move import Moved
 from headstart.tune.side import SIDE
 from headstart.tune.training.job import Outcome
@@ -74,10 +74,10 @@ def test_the_head_on_all_items_has_to_be_beaten_too(whole, kept):
     task = Task("classification", ("a", "b"))
     valid = Dataset([0] * 60, tuple(map(str, range(60))), "vector", task, np.arange(60) % 2)
     start, best = (
-        Candidate(name, SimpleNamespace(), loss + noise, noise) for name, loss in (("head", 0.4), ("lp_ft", 0.3))
+        ValidatedModel(name, SimpleNamespace(), loss + noise, noise) for name, loss in (("head", 0.4), ("lp_ft", 0.3))
     )
     moved = Moved((start, best), Outcome("done", 1, 1, 0.3, 0.4, 1.0, 1.0), valid, None)
-    left_out = LeftOut(np.arange(10, 40), whole + noise[::2])
+    left_out = LeftOutLosses(np.arange(10, 40), whole + noise[::2])
     decision = _keep(moved, "lp_ft", None, left_out, forced=False, reporter=SilentReporter())
     assert decision.record["kept"] == kept
     assert (decision.model is None) == (kept == "head")

@@ -19,13 +19,13 @@ from headstart.rows import take_rows
 from headstart.tasks import task_methods
 from headstart.types import Block, Rows, Task
 
-__all__ = ["HeldOut", "Plan", "held_out_outputs"]
+__all__ = ["HeldOut", "SplitPlan", "held_out_outputs"]
 
 CHUNK = 4096
 
 
 @dataclass(frozen=True)
-class Plan:
+class SplitPlan:
     """Who is judged by whom.
 
     Attributes:
@@ -33,7 +33,7 @@ class Plan:
         how: one clause that says what was done.
 
     Examples:
-        >>> Plan(((np.array([0, 1]), np.array([2])),), "1 held-out item").evaluated
+        >>> SplitPlan(((np.array([0, 1]), np.array([2])),), "1 held-out item").evaluated
         array([2])
     """
 
@@ -56,7 +56,7 @@ class HeldOut:
     """Outputs for the evaluated items.
 
     Attributes:
-        outputs: (m, k) in the order of ``Plan.evaluated``.
+        outputs: (m, k) in the order of ``SplitPlan.evaluated``.
         heads: the head of each part.
 
     Examples:
@@ -72,7 +72,7 @@ def held_out_outputs(
     rows: Rows,
     y: NDArray[Any],
     task: Task,
-    plan: Plan,
+    plan: SplitPlan,
     *,
     blocks: Sequence[Block] = (),
     groups: NDArray[np.int64] | None = None,
@@ -96,7 +96,7 @@ def held_out_outputs(
 
     Examples:
         >>> x = np.array([[0.0], [0.2], [2.0], [2.2], [0.1]], np.float32)
-        >>> plan = Plan(((np.array([0, 1, 2, 3]), np.array([4])),), "held out")
+        >>> plan = SplitPlan(((np.array([0, 1, 2, 3]), np.array([4])),), "held out")
         >>> task = Task("classification", ("low", "high"))
         >>> held_out_outputs(x, np.array([0, 0, 1, 1, 0]), task, plan).outputs.argmax(axis=1)
         array([0])

@@ -8,8 +8,7 @@ from headstart.linear.influence import deletion_influence
 from headstart.linear.leave_out import LeftOut, fitted, leave_one_group_out, leave_one_out
 from headstart.linear.moments import Moments
 from headstart.linear.optimal_scoring import OptimalScoring, optimal_scoring
-from headstart.linear.prior_mean import prior_mean_ridge
-from headstart.linear.ridge import gcv, lambda_grid, ridge_coefficients, ridge_path
+from headstart.linear.ridge import gcv, lambda_grid, ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 
 __all__ = [
@@ -28,8 +27,6 @@ __all__ = [
     "log_loss",
     "log_softmax",
     "optimal_scoring",
-    "prior_mean_ridge",
     "ridge_coefficients",
-    "ridge_path",
     "softmax",
 ]

@@ -145,7 +145,7 @@ def check_lambdas(lambdas: Iterable[float], owner: str, *, positive: bool = Fals
         ParameterError: if there is none, or one is negative (or zero, where excluded) or not finite.
 
     Examples:
-        >>> check_lambdas((1, 10), "ridge_path")
+        >>> check_lambdas((1, 10), "gcv")
         [1.0, 10.0]
     """
     values = [float(lam) for lam in lambdas]

@@ -16,7 +16,7 @@ from headstart.errors import ParameterError
 from headstart.linear.rotated import Rotated, resolvent
 from headstart.linear.spectrum import Spectrum
 
-__all__ = ["Block", "Refit", "Stack", "group_blocks"]
+__all__ = ["GroupBatch", "Refit", "Stack", "group_batches"]
 
 Array = NDArray[np.float64]
 
@@ -26,12 +26,10 @@ STACK_NUMBERS = 8_000_000
 USUAL_LAMBDAS = 17
 
 
-class Block(Protocol):
+class GroupBatch(Protocol):
     """Some whole groups whose left-out residuals are found together.
 
-    Examples:
-        >>> Block.__name__
-        'Block'
+    `Stack` solves equal small groups, `Refit` one large group; `group_batches` says which is cheaper.
     """
 
     @property
@@ -138,8 +136,8 @@ class Refit:
         return np.asarray(self.targets - self.z @ coefficients)
 
 
-def group_blocks(spectrum: Spectrum, rotated: Rotated, sizes: NDArray[np.intp]) -> list[Block]:
-    """Blocks that cover all rows of groups of two rows or more.
+def group_batches(spectrum: Spectrum, rotated: Rotated, sizes: NDArray[np.intp]) -> list[GroupBatch]:
+    """Batches of whole groups that cover all rows of groups of two rows or more.
 
     Args:
         spectrum: of the fit.
@@ -147,18 +145,19 @@ def group_blocks(spectrum: Spectrum, rotated: Rotated, sizes: NDArray[np.intp]) 
         sizes: (n,) the size of each row's group.
 
     Returns:
-        The blocks, each with the cheaper way to solve it.
+        The batches, each with the cheaper way to solve it.
 
     Examples:
         >>> x, y = np.array([[0.0], [0.0], [2.0], [4.0]]), np.array([[1.0], [3.0], [4.0], [6.0]])
         >>> from headstart.linear.rotated import rotate
         >>> spectrum = Spectrum.from_rows(x, y)
-        >>> blocks = group_blocks(spectrum, rotate(spectrum, x, y, None, "leave_one_group_out"), np.array([2, 2, 2, 2]))
-        >>> [type(block).__name__ for block in blocks]
+        >>> rotated = rotate(spectrum, x, y, None, "leave_one_group_out")
+        >>> batches = group_batches(spectrum, rotated, np.array([2, 2, 2, 2]))
+        >>> [type(batch).__name__ for batch in batches]
         ['Refit', 'Refit']
     """
     rank = len(spectrum.values)
-    found: list[Block] = []
+    found: list[GroupBatch] = []
     for size in np.unique(sizes[sizes > 1]).tolist():
         start, stop = np.searchsorted(sizes, [size, size + 1]).tolist()
         if _refit_is_cheaper(size, rank) and not spectrum.interpolates:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
 from headstart.linear.checks import check_lambdas, check_matrix, check_targets, check_weights, chunks
-from headstart.linear.leave_group_out import group_blocks
+from headstart.linear.leave_group_out import group_batches
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.rotated import Rotated, rotate
 from headstart.linear.spectrum import Spectrum
@@ -191,7 +191,7 @@ def _check_group_weight(spectrum: Spectrum, rows: Rotated, codes: NDArray[Any]) 
 def _each_group(
     spectrum: Spectrum, rows: Rotated, sizes: NDArray[np.intp], order: NDArray[np.intp], lambdas: Iterable[float]
 ) -> Iterator[LeftOut]:
-    blocks = group_blocks(spectrum, rows, sizes)
+    blocks = group_batches(spectrum, rows, sizes)
     alone = slice(0, int(np.searchsorted(sizes, 2)))
     for lam in lambdas:
         spread = rows.spread(spectrum, lam)

@@ -1,4 +1,4 @@
-"""The ridge path: coefficients and generalised cross-validation at every λ from one spectrum.
+"""Ridge regression: coefficients and generalised cross-validation at every λ from one spectrum.
 
 min ‖W^½(Y - XB - b)‖² + λ‖B‖², the intercept b free.
 
@@ -8,7 +8,7 @@ Cross-Validation as a Method for Choosing a Good Ridge Parameter", Technometrics
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from headstart.linear.checks import check_lambdas
 from headstart.linear.spectrum import Spectrum
 from headstart.params import check_number
 
-__all__ = ["gcv", "lambda_grid", "ridge_coefficients", "ridge_path"]
+__all__ = ["gcv", "lambda_grid", "ridge_coefficients"]
 
 Array = NDArray[np.float64]
 
@@ -67,25 +67,6 @@ def ridge_coefficients(spectrum: Spectrum, lam: float) -> tuple[Array, Array]:
     (lam,) = check_lambdas([lam], "ridge_coefficients")
     coefficients = spectrum.vectors @ (spectrum.cross / (spectrum.values + lam)[:, None])
     return coefficients, spectrum.target_mean - spectrum.mean @ coefficients
-
-
-def ridge_path(spectrum: Spectrum, lambdas: Iterable[float]) -> Iterator[tuple[float, Array, Array]]:
-    """The triples (λ, B, b) of `ridge_coefficients`, for each λ in turn.
-
-    Args:
-        spectrum: of the rows.
-        lambdas: penalties of 0 or more.
-
-    Raises:
-        ParameterError: if a penalty is negative or not finite.
-
-    Examples:
-        >>> spectrum = Spectrum.from_rows(np.array([[0.0], [2.0]]), np.array([[1.0], [3.0]]))
-        >>> [(lam, coefficients[0, 0]) for lam, coefficients, _ in ridge_path(spectrum, [0, 2])]
-        [(0.0, np.float64(1.0)), (2.0, np.float64(0.5))]
-    """
-    checked = check_lambdas(lambdas, "ridge_path")
-    return ((lam, *ridge_coefficients(spectrum, lam)) for lam in checked)
 
 
 def gcv(spectrum: Spectrum, lambdas: Iterable[float]) -> Array:

@@ -1,6 +1,6 @@
 """Transferability scores: numbers that predict a source's worth for a target; and distances between domains."""
 
-from headstart.scores.evidence import Evidence, gaussian_evidence
+from headstart.scores.evidence import ModelEvidence, gaussian_evidence
 from headstart.scores.frechet import frechet_distance
 from headstart.scores.gbc import gbc
 from headstart.scores.h_score import h_score
@@ -21,9 +21,9 @@ from headstart.scores.transrate import transrate
 __all__ = [
     "SCORES",
     "DomainDiscrepancy",
-    "Evidence",
     "LeftOutNeighbours",
     "LeftOutRidge",
+    "ModelEvidence",
     "Score",
     "frechet_distance",
     "gaussian_evidence",

@@ -27,7 +27,7 @@ from headstart.linear.checks import check_targets
 from headstart.linear.spectrum import Spectrum
 from headstart.scores.inputs import check_rows
 
-__all__ = ["Evidence", "gaussian_evidence", "spectrum_evidence"]
+__all__ = ["ModelEvidence", "gaussian_evidence", "spectrum_evidence"]
 
 Array = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ NOISE_FLOOR = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class ModelEvidence:
     """The maximal evidence of k targets, and where it is reached.
 
     Attributes:
@@ -50,7 +50,7 @@ class Evidence:
         n: observations that count: rows, less one for an intercept.
 
     Examples:
-        >>> Evidence(np.array([-6.0]), np.ones(1), np.ones(1), np.ones(1), 3).per_row
+        >>> ModelEvidence(np.array([-6.0]), np.ones(1), np.ones(1), np.ones(1), 3).per_row
         array([-2.])
     """
 
@@ -66,7 +66,7 @@ class Evidence:
         return self.log_evidence / self.n
 
 
-def gaussian_evidence(x: Any, y: Any, *, intercept: bool = True) -> Evidence:
+def gaussian_evidence(x: Any, y: Any, *, intercept: bool = True) -> ModelEvidence:
     """The maximal evidence of targets given features.
 
     Args:
@@ -99,7 +99,7 @@ def gaussian_evidence(x: Any, y: Any, *, intercept: bool = True) -> Evidence:
     return _maximised(s[kept] ** 2, (left[:, kept].T @ y) ** 2, (y**2).sum(axis=0), len(x))
 
 
-def spectrum_evidence(spectrum: Spectrum) -> Evidence:
+def spectrum_evidence(spectrum: Spectrum) -> ModelEvidence:
     """The maximal evidence, with a free intercept, of the targets of a spectrum; no row is read again.
 
     Args:
@@ -114,7 +114,7 @@ def spectrum_evidence(spectrum: Spectrum) -> Evidence:
     return _maximised(spectrum.values, explained, spectrum.total, spectrum.n - 1)
 
 
-def _maximised(sigma: Array, explained: Array, total: Array, n: int) -> Evidence:
+def _maximised(sigma: Array, explained: Array, total: Array, n: int) -> ModelEvidence:
     """Evidence from v (r,), x² (r, k), ‖y‖² (k,) and n."""
     interpolates = len(sigma) == n
     rest = np.zeros_like(total) if interpolates else np.maximum(total - explained.sum(axis=0), NOISE_FLOOR * total)
@@ -123,7 +123,7 @@ def _maximised(sigma: Array, explained: Array, total: Array, n: int) -> Evidence
     noise = found.noise(t)
     beta = n / noise
     gamma = (sigma[:, None] / (sigma[:, None] + t)).sum(axis=0)
-    return Evidence(found.value(np.log(t)), t * beta, beta, gamma, n)
+    return ModelEvidence(found.value(np.log(t)), t * beta, beta, gamma, n)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ The rule of confident learning (a probability above the mean self-confidence of 
 BANKING77. The odds were set on these same rows (last layer, one draw); clothing10, which had no part in it: 82% (87%).
 
 References: Northcutt, Jiang & Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 2021 (the
-problem, self-confidence, and the confident joint); Cook & Weisberg, "Residuals and Influence in Regression", 1982.
+problem and the confident joint); Cook & Weisberg, "Residuals and Influence in Regression", 1982.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from headstart.heads.spectral.left_out import spectrum_of
 from headstart.linear.influence import deletion_influence
 from headstart.types import Rows, Task
 
-__all__ = ["Suspects", "find_suspects", "influential_rows", "self_confidence"]
+__all__ = ["Suspects", "find_suspects", "influential_rows"]
 
 Array = NDArray[np.float64]
 ODDS = 10.0
@@ -89,27 +89,6 @@ def find_suspects(outputs: Array, y: NDArray[Any], *, odds: float = ODDS) -> Sus
     hit = np.flatnonzero((predicted != codes) & (ratio >= odds))
     index = hit[np.argsort(-ratio[hit], kind="stable")]
     return Suspects(index, codes[index], predicted[index], given[index], best[index])
-
-
-def self_confidence(outputs: Array, y: NDArray[Any]) -> Array:
-    """The mean left-out probability of its own label in each class, (C,): how clean and how easy a class is.
-
-    Args:
-        outputs: (n, C) calibrated left-out probabilities.
-        y: (n,) class codes.
-
-    Returns:
-        One mean a class; nan for a class without rows.
-
-    Examples:
-        >>> self_confidence(np.array([[0.9, 0.1], [0.5, 0.5]]), np.array([0, 0]))
-        array([0.7, nan])
-    """
-    codes = np.asarray(y, dtype=np.intp)
-    own = outputs[np.arange(len(codes)), codes]
-    counts = np.bincount(codes, minlength=outputs.shape[1])
-    sums = np.bincount(codes, own, outputs.shape[1])
-    return np.asarray(np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0))
 
 
 def influential_rows(

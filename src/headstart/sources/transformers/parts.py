@@ -14,14 +14,14 @@ from headstart.sources.bodies.seeded import state_digest
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Parts", "moved_parts", "parameter_count"]
+__all__ = ["BodyParts", "moved_parts", "parameter_count"]
 
 
-class Parts(Protocol):
+class BodyParts(Protocol):
     """What a source of transformers is made of.
 
     Examples:
-        >>> "write" in Parts.__annotations__ or hasattr(Parts, "write")
+        >>> "write" in BodyParts.__annotations__ or hasattr(BodyParts, "write")
         True
     """
 
@@ -52,7 +52,7 @@ def parameter_count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def moved_parts(parts: Parts, module: nn.Module) -> dict[str, Any]:
+def moved_parts(parts: BodyParts, module: nn.Module) -> dict[str, Any]:
     """The fields of ``parts`` that change where its weights, and its structure, are those of ``module``.
 
     Args:

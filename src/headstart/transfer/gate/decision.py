@@ -21,7 +21,7 @@ from headstart.evaluate.intervals import paired_difference
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.gate.forecast import Forecast, judging_seconds, look_ahead, words
-from headstart.transfer.gate.head_on_all_items import LeftOut, left_out_losses
+from headstart.transfer.gate.head_on_all_items import LeftOutLosses, left_out_losses
 from headstart.transfer.gate.pilot import expected_cost
 from headstart.transfer.gate.strategy_choice import AUTO, is_crossed, sized, strategy_for
 from headstart.transfer.stages.judge import Judged
@@ -168,7 +168,7 @@ def _linear(heads: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def _keep(
-    moved: Moved, name: str, forecast: Forecast | None, whole: LeftOut | None, *, forced: bool, reporter: Reporter
+    moved: Moved, name: str, forecast: Forecast | None, whole: LeftOutLosses | None, *, forced: bool, reporter: Reporter
 ) -> Decision:
     start, best, groups = moved.start, moved.best, moved.valid.groups
     gain, low, high = _gain(start.losses, best.losses, groups)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from headstart.heads import FittedHead
 from headstart.types import Dataset
 
-__all__ = ["LeftOut", "left_out_losses"]
+__all__ = ["LeftOutLosses", "left_out_losses"]
 
 
-class LeftOut(NamedTuple):
+class LeftOutLosses(NamedTuple):
     """Left-out losses of validation items.
 
     Attributes:
@@ -25,7 +25,7 @@ class LeftOut(NamedTuple):
         losses: (k,) their left-out losses.
 
     Examples:
-        >>> LeftOut(np.array([0]), np.array([0.3])).losses.mean()
+        >>> LeftOutLosses(np.array([0]), np.array([0.3])).losses.mean()
         np.float64(0.3)
     """
 
@@ -33,7 +33,7 @@ class LeftOut(NamedTuple):
     losses: NDArray[np.float64]
 
 
-def left_out_losses(head: FittedHead, train: Dataset, valid: Dataset) -> LeftOut:
+def left_out_losses(head: FittedHead, train: Dataset, valid: Dataset) -> LeftOutLosses:
     """The left-out losses of a head for some of the items that it was fitted on.
 
     Args:
@@ -52,4 +52,4 @@ def left_out_losses(head: FittedHead, train: Dataset, valid: Dataset) -> LeftOut
     place = {name: k for k, name in enumerate(valid.ids)}
     known = [] if head.evidence is None else zip(head.evidence.index, head.evidence.losses, strict=True)
     found = [(place[train.ids[k]], loss) for k, loss in known if train.ids[k] in place]
-    return LeftOut(np.array([k for k, _ in found], np.intp), np.array([loss for _, loss in found], np.float64))
+    return LeftOutLosses(np.array([k for k, _ in found], np.intp), np.array([loss for _, loss in found], np.float64))

@@ -15,7 +15,7 @@ from headstart.evaluate.baselines import baseline_rows, majority_outputs
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.figures import figure
 from headstart.evaluate.gain import UNTRAINED, Gain, transfer_gain
-from headstart.evaluate.held_out import Plan, held_out_outputs
+from headstart.evaluate.held_out import SplitPlan, held_out_outputs
 from headstart.evaluate.text_baseline import MAX_TERMS, text_rows
 from headstart.heads.estimator.threads import threads_for
 from headstart.heads.problem import LayerChoice, TargetRows
@@ -115,7 +115,7 @@ def _outputs(
     rows: Rows,
     dataset: Dataset,
     judged: Judged,
-    plan: Plan,
+    plan: SplitPlan,
     *,
     blocks: Sequence[Block],
     layers: LayerChoice | None = None,
@@ -146,7 +146,9 @@ def _text_outputs(dataset: Dataset, judged: Judged) -> tuple[str, NDArray[np.flo
         )  # fmt: skip
         rows = np.zeros((len(dataset), found.train.shape[1]), dtype=np.float32)
         rows[train], rows[test] = found.train, found.test
-        outputs.append(_outputs(rows, dataset, judged, Plan(((train, test),), ""), blocks=found.blocks, layers="all"))
+        outputs.append(
+            _outputs(rows, dataset, judged, SplitPlan(((train, test),), ""), blocks=found.blocks, layers="all")
+        )
         names.append(found.name)
     return names[0] if len(set(names)) == 1 else CHOSEN_IN_EACH_PART, np.concatenate(outputs)
 

@@ -14,7 +14,7 @@ from headstart.data import folds, split, union_groups
 from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.figures import figure
-from headstart.evaluate.held_out import HeldOut, Plan, held_out_outputs
+from headstart.evaluate.held_out import HeldOut, SplitPlan, held_out_outputs
 from headstart.evaluate.shift import LossShift, loss_shift
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
 from headstart.heads.loss_summary import LossSummary, summarise
@@ -64,7 +64,7 @@ class Judged:
     """
 
     model: TransferModel
-    plan: Plan
+    plan: SplitPlan
     groups: NDArray[np.int64] | None
     search: HeadSearch
     seed: int
@@ -81,7 +81,7 @@ class Judged:
 
 def make_plan(
     dataset: Dataset, groups: NDArray[np.int64], *, seed: int, once: bool = False, widths: Sequence[int] = ()
-) -> Plan:
+) -> SplitPlan:
     """Given splits first, then time, then a held-out fifth where there are many items, else cross-validation.
 
     Items are many from 1,000 on, unless a fifth would hold fewer than ten of a class on average: then folds are used as
@@ -112,7 +112,7 @@ def make_plan(
     most = affordable_folds(dataset, widths) if many and not (given or once) else MAX_FOLDS
     if given or dataset.times is not None or once or most < FEWEST_FOLDS:
         one = split(dataset, groups, seed=seed)
-        return Plan(((one.train, one.test),), one.how.rstrip("."))
+        return SplitPlan(((one.train, one.test),), one.how.rstrip("."))
     count = MAX_FOLDS if dataset.groups is None else len(np.unique(groups))
     wanted = MAX_FOLDS if count > MAX_GROUPS_ALONE else max(2, count)
     parts = folds(y, task.kind, groups, n_folds=min(wanted, most) if many else wanted, seed=seed)
@@ -124,7 +124,7 @@ def make_plan(
     if many:
         fifth = len(dataset) / 5 / task.num_outputs
         how += f"; a held-out fifth would have {fifth:.1f} items a class"
-    return Plan(tuple(parts), how)
+    return SplitPlan(tuple(parts), how)
 
 
 def affordable_folds(dataset: Dataset, widths: Sequence[int]) -> int:
@@ -214,7 +214,7 @@ def _left_out(head: FittedHead, task: Task, y: NDArray[Any], groups: NDArray[np.
     return summarise(task, head.evidence.outputs, y[rows], None if groups is None else groups[rows])
 
 
-def _check_groups(groups: NDArray[np.int64], plan: Plan) -> None:
+def _check_groups(groups: NDArray[np.int64], plan: SplitPlan) -> None:
     """Raise unless each training part has two groups, so that one can be left out while choosing."""
     for train, _ in plan.parts:
         if len(np.unique(groups[train])) < 2:
@@ -226,7 +226,7 @@ def _check_groups(groups: NDArray[np.int64], plan: Plan) -> None:
 
 def _final_model(
     prepared: Prepared,
-    plan: Plan,
+    plan: SplitPlan,
     held_out: HeldOut,
     *,
     groups: NDArray[np.int64] | None,
@@ -263,7 +263,7 @@ def _prior(weight: float) -> str:
     return f"the classes' names as {weight:g} examples each, " if weight else ""
 
 
-def _say(model: TransferModel, evaluation: Evaluation, plan: Plan, reporter: Reporter) -> None:
+def _say(model: TransferModel, evaluation: Evaluation, plan: SplitPlan, reporter: Reporter) -> None:
     head = model.head
     compared = {(candidate.features, candidate.head) for candidate in head.candidates}
     reporter.line(

@@ -21,7 +21,7 @@ from headstart.tune.moving.plan import Setting
 from headstart.tune.moving.validation import Validation, network_rows
 from headstart.tune.network.body_and_head import Network
 
-__all__ = ["Candidate", "bounded", "make_candidates"]
+__all__ = ["ValidatedModel", "bounded", "make_candidates"]
 
 SHARES = (0.75, 0.5, 0.25)  # of the trained weights, beside all of them
 LEAST = 30.0  # below the least finite score
@@ -29,7 +29,7 @@ MOST_FEATURES = 6144  # whose moments a model keeps
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class ValidatedModel:
     """A model with what it says of the validation items.
 
     Attributes:
@@ -39,7 +39,7 @@ class Candidate:
         scores: (m, k) of the validation items.
 
     Examples:
-        >>> "losses" in Candidate.__dataclass_fields__
+        >>> "losses" in ValidatedModel.__dataclass_fields__
         True
     """
 
@@ -63,7 +63,7 @@ def make_candidates(
     base: TransferModel,
     search: HeadSearch,
     engine: Engine,
-) -> Iterator[Candidate]:
+) -> Iterator[ValidatedModel]:
     """The start, the trained network, its interpolations with the start, and the head solved anew on the best body.
 
     Args:
@@ -112,7 +112,9 @@ def _label(name: str, share: float) -> str:
     return name if share == 1.0 else f"{name}, {share:.0%} of the way"
 
 
-def _trained(name: str, share: float, setting: Setting, validation: Validation, engine: Engine) -> Candidate | None:
+def _trained(
+    name: str, share: float, setting: Setting, validation: Validation, engine: Engine
+) -> ValidatedModel | None:
     """None where weights between the start and some that went far give no numbers."""
     label, scores = _label(name, share), validation.scores(setting.network)
     if share < 1.0 and (np.isnan(scores) | np.isposinf(scores)).any():
@@ -124,7 +126,7 @@ def _trained(name: str, share: float, setting: Setting, validation: Validation, 
 
 def _solved_again(
     name: str, share: float, setting: Setting, validation: Validation, *, search: HeadSearch, engine: Engine
-) -> Candidate:
+) -> ValidatedModel:
     """Rows that the body was trained on flatter their left-out losses: what is validated decides, not these."""
     label = f"{_label(name, share)}, head solved again"
     search = replace(search, prior=None)  # class rows of the frozen body are none of the moved one
@@ -148,13 +150,13 @@ def _source(label: str, setting: Setting) -> TrainableSource:
 
 def _judged(
     name: str, model: TransferModel, head: FittedHead, scores: NDArray[np.float64], validation: Validation
-) -> Candidate:
+) -> ValidatedModel:
     scores = bounded(scores)
     shares = {key: value for key, value in head.calibration.items() if key in ("shares", "class_weight")}
     losses = validation.losses(scores)
     calibration = {**validation.calibration(scores), **shares}
     head = replace(model.head, calibration=calibration, loss=float(losses.mean()), evidence=None)
-    return Candidate(name, replace(model, head=head), losses, scores)
+    return ValidatedModel(name, replace(model, head=head), losses, scores)
 
 
 def bounded(scores: NDArray[np.float64]) -> NDArray[np.float64]:

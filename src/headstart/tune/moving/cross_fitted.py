@@ -28,7 +28,7 @@ from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
 from headstart.tasks import task_methods
 from headstart.tune.moving.all_items import moved_source, train_network
-from headstart.tune.moving.candidates import Candidate, bounded
+from headstart.tune.moving.candidates import ValidatedModel, bounded
 from headstart.tune.moving.interpolation import interpolated
 from headstart.tune.moving.move import Moved
 from headstart.tune.moving.plan import MovingStrategy, Setting
@@ -50,8 +50,8 @@ Array = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
 
-class Choice(NamedTuple):
-    """What is chosen.
+class GridPoint(NamedTuple):
+    """One point of the grid that the choice is made on.
 
     Attributes:
         share: of the way from the start to the trained weights.
@@ -60,7 +60,7 @@ class Choice(NamedTuple):
         ratio: λ, in mean eigenvalues.
 
     Examples:
-        >>> Choice(0.5, 0, "ridge", 0.1).share
+        >>> GridPoint(0.5, 0, "ridge", 0.1).share
         0.5
     """
 
@@ -106,7 +106,7 @@ def move_cross_fitted(
     task, y = train_part.labelled()
     folds = left_out_folds(y, train_part.groups, seed)
     sizes = [*(len(y) - len(left) for left in folds), len(y)]
-    found: dict[Choice, Array] = {}
+    found: dict[GridPoint, Array] = {}
     outcomes = []
     for number, left in enumerate(folds):
         seen = train_part.take(np.setdiff1d(np.arange(len(y)), left))
@@ -126,7 +126,7 @@ def move_cross_fitted(
         choice, losses = _best(known, task, y[items])
         calibration = task_methods(task).calibrate(found[choice][items], y[items])
         model = way.model(choice, calibration, float(losses.mean()), engine)
-        candidates.append(Candidate(_label(strategy.name, share), model, losses, found[choice][items]))
+        candidates.append(ValidatedModel(_label(strategy.name, share), model, losses, found[choice][items]))
     return Moved(tuple(candidates), _together([*outcomes, way.outcome]), train_part.take(items), way.setting.network)
 
 
@@ -209,7 +209,7 @@ class _Way:
         self._name, self._layers = strategy.name, search.layers
         self._heads = [name for name in HEAD_NAMES if name in (search.heads or HEAD_NAMES)] or list(HEAD_NAMES)
 
-    def judged(self, left: Dataset) -> Iterator[tuple[Choice, Array]]:
+    def judged(self, left: Dataset) -> Iterator[tuple[GridPoint, Array]]:
         """The scores of items that were left out, for each choice."""
         for share in SHARES:
             setting = self._at(share)
@@ -217,7 +217,7 @@ class _Way:
             for choice, fitted in self._solved(share, RATIOS):
                 yield choice, fitted.scores(others)
 
-    def model(self, choice: Choice, calibration: Mapping[str, Array], loss: float, engine: Engine) -> TransferModel:
+    def model(self, choice: GridPoint, calibration: Mapping[str, Array], loss: float, engine: Engine) -> TransferModel:
         """The model of a choice, with the calibration and loss of items that were left out."""
         setting = self._at(choice.share)
         rows = network_rows(setting.network, setting.batches)
@@ -237,7 +237,7 @@ class _Way:
 
     def _solved(
         self, share: float, ratios: Sequence[float], rows: FeatureMatrix | None = None
-    ) -> Iterator[tuple[Choice, FittedHead]]:
+    ) -> Iterator[tuple[GridPoint, FittedHead]]:
         """Heads on the rows that the network gives now."""
         setting = self.setting
         rows = network_rows(setting.network, setting.batches) if rows is None else rows
@@ -250,7 +250,7 @@ class _Way:
                 for ratio in ratios:
                     weights = head.coefficients(spectrum, ratio * mean)
                     fitted = FittedHead(feature_map, name, ratio * mean, *weights, {}, 0, ())
-                    yield Choice(share, place, name, ratio), fitted
+                    yield GridPoint(share, place, name, ratio), fitted
 
     def _read(self, left: Dataset) -> ItemBatches:
         body, source = self.setting.network.trainable, self.setting.source
@@ -260,7 +260,7 @@ class _Way:
         return batches
 
 
-def _best(scores: Mapping[Choice, Array], task: Task, y: NDArray[np.integer]) -> tuple[Choice, Array]:
+def _best(scores: Mapping[GridPoint, Array], task: Task, y: NDArray[np.integer]) -> tuple[GridPoint, Array]:
     """The choice of least mean loss, the first of equals, with the losses."""
     losses = {choice: halved_losses(values, y, task) for choice, values in scores.items()}
     best = min(losses, key=lambda choice: float(losses[choice].mean()))

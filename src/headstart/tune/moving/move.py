@@ -29,7 +29,7 @@ from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import body_key, trainable
 from headstart.tasks import task_methods
 from headstart.tune.augmentation.choice import augmentation_of, mixed
-from headstart.tune.moving.candidates import Candidate, make_candidates
+from headstart.tune.moving.candidates import ValidatedModel, make_candidates
 from headstart.tune.moving.plan import MovingStrategy, Plan, Setting
 from headstart.tune.moving.validation import Validation
 from headstart.tune.network.body_and_head import Network
@@ -65,18 +65,18 @@ class Moved:
         True
     """
 
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[ValidatedModel, ...]
     outcome: Outcome
     valid: Dataset = field(repr=False)
     network: Network = field(repr=False)
 
     @property
-    def start(self) -> Candidate:
+    def start(self) -> ValidatedModel:
         """The frozen features with their solved head."""
         return self.candidates[0]
 
     @property
-    def best(self) -> Candidate:
+    def best(self) -> ValidatedModel:
         """The candidate of least validation loss among those of the moved body."""
         return min(self.candidates[1:], key=lambda one: one.loss)
 
