@@ -26,7 +26,7 @@ from headstart.engine.options import Engine
 from headstart.io import file_digest, write_json
 from headstart.scores import leave_one_out_ridge
 from headstart.sources import open_source
-from headstart.sources.timm_bodies.architecture import timm_architecture
+from headstart.sources.timm_architecture import timm_architecture
 from headstart.tune.distillation.distill import DistillationLoss, distilled
 from headstart.tune.training.settings import Budget, Training
 from headstart.types import Source, Task

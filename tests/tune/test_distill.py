@@ -13,7 +13,7 @@ from headstart.sources.bodies.seeded import seeded
 from headstart.sources.bodies.trainable import body_key
 from headstart.sources.module import module
 from headstart.sources.spectrogram import PictureSettings, Spectrogram
-from headstart.sources.timm_bodies.architecture import timm_architecture
+from headstart.sources.timm_architecture import timm_architecture
 from headstart.tune.distillation.distill import DistillationLoss, distill, distilled
 from headstart.tune.distillation.strategy import Distillation
 from headstart.tune.distillation.teachers import hear_teachers

@@ -11,7 +11,7 @@ import torch
 from headstart.errors import SourceError
 from headstart.model import TransferModel
 from headstart.sources import open_source
-from headstart.sources.timm_bodies.architecture import timm_architecture
+from headstart.sources.timm_architecture import timm_architecture
 from headstart.sources.toy_shift import toy_shift
 from headstart.tune.pretraining import train_source
 from headstart.tune.scratch import SCRATCH

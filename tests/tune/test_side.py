@@ -14,7 +14,7 @@ from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import FittedHead
 from headstart.model import TransferModel
 from headstart.sources import open_source
-from headstart.sources.timm_bodies.architecture import timm_architecture
+from headstart.sources.timm_architecture import timm_architecture
 from headstart.sources.toy_shift import toy_shift
 from headstart.tune.side import SIDE, SideNetwork, beside
 from headstart.tune.structure.side_bodies import first_layers, side_body

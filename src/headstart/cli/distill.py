@@ -112,7 +112,7 @@ def _student(args: argparse.Namespace, dataset: Dataset) -> Source:
             raise UsageError("--side goes with --architecture; give both, or a student with --student alone.")
         return source_for(dataset, args.student, option="--student")
     from headstart.sources.spectrogram import Spectrogram
-    from headstart.sources.timm_bodies.architecture import timm_architecture
+    from headstart.sources.timm_architecture import timm_architecture
 
     if dataset.modality not in ("image", "audio"):
         raise UsageError(f"--architecture names a body for pictures, and the data hold {dataset.modality} items.")

@@ -12,7 +12,7 @@ from headstart.errors import SourceError
 from headstart.heads import FittedHead
 from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import TrainableSource
-from headstart.sources.timm_bodies.architecture import timm_architecture
+from headstart.sources.timm_architecture import timm_architecture
 from headstart.tune.moving.move import move
 from headstart.tune.scratch import SCRATCH, Scratch
 from headstart.tune.training.job import check_trained

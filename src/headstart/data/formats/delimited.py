@@ -12,8 +12,8 @@ from pathlib import Path
 
 from headstart.data.formats.cells import read_numbers
 from headstart.data.formats.set_aside import MOST_ASIDE, SetAside
+from headstart.data.media.file_kinds import MEDIA
 from headstart.data.naming.column_names import ID_NAMES, LABEL_NAMES, MEDIA_NAMES, SPLIT_NAMES, TEXT_NAMES, plain_name
-from headstart.data.schema import MEDIA
 from headstart.data.text.unicode import half_characters, normalized
 from headstart.errors import DataError
 from headstart.reporting.wording import plural

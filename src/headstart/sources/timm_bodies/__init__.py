@@ -1,4 +1,4 @@
-"""All that knows the timm library: building its bodies, the arguments it may be given, fresh architectures.
+"""All that knows the timm library: building its bodies and the arguments that it may be given.
 
 `headstart.sources.timm` is the source that uses it.
 """

@@ -1,0 +1,246 @@
+"""Inside a package: entries at the door, machinery in sub-packages, which import each other one way only.
+
+The door of a package are its own modules. A module stands there if it is a method that a registry names, a registry, a
+word that other packages use, or one of the ENTRIES below; everything else belongs into a sub-package.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from source_imports import PACKAGE, imports_of, lazy_names, parse, plant, unit
+
+# What each sub-package may import inside its package: other sub-packages, and words at the door. A word at the door
+# that sub-packages import stands here too, with what it imports itself. Nothing else at the door is imported by them.
+ROOMS: dict[str, dict[str, set[str]]] = {
+    "cli": {"input": set(), "output": {"input"}, "parser": set()},
+    "data": {
+        "text": set(),
+        "media": {"text"},
+        "naming": {"text"},
+        "grouping": set(),
+        "formats": {"media", "naming", "text"},
+        "labels": {"formats", "naming", "text"},
+        "schema": {"grouping", "labels", "media", "text"},
+        "table": {"formats", "labels", "media", "naming", "schema", "text"},
+        "folder": {"media", "schema", "table", "text"},
+        "auditing": {"media", "table", "text"},
+    },
+    "engine": {
+        "extraction": set(),
+        "options": set(),
+        "body": set(),
+        "cache": set(),
+        "backends": {"body", "cache"},
+        "pipeline": {"body", "cache", "extraction", "options"},
+        "ray": {"options", "pipeline"},
+    },
+    "evaluate": {"metrics": set()},
+    "heads": {
+        "attention": set(),
+        "feature_map": set(),
+        "loss_summary": {"standard_error"},
+        "registry": set(),
+        "ridge": set(),
+        "standard_error": set(),
+        "estimator": set(),
+        "problem": set(),
+        "fitted": {"estimator", "feature_map", "loss_summary"},
+        "spectral": {"feature_map", "fitted", "problem", "registry"},
+        "label_noise": {"fitted", "problem", "spectral"},
+        "contenders": {"estimator", "feature_map", "fitted", "problem", "registry", "spectral", "standard_error"},
+        "fusion": {
+            "attention", "contenders", "estimator", "feature_map", "fitted", "problem", "registry", "ridge",
+            "standard_error",
+        },
+    },
+    "sources": {
+        "preprocessing": set(),
+        "bodies": set(),
+        "timm_bodies": {"bodies", "preprocessing"},
+        "transformers": {"bodies", "preprocessing"},
+    },
+    "transfer": {"stages": set(), "gate": {"stages"}, "ranking": {"stages"}},
+    "tune": {
+        "training": set(),
+        "frozen": {"training"},
+        "losses": set(),
+        "network": {"training"},
+        "augmentation": {"training"},
+        "moving": {"augmentation", "network", "training"},
+        "structure": {"moving", "network", "training"},
+        "attacks": {"network", "training"},
+        "distillation": {"augmentation", "frozen", "losses", "training"},
+    },
+}  # fmt: skip
+
+# Modules at a door which no registry names and no other package imports, and why they are entries all the same.
+ENTRIES = {
+    "cli.fit_tasks": "the command fit with --tasks",
+    "cli.label_audit": "the command inspect with --labels",
+    "cli.predict_tasks": "the command predict on the runs of several tasks",
+    "cli.zero_shot": "the command fit with --zero-shot",
+    "cli.process": "how every command ends: signals, and what is printed at the end",
+    "cli.demo_pictures": "the data of the command demo",
+    "cli.reference": "run by name: the page of commands",
+    "data.hugging_face": "a kind of input: datasets of Hugging Face",
+    "data.labels": "a word of the package: from label columns to a task and its codes",
+    "data.python_inputs": "a kind of input: lists, arrays and frames",
+    "evaluate.analytic": "a method: intervals without resampling",
+    "heads.closed_form": "a method: the closed-form heads as estimators",
+    "heads.features": "a word of the package: which features are compared",
+    "heads.out_of_distribution": "a method: how far an item is from the fitted ones",
+    "sources.toy_shift": "a source for tests and examples",
+    "tune.pretraining": "a method: a source task that is trained from scratch",
+}
+MOST_MODULES = 33  # of one folder: what a reader can still look over; the strategies are the most
+
+
+def in_package(module: str, package: str) -> str:
+    """The sub-package or the module at the door, for a module of a package; empty for the package itself."""
+    parts = module.split(".")
+    return parts[2] if parts[1:2] == [package] and len(parts) > 2 else ""
+
+
+def sub_packages(root: Path, package: str) -> set[str]:
+    return {path.parent.name for path in (root / package).glob("*/__init__.py")}
+
+
+def room_violations(root: Path, rooms: Mapping[str, Mapping[str, set[str]]]) -> list[str]:
+    """Imports between sub-packages, or from one of them to the door, that the table doesn't allow."""
+    found = []
+    edges = imports_of(parse(root), lazy=False)
+    for package, allowed in rooms.items():
+        new = sub_packages(root, package) - set(allowed)
+        found += [f"{package}/{name} stands in no table; add it to ROOMS" for name in sorted(new)]
+        for edge in edges:
+            above, below = in_package(edge.importer, package), in_package(edge.target, package)
+            if above in allowed and below and below not in {above, *allowed[above]}:
+                found.append(f"{edge.importer}:{edge.line} imports {edge.target}")
+    return found
+
+
+def cycle_of_rooms(rooms: Mapping[str, Mapping[str, set[str]]]) -> list[str]:
+    for allowed in rooms.values():
+        try:
+            TopologicalSorter(allowed).prepare()
+        except CycleError as error:
+            return list(error.args[1])
+    return []
+
+
+def unused_permissions(root: Path, rooms: Mapping[str, Mapping[str, set[str]]]) -> list[str]:
+    """Arrows of the table that no import needs any more."""
+    edges = imports_of(parse(root), lazy=False)
+    found = []
+    for package, allowed in rooms.items():
+        used = {(in_package(edge.importer, package), in_package(edge.target, package)) for edge in edges}
+        found += [
+            f"{package}: {above} -> {below}"
+            for above, names in allowed.items()
+            for below in sorted(names)
+            if (above, below) not in used
+        ]
+    return found
+
+
+def strangers_at_the_door(root: Path, entries: Mapping[str, str]) -> list[str]:
+    """Modules at the door of a package with sub-packages that are no method, no registry, no word and no entry."""
+    modules = parse(root)
+    seen = set(entries) | {"cli.__main__", "cli.main"} | {f"cli.{verb}" for verb in verbs(modules)}
+    seen |= {name for tree in modules.values() for name in named_lazily(tree)}
+    for edge in imports_of(modules, lazy=False):
+        package = unit(edge.target)
+        if unit(edge.importer) != package or edge.importer == f"headstart.{package}":
+            seen.add(edge.target.partition(".")[2])
+    return [
+        f"{package}.{path.stem}"
+        for package in sorted(path.name for path in root.iterdir() if path.is_dir() and sub_packages(root, path.name))
+        for path in sorted((root / package).glob("*.py"))
+        if path.stem not in {"__init__", "registry", "scheme"} and f"{package}.{path.stem}" not in seen
+    ]
+
+
+def named_lazily(tree: ast.Module) -> Iterator[str]:
+    """Modules that strings name: entries of registries, and public names of the top level."""
+    yield from (name.partition(".")[2].rpartition(".")[0] for name, _ in lazy_names(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("headstart."):
+            yield node.value.partition(".")[2]
+
+
+def verbs(modules: Mapping[str, ast.Module]) -> set[str]:
+    """The commands: what the parser's modules add as verbs."""
+    return {
+        node.value
+        for name, tree in modules.items()
+        if name.startswith("headstart.cli.parser.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier()
+    }
+
+
+def test_sub_packages_import_each_other_one_way():
+    assert room_violations(PACKAGE, ROOMS) == []
+    assert cycle_of_rooms(ROOMS) == []
+    assert unused_permissions(PACKAGE, ROOMS) == []
+
+
+def test_every_package_with_sub_packages_stands_in_the_table():
+    assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and sub_packages(PACKAGE, path.name)} == set(ROOMS)
+
+
+def test_the_check_of_rooms_catches_planted_violations(tmp_path):
+    files = {"__init__.py": "", "heads/__init__.py": "", "heads/a/__init__.py": "", "heads/b/__init__.py": ""}
+    files |= {"heads/ridge.py": "", "heads/a/x.py": "from headstart.heads.b import y", "heads/b/y.py": ""}
+    root = plant(tmp_path, files)
+    rooms = {"heads": {"a": {"b"}, "b": set()}}
+    assert room_violations(root, rooms) == []
+    assert unused_permissions(root, {"heads": {"a": {"b"}, "b": {"ridge"}}}) == ["heads: b -> ridge"]
+    plant(tmp_path, {"heads/b/y.py": "def f():\n    from headstart.heads.a.x import z"})
+    assert len(room_violations(root, rooms)) == 1
+    plant(tmp_path, {"heads/b/y.py": "import headstart.heads.ridge"})
+    assert len(room_violations(root, rooms)) == 1
+    plant(tmp_path, {"heads/b/y.py": "", "heads/c/__init__.py": ""})
+    assert room_violations(root, rooms) == ["heads/c stands in no table; add it to ROOMS"]
+    assert set(cycle_of_rooms({"heads": {"a": {"b"}, "b": {"a"}}})) == {"a", "b"}
+
+
+def test_only_methods_registries_and_words_stand_at_a_door():
+    assert strangers_at_the_door(PACKAGE, ENTRIES) == []
+
+
+def test_no_entry_is_stale():
+    assert set(strangers_at_the_door(PACKAGE, {})) == set(ENTRIES)
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({}, []),
+        ({"heads/pipe.py": ""}, ["heads.pipe"]),
+        ({"heads/pipe.py": "", "heads/knn.py": "from headstart.heads.pipe import f"}, ["heads.pipe"]),
+        ({"heads/word.py": "", "model.py": "from headstart.heads.word import f"}, []),
+    ],
+)
+def test_the_check_of_doors_catches_a_planted_pipe(tmp_path, files, found):
+    house = {"__init__.py": "", "heads/__init__.py": "", "heads/a/__init__.py": "", "heads/knn.py": "", "model.py": ""}
+    house |= {"heads/registry.py": "HEADS = {'knn': 'headstart.heads.knn:Knn'}"}
+    assert strangers_at_the_door(plant(tmp_path, house | files), {}) == found
+
+
+def test_every_package_says_why_it_exists():
+    for path in PACKAGE.rglob("__init__.py"):
+        docstring = ast.get_docstring(ast.parse(path.read_text()))
+        assert docstring is not None, path
+        assert len(docstring) > 30, path
+
+
+def test_no_folder_is_too_full():
+    full = {str(folder.relative_to(PACKAGE)): len(list(folder.glob("*.py"))) for folder in PACKAGE.rglob("*/")}
+    assert {name: count for name, count in full.items() if count > MOST_MODULES} == {}
