@@ -19,7 +19,7 @@ from headstart.tasks import TASKS
 from headstart.tune import STRATEGIES
 
 REGISTRIES = {"task": TASKS, "head": HEADS, "score": SCORES, "strategy": STRATEGIES}
-# heads that tests/heads runs too, and that take a second or more here; one of their kind is left
+# heads that tests/stories/heads runs too, and that take a second or more here; one of their kind is left
 SLOW = {"attention", *ESTIMATORS} - {"nearest_mean"}
 CASES = [
     pytest.param(

@@ -1,226 +1,244 @@
-"""FGSM and PGD against closed forms and brute force, and what every attack must leave alone."""
-
-from __future__ import annotations
-
+from dataclasses import replace
 from functools import partial
-from itertools import product
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
-from headstart.errors import DataError, ParameterError
-from headstart.tune.attacks.fgsm import fgsm, fgsm_random_start
-from headstart.tune.attacks.perturbation import Ball, input_gradient, row_norms
+from headstart.errors import DataError, ParameterError, SourceError
+from headstart.model import TransferModel
+from headstart.sources import open_source
+from headstart.sources.bodies.seeded import seeded
+from headstart.sources.bodies.trainable import Trainable
+from headstart.sources.module import module
+from headstart.sources.preprocessing.pictures import normalised
+from headstart.sources.toy_shift import toy_shift
+from headstart.tune.adversarial import ADVERSARIAL, AdversarialTraining
+from headstart.tune.attacks.free_lb import free_lb_step, token_embedding
 from headstart.tune.attacks.pgd import pgd
+from headstart.tune.attacks.pixels import Pixels
 from headstart.tune.attacks.robust_accuracy import robust_accuracy
+from headstart.tune.frozen import FROZEN
+from headstart.tune.moving.all_items import train_network
+from headstart.tune.moving.move import make_setting
+from headstart.tune.network.body_and_head import Network
+from headstart.tune.training.batches import Batch
+from headstart.tune.training.settings import Budget, Training
+from headstart.types import Dataset, Task
+
+QUICK = replace(ADVERSARIAL, training=Training(epochs=20, batch_size=48, learning_rate=0.02))
 
 
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
+def accuracy(model, dataset):
+    truth = [dataset.task.labels[k] for k in dataset.y]
+    return float(np.mean(np.array(model.predict(dataset.items)) == truth))
 
 
-ATTACKS = {
-    "fgsm": lambda loss, x, epsilon, high=1.0: fgsm(loss, x, epsilon=epsilon, high=high),
-    "fgsm_random_start": lambda loss, x, epsilon, high=1.0: fgsm_random_start(
-        loss, x, epsilon=epsilon, generator=seeded(0), high=high
-    ),
-    "pgd linf": lambda loss, x, epsilon, high=1.0: pgd(loss, x, epsilon=epsilon, generator=seeded(0), high=high),
-    "pgd l2": lambda loss, x, epsilon, high=1.0: pgd(
-        loss, x, epsilon=epsilon, norm="l2", generator=seeded(0), high=high
-    ),
-}
-everyone = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+def test_it_solves_the_toy_shift_and_the_saved_model_reopens(tmp_path):
+    shift = toy_shift()
+    model = QUICK.fit(shift.source, shift.train)
+    assert accuracy(FROZEN.fit(shift.source, shift.train), shift.test) <= 0.75
+    assert accuracy(FROZEN.fit(model.source, shift.train), shift.test) >= 0.85
+    model.save(tmp_path / "model")
+    again = TransferModel.load(tmp_path / "model", source=model.source)
+    expected = model.predict_proba(shift.test.items)
+    np.testing.assert_allclose(again.predict_proba(shift.test.items), expected, atol=1e-6)
 
 
-@pytest.fixture
-def network():
+def brittle(n=600):
+    """Vectors with a strong but noisy sign of the class, and a faint one without noise that an attack wipes out."""
+    rng = np.random.default_rng(0)
+    y = rng.permutation(n) % 2
+    x = rng.normal(scale=0.3, size=(n, 6)).astype(np.float32)
+    x[:, 0] = (2 * y - 1) + rng.normal(scale=0.7, size=n)
+    x[:, 1] = 0.05 * (2 * y - 1)
+    body = seeded(0, lambda: nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 8)))
+    source = module(body.eval(), np.asarray, name="brittle", modality="vector", version="1")
+    whole = Dataset(x, tuple(str(k) for k in range(n)), "vector", Task("classification", ("a", "b")), y)
+    return source, whole.take(np.arange(n // 2)), whole.take(np.arange(n // 2, n))
+
+
+def robust(network, data, epsilon):
+    low, unit = float(data.items.min()), float(np.ptp(data.items)) / 255
+    pixels = torch.from_numpy(np.asarray(data.items) - low) / unit
+    batches = [(pixels.clamp(0, 255), torch.from_numpy(data.y))]
+    return robust_accuracy(lambda x: network(low + unit * x), batches, partial(pgd, epsilon=epsilon, high=255.0))
+
+
+def test_attacks_cost_the_trained_network_less():
+    source, train, test = brittle()
+    found = {}
+    for epsilon in (0.0, 4.0):
+        strategy = replace(QUICK, epsilon=epsilon, training=Training(epochs=20, learning_rate=0.01))
+        found[epsilon] = robust(train_network(strategy, source, train).setting.network, test, 4.0)
+    assert found[0.0].clean_accuracy > 0.95
+    assert found[0.0].robust_accuracy < found[4.0].robust_accuracy - 0.15
+
+
+def test_the_last_weights_are_kept_and_a_validation_part_calibrates_them():
+    source, train, test = brittle()
+    quick = replace(QUICK, training=Training(epochs=5, learning_rate=0.01))
+    plain, calibrated = quick.fit(source, train), quick.fit(source, train, valid=test)
+    assert plain.predict(test.items) == calibrated.predict(test.items)
+    assert plain.head.calibration["temperature"][0] == 1.0
+    loss = [-np.log(one.predict_proba(test.items)[np.arange(len(test)), test.y]).mean() for one in (plain, calibrated)]
+    assert loss[1] < loss[0]
+
+
+def test_the_attack_stays_within_epsilon_and_moves_no_statistics(monkeypatch):
+    shift = toy_shift()
+    start = FROZEN.fit(shift.source, shift.train)
+    setting = make_setting(QUICK, shift.source, shift.train, start, seed=0, budget=Budget())
+    plan = QUICK.plan(setting)
+    network = setting.network.train()
+    [batch] = next(iter(setting.batches.epoch(0, 0)))
+    seen = []
+    original = network.trainable.forward
+    monkeypatch.setattr(Network, "blocks", lambda self, x: seen.append(x.detach()) or original(self.body, x))
+    before = network.body.blocks[0][1].running_mean.clone()
+    passes = network.body.blocks[0][1].num_batches_tracked.clone()
+    loss = plan.loss(batch)
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert len(seen) == 2  # one for the attack, one for the loss
+    assert network.body.blocks[0][1].num_batches_tracked == passes + 1
+    assert not torch.equal(network.body.blocks[0][1].running_mean, before)
+    clean = batch.inputs.float()
+    limit = 2.0 * float(clean.max() - clean.min()) / 255
+    assert (seen[-1] - clean).abs().max() <= limit * 1.001
+    assert (seen[-1] - clean).abs().mean() > 0.5 * limit
+    assert loss.requires_grad
+
+
+def test_the_share_mixes_both_losses_and_nothing_is_attacked_at_epsilon_zero():
+    shift = toy_shift()
+    start = FROZEN.fit(shift.source, shift.train)
+    values = []
+    for share in (0.0, 0.4, 1.0):
+        strategy = replace(QUICK, share=share, epsilon=0.0)
+        setting = make_setting(strategy, shift.source, shift.train, start, seed=0, budget=Budget())
+        setting.network.eval()
+        plan = strategy.plan(setting)
+        [batch] = next(iter(setting.batches.epoch(0, 0)))
+        values.append(plan.loss(batch).item())
+    assert values == pytest.approx([values[0]] * 3, rel=1e-4)
+
+
+def test_pictures_may_come_as_floating_point_numbers_with_gradients():
+    run = normalised(lambda _, x: [x.mean((2, 3))], (0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
+    pictures = torch.randint(0, 256, (2, 3, 3, 3), dtype=torch.uint8)
+    pixels = Pixels.of(pictures, picture=True)
+    leaf = pixels.values.requires_grad_()
+    found = run(None, pixels.inputs(leaf))[0]
+    torch.testing.assert_close(found, run(None, pictures)[0])
+    found.sum().backward()
+    torch.testing.assert_close(leaf.grad, torch.full_like(leaf, 1 / 255 / 0.2 / 9))
+
+
+class Reader(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.kinds, self.dropout = nn.Embedding(11, 4), nn.Embedding(2, 4), nn.Dropout(0.0)
+
+    def forward(self, batch):
+        mask = batch["attention_mask"][..., None].float()
+        hidden = torch.tanh(self.dropout(self.words(batch["input_ids"]) + self.kinds.weight[0]))
+        return [(hidden * mask).sum(dim=1) / mask.sum(dim=1)]
+
+
+def reading(dropped=0.0):
     torch.manual_seed(0)
-    body = nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.LazyLinear(3)
-    )
-    body(torch.rand(8, 3, 6, 6))
-    return body.eval()
+    body = Reader().double()
+    body.dropout.p = dropped
+    trainable = Trainable(body, lambda m, x: m(x), list, (), "tokens")
+    network = Network(trainable, nn.Linear(4, 3).double())
+    network.rows = lambda inputs: network.blocks(inputs)[0]
+    ids = torch.tensor([[1, 5, 3], [7, 2, 0]])
+    inputs = {"input_ids": ids, "attention_mask": torch.tensor([[1, 1, 1], [1, 1, 0]])}
+    return network, Batch(inputs, torch.eye(3)[[0, 2]], np.arange(2), 4)
 
 
-@pytest.fixture
-def batch():
-    return torch.rand(8, 3, 6, 6, generator=seeded(1)), torch.arange(8) % 3
+def losses(targets):
+    return lambda logits: nn.functional.cross_entropy(logits, targets.to(logits.dtype), reduction="none")
 
 
-@pytest.mark.parametrize("high", [1.0, 255.0])
-@pytest.mark.parametrize("reduction", ["mean", "none"])
-@pytest.mark.parametrize("name", ["fgsm", "fgsm_random_start", "pgd linf"])
-def test_the_optimum_on_a_linear_model_is_reached(name, reduction, high):
-    x, w = high * torch.rand(9, 20, generator=seeded(0)), torch.randn(20, generator=seeded(1))
-    y = torch.tensor([-1.0, 1.0, 1.0]).repeat(3)
-    epsilon = 0.1 * high
-
-    def loss(moved):
-        losses = nn.functional.softplus(-y * (moved @ w) / high)
-        return losses.mean() if reduction == "mean" else losses
-
-    best = (x - epsilon * y[:, None] * w.sign()).clamp(0, high)
-    if name == "fgsm_random_start":  # a step of 2 epsilon reaches the other side from any start
-        found = fgsm_random_start(loss, x, epsilon=epsilon, step_size=2 * epsilon, generator=seeded(0), high=high)
-    else:
-        found = ATTACKS[name](loss, x, epsilon, high)
-    assert torch.allclose(found, best, atol=1e-6 * high)
+def gradients(network):
+    return {name: value.grad.clone() for name, value in network.named_parameters() if value.grad is not None}
 
 
-@pytest.mark.parametrize("steps", [1, 10])
-def test_the_l2_optimum_on_a_linear_model_is_reached(steps):
-    x, w = 0.3 + 0.4 * torch.rand(5, 20, generator=seeded(0)), torch.randn(20, generator=seeded(1))
-    found = pgd(lambda moved: moved @ w, x, epsilon=0.2, steps=steps, norm="l2")
-    assert torch.allclose(found, x + 0.2 * w / w.norm(), atol=1e-6)
+def test_a_step_of_free_lb_without_room_is_a_plain_step():
+    network, batch = reading()
+    (losses(batch.targets)(network(batch.inputs)).mean() * batch.share).backward()
+    expected = gradients(network)
+    network.zero_grad(set_to_none=True)
+    value = free_lb_step(network, batch, losses(batch.targets), epsilon=0.0, step_size=0.1, steps=3)
+    (value * batch.share).backward()
+    found = gradients(network)
+    assert found.keys() == expected.keys()
+    for name, gradient in found.items():
+        torch.testing.assert_close(gradient, expected[name], atol=1e-12, rtol=1e-9)
+    assert value.item() == pytest.approx(losses(batch.targets)(network(batch.inputs)).mean().item())
 
 
-def test_pgd_is_as_good_as_brute_force_over_the_corners():
-    # Cross-entropy of a linear model is convex, so that its maximum over a box is at one of the corners.
-    x, y = torch.rand(12, 8, generator=seeded(0)), torch.arange(12) % 3
-    weight = torch.randn(8, 3, generator=seeded(1))
+def test_a_step_of_free_lb_is_the_mean_over_its_perturbations(monkeypatch):
+    network, batch = reading()
+    given = []
+    original = Network.forward
 
-    def loss(moved):
-        return cross_entropy(moved @ weight, y, reduction="none")
+    def listening(self, inputs):
+        hook = token_embedding(self.body).register_forward_hook(lambda _m, _i, out: given.append(out.detach().clone()))
+        try:
+            return original(self, inputs)
+        finally:
+            hook.remove()
 
-    corners = [(x + 0.3 * torch.tensor(signs)).clamp(0, 1) for signs in product([-1.0, 1.0], repeat=8)]
-    best = torch.stack([loss(corner) for corner in corners]).max(dim=0).values
-    starts = [loss(pgd(loss, x, epsilon=0.3, steps=20, generator=seeded(seed))) for seed in range(8)]
-    found = torch.stack(starts).max(dim=0).values
-    # Its gradient may lead to a corner that is the best nearby only.
-    assert (found >= 0.95 * best).all()
-    assert torch.isclose(found, best, atol=1e-5).float().mean() >= 0.8
-    assert (starts[0] <= best + 1e-5).all()
-    assert (loss(fgsm(loss, x, epsilon=0.3)) <= best + 1e-5).all()
-
-
-@everyone
-@pytest.mark.parametrize("high", [1.0, 255.0])
-@pytest.mark.parametrize("epsilon", [0.0, 0.03, 0.5])
-def test_no_attack_leaves_the_ball_or_the_range(attack, high, epsilon, network, batch):
-    x, y = batch
-    x[0], x[1] = 0.0, 1.0
-    moved = attack(lambda moved: cross_entropy(network(moved / high), y), x * high, epsilon * high, high)
-    change = (moved - x * high).flatten(1)
-    norms = change.norm(dim=1) if attack is ATTACKS["pgd l2"] else change.abs().amax(dim=1)
-    assert norms.max() <= epsilon * high * (1 + 1e-5) + 1e-7
-    assert moved.min() >= 0
-    assert moved.max() <= high
-    assert not moved.requires_grad
+    monkeypatch.setattr(Network, "forward", listening)
+    free_lb_step(network, batch, losses(batch.targets), epsilon=0.5, step_size=0.2, steps=3)
+    found = gradients(network)["head.weight"]
+    monkeypatch.setattr(Network, "forward", original)
+    clean = network.body.words(batch.inputs["input_ids"]).detach()
+    assert len(given) == 3
+    network.zero_grad(set_to_none=True)
+    for embedding in given:
+        change = embedding - clean
+        assert change.flatten(1).norm(dim=1).max() <= 0.5 + 1e-9
+        assert change[1, 2].abs().max() == 0  # padding
+        hook = network.body.words.register_forward_hook(lambda _m, _i, _o, embedding=embedding: embedding)
+        (losses(batch.targets)(network(batch.inputs)).mean() * batch.share / 3).backward()
+        hook.remove()
+    torch.testing.assert_close(found, gradients(network)["head.weight"], atol=1e-12, rtol=1e-9)
 
 
-@everyone
-def test_the_loss_rises(attack, network, batch):
-    x, y = batch
-    before = cross_entropy(network(x), y)
-    assert cross_entropy(network(attack(lambda moved: cross_entropy(network(moved), y), x, 0.1)), y) > before
+def test_all_passes_of_a_step_drop_the_same():
+    network, batch = reading(dropped=0.5)
+    network.train()
+    dropped = []
+    network.body.dropout.register_forward_hook(lambda _m, _i, out: dropped.append(out == 0))
+    free_lb_step(network, batch, losses(batch.targets), epsilon=0.5, step_size=0.2, steps=3)
+    assert dropped[0].any()
+    assert all(torch.equal(dropped[0], one) for one in dropped)
 
 
-@everyone
-def test_parameters_their_gradients_and_running_means_are_left_alone(attack, network, batch):
-    x, y = batch
-    cross_entropy(network(x), y).backward()
-    gradients = {name: value.grad.clone() for name, value in network.named_parameters()}
-    state = {name: value.clone() for name, value in network.state_dict().items()}
-    given = x.clone()
-    attack(lambda moved: cross_entropy(network(moved), y), x, 0.1)
-    assert all(torch.equal(value.grad, gradients[name]) for name, value in network.named_parameters())
-    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
-    assert torch.equal(x, given)
-    assert x.grad is None
-    for value in network.parameters():
-        value.grad = None
-    attack(lambda moved: cross_entropy(network(moved), y), x, 0.1)
-    assert all(value.grad is None for value in network.parameters())
+@pytest.mark.slow
+def test_texts_are_attacked_in_their_embedding():
+    texts = ["good film", "fine film", "lovely story", "great fun"] * 6 + [
+        "bad film",
+        "dull story",
+        "awful",
+        "poor",
+    ] * 6
+    texts = [f"{text} {k}" for k, text in enumerate(texts)]
+    y = np.repeat([0, 1], 24)
+    data = Dataset(texts, tuple(texts), "text", Task("classification", ("good", "bad")), y)
+    quick = replace(ADVERSARIAL, training=Training(epochs=1, batch_size=8))
+    model = quick.fit(open_source("headstart:text"), data)
+    assert accuracy(model, data) >= 0.95
 
 
-@everyone
-@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
-def test_gradients_may_be_off_outside(attack, off, network, batch):
-    x, y = batch
-    wanted = attack(lambda moved: cross_entropy(network(moved), y), x, 0.1)
-    with off():
-        assert torch.equal(attack(lambda moved: cross_entropy(network(moved), y), x.clone(), 0.1), wanted)
-
-
-@pytest.mark.parametrize("attack", [fgsm, pgd, partial(pgd, norm="l2")])
-def test_items_of_a_batch_do_not_touch_each_other(attack, network, batch):
-    x, y = batch
-    whole = attack(lambda moved: cross_entropy(network(moved), y, reduction="none"), x, epsilon=0.1)
-    alone = attack(lambda moved: cross_entropy(network(moved), y[2:3]), x[2:3], epsilon=0.1)
-    assert torch.allclose(whole[2:3], alone, atol=1e-5)
-
-
-@pytest.mark.parametrize("make", [fgsm_random_start, pgd, partial(pgd, norm="l2")])
-def test_chance_comes_from_the_given_generator_alone(make, network, batch):
-    x, y = batch
-    state = torch.get_rng_state()
-
-    def loss(moved):
-        return cross_entropy(network(moved), y)
-
-    first, again, other = (make(loss, x, epsilon=0.1, generator=seeded(seed)) for seed in (0, 0, 1))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-    assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_random_starts_fill_the_ball():
-    x = torch.full((4000, 2), 0.5)
-    square = Ball(0.2).random_start(x, seeded(0)) - x
-    assert 0.19 < square.abs().max() <= 0.2 + 1e-6
-    assert square.abs().mean() == pytest.approx(0.1, abs=0.005)
-    disc = row_norms(Ball(0.2, "l2").random_start(x, seeded(0)) - x)
-    assert disc.max() <= 0.2 + 1e-6
-    assert (disc < 0.1).float().mean() == pytest.approx(0.25, abs=0.03)  # a quarter of the area
-
-
-def test_a_gradient_of_zero_moves_nothing():
-    x = torch.full((2, 3), 0.5)
-    for norm in ("linf", "l2"):
-        assert torch.equal(pgd(lambda moved: (0 * moved).sum(), x, epsilon=0.1, norm=norm), x)
-
-
-def test_bad_input_is_refused():
-    x = torch.full((2, 3), 0.5)
-    with pytest.raises(DataError, match="convert them by"):
-        fgsm(torch.sum, (255 * x).to(torch.uint8), epsilon=0.1)
-    with pytest.raises(DataError, match=r"must be in \[0, 1\]. Got values from -0.5 to 127.5"):
-        pgd(torch.sum, torch.tensor([[-0.5, 127.5]]), epsilon=0.1)
-    with pytest.raises(DataError, match="from nan to nan"):
-        pgd(torch.sum, torch.full((1, 2), float("nan")), epsilon=0.1)
-    with pytest.raises(ParameterError, match="without a gradient"):
-        fgsm(lambda moved: moved.detach().sum(), x, epsilon=0.1)
-    weight = torch.ones(3, requires_grad=True)
-    with pytest.raises(ParameterError, match="without a gradient"):
-        input_gradient(lambda _: weight.sum(), x)
-    with pytest.raises(ParameterError, match="'norm' parameter of an attack must be one of 'linf', 'l2'"):
-        pgd(torch.sum, x, epsilon=0.1, norm="l1")
-    for settings in ({"epsilon": -0.1}, {"epsilon": 0.1, "steps": 0}, {"epsilon": 0.1, "step_size": -1.0}):
-        with pytest.raises(ParameterError, match="Got "):
-            pgd(torch.sum, x, **settings)
-
-
-def test_robust_accuracy_has_an_entry_for_each_item(network):
-    x = torch.rand(20, 3, 6, 6, generator=seeded(2))
-    y = network(x).argmax(dim=1)
-    y[:4] = (y[:4] + 1) % 3  # wrong from the start
-    parts = [(x[:7], y[:7]), (x[7:], y[7:])]
-    weak, strong = (robust_accuracy(network, parts, partial(pgd, epsilon=epsilon)) for epsilon in (0.0, 0.5))
-    assert weak.clean.tolist() == strong.clean.tolist() == [False] * 4 + [True] * 16
-    assert weak.robust.tolist() == weak.clean.tolist()
-    assert weak.clean_accuracy == weak.robust_accuracy == 0.8
-    assert strong.robust_accuracy < 0.5
-    assert not (strong.robust & ~strong.clean).any()
-    attacked = pgd(lambda moved: cross_entropy(network(moved), y), x, epsilon=0.5)
-    wanted = (network(attacked).argmax(dim=1) == y).numpy() & strong.clean
-    assert np.array_equal(strong.robust, wanted)
-
-
-def test_robust_accuracy_needs_codes_and_items():
-    with pytest.raises(DataError, match="a class code for each of 2 items"):
-        robust_accuracy(nn.Identity(), [(torch.zeros(2, 3), torch.zeros(2, 3))], partial(fgsm, epsilon=0.1))
-    with pytest.raises(DataError, match="at least one batch"):
-        robust_accuracy(nn.Identity(), [], partial(fgsm, epsilon=0.1))
+def test_what_cannot_be_attacked_is_refused_in_one_sentence():
+    with pytest.raises(ParameterError, match="'epsilon' parameter"):
+        AdversarialTraining(epsilon=-1)
+    with pytest.raises(DataError, match="attacks arrays of numbers"):
+        Pixels.of({"x": torch.ones(1)}, picture=False)
+    with pytest.raises(SourceError, match="no embedding layer"):
+        token_embedding(nn.Linear(1, 1))

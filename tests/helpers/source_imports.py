@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1] / "src" / "headstart"
+PACKAGE = Path(__file__).resolve().parents[2] / "src" / "headstart"
 
 # Each module or package of headstart and its layer; imports go strictly down. ARCHITECTURE.md draws it.
 LAYERS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "_same_accuracy.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "_same_accuracy.py"
 POINTS = 0.3  # one of hymenoptera's 153 test items is 0.65 points, one of clothing10's 372 is 0.27
 
 

@@ -25,7 +25,7 @@ from headstart.types import Dataset
 
 pytestmark = pytest.mark.usefixtures("three_folds")
 
-LANGUAGES = Path(__file__).parents[1] / "stories" / "languages"
+LANGUAGES = Path(__file__).parents[2] / "stories" / "languages"
 SHORT = {
     "ru": ["Моя карта ещё не пришла", "Когда вернут деньги за заказ?", "Я не могу войти в приложение"],
     "hi": ["मेरा कार्ड अभी तक नहीं आया", "पैसे कब वापस मिलेंगे?", "मैं ऐप में लॉगिन नहीं कर पा रहा हूँ"],
