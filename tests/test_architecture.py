@@ -8,7 +8,6 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
-
 from source_imports import LAYERS, PACKAGE, imported_names, imports_of, parse, plant, unit
 
 ROOT = Path(__file__).resolve().parents[1]

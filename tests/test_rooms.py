@@ -12,7 +12,6 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
-
 from source_imports import PACKAGE, imports_of, lazy_names, parse, plant, unit
 
 # What each sub-package may import inside its package: other sub-packages, and words at the door. A word at the door
