@@ -113,7 +113,7 @@ class _Told:
 
 
 def _row(kept: dict[str, Any], key: str) -> list[str]:
-    from headstart.evaluate.intervals import paired_difference
+    from headstart.evaluate.intervals.bootstrap import paired_difference
 
     row, frozen = kept[key], kept[f"{kept[key]['set']}: frozen"]
     ids = [one for one in row["right"] if one in frozen["right"]]

@@ -60,7 +60,7 @@ def measure(name: str, ways: Sequence[str]) -> Iterator[dict[str, Any]]:
     import numpy as np
 
     from headstart.data import read, union_groups
-    from headstart.evaluate.intervals import paired_difference
+    from headstart.evaluate.intervals.bootstrap import paired_difference
     from headstart.heads import HeadSearch, select_head
     from headstart.reporting import SilentReporter
     from headstart.sources.default import source_for

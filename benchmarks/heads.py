@@ -62,7 +62,7 @@ def measure(name: str, heads: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     from headstart.data import read, union_groups
     from headstart.evaluate.evaluation import evaluate_predictions
     from headstart.evaluate.held_out import held_out_outputs
-    from headstart.evaluate.intervals import paired_difference
+    from headstart.evaluate.intervals.bootstrap import paired_difference
     from headstart.heads import HEADS, HeadSearch
     from headstart.reporting import SilentReporter
     from headstart.sources import open_source

@@ -88,7 +88,7 @@ def _share(body: Any, teacher: Any, untrained: Any) -> Any:
 
 def _spread(found: Sequence[dict[str, Any]]) -> tuple[float, float]:
     """The interval of the share of the way on the held-out items."""
-    from headstart.evaluate.intervals import bootstrap
+    from headstart.evaluate.intervals.bootstrap import bootstrap
 
     ids = [one for one in found[0]["right"] if all(one in other["right"] for other in found)]
     body, teacher, untrained = (np.array([found[k]["right"][one] for one in ids]) for k in (0, 2, 3))

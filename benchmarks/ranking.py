@@ -123,7 +123,7 @@ def _taus(measured: list[dict[str, Any]], right: Mapping[str, list[bool]]) -> di
     import numpy as np
     from scipy.stats import kendalltau
 
-    from headstart.evaluate.intervals import bootstrap
+    from headstart.evaluate.intervals.bootstrap import bootstrap
 
     hits = np.array([right[standing["source"]] for standing in measured], float)
     scores = {

@@ -103,7 +103,7 @@ def _transfer(way: str, source: Any, few: Any, judging: Any, epochs: int) -> dic
 
 
 def _row(kept: dict[str, Any], count: int) -> list[str]:
-    from headstart.evaluate.intervals import paired_difference
+    from headstart.evaluate.intervals.bootstrap import paired_difference
 
     rows = {way: kept[f"{count} {way}"] for way in WAYS}
     best = max(WAYS[:2], key=lambda way: rows[way]["accuracy"])

@@ -39,7 +39,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "pipeline": {"body", "cache", "extraction", "options"},
         "ray": {"options", "pipeline"},
     },
-    "evaluate": {"metrics": set()},
+    "evaluate": {"metrics": set(), "intervals": {"metrics"}},
     "heads": {
         "attention": set(),
         "feature_map": set(),
@@ -58,6 +58,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
             "standard_error",
         },
     },
+    "model": {"files": set()},
+    "report": {"content": set(), "page": {"content"}},
     "sources": {
         "preprocessing": set(),
         "bodies": set(),
@@ -90,9 +92,6 @@ ENTRIES = {
     "data.hugging_face": "a kind of input: datasets of Hugging Face",
     "data.labels": "a word of the package: from label columns to a task and its codes",
     "data.python_inputs": "a kind of input: lists, arrays and frames",
-    "evaluate.analytic": "a method: intervals without resampling",
-    "heads.closed_form": "a method: the closed-form heads as estimators",
-    "heads.features": "a word of the package: which features are compared",
     "heads.out_of_distribution": "a method: how far an item is from the fitted ones",
     "sources.toy_shift": "a source for tests and examples",
     "tune.pretraining": "a method: a source task that is trained from scratch",

@@ -10,9 +10,9 @@ from scipy.stats import binomtest
 
 from headstart.errors import DataError
 from headstart.evaluate import metrics
-from headstart.evaluate.analytic import analytic_bounds
 from headstart.evaluate.evaluation import MAIN_METRICS, Metric, evaluate_predictions
-from headstart.evaluate.intervals import bootstrap
+from headstart.evaluate.intervals.analytic import analytic_bounds
+from headstart.evaluate.intervals.bootstrap import bootstrap
 from headstart.tasks import TASKS
 from headstart.types import Task
 

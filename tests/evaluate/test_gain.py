@@ -10,8 +10,8 @@ import pytest
 from headstart.errors import DataError
 from headstart.evaluate import metrics
 from headstart.evaluate.gain import transfer_gain
-from headstart.evaluate.intervals import paired_difference
-from headstart.evaluate.shares import paired_shares
+from headstart.evaluate.intervals.bootstrap import paired_difference
+from headstart.evaluate.intervals.shares import paired_shares
 from headstart.types import Task
 
 TASK = Task("classification", ("ant", "bee"))

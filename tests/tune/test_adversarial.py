@@ -12,7 +12,7 @@ from headstart.sources import open_source
 from headstart.sources.bodies.seeded import seeded
 from headstart.sources.bodies.trainable import Trainable
 from headstart.sources.module import module
-from headstart.sources.preprocessing.pictures import normalised
+from headstart.sources.preprocessing.picture_transform import normalised
 from headstart.sources.toy_shift import toy_shift
 from headstart.tune.adversarial import ADVERSARIAL, AdversarialTraining
 from headstart.tune.attacks.free_lb import free_lb_step, token_embedding

@@ -10,7 +10,7 @@ import time
 from headstart.cli.input.encoding import engine_of
 from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.errors import UsageError
-from headstart.evaluate.figures import figure
+from headstart.evaluate.formatting import figure
 
 __all__ = ["run"]
 

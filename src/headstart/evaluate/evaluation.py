@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError
 from headstart.evaluate import metrics
-from headstart.evaluate.analytic import analytic_bounds, exact_names
-from headstart.evaluate.figures import figure
-from headstart.evaluate.intervals import bootstrap
+from headstart.evaluate.formatting import figure
+from headstart.evaluate.intervals.analytic import analytic_bounds, exact_names
+from headstart.evaluate.intervals.bootstrap import bootstrap
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.types import Task, TaskKind
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
 from headstart.errors import DataError, SourceError
-from headstart.evaluate.intervals import paired_difference
-from headstart.evaluate.shares import paired_shares, share_bounds
+from headstart.evaluate.intervals.bootstrap import paired_difference
+from headstart.evaluate.intervals.shares import paired_shares, share_bounds
 from headstart.heads import HeadSearch, select_head
-from headstart.sources.bodies.source_head import source_head
+from headstart.sources.bodies.source_classes import source_head
 from headstart.types import Dataset, FeatureMatrix, Source
 
 __all__ = ["Forgetting", "forgetting"]

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headstart.evaluate import metrics
-from headstart.evaluate.analytic import analytic_bounds
 from headstart.evaluate.evaluation import MAIN_METRICS, check_outputs
-from headstart.evaluate.figures import bounds
-from headstart.evaluate.intervals import bootstrap
-from headstart.evaluate.shares import paired_shares
+from headstart.evaluate.formatting import bounds
+from headstart.evaluate.intervals.analytic import analytic_bounds
+from headstart.evaluate.intervals.bootstrap import bootstrap
+from headstart.evaluate.intervals.shares import paired_shares
 from headstart.types import Task, TaskKind
 
 __all__ = ["UNTRAINED", "Gain", "transfer_gain"]

@@ -15,8 +15,8 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.linear_model import BayesianRidge
 from sklearn.utils.validation import validate_data
 
+from headstart.heads.estimator.inputs import FLOATS, checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
-from headstart.heads.estimator.validation import FLOATS, checked_rows, class_codes
 from headstart.heads.laplace import LAPLACE
 from headstart.params import check_choice
 from headstart.types import Task

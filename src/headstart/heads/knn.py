@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import validate_data
 
-from headstart.heads.estimator.validation import FLOATS, checked_rows
+from headstart.heads.estimator.inputs import FLOATS, checked_rows
 from headstart.linear.checks import unit_rows
 from headstart.types import Task
 

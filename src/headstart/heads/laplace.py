@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from headstart.heads.estimator.inputs import checked_rows, class_codes, softmax_rows
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.softmax_path import SoftmaxFit, SoftmaxProblem, fit_softmax, inverse_hessian
-from headstart.heads.estimator.validation import checked_rows, class_codes, softmax_rows
 from headstart.linear.calibration import log_loss
 from headstart.types import Task
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from headstart.heads.estimator.cross_fitting import few_folds
+from headstart.heads.estimator.inputs import checked_rows, class_codes, softmax_rows
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.softmax_path import SoftmaxFit, SoftmaxProblem, approximate_leave_one_out, fit_softmax
-from headstart.heads.estimator.validation import checked_rows, class_codes, softmax_rows
 from headstart.linear.calibration import log_loss
 from headstart.params import check_number
 from headstart.types import Task

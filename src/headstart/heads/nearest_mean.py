@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from headstart.heads.estimator.inputs import checked_rows, class_codes, softmax_rows
 from headstart.heads.estimator.per_output import one_by_one
-from headstart.heads.estimator.validation import checked_rows, class_codes, softmax_rows
 from headstart.linear.calibration import fit_temperature, log_loss
 from headstart.linear.checks import unit_rows
 from headstart.params import check_choice

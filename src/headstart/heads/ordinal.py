@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from headstart.errors import DataError
 from headstart.heads.estimator.cross_fitting import few_folds
-from headstart.heads.estimator.validation import checked_rows, class_codes
+from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.linear.spectrum import Spectrum
 from headstart.types import Task
 

@@ -11,8 +11,8 @@ from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 
+from headstart.heads.estimator.inputs import checked_rows, class_codes, softmax_rows
 from headstart.heads.estimator.per_output import one_by_one
-from headstart.heads.estimator.validation import checked_rows, class_codes, softmax_rows
 from headstart.params import check_number
 from headstart.types import Task
 

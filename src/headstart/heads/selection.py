@@ -22,8 +22,8 @@ from headstart.heads.contenders.contender import Contender
 from headstart.heads.contenders.estimators import LATE, estimator_contenders
 from headstart.heads.contenders.tie_set import simplest_of_the_best
 from headstart.heads.estimator.threads import threads_for
-from headstart.heads.features import choose_features
 from headstart.heads.fitted import FittedHead
+from headstart.heads.fusion.feature_choice import choose_features
 from headstart.heads.label_noise.cleaning import fit_without_suspects
 from headstart.heads.problem import HeadSearch, Problem
 from headstart.heads.registry import AUTO, EstimatorHead, SpectralHead, heads_for

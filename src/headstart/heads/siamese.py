@@ -14,9 +14,9 @@ from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.principal_components import on_principal_components
-from headstart.heads.estimator.validation import checked_rows, class_codes
 from headstart.heads.knn import KNearestNeighbours
 from headstart.linear.checks import unit_rows
 from headstart.types import Task

@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 from scipy.special import expit
 from sklearn.base import BaseEstimator, clone
 
-from headstart.heads.closed_form import ClosedForm
+from headstart.heads.contenders.closed_form import ClosedForm
 from headstart.heads.estimator.cross_fitting import cross_fitted_scores, quietly_fitted
 from headstart.heads.estimator.scores import estimator_scores
 from headstart.heads.registry import HEADS, EstimatorHead, SpectralHead

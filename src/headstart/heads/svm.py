@@ -13,9 +13,9 @@ from sklearn.utils.validation import validate_data
 
 from headstart.data import folds
 from headstart.errors import DataError
+from headstart.heads.estimator.inputs import FLOATS, checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.scores import aligned
-from headstart.heads.estimator.validation import FLOATS, checked_rows, class_codes
 from headstart.linear.calibration import fit_temperature, log_loss
 from headstart.params import check_choice
 from headstart.types import Task

@@ -35,7 +35,7 @@ from headstart.io import (
 )
 from headstart.linear.moments import Moments
 from headstart.linear.spectrum import Spectrum
-from headstart.model.format import (
+from headstart.model.files.format import (
     check_files,
     describe_head,
     describe_task,
@@ -46,7 +46,7 @@ from headstart.model.format import (
     said_where_unreadable,
     write_head,
 )
-from headstart.model.soundness import check_moments, check_source
+from headstart.model.files.soundness import check_moments, check_source
 from headstart.model.summary import model_facts
 from headstart.model.task_folders import task_folders
 from headstart.reporting import Progress

@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from headstart.report import facts
-from headstart.report.strategy import strategy_sentences
-from headstart.report.tables import class_table, interval_words
-from headstart.report.words import interval, metric_words, number, one_line
+from headstart.report.content import facts
+from headstart.report.content.strategy import strategy_sentences
+from headstart.report.content.tables import class_table, interval_words
+from headstart.report.content.words import interval, metric_words, number, one_line
 
 __all__ = ["model_card"]
 
@@ -51,7 +51,7 @@ def model_card(record: Mapping[str, Any], name: str) -> str:
         Markdown with YAML front matter.
 
     Examples:
-        >>> from headstart.report.example import EXAMPLE
+        >>> from headstart.report.content.example import EXAMPLE
         >>> card = model_card(EXAMPLE, "answers")
         >>> card.splitlines()[:3]
         ['---', 'library_name: headstart', 'tags:']

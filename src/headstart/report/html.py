@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from headstart.report import facts
-from headstart.report.chart import FLOOR, bar_chart
-from headstart.report.strategy import candidate_rows, strategy_sentences
-from headstart.report.style import STYLE
-from headstart.report.tables import bars, class_table, compared_heads, confused_pairs, interval_words
-from headstart.report.words import defined, interval, metric_words, number, one_line, shortened
+from headstart.report.content import facts
+from headstart.report.content.strategy import candidate_rows, strategy_sentences
+from headstart.report.content.tables import bars, class_table, compared_heads, confused_pairs, interval_words
+from headstart.report.content.words import defined, interval, metric_words, number, one_line, shortened
+from headstart.report.page.chart import FLOOR, bar_chart
+from headstart.report.page.style import STYLE
 
 __all__ = ["evaluation_report", "html_report"]
 
@@ -40,7 +40,7 @@ def html_report(record: Record, name: str) -> str:
         HTML.
 
     Examples:
-        >>> from headstart.report.example import EXAMPLE
+        >>> from headstart.report.content.example import EXAMPLE
         >>> page = html_report(EXAMPLE, "answers")
         >>> "Accuracy is 0.833 (95% interval 0.552 to 0.953) on 12 items" in page, "<script" in page
         (True, False)
@@ -71,7 +71,7 @@ def evaluation_report(record: Record, name: str) -> str:
         HTML.
 
     Examples:
-        >>> from headstart.report.example import EVALUATION
+        >>> from headstart.report.content.example import EVALUATION
         >>> page = evaluation_report(EVALUATION, "may")
         >>> "Accuracy is 0.833 (95% interval 0.552 to 0.953) on 12 items of may.csv." in page, "<script" in page
         (True, False)

@@ -30,7 +30,7 @@ from headstart.sources.bodies.hub_cache import cached_file, cached_repositories
 from headstart.sources.bodies.model_card import published_accuracy
 from headstart.sources.bodies.seeded import drawn_by, example_pictures, seeded, state_digest
 from headstart.sources.bodies.trainable import Trainable
-from headstart.sources.preprocessing.pictures import PictureTransform
+from headstart.sources.preprocessing.picture_transform import PictureTransform
 from headstart.sources.scheme import Scheme
 from headstart.sources.timm_bodies.module import TimmSpec, build, measure, reader, source_logits
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo

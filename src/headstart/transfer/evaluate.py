@@ -17,7 +17,7 @@ from headstart.engine.options import Engine
 from headstart.engine.pipeline.sketches import kept_sketches
 from headstart.errors import ModelFolderError
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
-from headstart.evaluate.figures import figure
+from headstart.evaluate.formatting import figure
 from headstart.evaluate.shift import LossShift, loss_shift
 from headstart.model import Prediction, TransferModel
 from headstart.model.as_fitted import check_any_left, part_of, read_for

@@ -13,7 +13,7 @@ import numpy as np
 from headstart.data.table.files import load_table
 from headstart.engine.options import Engine
 from headstart.errors import DataError, NoModelError, UsageError
-from headstart.evaluate.figures import bounds
+from headstart.evaluate.formatting import bounds
 from headstart.heads.spectral.spectra import shared_spectra
 from headstart.io import check_writable, write_json
 from headstart.model import TransferModel

@@ -156,7 +156,7 @@ def test_no_space_left_for_any_file_leaves_what_there_was(cli, run, monkeypatch,
     Path_write_text = Path.write_text
     monkeypatch.setattr(Path, "write_text", write_text)
     if name == "model.safetensors":
-        monkeypatch.setattr("headstart.model.format.write_tensors", refuse)
+        monkeypatch.setattr("headstart.model.files.format.write_tensors", refuse)
     if name == "splits.parquet":
         monkeypatch.setattr("headstart.transfer.stages.run_folder._write_parquet", refuse)
     says = ["cannot write 'run'", "No space left on device", "free space", "nothing was changed"]

@@ -144,6 +144,6 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch
     def refused(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("headstart.model.format.read_tensors", refused)
+    monkeypatch.setattr("headstart.model.files.format.read_tensors", refused)
     with pytest.raises(ModelFolderError, match="may not be read by you; ask its owner"):
         headstart.load(tmp_path / "model")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from headstart.data.auditing.text_findings import percent
 from headstart.data.text.languages import language_names
-from headstart.evaluate.figures import figure
+from headstart.evaluate.formatting import figure
 
 if TYPE_CHECKING:
     from headstart.transfer import Ranking, Standing

@@ -19,7 +19,7 @@ from headstart.sources.bodies.hidden_layers import Layers
 from headstart.sources.bodies.pooling import blocks_forward, places, pool
 from headstart.sources.bodies.seeded import example_pictures, spread
 from headstart.sources.bodies.size_limit import check_finite_tensors, limited_to, stored_numbers
-from headstart.sources.preprocessing.pictures import PictureTransform, normalised
+from headstart.sources.preprocessing.picture_transform import PictureTransform, normalised
 from headstart.sources.timm_bodies.arguments import check_arguments
 
 if TYPE_CHECKING:

@@ -82,7 +82,7 @@ class MediaBody:
 
     Examples:
         >>> from transformers import ViTConfig, ViTModel
-        >>> from headstart.sources.preprocessing.pictures import PictureTransform
+        >>> from headstart.sources.preprocessing.picture_transform import PictureTransform
         >>> from headstart.sources.transformers.media_fronts import PictureFront
         >>> config = ViTConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8)
         >>> front = PictureFront(PictureTransform(size=(224, 224), scale=(224, 224)))

@@ -14,7 +14,7 @@ from headstart.data.media.readers import read_audio, read_image
 from headstart.engine.body.recipe import Batch
 from headstart.sources.bodies.seeded import example_pictures
 from headstart.sources.preprocessing.mel import resample
-from headstart.sources.preprocessing.pictures import PictureTransform, normalise
+from headstart.sources.preprocessing.picture_transform import PictureTransform, normalise
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import SourceError
-from headstart.evaluate.intervals import paired_difference
+from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.gate.forecast import Forecast, judging_seconds, look_ahead, words

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.evaluate.intervals import wilson
+from headstart.evaluate.intervals.wilson import wilson
 from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.types import Block, Rows, Task
 

@@ -17,8 +17,8 @@ from headstart.engine.cache.folder import training_entry
 from headstart.engine.extract import extract
 from headstart.errors import ParameterError, UnknownNameError
 from headstart.evaluate.evaluation import evaluate_predictions
-from headstart.evaluate.figures import figure
 from headstart.evaluate.forgetting import forgetting
+from headstart.evaluate.formatting import figure
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.gate.decision import decide

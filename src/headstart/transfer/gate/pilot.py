@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.data import folds
 from headstart.engine.options import Engine
-from headstart.evaluate.intervals import paired_difference
+from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.heads import HeadSearch
 from headstart.reporting import Progress
 from headstart.tasks import task_methods

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from headstart.evaluate import metrics
 from headstart.evaluate.evaluation import Metric
-from headstart.evaluate.intervals import bootstrap
-from headstart.evaluate.shares import share_bounds
+from headstart.evaluate.intervals.bootstrap import bootstrap
+from headstart.evaluate.intervals.shares import share_bounds
 from headstart.types import Task
 
 __all__ = ["MERITS", "mean_with_interval", "merit_of", "merit_with_interval"]

@@ -14,7 +14,7 @@ from headstart.heads import FittedHead, select_head
 from headstart.scores import SCORES, nearest_neighbours
 from headstart.scores.inputs import draw_rows
 from headstart.scores.registry import SOURCE_SCORES
-from headstart.sources.bodies.source_head import source_probabilities
+from headstart.sources.bodies.source_classes import source_probabilities
 from headstart.transfer.ranking.figures import mean_with_interval, merit_with_interval
 from headstart.transfer.ranking.profile import BlockWorth, transfer_profile
 from headstart.types import Block, Rows, Source, Task

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.evaluate.evaluation import Metric
-from headstart.evaluate.intervals import paired_difference
+from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.transfer.ranking.measure import Measured
 
 __all__ = ["Known", "Order", "average_ranks", "difference_from", "order_sources", "prior_ranks"]

@@ -13,7 +13,7 @@ from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.evaluate.baselines import baseline_rows, majority_outputs
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
-from headstart.evaluate.figures import figure
+from headstart.evaluate.formatting import figure
 from headstart.evaluate.gain import UNTRAINED, Gain, transfer_gain
 from headstart.evaluate.held_out import SplitPlan, held_out_outputs
 from headstart.evaluate.text_baseline import MAX_TERMS, text_rows

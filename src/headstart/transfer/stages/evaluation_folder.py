@@ -85,7 +85,7 @@ def write_evaluation(target: Path, record: Mapping[str, Any], predictions: pd.Da
     Examples:
         >>> import tempfile
         >>> import pandas as pd
-        >>> from headstart.report.example import EVALUATION
+        >>> from headstart.report.content.example import EVALUATION
         >>> place = Path(tempfile.mkdtemp()) / "may"
         >>> write_evaluation(place, EVALUATION, pd.DataFrame({"id": ["0"], "label": ["a"], "predicted": ["a"]}))
         >>> sorted(path.name for path in place.iterdir())[:3]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headstart.data import folds, split, union_groups
 from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
-from headstart.evaluate.figures import figure
+from headstart.evaluate.formatting import figure
 from headstart.evaluate.held_out import HeldOut, SplitPlan, held_out_outputs
 from headstart.evaluate.shift import LossShift, loss_shift
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead

@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from headstart.heads.contenders.contender import Contender
 from headstart.heads.contenders.spectral import spectral_contenders
-from headstart.heads.estimator.validation import FLOATS, checked_rows, class_codes
+from headstart.heads.estimator.inputs import FLOATS, checked_rows, class_codes
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.problem import Problem
 from headstart.heads.registry import HEADS, SpectralHead

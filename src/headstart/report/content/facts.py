@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headstart.data.auditing.text_findings import percent, script_words
-from headstart.report.provenance import provenance
-from headstart.report.tables import class_rows
-from headstart.report.words import defined, interval, metric_words, number, one_line, series, shortened
+from headstart.report.content.provenance import provenance
+from headstart.report.content.tables import class_rows
+from headstart.report.content.words import defined, interval, metric_words, number, one_line, series, shortened
 
 __all__ = [
     "baseline_sentences",
@@ -210,7 +210,7 @@ def data_used(record: Record) -> list[str]:
         record: the facts of a fit.
 
     Examples:
-        >>> from headstart.report.example import EXAMPLE
+        >>> from headstart.report.content.example import EXAMPLE
         >>> data_used(EXAMPLE)
         ['12 rows of numbers were read and 12 were used.', "The label column is 'answer'."]
     """
@@ -271,7 +271,7 @@ def limits(record: Record) -> list[str]:
         record: the facts of a fit.
 
     Examples:
-        >>> from headstart.report.example import EXAMPLE
+        >>> from headstart.report.content.example import EXAMPLE
         >>> limits(EXAMPLE)[0]
         'Only 12 items were judged, so the numbers are rough: the 95% interval of accuracy is 0.552 to 0.953.'
     """
@@ -285,7 +285,7 @@ def evaluation_headline(record: Record) -> str:
         record: the facts of an evaluation.
 
     Examples:
-        >>> from headstart.report.example import EVALUATION
+        >>> from headstart.report.content.example import EVALUATION
         >>> evaluation_headline(EVALUATION)
         'Accuracy is 0.833 (95% interval 0.552 to 0.953) on 12 items of may.csv.'
     """
@@ -306,7 +306,7 @@ def evaluation_limits(record: Record) -> list[str]:
         record: the facts of an evaluation.
 
     Examples:
-        >>> from headstart.report.example import EVALUATION
+        >>> from headstart.report.content.example import EVALUATION
         >>> evaluation_limits(EVALUATION)[0]
         '3 of 12 items are ones that this model was fitted on, so these numbers are too good.'
     """

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headstart.evaluate import metrics
-from headstart.evaluate.intervals import wilson
-from headstart.evaluate.shares import auc_interval, effective_size, f1_bounds, mean_bounds, share_bounds
+from headstart.evaluate.intervals.shares import auc_interval, effective_size, f1_bounds, mean_bounds, share_bounds
+from headstart.evaluate.intervals.wilson import wilson
 from headstart.types import TaskKind
 
 __all__ = ["analytic_bounds", "exact_names"]

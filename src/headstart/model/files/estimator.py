@@ -2,7 +2,7 @@
 
 Nothing is unpickled. The file says which class each part is of; all are compared with the list before anything is
 imported or made, so that a file which names another type is refused unread. Then the numbers that compiled code would
-follow are checked (`headstart.model.estimator_checks`), and only then something is made of them.
+follow are checked (`headstart.model.files.estimator_checks`), and only then something is made of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import ModelFolderError, SaveError
-from headstart.model.estimator_checks import check_parts
+from headstart.model.files.estimator_checks import check_parts
 
 __all__ = ["ALLOWED", "read_estimator", "write_estimator"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.report import facts
-from headstart.report.chart import bar_chart
-from headstart.report.example import EXAMPLE
-from headstart.report.tables import class_rows, confused_pairs
-from headstart.report.words import METRICS, number, series, shortened
+from headstart.report.content import facts
+from headstart.report.content.example import EXAMPLE
+from headstart.report.content.tables import class_rows, confused_pairs
+from headstart.report.content.words import METRICS, number, series, shortened
+from headstart.report.page.chart import bar_chart
 
 
 def has(record, part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headstart.report.words import defined, number, one_line
+from headstart.report.content.words import defined, number, one_line
 
 __all__ = ["candidate_rows", "strategy_sentences"]
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binomtest, norm
 
 from headstart.errors import ParameterError
-from headstart.evaluate.shares import (
+from headstart.evaluate.intervals.shares import (
     auc_interval,
     effective_size,
     f1_bounds,

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.evaluate.intervals import wilson
-from headstart.report.words import defined, interval, metric_words, number, shortened
+from headstart.evaluate.intervals.wilson import wilson
+from headstart.report.content.words import defined, interval, metric_words, number, shortened
 
 __all__ = [
     "ClassRow",
@@ -89,7 +89,7 @@ def class_rows(record: Record) -> list[ClassRow]:
         record: the facts of a fit.
 
     Examples:
-        >>> from headstart.report.example import EXAMPLE
+        >>> from headstart.report.content.example import EXAMPLE
         >>> [(row.label, row.value, row.support) for row in class_rows(EXAMPLE)]
         [('no', 0.8, 6), ('yes', 0.857, 6)]
     """
@@ -108,7 +108,7 @@ def interval_words(record: Record) -> str:
         record: the facts of a fit.
 
     Examples:
-        >>> from headstart.report.example import EXAMPLE
+        >>> from headstart.report.content.example import EXAMPLE
         >>> interval_words(EXAMPLE)
         "95% intervals (Wilson's)"
     """
@@ -122,7 +122,7 @@ def class_table(record: Record) -> tuple[list[str], list[list[str]]]:
         record: the facts of a fit.
 
     Examples:
-        >>> from headstart.report.example import EXAMPLE
+        >>> from headstart.report.content.example import EXAMPLE
         >>> header, rows = class_table(EXAMPLE)
         >>> header, rows[0]
         (['Class', 'Items', 'F1'], ['no', '6', '0.800 (0.400 to 1.000)'])
@@ -151,7 +151,7 @@ def confused_pairs(record: Record, limit: int = 30) -> list[Confusion]:
         limit: how many at most, 30.
 
     Examples:
-        >>> from headstart.report.example import EXAMPLE
+        >>> from headstart.report.content.example import EXAMPLE
         >>> confused_pairs(EXAMPLE)
         [Confusion(truth='no', predicted='yes', count=2, share=0.3333333333333333)]
     """
@@ -172,7 +172,7 @@ def bars(record: Record) -> Iterator[tuple[str, Mapping[str, Any]]]:
         record: the facts of a fit.
 
     Examples:
-        >>> from headstart.report.example import EXAMPLE
+        >>> from headstart.report.content.example import EXAMPLE
         >>> [(name, metric["value"]) for name, metric in bars(EXAMPLE)]
         [('this model', 0.833), ('majority', 0.5)]
     """
@@ -188,7 +188,7 @@ def compared_heads(record: Record) -> list[tuple[Mapping[str, Any], bool]]:
         record: the facts of a fit.
 
     Examples:
-        >>> from headstart.report.example import EXAMPLE
+        >>> from headstart.report.content.example import EXAMPLE
         >>> [(row["head"], row["loss"], chosen) for row, chosen in compared_heads(EXAMPLE)]
         [('ridge', 0.41, True), ('lda', 0.47, False)]
     """

@@ -18,7 +18,7 @@ from headstart.errors import ModelFolderError
 from headstart.heads.gaussian_process import GaussianProcess
 from headstart.heads.knn import KNearestNeighbours
 from headstart.heads.svm import SupportVectorClassifier, SupportVectorRegressor
-from headstart.model.estimator_file import read_estimator, write_estimator
+from headstart.model.files.estimator import read_estimator, write_estimator
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
@@ -275,7 +275,7 @@ def test_numbers_of_jobs(files, tmp_path, kind, name):
 
 def test_many_parts_that_name_one_file_do_not_unpack_it_each_time(files, tmp_path, monkeypatch):
     """A megabyte of zeros takes a kilobyte in the archive; a schema of some megabytes may name it 10,000 times."""
-    monkeypatch.setattr("headstart.model.estimator_file.SPARE_BYTES", 0)
+    monkeypatch.setattr("headstart.model.files.estimator.SPARE_BYTES", 0)
     schema = json.loads(files["tree"]["schema.json"])
     stream = io.BytesIO()
     np.save(stream, np.zeros(10_000))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headstart.data.text.languages import language_names
-from headstart.report.words import one_line
+from headstart.report.content.words import one_line
 
 __all__ = ["provenance"]
 
@@ -20,7 +20,7 @@ def provenance(record: Record) -> list[tuple[str, str]]:
         record: the facts of a fit.
 
     Examples:
-        >>> from headstart.report.example import EXAMPLE
+        >>> from headstart.report.content.example import EXAMPLE
         >>> dict(provenance(EXAMPLE))["Seed"]
         '0'
     """

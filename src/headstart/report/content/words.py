@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from headstart.evaluate.figures import bounds
+from headstart.evaluate.formatting import bounds
 
 __all__ = ["METRICS", "MetricWords", "defined", "interval", "metric_words", "number", "one_line", "series", "shortened"]
 

@@ -1,4 +1,4 @@
-"""Confidence intervals: Wilson's for a share, the percentile bootstrap for everything else.
+"""The percentile bootstrap: intervals of any metric, over items or over whole groups.
 
 A bootstrap resample of n items is a vector of n multiplicities, so a metric that takes weights (resamples, n) is
 computed for many resamples in one array operation.
@@ -6,57 +6,20 @@ computed for many resamples in one array operation.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import ParameterError
+from headstart.evaluate.intervals.wilson import check_level
 from headstart.params import check_number
 
-__all__ = ["bootstrap", "expanded_tail", "paired_difference", "wilson"]
+__all__ = ["bootstrap", "expanded_tail", "paired_difference"]
 
 Array = NDArray[np.float64]
 # Weights held at once: 4M float64 are 32 MB, so memory does not grow with the number of resamples.
 _BLOCK_VALUES = 4_000_000
-
-
-def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share of n independent items.
-
-    Args:
-        successes: how many succeeded.
-        n: how many were tried.
-        level: coverage, in (0, 1).
-
-    Returns:
-        The lower and the upper bound, within [0, 1]; both nan where n is 0.
-
-    Raises:
-        ParameterError: if the level is outside of (0, 1) or ``successes`` outside of [0, n].
-
-    References:
-        Wilson (1927), Probable Inference, the Law of Succession, and Statistical Inference, JASA 22.
-
-    Examples:
-        >>> low, high = wilson(10, 10)
-        >>> round(low, 4), high
-        (0.7225, 1.0)
-    """
-    _check_level(level, "wilson")
-    check_number(n, "n", "wilson", low=0)
-    check_number(successes, "successes", "wilson", low=0, high=n)
-    if n == 0:
-        return math.nan, math.nan
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    share = successes / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == n else min(1.0, centre + half)
-    return low, high
 
 
 def bootstrap(
@@ -101,7 +64,7 @@ def bootstrap(
         >>> round(float(low)), round(float(high))
         (44, 55)
     """
-    _check_level(level, "bootstrap")
+    check_level(level, "bootstrap")
     check_number(resamples, "resamples", "bootstrap", low=1, integer=True)
     check_number(n, "n", "bootstrap", low=1, integer=True)
     codes = _group_codes(groups, n)
@@ -182,12 +145,6 @@ def paired_difference(
         level=level,
     )
     return float(difference.mean()), float(low), float(high)
-
-
-def _check_level(level: float, owner: str) -> None:
-    check_number(level, "level", owner, low=0, high=1, open_low=True)
-    if level == 1:
-        raise ParameterError(f"The 'level' parameter of {owner} must be below 1. Got {level!r} instead.")
 
 
 def _group_codes(groups: ArrayLike | None, n: int) -> NDArray[np.intp]:

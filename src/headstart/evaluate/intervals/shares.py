@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import ParameterError
-from headstart.evaluate.intervals import wilson
+from headstart.evaluate.intervals.wilson import wilson
 
 __all__ = ["auc_interval", "effective_size", "f1_bounds", "mean_bounds", "paired_shares", "share_bounds"]
 

@@ -15,8 +15,8 @@ from headstart.heads import HEADS, FeatureMap, FittedHead
 from headstart.heads.feature_map import Scaling
 from headstart.heads.loss_summary import LossSummary
 from headstart.io import check_digest, is_file, read_json, read_tensors, write_json, write_tensors
-from headstart.model.estimator_file import read_estimator, write_estimator
-from headstart.model.soundness import check_head, check_map, check_task
+from headstart.model.files.estimator import read_estimator, write_estimator
+from headstart.model.files.soundness import check_head, check_map, check_task
 from headstart.sources import open_saved
 from headstart.types import Source, Task, TaskKind
 

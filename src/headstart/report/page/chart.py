@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from headstart.report.words import defined, number, shortened
+from headstart.report.content.words import defined, number, shortened
 
 __all__ = ["bar_chart"]
 

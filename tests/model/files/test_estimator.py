@@ -15,7 +15,7 @@ from headstart.checks import toy_task
 from headstart.errors import DigestError, ModelFolderError, SaveError
 from headstart.heads import HeadSearch, select_head
 from headstart.model import TransferModel
-from headstart.model.estimator_file import MAX_DEPTH, read_estimator, write_estimator
+from headstart.model.files.estimator import MAX_DEPTH, read_estimator, write_estimator
 from headstart.sources import open_source
 
 
@@ -89,7 +89,7 @@ def test_a_bottomless_file_is_refused(saved):
 
 
 def test_a_large_file_is_refused_unread(saved, monkeypatch):
-    monkeypatch.setattr("headstart.model.estimator_file.MAX_BYTES", 100)
+    monkeypatch.setattr("headstart.model.files.estimator.MAX_BYTES", 100)
     with pytest.raises(ModelFolderError, match="unpacks to"):
         read_estimator(saved)
 

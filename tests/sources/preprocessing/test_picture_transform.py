@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from headstart.errors import ItemError, SourceError
 from headstart.sources.bodies.seeded import example_pictures
 from headstart.sources.preprocessing.decode import open_picture
-from headstart.sources.preprocessing.pictures import PictureTransform
+from headstart.sources.preprocessing.picture_transform import PictureTransform
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
@@ -212,7 +212,7 @@ def test_real_pictures_decoded_at_a_fraction_agree_with_whole_ones(unpacked):
 
 def test_no_torch_is_loaded():
     code = (
-        "import sys, numpy as np; from headstart.sources.preprocessing.pictures import PictureTransform as P;"
+        "import sys, numpy as np; from headstart.sources.preprocessing.picture_transform import PictureTransform as P;"
         "P((8, 8), (9, 9)).prepare(np.zeros((20, 20), np.uint8));"
         "assert not {'torch', 'timm', 'torchvision', 'transformers'} & set(sys.modules)"
     )
