@@ -8,7 +8,6 @@ from sklearn.linear_model import LogisticRegression
 
 from headstart.heads.estimator.softmax_path import SoftmaxProblem, approximate_leave_one_out, fit_softmax
 from headstart.heads.estimator.threads import threads_for
-from headstart.heads.laplace import LastLayerLaplace
 from headstart.heads.logistic import MultinomialLogisticRegression
 from headstart.linear.calibration import log_loss, softmax
 
@@ -117,22 +116,3 @@ def test_few_steps_suffice_whatever_the_spread_of_the_columns(monkeypatch):
         problem, _ = SoftmaxProblem.of(x * np.logspace(0, -spread, 10), y, 3)
         fit_softmax(problem, 0.1, tol=1e-6)
     assert max(found.nit for found in steps) <= 60
-
-
-def test_laplace_is_less_sure_far_from_the_rows():
-    x, y = clouds(40, 3, 2, spread=1.5)
-    head, plain = LastLayerLaplace().fit(x, y), MultinomialLogisticRegression
-    far = 50 * x[:5]
-    sure = plain(head.lam_).fit(x, y).predict_proba(far).max(axis=1)
-    assert (head.predict_proba(far).max(axis=1) < sure + 1e-12).all()
-    assert head.predict_proba(far).max(axis=1).mean() < 0.999
-
-
-def test_laplace_by_kronecker_factors_is_near_the_exact_one(monkeypatch):
-    from headstart.heads import laplace
-
-    x, y = clouds(150, 4, 3)
-    exact = LastLayerLaplace().fit(x, y).predict_proba(x)
-    monkeypatch.setattr(laplace, "EXACT_SIDE", 0)
-    near = LastLayerLaplace().fit(x, y).predict_proba(x)
-    assert np.abs(near - exact).max() < 0.05

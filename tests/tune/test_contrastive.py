@@ -12,11 +12,9 @@ from headstart.sources.module import module
 from headstart.sources.toy_shift import toy_shift
 from headstart.tune.contrastive import CONTRASTIVE, ContrastiveFewShot
 from headstart.tune.frozen import FROZEN
-from headstart.tune.losses.contrastive import pair_cosine_loss, supervised_contrastive_loss
 from headstart.tune.moving.all_items import train_network
 from headstart.tune.moving.move import make_job, make_setting
-from headstart.tune.training.batches import ItemBatches
-from headstart.tune.training.class_batches import ClassBatches, class_order
+from headstart.tune.training.class_batches import ClassBatches
 from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Task
 
@@ -35,96 +33,9 @@ def folded(n=480):
     return source, whole.take(np.arange(n // 2)), whole.take(np.arange(n // 2, n))
 
 
-def rows_and_codes(n=7, d=5, classes=3):
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(n, d)), np.arange(n) % classes
-
-
-def unit(rows):
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
 def accuracy(model, dataset):
     truth = [dataset.task.labels[k] for k in dataset.y]
     return float(np.mean(np.array(model.predict(dataset.items)) == truth))
-
-
-def test_pair_cosine_loss_is_the_mean_of_both_kinds_of_pairs():
-    rows, codes = rows_and_codes()
-    z, kinds = unit(rows), {True: [], False: []}
-    for i in range(len(z)):
-        for j in range(i):
-            alike = bool(codes[i] == codes[j])
-            kinds[alike].append((z[i] @ z[j] - alike) ** 2)
-    expected = (np.mean(kinds[True]) + np.mean(kinds[False])) / 2
-    found = pair_cosine_loss(torch.from_numpy(rows), torch.from_numpy(codes))
-    assert found.item() == pytest.approx(expected, abs=1e-12)
-
-
-def test_supervised_contrastive_loss_is_equation_2_of_the_paper():
-    rows, codes = rows_and_codes(8, 5, 3)
-    codes[-1] = 9  # alone in its class: it counts in the denominators only
-    z, temperature, losses = unit(rows), 0.3, []
-    for i in range(len(z)):
-        others = [a for a in range(len(z)) if a != i]
-        positive = [p for p in others if codes[p] == codes[i]]
-        whole = sum(np.exp(z[i] @ z[a] / temperature) for a in others)
-        if positive:
-            losses.append(-np.mean([np.log(np.exp(z[i] @ z[p] / temperature) / whole) for p in positive]))
-    found = supervised_contrastive_loss(torch.from_numpy(rows), torch.from_numpy(codes), temperature=temperature)
-    assert len(losses) == 7
-    assert found.item() == pytest.approx(np.mean(losses), abs=1e-12)
-
-
-@pytest.mark.parametrize("loss", [pair_cosine_loss, supervised_contrastive_loss])
-def test_losses_have_right_gradients_and_ask_for_classes(loss):
-    rows, codes = rows_and_codes(5, 3, 2)
-    leaf = torch.from_numpy(rows).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: loss(x, torch.from_numpy(codes)), (leaf,))
-    assert torch.isfinite(loss(leaf, torch.arange(5)))  # no pairs of a class
-    with pytest.raises(DataError, match="a class for each"):
-        loss(leaf, torch.zeros(4))
-    with pytest.raises(ParameterError, match="temperature"):
-        supervised_contrastive_loss(leaf, torch.from_numpy(codes), temperature=0)
-
-
-def test_batches_hold_several_items_of_each_class_and_none_comes_twice_before_all_have_come():
-    codes = np.repeat([0, 1, 2, 3], [12, 12, 12, 3])
-    batches = class_order(codes, 3, 2, seed=0, epoch=0)
-    assert len(batches) == round(len(codes) / 6)
-    for batch in batches:
-        found, counts = np.unique(codes[batch], return_counts=True)
-        assert len(found) == 3
-        assert set(counts) == {2}
-        assert len(set(batch.tolist())) == 6
-    seen = np.concatenate(batches)
-    times = np.bincount(seen, minlength=len(codes))
-    for code in range(4):
-        assert np.ptp(times[codes == code]) <= 1
-    again = class_order(codes, 3, 2, seed=0, epoch=0)
-    assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
-    other = np.concatenate(class_order(codes, 3, 2, seed=0, epoch=1))
-    assert not np.array_equal(seen, other)
-
-
-def test_a_class_with_fewer_items_than_wanted_gives_all_of_them():
-    codes = np.array([0, 0, 0, 0, 1])
-    for batch in class_order(codes, 8, 3, seed=0, epoch=0):
-        assert np.bincount(codes[batch]).tolist() == [3, 1]
-
-
-def test_class_batches_start_where_they_are_told_and_need_pairs():
-    targets = np.eye(3)[np.arange(12) % 3]
-    items = ItemBatches(list(np.arange(12.0)), targets, np.asarray, np.stack, Training(), seed=0)
-    made = ClassBatches(items, targets, 2, 2, seed=0)
-    whole = [part.positions.tolist() for [part] in made.epoch(1, 0)]
-    assert [part.positions.tolist() for [part] in made.epoch(1, 2)] == whole[2:]
-    for [part] in made.epoch(1, 0):
-        assert torch.equal(part.targets, torch.tensor(targets[part.positions], dtype=torch.float32))
-        assert part.share == 1.0
-        assert part.inputs.tolist() == part.positions.tolist()
-    with pytest.raises(ParameterError, match="each"):
-        ClassBatches(items, targets, 2, 1, seed=0)
 
 
 @pytest.mark.parametrize("loss", ["supervised", "cosine"])

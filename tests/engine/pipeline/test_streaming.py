@@ -1,25 +1,19 @@
-"""Batches and memory: smaller ones where memory runs out, several at once, and rows for positions."""
+"""Batches: smaller ones where memory runs out, several at once, and errors of items."""
 
 from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from headstart import rows as rows_module
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.engine.pipeline import gathering
 from headstart.engine.pipeline import pace as batches
-from headstart.engine.pipeline.memory import available_memory
-from headstart.engine.pipeline.pace import Pace, running_order
 from headstart.engine.pipeline.streaming import prepare_few
 from headstart.errors import ItemError, SourceError
-from headstart.rows import RowView, take_rows
 from headstart.sources.toy import ToySource
 from headstart.types import SourceInfo
 
@@ -144,64 +138,12 @@ def test_prepared_items_that_are_large_make_batches_small(monkeypatch):
     assert sum(source.batches) == 200
 
 
-def test_the_first_batch_is_bounded_by_what_is_free(monkeypatch):
-    monkeypatch.setattr(batches, "available_memory", lambda: 256 * 2**20)
-    assert Pace("image", 10_000).size == 8
-    assert Pace("image", 10_000, streams=2).size == 4
-    monkeypatch.setattr(batches, "available_memory", lambda: None)
-    assert Pace("image", 10_000).size == batches.BATCH_SIZES["image"]
-    assert Pace("image", 10_000, wanted=500).size == 500
-
-
-def test_little_work_still_comes_in_several_batches():
-    assert Pace("text", 448).size == 112
-    assert Pace("text", 20).size <= batches.BATCH_SIZES["text"]
-
-
-def test_texts_run_longest_first_and_pictures_as_they_are():
-    assert running_order(["a", "ccc", "bb", None], np.array([0, 1, 3]), "text").tolist() == [1, 0, 3]
-    assert running_order(["a", "ccc"], np.arange(2), "image").tolist() == [0, 1]
-
-
 def test_few_items_are_spread_over_all_and_readable():
     texts = ["" if k % 2 else f"text {k}" for k in range(1000)]
     few = prepare_few(ToySource(), texts)
     assert len(few) == 8
     assert int(few[-1].split()[1]) > 700
     assert prepare_few(ToySource(), ["", ""]) == []
-
-
-def test_each_position_has_a_row():
-    texts = ["one two three", "", "four", "five six"]
-    found = extract(ToySource().with_layers("blocks", positions=True), texts, engine=Engine(cache=False))
-    assert found.offsets.tolist() == [0, 3, 4, 6]
-    assert found.offsets.dtype == np.int64
-    assert list(found.index) == [0, 2, 3]
-    words = extract(ToySource(), ["one", "two", "three", "four", "five", "six"], engine=Engine(cache=False))
-    np.testing.assert_array_equal(found.rows, words.rows)
-
-
-def test_positions_that_fill_the_memory_live_in_a_file(monkeypatch):
-    monkeypatch.setattr(gathering, "MEMORY_BYTES", 2000)
-    monkeypatch.setattr(gathering, "MOVED_BYTES", 5 * 96 * 4)
-    texts = [" ".join(f"w{k}" for k in range(1 + n % 4)) for n in range(60)]
-    found = extract(ToySource(positions=True), texts, engine=Engine(cache=False, batch_size=7))
-    assert isinstance(found.rows, np.memmap)
-    counts = [1 + n % 4 for n in range(60)]
-    assert np.diff(found.offsets).tolist() == counts
-    whole = extract(ToySource(), texts[3].split(), engine=Engine(cache=False)).rows
-    np.testing.assert_array_equal(found.rows[found.offsets[3] : found.offsets[4]], whole)
-
-
-def test_rows_in_memory_are_copied_only_where_they_are_few(monkeypatch):
-    rows, index = np.arange(40.0).reshape(10, 4), np.array([7, 2, 5])
-    assert isinstance(take_rows(rows, index), np.ndarray)
-    monkeypatch.setattr(rows_module, "COPIED_BYTES", 3 * 32 - 1)
-    view = take_rows(rows, index)
-    assert isinstance(view, RowView)
-    np.testing.assert_array_equal(view[:], rows[index])
-    np.testing.assert_array_equal(take_rows(view, np.array([2, 0]))[:], rows[[5, 7]])
-    assert isinstance(take_rows(rows, index[:2]), np.ndarray)
 
 
 def test_one_position_of_an_item_that_is_not_finite_sets_it_aside():
@@ -213,40 +155,3 @@ def test_one_position_of_an_item_that_is_not_finite_sets_it_aside():
     found = extract(Broken(positions=True), ["a b c", "a b", "a"], engine=Engine(cache=False))
     assert found.offsets.tolist() == [0, 3, 4]
     assert "not finite" in found.failures[1]
-
-
-def plant(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
-
-
-MEMINFO = {"proc/meminfo": "MemTotal: 8000 kB\nMemAvailable: 4000 kB\n"}
-
-
-def test_available_memory_is_what_is_free(tmp_path):
-    assert available_memory(plant(tmp_path, MEMINFO)) == 4000 * 1024
-
-
-def test_the_limit_of_a_container_counts(tmp_path):
-    group = "sys/fs/cgroup/box"
-    plant(tmp_path, MEMINFO | {"proc/self/cgroup": "0::/box/inner\n", f"{group}/inner/memory.max": "max\n"})
-    plant(tmp_path, {f"{group}/memory.max": "1000000\n", f"{group}/memory.current": "900000\n"})
-    assert available_memory(tmp_path) == 100_000
-    plant(tmp_path, {f"{group}/memory.stat": "anon 5\ninactive_file 300000\n"})
-    assert available_memory(tmp_path) == 400_000
-
-
-def test_the_limit_of_an_older_container_counts(tmp_path):
-    folder = "sys/fs/cgroup/memory"
-    plant(tmp_path, MEMINFO | {f"{folder}/memory.limit_in_bytes": "3000000", f"{folder}/memory.usage_in_bytes": "1"})
-    assert available_memory(tmp_path) == 2_999_999
-
-
-def test_a_full_container_leaves_one_byte_and_an_unknown_system_nothing(tmp_path):
-    assert available_memory(tmp_path) is None
-    folder = "sys/fs/cgroup/memory"
-    plant(tmp_path, {f"{folder}/memory.limit_in_bytes": "5", f"{folder}/memory.usage_in_bytes": "9"})
-    assert available_memory(tmp_path) == 1

@@ -14,7 +14,6 @@ import pytest
 from headstart.engine.extract import extract
 from headstart.engine.moments import moments_of
 from headstart.engine.options import Engine
-from headstart.engine.pipeline.moment_chunks import split_items
 from headstart.engine.ray import session as session_module
 from headstart.engine.ray.session import kept_open, ray_session
 from headstart.errors import DataError, HeadstartError, ItemError, MissingExtraError, ParameterError, SourceError
@@ -306,27 +305,6 @@ def test_targets_that_do_not_fit_are_refused():
         moments_of(ToySource(), [], np.ones((0, 1)))
 
 
-def test_moments_do_not_depend_on_the_threads_of_linear_algebra():
-    from threadpoolctl import threadpool_limits
-
-    items, y = np.random.default_rng(0).normal(size=(397, 1280)), targets(397)
-    rows = Rows()
-    with threadpool_limits(1, user_api="blas"):
-        expected = moments_of(rows, items, y)
-    with threadpool_limits(2, user_api="blas"):
-        assert_same_moments(moments_of(rows, items, y), expected)
-
-
-class Rows(ToySource):
-    """Rows as they are."""
-
-    def prepare(self, item):
-        return item
-
-    def forward(self, prepared):
-        return np.stack(prepared)
-
-
 def test_moments_of_chunks_are_those_of_all_rows():
     source, items, y = sources()["wave"](), texts(3000), targets(3000)
     found = moments_of(source, items, y, engine=HERE)
@@ -337,11 +315,3 @@ def test_moments_of_chunks_are_those_of_all_rows():
     centred = whole.rows - whole.rows.mean(axis=0, dtype=np.float64)
     assert np.allclose(found.moments.scatter, centred.T @ centred, rtol=1e-10, atol=1e-9)
     assert np.allclose(found.moments.cross, centred.T @ y[whole.index], rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("count", [1, 31, 33, 2048, 2049, 10**6])
-def test_chunks_cover_every_item_once(count):
-    chunks = split_items(count)
-    assert [k for chunk in chunks for k in chunk] == list(range(count))
-    assert max(map(len, chunks)) <= 4096
-    assert len(chunks) >= min(64, count // 32)

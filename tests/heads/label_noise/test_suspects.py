@@ -1,4 +1,4 @@
-"""Suspect labels, what speaks against them, and fits without them."""
+"""Suspect labels, and what speaks against them."""
 
 from __future__ import annotations
 
@@ -65,26 +65,6 @@ def test_the_most_influential_rows_change_the_prediction_most_when_they_go():
     drop = np.array([whole - value(np.delete(np.arange(40), i)) if i != first else -np.inf for i in range(40)])
     found = influential_rows(x, y, TASK, head, suspects)
     np.testing.assert_array_equal(found[0], np.argsort(-drop)[:3])
-
-
-def test_dropping_suspects_leaves_them_out_of_fit_moments_and_evidence():
-    x, y, _, wrong = flipped()
-    plain = select_head(x, y, TASK, blocks=BLOCKS)
-    clean = select_head(x, y, TASK, blocks=BLOCKS, search=HeadSearch(drop_suspects=True))
-    assert np.isin(clean.dropped, wrong).mean() > 0.8
-    assert not np.isin(clean.evidence.index, clean.dropped).any()
-    assert clean.moments.n == len(y) - len(clean.dropped)
-    test, codes, _, _ = flipped(3000, 0.0, seed=5)
-    accuracy = [(head.scores(test).argmax(axis=1) == codes).mean() for head in (plain, clean)]
-    assert accuracy[1] > accuracy[0] - 0.01
-
-
-def test_a_class_is_never_dropped_whole():
-    x, y, _, _ = flipped(60, 0.0)
-    y[:] = np.where(np.arange(60) == 0, 2, np.minimum(y, 1))
-    y[3] = 2
-    head = select_head(x, y, TASK, blocks=BLOCKS, search=HeadSearch(drop_suspects=True))
-    assert (y[np.setdiff1d(np.arange(60), head.dropped)] == 2).sum() == 2
 
 
 def test_other_tasks_have_no_suspects():

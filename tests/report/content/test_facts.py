@@ -1,14 +1,10 @@
-"""Limits and words follow from the record, and only where they apply."""
+"""Limits follow from the record, and only where they apply."""
 
 from __future__ import annotations
 
 import pytest
 
 from headstart.report.content import facts
-from headstart.report.content.example import EXAMPLE
-from headstart.report.content.tables import class_rows, confused_pairs
-from headstart.report.content.words import METRICS, number, series, shortened
-from headstart.report.page.chart import bar_chart
 
 
 def has(record, part):
@@ -82,48 +78,3 @@ def test_an_undefined_main_metric(nothing_known):
 def test_only_a_classifier_must_answer_with_a_class(classification, multilabel):
     assert "belongs to none of them" in facts.intended_use(classification)
     assert "belongs to none of them" not in facts.intended_use(multilabel)
-
-
-def test_the_order_of_classes_puts_the_undefined_last(multilabel):
-    assert [row.label for row in class_rows(multilabel)] == ["money", "sport", "art"]
-
-
-def test_confused_pairs_are_limited_and_sorted():
-    record = {"evaluation": {"confusion": [[5, 2, 1], [3, 5, 0], [0, 3, 0]], "labels": ["a", "b", "c"]}}
-    found = [(pair.truth, pair.predicted, pair.count) for pair in confused_pairs(record, 3)]
-    assert found == [("c", "b", 3), ("b", "a", 3), ("a", "b", 2)]
-
-
-def test_every_metric_of_an_evaluation_has_words():
-    from headstart.evaluate import evaluation
-
-    known = {key for keys in evaluation._ORDER.values() for key in keys}
-    assert known | set(evaluation._PER_CLASS) <= set(METRICS)
-
-
-def test_numbers():
-    assert [number(value) for value in (0, 0.0, -0.5, 1e-9, 9999.9994, 10000.0, 1e20)] == [
-        "0", "0.000", "-0.500", "1e-09", "9999.999", "10,000", "1e+20",
-    ]  # fmt: skip
-
-
-def test_series_never_leaves_out_a_single_name():
-    assert series([]) == ""
-    assert series(["a"]) == "a"
-    assert series(["a", "b", "c"], 2) == "a, b and c"
-
-
-def test_long_labels_are_cut():
-    assert len(shortened("x" * 10_000)) == 60
-
-
-def test_a_chart_without_numbers_still_draws_its_names():
-    nothing = {"value": None, "low": None, "high": None}
-    chart = bar_chart([("this model", nothing)], "Accuracy")
-    assert "this model" in chart
-    assert "undefined" in chart
-    assert "<rect" not in chart
-
-
-def test_the_example_has_the_keys_of_a_record(classification):
-    assert set(EXAMPLE) == set(classification)

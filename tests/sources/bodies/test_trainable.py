@@ -1,4 +1,4 @@
-"""Bodies that can be moved: gradients, groups, sources of other weights, and adapters."""
+"""Bodies that can be trained: gradients, sources of other weights, and adapters."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.sources.bodies.adapters import insert_adapters, restore_structure
 from headstart.sources.bodies.copies import structure_of
-from headstart.sources.bodies.parameter_groups import numbered, parameter_groups
+from headstart.sources.bodies.parameter_groups import numbered
 from headstart.sources.bodies.trainable import TrainableSource, trainable
 from headstart.sources.local import open_local
 from headstart.sources.module import module
@@ -182,20 +182,6 @@ def test_sources_without_a_body_say_so():
         trainable(ToySource())
     with pytest.raises(SourceError, match="no body that can be moved"):
         trainable(Spectrogram(ToySource(modality="image")))
-
-
-def test_groups_begin_at_the_stem():
-    moved = trainable(timm_body("test_resnet"))
-    assert [group[0].partition(".")[0] for group in moved.groups] == ["conv1", "layer1", "layer2", "layer3", "layer4"]
-    text = trainable(open_source("headstart:text"))
-    assert [numbered(group[0]) for group in text.groups] == [None, *(f"encoder.layer.{k}" for k in range(6))]
-
-
-def test_groups_without_numbers_are_the_children():
-    body = nn.ModuleDict({"stem": nn.Linear(1, 1), "end": nn.Linear(1, 1)})
-    assert parameter_groups(body) == (("stem.weight", "stem.bias"), ("end.weight", "end.bias"))
-    assert parameter_groups(body, ["end.bias"]) == (("end.bias",),)
-    assert parameter_groups(nn.ReLU()) == ()
 
 
 ADAPTED = ["test_resnet", "bert", "wav2vec2", *SLOW]
