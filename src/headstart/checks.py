@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.capabilities import Cacheable, LayerChoosing, runtime_of
 from headstart.engine.extract import extract
 from headstart.engine.options import BACKENDS, Engine
 from headstart.errors import ItemError, UsageError
@@ -32,7 +33,7 @@ from headstart.scores import SCORES
 from headstart.sources import open_source
 from headstart.tasks import TASKS
 from headstart.tune import STRATEGIES
-from headstart.types import CacheableSource, Dataset, Source, Task, TaskKind
+from headstart.types import Dataset, Source, Task, TaskKind
 
 __all__ = [
     "check_head_left_out",
@@ -299,26 +300,26 @@ def check_source_caches(source: Source, items: Sequence[Any]) -> None:
         items: items that it can encode.
 
     Raises:
-        AssertionError: if the source breaks the contract of `headstart.types.CacheableSource`.
+        AssertionError: if the source breaks the contract of `headstart.engine.capabilities.Cacheable`.
 
     Examples:
         >>> check_source_caches(open_source("toy"), ["one", "two", "three", "four"])
     """
-    if not isinstance(source, CacheableSource):
+    if not isinstance(source, Cacheable):
         return
     name, prepared = source.info.name, [source.prepare(item) for item in items]
     found = source.choose(Engine(), len(items), lambda: prepared)
     _require(found is None or (isinstance(found, str) and found != ""), f"{name}: choose must give a str or None")
-    backend = getattr(source, "backend", "")
+    backend = runtime_of(source).backend
     engine = Engine(backend if backend in BACKENDS else "auto")  # whether a conversion pays may change, a name not
 
     def key(other: Source) -> str | None:
-        return other.choose(engine, len(items), lambda: prepared) if isinstance(other, CacheableSource) else None
+        return other.choose(engine, len(items), lambda: prepared) if isinstance(other, Cacheable) else None
 
     _require(key(source) == found, f"{name}: the same choice gives another key")
     with _opened_again(source) as opened:
         _require(opened is None or key(opened) == found, f"{name}: opened again, it gives another key")
-    last = source.with_layers("last") if hasattr(source, "with_layers") else source
+    last = source.with_layers("last") if isinstance(source, LayerChoosing) else source
     if found is not None and last.info.blocks != source.info.blocks:
         _require(key(last) != found, f"{name}: other layers need another key")
     if backend == "openvino":

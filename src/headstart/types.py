@@ -18,7 +18,6 @@ from headstart.errors import DataError
 
 __all__ = [
     "Block",
-    "CacheableSource",
     "Dataset",
     "Encoder",
     "FeatureMatrix",
@@ -251,7 +250,7 @@ class SourceInfo:
 class Encoder(Protocol):
     """What the extraction pipeline needs of a source.
 
-    ``prepare`` is run by several threads at once, ``forward`` by one, or by as many as the attribute ``streams`` says.
+    ``prepare`` is run by several threads at once, ``forward`` by one, or by as many as the source's runtime says.
 
     Examples:
         >>> sorted(name for name in vars(Encoder) if not name.startswith("_"))
@@ -281,17 +280,9 @@ class Encoder(Protocol):
 class Source(Protocol):
     """A pretrained body that encodes items to features: the shared layers of transfer learning.
 
-    ``prepare`` is run by several threads at once, ``forward`` by one; `headstart.engine.extract` overlaps them. A
-    source may have more, which is used where it is there:
-
-    - ``choose(engine, count, few)``: as in `CacheableSource`; without it rows are never kept.
-    - ``backend``, ``precision``, ``note``: what was chosen, in words; ``streams``: threads that may run ``forward``.
-    - ``prepare_many(items)``: `prepare` for many; an `ItemError` stands in the place of its item.
-    - ``with_layers(layers, *, positions)``: the same body with other layers, or with a row for each position, where
-      ``forward`` gives n arrays (k, width).
-    - ``whole(items)``: the rows of all items without a copy, or None; for rows as they are.
-    - ``branches``: pairs (source, position) of the sources whose rows stand side by side in its own; each is encoded by
-      itself, on the part of an item at that position, or on the item where the position is None.
+    ``prepare`` is run by several threads at once, ``forward`` by one; `headstart.engine.extract` overlaps them. These
+    methods are all that a source needs. `headstart.engine.capabilities` lists what it may have beside them: a key under
+    which its rows are kept, several streams, layers to choose among, texts of labels, and more.
     """
 
     @property
@@ -326,29 +317,6 @@ class Source(Protocol):
         Returns:
             The reference that opens it again: ``{"name": ...}`` for a source that every install has (with
             ``sha256``), ``{"name": "local:."}`` where ``folder`` now holds a checkpoint.
-        """
-        ...
-
-
-@runtime_checkable
-class CacheableSource(Source, Protocol):
-    """A source that picks its backend itself and names the key under which its rows may be cached.
-
-    The key stands for everything but the item that decides a row: weights, layers, preprocessing and the form in which
-    the body runs. Of an item that is found under it the row is taken as it was kept, in this process or a later one.
-    """
-
-    def choose(self, engine: Any, count: int, few: Callable[[], Sequence[Any]]) -> str | None:
-        """Pick the backend; called before ``forward``, and again for each new set of items.
-
-        Args:
-            engine: what the user wants, a `headstart.engine.options.Engine`.
-            count: about how many items will be encoded, which decides whether converting the body pays.
-            few: gives some prepared items of the real data, on which backends are compared; slow, so it is called only
-                where one has to be.
-
-        Returns:
-            The key, the same for the same choice in every process; None where rows must not be kept.
         """
         ...
 

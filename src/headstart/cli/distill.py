@@ -134,11 +134,12 @@ def _words(info: SourceInfo) -> str:
 
 def _learnt(teacher: Teacher) -> str:
     """What of a fitted teacher is learnt, and what follows from it."""
-    task = getattr(teacher, "task", None)
-    if task is None:
+    from headstart.model import TransferModel
+
+    if not isinstance(teacher, TransferModel):
         return ""
-    if task.kind != "classification":
-        return f"; its features alone, since its answers are those of a {task.kind} task"
+    if teacher.task.kind != "classification":
+        return f"; its features alone, since its answers are those of a {teacher.task.kind} task"
     return "; its answers too: the student knows labels that it learnt from, so judge it on other items"
 
 

@@ -17,6 +17,7 @@ from headstart.cli.fit import reading_options
 from headstart.cli.input.encoding import engine_of
 from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.cli.output.out_file import check_out_file
+from headstart.engine.capabilities import LayerChoosing
 from headstart.engine.extraction import Extraction
 from headstart.errors import ParameterError, UsageError
 from headstart.io import atomic_file, harmless_frame, write_tensors
@@ -104,8 +105,7 @@ def _with_layers(source: Source, layers: str, *, positions: bool) -> Source:
     """The source with the layers that were asked for."""
     if not positions and layers in ("last", "blocks"):
         return source  # one source gives both, so that a fit and an embed share their rows
-    choose = getattr(source, "with_layers", None)
-    if choose is None:
+    if not isinstance(source, LayerChoosing):
         raise UsageError(
             f"The source '{source.info.name}' has no layers to choose and one row an item; "
             "leave --layers and --per out, or name another source."
@@ -115,8 +115,7 @@ def _with_layers(source: Source, layers: str, *, positions: bool) -> Source:
         raise ParameterError(
             f"--layers must be last, blocks, all or names with commas between. Got '{layers}' instead."
         )
-    chosen: Source = choose(layers if layers in ("last", "blocks", "all") else names, positions=positions)
-    return chosen
+    return source.with_layers(layers if layers in ("last", "blocks", "all") else names, positions=positions)
 
 
 def _writer(args: argparse.Namespace) -> Callable[[Path, _Rows], None]:

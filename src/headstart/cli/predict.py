@@ -12,6 +12,7 @@ from headstart.cli.output.answer_lines import tell_answers
 from headstart.cli.output.answers import FORMATS, answer, rounded
 from headstart.cli.output.console import ConsoleReporter, reporter_of
 from headstart.cli.output.out_file import check_out_file
+from headstart.engine.capabilities import runtime_of
 from headstart.errors import UsageError
 from headstart.io import read_json
 
@@ -69,7 +70,7 @@ def _say_encoding(predicted: Prediction, model: TransferModel, reporter: Console
     for detail in predicted.encoding.details:
         reporter.detail("encoding", detail)
     for note in predicted.encoding.notes:
-        if note != getattr(model.source, "hint", ""):  # which a fit has said
+        if note != runtime_of(model.source).hint:  # which a fit has said
             reporter.line("encoding", note)
 
 

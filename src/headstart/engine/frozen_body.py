@@ -14,6 +14,7 @@ from headstart.engine.body.machine import release
 from headstart.engine.body.recipe import Batch, Forward, Recipe
 from headstart.engine.cache.bodies import BodyCache
 from headstart.engine.cache.forks import RenewedLock, abandon, is_forked, one_thread_in_a_fork, renewed_in_forks
+from headstart.engine.capabilities import Runtime
 from headstart.errors import HeadstartError, SaveError, SourceError
 from headstart.types import FeatureMatrix
 
@@ -137,6 +138,11 @@ class FrozenBody:
                 if record["refused"]:
                     self._notes.append(f"{name} was refused: {record['refused']}")
             raise AssertionError("torch runs every body")
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs it, and why; asking chooses and loads nothing."""
+        return Runtime(self.backend, self.precision, self.reason, self.hint, self.streams)
 
     def __call__(self, batch: Batch) -> FeatureMatrix:
         """Features (n, ..., sum of widths) float32 of a batch of n items, blocks side by side on the last axis.

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from headstart.engine.body.arrays import to_tensors
 from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, rows_key
+from headstart.engine.capabilities import Runtime
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.errors import ItemError, SourceError
 from headstart.sources.bodies.copies import as_trainable, resting_copy
-from headstart.sources.bodies.form import form_of
 from headstart.sources.bodies.pooling import blocks_forward
 from headstart.sources.bodies.seeded import seeded, state_digest
 from headstart.sources.bodies.trainable import Trainable
@@ -131,7 +131,15 @@ class ModuleSource:
         """What is known about the source."""
         return self._info
 
-    backend, precision, reason, hint, streams = form_of("body")
+    @property
+    def runtime(self) -> Runtime:
+        """What runs its body."""
+        return self.body.runtime
+
+    @property
+    def body_key(self) -> str:
+        """Tells its body from all others."""
+        return self.body.recipe.key
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str | None:
         """Pick the backend for about ``count`` items; gives the digest under which their rows may be kept.

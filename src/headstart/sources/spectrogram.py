@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from headstart.data.media.readers import read_audio
 from headstart.engine.body.recipe import rows_key
+from headstart.engine.capabilities import Cacheable, LayerChoosing, Runtime, reads_positions, runtime_of
 from headstart.engine.extract import encode
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.io import read_json, write_json
-from headstart.sources.bodies.form import form_of
 from headstart.sources.bodies.seeded import spread
-from headstart.sources.bodies.trainable import Trainable, TrainableSource, trainable
+from headstart.sources.bodies.trainable import Trainable, TrainableSource, body_key, trainable
 from headstart.sources.preprocessing.mel import log_mel, picture, resample
 from headstart.types import FeatureMatrix, Source, SourceInfo
 
@@ -130,7 +130,20 @@ class Spectrogram:
         inner = self.image_source.info
         return replace(inner, modality="audio", input={**inner.input, "spectrogram": asdict(self.settings)})
 
-    backend, precision, reason, hint, streams = form_of("image_source")
+    @property
+    def runtime(self) -> Runtime:
+        """What runs the image source's body."""
+        return runtime_of(self.image_source)
+
+    @property
+    def positions(self) -> bool:
+        """Whether each place of a picture has a row; else each sound has one."""
+        return reads_positions(self.image_source)
+
+    @property
+    def body_key(self) -> str:
+        """Tells the image source's body, with how pictures are made, from all others."""
+        return f"{body_key(self.image_source)} {self.settings}"
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[list[Any]]]) -> str | None:
         """Pick the backend for about ``count`` sounds; gives the digest under which their rows may be kept.
@@ -143,10 +156,10 @@ class Spectrogram:
         Returns:
             The digest; None where the image source's rows may not be kept.
         """
-        choose = getattr(self.image_source, "choose", None)
-        if choose is None:
+        inner = self.image_source
+        if not isinstance(inner, Cacheable):
             return None
-        key = choose(engine, count, lambda: [picture for pictures in few() for picture in pictures][:AT_ONCE])
+        key = inner.choose(engine, count, lambda: [picture for pictures in few() for picture in pictures][:AT_ONCE])
         return None if key is None else rows_key("audio", "spectrogram", VERSION, key, asdict(self.settings))
 
     def prepare(self, item: Any) -> list[Any]:
@@ -196,10 +209,10 @@ class Spectrogram:
         Raises:
             SourceError: if the image source has no layers to choose.
         """
-        choose = getattr(self.image_source, "with_layers", None)
-        if choose is None:
+        inner = self.image_source
+        if not isinstance(inner, LayerChoosing):
             raise SourceError(f"The source '{self.image_source.info.name}' has no layers to choose.")
-        return Spectrogram(choose(layers, positions=positions), self.settings)
+        return Spectrogram(inner.with_layers(layers, positions=positions), self.settings)
 
     def trainable(self) -> Trainable:
         """The image source's body; of a batch all pictures run together, and each sound's rows are averaged.
@@ -236,10 +249,11 @@ class Spectrogram:
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write the image source's checkpoint and the settings; a source without a checkpoint is named only."""
-        reference = self.image_source.save(folder / "image")
-        if reference["name"] != "local:." and self.settings != PictureSettings():
-            choose = getattr(self.image_source, "with_layers", None)  # the same body, but for the name of the install
-            reference = reference if choose is None else choose("blocks").save(folder / "image")
+        inner = self.image_source
+        reference = inner.save(folder / "image")
+        named = reference["name"] != "local:."
+        if named and self.settings != PictureSettings() and isinstance(inner, LayerChoosing):
+            reference = inner.with_layers("blocks").save(folder / "image")  # the same body, but for the install's name
         if reference["name"] != "local:.":
             return reference
         write_json(folder / "spectrogram.json", asdict(self.settings))

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from headstart.engine.body.arrays import first_items, to_tensors
 from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, rows_key
 from headstart.engine.cache.bodies import BodyCache
+from headstart.engine.capabilities import Runtime
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.errors import SourceError, UnknownNameError
 from headstart.io import check_digest, file_digest, follow_umask, write_json
 from headstart.sources.bodies.copies import as_trainable, resting_copy, structure_of
-from headstart.sources.bodies.form import form_of
 from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading, unknown_layer
 from headstart.sources.bodies.hub_cache import cached_file, cached_repositories
 from headstart.sources.bodies.model_card import published_accuracy
@@ -132,7 +132,20 @@ class TimmSource:
         """What is known about the source."""
         return self._info
 
-    backend, precision, reason, hint, streams = form_of("body")
+    @property
+    def runtime(self) -> Runtime:
+        """What runs its body."""
+        return self.body.runtime
+
+    @property
+    def body_key(self) -> str:
+        """Tells its body from all others."""
+        return self.body.recipe.key
+
+    @property
+    def positions(self) -> bool:
+        """Whether each position has a row; else each item has one."""
+        return self._positions
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[np.uint8]]]) -> str:
         """Pick the backend for about ``count`` images; gives the digest under which their rows may be kept.

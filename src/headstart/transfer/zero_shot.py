@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.capabilities import LabelReading
 from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.heads import FittedHead, candidate_maps
@@ -50,7 +51,7 @@ def zero_shot(
 ) -> TransferModel:
     """A model that has seen no example: each item goes to the class whose text is nearest by cosine.
 
-    Its probabilities are a softmax of 16 times the cosine (or of what the source's ``label_scale`` says), a default
+    Its probabilities are a softmax of 16 times the cosine (or of what a source of `LabelReading` says), a default
     that is calibrated on nothing. `TransferModel.update` adds examples exactly; a `fit` also chooses λ and calibrates.
 
     Args:
@@ -99,7 +100,7 @@ def zero_shot(
         )
     told = "name" if texts is None else "description"
     reporter.line("labels", f"{len(names)}, each by its {told}; no example was seen")
-    scale = float(getattr(opened, "label_scale", COSINE_SCALE))
+    scale = _scale(opened)
     reporter.line("probability", f"softmax of {scale:g} times the cosine, a default that is calibrated on nothing")
     if out is not None:
         model.save(out, overwrite=overwrite)
@@ -116,6 +117,11 @@ def _zero_shot_head(rows: NDArray[np.floating], source: Source) -> FittedHead:
     # scores are a multiple of the cosine, up to a constant of each row: the slope between the two
     centred = mapped - mapped.mean(axis=0)
     slope = float((weight.T * centred).sum() / (centred**2).sum()) if len(spectrum.values) else 1.0
-    scale = float(getattr(source, "label_scale", COSINE_SCALE))
+    scale = _scale(source)
     calibration = {"temperature": np.array([slope / scale]), "shares": np.full(len(rows), 1 / len(rows))}
     return FittedHead(last, "lda", lam, weight, bias, calibration, float("nan"), (), prior=1.0)
+
+
+def _scale(source: Source) -> float:
+    """What cosines are multiplied with."""
+    return source.label_scale() if isinstance(source, LabelReading) else COSINE_SCALE

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.capabilities import Branching, Cacheable, ReadyRows, reads_positions, runtime_of
 from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.contents import Contents
@@ -26,7 +27,7 @@ from headstart.types import Encoder, FeatureMatrix
 if TYPE_CHECKING:
     from headstart.engine.cache.features import FeatureStore
 
-__all__ = ["Run", "extract_here"]
+__all__ = ["Run", "chosen_key", "extract_here"]
 
 Run = Callable[[Encoder, Sequence[Any], NDArray[np.intp], Pace], Generator[Encoded]]
 
@@ -60,16 +61,14 @@ def extract_here(
         >>> extract_here(ToySource(), ["good", "bad", "good"], engine=Engine(cache=False)).encoded
         2
     """
-    branches = getattr(source, "branches", None)
-    if branches is not None:
+    if isinstance(source, Branching):
         each = partial(extract_here, engine=engine, on_error=on_error, run=run)
-        return extract_joined(branches, items, lambda one, own, heard: each(one, own, progress=heard), progress)
+        return extract_joined(source.branches, items, lambda one, own, heard: each(one, own, progress=heard), progress)
     started = time.perf_counter()
-    rows = source.whole(items) if hasattr(source, "whole") else None
+    rows = source.whole(items) if isinstance(source, ReadyRows) else None
     if rows is not None:
         return Extraction(rows, np.arange(len(rows)), {}, time.perf_counter() - started, encoded=len(rows))
-    choose = getattr(source, "choose", None)
-    key = None if choose is None else choose(engine, len(items), lambda: prepare_few(source, items))
+    key = chosen_key(source, items, engine)
     setup = time.perf_counter() - started
     with _open(source, key) if engine.cache and key is not None else nullcontext() as store:
         read = key is not None and (store is not None or len(items) > 1)  # else an item may be more than its content
@@ -85,8 +84,29 @@ def _open(source: Encoder, key: str) -> FeatureStore:
     from headstart.engine.cache.features import open_store
 
     blocks = source.info.blocks
-    form = f"{getattr(source, 'backend', '')} {getattr(source, 'precision', '')}".strip()
-    return open_store(key, {"source": source.info.name, "form": form, "width": sum(block.width for block in blocks)})
+    width = sum(block.width for block in blocks)
+    return open_store(key, {"source": source.info.name, "form": str(runtime_of(source)), "width": width})
+
+
+def chosen_key(source: Encoder, items: Sequence[Any], engine: Engine) -> str | None:
+    """Let a source pick its backend for items.
+
+    Args:
+        source: what encodes them.
+        items: at least one item.
+        engine: what the user wants.
+
+    Returns:
+        The key under which its rows may be kept; None where they may not.
+
+    Examples:
+        >>> from headstart.sources.vector import VectorSource
+        >>> chosen_key(VectorSource(), [[1.0]], Engine()) is None
+        True
+    """
+    if not isinstance(source, Cacheable):
+        return None
+    return source.choose(engine, len(items), lambda: prepare_few(source, items))
 
 
 class _Work:
@@ -118,7 +138,7 @@ class _Work:
         """Run the body on what is missing."""
         source, distinct = self.source, self.contents.distinct
         order = running_order(self.items, distinct[self.missing[distinct]], source.info.modality)
-        streams, several = getattr(source, "streams", 1), bool(getattr(source, "positions", False))
+        streams, several = runtime_of(source).streams, reads_positions(source)
         pace = Pace(source.info.modality, len(order), streams, engine.batch_size, several=several)
         began = time.perf_counter()
         self._say(began)
@@ -150,7 +170,8 @@ class _Work:
     def _say(self, began: float) -> None:
         if self.progress is None:
             return
-        how = [self._form()] if self._form() else []
+        form = str(runtime_of(self.source))
+        how = [form] if form else []
         if self.encoded:
             how.append(f"{self.encoded / max(time.perf_counter() - began, 1e-9):,.0f}/s")
         if self.hits:
@@ -158,9 +179,6 @@ class _Work:
         if self.failures:
             how.append(f"{len(self.failures)} set aside")
         self.progress(self.done, len(self.items), ", ".join(how))
-
-    def _form(self) -> str:
-        return f"{getattr(self.source, 'backend', '')} {getattr(self.source, 'precision', '')}".strip()
 
     def finish(self, notes: Sequence[str]) -> Extraction:
         """Copy rows to the items of the same content, and move the good ones together."""
@@ -174,12 +192,12 @@ class _Work:
         if self.gathering is not None:
             self.gathering.copy(again[~bad], first[again[~bad]])
             rows, offsets = self.gathering.finish(index)
-        reason, hint = (tuple(filter(None, [getattr(self.source, name, "")])) for name in ("reason", "hint"))
+        ran = runtime_of(self.source)
         return Extraction(
             rows, index, dict(sorted(self.failures.items())), 0.0,
-            encoded=self.encoded, hits=self.hits, backend=getattr(self.source, "backend", ""),
-            precision=getattr(self.source, "precision", ""), notes=(*hint, *self.notes, *notes), offsets=offsets,
-            details=reason,
+            encoded=self.encoded, hits=self.hits, backend=ran.backend, precision=ran.precision,
+            notes=(*filter(None, [ran.hint]), *self.notes, *notes), offsets=offsets,
+            details=tuple(filter(None, [ran.reason])),
         )  # fmt: skip
 
     def _reason(self, position: int, first: int) -> str:

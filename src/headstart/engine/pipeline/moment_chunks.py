@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.capabilities import runtime_of
 from headstart.engine.extraction import Extraction
 from headstart.engine.options import BACKENDS, Engine
-from headstart.engine.pipeline.local import extract_here
-from headstart.engine.pipeline.streaming import prepare_few
+from headstart.engine.pipeline.local import chosen_key, extract_here
 from headstart.errors import DataError, ItemError, SourceError
 from headstart.linear.checks import check_targets
 from headstart.linear.moments import Moments
@@ -111,9 +111,8 @@ def settle(source: Encoder, items: Sequence[Any], engine: Engine) -> tuple[Engin
         >>> settle(VectorSource(), [[1.0]], Engine(ray="auto"))[0].ray is None
         True
     """
-    choose = getattr(source, "choose", None)
-    key = None if choose is None else choose(engine, len(items), lambda: prepare_few(source, items))
-    backend = getattr(source, "backend", "")
+    key = chosen_key(source, items, engine)
+    backend = runtime_of(source).backend
     return replace(engine, ray=None, workers=None, backend=backend if backend in BACKENDS else engine.backend), key
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.body.machine import cores
+from headstart.engine.capabilities import BatchPreparing, runtime_of
 from headstart.engine.pipeline.pace import Pace
 from headstart.errors import ItemError
 from headstart.types import Encoder, FeatureMatrix
@@ -60,8 +61,8 @@ def encoded_batches(source: Encoder, items: Sequence[Any], order: NDArray[np.int
     """Prepare and run the items at ``order``, batch by batch and in that order.
 
     Args:
-        source: what encodes them; its ``forward`` is run by ``streams`` threads at once where it has that attribute,
-            else by this one.
+        source: what encodes them; its ``forward`` is run by as many threads at once as its runtime says, else by this
+            one.
         items: all items.
         order: (m,) positions, in the order to run.
         pace: the size of batches; smaller ones are taken where memory runs out.
@@ -78,7 +79,7 @@ def encoded_batches(source: Encoder, items: Sequence[Any], order: NDArray[np.int
         >>> [len(done.positions) for done in encoded_batches(ToySource(), texts, np.arange(3), Pace("text", 3))]
         [2]
     """
-    streams = getattr(source, "streams", 1)
+    streams = runtime_of(source).streams
     with closing(_prepared(source, items, order, pace)) as prepared:
         if streams == 1:
             for batch in prepared:
@@ -156,10 +157,9 @@ def _prepared(
 
 def _prepare(source: Encoder, items: Sequence[Any], positions: NDArray[np.intp], stop: Event) -> list[Any]:
     """What preparing gave for each: a value, an `ItemError`, or a `MemoryError`."""
-    many = getattr(source, "prepare_many", None)
-    if many is not None and not stop.is_set():
+    if isinstance(source, BatchPreparing) and not stop.is_set():
         try:
-            return list(many([items[position] for position in positions]))
+            return list(source.prepare_many([items[position] for position in positions]))
         except MemoryError:
             return [MemoryError()] * len(positions)
     outcomes: list[Any] = []

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.capabilities import runtime_of
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.moment_chunks import FeatureMap, Part, part_of, settle, split_items, take
 from headstart.engine.pipeline.pace import BATCH_SIZES, Pace, bytes_of
@@ -156,7 +157,7 @@ class _Refusal:
 def _encode(
     source: Encoder, items: Sequence[Any], _: Any, *, batch_size: int | None
 ) -> tuple[list[Encoded], list[str]]:
-    pace = Pace(source.info.modality, len(items), getattr(source, "streams", 1), batch_size)
+    pace = Pace(source.info.modality, len(items), runtime_of(source).streams, batch_size)
     return list(encoded_batches(source, items, np.arange(len(items)), pace)), pace.notes
 
 
@@ -182,10 +183,10 @@ class _Worker:
         source: Encoder = ray.get(self._shipped)
         _, key = settle(source, items, self._job.engine)
         if key != self._job.key:
-            form = f"{getattr(source, 'backend', '')} {getattr(source, 'precision', '')}".strip()
             raise SourceError(
-                f"A worker on {platform.node()} would run '{source.info.name}' in another form ({form}) than the "
-                "machine that asked; name a backend that all machines have with --backend, or use machines of one kind."
+                f"A worker on {platform.node()} would run '{source.info.name}' in another form ({runtime_of(source)}) "
+                "than the machine that asked; name a backend that all machines have with --backend, or use machines "
+                "of one kind."
             )
         self._source = source
         return source

@@ -13,7 +13,7 @@ from headstart.types import Source
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Trainable", "TrainableSource", "body_key", "trainable"]
+__all__ = ["HasBodyKey", "Trainable", "TrainableSource", "body_key", "trainable"]
 
 PreparedKind = Literal["picture", "pictures", "tokens", "array"]
 
@@ -75,6 +75,22 @@ class TrainableSource(Source, Protocol):
         ...
 
 
+@runtime_checkable
+class HasBodyKey(Protocol):
+    """A source that tells its body, with how its items are prepared, from all others.
+
+    Examples:
+        >>> from headstart.sources.registry import open_source
+        >>> isinstance(open_source("headstart:image"), HasBodyKey)
+        True
+    """
+
+    @property
+    def body_key(self) -> str:
+        """Another one for other weights, layers or preprocessing."""
+        ...
+
+
 def trainable(source: Source) -> Trainable:
     """The body of a source as training sees it.
 
@@ -103,8 +119,4 @@ def body_key(source: Source) -> str:
         >>> body_key(open_source("vector"))
         'vector'
     """
-    inner = getattr(source, "image_source", None)
-    if inner is not None:
-        return f"{body_key(inner)} {getattr(source, 'settings', '')}"
-    recipe = getattr(getattr(source, "body", None), "recipe", None)
-    return str(getattr(recipe, "key", source.info.name))
+    return source.body_key if isinstance(source, HasBodyKey) else source.info.name

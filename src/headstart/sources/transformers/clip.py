@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.capabilities import Runtime
 from headstart.engine.extract import encode
 from headstart.engine.options import Engine
-from headstart.sources.bodies.form import form_of
 from headstart.sources.bodies.hidden_layers import Layers, check_layers
 from headstart.sources.transformers.clip_towers import TextTower
 from headstart.sources.transformers.media_body import MediaBody, MediaParts
 from headstart.types import FeatureMatrix, SourceInfo
 
-__all__ = ["PAIRED", "ClipParts", "ClipSource", "open_clip"]
+__all__ = ["PAIRED", "ClipParts", "ClipSource", "LabelledClipSource", "open_clip"]
 
 PAIRED = ("clip", "siglip")  # model types of transformers with an image and a text tower
 
@@ -53,7 +53,7 @@ class ClipSource:
     """An image source whose body was trained together with a text tower.
 
     Its last block is the picture in the space that both towers share. Where that block is the last one that is read,
-    the source has ``label_rows`` and ``label_scale``.
+    and the checkpoint has a tokenizer, it is a `LabelledClipSource`.
 
     Args:
         parts: what it is made of.
@@ -63,9 +63,8 @@ class ClipSource:
 
     Examples:
         >>> from headstart.sources.registry import open_source
-        >>> clip = open_source("hf:openai/clip-vit-large-patch14")              # doctest: +SKIP
-        >>> clip.label_rows(["cat", "dog"])[:, -768:].shape                     # doctest: +SKIP
-        (2, 768)
+        >>> open_source("hf:openai/clip-vit-large-patch14").info.blocks[-1]     # doctest: +SKIP
+        Block(name='last', width=768)
     """
 
     def __init__(self, parts: ClipParts, body: MediaBody, *, positions: bool = False, seed: int | None = None) -> None:
@@ -74,16 +73,20 @@ class ClipSource:
         self._positions = positions
         self._seed = seed
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Another process opens the text tower anew."""
-        return {name: value for name, value in vars(self).items() if name != "_text"}
-
     @property
     def info(self) -> SourceInfo:
         """What is known about the source."""
         return self.body.info
 
-    backend, precision, reason, hint, streams = form_of("body")
+    @property
+    def runtime(self) -> Runtime:
+        """What runs the image tower."""
+        return self.body.runtime
+
+    @property
+    def positions(self) -> bool:
+        """Whether each patch has a row; else each picture has one."""
+        return self._positions
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str:
         """Pick the backend of the image tower, as in `MediaBody.choose`."""
@@ -101,26 +104,9 @@ class ClipSource:
         """Features (n, sum of block widths), float32, of n pictures."""
         return encode(self, items)
 
-    @property
-    def label_rows(self) -> Callable[[Sequence[str]], NDArray[np.float32]]:
-        """A function from C texts to rows (C, sum of block widths), float32: 0 but in the last block.
-
-        Raises:
-            AttributeError: if the last layer that is read is not the space that pictures and texts share, or the
-                checkpoint has no tokenizer.
-        """
-        self._check_shared()
-        return self._rows
-
-    @property
-    def label_scale(self) -> float:
-        """What the towers were trained to multiply cosines with: the inverse of a softmax's temperature."""
-        self._check_shared()
-        return self._text.scale
-
     def untrained(self, seed: int) -> ClipSource:
         """The same towers with fresh random weights."""
-        return ClipSource(self.parts, self.body.untrained(seed), positions=self._positions, seed=seed)
+        return type(self)(self.parts, self.body.untrained(seed), positions=self._positions, seed=seed)
 
     def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> ClipSource:
         """The same source with other layers read, as in `MediaBody.with_layers`.
@@ -134,19 +120,35 @@ class ClipSource:
         """Write a checkpoint folder of transformers, with both towers."""
         return self.body.save(folder)
 
-    @cached_property
-    def _text(self) -> TextTower:
-        return self.parts.text(self._seed)
 
-    def _rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
+class LabelledClipSource(ClipSource):
+    """The same where the last layer that is read is the space that pictures and texts share.
+
+    Examples:
+        >>> from headstart.sources.registry import open_source
+        >>> clip = open_source("hf:openai/clip-vit-large-patch14")              # doctest: +SKIP
+        >>> clip.label_rows(["cat", "dog"])[:, -768:].shape                     # doctest: +SKIP
+        (2, 768)
+    """
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process opens the text tower anew."""
+        return {name: value for name, value in vars(self).items() if name != "_text"}
+
+    def label_rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Rows (C, sum of block widths), float32, of C texts: 0 but in the last block."""
         found = self._text.label_embeddings(texts)
         rows = np.zeros((len(texts), sum(block.width for block in self.info.blocks)), np.float32)
         rows[:, -found.shape[1] :] = found
         return rows
 
-    def _check_shared(self) -> None:
-        if not self.parts.reads_texts or self._positions or self.info.blocks[-1].name != "last":
-            raise AttributeError("Texts need a tokenizer, and the layer that pictures and texts share as the last one.")
+    def label_scale(self) -> float:
+        """What the towers were trained to multiply cosines with: the inverse of a softmax's temperature."""
+        return self._text.scale
+
+    @cached_property
+    def _text(self) -> TextTower:
+        return self.parts.text(self._seed)
 
 
 def open_clip(
@@ -162,9 +164,12 @@ def open_clip(
         seed: for towers with fresh random weights, their seed.
 
     Examples:
-        >>> open_clip.__name__
-        'open_clip'
+        >>> from headstart.sources.registry import open_source
+        >>> clip = open_source("hf:openai/clip-vit-large-patch14")              # doctest: +SKIP
+        >>> open_clip(clip.parts, clip.info, positions=True).positions          # doctest: +SKIP
+        True
     """
     tower = parts.places if positions else parts.image
     body = MediaBody(tower, info, layers=layers, positions=positions, seed=seed)
-    return ClipSource(parts, body, positions=positions, seed=seed)
+    shared = parts.reads_texts and not positions and body.info.blocks[-1].name == "last"
+    return (LabelledClipSource if shared else ClipSource)(parts, body, positions=positions, seed=seed)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from headstart.engine.body.arrays import first_items, to_tensors
 from headstart.engine.body.machine import release
 from headstart.engine.body.recipe import Batch, Recipe, recipe_key, rows_key
+from headstart.engine.capabilities import Runtime
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.sources.bodies.copies import as_trainable, by_shape, joined_shapes
-from headstart.sources.bodies.form import form_of
 from headstart.sources.bodies.hidden_layers import Layers, Reading, check_layers, save_reading
 from headstart.sources.bodies.seeded import drawn_by
 from headstart.sources.bodies.trainable import PreparedKind, Trainable
@@ -126,7 +126,20 @@ class MediaBody:
         """What is known about the source."""
         return self._info
 
-    backend, precision, reason, hint, streams = form_of("body")
+    @property
+    def runtime(self) -> Runtime:
+        """What runs its body."""
+        return self.body.runtime
+
+    @property
+    def body_key(self) -> str:
+        """Tells its body from all others."""
+        return self.body.recipe.key
+
+    @property
+    def positions(self) -> bool:
+        """Whether each position has a row; else each item has one."""
+        return self._reading.positions
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str:
         """Pick the backend for about ``count`` items; gives the digest under which their rows may be kept.

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from headstart.data.auditing.token_counts import TokenCounts
 from headstart.engine.body.arrays import first_items, to_tensors
 from headstart.engine.body.recipe import Recipe, recipe_key, rows_key
+from headstart.engine.capabilities import Runtime
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.errors import ItemError
 from headstart.sources.bodies.copies import as_trainable
-from headstart.sources.bodies.form import form_of
 from headstart.sources.bodies.hidden_layers import Hidden, Layers, Reading, check_layers, save_reading, select
 from headstart.sources.bodies.seeded import drawn_by
 from headstart.sources.bodies.trainable import Trainable
@@ -145,7 +145,20 @@ class TextBody:
         """What is known about the source."""
         return self._info
 
-    backend, precision, reason, hint, streams = form_of("body")
+    @property
+    def runtime(self) -> Runtime:
+        """What runs its body."""
+        return self.body.runtime
+
+    @property
+    def body_key(self) -> str:
+        """Tells its body from all others."""
+        return self.body.recipe.key
+
+    @property
+    def positions(self) -> bool:
+        """Whether each position has a row; else each item has one."""
+        return self._reading.positions
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:

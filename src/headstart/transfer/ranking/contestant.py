@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.auditing.token_counts import TextFacts
+from headstart.engine.capabilities import ReadyRows, runtime_of
 from headstart.engine.options import Engine
 from headstart.errors import HeadstartError, SourceError
 from headstart.reporting import Progress
@@ -176,12 +177,11 @@ class Contestant:
 
     def _speed(self, info: SourceInfo) -> Speed | None:
         rows = self.rows
-        if rows is None or hasattr(rows.source, "whole"):  # rows as they are: nothing runs
+        if rows is None or isinstance(rows.source, ReadyRows):  # rows as they are: nothing runs
             return None
         if not rows.encoded:
             return kept_speed(info, self._engine)
-        form = f"{getattr(rows.source, 'backend', '')} {getattr(rows.source, 'precision', '')}".strip()
-        speed = Speed(rows.encoded / rows.seconds, rows.encoded, form)
+        speed = Speed(rows.encoded / rows.seconds, rows.encoded, str(runtime_of(rows.source)))
         keep_speed(info, self._engine, speed)
         return speed
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.capabilities import ReadyRows, runtime_of
 from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
@@ -85,11 +86,12 @@ class GrowingRows:
         started = time.perf_counter()
         index = self.grow(np.arange(len(self.items)), engine, progress)
         rows = np.empty((0, 0), np.float32) if self._rows is None else self._rows
+        ran = runtime_of(self.source)
         seconds = self._elapsed or time.perf_counter() - started
         return Extraction(
             rows if len(index) == len(rows) else rows[index], index, dict(self.failures), seconds,
             self.encoded if self._elapsed else len(index), self._hits,
-            backend=getattr(self.source, "backend", ""), precision=getattr(self.source, "precision", ""),
+            backend=ran.backend, precision=ran.precision,
             notes=() if self.last is None else self.last.notes, setup_seconds=self._setup,
             details=() if self.last is None else self.last.details,
         )  # fmt: skip
@@ -103,7 +105,7 @@ class GrowingRows:
 
     def _take_whole(self) -> None:
         """Rows that are there as they are need neither encoding nor a copy."""
-        if self._whole or not hasattr(self.source, "whole"):
+        if self._whole or not isinstance(self.source, ReadyRows):
             return
         self._whole = True
         rows = self.source.whole(self.items)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.auditing.text_findings import unread
+from headstart.engine.capabilities import LabelReading
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ParameterError, SourceError
@@ -86,7 +87,7 @@ def class_rows(
 ) -> NDArray[Any]:
     """What a source makes of the classes: (C, d) rows beside those of its items.
 
-    A source of texts encodes each class's text. A source of other items does it where it has ``label_rows(texts)``,
+    A source of texts encodes each class's text. A source of other items does it where it is `LabelReading`: it has
     a text tower that was trained together with its body (CLIP).
 
     Args:
@@ -104,7 +105,7 @@ def class_rows(
         (2, 96)
     """
     words = [(texts or {}).get(label, label_words(label)) for label in labels]
-    if hasattr(source, "label_rows"):
+    if isinstance(source, LabelReading):
         return np.asarray(source.label_rows(words))
     if source.info.modality != "text":
         raise SourceError(
@@ -186,6 +187,6 @@ def _examples(dataset: Dataset) -> int:
 
 
 def _worth_it(source: Source, labels: Sequence[str], n: int) -> bool:
-    speaks = source.info.modality == "text" or hasattr(source, "label_rows")
+    speaks = source.info.modality == "text" or isinstance(source, LabelReading)
     few = n <= min(FEW_PER_CLASS * len(labels), MOST_ROWS)
     return speaks and few and all(re.search(r"[^\W\d_]{2}", label) for label in labels)

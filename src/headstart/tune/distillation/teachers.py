@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.capabilities import LayerChoosing
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.gathering import room
@@ -97,8 +98,7 @@ def _last(teacher: Teacher) -> tuple[Source, int]:
     if isinstance(teacher, TransferModel):
         source = teacher.source
     else:
-        choose = getattr(teacher, "with_layers", None)
-        source = teacher if choose is None else choose("last")
+        source = teacher.with_layers("last") if isinstance(teacher, LayerChoosing) else teacher
     return source, -(source.info.num_features or 0)
 
 
