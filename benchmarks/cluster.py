@@ -25,6 +25,7 @@ import numpy as np
 from _common import DATA, MIB, say, table, write_section
 
 from headstart.engine.body.machine import cores
+from headstart.engine.capabilities import runtime_of
 from headstart.engine.moments import ItemMoments, moments_of
 from headstart.engine.options import Engine
 from headstart.engine.ray.session import ray_session
@@ -137,7 +138,7 @@ def main() -> None:
         [name, *(f"{statistics.median(row[k] for row in found):,.{digits}f}" for k, digits in ((1, 1), (2, 0), (3, 0)))]
         for name, found in rows.items()
     ]
-    form = f"{source.backend} {source.precision}"  # type: ignore[attr-defined]
+    form = str(runtime_of(source))
     most = cores()
     lines = [
         f"This machine has {most} CPU cores, and one process uses them all, so that workers on it add little; more "

@@ -33,11 +33,12 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "engine": {
         "extraction": set(),
         "options": set(),
+        "capabilities": {"options"},
         "body": set(),
         "cache": set(),
         "backends": {"body", "cache"},
-        "pipeline": {"body", "cache", "extraction", "options"},
-        "ray": {"options", "pipeline"},
+        "pipeline": {"body", "cache", "capabilities", "extraction", "options"},
+        "ray": {"capabilities", "options", "pipeline"},
     },
     "evaluate": {"metrics": set(), "intervals": {"metrics"}},
     "heads": {

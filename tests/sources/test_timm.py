@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from headstart.engine.capabilities import Runtime
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DigestError, ItemError, ModelFolderError, SourceError
@@ -305,10 +306,11 @@ def test_sounds_pass_on_what_the_image_source_chooses(pair, sounds):
     def key(settings):
         return Spectrogram(inner, settings).choose(Engine(backend="torch"), 2, lambda: [source.prepare(sounds[0])])
 
-    assert source.backend == ""
+    assert source.runtime == Runtime()
     assert key(None) == key(PictureSettings())
     assert key(None) != key(PictureSettings(n_mels=64))
-    assert (source.backend, source.precision, source.streams) == ("torch", inner.precision, inner.streams)
+    assert source.runtime.backend == "torch"
+    assert source.runtime == inner.runtime
     places = source.with_layers("last", positions=True)
     assert [row.shape for row in places.forward([places.prepare(sound) for sound in sounds[:2]])] == [(9, 96)] * 2
 

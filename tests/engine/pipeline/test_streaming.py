@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
+from headstart.engine.capabilities import Runtime
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.engine.pipeline import pace as batches
@@ -80,7 +81,7 @@ def test_preparing_that_always_runs_out_of_memory_is_one_sentence():
 
 def test_several_batches_run_at_once_where_the_source_can():
     class Parallel(Doubling):
-        streams = 2
+        runtime = Runtime(streams=2)
 
         def __init__(self):
             super().__init__()
@@ -103,7 +104,7 @@ def test_several_batches_run_at_once_where_the_source_can():
 
 def test_an_error_in_one_of_several_streams_ends_the_work():
     source = Doubling()
-    source.streams = 2
+    source.runtime = Runtime(streams=2)
     source.forward = Mock(side_effect=RuntimeError("broken"))
     with pytest.raises(RuntimeError, match="broken"):
         extract(source, range(1000), engine=Engine(batch_size=8))

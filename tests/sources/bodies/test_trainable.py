@@ -227,7 +227,7 @@ def test_adapters_on_a_converted_body(tmp_path):
     other = source.with_module(moved.module, "adapted")
     items = [np.random.default_rng(k).integers(0, 256, (160, 160, 3), dtype=np.uint8) for k in range(2)]
     converted = extract(other, items, engine=Engine(backend="openvino", cache=False)).rows
-    assert other.backend == "openvino"
+    assert other.runtime.backend == "openvino"
     close(converted, rows_of(other, items), LOOSE)
 
 

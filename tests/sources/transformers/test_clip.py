@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import headstart
+from headstart.engine.capabilities import LabelReading
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
@@ -136,8 +137,8 @@ def test_rows_and_scale_give_the_logits_of_all_captions(checkpoint, squares):
     assert not texts[:, :-width].any()
     np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1.0, atol=1e-6)
     cosines = rows / np.linalg.norm(rows, axis=1, keepdims=True) @ texts[:, -width:].T
-    np.testing.assert_allclose(source.label_scale * cosines, wanted, atol=1e-4)
-    assert source.label_scale == pytest.approx(float(model.logit_scale.detach().exp()))
+    np.testing.assert_allclose(source.label_scale() * cosines, wanted, atol=1e-4)
+    assert source.label_scale() == pytest.approx(float(model.logit_scale.detach().exp()))
 
 
 def test_its_last_block_is_the_projected_picture(checkpoint, pictures):
@@ -193,11 +194,12 @@ def test_without_the_shared_space_it_knows_no_names(checkpoint, pictures):
     source = open_source(f"local:{checkpoint[2]}")
     early, places = source.with_layers(["hidden.1"]), source.with_layers(["hidden.1", "last"], positions=True)
     for one in (early, places):
-        assert not hasattr(one, "label_rows")
-        assert not hasattr(one, "label_scale")
+        assert not isinstance(one, LabelReading)
     with pytest.raises(SourceError, match="no text tower"):
         class_rows(early, LABELS)
-    assert hasattr(early.with_layers("last"), "label_rows")
+    again = early.with_layers("last")
+    assert isinstance(again, LabelReading)
+    assert "_text" not in vars(again)  # asking opens no text tower
     rows = places.forward([places.prepare(path) for path in pictures[:2]])
     assert [row.shape for row in rows] == [(16, 32)] * 2
 
@@ -207,7 +209,7 @@ def test_without_a_tokenizer_it_is_an_image_source(checkpoint, squares):
         for file in checkpoint[2].glob(pattern):
             file.unlink()
     source = open_source(f"local:{checkpoint[2]}")
-    assert not hasattr(source, "label_rows")
+    assert not isinstance(source, LabelReading)
     assert source.encode(squares).shape[0] == 12
 
 

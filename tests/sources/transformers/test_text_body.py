@@ -103,7 +103,7 @@ def test_a_row_depends_on_its_text_alone(minilm):
     texts = [*TEXTS, *("card " * count for count in (1, 2, 3, 5, 8, 13, 30, 61, 130)), "good morning"]
     prepared = minilm.prepare_many(texts)
     together, alone = minilm.forward(prepared), np.concatenate([minilm.forward([row]) for row in prepared])
-    tolerance = 0.0 if minilm.backend == "openvino" else 0.02
+    tolerance = 0.0 if minilm.runtime.backend == "openvino" else 0.02
     np.testing.assert_allclose(together, alone, rtol=0, atol=tolerance)
 
 
