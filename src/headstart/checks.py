@@ -32,7 +32,7 @@ from headstart.model import TransferModel
 from headstart.scores import SCORES
 from headstart.sources import open_source
 from headstart.tasks import TASKS
-from headstart.tune import STRATEGIES
+from headstart.tune import STRATEGIES, MovingStrategy, fit
 from headstart.types import Dataset, Source, Task, TaskKind
 
 __all__ = [
@@ -343,10 +343,11 @@ def check_strategy_solves(name: str) -> None:
     y = np.array([0, 1] * 12)
     task = Task("classification", ("sun", "storm"))
     data = Dataset(items=texts, ids=tuple(texts), modality="text", task=task, y=y)
-    if hasattr(STRATEGIES[name], "plan"):
-        _refuses(name, lambda: STRATEGIES[name].fit(source, data, seed=0))
+    strategy = STRATEGIES[name]
+    if isinstance(strategy, MovingStrategy):
+        _refuses(name, lambda: fit(strategy, source, data, seed=0))
         return
-    model = STRATEGIES[name].fit(source, data, seed=0)
+    model = fit(strategy, source, data, seed=0)
     new = ["sunshine 77", "thunder 99"]
     _require(model.predict(new) == ["sun", "storm"], f"{name}: does not solve the toy task")
     with tempfile.TemporaryDirectory() as folder:

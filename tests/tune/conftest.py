@@ -10,7 +10,8 @@ from headstart.sources.bodies.trainable import trainable
 from headstart.sources.toy_shift import toy_shift
 from headstart.tasks import task_methods
 from headstart.tune.frozen import FROZEN
-from headstart.tune.moving.plan import MovingStrategy, Plan, Setting
+from headstart.tune.moving.contract import MovingStrategy
+from headstart.tune.moving.plan import Plan, Setting
 from headstart.tune.network.body_and_head import Network
 from headstart.tune.network.solved_head import TorchHead
 from headstart.tune.training.batches import ItemBatches

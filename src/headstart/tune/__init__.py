@@ -4,7 +4,8 @@ Those that move the body import torch; they are opened by name, ``STRATEGIES["lp
 """
 
 from headstart.tune.frozen import FrozenFeatures
-from headstart.tune.registry import MOVING, STRATEGIES, Strategy
+from headstart.tune.moving.contract import MovingStrategy
+from headstart.tune.registry import MOVING, STRATEGIES, Strategy, fit
 from headstart.tune.training.settings import Budget, Training
 
-__all__ = ["MOVING", "STRATEGIES", "Budget", "FrozenFeatures", "Strategy", "Training"]
+__all__ = ["MOVING", "STRATEGIES", "Budget", "FrozenFeatures", "MovingStrategy", "Strategy", "Training", "fit"]

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.sources.bodies.adapters import insert_adapters
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, head_group
 from headstart.tune.structure.layers import normalisation_names
 from headstart.tune.training.job import ParameterGroup
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source
+from headstart.tune.training.settings import Training
 
 __all__ = ["ADAPTERS", "AdapterTuning"]
 
@@ -51,11 +49,7 @@ class AdapterTuning:
         added = [f"body.{name}" for name in insert_adapters(setting.network.body, self.width, setting.seed)]
         return Plan((ParameterGroup((*added, *norms), self.rate), head_group(setting.network)))
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 ADAPTERS = AdapterTuning()

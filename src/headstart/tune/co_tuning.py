@@ -17,15 +17,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from headstart.errors import DataError
-from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.structure.source_head import outputs_of, source_head_groups, source_head_of, statistics_kept
 from headstart.tune.training.batches import Batch
 from headstart.tune.training.device import best_device
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source
+from headstart.tune.training.settings import Training
 
 __all__ = ["CO_TUNING", "CoTuning", "category_relation"]
 
@@ -97,11 +95,7 @@ class CoTuning:
         groups = (*body_groups(network), *source_head_groups(setting, head), head_group(network))
         return Plan(groups, penalty)
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 CO_TUNING = CoTuning()

@@ -28,8 +28,9 @@ from headstart.heads import HeadSearch
 from headstart.model import TransferModel
 from headstart.params import check_choice, check_number
 from headstart.tune.losses.contrastive import pair_cosine_loss, supervised_contrastive_loss
+from headstart.tune.moving.candidates import Moved
 from headstart.tune.moving.cross_fitted import move_cross_fitted
-from headstart.tune.moving.move import Moved, fit_moved, move
+from headstart.tune.moving.move import fit_moved, move
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.training.batches import Batch
 from headstart.tune.training.class_batches import ClassBatches

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.sources.bodies.parameter_groups import numbered
 from headstart.sources.bodies.seeded import spread
@@ -25,8 +24,7 @@ from headstart.tune.network.body_and_head import task_loss
 from headstart.tune.structure.source_head import frozen_body
 from headstart.tune.training.batches import Batch
 from headstart.tune.training.device import best_device, to_device
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source
+from headstart.tune.training.settings import Training
 
 __all__ = [
     "DELTA",
@@ -146,11 +144,7 @@ class Delta:
         rises = loss_increases(network.body, channels, loss, self.passes)
         return {name: attention_of(rise) for name, rise in rises.items()}
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 DELTA = Delta()

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting
 from headstart.tune.structure.low_rank import low_rank_plan
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source
+from headstart.tune.training.settings import Training
 
 __all__ = ["DORA", "WeightDecomposedAdaptation"]
 
@@ -53,11 +51,7 @@ class WeightDecomposedAdaptation:
         """Low-rank modules and head move."""
         return low_rank_plan(setting, self.name, rank=self.rank, alpha=self.alpha, rate=self.rate, decomposed=True)
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 DORA = WeightDecomposedAdaptation()

@@ -12,14 +12,13 @@ import numpy as np
 import torch
 
 from headstart.heads.feature_map import FeatureMap
-from headstart.model import TransferModel
 from headstart.sources.bodies.seeded import seeded, spread
 from headstart.tasks import task_methods
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.network.solved_head import TorchHead
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, FeatureMatrix, Source
+from headstart.tune.training.settings import Training
+from headstart.types import FeatureMatrix
 
 __all__ = ["FULL", "FullFineTuning", "fresh_head"]
 
@@ -96,11 +95,7 @@ class FullFineTuning:
         setting.network.head = fresh_head(setting)
         return Plan((*body_groups(setting.network), head_group(setting.network)))
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 FULL = FullFineTuning()

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import ULMFIT_DECAY, Plan, Setting, decayed_rates, head_group
 from headstart.tune.training.job import ParameterGroup
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source
+from headstart.tune.training.settings import Training
 
 __all__ = ["GRADUAL", "GradualUnfreezing", "begins"]
 
@@ -71,11 +69,7 @@ class GradualUnfreezing:
         ]
         return Plan((*moved, head_group(setting.network)))
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 GRADUAL = GradualUnfreezing()

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from headstart.engine.extract import extract
 from headstart.errors import DataError
 from headstart.heads import HeadSearch, select_head
-from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tasks import task_methods
 from headstart.tune.augmentation.choice import augmentation_of
@@ -30,8 +29,8 @@ from headstart.tune.structure.source_head import outputs_of, source_head_groups,
 from headstart.tune.training.batches import Batch, ItemBatches
 from headstart.tune.training.device import best_device, to_device
 from headstart.tune.training.job import ParameterGroup
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source, Task
+from headstart.tune.training.settings import Training
+from headstart.types import Dataset, Task
 
 __all__ = ["JOINT", "Joint", "Replay", "knows_classes"]
 
@@ -179,11 +178,7 @@ class Joint:
 
         return logits, (ParameterGroup(tuple(f"{SOURCE_HEAD}.{name}" for name, _ in head.named_parameters())),)
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 def _targets(task: Task, y: NDArray[Any]) -> NDArray[np.float64]:

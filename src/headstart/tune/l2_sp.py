@@ -12,14 +12,12 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
-from headstart.model import TransferModel
 from headstart.params import check_choice, check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.training.batches import Batch
 from headstart.tune.training.device import best_device
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source
+from headstart.tune.training.settings import Training
 
 __all__ = ["L2SP", "L2_SP", "squared_distance"]
 
@@ -85,11 +83,7 @@ class L2SP:
 
         return Plan(tuple(groups), penalty)
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 L2_SP = L2SP()

@@ -10,12 +10,10 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, decayed_rates, head_group
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source
+from headstart.tune.training.settings import Training
 
 __all__ = ["LP_FT", "LinearProbingFineTuning"]
 
@@ -55,11 +53,7 @@ class LinearProbingFineTuning:
             groups = [replace(group, names=tuple(n for n in group.names if n not in tables)) for group in groups]
         return Plan((*(group for group in groups if group.names), head_group(network)))
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 def _tables(body: nn.Module) -> set[str]:

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tune.losses.distillation import row_distance, softened_divergence
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.structure.source_head import frozen_body, source_head_groups, statistics_kept
 from headstart.tune.training.batches import Batch
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source
+from headstart.tune.training.settings import Training
 
 __all__ = ["LWF", "LearningWithoutForgetting"]
 
@@ -72,11 +70,7 @@ class LearningWithoutForgetting:
         own = () if head is None else source_head_groups(setting, head)
         return Plan((*body_groups(network), *own, head_group(network)), penalty)
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 LWF = LearningWithoutForgetting()

@@ -6,17 +6,19 @@ from typing import Protocol, runtime_checkable
 
 from headstart.model import TransferModel
 from headstart.registry import Registry
+from headstart.tune.moving.contract import MovingStrategy
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Source
 
-__all__ = ["STRATEGIES", "Strategy"]
+__all__ = ["MOVING", "STRATEGIES", "Strategy", "fit"]
 
 
 @runtime_checkable
 class Strategy(Protocol):
     """A way to transfer; implementations are frozen dataclasses whose fields are the strategy's settings.
 
-    Those that move the body have ``training`` and ``plan`` too, as `headstart.tune.moving.plan.MovingStrategy` says.
+    Those that fine-tune the body have ``training`` and ``plan`` and need no ``fit`` of their own; see
+    `headstart.tune.moving.contract.MovingStrategy`.
 
     Examples:
         >>> isinstance(STRATEGIES["frozen"], Strategy)
@@ -42,6 +44,44 @@ class Strategy(Protocol):
             budget: time, checkpoints, logs.
         """
         ...
+
+
+def fit(
+    strategy: Strategy | MovingStrategy,
+    source: Source,
+    train: Dataset,
+    *,
+    valid: Dataset | None = None,
+    seed: int = 0,
+    budget: Budget = Budget(),
+) -> TransferModel:
+    """A model by any strategy: by its own ``fit``, or by its ``plan`` where that is all it has.
+
+    Args:
+        strategy: how knowledge is transferred.
+        source: the body.
+        train: labelled items.
+        valid: labelled items that no step sees; a strategy that needs some takes a part of ``train`` where none are
+            given.
+        seed: of all chance.
+        budget: time, checkpoints, logs.
+
+    Raises:
+        SourceError: if the strategy fine-tunes the body and the source has none that can be.
+        DataError: if there are no labels.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.sources import open_source
+        >>> data = read((["good film", "so good", "bad film", "so bad"], ["+", "+", "-", "-"]))
+        >>> fit(STRATEGIES["frozen"], open_source("toy"), data).predict(["good"])
+        ['+']
+    """
+    if isinstance(strategy, Strategy):
+        return strategy.fit(source, train, valid=valid, seed=seed, budget=budget)
+    from headstart.tune.moving.move import fit_moved
+
+    return fit_moved(strategy, source, train, valid=valid, seed=seed, budget=budget)
 
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", "strategies")

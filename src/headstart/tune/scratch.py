@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headstart.errors import SourceError
-from headstart.model import TransferModel
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.structure.fresh_head import last_layer_head
-from headstart.tune.training.settings import Budget, Training
+from headstart.tune.training.settings import Training
 from headstart.types import Dataset, Source
 
 __all__ = ["SCRATCH", "Scratch"]
@@ -59,11 +58,7 @@ class Scratch:
         setting.network.head = last_layer_head(setting)
         return Plan((*body_groups(setting.network), head_group(setting.network)))
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 SCRATCH = Scratch()

@@ -15,7 +15,6 @@ from headstart.engine.extract import extract
 from headstart.errors import SourceError
 from headstart.heads import FittedHead, select_head
 from headstart.heads.feature_map import FeatureMap
-from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
@@ -23,7 +22,7 @@ from headstart.tune.network.solved_head import TorchHead
 from headstart.tune.structure.fresh_head import fresh_head, target_units
 from headstart.tune.structure.side_bodies import side_body
 from headstart.tune.structure.sided_source import LABELS, SidedSource
-from headstart.tune.training.settings import Budget, Training
+from headstart.tune.training.settings import Training
 from headstart.types import Dataset, Source
 
 __all__ = ["SIDE", "SideNetwork", "beside"]
@@ -61,6 +60,8 @@ def beside(side: int, head: FittedHead, weight: NDArray[np.float64]) -> FittedHe
 @dataclass(frozen=True)
 class SideNetwork:
     """A small body trained beside the frozen one, from the frozen one's solved head.
+
+    The source of the model that it makes is a `FusedSource` of the side body and the frozen one.
 
     Attributes:
         training: how it trains: 15 epochs, since the side body of pictures begins from nothing.
@@ -120,14 +121,7 @@ class SideNetwork:
         setting.network.head = TorchHead(joint, task, setting.training.dropout, centre=centre, spread=spread)
         return Plan((*body_groups(setting.network), head_group(setting.network)))
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`.
-
-        Its source is a `FusedSource` of the side body and the frozen one.
-        """
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 SIDE = SideNetwork()

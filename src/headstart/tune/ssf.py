@@ -14,15 +14,13 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from headstart.errors import SourceError
-from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, head_group
 from headstart.tune.network.body_and_head import Network
 from headstart.tune.structure.layers import CHANNEL_LAYERS, merge_layer, used_names
 from headstart.tune.training.job import ParameterGroup
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source
+from headstart.tune.training.settings import Training
 
 __all__ = ["SSF", "Scale", "ScaleAndShift", "ScalingShifting", "scaled_layers"]
 
@@ -130,11 +128,7 @@ class ScalingShifting:
 
         return Plan((ParameterGroup(tuple(names), self.rate), head_group(setting.network)), finish=finish)
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 def _scale(name: str, layer: nn.Module) -> list[str]:

@@ -14,12 +14,10 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
 from headstart.errors import SourceError
-from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source
+from headstart.tune.training.settings import Training
 
 __all__ = ["STOCH_NORM", "StochNorm", "StochasticNorm2d"]
 
@@ -115,11 +113,7 @@ class StochNorm:
 
         return Plan((*body_groups(setting.network), head_group(setting.network)), finish=finish)
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 def _replaceable(part: nn.BatchNorm2d) -> bool:

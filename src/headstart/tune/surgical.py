@@ -14,15 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from headstart.model import TransferModel
 from headstart.params import check_choice
 from headstart.sources.bodies.seeded import spread
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, head_group
 from headstart.tune.training.device import to_device
 from headstart.tune.training.job import ParameterGroup
-from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, Source
+from headstart.tune.training.settings import Training
 
 __all__ = ["SURGICAL", "SurgicalFineTuning", "relative_gradient_norms"]
 
@@ -96,11 +94,7 @@ class SurgicalFineTuning:
             return int(np.argmax(relative_gradient_norms(setting)))
         return {"first": 0, "middle": count // 2, "last": count - 1}[self.block]
 
-    def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
-    ) -> TransferModel:
-        """The model of least validation loss; see `headstart.tune.moving.move.fit_moved`."""
-        return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
+    fit = fit_moved
 
 
 SURGICAL = SurgicalFineTuning()

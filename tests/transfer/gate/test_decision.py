@@ -8,8 +8,7 @@ import pytest
 from headstart.reporting import SilentReporter
 from headstart.transfer.gate.decision import _keep
 from headstart.transfer.gate.head_on_all_items import LeftOutLosses
-from headstart.tune.moving.candidates import ValidatedModel
-from headstart.tune.moving.move import Moved
+from headstart.tune.moving.candidates import Moved, ValidatedModel
 from headstart.tune.training.job import Outcome
 from headstart.types import Dataset, Task
 

@@ -23,15 +23,16 @@ from headstart.reporting import Reporter
 from headstart.transfer.gate.forecast import Forecast, judging_seconds, look_ahead, words
 from headstart.transfer.gate.head_on_all_items import LeftOutLosses, left_out_losses
 from headstart.transfer.gate.pilot import expected_cost
-from headstart.transfer.gate.strategy_choice import AUTO, is_crossed, sized, strategy_for
+from headstart.transfer.gate.strategy_choice import AUTO, is_crossed, moving_strategy, sized, strategy_for
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
-from headstart.tune.registry import MOVING, STRATEGIES
+from headstart.tune.moving.contract import MovesItself, MovingStrategy, ReplaysSource, with_settings
+from headstart.tune.registry import MOVING, Strategy
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset
 
 if TYPE_CHECKING:
-    from headstart.tune.moving.move import Moved
+    from headstart.tune.moving.candidates import Moved
 
 __all__ = ["Decision", "decide"]
 
@@ -59,7 +60,7 @@ class Decision:
 def decide(
     prepared: Prepared,
     judged: Judged,
-    wanted: Any,
+    wanted: str | Strategy | MovingStrategy,
     *,
     seed: int,
     seconds: float | None,
@@ -101,7 +102,7 @@ def decide(
             reporter.line("strategy", f"frozen features: the body of '{prepared.source.info.name}' cannot be moved")
             return Decision(None, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head"})
         name = strategy_for(train, kind, alone=prepared.engine.ray is None, weighted=weighted)
-        strategy: Any = sized(STRATEGIES[name], train)  # type: ignore[arg-type] # all of MOVING
+        strategy = sized(moving_strategy(name), train)
         forecast = look_ahead(strategy, prepared, judged, train, seed=seed, seconds=seconds, reporter=reporter)
         reporter.line("strategy", words(strategy.name, forecast))
         if not forecast.go:
@@ -109,8 +110,8 @@ def decide(
             return Decision(None, record)
     else:
         strategy = _named(wanted, train)
-        if source_data is not None and getattr(strategy, "source_data", source_data) is None:
-            strategy = replace(strategy, source_data=source_data)
+        if source_data is not None and isinstance(strategy, ReplaysSource) and strategy.source_data is None:
+            strategy = with_settings(strategy, source_data=source_data)
     reserve = 0.0  # for what is done with the trained body
     if seconds is not None:
         with reporter.progress("timing a few steps"):
@@ -135,12 +136,10 @@ def _kind(prepared: Prepared) -> str:
         return ""
 
 
-def _named(wanted: Any, train: Dataset) -> Any:
+def _named(wanted: str | Strategy | MovingStrategy, train: Dataset) -> MovingStrategy:
     """A strategy by its name, with epochs for these items; a strategy that was given as it is."""
-    if not isinstance(wanted, str):
-        return wanted
-    strategy: Any = STRATEGIES[wanted]
-    return sized(strategy, train) if wanted in MOVING else strategy
+    strategy = moving_strategy(wanted)
+    return sized(strategy, train) if isinstance(wanted, str) and wanted in MOVING else strategy
 
 
 def _training_part(prepared: Prepared, judged: Judged) -> Dataset:
@@ -150,11 +149,12 @@ def _training_part(prepared: Prepared, judged: Judged) -> Dataset:
     return replace(part, groups=groups, split=None, times=None)
 
 
-def _move(strategy: Any, prepared: Prepared, judged: Judged, train: Dataset, *, seed: int, budget: Budget) -> Moved:
+def _move(
+    strategy: MovingStrategy, prepared: Prepared, judged: Judged, train: Dataset, *, seed: int, budget: Budget
+) -> Moved:
     from headstart.tune.moving.move import move
 
-    own = getattr(strategy, "move", None)  # of a strategy that judges its candidates in a way of its own
-    return (partial(move, strategy) if own is None else own)(
+    return (strategy.move if isinstance(strategy, MovesItself) else partial(move, strategy))(
         prepared.source, train, seed=seed, budget=budget,
         search=replace(judged.search, heads=_linear(judged.search.heads)), engine=prepared.engine,
     )  # fmt: skip

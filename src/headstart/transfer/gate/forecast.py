@@ -15,6 +15,7 @@ from headstart.transfer.gate.pilot import Cost, Pilot, expected_cost, run_pilot
 from headstart.transfer.gate.strategy_choice import is_crossed
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
+from headstart.tune.moving.contract import MovingStrategy
 from headstart.types import Dataset
 
 __all__ = ["Forecast", "judging_seconds", "look_ahead", "words"]
@@ -63,7 +64,7 @@ FEWEST = 80  # items, below which a pilot's quarter says nothing
 
 
 def look_ahead(
-    strategy: Any,
+    strategy: MovingStrategy,
     prepared: Prepared,
     judged: Judged,
     train: Dataset,

@@ -22,12 +22,13 @@ from headstart.evaluate.formatting import figure
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.gate.decision import decide
-from headstart.transfer.gate.strategy_choice import AUTO, UNWEIGHTED
+from headstart.transfer.gate.strategy_choice import AUTO, UNWEIGHTED, moving_strategy
 from headstart.transfer.stages.judge import FEW_ITEMS, Judged, affordable_folds, judge
 from headstart.transfer.stages.prepare import Prepared
-from headstart.tune import STRATEGIES, Strategy
+from headstart.tune import MOVING, STRATEGIES, Strategy
 from headstart.types import Dataset
 
+FROZEN_BODY = "frozen"
 MOST_ITEMS = 500  # that tell what was forgotten
 
 __all__ = ["MovedBody", "check_strategy", "move_body"]
@@ -73,22 +74,18 @@ def check_strategy(strategy: object, class_weight: str | None = None) -> None:
 
     Raises:
         UnknownNameError: for an unknown name.
-        ParameterError: for something else, or for class weights with a strategy that has none.
+        ParameterError: for something else, for a strategy that has no plan, or for class weights with one that does not
+            use them.
 
     Examples:
         >>> check_strategy("lpft")
         Traceback (most recent call last):
         headstart.errors.UnknownNameError: Unknown strategy 'lpft'. Did you mean 'lp_ft'? Known: ...
     """
-    if isinstance(strategy, str):
-        if strategy not in (AUTO, *STRATEGIES):
-            raise UnknownNameError("strategy", strategy, [AUTO, *STRATEGIES])
-    elif not isinstance(strategy, Strategy):
-        raise ParameterError(
-            f"The 'strategy' parameter of fit must be a name or a strategy of headstart.tune. Got "
-            f"{type(strategy).__name__} instead."
-        )
-    name = strategy if isinstance(strategy, str) else strategy.name
+    if isinstance(strategy, str) and strategy not in (AUTO, *STRATEGIES):
+        raise UnknownNameError("strategy", strategy, [AUTO, *STRATEGIES])
+    imported = not isinstance(strategy, str) or strategy not in (AUTO, FROZEN_BODY, *MOVING)
+    name = moving_strategy(strategy).name if imported else strategy
     if class_weight is not None and name in UNWEIGHTED:
         raise ParameterError(
             f"The strategy '{name}' draws its items class by class, so that each class counts the same already. Got "

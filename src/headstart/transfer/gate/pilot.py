@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from headstart.heads import HeadSearch
 from headstart.reporting import Progress
 from headstart.tasks import task_methods
 from headstart.transfer.stages.prepare import Prepared
+from headstart.tune.moving.contract import MovingStrategy, with_settings
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset
 
@@ -56,7 +56,7 @@ class Cost:
         return self.item / FORWARD * (train + CANDIDATES * valid + 2 * test)
 
 
-def expected_cost(strategy: Any, prepared: Prepared, train: Dataset, *, seed: int) -> Cost:
+def expected_cost(strategy: MovingStrategy, prepared: Prepared, train: Dataset, *, seed: int) -> Cost:
     """How long the strategy takes here, by the time of a few steps.
 
     Args:
@@ -86,7 +86,7 @@ def expected_cost(strategy: Any, prepared: Prepared, train: Dataset, *, seed: in
 
 
 def run_pilot(
-    strategy: Any,
+    strategy: MovingStrategy,
     prepared: Prepared,
     search: HeadSearch,
     train: Dataset,
@@ -120,7 +120,7 @@ def run_pilot(
     judging = train.take(parts[3])
     training = replace(strategy.training, epochs=max(2, strategy.training.epochs // 2))
     moved = move(
-        replace(strategy, training=training), prepared.source, half, valid=train.take(parts[2]), seed=seed,
+        with_settings(strategy, training=training), prepared.source, half, valid=train.take(parts[2]), seed=seed,
         budget=Budget(seconds=seconds, progress=progress), search=search, engine=prepared.engine,
     )  # fmt: skip
     methods, truth = task_methods(task), judging.labelled()[1]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TypeVar
 
 import numpy as np
 
+from headstart.errors import ParameterError
+from headstart.tune.moving.contract import CrossFits, MovingStrategy, with_settings
+from headstart.tune.registry import STRATEGIES, Strategy
 from headstart.types import Dataset
 
-if TYPE_CHECKING:
-    from headstart.tune.moving.plan import MovingStrategy
+M = TypeVar("M", bound=MovingStrategy)
 
-__all__ = ["AUTO", "UNWEIGHTED", "is_crossed", "sized", "strategy_for"]
+__all__ = ["AUTO", "UNWEIGHTED", "is_crossed", "moving_strategy", "sized", "strategy_for"]
 
 AUTO = "auto"
 UNWEIGHTED = frozenset({"contrastive"})  # strategies that class weights do not serve
@@ -45,7 +47,38 @@ def strategy_for(train: Dataset, kind: str, *, alone: bool = True, weighted: boo
     return "lp_ft"
 
 
-def is_crossed(strategy: Any, train: Dataset) -> bool:
+def moving_strategy(wanted: object) -> MovingStrategy:
+    """The strategy of this name, or this strategy, which has to fine-tune the body.
+
+    Args:
+        wanted: a name of the registry, or a strategy.
+
+    Raises:
+        UnknownNameError: for an unknown name.
+        ParameterError: for anything else, and for a strategy that has no ``plan``.
+
+    Examples:
+        >>> moving_strategy("lp_ft").training.batch_statistics
+        False
+        >>> moving_strategy("frozen")
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: The strategy 'frozen' has no plan by which the body is fine-tuned; call its ...
+    """
+    found = STRATEGIES[wanted] if isinstance(wanted, str) else wanted
+    if isinstance(found, MovingStrategy):
+        return found
+    if isinstance(found, Strategy):
+        raise ParameterError(
+            f"The strategy '{found.name}' has no plan by which the body is fine-tuned; call its own fit(source, data), "
+            "or give another strategy of headstart.tune."
+        )
+    raise ParameterError(
+        f"The 'strategy' parameter of fit must be a name or a strategy of headstart.tune. Got "
+        f"{type(found).__name__} instead."
+    )
+
+
+def is_crossed(strategy: MovingStrategy, train: Dataset) -> bool:
     """Whether the training judges itself on items that it left out, all of them in turn, and needs no pilot.
 
     Examples:
@@ -53,10 +86,10 @@ def is_crossed(strategy: Any, train: Dataset) -> bool:
         >>> is_crossed(LP_FT, Dataset([0], ("0",), "vector"))
         False
     """
-    return hasattr(strategy, "is_crossed") and bool(strategy.is_crossed(train))
+    return isinstance(strategy, CrossFits) and strategy.is_crossed(train)
 
 
-def sized(strategy: MovingStrategy, train: Dataset) -> Any:
+def sized(strategy: M, train: Dataset) -> M:
     """The strategy with as many epochs as make about 300 steps, at least 3 and at most 15.
 
     Pictures are augmented where they come more than 5 times and the strategy leaves that open: few items are fitted by
@@ -77,8 +110,7 @@ def sized(strategy: MovingStrategy, train: Dataset) -> Any:
         return strategy
     steps = max(1, len(train) // strategy.training.batch_size)
     epochs = int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS))
-    changed: Any = strategy
     training = replace(strategy.training, epochs=epochs)
     if epochs <= FEW_EPOCHS and training.augmentation == "auto":
         training = replace(training, augmentation="none")
-    return replace(changed, training=training)
+    return with_settings(strategy, training=training)

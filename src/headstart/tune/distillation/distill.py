@@ -13,7 +13,6 @@ Hints for Thin Deep Nets"; Beyer et al. 2022, "Knowledge distillation: A good te
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -35,10 +34,10 @@ from headstart.tune.augmentation.choice import augmentation_of
 from headstart.tune.distillation.teachers import Teacher, hear_teachers
 from headstart.tune.losses.distillation import RowLoss, kd_loss, row_loss
 from headstart.tune.training.batches import Batch, ItemBatches
-from headstart.tune.training.device import autocast, best_device, channels_last, to_device
+from headstart.tune.training.device import autocast, best_device, to_device
 from headstart.tune.training.job import Job, Outcome, ParameterGroup, check_trained
-from headstart.tune.training.loop import train
 from headstart.tune.training.optimizer import learning_rate_for
+from headstart.tune.training.run import run_training, training_key
 from headstart.tune.training.settings import Budget, Training
 from headstart.types import FeatureMatrix, Source
 
@@ -180,7 +179,7 @@ def distilled(
 
     read, unseen = batches(slice(seen), augmentation_of(body.kind, training)), batches(slice(seen, None), None)
     rows = _first_rows(body, read, training)
-    pupil = channels_last(_Pupil(body, _solved_maps(rows, targets[: len(rows)], told.widths)).to(best_device()))
+    pupil = _Pupil(body, _solved_maps(rows, targets[: len(rows)], told.widths))
     if body.kind == "tokens":
         read.sort_by_length()
     measured = _Loss(pupil, loss, told.of_rows)
@@ -193,9 +192,8 @@ def distilled(
         pupil, pupil.groups, read, measured, lambda: measured.of_all(unseen, targets[seen:], training),
         measure=None if probe is None else lambda: {"probe": probe(moved())},
     )  # fmt: skip
-    key = _key(student, loss, training, targets, seed)
-    budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
-    outcome = train(job, training, seed=seed, budget=budget, key=key, items=seen)
+    key = training_key(("distill", body_key(student), loss, training, seed), targets.data.cast("B"))
+    outcome = run_training(job, training, key=key, items=seen, seed=seed, budget=budget)
     check_trained(outcome, student.info.name)
     return Distilled(moved(), outcome, {int(k): reason for k, reason in told.failures.items()})
 
@@ -320,10 +318,3 @@ def _check(teachers: Sequence[Teacher], items: Sequence[Any], logits: NDArray[An
         raise DataError(
             f"Distillation needs a row of logits for each of {len(items)} items. Got {np.shape(logits)} instead."
         )
-
-
-def _key(student: Source, loss: DistillationLoss, training: Training, targets: NDArray[np.float32], seed: int) -> str:
-    """Tells this training from others; the teachers' rows stand for the teachers and the items."""
-    digest = hashlib.sha256(repr(("distill", body_key(student), loss, training, seed)).encode())
-    digest.update(targets.data.cast("B"))
-    return digest.hexdigest()

@@ -83,6 +83,7 @@ def softened_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
         temperature: T.
 
     Examples:
+        >>> import torch
         >>> softened_divergence(torch.zeros(1, 2), torch.zeros(1, 2), 3.0)
         tensor(0.)
     """
@@ -98,6 +99,7 @@ def row_distance(rows: Tensor, teacher: Tensor) -> Tensor:
         teacher: (n, d).
 
     Examples:
+        >>> import torch
         >>> row_distance(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
         tensor(2.)
     """

@@ -1,10 +1,9 @@
-"""Train a body on all items, for data of which a validation part would be dearly missed."""
+"""Fine-tune on all items, for data sets too small to hold out a validation split."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -12,11 +11,11 @@ from headstart.engine.options import Engine
 from headstart.heads import HeadSearch
 from headstart.sources.bodies.copies import resting_copy
 from headstart.sources.bodies.trainable import TrainableSource, body_key
+from headstart.tune.moving.contract import MovingStrategy
 from headstart.tune.moving.move import make_job, make_setting, solved_start
-from headstart.tune.moving.plan import MovingStrategy, Setting
-from headstart.tune.training.device import best_device, channels_last
+from headstart.tune.moving.plan import Setting
 from headstart.tune.training.job import Outcome
-from headstart.tune.training.loop import train
+from headstart.tune.training.run import run_training, training_key
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Source
 
@@ -45,7 +44,7 @@ class Trained:
 def train_network(
     strategy: MovingStrategy, source: Source, train_part: Dataset, *, seed: int = 0, budget: Budget = Budget()
 ) -> Trained:
-    """Body and head moved on all items; the weights of the last step are kept.
+    """Fine-tune body and head on all items; the weights of the last step are kept.
 
     Args:
         strategy: how the body moves.
@@ -66,12 +65,10 @@ def train_network(
     setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget)
     plan = strategy.plan(setting)
     before = setting.network.state()
-    network = channels_last(setting.network.to(best_device()))
-    key = _key(strategy, setting, train_part)
-    budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
-    outcome = train(make_job(setting, plan, train_part, None), setting.training, seed=seed, budget=budget, key=key)
-    plan.finish()
-    network.to("cpu").eval()
+    outcome = run_training(
+        make_job(setting, plan, train_part, None), setting.training, key=_key(strategy, setting, train_part),
+        items=len(train_part), seed=seed, budget=budget,
+    )  # fmt: skip
     return Trained(setting, before, outcome)
 
 
@@ -93,6 +90,4 @@ def moved_source(setting: Setting, name: str) -> Source:
 def _key(strategy: MovingStrategy, setting: Setting, part: Dataset) -> str:
     """Tells this training from others, so that no checkpoint of another one is taken up."""
     facts = ("whole", strategy, setting.training, body_key(setting.source), part.ids, part.task, setting.seed)
-    digest = hashlib.sha256(repr(facts).encode())
-    digest.update(part.labelled()[1].tobytes())
-    return digest.hexdigest()
+    return training_key(facts, part.labelled()[1].tobytes())

@@ -20,8 +20,10 @@ from headstart.tune.moving.interpolation import interpolated
 from headstart.tune.moving.plan import Setting
 from headstart.tune.moving.validation import Validation, network_rows
 from headstart.tune.network.body_and_head import Network
+from headstart.tune.training.job import Outcome
+from headstart.types import Dataset
 
-__all__ = ["ValidatedModel", "bounded", "make_candidates"]
+__all__ = ["Moved", "ValidatedModel", "bounded", "make_candidates"]
 
 SHARES = (0.75, 0.5, 0.25)  # of the trained weights, beside all of them
 LEAST = 30.0  # below the least finite score
@@ -52,6 +54,41 @@ class ValidatedModel:
     def loss(self) -> float:
         """The mean validation loss."""
         return float(self.losses.mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """What a training gave.
+
+    Attributes:
+        candidates: the start and what was made of the trained body, each judged on the validation part.
+        outcome: how the training went.
+        valid: the validation part.
+        network: the trained network.
+
+    Examples:
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.move import move
+        >>> shift = toy_shift()
+        >>> [one.name for one in move(LP_FT, shift.source, shift.train).candidates][:3]
+        ['head', 'lp_ft', 'lp_ft, 75% of the way']
+    """
+
+    candidates: tuple[ValidatedModel, ...]
+    outcome: Outcome
+    valid: Dataset = field(repr=False)
+    network: Network = field(repr=False)
+
+    @property
+    def start(self) -> ValidatedModel:
+        """The frozen features with their solved head."""
+        return self.candidates[0]
+
+    @property
+    def best(self) -> ValidatedModel:
+        """The candidate of least validation loss among those of the moved body."""
+        return min(self.candidates[1:], key=lambda one: one.loss)
 
 
 def make_candidates(

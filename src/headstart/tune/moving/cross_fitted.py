@@ -28,10 +28,10 @@ from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
 from headstart.tasks import task_methods
 from headstart.tune.moving.all_items import moved_source, train_network
-from headstart.tune.moving.candidates import ValidatedModel, bounded
+from headstart.tune.moving.candidates import Moved, ValidatedModel, bounded
+from headstart.tune.moving.contract import MovingStrategy
 from headstart.tune.moving.interpolation import interpolated
-from headstart.tune.moving.move import Moved
-from headstart.tune.moving.plan import MovingStrategy, Setting
+from headstart.tune.moving.plan import Setting
 from headstart.tune.moving.validation import halved_losses, network_rows
 from headstart.tune.training.batches import ItemBatches
 from headstart.tune.training.job import Outcome

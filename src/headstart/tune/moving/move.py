@@ -7,12 +7,11 @@ interpolations with the start (WiSE-FT), and the head solved anew on the moved f
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from itertools import chain
 
 import numpy as np
 import torch
@@ -29,73 +28,44 @@ from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import body_key, trainable
 from headstart.tasks import task_methods
 from headstart.tune.augmentation.choice import augmentation_of, mixed
-from headstart.tune.moving.candidates import ValidatedModel, make_candidates
-from headstart.tune.moving.plan import MovingStrategy, Plan, Setting
+from headstart.tune.moving.candidates import Moved, make_candidates
+from headstart.tune.moving.contract import BringsBody, MovingStrategy, ReplaysSource
+from headstart.tune.moving.plan import Plan, Setting
 from headstart.tune.moving.validation import Validation
 from headstart.tune.network.body_and_head import Network
 from headstart.tune.network.prefix_batches import cut_of, kept_batches
 from headstart.tune.network.solved_head import TorchHead
 from headstart.tune.training.batches import Batch, ItemBatches
-from headstart.tune.training.device import best_device, channels_last
-from headstart.tune.training.job import Job, Outcome
-from headstart.tune.training.loop import train
+from headstart.tune.training.device import best_device
+from headstart.tune.training.job import Job
 from headstart.tune.training.optimizer import learning_rate_for
-from headstart.tune.training.ray import train_on_ray
+from headstart.tune.training.run import Cluster, run_training, training_key
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Source
 
-__all__ = ["Moved", "class_weights_of", "fit_moved", "make_job", "make_setting", "move", "solved_start"]
+__all__ = ["class_weights_of", "fit_moved", "make_job", "make_setting", "move", "solved_start"]
 
 VALIDATION_SEED = 1  # added to the seed, so that the part is not the one that a caller holds out by the same seed
 MOST_VALIDATION = 1500
 
 
-@dataclass(frozen=True, eq=False)
-class Moved:
-    """What a training gave.
-
-    Attributes:
-        candidates: the start and what was made of the trained body, each judged on the validation part.
-        outcome: how the training went.
-        valid: the validation part.
-        network: the trained network.
-
-    Examples:
-        >>> "candidates" in Moved.__dataclass_fields__
-        True
-    """
-
-    candidates: tuple[ValidatedModel, ...]
-    outcome: Outcome
-    valid: Dataset = field(repr=False)
-    network: Network = field(repr=False)
-
-    @property
-    def start(self) -> ValidatedModel:
-        """The frozen features with their solved head."""
-        return self.candidates[0]
-
-    @property
-    def best(self) -> ValidatedModel:
-        """The candidate of least validation loss among those of the moved body."""
-        return min(self.candidates[1:], key=lambda one: one.loss)
-
-
 def fit_moved(
     strategy: MovingStrategy,
     source: Source,
-    train_part: Dataset,
+    train: Dataset,
     *,
-    valid: Dataset | None,
-    seed: int,
-    budget: Budget,
+    valid: Dataset | None = None,
+    seed: int = 0,
+    budget: Budget = Budget(),
 ) -> TransferModel:
-    """The model that a strategy makes: of the moved body's candidates the best validated one.
+    """Fine-tune by a strategy; the candidate of the fine-tuned body with the least validation loss.
+
+    As the class attribute ``fit = fit_moved`` it is the ``fit`` method of a strategy.
 
     Args:
         strategy: how the body moves.
         source: the body.
-        train_part: labelled items.
+        train: labelled items.
         valid: labelled items that no step sees; None takes a fifth of the others.
         seed: of all chance.
         budget: time, checkpoints, logs.
@@ -105,10 +75,13 @@ def fit_moved(
         DataError: if there are no labels.
 
     Examples:
-        >>> fit_moved.__name__
-        'fit_moved'
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> shift = toy_shift()
+        >>> fit_moved(LP_FT, shift.source, shift.train).source.info.name.startswith("module:toy (lp_ft")
+        True
     """
-    return move(strategy, source, train_part, valid=valid, seed=seed, budget=budget).best.model
+    return move(strategy, source, train, valid=valid, seed=seed, budget=budget).best.model
 
 
 def move(
@@ -150,29 +123,25 @@ def move(
     task, _ = train_part.labelled()
     weights = class_weights_of(whole, search.class_weight)
     # its architecture with fresh weights, or another body beside it
-    body: Source = strategy.source_for(source, train_part, seed) if hasattr(strategy, "source_for") else source
+    body = strategy.source_for(source, train_part, seed) if isinstance(strategy, BringsBody) else source
     base = start = solved_start(source, train_part, search=search, seed=seed, engine=engine)
     if body is not source:
         start, source = solved_start(body, train_part, search=search, seed=seed, engine=engine), body
     setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget, class_weights=weights)
-    validation = Validation(task, valid, source, setting.network.trainable.collate, weights)
-    before = setting.network.state()
+    network = setting.network
+    validation = Validation(task, valid, source, network.trainable.collate, weights)
+    before = network.state()
     plan = strategy.plan(setting)
-    network = channels_last(setting.network.to(best_device()))
-    key = _key(strategy, setting, (train_part, valid), search)
-    budget = budget if budget.folder is None else replace(budget, folder=budget.folder / key[:20])
-    if engine.ray is None:
-        with _from_the_cut(setting, plan, validation) as batches:
-            job = make_job(replace(setting, batches=batches), plan, train_part, lambda: validation.loss(network))
-            outcome = train(job, setting.training, seed=seed, budget=budget, key=key, items=len(train_part))
-    else:
-        outcome = train_on_ray(
-            partial(_worker_job, strategy, source, (train_part, valid), start, seed=seed, weights=weights),
-            make_job(setting, plan, train_part, lambda: validation.loss(network)), setting.training, seed=seed,
-            budget=budget, key=key, items=len(train_part), address=engine.ray, workers=engine.workers,
-        )  # fmt: skip
-    plan.finish()
-    network.to("cpu")
+    cluster = None
+    if engine.ray is not None:
+        parts = (train_part, valid)
+        make = partial(_worker_job, strategy, source, parts, start, seed=seed, weights=weights)
+        cluster = Cluster(engine.ray, engine.workers, make)
+    outcome = run_training(
+        make_job(setting, plan, train_part, lambda: validation.loss(network)), setting.training,
+        key=_key(strategy, setting, (train_part, valid), search), items=len(train_part), seed=seed, budget=budget,
+        around=partial(_from_the_cut, setting, plan, validation), cluster=cluster,
+    )  # fmt: skip
     found = make_candidates(strategy.name, setting, validation, before, base=base, search=search, engine=engine)
     return Moved(tuple(found), outcome, valid, network)
 
@@ -196,17 +165,18 @@ def _worker_job(
 
 
 @contextmanager
-def _from_the_cut(setting: Setting, plan: Plan, validation: Validation) -> Iterator[ItemBatches]:
-    """The batches to train on: where a frozen part gives the same in each epoch, from where it ends."""
+def _from_the_cut(setting: Setting, plan: Plan, validation: Validation, job: Job) -> Iterator[Job]:
+    """The job with batches that begin where the frozen part ends, if that part gives the same in each epoch."""
     network, training = setting.network, setting.training
     plain = plan.penalty is None and plan.loss is None and not (training.mixup or training.cutmix)
     if plain and augmentation_of(network.trainable.kind, training) is None:
         network.prefix = cut_of(network, plan.groups, setting.batches)
     if network.prefix is None:
-        yield setting.batches
+        yield job
         return
     validation.start_from(network, network.prefix, training)
-    yield kept_batches(network, network.prefix, setting.batches, training)
+    kept = kept_batches(network, network.prefix, setting.batches, training)
+    yield replace(job, batches=kept) if plan.batches is None else job
     validation.whole()
     network.prefix = None
 
@@ -324,7 +294,7 @@ def make_job(setting: Setting, plan: Plan, part: Dataset, validate: Callable[[],
     """
     return Job(
         setting.network, plan.groups, setting.batches if plan.batches is None else plan.batches,
-        _loss(setting, plan), validate, lambda batch: _blame(batch, part),
+        _loss(setting, plan), validate, lambda batch: _blame(batch, part), finish=plan.finish,
     )  # fmt: skip
 
 
@@ -332,7 +302,7 @@ def _share(budget: Budget) -> tuple[int, int]:
     return (0, 1) if budget.parallel is None else (budget.parallel.rank, budget.parallel.size)
 
 
-def _loss(setting: Setting, plan: Plan) -> Any:
+def _loss(setting: Setting, plan: Plan) -> Callable[[Batch], Tensor]:
     """The mean loss of a batch with what the strategy adds, as its micro-batch contributes to it."""
     network, training = setting.network, setting.training
 
@@ -366,10 +336,10 @@ def _blame(batch: Batch, part: Dataset) -> str:
 
 def _key(strategy: MovingStrategy, setting: Setting, parts: Sequence[Dataset], search: HeadSearch) -> str:
     """Tells this training from others, so that no checkpoint of another one is taken up."""
-    replayed = getattr(getattr(strategy, "source_data", None), "ids", ())
+    data = strategy.source_data if isinstance(strategy, ReplaysSource) else None
+    replayed = () if data is None else data.ids
     facts = (strategy, setting.training, replayed, body_key(setting.source), setting.seed, search)
-    digest = hashlib.sha256(repr(facts).encode())
-    for part in parts:
-        digest.update(repr((part.ids, part.task)).encode())
-        digest.update(np.ascontiguousarray(part.labelled()[1]).tobytes())
-    return digest.hexdigest()
+    contents = [
+        (repr((part.ids, part.task)).encode(), np.ascontiguousarray(part.labelled()[1]).tobytes()) for part in parts
+    ]
+    return training_key(facts, *chain.from_iterable(contents))

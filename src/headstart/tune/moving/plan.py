@@ -1,10 +1,10 @@
-"""What a strategy is told, and what it answers: which parameters move, and what holds them back."""
+"""What a strategy is given and what it returns: which parameters are trained, and what is added to the loss."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,14 @@ from headstart.tune.training.job import Batches, ParameterGroup
 from headstart.tune.training.settings import Training
 from headstart.types import Source, Task
 
-__all__ = ["ULMFIT_DECAY", "MovingStrategy", "Plan", "Setting", "body_groups", "decayed_rates", "head_group"]
+__all__ = ["ULMFIT_DECAY", "Plan", "Setting", "body_groups", "decayed_rates", "head_group"]
 
 Penalty = Callable[[Batch, Sequence[Tensor], Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What a strategy is told.
+    """What a strategy is given.
 
     Attributes:
         network: body and solved head; a strategy may change its structure (low-rank modules, other normalisations).
@@ -64,7 +64,7 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What a strategy answers.
+    """What a strategy returns.
 
     Attributes:
         groups: the parameters that move; all others are frozen.
@@ -84,29 +84,6 @@ class Plan:
     loss: Callable[[Batch], Tensor] | None = None
     batches: Batches | None = None
     finish: Callable[[], None] = lambda: None
-
-
-class MovingStrategy(Protocol):
-    """A strategy that moves the body: a frozen dataclass with its settings.
-
-    Examples:
-        >>> sorted(name for name in vars(MovingStrategy) if not name.startswith("_"))
-        ['name', 'plan', 'training']
-    """
-
-    @property
-    def name(self) -> str:
-        """The name in the registry."""
-        ...
-
-    @property
-    def training(self) -> Training:
-        """How it trains."""
-        ...
-
-    def plan(self, setting: Setting) -> Plan:
-        """Which parameters move, and what holds them back."""
-        ...
 
 
 def head_group(network: Network, rate: float = 1.0) -> ParameterGroup:

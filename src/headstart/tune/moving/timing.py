@@ -5,14 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import replace
-from typing import Any
 
 from headstart.engine.options import Engine
 from headstart.heads import HeadSearch
+from headstart.tune.moving.contract import MovingStrategy, with_settings
 from headstart.tune.moving.move import make_job, make_setting, solved_start
-from headstart.tune.moving.plan import MovingStrategy
-from headstart.tune.training.device import best_device
-from headstart.tune.training.loop import train
+from headstart.tune.training.run import run_training
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Source
 
@@ -35,15 +33,14 @@ def seconds_per_step(strategy: MovingStrategy, source: Source, few: Dataset, *, 
         >>> seconds_per_step(LP_FT, shift.source, shift.train, seed=0) > 0
         True
     """
-    changed: Any = strategy
-    once = replace(changed, training=replace(strategy.training, epochs=1))
+    once = with_settings(strategy, training=replace(strategy.training, epochs=1))
     start = solved_start(source, few, search=HeadSearch(("ridge",)), seed=seed, engine=Engine())
     setting = make_setting(once, source, few, start, seed=seed, budget=Budget())
     plan = once.plan(setting)
-    setting.network.to(best_device())
     ticks: list[float] = []
     budget = Budget(progress=lambda done, total, detail="": ticks.append(time.perf_counter()))  # noqa: ARG005
     began = time.perf_counter()
-    train(make_job(setting, plan, few, None), setting.training, seed=seed, budget=budget)
+    job = make_job(setting, plan, few, None)
+    run_training(job, setting.training, key="", items=len(few), seed=seed, budget=budget)
     steps = [later - earlier for earlier, later in itertools.pairwise(ticks)]
     return min(steps) if steps else ticks[0] - began

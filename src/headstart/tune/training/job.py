@@ -68,10 +68,13 @@ class Job:
         validate: gives the validation loss of the module as it is; None where the last weights are kept.
         blame: names the items of a micro-batch that are no numbers, in a few words; None where nothing can be said.
         measure: gives more values for the log after each epoch; the module is left as it is.
+        finish: is called on the trained module, such as to merge what was inserted.
 
     Examples:
-        >>> "validate" in Job.__dataclass_fields__
-        True
+        >>> body = nn.Linear(1, 1)
+        >>> job = Job(body, (ParameterGroup(("weight",)),), batches=..., loss=lambda batch: body(batch).mean())
+        >>> job.validate is None, job.groups[0].names
+        (True, ('weight',))
     """
 
     module: nn.Module
@@ -81,6 +84,7 @@ class Job:
     validate: Callable[[], float] | None = None
     blame: Callable[[Any], str] | None = None
     measure: Callable[[], Mapping[str, float]] | None = None
+    finish: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
