@@ -23,6 +23,7 @@ from headstart.data import read
 from headstart.engine.options import Engine
 from headstart.reporting import SilentReporter
 from headstart.sources import open_source
+from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.judge import Judged, judge
 from headstart.transfer.stages.prepare import prepare
 
@@ -36,7 +37,7 @@ def compare(archive: Path, checkpoint: Path) -> dict[str, Any]:
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")
         source = open_source(f"local:{checkpoint}")
-        ours = prepare(read(folder), source, silent, Engine(cache=False))
+        ours = prepare(read(folder), source, RunContext(silent, Engine(cache=False)))
         rows = plain_rows(str(checkpoint), ours.dataset.items)
     found = [judge(one, None, 0, silent) for one in (ours, replace(ours, rows=rows))]
     own, plain = (one.outputs.argmax(axis=1) for one in found)

@@ -65,13 +65,14 @@ def measure(name: str, ways: Sequence[str]) -> Iterator[dict[str, Any]]:
     from headstart.reporting import SilentReporter
     from headstart.sources.default import source_for
     from headstart.tasks import task_methods
+    from headstart.transfer.stages.context import RunContext
     from headstart.transfer.stages.judge import make_plan
     from headstart.transfer.stages.prepare import prepare
 
     data, sources = SETS[name]
     dataset = read(str(DATA / data))
     bodies = [source for source in sources if source != "TF-IDF"]
-    prepared = prepare(dataset, source_for(dataset, bodies), SilentReporter())
+    prepared = prepare(dataset, source_for(dataset, bodies), RunContext(SilentReporter()))
     dataset = prepared.dataset
     task, y = dataset.labelled()
     together = union_groups(dataset.groups, prepared.clusters)

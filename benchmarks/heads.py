@@ -67,12 +67,13 @@ def measure(name: str, heads: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     from headstart.reporting import SilentReporter
     from headstart.sources import open_source
     from headstart.tasks import task_methods
+    from headstart.transfer.stages.context import RunContext
     from headstart.transfer.stages.judge import make_plan
     from headstart.transfer.stages.prepare import prepare
 
     data, source = SETS[name]
     dataset = read(str(DATA / data))
-    prepared = prepare(dataset, open_source(source, modality=dataset.modality), SilentReporter())
+    prepared = prepare(dataset, open_source(source, modality=dataset.modality), RunContext(SilentReporter()))
     task, y = prepared.dataset.labelled()
     together = union_groups(prepared.dataset.groups, prepared.clusters)
     groups = together if len(np.unique(together)) < len(together) else None

@@ -84,9 +84,9 @@ ROOMS: dict[str, dict[str, set[str]]] = {
 # Modules at a door which no registry names and no other package imports, and why they are entries all the same.
 ENTRIES = {
     "cli.fit_tasks": "the command fit with --tasks",
-    "cli.label_audit": "the command inspect with --labels",
+    "cli.inspect_labels": "the command inspect with --labels",
     "cli.predict_tasks": "the command predict on the runs of several tasks",
-    "cli.zero_shot": "the command fit with --zero-shot",
+    "cli.fit_zero_shot": "the command fit with --zero-shot",
     "cli.process": "how every command ends: signals, and what is printed at the end",
     "cli.demo_pictures": "the data of the command demo",
     "cli.reference": "run by name: the page of commands",

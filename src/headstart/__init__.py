@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from headstart.transfer.audit_labels import audit_labels
     from headstart.transfer.evaluate import ModelEvaluation
     from headstart.transfer.fit import Run, fit
-    from headstart.transfer.multi_task import fit_tasks
+    from headstart.transfer.fit_tasks import fit_tasks
     from headstart.transfer.zero_shot import zero_shot
 
 __version__ = "0.1.0"
@@ -60,7 +60,7 @@ _WHERE = {
     "audit_labels": "headstart.transfer.audit_labels",
     "describe": "headstart.sources",
     "fit": "headstart.transfer",
-    "fit_tasks": "headstart.transfer.multi_task",
+    "fit_tasks": "headstart.transfer.fit_tasks",
     "list_sources": "headstart.sources",
     "load": "headstart.model.loading",
     "module": "headstart.sources",

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.transfer import fit
 
     if args.zero_shot is not None:
-        from headstart.cli.zero_shot import run as run_zero_shot
+        from headstart.cli.fit_zero_shot import run as run_zero_shot
 
         return run_zero_shot(args)
     if args.data is None:

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
         2
     """
     from headstart.cli.output.runs import run_folder, summary
-    from headstart.transfer.multi_task import fit_tasks
+    from headstart.transfer.fit_tasks import fit_tasks
 
     if args.label or args.task:
         raise UsageError("--tasks names the label columns and infers their tasks; leave out --label and --task.")

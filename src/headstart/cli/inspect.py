@@ -34,12 +34,11 @@ def run(args: argparse.Namespace) -> int:
         2
     """
     from headstart.data import audit, read
-    from headstart.engine.options import Engine
     from headstart.engine.pipeline.sketches import kept_sketches
 
     reporter = reporter_of(args)
     if args.labels:
-        from headstart.cli.label_audit import run as run_label_audit
+        from headstart.cli.inspect_labels import run as run_label_audit
 
         return run_label_audit(args, reporter)
     if args.out:
@@ -48,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if args.source and dataset.modality != "text":
         raise UsageError("--source of inspect is for texts, or belongs to --labels; add that, or leave it out.")
     with reporter.progress("auditing") as step:
-        sketches = kept_sketches(dataset.modality, Engine(cache=not args.no_cache), step)
+        sketches = kept_sketches(dataset.modality, step, cache=not args.no_cache)
         checked = _with_source(audit(dataset, progress=step, sketch_all=sketches), dataset, args.source)
     if args.json:
         facts = {**_facts(dataset), "usable": int(checked.keep.sum()), "notes": list(dataset.notes)}

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace, out: Path | None = None) -> int:
     from headstart.cli.input.items import gather_items
     from headstart.model.as_fitted import check_any_left
     from headstart.tasks import task_methods
-    from headstart.transfer.multi_task import load_tasks
+    from headstart.transfer.fit_tasks import load_tasks
 
     models = load_tasks(args.model, engine=engine_of(args))
     given = gather_items(args.items, next(iter(models.values())), item=args.item)

@@ -6,7 +6,8 @@ from headstart.data.auditing.audit import Audit, audit
 from headstart.data.auditing.findings import Finding
 from headstart.data.media.readers import read_audio, read_image
 from headstart.data.naming.label_names import label_name
-from headstart.data.read import read
+from headstart.data.read import read, read_with
+from headstart.data.schema import ReadOptions
 from headstart.data.splits import Split, folds, split, union_groups
 from headstart.data.table.align import align_columns
 from headstart.data.text.unicode import normalized
@@ -14,6 +15,7 @@ from headstart.data.text.unicode import normalized
 __all__ = [
     "Audit",
     "Finding",
+    "ReadOptions",
     "Split",
     "align_columns",
     "audit",
@@ -23,6 +25,7 @@ __all__ = [
     "read",
     "read_audio",
     "read_image",
+    "read_with",
     "split",
     "union_groups",
 ]

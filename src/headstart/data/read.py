@@ -18,10 +18,9 @@ from headstart.data.python_inputs import read_object
 from headstart.data.schema import ReadOptions, RowsRead, to_dataset
 from headstart.data.table.files import TABLES, decode_text, read_table, table_kind
 from headstart.errors import DataError
-from headstart.params import check_choice
 from headstart.types import Dataset, Modality, TaskKind
 
-__all__ = ["read"]
+__all__ = ["read", "read_with"]
 
 PACKED = ("a zip archive", "a RAR archive", "a 7z archive", "a gzip file", "an xz file", "a bzip2 file")
 
@@ -71,15 +70,27 @@ def read(
         >>> data.modality, data.task.labels, data.y.tolist()
         ('text', ('+', '-'), [0, 1, 0, 1])
     """
-    check_choice(task, "task", "read", (None, "classification", "multilabel", "regression"))
-    check_choice(modality, "modality", "read", (None, "image", "text", "audio", "vector", "multimodal"))
-    labels = (label,) if isinstance(label, str) else None if label is None else tuple(label)
-    items = () if item is None or isinstance(item, str) else tuple(item)
-    one = item if isinstance(item, str) else items[0] if len(items) == 1 else None
-    items = items if len(items) != 1 or modality == "multimodal" else ()
-    options = ReadOptions(
-        labels or None, one, group_col, time_col, task, modality, labelled, items, group_pattern, tuple(numbers)
-    )
+    options = ReadOptions.of(
+        label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
+        modality=modality, labelled=labelled, numbers=numbers,
+    )  # fmt: skip
+    return read_with(data, options)
+
+
+def read_with(data: Any, options: ReadOptions) -> Dataset:
+    """`read`, with its options in one record, for whoever hands them on.
+
+    Args:
+        data: as in `read`.
+        options: what is known of the data.
+
+    Raises:
+        DataError: if the data cannot be read, or do not make a task.
+
+    Examples:
+        >>> read_with({"note": ["good", "bad"], "mood": ["+", "-"]}, ReadOptions.of(label="mood")).task.labels
+        ('+', '-')
+    """
     if isinstance(data, (str, os.PathLike)):
         path = Path(data).expanduser()
         return to_dataset(_read_path(path, options), options, f"'{data}'")

@@ -14,6 +14,7 @@ from headstart.data.labels import encode_labels
 from headstart.data.media.file_kinds import MEDIA
 from headstart.data.text.unicode import HALF, half_characters
 from headstart.errors import DataError
+from headstart.params import check_choice
 from headstart.reporting.wording import plural
 from headstart.types import Dataset, Modality, TaskKind
 
@@ -49,6 +50,8 @@ class ReadOptions:
     Examples:
         >>> ReadOptions(label=("intent",)).label
         ('intent',)
+        >>> ReadOptions.of(label="intent", item=["photo", "price"]).items
+        ('photo', 'price')
     """
 
     label: tuple[str, ...] | None = None
@@ -61,6 +64,43 @@ class ReadOptions:
     items: tuple[str, ...] = ()
     group_pattern: str | None = None
     numbers: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        label: str | Sequence[str] | None = None,
+        item: str | Sequence[str] | None = None,
+        group_col: str | None = None,
+        group_pattern: str | None = None,
+        time_col: str | None = None,
+        task: TaskKind | None = None,
+        modality: Modality | None = None,
+        labelled: bool = True,
+        numbers: Sequence[str] = (),
+    ) -> ReadOptions:
+        """The options as `headstart.data.read` takes them: one name or several, and kinds that are checked.
+
+        Raises:
+            ParameterError: if ``task`` or ``modality`` is not known.
+        """
+        check_choice(task, "task", "read", (None, "classification", "multilabel", "regression"))
+        check_choice(modality, "modality", "read", (None, "image", "text", "audio", "vector", "multimodal"))
+        labels = (label,) if isinstance(label, str) else tuple(label or ())
+        options = cls(
+            label=labels or None, group_col=group_col, time_col=time_col, task=task, modality=modality,
+            labelled=labelled, group_pattern=group_pattern, numbers=tuple(numbers),
+        )  # fmt: skip
+        return options.with_item(item)
+
+    def with_item(self, item: str | Sequence[str] | None) -> ReadOptions:
+        """The same with another column of items, or several that make one item together."""
+        if item is None or isinstance(item, str):
+            return replace(self, item=item, items=())
+        names = tuple(item)
+        one = names[0] if len(names) == 1 else None
+        # a model of several columns may have been fitted on one: its rows are still items of several columns
+        return replace(self, item=one, items=() if one is not None and self.modality != "multimodal" else names)
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,11 @@ from headstart.engine.options import Engine
 from headstart.errors import DataError, ModelFolderError
 from headstart.heads import HeadSearch
 from headstart.model import TransferModel
+from headstart.reporting import SilentReporter
 from headstart.sources import open_source
-from headstart.transfer.model_fit import fit_model
+from headstart.transfer.fit_model import fit_model
+from headstart.transfer.stages.context import Clock, RunContext
+from headstart.transfer.stages.options import FitOptions
 from headstart.tune import FrozenFeatures, Strategy
 from headstart.types import Dataset, Features, Source, Task
 
@@ -150,10 +153,9 @@ def fitted_model(estimator: Settings, X: Any, y: NDArray[Any], task: Task, group
     dataset = items_of(X)
     check_length(len(dataset), len(y))
     dataset = replace(dataset, task=task, y=y, groups=None if together is None else together.astype(str), columns=())
-    return fit_model(
-        dataset, estimator.source, search=search, strategy=estimator.strategy, seed=estimator.seed,
-        time_limit=estimator.time_limit, engine=engine,
-    )  # fmt: skip
+    options = FitOptions(estimator.source, search=search, strategy=estimator.strategy)
+    clock = Clock.start(estimator.time_limit)
+    return fit_model(dataset, options, RunContext(SilentReporter(), engine, estimator.seed, clock))
 
 
 def outputs_of(estimator: Any, X: Any) -> NDArray[np.float64]:  # noqa: N803 (scikit-learn's name)

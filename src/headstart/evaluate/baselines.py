@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from headstart.engine.options import Engine
 from headstart.engine.pipeline.simple_rows import simple_rows
 from headstart.errors import ItemError
 from headstart.types import Modality, Task
@@ -50,7 +49,7 @@ def baseline_rows(
     items_train: Sequence[Any],
     items_test: Sequence[Any],
     *,
-    engine: Engine = Engine(),
+    cache: bool = True,
 ) -> tuple[Rows, Rows, str] | None:
     """Simple rows of the kind that people used before pretrained bodies; what is fitted sees the training items alone.
 
@@ -61,7 +60,7 @@ def baseline_rows(
         modality: what kind of thing an item is.
         items_train: training items, as in `Dataset`.
         items_test: items to judge.
-        engine: whether the rows of pictures and sounds are looked up in the feature store and kept there.
+        cache: whether the rows of pictures and sounds are looked up in the feature store and kept there.
 
     Returns:
         Training rows, test rows (float32) and the name ``"raw pixels"`` or ``"mel statistics"``. None for the other
@@ -80,18 +79,18 @@ def baseline_rows(
     """
     both = (items_train, items_test)
     if modality == "image":
-        pixels_train, pixels_test = (_each("pixels 1", _pixels, part, "image", engine) for part in both)
+        pixels_train, pixels_test = (_each("pixels 1", _pixels, part, "image", cache) for part in both)
         mean = pixels_train.mean(axis=0)
         return pixels_train - mean, pixels_test - mean, "raw pixels"
     if modality == "audio":
-        mel_train, mel_test = (_each("mel statistics 1", _mel_statistics, part, "audio", engine) for part in both)
+        mel_train, mel_test = (_each("mel statistics 1", _mel_statistics, part, "audio", cache) for part in both)
         return mel_train, mel_test, "mel statistics"
     return None
 
 
-def _each(name: str, row: Callable[[Any], Rows], items: Sequence[Any], modality: Modality, engine: Engine) -> Rows:
+def _each(name: str, row: Callable[[Any], Rows], items: Sequence[Any], modality: Modality, cache: bool) -> Rows:
     """One row an item."""
-    found = simple_rows(name, row, items, modality, engine=engine)
+    found = simple_rows(name, row, items, modality, cache=cache)
     if found.failures:
         raise ItemError(next(iter(found.failures.values())))
     return np.asarray(found.rows)

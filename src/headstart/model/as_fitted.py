@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data import align_columns, read
+from headstart.data import ReadOptions, align_columns, read_with
 from headstart.data.folder.archives import is_archive, unpack
 from headstart.data.table.files import table_kind
 from headstart.errors import DataError, ItemError
@@ -20,14 +20,13 @@ from headstart.types import Dataset, Task
 __all__ = ["check_any_left", "part_of", "read_as_fitted", "read_for"]
 
 
-def read_as_fitted(data: Any, model: TransferModel, *, item: Any = None, **options: Any) -> Dataset:
+def read_as_fitted(data: Any, model: TransferModel, options: ReadOptions) -> Dataset:
     """The data, read by the column of items that the model was fitted on; an error about it says so.
 
     Args:
         data: what is read.
         model: what knows the column.
-        item: another column, which the user has named.
-        options: further options of `headstart.data.read`.
+        options: how to read; a column of items that is named there takes the place of the model's.
 
     Raises:
         DataError: if the data cannot be read.
@@ -35,14 +34,16 @@ def read_as_fitted(data: Any, model: TransferModel, *, item: Any = None, **optio
     Examples:
         >>> from headstart import zero_shot
         >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
-        >>> read_as_fitted(["where is it"], model, labelled=False).modality
+        >>> read_as_fitted(["where is it"], model, ReadOptions(labelled=False)).modality
         'text'
     """
+    is_named = bool(options.item or options.items)
+    numbers = model.columns if model.source.info.modality == "vector" else ()
+    known = replace(options if is_named else options.with_item(model.item_column), numbers=numbers)
     try:
-        numbers = model.columns if model.source.info.modality == "vector" else ()
-        return read(data, item=item or model.item_column, numbers=numbers, **options)
+        return read_with(data, known)
     except DataError as error:
-        if item is None and f"no column '{model.item_column}'" in str(error):
+        if not is_named and f"no column '{model.item_column}'" in str(error):
             raise DataError(
                 f"{error} The model was fitted on '{model.item_column}'; name another by --item."
             ) from error
@@ -68,13 +69,13 @@ def check_any_left(count: int, names: Sequence[str], failures: Mapping[int, str]
         raise ItemError(f"None of the items ({len(names)}) can be read; the first, '{names[first]}': {failures[first]}")
 
 
-def read_for(model: TransferModel, data: Any, **options: Any) -> Dataset:
+def read_for(model: TransferModel, data: Any, options: ReadOptions) -> Dataset:
     """Labelled data, read and coded as the model was fitted.
 
     Args:
         model: what judges.
         data: what `headstart.data.read` takes.
-        options: ``label``, ``item``, ``task``, ``modality``, ``group_col`` and ``time_col``; None where not named.
+        options: how to read; what is not named there is read as for the fit.
 
     Raises:
         DataError: if the data cannot be read, or do not fit the model.
@@ -82,16 +83,15 @@ def read_for(model: TransferModel, data: Any, **options: Any) -> Dataset:
     Examples:
         >>> from headstart import zero_shot
         >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
-        >>> asked = dict.fromkeys(("label", "item", "task", "modality", "group_col", "time_col"))
-        >>> read_for(model, (["give it back", "where is it"], ["refund", "parcel"]), **asked).y
+        >>> read_for(model, (["give it back", "where is it"], ["refund", "parcel"]), ReadOptions()).y
         array([1, 0])
     """
-    options["task"] = options["task"] or model.task.kind
+    options = replace(options, task=options.task or model.task.kind)
     if _holds_tables(data) and model.task.column != "folder":
-        options["label"] = options["label"] or model.label_columns or None
-        dataset = read_as_fitted(data, model, **options)
+        label = options.label or tuple(model.label_columns) or None
+        dataset = read_as_fitted(data, model, replace(options, label=label))
     else:
-        dataset = read(data, **options)
+        dataset = read_with(data, options)
     if dataset.modality != model.source.info.modality:
         raise DataError(
             f"{_named(data)} holds {dataset.modality} items, but the model reads {model.source.info.modality} items; "

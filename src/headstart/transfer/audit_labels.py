@@ -21,6 +21,7 @@ from headstart.io import atomic_file, write_csv
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.sources.default import source_for
+from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.prepare import Prepared, prepare
 from headstart.types import Rows, Source, Task
 
@@ -138,7 +139,7 @@ def audit_labels(
     """
     reporter = chosen_reporter(reporter, verbose=verbose)
     dataset = read(data, **reading)
-    prepared = prepare(dataset, source_for(dataset, source), reporter, engine)
+    prepared = prepare(dataset, source_for(dataset, source), RunContext(reporter, engine))
     with reporter.progress("judging the labels"):
         return suspects_of(prepared, seed=seed)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data import audit, union_groups
+from headstart.data import ReadOptions, audit, union_groups
 from headstart.data.auditing.text_findings import check_texts
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.sketches import kept_sketches
@@ -25,6 +24,7 @@ from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.tasks import task_methods
 from headstart.transfer.fit import Run
+from headstart.transfer.stages.context import Clock
 from headstart.transfer.stages.evaluation_folder import check_evaluation_folder, write_evaluation
 from headstart.transfer.stages.record import environment
 from headstart.transfer.stages.text_audit import texts_read_by
@@ -173,56 +173,27 @@ def evaluate(
         >>> evaluate(run, (rows[:4] + 0.001, ["left"] * 4), verbose=False).metrics["accuracy"].value
         1.0
     """
-    reporter = chosen_reporter(reporter, verbose=verbose)
-    started = time.perf_counter()
+    reading = ReadOptions.of(
+        label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
+        modality=modality,
+    )  # fmt: skip
+    told, clock = chosen_reporter(reporter, verbose=verbose), Clock.start()
     if out is not None:
-        check_evaluation_folder(Path(out), overwrite=overwrite, reporter=reporter)
+        check_evaluation_folder(Path(out), overwrite=overwrite, reporter=told)
     opened, folder = _opened(model, engine)
-    named = {"label": label, "item": item, "task": task, "modality": modality}
-    groups_by = {"group_col": group_col, "group_pattern": group_pattern, "time_col": time_col}
-    dataset = read_for(opened, data, **named, **groups_by)
-    dataset, part = part_of(dataset, split)
-    for note in dataset.notes:
-        reporter.line("read", note)
-    with reporter.progress("predicting") as step:
-        predicted = opened.predict_readable(dataset.items, progress=step)
-    check_any_left(len(predicted.index), dataset.ids, predicted.failures)
-    for position, reason in predicted.failures.items():
-        reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")
-    used = dataset.take(predicted.index)
-    _warn_of_texts(opened, used, reporter)
-    fitted_on = 0 if folder is None else _count_fitted(folder, used, reporter, opened.engine)
-    groups = None if used.groups is None else union_groups(used.groups, np.arange(len(used)))
-    truth = used.labelled()[1]
-    found = evaluate_predictions(opened.task, truth, predicted.outputs, groups=groups, seed=seed)
-    shift = None  # items that were fitted on cost less than new ones
-    if not fitted_on:
-        shift = loss_shift(opened.head.left_out, opened.task, predicted.outputs, truth, groups)
-    reporter.line("data", f"{found.n} {used.modality} items ({part})")
-    for name, metric in found.metrics.items():
-        say = reporter.result if name == found.main else reporter.line
-        say(name.replace("_", " "), figure(metric.value, metric.low, metric.high))
-    for text in _warnings(fitted_on, found.n, shift):
-        reporter.warning(text)
-    record = _record(opened, used, predicted, found) | {
-        "model": str(folder) if folder is not None else "",
-        "part": part,
-        "fitted_on": fitted_on,
-        "shift": None if shift is None else shift.to_dict(),
-        "warnings": _warnings(fitted_on, found.n, shift),
+    given = _predicted(opened, *part_of(read_for(opened, data, reading), split), told)
+    judged = _judged(opened, given, folder, seed, told)
+    _say(judged, given, told)
+    record = {
+        **judged.record,
         "seed": seed,
         "command": command,
-        "seconds": {"fit": time.perf_counter() - started, "encoding": _encoding_seconds(predicted)},
+        "seconds": {"fit": clock.elapsed, "encoding": _encoding_seconds(given.prediction)},
     }
-    methods = task_methods(opened.task)
-    labels = methods.decode(methods.targets(truth, opened.task.num_outputs), opened.task)
-    judged = ModelEvaluation(
-        found, tuple(used.ids), labels, methods.decode(predicted.outputs, opened.task), predicted.outputs,
-        opened.task.labels, {dataset.ids[i]: why for i, why in predicted.failures.items()}, fitted_on, shift, record,
-    )  # fmt: skip
+    judged = replace(judged, record=record)
     if out is not None:
         judged.save(out)
-        reporter.line("saved", f"{out}; read {Path(out) / 'report.html'}")
+        told.line("saved", f"{out}; read {Path(out) / 'report.html'}")
     return judged
 
 
@@ -237,6 +208,65 @@ def _opened(model: TransferModel | Run | str | Path, engine: Engine | None) -> t
     return (opened if engine is None else replace(opened, engine=engine)), folder
 
 
+@dataclass(frozen=True, eq=False)
+class _Predicted:
+    """What a model says of labelled items: those that it could read, why it could not read others, and which part."""
+
+    used: Dataset
+    part: str
+    prediction: Prediction
+    failures: Mapping[str, str]
+
+
+def _predicted(model: TransferModel, dataset: Dataset, part: str, reporter: Reporter) -> _Predicted:
+    for note in dataset.notes:
+        reporter.line("read", note)
+    with reporter.progress("predicting") as step:
+        found = model.predict_readable(dataset.items, progress=step)
+    check_any_left(len(found.index), dataset.ids, found.failures)
+    failures = {dataset.ids[position]: reason for position, reason in found.failures.items()}
+    for name, reason in failures.items():
+        reporter.warning(f"Set aside {name}: {reason}")
+    return _Predicted(dataset.take(found.index), part, found, failures)
+
+
+def _judged(
+    model: TransferModel, given: _Predicted, folder: Path | None, seed: int, reporter: Reporter
+) -> ModelEvaluation:
+    used, outputs, task = given.used, given.prediction.outputs, model.task
+    _warn_of_texts(model, used, reporter)
+    fitted_on = 0 if folder is None else _count_fitted(folder, used, reporter, cache=model.engine.cache)
+    groups = None if used.groups is None else union_groups(used.groups, np.arange(len(used)))
+    truth = used.labelled()[1]
+    found = evaluate_predictions(task, truth, outputs, groups=groups, seed=seed)
+    shift = None  # items that were fitted on cost less than new ones
+    if not fitted_on:
+        shift = loss_shift(model.head.left_out, task, outputs, truth, groups)
+    record = _record(model, given, found) | {
+        "model": str(folder) if folder is not None else "",
+        "part": given.part,
+        "fitted_on": fitted_on,
+        "shift": None if shift is None else shift.to_dict(),
+        "warnings": _warnings(fitted_on, found.n, shift),
+    }
+    methods = task_methods(task)
+    labels = methods.decode(methods.targets(truth, task.num_outputs), task)
+    return ModelEvaluation(
+        found, tuple(used.ids), labels, methods.decode(outputs, task), outputs, task.labels, given.failures, fitted_on,
+        shift, record,
+    )  # fmt: skip
+
+
+def _say(judged: ModelEvaluation, given: _Predicted, reporter: Reporter) -> None:
+    found = judged.evaluation
+    reporter.line("data", f"{found.n} {given.used.modality} items ({given.part})")
+    for name, metric in found.metrics.items():
+        say = reporter.result if name == found.main else reporter.line
+        say(name.replace("_", " "), figure(metric.value, metric.low, metric.high))
+    for text in _warnings(judged.fitted_on, found.n, judged.shift):
+        reporter.warning(text)
+
+
 def _warnings(fitted_on: int, count: int, shift: LossShift | None) -> list[str]:
     found = []
     if fitted_on:
@@ -248,8 +278,8 @@ def _warnings(fitted_on: int, count: int, shift: LossShift | None) -> list[str]:
     return found
 
 
-def _record(model: TransferModel, used: Dataset, predicted: Prediction, found: Evaluation) -> dict[str, Any]:
-    encoding = predicted.encoding
+def _record(model: TransferModel, given: _Predicted, found: Evaluation) -> dict[str, Any]:
+    used, encoding = given.used, given.prediction.encoding
     how = {name: getattr(encoding, name) for name in ("backend", "precision", "encoded")} if encoding else {}
     return {
         "task": asdict(model.task),
@@ -258,12 +288,12 @@ def _record(model: TransferModel, used: Dataset, predicted: Prediction, found: E
         "data": {
             "origin": used.origin,
             "modality": used.modality,
-            "items": len(used) + len(predicted.failures),
+            "items": len(used) + len(given.failures),
             "used": len(used),
             "sha256": None,
             "notes": list(used.notes),
             "audit": [],
-            "set_aside": list(predicted.failures.values()),
+            "set_aside": list(given.failures.values()),
         },
         "encoding": how | ({"from_store": encoding.hits} if encoding else {}),
         "environment": environment(),
@@ -282,7 +312,7 @@ def _warn_of_texts(model: TransferModel, dataset: Dataset, reporter: Reporter) -
                 reporter.warning(finding.message)
 
 
-def _count_fitted(run: Path, dataset: Dataset, reporter: Reporter, engine: Engine) -> int:
+def _count_fitted(run: Path, dataset: Dataset, reporter: Reporter, *, cache: bool) -> int:
     """How many of the items have the content of one that the model was fitted on, as its run folder tells."""
     import pandas as pd
 
@@ -298,6 +328,6 @@ def _count_fitted(run: Path, dataset: Dataset, reporter: Reporter, engine: Engin
     part = splits["part"].astype(str)
     fitted = set(splits["content"][(part == "train") | part.str.startswith("fold ")])
     with reporter.progress("comparing") as step:
-        read_all = kept_sketches(dataset.modality, engine)
+        read_all = kept_sketches(dataset.modality, cache=cache)
         contents = audit(dataset, near=False, progress=step, sketch_all=read_all).content
         return sum(content in fitted for content in contents)

@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data import Audit, read
+from headstart.data import Audit, ReadOptions, read, read_with
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.engine.ray.session import kept_open
-from headstart.errors import ParameterError
 from headstart.evaluate.evaluation import Evaluation
 from headstart.heads import HeadSearch
 from headstart.heads.problem import Fusion, LayerChoice
 from headstart.io import check_replaceable, remove_leftovers
 from headstart.model import TransferModel
 from headstart.model.summary import model_facts
-from headstart.params import check_choice, check_number
+from headstart.params import check_number
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.sources.default import LARGER, source_for
 from headstart.transfer.gate.move_body import MovedBody, check_strategy, move_body
 from headstart.transfer.ranking.choice import Choice, choose_source
 from headstart.transfer.ranking.entries import Described, describe_all
-from headstart.transfer.stages.asked import check_several, check_together
 from headstart.transfer.stages.compare import Baseline, compare
+from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.group_proposal import with_proposal
 from headstart.transfer.stages.judge import Judged, judge
 from headstart.transfer.stages.label_texts import LabelText, with_label_text
+from headstart.transfer.stages.options import FROZEN_BODY, FitOptions, check_choices, check_several, check_together
 from headstart.transfer.stages.prepare import Prepared, audit_items, encode_items
 from headstart.transfer.stages.record import make_record
 from headstart.transfer.stages.run_folder import RunTables, check_run_folder, run_tables, write_run
-from headstart.transfer.stages.unread_parts import lean
+from headstart.transfer.stages.unread_sources import without_unread_sources
 from headstart.tune import Strategy
 from headstart.types import Dataset, Modality, Source, TaskKind
 
 __all__ = ["Run", "fit"]
 
-AUTO, FROZEN_BODY = "auto", "frozen"
 ENOUGH = 30.0  # seconds of a time limit that leave room for a look at names
 SAMPLE = 32  # items that tell how long all take
 
@@ -218,61 +215,35 @@ def fit(
         >>> run.evaluation.metrics["accuracy"].value, run.predict([[0.1, 1.0]])
         (1.0, ['left'])
     """
-    reporter = chosen_reporter(reporter, verbose=verbose)
-    check_choice(baselines, "baselines", "fit", ("all", "fast", "none"))
-    check_choice(layers, "layers", "fit", get_args(LayerChoice))
-    check_choice(fusion, "fusion", "fit", get_args(Fusion))
-    check_strategy(strategy, class_weight)
-    check_together(
-        source=source, heads=heads, fusion=fusion, strategy=strategy, source_data=source_data,
-        drop_suspects=drop_suspects, label_text=label_text,
+    options = FitOptions(
+        source, sources,
+        HeadSearch(
+            None if heads is None else tuple(heads), class_weight, drop_suspects=drop_suspects, fusion=fusion,
+            layers=layers,
+        ),
+        label_text, strategy, source_data, baselines,
     )  # fmt: skip
-    described = _described(source, sources)
-    started = time.perf_counter()
-    _check_bounds(time_limit, out, reporter, overwrite=overwrite)
-    dataset = read(
-        data, label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
+    reading = ReadOptions.of(
+        label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
         modality=modality,
     )  # fmt: skip
-    replayed = None if source_data is None else read(source_data, modality=dataset.modality)
-    choice: Choice | None = None
-    if source != AUTO:
-        with reporter.progress("opening the source"):
-            opened = source_for(dataset, source)
-        check_several(opened, fusion, layers, heads)
-    with kept_open():
-        audited = audit_items(dataset, reporter, engine)
-        if source == AUTO:
-            choice = choose_source(
-                audited, described, seed=seed, engine=engine, reporter=reporter, started=started, time_limit=time_limit
-            )
-            opened = choice.source
-        prepared = encode_items(audited, opened, reporter, engine, encode=extract if choice is None else choice.encode)
-        _say_larger(source, opened, reporter)
-        search = HeadSearch(
-            None if heads is None else tuple(heads),
-            class_weight, drop_suspects=drop_suspects, fusion=fusion, layers=layers,
-            until=math.inf if time_limit is None else started + time_limit,
-        )  # fmt: skip
-        prepared, search = with_label_text(prepared, search, label_text, reporter)
-        clock = _Clock(started, time_limit)
-        prepared, judged, moved = _judge(
-            prepared, search, strategy, replayed, seed=seed, clock=clock, reporter=reporter
-        )
-        compared = _compare(prepared, judged, moved, baselines, clock=clock, reporter=reporter)
-    judged = replace(judged, model=lean(judged.model))
-    seconds = time.perf_counter() - started
-    record = make_record(prepared, judged, compared, seconds=seconds, seed=seed, command=command)
-    record |= {k: found.record for k, found in (("source_choice", choice), ("strategy", moved)) if found is not None}
+    check_choices(options)
+    check_strategy(strategy, class_weight)
+    check_together(options)
+    described = None if sources is None else describe_all(sources)
+    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit))
+    _check_bounds(time_limit, out, context.reporter, overwrite=overwrite)
+    fitted = _fitted(data, reading, options, described, context)
+    seconds = context.clock.elapsed
     run = Run(
-        judged.model, judged.evaluation, compared, prepared.audit, record, None if out is None else Path(out),
-        run_tables(prepared, judged, None if moved is None else moved.logs),
+        fitted.judged.model, fitted.judged.evaluation, fitted.baselines, fitted.prepared.audit,
+        _record(fitted, seconds, seed, command), None if out is None else Path(out), fitted.tables(),
     )  # fmt: skip
     if run.path is not None:
         run.save(run.path)
-        _say_saved(run.path, seconds, command, reporter)
-    if moved is not None:
-        moved.clear()
+        _say_saved(run.path, seconds, command, context.reporter)
+    if fitted.moved is not None:
+        fitted.moved.clear()
     return run
 
 
@@ -283,30 +254,67 @@ def _check_bounds(time_limit: float | None, out: str | Path | None, reporter: Re
         check_run_folder(Path(out), reporter, overwrite=overwrite)
 
 
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """What each stage gave; None for one that was not asked for."""
+
+    prepared: Prepared
+    judged: Judged
+    choice: Choice | None
+    moved: MovedBody | None
+    baselines: tuple[Baseline, ...]
+
+    def tables(self) -> RunTables:
+        return run_tables(self.prepared, self.judged, None if self.moved is None else self.moved.logs)
+
+
+def _fitted(
+    data: Any,
+    reading: ReadOptions,
+    options: FitOptions,
+    described: Sequence[Described] | None,
+    context: RunContext,
+) -> _Fitted:
+    """Read, audit, choose the source, encode, judge, move the body, compare: each stage once, in this order."""
+    dataset = read_with(data, reading)
+    replayed = None if options.source_data is None else read(options.source_data, modality=dataset.modality)
+    opened = None if options.ranks_sources else _opened(dataset, options, context)  # refused before the audit
+    with kept_open():
+        audited = audit_items(dataset, context)
+        choice = None
+        if opened is None:
+            choice = choose_source(audited, described, context)
+            opened = choice.source
+        prepared = encode_items(audited, opened, context, known=None if choice is None else choice.rows)
+        _say_larger(options, opened, context.reporter)
+        search = replace(options.search, until=context.clock.until)
+        prepared, search = with_label_text(prepared, search, options.label_text, context.reporter)
+        prepared, judged, moved = _judge(prepared, search, options.strategy, replayed, context)
+        compared = _compare(prepared, judged, moved, options.baselines, context)
+    return _Fitted(prepared, replace(judged, model=without_unread_sources(judged.model)), choice, moved, compared)
+
+
+def _opened(dataset: Dataset, options: FitOptions, context: RunContext) -> Source:
+    with context.reporter.progress("opening the source"):
+        opened = source_for(dataset, options.source)
+    check_several(opened, options.search)
+    return opened
+
+
+def _record(fitted: _Fitted, seconds: float, seed: int, command: str | None) -> dict[str, Any]:
+    record = make_record(fitted.prepared, fitted.judged, fitted.baselines, seconds=seconds, seed=seed, command=command)
+    further = {"source_choice": fitted.choice, "strategy": fitted.moved}
+    return record | {key: found.record for key, found in further.items() if found is not None}
+
+
 def _say_saved(path: Path, seconds: float, command: str | None, reporter: Reporter) -> None:
     if command is None:  # else the command says so, with what comes next
         reporter.line("saved", f"{path}  ({seconds:.1f} s in all); read {path / 'report.html'}")
 
 
-def _say_larger(source: object, opened: Source, reporter: Reporter) -> None:
-    if source is None and opened.info.name in LARGER:
+def _say_larger(options: FitOptions, opened: Source, reporter: Reporter) -> None:
+    if options.source is None and opened.info.name in LARGER:
         reporter.line("", LARGER[opened.info.name])
-
-
-@dataclass(frozen=True)
-class _Clock:
-    started: float
-    limit: float | None
-
-    def left(self) -> float | None:
-        """The seconds that are left; None without a limit."""
-        return None if self.limit is None else self.limit - (time.perf_counter() - self.started)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the limit is passed."""
-        left = self.left()
-        return left is not None and left <= 0
 
 
 def _judge(
@@ -314,58 +322,46 @@ def _judge(
     search: HeadSearch,
     strategy: str | Strategy,
     source_data: Dataset | None,
-    *,
-    seed: int,
-    clock: _Clock,
-    reporter: Reporter,
+    context: RunContext,
 ) -> tuple[Prepared, Judged, MovedBody | None]:
     """The frozen features, or what became of moving the body; with groups that names suggest among the findings."""
-    if clock.is_over and strategy == FROZEN_BODY:
+    clock, reporter, is_frozen = context.clock, context.reporter, strategy == FROZEN_BODY
+    if clock.is_over and is_frozen:
         reporter.warning(
             "The time limit is over: the model is judged once, on held-out items, not by cross-validation."
         )
-    judged = judge(prepared, search, seed, reporter, once=strategy != FROZEN_BODY or clock.is_over)
+    judged = judge(prepared, search, context.seed, reporter, once=not is_frozen or clock.is_over)
     left = clock.left()
     if left is None or left > ENOUGH:
         prepared = with_proposal(prepared, judged, reporter)
-    if strategy == FROZEN_BODY:
+    if is_frozen:
         return prepared, judged, None
     moved = move_body(prepared, judged, strategy, seconds=clock.left(), reporter=reporter, source_data=source_data)
     return prepared, moved.judged, moved
 
 
 def _compare(
-    prepared: Prepared, judged: Judged, moved: MovedBody | None, which: str, *, clock: _Clock, reporter: Reporter
+    prepared: Prepared, judged: Judged, moved: MovedBody | None, which: str, context: RunContext
 ) -> tuple[Baseline, ...]:
     if which == "none":
         return ()
-    left = clock.left()
-    if clock.is_over:
+    left, reporter = context.clock.left(), context.reporter
+    if context.clock.is_over:
         reporter.warning(
             "The baselines were left out: the time limit is over. Without them nothing says what it was worth."
         )
         return ()
-    if which == "all" and left is not None and left < 1.2 * _encoding_seconds(prepared, prepared.engine):
+    if which == "all" and left is not None and left < 1.2 * _encoding_seconds(prepared):
         reporter.warning("The untrained body was left out: it would not fit into the time limit.")
         which = "fast"
     return tuple(compare(prepared, judged, which, reporter, frozen=None if moved is None else moved.frozen))
 
 
-def _described(source: object, sources: Sequence[str | Source] | None) -> list[Described] | None:
-    """What is known of the sources to rank; unknown ones are refused before any work."""
-    if sources is None:
-        return None
-    if source != AUTO:
-        raise ParameterError("The 'sources' parameter of fit is for source='auto'; give that with it, or one source.")
-    return describe_all(sources)
-
-
-def _encoding_seconds(prepared: Prepared, engine: Engine) -> float:
+def _encoding_seconds(prepared: Prepared) -> float:
     """About how long the body takes for all items, whether it has just run or their rows were known."""
     done, n = prepared.extraction, len(prepared.dataset)
     few = min(SAMPLE, n)
     if done.encoded < few:
-        done = extract(
-            prepared.source, prepared.dataset.take(np.arange(few)).items, engine=Engine(engine.backend, False)
-        )
+        plain = Engine(prepared.engine.backend, cache=False)
+        done = extract(prepared.source, prepared.dataset.take(np.arange(few)).items, engine=plain)
     return done.seconds * n / max(done.encoded, 1)

@@ -10,7 +10,7 @@ import pytest
 import headstart
 from headstart import TransferClassifier, TransferEncoder
 from headstart.errors import HeadstartError, ModelFolderError, ParameterError, SourceError
-from headstart.transfer.multi_task import load_tasks
+from headstart.transfer.fit_tasks import load_tasks
 
 TEXTS, LABELS = ["good film", "so good", "bad film", "so bad"], ["+", "+", "-", "-"]
 

@@ -13,7 +13,7 @@ import headstart
 from headstart.errors import DataError, ModelFolderError, ParameterError, SourceError, UsageError
 from headstart.model import TransferModel
 from headstart.transfer.audit_labels import audit_labels
-from headstart.transfer.multi_task import fit_tasks, load_tasks
+from headstart.transfer.fit_tasks import fit_tasks, load_tasks
 from headstart.transfer.stages.label_texts import label_words, read_label_texts
 from headstart.transfer.zero_shot import zero_shot
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from headstart.engine.options import Engine
 from headstart.transfer.ranking.speed import Speed, keep_speed, kept_speed
 from headstart.types import SourceInfo
 
 
 def test_a_speed_is_kept_until_one_of_more_items(tmp_path, monkeypatch):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
-    info, engine = SourceInfo("a", "text"), Engine()
+    info = SourceInfo("a", "text")
     for speed in (Speed(5.0, 100, "x"), Speed(9.0, 20, "x")):
-        keep_speed(info, engine, speed)
-    assert kept_speed(info, engine) == Speed(5.0, 100, "x")
-    keep_speed(info, engine, Speed(7.0, 400, "x"))
-    assert kept_speed(info, engine).items_per_second == 7.0
-    assert kept_speed(info, Engine(backend="torch")) is None
+        keep_speed(info, "auto", speed)
+    assert kept_speed(info, "auto") == Speed(5.0, 100, "x")
+    keep_speed(info, "auto", Speed(7.0, 400, "x"))
+    assert kept_speed(info, "auto").items_per_second == 7.0
+    assert kept_speed(info, "torch") is None

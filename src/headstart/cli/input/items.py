@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.cli.input.typed import as_typed, standard_input
-from headstart.data import align_columns
+from headstart.cli.input.standard_input import as_typed, standard_input
+from headstart.data import ReadOptions, align_columns
 from headstart.data.folder.archives import is_archive
 from headstart.data.folder.listing import media_of_file
 from headstart.data.formats.loading import Loaded, load, table_kind
@@ -155,7 +155,8 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
         raise DataError(f"'{word}' does not exist; give a file, a folder or a table of {modality} items.")
     is_table = Path(word).is_file() and table_kind(word) is not None
     kind = modality if is_table else None
-    dataset = read_as_fitted(word, model, item=item, label=model.label_columns or None, modality=kind, labelled=False)
+    asked = ReadOptions.of(label=model.label_columns, item=item, modality=kind, labelled=False)
+    dataset = read_as_fitted(word, model, asked)
     if dataset.modality != modality:
         raise DataError(
             f"'{word}' holds {dataset.modality} items, but this model reads {modality} items; give these, or another "

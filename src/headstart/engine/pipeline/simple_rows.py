@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,8 @@ def simple_rows(
     items: Sequence[Any],
     modality: Modality,
     *,
-    engine: Engine = Engine(),
     progress: Progress | None = None,
+    cache: bool = True,
 ) -> Extraction:
     """Make a row of each item by a function that decodes it, in threads, or take it from the feature store.
 
@@ -34,8 +34,8 @@ def simple_rows(
         row: gives the finite row (d,) of an item, or raises `ItemError`.
         items: at least one item.
         modality: what kind of thing an item is.
-        engine: whether the store is used; everything else is left to the function's own threads.
         progress: called with (done, total, how).
+        cache: whether the store is used.
 
     Returns:
         The rows; items that cannot be read are set aside with their reason.
@@ -44,8 +44,8 @@ def simple_rows(
         >>> simple_rows("lengths 1", lambda text: np.float32([len(text)]), ["a", "bb"], "text").rows.ravel()
         array([1., 2.], dtype=float32)
     """
-    here = replace(engine, ray=None, workers=None, batch_size=None)
-    return extract_here(_Function(SourceInfo(name, modality), row), items, engine=here, progress=progress)
+    function = _Function(SourceInfo(name, modality), row)
+    return extract_here(function, items, engine=Engine(cache=cache), progress=progress)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from headstart.data.auditing.sketches import Sketch, sketch_image
-from headstart.engine.options import Engine
 from headstart.engine.pipeline.simple_rows import simple_rows
 from headstart.reporting import Progress
 from headstart.types import Modality
@@ -17,19 +16,19 @@ VERSION = 2  # of what a sketch holds
 
 
 def kept_sketches(
-    modality: Modality, engine: Engine, progress: Progress | None = None
+    modality: Modality, progress: Progress | None = None, *, cache: bool = True
 ) -> Callable[..., list[Sketch | str]]:
     """What `headstart.data.auditing.audit` takes to read all pictures or sounds.
 
     Args:
         modality: what kind of thing an item is; of items of several columns, the function that sketches tells.
-        engine: whether the feature store is used.
         progress: called with (done, total, how) while they are read, in the place of the audit's own.
+        cache: whether the feature store is used.
 
     Examples:
         >>> import numpy as np
         >>> from headstart.data.auditing.sketches import sketch_image
-        >>> sketch_all = kept_sketches("image", Engine(cache=False))
+        >>> sketch_all = kept_sketches("image", cache=False)
         >>> found = sketch_all([np.zeros((32, 32), np.uint8), "nowhere.png"], sketch_image, lambda done, count: None)
         >>> found[0].flat, "nowhere.png" in found[1]
         (True, True)
@@ -40,7 +39,7 @@ def kept_sketches(
             return []
         name, row = f"sketches {VERSION}", lambda item: sketch(item).to_row()
         kind = ("image" if sketch is sketch_image else "audio") if modality == "multimodal" else modality
-        kept = simple_rows(name, row, items, kind, engine=engine, progress=progress)
+        kept = simple_rows(name, row, items, kind, progress=progress, cache=cache)
         found: list[Sketch | str] = [kept.failures.get(k, "") for k in range(len(items))]
         for position, row in zip(kept.index, kept.rows, strict=True):
             found[position] = Sketch.from_row(row)

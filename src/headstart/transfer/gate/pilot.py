@@ -68,11 +68,12 @@ def expected_cost(strategy: MovingStrategy, prepared: Prepared, train: Dataset, 
     Examples:
         >>> from headstart.data import read
         >>> from headstart.sources import open_source
+        >>> from headstart.transfer.stages.context import RunContext
         >>> from headstart.transfer.stages.prepare import prepare
         >>> from headstart.reporting import SilentReporter
         >>> from headstart.tune.lp_ft import LP_FT
         >>> rows = np.arange(16.0).reshape(8, 2)
-        >>> prepared = prepare(read((rows, ["a"] * 4 + ["b"] * 4)), open_source("vector"), SilentReporter())
+        >>> prepared = prepare(read((rows, ["a"] * 4 + ["b"] * 4)), open_source("vector"), RunContext(SilentReporter()))
         >>> expected_cost(LP_FT, prepared, prepared.dataset, seed=0)
         Traceback (most recent call last):
         headstart.errors.SourceError: The source 'vector' has no body that can be moved; ...

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from headstart.data import union_groups
-from headstart.engine.extraction import Extraction
-from headstart.engine.options import Engine
 from headstart.reporting import Reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.transfer.ranking.entries import Described
+from headstart.transfer.ranking.growing_rows import GrowingRows
 from headstart.transfer.ranking.result import Ranking
-from headstart.transfer.ranking.run import rank_audited
+from headstart.transfer.ranking.run import Part, RankOptions, rank_audited
+from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.judge import make_plan
 from headstart.transfer.stages.prepare import Audited
 from headstart.types import Source
@@ -29,16 +29,19 @@ class Choice:
 
     Attributes:
         source: open.
-        encode: in the place of `extract`, encodes what the ranking has not.
+        rows: what the ranking has encoded of it, which is not encoded again.
         record: the ranking and what it was made on, as plain values.
 
     Examples:
-        >>> sorted(Choice.__dataclass_fields__)
-        ['encode', 'record', 'source']
+        >>> from headstart.sources.toy import ToySource
+        >>> Choice(ToySource(), GrowingRows(ToySource(), ["good"]), {"why": "it is the only one", "chosen_on": "it"})
+        Choice: toy
+          why        it is the only one
+          chosen on  it
     """
 
     source: Source
-    encode: Callable[..., Extraction]
+    rows: GrowingRows
     record: Mapping[str, Any]
 
     def __repr__(self) -> str:
@@ -57,12 +60,7 @@ class Choice:
 def choose_source(
     audited: Audited,
     described: Sequence[Described] | None,
-    *,
-    seed: int,
-    engine: Engine,
-    reporter: Reporter,
-    started: float,
-    time_limit: float | None = None,
+    context: RunContext,
 ) -> Choice:
     """Rank sources on the items that the model will be fitted on, and take the first one.
 
@@ -72,11 +70,7 @@ def choose_source(
     Args:
         audited: items that passed the audit.
         described: the sources; None for all at hand.
-        seed: as in `fit`.
-        engine: as in `fit`.
-        reporter: hears of the choice.
-        started: when the work began, as `time.perf_counter` counts.
-        time_limit: seconds from ``started`` after which no other source is begun.
+        context: of the fit; when its time is over, no other source is begun.
 
     Raises:
         SourceError: if no source could be measured.
@@ -86,35 +80,28 @@ def choose_source(
         >>> from headstart.transfer.stages.prepare import audit_items
         >>> from headstart.transfer.ranking.entries import describe_all
         >>> from headstart.reporting import SilentReporter
-        >>> silent = SilentReporter()
-        >>> audited = audit_items(read((["good film", "so good", "bad film", "so bad"], ["+", "+", "-", "-"])), silent)
-        >>> choice = choose_source(
-        ...     audited, describe_all(["toy"]), seed=0, engine=Engine(), reporter=silent, started=0.0
-        ... )
+        >>> context = RunContext(SilentReporter())
+        >>> data = read((["good film", "so good", "bad film", "so bad"], ["+", "+", "-", "-"]))
+        >>> choice = choose_source(audit_items(data, context), describe_all(["toy"]), context)
         >>> choice.source.info.name, choice.record["chosen"]
         ('toy', 'toy')
     """
     dataset = audited.dataset
-    plan = make_plan(dataset, union_groups(dataset.groups, audited.clusters), seed=seed)
+    plan = make_plan(dataset, union_groups(dataset.groups, audited.clusters), seed=context.seed)
     if len(plan.parts) == 1:
-        among, how = plan.parts[0][0], f"the {len(plan.parts[0][0])} training items; no held-out item was looked at"
+        train = plan.parts[0][0]
+        part = Part(train, f"the {len(train)} training items; no held-out item was looked at")
     else:
-        among = np.arange(len(dataset))
         how = (
             f"all {len(dataset)} items, which the cross-validation judges too: the metrics of the chosen source are "
             "better than on new items by what choosing the best of several gives, which is little where they differ"
         )
-    ranked = rank_audited(
-        audited, described, among, how,
-        untrained=False, seed=seed, engine=engine, reporter=reporter, started=started, time_limit=time_limit,
-    )  # fmt: skip
+        part = Part(np.arange(len(dataset)), how)
+    ranked = rank_audited(audited, described, part, RankOptions(untrained=False), context)
     ranking, rows = ranked.ranking, ranked.first.growing()
-    _say(ranking, reporter)
-
-    def encode(_source: Source, _items: Sequence[Any], **how_to: Any) -> Extraction:
-        return rows.extraction(how_to["engine"], how_to.get("progress"))
-
-    return Choice(rows.source, encode, {"chosen": ranking.first.source, "chosen_on": how, **ranking.to_dict()})
+    _say(ranking, context.reporter)
+    record = {"chosen": ranking.first.source, "chosen_on": part.how, **ranking.to_dict()}
+    return Choice(rows.source, rows, record)
 
 
 def _say(ranking: Ranking, reporter: Reporter) -> None:

@@ -149,7 +149,7 @@ class Contestant:
             rows = self.growing()
             if self.entry.limits.refuses(rows.source.info) is not None:
                 return positions[:0], rows, rows.source.info, None
-            used = rows.grow(positions, self._engine, progress)
+            used = rows.grow(positions, progress)
         except (HeadstartError, MemoryError):
             raise
         except Exception as error:  # a source may be anybody's code
@@ -160,7 +160,7 @@ class Contestant:
     def growing(self) -> GrowingRows:
         """Its rows, with the source opened."""
         if self.rows is None:
-            self.rows = GrowingRows(self._opened(), self._items)
+            self.rows = GrowingRows(self._opened(), self._items, self._engine)
         return self.rows
 
     def _opened(self) -> Source:
@@ -180,9 +180,10 @@ class Contestant:
         if rows is None or isinstance(rows.source, ReadyRows):  # rows as they are: nothing runs
             return None
         if not rows.encoded:
-            return kept_speed(info, self._engine)
+            return kept_speed(info, self._engine.backend)
         speed = Speed(rows.encoded / rows.seconds, rows.encoded, str(runtime_of(rows.source)))
-        keep_speed(info, self._engine, speed)
+        if self._engine.cache:
+            keep_speed(info, self._engine.backend, speed)
         return speed
 
     def twin(self, seed: int) -> Contestant:

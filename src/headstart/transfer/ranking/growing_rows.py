@@ -27,6 +27,7 @@ class GrowingRows:
     Args:
         source: what encodes.
         items: all n items.
+        engine: how they are encoded.
 
     Attributes:
         failures: position to reason, of the items that could not be encoded.
@@ -36,15 +37,15 @@ class GrowingRows:
 
     Examples:
         >>> from headstart.sources.toy import ToySource
-        >>> rows = GrowingRows(ToySource(), ["good", "", "bad", "fair"])
-        >>> rows.grow(np.array([0, 1]), Engine(cache=False))
+        >>> rows = GrowingRows(ToySource(), ["good", "", "bad", "fair"], Engine(cache=False))
+        >>> rows.grow(np.array([0, 1]))
         array([0])
-        >>> rows.grow(np.arange(4), Engine(cache=False)), rows.encoded
+        >>> rows.grow(np.arange(4)), rows.encoded
         (array([0, 2, 3]), 3)
     """
 
-    def __init__(self, source: Source, items: Sequence[Any]) -> None:
-        self.source, self.items = source, items
+    def __init__(self, source: Source, items: Sequence[Any], engine: Engine = Engine()) -> None:
+        self.source, self.items, self._engine = source, items, engine
         self.failures: dict[int, str] = {}
         self.encoded = 0
         self.seconds = 0.0
@@ -54,12 +55,11 @@ class GrowingRows:
         self._rows: FeatureMatrix | None = None
         self._whole = False
 
-    def grow(self, positions: NDArray[np.intp], engine: Engine, progress: Progress | None = None) -> NDArray[np.intp]:
+    def grow(self, positions: NDArray[np.intp], progress: Progress | None = None) -> NDArray[np.intp]:
         """Encode what is missing of the items at ``positions``.
 
         Args:
             positions: ascending.
-            engine: how.
             progress: called with (items done, items in all, how).
 
         Returns:
@@ -71,7 +71,7 @@ class GrowingRows:
         wanted[list(self.failures)] = False
         missing = np.flatnonzero(wanted & ~self._there)
         if len(missing):
-            self._encode(missing, engine, progress)
+            self._encode(missing, progress)
         return positions[self._there[positions]]
 
     def rows(self, positions: NDArray[np.intp]) -> Rows:
@@ -81,10 +81,10 @@ class GrowingRows:
             return self._rows
         return take_rows(self._rows, positions)
 
-    def extraction(self, engine: Engine, progress: Progress | None = None) -> Extraction:
+    def extraction(self, progress: Progress | None = None) -> Extraction:
         """All items encoded, as `headstart.engine.extract.extract` gives it."""
         started = time.perf_counter()
-        index = self.grow(np.arange(len(self.items)), engine, progress)
+        index = self.grow(np.arange(len(self.items)), progress)
         rows = np.empty((0, 0), np.float32) if self._rows is None else self._rows
         ran = runtime_of(self.source)
         seconds = self._elapsed or time.perf_counter() - started
@@ -113,10 +113,10 @@ class GrowingRows:
             self._rows = rows
             self._there[:] = True
 
-    def _encode(self, missing: NDArray[np.intp], engine: Engine, progress: Progress | None) -> None:
+    def _encode(self, missing: NDArray[np.intp], progress: Progress | None) -> None:
         items = self.items
         some = items[missing] if isinstance(items, np.ndarray) else [items[k] for k in missing]
-        found = extract(self.source, some, engine=engine, progress=progress)
+        found = extract(self.source, some, engine=self._engine, progress=progress)
         self.last = found
         self._hits += found.hits
         self._elapsed += found.seconds

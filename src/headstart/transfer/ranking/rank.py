@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from headstart.data import read
+from headstart.data import ReadOptions, read_with
 from headstart.engine.options import Engine
 from headstart.engine.ray.session import kept_open
 from headstart.reporting import Reporter, chosen_reporter
@@ -14,7 +13,8 @@ from headstart.scores.registry import check_scores
 from headstart.transfer.ranking.entries import describe_all
 from headstart.transfer.ranking.limits import Limits
 from headstart.transfer.ranking.result import Ranking
-from headstart.transfer.ranking.run import given_part, rank_audited
+from headstart.transfer.ranking.run import RankOptions, given_part, rank_audited
+from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.prepare import audit_items
 from headstart.types import Modality, Source, TaskKind
 
@@ -85,21 +85,16 @@ def rank(
         >>> [(standing.source, standing.state) for standing in rank((texts, moods), ["toy"]).standings]
         [('toy', 'ranked'), ('toy (untrained)', 'reference')]
     """
-    reporter = chosen_reporter(reporter, verbose=verbose)
-    started = time.perf_counter()
-    limits = Limits(max_params, license)
+    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit))
+    options = RankOptions(Limits(max_params, license), tuple(scores), profile, untrained)
     check_scores(scores)  # an unknown one is refused before any work
     described = None if sources is None else describe_all(sources)
-    dataset = read(
-        data, label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
+    reading = ReadOptions.of(
+        label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
         modality=modality,
     )  # fmt: skip
+    dataset = read_with(data, reading)
     check_scores(scores, dataset.labelled()[0].kind)
     with kept_open():
-        audited = audit_items(dataset, reporter, engine)
-        among, how = given_part(audited)
-        ranked = rank_audited(
-            audited, described, among, how, limits=limits, scores=scores, profile=profile, untrained=untrained,
-            time_limit=time_limit, seed=seed, engine=engine, reporter=reporter, started=started,
-        )  # fmt: skip
-    return ranked.ranking
+        audited = audit_items(dataset, context)
+        return rank_audited(audited, described, given_part(audited), options, context).ranking

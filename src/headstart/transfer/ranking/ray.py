@@ -25,6 +25,7 @@ from headstart.reporting import Reporter
 from headstart.transfer.ranking.contestant import Answer, Contestant, Entry
 from headstart.transfer.ranking.measure import Question
 from headstart.transfer.ranking.successive_halving import Measure
+from headstart.transfer.stages.context import RunContext
 
 __all__ = ["on_cluster"]
 
@@ -32,16 +33,13 @@ RETRIES = 3  # of a worker that died
 
 
 @contextmanager
-def on_cluster(
-    contestants: Sequence[Contestant], items: Sequence[Any], engine: Engine, reporter: Reporter
-) -> Iterator[Measure]:
+def on_cluster(contestants: Sequence[Contestant], items: Sequence[Any], context: RunContext) -> Iterator[Measure]:
     """What measures several sources at once, each on one of the cluster's worker processes.
 
     Args:
         contestants: all sources of the ranking.
         items: all items; files go by path and must lie where all workers can read them.
-        engine: ``ray`` and ``workers`` as in `Engine`.
-        reporter: hears how many sources are done.
+        context: ``ray`` and ``workers`` of its engine, and who hears how many sources are done.
 
     Raises:
         MissingExtraError: if Ray is not installed.
@@ -49,11 +47,12 @@ def on_cluster(
 
     Examples:
         >>> from headstart.reporting import SilentReporter
-        >>> with on_cluster([], [], Engine(ray="nowhere"), SilentReporter()):
+        >>> with on_cluster([], [], RunContext(SilentReporter(), Engine(ray="nowhere"))):
         ...     pass
         Traceback (most recent call last):
         headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
     """
+    engine = context.engine
     with ray_session(engine.ray or "auto", engine.workers) as ray:
         there = max(1, int(ray.cluster_resources().get("CPU", 1)))
         count = max(1, min(engine.workers or there, there, len(contestants)))
@@ -66,7 +65,7 @@ def on_cluster(
             raise SourceError(f"A source or the items cannot be sent to other processes ({reason:.200}).") from None
         actor = ray.remote(num_cpus=1, max_restarts=RETRIES, max_task_retries=RETRIES)(_Worker)
         workers = [actor.remote(shared, here) for _ in range(count)]
-        yield _Cluster(ray, workers, dict(zip(map(id, contestants), entries, strict=True)), reporter).run
+        yield _Cluster(ray, workers, dict(zip(map(id, contestants), entries, strict=True)), context.reporter).run
 
 
 class _Worker:

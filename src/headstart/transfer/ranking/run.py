@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -12,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import split, union_groups
-from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.evaluate.evaluation import Metric
-from headstart.reporting import Reporter
 from headstart.transfer.ranking.contestant import Contestant
 from headstart.transfer.ranking.entries import Described, make_entries
 from headstart.transfer.ranking.figures import MERITS
@@ -25,12 +22,51 @@ from headstart.transfer.ranking.order import Known, difference_from, order_sourc
 from headstart.transfer.ranking.result import Ranking, Standing
 from headstart.transfer.ranking.sentences import notes_on, what_to_take, why_first
 from headstart.transfer.ranking.successive_halving import Deadline, Lane, Measure, in_turn, race, samples
+from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.prepare import Audited
 from headstart.types import SourceInfo
 
-__all__ = ["Ranked", "given_part", "rank_audited"]
+__all__ = ["Part", "RankOptions", "Ranked", "given_part", "rank_audited"]
 
 SHOWN = 6  # reasons in an error
+
+
+@dataclass(frozen=True)
+class RankOptions:
+    """What a ranking is asked to do; the words are those of `headstart.rank`.
+
+    Attributes:
+        limits: what a source may be.
+        scores: further scores to show.
+        profile: whether each block is scored alone.
+        untrained: whether the first body is measured with random weights too.
+
+    Examples:
+        >>> RankOptions(scores=("leep",)).untrained
+        True
+    """
+
+    limits: Limits = ANY
+    scores: tuple[str, ...] = ()
+    profile: bool = False
+    untrained: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The items that a ranking may look at.
+
+    Attributes:
+        rows: their positions, ascending.
+        how: which they are, in one sentence.
+
+    Examples:
+        >>> len(Part(np.arange(12), "all 12 items").rows)
+        12
+    """
+
+    rows: NDArray[np.intp]
+    how: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,62 +86,42 @@ class Ranked:
     first: Contestant
 
 
-def given_part(audited: Audited) -> tuple[NDArray[np.intp], str]:
+def given_part(audited: Audited) -> Part:
     """The items that a ranking may look at: all but the held-out part of a split that the data give.
 
     Args:
         audited: items that passed the audit.
 
-    Returns:
-        Their positions, and which they are in one sentence.
-
     Examples:
         >>> from headstart.data import read
         >>> from headstart.transfer.stages.prepare import audit_items
         >>> from headstart.reporting import SilentReporter
-        >>> audited = audit_items(read((["good", "bad"], ["yes", "no"])), SilentReporter())
-        >>> given_part(audited)
-        (array([0, 1]), 'all 2 items')
+        >>> audited = audit_items(read((["good", "bad"], ["yes", "no"])), RunContext(SilentReporter()))
+        >>> given_part(audited).how
+        'all 2 items'
     """
     dataset = audited.dataset
     if dataset.split is None or len(np.unique(dataset.split)) < 2:
-        return np.arange(len(dataset)), f"all {len(dataset)} items"
+        return Part(np.arange(len(dataset)), f"all {len(dataset)} items")
     train = split(dataset, None, by="given").train
-    return train, f"the {len(train)} items of the given training part; the held-out part was not looked at"
+    return Part(train, f"the {len(train)} items of the given training part; the held-out part was not looked at")
 
 
 def rank_audited(
     audited: Audited,
     described: Sequence[Described] | None,
-    among: NDArray[np.intp],
-    how: str,
-    *,
-    limits: Limits = ANY,
-    scores: Sequence[str] = (),
-    profile: bool = False,
-    untrained: bool = True,
-    time_limit: float | None = None,
-    seed: int = 0,
-    engine: Engine = Engine(),
-    reporter: Reporter,
-    started: float,
+    part: Part,
+    options: RankOptions,
+    context: RunContext,
 ) -> Ranked:
-    """Rank sources on audited items; the arguments are those of `headstart.rank`.
+    """Rank sources on audited items.
 
     Args:
         audited: the items.
         described: the sources; None for all at hand.
-        among: positions of the items that may be looked at.
-        how: which these are, in one sentence.
-        limits: what a source may be.
-        scores: further scores to show.
-        profile: whether each block is scored alone.
-        untrained: whether the first body is measured with random weights too.
-        time_limit: seconds from ``started``.
-        seed: of draws and resamples.
-        engine: how items are encoded.
-        reporter: hears what happens.
-        started: when the work began, as `time.perf_counter` counts.
+        part: the items that may be looked at.
+        options: what is asked.
+        context: how items are encoded, the seed of draws and resamples, and the time that there is.
 
     Raises:
         SourceError: if no source could be measured.
@@ -115,24 +131,22 @@ def rank_audited(
         >>> from headstart.transfer.stages.prepare import audit_items
         >>> from headstart.transfer.ranking.entries import describe_all
         >>> from headstart.reporting import SilentReporter
-        >>> silent = SilentReporter()
-        >>> audited = audit_items(read((["good film", "bad film"] * 6, ["good", "bad"] * 6)), silent)
-        >>> ranked = rank_audited(
-        ...     audited, describe_all(["toy"]), np.arange(12), "all 12 items", reporter=silent, started=0.0
-        ... )
+        >>> context = RunContext(SilentReporter())
+        >>> audited = audit_items(read((["good film", "bad film"] * 6, ["good", "bad"] * 6)), context)
+        >>> ranked = rank_audited(audited, describe_all(["toy"]), given_part(audited), RankOptions(), context)
         >>> ranked.ranking.first.source
         'toy'
     """
-    dataset = audited.dataset
+    dataset, among, seed = audited.dataset, part.rows, context.seed
     task, y = dataset.labelled()
-    entries, out = make_entries(described, dataset.modality, limits)
+    entries, out = make_entries(described, dataset.modality, options.limits)
     units = union_groups(dataset.groups, audited.clusters)
     groups = units if len(np.unique(units[among])) < len(among) else None
-    question = Question(task, y, groups, tuple(scores), profile, seed)
-    contestants = [Contestant(entry, dataset.items, engine) for entry in entries]
-    left = None if time_limit is None else max(0.0, time_limit - (time.perf_counter() - started))
-    deadline = Deadline.within(left)
-    with _runner(engine, contestants, dataset.items, reporter) as run:
+    question = Question(task, y, groups, options.scores, options.profile, seed)
+    contestants = [Contestant(entry, dataset.items, context.engine) for entry in entries]
+    left = context.clock.left()
+    deadline = Deadline.within(None if left is None else max(0.0, left))
+    with _runner(contestants, dataset.items, context) as run:
         lanes = race(contestants, samples(y, task.kind, units, among, seed), question, run, deadline)
     finished = _finished(lanes)
     if not finished:
@@ -149,19 +163,20 @@ def rank_audited(
     ]
     first, best = finished[order.places[0]].contestant, min(found, key=lambda measured: measured.loss.value)
     reference = None
-    if untrained:
-        reference = _reference(first, best, question, deadline, items=len(dataset), among=among, reporter=reporter)
+    if options.untrained:
+        run = in_turn(context.reporter)
+        reference = _reference(first, best, question, deadline, items=len(dataset), among=among, run=run)
     rest = [_standing(lane, len(dataset), _state(lane)) for lane in lanes if lane not in finished]
     rest += [Standing(None, entry.name, "excluded", reason, entry.info) for entry, reason in out]
     ranking = Ranking(
         standings=(*ranked, *([reference] if reference else []), *rest),
         task=task,
         items=found[0].items,
-        how=how,
+        how=part.how,
         why=why_first(ranked, MERITS[task.kind]),
         advice=what_to_take(ranked),
         notes=(*_unencoded(finished), *notes_on(ranked, reference, task, by_prior=order.by_prior)),
-        seconds=time.perf_counter() - started,
+        seconds=context.clock.elapsed,
     )
     return Ranked(ranking, first)
 
@@ -223,13 +238,13 @@ def _reference(
     *,
     items: int,
     among: NDArray[np.intp],
-    reporter: Reporter,
+    run: Measure,
 ) -> Standing | None:
     """The first source's body with random weights, on the same items; None where there is no such thing, or no time."""
     twin = first.twin(question.seed)
     if not deadline.leaves(0.0):
         return None
-    ((_, answer),) = in_turn(reporter)([twin], among, replace(question, profile=False))
+    ((_, answer),) = run([twin], among, replace(question, profile=False))
     if answer.measured is None:
         return None
     difference = difference_from(best, answer.measured, question.groups, question.seed)
@@ -253,11 +268,11 @@ def _short(reasons: Sequence[str]) -> str:
 
 
 def _runner(
-    engine: Engine, contestants: Sequence[Contestant], items: Sequence[Any], reporter: Reporter
+    contestants: Sequence[Contestant], items: Sequence[Any], context: RunContext
 ) -> AbstractContextManager[Measure]:
     """One source after the other here, or several at once on a Ray cluster."""
-    if engine.ray is None:
-        return nullcontext(in_turn(reporter))
+    if context.engine.ray is None:
+        return nullcontext(in_turn(context.reporter))
     from headstart.transfer.ranking.ray import on_cluster
 
-    return on_cluster(contestants, items, engine, reporter)
+    return on_cluster(contestants, items, context)

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from headstart.engine.cache.folder import entry_folder, mark_used, write_about
-from headstart.engine.options import Engine
 from headstart.errors import HeadstartError
 from headstart.io import make_folder, read_json, write_json
 from headstart.types import SourceInfo
@@ -41,21 +40,26 @@ class Speed:
         return count / self.items_per_second
 
 
-def keep_speed(info: SourceInfo, engine: Engine, speed: Speed) -> None:
+def keep_speed(info: SourceInfo, backend: str, speed: Speed) -> None:
     """Keep a speed that was measured on enough items, and on no fewer than the one that is kept.
+
+    Args:
+        info: whose speed.
+        backend: the one that was asked for; another one has a speed of its own.
+        speed: as measured.
 
     Examples:
         >>> once = SourceInfo("a source of few items", "text")
-        >>> keep_speed(once, Engine(), Speed(1.0, 3, ""))  # of three items: too few to keep
-        >>> kept_speed(once, Engine()) is None
+        >>> keep_speed(once, "auto", Speed(1.0, 3, ""))  # of three items: too few to keep
+        >>> kept_speed(once, "auto") is None
         True
     """
-    if speed.items < FEW or not engine.cache:
+    if speed.items < FEW:
         return
-    before = kept_speed(info, engine)
+    before = kept_speed(info, backend)
     if before is not None and before.items > speed.items:
         return
-    folder = _folder(info, engine)
+    folder = _folder(info, backend)
     try:
         make_folder(folder)
         write_about(folder, {"source": info.name, "what": "encoding speed"})
@@ -64,14 +68,14 @@ def keep_speed(info: SourceInfo, engine: Engine, speed: Speed) -> None:
         return
 
 
-def kept_speed(info: SourceInfo, engine: Engine) -> Speed | None:
+def kept_speed(info: SourceInfo, backend: str) -> Speed | None:
     """The speed of an earlier encoding on this machine, or None.
 
     Examples:
-        >>> kept_speed(SourceInfo("never opened", "text"), Engine()) is None
+        >>> kept_speed(SourceInfo("never opened", "text"), "auto") is None
         True
     """
-    folder = _folder(info, engine)
+    folder = _folder(info, backend)
     try:
         found = Speed(**read_json(folder / FILE))
     except (HeadstartError, OSError, TypeError):
@@ -80,6 +84,6 @@ def kept_speed(info: SourceInfo, engine: Engine) -> Speed | None:
     return found
 
 
-def _folder(info: SourceInfo, engine: Engine) -> Path:
-    parts = (info.name, info.sha256, info.modality, engine.backend)
+def _folder(info: SourceInfo, backend: str) -> Path:
+    parts = (info.name, info.sha256, info.modality, backend)
     return entry_folder("ranking", hashlib.sha256(repr(parts).encode()).hexdigest()[:24])

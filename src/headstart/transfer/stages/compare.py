@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
-from headstart.engine.options import Engine
 from headstart.evaluate.baselines import baseline_rows, majority_outputs
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
@@ -70,12 +69,13 @@ def compare(
         >>> from headstart.data import read
         >>> from headstart.heads import HeadSearch
         >>> from headstart.sources import open_source
+        >>> from headstart.transfer.stages.context import RunContext
         >>> from headstart.transfer.stages.judge import judge
         >>> from headstart.transfer.stages.prepare import prepare
         >>> from headstart.reporting import SilentReporter
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> data, silent = read((rows, ["left"] * 10 + ["right"] * 10)), SilentReporter()
-        >>> prepared = prepare(data, open_source("vector"), silent)
+        >>> prepared = prepare(data, open_source("vector"), RunContext(silent))
         >>> [found.name for found in compare(prepared, judge(prepared, HeadSearch(), 0, silent), "all", silent)]
         ['majority']
     """
@@ -98,7 +98,7 @@ def _reference_outputs(
     # in cross-validation the majority of all items: that of each training part would run against its test part
     yield "majority", majority_outputs(task, y[plan.fitted], len(plan.evaluated))
     with reporter.progress("solving the simple baseline"), threads_for(len(dataset), MAX_TERMS):
-        simple = _simple_outputs(dataset, judged, prepared.engine)
+        simple = _simple_outputs(prepared, judged)
     if simple is not None:
         yield simple
     twin = prepared.source.untrained(judged.seed) if untrained else None
@@ -127,10 +127,11 @@ def _outputs(
     ).outputs
 
 
-def _simple_outputs(dataset: Dataset, judged: Judged, engine: Engine) -> tuple[str, NDArray[np.float64]] | None:
+def _simple_outputs(prepared: Prepared, judged: Judged) -> tuple[str, NDArray[np.float64]] | None:
     """TF-IDF, raw pixels or mel statistics with the same head."""
+    dataset = prepared.dataset
     if dataset.modality != "text":  # each item by itself: read once
-        found = baseline_rows(dataset.modality, dataset.items, dataset.items[:1], engine=engine)
+        found = baseline_rows(dataset.modality, dataset.items, dataset.items[:1], cache=prepared.engine.cache)
         return None if found is None else (found[2], _outputs(found[0], dataset, judged, judged.plan, blocks=()))
     return _text_outputs(dataset, judged)
 

@@ -111,10 +111,11 @@ def with_proposal(prepared: Prepared, judged: Judged, reporter: Reporter) -> Pre
         >>> from headstart.reporting import SilentReporter
         >>> from headstart.sources import open_source
         >>> from headstart.transfer.stages.judge import judge
+        >>> from headstart.transfer.stages.context import RunContext
         >>> from headstart.transfer.stages.prepare import prepare
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> silent = SilentReporter()
-        >>> prepared = prepare(read((rows, ["left"] * 10 + ["right"] * 10)), open_source("vector"), silent)
+        >>> prepared = prepare(read((rows, ["left"] * 10 + ["right"] * 10)), open_source("vector"), RunContext(silent))
         >>> with_proposal(prepared, judge(prepared, HeadSearch(), 0, silent), silent) is prepared
         True
     """

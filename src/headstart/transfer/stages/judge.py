@@ -171,12 +171,13 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
     Examples:
         >>> from headstart.data import read
         >>> from headstart.sources import open_source
+        >>> from headstart.transfer.stages.context import RunContext
         >>> from headstart.transfer.stages.prepare import prepare
         >>> from headstart.reporting import SilentReporter
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> data = read((rows, ["left"] * 10 + ["right"] * 10))
         >>> silent = SilentReporter()
-        >>> prepared = prepare(data, open_source("vector"), silent)
+        >>> prepared = prepare(data, open_source("vector"), RunContext(silent))
         >>> judge(prepared, HeadSearch(), 0, silent).evaluation.metrics["accuracy"].value
         1.0
     """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,13 @@ from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.sketches import kept_sketches
 from headstart.errors import DataError
-from headstart.reporting import Reporter
+from headstart.reporting import Progress, Reporter
 from headstart.reporting.wording import name_some
+from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.text_audit import audit_texts
 from headstart.types import Dataset, Rows, Source
 
-__all__ = ["Audited", "Prepared", "audit_items", "encode_items", "encoding_words", "prepare"]
+__all__ = ["Audited", "KnownRows", "Prepared", "audit_items", "encode_items", "encoding_words", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -78,19 +80,25 @@ class Prepared:
     engine: Engine = Engine()
 
 
+class KnownRows(Protocol):
+    """Rows of audited items that a ranking has made, as far as it came."""
+
+    def extraction(self, progress: Progress | None = None) -> Extraction:
+        """All items encoded, those that have a row not again."""
+        ...
+
+
 def prepare(
     dataset: Dataset,
     source: Source,
-    reporter: Reporter,
-    engine: Engine = Engine(),
+    context: RunContext,
 ) -> Prepared:
     """Audit and encode labelled items, saying what was found.
 
     Args:
         dataset: items as read.
         source: the body that encodes them.
-        reporter: hears of the steps.
-        engine: how items are encoded.
+        context: how items are encoded, and who hears of the steps.
 
     Raises:
         DataError: if there are no labels, fewer than two classes, or nothing is left after the audit.
@@ -102,19 +110,18 @@ def prepare(
         >>> items, y = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
         >>> task = Task("classification", ("a", "b"))
         >>> data = Dataset(items=items, ids=tuple("0123"), modality="vector", task=task, y=y)
-        >>> prepare(data, open_source("vector"), SilentReporter()).rows.shape
+        >>> prepare(data, open_source("vector"), RunContext(SilentReporter())).rows.shape
         (4, 2)
     """
-    return encode_items(audit_items(dataset, reporter, engine), source, reporter, engine)
+    return encode_items(audit_items(dataset, context), source, context)
 
 
-def audit_items(dataset: Dataset, reporter: Reporter, engine: Engine = Engine()) -> Audited:
+def audit_items(dataset: Dataset, context: RunContext) -> Audited:
     """Audit labelled items, saying what was found.
 
     Args:
         dataset: items as read.
-        reporter: hears of the findings.
-        engine: whether the feature store is used.
+        context: whether the feature store is used, and who hears of the findings.
 
     Raises:
         DataError: if there are no labels, fewer than two classes, or nothing is left after the audit.
@@ -122,13 +129,15 @@ def audit_items(dataset: Dataset, reporter: Reporter, engine: Engine = Engine())
     Examples:
         >>> from headstart.data import read
         >>> from headstart.reporting import SilentReporter
-        >>> audit_items(read((["good", "", "bad"], ["yes", "yes", "no"])), SilentReporter()).kept
+        >>> audit_items(read((["good", "", "bad"], ["yes", "yes", "no"])), RunContext(SilentReporter())).kept
         array([0, 2])
     """
+    reporter = context.reporter
     for note in dataset.notes:
         reporter.line("read", note)
     with reporter.progress("auditing") as step:
-        checked = audit(dataset, progress=step, sketch_all=kept_sketches(dataset.modality, engine, step))
+        sketch_all = kept_sketches(dataset.modality, step, cache=context.engine.cache)
+        checked = audit(dataset, progress=step, sketch_all=sketch_all)
     _say_audit(dataset, checked, reporter)
     kept = np.flatnonzero(checked.keep)
     if len(kept) == 0:
@@ -139,19 +148,17 @@ def audit_items(dataset: Dataset, reporter: Reporter, engine: Engine = Engine())
 def encode_items(
     audited: Audited,
     source: Source,
-    reporter: Reporter,
-    engine: Engine = Engine(),
+    context: RunContext,
     *,
-    encode: Callable[..., Extraction] = extract,
+    known: KnownRows | None = None,
 ) -> Prepared:
     """Encode audited items, saying how it went.
 
     Args:
         audited: from `audit_items`.
         source: the body that encodes them.
-        reporter: hears of the encoding.
-        engine: how items are encoded.
-        encode: what takes the place of `extract` where some rows are known already.
+        context: how items are encoded, and who hears of it.
+        known: rows of these items that are there already; only the others are encoded.
 
     Raises:
         DataError: if fewer than two classes are left.
@@ -160,23 +167,27 @@ def encode_items(
         >>> from headstart.data import read
         >>> from headstart.sources import open_source
         >>> from headstart.reporting import SilentReporter
-        >>> audited = audit_items(read((["good", "bad"], ["yes", "no"])), SilentReporter())
-        >>> encode_items(audited, open_source("toy"), SilentReporter()).rows.shape
+        >>> context = RunContext(SilentReporter())
+        >>> audited = audit_items(read((["good", "bad"], ["yes", "no"])), context)
+        >>> encode_items(audited, open_source("toy"), context).rows.shape
         (2, 96)
     """
-    clean, kept = audited.dataset, audited.kept
+    clean, kept, reporter = audited.dataset, audited.kept, context.reporter
     checked = audit_texts(clean, audited.audit, source)
     _say_findings([finding for finding in checked.findings if finding not in audited.audit.findings], reporter)
     with reporter.progress("encoding") as step:
-        extraction = encode(source, clean.items, engine=engine, progress=step)
+        if known is None:
+            extraction = extract(source, clean.items, engine=context.engine, progress=step)
+        else:
+            extraction = known.extraction(step)
     for position, reason in extraction.failures.items():
         reporter.warning(f"Set aside {clean.ids[position]}: {reason}")
     _say_source(source, extraction, reporter)
     used = extraction.index
     final = without_absent_classes(clean.take(used)) if len(used) < len(clean) else clean
     rows = kept[used]
-    content = tuple(checked.content[row] for row in rows)
-    return Prepared(final, source, extraction.rows, checked.clusters[rows], content, checked, extraction, engine)
+    clusters, content = checked.clusters[rows], tuple(checked.content[row] for row in rows)
+    return Prepared(final, source, extraction.rows, clusters, content, checked, extraction, context.engine)
 
 
 def without_absent_classes(dataset: Dataset) -> Dataset:

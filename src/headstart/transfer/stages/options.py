@@ -1,15 +1,25 @@
-"""Whether what was asked for can be done together; what would be ignored is refused before any work."""
+"""What a fit is asked to do, in one record, and whether it can be done: what would be ignored is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
 
 from headstart.errors import ParameterError
+from headstart.heads import HeadSearch
 from headstart.heads.fusion.maps import is_fused
+from headstart.heads.problem import Fusion, LayerChoice
 from headstart.heads.registry import AUTO, HEADS, SOLVED, EstimatorHead, check_head_names
+from headstart.params import check_choice
+from headstart.transfer.stages.label_texts import LabelText
+from headstart.tune import Strategy
 from headstart.types import Source
 
-__all__ = ["check_several", "check_together"]
+__all__ = ["AUTO_SOURCE", "FROZEN_BODY", "FitOptions", "check_choices", "check_several", "check_together"]
+
+AUTO_SOURCE = "auto"
+FROZEN_BODY = "frozen"
 
 OWN_HEADS = ("stack", "attention")
 """Ways to fuse that are heads of their own."""
@@ -22,39 +32,79 @@ FITTING_LAYERS = {
 """Which choices of layers these ways to fuse can follow; the others follow all that serve several sources."""
 
 
-def check_together(
-    *,
-    source: object,
-    heads: Sequence[str] | None,
-    fusion: str,
-    strategy: object,
-    source_data: object,
-    drop_suspects: bool,
-    label_text: object,
-) -> None:
-    """Raise if an argument of a fit would be ignored because of another one.
+@dataclass(frozen=True)
+class FitOptions:
+    """What a fit is asked to do; the words are those of `headstart.transfer.fit.fit`.
 
-    Args:
-        source: name of the source, or sources.
-        heads: names of heads, or None.
-        fusion: how several sources are put together.
+    Attributes:
+        source: name of the source, an open one, several of them, ``"auto"``, or None for the default one.
+        sources: what ``"auto"`` ranks; None for all at hand.
+        search: what is compared when the head is chosen.
+        label_text: what the classes are called.
         strategy: how knowledge is transferred.
         source_data: labelled data of the source's own task, or None.
-        drop_suspects: whether suspect labels are left out.
-        label_text: what the classes are called.
+        baselines: which baselines the model is compared with.
+
+    Examples:
+        >>> FitOptions("toy").strategy, FitOptions("auto").ranks_sources
+        ('frozen', True)
+    """
+
+    source: str | Source | Sequence[str | Source] | None = None
+    sources: Sequence[str | Source] | None = None
+    search: HeadSearch = HeadSearch()
+    label_text: LabelText | None = "auto"
+    strategy: str | Strategy = FROZEN_BODY
+    source_data: Any = None
+    baselines: str = "all"
+
+    @property
+    def ranks_sources(self) -> bool:
+        """Whether the source is the first of a ranking."""
+        return isinstance(self.source, str) and self.source == AUTO_SOURCE
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the body stays as it is."""
+        return isinstance(self.strategy, str) and self.strategy == FROZEN_BODY
+
+
+def check_choices(options: FitOptions) -> None:
+    """Raise unless each choice is one of those that there are.
+
+    Raises:
+        ParameterError: naming the parameter and its choices.
+
+    Examples:
+        >>> check_choices(FitOptions(baselines="some"))
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: The 'baselines' parameter of fit must be one of 'all', 'fast', 'none'. Got ...
+    """
+    check_choice(options.baselines, "baselines", "fit", ("all", "fast", "none"))
+    check_choice(options.search.layers, "layers", "fit", get_args(LayerChoice))
+    check_choice(options.search.fusion, "fusion", "fit", get_args(Fusion))
+
+
+def check_together(options: FitOptions) -> None:
+    """Raise if an option of a fit would be ignored because of another one.
+
+    Args:
+        options: what is asked; whether items and source can follow is not looked at.
 
     Raises:
         UnknownNameError: for an unknown head.
         ParameterError: naming both, and what to do.
 
     Examples:
-        >>> asked = {"source": None, "strategy": "frozen", "source_data": None, "drop_suspects": False}
-        >>> check_together(heads=("svm",), fusion="attention", label_text="auto", **asked)
+        >>> check_together(FitOptions(search=HeadSearch(("svm",), fusion="attention")))
         Traceback (most recent call last):
         headstart.errors.ParameterError: fusion='attention' is a head of its own. Got heads 'svm' with it; leave ...
     """
+    heads, fusion = options.search.heads, options.search.fusion
     check_head_names(heads)
-    if source == "auto" and fusion not in ("auto", "none"):
+    if options.sources is not None and not options.ranks_sources:
+        raise ParameterError("The 'sources' parameter of fit is for source='auto'; give that with it, or one source.")
+    if options.ranks_sources and fusion not in ("auto", "none"):
         raise ParameterError(
             f"fusion='{fusion}' puts several sources together, and source='auto' takes the first of its ranking. Name "
             "the sources, or leave the fusion out."
@@ -65,18 +115,18 @@ def check_together(
             f"fusion='{fusion}' is a head of its own. Got heads '{', '.join(named)}' with it; leave the heads out, or "
             "fuse by 'concat'."
         )
-    if strategy == "frozen" and source_data is not None:
+    if options.is_frozen and options.source_data is not None:
         raise ParameterError(
             "Source data serve a strategy that moves the body. Got source_data with strategy='frozen'; name another "
             "strategy, such as 'auto', or leave the source data out."
         )
-    if strategy != "frozen" and drop_suspects:
+    if not options.is_frozen and options.search.drop_suspects:
         raise ParameterError(
             "Suspect labels are left out of the fit of a head, and a strategy would train on them all the same. Got "
             "drop_suspects with another strategy than 'frozen'; drop one."
         )
     if (
-        label_text not in (None, "auto", "none")
+        options.label_text not in (None, "auto", "none")
         and named
         and len(_estimators(named)) == len(named)
         and AUTO not in named
@@ -91,24 +141,23 @@ def _estimators(names: Sequence[str]) -> list[str]:
     return [name for name in names if name == AUTO or isinstance(HEADS[name], EstimatorHead)]
 
 
-def check_several(source: Source, fusion: str, layers: str, heads: Sequence[str] | None = None) -> None:
+def check_several(source: Source, search: HeadSearch) -> None:
     """Raise if there is nothing to fuse although a way to fuse was named, or several sources cannot have these layers.
 
     Args:
         source: opened.
-        fusion: how several sources are put together.
-        layers: which layers are compared.
-        heads: names of heads, or None.
+        search: what is compared, with the way to fuse and the layers.
 
     Raises:
         ParameterError: naming what was given, and what to do.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
-        >>> check_several(ToySource(), "concat", "auto")
+        >>> check_several(ToySource(), HeadSearch(fusion="concat"))
         Traceback (most recent call last):
         headstart.errors.ParameterError: fusion='concat' puts several sources together. Got one, 'toy'; name another ...
     """
+    fusion, layers, heads = search.fusion, search.layers, search.heads
     if not is_fused(source.info.blocks):
         if fusion not in ("auto", "none"):
             raise ParameterError(

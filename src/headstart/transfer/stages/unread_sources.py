@@ -8,10 +8,10 @@ from headstart.heads.fusion.maps import is_fused, spans_of
 from headstart.model import TransferModel
 from headstart.sources.fused import FusedSource
 
-__all__ = ["lean"]
+__all__ = ["without_unread_sources"]
 
 
-def lean(model: TransferModel) -> TransferModel:
+def without_unread_sources(model: TransferModel) -> TransferModel:
     """The same model with those parts of a fused source that its features come from; it predicts the same.
 
     Args:
@@ -26,7 +26,7 @@ def lean(model: TransferModel) -> TransferModel:
         >>> second = FeatureMap("last layer of b", ((128, 192),), "unit_norm", width=192)
         >>> head = FittedHead(second, "ridge", 1.0, np.ones((64, 2)), np.zeros(2), {"temperature": np.ones(1)}, 0.5, ())
         >>> model = TransferModel(fused, Task("classification", ("a", "b")), head)
-        >>> lean(model).source.info.name, lean(model).head.feature_map.blocks
+        >>> without_unread_sources(model).source.info.name, without_unread_sources(model).head.feature_map.blocks
         ('toy (untrained, seed 1)', ((32, 96),))
     """
     source, features = model.source, model.head.feature_map
