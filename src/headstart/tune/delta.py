@@ -202,7 +202,7 @@ class MapRecorder:
         self._handles = [body.get_submodule(name).register_forward_hook(self._keeper(name)) for name in names]
 
     def _keeper(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def keep(module: nn.Module, inputs: Any, output: Any) -> None:  # noqa: ARG001 (as hooks are called)
+        def keep(module: nn.Module, inputs: object, output: Any) -> None:  # noqa: ARG001 (as hooks are called)
             self._kept[name] = output[0] if isinstance(output, tuple) else output
 
         return keep
@@ -252,7 +252,7 @@ def loss_increases(
 
 
 def _without(part: nn.Module, channel: int, loss: Callable[[], float]) -> float:
-    def silence(module: nn.Module, inputs: Any, output: Any) -> Any:  # noqa: ARG001 (as hooks are called)
+    def silence(module: nn.Module, inputs: object, output: Any) -> Any:  # noqa: ARG001 (as hooks are called)
         maps = output[0] if isinstance(output, tuple) else output
         changed = maps.clone()
         changed[(..., channel) if maps.ndim == 3 else (slice(None), channel)] = 0

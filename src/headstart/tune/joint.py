@@ -147,7 +147,7 @@ class Joint:
             return self.weight * task_loss(task, found.float(), wanted.to(found.device)).mean()
 
         def finish() -> None:
-            if hasattr(network, SOURCE_HEAD):
+            if SOURCE_HEAD in dict(network.named_children()):
                 delattr(network, SOURCE_HEAD)
 
         return Plan((*body_groups(network), *groups, head_group(network)), penalty, finish=finish)

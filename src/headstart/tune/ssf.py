@@ -138,7 +138,7 @@ def _scale(name: str, layer: nn.Module) -> list[str]:
     scale = Scale(shape).to(weight.device)
     parametrize.register_parametrization(layer, "weight", scale)
     names = [f"{name}.parametrizations.weight.0.gamma"]
-    if getattr(layer, "bias", None) is not None:
+    if "bias" in dict(layer.named_parameters(recurse=False)):
         parametrize.register_parametrization(layer, "bias", ScaleAndShift(scale.gamma))
         names.append(f"{name}.parametrizations.bias.0.beta")
     return names

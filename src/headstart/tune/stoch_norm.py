@@ -7,7 +7,6 @@ closely; those of the source hold back.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,8 +41,8 @@ class StochasticNorm2d(nn.BatchNorm2d):
         super().__init__(plain.num_features, plain.eps, plain.momentum, plain.affine)
         self.share = share
         self._parameters, self._buffers = dict(plain._parameters), dict(plain._buffers)
-        self.drop: Any = getattr(plain, "drop", nn.Identity())
-        self.act: Any = getattr(plain, "act", nn.Identity())
+        self.drop: nn.Module = getattr(plain, "drop", nn.Identity())
+        self.act: nn.Module = getattr(plain, "act", nn.Identity())
         self.train(plain.training)
 
     def forward(self, maps: Tensor) -> Tensor:

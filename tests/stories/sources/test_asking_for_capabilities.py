@@ -9,26 +9,28 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[3] / "src" / "headstart"
-PLACES = ("checks.py", "cli", "engine", "sources", "transfer")
+PLACES = ("checks.py", "cli", "engine", "sources", "transfer", "tune")
 
 # Attributes of things that are not ours, and of what.
 FOREIGN = {
     "errors": {"errno", "filename", "sqlite_errorcode", "strerror"},
     "the operating system": {"fork", "getuid", "posix_fallocate", "register_at_fork", "sched_getaffinity",
                              "sysconf", "st_blocks"},
-    "pictures, arrays and tensors": {"detach", "getbands", "nbytes", "ndim", "shape"},
+    "pictures, arrays and tensors": {"detach", "dtype", "getbands", "nbytes", "ndim", "shape"},
     "torch modules": {
         "group_matcher", "loss_type", "out_channels", "out_features", "reset_parameters", "variable", "STRUCTURE",
         "weight",
     },
     "torch": {"get_capabilities"},
-    "bodies of timm": {"feature_info", "num_classes", "num_prefix_tokens", "output_fmt"},
+    "bodies of timm and their layers": {
+        "act", "drop", "feature_info", "get_classifier", "num_classes", "num_prefix_tokens", "output_fmt",
+    },
+    "modules of peft": {"peft_config"},
     "bodies and processors of transformers": {
-        "backend_tokenizer", "depths", "max_position_embeddings", "patch_size", "pooler_output", "sampling_rate",
-        "visual_projection",
+        "backend_tokenizer", "config", "depths", "max_position_embeddings", "patch_size", "pooler_output",
+        "sampling_rate", "save_pretrained", "visual_projection",
     },
     "arguments of the command line": {"action.dest", "ray", "source", "workers"},
-    "strategies": {"is_crossed", "move", "plan", "source_data"},
 }  # fmt: skip
 
 

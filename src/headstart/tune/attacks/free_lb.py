@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -187,7 +186,7 @@ def free_lb_step(
 def _in_place_of(layer: nn.Module, output: Tensor) -> Iterator[None]:
     """The layer gives ``output`` once, whatever it is called with."""
 
-    def stand_in(module: nn.Module, inputs: Any, found: Tensor) -> Tensor:  # noqa: ARG001 (as torch calls it)
+    def stand_in(module: nn.Module, inputs: object, found: Tensor) -> Tensor:  # noqa: ARG001 (as torch calls it)
         return output
 
     hook = layer.register_forward_hook(stand_in)

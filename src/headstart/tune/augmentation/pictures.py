@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,7 @@ class PictureAugmentation:
         _check_picture(picture)
         height, width = picture.shape[:2]
         box = random_box(height, width, rng, scale=self.scale, ratio=self.ratio)
-        out: Any = tvf.resized_crop(Image.fromarray(picture), *box, [height, width], InterpolationMode.BILINEAR)
+        out: Image.Image = tvf.resized_crop(Image.fromarray(picture), *box, [height, width], InterpolationMode.BILINEAR)
         if self.flip and rng.random() < 0.5:
             out = tvf.horizontal_flip(out)
         return np.array(trivial_augment(out, rng) if self.trivial else out)
@@ -136,7 +136,7 @@ def _check_range(value: tuple[float, float], name: str, *, high: float) -> None:
         check_number(number, name, "PictureAugmentation", low=0, high=high, open_low=True)
 
 
-def _check_picture(picture: Any) -> None:
+def _check_picture(picture: NDArray[np.generic]) -> None:
     shape = np.shape(picture)
     if len(shape) != 3 or shape[2] != 3 or getattr(picture, "dtype", None) != np.uint8:
         raise DataError(

@@ -11,9 +11,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["BINS", "Operation", "operations", "trivial_augment"]
 
@@ -36,12 +39,12 @@ class Operation:
     """
 
     name: str
-    apply: Callable[[Any, float], Any]
+    apply: Callable[[Image, float], Image]
     magnitudes: tuple[float, ...]
     signed: bool = False
 
 
-def trivial_augment(picture: Any, rng: np.random.Generator) -> Any:
+def trivial_augment(picture: Image, rng: np.random.Generator) -> Image:
     """The picture after one operation.
 
     Args:
@@ -100,18 +103,20 @@ def _linear(first: float, last: float) -> tuple[float, ...]:
     return tuple(torch.linspace(first, last, BINS).tolist())
 
 
-def _enhanced(adjust: Callable[[Any, float], Any]) -> Callable[[Any, float], Any]:
+def _enhanced(adjust: Callable[[Image, float], Image]) -> Callable[[Image, float], Image]:
     return lambda picture, magnitude: adjust(picture, 1.0 + magnitude)
 
 
-def _shear(picture: Any, x: float, y: float) -> Any:
+def _shear(picture: Image, x: float, y: float) -> Image:
     from torchvision.transforms.v2 import functional as tvf
 
     degrees = [math.degrees(math.atan(x)), math.degrees(math.atan(y))]
-    return tvf.affine(picture, angle=0.0, translate=[0, 0], scale=1.0, shear=degrees, center=[0, 0])
+    sheared: Image = tvf.affine(picture, angle=0.0, translate=[0, 0], scale=1.0, shear=degrees, center=[0, 0])
+    return sheared
 
 
-def _translate(picture: Any, x: float, y: float) -> Any:
+def _translate(picture: Image, x: float, y: float) -> Image:
     from torchvision.transforms.v2 import functional as tvf
 
-    return tvf.affine(picture, angle=0.0, translate=[int(x), int(y)], scale=1.0, shear=[0.0, 0.0])
+    moved: Image = tvf.affine(picture, angle=0.0, translate=[int(x), int(y)], scale=1.0, shear=[0.0, 0.0])
+    return moved

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 import numpy as np
 import torch
@@ -205,7 +205,7 @@ def _first_rows(body: Trainable, batches: ItemBatches, training: Training) -> Fe
     """
     device, size = best_device(), max(training.batch_size, LEAST_SOLVED)
     body.module.to(device).eval()
-    fresh: list[Any] = [part for part in body.module.modules() if _is_fresh(part)]
+    fresh = [part for part in body.module.modules() if _is_fresh(part)]
     momenta = [part.momentum for part in fresh]
     for part in fresh:
         part.train().momentum = None  # the plain mean
@@ -221,7 +221,7 @@ def _first_rows(body: Trainable, batches: ItemBatches, training: Training) -> Fe
     return np.concatenate(rows)
 
 
-def _is_fresh(part: Any) -> bool:
+def _is_fresh(part: nn.Module) -> TypeGuard[nn.modules.batchnorm._BatchNorm]:
     """Whether this is a batch normalisation that has seen nothing."""
     if not isinstance(part, nn.modules.batchnorm._BatchNorm) or part.running_mean is None or part.running_var is None:
         return False

@@ -67,17 +67,17 @@ def channel_layers(network: Network, least: int = 1) -> Iterator[tuple[str, nn.M
     for name, part in network.body.named_modules():
         if not isinstance(part, CHANNEL_LAYERS) or f"body.{name}.weight" not in used:
             continue
-        if getattr(part, "groups", 1) == 1 and min(part.weight.shape[:2]) >= least:
+        if (isinstance(part, nn.Linear) or part.groups == 1) and min(part.weight.shape[:2]) >= least:
             yield name, part
 
 
-def moved_group(names: Iterable[str], rate: float, strategy: str, wanted: str) -> ParameterGroup:
+def moved_group(names: Iterable[str], rate: float, name: str, wanted: str) -> ParameterGroup:
     """One group of the names.
 
     Args:
         names: of parameters of the network.
         rate: multiplies the learning rate.
-        strategy: who asks, for the sentence.
+        name: of the strategy, for the sentence.
         wanted: what was looked for, in the plural.
 
     Raises:
@@ -90,7 +90,7 @@ def moved_group(names: Iterable[str], rate: float, strategy: str, wanted: str) -
     """
     found = tuple(names)
     if not found:
-        raise SourceError(f"The strategy '{strategy}' moves {wanted}, but the body has none; use 'lora' or 'lp_ft'.")
+        raise SourceError(f"The strategy '{name}' moves {wanted}, but the body has none; use 'lora' or 'lp_ft'.")
     return ParameterGroup(found, rate)
 
 

@@ -64,7 +64,7 @@ class LowRank(nn.Module):
             return moved.reshape(weight.shape)
 
 
-def low_rank_plan(setting: Setting, strategy: str, *, rank: int, alpha: float, rate: float, decomposed: bool) -> Plan:
+def low_rank_plan(setting: Setting, name: str, *, rank: int, alpha: float, rate: float, decomposed: bool) -> Plan:
     """Put low-rank modules on a body, let them and the head move, and merge them at the end.
 
     Transformers (`headstart.tune.structure.peft_modules.is_transformer`) get the modules of peft on their
@@ -73,7 +73,7 @@ def low_rank_plan(setting: Setting, strategy: str, *, rank: int, alpha: float, r
 
     Args:
         setting: what is trained.
-        strategy: who asks, for sentences.
+        name: of the strategy, for sentences.
         rank: r.
         alpha: how much the change counts, over r.
         rate: multiplies the learning rate of the modules.
@@ -96,14 +96,14 @@ def low_rank_plan(setting: Setting, strategy: str, *, rank: int, alpha: float, r
     ]
     if not layers:
         raise SourceError(
-            f"The strategy '{strategy}' of rank {rank} needs layers with at least {2 * rank} channels on both sides, "
+            f"The strategy '{name}' of rank {rank} needs layers with at least {2 * rank} channels on both sides, "
             "and the body has none; lower the rank, or use 'bitfit' or 'lp_ft'."
         )
     if peft:
         chosen = [name for name, _ in layers]
         names, finish = seeded(
             setting.seed,
-            lambda: insert_peft(network.body, chosen, strategy, rank=rank, alpha=alpha, decomposed=decomposed),
+            lambda: insert_peft(network.body, chosen, name, rank=rank, alpha=alpha, decomposed=decomposed),
         )
     else:
         orders = [[key for key, _ in layer.named_parameters(recurse=False)] for _, layer in layers]

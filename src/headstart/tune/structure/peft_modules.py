@@ -30,14 +30,14 @@ def is_transformer(network: Network) -> bool:
 
 
 def insert_peft(
-    body: nn.Module, layers: Sequence[str], strategy: str, *, rank: int, alpha: float, decomposed: bool
+    body: nn.Module, layers: Sequence[str], name: str, *, rank: int, alpha: float, decomposed: bool
 ) -> tuple[list[str], Callable[[], None]]:
     """Wrap linear layers of a body by peft's low-rank modules, in place.
 
     Args:
         body: a transformer.
         layers: names of linear layers.
-        strategy: who asks, for the sentence.
+        name: of the strategy, for the sentence.
         rank: r.
         alpha: how much the change counts, over r.
         decomposed: whether peft's DoRA is used.
@@ -55,8 +55,8 @@ def insert_peft(
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
-        raise MissingExtraError(f"The strategy '{strategy}' on a transformer", "peft") from error
-    pattern = "|".join(re.escape(name) for name in layers)
+        raise MissingExtraError(f"The strategy '{name}' on a transformer", "peft") from error
+    pattern = "|".join(re.escape(layer) for layer in layers)
     config = LoraConfig(
         r=rank,
         lora_alpha=alpha,  # type: ignore[arg-type] # it is only divided by r
@@ -67,10 +67,10 @@ def insert_peft(
     names = [name for name, _ in body.named_parameters() if ".lora_" in name]
 
     def merge() -> None:
-        for name in layers:
-            wrapped: Any = body.get_submodule(name)
+        for layer in layers:
+            wrapped: Any = body.get_submodule(layer)
             wrapped.merge()
-            body.set_submodule(name, wrapped.get_base_layer(), strict=True)
+            body.set_submodule(layer, wrapped.get_base_layer(), strict=True)
         if hasattr(body, "peft_config"):
             del body.peft_config
 

@@ -57,13 +57,13 @@ def statistics_kept(body: nn.Module) -> Iterator[None]:
             part.track_running_stats = True
 
 
-def source_head_of(trainable: Trainable, source: str, strategy: str) -> Callable[[nn.Module, Any], Tensor]:
+def source_head_of(trainable: Trainable, source: str, name: str) -> Callable[[nn.Module, Any], Tensor]:
     """The head of the body's own source task.
 
     Args:
         trainable: the body.
         source: its name.
-        strategy: who needs it.
+        name: of the strategy that needs it.
 
     Returns:
         A function of (module, batch) that gives logits (n, source classes).
@@ -79,7 +79,7 @@ def source_head_of(trainable: Trainable, source: str, strategy: str) -> Callable
     """
     if trainable.source_head is None:
         raise SourceError(
-            f"The strategy '{strategy}' needs the head of the source task, which '{source}' has not; use a body with "
+            f"The strategy '{name}' needs the head of the source task, which '{source}' has not; use a body with "
             "its classifier, such as one of timm, or another strategy, such as 'l2_sp'."
         )
     return trainable.source_head

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any, Literal, TypeVar
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,24 @@ from headstart.tune.training.settings import Precision
 
 M = TypeVar("M", bound=nn.Module)
 
-__all__ = ["autocast", "best_device", "channels_last", "number_format", "set_training", "to_device", "training_mode"]
+__all__ = [
+    "MovesToDevice", "autocast", "best_device", "channels_last", "number_format", "set_training", "to_device",
+    "training_mode",
+]  # fmt: skip
+
+
+@runtime_checkable
+class MovesToDevice(Protocol):
+    """A batch that knows which of its parts belong on a device.
+
+    Examples:
+        >>> isinstance(torch.ones(1), MovesToDevice), isinstance("text", MovesToDevice)
+        (True, False)
+    """
+
+    def to(self, device: str) -> Self:
+        """The same on a device."""
+        ...
 
 
 def best_device() -> str:
@@ -28,7 +45,7 @@ def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def autocast(device: str, precision: Precision) -> Any:
+def autocast(device: str, precision: Precision) -> AbstractContextManager[object]:
     """A context in which products run in bf16 where that is wanted and the machine multiplies in it by itself.
 
     Args:
@@ -74,7 +91,7 @@ def to_device(batch: Any, device: str) -> Any:
         return type(batch)((name, to_device(value, device)) for name, value in batch.items())
     if isinstance(batch, list | tuple):
         return type(batch)(to_device(value, device) for value in batch)
-    return batch.to(device) if hasattr(batch, "to") else batch
+    return batch.to(device) if isinstance(batch, MovesToDevice) else batch
 
 
 def channels_last(module: M) -> M:

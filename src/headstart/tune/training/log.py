@@ -8,11 +8,19 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Protocol, Self
 
 from headstart.errors import SaveError
 
 __all__ = ["TrainingLog"]
+
+
+class _Writer(Protocol):
+    """What of TensorBoard's writer is used."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int, /) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class TrainingLog:
@@ -36,7 +44,7 @@ class TrainingLog:
 
     def __init__(self, folder: Path | None, rows: Sequence[Mapping[str, float]] = ()) -> None:
         self._folder, self._rows = folder, rows
-        self._writer: Any = None
+        self._writer: _Writer | None = None
 
     def __enter__(self) -> Self:
         if self._folder is None:

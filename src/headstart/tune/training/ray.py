@@ -243,7 +243,7 @@ def _worker(config: Mapping[str, Any]) -> None:
         raise
 
 
-def _put(file: Path, value: Any) -> None:
+def _put(file: Path, value: object) -> None:
     """Write a small file whole."""
     scratch = file.with_suffix(f".{threading.get_ident()}")
     scratch.write_text(json.dumps(value), encoding="utf-8")
