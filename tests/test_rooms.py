@@ -17,7 +17,7 @@ from source_imports import PACKAGE, imports_of, lazy_names, parse, plant, unit
 # What each sub-package may import inside its package: other sub-packages, and words at the door. A word at the door
 # that sub-packages import stands here too, with what it imports itself. Nothing else at the door is imported by them.
 ROOMS: dict[str, dict[str, set[str]]] = {
-    "cli": {"input": set(), "output": {"input"}, "parser": set()},
+    "cli": {"input": set(), "output": {"input"}, "pages": set(), "parser": set()},
     "data": {
         "text": set(),
         "media": {"text"},
@@ -90,10 +90,10 @@ ENTRIES = {
     "cli.process": "how every command ends: signals, and what is printed at the end",
     "cli.demo_pictures": "the data of the command demo",
     "cli.reference": "run by name: the page of commands",
+    "cli.methods": "run by name: the page of methods",
     "data.hugging_face": "a kind of input: datasets of Hugging Face",
     "data.labels": "a word of the package: from label columns to a task and its codes",
     "data.python_inputs": "a kind of input: lists, arrays and frames",
-    "heads.out_of_distribution": "a method: how far an item is from the fitted ones",
     "sources.toy_shift": "a source for tests and examples",
     "tune.pretraining": "a method: a source task that is trained from scratch",
 }

@@ -43,21 +43,34 @@ class Registry(Generic[T]):
         self.kind = kind
         self.plural = plural or f"{kind}s"
         self._entries: dict[str, T | str] = {}
+        self._places: dict[str, str] = {}
         self._third_party_read = False
 
-    def register(self, name: str, entry: T | str) -> None:
-        """Add an entry under a new name."""
+    def register(self, name: str, entry: T | str, *, place: str = "") -> None:
+        """Add an entry under a new name; ``place`` is ``"module:attribute"`` of what an object stands for."""
         if name in self._entries:
             raise ParameterError(f"The {self.kind} '{name}' is registered already; choose another name.")
         self._entries[name] = entry
+        if place or _is_place(entry):
+            self._places[name] = place or str(entry)
+
+    def place(self, name: str) -> str:
+        """Where an entry stands: ``"module:attribute"`` as it was registered, else the module of its class.
+
+        Examples:
+            >>> from headstart.tasks import TASKS
+            >>> TASKS.place("regression")
+            'headstart.tasks.regression:REGRESSION'
+        """
+        return self._places.get(name) or type(self[name]).__module__
 
     def __getitem__(self, name: str) -> T:
         self._read_third_party()
         if name not in self._entries:
             raise UnknownNameError(self.kind, name, self._entries)
         entry = self._entries[name]
-        if isinstance(entry, str) and ":" in entry and entry.startswith("headstart."):
-            module, attribute = entry.split(":")
+        if _is_place(entry):
+            module, attribute = str(entry).split(":")
             entry = cast("T", getattr(import_module(module), attribute))
             self._entries[name] = entry
         return cast("T", entry)
@@ -80,3 +93,7 @@ class Registry(Generic[T]):
         self._third_party_read = True
         for point in entry_points(group=f"headstart.{self.plural}"):
             self.register(point.name, cast("T", point.load()))
+
+
+def _is_place(entry: object) -> bool:
+    return isinstance(entry, str) and ":" in entry and entry.startswith("headstart.")

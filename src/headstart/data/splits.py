@@ -70,7 +70,9 @@ def union_groups(groups: NDArray[Any] | None, clusters: NDArray[Any] | None) -> 
 def split(
     dataset: Dataset, clusters: NDArray[np.int64] | None, *, test_size: float = 0.2, seed: int = 0, by: By = "auto"
 ) -> Split:
-    """Items to fit on and items to test on.
+    """Hold-out split: items to fit on and items to test on, without a leak.
+
+    Command: headstart fit DATA
 
     ``auto`` takes the split that the data give (test, where there is one, else val; with both, val joins train), else
     the latest items where there are times, else whole groups, else stratifies by label. In the splits made here,
@@ -199,7 +201,9 @@ def folds(
     n_folds: int = 5,
     seed: int = 0,
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Train and test rows of each fold of a cross-validation, stratified, with units kept together.
+    """Stratified group k-fold: rows of each fold of a cross-validation, with units kept together.
+
+    Command: headstart fit DATA
 
     With at most 10 units, each is a fold (leave one group out).
 

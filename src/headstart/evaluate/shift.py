@@ -104,7 +104,7 @@ def loss_shift(
 
 
 def compare_losses(left_out: LossSummary, judged: LossSummary) -> LossShift:
-    """Compare mean losses of left-out training items and of judged items by Welch's interval.
+    """Welch's interval: mean losses of left-out training items against those of judged items.
 
     Losses are skewed, and a small sample may lack the rare large ones that make most of the mean; so each side's
     standard error is at least what the other side's spread gives for as many units. A difference counts where its 99.8%

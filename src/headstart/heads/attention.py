@@ -1,4 +1,4 @@
-"""Attention over blocks, sources or tokens: a learnt query says how much each of them counts for an item.
+"""Attention pooling: a learnt query says how much each block, source or token counts for an item.
 
 a_t = softmax(q·k_t / √w), z = Σ_t a_t k_t, logits = z W + b, with k_t the token t in w columns. All of it is learnt
 together by AdamW on all rows at once.

@@ -1,4 +1,8 @@
-"""Gradient boosting of histogram trees on principal components."""
+"""Gradient boosting: histogram trees on principal components.
+
+References: Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", Annals of Statistics 2001; Ke et
+al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NIPS 2017 (histograms).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Random forest of extremely randomised trees."""
+"""Random forest: extremely randomised trees.
+
+References: Breiman, "Random Forests", Machine Learning 2001; Geurts, Ernst & Wehenkel, "Extremely randomized trees",
+Machine Learning 2006.
+"""
 
 from __future__ import annotations
 

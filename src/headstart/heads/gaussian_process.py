@@ -1,4 +1,7 @@
-"""Gaussian process with a Gaussian kernel; beyond 1,000 rows its equivalent with a linear kernel."""
+"""Gaussian process: with a Gaussian kernel; beyond 1,000 rows its equivalent with a linear kernel.
+
+Reference: Rasmussen & Williams, "Gaussian Processes for Machine Learning", MIT Press 2006.
+"""
 
 from __future__ import annotations
 

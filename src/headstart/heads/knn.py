@@ -1,4 +1,4 @@
-"""k nearest neighbours by cosine, closer ones weighing more; k is chosen by leave-one-out."""
+"""k nearest neighbours: by cosine, closer ones weighing more; k is chosen by leave-one-out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear discriminant analysis by optimal scoring, which repairs the masking of one-hot least squares.
+"""Linear discriminant analysis: by optimal scoring, which repairs the masking of one-hot least squares.
 
 Reference: Hastie, Tibshirani & Buja, "Flexible Discriminant Analysis by Optimal Scoring", JASA 1994.
 """

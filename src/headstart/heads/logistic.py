@@ -1,4 +1,4 @@
-"""Multinomial logistic regression with an L2 penalty that is chosen by (approximate) leave-one-out."""
+"""Multinomial logistic regression: with an L2 penalty that is chosen by (approximate) leave-one-out."""
 
 from __future__ import annotations
 

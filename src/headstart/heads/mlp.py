@@ -1,4 +1,4 @@
-"""Multilayer perceptron on standardised principal components."""
+"""Multilayer perceptron: on standardised principal components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Gaussian naive Bayes."""
+"""Gaussian naive Bayes: features that are independent normals within each class.
+
+Reference: Hand & Yu, "Idiot's Bayes: Not So Stupid After All?", International Statistical Review 2001.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nearest class mean, by Euclidean distance or cosine, with exact leave-one-out."""
+"""Nearest class mean: by Euclidean distance or cosine, with exact leave-one-out."""
 
 from __future__ import annotations
 

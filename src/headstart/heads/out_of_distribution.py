@@ -30,7 +30,9 @@ Array = NDArray[np.float64]
 
 
 def energy(scores: Any, temperature: float = 1.0) -> Array:
-    """-T ln Σ_c exp(score_c / T) of each row, (n,).
+    """Energy score: -T ln Σ_c exp(score_c / T) of each row, (n,).
+
+    Reference: Liu, Wang, Owens & Li, "Energy-based Out-of-distribution Detection", NeurIPS 2020.
 
     Args:
         scores: (n, C) scores of a head.
@@ -47,7 +49,10 @@ def energy(scores: Any, temperature: float = 1.0) -> Array:
 
 
 def max_prob(outputs: Any) -> Array:
-    """1 - the largest probability of each row, (n,).
+    """Maximum softmax probability: 1 - the largest probability of each row, (n,).
+
+    Reference: Hendrycks & Gimpel, "A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural
+    Networks", ICLR 2017.
 
     Args:
         outputs: (n, C) probabilities.
@@ -60,7 +65,9 @@ def max_prob(outputs: Any) -> Array:
 
 
 def leverage(spectrum: Spectrum, x: Any, lam: float) -> Array:
-    """(x-μ)ᵀ(X̃ᵀX̃+λ)⁻¹(x-μ) of each row, (n,), with what lies outside of the span of the training rows.
+    """Leverage: (x-μ)ᵀ(X̃ᵀX̃+λ)⁻¹(x-μ) of each row, (n,), with what lies outside of the training rows' span.
+
+    Reference: Cook & Weisberg, "Residuals and Influence in Regression", 1982.
 
     Args:
         spectrum: of the training rows.
@@ -85,7 +92,10 @@ def leverage(spectrum: Spectrum, x: Any, lam: float) -> Array:
 
 
 def class_distance(scores: Any, temperature: float = 1.0) -> Array:
-    """The distance to the nearest class, -max_c score_c / T of each row, (n,).
+    """Mahalanobis score: the distance to the nearest class, -max_c score_c / T of each row, (n,).
+
+    Reference: Lee, Lee, Lee & Shin, "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
+    Adversarial Attacks", NeurIPS 2018.
 
     With scores -½‖z - z̄_c‖² of discriminants this is half the least Mahalanobis distance to a class mean.
 
@@ -103,7 +113,9 @@ def class_distance(scores: Any, temperature: float = 1.0) -> Array:
 
 
 def neighbour_distance(train: Any, x: Any, k: int = 10) -> Array:
-    """1 - cosine to the k-th nearest training row, (n,).
+    """Deep nearest neighbours: 1 - cosine to the k-th nearest training row, (n,).
+
+    Reference: Sun, Ming, Zhu & Li, "Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022.
 
     Args:
         train: (m, d) training rows.

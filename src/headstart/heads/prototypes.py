@@ -1,4 +1,4 @@
-"""Several prototypes a class, found by k-means: a class may look like more than one thing."""
+"""Class prototypes: several centres a class, found by k-means, as a class may look like more than one thing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ridge regression on targets (one-hot, 0/1 or values) with a free intercept.
+"""Ridge regression: least squares on targets (one-hot, 0/1 or values) with an L2 penalty and a free intercept.
 
 Reference: Hoerl & Kennard, "Ridge Regression", Technometrics 1970.
 """

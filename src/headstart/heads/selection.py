@@ -1,10 +1,12 @@
-"""Choose features, head and λ by left-out loss, then solve on all rows.
+"""Leave-one-out selection: features, head and λ are chosen by left-out loss, then solved on all rows.
 
 Ridge and LDA are read off one eigendecomposition for each feature map; nothing is trained and no row is held out. Rows
 that belong together (near duplicates, patients) are left out together. All rows are fitted, in chunks; the losses are
 compared on 5,000 of them, so that nothing with a number for each row and class is ever made. Heads that are
 scikit-learn estimators are compared with them on the same rows, on the feature map that served the solved heads best;
 of the heads that the data cannot tell from the best, the simplest is kept.
+
+Command: headstart fit DATA --layers best --head auto
 """
 
 from __future__ import annotations

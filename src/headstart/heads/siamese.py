@@ -1,4 +1,4 @@
-"""Siamese (metric) head: a projection in which rows of the same class are close, and the neighbours there."""
+"""Siamese metric learning: a projection in which rows of the same class are close, and the neighbours there."""
 
 from __future__ import annotations
 

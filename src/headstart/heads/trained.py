@@ -1,4 +1,7 @@
-"""The head that was trained together with its body."""
+"""Trained head: the linear layer that was trained together with its body.
+
+Command: headstart fit DATA --strategy full
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,9 @@ class TrainedHead:
         complexity: 1: it is linear.
 
     Examples:
-        >>> TRAINED.name
-        'trained'
+        >>> from headstart.heads.registry import HEADS
+        >>> HEADS["trained"].name, sorted(HEADS["trained"].tasks)
+        ('trained', [])
     """
 
     name: str = "trained"

@@ -1,4 +1,7 @@
-"""Decision tree: the rules that a person can read."""
+"""Decision tree: the rules that a person can read.
+
+Reference: Breiman, Friedman, Olshen & Stone, "Classification and Regression Trees", 1984.
+"""
 
 from __future__ import annotations
 

@@ -85,7 +85,9 @@ def log_loss(scores: Any, y: Any, sample_weight: Any = None) -> float:
 
 
 def fit_temperature(scores: Any, y: Any, sample_weight: Any = None) -> float:
-    """The temperature T that minimises the log-loss of ``softmax(scores / T)``, by safeguarded Newton in ln T.
+    """Temperature scaling: the T that minimises the log-loss of ``softmax(scores / T)``, by safeguarded Newton.
+
+    Reference: Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
 
     Where scores separate the classes perfectly, the loss only falls as T → 0 and n right answers would become
     certainty. T is then where the summed loss is ln 2, as if one row were undecided: no data that are not separable can
@@ -198,7 +200,12 @@ def _increasing_root(equation: Equation, low: float, high: float, start: float) 
 
 
 def fit_platt(scores: Any, y: Any, sample_weight: Any = None) -> tuple[float, float]:
-    """Slope and intercept of P(y=1) = 1 / (1 + exp(-(slope·score + intercept))), by Newton with a line search.
+    """Platt scaling: slope and intercept of P(y=1) = 1 / (1 + exp(-(slope·score + intercept))), by Newton.
+
+    Reference: Platt, "Probabilistic Outputs for Support Vector Machines", 1999; Lin, Lin & Weng, "A Note on Platt's
+    Probabilistic Outputs for Support Vector Machines", Machine Learning 2007.
+
+    Command: headstart fit DATA --task multilabel
 
     Targets are Platt's, (N₊+1)/(N₊+2) and 1/(N₋+2), so that the optimum is finite also where scores separate the
     classes perfectly or one class has no rows.

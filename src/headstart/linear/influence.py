@@ -1,8 +1,10 @@
-"""What each training row did to each prediction, exactly: the change if that row had not been there.
+"""Deletion influence: what each training row did to each prediction, as the exact change if it had not been there.
 
 f(x) - f⁻ⁱ(x) = κ_i(x) (y_i - f_i) / (1 - h_i),   κ_i(x) = w_i (1/Σw + (x-μ)ᵀ(X̃ᵀX̃+λ)⁻¹(x_i-μ)).
 
 Reference: Cook & Weisberg, "Residuals and Influence in Regression", 1982.
+
+Command: headstart inspect DATA --labels
 """
 
 from __future__ import annotations

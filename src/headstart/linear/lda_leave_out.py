@@ -1,4 +1,4 @@
-"""Log-posterior scores of penalised LDA for rows as if they, or their whole group, had not been among the fit's rows.
+"""Leave-one-out LDA: log-posterior scores of rows as if they, or their whole group, had not been in the fit.
 
 Scoring left-out predictions with discriminants of all rows is not enough: those have seen the row's own label, and
 where there are many classes, few rows or many features that decides. Three facts give the exact scores with no refit:

@@ -1,7 +1,9 @@
-"""Left-out residuals of groups: a small one by its |B| by |B| system, a large one by an r by r refit without it.
+"""Leave-one-group-out: residuals by a |B| by |B| system for a small group, by an r by r refit for a large one.
 
 With K = 1/Σw + Z (S²+λ)⁻¹ Zᵀ the residuals of a left-out group solve e = E + K_BB W_B e, which also holds for rows of
 weight zero. The refit is the same by Woodbury's identity; it costs r³/3 for each λ, however large the group is.
+
+Reference: Woodbury, "Inverting Modified Matrices", Princeton 1950.
 """
 
 from __future__ import annotations

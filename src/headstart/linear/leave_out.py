@@ -1,4 +1,4 @@
-"""Exact predictions for rows as if they, or their whole group, had not been among the rows of the fit.
+"""Exact leave-one-out: predictions for rows as if they, or their whole group, had not been among the rows of the fit.
 
 For one row, r_i = (y_i - f_i) / (1 - h_i) is its left-out residual; for a group B, e_B = (I - H_BB)⁻¹ (Y_B - F_B). Both
 follow from one spectrum, for every λ, with no refit. For small λ the residual and 1-h both go to zero; they are

@@ -1,4 +1,4 @@
-"""Sufficient statistics of feature rows that add, subtract and stream.
+"""Sufficient statistics: moments of feature rows that add, subtract and stream.
 
 Raw sums such as Σwxxᵀ lose all digits of the variance when a column's mean is large (a year, a timestamp): at mean
 1e6 and standard deviation 1 nothing below 1e-4 is left. So what is stored is centred,

@@ -1,4 +1,4 @@
-"""Linear discriminant analysis read off a ridge fit to one-hot targets, which repairs the masking of least squares.
+"""Optimal scoring: LDA read off a ridge fit to one-hot targets, which repairs the masking of least squares.
 
 With M = ỸᵀF̃/Σw, class shares D and Mθ = r²Dθ (θᵀDθ = 1), the discriminant coordinates z_k = (f-ȳ)θ_k / √(r_k²(1-r_k²))
 have unit within-class variance (maximum likelihood, divisor Σw), and

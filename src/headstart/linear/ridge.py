@@ -1,4 +1,4 @@
-"""Ridge regression: coefficients and generalised cross-validation at every λ from one spectrum.
+"""Ridge path: coefficients and generalised cross-validation at every λ from one spectrum.
 
 min ‖W^½(Y - XB - b)‖² + λ‖B‖², the intercept b free.
 

@@ -1,4 +1,4 @@
-"""The running form of `Moments`: Chan's update in place, so that a small batch costs no (d, d) temporaries.
+"""Running moments: Chan's update in place, so that a small batch costs no (d, d) temporaries.
 
 References: Chan, Golub & LeVeque, "Algorithms for Computing the Sample Variance", The American Statistician 1983;
 Knuth, The Art of Computer Programming, volume 2, section 4.2.2 (the two-sum).

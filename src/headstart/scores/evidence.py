@@ -1,4 +1,4 @@
-"""Gaussian evidence of targets under Bayesian linear regression, maximised over its two precisions.
+"""Bayesian evidence: of targets under Bayesian linear regression, maximised over its two precisions.
 
 For y = Fm + ε with m ~ N(0, I/a) and ε ~ N(0, I/b), y ~ N(0, FFᵀ/a + I/b). With F = U S Vᵀ of rank k, v = s², x = Uᵀy,
 t = a/b and q(t) = Σ x²t/(v+t) + ‖y‖² - ‖x‖²,
@@ -12,6 +12,8 @@ evidence has then no bound where n <= d, as one direction of y has no residual a
 
 References: MacKay, "Bayesian Interpolation", Neural Computation 1992; Harville, "Maximum Likelihood Approaches to
 Variance Component Estimation", JASA 1977 (restricted likelihood).
+
+Command: headstart rank DATA --scores logme
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fréchet distance between two domains as Gaussians: the quantity that is called FID for Inception features.
+"""Fréchet distance: between two domains as Gaussians, the quantity that is called FID for Inception features.
 
     F = ‖μ_s - μ_t‖² + tr(C_s + C_t - 2 (C_s C_t)^½),
 
@@ -8,6 +8,8 @@ is the nuclear norm of A_s A_tᵀ, so that no root of a product that is not symm
 
 References: Dowson & Landau, J. Multivariate Analysis 1982; Heusel et al., "GANs Trained by a Two Time-Scale Update Rule
 Converge to a Local Nash Equilibrium", NIPS 2017.
+
+Command: - (it compares two domains; Python)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the scores share: checks of rows, labels and groups, one-hot targets and the spectrum of labelled rows."""
+"""Checks of rows, labels and groups that the scores share, one-hot targets and the spectrum of labelled rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maximum mean discrepancy between two domains, with a test of whether it is more than chance.
+"""Maximum mean discrepancy: between two domains, with a test of whether it is more than chance.
 
     MMD²_u = Σ_{i≠j} k(s_i,s_j)/(n(n-1)) + Σ_{i≠j} k(t_i,t_j)/(m(m-1)) - 2 Σ_ij k(s_i,t_j)/(nm),
     k(a,b) = exp(-‖a-b‖²/(2h²)),   h = the median distance of two of all rows.
@@ -7,6 +7,8 @@ It is a distance: lower is nearer, and being unbiased it is about 0, also below,
 p-value is the share of random assignments of the rows to the two domains, this one among them, with as large a value.
 
 Reference: Gretton, Borgwardt, Rasch, Schölkopf & Smola, "A Kernel Two-Sample Test", JMLR 2012.
+
+Command: - (it compares two domains; Python)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Proxy A-distance between two domains: how well a linear classifier tells their rows apart.
+"""Proxy A-distance: how well a linear classifier tells the rows of two domains apart.
 
     PAD = 2 (1 - 2ε),   ε = the left-out error, averaged over the two domains, clipped to at most ½.
 
@@ -7,6 +7,8 @@ leave-one-out error of a balanced ridge classifier (`headstart.linear`), which n
 no seed; the classifiers trained by stochastic gradients elsewhere give values below 0 and of the last epoch.
 
 Reference: Ben-David, Blitzer, Crammer & Pereira, "Analysis of Representations for Domain Adaptation", NIPS 2006.
+
+Command: - (it compares two domains; Python)
 """
 
 from __future__ import annotations

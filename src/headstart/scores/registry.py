@@ -112,8 +112,11 @@ EVERY_TASK = frozenset({"classification", "multilabel", "regression"})
 MANY = 20_000
 
 
-def _register(name: str, tasks: frozenset[str], compute: Compute, max_rows: int | None = None) -> None:
-    SCORES.register(name, RegisteredScore(name, tasks, compute, max_rows))
+def _register(
+    name: str, tasks: frozenset[str], of: Callable[..., Any], compute: Compute, max_rows: int | None = None
+) -> None:
+    score = RegisteredScore(name, tasks, compute, max_rows)
+    SCORES.register(name, score, place=f"{of.__module__}:{of.__name__}")
 
 
 def _ridge(x: Any, y: Any, task: Task, groups: Any, seed: int) -> float:
@@ -129,17 +132,17 @@ def _neighbours(x: Any, y: Any, _task: Task, groups: Any, seed: int) -> float:
     return nearest_neighbours(x, y, groups=groups, seed=seed).log_likelihood
 
 
-_register("leave_one_out_ridge", EVERY_TASK, _ridge)
-_register("leave_one_out_accuracy", frozenset({"classification", "multilabel"}), _ridge_accuracy)
-_register("nearest_neighbours", CLASSES, _neighbours, MANY)
-_register("logme", EVERY_TASK, lambda x, y, _task, _groups, _seed: logme(x, y))
-_register("h_score", CLASSES, lambda x, y, _task, _groups, _seed: h_score(x, y))
-_register("n_leep", CLASSES, lambda x, y, _task, _groups, seed: n_leep(x, y, seed=seed), MANY)
-_register("transrate", CLASSES, lambda x, y, _task, _groups, _seed: transrate(x, y))
-_register("gbc", CLASSES, lambda x, y, _task, _groups, _seed: gbc(x, y))
-_register("parc", CLASSES, lambda x, y, _task, _groups, seed: parc(x, y, seed=seed))
-_register("sfda", CLASSES, lambda x, y, _task, _groups, _seed: sfda(x, y), MANY)
-_register("linear_cka", CLASSES, lambda x, y, _task, _groups, _seed: label_cka(x, y), MANY)
+_register("leave_one_out_ridge", EVERY_TASK, leave_one_out_ridge, _ridge)
+_register("leave_one_out_accuracy", frozenset({"classification", "multilabel"}), leave_one_out_ridge, _ridge_accuracy)
+_register("nearest_neighbours", CLASSES, nearest_neighbours, _neighbours, MANY)
+_register("logme", EVERY_TASK, logme, lambda x, y, _task, _groups, _seed: logme(x, y))
+_register("h_score", CLASSES, h_score, lambda x, y, _task, _groups, _seed: h_score(x, y))
+_register("n_leep", CLASSES, n_leep, lambda x, y, _task, _groups, seed: n_leep(x, y, seed=seed), MANY)
+_register("transrate", CLASSES, transrate, lambda x, y, _task, _groups, _seed: transrate(x, y))
+_register("gbc", CLASSES, gbc, lambda x, y, _task, _groups, _seed: gbc(x, y))
+_register("parc", CLASSES, parc, lambda x, y, _task, _groups, seed: parc(x, y, seed=seed))
+_register("sfda", CLASSES, sfda, lambda x, y, _task, _groups, _seed: sfda(x, y), MANY)
+_register("linear_cka", CLASSES, label_cka, lambda x, y, _task, _groups, _seed: label_cka(x, y), MANY)
 
 SOURCE_SCORES: Mapping[str, Callable[[Any, Any], float]] = {
     "leep": leep,

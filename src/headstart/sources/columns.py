@@ -1,7 +1,9 @@
-"""Numbers and categories of a table as rows: the part of a multimodal item that has no body.
+"""Table columns: numbers and categories as rows, the part of a multimodal item that has no body.
 
 Numbers stay as they are (a head standardises them on its training rows), categories become columns of 0 and 1. What is
 learnt from the data without labels, the categories and the medians that stand for missing numbers, is kept with it.
+
+Command: headstart fit DATA --item COLUMN,COLUMN
 """
 
 from __future__ import annotations

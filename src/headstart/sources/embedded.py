@@ -1,8 +1,10 @@
-"""``headstart:NAME``: the sources that come with the install, for which nothing is fetched.
+"""Built-in sources: ``headstart:NAME``, which come with the install, and for which nothing is fetched.
 
 ``headstart:image`` is a small ResNet (He et al. 2016) that looks at pictures of 64 pixels a side, pre-trained by the
 project: what larger bodies know was distilled into it on pictures without labels (``pretrain/image.py``).
 ``assets/image/CARD.md`` tells of its data, its teachers and its limits.
+
+Command: headstart fit DATA --source headstart:image
 """
 
 from __future__ import annotations
@@ -64,8 +66,9 @@ def describe_image() -> SourceInfo:
     """What is known of the source without loading its weights.
 
     Examples:
-        >>> describe_image().license
-        'Apache-2.0'
+        >>> known = describe_image()
+        >>> known.license, known.input["input_size"]
+        ('Apache-2.0', (3, 64, 64))
     """
     return replace(describe_local(_folder()), name=NAME)
 

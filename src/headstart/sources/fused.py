@@ -1,7 +1,9 @@
-"""Several sources as one: their rows side by side, each encoded by itself.
+"""Fused sources: several as one, their rows side by side, each encoded by itself.
 
 A fused source is a source, so everything after it need not know. Which of its parts a head uses, and how they are
 weighed, is decided in `headstart.heads` by left-out loss.
+
+Command: headstart fit DATA --source NAME --source NAME
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""``hf:ORG/NAME`` and checkpoint folders of transformers: text, image and audio encoders.
+"""Hugging Face transformers: ``hf:ORG/NAME`` and checkpoint folders, encoders of text, images and audio.
 
 Only safetensors weights are read, and no code that a repository may hold is ever run.
+
+Reference: Wolf et al., "Transformers: State-of-the-Art Natural Language Processing", EMNLP 2020.
 """
 
 from __future__ import annotations

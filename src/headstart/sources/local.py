@@ -1,4 +1,4 @@
-"""``local:PATH``: a checkpoint file or folder on this machine, in one of four formats.
+"""Local checkpoint: ``local:PATH``, a file or folder on this machine, in one of four formats.
 
 (a) ``X.safetensors`` with ``X.json`` beside it, which states the timm architecture, its arguments and the
 preprocessing; (b) a folder of transformers; (c) a folder of sentence-transformers; (d) a folder of timm.
@@ -108,6 +108,10 @@ def describe_local(path: Path) -> SourceInfo:
         ModelFolderError: if a JSON file is missing or damaged.
 
     Examples:
+        >>> import headstart
+        >>> described = describe_local(Path(headstart.__file__).parent / "assets" / "image")
+        >>> described.modality, described.license
+        ('image', 'Apache-2.0')
         >>> describe_local(Path("nowhere"))
         Traceback (most recent call last):
         headstart.errors.SourceError: There is no checkpoint 'nowhere'; give ...

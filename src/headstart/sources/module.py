@@ -1,4 +1,7 @@
-"""``module(...)``: any torch body of the user's own as a source."""
+"""Torch module: ``module(...)``, any torch body of the user's own as a source.
+
+Command: - (the body is a Python object)
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""``timm:NAME``: image bodies of the timm library, with their own preprocessing.
+"""timm: image bodies of the timm library, ``timm:NAME``, with their own preprocessing.
 
 torch and timm are loaded where something is new: what only they tell of a body is kept in the cache.
+
+Reference: Wightman, "PyTorch Image Models", 2019.
 """
 
 from __future__ import annotations

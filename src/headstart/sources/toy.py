@@ -1,4 +1,4 @@
-"""A tiny deterministic source without torch, for tests of whatever is built on sources."""
+"""Toy source: tiny, deterministic and without torch, for tests of whatever is built on sources."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class ToySource:
         positions: whether each word has a row, not each item.
 
     Examples:
-        >>> ToySource().encode(["a good day", "a bad day"]).shape
+        >>> source = ToySource()
+        >>> source.encode(["a good day", "a bad day"]).shape
         (2, 96)
     """
 

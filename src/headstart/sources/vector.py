@@ -1,4 +1,4 @@
-"""Rows of numbers as they are: the source without a body."""
+"""Feature vectors: rows of numbers as they are, the source without a body."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class VectorSource:
     There is no body, so there is no untrained one either.
 
     Examples:
-        >>> VectorSource().encode(np.array([[1.0, 2.0]]))
+        >>> source = VectorSource()
+        >>> source.encode(np.array([[1.0, 2.0]]))
         array([[1., 2.]])
     """
 

@@ -25,7 +25,9 @@ TOLERANCE = 1e-10
 
 
 def corrected(outputs: Array, shares: Array, priors: Array) -> Array:
-    """Probabilities (n, C) under other class shares.
+    """Prior correction: probabilities (n, C) under other class shares.
+
+    Command: headstart predict MODEL ITEM --priors uniform
 
     Args:
         outputs: (n, C) probabilities of the model.
@@ -43,7 +45,9 @@ def corrected(outputs: Array, shares: Array, priors: Array) -> Array:
 
 
 def estimated_priors(outputs: Array, shares: Array) -> Array:
-    """The class shares (C,) of unlabelled items that make them likeliest, by EM from the shares of the fit.
+    """Prior estimation by EM: the class shares (C,) of unlabelled items that make them likeliest.
+
+    Command: headstart predict MODEL ITEM --priors estimate
 
     The likelihood Σ_i ln Σ_c p_ic π'_c / π_c is concave in π', so that EM ends at its maximum.
 

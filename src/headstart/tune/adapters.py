@@ -1,6 +1,8 @@
 """Adapters: a bottleneck with a shortcut behind every block learns, and the body's weights rest.
 
 Reference: Houlsby et al. 2019, "Parameter-Efficient Transfer Learning for NLP": adapters, normalisations and head move.
+
+Transfers: structure.
 """
 
 from __future__ import annotations

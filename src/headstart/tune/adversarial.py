@@ -1,7 +1,12 @@
 """Adversarial training: every step is made on the items that the network finds hardest near the given ones.
 
-Pictures are moved by the fast gradient sign method from a random start (Wong, Rice & Kolter 2020, "Fast is better than
-free: Revisiting adversarial training"); texts in the space of their token embeddings by FreeLB (Zhu et al. 2020).
+Pictures are moved by the fast gradient sign method from a random start (Wong, Rice & Kolter 2020); texts in the space
+of their token embeddings by FreeLB (Zhu et al. 2020).
+
+References: Wong, Rice & Kolter, "Fast is better than free: Revisiting adversarial training", ICLR 2020; Zhu et al.,
+"FreeLB: Enhanced Adversarial Training for Natural Language Understanding", ICLR 2020.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Reference: Zaken et al. 2022, "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based Masked
 Language-models". In convolutional bodies nearly all biases are those of the normalisations.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Reference: Chen et al. 2019, "Catastrophic Forgetting Meets Negative Transfer: Batch Spectral Shrinkage for Safe
 Transfer Learning": L = L_T + η Σ_k s_k², over the k smallest singular values of the features of a batch.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Reference: You et al. 2020, "Co-Tuning for Transfer Learning": L = CE(h_t(f(x)), y_t) + λ CE(h_s(f(x)), p(y_s | y_t)).
 The relation p(y_s | y_t) is the paper's direct approach: the mean probabilities that the source head gives a target
 class.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ Fine-tuning", whose sum of both losses this is::
 
 SetFit encodes both texts of each pair that it draws. Here a batch holds several items of several classes, each goes
 through the body once, and all n (n - 1) / 2 pairs of the batch count.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Reference: Li et al. 2019, "DELTA: Deep Learning Transfer using Feature Map with Attention for Convolutional Networks":
 Ω = Σ_j Σ_c W_jc ‖FM_jc - FM⁰_jc‖², W_j the softmax over channels of the rise of the loss without the channel.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """DoRA: the norm of each output's weights is learnt apart from their direction, which changes by a low rank.
 
 Reference: Liu et al. 2024, "DoRA: Weight-Decomposed Low-Rank Adaptation".
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Feature transfer: the body stays as it is, the head is solved.
 
 Reference: Donahue et al., "DeCAF: A Deep Convolutional Activation Feature for Generic Visual Recognition", ICML 2014.
+
+Transfers: features.
 """
 
 from __future__ import annotations

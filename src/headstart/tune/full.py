@@ -1,7 +1,9 @@
-"""Full fine-tuning as tutorials have it: a fresh head, one rate for all, cosine, AdamW.
+"""Full fine-tuning: a fresh head, one rate for all, cosine, AdamW, as tutorials have it.
 
 Reference: Girshick et al. 2014, "Rich feature hierarchies for accurate object detection and semantic segmentation". The
 other strategies are compared with it: a fresh head first sends noise through the body (Kumar et al. 2022).
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Gradual unfreezing with discriminative rates: the last block moves first, then one more at a time.
+"""Gradual unfreezing: with discriminative rates; the last block moves first, then one more at a time.
 
 Reference: Howard & Ruder 2018, "Universal Language Model Fine-tuning for Text Classification", sections 3.2 and 3.3.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

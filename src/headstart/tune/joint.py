@@ -1,6 +1,10 @@
-"""Joint training on target and source: L_T + λ L_S, with source items replayed.
+"""Joint training: on target and source, L_T + λ L_S, with source items replayed.
 
 Reference: Caruana 1997, "Multitask Learning"; Rebuffi et al. 2017, "iCaRL" (replay of kept items against forgetting).
+
+Command: headstart fit DATA --strategy joint --source-data DATA
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

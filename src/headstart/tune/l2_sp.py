@@ -2,6 +2,8 @@
 
 Reference: Li, Grandvalet & Davoine 2018, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks":
 Ω(w) = alpha/2 ‖w_S - w_S⁰‖² + beta/2 ‖w_H‖², S being the weights that the source has and H those of the new head.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

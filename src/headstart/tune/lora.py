@@ -1,6 +1,8 @@
 """LoRA: a change of low rank is learnt for every wide layer and merged into it.
 
 Reference: Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models".
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Reference: Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution":
 features are distorted while a fresh head is still learnt; from a fitted head they are not.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Reference: Li & Hoiem 2016, "Learning without Forgetting": L = L_T + λ KL(p_T(frozen) ‖ p_T(moved)), both the source
 head's probabilities, softened by a temperature T (Hinton et al. 2015).
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Only the normalisations move: their gains and biases, and the statistics that they keep.
+"""Normalisation-only fine-tuning: gains and biases of the normalisations move, and the statistics that they keep.
 
 Reference: Frankle, Schwab & Morcos 2021, "Training BatchNorm and Only BatchNorm: On the Expressive Power of Random
 Features in CNNs".
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

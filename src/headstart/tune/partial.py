@@ -2,6 +2,8 @@
 
 Reference: Yosinski et al. 2014, "How transferable are features in deep neural networks?": first layers are general,
 last ones specific.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

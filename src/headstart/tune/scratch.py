@@ -1,7 +1,9 @@
-"""Structure transfer: the architecture with fresh weights, the honest baseline of every transfer of weights.
+"""Training from scratch: the architecture with fresh weights, the honest baseline of every transfer of weights.
 
 Reference: He, Girshick & Dollár 2019, "Rethinking ImageNet Pre-training": trained for long enough, fresh weights catch
 up where items are many, and do not where they are few.
+
+Transfers: structure.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Reference: Zhang et al. 2020, "Side-Tuning: A Baseline for Network Adaptation via Additive Side Networks". The sum is
 taken of the logits, as f and g may differ in width.
+
+Transfers: structure.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Reference: Lian et al. 2022, "Scaling & Shifting Your Features: A New Baseline for Efficient Model Tuning":
 y = gamma ⊙ x + beta behind each convolution, linear layer and normalisation. Behind W x + b that makes
 (gamma W) x + (gamma b + beta).
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

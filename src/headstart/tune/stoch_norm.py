@@ -2,6 +2,8 @@
 
 Reference: Kou et al. 2020, "Stochastic Normalization": from few items the statistics of a batch are followed too
 closely; those of the source hold back.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Reference: Lee et al. 2023, "Surgical Fine-Tuning Improves Adaptation to Distribution Shifts": the first block for
 changed inputs, a middle one for changed features, the last one for changed outputs; Auto-RGN, the relative norm of the
 gradient, tells which.
+
+Transfers: parameters.
 """
 
 from __future__ import annotations

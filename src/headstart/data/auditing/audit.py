@@ -99,7 +99,7 @@ class _Contents:
 def audit(
     dataset: Dataset, *, near: bool = True, progress: Progress | None = None, sketch_all: SketchAll | None = None
 ) -> Audit:
-    """Read every item once and find what would spoil a model or its numbers.
+    """Data audit: every item is read once, and what would spoil a model or its numbers is found.
 
     Found are unreadable and empty items (not kept); exact and near duplicates; the same content with two labels;
     copies, exact and near, and groups on both sides of a given split; imbalance above 10 to 1; classes of one item and

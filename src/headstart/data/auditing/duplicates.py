@@ -27,7 +27,10 @@ Pairs = NDArray[np.int64]
 
 
 def band_pairs(keys: NDArray[Any]) -> Pairs:
-    """Pairs of rows that agree in at least one column: the candidates of locality-sensitive hashing.
+    """Locality-sensitive hashing: pairs of rows that agree in at least one column are the candidates.
+
+    Reference: Indyk & Motwani, "Approximate Nearest Neighbors: Towards Removing the Curse of Dimensionality", STOC
+    1998.
 
     In a column where more than 64 rows agree, each is paired with the next 64 in the order of the other columns, so
     that the work stays linear.
@@ -95,7 +98,7 @@ def chain_pairs(codes: NDArray[np.int64]) -> Pairs:
 
 
 def near_sketches(sketches: Sequence[Sketch], size_tolerance: float) -> Pairs:
-    """Pairs of pictures, or of sounds, that look or sound the same.
+    """Perceptual near duplicates: pairs of pictures, or of sounds, that look or sound the same.
 
     A pair must agree in 121 of 128 hash bits, correlate by 0.98 in its coarse content, and be of one size; plain
     pictures and silence are never paired.
@@ -126,7 +129,7 @@ def near_sketches(sketches: Sequence[Sketch], size_tolerance: float) -> Pairs:
 
 
 def normalise_text(text: str) -> str:
-    """A text without what does not tell it apart: case, width, spacing and sentence marks.
+    """A text without what does not tell it apart, such as case, width, spacing and sentence marks.
 
     Examples:
         >>> normalise_text("  Where IS my card?! ")
@@ -141,7 +144,9 @@ MARKS = dict.fromkeys(map(ord, ".,!?;:\"'\u2018\u2019\u201c\u201d\u2026\u3001\u3
 
 
 def near_texts(texts: Sequence[str]) -> Pairs:
-    """Pairs of texts whose sets of 4-character shingles overlap by 0.9 (Jaccard) or more.
+    """MinHash near duplicates: pairs of texts whose 4-character shingles overlap by 0.9 (Jaccard) or more.
+
+    Reference: Broder, "On the Resemblance and Containment of Documents", SEQUENCES 1997.
 
     Candidates come from MinHash (A. Broder, "On the resemblance and containment of documents", 1997) with 8 bands of 4
     hashes, which misses a pair at 0.9 with probability (1 - 0.9^4)^8 = 0.0002; each is checked. Only the first 5000

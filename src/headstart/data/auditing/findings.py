@@ -211,7 +211,7 @@ def _are(rows: NDArray[np.intp], one: str, more: str) -> str:
 
 
 def check_pictures(dataset: Dataset, pages: Sequence[int], white: Mapping[int, float]) -> Iterator[Finding]:
-    """Pictures of which only a part is read: the first of several pages, or 8 of more bits a channel.
+    """Pictures of which only a part is read, the first of several pages, or 8 of more bits a channel.
 
     Args:
         dataset: n items.

@@ -82,7 +82,7 @@ def digest(*parts: bytes | memoryview) -> str:
 
 
 def sketch_image(item: Any) -> Sketch:
-    """The sketch of a picture: difference hashes of its rows and columns, and 24 x 24 grey means.
+    """Difference hash: of the rows and columns of a picture, with its 24 x 24 grey means.
 
     The hash is the dHash (N. Krawetz, "Kind of like that", 2013) taken along rows and along columns, 64 bits each; a
     difference counts from one grey level on, so that the noise of plain areas does not flip bits.
@@ -120,7 +120,7 @@ def sketch_image(item: Any) -> Sketch:
 
 
 def sketch_audio(item: Any) -> Sketch:
-    """The sketch of a sound: how the energy in 8 bands from 60 to 4000 Hz changes over 17 parts of its length.
+    """Audio fingerprint: how the energy in 8 bands from 60 to 4000 Hz changes over 17 parts of its length.
 
     Args:
         item: what `read_audio` reads.

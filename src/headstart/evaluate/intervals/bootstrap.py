@@ -31,7 +31,7 @@ def bootstrap(
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[Array, Array]:
-    """Expanded percentile bootstrap interval of a statistic, over items or over whole groups.
+    """Percentile bootstrap: expanded interval of a statistic, over items or over whole groups.
 
     The plain percentiles are too narrow where units (items, or groups) are few, by the factor that separates a t from a
     normal interval; they are therefore taken further out, at Φ(-√(u/(u-1)) t) for u units (Hesterberg 2015): 2.4% for
@@ -107,7 +107,9 @@ def paired_difference(
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[float, float, float]:
-    """Mean of a minus mean of b on the same items, with its bootstrap interval.
+    """Paired bootstrap: mean of a minus mean of b on the same items, with its interval.
+
+    Reference: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993.
 
     Resampling the differences keeps the pairs, so what is hard for both sides cancels (Efron & Tibshirani 1993).
 

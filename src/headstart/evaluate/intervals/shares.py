@@ -94,7 +94,7 @@ def share_bounds(values: ArrayLike, groups: ArrayLike | None = None, level: floa
 
 
 def f1_bounds(correct: float, total: float, size: float | None = None, level: float = 0.95) -> Bounds:
-    """Interval of F1: it rises with the share J = TP / (TP + FP + FN), F1 = 2J / (1 + J), and J has Wilson's.
+    """F1 interval: F1 rises with the share J = TP / (TP + FP + FN), F1 = 2J / (1 + J), and J has Wilson's.
 
     Args:
         correct: true positives.

@@ -12,7 +12,7 @@ __all__ = ["check_level", "wilson"]
 
 
 def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share of n independent items.
+    """Wilson interval: the score interval of a share of n independent items.
 
     Args:
         successes: how many succeeded.

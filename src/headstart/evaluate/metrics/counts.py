@@ -137,7 +137,7 @@ def _one_hot(codes: NDArray[np.int64], values: Array, num_classes: int) -> csr_a
 
 
 def accuracy(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Share of items whose most probable class is right. Larger is better.
+    """Accuracy: share of items whose most probable class is right. Larger is better.
 
     Args:
         probabilities: (n, C).
@@ -172,7 +172,9 @@ def hits(probabilities: ArrayLike, y: ArrayLike) -> Array:
 
 
 def balanced_accuracy(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Mean recall of the classes that occur in ``y`` (Brodersen et al. 2010). Larger is better.
+    """Balanced accuracy: mean recall of the classes that occur in ``y``. Larger is better.
+
+    Reference: Brodersen, Ong, Stephan & Buhmann, "The Balanced Accuracy and Its Posterior Distribution", ICPR 2010.
 
     Arguments and result are those of `accuracy`.
 
@@ -184,7 +186,7 @@ def balanced_accuracy(probabilities: ArrayLike, y: ArrayLike, sample_weight: Arr
 
 
 def precision(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Precision (..., C) of each class; nan for one that was never decided. Larger is better.
+    """Precision: of each class, (..., C); nan for one that was never decided. Larger is better.
 
     Arguments are those of `class_counts`.
 
@@ -196,7 +198,7 @@ def precision(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None 
 
 
 def recall(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Recall (..., C) of each class; nan for one without items. Larger is better.
+    """Recall: of each class, (..., C); nan for one without items. Larger is better.
 
     Arguments are those of `class_counts`.
 
@@ -208,7 +210,9 @@ def recall(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = N
 
 
 def f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """F1 (..., C) of each class; nan for one that neither occurs nor is decided. Larger is better.
+    """F1: of each class, (..., C); nan for one that neither occurs nor is decided. Larger is better.
+
+    Reference: van Rijsbergen, "Information Retrieval", 1979.
 
     Arguments are those of `class_counts`.
 
@@ -220,7 +224,7 @@ def f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None)
 
 
 def macro_precision(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Mean precision over the classes that occur or are decided. Larger is better.
+    """Macro precision: mean over the classes that occur or are decided. Larger is better.
 
     A class that occurs but is never decided counts 0; one that does neither is left out. For classification that is
     scikit-learn's rule; for multi-label scikit-learn counts such a label 0. Arguments are those of `class_counts`.
@@ -234,7 +238,7 @@ def macro_precision(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike |
 
 
 def macro_recall(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Mean recall over the classes that occur or are decided, with the rules of `macro_precision`. Larger is better.
+    """Macro recall: mean over the classes that occur or are decided, as in `macro_precision`. Larger is better.
 
     Examples:
         >>> float(macro_recall([[0.9, 0.1], [0.6, 0.4]], [0, 1]))
@@ -245,7 +249,7 @@ def macro_recall(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | No
 
 
 def macro_f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Mean F1 over the classes that occur or are decided, with the rules of `macro_precision`. Larger is better.
+    """Macro F1: mean over the classes that occur or are decided, as in `macro_precision`. Larger is better.
 
     Examples:
         >>> float(macro_f1([[0.9, 0.1], [0.2, 0.8]], [0, 1]))
@@ -256,7 +260,7 @@ def macro_f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None =
 
 
 def micro_f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """F1 of the counts summed over the labels; nan where nothing occurs and nothing is decided. Larger is better.
+    """Micro F1: of the counts summed over labels; nan where nothing occurs and nothing is decided. Larger is better.
 
     Arguments are those of `class_counts`.
 
@@ -268,7 +272,7 @@ def micro_f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None =
 
 
 def subset_accuracy(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Share of items of which every label is right. Larger is better.
+    """Subset accuracy: share of items of which every label is right. Larger is better.
 
     Args:
         probabilities: (n, labels).
@@ -286,7 +290,7 @@ def subset_accuracy(probabilities: ArrayLike, y: ArrayLike, sample_weight: Array
 
 
 def hamming_loss(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Share of labels that are wrong, over all items and labels. Smaller is better.
+    """Hamming loss: share of labels that are wrong, over all items and labels. Smaller is better.
 
     Arguments and result are those of `subset_accuracy`.
 
@@ -298,7 +302,7 @@ def hamming_loss(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLik
 
 
 def confusion_matrix(probabilities: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:
-    """Counts (C, C) of items by true class (row) and decided class (column).
+    """Confusion matrix: counts (C, C) of items by true class (row) and decided class (column).
 
     Args:
         probabilities: (n, C).

@@ -16,7 +16,7 @@ _SMALLEST = float(np.finfo(np.float64).eps)
 
 
 def log_loss(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Mean negative log-likelihood in nats. Smaller is better.
+    """Log-loss: mean negative log-likelihood in nats. Smaller is better.
 
     Probabilities below 2.2e-16 (float64's epsilon, as in scikit-learn) count as that.
 
@@ -52,7 +52,9 @@ def item_log_loss(probabilities: ArrayLike, y: ArrayLike) -> Array:
 
 
 def brier(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Mean squared error of the probabilities (Brier 1950). Smaller is better.
+    """Brier score: mean squared error of the probabilities. Smaller is better.
+
+    Reference: Brier, "Verification of Forecasts Expressed in Terms of Probability", Monthly Weather Review 1950.
 
     For codes ``y`` (n,) it is Brier's own multi-class form, the mean over items of Σ_c (p_c - [y = c])², in [0, 2];
     with two classes that is twice the form that looks at one class alone. For multi-label ``y`` (n, labels) it is the

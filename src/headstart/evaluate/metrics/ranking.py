@@ -28,7 +28,7 @@ _ROUNDING = 1e-12
 
 
 def roc_auc(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Area under the ROC curve, ties counted half. Larger is better.
+    """ROC-AUC: area under the ROC curve, ties counted half. Larger is better.
 
     The mean over classes (one against the rest) or labels of those that have both positives and negatives; the plain
     area with two classes; nan where no class has both.
@@ -53,7 +53,7 @@ def roc_auc(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | N
 
 
 def average_precision(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Average precision, the mean over the classes or labels that have positives. Larger is better.
+    """Average precision: the mean over the classes or labels that have positives. Larger is better.
 
     The step-wise form without interpolation, as in scikit-learn; with two classes it is the mean over both, so that it
     does not depend on which one comes first. nan where no class has positives. Arguments and result are those of

@@ -15,7 +15,7 @@ _ROUNDING = 1e-13
 
 
 def r2(values: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, *, per_target: bool = False) -> Array:
-    """Coefficient of determination, 1 - Σw(y-f)² / Σw(y-ȳ)². Larger is better.
+    """R²: coefficient of determination, 1 - Σw(y-f)² / Σw(y-ȳ)². Larger is better.
 
     It is nan for a target that is constant among the items (scikit-learn says 0 or 1 there), which is then left out of
     the mean over targets.
@@ -44,7 +44,7 @@ def r2(values: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, 
 
 
 def mae(values: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, *, per_target: bool = False) -> Array:
-    """Mean absolute error, in the unit of the target. Smaller is better.
+    """Mean absolute error: in the unit of the target. Smaller is better.
 
     Arguments and result are those of `r2`.
 
@@ -56,7 +56,7 @@ def mae(values: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None,
 
 
 def rmse(values: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, *, per_target: bool = False) -> Array:
-    """Root mean squared error, in the unit of the target; the mean of the targets' roots. Smaller is better.
+    """Root mean squared error: in the unit of the target; the mean of the targets' roots. Smaller is better.
 
     Arguments and result are those of `r2`.
 

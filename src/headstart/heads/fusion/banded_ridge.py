@@ -6,6 +6,8 @@ K = Σ_b g_b K_b with g on the simplex, each K_b of centred rows of total varian
 References: Nunez-Elizalde, Huth & Gallant, "Voxelwise encoding models with non-spherical multivariate normal priors",
 NeuroImage 2019; Dupré la Tour, Eickenberg, Nunez-Elizalde & Gallant, "Feature-space selection with banded ridge
 regression", NeuroImage 2022 (the search by Dirichlet samples; here it is refined coordinate by coordinate).
+
+Command: headstart fit DATA --source NAME --source NAME --fusion banded
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""One source or several: the parts of a fused source by themselves and together, compared by left-out loss.
+"""Source selection by left-out loss: the parts of a fused source by themselves and together.
 
 Fusing costs another body at every prediction, so it has to pay: a fused candidate is taken only if its left-out loss is
 lower than that of the best single part by more than chance explains (a one-sided 95% interval of the paired
 difference, rows of a group counting as one). Else the best single part is used, and it is said. A way to fuse that is
 named is used whatever is better; what would have been better is said.
+
+Command: headstart fit DATA --source NAME --source NAME --fusion auto
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Selection among the features of all layers by the weights that a linear head gives them.
+"""Head2Toe: selection among the features of all layers by the weights that a linear head gives them.
 
 Each block is of unit norm, all blocks stand side by side, a ridge head is solved, and a feature's relevance is the norm
 of its weights, s_i = √Σ_c W_ic². The share of features that is kept is chosen by left-out loss with the selection
@@ -6,6 +6,8 @@ redone without the rows that are judged: selected once on all rows, left-out row
 
 Reference: Evci, Dumoulin, Larochelle & Mozer, "Head2Toe: Utilizing Intermediate Representations for Better Transfer
 Learning", ICML 2022 (there by a group lasso fitted by gradient steps and a held-out fifth; here by ridge and folds).
+
+Command: headstart fit DATA --layers select
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ reported is the loss of weights that were fitted without the row that they are j
 
 References: Wolpert, "Stacked generalization", Neural Networks 1992; Breiman, "Stacked regressions", Machine Learning
 1996 (weights that are not negative).
+
+Command: headstart fit DATA --source NAME --source NAME --fusion stack
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Feature maps over the parts of a fused source: each part by itself, and parts side by side."""
+"""Feature concatenation: maps over the parts of a fused source, each part by itself and parts side by side.
+
+Command: headstart fit DATA --source NAME --source NAME --fusion concat
+"""
 
 from __future__ import annotations
 

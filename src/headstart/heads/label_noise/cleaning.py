@@ -40,7 +40,11 @@ class Fit(Protocol):
 def fit_without_suspects(
     fit: Fit, rows: Rows, y: NDArray[Any], task: Task, *, groups: NDArray[np.int64] | None, search: HeadSearch
 ) -> FittedHead:
-    """Fit solved heads on all rows, drop the suspects of that fit, and fit what is wanted on the others.
+    """Pruning of suspects: fit on all rows, drop that fit's suspects, and fit what is wanted on the others.
+
+    Reference: Northcutt, Jiang & Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 2021.
+
+    Command: headstart fit DATA --drop-suspects
 
     Args:
         fit: fits a head to rows and labels.

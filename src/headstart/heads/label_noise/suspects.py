@@ -66,7 +66,9 @@ class Suspects:
 
 
 def find_suspects(outputs: Array, y: NDArray[Any], *, odds: float = ODDS) -> Suspects:
-    """Items whose left-out prediction is ``odds`` times likelier than the label that they carry.
+    """Label-error detection: items whose left-out prediction is ``odds`` times likelier than their label.
+
+    Reference: Northcutt, Jiang & Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 2021.
 
     Args:
         outputs: (n, C) calibrated left-out probabilities.
@@ -101,7 +103,9 @@ def influential_rows(
     count: int = 3,
     search: HeadSearch = HeadSearch(),
 ) -> NDArray[np.intp]:
-    """The training rows that did most for the predicted class of each suspect, by exact deletion from the ridge fit.
+    """Influential examples: the training rows that did most for the predicted class of each suspect.
+
+    Reference: Cook & Weisberg, "Residuals and Influence in Regression", 1982.
 
     Args:
         rows: (n, d) source rows of the fit.

@@ -1,8 +1,10 @@
-"""The fast gradient sign method, from the picture itself or from a random start.
+"""Fast gradient sign method: from the picture itself or from a random start.
 
 References: Goodfellow, Shlens & Szegedy, "Explaining and Harnessing Adversarial Examples", ICLR 2015:
 x' = x + ε sign ∇L(x); Wong, Rice & Kolter, "Fast is better than free: Revisiting adversarial training", ICLR 2020:
 δ ~ U(-ε, ε), x' = x + clip(δ + s sign ∇L(x + δ), -ε, ε) with s = 1.25 ε.
+
+Command: headstart fit DATA --strategy adversarial
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ Understanding", ICLR 2020, algorithm 1. With N the numbers in an item's embeddin
     g  += ∇_θ L(e + δ_t) / K        δ_{t+1} = Π_{|δ| <= ε}(δ_t + s ∇_δ L / |∇_δ L|)        for t = 0 .. K - 1
 
 Each of the K passes gives the gradients of parameters and perturbation at once, so that none is wasted.
+
+Command: headstart fit DATA --strategy adversarial
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the attacks share: the ball that a perturbation stays in, and the gradient by the pictures alone."""
+"""The ball that a perturbation stays in, and the gradient by the pictures alone, which the attacks share."""
 
 from __future__ import annotations
 

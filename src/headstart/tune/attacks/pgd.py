@@ -1,8 +1,10 @@
-"""Projected gradient descent on the negative loss: the strongest attack that uses gradients alone.
+"""Projected gradient descent: on the negative loss, the strongest attack that uses gradients alone.
 
 Reference: Madry, Makelov, Schmidt, Tsipras & Vladu, "Towards Deep Learning Models Resistant to Adversarial Attacks",
 ICLR 2018: x_{t+1} = Π(x_t + s u(∇L(x_t))), s the length of a step, u the sign for L-inf and the unit vector for L2.
 Without a random start it is the basic iterative method of Kurakin, Goodfellow & Bengio, 2017.
+
+Command: - (it judges a model; Python)
 """
 
 from __future__ import annotations

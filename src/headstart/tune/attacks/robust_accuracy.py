@@ -1,7 +1,9 @@
-"""How many items are classified rightly before and after an attack.
+"""Robust accuracy: how many items are classified rightly before and after an attack.
 
 Reference: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018. What is measured
 bounds the true robust accuracy from above: another attack may find more (Croce & Hein, ICML 2020).
+
+Command: - (it judges a model; Python)
 """
 
 from __future__ import annotations

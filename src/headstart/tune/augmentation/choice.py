@@ -1,4 +1,4 @@
-"""Augmentation fit for small data: which change suits which kind of prepared item.
+"""Which augmentation suits which kind of prepared item, for small data.
 
 An augmentation is a pure function of a prepared item and a generator, so that threads may run it and a training that
 was killed sees the same items again: give each item of each epoch a generator of its own.

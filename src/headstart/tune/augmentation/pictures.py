@@ -1,8 +1,10 @@
-"""Augmentation of photographs: random resized crop, flip, and TrivialAugment.
+"""Random resized crop: of photographs, with a flip and TrivialAugment.
 
 References: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015 (the crop); Müller & Hutter, "TrivialAugment",
 ICCV 2021. All is drawn from a given generator and done by ``torchvision.transforms.v2.functional`` on PIL pictures,
 whose operations take less time than those on tensors and start no threads of their own.
+
+Command: headstart fit DATA --strategy lp_ft
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Reference: Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech Recognition", Interspeech
 2019, without its time warping, which the paper finds to be worth least. The largest masks (3/16 of the bands and of the
 frames) are those of Gong, Chung & Glass, "AST: Audio Spectrogram Transformer", Interspeech 2021, for ESC-50.
+
+Command: headstart fit DATA --strategy lp_ft
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Distillation as a strategy: the source learns from larger ones before its head is solved."""
+"""The strategy of distillation, in which the source learns from larger ones before its head is solved."""
 
 from __future__ import annotations
 

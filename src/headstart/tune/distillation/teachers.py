@@ -1,4 +1,4 @@
-"""What the teachers of a distillation say of its items: their rows, standardised, and the answers of fitted models."""
+"""Rows of the teachers of a distillation for its items, standardised, and the answers of fitted models."""
 
 from __future__ import annotations
 

@@ -17,7 +17,11 @@ __all__ = ["pair_cosine_loss", "supervised_contrastive_loss"]
 
 
 def pair_cosine_loss(rows: Tensor, codes: Tensor) -> Tensor:
-    """Mean of (cos(z_i, z_j) - [y_i = y_j])² over the n (n - 1) / 2 pairs, both kinds of pairs with half the weight.
+    """Pair cosine loss: mean of (cos(z_i, z_j) - [y_i = y_j])², both kinds of pairs with half the weight.
+
+    Reference: Tunstall et al., "Efficient Few-Shot Learning Without Prompts" (SetFit), 2022.
+
+    Command: headstart fit DATA --strategy contrastive
 
     Args:
         rows: (n, d), of any length.
@@ -45,7 +49,13 @@ def pair_cosine_loss(rows: Tensor, codes: Tensor) -> Tensor:
 
 
 def supervised_contrastive_loss(rows: Tensor, codes: Tensor, *, temperature: float = 0.1) -> Tensor:
-    """Mean over i of -1/|P(i)| Σ_{p in P(i)} ln( exp(z_i·z_p / τ) / Σ_{a ≠ i} exp(z_i·z_a / τ) ), z of unit length.
+    """Supervised contrastive loss: items of a class are drawn together, others apart.
+
+    Mean over i of -1/|P(i)| Σ_{p in P(i)} ln( exp(z_i·z_p / τ) / Σ_{a ≠ i} exp(z_i·z_a / τ) ), z of unit length.
+
+    Reference: Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, equation 2.
+
+    Command: headstart fit DATA --strategy contrastive
 
     P(i) are the others of the class of i; items that are the only one of their class count as others alone.
 

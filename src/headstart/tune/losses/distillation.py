@@ -21,7 +21,11 @@ RowLoss = Literal["mse", "cosine"]
 
 
 def kd_loss(logits: Tensor, teacher: Tensor, *, temperature: float = 4.0) -> Tensor:
-    """T² KL(softmax(teacher / T) ‖ softmax(logits / T)), the mean over items.
+    """Knowledge distillation loss: T² KL(softmax(teacher / T) ‖ softmax(logits / T)), the mean over items.
+
+    Reference: Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015.
+
+    Command: headstart distill DATA --teacher runs/NAME --out DIR
 
     Args:
         logits: (n, classes) of the student.
@@ -43,7 +47,11 @@ def kd_loss(logits: Tensor, teacher: Tensor, *, temperature: float = 4.0) -> Ten
 
 
 def row_loss(rows: Tensor, teacher: Tensor, kind: RowLoss = "mse") -> Tensor:
-    """How far rows are from a teacher's, the mean over items.
+    """Feature distillation loss: how far rows are from a teacher's, the mean over items.
+
+    Reference: Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015.
+
+    Command: headstart distill DATA --teacher NAME --out DIR --loss mse
 
     Args:
         rows: (n, d) of the student, through its map.
@@ -75,7 +83,11 @@ def _check(student: Tensor, teacher: Tensor, owner: str) -> None:
 
 
 def softened_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """KL(softmax(teacher / T) ‖ softmax(logits / T)), the mean over items; without the factor T² of distillation.
+    """Softened divergence: KL(softmax(teacher / T) ‖ softmax(logits / T)), without the factor T² of distillation.
+
+    Reference: Li & Hoiem, "Learning without Forgetting", ECCV 2016.
+
+    Command: headstart fit DATA --strategy lwf
 
     Args:
         logits: (n, classes).
@@ -92,7 +104,11 @@ def softened_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
 
 
 def row_distance(rows: Tensor, teacher: Tensor) -> Tensor:
-    """‖f/‖f‖ - g/‖g‖‖² = 2 (1 - cos), the mean over items.
+    """Cosine distance of rows: ‖f/‖f‖ - g/‖g‖‖² = 2 (1 - cos), the mean over items.
+
+    Reference: Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015.
+
+    Command: headstart distill DATA --teacher NAME --out DIR --loss cosine
 
     Args:
         rows: (n, d).
