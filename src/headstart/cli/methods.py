@@ -98,7 +98,7 @@ def _entry(method: Method) -> str:
 
 def _method(found: Found, section: Section) -> Method:
     module, name = found.module, found.names[0] if found.names else ""
-    example = example_of(module, found.target) or section.example.replace("{name}", name)
+    example = example_of(module, found.target, helpers=section.helpers) or section.example.replace("{name}", name)
     if not example:
         raise UsageError(
             f"No docstring of {module.__name__} has an example that shows its method; write one of two lines."

@@ -113,8 +113,12 @@ class Joint:
         name: the name in the registry.
 
     Examples:
-        >>> JOINT.weight
-        1.0
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> shift = toy_shift()
+        >>> strategy = Joint(source_data=shift.source_data, training=Training(epochs=1))
+        >>> model = strategy.fit(shift.source, shift.train.take(range(24)))
+        >>> model.predict_proba(shift.test.items).shape
+        (240, 2)
     """
 
     training: Training = Training()

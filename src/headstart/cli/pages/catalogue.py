@@ -52,6 +52,7 @@ class Section:
         command: for methods that state none: the command line, where ``{name}`` stands for the name in the registry and
             ``{pattern}`` for a source's; or a dash and the reason why there is none.
         example: lines of Python for methods whose docstring has none that show much, with ``{name}`` as before.
+        helpers: whether the example of another public name of the module stands before these lines.
 
     Examples:
         >>> [section.title for section in SECTIONS][:2]
@@ -62,6 +63,7 @@ class Section:
     find: Callable[[], Iterable[Found]]
     command: str
     example: str = ""
+    helpers: bool = True
 
 
 def _registered(place: str, transfers: str = "") -> Callable[[], Iterator[Found]]:
@@ -184,9 +186,9 @@ SECTIONS = (
         _modules("headstart.transfer.ranking.successive_halving"),
         "headstart rank DATA --time-limit 10m",
     ),
-    Section("Strategies of feature transfer", _registered(STRATEGIES, "features"), STRATEGY, MOVE),
-    Section("Strategies of parameter transfer", _registered(STRATEGIES, "parameters"), STRATEGY, MOVE),
-    Section("Strategies of structure transfer", _registered(STRATEGIES, "structure"), STRATEGY, MOVE),
+    Section("Strategies of feature transfer", _registered(STRATEGIES, "features"), STRATEGY, MOVE, helpers=False),
+    Section("Strategies of parameter transfer", _registered(STRATEGIES, "parameters"), STRATEGY, MOVE, helpers=False),
+    Section("Strategies of structure transfer", _registered(STRATEGIES, "structure"), STRATEGY, MOVE, helpers=False),
     Section("Augmentation", _modules("headstart.tune.augmentation"), "- (a setting of `headstart.tune.Training`)"),
     Section(
         "Losses",

@@ -126,13 +126,14 @@ def _paragraphs(text: str) -> list[str]:
     return [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text)]
 
 
-def example_of(module: ModuleType, target: Any) -> str:
+def example_of(module: ModuleType, target: Any, *, helpers: bool = True) -> str:
     """The example of a method as a session, with the imports that it needs; empty where none shows a use.
 
     Args:
         module: where the method stands.
         target: its object. Of one whose own docstring has no example of two statements, such as the entry of a
             registry, that of another public name of the module is taken.
+        helpers: whether other public names count.
 
     Examples:
         >>> from headstart.scores import logme
@@ -142,7 +143,8 @@ def example_of(module: ModuleType, target: Any) -> str:
     least = 1 if inspect.isfunction(target) or inspect.isclass(target) else 2
     own = target if least == 1 else type(target)
     first = [own] if own.__module__ == module.__name__ else []
-    for candidate, statements in [*((one, least) for one in first), *((one, 2) for one in public_of(module))]:
+    others = [(one, 2) for one in public_of(module)] if helpers else []
+    for candidate, statements in [*((one, least) for one in first), *others]:
         examples = _first(candidate)
         if len(examples) >= statements:
             return _session(module, examples)
