@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from headstart.errors import DataError
+from headstart.errors import DataError, ParameterError
 
 __all__ = [
     "Block",
@@ -29,6 +29,7 @@ __all__ = [
     "SourceInfo",
     "Task",
     "TaskKind",
+    "group_codes",
     "whole_text",
 ]
 
@@ -79,6 +80,28 @@ def whole_text(text: str) -> str:
 
 def _has_halves(text: str) -> bool:
     return not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
+def group_codes(groups: ArrayLike | None, n: int) -> NDArray[np.int64]:
+    """The code (n,) of each item's group, 0 to groups - 1 in the sorted order of the groups.
+
+    Args:
+        groups: (n,) names or codes of what belongs together, or None where each item stands alone.
+        n: how many items there are.
+
+    Raises:
+        ParameterError: if the groups are not one for each item.
+
+    Examples:
+        >>> group_codes(["bob", "ann", "bob"], 3), group_codes(None, 3)
+        (array([1, 0, 1]), array([0, 1, 2]))
+    """
+    if groups is None:
+        return np.arange(n, dtype=np.int64)
+    names = np.asarray(groups)
+    if names.shape != (n,):
+        raise ParameterError(f"The groups must be one for each of the {n} items. Got the shape {names.shape} instead.")
+    return np.unique(names, return_inverse=True)[1].astype(np.int64, copy=False)
 
 
 @dataclass(frozen=True)
@@ -157,6 +180,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def group_codes(self) -> NDArray[np.int64] | None:
+        """The code (n,) of each item's group, as `group_codes` gives it; None where there are no groups."""
+        return None if self.groups is None else group_codes(self.groups, len(self))
 
     def labelled(self) -> tuple[Task, NDArray[Any]]:
         """The label schema and the labels; raises `DataError` where there are none."""

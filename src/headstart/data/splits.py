@@ -13,7 +13,7 @@ from headstart.data.grouping.assignment import assign_parts, find_strata
 from headstart.errors import DataError
 from headstart.params import check_choice, check_number
 from headstart.reporting.wording import plural
-from headstart.types import Dataset, TaskKind
+from headstart.types import Dataset, TaskKind, group_codes
 
 __all__ = ["Split", "folds", "split", "union_groups"]
 
@@ -63,7 +63,7 @@ def union_groups(groups: NDArray[Any] | None, clusters: NDArray[Any] | None) -> 
         raise DataError(
             f"Groups and clusters must have one entry for each item. Got {[len(codes) for codes in given]}."
         )
-    pairs = [chain_pairs(np.unique(codes, return_inverse=True)[1].astype(np.int64)) for codes in given]
+    pairs = [chain_pairs(group_codes(codes, len(codes))) for codes in given]
     return join_pairs(len(given[0]), *pairs)
 
 

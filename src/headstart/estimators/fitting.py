@@ -24,7 +24,7 @@ from headstart.transfer.fit_model import fit_model
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.options import FitOptions
 from headstart.tune import FrozenFeatures, Strategy
-from headstart.types import Dataset, Features, Source, Task
+from headstart.types import Dataset, Features, Source, Task, group_codes
 
 __all__ = ["Settings", "check_length", "fitted_model", "item_list", "items_of", "outputs_of", "saved_model", "tags_for"]
 
@@ -145,7 +145,7 @@ def fitted_model(estimator: Settings, X: Any, y: NDArray[Any], task: Task, group
     if together is not None:
         check_length(len(y), len(together))
     if estimator.source == VECTOR and estimator.strategy == "frozen":
-        codes = None if together is None else np.unique(together, return_inverse=True)[1].astype(np.int64)
+        codes = None if together is None else group_codes(together, len(y))
         source = open_source(VECTOR)
         features = Features(X, y, tuple(map(str, range(len(y)))), codes, source.info)
         model = FrozenFeatures(search).solve(source, features, task, seed=estimator.seed)

@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.heads import FittedHead, HeadSearch, select_head
+from headstart.linear.checks import CHUNK
 from headstart.rows import take_rows
 from headstart.tasks import task_methods
 from headstart.types import Block, Rows, Task
 
 __all__ = ["HeldOut", "SplitPlan", "held_out_outputs"]
-
-CHUNK = 4096
 
 
 @dataclass(frozen=True)

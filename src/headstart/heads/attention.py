@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -136,8 +137,7 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any, mask: Any = None) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, C)."""
         scores = self.decision_function(X, mask)
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return np.asarray(softmax(scores, axis=1))
 
     def predict(self, X: Any, mask: Any = None) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The likeliest label of each row."""
@@ -151,8 +151,7 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         blocks = [block / scale for block, scale in zip(self._blocks(array), self.scale_, strict=True)]
         keys = _keys(blocks, np.split(self.projection_, self._edges()), np.stack)
         score = np.where(_masked(array, mask), keys @ self.query_ / np.sqrt(self.width), -np.inf)
-        powers = np.exp(score - score.max(axis=1, keepdims=True))
-        share = powers / powers.sum(axis=1, keepdims=True)
+        share = softmax(score, axis=1)
         return share, np.einsum("nt,ntw->nw", share, keys)
 
     def _checked(self, rows: Any) -> Array:

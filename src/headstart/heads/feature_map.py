@@ -10,14 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.linear.checks import unit_rows
+from headstart.linear.checks import CHUNK, unit_rows
 from headstart.types import Block, Rows
 
 __all__ = ["FeatureMap", "candidate_maps"]
 
 Scaling = Literal["none", "unit_norm"]
 MAX_ROWS_FOR_SCALE = 2048
-CHUNK = 4096
 
 
 @dataclass(frozen=True)

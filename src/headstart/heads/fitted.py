@@ -12,13 +12,12 @@ from headstart.heads.estimator.scores import estimator_scores
 from headstart.heads.estimator.threads import threads_for
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.loss_summary import LossSummary
+from headstart.linear.checks import CHUNK
 from headstart.linear.moments import Moments
 from headstart.tasks import Calibration
 from headstart.types import Rows
 
 __all__ = ["Candidate", "Evidence", "FittedHead"]
-
-CHUNK = 4096
 
 
 @dataclass(frozen=True)

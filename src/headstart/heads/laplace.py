@@ -7,9 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from headstart.heads.estimator.inputs import checked_rows, class_codes, softmax_rows
+from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.softmax_path import SoftmaxFit, SoftmaxProblem, fit_softmax, inverse_hessian
 from headstart.linear.calibration import log_loss
@@ -54,7 +55,7 @@ class LastLayerLaplace(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.lam_ = fitted.lam
         self.mean_, self.vectors_ = spectrum.mean, spectrum.vectors
         self.weight_, self.bias_ = fitted.weight, fitted.bias
-        proba = softmax_rows(fitted.scores(problem.rows))
+        proba = softmax(fitted.scores(problem.rows), axis=1)
         classes = len(self.classes_)
         if (len(problem.values) + 1) * classes <= EXACT_SIDE:
             inverse = inverse_hessian(np.hstack([problem.rows, np.ones((len(rows), 1))]), proba, fitted.lam)
@@ -80,7 +81,7 @@ class LastLayerLaplace(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, C)."""
-        return softmax_rows(self.decision_function(X))
+        return softmax(self.decision_function(X), axis=1)
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The likeliest label of each row."""
@@ -104,7 +105,7 @@ def _of_most_evidence(problem: SoftmaxProblem, codes: NDArray[np.intp]) -> Softm
 
 def _evidence(problem: SoftmaxProblem, codes: NDArray[np.intp], fitted: SoftmaxFit) -> float:
     scores = fitted.scores(problem.rows)
-    curvature = np.linalg.eigvalsh(_mean_curvature(softmax_rows(scores)))
+    curvature = np.linalg.eigvalsh(_mean_curvature(softmax(scores, axis=1)))
     # One direction of the C is free of curvature and of consequence: C - 1 of them count.
     precision = problem.values[:, None] * np.maximum(curvature[1:], 0.0) + fitted.lam
     fit = -len(codes) * log_loss(scores, codes) - 0.5 * fitted.lam * float(np.sum(fitted.weight**2))

@@ -8,10 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from headstart.heads.estimator.cross_fitting import few_folds
-from headstart.heads.estimator.inputs import checked_rows, class_codes, softmax_rows
+from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.softmax_path import SoftmaxFit, SoftmaxProblem, approximate_leave_one_out, fit_softmax
 from headstart.linear.calibration import log_loss
@@ -114,7 +115,7 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
 
     def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, C)."""
-        return softmax_rows(self.decision_function(X))
+        return softmax(self.decision_function(X), axis=1)
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The likeliest label of each row."""

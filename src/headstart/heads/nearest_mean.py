@@ -7,14 +7,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from headstart.heads.estimator.inputs import checked_rows, class_codes, softmax_rows
+from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.linear.calibration import fit_temperature, log_loss
 from headstart.linear.checks import unit_rows
 from headstart.params import check_choice
-from headstart.types import Task
+from headstart.types import Task, group_codes
 
 __all__ = ["NEAREST_MEAN", "NearestMean", "NearestMeanHead"]
 
@@ -84,7 +85,7 @@ class NearestMean(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, C)."""
-        return softmax_rows(self.decision_function(X))
+        return softmax(self.decision_function(X), axis=1)
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The label of the nearest mean."""
@@ -114,7 +115,7 @@ def _left_out(rows: Array, codes: NDArray[np.intp], groups: Any, classes: int, m
     """Only the classes that a group has rows of have other means without it."""
     sums, counts = _sums(rows, codes, classes), np.bincount(codes, minlength=classes)
     scores = _scores(rows, sums / counts[:, None], metric)
-    unit = np.arange(len(rows)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    unit = group_codes(groups, len(rows))
     pairs, inverse = np.unique(np.column_stack([unit, codes]), axis=0, return_inverse=True)
     inverse = inverse.ravel()
     members = np.argsort(unit, kind="stable")

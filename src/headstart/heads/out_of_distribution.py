@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from headstart.errors import ParameterError
 from headstart.linear.checks import check_matrix, chunks, unit_rows
@@ -44,8 +45,7 @@ def energy(scores: Any, temperature: float = 1.0) -> Array:
     """
     check_number(temperature, "temperature", "energy", low=0, open_low=True)
     rows = np.asarray(check_matrix(scores, "scores", "energy"), dtype=np.float64) / temperature
-    top = rows.max(axis=1)
-    return np.asarray(-temperature * (top + np.log(np.exp(rows - top[:, None]).sum(axis=1))))
+    return np.asarray(-temperature * logsumexp(rows, axis=1))
 
 
 def max_prob(outputs: Any) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.tasks import task_methods
-from headstart.types import Block, Rows, Task
+from headstart.types import Block, Rows, Task, group_codes
 
 __all__ = [
     "Fusion",
@@ -136,8 +136,9 @@ def rows_for_choice(n: int, groups: NDArray[np.int64] | None, seed: int) -> NDAr
     rng = np.random.default_rng(seed)
     if groups is None:
         return np.sort(rng.choice(n, MAX_ROWS_FOR_CHOICE, replace=False))
-    names, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    order = rng.permutation(len(names))
+    codes = group_codes(groups, n)
+    counts = np.bincount(codes)
+    order = rng.permutation(len(counts))
     enough = int(np.searchsorted(np.cumsum(counts[order]), MAX_ROWS_FOR_CHOICE)) + 1
     taken = order[: max(enough, MIN_GROUPS_FOR_CHOICE)]
     return np.flatnonzero(np.isin(codes, taken))

@@ -7,11 +7,11 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 
-from headstart.heads.estimator.inputs import checked_rows, class_codes, softmax_rows
+from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.params import check_number
 from headstart.types import Task
@@ -83,7 +83,7 @@ class ClassPrototypes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, C)."""
-        return softmax_rows(self.decision_function(X))
+        return softmax(self.decision_function(X), axis=1)
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The likeliest label of each row."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.types import group_codes
+
 __all__ = ["mean_and_error"]
 
 
@@ -26,7 +28,7 @@ def mean_and_error(values: NDArray[np.float64], groups: NDArray[np.int64] | None
         (2.0, 1.0)
     """
     mean = float(values.mean())
-    codes = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    codes = group_codes(groups, len(values))
     sums = np.bincount(codes, values - mean)
     count = len(sums)
     if count < 2:

@@ -39,9 +39,10 @@ def log_softmax(scores: Any) -> Array:
         array([[-6.931e-01, -6.931e-01],
                [ 0.000e+00, -1.000e+03]])
     """
+    from scipy.special import log_softmax as scipy_log_softmax
+
     rows = np.asarray(check_matrix(scores, "scores", "log_softmax"), dtype=np.float64)
-    shifted = rows - rows.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+    return np.asarray(scipy_log_softmax(rows, axis=1))
 
 
 def softmax(scores: Any) -> Array:
@@ -58,9 +59,10 @@ def softmax(scores: Any) -> Array:
         array([[0.5, 0.5],
                [1. , 0. ]])
     """
+    from scipy.special import softmax as scipy_softmax
+
     rows = np.asarray(check_matrix(scores, "scores", "softmax"), dtype=np.float64)
-    powers = np.exp(rows - rows.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return np.asarray(scipy_softmax(rows, axis=1))
 
 
 def log_loss(scores: Any, y: Any, sample_weight: Any = None) -> float:

@@ -28,6 +28,7 @@ from headstart.linear.checks import check_weights
 from headstart.linear.leave_out import LeftOut
 from headstart.linear.optimal_scoring import NO_SHARE
 from headstart.linear.spectrum import Spectrum
+from headstart.types import group_codes
 
 __all__ = ["left_out_scores"]
 
@@ -85,7 +86,8 @@ def _partition(groups: NDArray[np.int64] | None, n: int) -> tuple[NDArray[np.int
     """Rows that stand alone, and the rows of each larger group."""
     if groups is None:
         return np.arange(n), []
-    _, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    codes = group_codes(groups, n)
+    counts = np.bincount(codes)
     together = np.flatnonzero(counts[codes] > 1)
     order = together[np.argsort(codes[together], kind="stable")]
     parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1) if len(order) else []

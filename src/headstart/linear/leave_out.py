@@ -27,6 +27,7 @@ from headstart.linear.leave_group_out import group_batches
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.rotated import Rotated, rotate
 from headstart.linear.spectrum import Spectrum
+from headstart.types import group_codes
 
 __all__ = ["LeftOut", "fitted", "leave_one_group_out", "leave_one_out"]
 
@@ -173,8 +174,8 @@ def leave_one_group_out(
             f"The 'groups' parameter of leave_one_group_out must hold {len(x)} integer codes. "
             f"Got an array of shape {codes.shape} and type {codes.dtype} instead."
         )
-    _, position, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    sizes = counts[position]
+    position = group_codes(codes, len(codes))
+    sizes = np.bincount(position)[position]
     # groups stand together, and groups of one size too: then each stack of groups is a view
     order = np.lexsort((codes, sizes))
     rows = rotate(spectrum, x[order], y[order], weights[order], "leave_one_group_out")
@@ -183,8 +184,7 @@ def leave_one_group_out(
 
 
 def _check_group_weight(spectrum: Spectrum, rows: Rotated, codes: NDArray[Any]) -> None:
-    _, position = np.unique(codes, return_inverse=True)
-    if (np.bincount(position, rows.weights) >= spectrum.weight * ALL_WEIGHT).any():
+    if (np.bincount(group_codes(codes, len(codes)), rows.weights) >= spectrum.weight * ALL_WEIGHT).any():
         raise ParameterError("leave_one_group_out needs two groups of positive weight. Got one that holds all of it.")
 
 

@@ -12,6 +12,7 @@ from headstart.linear.checks import check_finite, check_matrix, chunks
 from headstart.linear.moments import Moments
 from headstart.linear.spectrum import Spectrum
 from headstart.params import check_number
+from headstart.types import group_codes
 
 __all__ = [
     "check_classes",
@@ -106,10 +107,11 @@ def check_groups(groups: Any, n: int, owner: str) -> Codes | None:
     names = np.asarray(groups)
     if names.shape != (n,):
         raise ParameterError(f"The 'groups' parameter of {owner} must have shape ({n},). Got {names.shape} instead.")
-    found, codes = np.unique(names, return_inverse=True)
-    if len(found) < 2:
-        raise DataError(f"{owner} leaves whole groups out, and needs two or more. Got {len(found)}; give no groups.")
-    return codes.astype(np.intp)
+    codes = group_codes(names, n)
+    count = int(codes.max(initial=-1)) + 1
+    if count < 2:
+        raise DataError(f"{owner} leaves whole groups out, and needs two or more. Got {count}; give no groups.")
+    return codes
 
 
 def one_hot(codes: Codes, classes: int) -> Array:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from headstart.engine.extract import encode
 from headstart.errors import ItemError, SourceError
+from headstart.linear.checks import CHUNK
 from headstart.sources.scheme import Scheme
 from headstart.types import FeatureMatrix, Modality, SourceInfo
 
 __all__ = ["SCHEME", "VectorSource"]
 
 LARGEST = 1e30  # fourth powers of it still fit into a float64
-CHUNK = 4096
 
 
 @dataclass(frozen=True)

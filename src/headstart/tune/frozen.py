@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DataError
@@ -59,8 +57,9 @@ class FrozenFeatures:
         """Encode the items and solve the head."""
         task, y = train.labelled()
         encoded = extract(source, train.items, engine=engine, on_error="raise", progress=budget.progress)
-        groups = None if train.groups is None else np.unique(train.groups, return_inverse=True)[1].astype(np.int64)
-        model = self.solve(source, Features(encoded.rows, y, train.ids, groups, source.info), task, seed=seed)
+        model = self.solve(
+            source, Features(encoded.rows, y, train.ids, train.group_codes, source.info), task, seed=seed
+        )
         return replace(model, columns=train.columns, engine=engine)
 
     def solve(self, source: Source, train: Features, task: Task, *, seed: int) -> TransferModel:

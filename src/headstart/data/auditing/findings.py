@@ -272,12 +272,12 @@ def check_classes(dataset: Dataset, keep: NDArray[np.bool_]) -> Iterator[Finding
 
 
 def _of_one_group(dataset: Dataset, labels: Sequence[str], keep: NDArray[np.bool_]) -> Iterator[Finding]:
-    if dataset.groups is None or dataset.y is None or dataset.y.ndim != 1:
+    groups = dataset.group_codes
+    if groups is None or dataset.y is None or dataset.y.ndim != 1:
         return
-    groups, codes = np.unique(dataset.groups[keep], return_inverse=True)
-    pairs = np.unique(np.stack([dataset.y[keep], codes.ravel()], axis=1), axis=0)
+    pairs = np.unique(np.stack([dataset.y[keep], groups[keep]], axis=1), axis=0)  # each class with each of its groups
     torn = np.flatnonzero(np.bincount(pairs[:, 0], minlength=len(labels)) == 1)
-    if len(torn) and len(groups) > 1:
+    if len(torn) and len(np.unique(pairs[:, 1])) > 1:
         which = plural(len(torn), "class occurs", "classes occur")
         message = (
             f"{which} in one group only ({_some(labels, torn)}), so nothing can be learnt of "

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.evaluate import metrics
 from headstart.evaluate.intervals.shares import auc_interval, effective_size, f1_bounds, mean_bounds, share_bounds
 from headstart.evaluate.intervals.wilson import wilson
-from headstart.types import TaskKind
+from headstart.types import TaskKind, group_codes
 
 __all__ = ["analytic_bounds", "exact_names"]
 
@@ -77,7 +77,7 @@ def analytic_bounds(
         >>> [(name, found[name][0].round(3).tolist()) for name in ("accuracy", "macro_f1", "each recall")]
         [('accuracy', [0.912]), ('macro_f1', [0.912]), ('each recall', [0.839, 0.839])]
     """
-    codes = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    codes = None if groups is None else group_codes(groups, len(y))
     if codes is not None and codes.max() + 1 == len(codes):
         codes = None
     if kind == "regression":

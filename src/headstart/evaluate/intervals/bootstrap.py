@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.errors import ParameterError
 from headstart.evaluate.intervals.wilson import check_level
 from headstart.params import check_number
+from headstart.types import group_codes
 
 __all__ = ["bootstrap", "expanded_tail", "paired_difference"]
 
@@ -67,7 +68,7 @@ def bootstrap(
     check_level(level, "bootstrap")
     check_number(resamples, "resamples", "bootstrap", low=1, integer=True)
     check_number(n, "n", "bootstrap", low=1, integer=True)
-    codes = _group_codes(groups, n)
+    codes = group_codes(groups, n)
     draws = [statistic(weights) for weights in _multiplicities(codes, resamples, seed)]
     values = np.concatenate(draws, axis=0)
     if codes.max() == 0:
@@ -147,15 +148,6 @@ def paired_difference(
         level=level,
     )
     return float(difference.mean()), float(low), float(high)
-
-
-def _group_codes(groups: ArrayLike | None, n: int) -> NDArray[np.intp]:
-    if groups is None:
-        return np.arange(n)
-    names = np.asarray(groups)
-    if names.shape != (n,):
-        raise ParameterError(f"The groups must be one for each of the {n} items. Got the shape {names.shape} instead.")
-    return np.unique(names, return_inverse=True)[1]
 
 
 def _multiplicities(codes: NDArray[np.intp], resamples: int, seed: int) -> Iterator[Array]:

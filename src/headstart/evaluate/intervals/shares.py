@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import ParameterError
 from headstart.evaluate.intervals.wilson import wilson
+from headstart.types import group_codes
 
 __all__ = ["auc_interval", "effective_size", "f1_bounds", "mean_bounds", "paired_shares", "share_bounds"]
 
@@ -50,7 +51,7 @@ def effective_size(values: ArrayLike, groups: ArrayLike | None = None, level: fl
     n = len(hits)
     if groups is None or n == 0:
         return float(n)
-    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    codes = group_codes(groups, n)
     units = int(codes.max()) + 1
     if units == n and n > 1:
         return float(n)
@@ -250,7 +251,7 @@ def _paired_size(difference: Array, groups: ArrayLike | None, level: float) -> f
     n = len(difference)
     if groups is None:
         return float(n)
-    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    codes = group_codes(groups, n)
     units = int(codes.max()) + 1
     if units < 2 or units == n:
         return math.nan if units < 2 else float(n)

@@ -1,4 +1,4 @@
-"""What the estimators of this package share: checked rows, class codes, and scores as probabilities."""
+"""What the estimators of this package share: checked rows and class codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from headstart.errors import DataError
 
-__all__ = ["checked_rows", "class_codes", "softmax_rows"]
+__all__ = ["checked_rows", "class_codes"]
 
 FLOATS = (np.float64, np.float32)
 
@@ -51,14 +51,3 @@ def checked_rows(estimator: Any, x: Any) -> NDArray[Any]:
     """
     check_is_fitted(estimator)
     return np.asarray(validate_data(estimator, x, reset=False, dtype=FLOATS))
-
-
-def softmax_rows(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities (n, C) of scores (n, C).
-
-    Examples:
-        >>> softmax_rows(np.array([[0.0, 0.0]]))
-        array([[0.5, 0.5]])
-    """
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

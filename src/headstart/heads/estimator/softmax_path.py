@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
+from scipy.special import softmax
 
 from headstart.linear.spectrum import Spectrum
 
@@ -108,6 +109,7 @@ def fit_softmax(problem: SoftmaxProblem, lam: float, start: SoftmaxFit | None = 
         both = flat.reshape(width + 1, classes) / scale
         weight, bias = both[:-1], both[-1]
         scores = problem.rows @ weight + bias
+        # softmax and its log-partition ln Σ exp(z) out of the same powers: the loss and the slope need both
         top = scores.max(axis=1, keepdims=True)
         powers = np.exp(scores - top)
         total = powers.sum(axis=1, keepdims=True)
@@ -162,8 +164,7 @@ def approximate_leave_one_out(problem: SoftmaxProblem, fitted: SoftmaxFit) -> Ar
     n, classes = problem.onehot.shape
     rows = np.hstack([problem.rows, np.ones((n, 1))])
     scores = fitted.scores(problem.rows)
-    proba = np.exp(scores - scores.max(axis=1, keepdims=True))
-    proba /= proba.sum(axis=1, keepdims=True)
+    proba = softmax(scores, axis=1)
     inverse = inverse_hessian(rows, proba, fitted.lam)
     spread = np.empty((n, classes, classes))
     for c in range(classes):

@@ -28,7 +28,7 @@ from headstart.linear.leave_out import leave_one_group_out, leave_one_out
 from headstart.linear.ridge import lambda_grid, ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 from headstart.tasks import task_methods
-from headstart.types import Task
+from headstart.types import Task, group_codes
 
 __all__ = ["FRACTIONS", "relevance", "selected_map", "selection_contender"]
 
@@ -154,7 +154,7 @@ def _thinned(train: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _folds(n: int, groups: NDArray[np.int64] | None, seed: int) -> Sequence[NDArray[np.intp]]:
-    codes = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    codes = group_codes(groups, n)
     count = int(codes.max()) + 1
     fold = np.random.default_rng(seed).permutation(count) % min(FOLDS, count)
     return [np.flatnonzero(fold[codes] == k) for k in range(min(FOLDS, count))]

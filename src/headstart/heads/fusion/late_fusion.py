@@ -25,7 +25,7 @@ from headstart.heads.fusion.maps import join_maps
 from headstart.heads.problem import Problem
 from headstart.linear.calibration import log_softmax, softmax
 from headstart.tasks import Calibration
-from headstart.types import Task
+from headstart.types import Task, group_codes
 
 __all__ = ["LATE_FUSION", "LateFusionHead", "fit_stack", "folded", "stacked"]
 
@@ -163,7 +163,7 @@ def _logits(outputs: Array, task: Task) -> Array:
 
 
 def _folds(m: int, groups: NDArray[np.int64] | None, seed: int) -> list[NDArray[np.intp]]:
-    codes = np.arange(m) if groups is None else np.unique(groups, return_inverse=True)[1]
+    codes = group_codes(groups, m)
     count = int(codes.max()) + 1
     fold = np.random.default_rng(seed).permutation(count) % min(FOLDS, count)
     return [np.flatnonzero(fold[codes] == k) for k in range(min(FOLDS, count))]

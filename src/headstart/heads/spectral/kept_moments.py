@@ -16,7 +16,10 @@ from headstart.linear.moments import Moments
 from headstart.rows import take_rows
 from headstart.types import Rows, Task
 
-__all__ = ["kept_moments"]
+__all__ = ["MAX_KEPT_FEATURES", "kept_moments"]
+
+MAX_KEPT_FEATURES = 6144
+"""Moments of wider rows are not kept: of 6144 columns they fill 144 MiB in a run folder, and twice that in memory."""
 
 
 def kept_moments(rows: Rows, y: NDArray[Any], task: Task, head: FittedHead, search: HeadSearch) -> Moments:

@@ -15,14 +15,13 @@ from headstart.heads.registry import HEADS, SpectralHead
 from headstart.heads.spectral.class_name_prior import spectrum_with_prior
 from headstart.heads.spectral.class_weights import row_weights
 from headstart.heads.spectral.spectra import solve_spectrum
+from headstart.linear.checks import CHUNK
 from headstart.linear.leave_out import leave_one_group_out, leave_one_out
 from headstart.linear.spectrum import Spectrum
 from headstart.tasks import task_methods
 from headstart.types import Rows, Task
 
 __all__ = ["left_out_rows", "spectrum_of"]
-
-CHUNK = 4096
 
 
 def spectrum_of(rows: Rows, y: NDArray[Any], task: Task, head: FittedHead, search: HeadSearch) -> Spectrum:

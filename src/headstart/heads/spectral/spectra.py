@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.heads.feature_map import FeatureMap
+from headstart.linear.checks import CHUNK
 from headstart.linear.moments import Moments
 from headstart.linear.spectrum import Spectrum
 from headstart.types import Rows
@@ -25,8 +26,6 @@ __all__ = [
     "solved_maps",
     "stream_moments",
 ]
-
-CHUNK = 4096
 
 
 def stream_moments(
@@ -111,7 +110,6 @@ def solved_maps(
         yield feature_map, spectrum, found
 
 
-CHUNK = 4096
 MOST_BYTES = 2**29  # of eigenvectors; what does not fit is decomposed again
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from headstart.sources.bodies.trainable import TrainableSource
 from headstart.types import FeatureMatrix, Source
@@ -68,5 +69,4 @@ def source_probabilities(source: Source, items: Sequence[Any]) -> NDArray[np.flo
     logits = np.asarray(run(items), np.float64)
     if logits.shape[1] < 2:
         return None
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return np.asarray(softmax(logits, axis=1))

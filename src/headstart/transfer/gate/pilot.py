@@ -16,7 +16,7 @@ from headstart.tasks import task_methods
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune.moving.contract import MovingStrategy, with_settings
 from headstart.tune.training.settings import Budget
-from headstart.types import Dataset
+from headstart.types import Dataset, group_codes
 
 __all__ = ["Cost", "Pilot", "expected_cost", "run_pilot"]
 
@@ -115,8 +115,8 @@ def run_pilot(
 
     started = time.perf_counter()
     task, y = train.labelled()
-    together = np.arange(len(y)) if train.groups is None else np.unique(train.groups, return_inverse=True)[1]
-    parts = [test for _, test in folds(y, task.kind, together.astype(np.int64), n_folds=PARTS, seed=seed)]
+    together = group_codes(train.groups, len(y))
+    parts = [test for _, test in folds(y, task.kind, together, n_folds=PARTS, seed=seed)]
     half = train.take(np.sort(np.concatenate(parts[:2])))
     judging = train.take(parts[3])
     training = replace(strategy.training, epochs=max(2, strategy.training.epochs // 2))

@@ -19,7 +19,7 @@ from headstart.evaluate.evaluation import Metric
 from headstart.io import atomic_file, make_folder, read_json, read_tensors, write_tensors
 from headstart.transfer.ranking.measure import Measured, Question
 from headstart.transfer.ranking.profile import BlockWorth
-from headstart.types import Block, Rows
+from headstart.types import Block, Rows, group_codes
 
 __all__ = ["memo_key", "remembered"]
 
@@ -54,7 +54,7 @@ def memo_key(rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], ques
         part = np.ascontiguousarray(rows[start : start + CHUNK])
         digest.update(part.dtype.str.encode())
         digest.update(part.data)
-    groups = [] if question.groups is None else [np.unique(question.groups[used], return_inverse=True)[1]]
+    groups = [] if question.groups is None else [group_codes(question.groups[used], len(used))]
     for array in (used, question.y[used], *groups):
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest() + (PROFILED if question.profile else "")

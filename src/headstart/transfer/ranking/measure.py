@@ -17,7 +17,7 @@ from headstart.scores.registry import SOURCE_SCORES
 from headstart.sources.bodies.source_classes import source_probabilities
 from headstart.transfer.ranking.figures import mean_with_interval, merit_with_interval
 from headstart.transfer.ranking.profile import BlockWorth, transfer_profile
-from headstart.types import Block, Rows, Source, Task
+from headstart.types import Block, Rows, Source, Task, group_codes
 
 __all__ = ["Measured", "Question", "measure", "source_scores"]
 
@@ -133,7 +133,7 @@ def _few(
     rows: Rows, groups: NDArray[np.int64] | None, fitted: FittedHead, seed: int
 ) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """The rows that the chosen head reads, of at most 20,000 items, and which these are."""
-    codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    codes = None if groups is None else group_codes(groups, len(rows))
     own = draw_rows(len(rows), MAX_SCORED, seed, codes)
     return fitted.feature_map(rows[:] if len(own) == len(rows) else rows[own]), own
 
@@ -157,7 +157,7 @@ def source_scores(source: Source, items: Sequence[Any], used: NDArray[np.intp], 
     if not names:
         return {}
     groups = _part(question.groups, used)
-    codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    codes = None if groups is None else group_codes(groups, len(used))
     own = used[draw_rows(len(used), MAX_BY_HEAD, question.seed, codes)]
     probabilities = source_probabilities(source, [items[k] for k in own])
     if probabilities is None:

@@ -22,7 +22,7 @@ from headstart.data.grouping.assignment import assign_parts, find_strata
 from headstart.reporting import Reporter
 from headstart.transfer.ranking.contestant import Answer, Contestant
 from headstart.transfer.ranking.measure import Measured, Question
-from headstart.types import TaskKind
+from headstart.types import TaskKind, group_codes
 
 __all__ = ["Deadline", "Lane", "Measure", "in_turn", "race", "samples"]
 
@@ -113,7 +113,7 @@ def samples(
     least = max(LEAST_ITEMS, LEAST_PER_CLASS * classes)
     shares = [share for share in SHARES if share * n >= least] or [1.0]
     steps = np.diff([0.0, *shares]).tolist()
-    own = np.unique(units[among], return_inverse=True)[1].astype(np.int64)
+    own = group_codes(units[among], n)
     parts = assign_parts(own, find_strata(y[among], kind, n), steps, seed)
     nested = [among[parts <= k] for k in range(len(steps))]
     return [sample for sample in nested if len(sample) and len(np.unique(units[sample])) > 1]
@@ -232,7 +232,7 @@ def _difference(worse: Measured | None, best: Measured, groups: NDArray[np.int64
     if len(values) < 2:
         return 0.0, 0.0
     mean = float(values.mean())
-    codes = np.arange(len(common)) if groups is None else np.unique(groups[common], return_inverse=True)[1]
+    codes = group_codes(None if groups is None else groups[common], len(common))
     sums = np.bincount(codes, values - mean)
     units = len(sums)
     if units < 2:

@@ -18,7 +18,7 @@ from headstart.evaluate.held_out import HeldOut, SplitPlan, held_out_outputs
 from headstart.evaluate.shift import LossShift, loss_shift
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
 from headstart.heads.loss_summary import LossSummary, summarise
-from headstart.heads.spectral.kept_moments import kept_moments
+from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moments
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
@@ -40,7 +40,6 @@ OPERATIONS_A_SECOND = 4e10
 ENCODING_SECONDS = {"text": 0.005, "image": 0.01, "audio": 0.015, "multimodal": 0.02}
 MAX_GROUPS_ALONE = 20
 SHOWN = 3  # further metrics in the printed line; the report has all
-MAX_MOMENT_FEATURES = 6144  # whose moments fill 144 MiB in a run folder, and twice that in memory
 
 
 @dataclass(frozen=True)
@@ -237,7 +236,7 @@ def _final_model(
     dataset, source, rows = prepared.dataset, prepared.source, plan.fitted
     task, y = dataset.labelled()
     training = take_rows(prepared.rows, rows)
-    keep = training.shape[1] <= MAX_MOMENT_FEATURES
+    keep = training.shape[1] <= MAX_KEPT_FEATURES
     if len(plan.parts) == 1:  # the head that was judged is the head that is handed over
         head = held_out.heads[0]
         keep = keep and isinstance(HEADS[head.head], SpectralHead)  # others cannot be solved again from moments

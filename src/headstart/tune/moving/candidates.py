@@ -13,7 +13,7 @@ from torch import Tensor
 
 from headstart.engine.options import Engine
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead, select_head
-from headstart.heads.spectral.kept_moments import kept_moments
+from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moments
 from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import TrainableSource
 from headstart.tune.moving.interpolation import interpolated
@@ -27,7 +27,6 @@ __all__ = ["Moved", "ValidatedModel", "bounded", "make_candidates"]
 
 SHARES = (0.75, 0.5, 0.25)  # of the trained weights, beside all of them
 LEAST = 30.0  # below the least finite score
-MOST_FEATURES = 6144  # whose moments a model keeps
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +169,7 @@ def _solved_again(
     rows = network_rows(setting.network, setting.batches)
     source = _source(label, setting)
     head = select_head(rows, setting.y, setting.task, blocks=source.info.blocks, search=search, seed=setting.seed)
-    keep = isinstance(HEADS[head.head], SpectralHead) and rows.shape[1] <= MOST_FEATURES
+    keep = isinstance(HEADS[head.head], SpectralHead) and rows.shape[1] <= MAX_KEPT_FEATURES
     moments = kept_moments(rows, setting.y, setting.task, head, search) if keep else None
     scores = head.scores(network_rows(setting.network, validation.batches))
     model = TransferModel(

@@ -23,7 +23,7 @@ from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
 from headstart.heads.feature_map import candidate_maps
-from headstart.heads.spectral.kept_moments import kept_moments
+from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moments
 from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
 from headstart.tasks import task_methods
@@ -36,7 +36,7 @@ from headstart.tune.moving.validation import halved_losses, network_rows
 from headstart.tune.training.batches import ItemBatches
 from headstart.tune.training.job import Outcome
 from headstart.tune.training.settings import Budget, Training
-from headstart.types import Dataset, FeatureMatrix, Source, Task
+from headstart.types import Dataset, FeatureMatrix, Source, Task, group_codes
 
 __all__ = ["FOLDS", "left_out_folds", "move_cross_fitted"]
 
@@ -44,7 +44,6 @@ FOLDS = 5
 SHARES = (0.0, 0.5, 1.0)  # of the way from the start to the trained weights
 HEAD_NAMES = ("ridge", "lda")
 RATIOS = tuple(10.0 ** np.arange(-4, 2.1, 0.5))  # λ in mean eigenvalues of the rows
-MOST_FEATURES = 4096  # of which moments are kept
 
 Array = NDArray[np.float64]
 Positions = NDArray[np.intp]
@@ -145,7 +144,7 @@ def left_out_folds(y: NDArray[np.integer], groups: NDArray[np.str_] | None, seed
         >>> [fold.tolist() for fold in left_out_folds(np.array([0, 0, 1, 1, 2]), None, 0)]
         [[1, 2], [0, 3]]
     """
-    units = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    units = group_codes(groups, len(y))
     kind = y[np.unique(units, return_index=True)[1]]  # of a unit: the class of its first item
     rng = np.random.default_rng([seed, FOLDS])
     members = [rng.permutation(np.flatnonzero(kind == code)) for code in np.unique(kind)]
@@ -224,7 +223,7 @@ class _Way:
         [head] = [fitted for found, fitted in self._solved(choice.share, [choice.ratio], rows) if found == choice]
         kept = {key: value for key, value in setting.start.head.calibration.items() if key == "shares"}
         head = replace(head, calibration={**kept, **calibration}, loss=loss)
-        keep = rows.shape[1] <= MOST_FEATURES
+        keep = rows.shape[1] <= MAX_KEPT_FEATURES
         moments = kept_moments(rows, setting.y, setting.task, head, HeadSearch((choice.head,))) if keep else None
         source = setting.source
         if choice.share:

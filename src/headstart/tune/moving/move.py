@@ -185,9 +185,8 @@ def _parted(whole: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     """Training and validation part: a fifth, at most 1,500 items; whole groups, and classes in their shares."""
     task, _ = whole.labelled()
     plain = replace(whole, split=None, times=None)
-    groups = None if whole.groups is None else np.unique(whole.groups, return_inverse=True)[1].astype(np.int64)
     share = min(0.2, MOST_VALIDATION / max(len(whole), 1))
-    parts = split(plain, groups, test_size=share, seed=seed + VALIDATION_SEED)
+    parts = split(plain, whole.group_codes, test_size=share, seed=seed + VALIDATION_SEED)
     if len(parts.test) == 0:
         raise DataError(f"{len(whole)} {task.kind} items are too few to hold a validation part out; give more items.")
     return whole.take(parts.train), whole.take(parts.test)
@@ -209,8 +208,7 @@ def solved_start(source: Source, part: Dataset, *, search: HeadSearch, seed: int
     """
     task, y = part.labelled()
     rows = extract(source, part.items, engine=engine, on_error="raise").rows
-    groups = None if part.groups is None else np.unique(part.groups, return_inverse=True)[1].astype(np.int64)
-    head = select_head(rows, y, task, blocks=source.info.blocks, groups=groups, search=search, seed=seed)
+    head = select_head(rows, y, task, blocks=source.info.blocks, groups=part.group_codes, search=search, seed=seed)
     return TransferModel(source, task, replace(head, moments=None), None, part.columns, engine=engine)
 
 
