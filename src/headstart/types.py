@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,6 @@ __all__ = [
     "Encoder",
     "FeatureMatrix",
     "Features",
-    "Head",
     "Modality",
     "Rows",
     "Source",
@@ -376,15 +375,3 @@ class Features:
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
-
-
-class Head(Protocol):
-    """The task-specific layers, fitted on features; any scikit-learn classifier or regressor is one."""
-
-    def fit(self, x: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> Self:
-        """Fit on rows ``x`` (n, d) and labels ``y`` (n,) or (n, outputs)."""
-        ...
-
-    def predict(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Labels or values of the rows ``x`` (n, d)."""
-        ...
