@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from datetime import date, time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from headstart.data.naming.column_names import LABEL_NAMES, plain_name
-
-if TYPE_CHECKING:
-    import pandas as pd
+from headstart.data.table.column_facts import ColumnFacts, Facts
 
 __all__ = ["Naming", "is_identifier_name", "kind_of_naming", "naming_columns"]
 
@@ -42,38 +40,31 @@ ADDRESS = re.compile(r"(?:https?|ftp|s3|gs|hdfs)://\S+|[^@\s]+@[^@\s]+\.[a-z]{2,
 EPOCH = 10**8  # seconds since 1970 that are a date after 1973
 
 
-def kind_of_naming(name: str, column: pd.Series[Any]) -> Naming | None:
+def kind_of_naming(facts: ColumnFacts) -> Naming | None:
     """Whether a column holds identifiers, times or addresses; None where it holds neither.
 
     Identifiers are told by their name (``userId``, ``movie_id``) and by being whole numbers or single words; times by
     their cells, or by their name where they are numbers as large as seconds since 1970; addresses by their cells.
 
     Args:
-        name: of the column.
-        column: its cells.
+        facts: of the column.
 
     Examples:
         >>> import pandas as pd
-        >>> kind_of_naming("userId", pd.Series([1, 1, 2])), kind_of_naming("acid", pd.Series([1, 1, 2]))
-        ('identifier', None)
-        >>> kind_of_naming("when", pd.Series(["2024-01-02 10:00", "2024-01-03 11:30"]))
+        >>> numbers, dates = pd.Series([1, 1, 2]), pd.Series(["2024-01-02 10:00", "2024-01-03 11:30"])
+        >>> [kind_of_naming(ColumnFacts(name, numbers)) for name in ("userId", "acid")]
+        ['identifier', None]
+        >>> kind_of_naming(ColumnFacts("when", dates))
         'time'
     """
-    known = column.dropna()
-    cells = known.iloc[:: max(1, len(known) // SAMPLE)].tolist()
-    if column.dtype.kind in "Mm" or (cells and all(isinstance(cell, date | time) for cell in cells)):
+    name, cells = facts.name, facts.spread(SAMPLE)
+    if facts.dtype_kind in "Mm" or (cells and all(isinstance(cell, date | time) for cell in cells)):
         return "time"
-    if not cells or column.dtype.kind == "b":
+    if not cells or facts.dtype_kind == "b":
         return None
-    if all(map(_is_key, cells)) and (
-        is_identifier_name(name) or (name.startswith("Unnamed: ") and _are_numbers(column))
-    ):
+    if all(map(_is_key, cells)) and (is_identifier_name(name) or (name.startswith("Unnamed: ") and facts.is_number)):
         return "identifier"
-    return _numeric_kind(name, cells) if _are_numbers(column) else _string_kind(cells)
-
-
-def _are_numbers(column: pd.Series[Any]) -> bool:
-    return column.dtype.kind in "iuf"
+    return _numeric_kind(name, cells) if facts.is_number else _string_kind(cells)
 
 
 def _numeric_kind(name: str, cells: Sequence[Any]) -> Naming | None:
@@ -109,17 +100,18 @@ def _is_key(cell: object) -> bool:
     return not isinstance(cell, bool) and (isinstance(cell, int) or (isinstance(cell, str) and len(cell.split()) == 1))
 
 
-def naming_columns(frame: pd.DataFrame, names: Collection[str]) -> dict[str, Naming]:
+def naming_columns(facts: Facts, names: Collection[str]) -> dict[str, Naming]:
     """The columns that name or date rows, and how.
 
     Args:
-        frame: the table.
+        facts: of the table's columns.
         names: of the columns that may be such.
 
     Examples:
         >>> import pandas as pd
-        >>> naming_columns(pd.DataFrame({"userId": [1, 1], "age": [30, 40]}), ["userId", "age"])
+        >>> from headstart.data.table.column_facts import facts_of
+        >>> naming_columns(facts_of(pd.DataFrame({"userId": [1, 1], "age": [30, 40]})), ["userId", "age"])
         {'userId': 'identifier'}
     """
-    found = {name: kind_of_naming(name, frame[name]) for name in names}
+    found = {name: kind_of_naming(facts[name]) for name in names}
     return {name: kind for name, kind in found.items() if kind is not None}

@@ -6,19 +6,15 @@ import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from headstart.data.labels import nearly_all
 from headstart.data.naming.column_names import ID_NAMES, LABEL_NAMES, SPLIT_NAMES, find_name, plain_name
 from headstart.data.schema import SPLITS, ReadOptions
+from headstart.data.table.column_facts import Cell, Facts, Role
 from headstart.data.table.column_kinds import Naming, naming_columns
-from headstart.data.table.item_column import Cell, Item, find_item, is_low
+from headstart.data.table.item_column import Item, find_item
 from headstart.errors import DataError
 from headstart.reporting.wording import name_some, plural
 from headstart.types import Modality
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["ColumnRoles", "infer_columns"]
 
@@ -60,11 +56,11 @@ class ColumnRoles:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def infer_columns(frame: pd.DataFrame, roots: Collection[Path], options: ReadOptions, origin: str) -> ColumnRoles:
-    """What each column of ``frame`` stands for.
+def infer_columns(facts: Facts, roots: Collection[Path], options: ReadOptions, origin: str) -> ColumnRoles:
+    """What each column of a table stands for.
 
     Args:
-        frame: the table, with distinct names of columns.
+        facts: of the table's columns.
         roots: folders that paths may be relative to; the first one where a path exists is taken.
         options: what the user said.
         origin: the table's name, for messages.
@@ -74,45 +70,47 @@ def infer_columns(frame: pd.DataFrame, roots: Collection[Path], options: ReadOpt
 
     Examples:
         >>> import pandas as pd
-        >>> frame = pd.DataFrame({"text": ["a b", "c d"], "intent": ["x", "y"]})
-        >>> infer_columns(frame, [], ReadOptions(), "memory").labels
+        >>> from headstart.data.table.column_facts import facts_of
+        >>> facts = facts_of(pd.DataFrame({"text": ["a b", "c d"], "intent": ["x", "y"]}))
+        >>> infer_columns(facts, [], ReadOptions(), "memory").labels
         ('intent',)
     """
-    names = list(frame.columns)
+    names = list(facts)
     asked = [*(options.label or ()), options.item, options.group_col, options.time_col]
     for name in asked if options.labelled else asked[-3:]:
-        if name is not None and name not in frame.columns:
+        if name is not None and name not in facts:
             raise DataError(_no_column(name, names, origin))
-    split = _split_column(frame, asked)
-    row_ids = _ids(frame, asked)
-    taken = {options.group_col, options.time_col, split, *row_ids} - {None}
-    labels = _named_labels(frame, options, taken)
+    given = _split_role(facts, asked)
+    split = next(iter(given.columns), None)
+    row_ids = _row_ids(facts, asked)
+    used = (options.group_col, options.time_col, split, *row_ids)
+    taken = {name for name in used if name is not None}
+    labels = _named_labels(facts, options, taken)
     free = [name for name in names if name not in taken | set(labels)]
     known = bool(labels) or not options.labelled
-    naming = naming_columns(frame, [name for name in free if name not in asked])
-    item = find_item(frame, free, row_ids, roots, options, origin=origin, has_labels=known, naming=naming)
+    naming = naming_columns(facts, [name for name in free if name not in asked])
+    item = find_item(facts, free, row_ids, roots, options, origin=origin, has_labels=known, naming=naming)
     if not labels and options.labelled:
         rest = [name for name in names if name not in taken | {item.name} | set(naming)]
-        labels = _unnamed_labels(frame, item, options, rest)
+        labels = _unnamed_labels(facts, item, options, rest)
         if not labels:
             raise DataError(_no_labels(origin, names, rest))
     if item.name is None:
-        items, notes = _features(frame, taken | set(labels), naming, origin)
+        features = _features(facts, taken | set(labels), naming, origin)
     else:
-        used = {item.name, *labels, split, options.group_col, options.time_col}
-        items, notes = (item.name,), _item_notes(item, options, [name for name in names if name not in used])
-    if split is not None:
-        notes.insert(0, f"Took the given split from column '{split}'.")
-    return ColumnRoles(item.kind, item.modality, items, labels, split, item.root, tuple(notes), item.files)
+        told = {item.name, *labels, split, options.group_col, options.time_col}
+        features = Role((item.name,), _item_notes(item, options, [name for name in names if name not in told]))
+    notes = (*given.why, *features.why)
+    return ColumnRoles(item.kind, item.modality, features.columns, labels, split, item.root, notes, item.files)
 
 
-def _item_notes(item: Item, options: ReadOptions, unused: list[str]) -> list[str]:
+def _item_notes(item: Item, options: ReadOptions, unused: list[str]) -> tuple[str, ...]:
     notes = list(item.notes)
     if options.item is None and not any("set it with --item" in note for note in notes):
         notes.insert(0, f"Read the items ({item.modality}) from column '{item.name}'; set it with --item.")
     if unused:
         notes.append(f"Did not use the column{'s' if len(unused) > 1 else ''} {name_some(unused)}.")
-    return notes
+    return tuple(notes)
 
 
 def _no_column(name: str, names: list[str], origin: str) -> str:
@@ -122,71 +120,61 @@ def _no_column(name: str, names: list[str], origin: str) -> str:
     return f"There is no column '{name}' in {origin}.{hint} Its columns are {name_some(names)}."
 
 
-def _split_column(frame: pd.DataFrame, asked: list[str | None]) -> str | None:
-    for name in frame.columns:
-        if plain_name(name) in SPLIT_NAMES and name not in asked:
-            values = {str(value).strip().lower() for value in frame[name].unique()}
-            if values <= set(SPLITS) and "train" in {SPLITS[value] for value in values}:
-                return str(name)
-    return None
+def _split_role(facts: Facts, asked: Sequence[str | None]) -> Role:
+    """The column whose every cell is the name of a split, "train" among them."""
+    for name, column in facts.items():
+        if plain_name(name) not in SPLIT_NAMES or name in asked:
+            continue
+        if column.values <= set(SPLITS) and "train" in {SPLITS[value] for value in column.values}:
+            return Role((name,), (f"Took the given split from column '{name}'.",))
+    return Role()
 
 
-def _ids(frame: pd.DataFrame, asked: list[str | None]) -> list[str]:
+def _row_ids(facts: Facts, asked: Sequence[str | None]) -> list[str]:
     """Columns that only name the rows; as features they would give the order of the file away."""
     return [
         name
-        for name in frame.columns
+        for name, column in facts.items()
         if (plain_name(name) in ID_NAMES or name.startswith("Unnamed: "))
         and name not in asked
-        and (frame[name].is_unique or frame[name].isna().all())
+        and (column.is_unique or column.missing == len(column))
     ]
 
 
-def _named_labels(frame: pd.DataFrame, options: ReadOptions, taken: set[Any]) -> tuple[str, ...]:
+def _named_labels(facts: Facts, options: ReadOptions, taken: Collection[str]) -> tuple[str, ...]:
     if options.label is not None:
-        return tuple(name for name in options.label if name in frame.columns)
-    free = [name for name in frame.columns if name not in taken and name != options.item]
-    found = find_name(free, LABEL_NAMES)
+        return tuple(name for name in options.label if name in facts)
+    found = find_name([name for name in facts if name not in taken and name != options.item], LABEL_NAMES)
     return () if found is None else (found,)
 
 
-def _unnamed_labels(frame: pd.DataFrame, item: Item, options: ReadOptions, free: list[str]) -> tuple[str, ...]:
+def _unnamed_labels(facts: Facts, item: Item, options: ReadOptions, free: list[str]) -> tuple[str, ...]:
     """Beside a text or media item all columns of 0 and 1 where there are several, else the last column."""
     if item.kind in ("path", "media", "text") and options.task in (None, "multilabel"):
-        binary = tuple(name for name in free if _is_binary(frame[name]))
+        binary = tuple(name for name in free if facts[name].is_binary)
         if len(binary) > 1:
             return binary
     if not free:
         return ()
-    last = frame[free[-1]]
+    last = facts[free[-1]]
     is_alone = len(free) == 1 and item.kind in ("path", "media", "text")
-    is_target = last.dtype.kind in "iuf" and options.task != "classification" and is_alone
-    is_target = is_target or (options.task == "regression" and last.dtype.kind in "iuf")
-    return (free[-1],) if is_target or is_low(last, fractions=options.task == "classification") else ()
+    is_target = last.is_number and (options.task == "regression" or (options.task != "classification" and is_alone))
+    is_class = last.repeats if options.task == "classification" else last.is_low
+    return (last.name,) if is_target or is_class else ()
 
 
-def _is_binary(column: pd.Series[Any]) -> bool:
-    known = column.dropna()
-    if not len(known) or not (known.dtype.kind in "biuf" or all(isinstance(value, bool) for value in known)):
-        return False
-    return nearly_all(int(known.isin([0, 1]).sum()), len(known))
-
-
-def _features(
-    frame: pd.DataFrame, taken: set[Any], naming: Mapping[str, Naming], origin: str
-) -> tuple[tuple[str, ...], list[str]]:
+def _features(facts: Facts, taken: Collection[str], naming: Mapping[str, Naming], origin: str) -> Role:
     """The columns of numbers, and notes on what was read and left out."""
-    kinds = zip(frame.columns, frame.dtypes, strict=True)
-    numeric = {name for name, kind in kinds if getattr(kind, "kind", "O") in "biuf"}
-    features = tuple(name for name in frame.columns if name in numeric and name not in taken and name not in naming)
+    numeric = {name for name, column in facts.items() if column.is_quantity}
+    features = tuple(name for name in facts if name in numeric and name not in taken and name not in naming)
     if not features:
         named = [f"'{name}' ({kind})" for name, kind in naming.items()]
         only = f" Its {', '.join(named)} name or date a row and say nothing of new ones." if named else ""
         raise DataError(
             f"Cannot tell which column of {origin} holds the items (a text, a path of a file that exists, or numbers); "
-            f"name it with --item (its columns are {name_some(frame.columns)}).{only}"
+            f"name it with --item (its columns are {name_some(facts)}).{only}"
         )
-    others = [name for name in frame.columns if (name not in numeric or name in taken) and name not in naming]
+    others = [name for name in facts if (name not in numeric or name in taken) and name not in naming]
     left_out = [name for name in others if name not in taken or plain_name(name) in ID_NAMES]
     notes = [f"Read each row as a vector of {plural(len(features), 'number column')}."]
     if left_out:
@@ -198,7 +186,7 @@ def _features(
             one, several = said
             which = one if len(columns) == 1 else several
             notes.append(f"Left out {name_some(columns)}, which {which}; name what is to be read with --item.")
-    return features, notes
+    return Role(features, tuple(notes))
 
 
 def _no_labels(origin: str, names: Sequence[str], rest: Sequence[str]) -> str:

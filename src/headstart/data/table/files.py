@@ -14,8 +14,9 @@ from headstart.data.formats.cells import written_labels
 from headstart.data.formats.loading import TABLES, Loaded, load, load_table, table_kind
 from headstart.data.naming.label_names import label_name
 from headstart.data.schema import SPLITS, ReadOptions, RowsRead
+from headstart.data.table.column_facts import Cell, Facts, facts_of
 from headstart.data.table.columns import ColumnRoles, infer_columns
-from headstart.data.table.item_column import Cell, look
+from headstart.data.table.item_column import look
 from headstart.data.table.several_columns import (
     ItemColumn,
     item_columns,
@@ -144,15 +145,16 @@ def read_frame(
     """
     several = named_columns(options, frame.columns)
     if several:
-        columns = item_columns(frame, several, roots, origin)
-        roles = roles_of(frame, columns, roots, options, origin)
-        items, told = multimodal_items(columns, [_cells(frame, column, roots, origin) for column in columns])
+        facts = facts_of(frame)
+        columns = item_columns(facts, several, roots, origin)
+        roles = roles_of(facts, columns, roots, options, origin)
+        items, told = multimodal_items(columns, [_cells(facts, column, roots, origin) for column in columns])
         ids = None
         roles = replace(roles, modality="multimodal", items=tuple(map(str, columns)), notes=(*roles.notes, *told))
     else:
         frame, said = known_numbers(frame, options.numbers)
         typed, read = strings_as_numbers(frame) if cells is None else (frame, {})
-        roles = infer_columns(typed, roots, options, origin)
+        roles = infer_columns(facts_of(typed), roots, options, origin)
         roles = replace(roles, notes=(*said, *roles.notes))
         if roles.kind == "number":
             frame = typed.assign(**{name: frame[name] for name in roles.labels})
@@ -192,7 +194,7 @@ def _named(frame: pd.DataFrame, taken: set[str | None]) -> dict[str, NDArray[np.
     found: dict[str, NDArray[np.str_]] = {}
     for name in frame.columns:
         column = frame[name]
-        if name in taken or getattr(column.dtype, "kind", "O") not in "OTSUi" or len(found) == MAX_NAMED:
+        if name in taken or column.dtype.kind not in "OTSUi" or len(found) == MAX_NAMED:
             continue
         values = ["" if gone else str(value) for value, gone in zip(column, column.isna(), strict=True)]
         if max(map(len, values), default=0) <= MAX_NAME_LENGTH and len(set(values)) > 1:
@@ -234,16 +236,17 @@ def _items(frame: pd.DataFrame, roles: ColumnRoles, origin: str) -> tuple[Any, t
     return [str(roles.root / name) for name in names], names if len(set(names)) == len(names) else None
 
 
-def _cells(frame: pd.DataFrame, column: ItemColumn, roots: Collection[Path], origin: str) -> list[Any]:
+def _cells(facts: Facts, column: ItemColumn, roots: Collection[Path], origin: str) -> list[Any]:
     """The cells of one of several item columns, as its kind of source reads them; None where missing."""
-    objects = _objects(frame[column.name])
+    held = facts[column.name]
+    objects = _objects(held.column)
     if column.kind in ("number", "category"):
         return quantities(objects)
-    seen = look(frame, column.name, roots) if column.kind != "text" else None
+    seen = column.seen or (look(held, roots) if column.kind != "text" else None)
     kind: Cell = seen.kind if seen is not None else "text" if column.kind == "text" else "path"
     root = seen.root if seen is not None else next(iter(roots), Path())
     roles = ColumnRoles(kind, seen.modality if seen is not None else "text", (column.name,), (), None, root)
-    cells, _ = _items(frame, roles, origin)
+    cells, _ = _items(held.column.to_frame(), roles, origin)
     missing = [value is None or (isinstance(value, str) and not value.strip()) for value in objects]
     return [None if gone else cell for cell, gone in zip(cells, missing, strict=True)]
 

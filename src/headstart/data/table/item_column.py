@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from headstart.data.media.file_kinds import media_suffix
-from headstart.data.media.readers import media_kind
 from headstart.data.naming.column_names import MEDIA_NAMES, TEXT_NAMES, find_name, plain_name
 from headstart.data.schema import ReadOptions
+from headstart.data.table.column_facts import Cell, ColumnFacts, Facts
 from headstart.data.table.column_kinds import Naming
-from headstart.data.table.identifiers import NamedFiles, are_identifiers, find_files
+from headstart.data.table.identifiers import NamedFiles, find_files
 from headstart.data.table.paths import describe_found, find_paths
 from headstart.errors import DataError
 from headstart.types import Modality
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["Cell", "Item", "find_item", "is_low", "look"]
-
-SAMPLE = 50
-MOST = 0.9  # of the cells tell what a column holds
-FEW_FRACTIONS = 0.02
-
-Cell = Literal["path", "media", "text", "array", "number", "other"]
-"""What a cell holds: a path, bytes or a decoded picture or sound, a text, an array, a number, or none of these."""
+__all__ = ["Item", "find_item", "look"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +45,7 @@ class Item:
 
 
 def find_item(
-    frame: pd.DataFrame,
+    facts: Facts,
     free: Sequence[str],
     row_ids: Collection[str],
     roots: Collection[Path],
@@ -75,7 +61,7 @@ def find_item(
     identifiers that files are named by, then any other text, then a list of numbers, then the columns of numbers.
 
     Args:
-        frame: the table.
+        facts: of the table's columns.
         free: the columns without another role.
         row_ids: the columns that only name the rows.
         roots: folders that paths may be relative to.
@@ -89,35 +75,36 @@ def find_item(
 
     Examples:
         >>> import pandas as pd
-        >>> frame = pd.DataFrame({"a": ["one or two", "three or four"]})
-        >>> find_item(frame, ["a"], [], [], ReadOptions(), origin="memory", has_labels=True).name
+        >>> from headstart.data.table.column_facts import facts_of
+        >>> facts = facts_of(pd.DataFrame({"a": ["one or two", "three or four"]}))
+        >>> find_item(facts, ["a"], [], [], ReadOptions(), origin="memory", has_labels=True).name
         'a'
     """
     home = next(iter(roots), Path())
     if options.item is not None:
-        return _named_item(frame, options.item, roots, options.modality)
+        return _named_item(facts, options.item, roots, options.modality)
     if options.modality == "vector":
-        return _vector_cells(frame, free, home)
+        return _vector_cells(facts, free, home)
     is_text = options.modality == "text"
-    seen = None if is_text else _media_column(frame, free, roots, options.modality)
+    seen = None if is_text else _media_column(facts, free, roots, options.modality)
     if seen is not None:
         return seen
-    keys = [] if is_text else _identifiers(frame, [*free, *row_ids], is_media=options.modality is not None)
-    texts = [name for name in free if _is_stringy(frame, name) and _cell(frame, name) == "text"]
-    seen = None if is_text else _most_named_files(frame, [name for name in texts if name not in keys], roots)
+    keys = [] if is_text else _identifiers(facts, [*free, *row_ids], is_media=options.modality is not None)
+    texts = [name for name in free if facts[name].is_stringy and facts[name].cell == "text"]
+    seen = None if is_text else _most_named_files(facts, [name for name in texts if name not in keys], roots)
     if seen is not None:
         return seen
     own = [name for name in texts if name not in (naming or {})]
     texts = own or [name for name in texts if (naming or {})[name] != "time"]
     if keys:
-        texts = [name for name in texts if name not in keys and (has_labels or not is_low(frame[name]))]
-    if keys and (options.modality is not None or _text_column(frame, texts, has_numbers=True) is None):
-        seen = _named_files(frame, keys, roots, options.modality)
+        texts = [name for name in texts if name not in keys and (has_labels or not facts[name].is_low)]
+    if keys and (options.modality is not None or _text_column(facts, texts, has_numbers=True) is None):
+        seen = _named_files(facts, keys, roots, options.modality)
         if seen is not None:
             return seen
-    has_numbers = _has_numbers(frame, [name for name in free if name not in (naming or {})], keys)
-    text = _text_column(frame, texts, has_numbers=has_numbers and not is_text)
-    found = _text_item(frame, text, home) if text is not None else _vector_cells(frame, free, home)
+    has_numbers = _has_numbers(facts, [name for name in free if name not in (naming or {})], keys)
+    text = _text_column(facts, texts, has_numbers=has_numbers and not is_text)
+    found = _text_item(facts, text, home) if text is not None else _vector_cells(facts, free, home)
     if keys and not has_numbers and found.name is None:
         raise DataError(
             f"Column '{keys[0]}' of {origin} looks like identifiers, and no pictures or sounds of these names were "
@@ -126,96 +113,66 @@ def find_item(
     return found
 
 
-def _named_item(frame: pd.DataFrame, name: str, roots: Collection[Path], modality: Modality | None) -> Item:
+def _named_item(facts: Facts, name: str, roots: Collection[Path], modality: Modality | None) -> Item:
     """The column that the user named: files, media, arrays, numbers, or else texts."""
     home = next(iter(roots), Path())
-    if modality in (None, "vector") and frame[name].dtype.kind in "iuf":
-        return _named_files(frame, [name], roots, None) or Item(name, "number", "vector", home)
-    seen = look(frame, name, roots, modality) or _named_files(frame, [name], roots, modality)
-    return seen or _text_item(frame, name, home, modality)
+    if modality in (None, "vector") and facts[name].is_number:
+        return _named_files(facts, [name], roots, None) or Item(name, "number", "vector", home)
+    seen = look(facts[name], roots, modality) or _named_files(facts, [name], roots, modality)
+    return seen or _text_item(facts, name, home, modality)
 
 
-def _is_stringy(frame: pd.DataFrame, name: str) -> bool:
-    return frame[name].dtype.kind in "OUST" or frame[name].dtype == "string"
+def _has_numbers(facts: Facts, names: Sequence[str], keys: Collection[str]) -> bool:
+    return any(name not in keys and facts[name].is_quantity for name in names)
 
 
-def _has_numbers(frame: pd.DataFrame, names: Sequence[str], keys: Collection[str]) -> bool:
-    return any(name not in keys and frame[name].dtype.kind in "biuf" for name in names)
-
-
-def _media_column(
-    frame: pd.DataFrame, free: Sequence[str], roots: Collection[Path], modality: Modality | None
-) -> Item | None:
-    names = [name for name in free if _is_stringy(frame, name)]
+def _media_column(facts: Facts, free: Sequence[str], roots: Collection[Path], modality: Modality | None) -> Item | None:
+    names = [name for name in free if facts[name].is_stringy]
     for name in sorted(names, key=lambda name: plain_name(name) not in MEDIA_NAMES):
-        seen = look(frame, name, roots)
+        seen = look(facts[name], roots)
         if seen is not None and seen.kind in ("path", "media") and modality in (None, seen.modality):
             return seen
     return None
 
 
-def _identifiers(frame: pd.DataFrame, names: list[str], *, is_media: bool) -> list[str]:
+def _identifiers(facts: Facts, names: list[str], *, is_media: bool) -> list[str]:
     """Columns that may name files without an extension; numbers among other numbers only where media are asked for."""
     named = [name for name in names if plain_name(name).endswith("id") or plain_name(name) in MEDIA_NAMES]
-    keys = [name for name in named if are_identifiers(frame[name].dropna().tolist())]
-    if is_media or not _has_numbers(frame, names, keys):
+    keys = [name for name in named if facts[name].are_identifiers]
+    if is_media or not _has_numbers(facts, names, keys):
         return keys
-    return [name for name in keys if _is_stringy(frame, name)]
+    return [name for name in keys if facts[name].is_stringy]
 
 
-def _named_files(
-    frame: pd.DataFrame, names: Sequence[str], roots: Collection[Path], modality: Modality | None
-) -> Item | None:
+def _named_files(facts: Facts, names: Sequence[str], roots: Collection[Path], modality: Modality | None) -> Item | None:
     for name in names:
-        values = frame[name].dropna().tolist()
-        found = find_files(values, roots, modality) if are_identifiers(values) else None
+        known = facts[name].known
+        found = find_files(known.tolist(), roots, modality) if facts[name].are_identifiers else None
         if found is not None:
-            return Item(name, "path", found.modality, found.root, found.names, _named_notes(name, found, len(values)))
+            return Item(name, "path", found.modality, found.root, found.names, _named_notes(name, found, len(known)))
     return None
 
 
-def _most_named_files(frame: pd.DataFrame, names: Sequence[str], roots: Collection[Path]) -> Item | None:
+def _most_named_files(facts: Facts, names: Sequence[str], roots: Collection[Path]) -> Item | None:
     """A column of single words, whatever it is called, where half of them or more are files without their extension."""
     for name in names:
-        seen = _named_files(frame, [name], roots, None) if plain_name(name) not in TEXT_NAMES else None
-        if seen is not None and len(seen.files) * 2 >= len(frame):
+        seen = _named_files(facts, [name], roots, None) if plain_name(name) not in TEXT_NAMES else None
+        if seen is not None and len(seen.files) * 2 >= len(facts[name]):
             return seen
     return None
 
 
-def is_low(column: pd.Series[Any], *, fractions: bool = False) -> bool:
-    """Whether each value is met twice on average, and none is a fraction but for one in fifty.
-
-    Args:
-        column: of a table.
-        fractions: whether they may be.
-
-    Examples:
-        >>> import pandas as pd
-        >>> is_low(pd.Series(["a", "b", "a", "b"])), is_low(pd.Series(["a", "b", "c"]))
-        (True, False)
-    """
-    known = column.dropna()
-    if not len(known) or (not fractions and known.dtype.kind == "f" and float((known % 1 != 0).mean()) > FEW_FRACTIONS):
-        return False
-    try:
-        return int(known.nunique()) * 2 <= len(known)
-    except TypeError:  # lists are not hashable
-        return True
-
-
-def _text_column(frame: pd.DataFrame, texts: list[str], *, has_numbers: bool) -> str | None:
+def _text_column(facts: Facts, texts: list[str], *, has_numbers: bool) -> str | None:
     named = find_name(texts, TEXT_NAMES)
     if named is not None or not texts:
         return named
-    longest = max(texts, key=lambda name: float(frame[name].dropna().str.len().mean()))
+    longest = max(texts, key=lambda name: facts[name].mean_length)
     # Beside columns of numbers, a string column of few words is a category, not a text.
-    spaced = float(frame[longest].dropna().str.contains(" ").mean())
-    return longest if not has_numbers or spaced > 0.5 else None
+    return longest if not has_numbers or facts[longest].spaced > 0.5 else None
 
 
-def _text_item(frame: pd.DataFrame, name: str, home: Path, modality: Modality | None = None) -> Item:
-    values = [str(value) for value in _sample(frame, name)]
+def _text_item(facts: Facts, name: str, home: Path, modality: Modality | None = None) -> Item:
+    values = [str(value) for value in facts[name].sample]
     named = [value for value in values if media_suffix(value) is not None]
     if modality != "text" and sum("://" in value for value in named) * 2 > len(values):
         raise DataError(
@@ -235,58 +192,36 @@ def _text_item(frame: pd.DataFrame, name: str, home: Path, modality: Modality | 
     return Item(name, "text", "text", home)
 
 
-def _vector_cells(frame: pd.DataFrame, free: Sequence[str], home: Path) -> Item:
-    arrays = [name for name in free if frame[name].dtype.kind == "O" and _cell(frame, name) == "array"]
+def _vector_cells(facts: Facts, free: Sequence[str], home: Path) -> Item:
+    arrays = [name for name in free if facts[name].dtype_kind == "O" and facts[name].cell == "array"]
     return Item(arrays[0] if len(arrays) == 1 else None, "array" if arrays else "number", "vector", home)
 
 
-def _sample(frame: pd.DataFrame, name: str) -> list[Any]:
-    """Cells of the whole column, at even distances; without missing and blank ones."""
-    known = frame[name].dropna()
-    cells = known.iloc[:: max(1, len(known) // SAMPLE)].tolist()
-    return [value for value in cells if not (isinstance(value, str) and not value.strip())]
-
-
-def _cell(frame: pd.DataFrame, name: str) -> Cell:
-    """What nine of ten cells are."""
-    values = _sample(frame, name)
-    if values and sum(isinstance(value, str) for value in values) >= MOST * len(values):
-        return "text"
-    if values and all(isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1 for value in values):
-        return "array" if all(np.asarray(value).dtype.kind in "fiu" for value in values) else "other"
-    return "other"
-
-
-def look(frame: pd.DataFrame, name: str, roots: Collection[Path], modality: Modality | None = None) -> Item | None:
+def look(facts: ColumnFacts, roots: Collection[Path], modality: Modality | None = None) -> Item | None:
     """What the cells of one column hold; None where that is nothing known.
 
     Args:
-        frame: the table.
-        name: of the column.
+        facts: of the column.
         roots: folders that paths may be relative to.
         modality: what the user says that they hold.
 
     Examples:
         >>> import pandas as pd
-        >>> look(pd.DataFrame({"a": [[0.0, 1.0]]}), "a", []).kind
+        >>> look(ColumnFacts("a", pd.Series([[0.0, 1.0]])), []).kind
         'array'
     """
     home = next(iter(roots), Path())
-    values = _sample(frame, name)
-    kinds = Counter(media_kind(value) for value in values)
-    kind, count = kinds.most_common(1)[0] if kinds else (None, 0)
-    if kind is not None and count >= MOST * len(values):
-        return Item(name, "media", kind, home)
-    cell = _cell(frame, name)
-    if cell == "array":
-        return Item(name, "array", "vector", home)
-    if cell != "text" or modality == "text":
+    if facts.media is not None:
+        return Item(facts.name, "media", facts.media, home)
+    if facts.cell == "array":
+        return Item(facts.name, "array", "vector", home)
+    if facts.cell != "text" or modality == "text":
         return None
-    strings = [value for value in frame[name].dropna().tolist() if isinstance(value, str) and value.strip()]
+    strings = [value for value in facts.known.tolist() if isinstance(value, str) and value.strip()]
     found = find_paths(strings, roots, modality if modality in ("image", "audio") else None)
     if found is None:
         return None
-    return Item(name, "path", found.modality, found.root, found.files, tuple(describe_found(found, name)))
+    return Item(facts.name, "path", found.modality, found.root, found.files, tuple(describe_found(found, facts.name)))
 
 
 def _named_notes(name: str, found: NamedFiles, count: int) -> tuple[str, ...]:

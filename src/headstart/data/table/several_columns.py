@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.schema import ReadOptions
+from headstart.data.table.column_facts import ColumnFacts, Facts
 from headstart.data.table.columns import ColumnRoles, infer_columns
-from headstart.data.table.item_column import is_low, look
+from headstart.data.table.item_column import Item, look
 from headstart.errors import DataError
 from headstart.reporting.wording import name_some, plural
 from headstart.types import Dataset
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["ItemColumn", "item_columns", "multimodal_items", "named_columns", "parse_column", "quantities", "roles_of",
            "text_columns"]  # fmt: skip
@@ -35,6 +33,7 @@ class ItemColumn:
     Attributes:
         name: of the column.
         kind: ``"image"``, ``"audio"``, ``"text"``, ``"number"`` or ``"category"``.
+        seen: what its cells were found to hold, where its kind was inferred from them.
 
     Examples:
         >>> str(ItemColumn("price", "number"))
@@ -43,6 +42,7 @@ class ItemColumn:
 
     name: str
     kind: str
+    seen: Item | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name}:{self.kind}"
@@ -101,13 +101,11 @@ def named_columns(options: ReadOptions, names: Collection[str]) -> tuple[str, ..
     return tuple(part.strip() for part in options.item.split(",") if part.strip())
 
 
-def item_columns(
-    frame: pd.DataFrame, wanted: Sequence[str], roots: Collection[Path], origin: str
-) -> tuple[ItemColumn, ...]:
+def item_columns(facts: Facts, wanted: Sequence[str], roots: Collection[Path], origin: str) -> tuple[ItemColumn, ...]:
     """The columns with their kinds, inferred where they are not given as ``NAME:KIND``: media and texts come first.
 
     Args:
-        frame: the table.
+        facts: of the table's columns.
         wanted: names of columns.
         roots: folders that paths may be relative to.
         origin: the table's name, for messages.
@@ -117,11 +115,12 @@ def item_columns(
 
     Examples:
         >>> import pandas as pd
+        >>> from headstart.data.table.column_facts import facts_of
         >>> frame = pd.DataFrame({"price": [1.0, 2.0, 3.0], "note": ["as good as new", "a bit worn out", "broken"]})
-        >>> [str(column) for column in item_columns(frame, ["price", "note"], [], "memory")]
+        >>> [str(column) for column in item_columns(facts_of(frame), ["price", "note"], [], "memory")]
         ['note:text', 'price:number']
     """
-    found = [_column(frame, text, roots, origin) for text in wanted]
+    found = [_column(facts, text, roots, origin) for text in wanted]
     names = [column.name for column in found]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
@@ -129,42 +128,41 @@ def item_columns(
     return tuple(sorted(found, key=lambda column: column.kind in QUANTITIES))
 
 
-def _column(frame: pd.DataFrame, text: str, roots: Collection[Path], origin: str) -> ItemColumn:
-    if text in frame.columns:
-        return ItemColumn(text, _kind(frame, text, roots, origin))
+def _column(facts: Facts, text: str, roots: Collection[Path], origin: str) -> ItemColumn:
+    if text in facts:
+        seen = look(facts[text], roots)
+        return ItemColumn(text, _kind(facts[text], seen, origin), seen)
     given = parse_column(text)
-    if given.name in frame.columns and given.kind in KINDS:
+    if given.name in facts and given.kind in KINDS:
         return given
     allowed = f", each with ':' and one of {', '.join(KINDS)} behind it where the kind is not to be inferred"
     raise DataError(
         f"There is no column '{text}' in {origin}; --item takes columns with commas between{allowed}. Its columns are "
-        f"{name_some(frame.columns)}."
+        f"{name_some(facts)}."
     )
 
 
-def _kind(frame: pd.DataFrame, name: str, roots: Collection[Path], origin: str) -> str:
-    seen = look(frame, name, roots)
+def _kind(facts: ColumnFacts, seen: Item | None, origin: str) -> str:
     if seen is not None and seen.modality in ("image", "audio"):
         return seen.modality
     if seen is not None:
-        raise DataError(f"Column '{name}' of {origin} holds lists of numbers; give each number a column of its own.")
-    column = frame[name]
-    if getattr(column.dtype, "kind", "O") in "iuf":
+        raise DataError(
+            f"Column '{facts.name}' of {origin} holds lists of numbers; give each number a column of its own."
+        )
+    if facts.is_number:
         return "number"
-    if column.dtype.kind == "b":
+    if facts.dtype_kind == "b":
         return "category"
-    known = column.dropna().astype(str)
-    words = float(np.mean([len(value.split()) for value in known])) if len(known) else 0.0
-    return "category" if words < FEW_WORDS and is_low(column) else "text"
+    return "category" if facts.mean_words < FEW_WORDS and facts.is_low else "text"
 
 
 def roles_of(
-    frame: pd.DataFrame, columns: Sequence[ItemColumn], roots: Collection[Path], options: ReadOptions, origin: str
+    facts: Facts, columns: Sequence[ItemColumn], roots: Collection[Path], options: ReadOptions, origin: str
 ) -> ColumnRoles:
     """The roles of the other columns: labels and splits, as for a table with one item column.
 
     Args:
-        frame: the table.
+        facts: of the table's columns.
         columns: what an item is made of.
         roots: folders that paths may be relative to.
         options: what the user said.
@@ -172,15 +170,18 @@ def roles_of(
 
     Examples:
         >>> import pandas as pd
+        >>> from headstart.data.table.column_facts import facts_of
         >>> frame = pd.DataFrame({"price": [1.0, 2.0], "brand": ["a", "b"], "label": ["x", "y"]})
         >>> columns = [ItemColumn("price", "number"), ItemColumn("brand", "category")]
-        >>> roles_of(frame, columns, [], ReadOptions(), "memory").labels
+        >>> roles_of(facts_of(frame), columns, [], ReadOptions(), "memory").labels
         ('label',)
     """
-    others = [column.name for column in columns[1:]]
-    reduced = frame.drop(columns=others)
-    reduced[columns[0].name] = "a text"  # whatever it holds is known
-    roles = infer_columns(reduced, roots, replace(options, item=columns[0].name, items=(), modality="text"), origin)
+    import pandas as pd
+
+    item, others = columns[0].name, {column.name for column in columns[1:]}
+    rest = {name: column for name, column in facts.items() if name not in others}
+    rest[item] = ColumnFacts(item, pd.Series("a text", facts[item].column.index))  # whatever it holds is known
+    roles = infer_columns(rest, roots, replace(options, item=item, items=(), modality="text"), origin)
     named = ", ".join(f"'{column.name}' ({column.kind})" for column in columns)
     return replace(roles, notes=(f"Read each item from {plural(len(columns), 'column')}: {named}.", *roles.notes))
 

@@ -1,0 +1,207 @@
+"""What is known of each column of a table: found once, on first need, and kept for all roles that it may have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from headstart.data.labels import nearly_all
+from headstart.data.media.readers import media_kind
+from headstart.data.table.identifiers import are_identifiers
+from headstart.types import Modality
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Cell", "ColumnFacts", "Facts", "Role", "facts_of"]
+
+SAMPLE = 50
+MOST = 0.9  # of the cells tell what a column holds
+FEW_FRACTIONS = 0.02
+
+Cell = Literal["path", "media", "text", "array", "number", "other"]
+"""What a cell holds: a path, bytes or a decoded picture or sound, a text, an array, a number, or none of these."""
+
+
+class Role(NamedTuple):
+    """The columns that have a role, and why, in sentences for the user.
+
+    Attributes:
+        columns: names of the columns, in the order of the table.
+        why: what is said of the choice; empty where nothing has to be said.
+
+    Examples:
+        >>> Role(("split",), ("Took the given split from column 'split'.",)).columns
+        ('split',)
+    """
+
+    columns: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnFacts:
+    """One column and what its cells say. Each fact is found when it is first asked for, and then kept.
+
+    Attributes:
+        name: of the column.
+        column: its cells.
+
+    Examples:
+        >>> import pandas as pd
+        >>> facts = ColumnFacts("grade", pd.Series(["a", "b", None, "a", "b"]))
+        >>> len(facts), facts.missing, facts.distinct, facts.is_low, facts.cell
+        (5, 1, 2, True, 'text')
+    """
+
+    name: str
+    column: pd.Series[Any]
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    @property
+    def dtype_kind(self) -> str:
+        """NumPy's letter for the type of the cells: ``"f"`` for floats, ``"O"`` for objects, ..."""
+        return str(self.column.dtype.kind)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the column is one of numbers; those of True and False are not."""
+        return self.dtype_kind in "iuf"
+
+    @property
+    def is_quantity(self) -> bool:
+        """Whether the column is one of numbers, or of True and False."""
+        return self.dtype_kind in "biuf"
+
+    @property
+    def is_stringy(self) -> bool:
+        """Whether the column may hold strings."""
+        return self.dtype_kind in "OUST" or self.column.dtype == "string"
+
+    @cached_property
+    def known(self) -> pd.Series[Any]:
+        """The cells that are not missing; without a copy where none is."""
+        gone = self.column.isna()
+        return self.column[~gone] if bool(gone.any()) else self.column
+
+    @property
+    def missing(self) -> int:
+        """How many cells are missing."""
+        return len(self.column) - len(self.known)
+
+    def spread(self, most: int) -> list[Any]:
+        """At least so many of the known cells, all where there are fewer, at even distances."""
+        return self.known.iloc[:: max(1, len(self.known) // most)].tolist()
+
+    @cached_property
+    def sample(self) -> list[Any]:
+        """Some fifty cells of the whole column, without missing and blank ones."""
+        return [value for value in self.spread(SAMPLE) if not (isinstance(value, str) and not value.strip())]
+
+    @cached_property
+    def media(self) -> Modality | None:
+        """What nine of ten cells are where they are decoded or encoded pictures or sounds, and no paths."""
+        kinds = Counter(media_kind(value) for value in self.sample)
+        kind, count = kinds.most_common(1)[0] if kinds else (None, 0)
+        return kind if count >= MOST * len(self.sample) else None
+
+    @cached_property
+    def cell(self) -> Cell:
+        """What nine of ten cells are: texts (paths among them), arrays of numbers, or other."""
+        values = self.sample
+        if values and sum(isinstance(value, str) for value in values) >= MOST * len(values):
+            return "text"
+        if values and all(isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1 for value in values):
+            return "array" if all(np.asarray(value).dtype.kind in "fiu" for value in values) else "other"
+        return "other"
+
+    @cached_property
+    def distinct(self) -> int | None:
+        """How many values there are, missing ones left out; None where cells such as lists cannot be counted."""
+        try:
+            return int(self.known.nunique())
+        except TypeError:  # they are not hashable
+            return None
+
+    @cached_property
+    def is_unique(self) -> bool:
+        """Whether no two cells are the same, a missing one among them; False where they cannot be compared."""
+        try:
+            return bool(self.column.is_unique)
+        except TypeError:  # lists are not hashable
+            return False
+
+    @cached_property
+    def values(self) -> frozenset[str]:
+        """The values in lower case, without blanks around them; only for columns of few."""
+        return frozenset(str(value).strip().lower() for value in self.column.unique())
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether each value is met twice on average; so it counts where values cannot be compared."""
+        return len(self.known) > 0 and (self.distinct is None or self.distinct * 2 <= len(self.known))
+
+    @cached_property
+    def has_fractions(self) -> bool:
+        """Whether more than one in fifty of the numbers is none of the whole ones."""
+        return self.dtype_kind == "f" and float((self.known % 1 != 0).mean()) > FEW_FRACTIONS
+
+    @property
+    def is_low(self) -> bool:
+        """Whether each value is met twice on average, and hardly any is a fraction: a column of classes."""
+        return len(self.known) > 0 and not self.has_fractions and self.repeats
+
+    @cached_property
+    def is_binary(self) -> bool:
+        """Whether nearly all cells are 0 or 1, or True or False."""
+        known = self.known
+        if not len(known) or not (self.is_quantity or all(isinstance(value, bool) for value in known)):
+            return False
+        return nearly_all(int(known.isin([0, 1]).sum()), len(known))
+
+    @cached_property
+    def are_identifiers(self) -> bool:
+        """Whether the cells are words or whole numbers, nearly all distinct, that may name something."""
+        return are_identifiers(self.known.tolist())
+
+    @cached_property
+    def mean_length(self) -> float:
+        """Mean number of characters of a string."""
+        return float(self.known.str.len().mean())
+
+    @cached_property
+    def spaced(self) -> float:
+        """The share of strings of several words."""
+        return float(self.known.str.contains(" ").mean())
+
+    @cached_property
+    def mean_words(self) -> float:
+        """Mean number of words of a cell, whatever it holds; 0 where all are missing."""
+        known = self.known.astype(str)
+        return float(np.mean([len(value.split()) for value in known])) if len(known) else 0.0
+
+
+Facts = Mapping[str, ColumnFacts]
+"""The columns of a table by name, in their order."""
+
+
+def facts_of(frame: pd.DataFrame, names: Sequence[str] | None = None) -> dict[str, ColumnFacts]:
+    """The facts of each column of a table; nothing is counted yet.
+
+    Args:
+        frame: the table, with distinct names of columns.
+        names: of the columns wanted; all by default.
+
+    Examples:
+        >>> import pandas as pd
+        >>> facts_of(pd.DataFrame({"size": [1.5, 2.5], "kind": ["a", "b"]}))["size"].has_fractions
+        True
+    """
+    return {name: ColumnFacts(name, frame[name]) for name in (frame.columns if names is None else names)}
