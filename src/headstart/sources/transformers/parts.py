@@ -1,10 +1,11 @@
-"""Sources of transformers whose weights are those of a module: what changes in the parts that they are made of."""
+"""What every source of transformers is made of: how its module is built, copied and written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Self
 
 from headstart.engine.body.recipe import recipe_key
 from headstart.sources.bodies.adapters import restore_structure
@@ -14,31 +15,56 @@ from headstart.sources.bodies.seeded import state_digest
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["BodyParts", "moved_parts", "parameter_count"]
+__all__ = ["BodyParts", "parameter_count"]
 
 
-class BodyParts(Protocol):
-    """What a source of transformers is made of.
+@dataclass(frozen=True, kw_only=True)
+class BodyParts:
+    """What a source of transformers is made of; nothing in it has been loaded yet.
+
+    Attributes:
+        key: digest of everything that decides what the module gives for its input, weights and configuration among it.
+        build: makes the module in evaluation mode: with its weights for None, with fresh ones for a seed.
+        copy: writes a checkpoint folder of the body with its weights, or with those of a seed.
+        write: writes a checkpoint folder of the body with the weights of a module of the same make.
+        structure: what was inserted into the body, as `headstart.sources.bodies.copies.structure_of` tells.
+        lasting: whether a later process can open it again.
 
     Examples:
-        >>> "write" in BodyParts.__annotations__ or hasattr(BodyParts, "write")
-        True
+        >>> from torch import nn
+        >>> parts = BodyParts(key="line", build=lambda seed: nn.Linear(2, 1), copy=None, write=None)
+        >>> other = parts.with_module(nn.Linear(2, 1))
+        >>> other.lasting, other.key == parts.key
+        (False, False)
     """
 
-    @property
-    def key(self) -> str:
-        """Digest of everything that decides the features."""
-        ...
+    key: str
+    build: Callable[[int | None], nn.Module]
+    copy: Callable[[Path, int | None], None]
+    write: Callable[[Path, nn.Module], None]
+    structure: Mapping[str, Any] = field(default_factory=dict)
+    lasting: bool = True
 
-    @property
-    def build(self) -> Callable[[int | None], nn.Module]:
-        """Makes the module: with its weights for None, with fresh ones for a seed."""
-        ...
+    def with_module(self, module: nn.Module) -> Self:
+        """The same with the weights, and the structure, of ``module``, which is not changed any more."""
+        structure, make, write = structure_of(module), self.build, self.write
 
-    @property
-    def write(self) -> Callable[[Path, nn.Module], None]:
-        """Writes a checkpoint folder of the body with the weights of a module of the same make."""
-        ...
+        def build(seed: int | None) -> nn.Module:
+            if seed is None:
+                return resting_copy(module)
+            fresh = make(seed)
+            if not structure_of(fresh):
+                restore_structure(fresh, structure)
+            return fresh
+
+        return replace(
+            self,
+            key=recipe_key(self.key, state_digest(module), dict(structure)),
+            build=build,
+            copy=lambda place, seed: write(place, build(seed)),
+            structure=structure,
+            lasting=False,
+        )
 
 
 def parameter_count(module: nn.Module) -> int:
@@ -50,38 +76,3 @@ def parameter_count(module: nn.Module) -> int:
         9
     """
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def moved_parts(parts: BodyParts, module: nn.Module) -> dict[str, Any]:
-    """The fields of ``parts`` that change where its weights, and its structure, are those of ``module``.
-
-    Args:
-        parts: of a text, image or audio source.
-        module: the body; it is not changed any more.
-
-    Returns:
-        ``key``, ``build``, ``copy``, ``structure`` and ``lasting``.
-
-    Examples:
-        >>> from types import SimpleNamespace
-        >>> from torch import nn
-        >>> sorted(moved_parts(SimpleNamespace(key="", build=None, write=None), nn.Linear(1, 1)))
-        ['build', 'copy', 'key', 'lasting', 'structure']
-    """
-    structure, make, write = structure_of(module), parts.build, parts.write
-
-    def build(seed: int | None) -> nn.Module:
-        if seed is None:
-            return resting_copy(module)
-        fresh = make(seed)
-        if not structure_of(fresh):
-            restore_structure(fresh, structure)
-        return fresh
-
-    return {
-        "key": recipe_key(parts.key, state_digest(module), dict(structure)),
-        "build": build,
-        "copy": lambda place, seed: write(place, build(seed)),
-        "structure": structure,
-        "lasting": False,
-    }

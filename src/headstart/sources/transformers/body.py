@@ -1,0 +1,266 @@
+"""What bodies of transformers share, whatever they read: layers, fresh and other weights, training, saving."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.body.arrays import first_items, to_tensors
+from headstart.engine.body.recipe import Batch, Recipe, recipe_key
+from headstart.engine.capabilities import Runtime
+from headstart.engine.extract import encode
+from headstart.engine.frozen_body import FrozenBody
+from headstart.engine.options import Engine
+from headstart.sources.bodies.copies import as_trainable, by_shape
+from headstart.sources.bodies.hidden_layers import Layers, Reading, check_layers, save_reading
+from headstart.sources.bodies.seeded import drawn_by
+from headstart.sources.bodies.trainable import PreparedKind, Trainable
+from headstart.sources.transformers.parts import BodyParts, parameter_count
+from headstart.types import Block, FeatureMatrix, SourceInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["TransformersBody"]
+
+P = TypeVar("P", bound=BodyParts)
+
+
+class TransformersBody(ABC, Generic[P]):
+    """A source of transformers: a front makes arrays of items, a body gives the layers that are read.
+
+    Opening it loads no weights: they are loaded where a backend has to be made, or where facts about the body are not
+    known yet. A kind of body says what stands before it (`prepare`), which items run together, and how they become a
+    batch.
+
+    Args:
+        parts: what it is made of.
+        info: what is known; the rest is filled in.
+        layers: which layers are read, as in `with_layers`.
+        positions: whether each position has a row.
+        seed: for the body with fresh random weights, their seed.
+        facts: what is known of the body where it need not be found out.
+
+    Attributes:
+        parts: as given.
+        body: how it is run.
+
+    Examples:
+        >>> from headstart.sources.registry import open_source
+        >>> source = open_source("headstart:text")
+        >>> isinstance(source, TransformersBody), source.with_layers("last").info.blocks
+        (True, (Block(name='layer.6', width=384),))
+    """
+
+    def __init__(
+        self,
+        parts: P,
+        info: SourceInfo,
+        *,
+        layers: Layers = "blocks",
+        positions: bool = False,
+        seed: int | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.parts = parts
+        self._reading = self._reader(layers, positions=positions)
+        self._seed = seed
+        trained = recipe_key(*self._identity(), layers, positions)
+        key = trained if seed is None else recipe_key(trained, drawn_by(seed))
+        example = lambda: self._example(self._facts)  # noqa: E731 (called once the facts are known)
+        self.body = FrozenBody(Recipe(key, self._build, example, lasting=parts.lasting))
+        self._facts: Mapping[str, Any] = facts or self._known() or self.body.facts(self._measure)
+        self._given = info
+        self._info = replace(
+            info,
+            num_features=self._facts["blocks"][-1][1],
+            blocks=tuple(Block(name, width) for name, width in self._facts["blocks"]),
+            architecture=self._facts["architecture"],
+            parameters=self._facts["parameters"],
+            input=self._preprocessing(),
+        )
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known about the source."""
+        return self._info
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs its body."""
+        return self.body.runtime
+
+    @property
+    def body_key(self) -> str:
+        """Tells its body from all others."""
+        return self.body.recipe.key
+
+    @property
+    def positions(self) -> bool:
+        """Whether each position (token, patch, frame) has a row; else each item has one."""
+        return self._reading.positions
+
+    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str:
+        """Pick the backend for about ``count`` items; gives the digest under which their rows may be kept.
+
+        Args:
+            engine: what the user wants.
+            count: how many items will be encoded.
+            few: gives some prepared items; called where a backend is compared with the plain body.
+        """
+
+        def batch() -> Batch | None:
+            prepared = few()
+            return self._compared(prepared) if len(prepared) else None
+
+        return self._rows_key(self.body.choose(engine.backend, count, batch))
+
+    @abstractmethod
+    def prepare(self, item: object) -> NDArray[Any]:
+        """The array of one item; raises `ItemError` where it cannot be read."""
+
+    def forward(self, prepared: Sequence[NDArray[Any]]) -> Any:
+        """The rows of n prepared items.
+
+        Returns:
+            (n, sum of block widths) float32; with ``positions``, a list of n arrays (k, sum of block widths) float32.
+        """
+        width = sum(block.width for block in self.info.blocks)
+        positions = self._reading.positions
+        rows: Any = [None] * len(prepared) if positions else np.empty((len(prepared), width), np.float32)
+        for group in self._groups(prepared):
+            found = self.body(self._batch([prepared[k] for k in group]))
+            if positions:
+                for k, row in zip(group, found, strict=True):
+                    rows[k] = self._own(row, prepared[k])
+            else:
+                rows[group] = found
+        return rows
+
+    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
+        """Features (n, sum of block widths), float32, of n items."""
+        return encode(self, items)
+
+    def untrained(self, seed: int) -> Self:
+        """The same body with fresh random weights."""
+        name = f"{self.info.name} (untrained, seed {seed})"
+        info = replace(self._given, name=name, sha256=None, revision=None)
+        layers, positions = self._reading.layers, self._reading.positions
+        return type(self)(self.parts, info, layers=layers, positions=positions, seed=seed, facts=self._facts)
+
+    def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> Self:
+        """The same body with other layers read.
+
+        Args:
+            layers: ``"last"``, ``"blocks"`` (at most 13 hidden states, evenly spread: the default), ``"all"`` (every
+                hidden state), or names: of a hidden state, ``"last"`` for the last one, or of a submodule, first to
+                last. The hidden states of a text body are ``"embeddings"``, ``"layer.1"``, ``"layer.2"``, ...; those
+                of others ``"hidden.0"``, ``"hidden.1"``, ...
+            positions: whether each token, patch or frame has a row, so that `forward` gives one array an item; class
+                tokens of pictures and the like have none.
+
+        Raises:
+            ParameterError: for another rule, or no names.
+            UnknownNameError: for a name that the body lacks.
+            SourceError: for a submodule whose output is no row for each position.
+        """
+        wanted = check_layers(layers)
+        return type(self)(self.parts, self._given, layers=wanted, positions=positions, seed=self._seed)
+
+    def trainable(self) -> Trainable:
+        """The body as training sees it; each call makes a module of its own.
+
+        Items of several shapes, such as sounds of several lengths, are in one batch: each shape runs by itself, and
+        none is padded. Texts are padded to the longest of them.
+        """
+        module, reading = self._build()
+        example = to_tensors(first_items(self._example(self._facts), 1))
+
+        def forward(inner: nn.Module, batch: Any) -> list[Tensor]:
+            return by_shape(reading, inner, batch)
+
+        return as_trainable(module, forward, self._collate, self._kind(), example=example)
+
+    def with_module(self, module: nn.Module, name: str) -> Self:
+        """The same source with the weights of ``module``, under another name.
+
+        Args:
+            module: from `trainable`, with other weights, or with adapters; it is not changed any more.
+            name: the new source's full name.
+        """
+        info = replace(self._given, name=name, sha256=None, revision=None)
+        layers, positions = self._reading.layers, self._reading.positions
+        facts = {**self._facts, "parameters": parameter_count(module)}
+        return type(self)(self.parts.with_module(module), info, layers=layers, positions=positions, facts=facts)
+
+    def save(self, folder: Path) -> Mapping[str, str]:
+        """Write a checkpoint folder that transformers loads too."""
+        self.parts.copy(folder, self._seed)
+        layers, positions = self._reading.layers, self._reading.positions
+        return save_reading(folder, layers, positions=positions, structure=self.parts.structure)
+
+    def _build(self) -> tuple[nn.Module, Reading]:
+        return self.parts.build(self._seed), self._reading
+
+    def _measure(self, module: nn.Module, _forward: object) -> dict[str, Any]:
+        facts = self._about(module)
+        blocks = self._reading.widths(module, first_items(self._example(facts), 1))
+        return {**facts, "blocks": blocks, "parameters": parameter_count(module)}
+
+    def _known(self) -> Mapping[str, Any] | None:
+        """The facts, where the parts know them without loading the body."""
+        return None
+
+    @abstractmethod
+    def _identity(self) -> tuple[object, ...]:
+        """What decides the features, but for the layers that are read."""
+
+    @abstractmethod
+    def _reader(self, layers: Layers, *, positions: bool) -> Reading:
+        """How its layers are read."""
+
+    @abstractmethod
+    def _preprocessing(self) -> Mapping[str, Any]:
+        """What is done to an item before it gets to the body, as plain values."""
+
+    @abstractmethod
+    def _about(self, module: nn.Module) -> Mapping[str, Any]:
+        """What is known of a module without running it: ``architecture``, and what `_example` needs."""
+
+    @abstractmethod
+    def _example(self, facts: Mapping[str, Any]) -> Batch:
+        """A few items as a batch, made without any data."""
+
+    @abstractmethod
+    def _groups(self, prepared: Sequence[NDArray[Any]]) -> Iterable[Sequence[int] | NDArray[np.intp]]:
+        """Positions of the items that run together."""
+
+    @abstractmethod
+    def _batch(self, prepared: Sequence[NDArray[Any]]) -> Batch:
+        """The batch of items that run together."""
+
+    @abstractmethod
+    def _own(self, row: NDArray[np.float32], prepared: NDArray[Any]) -> NDArray[np.float32]:
+        """The positions of a row (k, width) that are the item's own."""
+
+    @abstractmethod
+    def _compared(self, prepared: Sequence[NDArray[Any]]) -> Batch:
+        """The batch of real items on which number formats are compared."""
+
+    @abstractmethod
+    def _rows_key(self, form: str) -> str:
+        """The digest under which rows of a form may be kept."""
+
+    @abstractmethod
+    def _kind(self) -> PreparedKind:
+        """What a prepared item is."""
+
+    @abstractmethod
+    def _collate(self, prepared: Sequence[NDArray[Any]]) -> Any:
+        """A batch of CPU tensors for training."""
