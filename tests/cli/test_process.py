@@ -128,15 +128,19 @@ def test_every_error_is_one_sentence(error, says, as_json, monkeypatch, capsys):
     assert ('"exit_code": 1' in out) is as_json
 
 
-@posix
-@pytest.mark.parametrize("words", [["--help"], ["sources", "list"], ["sources", "show", "vector"]])
-def test_a_reader_that_is_gone_before_a_word_was_written(words, tmp_path):
-    process = own(words, tmp_path)
+def unread(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """The exit code and standard error of a process whose standard output nobody reads."""
     process.stdout.close()
     process.stdin.close()
     with process.stderr:
-        assert process.stderr.read() == ""
-    assert process.wait(timeout=60) == (0 if words == ["--help"] else 1)  # argparse's own help does not fail
+        said = process.stderr.read()
+    return process.wait(timeout=60), said
+
+
+@posix
+@pytest.mark.parametrize("words", [["--help"], ["sources", "list"], ["sources", "show", "vector"]])
+def test_a_reader_that_is_gone_before_a_word_was_written(words, tmp_path):
+    assert unread(own(words, tmp_path)) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
@@ -169,3 +173,27 @@ def test_a_process_started_by_code_keeps_its_own_signals(cli):
     before = signal.getsignal(signal.SIGINT)
     cli.works("sources", "show", "vector")
     assert signal.getsignal(signal.SIGINT) is before
+
+
+TABLE = "x,label\n" + "".join(f"{k / 10},{'low' if k < 10 else 'high'}\n" for k in range(20))
+
+
+@posix
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_fit_whose_lines_nobody_reads_is_finished(tmp_path, options):
+    """Kind: a closed pipe on standard output, as of ``headstart fit a.csv | head``, that loses the work."""
+    (tmp_path / "a.csv").write_text(TABLE)
+    code, said = unread(own(["fit", "a.csv", "--out", "run", "--baselines", "none", *options], tmp_path))
+    assert (code, "Traceback" in said) == (0, False)
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+@posix
+def test_answers_that_nobody_reads_end_as_a_closed_pipe_does(tmp_path):
+    """Kind: a closed pipe on standard output where the output is all that the command gives."""
+    (tmp_path / "a.csv").write_text(TABLE)
+    assert (
+        main_module.main(["fit", str(tmp_path / "a.csv"), "--out", str(tmp_path / "run"), "--baselines", "none"]) == 0
+    )
+    code, said = unread(own(["predict", "run", "a.csv"], tmp_path))
+    assert (code, "Traceback" in said) == (141, False)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+EXAMPLES = 3  # of groups, and of their values
+
 
 def run(args: argparse.Namespace) -> int:
     """Read and audit; report what a fit would have to know.
@@ -51,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
         checked = _with_source(audit(dataset, progress=step, sketch_all=sketches), dataset, args.source)
     if args.json:
         facts = {**_facts(dataset), "usable": int(checked.keep.sum()), "notes": list(dataset.notes)}
+        facts |= {"possible_groups": _possible_groups(dataset, checked)}
         facts |= {"findings": [asdict(finding) for finding in checked.findings]}
         write_line(json_text(facts | {"texts": [asdict(texts) for texts in checked.texts]}))
         return 0
@@ -74,6 +77,22 @@ def _say(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
         reporter.line(finding.severity, finding.message + examples)
     if not checked.findings:
         reporter.line("audit", "nothing unreadable, duplicated, leaking, contradictory or scarce")
+    for option, values in _possible_groups(dataset, checked).items():
+        reporter.line(
+            "possible groups",
+            f"{len(values)} by {option}, such as {', '.join(values[:EXAMPLES])}: a fit looks whether items of one "
+            "group are alike, and says so",
+        )
+
+
+def _possible_groups(dataset: Dataset, checked: Audit) -> dict[str, tuple[str, ...]]:
+    """What names of usable items could stand for, by the option that groups by it; whether it matters a fit tells."""
+    from headstart.transfer.stages.group_proposal import candidate_keys
+
+    usable = dataset.take(np.flatnonzero(checked.keep))
+    if usable.task is None or len(usable) == 0:
+        return {}
+    return {key.option: key.values for key in candidate_keys(usable)[:EXAMPLES]}
 
 
 def _with_source(checked: Audit, dataset: Dataset, name: str | None) -> Audit:

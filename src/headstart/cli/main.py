@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_parser", "main"]
 
+UNREAD = 141  # 128 + SIGPIPE, as of any program whose output nobody reads further
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after ``headstart``; default: the process's own.
 
     Returns:
-        0 done; 1 failed; 2 usage or bad input; 130 interrupted; 143 terminated.
+        0 done; 1 failed; 2 usage or bad input; 130 interrupted; 141 nobody read its answers to the end; 143 terminated.
 
     Raises:
         SystemExit: with 0 behind a help text, with 2 for words that cannot be understood.
@@ -42,18 +43,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv is None:
             own_process()
         try:
-            return _run(words)
+            code = _run(words)
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()
-    except BrokenPipeError:
+            _flush()
+    except BrokenPipeError:  # of a command whose answers are its output: what was not read is lost
         silence()
-        return 1
+        return UNREAD
     except (Exception, KeyboardInterrupt, Terminated) as error:  # noqa: BLE001 (a traceback reaches no user)
         return _fail(error, as_json=_wants_json(words))
     finally:
         if argv is None:
             process_ends()
+    return code
+
+
+def _flush() -> None:
+    """Write what is left; nobody may read it any more, which undoes nothing of what the command has done."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        silence()
 
 
 def build_parser() -> Parser:

@@ -106,13 +106,12 @@ def encode_labels(
         notes = [f"Took the names of the folders as labels: {plural(len(read.task.labels), 'class')}."]
     else:
         notes.insert(0, f"Read the labels from {where}{read.why}")
-    missing = count - int(present.sum())
-    if missing:
-        which = "which has no label" if missing == 1 else "which have no label"
-        notes.append(f"Set aside {missing} of {plural(count, 'row')}, {which}.")
+    names = names or list(map(str, range(count)))
+    if not present.all():
+        notes.append(_without_label(np.flatnonzero(~present), names))
     bad = np.flatnonzero(present)[~read.fits]
     if len(bad):
-        notes.append(_misfits(bad, columns, names or list(map(str, range(count))), read.wanted))
+        notes.append(_misfits(bad, columns, names, read.wanted))
         present[bad] = False
     if read.task.kind != "regression":
         notes += _merged(found.values())
@@ -140,6 +139,13 @@ def _present(name: str, values: NDArray[np.object_], *, from_folders: bool) -> t
     if gone:
         held &= ~np.fromiter((isinstance(value, str) and value in gone for value in values), bool, len(values))
     return held, notes
+
+
+def _without_label(missing: NDArray[np.intp], names: Sequence[str]) -> str:
+    """A note on the rows that have no label."""
+    which, rows = ("which has no label", "row") if len(missing) == 1 else ("which have no label", "rows")
+    shown = ", ".join(names[row] for row in missing[:EXAMPLES]) + (", ..." if len(missing) > EXAMPLES else "")
+    return f"Set aside {len(missing)} of {plural(len(names), 'row')}, {which}: {rows} {shown}."
 
 
 def _misfits(

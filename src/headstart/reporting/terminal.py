@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TextIO
 
 from headstart.reporting.text import READABLE, printable, sentence, wrap
@@ -140,6 +141,8 @@ def write(text: str, stream: TextIO | None, *, style: str = "") -> None:
 def write_parts(parts: Sequence[tuple[str, str]], stream: TextIO | None) -> None:
     """Write one line of several styles, as `write` does.
 
+    Once nobody reads the stream any more (``headstart fit data | head``), lines are dropped and the work goes on.
+
     Args:
         parts: texts with their styles.
         stream: where they go.
@@ -151,8 +154,9 @@ def write_parts(parts: Sequence[tuple[str, str]], stream: TextIO | None) -> None
     if stream is None:
         return
     shown = (painted(in_letters_of(stream, printable(text)), style, stream) for text, style in parts)
-    stream.write("".join(shown) + "\n")
-    stream.flush()
+    with suppress(BrokenPipeError):
+        stream.write("".join(shown) + "\n")
+        stream.flush()
 
 
 def write_error(program: str, message: str) -> None:

@@ -180,7 +180,7 @@ def test_encoded_pictures_in_parquet(tmp_path, folder_of_pictures):
 def test_missing_labels_are_set_aside(tmp_path):
     data = read(write(tmp_path / "a.csv", "text,label\none two,x\nthree,\nfour,nan\nfive six,y\nsix,  \n"))
     assert data.ids == ("0", "3")
-    assert "Set aside 3 of 5 rows, which have no label." in data.notes
+    assert "Set aside 3 of 5 rows, which have no label: rows 1, 2, 4." in data.notes
     with pytest.raises(DataError, match=r"No row of .* has a label"):
         read(write(tmp_path / "b.csv", "text,label\none two,\nthree,\n"))
 

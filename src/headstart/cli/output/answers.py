@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "answer", "rounded", "write_answers"]
 
-FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+FORMATS = (".csv", ".tsv", ".xlsx", ".jsonl", ".parquet")
 DIGITS = 6
 TABLE = "table."  # before a column of the table whose name is one of ours
 
@@ -90,7 +90,7 @@ def write_answers(
         >>> path.read_text().split()
         ['item,prediction,reason', '1,good,', '2,,it', 'is', 'empty']
     """
-    as_text = path.suffix.lower() in (".csv", ".tsv")
+    as_text = path.suffix.lower() in (".csv", ".tsv", ".xlsx")
     flat = {position: _flat(found, as_text=as_text) for position, found in answers.items()}
     names = list(dict.fromkeys(name for row in flat.values() for name in row))
     own = {*given.place(0), *names, *(["reason"] if failures else [])}

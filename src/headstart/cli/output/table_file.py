@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.cli.output.spreadsheet import write_spreadsheet
 from headstart.io import atomic_file, harmless_frame
 from headstart.types import whole_text
 
@@ -41,6 +42,8 @@ def _whole(cell: Any) -> Any:
 def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:
     if suffix in (".csv", ".tsv"):
         harmless_frame(frame).to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    elif suffix == ".xlsx":
+        write_spreadsheet(frame, path)
     elif suffix == ".jsonl":
         frame.to_json(path, orient="records", lines=True, force_ascii=False)
     else:

@@ -35,7 +35,8 @@ def add(verbs: Verbs[Parser]) -> None:
     group = first_group(parser)
     add_out(
         group, "FILE",
-        "write .csv, .tsv, .jsonl or .parquet: a row an item, with the columns of its table and all probabilities",
+        "write .csv, .tsv, .xlsx, .jsonl or .parquet: a row an item, with the columns of its table and all "
+        "probabilities",
     )  # fmt: skip
     group.add_argument("--item", metavar="COLUMN", help="column of texts or of paths in a table")
     group.add_argument(

@@ -21,8 +21,9 @@ from headstart.reporting import Reporter
 from headstart.rows import take_rows
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
+from headstart.types import Dataset
 
-__all__ = ["Agreement", "neighbour_agreement", "propose_groups", "with_proposal"]
+__all__ = ["Agreement", "candidate_keys", "neighbour_agreement", "propose_groups", "with_proposal"]
 
 MAX_ITEMS = 2000  # among which neighbours are looked for
 PERMUTATIONS = 999
@@ -145,16 +146,14 @@ def propose_groups(prepared: Prepared, judged: Judged) -> Finding | None:
     """
     rows = judged.plan.fitted
     dataset = prepared.dataset.take(rows)
-    keys = name_keys(dataset.ids, {name: values.tolist() for name, values in dataset.named.items()})
+    keys = candidate_keys(dataset)
     if not keys or judged.model.head.evidence is None:
         return None
-    task, y = dataset.labelled()
-    classes = y.astype(np.intp) if task.kind == "classification" else np.zeros(len(y), np.intp)
-    keys = [key for key in keys if _in_every_class(key.codes, classes)]
+    classes = _classes(dataset)
     few = _sample(classes, judged.seed)
     mapped = judged.model.head.feature_map(np.asarray(take_rows(prepared.rows, rows[few])))
     near = _neighbours(np.asarray(mapped, np.float32), classes[few], prepared.clusters[rows[few]])
-    if not keys or not (near >= 0).any():
+    if not (near >= 0).any():
         return None
     limit = max(SIGNIFICANT / len(keys), 1 / (1 + PERMUTATIONS))
     told = [(key, neighbour_agreement(near, key.codes[few], classes[few], judged.seed)) for key in keys]
@@ -166,6 +165,33 @@ def propose_groups(prepared: Prepared, judged: Judged) -> Finding | None:
             found = _finding(dataset.ids, key, agreement, losses)
             return found if dataset.split is None else replace(found, message=found.message + WITHOUT_SPLIT)
     return None
+
+
+def candidate_keys(dataset: Dataset) -> list[NameKey]:
+    """What names could stand for, before any features are looked at: parts with several values in each class.
+
+    Args:
+        dataset: n labelled items; without groups of their own and with at least 20, else there is nothing to propose.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> names = tuple(f"{k}_{speaker}_{take}" for k in "01" for speaker in ("ann", "bob") for take in "abcde")
+        >>> task = Task("classification", ("0", "1"))
+        >>> data = Dataset(list(names), names, "audio", task=task, y=np.repeat([0, 1], 10))
+        >>> [key.values for key in candidate_keys(data)]
+        [('ann', 'bob'), ('a', 'b', 'c', 'd', 'e')]
+    """
+    if dataset.groups is not None or len(dataset) < FEWEST:
+        return []
+    keys = name_keys(dataset.ids, {name: values.tolist() for name, values in dataset.named.items()})
+    classes = _classes(dataset) if keys else np.zeros(0, np.intp)
+    return [key for key in keys if _in_every_class(key.codes, classes)]
+
+
+def _classes(dataset: Dataset) -> NDArray[np.intp]:
+    """(n,) codes of the classes; of another task all items are alike."""
+    task, y = dataset.labelled()
+    return y.astype(np.intp) if task.kind == "classification" else np.zeros(len(y), np.intp)
 
 
 def _in_every_class(codes: NDArray[np.intp], classes: NDArray[np.intp]) -> bool:
