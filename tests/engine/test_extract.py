@@ -8,8 +8,7 @@ import pytest
 
 from headstart.engine.extract import encode, extract
 from headstart.engine.options import Engine
-from headstart.engine.pipeline import gathering
-from headstart.engine.pipeline import pace as batches
+from headstart.engine.pipeline import gathering, pace
 from headstart.errors import DataError, ItemError, ParameterError
 from headstart.sources.toy import ToySource
 from headstart.types import SourceInfo
@@ -116,7 +115,7 @@ def test_the_window_is_bounded():
     seen = []
     source.forward = lambda prepared: (seen.append(len(source.prepared)), np.zeros((len(prepared), 1), np.float32))[1]
     extract(source, list(range(1000)), engine=Engine(batch_size=10))
-    assert seen[0] <= 10 * (batches.BATCHES_AHEAD + 1)
+    assert seen[0] <= 10 * (pace.BATCHES_AHEAD + 1)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])

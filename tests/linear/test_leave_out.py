@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.model_selection import LeaveOneGroupOut
 
 from headstart.errors import ParameterError
-from headstart.linear import leave_group_out as group_out
+from headstart.linear import leave_group_out
 from headstart.linear.influence import deletion_influence
 from headstart.linear.leave_out import leave_one_group_out, leave_one_out
 from headstart.linear.moments import Moments
@@ -108,7 +108,7 @@ def test_part_of_the_rows_gets_the_same_values():
 @pytest.mark.parametrize(("n", "d", "kind"), CASES)
 def test_leave_one_group_out_equals_refits(n, d, kind, count, weighted, method, monkeypatch):
     if method != "as chosen":
-        monkeypatch.setattr(group_out, "_refit_is_cheaper", lambda *_: method == "refit")
+        monkeypatch.setattr(leave_group_out, "_refit_is_cheaper", lambda *_: method == "refit")
     x, y = rows(8, n, d, kind=kind)
     w = weights_for(n, weighted)
     groups = group_codes(n, count)
@@ -122,7 +122,7 @@ def test_both_ways_are_chosen_among():
     spectrum = Spectrum.from_rows(x, y)
     order = np.argsort(np.bincount(groups)[groups], kind="stable")
     sizes = np.bincount(groups)[groups][order]
-    blocks = group_out.group_batches(spectrum, rotate(spectrum, x[order], y[order], None, "test"), sizes)
+    blocks = leave_group_out.group_batches(spectrum, rotate(spectrum, x[order], y[order], None, "test"), sizes)
     assert [(type(b).__name__, b.rows) for b in blocks] == [("Stack", slice(0, 20)), ("Refit", slice(20, 60))]
 
 
@@ -130,7 +130,7 @@ def test_large_stacks_are_cut(monkeypatch):
     x, y = rows(10, 40, 5)
     groups = np.arange(40) // 2
     (whole,) = leave_one_group_out(Spectrum.from_rows(x, y), x, y, groups, [0.3])
-    monkeypatch.setattr(group_out, "STACK_NUMBERS", 60)
+    monkeypatch.setattr(leave_group_out, "STACK_NUMBERS", 60)
     (cut,) = leave_one_group_out(Spectrum.from_rows(x, y), x, y, groups, [0.3])
     assert_agrees(cut.predictions, whole.predictions, 1e-13)
 
@@ -165,7 +165,7 @@ def test_groups_where_least_squares_interpolates(lam):
 @pytest.mark.parametrize("method", ["stack", "refit"])
 @pytest.mark.parametrize(("n", "d"), [(40, 7), (12, 30)])
 def test_rows_of_weight_zero_are_predicted_too(n, d, method, monkeypatch):
-    monkeypatch.setattr(group_out, "_refit_is_cheaper", lambda *_: method == "refit")
+    monkeypatch.setattr(leave_group_out, "_refit_is_cheaper", lambda *_: method == "refit")
     x, y = rows(14, n, d)
     w = weights_for(n, weighted=True)
     w[::3] = 0.0

@@ -74,7 +74,7 @@ def test_workers_are_those_of_a_cluster(cli, table, verb):
 
 def test_the_cluster_is_handed_everything(cli, table, monkeypatch):
     from headstart.engine.pipeline.streaming import encoded_batches
-    from headstart.engine.ray import extraction as cluster
+    from headstart.engine.ray import extraction
 
     heard = []
 
@@ -82,7 +82,7 @@ def test_the_cluster_is_handed_everything(cli, table, monkeypatch):
         heard.append((engine.ray, engine.workers, len(items)))
         return encoded_batches(source, items, order, pace)
 
-    monkeypatch.setattr(cluster, "encoded_on_ray", on_ray)
+    monkeypatch.setattr(extraction, "encoded_on_ray", on_ray)
     cli.works(*EMBED, "--out", "rows.npy", "--ray", "--workers", "3", "--no-cache")
     cli.works(*FIT, "--label-text", "none", "--ray", "10.0.0.1:6379")
     assert heard == [("auto", 3, 24), ("10.0.0.1:6379", None, 24)]

@@ -12,7 +12,7 @@ import pytest
 from headstart.engine.capabilities import Runtime
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.engine.pipeline import pace as batches
+from headstart.engine.pipeline import pace
 from headstart.engine.pipeline.streaming import prepare_few
 from headstart.errors import ItemError, SourceError
 from headstart.sources.toy import ToySource
@@ -132,7 +132,7 @@ def test_prepared_items_that_are_large_make_batches_small(monkeypatch):
         def forward(self, prepared):
             return super().forward([row[0] for row in prepared])
 
-    monkeypatch.setattr(batches, "WAITING_BYTES", 40_000)
+    monkeypatch.setattr(pace, "WAITING_BYTES", 40_000)
     source = Large()
     extract(source, range(200), engine=Engine(batch_size=50))
     assert max(source.batches) == 5

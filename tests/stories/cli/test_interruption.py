@@ -29,7 +29,7 @@ def wait(*words, **named):
 """
 STAGES = {
     "encoding": "import headstart.sources.toy as toy; toy.ToySource.forward = wait",
-    "solving": "import headstart.transfer.stages.judge as judging; judging.held_out_outputs = wait",
+    "solving": "import headstart.transfer.stages.judge as judge; judge.held_out_outputs = wait",
     "writing": "import headstart.transfer.stages.run_folder as run_folder; run_folder._write_predictions = wait",
 }
 MID_SWAP = """
