@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import doctest
 import re
 import subprocess
 import sys
@@ -32,7 +34,8 @@ def exported(tree: ast.Module) -> list[str] | None:
 def undocumented(source: str) -> list[str]:
     """Public functions and classes without a docstring, or without an example in it.
 
-    A Protocol has nothing to run, so that its docstring needs no example.
+    Two kinds of classes have nothing to run, so that their docstrings need no example: a Protocol, and a record, which
+    is a dataclass without methods whose docstring says what its attributes are.
     """
     tree = ast.parse(source)
     public = exported(tree) or []
@@ -40,8 +43,54 @@ def undocumented(source: str) -> list[str]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in public:
             text = ast.get_docstring(node) or ""
-            protocol = isinstance(node, ast.ClassDef) and any("Protocol" in ast.unparse(base) for base in node.bases)
-            if not text or (">>>" not in text and not protocol):
+            if not text or (">>>" not in text and not is_protocol(node) and not is_record(node)):
+                found.append(node.name)
+    return found
+
+
+def is_protocol(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    return isinstance(node, ast.ClassDef) and any("Protocol" in ast.unparse(base) for base in node.bases)
+
+
+def is_record(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """A dataclass that has fields only, each of them in its docstring."""
+    if not isinstance(node, ast.ClassDef) or not any("dataclass" in ast.unparse(one) for one in node.decorator_list):
+        return False
+    text = ast.get_docstring(node) or ""
+    fields = [ast.unparse(field.target) for field in node.body if isinstance(field, ast.AnnAssign)]
+    methods = [one for one in node.body if isinstance(one, ast.FunctionDef)]
+    explained = all(re.search(rf"^ +{name}: ", text, re.MULTILINE) for name in fields)
+    return not methods and "Attributes:" in text and explained
+
+
+INSPECTIONS = {"callable", "dir", "hasattr", "issubclass", "vars"}
+
+
+def shows_nothing(line: str) -> bool:
+    """Whether a line of an example tells that something is there, and not what it does.
+
+    Such are ``f.__name__``, ``"a" in C.__dataclass_fields__``, ``callable(f)`` and ``issubclass(C, D)``: they look at
+    an object and call nothing of the library. What a call returns may be looked at.
+    """
+    tree = ast.parse(line)
+    if all(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body):
+        return True
+    if not all(isinstance(node, ast.Expr) for node in tree.body):
+        return False
+    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    called = {name for name in called if not name.endswith(".startswith")}
+    dunders = [one for one in ast.walk(tree) if isinstance(one, ast.Attribute) and re.fullmatch("__.+__", one.attr)]
+    return bool(dunders or called & INSPECTIONS) and called <= set(dir(builtins))
+
+
+def vacuous(source: str) -> list[str]:
+    """Functions, classes and methods whose example shows nothing."""
+    read = doctest.DocTestParser().get_examples
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            examples = read(ast.get_docstring(node) or "")
+            if examples and all(shows_nothing(example.source) for example in examples):
                 found.append(node.name)
     return found
 
@@ -106,6 +155,7 @@ def test_every_public_name_exists_and_is_documented_with_an_example(path):
     if path != SOURCE / "headstart" / "__init__.py":  # whose names are attributes made on first use
         assert set(public or ()) <= bound(tree)
     assert undocumented(source) == []
+    assert vacuous(source) == [], "an example shows a result that a reader wants to know"
 
 
 @pytest.mark.parametrize(
@@ -115,11 +165,53 @@ def test_every_public_name_exists_and_is_documented_with_an_example(path):
         "def f():\n    'Do it.'",
         "class f:\n    pass",
         "@dataclass\nclass f:\n    a: int",
+        "@dataclass\nclass f:\n    'Two.\\n\\n    Attributes:\\n        a: one.'\n    a: int\n    b: int",
+        "@dataclass\nclass f:\n    'A.\\n\\n    Attributes:\\n        a: one.'\n    a: int\n    def b(self): return 1",
         "class f(Protocol):\n    a: int",
     ],
 )
 def test_the_check_of_documentation_catches_a_planted_gap(text):
     assert undocumented(f"__all__ = ['f']\n{text}") == ["f"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class f(Protocol):\n    'What heads share.'",
+        "@dataclass\nclass f:\n    'One number.\\n\\n    Attributes:\\n        a: it.'\n    a: int",
+        "def f():\n    '''Do it.\n\n    >>> f()\n    '''",
+    ],
+)
+def test_a_protocol_and_a_record_need_no_example(text):
+    assert undocumented(f"__all__ = ['f']\n{text}") == []
+
+
+PLANTED = [
+    "f.__name__",
+    "f.__doc__",
+    "f.__name__, f.__doc__",
+    '"a" in f.__dataclass_fields__',
+    "sorted(f.__dataclass_fields__)",
+    "[name for name in f.__dataclass_fields__]",
+    '"a" in f.__annotations__',
+    'f.__annotations__["return"]',
+    "callable(f)",
+    'hasattr(f, "a")',
+    'isinstance(f, type) and hasattr(f, "a")',
+    "issubclass(f, ValueError)",
+    '"a" in vars(f)',
+    'sorted(name for name in vars(f) if not name.startswith("_"))',
+]
+
+
+@pytest.mark.parametrize("line", PLANTED)
+def test_the_check_of_examples_catches_a_planted_one_that_shows_nothing(line):
+    assert vacuous(f"def f():\n    '''Do it.\n\n    >>> import math\n    >>> {line}\n    True\n    '''") == ["f"]
+
+
+@pytest.mark.parametrize("line", ["f(2)", "type(f(2)).__name__", "math.pi", "f(2).size, f.__name__", "a = f(2)"])
+def test_an_example_that_shows_a_result_passes(line):
+    assert vacuous(f"def f():\n    '''Do it.\n\n    >>> {line}\n    4\n    '''") == []
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,11 @@ class DigestError(HeadstartError):
     """A file's sha256 digest is not the one that was promised for it.
 
     Examples:
-        >>> issubclass(DigestError, HeadstartError)
-        True
+        >>> from pathlib import Path
+        >>> from headstart.io import check_digest
+        >>> check_digest(Path(__file__), "0" * 64)
+        Traceback (most recent call last):
+        headstart.errors.DigestError: '...errors.py' has the sha256 digest ..., but 0000000000000000... was p...
     """
 
 
@@ -120,8 +123,10 @@ class DataError(UsageError, ValueError):
     """Labelled items that cannot be used as they are.
 
     Examples:
-        >>> isinstance(DataError("only one class"), ValueError)
-        True
+        >>> from headstart.data import read
+        >>> read((["a picture"], ["cat", "dog"]))
+        Traceback (most recent call last):
+        headstart.errors.DataError: Got 1 item, but 2 labels; give one label for each item.
     """
 
 
@@ -129,8 +134,10 @@ class ItemError(DataError):
     """One item (a file, a text, a row) that cannot be read.
 
     Examples:
-        >>> issubclass(ItemError, DataError)
-        True
+        >>> from headstart.data import read_image
+        >>> read_image(b"no picture")
+        Traceback (most recent call last):
+        headstart.errors.ItemError: Cannot read the bytes given as a picture: its content is of no known image f...
     """
 
 
@@ -147,8 +154,10 @@ class ParameterError(UsageError, ValueError):
     """A parameter outside of its allowed values.
 
     Examples:
-        >>> isinstance(ParameterError("folds must be >= 2"), ValueError)
-        True
+        >>> from headstart.params import check_number
+        >>> check_number(1, "n_folds", "folds", low=2)
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: The 'n_folds' parameter of folds must be ... Got 1 instead.
     """
 
 

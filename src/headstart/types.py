@@ -278,10 +278,6 @@ class Encoder(Protocol):
     """What the extraction pipeline needs of a source.
 
     ``prepare`` is run by several threads at once, ``forward`` by one, or by as many as the source's runtime says.
-
-    Examples:
-        >>> sorted(name for name in vars(Encoder) if not name.startswith("_"))
-        ['forward', 'info', 'prepare']
     """
 
     @property

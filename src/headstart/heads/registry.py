@@ -49,12 +49,7 @@ class HeadKind(Protocol):
 
 @runtime_checkable
 class SpectralHead(HeadKind, Protocol):
-    """A linear head that one eigendecomposition gives for every λ, with its left-out scores.
-
-    Examples:
-        >>> isinstance(HEADS["ridge"], SpectralHead)
-        True
-    """
+    """A linear head that one eigendecomposition gives for every λ, with its left-out scores."""
 
     def left_out_scores(
         self,
@@ -85,10 +80,6 @@ class EstimatorHead(HeadKind, Protocol):
       folds; with ``chosen_params()``, what it chose on the way, to fit more rows with.
     - ``linear_map(num_outputs)`` of the fitted estimator: weight (d, k) and bias (k,), or None; a linear head is kept
       as such.
-
-    Examples:
-        >>> isinstance(HEADS["ridge"], EstimatorHead)
-        False
     """
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:

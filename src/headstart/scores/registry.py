@@ -34,12 +34,7 @@ Compute = Callable[[Any, Any, Task, Any, int], float]
 
 @runtime_checkable
 class Score(Protocol):
-    """A number that predicts a source's worth for a target, from features and labels; higher is better.
-
-    Examples:
-        >>> isinstance(SCORES["logme"], Score)
-        True
-    """
+    """A number that predicts a source's worth for a target, from features and labels; higher is better."""
 
     @property
     def name(self) -> str:

@@ -143,8 +143,9 @@ class HeadedToy(ModuleSource):
     """A toy body whose classifier is its source head.
 
     Examples:
-        >>> issubclass(HeadedToy, ModuleSource)
-        True
+        >>> body = toy_with_head(toy_shift()).trainable()
+        >>> body.source_head(body.module, torch.zeros(2, 3, 3, 10)).shape     # logits of three colours
+        torch.Size([2, 3])
     """
 
     def trainable(self) -> Trainable:

@@ -22,10 +22,6 @@ class TaskMethods(Protocol):
 
     A head gives *scores* (n, k), one column an output; ``calibrate`` turns left-out scores into a calibration, and
     ``outputs`` turns scores into what a user reads: probabilities or values.
-
-    Examples:
-        >>> isinstance(TASKS["classification"], TaskMethods)
-        True
     """
 
     main_metric: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.prepare import Prepared, prepare
 from headstart.types import Rows, Source, Task
 
-__all__ = ["LabelAudit", "Suspect", "audit_labels", "suspects_of", "write_suspects"]
+__all__ = ["LabelAudit", "Suspect", "audit_labels", "write_suspects"]
 
 SHOWN = 10  # suspects in the text of an audit
 NUMBERS = 8  # of a row that is shown
@@ -141,10 +141,10 @@ def audit_labels(
     dataset = read(data, **reading)
     prepared = prepare(dataset, source_for(dataset, source), RunContext(reporter, engine))
     with reporter.progress("judging the labels"):
-        return suspects_of(prepared, seed=seed)
+        return _suspects_of(prepared, seed=seed)
 
 
-def suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | None = None) -> LabelAudit:
+def _suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | None = None) -> LabelAudit:
     """The suspects among encoded items, or among some of them.
 
     Args:
@@ -154,10 +154,6 @@ def suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | N
 
     Raises:
         DataError: if the task is no classification.
-
-    Examples:
-        >>> suspects_of.__name__
-        'suspects_of'
     """
     task, y = prepared.dataset.labelled()
     if task.kind != "classification":
@@ -206,27 +202,6 @@ def _rows(rows: Rows, index: NDArray[np.intp]) -> Rows:
 def _because(rows: Rows, y: NDArray[Any], task: Task, head: FittedHead, found: Suspects) -> NDArray[np.intp]:
     first = Suspects(*(part[:MOST_EXPLAINED] for part in vars(found).values()))
     return influential_rows(rows, y, task, head, first, search=HeadSearch())
-
-
-def without(prepared: Prepared, dropped: NDArray[np.intp]) -> Prepared:
-    """Encoded items without some of them.
-
-    Args:
-        prepared: encoded items.
-        dropped: positions.
-
-    Examples:
-        >>> without.__name__
-        'without'
-    """
-    kept = np.setdiff1d(np.arange(len(prepared.dataset)), dropped)
-    return replace(
-        prepared,
-        dataset=prepared.dataset.take(kept),
-        rows=_rows(prepared.rows, kept),
-        clusters=prepared.clusters[kept],
-        content=tuple(prepared.content[i] for i in kept),
-    )
 
 
 def write_suspects(path: Path, suspects: Sequence[Suspect]) -> None:

@@ -19,10 +19,6 @@ class Strategy(Protocol):
 
     Those that fine-tune the body have ``training`` and ``plan`` and need no ``fit`` of their own; see
     `headstart.tune.moving.contract.MovingStrategy`.
-
-    Examples:
-        >>> isinstance(STRATEGIES["frozen"], Strategy)
-        True
     """
 
     @property

@@ -124,8 +124,8 @@ def training_entry(key: str, source: str, form: str) -> Path:
         form: what is done to it, in a word or two.
 
     Examples:
-        >>> training_entry.__name__
-        'training_entry'
+        >>> training_entry("ab12", "toy", "fine-tuning").relative_to(cache_folder()).as_posix()
+        'trainings/ab12'
     """
     folder = entry_folder("training", key)
     with suppress(OSError):  # a cache that cannot be written is said where a checkpoint is

@@ -57,8 +57,14 @@ class Contender:
         solve: fits it on all rows.
 
     Examples:
-        >>> sorted(Contender.__dataclass_fields__)[:3]
-        ['calibration', 'candidate', 'evidence']
+        >>> from headstart.heads.contenders.spectral import spectral_contenders
+        >>> from headstart.heads.ridge import RIDGE
+        >>> from headstart.types import Task
+        >>> problem = Problem(np.eye(6)[:, :3], np.repeat([0, 1], 3), Task("classification", ("a", "b")), (), None, 0)
+        >>> found, tried = spectral_contenders(problem, [FeatureMap("rows", ((0, 3),), "none")], [RIDGE])
+        >>> head = found[0].fitted(tuple(tried))
+        >>> head.head, head.weight.shape, head.loss == found[0].candidate.loss
+        ('ridge', (3, 2), True)
     """
 
     candidate: Candidate

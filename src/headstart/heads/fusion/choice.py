@@ -46,8 +46,16 @@ def beats(one: Contender, other: Contender, problem: Problem, handicap: float = 
         handicap: by how much the loss of ``one`` is too low.
 
     Examples:
-        >>> "problem" in beats.__annotations__
-        True
+        >>> from headstart.heads.contenders.spectral import spectral_contenders
+        >>> from headstart.heads.ridge import RIDGE
+        >>> from headstart.types import Task
+        >>> y = np.repeat([0, 1], 20)
+        >>> rows = np.column_stack([3.0 * y, np.zeros(40)]) + np.random.default_rng(0).normal(size=(40, 2))
+        >>> problem = Problem(rows, y, Task("classification", ("n", "p")), (), None, 0)
+        >>> maps = [FeatureMap("told apart", ((0, 1),), "none"), FeatureMap("noise", ((1, 2),), "none")]
+        >>> signal, noise = (spectral_contenders(problem, [one], [RIDGE])[0][0] for one in maps)
+        >>> beats(signal, noise, problem)[0], beats(noise, signal, problem)[0]
+        (True, False)
     """
     _, mine, its = np.intersect1d(one.evidence.index, other.evidence.index, return_indices=True)
     difference = one.evidence.losses[mine] - other.evidence.losses[its]

@@ -90,8 +90,15 @@ def selection_contender(
         contend: gives the contenders of feature maps.
 
     Examples:
-        >>> "contend" in selection_contender.__annotations__
-        True
+        >>> from headstart.heads.contenders.spectral import spectral_contenders
+        >>> from headstart.types import Task
+        >>> y = np.repeat([0, 1], 20)
+        >>> rows = np.random.default_rng(0).normal(size=(40, 8)) + np.outer(3 * y, np.eye(8)[0])
+        >>> problem = Problem(rows, y, Task("classification", ("n", "p")), (), None, 0)
+        >>> contend = lambda maps: spectral_contenders(problem, maps, [RIDGE])
+        >>> _, tried = selection_contender(problem, FeatureMap("all", ((0, 8),), "none"), "chosen", contend)
+        >>> [candidate.features for candidate in tried][:3]
+        ['chosen (1%)', 'chosen (5%)', 'chosen (10%)']
     """
     labelled = _Labelled(problem.y[problem.chosen], problem.truth, problem.together, problem.task)
     mapped = np.asarray(whole(problem.rows[problem.chosen]), np.float64)

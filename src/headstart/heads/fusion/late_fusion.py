@@ -131,8 +131,17 @@ def stacked(problem: Problem, members: Sequence[Contender], name: str) -> Conten
         name: of the union of features.
 
     Examples:
-        >>> "members" in stacked.__annotations__
-        True
+        >>> from headstart.heads.contenders.spectral import spectral_contenders
+        >>> from headstart.heads.feature_map import FeatureMap
+        >>> from headstart.heads.ridge import RIDGE
+        >>> y = np.repeat([0, 1], 20)
+        >>> rows = 2.0 * y[:, None] + np.random.default_rng(0).normal(size=(40, 2))
+        >>> problem = Problem(rows, y, Task("classification", ("n", "p")), (), None, 0)
+        >>> maps = [FeatureMap("a", ((0, 1),), "none"), FeatureMap("b", ((1, 2),), "none")]
+        >>> members = [spectral_contenders(problem, [one], [RIDGE])[0][0] for one in maps]
+        >>> both = stacked(problem, members, "a + b")
+        >>> both.feature_map.blocks, both.candidate.loss < min(one.candidate.loss for one in members)
+        (((0, 1), (1, 2)), True)
     """
     task, y = problem.task, problem.y[problem.chosen]
     logits = np.stack([_logits(member.evidence.outputs, task) for member in members])

@@ -23,12 +23,7 @@ LEAST_ROWS = 2
 
 
 class Fit(Protocol):
-    """What fits a head to rows; `headstart.heads.select_head` with its other arguments given.
-
-    Examples:
-        >>> Fit.__name__
-        'Fit'
-    """
+    """What fits a head to rows; `headstart.heads.select_head` with its other arguments given."""
 
     def __call__(
         self, rows: Rows, y: NDArray[Any], *, groups: NDArray[np.int64] | None, search: HeadSearch

@@ -53,13 +53,7 @@ class Trainable:
 
 @runtime_checkable
 class TrainableSource(Source, Protocol):
-    """A source whose body can be moved.
-
-    Examples:
-        >>> from headstart.sources.registry import open_source
-        >>> isinstance(open_source("toy"), TrainableSource)
-        False
-    """
+    """A source whose body can be moved."""
 
     def trainable(self) -> Trainable:
         """The body as training sees it; each call makes a module of its own."""

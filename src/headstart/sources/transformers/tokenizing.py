@@ -53,13 +53,7 @@ class TokenizerSpec:
 
 @runtime_checkable
 class Tokenizing(Protocol):
-    """A source of texts that can tell what its tokenizer makes of them.
-
-    Examples:
-        >>> from headstart.sources.toy import ToySource
-        >>> isinstance(ToySource(), Tokenizing)
-        False
-    """
+    """A source of texts that can tell what its tokenizer makes of them."""
 
     def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
         """What the tokenizer makes of texts, and of the words in them."""

@@ -86,8 +86,17 @@ def decide(
         SourceError: if a strategy was named and the source has no body that can be moved.
 
     Examples:
-        >>> decide.__name__
-        'decide'
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.heads import HeadSearch
+        >>> from headstart.transfer.stages.judge import judge
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> shift, silent = toy_shift(), SilentReporter()
+        >>> prepared = prepare(shift.train.take(range(60)), shift.source, silent)
+        >>> judged = judge(prepared, HeadSearch(), 0, silent, once=True)
+        >>> found = decide(prepared, judged, "auto", seed=0, seconds=None, reporter=silent, folder=None)
+        >>> found.record["kept"], found.record["forecast"]["verdict"]
+        ('head', '48 items are too few to tell')
     """
     began = time.perf_counter()
 

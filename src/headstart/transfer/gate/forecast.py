@@ -85,8 +85,18 @@ def look_ahead(
         reporter: hears of the pilot.
 
     Examples:
-        >>> look_ahead.__name__
-        'look_ahead'
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.heads import HeadSearch
+        >>> from headstart.transfer.stages.judge import judge
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> shift, silent = toy_shift(), SilentReporter()
+        >>> prepared = prepare(shift.train.take(range(60)), shift.source, silent)
+        >>> judged = judge(prepared, HeadSearch(), 0, silent, once=True)
+        >>> train = prepared.dataset.take(judged.plan.fitted)
+        >>> look_ahead(LP_FT, prepared, judged, train, seed=0, seconds=None, reporter=silent).verdict
+        '48 items are too few to tell'
     """
     task, y = train.labelled()
     began, limit = time.perf_counter(), LIMIT if seconds is None else seconds

@@ -46,8 +46,13 @@ def left_out_losses(head: FittedHead, train: Dataset, valid: Dataset) -> LeftOut
         5,000 rows it is that of a sample (`headstart.heads.fitted.Evidence`).
 
     Examples:
-        >>> left_out_losses.__name__
-        'left_out_losses'
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.frozen import FROZEN
+        >>> shift = toy_shift()
+        >>> train = shift.train.take(range(40))
+        >>> found = left_out_losses(FROZEN.fit(shift.source, train).head, train, train.take([3, 5]))
+        >>> found.places, bool((found.losses > 0).all())
+        (array([0, 1]), True)
     """
     place = {name: k for k, name in enumerate(valid.ids)}
     known = [] if head.evidence is None else zip(head.evidence.index, head.evidence.losses, strict=True)

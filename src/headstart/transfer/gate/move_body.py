@@ -45,8 +45,13 @@ class MovedBody:
         folder: of checkpoints and logs; None where none were written.
 
     Examples:
-        >>> sorted(MovedBody.__dataclass_fields__)
-        ['folder', 'frozen', 'judged', 'record']
+        >>> from tempfile import mkdtemp
+        >>> moved = MovedBody(judged=None, frozen=None, record={"kept": "head"}, folder=Path(mkdtemp()))
+        >>> moved.logs.name
+        'logs'
+        >>> moved.clear()
+        >>> moved.folder.exists()
+        False
     """
 
     judged: Judged
@@ -116,8 +121,17 @@ def move_body(
         SourceError: if a strategy was named and the source has no body that can be moved.
 
     Examples:
-        >>> move_body.__name__
-        'move_body'
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.heads import HeadSearch
+        >>> from headstart.transfer.stages.judge import judge
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> shift, silent = toy_shift(), SilentReporter()
+        >>> prepared = prepare(shift.train.take(range(60)), shift.source, silent)
+        >>> judged = judge(prepared, HeadSearch(("ridge",)), 0, silent, once=True)
+        >>> moved = move_body(prepared, judged, "auto", seconds=None, reporter=silent)
+        >>> moved.record["forecast"]["verdict"], moved.frozen is None
+        ('48 items are too few to tell', True)
     """
     folder, began = None, time.perf_counter()
     if prepared.engine.cache:

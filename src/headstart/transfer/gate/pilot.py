@@ -108,8 +108,17 @@ def run_pilot(
         progress: hears how far it is.
 
     Examples:
-        >>> run_pilot.__name__
-        'run_pilot'
+        >>> from headstart.heads import HeadSearch
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> from headstart.tune.bitfit import BITFIT
+        >>> shift = toy_shift()
+        >>> prepared = prepare(shift.train.take(range(24)), shift.source, SilentReporter())
+        >>> search = HeadSearch(("ridge",))
+        >>> pilot = run_pilot(BITFIT, prepared, search, prepared.dataset, seed=0, seconds=None)
+        >>> pilot.items, pilot.low <= pilot.gain <= pilot.high
+        (12, True)
     """
     from headstart.tune.moving.move import class_weights_of, move
 

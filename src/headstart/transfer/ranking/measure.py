@@ -66,10 +66,6 @@ class Measured:
         neighbours_accuracy: their left-out accuracy, or None.
         scores: further scores by name; nan for one that the source lacks the head for.
         profile: what each block is worth alone; empty where that was not asked.
-
-    Examples:
-        >>> "losses" in Measured.__dataclass_fields__
-        True
     """
 
     items: int

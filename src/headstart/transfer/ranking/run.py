@@ -76,10 +76,6 @@ class Ranked:
     Attributes:
         ranking: the ranking.
         first: the first source.
-
-    Examples:
-        >>> sorted(Ranked.__dataclass_fields__)
-        ['first', 'ranking']
     """
 
     ranking: Ranking

@@ -72,8 +72,12 @@ class Lane:
         stopped: why it goes no further; empty while it does.
 
     Examples:
-        >>> [name for name in Lane.__dataclass_fields__]
-        ['contestant', 'answer', 'stopped', 'seconds']
+        >>> from headstart.engine.options import Engine
+        >>> from headstart.transfer.ranking.contestant import Entry
+        >>> from headstart.types import SourceInfo
+        >>> lane = Lane(Contestant(Entry("toy", None, "text", SourceInfo("toy", "text")), ["good film"], Engine()))
+        >>> lane.measured is None, lane.stopped     # it was tried on no sample yet
+        (True, '')
     """
 
     contestant: Contestant

@@ -38,10 +38,6 @@ class Baseline:
             ``"raw pixels"``, ``"mel statistics"`` or ``"untrained body"``.
         evaluation: its metrics.
         gain: the model's main metric minus the baseline's, paired.
-
-    Examples:
-        >>> [field for field in Baseline.__dataclass_fields__]
-        ['name', 'evaluation', 'gain']
     """
 
     name: str

@@ -23,7 +23,7 @@ from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
 from headstart.types import Dataset
 
-__all__ = ["Agreement", "candidate_keys", "neighbour_agreement", "propose_groups", "with_proposal"]
+__all__ = ["Agreement", "candidate_keys", "neighbour_agreement", "with_proposal"]
 
 MAX_ITEMS = 2000  # among which neighbours are looked for
 PERMUTATIONS = 999
@@ -123,14 +123,14 @@ def with_proposal(prepared: Prepared, judged: Judged, reporter: Reporter) -> Pre
     if prepared.dataset.groups is not None or len(judged.plan.fitted) < FEWEST:
         return prepared
     with reporter.progress("looking for groups among the names"):
-        found = propose_groups(prepared, judged)
+        found = _propose_groups(prepared, judged)
     if found is None:
         return prepared
     reporter.warning(found.message)
     return replace(prepared, audit=replace(prepared.audit, findings=(found, *prepared.audit.findings)))
 
 
-def propose_groups(prepared: Prepared, judged: Judged) -> Finding | None:
+def _propose_groups(prepared: Prepared, judged: Judged) -> Finding | None:
     """The part of the names that groups items most, where leaving such groups out together costs clearly more.
 
     Args:
@@ -139,10 +139,6 @@ def propose_groups(prepared: Prepared, judged: Judged) -> Finding | None:
 
     Returns:
         The finding, of kind ``"possible_groups"``; None where no part of the names matters.
-
-    Examples:
-        >>> propose_groups.__annotations__["return"]
-        'Finding | None'
     """
     rows = judged.plan.fitted
     dataset = prepared.dataset.take(rows)

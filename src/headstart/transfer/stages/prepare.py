@@ -37,8 +37,11 @@ class Audited:
         audit: what was found in all of these.
 
     Examples:
-        >>> sorted(Audited.__dataclass_fields__)
-        ['audit', 'dataset', 'kept']
+        >>> from headstart.data import read
+        >>> from headstart.reporting import SilentReporter
+        >>> audited = audit_items(read((["good", "", "bad", "bad"], ["yes", "yes", "no", "no"])), SilentReporter())
+        >>> audited.kept, audited.clusters     # the last two items are duplicates
+        (array([0, 2, 3]), array([0, 2, 2]))
     """
 
     dataset: Dataset
@@ -64,10 +67,6 @@ class Prepared:
         audit: what was found in all the items that were read.
         extraction: how the encoding went.
         engine: how items are encoded.
-
-    Examples:
-        >>> "rows" in Prepared.__dataclass_fields__
-        True
     """
 
     dataset: Dataset

@@ -76,8 +76,16 @@ def run_tables(prepared: Prepared, judged: Judged, logs: Path | None = None) -> 
         logs: folder of a training's logs; None where nothing was trained.
 
     Examples:
-        >>> "judged" in run_tables.__annotations__
-        True
+        >>> from headstart.heads import HeadSearch
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.transfer.stages.judge import judge
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> shift, silent = toy_shift(), SilentReporter()
+        >>> prepared = prepare(shift.train.take(range(40)), shift.source, silent)
+        >>> tables = run_tables(prepared, judge(prepared, HeadSearch(("ridge",)), 0, silent, once=True))
+        >>> list(tables.predictions), len(tables.splits["id"])
+        (['id', 'label', 'predicted', 'output.alike', 'output.different'], 40)
     """
     files = sorted(logs.iterdir()) if logs is not None and logs.is_dir() else []
     return RunTables(

@@ -14,12 +14,7 @@ __all__ = ["Parallel", "begin_together", "statistics_of", "sum_numbers", "sum_st
 
 
 class Parallel(Protocol):
-    """One process among several that train together.
-
-    Examples:
-        >>> sorted(name for name in vars(Parallel) if not name.startswith("_"))
-        ['rank', 'size', 'sum']
-    """
+    """One process among several that train together."""
 
     @property
     def rank(self) -> int:
