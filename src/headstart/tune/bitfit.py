@@ -24,8 +24,10 @@ def bias_names(network: Network) -> list[str]:
     """Names of the body's biases: flat parameters called ``bias`` or ``…_bias``.
 
     Examples:
-        >>> bias_names.__name__
-        'bias_names'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> bias_names(toy_setting(LP_FT).network)[:2]     # of the first convolution and of its normalisation
+        ['body.blocks.0.0.bias', 'body.blocks.0.1.bias']
     """
     found = [name for name in used_names(network) if network.get_parameter(name).ndim == 1]
     return [name for name in found if name.endswith((".bias", "_bias"))]

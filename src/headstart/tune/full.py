@@ -37,8 +37,12 @@ def fresh_head(setting: Setting) -> TorchHead:
         setting: what is trained.
 
     Examples:
-        >>> fresh_head.__name__
-        'fresh_head'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> setting = toy_setting(LP_FT)
+        >>> head = fresh_head(setting)
+        >>> head.weight.shape, bool(head.weight.abs().max() < 0.1)
+        (torch.Size([25, 2]), True)
     """
     rows = _some_rows(setting)
     stop = rows.shape[1]

@@ -55,8 +55,13 @@ def train_source(
         TrainingError: if no epoch got below the validation loss of the start, whose weights are random.
 
     Examples:
-        >>> train_source.__name__
-        'train_source'
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.training.settings import Training
+        >>> shift = toy_shift()
+        >>> short = replace(SCRATCH, training=Training(epochs=3, batch_size=8, learning_rate=0.02))
+        >>> model = train_source(shift.source, shift.source_data.take(range(48)), strategy=short)
+        >>> model.source.info.name, model.task.labels
+        ('module:toy (trained, seed 0)', ('red', 'green', 'blue'))
     """
     task, _ = data.labelled()
     if isinstance(source, str):
@@ -70,7 +75,7 @@ def train_source(
         raise SourceError(f"The source '{fresh.info.name}' has no body that can be moved.")
     body = trained.source.trainable().module
     name = f"{fresh.info.name.partition(' (')[0]} (trained, seed {seed})"
-    write_classifier(body, trained.head)
+    _write_classifier(body, trained.head)
     return replace(trained, source=trained.source.with_module(body, name))
 
 
@@ -86,16 +91,12 @@ def _with_classes(source: Source, count: int) -> Source:
     return TimmSource(spec, random_weights(spec, 0), source.info)
 
 
-def write_classifier(body: nn.Module, head: FittedHead) -> bool:
+def _write_classifier(body: nn.Module, head: FittedHead) -> bool:
     """Let a body's own linear classifier be the trained head; says whether there was one that fits.
 
     Args:
         body: the module; changed.
         head: on the last block's rows as they are.
-
-    Examples:
-        >>> write_classifier.__name__
-        'write_classifier'
     """
     find = getattr(body, "get_classifier", None)
     layer = find() if callable(find) else None

@@ -80,8 +80,10 @@ def scaled_layers(network: Network) -> list[tuple[str, nn.Module]]:
     """Names and modules of the convolutions, linear layers and normalisations that features depend on.
 
     Examples:
-        >>> scaled_layers.__name__
-        'scaled_layers'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> [(name, type(layer).__name__) for name, layer in scaled_layers(toy_setting(LP_FT).network)][:2]
+        [('blocks.0.0', 'Conv2d'), ('blocks.0.1', 'BatchNorm2d')]
     """
     used = set(used_names(network))
     kinds = (*CHANNEL_LAYERS, *NORMALISATIONS)

@@ -36,8 +36,13 @@ def relative_gradient_norms(setting: Setting) -> list[float]:
     In evaluation mode, without augmentation, on 512 evenly spread items where there are more; no chance is in it.
 
     Examples:
-        >>> relative_gradient_norms.__name__
-        'relative_gradient_norms'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> setting = toy_setting(LP_FT)
+        >>> _ = setting.network.requires_grad_(True)
+        >>> norms = relative_gradient_norms(setting)
+        >>> len(norms), min(norms) > 0     # of three blocks
+        (3, True)
     """
     network = setting.network.eval()
     device = next(network.parameters()).device.type

@@ -165,8 +165,21 @@ def free_lb_step(
         SourceError: if the body has no embedding layer.
 
     Examples:
-        >>> free_lb_step.__name__
-        'free_lb_step'
+        >>> import numpy as np
+        >>> from headstart.heads import FeatureMap, FittedHead
+        >>> from headstart.sources.bodies.trainable import Trainable
+        >>> from headstart.tune.network.solved_head import TorchHead
+        >>> from headstart.types import Task
+        >>> body = Trainable(nn.Embedding(9, 2), lambda m, x: [m(x["input_ids"]).mean(dim=1)], list, (("weight",),))
+        >>> rows, calibration = FeatureMap("rows", ((0, 2),), "none"), {"temperature": np.ones(1)}
+        >>> head = FittedHead(rows, "ridge", 1.0, np.eye(2), np.zeros(2), calibration, 0.0, ())
+        >>> network = Network(body, TorchHead(head, Task("classification", ("a", "b"))))
+        >>> inputs = {"input_ids": torch.tensor([[1, 2], [3, 4]]), "attention_mask": torch.ones(2, 2)}
+        >>> batch = Batch(inputs, torch.eye(2), np.arange(2), 2)
+        >>> losses = lambda logits: (logits - batch.targets).square().sum(dim=1)
+        >>> loss = free_lb_step(network, batch, losses, epsilon=0.1, step_size=0.1, steps=2)
+        >>> network.body.weight.grad.abs().sum(dim=1).nonzero().flatten()     # the tokens of the two texts
+        tensor([1, 2, 3, 4])
     """
     layer = token_embedding(network.body)
     dropped = int(torch.randint(2**62, ()))

@@ -30,10 +30,6 @@ class Trained:
         setting: what was trained; its network, on the CPU, holds the weights of the last step.
         before: the weights that the network started from.
         outcome: how the training went.
-
-    Examples:
-        >>> "before" in Trained.__dataclass_fields__
-        True
     """
 
     setting: Setting
@@ -58,8 +54,13 @@ def train_network(
         DataError: if there are no labels, or an item cannot be read.
 
     Examples:
-        >>> train_network.__name__
-        'train_network'
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.bitfit import BITFIT
+        >>> shift = toy_shift()
+        >>> trained = train_network(BITFIT, shift.source, shift.train.take(range(40)))
+        >>> after = trained.setting.network.state()
+        >>> [name for name in after if name.startswith("body.blocks.0.0") and not after[name].equal(trained.before[name])]
+        ['body.blocks.0.0.bias']
     """
     start = solved_start(source, train_part, search=HeadSearch(), seed=seed, engine=Engine())
     setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget)
@@ -80,8 +81,11 @@ def moved_source(setting: Setting, name: str) -> Source:
         name: of the strategy.
 
     Examples:
-        >>> moved_source.__name__
-        'moved_source'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> setting = toy_setting(LP_FT)
+        >>> moved_source(setting, "lp_ft").info.name
+        'module:toy (lp_ft)'
     """
     assert isinstance(setting.source, TrainableSource)  # noqa: S101 (`make_setting` raised otherwise)
     return setting.source.with_module(resting_copy(setting.network.body), f"{setting.source.info.name} ({name})")

@@ -40,8 +40,11 @@ class ValidatedModel:
         scores: (m, k) of the validation items.
 
     Examples:
-        >>> "losses" in ValidatedModel.__dataclass_fields__
-        True
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> start = toy_setting(LP_FT).start
+        >>> ValidatedModel("head", start, losses=np.array([0.25, 0.75]), scores=np.zeros((2, 2))).loss
+        0.5
     """
 
     name: str
@@ -70,7 +73,7 @@ class Moved:
         >>> from headstart.tune.lp_ft import LP_FT
         >>> from headstart.tune.moving.move import move
         >>> shift = toy_shift()
-        >>> [one.name for one in move(LP_FT, shift.source, shift.train).candidates][:3]
+        >>> [one.name for one in move(LP_FT, shift.source, shift.train.take(range(60))).candidates][:3]
         ['head', 'lp_ft', 'lp_ft, 75% of the way']
     """
 
@@ -115,8 +118,18 @@ def make_candidates(
         The start first.
 
     Examples:
-        >>> make_candidates.__name__
-        'make_candidates'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> setting = toy_setting(LP_FT)
+        >>> part = toy_shift().test.take(range(20))
+        >>> validation = Validation(setting.task, part, setting.source, setting.network.trainable.collate)
+        >>> before, search = setting.network.state(), HeadSearch(("ridge",))
+        >>> found = make_candidates(
+        ...     "lp_ft", setting, validation, before, base=setting.start, search=search, engine=Engine()
+        ... )
+        >>> [candidate.name for candidate in found][:3]
+        ['head', 'lp_ft', 'lp_ft, 75% of the way']
     """
     rows = base.source.encode(validation.part.items)
     yield _judged("head", base, base.head, base.head.scores(rows), validation)

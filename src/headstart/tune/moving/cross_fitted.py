@@ -99,8 +99,15 @@ def move_cross_fitted(
         DataError: if there are no labels, no two items of a class to part, or an item cannot be read.
 
     Examples:
-        >>> move_cross_fitted.__name__
-        'move_cross_fitted'
+        >>> from dataclasses import replace
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.training.settings import Training
+        >>> shift = toy_shift()
+        >>> short = replace(LP_FT, training=Training(epochs=1))
+        >>> moved = move_cross_fitted(short, shift.source, shift.train.take(range(10)), search=HeadSearch(("ridge",)))
+        >>> [candidate.name for candidate in moved.candidates], len(moved.valid)
+        (['head', 'lp_ft, 50% of the way', 'lp_ft'], 10)
     """
     task, y = train_part.labelled()
     folds = left_out_folds(y, train_part.groups, seed)

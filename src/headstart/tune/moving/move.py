@@ -78,8 +78,9 @@ def fit_moved(
         >>> from headstart.sources.toy_shift import toy_shift
         >>> from headstart.tune.lp_ft import LP_FT
         >>> shift = toy_shift()
-        >>> fit_moved(LP_FT, shift.source, shift.train).source.info.name.startswith("module:toy (lp_ft")
-        True
+        >>> model = fit_moved(LP_FT, shift.source, shift.train.take(range(60)))
+        >>> model.source.info.name.startswith("module:toy (lp_ft"), model.task.labels
+        (True, ('alike', 'different'))
     """
     return move(strategy, source, train, valid=valid, seed=seed, budget=budget).best.model
 
@@ -114,8 +115,12 @@ def move(
         ParameterError: if the strategy cannot be trained on several workers.
 
     Examples:
-        >>> move.__name__
-        'move'
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> shift = toy_shift()
+        >>> moved = move(LP_FT, shift.source, shift.train.take(range(60)))
+        >>> moved.start.name, moved.candidates[1].name, len(moved.valid)
+        ('head', 'lp_ft', 12)
     """
     whole = train_part
     if valid is None:
@@ -203,8 +208,11 @@ def solved_start(source: Source, part: Dataset, *, search: HeadSearch, seed: int
         engine: how items are encoded.
 
     Examples:
-        >>> solved_start.__name__
-        'solved_start'
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> shift, search = toy_shift(), HeadSearch(("ridge",))
+        >>> start = solved_start(shift.source, shift.train.take(range(40)), search=search, seed=0, engine=Engine())
+        >>> start.head.head, start.predict_proba(shift.test.items[:3]).shape
+        ('ridge', (3, 2))
     """
     task, y = part.labelled()
     rows = extract(source, part.items, engine=engine, on_error="raise").rows
@@ -254,8 +262,14 @@ def make_setting(
         class_weights: (k,) what each class counts in the loss; None where all count as they come.
 
     Examples:
-        >>> make_setting.__name__
-        'make_setting'
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> shift = toy_shift()
+        >>> part = shift.train.take(range(40))
+        >>> start = solved_start(shift.source, part, search=HeadSearch(), seed=0, engine=Engine())
+        >>> setting = make_setting(LP_FT, shift.source, part, start, seed=0, budget=Budget())
+        >>> setting.targets.shape, setting.batches.steps     # 40 items of 2 classes, in batches of at most 32
+        ((40, 2), 2)
     """
     task, y = part.labelled()
     targets = task_methods(task).targets(y, task.num_outputs)
@@ -287,8 +301,15 @@ def make_job(setting: Setting, plan: Plan, part: Dataset, validate: Callable[[],
         validate: gives the validation loss; None keeps the last weights.
 
     Examples:
-        >>> make_job.__name__
-        'make_job'
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> shift = toy_shift()
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> setting = toy_setting(LP_FT)
+        >>> job = make_job(setting, LP_FT.plan(setting), shift.train.take(range(40)), None)
+        >>> [batch] = next(job.batches.epoch(0, 0))
+        >>> job.loss(batch).shape, len(job.groups)
+        (torch.Size([]), 4)
     """
     return Job(
         setting.network, plan.groups, setting.batches if plan.batches is None else plan.batches,

@@ -40,8 +40,13 @@ class Setting:
         class_weights: (k,) what each class counts in the loss; None where all count as they come.
 
     Examples:
-        >>> "network" in Setting.__dataclass_fields__
-        True
+        >>> import torch
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> setting = toy_setting(LP_FT)
+        >>> logits = setting.network(setting.batches.inputs([0, 1, 2]))
+        >>> logits.shape, setting.losses(logits, torch.from_numpy(setting.targets[:3])).shape
+        (torch.Size([3, 2]), torch.Size([3]))
     """
 
     network: Network
@@ -90,8 +95,10 @@ def head_group(network: Network, rate: float = 1.0) -> ParameterGroup:
     """The head's parameters.
 
     Examples:
-        >>> head_group.__name__
-        'head_group'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> head_group(toy_setting(LP_FT).network, 10.0)
+        ParameterGroup(names=('head.weight', 'head.bias'), rate=10.0, weight_decay=None, begin=0.0)
     """
     return ParameterGroup(network.head_names, rate)
 
@@ -105,8 +112,11 @@ def body_groups(network: Network, *, first: int = 0, rates: Sequence[float] | No
         rates: a multiplier for each of the body's groups; 1 where not given.
 
     Examples:
-        >>> body_groups.__name__
-        'body_groups'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> groups = body_groups(toy_setting(LP_FT).network, first=1, rates=decayed_rates(3, 0.5))
+        >>> [(group.names[0], group.rate) for group in groups]
+        [('body.blocks.1.0.weight', 0.5), ('body.blocks.2.0.weight', 1.0)]
     """
     groups = network.groups
     chosen = rates if rates is not None else [1.0] * len(groups)

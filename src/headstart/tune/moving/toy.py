@@ -5,8 +5,9 @@ from __future__ import annotations
 from headstart.engine.options import Engine
 from headstart.heads import HeadSearch
 from headstart.sources.toy_shift import toy_shift
+from headstart.tune.moving.contract import MovingStrategy
 from headstart.tune.moving.move import make_setting, solved_start
-from headstart.tune.moving.plan import MovingStrategy, Setting
+from headstart.tune.moving.plan import Setting
 from headstart.tune.training.settings import Budget
 from headstart.types import Source
 

@@ -37,8 +37,12 @@ def network_rows(
         precision: of the products.
 
     Examples:
-        >>> network_rows.__name__
-        'network_rows'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> setting = toy_setting(LP_FT)
+        >>> rows = network_rows(setting.network, setting.batches, precision="fp32")
+        >>> np.allclose(rows, setting.source.encode(setting.items), atol=0.2)     # of a body that was not trained yet
+        True
     """
     network.eval()
     order = batches.by_length()
@@ -64,8 +68,15 @@ class Validation:
         class_weights: (k,) what each class counts; None where all count as they come.
 
     Examples:
-        >>> "loss" in vars(Validation)
-        True
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> setting = toy_setting(LP_FT)
+        >>> part = toy_shift().test.take(range(20))
+        >>> validation = Validation(setting.task, part, setting.source, setting.network.trainable.collate)
+        >>> scores = validation.scores(setting.network)
+        >>> scores.shape, np.isclose(validation.loss(setting.network), validation.losses(scores).mean())
+        ((20, 2), np.True_)
     """
 
     def __init__(

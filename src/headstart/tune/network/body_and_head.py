@@ -40,8 +40,13 @@ class Network(nn.Module):
         prefix: the frozen part that batches of `FromTheCut` have been through; None where there is none.
 
     Examples:
-        >>> "rows" in vars(Network)
-        True
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> network = toy_setting(LP_FT).network
+        >>> network.head_names, [group[0] for group in network.groups]
+        (('head.weight', 'head.bias'), ['body.blocks.0.0.weight', 'body.blocks.1.0.weight', 'body.blocks.2.0.weight'])
+        >>> network(torch.zeros(5, 3, 3, 10)).shape     # logits of five pictures of the toy
+        torch.Size([5, 2])
     """
 
     def __init__(self, trainable: Trainable, head: TorchHead) -> None:

@@ -31,8 +31,13 @@ def cut_of(network: Network, groups: Sequence[ParameterGroup], batches: ItemBatc
         batches: the training items, some of which are tried.
 
     Examples:
-        >>> cut_of.__name__
-        'cut_of'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> from headstart.tune.moving.plan import body_groups, head_group
+        >>> setting = toy_setting(LP_FT, items=64)
+        >>> moving = [*body_groups(setting.network, first=2), head_group(setting.network)]
+        >>> cut_of(setting.network, moving, setting.batches).cut     # the first two blocks run once for each item
+        'blocks.2.0'
     """
     moving = {name for group in groups for name in group.names}
     network.eval()
@@ -54,8 +59,15 @@ def kept_batches(network: Network, prefix: FrozenPrefix, batches: ItemBatches, t
         training: batch size.
 
     Examples:
-        >>> kept_batches.__name__
-        'kept_batches'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> from headstart.tune.moving.plan import body_groups, head_group
+        >>> setting = toy_setting(LP_FT, items=64)
+        >>> moving = [*body_groups(setting.network, first=2), head_group(setting.network)]
+        >>> prefix = cut_of(setting.network, moving, setting.batches)
+        >>> batches = kept_batches(setting.network, prefix, setting.batches, setting.training)
+        >>> batches.inputs([0, 1])["input"].shape     # 24 channels of two pictures where the third block starts
+        torch.Size([2, 24, 3, 3])
     """
     device = next(network.parameters()).device.type
     order = batches.by_length()

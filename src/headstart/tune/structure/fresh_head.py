@@ -49,8 +49,10 @@ def last_layer_head(setting: Setting) -> TorchHead:
         setting: what is trained.
 
     Examples:
-        >>> last_layer_head.__name__
-        'last_layer_head'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> last_layer_head(toy_setting(LP_FT)).weight.shape     # of the toy's 25 features, for two classes
+        torch.Size([25, 2])
     """
     task, widths = setting.task, [block.width for block in setting.source.info.blocks]
     whole = sum(widths)

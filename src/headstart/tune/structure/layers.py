@@ -20,8 +20,11 @@ def used_names(network: Network) -> tuple[str, ...]:
     """Names of the body's parameters that its features depend on, stem first; a classifier's are not among them.
 
     Examples:
-        >>> used_names.__name__
-        'used_names'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> names = used_names(toy_setting(LP_FT).network)
+        >>> len(names), names[0], "body.classifier.weight" in names
+        (12, 'body.blocks.0.0.weight', False)
     """
     return tuple(name for group in network.groups for name in group)
 
@@ -42,8 +45,10 @@ def normalisation_names(network: Network) -> list[str]:
     By their class's name, since libraries have normalisations of their own, such as ``T5LayerNorm``.
 
     Examples:
-        >>> normalisation_names.__name__
-        'normalisation_names'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> normalisation_names(toy_setting(LP_FT).network)[:2]
+        ['body.blocks.0.1.weight', 'body.blocks.0.1.bias']
     """
     norms = {name for name, part in network.named_modules() if "norm" in type(part).__name__.lower()}
     return [name for name in used_names(network) if owner_of(name) in norms and network.get_parameter(name).ndim == 1]
@@ -60,8 +65,11 @@ def channel_layers(network: Network, least: int = 1) -> Iterator[tuple[str, nn.M
         The layer's name in the body, and the layer.
 
     Examples:
-        >>> channel_layers.__name__
-        'channel_layers'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> network = toy_setting(LP_FT).network
+        >>> [name for name, _ in channel_layers(network)], [name for name, _ in channel_layers(network, least=16)]
+        (['blocks.0.0', 'blocks.1.0', 'blocks.2.0'], ['blocks.1.0', 'blocks.2.0'])
     """
     used = set(used_names(network))
     for name, part in network.body.named_modules():

@@ -84,8 +84,15 @@ def low_rank_plan(setting: Setting, name: str, *, rank: int, alpha: float, rate:
         MissingExtraError: if the body is a transformer and peft is not installed.
 
     Examples:
-        >>> low_rank_plan.__name__
-        'low_rank_plan'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> setting = toy_setting(LP_FT)
+        >>> plan = low_rank_plan(setting, "lora", rank=4, alpha=8.0, rate=1.0, decomposed=False)
+        >>> plan.groups[0].names[:2]
+        ('body.blocks.0.0.parametrizations.weight.0.down', 'body.blocks.0.0.parametrizations.weight.0.up')
+        >>> plan.finish()
+        >>> next(name for name, _ in setting.network.named_parameters())     # merged
+        'body.blocks.0.0.weight'
     """
     network = setting.network
     peft = is_transformer(network)

@@ -20,8 +20,14 @@ def is_transformer(network: Network) -> bool:
     """Whether the body reads tokens, or has an attention whose queries are made by a linear layer.
 
     Examples:
-        >>> is_transformer.__name__
-        'is_transformer'
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> network = toy_setting(LP_FT).network
+        >>> is_transformer(network)
+        False
+        >>> network.body.add_module("query", nn.Linear(4, 4))
+        >>> is_transformer(network)
+        True
     """
     if network.trainable.kind == "tokens":
         return True
@@ -49,8 +55,13 @@ def insert_peft(
         MissingExtraError: if peft is not installed.
 
     Examples:
-        >>> insert_peft.__name__
-        'insert_peft'
+        >>> body = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 2))
+        >>> names, merge = insert_peft(body, ["0"], "lora", rank=2, alpha=4.0, decomposed=False)
+        >>> names
+        ['0.lora_A.default.weight', '0.lora_B.default.weight']
+        >>> merge()
+        >>> list(body.state_dict())
+        ['0.weight', '0.bias', '1.weight', '1.bias']
     """
     try:
         from peft import LoraConfig, inject_adapter_in_model

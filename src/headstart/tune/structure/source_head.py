@@ -93,8 +93,13 @@ def source_head_groups(setting: Setting, head: Callable[[nn.Module, Any], Tensor
         head: as `source_head_of` gives it.
 
     Examples:
-        >>> source_head_groups.__name__
-        'source_head_groups'
+        >>> from headstart.sources.toy_shift import toy_shift, toy_with_head
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> setting = toy_setting(LP_FT, toy_with_head(toy_shift()))
+        >>> [group] = source_head_groups(setting, setting.network.trainable.source_head)
+        >>> group.names
+        ('body.classifier.weight', 'body.classifier.bias')
     """
     body = setting.network.body
     inputs = to_device(setting.batches.inputs([0, min(1, len(setting.items) - 1)]), _device(body))

@@ -17,12 +17,7 @@ Stopped = Literal["done", "no longer better", "time", "diverged"]
 
 
 class Batches(Protocol):
-    """Batches that are the same for the same seed, whatever was asked for before.
-
-    Examples:
-        >>> sorted(name for name in vars(Batches) if not name.startswith("_"))
-        ['epoch', 'steps']
-    """
+    """Batches that are the same for the same seed, whatever was asked for before."""
 
     @property
     def steps(self) -> int:
