@@ -45,7 +45,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "attention": set(),
         "feature_map": set(),
         "loss_summary": {"standard_error"},
-        "registry": set(),
+        "registry": {"estimator"},
         "ridge": set(),
         "standard_error": set(),
         "estimator": set(),

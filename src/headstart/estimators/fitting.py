@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -117,7 +117,7 @@ def check_length(items: int, labels: int) -> None:
         raise DataError(f"{items} items came with {labels} labels; give one label for each item.")
 
 
-def fitted_model(estimator: Settings, X: Any, y: NDArray[Any], task: Task, groups: Any) -> TransferModel:  # noqa: N803
+def fitted_model(estimator: Settings, X: Any, y: NDArray[Any], task: Task, groups: ArrayLike | None) -> TransferModel:  # noqa: N803
     """The model that an estimator's parameters ask for.
 
     Args:

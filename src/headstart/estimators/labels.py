@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -21,7 +21,7 @@ VECTOR = "vector"
 MANY = "more than one label; give a matrix of 0 and 1, as scikit-learn's MultiLabelBinarizer makes of lists."
 
 
-def checked_labels(estimator: Any, X: Any, y: Any) -> tuple[Any, NDArray[Any]]:  # noqa: N803 (scikit-learn's name)
+def checked_labels(estimator: Any, X: Any, y: ArrayLike) -> tuple[Any, NDArray[Any]]:  # noqa: N803 (scikit-learn's name)
     """The items, and labels (n,) or a 0/1 matrix (n, labels) as an array.
 
     Args:
@@ -48,7 +48,7 @@ def checked_labels(estimator: Any, X: Any, y: Any) -> tuple[Any, NDArray[Any]]: 
     return items, labels
 
 
-def _check_each(y: Any) -> None:
+def _check_each(y: ArrayLike) -> None:
     """Raise for labels that would end in an error of numpy's, or in one that does not say which label is meant."""
     labels = np.asarray(y, dtype=object)
     if labels.ndim == 2 and labels.shape[1] > 1 and any(isinstance(value, str) for value in labels.ravel()):

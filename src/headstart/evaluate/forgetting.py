@@ -173,7 +173,7 @@ def _last_rows(source: Source, items: Sequence[Any]) -> Array:
     return np.asarray(rows[:, rows.shape[1] - width :], dtype=np.float64)
 
 
-def _check_widths(before: Source, ours: Any, theirs: Any) -> None:
+def _check_widths(before: Source, ours: NDArray[Any], theirs: NDArray[Any]) -> None:
     if ours.shape[1] != theirs.shape[1]:
         raise SourceError(
             f"Forgetting compares a body with itself, moved. Got rows of {ours.shape[1]} columns of "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,5 +211,5 @@ def _draw(n: int, seed: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(seed).choice(n, ROWS_FOR_CHOICE, replace=False))
 
 
-def _fold(text: Any) -> str:
+def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).casefold()

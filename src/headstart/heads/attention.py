@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
@@ -72,7 +72,7 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.decay = decay
         self.seed = seed
 
-    def fit(self, X: Any, y: Any, mask: Any = None) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike, mask: ArrayLike | None = None) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, sum of widths) or tokens (n, t, d) with labels (n,).
 
         Args:
@@ -126,24 +126,24 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.projection_ = np.concatenate(arrays[: len(parts)])
         self.query_, self.weight_, self.bias_ = arrays[len(parts) :]
 
-    def attention(self, X: Any, mask: Any = None) -> Array:  # noqa: N803 (scikit-learn's name)
+    def attention(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
         """How much each token or block counts, (n, t), of sum one."""
         return self._pooled(X, mask)[0]
 
-    def decision_function(self, X: Any, mask: Any = None) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
         """Logits (n, C)."""
         return np.asarray(self._pooled(X, mask)[1] @ self.weight_ + self.bias_)
 
-    def predict_proba(self, X: Any, mask: Any = None) -> Array:  # noqa: N803 (scikit-learn's name)
+    def predict_proba(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, C)."""
         scores = self.decision_function(X, mask)
         return np.asarray(softmax(scores, axis=1))
 
-    def predict(self, X: Any, mask: Any = None) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The likeliest label of each row."""
         return np.asarray(self.classes_[self.decision_function(X, mask).argmax(axis=1)])
 
-    def _pooled(self, rows: Any, mask: Any) -> tuple[Array, Array]:
+    def _pooled(self, rows: ArrayLike, mask: ArrayLike | None) -> tuple[Array, Array]:
         check_is_fitted(self)
         array = self._checked(rows)
         if array.shape[-1] != self.n_features_in_:
@@ -154,7 +154,7 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         share = softmax(score, axis=1)
         return share, np.einsum("nt,ntw->nw", share, keys)
 
-    def _checked(self, rows: Any) -> Array:
+    def _checked(self, rows: ArrayLike) -> Array:
         array = np.asarray(rows, dtype=np.float64)
         blocks = self.widths is not None
         if array.ndim not in (2, 3) or (blocks and (array.ndim != 2 or array.shape[1] != sum(self.widths or ()))):
@@ -179,7 +179,7 @@ def _keys(blocks: Sequence[Any], parts: Sequence[Any], stack: Any) -> Any:
     return stack([block @ part for block, part in zip(blocks, parts, strict=True)], 1)
 
 
-def _masked(array: Array, mask: Any) -> NDArray[np.bool_]:
+def _masked(array: Array, mask: ArrayLike | None) -> NDArray[np.bool_]:
     if mask is None:
         return np.ones((len(array), array.shape[1] if array.ndim == 3 else 1), bool)
     there = np.asarray(mask, dtype=bool)

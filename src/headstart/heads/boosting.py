@@ -7,12 +7,12 @@ al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NIPS 2017 (
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.principal_components import on_principal_components
+from headstart.heads.estimator.protocols import Estimator
 from headstart.types import Task
 
 __all__ = ["BOOSTING", "BoostingHead"]
@@ -41,7 +41,7 @@ class BoostingHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
     complexity: int = 3
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
         """An unfitted estimator."""
         kind = HistGradientBoostingRegressor if task.kind == "regression" else HistGradientBoostingClassifier
         head = kind(

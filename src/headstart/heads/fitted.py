@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.estimator.scores import estimator_scores
 from headstart.heads.estimator.threads import threads_for
 from headstart.heads.feature_map import FeatureMap
@@ -105,7 +105,7 @@ class FittedHead:
     candidates: tuple[Candidate, ...]
     moments: Moments | None = None
     evidence: Evidence | None = None
-    estimator: Any = None
+    estimator: Estimator | None = None
     prior: float = field(default=0.0, kw_only=True)
     dropped: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp), kw_only=True)
     notes: tuple[str, ...] = ()

@@ -7,10 +7,10 @@ Machine Learning 2006.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
+from headstart.heads.estimator.protocols import Estimator
 from headstart.types import Task
 
 __all__ = ["FOREST", "ForestHead"]
@@ -37,10 +37,11 @@ class ForestHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
     complexity: int = 3
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator; leaves of one row grow too large to keep beyond 20,000 rows."""
         kind = ExtraTreesRegressor if task.kind == "regression" else ExtraTreesClassifier
-        return kind(n_estimators=100, min_samples_leaf=1 + n // 20_000, random_state=seed)
+        estimator: Estimator = kind(n_estimators=100, min_samples_leaf=1 + n // 20_000, random_state=seed)
+        return estimator
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
         """Why ``auto`` does not try it here; empty where it does."""

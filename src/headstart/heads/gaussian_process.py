@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -20,6 +20,7 @@ from sklearn.utils.validation import validate_data
 
 from headstart.heads.estimator.inputs import FLOATS, checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.laplace import LAPLACE
 from headstart.params import check_choice
 from headstart.types import Task
@@ -61,7 +62,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         self.kind = kind
         self.seed = seed
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with labels (n,), 0/1 columns (n, k) or values (n,) or (n, k)."""
         check_choice(self.kind, "kind", type(self).__name__, ("classification", "multilabel", "regression"))
         if self.kind == "classification":
@@ -85,13 +86,13 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         self.process_ = GaussianProcessRegressor(kernel, optimizer=None).fit(mapped, standard)
         return self
 
-    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """The posterior mean (n, k) of each column."""
         mapped = (checked_rows(self, X) - self.mean_) / self.scale_
         found = np.asarray(self.process_.predict(mapped)).reshape(len(mapped), -1)
         return np.asarray(self.centre_ + self.spread_ * found)
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """Labels, 0/1 columns or values."""
         found = self.decision_function(X)
         if self.kind == "classification":
@@ -100,7 +101,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
             return np.asarray(found >= 0.5, dtype=int)
         return found[:, 0] if found.shape[1] == 1 else found
 
-    def score(self, X: Any, y: Any) -> float:  # noqa: N803 (scikit-learn's name)
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:  # noqa: N803 (scikit-learn's name)
         """Accuracy, or R² of a regression."""
         from sklearn.metrics import accuracy_score, r2_score
 
@@ -125,7 +126,7 @@ class GaussianProcessHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
     complexity: int = 3
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
         """An unfitted estimator."""
         if n <= MOST_ROWS:
             return GaussianProcess(task.kind, seed=seed)

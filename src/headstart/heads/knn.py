@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import validate_data
 
 from headstart.heads.estimator.inputs import FLOATS, checked_rows
+from headstart.heads.estimator.protocols import Estimator
 from headstart.linear.checks import unit_rows
 from headstart.types import Task
 
@@ -56,7 +57,7 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
         self.temperature = temperature
         self.kind = kind
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Keep rows (n, d) with labels (n,), 0/1 columns (n, k) or values (n, k)."""
         self._remember(X, y)
         if self.k == "auto":
@@ -65,7 +66,7 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
             self.k_ = int(self.k)
         return self
 
-    def left_out_scores(self, X: Any, y: Any, groups: Any = None) -> Array:  # noqa: N803 (scikit-learn's name)
+    def left_out_scores(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
         """Fit, and give the scores of each row by its neighbours outside of itself, or of its group."""
         self._remember(X, y)
         return self._choose(groups)
@@ -74,15 +75,15 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
         """The parameters to fit with again, on more rows, without a new choice."""
         return {"k": self.k_}
 
-    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Logs of the classes' shares, log-odds of the labels, or values."""
         return self._scored(self._means(checked_rows(self, X), [self.k_], None)[self.k_])
 
-    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Shares (n, C) of the classes, or of the labels."""
         return self._smoothed(self._means(checked_rows(self, X), [self.k_], None)[self.k_])
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """Labels (n,), 0/1 columns, or values."""
         means = self._means(checked_rows(self, X), [self.k_], None)[self.k_]
         if self._kind == "classification":
@@ -91,13 +92,13 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
             return np.asarray(means >= 0.5, dtype=int)
         return means[:, 0] if means.shape[1] == 1 else means
 
-    def score(self, X: Any, y: Any) -> float:  # noqa: N803 (scikit-learn's name)
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:  # noqa: N803 (scikit-learn's name)
         """Accuracy, or R² of a regression."""
         from sklearn.metrics import accuracy_score, r2_score
 
         return float((r2_score if self._kind == "regression" else accuracy_score)(y, self.predict(X)))
 
-    def _remember(self, X: Any, y: Any) -> None:  # noqa: N803
+    def _remember(self, X: ArrayLike, y: ArrayLike) -> None:  # noqa: N803
         rows, labels = validate_data(self, X, y, dtype=FLOATS, multi_output=True)
         self._kind = _kind_of(labels) if self.kind == "auto" else self.kind
         if self._kind == "classification":
@@ -108,7 +109,7 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
             self.targets_ = np.asarray(labels, dtype=np.float64).reshape(len(rows), -1)
         self.rows_ = unit_rows(rows)
 
-    def _choose(self, groups: Any) -> Array:
+    def _choose(self, groups: ArrayLike | None) -> Array:
         n = len(self.rows_)
         alone = np.arange(n) if groups is None else np.asarray(groups)
         counts = [int(self.k)] if self.k != "auto" else [k for k in COUNTS if k < n] or [1]
@@ -186,7 +187,7 @@ class KNearestNeighboursHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
     complexity: int = 2
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
         return KNearestNeighbours(kind=task.kind)
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.estimator.softmax_path import SoftmaxFit, SoftmaxProblem, fit_softmax, inverse_hessian
 from headstart.linear.calibration import log_loss
 from headstart.types import Task
@@ -47,7 +48,7 @@ class LastLayerLaplace(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ['low', 'high']
     """
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with labels (n,)."""
         rows, codes = class_codes(self, X, y)
         problem, spectrum = SoftmaxProblem.of(rows, codes, len(self.classes_))
@@ -66,7 +67,7 @@ class LastLayerLaplace(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.spread_ = _kronecker_variance(problem, proba, fitted.lam)
         return self
 
-    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Damped logits (n, C)."""
         rotated = (checked_rows(self, X) - self.mean_) @ self.vectors_
         scores = rotated @ self.weight_ + self.bias_
@@ -79,11 +80,11 @@ class LastLayerLaplace(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return np.asarray(joined**2 @ self.spread_)
         return np.column_stack([np.einsum("nd,nd->n", joined @ one, joined) for one in self.covariance_])
 
-    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, C)."""
         return softmax(self.decision_function(X), axis=1)
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The likeliest label of each row."""
         return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
 
@@ -144,7 +145,7 @@ class LaplaceHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel"})
     complexity: int = 2
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
         return one_by_one(LastLayerLaplace(), task)
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from headstart.heads.estimator.cross_fitting import few_folds
 from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.estimator.softmax_path import SoftmaxFit, SoftmaxProblem, approximate_leave_one_out, fit_softmax
 from headstart.linear.calibration import log_loss
 from headstart.params import check_number
@@ -64,12 +65,12 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
         self.tol = tol
         self.seed = seed
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with labels (n,)."""
         self._fit(X, y, None, scored=self.lam == "auto")
         return self
 
-    def left_out_scores(self, X: Any, y: Any, groups: Any = None) -> Array:  # noqa: N803 (scikit-learn's name)
+    def left_out_scores(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
         """Fit, and give the logits (n, C) of each row as if it, or its group, had not been fitted.
 
         Args:
@@ -79,7 +80,7 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
         """
         return self._fit(X, y, groups, scored=True)
 
-    def _fit(self, X: Any, y: Any, groups: Any, *, scored: bool) -> Array:  # noqa: N803
+    def _fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None, *, scored: bool) -> Array:  # noqa: N803
         rows, codes = class_codes(self, X, y)
         problem, spectrum = SoftmaxProblem.of(rows, codes, len(self.classes_))
         left_out = np.empty((0, len(self.classes_)))
@@ -109,15 +110,15 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
         weight[:, seen], bias[seen] = self.coef_.T, self.intercept_
         return weight, bias
 
-    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Logits (n, C)."""
         return np.asarray(checked_rows(self, X) @ self.coef_.T + self.intercept_)
 
-    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, C)."""
         return softmax(self.decision_function(X), axis=1)
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The likeliest label of each row."""
         return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
 
@@ -125,7 +126,7 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
 LeftOutAt = Callable[[float], Array]
 
 
-def _path_of(problem: SoftmaxProblem, codes: NDArray[np.intp], groups: Any, seed: int) -> LeftOutAt:
+def _path_of(problem: SoftmaxProblem, codes: NDArray[np.intp], groups: ArrayLike | None, seed: int) -> LeftOutAt:
     """Left-out logits (n, C) at one λ after another, each warm from the one before."""
     n, classes = problem.onehot.shape
     side = (len(problem.values) + 1) * classes
@@ -192,7 +193,7 @@ class LogisticHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel"})
     complexity: int = 1
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
         return one_by_one(MultinomialLogisticRegression(seed=seed), task)
 

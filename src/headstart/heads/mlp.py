@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.principal_components import on_principal_components
+from headstart.heads.estimator.protocols import Estimator
 from headstart.types import Task
 
 __all__ = ["MLP", "MultilayerPerceptronHead"]
@@ -38,7 +38,7 @@ class MultilayerPerceptronHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
     complexity: int = 3
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
         """An unfitted estimator."""
         kind = MLPRegressor if task.kind == "regression" else MLPClassifier
         head = kind(

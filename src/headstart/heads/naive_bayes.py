@@ -6,11 +6,11 @@ Reference: Hand & Yu, "Idiot's Bayes: Not So Stupid After All?", International S
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sklearn.naive_bayes import GaussianNB
 
 from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.protocols import Estimator
 from headstart.types import Task
 
 __all__ = ["NAIVE_BAYES", "NaiveBayesHead"]
@@ -34,7 +34,7 @@ class NaiveBayesHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel"})
     complexity: int = 2
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
         return one_by_one(GaussianNB(), task)
 

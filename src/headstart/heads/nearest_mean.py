@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.protocols import Estimator
 from headstart.linear.calibration import fit_temperature, log_loss
 from headstart.linear.checks import unit_rows
 from headstart.params import check_choice
@@ -51,12 +52,12 @@ class NearestMean(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(self, metric: str = "auto") -> None:
         self.metric = metric
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with labels (n,)."""
         self.left_out_scores(X, y)
         return self
 
-    def left_out_scores(self, X: Any, y: Any, groups: Any = None) -> Array:  # noqa: N803 (scikit-learn's name)
+    def left_out_scores(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
         """Fit, and give the scores (n, C) of each row by means without it, or without its group."""
         check_choice(self.metric, "metric", type(self).__name__, ("auto", *METRICS))
         rows, codes = class_codes(self, X, y)
@@ -76,18 +77,18 @@ class NearestMean(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The parameters to fit with again, on more rows, without a new choice."""
         return {"metric": self.metric_}
 
-    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Cosines (n, C), or -½‖x - μ‖² without what is the same for all classes, divided by the temperature.
 
         So folds that choose different metrics give scores of one scale.
         """
         return _scores(_mapped(checked_rows(self, X), self.metric_), self.means_, self.metric_) / self.temperature_
 
-    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, C)."""
         return softmax(self.decision_function(X), axis=1)
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The label of the nearest mean."""
         return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
 
@@ -111,7 +112,7 @@ def _scores(rows: Array, means: Array, metric: str) -> Array:
     return np.asarray(rows @ unit_rows(means).T)
 
 
-def _left_out(rows: Array, codes: NDArray[np.intp], groups: Any, classes: int, metric: str) -> Array:
+def _left_out(rows: Array, codes: NDArray[np.intp], groups: ArrayLike | None, classes: int, metric: str) -> Array:
     """Only the classes that a group has rows of have other means without it."""
     sums, counts = _sums(rows, codes, classes), np.bincount(codes, minlength=classes)
     scores = _scores(rows, sums / counts[:, None], metric)
@@ -152,7 +153,7 @@ class NearestMeanHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel"})
     complexity: int = 1
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
         return one_by_one(NearestMean(), task)
 

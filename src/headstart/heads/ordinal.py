@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from headstart.errors import DataError
 from headstart.heads.estimator.cross_fitting import few_folds
 from headstart.heads.estimator.inputs import checked_rows, class_codes
+from headstart.heads.estimator.protocols import Estimator
 from headstart.linear.spectrum import Spectrum
 from headstart.types import Task
 
@@ -55,7 +56,7 @@ class ProportionalOdds(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.lam = lam
         self.seed = seed
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with labels (n,)."""
         rows, codes = class_codes(self, X, y)
         self.order_ = self._positions()
@@ -78,14 +79,14 @@ class ProportionalOdds(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise DataError(f"The order of the labels lacks {missing[0]!r}; name every label from lowest to highest.")
         return np.argsort([place[label] for label in self.classes_.tolist()])
 
-    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, K) in the order of ``classes_``."""
         ranked = _probabilities(checked_rows(self, X) @ self.coef_, self.thresholds_)
         found = np.empty_like(ranked)
         found[:, self.order_] = ranked
         return found
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The likeliest label of each row."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
@@ -164,7 +165,7 @@ class OrdinalHead:
     tasks: frozenset[str] = frozenset({"classification"})
     complexity: int = 1
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator; raises `DataError` where labels are not numbers."""
         values = _numbers(task.labels)
         if values is None:

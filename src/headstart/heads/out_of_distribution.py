@@ -14,10 +14,8 @@ Sun et al., "Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 20
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from headstart.errors import ParameterError
@@ -30,7 +28,7 @@ __all__ = ["class_distance", "energy", "leverage", "max_prob", "neighbour_distan
 Array = NDArray[np.float64]
 
 
-def energy(scores: Any, temperature: float = 1.0) -> Array:
+def energy(scores: ArrayLike, temperature: float = 1.0) -> Array:
     """Energy score: -T ln Σ_c exp(score_c / T) of each row, (n,).
 
     Reference: Liu, Wang, Owens & Li, "Energy-based Out-of-distribution Detection", NeurIPS 2020.
@@ -48,7 +46,7 @@ def energy(scores: Any, temperature: float = 1.0) -> Array:
     return np.asarray(-temperature * logsumexp(rows, axis=1))
 
 
-def max_prob(outputs: Any) -> Array:
+def max_prob(outputs: ArrayLike) -> Array:
     """Maximum softmax probability: 1 - the largest probability of each row, (n,).
 
     Reference: Hendrycks & Gimpel, "A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural
@@ -64,7 +62,7 @@ def max_prob(outputs: Any) -> Array:
     return np.asarray(1.0 - check_matrix(outputs, "outputs", "max_prob").max(axis=1), dtype=np.float64)
 
 
-def leverage(spectrum: Spectrum, x: Any, lam: float) -> Array:
+def leverage(spectrum: Spectrum, x: ArrayLike, lam: float) -> Array:
     """Leverage: (x-μ)ᵀ(X̃ᵀX̃+λ)⁻¹(x-μ) of each row, (n,), with what lies outside of the training rows' span.
 
     Reference: Cook & Weisberg, "Residuals and Influence in Regression", 1982.
@@ -91,7 +89,7 @@ def leverage(spectrum: Spectrum, x: Any, lam: float) -> Array:
     return out
 
 
-def class_distance(scores: Any, temperature: float = 1.0) -> Array:
+def class_distance(scores: ArrayLike, temperature: float = 1.0) -> Array:
     """Mahalanobis score: the distance to the nearest class, -max_c score_c / T of each row, (n,).
 
     Reference: Lee, Lee, Lee & Shin, "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
@@ -112,7 +110,7 @@ def class_distance(scores: Any, temperature: float = 1.0) -> Array:
     return np.asarray(-rows.max(axis=1) / temperature, dtype=np.float64)
 
 
-def neighbour_distance(train: Any, x: Any, k: int = 10) -> Array:
+def neighbour_distance(train: ArrayLike, x: ArrayLike, k: int = 10) -> Array:
     """Deep nearest neighbours: 1 - cosine to the k-th nearest training row, (n,).
 
     Reference: Sun, Ming, Zhu & Li, "Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022.

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 
 from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.protocols import Estimator
 from headstart.params import check_number
 from headstart.types import Task
 
@@ -54,7 +55,7 @@ class ClassPrototypes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.prototypes = prototypes
         self.seed = seed
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with labels (n,)."""
         check_number(self.prototypes, "prototypes", type(self).__name__, low=1, integer=True)
         rows, codes = class_codes(self, X, y)
@@ -74,18 +75,18 @@ class ClassPrototypes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.variance_ = max(spent / degrees / _effective_dimension(rows), 1e-6 * total / len(rows), 1e-12)
         return self
 
-    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Log-likelihoods (n, C) up to a constant of each row."""
         rows = np.asarray(checked_rows(self, X), dtype=np.float64)
         reach = rows @ self.prototypes_.T - 0.5 * np.einsum("pd,pd->p", self.prototypes_, self.prototypes_)
         near = reach / self.variance_ + self.share_
         return np.column_stack([logsumexp(near[:, self.owner_ == c], axis=1) for c in range(len(self.classes_))])
 
-    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, C)."""
         return softmax(self.decision_function(X), axis=1)
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The likeliest label of each row."""
         return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
 
@@ -125,7 +126,7 @@ class PrototypesHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel"})
     complexity: int = 2
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
         return one_by_one(ClassPrototypes(seed=seed), task)
 

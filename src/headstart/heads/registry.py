@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import UnknownNameError
+from headstart.heads.estimator.protocols import Estimator
 from headstart.linear.leave_out import LeftOut
 from headstart.linear.spectrum import Spectrum
 from headstart.params import check_choice
@@ -21,6 +22,7 @@ __all__ = [
     "SOLVED",
     "EstimatorHead",
     "HeadKind",
+    "ScreenedHead",
     "SpectralHead",
     "check_head_names",
     "heads_for",
@@ -72,18 +74,28 @@ class SpectralHead(HeadKind, Protocol):
 class EstimatorHead(HeadKind, Protocol):
     """A head that is a scikit-learn estimator, compared by cross-fitting or by what it knows of its left-out rows.
 
-    What is optional is used where it is there:
-
-    - ``skipped(task, n, d)`` of the head: why ``auto`` does not try it on so many rows, in a few words; empty where it
-      does.
-    - ``left_out_scores(X, y, groups)`` of the estimator: fits it and gives left-out scores (n, c), which spares the
-      folds; with ``chosen_params()``, what it chose on the way, to fit more rows with.
-    - ``linear_map(num_outputs)`` of the fitted estimator: weight (d, k) and bias (k,), or None; a linear head is kept
-      as such.
+    What is optional is used where it is there: `ScreenedHead` of the head, and of the estimator what the Protocols of
+    `headstart.heads.estimator.protocols` name (left-out scores of its own, chosen parameters, one linear map).
     """
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
         """An unfitted estimator for n rows of d features; it is fitted on the ``y`` of a `Dataset`."""
+        ...
+
+
+@runtime_checkable
+class ScreenedHead(EstimatorHead, Protocol):
+    """An estimator head that knows on which rows it is too slow, or of no use, to be tried by ``auto``.
+
+    Examples:
+        >>> HEADS["svm"].skipped(Task("classification", ("a", "b")), n=10_000, d=8)
+        'its kernel of 10000 x 10000 rows is slow'
+        >>> isinstance(HEADS["naive_bayes"], ScreenedHead)
+        False
+    """
+
+    def skipped(self, task: Task, *, n: int, d: int) -> str:
+        """Why ``auto`` does not try it on n rows of d features, in a few words; empty where it does."""
         ...
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.principal_components import on_principal_components
+from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.knn import KNearestNeighbours
 from headstart.linear.checks import unit_rows
 from headstart.types import Task
@@ -58,7 +59,7 @@ class SiameseMetric(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.width = width
         self.seed = seed
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with labels (n,)."""
         rows, codes = class_codes(self, X, y)
         n, d = rows.shape
@@ -73,25 +74,25 @@ class SiameseMetric(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.neighbours_ = KNearestNeighbours(kind="classification").fit(self.projection_.transform(rows), codes)
         return self
 
-    def transform(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def transform(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Projected rows (n, width)."""
         return np.asarray(self.projection_.transform(checked_rows(self, X)), dtype=np.float64)
 
-    def similarity(self, a: Any, b: Any) -> Array:
+    def similarity(self, a: ArrayLike, b: ArrayLike) -> Array:
         """Cosine (n,) of n pairs of rows (n, d) after the projection: 1 for the same direction."""
         check_is_fitted(self)
         left, right = self.transform(a), self.transform(b)
         return np.asarray(np.einsum("nd,nd->n", unit_rows(left), unit_rows(right)))
 
-    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Logs of the classes' shares among the neighbours."""
         return self.neighbours_.decision_function(self.transform(X))
 
-    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Shares (n, C) of the classes among the neighbours."""
         return self.neighbours_.predict_proba(self.transform(X))
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The label of most of the neighbours."""
         return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
 
@@ -114,7 +115,7 @@ class SiameseHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel"})
     complexity: int = 3
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
         return one_by_one(SiameseMetric(seed=seed), task)
 

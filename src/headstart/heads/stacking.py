@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 from scipy.special import expit
 from sklearn.base import BaseEstimator, clone
 
 from headstart.heads.contenders.closed_form import ClosedForm
 from headstart.heads.estimator.cross_fitting import cross_fitted_scores, quietly_fitted
+from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.estimator.scores import estimator_scores
 from headstart.heads.registry import HEADS, EstimatorHead, SpectralHead
 from headstart.tasks import Calibration, task_methods
@@ -67,12 +68,12 @@ class HeadStacking(BaseEstimator):  # type: ignore[misc]
         self.kind = kind
         self.seed = seed
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with labels (n,), 0/1 columns (n, k) or values (n,) or (n, k)."""
         self.left_out_scores(X, y)
         return self
 
-    def left_out_scores(self, X: Any, y: Any, groups: Any = None) -> Array:  # noqa: N803 (scikit-learn's name)
+    def left_out_scores(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
         """Fit, and give the mixed scores (n, k) of each row by members that were not fitted on it."""
         rows, labels = np.asarray(X), self._encoded(y)
         outputs, self.calibrations_, self.members_ = [], [], []
@@ -89,7 +90,7 @@ class HeadStacking(BaseEstimator):  # type: ignore[misc]
         self.weights_ = _weights(joined, labels, self.kind)
         return self._mixed(joined)
 
-    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Logs of the mixed probabilities, log-odds of the mixed labels, or mixed values (n, k)."""
         task, rows = self._task(), np.asarray(X)
         return self._mixed(np.stack([
@@ -97,7 +98,7 @@ class HeadStacking(BaseEstimator):  # type: ignore[misc]
             for member, calibration in zip(self.members_, self.calibrations_, strict=True)
         ]))  # fmt: skip
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """Labels (n,), 0/1 columns or values."""
         scores = self.decision_function(X)
         if self.kind == "classification":
@@ -106,18 +107,18 @@ class HeadStacking(BaseEstimator):  # type: ignore[misc]
             return np.asarray(scores >= 0, dtype=int)
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
-    def predict_proba(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Probabilities (n, C) of the classes, or (n, k) of the labels."""
         scores = self.decision_function(X)
         return np.asarray(np.exp(scores) if self.kind == "classification" else expit(scores))
 
-    def score(self, X: Any, y: Any) -> float:  # noqa: N803 (scikit-learn's name)
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:  # noqa: N803 (scikit-learn's name)
         """Accuracy, or R² of a regression."""
         from sklearn.metrics import accuracy_score, r2_score
 
         return float((r2_score if self.kind == "regression" else accuracy_score)(y, self.predict(X)))
 
-    def _encoded(self, y: Any) -> NDArray[Any]:
+    def _encoded(self, y: ArrayLike) -> NDArray[Any]:
         labels = np.asarray(y)
         if self.kind == "classification":
             self.classes_, codes = np.unique(labels, return_inverse=True)
@@ -192,7 +193,7 @@ class StackingHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
     complexity: int = 4
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
         """An unfitted estimator."""
         members = [_member(name, task, n=n, d=d, seed=seed) for name in MEMBERS[task.kind]]
         return HeadStacking(members, task.kind, seed=seed)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.svm import SVC, SVR
 from sklearn.utils.validation import validate_data
@@ -15,10 +16,11 @@ from headstart.data import folds
 from headstart.errors import DataError
 from headstart.heads.estimator.inputs import FLOATS, checked_rows, class_codes
 from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.estimator.scores import aligned
 from headstart.linear.calibration import fit_temperature, log_loss
 from headstart.params import check_choice
-from headstart.types import Task
+from headstart.types import Task, TaskKind
 
 __all__ = ["SVM", "SupportVectorClassifier", "SupportVectorHead", "SupportVectorRegressor"]
 
@@ -58,17 +60,17 @@ class SupportVectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.C = C
         self.seed = seed
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with labels (n,)."""
         rows, codes = class_codes(self, X, y)
         _fit(self, rows, codes, "classification")
         return self
 
-    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Scores (n, C), or (n,) of the second of two classes."""
         return _in_chunks(self, self.machine_.decision_function, checked_rows(self, X))
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The label of largest score."""
         scores = self.decision_function(X)
         codes = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
@@ -101,20 +103,22 @@ class SupportVectorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[mis
         self.C = C
         self.seed = seed
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with values (n,)."""
         rows, values = validate_data(self, X, y, dtype=FLOATS, y_numeric=True)
         self.centre_value_, self.spread_ = float(values.mean()), float(values.std()) or 1.0
         _fit(self, rows, (values - self.centre_value_) / self.spread_, "regression")
         return self
 
-    def predict(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Values (n,)."""
         found = _in_chunks(self, self.machine_.predict, checked_rows(self, X))
         return np.asarray(self.centre_value_ + self.spread_ * found)
 
 
-def _fit(estimator: Any, rows: NDArray[Any], y: NDArray[Any], kind: str) -> None:
+def _fit(
+    estimator: SupportVectorClassifier | SupportVectorRegressor, rows: NDArray[Any], y: NDArray[Any], kind: TaskKind
+) -> None:
     check_choice(estimator.kernel, "kernel", type(estimator).__name__, ("auto", "linear", "rbf"))
     if len(rows) > MOST_ROWS:
         raise DataError(
@@ -144,7 +148,7 @@ def _kernel(a: Array, b: Array, kernel: str) -> Array:
     return np.asarray(np.exp(-np.maximum(square, 0.0)))
 
 
-def _best(rows: Array, y: NDArray[Any], kind: Any, grid: list[tuple[str, float]], seed: int) -> tuple[str, float]:
+def _best(rows: Array, y: NDArray[Any], kind: TaskKind, grid: list[tuple[str, float]], seed: int) -> tuple[str, float]:
     """The kernel and C of least loss over three folds; the first where there are too few rows for folds."""
     try:
         parts = folds(
@@ -171,7 +175,9 @@ def _loss(
     return len(test) * log_loss(scores / fit_temperature(scores, y[test]), y[test])
 
 
-def _in_chunks(estimator: Any, scored: Any, rows: NDArray[Any]) -> Array:
+def _in_chunks(
+    estimator: SupportVectorClassifier | SupportVectorRegressor, scored: Callable[[Array], Array], rows: NDArray[Any]
+) -> Array:
     """What the machine says of rows, whose kernel with all but the support vectors is never looked at."""
     parts = []
     for i in range(0, len(rows), CHUNK):
@@ -200,7 +206,7 @@ class SupportVectorHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
     complexity: int = 3
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
         kind = SupportVectorRegressor if task.kind == "regression" else SupportVectorClassifier
         return one_by_one(kind(seed=seed), task)

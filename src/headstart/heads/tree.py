@@ -6,10 +6,10 @@ Reference: Breiman, Friedman, Olshen & Stone, "Classification and Regression Tre
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from headstart.heads.estimator.protocols import Estimator
 from headstart.types import Task
 
 __all__ = ["TREE", "TreeHead"]
@@ -36,10 +36,11 @@ class TreeHead:
     tasks: frozenset[str] = frozenset({"classification", "multilabel", "regression"})
     complexity: int = 2
 
-    def make(self, task: Task, *, n: int, d: int, seed: int) -> Any:  # noqa: ARG002 (one contract for all heads)
+    def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
         kind = DecisionTreeRegressor if task.kind == "regression" else DecisionTreeClassifier
-        return kind(min_samples_leaf=min(20, max(2, n // 50)), random_state=seed)
+        estimator: Estimator = kind(min_samples_leaf=min(20, max(2, n // 50)), random_state=seed)
+        return estimator
 
 
 TREE = TreeHead()

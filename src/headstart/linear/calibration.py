@@ -7,10 +7,9 @@ Outputs for Support Vector Machines", 1999; Lin, Lin & Weng, "A Note on Platt's 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError, ParameterError
 from headstart.linear.checks import check_matrix, check_weights
@@ -25,7 +24,7 @@ FEW_ROWS = 400
 STEPS = 100
 
 
-def log_softmax(scores: Any) -> Array:
+def log_softmax(scores: ArrayLike) -> Array:
     """Log-probabilities (n, C) of scores (n, C), safe against overflow; a score may be minus infinity.
 
     Args:
@@ -45,7 +44,7 @@ def log_softmax(scores: Any) -> Array:
     return np.asarray(scipy_log_softmax(rows, axis=1))
 
 
-def softmax(scores: Any) -> Array:
+def softmax(scores: ArrayLike) -> Array:
     """Probabilities (n, C) of scores (n, C), safe against overflow; a score may be minus infinity.
 
     Args:
@@ -65,7 +64,7 @@ def softmax(scores: Any) -> Array:
     return np.asarray(scipy_softmax(rows, axis=1))
 
 
-def log_loss(scores: Any, y: Any, sample_weight: Any = None) -> float:
+def log_loss(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """Weighted mean of -ln softmax(scores)[y], in nats.
 
     Args:
@@ -86,7 +85,7 @@ def log_loss(scores: Any, y: Any, sample_weight: Any = None) -> float:
     return float(np.average(-logs[np.arange(len(codes)), codes], weights=weights))
 
 
-def fit_temperature(scores: Any, y: Any, sample_weight: Any = None) -> float:
+def fit_temperature(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """Temperature scaling: the T that minimises the log-loss of ``softmax(scores / T)``, by safeguarded Newton.
 
     Reference: Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
@@ -201,7 +200,7 @@ def _increasing_root(equation: Equation, low: float, high: float, start: float) 
     return u
 
 
-def fit_platt(scores: Any, y: Any, sample_weight: Any = None) -> tuple[float, float]:
+def fit_platt(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, float]:
     """Platt scaling: slope and intercept of P(y=1) = 1 / (1 + exp(-(slope·score + intercept))), by Newton.
 
     Reference: Platt, "Probabilistic Outputs for Support Vector Machines", 1999; Lin, Lin & Weng, "A Note on Platt's
@@ -282,7 +281,7 @@ def _cross_entropy(logits: Array, targets: Array, weights: Array) -> float:
     return float(weights @ (np.logaddexp(0.0, logits) - targets * logits))
 
 
-def _codes(y: Any, shape: tuple[int, ...], owner: str) -> NDArray[np.intp]:
+def _codes(y: ArrayLike, shape: tuple[int, ...], owner: str) -> NDArray[np.intp]:
     codes = np.asarray(y)
     if codes.shape != shape[:1] or codes.dtype.kind not in "iu" or not len(codes):
         raise ParameterError(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError, ParameterError
 
@@ -27,7 +27,7 @@ CHUNK = 4096
 """Rows that are converted to float64 at a time: 88 MB at 2,688 features, and long enough for BLAS to run at speed."""
 
 
-def check_matrix(value: Any, name: str, owner: str, *, columns: int | None = None) -> NDArray[Any]:
+def check_matrix(value: ArrayLike, name: str, owner: str, *, columns: int | None = None) -> NDArray[Any]:
     """An array (n, d) of real numbers, not copied where it is one already.
 
     Args:
@@ -78,7 +78,7 @@ def check_finite(x: NDArray[Any], *, first: int = 0) -> None:
         raise DataError(f"Row {row} of the features holds a NaN or an infinity; leave it out or fill it.")
 
 
-def check_targets(y: Any, n: int, owner: str, *, columns: int | None = None) -> NDArray[np.float64]:
+def check_targets(y: ArrayLike, n: int, owner: str, *, columns: int | None = None) -> NDArray[np.float64]:
     """Targets as a float64 array (n, k).
 
     Args:
@@ -104,7 +104,7 @@ def check_targets(y: Any, n: int, owner: str, *, columns: int | None = None) -> 
     return array
 
 
-def check_weights(sample_weight: Any, n: int, owner: str) -> NDArray[np.float64]:
+def check_weights(sample_weight: ArrayLike | None, n: int, owner: str) -> NDArray[np.float64]:
     """Weights as a float64 array (n,); ones where None was given.
 
     Args:
@@ -169,7 +169,7 @@ def chunks(n: int) -> Iterator[slice]:
         yield slice(start, min(start + CHUNK, n))
 
 
-def unit_rows(rows: Any) -> NDArray[Any]:
+def unit_rows(rows: ArrayLike) -> NDArray[Any]:
     """Rows divided by their L2 norm; a row of zeros stays as it is.
 
     Squares of float32 rows overflow above 1e19, and those of float64 rows above 1e154. So they are summed in float64,

@@ -9,10 +9,8 @@ Command: headstart inspect DATA --labels
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.linear.checks import check_matrix, check_targets, check_weights
 from headstart.linear.leave_out import leave_one_out
@@ -24,7 +22,13 @@ Array = NDArray[np.float64]
 
 
 def deletion_influence(
-    spectrum: Spectrum, x_train: Any, y_train: Any, x_new: Any, lam: float, *, sample_weight: Any = None
+    spectrum: Spectrum,
+    x_train: ArrayLike,
+    y_train: ArrayLike,
+    x_new: ArrayLike,
+    lam: float,
+    *,
+    sample_weight: ArrayLike | None = None,
 ) -> Array:
     """Prediction with all rows minus prediction without row i, for each new row, training row and target.
 

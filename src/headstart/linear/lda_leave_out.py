@@ -19,10 +19,8 @@ References: Hastie, Tibshirani & Buja, "Flexible Discriminant Analysis by Optima
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.linear.checks import check_weights
 from headstart.linear.leave_out import LeftOut
@@ -45,7 +43,7 @@ def left_out_scores(
     targets: Array,
     groups: NDArray[np.int64] | None = None,
     *,
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
 ) -> Array:
     """Scores (n, C) of left-out rows, exactly those of the fit without the row or its group.
 

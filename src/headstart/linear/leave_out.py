@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import ParameterError
 from headstart.linear.checks import check_lambdas, check_matrix, check_targets, check_weights, chunks
@@ -58,7 +58,7 @@ class LeftOut:
     fitted: Array
 
 
-def fitted(spectrum: Spectrum, x: Any, lam: float) -> Array:
+def fitted(spectrum: Spectrum, x: ArrayLike, lam: float) -> Array:
     """Predictions (n, k) of the ridge fit at λ for rows (n, d), converted to float64 in chunks.
 
     Args:
@@ -85,7 +85,7 @@ def fitted(spectrum: Spectrum, x: Any, lam: float) -> Array:
 
 
 def leave_one_out(
-    spectrum: Spectrum, x: Any, y: Any, lambdas: Iterable[float], *, sample_weight: Any = None
+    spectrum: Spectrum, x: ArrayLike, y: ArrayLike, lambdas: Iterable[float], *, sample_weight: ArrayLike | None = None
 ) -> Iterator[LeftOut]:
     """Each row predicted by the fit without it, exactly, for each λ in turn.
 
@@ -133,7 +133,13 @@ def _each_row(spectrum: Spectrum, rows: Rotated, lambdas: Iterable[float]) -> It
 
 
 def leave_one_group_out(
-    spectrum: Spectrum, x: Any, y: Any, groups: Any, lambdas: Iterable[float], *, sample_weight: Any = None
+    spectrum: Spectrum,
+    x: ArrayLike,
+    y: ArrayLike,
+    groups: ArrayLike | None,
+    lambdas: Iterable[float],
+    *,
+    sample_weight: ArrayLike | None = None,
 ) -> Iterator[LeftOut]:
     """Each row predicted by the fit without its whole group, exactly, for each λ in turn.
 

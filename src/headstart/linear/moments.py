@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import ParameterError
 from headstart.linear.running import RunningMoments, symmetric, two_sum
@@ -90,7 +90,7 @@ class Moments:
         return cls(0, 0.0, *means, np.zeros(k), np.zeros(k), np.zeros((k, k)))
 
     @classmethod
-    def from_rows(cls, x: Any, y: Any, sample_weight: Any = None) -> Self:
+    def from_rows(cls, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """The moments of rows in one array; a memory map is read in chunks and never copied whole.
 
         Args:

@@ -15,10 +15,9 @@ Tibshirani, "Penalized Discriminant Analysis", Annals of Statistics 1995.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import ParameterError
 from headstart.linear.checks import check_lambdas, check_matrix
@@ -60,7 +59,7 @@ class OptimalScoring:
     log_priors: Array
     correlations: Array
 
-    def scores(self, fitted: Any) -> Array:
+    def scores(self, fitted: ArrayLike) -> Array:
         """Log-posterior scores -½‖z-z̄_c‖² + ln π_c, (n, C), of ridge-fitted rows (n, C).
 
         Args:
@@ -87,7 +86,7 @@ class OptimalScoring:
         return np.asarray(self.log_priors - 0.5 * (self.means**2).sum(axis=1))
 
 
-def optimal_scoring(spectrum: Spectrum, lam: float, priors: Any) -> OptimalScoring:
+def optimal_scoring(spectrum: Spectrum, lam: float, priors: ArrayLike) -> OptimalScoring:
     """Penalised LDA at one λ, from a spectrum whose targets are one-hot classes.
 
     Args:
@@ -123,7 +122,7 @@ def optimal_scoring(spectrum: Spectrum, lam: float, priors: Any) -> OptimalScori
     return OptimalScoring(spectrum.target_mean, directions, means, log_priors, ratios)
 
 
-def _log_priors(spectrum: Spectrum, priors: Any) -> tuple[Array, NDArray[np.bool_]]:
+def _log_priors(spectrum: Spectrum, priors: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
     values = np.asarray(priors, dtype=np.float64)
     present = spectrum.target_mean > NO_SHARE
     wanted = spectrum.target_mean.shape

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.linear.checks import check_matrix, check_targets, check_weights, chunks
 from headstart.linear.spectrum import Spectrum
@@ -79,7 +78,7 @@ def resolvent(spectrum: Spectrum, lam: float) -> Array:
     return np.asarray(1.0 / (spectrum.values * (spectrum.values + lam)))
 
 
-def rotate(spectrum: Spectrum, x: Any, y: Any, sample_weight: Any, owner: str) -> Rotated:
+def rotate(spectrum: Spectrum, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, owner: str) -> Rotated:
     """Project rows once, and take the least-squares parts.
 
     Args:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import ParameterError
 from headstart.linear.checks import check_finite, check_matrix, check_targets, check_weights, chunks
@@ -44,7 +44,7 @@ class RunningMoments:
         self._upper = np.zeros((d + k, d + k), order="F")
         self._room = np.empty((0, d + k))
 
-    def add(self, x: Any, y: Any, sample_weight: Any = None) -> None:
+    def add(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Take in rows (n, d) of any real type, targets (n, k) and weights (n,), 4,096 rows at a time.
 
         Args:

@@ -6,10 +6,10 @@ With X̃ = W^½(X-μ) = U S Vᵀ and Ỹ = W^½(Y-ȳ), the ridge fit at λ is ȳ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import ParameterError
 from headstart.linear.checks import check_finite, check_matrix, check_targets, check_weights, chunks
@@ -90,7 +90,7 @@ class Spectrum:
         )
 
     @classmethod
-    def from_rows(cls, x: Any, y: Any, sample_weight: Any = None) -> Self:
+    def from_rows(cls, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """The spectrum of rows, from the smaller side: (n, n) where there are fewer rows than features.
 
         Args:
@@ -133,7 +133,7 @@ class Spectrum:
         """Whether the rows have the full rank n-1, so that least squares goes through every target."""
         return len(self.values) == self.n - 1
 
-    def project(self, x: Any) -> Array:
+    def project(self, x: ArrayLike) -> Array:
         """Rows (n, d) of any real type in the eigenbasis, Z = (x-μ)V of shape (n, r), converted in chunks.
 
         Args:

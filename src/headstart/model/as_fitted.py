@@ -132,11 +132,11 @@ def part_of(dataset: Dataset, wanted: str | None) -> tuple[Dataset, str]:
     return dataset.take(np.flatnonzero(dataset.split == name)), f"its part '{name}'"
 
 
-def _named(data: Any) -> str:
+def _named(data: object) -> str:
     return f"'{data}'" if isinstance(data, str | Path) else f"The {type(data).__name__}"
 
 
-def _holds_tables(data: Any) -> bool:
+def _holds_tables(data: object) -> bool:
     """Whether the data are tables, whose columns must be named; folders of files name their labels themselves."""
     if not isinstance(data, str | Path):
         return not isinstance(data, tuple | list)

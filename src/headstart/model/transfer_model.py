@@ -7,7 +7,7 @@ executed on load, and its digests are checked.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -236,13 +236,13 @@ class TransferModel:
 
     def _as_list(self, items: Any) -> Sequence[Any]:
         """The items of a frame or dataset, found by the model's columns; lists and arrays as they are."""
-        if isinstance(items, str | bytes | os.PathLike) or not hasattr(items, "__len__"):
+        if isinstance(items, str | bytes | os.PathLike) or not isinstance(items, Sized):
             raise DataError(f"A single {type(items).__name__} was given; give a list of items, also of one.")
         package = type(items).__module__.partition(".")[0]
         if len(items) == 0 or package not in ("pandas", "datasets"):
             return cast("Sequence[Any]", items)
         if package == "pandas" and not hasattr(items, "columns"):
-            return cast("list[Any]", items.tolist())
+            return cast("list[Any]", cast("Any", items).tolist())
         modality = self.source.info.modality
         dataset = read(items, item=self.item_column, label=self.label_columns, modality=modality, labelled=False)
         return align_columns(dataset, self.columns).items

@@ -74,14 +74,14 @@ def model_card(record: Mapping[str, Any], name: str) -> str:
     return f"{_front_matter(record)}\n# {_inline(name)}\n\n{_block(facts.headline(record))}\n\n{body}\n"
 
 
-def _inline(text: Any) -> str:
+def _inline(text: object) -> str:
     """Text from outside that Markdown and HTML show as it is, within a line."""
     line = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = re.sub(r"([\\`*_{}\[\]|~#$@])", r"\\\1", line)
     return line.replace("://", r"\://").replace("www.", r"www\.")  # which GitHub makes links of
 
 
-def _block(text: Any) -> str:
+def _block(text: object) -> str:
     """The same at the start of a line, where it must not begin a list, a rule or a heading."""
     return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", _inline(text))
 

@@ -19,10 +19,9 @@ Command: headstart rank DATA --scores logme
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError
 from headstart.linear.checks import check_targets
@@ -68,7 +67,7 @@ class ModelEvidence:
         return self.log_evidence / self.n
 
 
-def gaussian_evidence(x: Any, y: Any, *, intercept: bool = True) -> ModelEvidence:
+def gaussian_evidence(x: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> ModelEvidence:
     """The maximal evidence of targets given features.
 
     Args:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.linear.spectrum import Spectrum
 from headstart.scores.inputs import check_rows
@@ -25,7 +25,7 @@ from headstart.scores.inputs import check_rows
 __all__ = ["frechet_distance"]
 
 
-def frechet_distance(xs: Any, xt: Any) -> float:
+def frechet_distance(xs: ArrayLike, xt: ArrayLike) -> float:
     """The squared distance of two domains, with covariances over n-1; lower is nearer.
 
     It is biased upwards where rows are few for d.

@@ -13,10 +13,10 @@ Separability", CVPR 2022.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.params import check_choice
 from headstart.scores.inputs import check_classes, check_rows, class_means, class_spectrum, principal_rows
@@ -31,7 +31,11 @@ VARIANCE_FLOOR = 1e-4
 
 
 def gbc(
-    x: Any, y: Any, *, covariance: Literal["spherical", "diagonal"] = "spherical", components: int | None = 64
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    covariance: Literal["spherical", "diagonal"] = "spherical",
+    components: int | None = 64,
 ) -> float:
     """Minus the summed overlap of all ordered pairs of classes; 0 where none overlap.
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.linear.checks import chunks
 from headstart.linear.spectrum import Spectrum
@@ -28,7 +28,7 @@ from headstart.scores.inputs import check_classes, check_rows, class_spectrum
 __all__ = ["h_score", "ledoit_wolf_share"]
 
 
-def h_score(x: Any, y: Any, *, shrinkage: float | None = None) -> float:
+def h_score(x: ArrayLike, y: ArrayLike, *, shrinkage: float | None = None) -> float:
     """The H-score with a shrunk covariance; 0 for features that do not vary.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError, ParameterError
 from headstart.linear.checks import check_finite, check_matrix, chunks
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
 
-def check_rows(x: Any, name: str, owner: str, *, minimum: int = 2, columns: int | None = None) -> NDArray[Any]:
+def check_rows(x: ArrayLike, name: str, owner: str, *, minimum: int = 2, columns: int | None = None) -> NDArray[Any]:
     """Finite rows (n, d) of real numbers, d at least 1; neither copied nor converted where they are an array.
 
     Args:
@@ -58,7 +58,7 @@ def check_rows(x: Any, name: str, owner: str, *, minimum: int = 2, columns: int 
     return rows
 
 
-def check_classes(y: Any, n: int, owner: str) -> tuple[Codes, int]:
+def check_classes(y: ArrayLike, n: int, owner: str) -> tuple[Codes, int]:
     """Codes 0 to C-1 of the classes that have rows, and C; a class without rows says nothing about features.
 
     Args:
@@ -86,7 +86,7 @@ def check_classes(y: Any, n: int, owner: str) -> tuple[Codes, int]:
     return compact.astype(np.intp), len(classes)
 
 
-def check_groups(groups: Any, n: int, owner: str) -> Codes | None:
+def check_groups(groups: ArrayLike | None, n: int, owner: str) -> Codes | None:
     """Integer codes (n,) of groups that were given as codes or names; None where none were given.
 
     Args:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.linear.checks import check_targets
 from headstart.linear.leave_out import LeftOut, leave_one_group_out, leave_one_out
@@ -55,11 +55,11 @@ class LeftOutRidge:
 
 
 def leave_one_out_ridge(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     task: Task,
     *,
-    groups: Any = None,
+    groups: ArrayLike | None = None,
     lambdas: Iterable[float] | None = None,
     max_rows: int = 5000,
     seed: int = 0,
@@ -102,7 +102,7 @@ def leave_one_out_ridge(
     return max((_judged(left, truth, task, rows) for left in path), key=lambda found: found.log_likelihood)
 
 
-def _truth(y: Any, n: int, task: Task, owner: str) -> tuple[NDArray[Any], int]:
+def _truth(y: ArrayLike, n: int, task: Task, owner: str) -> tuple[NDArray[Any], int]:
     """Class codes and how many classes have rows, or targets (n, k) and 0."""
     if task.kind == "classification":
         return check_classes(y, n, owner)

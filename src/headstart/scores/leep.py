@@ -12,9 +12,8 @@ Representations", ICML 2020.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from headstart.errors import DataError
 from headstart.scores.inputs import check_classes, check_rows, one_hot
@@ -24,7 +23,7 @@ __all__ = ["leep"]
 SUM_TOLERANCE = 1e-4  # float32 probabilities of a thousand classes sum to one within it
 
 
-def leep(probabilities: Any, y: Any) -> float:
+def leep(probabilities: ArrayLike, y: ArrayLike) -> float:
     """The LEEP of a source's class probabilities.
 
     Args:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError, ParameterError
 from headstart.scores.inputs import check_classes, check_rows, one_hot
@@ -26,7 +26,7 @@ __all__ = ["label_cka", "linear_cka"]
 Array = NDArray[np.float64]
 
 
-def linear_cka(x: Any, z: Any, *, debiased: bool = False) -> float:
+def linear_cka(x: ArrayLike, z: ArrayLike, *, debiased: bool = False) -> float:
     """The similarity of two sets of features of the same rows; the debiased one may fall somewhat below 0.
 
     Args:
@@ -57,7 +57,7 @@ def linear_cka(x: Any, z: Any, *, debiased: bool = False) -> float:
     return float(_product(left, right, debiased) / np.sqrt(own[0]) / np.sqrt(own[1]))
 
 
-def label_cka(x: Any, y: Any) -> float:
+def label_cka(x: ArrayLike, y: ArrayLike) -> float:
     """Debiased CKA of features and one-hot labels: whether the features lie as the classes do.
 
     Args:

@@ -13,9 +13,8 @@ Reference: You, Liu, Wang & Long, "LogME: Practical Assessment of Pre-trained Mo
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from headstart.scores.evidence import gaussian_evidence, spectrum_evidence
 from headstart.scores.inputs import check_classes, check_rows, class_spectrum, one_hot
@@ -23,7 +22,7 @@ from headstart.scores.inputs import check_classes, check_rows, class_spectrum, o
 __all__ = ["logme"]
 
 
-def logme(x: Any, y: Any, *, intercept: bool = True) -> float:
+def logme(x: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> float:
     """The mean maximal evidence per row; comparable between sources on the same rows.
 
     Args:

@@ -14,10 +14,9 @@ Command: - (it compares two domains; Python)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError
 from headstart.params import check_number
@@ -48,7 +47,13 @@ class DomainDiscrepancy:
 
 
 def maximum_mean_discrepancy(
-    xs: Any, xt: Any, *, bandwidth: float | None = None, permutations: int = 200, max_rows: int = 1000, seed: int = 0
+    xs: ArrayLike,
+    xt: ArrayLike,
+    *,
+    bandwidth: float | None = None,
+    permutations: int = 200,
+    max_rows: int = 1000,
+    seed: int = 0,
 ) -> DomainDiscrepancy:
     """The unbiased squared discrepancy of two domains, its bandwidth and its p-value; lower is nearer.
 

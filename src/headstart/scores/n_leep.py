@@ -9,9 +9,10 @@ not their logarithms; this is the mean of logarithms, as LEEP is defined.
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from headstart.params import check_choice, check_number
 from headstart.scores.inputs import check_classes, check_rows, class_spectrum, principal_rows
@@ -23,8 +24,8 @@ ENERGY = 0.8
 
 
 def n_leep(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     components: int | None = None,
     covariance: Literal["diag", "full"] = "diag",

@@ -9,9 +9,8 @@ Reference: Tran, Nguyen & Hassner, "Transferability and Hardness of Supervised C
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from headstart.errors import ParameterError
 from headstart.scores.inputs import check_classes
@@ -19,7 +18,7 @@ from headstart.scores.inputs import check_classes
 __all__ = ["nce"]
 
 
-def nce(source_labels: Any, y: Any) -> float:
+def nce(source_labels: ArrayLike, y: ArrayLike) -> float:
     """The negative conditional entropy of labels given source labels, in nats.
 
     Args:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import ParameterError
 from headstart.linear.checks import chunks, unit_rows
@@ -58,11 +58,11 @@ class LeftOutNeighbours:
 
 
 def nearest_neighbours(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     neighbours: Sequence[int] = (1, 5, 10, 20),
-    groups: Any = None,
+    groups: ArrayLike | None = None,
     max_rows: int = 5000,
     seed: int = 0,
 ) -> LeftOutNeighbours:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError
 from headstart.linear.checks import unit_rows
@@ -25,7 +25,7 @@ __all__ = ["parc"]
 Array = NDArray[np.float64]
 
 
-def parc(x: Any, y: Any, *, components: int = 32, max_rows: int = 2000, seed: int = 0) -> float:
+def parc(x: ArrayLike, y: ArrayLike, *, components: int = 32, max_rows: int = 2000, seed: int = 0) -> float:
     """Rank correlation of the unlikeness of features with that of labels, between -1 and 1.
 
     Args:
@@ -69,7 +69,7 @@ def _signs(vectors: Array) -> Array:
     return np.asarray(np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]))
 
 
-def _taken(y: Any, n: int, rows: NDArray[np.intp]) -> Any:
+def _taken(y: ArrayLike, n: int, rows: NDArray[np.intp]) -> Any:
     codes = np.asarray(y)
     return codes[rows] if codes.shape == (n,) else codes
 

@@ -13,10 +13,8 @@ Command: - (it compares two domains; Python)
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.linear.leave_out import leave_one_out
 from headstart.linear.ridge import lambda_grid
@@ -28,7 +26,7 @@ __all__ = ["proxy_a_distance"]
 Array = NDArray[np.float64]
 
 
-def proxy_a_distance(xs: Any, xt: Any, *, max_rows: int = 5000, seed: int = 0) -> float:
+def proxy_a_distance(xs: ArrayLike, xt: ArrayLike, *, max_rows: int = 5000, seed: int = 0) -> float:
     """The distance of two domains, from 0 (alike) to 2; lower is nearer.
 
     λ is the one of least left-out squared error, of 17 on `lambda_grid`. Each domain has half of the weight.

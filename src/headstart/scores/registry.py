@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import ParameterError, UnknownNameError
 from headstart.linear.checks import check_matrix
@@ -46,7 +47,9 @@ class Score(Protocol):
         """The task kinds that it serves."""
         ...
 
-    def __call__(self, x: Any, y: Any, task: Task, *, groups: Any = None, seed: int = 0) -> float:
+    def __call__(
+        self, x: ArrayLike, y: ArrayLike, task: Task, *, groups: ArrayLike | None = None, seed: int = 0
+    ) -> float:
         """The score of features (n, d) for labels as in `Dataset`."""
         ...
 
@@ -81,14 +84,18 @@ Got 'regression' instead.
     compute: Compute
     max_rows: int | None = None
 
-    def __call__(self, x: Any, y: Any, task: Task, *, groups: Any = None, seed: int = 0) -> float:
+    def __call__(
+        self, x: ArrayLike, y: ArrayLike, task: Task, *, groups: ArrayLike | None = None, seed: int = 0
+    ) -> float:
         """The score; ``groups`` and ``seed`` count only where the score leaves rows out or draws."""
         check_choice(task.kind, "task", f"the score '{self.name}'", sorted(self.tasks))
-        if self.max_rows is not None and len(x) > self.max_rows:
+        if self.max_rows is not None and len(np.asarray(x)) > self.max_rows:
             x, y, groups = self._drawn(x, y, groups, self.max_rows, seed)
         return self.compute(x, y, task, groups, seed)
 
-    def _drawn(self, x: Any, y: Any, groups: Any, max_rows: int, seed: int) -> tuple[Any, Any, Any]:
+    def _drawn(
+        self, x: ArrayLike, y: ArrayLike, groups: ArrayLike | None, max_rows: int, seed: int
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
         x, y = check_matrix(x, "x", self.name), np.asarray(y)
         if len(y) != len(x):
             raise ParameterError(f"{self.name} needs one integer class code for each of {len(x)} rows. Got {len(y)}.")
@@ -114,16 +121,16 @@ def _register(
     SCORES.register(name, score, place=f"{of.__module__}:{of.__name__}")
 
 
-def _ridge(x: Any, y: Any, task: Task, groups: Any, seed: int) -> float:
+def _ridge(x: ArrayLike, y: ArrayLike, task: Task, groups: ArrayLike | None, seed: int) -> float:
     return leave_one_out_ridge(x, y, task, groups=groups, seed=seed).log_likelihood
 
 
-def _ridge_accuracy(x: Any, y: Any, task: Task, groups: Any, seed: int) -> float:
+def _ridge_accuracy(x: ArrayLike, y: ArrayLike, task: Task, groups: ArrayLike | None, seed: int) -> float:
     accuracy = leave_one_out_ridge(x, y, task, groups=groups, seed=seed).accuracy
     return float("nan") if accuracy is None else accuracy
 
 
-def _neighbours(x: Any, y: Any, _task: Task, groups: Any, seed: int) -> float:
+def _neighbours(x: ArrayLike, y: ArrayLike, _task: Task, groups: ArrayLike | None, seed: int) -> float:
     return nearest_neighbours(x, y, groups=groups, seed=seed).log_likelihood
 
 

@@ -16,10 +16,8 @@ ECCV 2022.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.linear.calibration import softmax
 from headstart.scores.inputs import check_classes, check_rows, class_means, class_spectrum, principal_rows
@@ -33,7 +31,7 @@ LEAST_SHRINKAGE = 1e-10
 VARIANCE_FLOOR = 1e-12
 
 
-def sfda(x: Any, y: Any) -> float:
+def sfda(x: ArrayLike, y: ArrayLike) -> float:
     """The self-challenging Fisher score, between 0 and 1.
 
     Args:

@@ -11,10 +11,8 @@ Reference: Huang, Huang, Rong, Yang & Wei, "Frustratingly Easy Transferability E
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError
 from headstart.params import check_number
@@ -23,7 +21,7 @@ from headstart.scores.inputs import check_classes, check_rows, class_spectrum
 __all__ = ["transrate"]
 
 
-def transrate(x: Any, y: Any, *, epsilon: float = 1e-4) -> float:
+def transrate(x: ArrayLike, y: ArrayLike, *, epsilon: float = 1e-4) -> float:
     """The coding rate that labels save, in nats.
 
     Args:

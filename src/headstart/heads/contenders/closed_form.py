@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
@@ -51,14 +51,14 @@ class ClosedForm(BaseEstimator):  # type: ignore[misc]
         self.head = head
         self.kind = kind
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with labels (n,), 0/1 columns (n, k) or values (n,) or (n, k)."""
         found = self._solved(X, y)
         solution = found.solve()
         self.coef_, self.intercept_, self.lam_ = solution.weight.T, solution.bias, found.candidate.lam
         return self
 
-    def _solved(self, X: Any, y: Any) -> Contender:  # noqa: N803
+    def _solved(self, X: ArrayLike, y: ArrayLike) -> Contender:  # noqa: N803
         solved = [name for name in HEADS if isinstance(HEADS[name], SpectralHead)]
         check_choice(self.head, "head", type(self).__name__, solved)
         head = HEADS[self.head]
@@ -70,18 +70,18 @@ class ClosedForm(BaseEstimator):  # type: ignore[misc]
         found, _ = spectral_contenders(Problem(rows, labels, task, (), None, 0), [whole], [head])  # type: ignore[list-item]  # checked above
         return found[0]
 
-    def _read(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:  # noqa: N803
+    def _read(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:  # noqa: N803
         if self.kind == "classification":
             return class_codes(self, X, y)
         rows, labels = validate_data(self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True)
         self.classes_ = None
         return rows, np.asarray(labels, dtype=np.float64).reshape(len(rows), -1)
 
-    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Scores (n, k): least-squares values, or log-posteriors of LDA up to a constant of each row."""
         return np.asarray(checked_rows(self, X) @ self.coef_.T + self.intercept_)
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """Labels (n,), 0/1 columns or values."""
         scores = self.decision_function(X)
         if self.kind == "classification":
@@ -90,7 +90,7 @@ class ClosedForm(BaseEstimator):  # type: ignore[misc]
             return np.asarray(scores >= 0.5, dtype=int)
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
-    def score(self, X: Any, y: Any) -> float:  # noqa: N803 (scikit-learn's name)
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:  # noqa: N803 (scikit-learn's name)
         """Accuracy, or R² of a regression."""
         from sklearn.metrics import accuracy_score, r2_score
 

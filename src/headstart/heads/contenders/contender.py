@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import Candidate, Evidence, FittedHead
 from headstart.heads.problem import Problem
@@ -41,7 +41,7 @@ class Solution:
 
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
-    estimator: Any = None
+    estimator: Estimator | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from headstart.heads.contenders.contender import Contender, Solution, weigh
 from headstart.heads.estimator.cross_fitting import cross_fitted_scores, few_folds, fold_scores, quietly_fitted
+from headstart.heads.estimator.protocols import ChoosesParameters, Estimator, LeaveOneOutScores, Linear
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import Candidate
 from headstart.heads.problem import Problem
-from headstart.heads.registry import EstimatorHead
+from headstart.heads.registry import EstimatorHead, ScreenedHead
 from headstart.heads.standard_error import mean_and_error
 from headstart.tasks import task_methods
 
@@ -78,9 +79,8 @@ def estimator_contenders(
 
 def _skipped(head: EstimatorHead, problem: Problem) -> str:
     """Why the head is not tried, in its own words; a head that has no opinion is tried."""
-    ask = getattr(head, "skipped", None)
     n, d = problem.rows.shape
-    return "" if ask is None else str(ask(problem.task, n=n, d=d))
+    return head.skipped(problem.task, n=n, d=d) if isinstance(head, ScreenedHead) else ""
 
 
 def _run(
@@ -90,7 +90,7 @@ def _run(
     n, d = mapped.shape
     make = partial(head.make, task, n=n, d=d, seed=problem.seed)
     known: list[Array] = []
-    if best is not None and not hasattr(make(), "left_out_scores"):
+    if best is not None and not isinstance(make(), LeaveOneOutScores):
         fold = few_folds(y, task.kind, problem.together, problem.seed)[0]
         known.append(fold_scores(make, mapped, y, task, fold))
         behind = _behind(problem, known[0], fold[1], best)
@@ -118,16 +118,16 @@ def _behind(problem: Problem, scores: Array, test: NDArray[np.intp], best: Conte
     return f"dropped: {mean:.2g} behind '{best.candidate.head}' on the first fold"
 
 
-def _solve(problem: Problem, feature_map: FeatureMap, head: EstimatorHead, fitted: Any) -> Solution:
+def _solve(problem: Problem, feature_map: FeatureMap, head: EstimatorHead, fitted: Estimator | None) -> Solution:
     """The head on all rows; its own choices (k, λ, ...) stay as they were made on the rows of the choice."""
     width = problem.task.num_outputs
     if fitted is None or len(problem.chosen) < len(problem.y):
         n, d = len(problem.y), feature_map.num_features
         estimator = head.make(problem.task, n=n, d=d, seed=problem.seed)
-        if fitted is not None and hasattr(fitted, "chosen_params"):
+        if isinstance(fitted, ChoosesParameters) and isinstance(estimator, ChoosesParameters):
             estimator.set_params(**fitted.chosen_params())
         fitted = quietly_fitted(estimator, feature_map(problem.rows[:]), problem.y)
-    linear = fitted.linear_map(width) if hasattr(fitted, "linear_map") else None
+    linear = fitted.linear_map(width) if isinstance(fitted, Linear) else None
     if linear is not None:
         return Solution(*linear)
     return Solution(np.empty((0, width)), np.zeros(width), fitted)

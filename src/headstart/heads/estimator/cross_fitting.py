@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.data import folds
-from headstart.heads.estimator.scores import aligned, estimator_scores
+from headstart.heads.estimator.protocols import Estimator, LeaveOneOutScores
+from headstart.heads.estimator.scores import aligned, classes_of, estimator_scores
 from headstart.heads.estimator.threads import threads_for
 from headstart.types import Task, TaskKind
 
@@ -25,7 +26,7 @@ Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 NUM_FOLDS = 5
 
 
-def few_folds(y: NDArray[Any], kind: TaskKind, groups: NDArray[Any] | None, seed: int) -> list[Fold]:
+def few_folds(y: NDArray[Any], kind: TaskKind, groups: ArrayLike | None, seed: int) -> list[Fold]:
     """Five stratified folds of rows, or of whole groups.
 
     Args:
@@ -41,10 +42,10 @@ def few_folds(y: NDArray[Any], kind: TaskKind, groups: NDArray[Any] | None, seed
         >>> len(few_folds(np.arange(40) % 2, "classification", None, 0))
         5
     """
-    return folds(y, kind, np.arange(len(y)) if groups is None else groups, n_folds=NUM_FOLDS, seed=seed)
+    return folds(y, kind, np.arange(len(y)) if groups is None else np.asarray(groups), n_folds=NUM_FOLDS, seed=seed)
 
 
-def quietly_fitted(estimator: Any, rows: NDArray[Any], y: NDArray[Any]) -> Any:
+def quietly_fitted(estimator: Estimator, rows: NDArray[Any], y: NDArray[Any]) -> Estimator:
     """The estimator, fitted; a network that was stopped at its last epoch is as good a head as its left-out loss says.
 
     Examples:
@@ -56,7 +57,8 @@ def quietly_fitted(estimator: Any, rows: NDArray[Any], y: NDArray[Any]) -> Any:
 
     with threads_for(len(rows), rows[0].size), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return estimator.fit(rows, _labels(y))
+        fitted: Estimator = estimator.fit(rows, _labels(y))
+        return fitted
 
 
 def _labels(y: NDArray[Any]) -> NDArray[Any]:
@@ -64,7 +66,7 @@ def _labels(y: NDArray[Any]) -> NDArray[Any]:
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
-def fold_scores(make: Callable[[], Any], rows: NDArray[Any], y: NDArray[Any], task: Task, fold: Fold) -> Array:
+def fold_scores(make: Callable[[], Estimator], rows: NDArray[Any], y: NDArray[Any], task: Task, fold: Fold) -> Array:
     """Scores (m, k) of the m test rows of a fold by the head fitted on its training rows.
 
     Examples:
@@ -81,15 +83,15 @@ def fold_scores(make: Callable[[], Any], rows: NDArray[Any], y: NDArray[Any], ta
 
 
 def cross_fitted_scores(
-    make: Callable[[], Any],
+    make: Callable[[], Estimator],
     rows: NDArray[Any],
     y: NDArray[Any],
     task: Task,
     *,
-    groups: NDArray[Any] | None = None,
+    groups: ArrayLike | None = None,
     seed: int = 0,
     known: Sequence[Array] = (),
-) -> tuple[Array, Any]:
+) -> tuple[Array, Estimator | None]:
     """Left-out scores (n, k) of all rows, and the estimator where it was fitted on all of them on the way.
 
     Args:
@@ -109,10 +111,10 @@ def cross_fitted_scores(
         array([0, 0, 0, 1, 1, 1])
     """
     estimator = make()
-    if hasattr(estimator, "left_out_scores"):
+    if isinstance(estimator, LeaveOneOutScores):
         with threads_for(len(rows), rows[0].size):
             given = estimator.left_out_scores(rows, _labels(y), groups)
-        classes = estimator.classes_ if task.kind == "classification" else None
+        classes = classes_of(estimator) if task.kind == "classification" else None
         return aligned(given, classes, task.num_outputs), estimator
     scores = np.empty((len(y), task.num_outputs))
     for i, fold in enumerate(few_folds(y, task.kind, groups, seed)):

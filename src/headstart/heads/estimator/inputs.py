@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -16,7 +17,7 @@ __all__ = ["checked_rows", "class_codes"]
 FLOATS = (np.float64, np.float32)
 
 
-def class_codes(estimator: Any, x: Any, y: Any) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def class_codes(estimator: BaseEstimator, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Rows (n, d) and class codes (n,) of a fit; sets ``classes_`` and ``n_features_in_``.
 
     Args:
@@ -41,7 +42,7 @@ def class_codes(estimator: Any, x: Any, y: Any) -> tuple[NDArray[Any], NDArray[n
     return rows, codes.astype(np.intp)
 
 
-def checked_rows(estimator: Any, x: Any) -> NDArray[Any]:
+def checked_rows(estimator: BaseEstimator, x: ArrayLike) -> NDArray[Any]:
     """Rows (n, d) for a fitted estimator; scikit-learn's errors where they do not fit it.
 
     Examples:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from headstart.heads.estimator.protocols import Estimator, Linear
+from headstart.heads.estimator.scores import scoring
 from headstart.types import Task
 
 __all__ = ["OneByOne", "one_by_one"]
@@ -23,7 +25,7 @@ Array = NDArray[np.float64]
 ALWAYS = 16.0  # log-odds, before calibration, of a label that all rows have; minus this where none has it
 
 
-def one_by_one(estimator: Any, task: Task) -> Any:
+def one_by_one(estimator: Estimator, task: Task) -> Estimator:
     """The estimator itself for one class or target an item, else `OneByOne` of it.
 
     Args:
@@ -42,7 +44,7 @@ def one_by_one(estimator: Any, task: Task) -> Any:
 
 
 def _classifies(self: OneByOne) -> bool:
-    return hasattr(self.estimator, "predict_proba") or hasattr(self.estimator, "decision_function")
+    return scoring(self.estimator)[0] != "predict"
 
 
 class OneByOne(BaseEstimator):  # type: ignore[misc]
@@ -62,10 +64,10 @@ class OneByOne(BaseEstimator):  # type: ignore[misc]
         [[False, True], [True, True]]
     """
 
-    def __init__(self, estimator: Any) -> None:
+    def __init__(self, estimator: Estimator) -> None:
         self.estimator = estimator
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with columns (n, k)."""
         columns = _columns(y)
         classifies = _classifies(self)
@@ -82,40 +84,42 @@ class OneByOne(BaseEstimator):  # type: ignore[misc]
         given = [np.full(rows, c) if part is None else part for part, c in zip(parts, constant, strict=True)]
         return np.column_stack(given)
 
-    def predict(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def predict(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Values (n, k) of a regressor, 0 or 1 of a classifier."""
         check_is_fitted(self)
         parts = [None if one is None else np.asarray(one.predict(X), dtype=np.float64) for one in self.estimators_]
-        return self._joined(len(X), parts, 0.0, 1.0)
+        return self._joined(len(np.asarray(X)), parts, 0.0, 1.0)
 
     @available_if(_classifies)  # type: ignore[untyped-decorator]
-    def decision_function(self, X: Any) -> Array:  # noqa: N803 (scikit-learn's name)
+    def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Log-odds (n, k) of a classifier; ±16 for a label that all rows had or lacked."""
         check_is_fitted(self)
         parts = [None if one is None else _log_odds(one, X) for one in self.estimators_]
-        return self._joined(len(X), parts, 0.5, 2 * ALWAYS)
+        return self._joined(len(np.asarray(X)), parts, 0.5, 2 * ALWAYS)
 
     def linear_map(self, num_outputs: int) -> tuple[Array, Array] | None:
         """Weight (d, k) and bias (k,) where the copies are linear, else None."""
-        if not hasattr(self.estimator, "linear_map") or all(one is None for one in self.estimators_):
+        maps = [one.linear_map(2) if isinstance(one, Linear) else None for one in self.estimators_]
+        width = next((found[0].shape[0] for found in maps if found is not None), None)
+        if width is None:
             return None
-        width = next(one.coef_.shape[1] for one in self.estimators_ if one is not None)
         weight, bias = np.zeros((width, num_outputs)), (self.constant_ - 0.5) * 2 * ALWAYS
-        for j, one in enumerate(self.estimators_):
-            if one is not None:
-                both, biases = one.linear_map(2)
+        for j, found in enumerate(maps):
+            if found is not None:
+                both, biases = found  # (d, 2) and (2,): the log-odds of the second class are the difference
                 weight[:, j], bias[j] = both[:, 1] - both[:, 0], biases[1] - biases[0]
         return weight, bias
 
 
-def _columns(y: Any) -> NDArray[Any]:
+def _columns(y: ArrayLike) -> NDArray[Any]:
     columns = np.asarray(y)
     return columns.reshape(len(columns), -1)
 
 
-def _log_odds(fitted: Any, rows: Any) -> Array:
-    if hasattr(fitted, "decision_function"):
-        scores = np.asarray(fitted.decision_function(rows), dtype=np.float64)
+def _log_odds(fitted: Estimator, rows: ArrayLike) -> Array:
+    method, score = scoring(fitted)
+    if method == "decision_function":
+        scores = np.asarray(score(rows), dtype=np.float64)
         return scores if scores.ndim == 1 else scores[:, 1] - scores[:, 0]
-    there = np.clip(fitted.predict_proba(rows)[:, 1], 1e-6, 1 - 1e-6)
+    there = np.clip(score(rows)[:, 1], 1e-6, 1 - 1e-6)
     return np.asarray(np.log(there) - np.log1p(-there))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from headstart.heads.estimator.protocols import Estimator
+
 __all__ = ["on_principal_components"]
 
 
-def on_principal_components(estimator: Any, *, n: int, d: int, most: int, seed: int) -> Pipeline:
+def on_principal_components(estimator: Estimator, *, n: int, d: int, most: int, seed: int) -> Pipeline:
     """The estimator on at most ``most`` principal components of the rows, each of unit variance.
 
     Args:

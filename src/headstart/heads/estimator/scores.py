@@ -2,18 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["aligned", "estimator_scores"]
+from headstart.errors import ParameterError
+from headstart.heads.estimator.protocols import Estimator
+
+__all__ = ["ScoringMethod", "aligned", "classes_of", "estimator_scores", "scoring"]
+
+ScoringMethod = Literal["decision_function", "predict_proba", "predict"]
 
 # Where a forest or a neighbourhood has seen no other class, its probability of 0 says less than it seems to.
 SMALLEST = 1e-6
 
 
-def estimator_scores(estimator: Any, rows: NDArray[Any], num_outputs: int) -> NDArray[np.float64]:
+def scoring(estimator: Estimator) -> tuple[ScoringMethod, Callable[[Any], Any]]:
+    """The method that the scores of an estimator come from, by name and bound: the first of three that it has.
+
+    scikit-learn takes methods away that an estimator cannot serve (a pipeline has those of its last step, ``SVC`` no
+    probabilities unless asked for), so that only looking at the object tells, not its class.
+
+    Args:
+        estimator: of scikit-learn, of this package or of a user.
+
+    Raises:
+        ParameterError: if it has none of them.
+
+    Examples:
+        >>> from sklearn.linear_model import Ridge
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from sklearn.svm import SVC
+        >>> [scoring(one)[0] for one in (SVC(), GaussianNB(), Ridge())]
+        ['decision_function', 'predict_proba', 'predict']
+    """
+    names: tuple[ScoringMethod, ...] = ("decision_function", "predict_proba", "predict")
+    for name in names:
+        method = getattr(estimator, name, None)
+        if method is not None:
+            return name, method
+    raise ParameterError(
+        "An estimator is a head if it has decision_function, predict_proba or predict. Got a "
+        f"{type(estimator).__name__} without them; add one."
+    )
+
+
+def classes_of(estimator: Estimator) -> Any:
+    """The class codes (c,) that a classifier was fitted on; None for regressors.
+
+    scikit-learn's classifiers of several labels have a list, (2,) or (1,) for each label.
+
+    Examples:
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> classes_of(GaussianNB().fit([[0.0], [1.0], [4.0], [5.0]], [0, 0, 2, 2]))
+        array([0, 2])
+    """
+    return getattr(estimator, "classes_", None)
+
+
+def estimator_scores(estimator: Estimator, rows: NDArray[Any], num_outputs: int) -> NDArray[np.float64]:
     """Scores (n, num_outputs) of mapped rows (n, d).
 
     Args:
@@ -31,19 +80,18 @@ def estimator_scores(estimator: Any, rows: NDArray[Any], num_outputs: int) -> ND
         >>> estimator_scores(fitted, np.array([[0.5]]), 3).argmax(axis=1)
         array([0])
     """
-    classes = getattr(estimator, "classes_", None)
-    if hasattr(estimator, "decision_function"):
-        scores = np.asarray(estimator.decision_function(rows), dtype=np.float64)
+    classes = classes_of(estimator)
+    method, score = scoring(estimator)
+    if method == "decision_function":
+        scores = np.asarray(score(rows), dtype=np.float64)
         if scores.ndim == 1 and classes is not None and len(classes) == 2:
             scores = np.column_stack([-scores / 2, scores / 2])  # log-odds of the second class
         return aligned(scores, classes, num_outputs)
-    if not hasattr(estimator, "predict_proba"):
-        return np.asarray(estimator.predict(rows), dtype=np.float64).reshape(len(rows), num_outputs)
-    proba = estimator.predict_proba(rows)
+    if method == "predict":
+        return np.asarray(score(rows), dtype=np.float64).reshape(len(rows), num_outputs)
+    proba = score(rows)
     if isinstance(proba, list):  # scikit-learn gives a list of (n, 2) where there are several labels
-        return _log_odds(
-            np.column_stack([_of_label(p, seen) for p, seen in zip(proba, estimator.classes_, strict=True)])
-        )
+        return _log_odds(np.column_stack([_of_label(p, seen) for p, seen in zip(proba, classes, strict=True)]))
     return aligned(np.log(np.maximum(np.asarray(proba, dtype=np.float64), SMALLEST)), classes, num_outputs)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -154,7 +154,11 @@ def shared_spectra() -> Iterator[SharedSpectra]:
 
 
 def known_spectrum(
-    rows: Rows, targets: Rows, feature_map: FeatureMap, weights: NDArray[np.float64] | None, make: Any
+    rows: Rows,
+    targets: Rows,
+    feature_map: FeatureMap,
+    weights: NDArray[np.float64] | None,
+    make: Callable[[], Spectrum],
 ) -> Spectrum | None:
     """The spectrum of mapped rows with these targets inside of `shared_spectra`; None outside of it.
 
@@ -167,7 +171,7 @@ def known_spectrum(
 
     Examples:
         >>> whole = FeatureMap("rows", ((0, 2),), "none")
-        >>> known_spectrum(np.eye(2), np.eye(2), whole, None, None) is None
+        >>> known_spectrum(np.eye(2), np.eye(2), whole, None, lambda: Spectrum.from_rows(np.eye(2), np.eye(2))) is None
         True
     """
     shared = _CURRENT.get()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import ModelFolderError, SaveError
+from headstart.heads.estimator.protocols import Estimator
 from headstart.model.files.estimator_checks import check_parts
 
 __all__ = ["ALLOWED", "read_estimator", "write_estimator"]
@@ -75,7 +76,7 @@ ALLOWED = frozenset(
 )
 
 
-def write_estimator(path: Path, estimator: Any) -> None:
+def write_estimator(path: Path, estimator: Estimator) -> None:
     """Write a fitted estimator whose parts are all of types that `read_estimator` takes.
 
     Args:
@@ -167,7 +168,7 @@ def _bounded(archive: zipfile.ZipFile, most: int) -> Callable[[str], bytes]:
     return read
 
 
-def _check_types(parts: Any, path: Path) -> None:
+def _check_types(parts: object, path: Path) -> None:
     for named in _named(parts, 0):
         if named not in ALLOWED:
             loader, module, name = named
@@ -177,7 +178,7 @@ def _check_types(parts: Any, path: Path) -> None:
             )
 
 
-def _named(part: Any, depth: int) -> Iterator[tuple[str, str, str]]:
+def _named(part: object, depth: int) -> Iterator[tuple[str, str, str]]:
     """(loader, module, name) of a part and all below it; raises `ModelFolderError` where they lie too deep."""
     if depth > MAX_DEPTH:
         raise ModelFolderError("The parts of a saved head lie deeper than those of any that was saved; not loaded.")

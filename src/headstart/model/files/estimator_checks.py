@@ -34,7 +34,7 @@ class _Checker:
         self._read = read
         self._seen: dict[Any, Any] = {}
 
-    def walk(self, part: Any, owners: tuple[Part, ...] = (), name: str = "") -> None:
+    def walk(self, part: object, owners: tuple[Part, ...] = (), name: str = "") -> None:
         """Check a part and all below it.
 
         Args:
@@ -73,7 +73,7 @@ class _Checker:
         if first is not part and self._content(first) != self._content(part):
             raise ValueError(f"two parts of the number {number}")
 
-    def _content(self, part: Any) -> Any:
+    def _content(self, part: object) -> Any:
         """A part without what is made up when it is written: the numbers of parts and the names of files."""
         if isinstance(part, list):
             return [self._content(inside) for inside in part]
@@ -239,7 +239,7 @@ def _check_nodes(nodes: NDArray[Any], leaves: NDArray[np.bool_], left: str, feat
         raise ValueError(f"a tree that reads other columns than {features}")
 
 
-def _whole(what: str, value: Any, low: int, high: int) -> None:
+def _whole(what: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"{what} are {str(value)[:30]}, not {low} to {high}" if low < high else f"{what} differ")
 

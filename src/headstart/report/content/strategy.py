@@ -44,7 +44,7 @@ def strategy_sentences(record: Record) -> list[str]:
     return lines
 
 
-def _sentence(text: Any) -> str:
+def _sentence(text: object) -> str:
     line = one_line(text)
     return line if line.endswith(".") else f"{line}."
 

@@ -76,7 +76,7 @@ def metric_words(key: str) -> MetricWords:
     return METRICS.get(key) or MetricWords(one_line(key.replace("_", " ")), "")
 
 
-def defined(value: Any) -> TypeGuard[float]:
+def defined(value: float | None) -> TypeGuard[float]:
     """Whether a value of a record is a number: neither None nor nan.
 
     Args:
@@ -89,7 +89,7 @@ def defined(value: Any) -> TypeGuard[float]:
     return value is not None and not math.isnan(value)
 
 
-def number(value: Any) -> str:
+def number(value: float | None) -> str:
     """A number with three decimals; large ones as whole numbers, tiny ones with four digits.
 
     Args:
@@ -125,7 +125,7 @@ def interval(metric: Mapping[str, Any]) -> str:
     return " to ".join(shown if shown[0] != shown[1] else bounds(low, high) or shown)
 
 
-def one_line(text: Any) -> str:
+def one_line(text: object) -> str:
     r"""Text in one line: white space becomes a space, and what cannot be printed a replacement character.
 
     Args:
@@ -139,7 +139,7 @@ def one_line(text: Any) -> str:
     return "".join(c if c.isprintable() or c in _JOINERS else "\ufffd" for c in joined) or "(empty)"
 
 
-def shortened(text: Any, limit: int = 60) -> str:
+def shortened(text: object, limit: int = 60) -> str:
     """Text in one line of at most ``limit`` characters.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -70,7 +70,7 @@ def _tick(x: float, value: float, height: int) -> str:
     return f'{line}<text class="tick" x="{x}" y="{height - 6}" text-anchor="middle">{value:.2f}</text>'
 
 
-def _row(i: int, name: str, metric: Mapping[str, Any], x: Any) -> str:
+def _row(i: int, name: str, metric: Mapping[str, Any], x: Callable[[float], float]) -> str:
     top, middle = ROW * i + (ROW - BAR) / 2, ROW * i + ROW / 2
     label = f'<text x="{LEFT - 8}" y="{middle + 4}" text-anchor="end">{escape(shortened(name, 20))}</text>'
     value = f'<text x="{WIDTH - RIGHT + 8}" y="{middle + 4}">{number(metric["value"])}</text>'
