@@ -13,10 +13,11 @@ from sklearn.naive_bayes import GaussianNB
 
 from headstart.checks import toy_task
 from headstart.errors import DigestError, ModelFolderError, SaveError
-from headstart.heads import HeadSearch, select_head
+from headstart.heads import HEADS, HeadSearch, select_head
 from headstart.model import TransferModel
 from headstart.model.files.estimator import MAX_DEPTH, read_estimator, write_estimator
 from headstart.sources import open_source
+from headstart.types import Task
 
 
 @pytest.fixture
@@ -117,3 +118,23 @@ def test_a_model_folder_guards_its_head(tmp_path):
     with pytest.raises(ModelFolderError, match="was not written with this model"):
         TransferModel.load(solved)
     assert np.isfinite(model.outputs(x)).all()
+
+
+@pytest.mark.parametrize("name", ["naive_bayes", "stacking"])
+def test_a_file_that_names_classes_where_they_once_stood_is_read(tmp_path, name):
+    """Format: ``one_by_one.OneByOne`` and ``closed_form.ClosedForm`` stood at the door of the heads in older versions."""
+    x = np.random.default_rng(0).normal(size=(30, 3))
+    y = (x[:, :2] > 0).astype(int)
+    fitted = HEADS[name].make(Task("multilabel", ("a", "b")), n=30, d=3, seed=0).fit(x, y)
+    write_estimator(tmp_path / "head.skops", fitted)
+    once = {"contenders.closed_form": "closed_form", "estimator.per_output": "one_by_one"}
+
+    def older(schema):
+        text = json.dumps(schema)
+        for today, then in once.items():
+            text = text.replace(f'"headstart.heads.{today}"', f'"headstart.heads.{then}"')
+        assert text != json.dumps(schema)
+        return json.loads(text)
+
+    read = read_estimator(rewritten(tmp_path / "head.skops", older))
+    np.testing.assert_array_equal(read.decision_function(x), fitted.decision_function(x))

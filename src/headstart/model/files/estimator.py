@@ -8,9 +8,11 @@ follow are checked (`headstart.model.files.estimator_checks`), and only then som
 from __future__ import annotations
 
 import json
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,17 @@ MAX_FILES = 1_000_000
 MAX_DEPTH = 200
 
 _OURS = {
-    "attention": "AttentionHead", "closed_form": "ClosedForm", "gaussian_process": "GaussianProcess",
-    "knn": "KNearestNeighbours", "laplace": "LastLayerLaplace", "logistic": "MultinomialLogisticRegression",
-    "nearest_mean": "NearestMean", "one_by_one": "OneByOne", "ordinal": "ProportionalOdds",
+    "attention": "AttentionHead", "contenders.closed_form": "ClosedForm", "estimator.per_output": "OneByOne",
+    "gaussian_process": "GaussianProcess", "knn": "KNearestNeighbours", "laplace": "LastLayerLaplace",
+    "logistic": "MultinomialLogisticRegression", "nearest_mean": "NearestMean", "ordinal": "ProportionalOdds",
     "prototypes": "ClassPrototypes", "siamese": "SiameseMetric", "stacking": "HeadStacking",
     "svm": "SupportVectorClassifier SupportVectorRegressor",
 }  # fmt: skip
+# Where classes stood when older folders were written; a file names a class by its module.
+_MOVED = {
+    "headstart.heads.closed_form": "headstart.heads.contenders.closed_form",
+    "headstart.heads.one_by_one": "headstart.heads.estimator.per_output",
+}
 _OBJECTS = {f"headstart.heads.{module}": names for module, names in _OURS.items()} | {
     "sklearn._loss.link": "IdentityLink Interval LogitLink MultinomialLogit",
     "sklearn._loss.loss": "HalfBinomialLoss HalfMultinomialLoss HalfSquaredError",
@@ -123,7 +130,8 @@ def read_estimator(path: Path) -> Any:
         raise ModelFolderError(f"'{path}' is missing; the folder is not complete.")
     _checked(path)
     try:
-        return load(path, trusted=sorted({f"{module}.{name}" for _, module, name in ALLOWED}))
+        with _of_today(path) as current:
+            return load(current, trusted=sorted({f"{module}.{name}" for _, module, name in ALLOWED}))
     except UntrustedTypesFoundException as error:
         raise ModelFolderError(f"'{path}' names types that no head has ({error}); it was not loaded.") from None
     except Exception as error:  # the reader meets whatever a damaged file holds, with errors of every kind
@@ -143,7 +151,7 @@ def _checked(path: Path) -> None:
                 )
             if len({entry.filename for entry in entries}) < len(entries):
                 raise ModelFolderError(f"'{path}' holds two files of one name; copy or fit the model again.")
-            parts = json.loads(archive.read("schema.json"))
+            parts = json.loads(archive.read("schema.json"), object_hook=_renamed)
             _check_types(parts, path)
             check_parts(parts, _bounded(archive, TIMES_READ * size + SPARE_BYTES))
     except (
@@ -152,6 +160,30 @@ def _checked(path: Path) -> None:
     ) as error:  # fmt: skip
         reason = str(error) if type(error) is ValueError else repr(error)
         raise ModelFolderError(f"'{path}' is damaged ({reason:.200}); copy or fit the model again.") from error
+
+
+def _renamed(part: dict[str, Any]) -> dict[str, Any]:
+    """A part with the module where its class stands today."""
+    module = part.get("__module__")
+    return part | {"__module__": _MOVED[module]} if isinstance(module, str) and module in _MOVED else part
+
+
+@contextmanager
+def _of_today(path: Path) -> Iterator[Path]:
+    """The file itself, or a copy for the time of the block where it names a class by a module of older versions."""
+    with zipfile.ZipFile(path) as archive:
+        written = archive.read("schema.json")
+        if not any(f'"{module}"'.encode() in written for module in _MOVED):
+            yield path
+            return
+        schema = json.dumps(json.loads(written, object_hook=_renamed))
+        with tempfile.TemporaryDirectory(prefix="headstart-head-") as scratch:
+            copy = Path(scratch) / path.name
+            with zipfile.ZipFile(copy, "w") as renamed:
+                for entry in archive.infolist():
+                    text = schema if entry.filename == "schema.json" else archive.read(entry)
+                    renamed.writestr(entry.filename, text)
+            yield copy
 
 
 def _bounded(archive: zipfile.ZipFile, most: int) -> Callable[[str], bytes]:
