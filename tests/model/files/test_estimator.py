@@ -122,7 +122,7 @@ def test_a_model_folder_guards_its_head(tmp_path):
 
 @pytest.mark.parametrize("name", ["naive_bayes", "stacking"])
 def test_a_file_that_names_classes_where_they_once_stood_is_read(tmp_path, name):
-    """Format: in older versions ``one_by_one.OneByOne`` and ``closed_form.ClosedForm`` stood at the door of the heads."""
+    """Format: older versions name ``one_by_one.OneByOne`` and ``closed_form.ClosedForm``, at the door of the heads."""
     x = np.random.default_rng(0).normal(size=(30, 3))
     y = (x[:, :2] > 0).astype(int)
     fitted = HEADS[name].make(Task("multilabel", ("a", "b")), n=30, d=3, seed=0).fit(x, y)
