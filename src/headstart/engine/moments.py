@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, Literal
 
+from numpy.typing import ArrayLike
+
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.moment_chunks import (
     FeatureMap,
@@ -27,7 +29,7 @@ __all__ = ["ItemMoments", "moments_of"]
 def moments_of(
     source: Encoder,
     items: Sequence[Any],
-    targets: Any,
+    targets: ArrayLike,
     *,
     engine: Engine = Engine(),
     feature_map: FeatureMap | None = None,

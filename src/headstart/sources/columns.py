@@ -69,7 +69,7 @@ class Quantity:
         return [value, *[0.0] * self.gaps]
 
 
-def _text(cell: Any) -> str | None:
+def _text(cell: object) -> str | None:
     """A category by its name; 3 and 3.0 are one, for a column with gaps is read as fractions."""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else None if cell is None else str(cell)
 

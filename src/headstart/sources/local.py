@@ -208,7 +208,7 @@ def _check_preprocessing(file: Path, config: Mapping[str, Any]) -> None:
             raise SourceError(f"The '{key}' of '{file}' must be {wanted}. Got {config[key]!r:.80} instead; mend it.")
 
 
-def _numbers(value: Any, kinds: type | tuple[type, ...], low: float, high: float) -> bool:
+def _numbers(value: object, kinds: type | tuple[type, ...], low: float, high: float) -> bool:
     if not isinstance(value, list) or len(value) != 3:
         return False
     return all(isinstance(entry, int | float) and isinstance(entry, kinds) and low <= entry <= high for entry in value)
@@ -235,7 +235,7 @@ def _tuples(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(config[key]) for key in ("input_size", "mean", "std") if isinstance(config.get(key), list)}
 
 
-def _timm_info(name: str, spec: TimmSpec, facts: Mapping[str, Any], *, sha256: Any) -> SourceInfo:
+def _timm_info(name: str, spec: TimmSpec, facts: Mapping[str, Any], *, sha256: object) -> SourceInfo:
     config = spec.pretrained_cfg
     return SourceInfo(
         name=name,
@@ -251,7 +251,7 @@ def _timm_info(name: str, spec: TimmSpec, facts: Mapping[str, Any], *, sha256: A
     )
 
 
-def _whole(value: Any) -> int | None:
+def _whole(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 

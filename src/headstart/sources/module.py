@@ -163,7 +163,7 @@ class ModuleSource:
         form = self.body.choose(engine.backend, count)
         return None if self._version is None else rows_key(self.info.modality, self.body.recipe.key, form)
 
-    def prepare(self, item: Any) -> Any:
+    def prepare(self, item: object) -> Any:
         """What the user's function makes of the item.
 
         Raises:

@@ -162,7 +162,7 @@ class Spectrogram:
         key = inner.choose(engine, count, lambda: [picture for pictures in few() for picture in pictures][:AT_ONCE])
         return None if key is None else rows_key("audio", "spectrogram", VERSION, key, asdict(self.settings))
 
-    def prepare(self, item: Any) -> list[Any]:
+    def prepare(self, item: object) -> list[Any]:
         """The pictures of one sound, as the image source prepares them.
 
         Raises:

@@ -165,7 +165,7 @@ class TimmSource:
         form = self.body.choose(engine.backend, count, batch)
         return rows_key("image", self.body.recipe.key, asdict(self._transform), form)
 
-    def prepare(self, item: Any) -> NDArray[np.uint8]:
+    def prepare(self, item: object) -> NDArray[np.uint8]:
         """The image as timm's own evaluation transform makes it, (height, width, 3), before it is normalised.
 
         Raises:
@@ -313,7 +313,7 @@ def _find_config(name: str) -> dict[str, Any]:
     return {key: _plain(value) for key, value in asdict(found).items() if value is not None}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 

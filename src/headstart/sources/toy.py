@@ -53,7 +53,7 @@ class ToySource:
         blocks = tuple(Block(layer, LAYERS[layer][1]) for layer in self.layers)
         return SourceInfo(name, self.modality, blocks[-1].width, blocks, architecture="toy", license="Apache-2.0")
 
-    def prepare(self, item: Any) -> bytes:
+    def prepare(self, item: object) -> bytes:
         """The bytes of a text, or of an array of numbers.
 
         Raises:

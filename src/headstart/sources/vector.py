@@ -40,7 +40,7 @@ class VectorSource:
         """What is known about the source."""
         return SourceInfo("vector", "vector", architecture="identity")
 
-    def prepare(self, item: Any) -> FeatureMatrix:
+    def prepare(self, item: object) -> FeatureMatrix:
         """One row (d,), float64.
 
         Raises:

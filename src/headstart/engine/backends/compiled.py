@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from headstart.engine.body.agreement import AGREEMENT, SAME, agreement
+from headstart.engine.body.recipe import Tensors
 from headstart.engine.cache.forks import RenewedLock
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class CompileWhenItPays:
         self._seconds = 0.0
         self._items = 0
 
-    def __call__(self, batch: Any) -> Tensor:
+    def __call__(self, batch: Tensors) -> Tensor:
         """The rows of a batch."""
         run = self._run
         if not self._open or run is not self._eager:
@@ -107,7 +108,7 @@ class CompileWhenItPays:
                 self._open = False
             return pays
 
-    def _try(self, batch: Any, rows: Tensor, seconds: float) -> None:
+    def _try(self, batch: Tensors, rows: Tensor, seconds: float) -> None:
         begin = perf_counter()
         try:
             fast = self._compile(self._eager)
@@ -138,7 +139,7 @@ def _compile(eager: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:
     return compiled
 
 
-def _any_length(batch: Any) -> Any:
+def _any_length(batch: Tensors) -> Tensors:
     """Tell the compiler that the number of items may change, and in a mapping the length of texts and sounds too."""
     import torch
 

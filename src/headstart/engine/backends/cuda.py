@@ -16,12 +16,12 @@ from headstart.engine.backends.torch_forms import TorchForm, channels_last, open
 from headstart.engine.body.agreement import Reference
 from headstart.engine.body.arrays import each, to_tensors
 from headstart.engine.body.machine import bf16_wish, gpu_hint
-from headstart.engine.body.recipe import Batch, Forward
+from headstart.engine.body.recipe import Batch, Forward, Tensors
 from headstart.errors import UsageError
 from headstart.types import FeatureMatrix
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 __all__ = ["CUDA", "Cuda", "cuda_is_there", "cuda_short"]
 
@@ -83,14 +83,14 @@ class Cuda:
         self._note = form.note
         self._device = device
         with memory_errors():
-            module: Any = copy.deepcopy(form.module).to(device)
+            module: nn.Module = copy.deepcopy(form.module).to(device)
             module = module.to(memory_format=torch.channels_last)
         self._launching = Lock()  # hooks that collect the layers' outputs belong to the module, not to a thread
         self._slots: LifoQueue[_Slot] = LifoQueue()
         for _ in range(STREAMS):
             self._slots.put(_Slot(device))
 
-        def eager(batch: Any) -> Tensor:
+        def eager(batch: Tensors) -> Tensor:
             return run_blocks(module, forward, batch, device, form.precision)
 
         def wait() -> None:

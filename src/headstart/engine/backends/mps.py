@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headstart.engine.backends.interface import Backend, BackendKind, Parts
 from headstart.engine.backends.out_of_memory import memory_errors
@@ -15,6 +15,9 @@ from headstart.engine.body.machine import gpu_hint
 from headstart.engine.body.recipe import Batch, Forward
 from headstart.errors import UsageError
 from headstart.types import FeatureMatrix
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["MPS", "Mps", "mps_is_there"]
 
@@ -67,7 +70,7 @@ class Mps:
         """
         import torch
 
-        def place(tensor: Any) -> Any:
+        def place(tensor: Tensor) -> Tensor:
             return tensor.to(self._device)
 
         with memory_errors(), torch.inference_mode():

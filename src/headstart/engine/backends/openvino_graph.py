@@ -170,7 +170,7 @@ def _traced(module: nn.Module, forward: Forward, example: Batch) -> Any:
             super().__init__()
             self.body = module
 
-        def forward(self, *inputs: Any) -> Any:
+        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
             batch = inputs[0] if names is None else dict(zip(names, inputs, strict=True))
             return torch.cat([block.float() for block in forward(self.body, batch)], dim=-1)
 

@@ -13,7 +13,7 @@ from headstart.engine.backends.torch_forms import TorchForm, channels_last, open
 from headstart.engine.body.agreement import Reference
 from headstart.engine.body.arrays import each, to_tensors
 from headstart.engine.body.machine import cpu_kind, native_bf16
-from headstart.engine.body.recipe import Batch, Forward
+from headstart.engine.body.recipe import Batch, Forward, Tensors
 from headstart.types import FeatureMatrix
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class TorchCpu:
         self._note = form.note
         module = form.module.to(memory_format=torch.channels_last)
 
-        def eager(batch: Any) -> Tensor:
+        def eager(batch: Tensors) -> Tensor:
             return run_blocks(module, forward, batch, "cpu", form.precision)
 
         self._run = CompileWhenItPays(eager, remaining, precision=form.precision, able=can_compile("cpu"))

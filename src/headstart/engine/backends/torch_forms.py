@@ -11,7 +11,7 @@ from headstart.engine.backends.interface import Backend, Parts
 from headstart.engine.body.agreement import AGREEMENT, SAME, Reference
 from headstart.engine.body.arrays import first_items, to_tensors
 from headstart.engine.body.batch_norm_folding import cast_linear, fold_batch_norms, round_kernels
-from headstart.engine.body.recipe import Batch, Forward
+from headstart.engine.body.recipe import Batch, Forward, Tensors
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +86,7 @@ def channels_last(pictures: Tensor) -> Tensor:
     return pictures.to(memory_format=torch.channels_last)
 
 
-def run_blocks(module: nn.Module, forward: Forward, batch: Any, device: str, precision: str) -> Tensor:
+def run_blocks(module: nn.Module, forward: Forward, batch: Tensors, device: str, precision: str) -> Tensor:
     """The blocks of a batch of tensors side by side on the last axis, float32, on the device.
 
     Examples:

@@ -66,7 +66,7 @@ def _pairs(module: nn.Module, run: Callable[[nn.Module], object]) -> dict[str, s
     handles = []
 
     def seen(name: str) -> Callable[..., None]:
-        def hook(_layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+        def hook(_layer: nn.Module, _inputs: object, output: Tensor) -> None:
             outputs[id(output)] = (name, output)
 
         return hook

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -16,9 +16,11 @@ from headstart.types import Modality
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Batch", "Forward", "Recipe", "recipe_key", "rows_key"]
+__all__ = ["Batch", "Forward", "Recipe", "Tensors", "recipe_key", "rows_key"]
 
 Batch = NDArray[Any] | Mapping[str, NDArray[Any]]
+# A batch on its way through a body, as tensors.
+Tensors: TypeAlias = "Tensor | Mapping[str, Tensor]"
 Forward = Callable[["nn.Module", Any], "list[Tensor]"]
 
 # Of the code that reads and prepares items: raise it when the same item gives other pixels, samples or tokens.
@@ -54,7 +56,7 @@ class Recipe:
     lasting: bool = True
 
 
-def recipe_key(*parts: Any) -> str:
+def recipe_key(*parts: object) -> str:
     """A 160-bit digest of plain JSON values.
 
     Examples:
@@ -65,7 +67,7 @@ def recipe_key(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def rows_key(modality: Modality, *parts: Any) -> str:
+def rows_key(modality: Modality, *parts: object) -> str:
     """The digest under which rows may be kept: of what gave them, and of what reads and prepares the items.
 
     Args:

@@ -57,16 +57,18 @@ def iter_rows(rows: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple
             yield from ((position, row) for position in places.get(key, ()))
 
 
-def _sound(key: Any, described: Any, numbers: Any) -> NDArray[Any] | None:
+def _sound(key: object, described: object, numbers: object) -> NDArray[Any] | None:
     """The row, or None where what a database gave is none."""
-    if not all(isinstance(part, bytes) for part in (key, described, numbers)) or len(described) != SHAPE_AND_SUM.size:
+    if not (isinstance(key, bytes) and isinstance(described, bytes) and isinstance(numbers, bytes)):
+        return None
+    if len(described) != SHAPE_AND_SUM.size:
         return None
     count, width, size, total = SHAPE_AND_SUM.unpack(described)
     if size not in TYPES or len(numbers) != width * size * (1 if count == FLAT else count):
         return None
     if _sum(key, count, width, size, numbers) != total:
         return None
-    row = np.frombuffer(numbers, TYPES[size])
+    row: NDArray[Any] = np.frombuffer(numbers, TYPES[size])
     return row if count == FLAT else row.reshape(count, width)
 
 

@@ -83,7 +83,7 @@ class Contents:
             self.digests[k].tobytes() if self.known[k] and self._is_as_read(k, items[k]) else None for k in positions
         ]
 
-    def _is_as_read(self, position: int, item: Any) -> bool:
+    def _is_as_read(self, position: int, item: object) -> bool:
         before = tuple(self.stamps[position].tolist())
         return before == (0, 0) or before == _stamp(item, "image")
 
@@ -94,7 +94,7 @@ class Contents:
         return (positions[begin : begin + WINDOW] for begin in range(0, len(positions), WINDOW))
 
 
-def _stamp(item: Any, modality: Modality) -> tuple[int, int]:
+def _stamp(item: object, modality: Modality) -> tuple[int, int]:
     if modality not in ("image", "audio") or not isinstance(item, str | os.PathLike):
         return 0, 0
     try:

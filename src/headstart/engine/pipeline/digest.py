@@ -21,7 +21,7 @@ KNOWN_KEYS = {"bytes", "path", "array", "sampling_rate"}  # of the dicts of Hugg
 MOST = {"image": MAX_IMAGE_BYTES, "audio": MAX_AUDIO_BYTES}
 
 
-def item_digest(item: Any, modality: Modality) -> bytes | None:
+def item_digest(item: object, modality: Modality) -> bytes | None:
     """16 bytes (BLAKE2b) that stand for the exact content of an item.
 
     A file, its bytes, and a Hugging Face dict of either have one digest: that of the encoded bytes, whatever the path.
@@ -47,7 +47,7 @@ def item_digest(item: Any, modality: Modality) -> bytes | None:
         return None  # preparing it will tell what is wrong with it
 
 
-def _content_digest(item: Any, modality: Modality) -> bytes | None:
+def _content_digest(item: object, modality: Modality) -> bytes | None:
     if modality == "text":
         return _digest("text", item.encode("utf-8")) if isinstance(item, str) else None
     if modality == "vector" or isinstance(item, np.ndarray):
@@ -63,7 +63,7 @@ def _content_digest(item: Any, modality: Modality) -> bytes | None:
     return _picture(item)
 
 
-def _decoded(item: Any) -> tuple[Any, Any]:
+def _decoded(item: object) -> tuple[Any, Any]:
     return (item.get("array"), item.get("sampling_rate")) if isinstance(item, Mapping) else (None, None)
 
 
@@ -83,7 +83,7 @@ def _array(kind: str, values: NDArray[Any], *more: bytes) -> bytes | None:
     return _digest(kind, about, np.ascontiguousarray(values).tobytes(), *more)
 
 
-def _picture(item: Any) -> bytes | None:
+def _picture(item: object) -> bytes | None:
     """Of the decoded pixels and of all that decides how they look."""
     from PIL import ExifTags, Image
 

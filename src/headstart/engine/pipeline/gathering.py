@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ MEMORY_BYTES = 256 * 2**20  # rows larger than this live in a temporary file
 MOVED_BYTES = 16 * 2**20  # of rows that are moved at a time
 
 
-def room(n: int, width: int, dtype: Any) -> FeatureMatrix:
+def room(n: int, width: int, dtype: np.dtype[np.floating[Any]] | type[np.floating[Any]]) -> FeatureMatrix:
     """An empty array (n, width): in memory up to 256 MiB, else in a temporary file that vanishes with it.
 
     Raises:
@@ -116,7 +116,7 @@ class PositionGathering:
         self._end = 0
         self._bytes = 0
         self._parts: list[FeatureMatrix] = []
-        self._file: Any = None
+        self._file: IO[bytes] | None = None
         self._shape: tuple[int, np.dtype[Any]] = (0, np.dtype(np.float32))
 
     def put(self, positions: NDArray[np.intp], rows: Sequence[FeatureMatrix]) -> None:

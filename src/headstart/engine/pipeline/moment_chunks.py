@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.engine.capabilities import runtime_of
 from headstart.engine.extraction import Extraction
@@ -82,7 +82,7 @@ class Part:
     rows: tuple[NDArray[Any], NDArray[np.float64]] | None = None
 
 
-def check_items(items: Sequence[Any], targets: Any, owner: str) -> NDArray[np.float64]:
+def check_items(items: Sequence[Any], targets: ArrayLike, owner: str) -> NDArray[np.float64]:
     """The targets as float64 (n, k).
 
     Raises:

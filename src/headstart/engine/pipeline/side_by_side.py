@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -151,5 +151,5 @@ def _part_of(progress: Progress, place: int, count: int, name: str) -> Progress:
     return heard
 
 
-def _words(found: Any) -> str:
+def _words(found: Iterable[str]) -> str:
     return " + ".join(dict.fromkeys(word for word in found if word))

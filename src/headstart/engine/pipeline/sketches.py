@@ -34,7 +34,7 @@ def kept_sketches(
         (True, True)
     """
 
-    def sketch_all(items: Sequence[Any], sketch: Callable[[Any], Sketch], _: Any) -> list[Sketch | str]:
+    def sketch_all(items: Sequence[Any], sketch: Callable[[Any], Sketch], _: object) -> list[Sketch | str]:
         if not len(items):
             return []
         name, row = f"sketches {VERSION}", lambda item: sketch(item).to_row()

@@ -173,7 +173,7 @@ def _prepare(source: Encoder, items: Sequence[Any], positions: NDArray[np.intp],
     return outcomes
 
 
-def _attempt(source: Encoder, item: Any) -> Any:
+def _attempt(source: Encoder, item: object) -> Any:
     try:
         return source.prepare(item)
     except ItemError as error:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ class _Payload:
     """What goes to a worker at a time."""
 
     items: Sequence[Any]
-    targets: Any = None
+    targets: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class _Refusal:
 
 
 def _encode(
-    source: Encoder, items: Sequence[Any], _: Any, *, batch_size: int | None
+    source: Encoder, items: Sequence[Any], _: object, *, batch_size: int | None
 ) -> tuple[list[Encoded], list[str]]:
     pace = Pace(source.info.modality, len(items), runtime_of(source).streams, batch_size)
     return list(encoded_batches(source, items, np.arange(len(items)), pace)), pace.notes
@@ -217,7 +218,7 @@ def _on_workers(source: Encoder, payloads: list[_Payload], job: _Job, engine: En
             ) from error
 
 
-def _ship(ray: Any, source: Encoder) -> Any:
+def _ship(ray: ModuleType, source: Encoder) -> Any:
     try:
         return ray.put(source)
     except TypeError as error:
@@ -228,7 +229,7 @@ def _ship(ray: Any, source: Encoder) -> Any:
         ) from None
 
 
-def _dataset(ray: Any, payloads: list[_Payload], worker: Any, workers: int, gpus: int) -> Any:
+def _dataset(ray: ModuleType, payloads: list[_Payload], worker: partial[_Worker], workers: int, gpus: int) -> Any:
     """The outcomes as a data set that is computed while it is read."""
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from headstart.errors import MissingExtraError, SourceError
@@ -109,7 +110,7 @@ def _find(address: str) -> bool:
     return bool(named) or _answers(_last_started())
 
 
-def _connect(ray: Any, address: str, workers: int | None) -> None:
+def _connect(ray: ModuleType, address: str, workers: int | None) -> None:
     options = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if not address:
         ray.init(address="local", num_cpus=workers, include_dashboard=False, **options)

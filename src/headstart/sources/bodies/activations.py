@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 __all__ = ["activations"]
 
@@ -69,7 +69,7 @@ class _Seen:
             self.dull.add(self._makers[id(inputs[0])][0])
 
     def after(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        def hook(layer: nn.Module, inputs: tuple[object, ...], output: Tensor) -> None:
             if getattr(output, "ndim", 0) not in (2, 3, 4) or len(output) != 2:
                 return
             if _repeats(layer):

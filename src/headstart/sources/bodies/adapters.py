@@ -175,7 +175,7 @@ def _blocks(module: nn.Module) -> Iterator[tuple[str, tuple[Any, int]]]:
             yield name, (runs, width)
 
 
-def _last(block: Any) -> Any:
+def _last(block: nn.Module) -> nn.Module | None:
     """The part that gives a block's output: a child more of a Sequential would be one more step of it."""
     from torch import nn
 
@@ -210,7 +210,7 @@ def _adapter(wide: int, narrow: int) -> nn.Module:
     return adapter
 
 
-def _adapt(block: nn.Module, _inputs: Any, output: Any) -> Any:
+def _adapt(block: nn.Module, _inputs: object, output: Any) -> Any:
     from torch.nn.functional import gelu
 
     adapter: Any = block.get_submodule(ADAPTER)

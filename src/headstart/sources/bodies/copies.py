@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.body.recipe import Forward
+from headstart.engine.body.recipe import Forward, Tensors
 from headstart.sources.bodies.parameter_groups import parameter_groups, used_parameters
 from headstart.sources.bodies.trainable import PreparedKind, Trainable
 
@@ -48,7 +48,7 @@ def as_trainable(
     collate: Callable[[Sequence[Any]], Any],
     kind: PreparedKind,
     *,
-    example: Any,
+    example: Tensors | None,
     source_head: Callable[[nn.Module, Any], Tensor] | None = None,
 ) -> Trainable:
     """A body as training sees it, with its groups found by running an example.
@@ -99,7 +99,7 @@ def joined_shapes(groups: Sequence[Sequence[int]], batches: Sequence[Mapping[str
     return {"order": order, **tensors}
 
 
-def by_shape(forward: Forward, module: nn.Module, batch: Any) -> list[Tensor]:
+def by_shape(forward: Forward, module: nn.Module, batch: Tensors) -> list[Tensor]:
     """What ``forward`` gives for a batch, or, shape by shape, for one of `joined_shapes`, in the order of the items.
 
     Examples:

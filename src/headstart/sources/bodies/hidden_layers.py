@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.engine.body.arrays import to_tensors
+from headstart.engine.body.recipe import Batch, Tensors
 from headstart.errors import ParameterError, SourceError, UnknownNameError
 from headstart.io import read_json, write_json
 from headstart.params import check_choice
-from headstart.sources.bodies.pooling import check_collected, collect_outputs, masked_mean, places, pool
+from headstart.sources.bodies.pooling import Output, check_collected, collect_outputs, masked_mean, places, pool
 from headstart.sources.bodies.seeded import spread
 
 if TYPE_CHECKING:
@@ -182,11 +183,11 @@ class Reading:
     positions: bool = False
     cls: bool = False
 
-    def __call__(self, module: nn.Module, batch: Any) -> list[Tensor]:
+    def __call__(self, module: nn.Module, batch: Tensors) -> list[Tensor]:
         """What a recipe's forward gives: for each layer (n, width), or (n, positions, width), float32."""
         return list(self.read(module, batch).values())
 
-    def widths(self, module: nn.Module, batch: Any) -> list[list[Any]]:
+    def widths(self, module: nn.Module, batch: Batch) -> list[list[str | int]]:
         """The name and the width of each layer that is read, found by running a batch of arrays.
 
         Raises:
@@ -200,7 +201,7 @@ class Reading:
             raise SourceError("The chosen layers have different numbers of positions; name one of them at a time.")
         return [[name, int(tensor.shape[-1])] for name, tensor in read.items()]
 
-    def read(self, module: nn.Module, batch: Any) -> dict[str, Tensor]:
+    def read(self, module: nn.Module, batch: Tensors) -> dict[str, Tensor]:
         """Layer to (n, width), or to (n, positions, width) with zeros where there is padding, float32.
 
         Raises:
@@ -221,7 +222,7 @@ class Reading:
         check_collected(found, chosen)
         return {name: self._row(found[name], mask, last=name == names[-1]) for name in chosen}
 
-    def _row(self, output: Any, mask: Tensor | None, *, last: bool) -> Tensor:
+    def _row(self, output: Output, mask: Tensor | None, *, last: bool) -> Tensor:
         if self.positions:
             rows = places(output)
             return rows if mask is None else rows * mask.unsqueeze(2)

@@ -77,7 +77,7 @@ def _front_matter(card: Path, mark: str) -> Any:
         return None
 
 
-def stated_accuracy(value: Any) -> float | None:
+def stated_accuracy(value: object) -> float | None:
     """An accuracy in [0, 1] of one that is stated as a share or in percent; None where it is neither.
 
     Examples:
@@ -89,9 +89,9 @@ def stated_accuracy(value: Any) -> float | None:
     return float(value) if value <= 1 else round(value / 100, 6)
 
 
-def _get(value: Any, key: str) -> Any:
+def _get(value: object, key: str) -> Any:
     return value.get(key) if isinstance(value, Mapping) else None
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []

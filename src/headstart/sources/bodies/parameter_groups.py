@@ -80,13 +80,14 @@ def _leaves(nodes: Iterable[Any]) -> Iterator[Tensor]:
         waiting.extend(following for following, _ in node.next_functions if following is not None)
 
 
-def _matched(module: Any) -> list[list[str]]:
+def _matched(module: nn.Module) -> list[list[str]]:
     """The groups of timm; empty where it has no matcher for the body."""
-    if not hasattr(module, "group_matcher"):
+    matcher = getattr(module, "group_matcher", None)
+    if matcher is None:
         return []
     from timm.models import group_parameters
 
-    groups: Mapping[int, list[str]] = group_parameters(module, module.group_matcher(coarse=True))
+    groups: Mapping[int, list[str]] = group_parameters(module, matcher(coarse=True))
     return [groups[key] for key in sorted(groups)]
 
 

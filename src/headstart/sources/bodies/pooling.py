@@ -8,8 +8,9 @@ Transfer Learning").
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from headstart.engine.body.recipe import Tensors
 from headstart.errors import SourceError
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["blocks_forward", "check_collected", "collect_outputs", "masked_mean", "places", "pool"]
 
 T = TypeVar("T")
+Output: TypeAlias = "Tensor | tuple[Tensor, ...] | list[Tensor]"  # of a layer: the first of several counts
 
 
-def pool(output: Any, *, channels_first: bool = True) -> Tensor:
+def pool(output: Output, *, channels_first: bool = True) -> Tensor:
     """One row an item: the mean over space, tokens or time.
 
     Args:
@@ -61,7 +63,7 @@ def pool(output: Any, *, channels_first: bool = True) -> Tensor:
     return rows
 
 
-def places(output: Any, *, channels_first: bool = True, prefix: int = 0) -> Tensor:
+def places(output: Output, *, channels_first: bool = True, prefix: int = 0) -> Tensor:
     """One row a position: for each pixel of a map, or for each patch of a sequence of tokens.
 
     Args:
@@ -146,8 +148,8 @@ def collect_outputs(
     """
     found: dict[str, Any] = {}
 
-    def listen(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+    def listen(name: str) -> Callable[[nn.Module, object, Output], None]:
+        def hook(_module: nn.Module, _inputs: object, output: Output) -> None:
             found[name] = keep(name, output)
 
         return hook
@@ -212,8 +214,8 @@ def blocks_forward(
     """
     layout = dict(channels_first or {})
 
-    def run(module: nn.Module, batch: Any) -> list[Tensor]:
-        def keep(name: str, output: Any) -> Tensor:
+    def run(module: nn.Module, batch: Tensors) -> list[Tensor]:
+        def keep(name: str, output: Output) -> Tensor:
             return rows(output, channels_first=layout.get(name, True))
 
         output, found = collect_outputs(module, names, lambda: final(module, batch), keep)

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headstart.errors import SourceError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 __all__ = ["check_finite_tensors", "limited_to", "stored_numbers"]
 
@@ -79,7 +79,7 @@ def limited_to(numbers: int, where: str) -> Iterator[None]:
 
     most, thread, seen = FACTOR * numbers + SPARE, threading.get_ident(), 0
 
-    def count(_module: Any, _name: str, tensor: Tensor | None) -> None:
+    def count(_module: nn.Module, _name: str, tensor: Tensor | None) -> None:
         nonlocal seen
         if tensor is None or threading.get_ident() != thread:
             return

@@ -42,7 +42,7 @@ class OpenedPicture:
     box: tuple[float, float, float, float]
 
 
-def open_picture(item: Any, enough: tuple[int, int] | None = None) -> OpenedPicture:
+def open_picture(item: object, enough: tuple[int, int] | None = None) -> OpenedPicture:
     """A picture as RGB, upright, at no more of its pixels than are needed.
 
     Args:
@@ -72,7 +72,7 @@ def open_picture(item: Any, enough: tuple[int, int] | None = None) -> OpenedPict
     return _whole(read_image(raw if isinstance(item, bytes) else {"bytes": raw, "path": _path(item)}))
 
 
-def _path(item: Any) -> str | None:
+def _path(item: str | os.PathLike[str] | Mapping[str, Any]) -> str | None:
     path = item.get("path") if isinstance(item, Mapping) else os.fspath(item)
     return path if isinstance(path, str) else None
 
@@ -101,7 +101,7 @@ def _jpeg(raw: bytes, enough: tuple[int, int]) -> OpenedPicture | None:
         return None  # read_image says why
 
 
-def _upright(image: Image, size: tuple[int, int], extent: tuple[float, float], turn: Any) -> OpenedPicture:
+def _upright(image: Image, size: tuple[int, int], extent: tuple[float, float], turn: object) -> OpenedPicture:
     """The picture turned and mirrored as its EXIF orientation says; what lies beyond its extent goes along."""
     from PIL.Image import Transpose
 

@@ -6,7 +6,7 @@ What is left to torch is the arithmetic on the finished crop (`normalised`), whi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -123,7 +123,7 @@ class PictureTransform:
             return None
         return (OVERSAMPLING * self.scale[0], OVERSAMPLING * self.scale[1])
 
-    def prepare(self, item: Any) -> NDArray[np.uint8]:
+    def prepare(self, item: object) -> NDArray[np.uint8]:
         """The crop, (height, width, 3) uint8, of whatever `headstart.data.media.readers.read_image` reads.
 
         Raises:
@@ -186,7 +186,7 @@ class PictureTransform:
         return rows.resize((right - left, bottom - top), kernel, box=(0, begin - first, rows.width, end))
 
 
-def _colour(values: Any) -> Colour:
+def _colour(values: Iterable[float]) -> Colour:
     red, green, blue = (float(value) for value in values)
     return red, green, blue
 
@@ -232,7 +232,7 @@ def normalised(forward: Forward, mean: Colour, std: Colour) -> Forward:
         [tensor([[0., 0., 0.]])]
     """
 
-    def run(module: nn.Module, batch: Any) -> list[Tensor]:
+    def run(module: nn.Module, batch: Tensor) -> list[Tensor]:
         return forward(module, normalise(batch, mean, std))
 
     return run

@@ -66,7 +66,7 @@ def _convnext(config: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"size": square, "scale": (scale, scale), "fit": "shortest"}
 
 
-def _size(size: Any, shorter: bool) -> tuple[int, ...] | None:
+def _size(size: object, shorter: bool) -> tuple[int, ...] | None:
     """(height, width), (shorter side,), or None."""
     if isinstance(size, int):
         return (size,) if shorter else (size, size)

@@ -31,14 +31,14 @@ def _whole(low: int, high: int) -> Callable[[Any], bool]:
 
 
 def _number(low: float, high: float) -> Callable[[Any], bool]:
-    def holds(value: Any) -> bool:
+    def holds(value: object) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high  # false for NaN
 
     return holds
 
 
 def _one_or_several(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    def check(value: Any) -> bool:
+    def check(value: object) -> bool:
         if isinstance(value, list | tuple):
             return 0 < len(value) <= LONGEST and all(_one_or_several(holds)(one) for one in value)
         return holds(value)
@@ -46,7 +46,7 @@ def _one_or_several(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return check
 
 
-def _word(value: Any) -> bool:
+def _word(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_.]{0,40}", value) is not None
 
 
@@ -135,7 +135,7 @@ def _check_places(arguments: Mapping[str, Any], where: str) -> None:
         )
 
 
-def _flat(value: Any) -> list[Any]:
+def _flat(value: object) -> list[Any]:
     if isinstance(value, list | tuple):
         return [one for entry in value for one in _flat(entry)]
     return [value]

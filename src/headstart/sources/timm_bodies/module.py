@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -217,7 +217,7 @@ def reader(spec: TimmSpec, module: nn.Module, layers: Layers, *, positions: bool
     return normalised(read, transform.mean, transform.std)
 
 
-def source_logits(spec: TimmSpec, module: Any) -> Forward | None:
+def source_logits(spec: TimmSpec, module: nn.Module) -> Forward | None:
     """The logits of a body's own classes, of (module, (n, height, width, 3) uint8); None where it has no classifier.
 
     Args:
@@ -237,12 +237,21 @@ def source_logits(spec: TimmSpec, module: Any) -> Forward | None:
     return normalised(lambda body, batch: [body(batch)], transform.mean, transform.std)
 
 
-def _final(module: Any, batch: Tensor) -> Any:
-    return module.forward_head(module.forward_features(batch), pre_logits=True)
+class _TimmModule(Protocol):
+    """What every body of timm has beside the methods of `torch.nn.Module`."""
+
+    def forward_features(self, x: Tensor) -> Tensor: ...
+
+    def forward_head(self, x: Tensor, *, pre_logits: bool) -> Tensor: ...
 
 
-def _map(module: Any, batch: Tensor) -> Any:
-    return module.forward_features(batch)
+def _final(module: nn.Module, batch: Tensor) -> Tensor:
+    body = cast("_TimmModule", module)
+    return body.forward_head(body.forward_features(batch), pre_logits=True)
+
+
+def _map(module: nn.Module, batch: Tensor) -> Tensor:
+    return cast("_TimmModule", module).forward_features(batch)
 
 
 def measure(spec: TimmSpec, module: nn.Module, run: Forward, layers: Layers, file: Path | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.body.arrays import first_items, to_tensors
-from headstart.engine.body.recipe import Batch, Recipe, recipe_key
+from headstart.engine.body.recipe import Batch, Recipe, Tensors, recipe_key
 from headstart.engine.capabilities import Runtime
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
@@ -182,7 +182,7 @@ class TransformersBody(ABC, Generic[P]):
         module, reading = self._build()
         example = to_tensors(first_items(self._example(self._facts), 1))
 
-        def forward(inner: nn.Module, batch: Any) -> list[Tensor]:
+        def forward(inner: nn.Module, batch: Tensors) -> list[Tensor]:
             return by_shape(reading, inner, batch)
 
         return as_trainable(module, forward, self._collate, self._kind(), example=example)

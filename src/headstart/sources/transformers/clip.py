@@ -92,7 +92,7 @@ class ClipSource:
         """Pick the backend of the image tower, as in `MediaBody.choose`."""
         return self.body.choose(engine, count, few)
 
-    def prepare(self, item: Any) -> NDArray[Any]:
+    def prepare(self, item: object) -> NDArray[Any]:
         """The pixels of a picture; raises `ItemError` if it cannot be read."""
         return self.body.prepare(item)
 

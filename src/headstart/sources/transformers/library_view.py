@@ -120,7 +120,7 @@ def _of_tokens(name: str) -> bool:
     return "token" in name
 
 
-def _cleaned(value: Any, file: Path, *, bounded: bool, name: str = "", depth: int = 0) -> Any:
+def _cleaned(value: object, file: Path, *, bounded: bool, name: str = "", depth: int = 0) -> Any:
     if depth > DEEPEST:
         raise SourceError(f"'{file}' is nested more than {DEEPEST} levels deep; copy the model again.")
     if isinstance(value, Mapping):
@@ -156,7 +156,7 @@ def _check_mapping(settings: Mapping[str, Any], file: Path) -> None:
             raise SourceError(f"The '{key}' of '{file}' is no name of its kind. Got {str(named)[:60]!r}; mend it.")
 
 
-def _check_number(value: Any, name: str, file: Path) -> None:
+def _check_number(value: object, name: str, file: Path) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise SourceError(f"The '{name}' of '{file}' must be a finite number. Got {value} instead; mend it.")
     if isinstance(value, int) and abs(value) > BOUNDS.get(name, MOST) and "theta" not in name:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import HeadstartError, SourceError
@@ -95,7 +96,7 @@ def _named(folder: Path, view: Path | None) -> Iterator[None]:
         raise RuntimeError(str(error).replace(str(view), str(folder))) from error
 
 
-def _config(transformers: Any, view: Path) -> Any:
+def _config(transformers: ModuleType, view: Path) -> Any:
     return transformers.AutoConfig.from_pretrained(view, local_files_only=True, trust_remote_code=False)
 
 
@@ -232,7 +233,7 @@ def processor_facts(folder: Path, modality: str) -> dict[str, Any]:
     return plain
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     return isinstance(value, str | int | float | list | tuple | dict)
 
 

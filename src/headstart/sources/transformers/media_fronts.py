@@ -34,7 +34,7 @@ class Front(Protocol):
         (4, 4, 3)
     """
 
-    def prepare(self, item: Any) -> NDArray[Any]:
+    def prepare(self, item: object) -> NDArray[Any]:
         """The array of one item; raises `ItemError` where it cannot be read."""
         ...
 
@@ -65,7 +65,7 @@ class PictureFront:
 
     transform: PictureTransform
 
-    def prepare(self, item: Any) -> NDArray[np.uint8]:
+    def prepare(self, item: object) -> NDArray[np.uint8]:
         """The crop, (height, width, 3) uint8."""
         return self.transform.prepare(item)
 
@@ -101,7 +101,7 @@ class ProcessorFront:
     def _processor(self) -> Any:
         return self.load()
 
-    def prepare(self, item: Any) -> NDArray[np.float32]:
+    def prepare(self, item: object) -> NDArray[np.float32]:
         """The processor's pixels, (3, height, width) float32."""
         pixels = self._processor(images=read_image(item), return_tensors="pt")["pixel_values"][0]
         found: NDArray[np.float32] = pixels.numpy()
@@ -145,7 +145,7 @@ class SoundFront:
     def _extractor(self) -> Any:
         return None if self.load is None else self.load()
 
-    def prepare(self, item: Any) -> NDArray[np.float32]:
+    def prepare(self, item: object) -> NDArray[np.float32]:
         """Samples (n,), or frames of a spectrogram, float32."""
         samples, rate = read_audio(item)
         samples = resample(samples, rate, self.rate)[: int(MOST_SECONDS * self.rate)]

@@ -178,7 +178,7 @@ def _plain(word: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
 
 
-def _fault(item: Any) -> ItemError | None:
+def _fault(item: object) -> ItemError | None:
     if not isinstance(item, str):
         return ItemError(f"A text must be a string. Got {type(item).__name__} instead.")
     if not item.strip():
