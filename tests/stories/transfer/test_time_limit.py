@@ -70,15 +70,23 @@ def test_training_gets_the_time_that_is_left_less_what_judging_takes(monkeypatch
         clock.now += 13.0
         return pilot.Cost(0.01, 10, 32)
 
-    monkeypatch.setattr("headstart.transfer.gate.decision.expected_cost", cost)
+    monkeypatch.setattr(pilot.Trial, "cost", cost)
 
-    def stop(strategy, prepared, judged, part, *, seed, budget):
+    def stop(trial, search, budget):
         budgets.append(budget.seconds)
         raise TimeoutError
 
-    monkeypatch.setattr("headstart.transfer.gate.decision._move", stop)
+    monkeypatch.setattr(pilot.Trial, "run", stop)
     with pytest.raises(TimeoutError):
-        decide(None, None, LP_FT, seed=0, seconds=60.0, reporter=SilentReporter(), folder=None)
+        decide(
+            None,
+            SimpleNamespace(search=HeadSearch()),
+            LP_FT,
+            seed=0,
+            seconds=60.0,
+            reporter=SilentReporter(),
+            folder=None,
+        )
     assert budgets == [60.0 - 13.0 - 7.0]
 
 

@@ -22,11 +22,11 @@ from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.gate.forecast import Forecast, judging_seconds, look_ahead, words
 from headstart.transfer.gate.head_on_all_items import LeftOutLosses, left_out_losses
-from headstart.transfer.gate.pilot import expected_cost
-from headstart.transfer.gate.strategy_choice import AUTO, is_crossed, moving_strategy, sized, strategy_for
+from headstart.transfer.gate.pilot import Trial
+from headstart.transfer.gate.strategy_choice import AUTO, moving_strategy, sized, strategy_for
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
-from headstart.tune.moving.contract import MovesItself, MovingStrategy, ReplaysSource, with_settings
+from headstart.tune.moving.contract import MovingStrategy, ReplaysSource, with_settings
 from headstart.tune.registry import MOVING, Strategy
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset
@@ -89,10 +89,11 @@ def decide(
         >>> from headstart.reporting import SilentReporter
         >>> from headstart.sources.toy_shift import toy_shift
         >>> from headstart.heads import HeadSearch
+        >>> from headstart.transfer.stages.context import RunContext
         >>> from headstart.transfer.stages.judge import judge
         >>> from headstart.transfer.stages.prepare import prepare
         >>> shift, silent = toy_shift(), SilentReporter()
-        >>> prepared = prepare(shift.train.take(range(60)), shift.source, silent)
+        >>> prepared = prepare(shift.train.take(range(60)), shift.source, RunContext(silent))
         >>> judged = judge(prepared, HeadSearch(), 0, silent, once=True)
         >>> found = decide(prepared, judged, "auto", seed=0, seconds=None, reporter=silent, folder=None)
         >>> found.record["kept"], found.record["forecast"]["verdict"]
@@ -111,29 +112,29 @@ def decide(
             reporter.line("strategy", f"frozen features: the body of '{prepared.source.info.name}' cannot be moved")
             return Decision(None, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head"})
         name = strategy_for(train, kind, alone=prepared.engine.ray is None, weighted=weighted)
-        strategy = sized(moving_strategy(name), train)
-        forecast = look_ahead(strategy, prepared, judged, train, seed=seed, seconds=seconds, reporter=reporter)
-        reporter.line("strategy", words(strategy.name, forecast))
+        trial = Trial(sized(moving_strategy(name), train), prepared, train, seed)
+        name = trial.strategy.name
+        forecast = look_ahead(trial, judged, seconds=seconds, reporter=reporter)
+        reporter.line("strategy", words(name, forecast))
         if not forecast.go:
-            record = {"name": strategy.name, "forecast": forecast.to_dict(), "candidates": [], "kept": "head"}
+            record = {"name": name, "forecast": forecast.to_dict(), "candidates": [], "kept": "head"}
             return Decision(None, record)
     else:
-        strategy = _named(wanted, train)
-        if source_data is not None and isinstance(strategy, ReplaysSource) and strategy.source_data is None:
-            strategy = with_settings(strategy, source_data=source_data)
+        trial = Trial(_named(wanted, train, source_data), prepared, train, seed)
+        name = trial.strategy.name
     reserve = 0.0  # for what is done with the trained body
     if seconds is not None:
         with reporter.progress("timing a few steps"):
-            reserve = judging_seconds(expected_cost(strategy, prepared, train, seed=seed), judged, train)
-    with reporter.progress(f"training ({strategy.name})") as step:
+            reserve = judging_seconds(trial.cost(), judged, train)
+    with reporter.progress(f"training ({name})") as step:
         limit = left()
         limit = None if limit is None else max(limit - reserve, 1.0)
         budget = Budget(seconds=limit, folder=folder, logs=logs, progress=step)
-        moved = _move(strategy, prepared, judged, train, seed=seed, budget=budget)
+        moved = trial.run(replace(judged.search, heads=_linear(judged.search.heads)), budget)
     whole = None
-    if prepared.engine.ray is not None or not is_crossed(strategy, train):  # else all candidates know all items
+    if prepared.engine.ray is not None or not trial.crossed:  # else all candidates know all items
         whole = left_out_losses(judged.model.head, train, moved.valid)
-    return _keep(moved, strategy.name, forecast, whole, forced=wanted != AUTO, reporter=reporter)
+    return _keep(moved, name, forecast, whole, forced=wanted != AUTO, reporter=reporter)
 
 
 def _kind(prepared: Prepared) -> str:
@@ -145,10 +146,14 @@ def _kind(prepared: Prepared) -> str:
         return ""
 
 
-def _named(wanted: str | Strategy | MovingStrategy, train: Dataset) -> MovingStrategy:
-    """A strategy by its name, with epochs for these items; a strategy that was given as it is."""
+def _named(wanted: str | Strategy | MovingStrategy, train: Dataset, source_data: Dataset | None) -> MovingStrategy:
+    """A strategy by its name, with epochs for these items, or as it was given; with source items if it lacks them."""
     strategy = moving_strategy(wanted)
-    return sized(strategy, train) if isinstance(wanted, str) and wanted in MOVING else strategy
+    if isinstance(wanted, str) and wanted in MOVING:
+        strategy = sized(strategy, train)
+    if source_data is not None and isinstance(strategy, ReplaysSource) and strategy.source_data is None:
+        strategy = with_settings(strategy, source_data=source_data)
+    return strategy
 
 
 def _training_part(prepared: Prepared, judged: Judged) -> Dataset:
@@ -156,17 +161,6 @@ def _training_part(prepared: Prepared, judged: Judged) -> Dataset:
     part = prepared.dataset.take(judged.plan.fitted)
     groups = None if judged.groups is None else judged.groups[judged.plan.fitted].astype(str)
     return replace(part, groups=groups, split=None, times=None)
-
-
-def _move(
-    strategy: MovingStrategy, prepared: Prepared, judged: Judged, train: Dataset, *, seed: int, budget: Budget
-) -> Moved:
-    from headstart.tune.moving.move import move
-
-    return (strategy.move if isinstance(strategy, MovesItself) else partial(move, strategy))(
-        prepared.source, train, seed=seed, budget=budget,
-        search=replace(judged.search, heads=_linear(judged.search.heads)), engine=prepared.engine,
-    )  # fmt: skip
 
 
 def _linear(heads: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -11,11 +11,8 @@ import numpy as np
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
 from headstart.transfer.gate.headroom import LearningCurve, Mismatch, headroom, learning_curve, mismatch
-from headstart.transfer.gate.pilot import Cost, Pilot, expected_cost, run_pilot
-from headstart.transfer.gate.strategy_choice import is_crossed
+from headstart.transfer.gate.pilot import Cost, Pilot, Trial
 from headstart.transfer.stages.judge import Judged
-from headstart.transfer.stages.prepare import Prepared
-from headstart.tune.moving.contract import MovingStrategy
 from headstart.types import Dataset
 
 __all__ = ["Forecast", "judging_seconds", "look_ahead", "words"]
@@ -63,24 +60,12 @@ PILOT = 0.25  # of the whole training: half of the epochs on half of the items
 FEWEST = 80  # items, below which a pilot's quarter says nothing
 
 
-def look_ahead(
-    strategy: MovingStrategy,
-    prepared: Prepared,
-    judged: Judged,
-    train: Dataset,
-    *,
-    seed: int,
-    seconds: float | None,
-    reporter: Reporter,
-) -> Forecast:
+def look_ahead(trial: Trial, judged: Judged, *, seconds: float | None, reporter: Reporter) -> Forecast:
     """The evidence for or against moving the body, cheapest first; a pilot only where nothing cheaper decides.
 
     Args:
-        strategy: what would be run.
-        prepared: encoded items.
+        trial: what would be run.
         judged: the frozen features and their head.
-        train: the items that would be trained on.
-        seed: of all chance.
         seconds: time that is left; None for half an hour.
         reporter: hears of the pilot.
 
@@ -88,16 +73,18 @@ def look_ahead(
         >>> from headstart.reporting import SilentReporter
         >>> from headstart.sources.toy_shift import toy_shift
         >>> from headstart.heads import HeadSearch
+        >>> from headstart.transfer.stages.context import RunContext
         >>> from headstart.transfer.stages.judge import judge
         >>> from headstart.transfer.stages.prepare import prepare
         >>> from headstart.tune.lp_ft import LP_FT
         >>> shift, silent = toy_shift(), SilentReporter()
-        >>> prepared = prepare(shift.train.take(range(60)), shift.source, silent)
+        >>> prepared = prepare(shift.train.take(range(60)), shift.source, RunContext(silent))
         >>> judged = judge(prepared, HeadSearch(), 0, silent, once=True)
-        >>> train = prepared.dataset.take(judged.plan.fitted)
-        >>> look_ahead(LP_FT, prepared, judged, train, seed=0, seconds=None, reporter=silent).verdict
+        >>> trial = Trial(LP_FT, prepared, prepared.dataset.take(judged.plan.fitted), 0)
+        >>> look_ahead(trial, judged, seconds=None, reporter=silent).verdict
         '48 items are too few to tell'
     """
+    prepared, train, seed = trial.prepared, trial.train, trial.seed
     task, y = train.labelled()
     began, limit = time.perf_counter(), LIMIT if seconds is None else seconds
 
@@ -107,12 +94,12 @@ def look_ahead(
     error, high = headroom(judged.model.head, y, task)
     if task.kind == "classification" and high < LITTLE and judged.search.class_weight is None:
         return Forecast(error, high, None, None, 0.0, None, f"at most {high:.1%} of the items could be gained", False)
-    crossed = is_crossed(strategy, train)
+    crossed = trial.crossed
     if len(train) < FEWEST and not crossed:
         return Forecast(error, high, None, None, 0.0, None, f"{len(train)} items are too few to tell", False)
     rows, blocks = take_rows(prepared.rows, judged.plan.fitted), prepared.source.info.blocks
     with reporter.progress("looking ahead"):
-        cost = expected_cost(strategy, prepared, train, seed=seed)
+        cost = trial.cost()
         judging = judging_seconds(cost, judged, train)
         whole = (FITS if crossed else 1 + PILOT) * (cost.training(len(train)) + judging)
         forecast = Forecast(error, high, None, None, whole, None, "", False)
@@ -130,7 +117,7 @@ def look_ahead(
         return replace(forecast, verdict="each item is judged by a body that left it out", go=True)
     with reporter.progress("a pilot on half of the items") as step:
         seconds = max(left() / 3 - judging / 2, 1.0)
-        pilot = run_pilot(strategy, prepared, judged.search, train, seed=seed, seconds=seconds, progress=step)
+        pilot = trial.pilot(judged.search, seconds=seconds, progress=step)
     least = 0.0 if task.kind == "regression" else LITTLE_LOSS
     return replace(forecast, pilot=pilot, verdict=_verdict(pilot, least), go=bool(pilot.low > least))
 

@@ -124,10 +124,11 @@ def move_body(
         >>> from headstart.reporting import SilentReporter
         >>> from headstart.sources.toy_shift import toy_shift
         >>> from headstart.heads import HeadSearch
+        >>> from headstart.transfer.stages.context import RunContext
         >>> from headstart.transfer.stages.judge import judge
         >>> from headstart.transfer.stages.prepare import prepare
         >>> shift, silent = toy_shift(), SilentReporter()
-        >>> prepared = prepare(shift.train.take(range(60)), shift.source, silent)
+        >>> prepared = prepare(shift.train.take(range(60)), shift.source, RunContext(silent))
         >>> judged = judge(prepared, HeadSearch(("ridge",)), 0, silent, once=True)
         >>> moved = move_body(prepared, judged, "auto", seconds=None, reporter=silent)
         >>> moved.record["forecast"]["verdict"], moved.frozen is None

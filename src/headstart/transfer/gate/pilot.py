@@ -1,9 +1,11 @@
-"""A short training on half of the items: what moving the body gives here, and what it costs."""
+"""A strategy on trial: what it costs here, what it gives on half of the items, and the whole training."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,12 +15,16 @@ from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.heads import HeadSearch
 from headstart.reporting import Progress
 from headstart.tasks import task_methods
+from headstart.transfer.gate.strategy_choice import is_crossed
 from headstart.transfer.stages.prepare import Prepared
-from headstart.tune.moving.contract import MovingStrategy, with_settings
+from headstart.tune.moving.contract import MovesItself, MovingStrategy, with_settings
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, group_codes
 
-__all__ = ["Cost", "Pilot", "expected_cost", "run_pilot"]
+if TYPE_CHECKING:
+    from headstart.tune.moving.candidates import Moved
+
+__all__ = ["Cost", "Pilot", "Trial"]
 
 PARTS = 4  # two are trained on, one validates, one judges
 LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
@@ -56,95 +62,6 @@ class Cost:
         return self.item / FORWARD * (train + CANDIDATES * valid + 2 * test)
 
 
-def expected_cost(strategy: MovingStrategy, prepared: Prepared, train: Dataset, *, seed: int) -> Cost:
-    """How long the strategy takes here, by the time of a few steps.
-
-    Args:
-        strategy: what would be run.
-        prepared: names the source.
-        train: the items that it would be trained on.
-        seed: of all chance.
-
-    Examples:
-        >>> from headstart.data import read
-        >>> from headstart.sources import open_source
-        >>> from headstart.transfer.stages.context import RunContext
-        >>> from headstart.transfer.stages.prepare import prepare
-        >>> from headstart.reporting import SilentReporter
-        >>> from headstart.tune.lp_ft import LP_FT
-        >>> rows = np.arange(16.0).reshape(8, 2)
-        >>> prepared = prepare(read((rows, ["a"] * 4 + ["b"] * 4)), open_source("vector"), RunContext(SilentReporter()))
-        >>> expected_cost(LP_FT, prepared, prepared.dataset, seed=0)
-        Traceback (most recent call last):
-        headstart.errors.SourceError: The source 'vector' has no body that can be moved; ...
-    """
-    from headstart.tune.moving.timing import seconds_per_step
-
-    size, epochs = strategy.training.batch_size, strategy.training.epochs
-    few = train.take(np.random.default_rng(seed).permutation(len(train))[: max(size * TIMED_STEPS, 2 * size)])
-    step = seconds_per_step(strategy, prepared.source, few, seed=seed)
-    return Cost(step / min(size, len(few)), epochs, min(size, len(few)))
-
-
-def run_pilot(
-    strategy: MovingStrategy,
-    prepared: Prepared,
-    search: HeadSearch,
-    train: Dataset,
-    *,
-    seed: int,
-    seconds: float | None,
-    progress: Progress | None = None,
-) -> Pilot:
-    """Train on half of the items for half of the epochs; compare with the head on the same half, on a quarter.
-
-    Args:
-        strategy: what would be run.
-        prepared: names the source.
-        search: what is compared when the head is solved.
-        train: labelled items.
-        seed: of all chance.
-        seconds: after which the pilot ends.
-        progress: hears how far it is.
-
-    Examples:
-        >>> from headstart.heads import HeadSearch
-        >>> from headstart.reporting import SilentReporter
-        >>> from headstart.sources.toy_shift import toy_shift
-        >>> from headstart.transfer.stages.prepare import prepare
-        >>> from headstart.tune.bitfit import BITFIT
-        >>> shift = toy_shift()
-        >>> prepared = prepare(shift.train.take(range(24)), shift.source, SilentReporter())
-        >>> search = HeadSearch(("ridge",))
-        >>> pilot = run_pilot(BITFIT, prepared, search, prepared.dataset, seed=0, seconds=None)
-        >>> pilot.items, pilot.low <= pilot.gain <= pilot.high
-        (12, True)
-    """
-    from headstart.tune.moving.move import class_weights_of, move
-
-    started = time.perf_counter()
-    task, y = train.labelled()
-    together = group_codes(train.groups, len(y))
-    parts = [test for _, test in folds(y, task.kind, together, n_folds=PARTS, seed=seed)]
-    half = train.take(np.sort(np.concatenate(parts[:2])))
-    judging = train.take(parts[3])
-    training = replace(strategy.training, epochs=max(2, strategy.training.epochs // 2))
-    moved = move(
-        with_settings(strategy, training=training), prepared.source, half, valid=train.take(parts[2]), seed=seed,
-        budget=Budget(seconds=seconds, progress=progress), search=search, engine=prepared.engine,
-    )  # fmt: skip
-    methods, truth = task_methods(task), judging.labelled()[1]
-    start, best = (
-        methods.loss(replace(model, engine=PLAIN).predict_proba(judging.items), truth)
-        for model in (moved.start.model, moved.best.model)
-    )
-    weights = class_weights_of(train, search.class_weight)
-    if weights is not None:
-        start, best = start * weights[truth], best * weights[truth]
-    gain, low, high = paired_difference(start, best, groups=judging.groups, level=LEVEL)
-    return Pilot(len(half), gain, low, high, time.perf_counter() - started)
-
-
 @dataclass(frozen=True)
 class Pilot:
     """A short training on half of the items, judged on a quarter that neither side saw.
@@ -166,3 +83,115 @@ class Pilot:
     low: float
     high: float
     seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A strategy and what it would be run on: the gate times it, tries it on half of the items, and runs it.
+
+    Attributes:
+        strategy: how the body is fine-tuned.
+        prepared: names the source, and says how items are encoded.
+        train: the labelled items.
+        seed: of all chance.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.stages.context import RunContext
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> rows = np.arange(16.0).reshape(8, 2)
+        >>> prepared = prepare(read((rows, ["a"] * 4 + ["b"] * 4)), open_source("vector"), RunContext(SilentReporter()))
+        >>> trial = Trial(LP_FT, prepared, prepared.dataset, 0)
+        >>> trial.crossed
+        False
+        >>> trial.cost()
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The source 'vector' has no body that can be moved; ...
+    """
+
+    strategy: MovingStrategy
+    prepared: Prepared
+    train: Dataset
+    seed: int
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the training judges itself on items that it left out, all of them in turn, and needs no pilot."""
+        return is_crossed(self.strategy, self.train)
+
+    def cost(self) -> Cost:
+        """How long the strategy takes here, by the time of a few steps.
+
+        Raises:
+            SourceError: if the source has no body that can be moved.
+        """
+        from headstart.tune.moving.timing import seconds_per_step
+
+        size, epochs = self.strategy.training.batch_size, self.strategy.training.epochs
+        order = np.random.default_rng(self.seed).permutation(len(self.train))
+        few = self.train.take(order[: max(size * TIMED_STEPS, 2 * size)])
+        step = seconds_per_step(self.strategy, self.prepared.source, few, seed=self.seed)
+        return Cost(step / min(size, len(few)), epochs, min(size, len(few)))
+
+    def pilot(self, search: HeadSearch, *, seconds: float | None, progress: Progress | None = None) -> Pilot:
+        """Train on half of the items for half of the epochs; compare with the head on the same half, on a quarter.
+
+        Args:
+            search: what is compared when the head is solved.
+            seconds: after which the pilot ends.
+            progress: hears how far it is.
+
+        Examples:
+            >>> from headstart.reporting import SilentReporter
+            >>> from headstart.sources.toy_shift import toy_shift
+            >>> from headstart.transfer.stages.context import RunContext
+            >>> from headstart.transfer.stages.prepare import prepare
+            >>> from headstart.tune.bitfit import BITFIT
+            >>> shift = toy_shift()
+            >>> prepared = prepare(shift.train.take(range(24)), shift.source, RunContext(SilentReporter()))
+            >>> pilot = Trial(BITFIT, prepared, prepared.dataset, 0).pilot(HeadSearch(("ridge",)), seconds=None)
+            >>> pilot.items, pilot.low <= pilot.gain <= pilot.high
+            (12, True)
+        """
+        from headstart.tune.moving.move import class_weights_of, move
+
+        started = time.perf_counter()
+        train, (task, y) = self.train, self.train.labelled()
+        together = group_codes(train.groups, len(y))
+        parts = [test for _, test in folds(y, task.kind, together, n_folds=PARTS, seed=self.seed)]
+        half = train.take(np.sort(np.concatenate(parts[:2])))
+        judging = train.take(parts[3])
+        training = replace(self.strategy.training, epochs=max(2, self.strategy.training.epochs // 2))
+        moved = move(
+            with_settings(self.strategy, training=training), self.prepared.source, half, valid=train.take(parts[2]),
+            seed=self.seed, budget=Budget(seconds=seconds, progress=progress), search=search,
+            engine=self.prepared.engine,
+        )  # fmt: skip
+        methods, truth = task_methods(task), judging.labelled()[1]
+        start, best = (
+            methods.loss(replace(model, engine=PLAIN).predict_proba(judging.items), truth)
+            for model in (moved.start.model, moved.best.model)
+        )
+        weights = class_weights_of(train, search.class_weight)
+        if weights is not None:
+            start, best = start * weights[truth], best * weights[truth]
+        gain, low, high = paired_difference(start, best, groups=judging.groups, level=LEVEL)
+        return Pilot(len(half), gain, low, high, time.perf_counter() - started)
+
+    def run(self, search: HeadSearch, budget: Budget) -> Moved:
+        """The whole training, in the strategy's own way where it has one.
+
+        Args:
+            search: what is compared when a head is solved.
+            budget: time, checkpoints, logs.
+        """
+        from headstart.tune.moving.move import move
+
+        strategy = self.strategy
+        return (strategy.move if isinstance(strategy, MovesItself) else partial(move, strategy))(
+            self.prepared.source, self.train, seed=self.seed, budget=budget, search=search,
+            engine=self.prepared.engine,
+        )  # fmt: skip
