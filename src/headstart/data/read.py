@@ -105,10 +105,8 @@ def _read_path(path: Path, options: ReadOptions) -> RowsRead:
             raise DataError(_missing(path))
         if path.is_file():
             return _read_file(path, options)
-    except (OSError, ValueError) as error:  # a NUL in the name, a name too long, no permission
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"Cannot read '{path}': {getattr(error, 'strerror', None) or error}.") from error
+    except OSError as error:  # no permission, a name too long; what cannot be parsed is said where it is parsed
+        raise DataError(f"Cannot read '{path}': {error.strerror or error}.") from error
     raise DataError(f"Cannot read '{path}': it is no regular file and no folder.")
 
 

@@ -339,3 +339,21 @@ def test_numbers_that_name_files_with_one_missing_or_doubled(folder_of_pictures)
     assert (data.modality, len(data), audit(data).keep.sum()) == ("image", 11, 11)
     frame.assign(image_id=[*range(11), 3]).to_csv(root / "a.csv", index=False)
     assert read(root / "a.csv").modality == "image"
+
+
+@pytest.mark.parametrize("name", ["id", "split"])
+def test_lists_neither_name_rows_nor_splits(name):
+    """Lists cannot be compared by hash, so a column of them was an error whatever else the table held."""
+    lists = [["train"], ["test"], ["train"], ["train"]]
+    data = read(pd.DataFrame({name: lists, "text": TEXTS, "label": LABELS}))
+    assert (data.columns, data.task.labels, data.split) == (("text",), ("card", "close"), None)
+    assert f"Did not use the column '{name}'." in data.notes
+
+
+@pytest.mark.parametrize("odd", [float("inf"), [1.0, "x"], [[1.0], [2.0]]])
+def test_a_cell_that_is_no_list_of_numbers_is_named(odd):
+    vectors = [[float(k), 1.0] for k in range(120)]
+    vectors[1] = odd  # between the cells that are looked at to tell what the column holds
+    frame = pd.DataFrame({"vector": pd.Series(vectors, dtype=object), "label": ["a", "b"] * 60})
+    with pytest.raises(DataError, match="Row 1 of column 'vector' of the DataFrame must hold a list of numbers"):
+        read(frame)

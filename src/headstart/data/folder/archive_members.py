@@ -165,18 +165,27 @@ def _zip_members(archive: Path, said: Said) -> Iterator[Member]:
 
 
 def _tar_members(archive: Path, *, is_zstandard: bool) -> Iterator[Member]:
-    with tarfile.open(fileobj=_Zstandard(archive), mode="r|") if is_zstandard else tarfile.open(archive) as file:
-        for info in file:
-            name = _checked(archive, info.name)
-            if info.isdir():
-                yield Member(name, 0, None)
-            elif info.isfile():
-                yield Member(name, info.size, file.extractfile(info))
-            elif info.issym() or info.islnk():
-                base = posixpath.dirname(name) if info.issym() else ""
-                yield Member(name, 0, None, _linked(archive, name, info.linkname, base))
-            else:
-                refuse(archive, info.name, "it is a device or a pipe")
+    for file, info in _headers(archive, is_zstandard=is_zstandard):
+        name = _checked(archive, info.name)
+        if info.isdir():
+            yield Member(name, 0, None)
+        elif info.isfile():
+            yield Member(name, info.size, file.extractfile(info))
+        elif info.issym() or info.islnk():
+            base = posixpath.dirname(name) if info.issym() else ""
+            yield Member(name, 0, None, _linked(archive, name, info.linkname, base))
+        else:
+            refuse(archive, info.name, "it is a device or a pipe")
+
+
+def _headers(archive: Path, *, is_zstandard: bool) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """The open tar and the header of each member, one after the other."""
+    try:
+        with tarfile.open(fileobj=_Zstandard(archive), mode="r|") if is_zstandard else tarfile.open(archive) as file:
+            for info in file:
+                yield file, info
+    except ValueError as error:  # tarfile converts the numbers in the map of a sparse file without a check
+        raise tarfile.ReadError(str(error)) from error
 
 
 def _linked(archive: Path, name: str, target: str, base: str) -> str:

@@ -26,6 +26,9 @@ NO_NUMBER = MISSING_WORDS | {
 """What a cell of a column of numbers may hold, in lower case, where there is no number."""
 
 
+MAX_DIGITS = 4300  # Python reads no longer number, since that takes time that grows with the square of the length
+
+
 class WrittenNumber(float):
     """A number that remembers how it was written, which is its name as a class.
 
@@ -106,7 +109,11 @@ def natural_key(name: str) -> tuple[Any, ...]:
     if number is not None:
         return (0, number, name)
     parts = re.split(r"(\d+)", name)
-    return (1, tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts), name)
+    return (1, tuple((0, int(part), "") if _is_short_number(part) else (1, 0, part) for part in parts), name)
+
+
+def _is_short_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= MAX_DIGITS
 
 
 def _number(name: str) -> float | None:

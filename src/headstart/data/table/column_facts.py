@@ -140,8 +140,14 @@ class ColumnFacts:
 
     @cached_property
     def values(self) -> frozenset[str]:
-        """The values in lower case, without blanks around them; only for columns of few."""
-        return frozenset(str(value).strip().lower() for value in self.column.unique())
+        """The distinct cells as strings in lower case, without blanks around them; none where they cannot be compared.
+
+        They are strings, one for each distinct cell: ask for columns of few.
+        """
+        try:
+            return frozenset(str(value).strip().lower() for value in self.column.unique())
+        except TypeError:  # lists are not hashable
+            return frozenset()
 
     @cached_property
     def repeats(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -223,9 +224,7 @@ def _items(frame: pd.DataFrame, roles: ColumnRoles, origin: str) -> tuple[Any, t
         return values, None
     cells = _objects(frame[roles.items[0]])
     if roles.kind == "array":
-        if len({len(cell) for cell in cells}) > 1:
-            raise DataError(f"The lists of column '{roles.items[0]}' of {origin} differ in length; make them one.")
-        return np.stack([np.asarray(cell, dtype=np.float64) for cell in cells]), None
+        return _vectors(cells, roles.items[0], origin), None
     if roles.kind == "text":
         return ["" if cell is None else str(cell) for cell in cells], None
     if roles.kind == "media":
@@ -234,6 +233,31 @@ def _items(frame: pd.DataFrame, roles: ColumnRoles, origin: str) -> tuple[Any, t
     files = [roles.files.get(key, key) for key in keys]
     names = tuple(Path(file).as_posix() if file else "" for file in files)
     return [str(roles.root / name) for name in names], names if len(set(names)) == len(names) else None
+
+
+def _vectors(cells: NDArray[np.object_], name: str, origin: str) -> NDArray[np.float64]:
+    """The lists of numbers of a column, as rows of one length."""
+    rows = [_vector(cell) for cell in cells]
+    bad = next((place for place, row in enumerate(rows) if row is None), None)
+    if bad is not None:
+        raise DataError(
+            f"Row {bad} of column '{name}' of {origin} must hold a list of numbers, as the others do, but it holds "
+            f"{reprlib.repr(cells[bad])}; mend it or leave it out."
+        )
+    found = [row for row in rows if row is not None]
+    if len({len(row) for row in found}) > 1:
+        raise DataError(f"The lists of column '{name}' of {origin} differ in length; make them one.")
+    return np.stack(found)
+
+
+def _vector(cell: object) -> NDArray[np.float64] | None:
+    if not isinstance(cell, (list, tuple, np.ndarray)):
+        return None
+    try:
+        row = np.asarray(cell, dtype=np.float64)
+    except (TypeError, ValueError):  # a string or an object among the numbers, or lists of several lengths
+        return None
+    return row if row.ndim == 1 else None
 
 
 def _cells(facts: Facts, column: ItemColumn, roots: Collection[Path], origin: str) -> list[Any]:
