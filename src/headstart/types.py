@@ -1,6 +1,6 @@
 """The words of the project as types: frozen dataclasses and small Protocols.
 
-``Dataset -> Source.encode -> Features -> Head.fit -> TransferModel -> evaluate``: each arrow makes a new value
+``Dataset -> Source.encode -> Features -> head -> TransferModel -> evaluate``: each arrow makes a new value
 and nothing writes upstream.
 """
 
@@ -354,7 +354,6 @@ class Features:
         ids: names of the n items.
         groups: (n,) integer codes of what belongs together (near duplicates, patients, ...), or None.
         info: the source that gave them.
-        fingerprint: digest of source, preprocessing and items.
 
     Examples:
         >>> rows = Features(np.zeros((2, 3), np.float32), None, ("a", "b"), None, SourceInfo("vector", "vector"))
@@ -367,7 +366,6 @@ class Features:
     ids: tuple[str, ...]
     groups: NDArray[np.int64] | None
     info: SourceInfo
-    fingerprint: str = ""
 
     def __len__(self) -> int:
         return int(self.x.shape[0])

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from array_batches import ArrayBatches
 
 from headstart.errors import ParameterError
 from headstart.model import TransferModel
 from headstart.sources.toy_shift import toy_shift
 from headstart.tune.l2_sp import L2_SP, L2SP, squared_distance
-from headstart.tune.training.batches import ArrayBatches
 from headstart.tune.training.job import Job, ParameterGroup
 from headstart.tune.training.loop import train
 from headstart.tune.training.settings import Training

@@ -18,17 +18,10 @@ from headstart.evaluate.intervals.bootstrap import bootstrap
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.types import Task, TaskKind
 
-__all__ = ["MAIN_METRICS", "RANKING_RESAMPLES", "Evaluation", "Metric", "check_outputs", "evaluate_predictions"]
+__all__ = ["RANKING_RESAMPLES", "Evaluation", "Metric", "check_outputs", "evaluate_predictions"]
 
 Array = NDArray[np.float64]
 Table = Callable[[Array], dict[str, Array]]
-
-MAIN_METRICS: Mapping[TaskKind, str] = {
-    "classification": "accuracy",
-    "multilabel": "average_precision",  # needs no threshold, which rare labels of small data never reach
-    "regression": "r2",
-}
-"""The metric that stands first for each kind of task, and that the transfer gain is measured in."""
 
 RANKING_RESAMPLES = 200
 """Bootstrap resamples for ROC-AUC and average precision, which cost a sum over sorted items for each class."""

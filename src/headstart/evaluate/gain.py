@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headstart.evaluate import metrics
-from headstart.evaluate.evaluation import MAIN_METRICS, check_outputs
+from headstart.evaluate.evaluation import check_outputs
 from headstart.evaluate.formatting import bounds
 from headstart.evaluate.intervals.analytic import analytic_bounds
 from headstart.evaluate.intervals.bootstrap import bootstrap
 from headstart.evaluate.intervals.shares import paired_shares
+from headstart.tasks import task_methods
 from headstart.types import Task, TaskKind
 
 __all__ = ["UNTRAINED", "Gain", "transfer_gain"]
@@ -83,7 +84,7 @@ def transfer_gain(
     that it cannot be told where the interval holds zero, and with fewer than 6 items.
 
     Args:
-        task: the label schema; the metric is `MAIN_METRICS` of its kind.
+        task: the label schema; the metric is the main one of its kind.
         y: truth as in `evaluate_predictions`.
         outputs: (n, k) probabilities or values of the transferred model.
         reference_outputs: (n, k) the reference's, for the same items.
@@ -112,7 +113,7 @@ def transfer_gain(
     """
     truth, ours = check_outputs(task, y, outputs)
     _, theirs = check_outputs(task, y, reference_outputs)
-    name, n = MAIN_METRICS[task.kind], len(truth)
+    name, n = task_methods(task).main_metric, len(truth)
     if name == "accuracy":
         hits = metrics.hits(ours, truth), metrics.hits(theirs, truth)
         value = float(hits[0].mean() - hits[1].mean())

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from array_batches import ArrayBatches
 from torch import nn
 
 from headstart.errors import TrainingError
 from headstart.tune.pretraining import train_source
 from headstart.tune.scratch import SCRATCH
-from headstart.tune.training.batches import ArrayBatches
 from headstart.tune.training.job import Job, ParameterGroup
 from headstart.tune.training.loop import train
 from headstart.tune.training.settings import Budget, Training

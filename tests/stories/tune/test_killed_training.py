@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from headstart.io import file_digest
-from headstart.tune.training.batches import ArrayBatches
+from array_batches import ArrayBatches
 from headstart.tune.training.job import Job, ParameterGroup
 from headstart.tune.training.loop import train
 from headstart.tune.training.settings import Budget, Training
@@ -55,7 +55,8 @@ print(file_digest(out), flush=True)
 
 def start(folder: Path, out: Path, pause: float):
     command = [sys.executable, "-c", SCRIPT, str(folder), str(out), str(pause)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
 @pytest.mark.slow

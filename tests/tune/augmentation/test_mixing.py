@@ -1,4 +1,4 @@
-"""Mixup, CutMix, manifold mixup and label smoothing."""
+"""Mixup and CutMix."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from scipy import stats
 
 from headstart.errors import DataError, ParameterError
 from headstart.tune.augmentation.cutmix import cutmix
-from headstart.tune.augmentation.mixing import draw_mixing, smooth_labels
-from headstart.tune.augmentation.mixup import manifold_mixup, mixup
+from headstart.tune.augmentation.mixing import draw_mixing
+from headstart.tune.augmentation.mixup import mixup
 
 N = 6
 Y = torch.eye(N)
@@ -86,29 +86,7 @@ def test_cutmix_replaces_one_box():
     assert min(areas) < 0.05
 
 
-def test_manifold_mixup_mixes_all_blocks_alike_and_passes_gradients():
-    blocks = [torch.rand(N, width, generator=seeded(width), requires_grad=True) for width in (3, 5)]
-    mixed, y = manifold_mixup(blocks, Y, alpha=2.0, generator=seeded(0))
-    assert all(torch.allclose(m, y @ b) for m, b in zip(mixed, blocks, strict=True))
-    sum(m.sum() for m in mixed).backward()
-    assert all(torch.allclose(b.grad, torch.ones_like(b)) for b in blocks)
-
-
-def test_smoothing_is_pytorchs():
-    logits, codes = torch.randn(8, 5, generator=seeded(0)), torch.arange(8) % 5
-    rows = torch.nn.functional.one_hot(codes, 5).float()
-    ours = torch.nn.functional.cross_entropy(logits, smooth_labels(rows, 0.15))
-    theirs = torch.nn.functional.cross_entropy(logits, codes, label_smoothing=0.15)
-    assert torch.allclose(ours, theirs)
-
-
-def test_independent_labels_are_smoothed_towards_a_half():
-    rows = torch.tensor([[1.0, 0.0, 1.0]])
-    assert torch.allclose(smooth_labels(rows, 0.2, prior=0.5), torch.tensor([[0.9, 0.1, 0.9]]))
-    assert torch.equal(smooth_labels(rows, 0.0), rows)
-
-
-@pytest.mark.parametrize("mix", [mixup, cutmix, lambda x, y, **rest: manifold_mixup([x], y, **rest)])
+@pytest.mark.parametrize("mix", [mixup, cutmix])
 def test_wrong_targets_and_parameters_are_refused(mix):
     x = torch.zeros(N, 3, 4, 4)
     with pytest.raises(DataError, match="needs a row of targets"):
@@ -119,8 +97,6 @@ def test_wrong_targets_and_parameters_are_refused(mix):
         mix(x, Y, alpha=0.0, generator=seeded(0))
 
 
-def test_cutmix_needs_pictures_and_smoothing_a_share():
+def test_cutmix_needs_pictures():
     with pytest.raises(DataError, match="cutmix needs pictures"):
         cutmix(torch.zeros(N, 4), Y, generator=seeded(0))
-    with pytest.raises(ParameterError, match="'epsilon' parameter of smooth_labels"):
-        smooth_labels(Y, 1.5)

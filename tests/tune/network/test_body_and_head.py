@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from headstart.errors import ParameterError
 from headstart.sources.toy_shift import toy_shift
 from headstart.tune.frozen import FROZEN
 from headstart.tune.lp_ft import LP_FT
@@ -61,3 +62,16 @@ def test_losses_are_those_of_their_definitions():
     assert torch.allclose(task_loss(Task("multilabel", ("a", "b", "c")), logits, many), wanted)
     values = task_loss(Task("regression", ("a", "b", "c")), logits, many)
     assert torch.allclose(values, ((logits - many) ** 2).mean(dim=1))
+
+
+def test_label_smoothing_draws_independent_labels_towards_a_half_and_refuses_values():
+    """Valid input: what Keras does to binary targets; and a mistake of use."""
+    logits, labels = torch.tensor([[2.0, -1.0]]), torch.tensor([[1.0, 0.0]])
+    task = Task("multilabel", ("a", "b"))
+    p = torch.sigmoid(logits)
+    drawn = torch.tensor([[0.9, 0.1]])
+    wanted = -(drawn * p.log() + (1 - drawn) * (1 - p).log()).mean(dim=1)
+    assert torch.allclose(task_loss(task, logits, labels, smoothing=0.2), wanted)
+    assert torch.equal(task_loss(task, logits, labels, smoothing=0.0), task_loss(task, logits, labels))
+    with pytest.raises(ParameterError, match=r"'label_smoothing' parameter .* must be 0 for a regression task"):
+        task_loss(Task("regression", ("size", "age")), logits, labels, smoothing=0.2)

@@ -7,9 +7,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from array_batches import ArrayBatches
 
 from headstart.errors import ItemError
-from headstart.tune.training.batches import ArrayBatches, ItemBatches, epoch_order
+from headstart.tune.training.batches import ItemBatches, epoch_order
 from headstart.tune.training.settings import Training
 
 

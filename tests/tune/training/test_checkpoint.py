@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 import safetensors.torch
 import torch
+from array_batches import ArrayBatches
 from torch import nn
 
 from headstart.errors import SaveError
-from headstart.tune.training.batches import ArrayBatches
 from headstart.tune.training.checkpoint import FILE, read_state, write_state
 from headstart.tune.training.job import Job, ParameterGroup
 from headstart.tune.training.loop import train

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from array_batches import ArrayBatches
 from torch import nn
 
-from headstart.tune.training.batches import ArrayBatches
 from headstart.tune.training.job import Job, ParameterGroup
 from headstart.tune.training.loop import train
 from headstart.tune.training.optimizer import rate_of

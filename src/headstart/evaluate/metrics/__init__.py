@@ -1,8 +1,8 @@
 """Metrics as pure functions ``(outputs, y, sample_weight=None)`` on arrays.
 
 Weights of the shape (..., n) keep their leading axes: a stack of bootstrap weights gives a stack of values in one array
-operation. An undefined metric is nan, never a warning. `SMALLER_IS_BETTER` names the losses; all others are better when
-larger.
+operation. An undefined metric is nan, never a warning. Losses (log-loss, Brier score, ECE, Hamming loss, MAE, RMSE) are
+better when smaller; all others when larger.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from headstart.evaluate.metrics.regression import mae, r2, rmse, spearman
 from headstart.evaluate.metrics.weighted import mean_defined, weighted_mean
 
 __all__ = [
-    "SMALLER_IS_BETTER",
     "ClassCounts",
     "accuracy",
     "average_precision",
@@ -66,5 +65,3 @@ __all__ = [
     "subset_accuracy",
     "weighted_mean",
 ]
-
-SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "ece", "hamming_loss", "mae", "rmse"})

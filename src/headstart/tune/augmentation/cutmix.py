@@ -47,7 +47,7 @@ def cutmix(x: Tensor, y: Tensor, *, alpha: float = 1.0, generator: torch.Generat
     if x.ndim != 4 or (x.shape[3] not in CHANNELS and x.shape[1] not in CHANNELS):
         raise DataError(
             f"cutmix needs pictures (n, h, w, c) or (n, c, h, w) of 1 or 3 channels. Got {tuple(x.shape)} instead; use "
-            "mixup or manifold_mixup."
+            "mixup."
         )
     last = x.shape[3] in CHANNELS
     height, width = (x.shape[1], x.shape[2]) if last else (x.shape[2], x.shape[3])

@@ -15,7 +15,6 @@ __all__ = [
     "Mixing",
     "check_batch",
     "draw_mixing",
-    "smooth_labels",
 ]
 
 
@@ -91,32 +90,3 @@ def check_batch(x: Tensor, y: Tensor, owner: str) -> None:
             f"{owner} needs a row of targets (n, k), float, for each of {len(x)} items. Got {tuple(y.shape)} of "
             f"{y.dtype} instead; make one-hot rows of class codes."
         )
-
-
-def smooth_labels(y: Tensor, epsilon: float = 0.1, *, prior: float | None = None) -> Tensor:
-    """Label smoothing: the targets (1 - epsilon) * y + epsilon * prior.
-
-    Reference: Szegedy, Vanhoucke, Ioffe, Shlens & Wojna, "Rethinking the Inception Architecture for Computer Vision",
-    CVPR 2016, section 7: q' = (1 - ε) q + ε u.
-
-    It helps calibration and hurts features that shall transfer further or be distilled (Kornblith, Chen, Lee & Norouzi,
-    "Why Do Better Loss Functions Lead to Less Transferable Features?", NeurIPS 2021).
-
-    Args:
-        y: (n, k) targets, float: rows that sum to 1, or independent labels in [0, 1].
-        epsilon: the share that is spread, 0.1 as in the paper.
-        prior: what each class gets of it: 1 / k by default, for rows that sum to 1; 0.5 for independent labels.
-
-    Raises:
-        ParameterError: if ``epsilon`` or ``prior`` is not in [0, 1].
-
-    Examples:
-        >>> import torch
-        >>> smooth_labels(torch.tensor([[1.0, 0.0]]), 0.2)
-        tensor([[0.9000, 0.1000]])
-    """
-    check_number(epsilon, "epsilon", "smooth_labels", low=0, high=1)
-    if prior is None:
-        prior = 1 / y.shape[1]
-    check_number(prior, "prior", "smooth_labels", low=0, high=1)
-    return y * (1 - epsilon) + epsilon * prior

@@ -1,21 +1,19 @@
 """Mixup: training on convex combinations of items and of their targets.
 
-References: Zhang, Cisse, Dauphin & Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018; Verma et al.,
-"Manifold Mixup: Better Representations by Interpolating Hidden States", ICML 2019. With λ ~ Beta(a, a)::
+Reference: Zhang, Cisse, Dauphin & Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
+With λ ~ Beta(a, a)::
 
     x̃ = λ x_i + (1 - λ) x_j        ỹ = λ y_i + (1 - λ) y_j
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from headstart.tune.augmentation.mixing import check_batch, draw_mixing
 
-__all__ = ["manifold_mixup", "mixup"]
+__all__ = ["mixup"]
 
 
 def mixup(x: Tensor, y: Tensor, *, alpha: float = 0.2, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -42,36 +40,3 @@ def mixup(x: Tensor, y: Tensor, *, alpha: float = 0.2, generator: torch.Generato
     check_batch(x, y, "mixup")
     mixing = draw_mixing(len(x), alpha, generator)
     return mixing.mix(x), mixing.mix(y)
-
-
-def manifold_mixup(
-    blocks: Sequence[Tensor], y: Tensor, *, alpha: float = 0.2, generator: torch.Generator
-) -> tuple[list[Tensor], Tensor]:
-    """Features of each item of a batch mixed with those of another one; for texts, which cannot be mixed themselves.
-
-    The mixture is made of the rows that the head reads, the last of the layers that the paper chooses from; gradients
-    go through it to both items.
-
-    Args:
-        blocks: (n, width) features, one tensor for each block; all are mixed alike.
-        y: (n, k) targets, float.
-        alpha: parameter of the Beta distribution; 0.2 as for `mixup`, where the paper takes 2 for long trainings.
-        generator: what is drawn from.
-
-    Returns:
-        Features and targets of the same shapes and types.
-
-    Raises:
-        DataError: if targets are no float rows, one for each item.
-        ParameterError: if ``alpha`` is not above 0.
-
-    Examples:
-        >>> rows = [torch.eye(2), 2 * torch.eye(2)]
-        >>> mixed, y = manifold_mixup(rows, torch.eye(2), generator=torch.Generator().manual_seed(1))
-        >>> torch.equal(mixed[0], y), torch.equal(mixed[1], 2 * y)
-        (True, True)
-    """
-    for block in blocks:
-        check_batch(block, y, "manifold_mixup")
-    mixing = draw_mixing(len(y), alpha, generator)
-    return [mixing.mix(block) for block in blocks], mixing.mix(y)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from headstart.errors import ParameterError
 from headstart.sources.bodies.trainable import Trainable
 from headstart.tune.network.frozen_prefix import FrozenPrefix
 from headstart.tune.network.solved_head import TorchHead
@@ -97,8 +98,12 @@ def task_loss(
         task: the label schema.
         logits: (n, k), or values.
         targets: (n, k) rows of the task; of classes they may be mixed ones that sum to one.
-        smoothing: share of a class row that is spread over all classes (Szegedy et al. 2016).
+        smoothing: share of a class row that is spread over all classes (Szegedy et al. 2016); of independent labels, by
+            which each is drawn towards a half.
         class_weights: (k,) what a class counts, for classification; None for 1. A mixed row counts as its classes do.
+
+    Raises:
+        ParameterError: if values of a regression were to be smoothed.
 
     Examples:
         >>> task_loss(Task("classification", ("a", "b")), torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
@@ -108,5 +113,11 @@ def task_loss(
         weight = None if class_weights is None else class_weights.to(logits.device, logits.dtype)
         return cross_entropy(logits, targets, weight, reduction="none", label_smoothing=smoothing)
     if task.kind == "multilabel":
+        targets = targets * (1 - smoothing) + smoothing / 2
         return binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(dim=1)
+    if smoothing:
+        raise ParameterError(
+            "The 'label_smoothing' parameter of Training serves classes and labels, and must be 0 for a regression "
+            f"task. Got {smoothing} instead."
+        )
     return ((logits - targets) ** 2).mean(dim=1)

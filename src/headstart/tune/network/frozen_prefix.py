@@ -22,8 +22,6 @@ __all__ = ["FrozenPrefix", "find_cut"]
 INPUT, BLOCK, BATCH = "input", "block.", "batch."  # what is kept of a batch
 ROWS, GRADIENTS = 1e-5, 1e-4  # how far from the whole body's, relative to the largest, what starts at the cut may be
 
-Shape = tuple[tuple[str, int], ...]  # for each axis what it grows with ("", "items" or "columns"), and how many times
-
 
 @dataclass(frozen=True, eq=False)
 class FrozenPrefix:
@@ -32,7 +30,8 @@ class FrozenPrefix:
     Attributes:
         trainable: the body.
         cut: name of the submodule that the rest begins with.
-        stubs: submodules before it, to what they give: an axis grows with the items or the columns of a batch.
+        stubs: submodules before it, to what they give: a type, and for each axis what it grows with ("", "items" or
+            "columns" of a batch) and how many times.
         constant: places of the blocks whose rows do not change.
         example: a batch, whose items have the shape of all others; texts may differ in length.
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from headstart.engine.body.machine import cores
 from headstart.tune.training.settings import Training
 
-__all__ = ["ArrayBatches", "Batch", "ItemBatches", "epoch_order"]
+__all__ = ["Batch", "ItemBatches", "epoch_order"]
 
 AHEAD = 3  # batches that are prepared while one is trained on
 SORTED = 8  # batches whose texts are sorted by length together, so that few are padded
@@ -88,34 +88,6 @@ def epoch_order(
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches.pop()
     return [batches[k] for k in rng.permutation(len(batches))] if lengths is not None else batches
-
-
-class ArrayBatches:
-    """Batches of tensors that are there.
-
-    Args:
-        arrays: tensors of n rows each.
-        size: rows in a batch.
-        seed: of their order.
-
-    Examples:
-        >>> batches = ArrayBatches((torch.arange(4),), 2, seed=0)
-        >>> batches.steps, sorted(int(v) for batch in batches.epoch(0, 0) for v in batch[0][0])
-        (2, [0, 1, 2, 3])
-    """
-
-    def __init__(self, arrays: Sequence[Tensor], size: int, *, seed: int) -> None:
-        self._arrays, self._size, self._seed = arrays, size, seed
-
-    @property
-    def steps(self) -> int:
-        """Batches in an epoch."""
-        return len(epoch_order(len(self._arrays[0]), self._size, self._seed, 0))
-
-    def epoch(self, number: int, start: int) -> Iterator[Sequence[Any]]:
-        """The batches of an epoch from number ``start`` on."""
-        for index in epoch_order(len(self._arrays[0]), self._size, self._seed, number)[start:]:
-            yield [[array[torch.from_numpy(index)] for array in self._arrays]]
 
 
 class ItemBatches:

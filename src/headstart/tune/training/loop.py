@@ -54,14 +54,15 @@ def train(
         SaveError: if a checkpoint cannot be written; the one before is still there.
 
     Examples:
-        >>> from headstart.tune.training.batches import ArrayBatches
+        >>> from headstart.tune.training.batches import ItemBatches
         >>> from headstart.tune.training.job import ParameterGroup
         >>> x = torch.linspace(-1, 1, 64)[:, None]
-        >>> body = nn.Linear(1, 1)
+        >>> body, settings = nn.Linear(1, 1), Training(epochs=50, learning_rate=0.1)
+        >>> batches = ItemBatches(list(x), 3 * x.numpy(), lambda item: item, torch.stack, settings, seed=0)
         >>> def loss(batch):
-        ...     return ((body(batch[0]) - 3 * batch[0]) ** 2).mean()
-        >>> job = Job(body, (ParameterGroup(("weight", "bias")),), ArrayBatches((x,), 16, seed=0), loss)
-        >>> train(job, Training(epochs=50, learning_rate=0.1)).stopped
+        ...     return ((body(batch.inputs) - batch.targets) ** 2).mean()
+        >>> job = Job(body, (ParameterGroup(("weight", "bias")),), batches, loss)
+        >>> train(job, settings).stopped
         'done'
         >>> round(body.weight.item(), 1)
         3.0

@@ -44,7 +44,9 @@ class Training:
             light for pictures and sounds and none for texts and rows.
         mixup: parameter of mixup's Beta distribution (Zhang et al. 2018), 0 for none.
         cutmix: parameter of CutMix's (Yun et al. 2019), 0 for none; with both, each batch draws one.
-        label_smoothing: share of the probability that is spread over all classes (Szegedy et al. 2016), 0.
+        label_smoothing: share of the probability that is spread over all classes, 0.1 in the paper (Szegedy et al.
+            2016); independent labels are drawn towards a half by it. 0 for none, as for the values of a regression. It
+            helps calibration, and hurts features that are transferred or distilled further (Kornblith et al. 2021).
         batch_statistics: whether batch normalisations that move use the statistics of each batch, and follow them;
             False keeps those of the pretraining, which small batches of a new task only disturb at first; where the
             training names no rate, a smaller one goes with it.
