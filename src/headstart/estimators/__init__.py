@@ -1,4 +1,8 @@
-"""scikit-learn estimators: transfer learning inside ``Pipeline``, ``cross_val_score`` and ``GridSearchCV``."""
+"""scikit-learn estimators: transfer learning inside ``Pipeline``, ``cross_val_score`` and ``GridSearchCV``.
+
+An estimator for users goes in here: it translates between scikit-learn's conventions and a fit, and learns nothing
+itself.
+"""
 
 from headstart.estimators.classifier import TransferClassifier
 from headstart.estimators.encoder import TransferEncoder

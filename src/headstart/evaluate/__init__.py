@@ -1,1 +1,4 @@
-"""Honest numbers: metrics, intervals, baselines and the transfer gain."""
+"""Evaluation: metrics with intervals, baselines, the transfer gain, forgetting, and shifts between data.
+
+What is computed from predictions and labels goes in here; nothing in here changes the model that it judges.
+"""

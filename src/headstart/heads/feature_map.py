@@ -75,6 +75,7 @@ class FeatureMap:
         """Rows (n, d) of the source as rows (n, num_features) for the head; float64 where a shift is subtracted."""
         scaled = zip(self.blocks, self.block_scalings, strict=True)
         parts = [unit_rows(rows[:, a:b]) if scaling == "unit_norm" else rows[:, a:b] for (a, b), scaling in scaled]
+        # one block is a view: no copy of rows that need none
         joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         joined = joined[:, self.columns] if self.columns.size else joined
         if self.shift.size:
@@ -140,6 +141,7 @@ def _mean_and_deviation(rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.flo
         offset = part - near
         total = seen + len(part)
         step = (near - mean) * len(part) / total
+        # Chan's update: the chunk's own squares, and those of the shift of its mean
         square += np.einsum("nd,nd->d", offset, offset) + (near - mean) * step * seen
         mean, seen = mean + step, total
     return mean, np.sqrt(square / max(seen, 1))

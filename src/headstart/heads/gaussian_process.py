@@ -78,6 +78,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         spread = targets.std(axis=0)
         self.spread_ = np.where(spread > 0, spread, 1.0)
         mapped, standard = (rows - self.mean_) / self.scale_, (targets - self.centre_) / self.spread_
+        # the evidence costs n³ for each step; the kernel's parameters are learnt on some rows, and kept for all
         few = np.sort(np.random.default_rng(self.seed).permutation(len(rows))[:ROWS_FOR_EVIDENCE])
         kernel = ConstantKernel(1.0, (1e-3, 1e3)) * RBF(1.0, (1e-2, 1e2)) + WhiteKernel(0.1, (1e-6, 10.0))
         with warnings.catch_warnings():  # a parameter at its bound is as good as that bound

@@ -122,6 +122,7 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
         found = {k: np.empty((len(rows), self.targets_.shape[1])) for k in counts}
         for start, near, weight in self._neighbours(unit_rows(rows), max(counts), alone):
             for k in counts:
+                # (m, k) weights of the k nearest, of sum 1; targets_[near] is (m, k, C)
                 share = weight[:, :k] / weight[:, :k].sum(axis=1, keepdims=True)
                 found[k][start : start + len(near)] = np.einsum("nk,nkc->nc", share, self.targets_[near[:, :k]])
         return found
@@ -134,7 +135,9 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
         for start in range(0, len(rows), CHUNK):
             cosine = (rows[start : start + CHUNK] @ self.rows_.T).astype(np.float64)
             if alone is not None:
+                # a row, and its group, is no neighbour of its own
                 cosine[alone[start : start + CHUNK, None] == alone] = -np.inf
+            # the largest k for all k at once: the first columns, once sorted, are the smaller ones
             near = np.argpartition(-cosine, most - 1, axis=1)[:, :most]
             value = np.take_along_axis(cosine, near, axis=1)
             order = np.argsort(-value, axis=1, kind="stable")
@@ -156,6 +159,7 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
         if self._kind == "regression":
             return float(np.mean((means - self.targets_) ** 2))
         share = np.clip(self._smoothed(means), 1e-9, 1 - 1e-9)
+        # targets are one-hot rows or 0/1 columns
         hit = -(self.targets_ * np.log(share)).sum(axis=1)
         if self._kind == "multilabel":
             hit = hit - ((1 - self.targets_) * np.log1p(-share)).sum(axis=1)

@@ -71,6 +71,7 @@ class LastLayerLaplace(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Damped logits (n, C)."""
         rotated = (checked_rows(self, X) - self.mean_) @ self.vectors_
         scores = rotated @ self.weight_ + self.bias_
+        # MacKay's approximation of the mean of a softmax under a Gaussian logit
         return np.asarray(scores / np.sqrt(1 + np.pi / 8 * self._variance(rotated)))
 
     def _variance(self, rotated: Array) -> Array:
@@ -78,6 +79,7 @@ class LastLayerLaplace(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         joined = np.hstack([rotated, np.ones((len(rotated), 1))])
         if self.spread_.size:
             return np.asarray(joined**2 @ self.spread_)
+        # aᵀΣ_c a for each row and class; Σ_c (r+1, r+1)
         return np.column_stack([np.einsum("nd,nd->n", joined @ one, joined) for one in self.covariance_])
 
     def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
@@ -108,8 +110,10 @@ def _evidence(problem: SoftmaxProblem, codes: NDArray[np.intp], fitted: SoftmaxF
     scores = fitted.scores(problem.rows)
     curvature = np.linalg.eigvalsh(_mean_curvature(softmax(scores, axis=1)))
     # One direction of the C is free of curvature and of consequence: C - 1 of them count.
+    # s² ⊗ curvature + λ, (r, C-1): the eigenvalues of the Kronecker-factored Hessian
     precision = problem.values[:, None] * np.maximum(curvature[1:], 0.0) + fitted.lam
     fit = -len(codes) * log_loss(scores, codes) - 0.5 * fitted.lam * float(np.sum(fitted.weight**2))
+    # log-likelihood - λ/2‖W‖² + ½ ln(λ^m / det H), m = r (C-1)
     return fit + 0.5 * float(precision.size * np.log(fitted.lam) - np.log(precision).sum())
 
 
@@ -122,6 +126,7 @@ def _kronecker_variance(problem: SoftmaxProblem, proba: Array, lam: float) -> Ar
     """(r + 1, C): what the square of each coordinate, the intercept last, adds to the variance of each logit."""
     curvature, basis = np.linalg.eigh(_mean_curvature(proba))
     curvature, basis = np.maximum(curvature[1:], 1e-9), basis[:, 1:]
+    # the intercept's column of ones has the eigenvalue n, and no penalty
     values = np.append(problem.values, len(proba))
     floor = np.append(np.full(len(problem.values), lam), 0.0)
     return np.asarray(1 / (values[:, None] * curvature + floor[:, None]) @ (basis**2).T)

@@ -94,6 +94,7 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
             if scored:
                 left_out = _path_of(problem, codes, groups, self.seed)(self.lam_)
         fitted = fit_softmax(problem, self.lam_, tol=self.tol)
+        # back from the eigenbasis: (d, r)(r, C), and the intercept of rows that are not centred
         self.coef_ = (spectrum.vectors @ fitted.weight).T
         self.intercept_ = fitted.bias - self.coef_ @ spectrum.mean
         return left_out
@@ -105,6 +106,7 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
     def linear_map(self, num_outputs: int) -> tuple[Array, Array]:
         """Weight (d, num_outputs) and bias (num_outputs,) where the labels are codes below ``num_outputs``."""
         weight = np.zeros((self.coef_.shape[1], num_outputs))
+        # classes of the task that the fit saw no row of
         bias = np.full(num_outputs, float(self.intercept_.min()) + NEVER_SEEN)
         seen = np.asarray(self.classes_, dtype=np.intp)
         weight[:, seen], bias[seen] = self.coef_.T, self.intercept_

@@ -102,12 +102,14 @@ def _mapped(rows: NDArray[Any], metric: str) -> Array:
 
 def _sums(rows: Array, codes: NDArray[np.intp], classes: int) -> Array:
     sums = np.zeros((classes, rows.shape[1]))
+    # unbuffered: rows of one class add up, in their order
     np.add.at(sums, codes, rows)
     return sums
 
 
 def _scores(rows: Array, means: Array, metric: str) -> Array:
     if metric == "euclidean":
+        # -½‖x - μ‖² + ½‖x‖², the last being the same for all classes
         return np.asarray(rows @ means.T - 0.5 * np.einsum("cd,cd->c", means, means))
     return np.asarray(rows @ unit_rows(means).T)
 
@@ -117,6 +119,7 @@ def _left_out(rows: Array, codes: NDArray[np.intp], groups: ArrayLike | None, cl
     sums, counts = _sums(rows, codes, classes), np.bincount(codes, minlength=classes)
     scores = _scores(rows, sums / counts[:, None], metric)
     unit = group_codes(groups, len(rows))
+    # (group, class) pairs that have rows: only these means change when a group leaves
     pairs, inverse = np.unique(np.column_stack([unit, codes]), axis=0, return_inverse=True)
     inverse = inverse.ravel()
     members = np.argsort(unit, kind="stable")
@@ -128,6 +131,7 @@ def _left_out(rows: Array, codes: NDArray[np.intp], groups: ArrayLike | None, cl
         judged = members[starts[group] : starts[group + 1]]
         rest = counts[c] - len(out)
         if rest > 0:
+            # the class mean without the group's rows, for all rows of the group
             mean = (sums[c] - rows[out].sum(axis=0)) / rest
             scores[judged, c] = _scores(rows[judged], mean[None], metric)[:, 0]
         else:  # without the group nothing is known of the class: it is as unlikely as the least likely one

@@ -100,10 +100,12 @@ def _fit(
     rows: Array, ranks: NDArray[np.intp], values: Array, classes: int, *, lam: float, tol: float = 1e-6
 ) -> tuple[Array, Array]:
     """Weights and thresholds, by L-BFGS over weights in the eigenbasis, θ_1 and the logs of the gaps between θ."""
+    # the curvature of the logistic loss is at most ¼ S² + λ in each direction
     scale = np.sqrt(0.25 * values + lam)
     width = rows.shape[1]
 
     def unpack(flat: Array) -> tuple[Array, Array, Array]:
+        # θ_k = θ_1 + Σ exp(gap): in order whatever the parameters; clipped against overflow in a line search
         gaps = np.exp(np.clip(flat[width + 1 :], -30, 30))
         return flat[:width] / scale, flat[width] + np.concatenate([[0.0], np.cumsum(gaps)]), gaps
 
@@ -113,16 +115,19 @@ def _fit(
         below = np.column_stack([np.zeros(len(rows)), expit(thresholds - score[:, None]), np.ones(len(rows))])
         high, low = below[np.arange(len(rows)), ranks + 1], below[np.arange(len(rows)), ranks]
         chance = np.maximum(high - low, TINY)
+        # d ln(high - low): by the upper threshold rise, by the lower one -fall
         rise, fall = high * (1 - high) / chance, low * (1 - low) / chance
         slope_weight = rows.T @ (rise - fall) + lam * weight
         slope = np.zeros(classes + 1)  # of the loss by threshold k at k + 1, where nothing stands at either end
         np.add.at(slope, ranks + 1, -rise)
         np.add.at(slope, ranks, fall)
         inner = slope[1:-1]
+        # a gap moves all thresholds from its own on
         later = np.cumsum(inner[::-1])[::-1]
         gradient = np.concatenate([slope_weight / scale, later[:1], later[1:] * gaps])
         return float(-np.log(chance).sum() + 0.5 * lam * weight @ weight), gradient
 
+    # start at the logits of the cumulated shares, each class with half a row more
     share = np.cumsum(np.bincount(ranks, minlength=classes) + 0.5)[:-1] / (len(ranks) + 0.5 * classes)
     first = np.log(share) - np.log1p(-share)
     start = np.concatenate([np.zeros(width), first[:1], np.log(np.diff(first))])

@@ -43,6 +43,7 @@ def energy(scores: ArrayLike, temperature: float = 1.0) -> Array:
     """
     check_number(temperature, "temperature", "energy", low=0, open_low=True)
     rows = np.asarray(check_matrix(scores, "scores", "energy"), dtype=np.float64) / temperature
+    # -T ln Σ exp(s/T)
     return np.asarray(-temperature * logsumexp(rows, axis=1))
 
 

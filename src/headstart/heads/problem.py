@@ -139,6 +139,7 @@ def rows_for_choice(n: int, groups: NDArray[np.int64] | None, seed: int) -> NDAr
     codes = group_codes(groups, n)
     counts = np.bincount(codes)
     order = rng.permutation(len(counts))
+    # whole groups in a random order until they hold enough rows
     enough = int(np.searchsorted(np.cumsum(counts[order]), MAX_ROWS_FOR_CHOICE)) + 1
     taken = order[: max(enough, MIN_GROUPS_FOR_CHOICE)]
     return np.flatnonzero(np.isin(codes, taken))

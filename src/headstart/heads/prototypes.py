@@ -71,6 +71,7 @@ class ClassPrototypes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.prototypes_, self.owner_ = np.concatenate(centres), np.concatenate(owners)
         self.share_ = np.log(np.maximum(np.concatenate(shares), 1e-12))
         total = float(((rows - rows.mean(axis=0)) ** 2).sum())
+        # each centre takes one row's worth of freedom
         degrees = max(len(rows) - len(self.prototypes_), 1)
         self.variance_ = max(spent / degrees / _effective_dimension(rows), 1e-6 * total / len(rows), 1e-12)
         return self
@@ -78,6 +79,7 @@ class ClassPrototypes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Log-likelihoods (n, C) up to a constant of each row."""
         rows = np.asarray(checked_rows(self, X), dtype=np.float64)
+        # x·m - ½‖m‖² = -½‖x - m‖² + ½‖x‖², the last being the same for all prototypes
         reach = rows @ self.prototypes_.T - 0.5 * np.einsum("pd,pd->p", self.prototypes_, self.prototypes_)
         near = reach / self.variance_ + self.share_
         return np.column_stack([logsumexp(near[:, self.owner_ == c], axis=1) for c in range(len(self.classes_))])
@@ -103,6 +105,7 @@ def _k_means(rows: Array, count: int, seed: int) -> tuple[Array, NDArray[np.intp
 def _effective_dimension(rows: Array) -> float:
     """(Σ s²)² / Σ s⁴ of the centred rows: rows that vary along few directions are no cloud of d dimensions."""
     centred = rows - rows.mean(axis=0)
+    # the smaller side has the same trace and the same Frobenius norm
     gram = centred.T @ centred if len(rows) >= rows.shape[1] else centred @ centred.T
     square = float(np.sum(gram**2))
     return float(np.trace(gram) ** 2 / square) if square > 0 else 1.0

@@ -147,6 +147,7 @@ def _outputs(task: Task, scores: Array, calibration: Calibration) -> Array:
 def _weights(outputs: Array, y: NDArray[Any], kind: str) -> Array:
     if kind == "regression":
         scale = np.where(y.std(axis=0) > 0, y.std(axis=0), 1.0)
+        # (rows·k, members) by (rows·k,): one weight a member, over all targets together
         found = nnls((outputs / scale).reshape(len(outputs), -1).T, (y / scale).ravel())[0]
         return found / found.sum() if found.sum() > 0 else np.full(len(outputs), 1 / len(outputs))
     if kind == "classification":
@@ -170,6 +171,7 @@ def mixture_weights(likelihoods: Array) -> Array:
     given = np.maximum(likelihoods, SMALLEST)
     weights = np.full(len(given), 1 / len(given))
     for _ in range(STEPS):
+        # E step: the share of each member in what happened to row i; M step: its mean over rows
         share = weights[:, None] * given
         weights = (share / share.sum(axis=0)).mean(axis=1)
     return weights

@@ -29,6 +29,7 @@ def mean_and_error(values: NDArray[np.float64], groups: NDArray[np.int64] | None
     """
     mean = float(values.mean())
     codes = group_codes(groups, len(values))
+    # residuals summed by group: Var(mean) = G/(G-1) Σ_g (Σ_{i in g} r_i)² / n²
     sums = np.bincount(codes, values - mean)
     count = len(sums)
     if count < 2:

@@ -125,6 +125,7 @@ def _fit(
             f"A support vector machine here takes at most {MOST_ROWS} rows. Got {len(rows)}; choose another head."
         )
     estimator.mean_ = rows.mean(axis=0, dtype=np.float64)
+    # one number for all columns: total variance 1 makes gamma and C mean the same for every source
     estimator.scale_ = float(np.sqrt(rows.var(axis=0, dtype=np.float64).sum())) or 1.0
     mapped = (rows - estimator.mean_) / estimator.scale_
     grid = [one for one in GRID if estimator.kernel in ("auto", one[0])]
@@ -144,6 +145,7 @@ def _kernel(a: Array, b: Array, kernel: str) -> Array:
     dots = a @ b.T
     if kernel == "linear":
         return np.asarray(dots)
+    # ‖a - b‖² from the dot products at hand; rounding may make it negative
     square = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("nd,nd->n", b, b) - 2 * dots
     return np.asarray(np.exp(-np.maximum(square, 0.0)))
 
@@ -156,6 +158,7 @@ def _best(rows: Array, y: NDArray[Any], kind: TaskKind, grid: list[tuple[str, fl
         )
     except DataError:  # such as a single row of one class: nothing can be compared
         return grid[0]
+    # the kernel of all rows once; folds and costs take parts of it
     whole = {kernel: _kernel(rows, rows, kernel) for kernel, _ in grid}
     losses = [sum(_loss(whole[kernel], y, part, cost=cost, kind=kind) for part in parts) for kernel, cost in grid]
     return grid[int(np.argmin(losses))]
@@ -183,6 +186,7 @@ def _in_chunks(
     for i in range(0, len(rows), CHUNK):
         mapped = (rows[i : i + CHUNK] - estimator.mean_) / estimator.scale_
         kernel = np.zeros((len(mapped), estimator.num_rows_))
+        # the machine was fitted on a precomputed kernel, and wants a column for each of its rows
         kernel[:, estimator.machine_.support_] = _kernel(mapped, estimator.support_rows_, estimator.kernel_)
         parts.append(scored(kernel))
     return np.concatenate(parts)

@@ -121,6 +121,7 @@ def fit_temperature(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | 
     if not spreads.any():
         return 1.0  # every T gives the same uniform probabilities
     spread = float(np.median(spreads[spreads > 0]))
+    # in u = ln β = -ln T
     low, high = -np.log(HIGHEST * spread), -np.log(LOWEST * spread)
     weights = weights / weights.mean()
     start = 0.5 * (low + high)
@@ -151,6 +152,7 @@ def _tempered(margins: Array, weights: Array, beta: float) -> tuple[float, float
     top = scaled.max(axis=1, keepdims=True)
     powers = np.exp(scaled - top)
     sums = powers.sum(axis=1)
+    # E_p[m], and E_p[m²] - E_p[m]²: the derivatives of ln Σ exp(βm); the margin of the row's own class is 0
     powers *= margins
     first = powers.sum(axis=1) / sums
     powers *= margins
@@ -160,6 +162,7 @@ def _tempered(margins: Array, weights: Array, beta: float) -> tuple[float, float
 
 
 def _equation(margins: Array, weights: Array) -> Equation:
+    # a row is right where only its own margin, which is 0, is not negative
     wrong = np.count_nonzero(margins >= 0, axis=1) > 1
     return _stationary(margins, weights) if wrong.any() else _one_undecided(margins, weights)
 
@@ -178,6 +181,7 @@ def _one_undecided(margins: Array, weights: Array) -> Equation:
         beta = float(np.exp(u))
         loss, first, _ = _tempered(margins, weights, beta)
         floor = np.finfo(np.float64).tiny
+        # ln ln 2 - ln loss(u) rises with u, and is nearly straight where the loss falls exponentially
         return float(np.log(np.log(2.0)) - np.log(max(loss, floor))), -first * beta / max(loss, floor)
 
     return equation
@@ -259,9 +263,11 @@ def _logistic(s: Array, targets: Array, weights: Array) -> tuple[float, float]:
     beta = np.array([0.0, np.log(share / (1 - share))])
     loss = _cross_entropy(design @ beta, targets, weights)
     for _ in range(STEPS):
+        # expit without overflow
         p = 0.5 * (1 + np.tanh(0.5 * (design @ beta)))
         gradient = design.T @ (weights * (p - targets))
         hessian = (design * (weights * p * (1 - p))[:, None]).T @ design
+        # the ridge is rounding: where p is 0 or 1 everywhere the Hessian is singular
         step = np.linalg.solve(hessian + 1e-14 * np.eye(2), gradient)
         size = 1.0
         # the loss is convex: halving ends, and near the optimum the full step is taken

@@ -58,6 +58,8 @@ def deletion_influence(
     targets = check_targets(y_train, len(x_train), owner, columns=len(spectrum.target_mean))
     weights = check_weights(sample_weight, len(x_train), owner)
     (left,) = leave_one_out(spectrum, x_train, targets, [lam], sample_weight=weights)
+    # (m, r): (x-μ)ᵀV (S²+λ)⁻¹, so that κ (m, n) is one product with the training rows' z
     towards = spectrum.project(x_new) / (spectrum.values + lam)
     kernel = weights * (1 / spectrum.weight + towards @ spectrum.project(x_train).T)
+    # (y_i - f_i)/(1 - h_i) is the left-out residual: (m, n, 1) times (n, k)
     return kernel[:, :, None] * (targets - left.predictions)

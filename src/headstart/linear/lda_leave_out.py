@@ -104,6 +104,7 @@ def _part(left_out: LeftOut, rows: NDArray[np.intp], present: NDArray[np.bool_])
 def _within(spectrum: Spectrum, lam: float, present: NDArray[np.bool_]) -> Array:
     """W = Yᵀ(I-H)Y (C, C): the part that λ adds to what least squares leaves."""
     cross = spectrum.cross[:, present]
+    # Ỹᵀ(H₀ - H_λ)Ỹ = CᵀG C λ with G = 1/(s²(s²+λ)): no difference of near equals as λ → 0
     within = lam * (cross.T / (spectrum.values * (spectrum.values + lam))) @ cross
     if not spectrum.interpolates:
         shares = spectrum.target_mean[present]
@@ -113,14 +114,17 @@ def _within(spectrum: Spectrum, lam: float, present: NDArray[np.bool_]) -> Array
 
 def _rows(within: Array, counts: Array, left_out: LeftOut, y: Array, weights: Array) -> Array:
     """Scores of single rows: each a rank-one update of one inverse."""
+    # (W + ccᵀ/n)⁻¹ once for all rows; only rank-one terms follow for each
     inverse = np.linalg.inv(within + np.outer(counts, counts) / counts.sum())
     residual, weight = y - left_out.predictions, weights[:, None]
+    # a row takes w(1-h)·ẽẽᵀ out of W, ẽ its left-out residual
     keep = weights * (1 - left_out.leverage)
     along = residual @ inverse
     rest = counts - weight * y
     n = counts.sum() - weight
     shares = rest / n
     with np.errstate(divide="ignore", invalid="ignore"):  # rows whose class has no others divide by zero
+        # Sherman-Morrison: (A - kẽẽᵀ)⁻¹ = A⁻¹ + κ A⁻¹ẽẽᵀA⁻¹ with κ = k/(1 - kẽᵀA⁻¹ẽ), for all rows at once (n, 1)
         kappa = (keep / (1 - keep * (residual * along).sum(axis=1)))[:, None]
         # (W₋ + rest restᵀ/(n-w))⁻¹ acts on shares as 1/(n-w), before the rank-one part
         onto_shares = (1 - weight * (y @ inverse)) / n
@@ -139,6 +143,7 @@ def _group(within: Array, counts: Array, left_out: LeftOut, y: Array, weights: A
     n = rest.sum()
     there = rest > NOTHING_LEFT * counts
     shares = rest[there] / n
+    # W without the group: EᵀΩẼ with E in the fit and Ẽ left out
     without = within - (weights[:, None] * (y - left_out.fitted)).T @ (y - left_out.predictions)
     inverse = np.linalg.inv(without[np.ix_(there, there)] + np.outer(rest[there], rest[there]) / n)
     scores = np.full(y.shape, -np.inf)

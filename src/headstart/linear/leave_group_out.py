@@ -68,6 +68,7 @@ class Stack:
 
     def solve(self, lam: float, pull: Array) -> Array:
         """Left-out residuals (rows, k) at λ, given the rows' ``pull``."""
+        # (groups, m, r), and weights (groups, 1, m): one stacked solve for all groups of a size
         z = self.rotated.z[self.rows].reshape(-1, self.size, self.rotated.z.shape[1])
         weights = self.rotated.weights[self.rows].reshape(-1, 1, self.size)
         if self.spectrum.interpolates:
@@ -76,6 +77,7 @@ class Stack:
             system, right = kernel * weights, pull
         else:
             kernel = (z / (self.spectrum.values + lam)) @ z.swapaxes(1, 2) + 1 / self.spectrum.weight
+            # e = E + K_BB W_B e, that is (I - K_BB W_B) e = E
             system = np.eye(self.size) - kernel * weights
             right = self.rotated.residual[self.rows] + lam * pull
         right = right.reshape(len(z), self.size, -1)
@@ -122,6 +124,7 @@ class Refit:
         mean, target_mean = -(weights @ z) / rest, -(weights @ targets) / rest
         root = np.sqrt(weights)[:, None]
         weighted = root * z
+        # S² less the group's Gram matrix, less what the shift of the mean adds (the others' mean is not 0)
         scatter = np.diag(spectrum.values) - weighted.T @ weighted - np.outer(rest * mean, mean)
         cross = spectrum.cross - weighted.T @ (root * targets) - np.outer(rest * mean, target_mean)
         return cls(rows, z - mean, targets - target_mean, scatter, cross)

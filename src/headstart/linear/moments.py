@@ -320,6 +320,7 @@ class Moments:
         for name, shape in shapes.items():
             if found[name].shape != shape:
                 raise ParameterError(f"Saved moments need '{name}' of shape {shape}. Got {found[name].shape} instead.")
+        # saved as d(d+1)/2 numbers; symmetric again here
         scatter = np.zeros((d, d))
         scatter[_upper(d)] = found["scatter"]
         found["scatter"] = symmetric(scatter)

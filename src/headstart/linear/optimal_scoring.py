@@ -79,6 +79,7 @@ class OptimalScoring:
             coefficients: (d, C) of the ridge fit at the same λ.
             intercept: (C,) of the same fit.
         """
+        # (C, C): -½‖z - z̄_c‖² = zᵀz̄_c - ½‖z̄_c‖² + what all classes share
         onto_classes = self.directions @ self.means.T
         return coefficients @ onto_classes, (intercept - self.target_mean) @ onto_classes + self._offsets()
 
@@ -112,11 +113,14 @@ def optimal_scoring(spectrum: Spectrum, lam: float, priors: ArrayLike) -> Optima
     # D^-½ M D^-½ is symmetric, and half of it is a Gram matrix
     half = cross / (np.sqrt((spectrum.values + lam) * spectrum.weight)[:, None] * scale)
     ratios, rotated = np.linalg.eigh(half.T @ half)
+    # descending, at most C - 1 discriminants and no more than directions of the rows
     keep = np.flatnonzero(ratios > MIN_RATIO * ratios.max(initial=0.0))[::-1]
     keep = keep[: min(len(shares) - 1, len(spectrum.values))]
     ratios = np.clip(ratios[keep], None, 1 - MIN_WITHIN)
+    # back from D^½θ to θ, so that θᵀDθ = 1
     theta = rotated[:, keep] / scale[:, None]
     directions, means = np.zeros((2, len(present), len(keep)))
+    # z_k has unit variance within classes; class means in z are r²θ_c / √(r²(1-r²))
     directions[present] = theta / np.sqrt(ratios * (1 - ratios))
     means[present] = theta * np.sqrt(ratios / (1 - ratios))
     return OptimalScoring(spectrum.target_mean, directions, means, log_priors, ratios)

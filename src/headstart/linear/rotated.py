@@ -56,6 +56,7 @@ class Rotated:
         """(y-f)/(1-h) of each row, (n, k), from `pull` and `spread`."""
         # where the parts at λ=0 are zero, λ cancels
         scale = np.where(self.outside == 0, 1.0, lam)
+        # 1-h_λ = (1-h_0) + λ w zGzᵀ: a sum of positive terms, where 1 - h as a difference would lose digits
         remainder = self.outside + scale * self.weights * spread
         return (self.residual + scale[:, None] * pull) / remainder[:, None]
 
@@ -100,6 +101,7 @@ def rotate(spectrum: Spectrum, x: ArrayLike, y: ArrayLike, sample_weight: ArrayL
     targets = check_targets(y, len(x), owner, columns=len(spectrum.target_mean))
     weights = check_weights(sample_weight, len(x), owner)
     z = spectrum.project(x)
+    # y - f at λ=0: f_0 = ȳ + Z S⁻² c
     residual = targets - spectrum.target_mean - z @ (spectrum.cross / spectrum.values[:, None])
     outside = 1 - weights / spectrum.weight
     for rows in chunks(len(z)):

@@ -132,6 +132,7 @@ def centre(parts: Sequence[NDArray[Any]], weights: Array, w: float, out: Array) 
     """
     from scipy.linalg.blas import dgemv
 
+    # a first mean, near enough that the differences below are small; the rest of the mean is added to it
     near = np.concatenate([part.mean(axis=0, dtype=np.float64) for part in parts])
     rows, stop = out[:-1], 0
     for part in parts:
@@ -156,6 +157,7 @@ def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
         (array([1.e+16]), array([1.]))
     """
     total = a + b
+    # Knuth's TwoSum: exact whichever summand is larger
     b_part = total - a
     return total, (a - (total - b_part)) + (b - b_part)
 

@@ -75,6 +75,7 @@ class Spectrum:
         """
         if not moments.w > 0:
             raise ParameterError(f"A spectrum needs rows of positive weight. Got {moments.n} rows of weight 0.")
+        # (d, d), ascending; `_kept` turns it round
         values, vectors = np.linalg.eigh(moments.scatter)
         keep = _kept(values, limit=moments.n - 1)
         vectors = np.ascontiguousarray(vectors[:, keep])
@@ -118,6 +119,7 @@ class Spectrum:
         joined = np.empty((len(x) + 1, x.shape[1] + y.shape[1]))
         mean, _ = centre((x, y), weights, w, joined)
         rows, targets = np.split(joined[:-1], [x.shape[1]], axis=1)
+        # (n, n), the smaller side: the same eigenvalues
         values, left = np.linalg.eigh(rows @ rows.T)
         keep = _kept(values, limit=len(x) - 1)
         values, left = values[keep], np.ascontiguousarray(left[:, keep])

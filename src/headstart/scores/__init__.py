@@ -1,4 +1,8 @@
-"""Transferability scores: numbers that predict a source's worth for a target; and distances between domains."""
+"""Transferability scores: numbers that predict a source's worth for a target; and distances between domains.
+
+A score or a distance is a module under the name of the literature, on arrays alone; `headstart.scores.registry` names
+those that rank sources.
+"""
 
 from headstart.scores.evidence import ModelEvidence, gaussian_evidence
 from headstart.scores.frechet import frechet_distance

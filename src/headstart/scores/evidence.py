@@ -95,6 +95,7 @@ def gaussian_evidence(x: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> 
         raise DataError(f"gaussian_evidence needs targets that vary. Target {column} does not; leave it out.")
     if intercept:
         return spectrum_evidence(Spectrum.from_rows(x, y))
+    # rows as they are, not centred, so that the spectrum (which centres) is of no use here
     left, s, _ = np.linalg.svd(np.asarray(x, dtype=np.float64), full_matrices=False)
     kept = s > np.finfo(np.float64).eps * max(x.shape) * s.max()
     return _maximised(s[kept] ** 2, (left[:, kept].T @ y) ** 2, (y**2).sum(axis=0), len(x))
@@ -118,11 +119,13 @@ def spectrum_evidence(spectrum: Spectrum) -> ModelEvidence:
 def _maximised(sigma: Array, explained: Array, total: Array, n: int) -> ModelEvidence:
     """Evidence from v (r,), x² (r, k), ‖y‖² (k,) and n."""
     interpolates = len(sigma) == n
+    # ‖y‖² - ‖x‖², the part of y outside of the span of the features
     rest = np.zeros_like(total) if interpolates else np.maximum(total - explained.sum(axis=0), NOISE_FLOOR * total)
     found = _Profile(sigma, explained, rest, n)
     t = np.exp(found.argmax())
     noise = found.noise(t)
     beta = n / noise
+    # MacKay's number of well-determined coefficients
     gamma = (sigma[:, None] / (sigma[:, None] + t)).sum(axis=0)
     return ModelEvidence(found.value(np.log(t)), t * beta, beta, gamma, n)
 
@@ -141,6 +144,7 @@ class _Profile:
 
     def value(self, u: Array) -> Array:
         t = np.exp(u)
+        # ½ ln det(I + FFᵀ/t), and b at its best n/q(t), which makes (b/2) q a constant
         volume = np.log1p(self.sigma[:, None] / t).sum(axis=0)
         return np.asarray(-0.5 * self.n * (np.log(2 * np.pi * self.noise(t) / self.n) + 1) - 0.5 * volume)
 
@@ -150,6 +154,7 @@ class _Profile:
         shrunk = 1 / (1 + self.sigma[None, :] * np.exp(-grid)[:, None])  # t/(v+t), (grid, r)
         curve = -self.n * np.log(shrunk @ self.explained + self.rest) + np.log(shrunk).sum(axis=1, keepdims=True)
         centre, step = grid[curve.argmax(axis=0)], grid[1] - grid[0]
+        # the best grid point and its neighbours hold the highest maximum; the section narrows it for all k at once
         a, b = centre - step, centre + step
         for _ in range(STEPS):
             width = GOLDEN * (b - a)

@@ -46,7 +46,9 @@ def frechet_distance(xs: ArrayLike, xt: ArrayLike) -> float:
     xs = check_rows(xs, "xs", "frechet_distance")
     xt = check_rows(xt, "xt", "frechet_distance", columns=xs.shape[1])
     source, target = _spectrum(xs), _spectrum(xt)
+    # tr Σ_s + tr Σ_t, from eigenvalues of the scatter: no (d, d) covariance is made
     variances = source.values.sum() / (len(xs) - 1) + target.values.sum() / (len(xt) - 1)
+    # tr (Σ_s Σ_t)^½ is the sum of the singular values of AₛA_tᵀ (r_s, r_t), for any square roots A of the covariances
     shared = float(np.linalg.svd(_root(source) @ _root(target).T, compute_uv=False).sum())
     apart = float(((source.mean - target.mean) ** 2).sum())
     return apart + max(float(variances) - 2 * shared, 0.0)

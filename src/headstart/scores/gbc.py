@@ -61,11 +61,13 @@ def gbc(
     check_choice(covariance, "covariance", "gbc", ("spherical", "diagonal"))
     z = principal_rows(class_spectrum(x, codes, classes), x, components, "gbc")
     means, _ = class_means(z, codes, classes)
+    # (C, r) variances of the classes: the diagonal alone, maximum likelihood (divisor n_c)
     variances = class_means((z - means[codes]) ** 2, codes, classes)[0]
     variances = np.maximum(variances, VARIANCE_FLOOR * float((z**2).mean()))
     if covariance == "spherical":
         variances = np.broadcast_to(variances.mean(axis=1, keepdims=True), variances.shape)
     overlap = np.exp(-bhattacharyya_distances(means, variances))
+    # the diagonal of the overlap is exp(0) = 1 for each class with itself
     return -float(overlap.sum() - classes)
 
 
@@ -85,6 +87,7 @@ def bhattacharyya_distances(means: Array, variances: Array) -> Array:
     logs = np.log(variances).sum(axis=1)
     for i, (mean, variance) in enumerate(zip(means, variances, strict=True)):
         middle = (variances + variance) / 2
+        # D_B = ⅛ Δᵀ Σ̄⁻¹ Δ + ½ ln(|Σ̄| / √(|Σ_i||Σ_j|)), Σ̄ the mean of both; one class against all C at a time
         apart = ((means - mean) ** 2 / middle).sum(axis=1) / 8
         out[i] = apart + 0.5 * (np.log(middle).sum(axis=1) - 0.5 * logs - 0.5 * logs[i])
     return out

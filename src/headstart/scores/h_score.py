@@ -59,6 +59,7 @@ def h_score(x: ArrayLike, y: ArrayLike, *, shrinkage: float | None = None) -> fl
     # rows of a class sum to n_c times its mean: Vᵀ cov(E[f|y]) V has the diagonal Σ_c cross_c² / (n_c n)
     between = (spectrum.cross**2 / np.bincount(codes)).sum(axis=1) / n
     variance = spectrum.values / n
+    # tr(Σ_a⁻¹ cov(E[f|y])) in the eigenbasis, where Σ_a = (1-a)Σ + a tr(Σ)/d I is diagonal
     return float((1 - share) * (between / ((1 - share) * variance + share * variance.sum() / d)).sum())
 
 
@@ -75,13 +76,16 @@ def ledoit_wolf_share(spectrum: Spectrum, x: NDArray[Any]) -> float:
         True
     """
     n, d = x.shape
+    # Σ_i ‖x_i - μ‖⁴, chunk by chunk in float64: fourth powers of float32 lose too many digits
     fourth = sum(
         float(((x[part] - spectrum.mean) ** 2).sum(axis=1) @ ((x[part] - spectrum.mean) ** 2).sum(axis=1))
         for part in chunks(n)
     )
     variance = spectrum.values / n
     squares = float((variance**2).sum())
+    # ‖Σ - tr(Σ)/d I‖² = tr Σ² - (tr Σ)²/d
     distance = squares - float(variance.sum()) ** 2 / d
+    # mean of ‖x_ix_iᵀ - Σ‖² over n: how far Σ is from the truth in expectation
     spread = (fourth / n - squares) / n
     # a covariance that is a multiple of the identity already is its own target
     return float(np.clip(spread / distance, 0.0, 1.0)) if distance > 1e-15 * squares else 0.0

@@ -111,6 +111,7 @@ def _truth(y: ArrayLike, n: int, task: Task, owner: str) -> tuple[NDArray[Any], 
 
 def _judged(left: LeftOut, truth: NDArray[Any], task: Task, rows: NDArray[np.intp]) -> LeftOutRidge:
     methods = task_methods(task)
+    # calibrated on the left-out predictions themselves: one number (or two a label) for m rows
     outputs = methods.outputs(left.predictions, methods.calibrate(left.predictions, truth))
     losses = methods.loss(outputs, truth)
     return LeftOutRidge(left.lam, -float(losses.mean()), _accuracy(outputs, truth, task), losses, rows)

@@ -51,7 +51,9 @@ def leep(probabilities: ArrayLike, y: ArrayLike) -> float:
         )
     codes, classes = check_classes(y, len(rows), "leep")
     theta = rows / sums[:, None]
+    # n P̂(y, z) (C, Z); 1/n cancels in P̂(y|z) = P̂(y, z) / P̂(z)
     joint = one_hot(codes, classes).T @ theta
     marginal = joint.sum(axis=0)
     given = joint / np.where(marginal > 0, marginal, 1.0)
+    # Σ_z P̂(y_i|z) θ_iz; at most 1, which rounding can exceed
     return float(np.log(np.minimum((given[codes] * theta).sum(axis=1), 1.0)).mean())

@@ -88,8 +88,10 @@ def _centred(rows: NDArray[Any]) -> Array:
 
 def _product(left: Array, right: Array, debiased: bool) -> float:
     n = len(left)
+    # ‖XᵀZ‖²_F = tr(XXᵀZZᵀ): the (d, e) side, not the (n, n) Gram matrices
     product = float(((left.T @ right) ** 2).sum())
     if not debiased:
         return product
+    # the diagonals of both Gram matrices, which the debiased form takes out (Song et al. 2012)
     a, b = (left**2).sum(axis=1), (right**2).sum(axis=1)
     return product - n / (n - 2) * float(a @ b) + float(a.sum() * b.sum()) / ((n - 1) * (n - 2))

@@ -84,10 +84,12 @@ def maximum_mean_discrepancy(
     parts = [rows[draw_rows(len(rows), max_rows, seed)] for rows in (xs, xt)]
     distances = _squared_distances(np.concatenate(parts).astype(np.float64))
     h = _median_distance(distances) if bandwidth is None else float(bandwidth)
+    # the unbiased form leaves out pairs of a row with itself
     kernel = np.exp(-distances / (2 * h * h))
     np.fill_diagonal(kernel, 0.0)
     sides = np.zeros((len(kernel), permutations + 1))
     sides[: len(parts[0])] = 1.0
+    # column 0 is the true assignment of rows to domains, each other one a random one of the same sizes
     sides[:, 1:] = np.random.default_rng(seed).permuted(sides[:, 1:], axis=0)
     values = _unbiased(kernel, sides)
     # the same value in another order of summation is not smaller
@@ -98,6 +100,7 @@ def maximum_mean_discrepancy(
 def _squared_distances(rows: Array) -> Array:
     rows = rows - rows.mean(axis=0)
     squares = (rows**2).sum(axis=1)
+    # ‖a - b‖² = ‖a‖² + ‖b‖² - 2aᵀb, on centred rows: a large mean would cancel away the digits
     distances: Array = np.maximum(squares[:, None] + squares - 2 * (rows @ rows.T), 0.0)
     # what is left of duplicates is rounding
     distances[distances < 1e-14 * squares.max(initial=0.0)] = 0.0
@@ -117,6 +120,7 @@ def _median_distance(distances: Array) -> float:
 def _unbiased(kernel: Array, sides: Array) -> Array:
     """MMD²_u (p,) for p assignments (N, p): 1 is the source, 0 the target. The kernel has a zero diagonal."""
     n, m = float(sides[:, 0].sum()), float((1 - sides[:, 0]).sum())
+    # sᵀKs, sᵀK(1-s) and (1-s)ᵀK(1-s) for all p assignments by one product (N, N)(N, p)
     reached = kernel @ sides
     own = (sides * reached).sum(axis=0)
     across = reached.sum(axis=0) - own

@@ -64,6 +64,7 @@ def n_leep(
     check_number(count, "components", "n_leep", low=1, high=len(x), integer=True)
     spectrum = class_spectrum(x, codes, classes)
     energy = np.cumsum(spectrum.values)
+    # as many leading components as hold 80% of the variance
     kept = 1 + int(np.searchsorted(energy, ENERGY * energy[-1])) if len(energy) else None
     z = principal_rows(spectrum, x, kept, "n_leep")
     # the floor of a variance is absolute in scikit-learn

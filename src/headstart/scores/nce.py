@@ -43,5 +43,6 @@ def nce(source_labels: ArrayLike, y: ArrayLike) -> float:
     names, z = np.unique(given, return_inverse=True)
     joint = np.zeros((classes, len(names)))
     np.add.at(joint, (codes, z), 1.0)
+    # P̂(y|z); 0 ln 0 counts as 0
     share = joint / joint.sum(axis=0)
     return float((joint * np.log(np.where(joint > 0, share, 1.0))).sum() / len(given)) + 0.0

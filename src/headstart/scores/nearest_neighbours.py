@@ -118,14 +118,17 @@ def _judged(k: int, shares: Array, truth: Codes, rows: Codes) -> LeftOutNeighbou
 
 def _shares(similarity: Array, found: Codes, classes: int, counts: list[int]) -> Array:
     """Probabilities (len(counts), m, C), from similarities (m, k) and classes (m, k) of neighbours, nearest first."""
+    # against the nearest, so that its weight is 1 and none overflows; shares do not depend on it
     weights = np.exp((similarity - similarity[:, :1]) / TEMPERATURE)
     line = np.arange(len(found))
     votes, total = np.zeros((len(found), classes)), np.zeros((len(found), 1))
     out = np.empty((len(counts), len(found), classes))
     for j in range(counts[-1]):
+        # neighbours join one at a time, so that each k is read off the running sums
         votes[line, found[:, j]] += weights[:, j]
         total += weights[:, j : j + 1]
         if j + 1 in counts:
+            # fewer than k where the row's own group takes up the rest
             used = np.isfinite(similarity[:, : j + 1]).sum(axis=1)[:, None]
             out[counts.index(j + 1)] = (used * votes / total + 1 / classes) / (used + 1)
     return out
@@ -138,10 +141,12 @@ def _nearest(x: NDArray[Any], queries: Codes, owners: NDArray[np.intp], k: int) 
     place = np.zeros((len(queries), 0), dtype=np.intp)
     for part in chunks(len(x)):
         found = looking @ unit_rows(np.asarray(x[part], dtype=np.float64)).T
+        # a row, and its group, is no neighbour of its own
         found[owners[queries][:, None] == owners[part]] = -np.inf
         here = np.broadcast_to(np.arange(part.start, part.start + found.shape[1]), found.shape)
         similarity, place = np.hstack([similarity, found]), np.hstack([place, here])
         if similarity.shape[1] > k:
+            # only the k best so far go on to the next chunk of rows
             keep = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
             similarity, place = np.take_along_axis(similarity, keep, 1), np.take_along_axis(place, keep, 1)
     order = np.argsort(-similarity, axis=1, kind="stable")

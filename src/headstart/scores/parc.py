@@ -60,6 +60,7 @@ def parc(x: ArrayLike, y: ArrayLike, *, components: int = 32, max_rows: int = 20
     differ = (codes[first] != codes[second]).astype(np.float64)
     if differ.all():
         raise DataError("parc needs two rows of one class. Got one row of each class; add rows.")
+    # Spearman: Pearson of ranks; the second side is 0 or 1, whose ranks are a linear map of it
     ranks = rankdata(_unlikeness(z)[first, second])
     return float(np.corrcoef(ranks, differ)[0, 1]) if np.ptp(ranks) else 0.0
 

@@ -51,6 +51,7 @@ def proxy_a_distance(xs: ArrayLike, xt: ArrayLike, *, max_rows: int = 5000, seed
     xt = check_rows(xt, "xt", "proxy_a_distance", columns=xs.shape[1])
     n, m = len(xs), len(xt)
     side = np.concatenate([np.full(n, -1.0), np.full(m, 1.0)])
+    # each domain weighs (n+m)/2, whatever its number of rows
     weights = np.where(side < 0, 0.5 * (n + m) / n, 0.5 * (n + m) / m)
     rows = np.concatenate([xs, xt])
     spectrum = Spectrum.from_rows(rows, side[:, None], weights)
@@ -58,6 +59,7 @@ def proxy_a_distance(xs: ArrayLike, xt: ArrayLike, *, max_rows: int = 5000, seed
     truth = side[drawn]
     path = leave_one_out(spectrum, rows[drawn], truth[:, None], lambda_grid(spectrum), sample_weight=weights[drawn])
     _, error = min(_errors(left.predictions[:, 0], truth) for left in path)
+    # worse than chance is chance
     return 2 * (1 - 2 * min(error, 0.5))
 
 

@@ -56,6 +56,7 @@ def sfda(x: ArrayLike, y: ArrayLike) -> float:
     posterior, shrinkage = discriminant_posterior(z, codes, classes, width=width)
     confidence = softmax(posterior)[line, codes][:, None]
     means, _ = class_means(z, codes, classes)
+    # (C, r) for each class the mean of the means of all others
     others = (means.sum(axis=0) - means) / (classes - 1)
     mixed = confidence * z + (1 - confidence) * others[codes]
     posterior, _ = discriminant_posterior(mixed, codes, classes, width=width, shrinkage=shrinkage)
@@ -82,12 +83,14 @@ def discriminant_posterior(
     """
     means, counts = class_means(z, codes, classes)
     residual = z - means[codes]
+    # S_w (r, r); S̃ has the same eigenvectors, so that it is inverted by its eigenvalues
     values, vectors = np.linalg.eigh(residual.T @ residual / len(z))
     values = np.maximum(values, 0.0)
     if shrinkage is None:
         shrinkage = max(float(np.exp(-5 * values[-1])), LEAST_SHRINKAGE)
     floor = VARIANCE_FLOOR * float((z**2).sum()) / len(z)
     shrunk = np.maximum((1 - shrinkage) * values + shrinkage * values.sum() / width, floor)
+    # class means in the eigenbasis of S_w: S̃⁻¹μ_c is a division there
     turned = means @ vectors
     weight = vectors @ (turned / shrunk).T
     bias = np.log(counts / len(z)) - 0.5 * (turned**2 / shrunk).sum(axis=1)

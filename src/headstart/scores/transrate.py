@@ -49,6 +49,7 @@ def transrate(x: ArrayLike, y: ArrayLike, *, epsilon: float = 1e-4) -> float:
     if not len(spectrum.values):
         raise DataError(f"transrate needs features that differ between rows. All {len(x)} rows are the same.")
     n, scale = len(x), float(spectrum.values.sum()) / len(x)
+    # R(Z) from the eigenvalues of all rows: ln det = Σ ln(1 + s²/(nε)), the scale moved into ε
     rate = 0.5 * float(np.log1p(spectrum.values / (n * epsilon * scale)).sum())
     parts = (np.asarray(x[codes == c] - spectrum.mean, dtype=np.float64) for c in range(classes))
     return rate - sum(len(rows) / n * _rate(rows, epsilon * scale) for rows in parts)
@@ -56,5 +57,6 @@ def transrate(x: ArrayLike, y: ArrayLike, *, epsilon: float = 1e-4) -> float:
 
 def _rate(rows: NDArray[np.float64], epsilon: float) -> float:
     n, d = rows.shape
+    # Sylvester: det(I + ZᵀZ) = det(I + ZZᵀ), so the smaller side will do
     gram = rows.T @ rows if d < n else rows @ rows.T
     return 0.5 * float(np.linalg.slogdet(np.eye(len(gram)) + gram / (n * epsilon))[1])

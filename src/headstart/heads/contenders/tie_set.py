@@ -36,6 +36,7 @@ def tie_set(contenders: Sequence[Contender], groups: NDArray[np.int64] | None = 
     best = min(contenders, key=lambda one: one.candidate.loss)
 
     def tied(one: Contender) -> bool:
+        # paired on the same rows: what is hard for both cancels
         mean, error = mean_and_error(one.evidence.losses - best.evidence.losses, groups)
         return one is best or mean <= WIDTH * error
 

@@ -102,6 +102,7 @@ def fit_softmax(problem: SoftmaxProblem, lam: float, start: SoftmaxFit | None = 
     """
     n, classes = problem.onehot.shape
     width = len(problem.values)
+    # √(½s² + λ) of each coordinate, and √(n/2) of the intercept, whose column has n ones
     scale = np.sqrt(np.concatenate([0.5 * problem.values + lam, [0.5 * max(n, 1)]]))[:, None]
     start = start or _without_rows(problem, lam)
 
@@ -110,12 +111,14 @@ def fit_softmax(problem: SoftmaxProblem, lam: float, start: SoftmaxFit | None = 
         weight, bias = both[:-1], both[-1]
         scores = problem.rows @ weight + bias
         # softmax and its log-partition ln Σ exp(z) out of the same powers: the loss and the slope need both
+        # value and gradient share the exponentials
         top = scores.max(axis=1, keepdims=True)
         powers = np.exp(scores - top)
         total = powers.sum(axis=1, keepdims=True)
         value = float(
             np.sum(np.log(total) + top) - np.vdot(scores, problem.onehot) + 0.5 * lam * np.vdot(weight, weight)
         )
+        # the gradient: ZᵀR + λB and Σ_i R for R = P - Y (n, C)
         residual = powers / total - problem.onehot
         slope = np.vstack([problem.rows.T @ residual + lam * weight, residual.sum(axis=0)])
         return value, (slope / scale).ravel()
@@ -169,10 +172,13 @@ def approximate_leave_one_out(problem: SoftmaxProblem, fitted: SoftmaxFit) -> Ar
     spread = np.empty((n, classes, classes))
     for c in range(classes):
         for e in range(c, classes):
+            # H_ii[c, e] = a_iᵀ (H⁻¹)_ce a_i for all rows (n,)
             spread[:, c, e] = spread[:, e, c] = np.einsum("nd,nd->n", rows @ inverse[c, :, e, :], rows)
+    # the curvature of each row, diag(p) - ppᵀ, as (n, C, C)
     curvature = -proba[:, :, None] * proba[:, None, :]
     curvature[:, range(classes), range(classes)] += proba
     inner = np.eye(classes) - curvature @ spread
+    # n systems of C by C, with (n, C, 1) on the right
     step = np.linalg.solve(inner, (proba - problem.onehot)[:, :, None])
     return np.asarray(scores + (spread @ step)[:, :, 0])
 
@@ -194,6 +200,7 @@ def inverse_hessian(rows: Array, proba: Array, lam: float) -> Array:
     hessian = np.empty((classes, width, classes, width))
     for c in range(classes):
         for e in range(c, classes):
+            # block (c, e) of the Hessian is Aᵀ diag(p_c (δ_ce - p_e)) A
             weights = proba[:, c] * ((c == e) - proba[:, e])
             hessian[c, :, e, :] = (rows * weights[:, None]).T @ rows
             hessian[e, :, c, :] = hessian[c, :, e, :].T

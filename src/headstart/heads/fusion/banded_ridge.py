@@ -77,6 +77,7 @@ def kernel_left_out(
         array([1.])
     """
     n = len(kernel)
+    # (n, n): one decomposition for every λ; Q turns the targets once
     values, vectors = np.linalg.eigh(kernel)
     values = np.maximum(values, 0.0)
     mean = targets.mean(axis=0)
@@ -86,11 +87,13 @@ def kernel_left_out(
         shrunk = values / (values + lam)
         residual = targets - mean - vectors @ (shrunk[:, None] * turned)
         if groups is None:
+            # the diagonal of H without making it
             leverage = 1 / n + (vectors**2) @ shrunk
             yield targets - residual / np.maximum(1 - leverage, 1e-12)[:, None]
             continue
         for rows in members:
             part = vectors[rows]
+            # the rows and columns of H that belong to the group, (m, m)
             hat = 1 / n + (part * shrunk) @ part.T
             residual[rows] = np.linalg.solve(np.eye(len(rows)) - hat, residual[rows])
         yield targets - residual
@@ -124,6 +127,7 @@ def learn_bands(
     stack, count = np.stack(kernels), len(kernels)
 
     def cost(weights: Array) -> Array:
+        # Σ_b g_b K_b, (bands,) times (bands, n, n)
         return losses(np.tensordot(weights, stack, axes=1))
 
     drawn = np.random.default_rng(seed).dirichlet(np.ones(count), SAMPLES if count > 1 else 0)
@@ -181,6 +185,7 @@ def banded_map(problem: Problem, name: str) -> FeatureMap:
     places = _places(problem)
     whole = scaled_map(name, spans, problem.rows)
     mapped = np.asarray(whole(problem.rows[places]), dtype=np.float64)
+    # the Gram matrices below are of centred rows, which `kernel_left_out` takes for granted
     mapped = mapped - mapped.mean(axis=0)
     edges = np.cumsum([span.stop - span.start for span in spans])[:-1]
     parts = np.split(mapped, edges, axis=1)
@@ -192,6 +197,7 @@ def banded_map(problem: Problem, name: str) -> FeatureMap:
     )
     factor = np.zeros(len(spans))
     for band, weight in zip(bands, found.weights, strict=True):
+        # a kernel scaled by g is rows scaled by √g; the band's kernel is the mean of its blocks'
         factor[band] = np.sqrt(weight / len(band))
     return _weighed(whole, spans, factor)
 
@@ -245,6 +251,7 @@ def _losses_of(problem: Problem, places: NDArray[np.intp]) -> Callable[[Array], 
     groups = None if problem.groups is None else problem.groups[places]
 
     def losses(kernel: Array) -> Array:
+        # the mean eigenvalue, in units of which the penalties are
         middle = max(float(np.trace(kernel)) / max(len(kernel) - 1, 1), np.finfo(np.float64).tiny)
         found: list[Array] = []
         for scores in kernel_left_out(kernel, targets, PENALTIES * middle, groups):

@@ -68,6 +68,7 @@ def selected_map(whole: FeatureMap, scores: Array, fraction: float, name: str) -
         array([1, 3])
     """
     count = max(1, round(fraction * len(scores)))
+    # the best ones, kept in their order, so that blocks stay together
     columns = np.sort(np.argsort(-scores, kind="stable")[:count])
     return replace(
         whole,
@@ -145,6 +146,7 @@ def _cross_fitted(mapped: Array, labelled: _Labelled, seed: int) -> dict[float, 
         own, rows = labelled.at(train), mapped[train]
         spectrum = Spectrum.from_rows(rows, own.targets)
         weight, _ = ridge_coefficients(spectrum, _best_penalty(spectrum, rows, own))
+        # features are chosen on the training rows of the fold alone: chosen with the test rows they would look too good
         order = np.argsort(-relevance(weight), kind="stable")
         for fraction in FRACTIONS:
             columns = order[: max(1, round(fraction * len(order)))]

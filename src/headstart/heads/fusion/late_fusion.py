@@ -77,6 +77,7 @@ def fit_stack(logits: Array, y: NDArray[Any], task: Task) -> Array:
     if task.kind == "regression":
         truth = np.asarray(y, dtype=np.float64).reshape(logits.shape[1:])
         spread = np.where(truth.std(axis=0) > 0, truth.std(axis=0), 1.0)
+        # non-negative least squares on (s, m·k) standardised columns: targets of any unit weigh the same
         centred = (logits - truth.mean(axis=0)) / spread
         return np.asarray(nnls(centred.reshape(len(logits), -1).T, ((truth - truth.mean(axis=0)) / spread).ravel())[0])
     cost = partial(_classes_cost if task.kind == "classification" else _labels_cost, logits=logits, y=np.asarray(y))
@@ -90,6 +91,7 @@ def _classes_cost(weights: Array, logits: Array, y: NDArray[Any]) -> tuple[float
     scores = np.tensordot(weights, logits, axes=1)
     rows = np.arange(len(y))
     loss = -float(log_softmax(scores)[rows, y].mean())
+    # the gradient E_p[z_s] - z_s at the label, for each member s, mean over the m rows
     expected = np.einsum("mk,smk->s", softmax(scores), logits) / len(y)
     return loss, expected - logits[:, rows, y].mean(axis=1)
 
@@ -97,6 +99,7 @@ def _classes_cost(weights: Array, logits: Array, y: NDArray[Any]) -> tuple[float
 def _labels_cost(weights: Array, logits: Array, y: NDArray[Any]) -> tuple[float, Array]:
     scores = np.tensordot(weights, logits, axes=1)
     loss = float((np.logaddexp(0.0, scores) - y * scores).mean())
+    # expit(scores) - y without overflow: the derivative of the loss in the scores (m, k)
     error = 0.5 * (1 + np.tanh(0.5 * scores)) - y
     return loss, np.asarray(np.einsum("mk,smk->s", error, logits) / error.size)
 
@@ -150,6 +153,7 @@ def stacked(problem: Problem, members: Sequence[Contender], name: str) -> Conten
     for test in _folds(len(y), problem.together, problem.seed):
         train = np.setdiff1d(np.arange(len(y)), test)
         weights = fit_stack(logits[:, train], y[train], task)
+        # of the training rows only: the row that is judged has no part in the centre
         middle = problem.truth[train].mean(axis=0) if task.kind == "regression" else centre
         scores[test] = np.tensordot(weights, logits[:, test] - middle, axes=1) + middle
     calibration, evidence = weigh(problem, scores)
@@ -174,11 +178,13 @@ def _logits(outputs: Array, task: Task) -> Array:
 def _folds(m: int, groups: NDArray[np.int64] | None, seed: int) -> list[NDArray[np.intp]]:
     codes = group_codes(groups, m)
     count = int(codes.max()) + 1
+    # whole groups go round the folds in a random order
     fold = np.random.default_rng(seed).permutation(count) % min(FOLDS, count)
     return [np.flatnonzero(fold[codes] == k) for k in range(min(FOLDS, count))]
 
 
 def _solve(members: Sequence[Contender], weights: Array, centre: Array, task: Task) -> Solution:
+    # Σ w_s (z_s - c) + c: values are stacked around their mean c, which is 0 for classes
     blocks, bias = [], centre * (1 - weights.sum())
     for member, weight in zip(members, weights, strict=True):
         solution = member.solve()

@@ -87,6 +87,7 @@ def find_suspects(outputs: Array, y: NDArray[Any], *, odds: float = ODDS) -> Sus
     rows = np.arange(len(codes))
     predicted = outputs.argmax(axis=1)
     given, best = outputs[rows, codes], outputs[rows, predicted]
+    # odds of the prediction against the given label; tiny where that has probability 0
     ratio = best / np.maximum(given, np.finfo(np.float64).tiny)
     hit = np.flatnonzero((predicted != codes) & (ratio >= odds))
     index = hit[np.argsort(-ratio[hit], kind="stable")]
@@ -134,6 +135,7 @@ def influential_rows(
     for part in _parts(len(suspects), NUMBERS // max(targets.size, 1)):
         own = suspects.index[part]
         influence = deletion_influence(spectrum, mapped, targets, mapped[own], head.lam, sample_weight=weights)
+        # (suspects, n): influence on the score of the class that was predicted, each suspect's own
         towards = influence[np.arange(len(own)), :, suspects.predicted[part]]
         towards[np.arange(len(own)), own] = -np.inf
         found[part] = np.argsort(-towards, axis=1, kind="stable")[:, :count]

@@ -31,6 +31,7 @@ def balanced_weights(y: NDArray[Any], num_classes: int) -> NDArray[np.float64]:
     counts = np.bincount(np.asarray(y, dtype=np.intp), minlength=num_classes)
     there = counts > 0
     weights = np.ones(num_classes)
+    # N / (C n_c): each class then weighs N / C
     weights[there] = len(y) / (there.sum() * counts[there])
     return weights
 

@@ -108,6 +108,7 @@ def _whole_groups(n: int, groups: NDArray[np.int64] | None) -> Iterator[NDArray[
             yield np.arange(start, min(start + CHUNK, n))
         return
     order = np.argsort(groups, kind="stable")
+    # positions, in the order by group, where a group begins
     starts = np.flatnonzero(np.diff(groups[order], prepend=groups[order[0]] - 1))
     cuts, last = [], 0
     for start in starts.tolist():

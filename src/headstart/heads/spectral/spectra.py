@@ -100,6 +100,7 @@ def solved_maps(
     summed: dict[Any, Moments] = {}
     for feature_map in maps:
         read = feature_map.reading
+        # moments of (x - shift)/scale follow from those of x
         if feature_map.shift.size and read in summed:
             moments = summed[read].rescaled(feature_map.shift, feature_map.scale)
             yield feature_map, Spectrum.from_moments(moments), moments
