@@ -67,7 +67,7 @@ def write_spreadsheet(frame: pd.DataFrame, path: Path) -> None:
         >>> import pandas as pd, tempfile
         >>> place = Path(tempfile.mkdtemp()) / "a.xlsx"
         >>> write_spreadsheet(pd.DataFrame({"item": ["=1+1"], "p": [0.5]}), place)
-        >>> zipfile.ZipFile(place).read("xl/worksheets/sheet1.xml").decode()[-86:]
+        >>> zipfile.ZipFile(place).read("xl/worksheets/sheet1.xml").decode()[-88:]
         '<t xml:space="preserve">=1+1</t></is></c><c><v>0.5</v></c></row></sheetData></worksheet>'
     """
     if len(frame) >= MAX_ROWS or len(frame.columns) > MAX_COLUMNS:
