@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.cli.fit import reading_options
-from headstart.cli.input.encoding import engine_of
+from headstart.cli.input.arguments import engine_of, reading_options, seconds_of
 from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line
 from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.folder import training_entry
 from headstart.errors import UsageError
 from headstart.io import atomic_folder, check_writable, read_json, remove_leftovers, write_json
-from headstart.params import parse_duration
 from headstart.types import Dataset, Source, SourceInfo
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.tune.distillation.distill import DistillationLoss, distilled
     from headstart.tune.training.settings import Budget, Training
 
-    out, limit = Path(args.out), None if args.time_limit is None else parse_duration(args.time_limit)
+    out, limit = Path(args.out), seconds_of(args)
     _check_out(out)
     reporter = reporter_of(args)
     dataset = _training_part(read(args.data, labelled=False, **reading_options(args)), reporter)

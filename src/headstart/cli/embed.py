@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.cli.fit import reading_options
-from headstart.cli.input.encoding import engine_of
+from headstart.cli.input.arguments import engine_of, reading_options
 from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.cli.output.out_file import check_out_file
 from headstart.engine.capabilities import LayerChoosing

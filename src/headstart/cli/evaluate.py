@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 
-from headstart.cli.fit import reading_options
-from headstart.cli.input.encoding import engine_of
+from headstart.cli.input.arguments import command_line, engine_of, reading_options
 from headstart.cli.output.console import json_text, reporter_of, write_line
 
 __all__ = ["run"]
@@ -31,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         engine=engine_of(args),
         reporter=reporter_of(args),
-        command=shlex.join(["headstart", *sys.argv[1:]]),
+        command=command_line(),
         **reading_options(args),
     )
     if args.json:

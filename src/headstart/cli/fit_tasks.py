@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 import time
 
-from headstart.cli.input.encoding import engine_of
+from headstart.cli.input.arguments import fit_arguments
 from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.errors import UsageError
 from headstart.evaluate.formatting import figure
@@ -41,24 +40,14 @@ def run(args: argparse.Namespace) -> int:
         done = fit_tasks(
             args.data,
             [name.strip() for name in args.tasks.split(",") if name.strip()],
-            source=args.source[0] if args.source and len(args.source) == 1 else args.source,
             item=args.item,
             modality=args.modality,
             group_col=args.group_col,
             group_pattern=args.group_pattern,
             time_col=args.time_col,
-            heads=tuple(args.head.split(",")),
-            class_weight=args.class_weight,
-            label_text=args.label_text,
-            drop_suspects=args.drop_suspects,
-            baselines=args.baselines,
-            layers=args.layers,
-            fusion=args.fusion,
-            seed=args.seed,
             out=out,
-            engine=engine_of(args),
             reporter=reporter,
-            command=shlex.join(["headstart", *sys.argv[1:]]),
+            **fit_arguments(args),
         )
     seconds = time.perf_counter() - started
     if args.json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 
-from headstart.cli.input.encoding import engine_of
+from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.cli.output.runs import run_folder
 from headstart.errors import UsageError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.cli.fit import reading_options
+from headstart.cli.input.arguments import reading_options
 from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.data.auditing.text_findings import percent, script_words
 from headstart.data.text.languages import language_names
@@ -120,9 +120,10 @@ def _next_command(args: argparse.Namespace) -> str:
     """The fit that reads the data in the same way."""
     words = ["headstart", "fit", args.data]
     for name, given in reading_options(args).items():
+        option = "--" + name.replace("_", "-")
         for value in given if isinstance(given, list) else [given]:
-            option = "--" + name.replace("_", "-")
-            words += [] if value is None else [f"{option}={value}"] if value.startswith("-") else [option, value]
+            if isinstance(value, str):  # a value that begins with a dash would be read as an option
+                words += [f"{option}={value}"] if value.startswith("-") else [option, value]
     return shlex.join(words)
 
 

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from headstart.cli.fit import reading_options
+from headstart.cli.input.arguments import reading_options
 from headstart.cli.output.console import ConsoleReporter, json_text, write_line
 from headstart.cli.output.out_file import check_out_file
 from headstart.engine.options import Engine

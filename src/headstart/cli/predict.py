@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.cli.input.encoding import engine_of
+from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.answer_lines import tell_answers
 from headstart.cli.output.answers import FORMATS, answer, rounded
 from headstart.cli.output.console import ConsoleReporter, reporter_of

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from headstart.cli.input.encoding import engine_of
+from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.answer_lines import tell_answers
 from headstart.cli.output.answers import rounded
 from headstart.cli.output.console import reporter_of

@@ -8,13 +8,11 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.cli.fit import named_sources, reading_options
-from headstart.cli.input.encoding import engine_of
+from headstart.cli.input.arguments import engine_of, reading_options, seconds_of, sources_to_rank
 from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line, write_table, write_text
 from headstart.cli.output.out_file import check_out_file
 from headstart.cli.output.rank_table import profile_lines, table_rows
 from headstart.io import atomic_file, write_csv
-from headstart.params import parse_duration
 
 if TYPE_CHECKING:
     from headstart.transfer import Ranking
@@ -37,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     reporter = reporter_of(args)
     out = None if args.out is None else check_out_file(args.out, (".csv", ".json"), [args.data])
-    names = named_sources(args)
+    names = sources_to_rank(args)
     ranking = rank(
         args.data,
         names,
@@ -46,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         untrained=not args.no_untrained,
         max_params=None if args.max_params is None else parse_count(args.max_params),
         license=args.license,
-        time_limit=None if args.time_limit is None else parse_duration(args.time_limit),
+        time_limit=seconds_of(args),
         seed=args.seed,
         engine=engine_of(args),
         reporter=reporter,

@@ -67,7 +67,7 @@ def fit_tasks(
     data: Any,
     tasks: Sequence[str],
     *,
-    source: str | Source | None = None,
+    source: str | Source | Sequence[str | Source] | None = None,
     group_col: str | None = None,
     out: str | Path | None = None,
     engine: Engine = Engine(),

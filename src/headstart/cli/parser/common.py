@@ -194,6 +194,8 @@ def add_encoding(parser: Parser, *, cluster: bool = False) -> None:
             "another option, over the cluster that runs here or is started",
         )  # fmt: skip
         group.add_argument("--workers", type=count, metavar="N", help="worker processes on Ray (default: one a CPU)")
+    else:
+        parser.set_defaults(ray=None, workers=None)  # every command that encodes has these words
 
 
 def count(text: str) -> int:

@@ -1,0 +1,158 @@
+"""From the words of a command line to the arguments of the function that the command calls."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from typing import Literal, TypedDict
+
+from headstart.engine.options import Engine
+from headstart.errors import UsageError
+from headstart.heads.problem import Fusion, LayerChoice
+from headstart.params import parse_duration
+from headstart.types import Modality, TaskKind
+
+__all__ = [
+    "FitArguments", "Reading", "command_line", "engine_of", "fit_arguments", "reading_options", "seconds_of",
+    "sources_to_rank",
+]  # fmt: skip
+
+
+class Reading(TypedDict):
+    """How to read the data: what `headstart.fit`, `rank`, `evaluate` and `headstart.data.read` share."""
+
+    label: str | list[str] | None
+    item: str | None
+    task: TaskKind | None
+    modality: Modality | None
+    group_col: str | None
+    group_pattern: str | None
+    time_col: str | None
+
+
+class FitArguments(TypedDict):
+    """What a fit of one label column and of several share."""
+
+    source: str | list[str] | None
+    heads: tuple[str, ...] | None
+    layers: LayerChoice
+    fusion: Fusion
+    class_weight: Literal["balanced"] | None
+    label_text: str
+    drop_suspects: bool
+    baselines: str
+    seed: int
+    engine: Engine
+    command: str
+
+
+def reading_options(args: argparse.Namespace) -> Reading:
+    """The options that say how to read the data.
+
+    Args:
+        args: of a command with `headstart.cli.parser.common.add_reading`.
+
+    Examples:
+        >>> from headstart.cli.parser import build_parser
+        >>> reading_options(build_parser().parse_args(["fit", "a.csv", "--label", "mood"]))["label"]
+        'mood'
+    """
+    return {
+        "label": _one_or_several(args.label),
+        "item": args.item,
+        "task": args.task,
+        "modality": args.modality,
+        "group_col": args.group_col,
+        "group_pattern": args.group_pattern,
+        "time_col": args.time_col,
+    }
+
+
+def fit_arguments(args: argparse.Namespace) -> FitArguments:
+    """The options that say what a fit does.
+
+    Args:
+        args: of the command fit.
+
+    Examples:
+        >>> from headstart.cli.parser import build_parser
+        >>> fit_arguments(build_parser().parse_args(["fit", "a.csv", "--head", "ridge,lda"]))["heads"]
+        ('ridge', 'lda')
+    """
+    return {
+        "source": _one_or_several(args.source),
+        "heads": None if args.head == "solved" else tuple(args.head.split(",")),
+        "layers": args.layers,
+        "fusion": args.fusion,
+        "class_weight": args.class_weight,
+        "label_text": args.label_text,
+        "drop_suspects": args.drop_suspects,
+        "baselines": args.baselines,
+        "seed": args.seed,
+        "engine": engine_of(args),
+        "command": command_line(),
+    }
+
+
+def _one_or_several(given: list[str] | None) -> str | list[str] | None:
+    """What an option that may be repeated was given: one word by itself."""
+    return given[0] if given and len(given) == 1 else given
+
+
+def engine_of(args: argparse.Namespace) -> Engine:
+    """How the words of a command line want items to be encoded.
+
+    Args:
+        args: of a command with `headstart.cli.parser.common.add_encoding`.
+
+    Raises:
+        UsageError: for ``--workers`` without ``--ray``.
+
+    Examples:
+        >>> from headstart.cli.parser import build_parser
+        >>> engine_of(build_parser().parse_args(["fit", "photos", "--no-cache", "--ray"]))
+        Engine(backend='auto', cache=False, batch_size=None, ray='auto', workers=None)
+    """
+    if args.workers is not None and args.ray is None:
+        raise UsageError(
+            "--workers says how many processes work on a Ray cluster; give --ray with it, or leave it out."
+        )
+    return Engine(args.backend, not args.no_cache, args.batch_size, args.ray, args.workers)
+
+
+def sources_to_rank(args: argparse.Namespace) -> list[str] | None:
+    """The sources that ``--sources`` names, with spaces or commas between; None for all at hand.
+
+    Args:
+        args: of a command with ``--sources``.
+
+    Examples:
+        >>> from headstart.cli.parser import build_parser
+        >>> sources_to_rank(build_parser().parse_args(["rank", "a.csv", "--sources", "toy,vector"]))
+        ['toy', 'vector']
+    """
+    from headstart.transfer.ranking.entries import split_names
+
+    return None if args.sources is None else split_names(args.sources)
+
+
+def seconds_of(args: argparse.Namespace) -> float | None:
+    """The seconds of ``--time-limit``; None for no limit.
+
+    Examples:
+        >>> from headstart.cli.parser import build_parser
+        >>> seconds_of(build_parser().parse_args(["fit", "a.csv", "--time-limit", "2m"]))
+        120.0
+    """
+    return None if args.time_limit is None else parse_duration(args.time_limit)
+
+
+def command_line() -> str:
+    """The command of this process as it can be typed again, for the record.
+
+    Examples:
+        >>> command_line().startswith("headstart")
+        True
+    """
+    return shlex.join(["headstart", *sys.argv[1:]])
