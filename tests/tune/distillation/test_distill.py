@@ -16,7 +16,7 @@ from headstart.sources.spectrogram import PictureSettings, Spectrogram
 from headstart.sources.timm_architecture import timm_architecture
 from headstart.tune.distillation.distill import DistillationLoss, distill, distilled
 from headstart.tune.distillation.strategy import Distillation
-from headstart.tune.distillation.teachers import hear_teachers
+from headstart.tune.distillation.teachers import teacher_targets
 from headstart.tune.frozen import FROZEN
 from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Task
@@ -207,7 +207,7 @@ def test_single_items_make_batches_and_the_maps_are_solved_on_many_all_the_same(
 def test_lessons_are_standardised_rows_and_the_answers_of_fitted_classifiers():
     teacher, other, train, _ = toy(100)
     model = FROZEN.fit(teacher, train)
-    told = hear_teachers([model, other], train.items)
+    told = teacher_targets([model, other], train.items)
     assert (told.widths, told.of_rows, told.targets.shape) == ((3, 8, 2), 2, (50, 13))
     rows = np.concatenate([teacher.encode(train.items), other.encode(train.items)], axis=1).astype(np.float64)
     expected = (rows - rows.mean(axis=0)) / rows.std(axis=0)

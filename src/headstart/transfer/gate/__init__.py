@@ -1,4 +1,4 @@
-"""The gate: whether moving the body will pay, what it will cost, and what is kept in the end."""
+"""The gate: whether fine-tuning the body will pay, what it will cost, and which model is kept in the end."""
 
 from headstart.transfer.gate.decision import Decision, decide
 from headstart.transfer.gate.forecast import Forecast

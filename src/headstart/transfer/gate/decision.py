@@ -1,4 +1,4 @@
-"""Decide whether the body moves, move it, and keep the best validated of what there is.
+"""Decide whether to fine-tune the body, do it, and keep the best validated model.
 
 The solved head on frozen features is always among the candidates, and so is the one that is fitted on the validation
 part as well, so that what is kept is not worse than these beyond the noise of that part.
@@ -45,7 +45,7 @@ class Decision:
     """What the gate decided.
 
     Attributes:
-        model: the model with the moved body; None where the frozen features stay.
+        model: the model with the fine-tuned body; None where the frozen features stay.
         record: strategy, forecast, candidates and what was kept, as plain JSON values.
 
     Examples:
@@ -69,7 +69,7 @@ def decide(
     logs: Path | None = None,
     source_data: Dataset | None = None,
 ) -> Decision:
-    """Move the body where that is wanted, or where it is expected to pay.
+    """Fine-tune the body where that is wanted, or where it is expected to pay.
 
     Args:
         prepared: encoded items.
@@ -77,7 +77,7 @@ def decide(
         wanted: ``"auto"``, a strategy's name, or a strategy; the latter two are run whatever is expected.
         seed: of all chance.
         seconds: time that is left; None for no limit but the default one of ``"auto"``.
-        reporter: hears what is done.
+        reporter: receives what is done.
         folder: for checkpoints; None keeps none.
         logs: for the logs of the training; None writes none.
         source_data: for a strategy that replays the source task and has none of its own.

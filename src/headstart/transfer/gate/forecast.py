@@ -1,4 +1,4 @@
-"""What moving the body is expected to give and to cost, before it is done."""
+"""What fine-tuning the body is expected to gain and to cost, before it is done."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Forecast:
     """The evidence that the gate decides on.
 
     Attributes:
-        error: left-out error (or loss) of the solved head.
+        error: leave-one-out error (or loss) of the solved head.
         error_high: its upper bound: nothing can gain more.
         curve: the head's learning curve; None where it was not looked at.
         mismatch: whether an earlier block serves better than the last one; None where it was not looked at.
@@ -61,13 +61,13 @@ FEWEST = 80  # items, below which a pilot's quarter says nothing
 
 
 def look_ahead(trial: Trial, judged: Judged, *, seconds: float | None, reporter: Reporter) -> Forecast:
-    """The evidence for or against moving the body, cheapest first; a pilot only where nothing cheaper decides.
+    """The evidence for or against fine-tuning the body, cheapest first; a pilot only where nothing cheaper decides.
 
     Args:
         trial: what would be run.
         judged: the frozen features and their head.
         seconds: time that is left; None for half an hour.
-        reporter: hears of the pilot.
+        reporter: receives how far the pilot is.
 
     Examples:
         >>> from headstart.reporting import SilentReporter

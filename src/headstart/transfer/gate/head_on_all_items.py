@@ -1,7 +1,7 @@
-"""What the head on all training items says of the validation items, as if it had not seen them.
+"""The leave-one-out losses of the head on all training items, for the validation items among them.
 
 A training holds a part out to judge by, so that its candidates know less than the head that is handed over if the body
-stays: that one is fitted on all items. Moving has to be better than this head as well.
+stays: that one is fitted on all items. Fine-tuning has to be better than this head as well.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class LeftOutLosses(NamedTuple):
 
     Attributes:
         places: (k,) positions among the validation items, of those that the choice of the head looked at.
-        losses: (k,) their left-out losses.
+        losses: (k,) their leave-one-out losses.
 
     Examples:
         >>> LeftOutLosses(np.array([0]), np.array([0.3])).losses.mean()
@@ -34,7 +34,7 @@ class LeftOutLosses(NamedTuple):
 
 
 def left_out_losses(head: FittedHead, train: Dataset, valid: Dataset) -> LeftOutLosses:
-    """The left-out losses of a head for some of the items that it was fitted on.
+    """The leave-one-out losses of a head for some of the items that it was fitted on.
 
     Args:
         head: fitted on ``train``, with its evidence.

@@ -28,7 +28,7 @@ class LearningCurve:
 
     Attributes:
         counts: items.
-        losses: left-out loss with so many.
+        losses: leave-one-out loss with so many.
         floor: the loss that a + b n^-c tends to, or nan where the points do not tell: what the frozen features can
             reach with any number of items.
 
@@ -47,7 +47,7 @@ class Mismatch:
     """Whether an earlier block serves the target better than the last one.
 
     Attributes:
-        last: left-out loss of a head on the last block alone.
+        last: leave-one-out loss of a head on the last block alone.
         best: the least one of a block alone.
         block: its name.
 
@@ -67,12 +67,12 @@ class Mismatch:
 
 
 def headroom(head: FittedHead, y: NDArray[np.int64], task: Task) -> tuple[float, float]:
-    """The most that any strategy could gain: the left-out error of the head, and its upper 95% bound.
+    """The most that any strategy could gain: the leave-one-out error of the head, and its upper 95% bound.
 
     Args:
         head: with its evidence.
         y: labels of the items that it was fitted on.
-        task: the label schema; for regression the left-out squared error in units of the variance.
+        task: the label schema; for regression the leave-one-out squared error in units of the variance.
 
     Returns:
         The error and its upper bound; the loss twice where the task has no right and wrong.
@@ -113,7 +113,7 @@ def learning_curve(
         blocks: of the source.
         search: what is compared when a head is solved.
         seed: of the parts; the smaller ones are parts of the larger.
-        seconds: that it may take; a part that would take longer, going by the one before, is left out.
+        seconds: that it may take; a part that would take longer, going by the one before, is skipped.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -153,7 +153,7 @@ def mismatch(
     seed: int,
     seconds: float = math.inf,
 ) -> Mismatch | None:
-    """The left-out loss of a ridge head on each block alone; None where the source has one block, or time is short.
+    """The leave-one-out loss of a ridge head on each block alone; None with one block, or where time is short.
 
     Args:
         rows: (n, d) features.

@@ -1,4 +1,4 @@
-"""A fit whose body may move: the gate decides, and what is kept is judged on items that neither side saw."""
+"""A fit that may fine-tune the body: the gate decides, and what is kept is judged on items that neither side saw."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = ["MovedBody", "check_strategy", "move_body"]
 
 @dataclass(frozen=True)
 class MovedBody:
-    """What came of moving the body.
+    """What came of fine-tuning the body.
 
     Attributes:
         judged: the model that is handed over, and how it did.
@@ -114,7 +114,7 @@ def move_body(
         judged: the frozen features, on a part that was held out once.
         strategy: ``"auto"``, a name, or a strategy.
         seconds: time that is left; None for no limit.
-        reporter: hears what is done.
+        reporter: receives what is done.
         source_data: labelled items of the source task, on which forgetting is measured, and which ``"joint"`` replays.
 
     Raises:

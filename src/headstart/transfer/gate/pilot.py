@@ -119,7 +119,7 @@ class Trial:
 
     @property
     def crossed(self) -> bool:
-        """Whether the training judges itself on items that it left out, all of them in turn, and needs no pilot."""
+        """Whether the training judges itself by cross-fitting and needs no pilot."""
         return is_crossed(self.strategy, self.train)
 
     def cost(self) -> Cost:
@@ -142,7 +142,7 @@ class Trial:
         Args:
             search: what is compared when the head is solved.
             seconds: after which the pilot ends.
-            progress: hears how far it is.
+            progress: is called with the steps done and in all.
 
         Examples:
             >>> from headstart.reporting import SilentReporter

@@ -79,7 +79,7 @@ def moving_strategy(wanted: object) -> MovingStrategy:
 
 
 def is_crossed(strategy: MovingStrategy, train: Dataset) -> bool:
-    """Whether the training judges itself on items that it left out, all of them in turn, and needs no pilot.
+    """Whether the training judges itself by cross-fitting, on out-of-fold items, and needs no pilot.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT

@@ -31,7 +31,7 @@ from headstart.params import check_choice, check_number
 from headstart.sources.bodies.copies import resting_copy
 from headstart.sources.bodies.trainable import Trainable, TrainableSource, body_key
 from headstart.tune.augmentation.choice import augmentation_of
-from headstart.tune.distillation.teachers import Teacher, hear_teachers
+from headstart.tune.distillation.teachers import Teacher, teacher_targets
 from headstart.tune.losses.distillation import RowLoss, kd_loss, row_loss
 from headstart.tune.training.batches import Batch, ItemBatches
 from headstart.tune.training.device import autocast, best_device, to_device
@@ -165,10 +165,10 @@ def distilled(
     if not isinstance(student, TrainableSource):
         raise SourceError(f"The student '{student.info.name}' has no body that can be moved; name another source.")
     _check(teachers, items, logits)
-    told = hear_teachers(teachers, items, logits=logits, engine=engine, progress=budget.progress)
-    order, seen = _order(len(told.index), seed)
-    items = [items[k] for k in told.index[order]]  # those that steps see, then the others
-    targets = told.targets[order]
+    taught = teacher_targets(teachers, items, logits=logits, engine=engine, progress=budget.progress)
+    order, seen = _order(len(taught.index), seed)
+    items = [items[k] for k in taught.index[order]]  # those that steps see, then the others
+    targets = taught.targets[order]
     body = student.trainable()
     training = replace(training, learning_rate=learning_rate_for(body.module, training))
 
@@ -179,10 +179,10 @@ def distilled(
 
     read, unseen = batches(slice(seen), augmentation_of(body.kind, training)), batches(slice(seen, None), None)
     rows = _first_rows(body, read, training)
-    pupil = _Pupil(body, _solved_maps(rows, targets[: len(rows)], told.widths))
+    pupil = _Pupil(body, _solved_maps(rows, targets[: len(rows)], taught.widths))
     if body.kind == "tokens":
         read.sort_by_length()
-    measured = _Loss(pupil, loss, told.of_rows)
+    measured = _Loss(pupil, loss, taught.of_rows)
     name = f"{student.info.name} (distilled from {', '.join(map(_name, teachers))})"
 
     def moved() -> Source:
@@ -195,7 +195,7 @@ def distilled(
     key = training_key(("distill", body_key(student), loss, training, seed), targets.data.cast("B"))
     outcome = run_training(job, training, key=key, items=seen, seed=seed, budget=budget)
     check_trained(outcome, student.info.name)
-    return Distilled(moved(), outcome, {int(k): reason for k, reason in told.failures.items()})
+    return Distilled(moved(), outcome, {int(k): reason for k, reason in taught.failures.items()})
 
 
 def _first_rows(body: Trainable, batches: ItemBatches, training: Training) -> FeatureMatrix:

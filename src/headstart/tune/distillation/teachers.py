@@ -18,14 +18,14 @@ from headstart.model import TransferModel
 from headstart.reporting import Progress
 from headstart.types import FeatureMatrix, Source
 
-__all__ = ["Lessons", "Teacher", "hear_teachers"]
+__all__ = ["Teacher", "TeacherTargets", "teacher_targets"]
 
 Teacher = Source | TransferModel
 CHUNK = 8192  # rows that are taken at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Lessons:
+class TeacherTargets:
     """What is to be learnt of the items that every teacher could read.
 
     Attributes:
@@ -36,7 +36,7 @@ class Lessons:
         failures: position to reason, for the others.
 
     Examples:
-        >>> Lessons(np.zeros((2, 3), np.float32), (3,), 1, np.arange(2), {}).of_rows
+        >>> TeacherTargets(np.zeros((2, 3), np.float32), (3,), 1, np.arange(2), {}).of_rows
         1
     """
 
@@ -47,14 +47,14 @@ class Lessons:
     failures: dict[int, str]
 
 
-def hear_teachers(
+def teacher_targets(
     teachers: Sequence[Teacher],
     items: Sequence[Any],
     *,
     logits: NDArray[Any] | None = None,
     engine: Engine = Engine(),
     progress: Progress | None = None,
-) -> Lessons:
+) -> TeacherTargets:
     """Let each teacher encode the items, once.
 
     Args:
@@ -62,11 +62,11 @@ def hear_teachers(
         items: n items.
         logits: (n, classes) of further answers.
         engine: how the teachers encode.
-        progress: hears how far each is.
+        progress: is called with how far each teacher is.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
-        >>> hear_teachers([ToySource()], ["good", "", "bad"], engine=Engine(cache=False)).failures
+        >>> teacher_targets([ToySource()], ["good", "", "bad"], engine=Engine(cache=False)).failures
         {1: 'The text is empty.'}
     """
     rows, answers, indices, failures = [], [], [], {}
@@ -90,7 +90,7 @@ def hear_teachers(
         if k < len(rows):
             _standardise(into)
         start += part.shape[1]
-    return Lessons(targets, widths, len(rows), index, failures)
+    return TeacherTargets(targets, widths, len(rows), index, failures)
 
 
 def _last(teacher: Teacher) -> tuple[Source, int]:

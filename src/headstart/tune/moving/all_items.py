@@ -93,6 +93,6 @@ def moved_source(setting: Setting, name: str) -> Source:
 
 
 def _key(strategy: MovingStrategy, setting: Setting, part: Dataset) -> str:
-    """Tells this training from others, so that no checkpoint of another one is taken up."""
+    """Tells this training from others, so that no checkpoint of another one is resumed."""
     facts = ("whole", strategy, setting.training, body_key(setting.source), part.ids, part.task, setting.seed)
     return training_key(facts, part.labelled()[1].tobytes())

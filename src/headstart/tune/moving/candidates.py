@@ -1,4 +1,4 @@
-"""What can be made of a trained body, each judged on the same validation items."""
+"""The candidate models that a trained body gives, each judged on the same validation items."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def _trained(
 def _solved_again(
     name: str, share: float, setting: Setting, validation: Validation, *, search: HeadSearch, engine: Engine
 ) -> ValidatedModel:
-    """Rows that the body was trained on flatter their left-out losses: what is validated decides, not these."""
+    """Rows that the body was trained on flatter their leave-one-out losses: what is validated decides, not these."""
     label = f"{_label(name, share)}, head solved again"
     search = replace(search, prior=None)  # class rows of the frozen body are none of the moved one
     rows = network_rows(setting.network, setting.batches)

@@ -1,10 +1,10 @@
-"""Few items: the body is moved on all of them, and what is made of it is chosen on items that other bodies left out.
+"""Cross-fitting for few items: fine-tune on all of them, and choose what to keep by out-of-fold losses.
 
-Rows that a body was trained on flatter every left-out loss, and a held-out part of a few dozen items is too small to
-choose by. So the body is also moved on each four fifths of the items, and the fifth that it did not see is judged: how
-far the weights go from the start to the trained ones, which features, which head, which λ. The judged fifths together
-are all items, so that every candidate, the frozen features among them, has a loss on each. Being the least of some
-fifty, that of a candidate is a little too good; a test part tells the rest.
+Rows that a body was trained on flatter every leave-one-out loss, and a held-out part of a few dozen items is too small
+to choose by. So the body is also fine-tuned on each four fifths of the items and judged on the fifth that it did not
+see: how far the weights go from the start to the trained ones, which features, which head, which λ. The fifths together
+are all items, so that every candidate, the frozen features among them, has an out-of-fold loss on each. Being the least
+of some fifty, that of the chosen one is a little too good; a test part tells the rest.
 
 References: Stone 1974, "Cross-validatory choice and assessment of statistical predictions"; Wortsman et al. 2022,
 "Robust fine-tuning of zero-shot models" (WiSE-FT).
@@ -79,12 +79,12 @@ def move_cross_fitted(
     search: HeadSearch = HeadSearch(),
     engine: Engine = Engine(),
 ) -> Moved:
-    """Train the body on all items, and judge what can be made of it on items that it left out.
+    """Fine-tune on all items, and judge what can be made of the body on out-of-fold items.
 
     Args:
         strategy: how the body moves; it keeps the structure of the body.
         source: the body.
-        train_part: labelled items of a classification; groups are left out as wholes.
+        train_part: labelled items of a classification; a fold holds whole groups.
         seed: of all chance.
         budget: time, for the six trainings together, checkpoints, logs (of the last one).
         search: names heads; of these, ridge and LDA are compared, both where it names neither.
@@ -92,7 +92,7 @@ def move_cross_fitted(
 
     Returns:
         The start, the body halfway, and the moved body, each with the features, head and λ of least loss. The losses
-        are of the left-out items, and ``valid`` holds these items.
+        are out-of-fold, and ``valid`` holds the items that have one.
 
     Raises:
         SourceError: if the source has no body that can be moved.
@@ -126,7 +126,7 @@ def move_cross_fitted(
     candidates = []
     for share in SHARES:
         known = {key: scores[items] for key, scores in found.items() if key.share == share}
-        known = {key: scores for key, scores in known.items() if np.isfinite(scores).all()}  # told in every fold
+        known = {key: scores for key, scores in known.items() if np.isfinite(scores).all()}  # known in every fold
         if not known:
             raise DataError("No head can be solved on each four fifths of the items; give more items of each class.")
         choice, losses = _best(known, task, y[items])
@@ -216,7 +216,7 @@ class _Way:
         self._heads = [name for name in HEAD_NAMES if name in (search.heads or HEAD_NAMES)] or list(HEAD_NAMES)
 
     def judged(self, left: Dataset) -> Iterator[tuple[GridPoint, Array]]:
-        """The scores of items that were left out, for each choice."""
+        """The scores of out-of-fold items, for each choice."""
         for share in SHARES:
             setting = self._at(share)
             others = network_rows(setting.network, self._read(left))
@@ -224,7 +224,7 @@ class _Way:
                 yield choice, fitted.scores(others)
 
     def model(self, choice: GridPoint, calibration: Mapping[str, Array], loss: float, engine: Engine) -> TransferModel:
-        """The model of a choice, with the calibration and loss of items that were left out."""
+        """The model of a choice, with the calibration and loss of out-of-fold items."""
         setting = self._at(choice.share)
         rows = network_rows(setting.network, setting.batches)
         [head] = [fitted for found, fitted in self._solved(choice.share, [choice.ratio], rows) if found == choice]

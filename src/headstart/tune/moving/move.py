@@ -1,4 +1,4 @@
-"""Move a body by a strategy: solve the head, train both, and give what can be made of the trained body.
+"""Fine-tune a body by a strategy: solve the head, train both, and judge the candidates that the trained body gives.
 
 Frozen features and their solved head are the start, so that nothing of them has to be learnt again (LP-FT). What comes
 out are candidates that a validation part which no step saw can compare: the start itself, the trained network, its
@@ -250,7 +250,7 @@ def make_setting(
     budget: Budget,
     class_weights: NDArray[np.float64] | None = None,
 ) -> Setting:
-    """What a strategy is told: the network at its start, and the batches.
+    """What a strategy is given: the network at its start, and the batches.
 
     Args:
         strategy: how the body moves.
@@ -354,7 +354,7 @@ def _blame(batch: Batch, part: Dataset) -> str:
 
 
 def _key(strategy: MovingStrategy, setting: Setting, parts: Sequence[Dataset], search: HeadSearch) -> str:
-    """Tells this training from others, so that no checkpoint of another one is taken up."""
+    """Tells this training from others, so that no checkpoint of another one is resumed."""
     data = strategy.source_data if isinstance(strategy, ReplaysSource) else None
     replayed = () if data is None else data.ids
     facts = (strategy, setting.training, replayed, body_key(setting.source), setting.seed, search)

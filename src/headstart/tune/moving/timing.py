@@ -1,4 +1,4 @@
-"""How long a step of a strategy takes here."""
+"""How long a training step of a strategy takes on this machine."""
 
 from __future__ import annotations
 

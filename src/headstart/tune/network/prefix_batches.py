@@ -1,4 +1,4 @@
-"""Let a network start from where its frozen part ends, on inputs that were computed once."""
+"""Train a network from where its frozen part ends, on inputs that were computed once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """The one training loop, and what it needs: settings, optimiser, schedules, batches, checkpoints, logs, processes.
 
-It knows neither strategies nor heads: any torch module with a loss can be trained by it.
+`headstart.tune.training.run.run_training` is the entry. Nothing here knows strategies or heads: it trains any torch
+module with a loss.
 """

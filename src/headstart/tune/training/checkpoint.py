@@ -1,4 +1,4 @@
-"""The state of a training in one file, written whole or not at all."""
+"""The state of a training in one file, written completely or not at all."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The one training loop.
 
 Whatever is trained goes through here: strategies, source tasks, distillation. The order of items, dropout and all
-other chance follow from the seed and the number of the step, so that a training that was killed goes on from its
-checkpoint to the same weights.
+other chance follow from the seed and the number of the step, so that a killed training resumes from its checkpoint
+and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def train(
         training: how.
         seed: of the order of the items and of all other chance.
         budget: time, checkpoints, logs.
-        key: tells this training from others; a checkpoint of another key, or of another number format, is not taken up.
+        key: tells this training from others; a checkpoint of another key, or of another number format, is not resumed.
         items: training items in an epoch, for the speed.
 
     Returns:

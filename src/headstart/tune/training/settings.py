@@ -102,16 +102,16 @@ class Training:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a training may use, and who hears of it; nothing in it changes what is computed, but for ``seconds``.
+    """What a training may use, and where it reports; nothing in it changes what is computed, but for ``seconds``.
 
     Attributes:
         seconds: the rate's schedule ends after this time at the latest; None for no limit. With a limit that binds,
             the outcome depends on the machine.
-        folder: where a checkpoint is kept while training, so that the same call goes on after it was killed; None for
+        folder: where a checkpoint is kept while training, so that the same call resumes after it was killed; None for
             none.
         checkpoint_seconds: time between two checkpoints, 30; there is one after each epoch too.
         logs: folder for ``training.csv`` and TensorBoard's file; None for none.
-        progress: hears how far it is.
+        progress: is called with the steps done and in all.
         parallel: how gradients are summed over processes; None for one process.
 
     Examples:
