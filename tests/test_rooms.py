@@ -46,7 +46,6 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "feature_map": set(),
         "loss_summary": {"standard_error"},
         "registry": {"estimator"},
-        "ridge": set(),
         "standard_error": set(),
         "estimator": set(),
         "problem": set(),
@@ -55,7 +54,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "label_noise": {"fitted", "problem", "spectral"},
         "contenders": {"estimator", "feature_map", "fitted", "problem", "registry", "spectral", "standard_error"},
         "fusion": {
-            "attention", "contenders", "estimator", "feature_map", "fitted", "problem", "registry", "ridge",
+            "attention", "contenders", "estimator", "feature_map", "fitted", "problem", "registry",
             "standard_error",
         },
     },
@@ -230,6 +229,28 @@ def test_the_check_of_doors_catches_a_planted_pipe(tmp_path, files, found):
     house = {"__init__.py": "", "heads/__init__.py": "", "heads/a/__init__.py": "", "heads/knn.py": "", "model.py": ""}
     house |= {"heads/registry.py": "HEADS = {'knn': 'headstart.heads.knn:Knn'}"}
     assert strangers_at_the_door(plant(tmp_path, house | files), {}) == found
+
+
+def repeated_classes(root: Path) -> dict[str, list[str]]:
+    """Names of classes that two modules give to different things, and these modules."""
+    places: dict[str, list[str]] = {}
+    for module, tree in parse(root).items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module)
+    return {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_each_name_of_a_class_has_one_meaning():
+    assert repeated_classes(PACKAGE) == {}
+
+
+def test_the_check_of_names_catches_a_planted_second_meaning(tmp_path):
+    files = {"__init__.py": "", "heads.py": "class Plan: ...", "tune.py": "from headstart.heads import Plan"}
+    root = plant(tmp_path, files)
+    assert repeated_classes(root) == {}
+    plant(tmp_path, {"tune.py": "def f():\n    class Plan: ..."})
+    assert repeated_classes(root) == {"Plan": ["headstart.heads", "headstart.tune"]}
 
 
 def test_every_package_says_why_it_exists():

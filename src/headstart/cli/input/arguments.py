@@ -14,12 +14,12 @@ from headstart.params import parse_duration
 from headstart.types import Modality, TaskKind
 
 __all__ = [
-    "FitArguments", "Reading", "command_line", "engine_of", "fit_arguments", "reading_options", "seconds_of",
+    "FitArguments", "ReadingArguments", "command_line", "engine_of", "fit_arguments", "reading_options", "seconds_of",
     "sources_to_rank",
 ]  # fmt: skip
 
 
-class Reading(TypedDict):
+class ReadingArguments(TypedDict):
     """How to read the data: what `headstart.fit`, `rank`, `evaluate` and `headstart.data.read` share."""
 
     label: str | list[str] | None
@@ -47,7 +47,7 @@ class FitArguments(TypedDict):
     command: str
 
 
-def reading_options(args: argparse.Namespace) -> Reading:
+def reading_options(args: argparse.Namespace) -> ReadingArguments:
     """The options that say how to read the data.
 
     Args:

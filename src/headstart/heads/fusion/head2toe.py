@@ -23,7 +23,6 @@ from headstart.heads.contenders.contender import Contend, Contender, weigh
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import Candidate
 from headstart.heads.problem import Problem
-from headstart.heads.ridge import RIDGE
 from headstart.linear.leave_out import leave_one_group_out, leave_one_out
 from headstart.linear.ridge import lambda_grid, ridge_coefficients
 from headstart.linear.spectrum import Spectrum
@@ -33,6 +32,8 @@ from headstart.types import Task, group_codes
 __all__ = ["FRACTIONS", "relevance", "selected_map", "selection_contender"]
 
 Array = NDArray[np.float64]
+
+RIDGE = "ridge"  # the head by which features are ranked and judged
 
 FRACTIONS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 FOLDS = 5
@@ -91,12 +92,13 @@ def selection_contender(
         contend: gives the contenders of feature maps.
 
     Examples:
+        >>> from headstart.heads import HEADS
         >>> from headstart.heads.contenders.spectral import spectral_contenders
         >>> from headstart.types import Task
         >>> y = np.repeat([0, 1], 20)
         >>> rows = np.random.default_rng(0).normal(size=(40, 8)) + np.outer(3 * y, np.eye(8)[0])
         >>> problem = Problem(rows, y, Task("classification", ("n", "p")), (), None, 0)
-        >>> contend = lambda maps: spectral_contenders(problem, maps, [RIDGE])
+        >>> contend = lambda maps: spectral_contenders(problem, maps, [HEADS["ridge"]])
         >>> _, tried = selection_contender(problem, FeatureMap("all", ((0, 8),), "none"), "chosen", contend)
         >>> [candidate.features for candidate in tried][:3]
         ['chosen (1%)', 'chosen (5%)', 'chosen (10%)']
@@ -106,7 +108,7 @@ def selection_contender(
     tried, found = [], []
     for fraction, left_out in _cross_fitted(mapped, labelled, problem.seed).items():
         found.append(weigh(problem, left_out)[1])
-        tried.append(Candidate(f"{name} ({fraction:.0%})", RIDGE.name, float("nan"), float(found[-1].losses.mean())))
+        tried.append(Candidate(f"{name} ({fraction:.0%})", RIDGE, float("nan"), float(found[-1].losses.mean())))
     best = int(np.argmin([candidate.loss for candidate in tried]))
     few = _thinned(np.arange(len(mapped)))
     spectrum = Spectrum.from_rows(mapped[few], labelled.targets[few])
@@ -114,7 +116,7 @@ def selection_contender(
     scores = relevance(ridge_coefficients(spectrum, lam)[0])
     chosen = selected_map(whole, scores, FRACTIONS[best], tried[best].features)
     contenders, _ = contend([chosen])
-    solved = min(contenders, key=lambda one: (one.candidate.head != RIDGE.name, one.candidate.loss))
+    solved = min(contenders, key=lambda one: (one.candidate.head != RIDGE, one.candidate.loss))
     # exact left-out losses of features that were selected with the row are too low; those of the folds are honest
     candidate = replace(solved.candidate, loss=tried[best].loss)
     return replace(solved, candidate=candidate, evidence=found[best]), tried

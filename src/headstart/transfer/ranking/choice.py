@@ -14,7 +14,7 @@ from headstart.reporting.summary import summary_html, summary_text
 from headstart.transfer.ranking.entries import Described
 from headstart.transfer.ranking.growing_rows import GrowingRows
 from headstart.transfer.ranking.result import Ranking
-from headstart.transfer.ranking.run import Part, RankOptions, rank_audited
+from headstart.transfer.ranking.run import RankingItems, RankOptions, rank_audited
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.judge import make_plan
 from headstart.transfer.stages.prepare import Audited
@@ -90,13 +90,13 @@ def choose_source(
     plan = make_plan(dataset, union_groups(dataset.groups, audited.clusters), seed=context.seed)
     if len(plan.parts) == 1:
         train = plan.parts[0][0]
-        part = Part(train, f"the {len(train)} training items; no held-out item was looked at")
+        part = RankingItems(train, f"the {len(train)} training items; no held-out item was looked at")
     else:
         how = (
             f"all {len(dataset)} items, which the cross-validation judges too: the metrics of the chosen source are "
             "better than on new items by what choosing the best of several gives, which is little where they differ"
         )
-        part = Part(np.arange(len(dataset)), how)
+        part = RankingItems(np.arange(len(dataset)), how)
     ranked = rank_audited(audited, described, part, RankOptions(untrained=False), context)
     ranking, rows = ranked.ranking, ranked.first.growing()
     _say(ranking, context.reporter)

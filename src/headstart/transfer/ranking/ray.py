@@ -63,12 +63,12 @@ def on_cluster(contestants: Sequence[Contestant], items: Sequence[Any], context:
         except TypeError as error:
             reason = " ".join(str(error).split())
             raise SourceError(f"A source or the items cannot be sent to other processes ({reason:.200}).") from None
-        actor = ray.remote(num_cpus=1, max_restarts=RETRIES, max_task_retries=RETRIES)(_Worker)
+        actor = ray.remote(num_cpus=1, max_restarts=RETRIES, max_task_retries=RETRIES)(_RankingWorker)
         workers = [actor.remote(shared, here) for _ in range(count)]
         yield _Cluster(ray, workers, dict(zip(map(id, contestants), entries, strict=True)), context.reporter).run
 
 
-class _Worker:
+class _RankingWorker:
     """An actor: keeps the sources that it is asked about, with their rows."""
 
     def __init__(self, items: Sequence[Any], engine: Engine) -> None:

@@ -26,7 +26,7 @@ from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.prepare import Audited
 from headstart.types import SourceInfo
 
-__all__ = ["Part", "RankOptions", "Ranked", "given_part", "rank_audited"]
+__all__ = ["RankOptions", "Ranked", "RankingItems", "given_part", "rank_audited"]
 
 SHOWN = 6  # reasons in an error
 
@@ -53,7 +53,7 @@ class RankOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class RankingItems:
     """The items that a ranking may look at.
 
     Attributes:
@@ -61,7 +61,7 @@ class Part:
         how: which they are, in one sentence.
 
     Examples:
-        >>> len(Part(np.arange(12), "all 12 items").rows)
+        >>> len(RankingItems(np.arange(12), "all 12 items").rows)
         12
     """
 
@@ -82,7 +82,7 @@ class Ranked:
     first: Contestant
 
 
-def given_part(audited: Audited) -> Part:
+def given_part(audited: Audited) -> RankingItems:
     """The items that a ranking may look at: all but the held-out part of a split that the data give.
 
     Args:
@@ -98,15 +98,17 @@ def given_part(audited: Audited) -> Part:
     """
     dataset = audited.dataset
     if dataset.split is None or len(np.unique(dataset.split)) < 2:
-        return Part(np.arange(len(dataset)), f"all {len(dataset)} items")
+        return RankingItems(np.arange(len(dataset)), f"all {len(dataset)} items")
     train = split(dataset, None, by="given").train
-    return Part(train, f"the {len(train)} items of the given training part; the held-out part was not looked at")
+    return RankingItems(
+        train, f"the {len(train)} items of the given training part; the held-out part was not looked at"
+    )
 
 
 def rank_audited(
     audited: Audited,
     described: Sequence[Described] | None,
-    part: Part,
+    part: RankingItems,
     options: RankOptions,
     context: RunContext,
 ) -> Ranked:

@@ -119,14 +119,14 @@ def train_on_ray(
         named = budget.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headstart-")))
         folder, logs = named.absolute(), None if budget.logs is None else budget.logs.absolute()
         sent = replace(budget, folder=folder, logs=logs, progress=None, parallel=None)
-        work = _Work(make, training, sent, {"seed": seed, "key": key, "items": items})
+        work = _TrainingWork(make, training, sent, {"seed": seed, "key": key, "items": items})
         _run(ray, work, folder, workers, budget)
         alone = replace(sent, logs=None)
         return train(job, training, seed=seed, budget=alone, key=key, items=items)
 
 
 @dataclass(frozen=True)
-class _Work:
+class _TrainingWork:
     """What every worker does."""
 
     make: Callable[[Budget], Job]
@@ -135,7 +135,7 @@ class _Work:
     options: Mapping[str, Any]
 
 
-def _run(ray: Any, work: _Work, folder: Path, workers: int | None, budget: Budget) -> None:
+def _run(ray: Any, work: _TrainingWork, folder: Path, workers: int | None, budget: Budget) -> None:
     """Let workers train until one group of them ends well."""
     resources = ray.cluster_resources()
     gpus = int(resources.get("GPU", 0))
@@ -223,7 +223,7 @@ def _worker(config: Mapping[str, Any]) -> None:
     import ray
     from ray import train as ray_train
 
-    work: _Work = ray.get(config["work"])
+    work: _TrainingWork = ray.get(config["work"])
     context, place = ray_train.get_context(), Path(config["place"])
     group = ProcessGroup(context.get_world_rank(), context.get_world_size())
 
