@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from headstart.checks import check_source_caches, checks_for
+from headstart.engine.capabilities import Runtime
 from headstart.heads import HEADS
 from headstart.heads.registry import ESTIMATORS
 from headstart.heads.ridge import RidgeHead
@@ -95,7 +96,7 @@ class Renamed(ToySource):
 class Drifting(ToySource):
     """A source on OpenVINO whose rows depend on their neighbours."""
 
-    backend: str = "openvino"
+    runtime: Runtime = Runtime("openvino", "bf16")
 
     def choose(self, engine, count, few):
         return ToySource(layers=self.layers).choose(engine, count, few)
