@@ -96,7 +96,7 @@ class Renamed(ToySource):
 class Drifting(ToySource):
     """A source on OpenVINO whose rows depend on their neighbours."""
 
-    runtime: Runtime = Runtime("openvino", "bf16")
+    runtime = Runtime("openvino", "bf16")
 
     def choose(self, engine, count, few):
         return ToySource(layers=self.layers).choose(engine, count, few)
