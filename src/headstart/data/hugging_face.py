@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,13 @@ from headstart.errors import DataError
 from headstart.reporting.wording import name_some
 
 if TYPE_CHECKING:
+    import datasets
     import pandas as pd
 
 __all__ = ["read_hugging_face"]
 
 
-def read_hugging_face(data: Any, options: ReadOptions) -> RowsRead:
+def read_hugging_face(data: object, options: ReadOptions) -> RowsRead:
     """The rows of a ``datasets.Dataset``, or of a ``DatasetDict`` whose keys are the given split.
 
     Image and Audio features are kept as encoded bytes, ClassLabel codes become names, and a single ClassLabel feature
@@ -37,9 +39,11 @@ def read_hugging_face(data: Any, options: ReadOptions) -> RowsRead:
         Traceback (most recent call last):
         headstart.errors.DataError: The object given cannot be read; give a Dataset or a DatasetDict (not streamed).
     """
-    if hasattr(data, "keys") and hasattr(data, "values"):
+    from datasets import Dataset, DatasetDict
+
+    if isinstance(data, DatasetDict):
         return _read_dict(data, options)
-    if not hasattr(data, "to_pandas") or not hasattr(data, "__len__"):
+    if not isinstance(data, Dataset):
         raise DataError(
             f"The {type(data).__name__} given cannot be read; give a Dataset or a DatasetDict (not streamed)."
         )
@@ -48,7 +52,7 @@ def read_hugging_face(data: Any, options: ReadOptions) -> RowsRead:
     return replace(rows, is_classes=False)
 
 
-def _read_dict(data: Any, options: ReadOptions) -> RowsRead:
+def _read_dict(data: datasets.DatasetDict, options: ReadOptions) -> RowsRead:
     import pandas as pd
 
     names = {key: SPLITS.get(str(key).lower()) for key in data}
@@ -74,7 +78,7 @@ def _with_label(options: ReadOptions, found: list[str]) -> ReadOptions:
     return replace(options, label=(found[0],)) if options.label is None and len(found) == 1 else options
 
 
-def _frame(data: Any) -> tuple[pd.DataFrame, list[str]]:
+def _frame(data: datasets.Dataset) -> tuple[pd.DataFrame, list[str]]:
     """The dataset as a frame, and its columns of class labels."""
     import pandas as pd
     from datasets import Audio, ClassLabel, Image
@@ -85,7 +89,7 @@ def _frame(data: Any) -> tuple[pd.DataFrame, list[str]]:
     frame: pd.DataFrame = data.with_format(None).to_pandas()
     labels = []
     for name, feature in data.features.items():
-        inner = getattr(feature, "feature", None)
+        inner = getattr(feature, "feature", None)  # of lists, whose classes differ from release to release
         if isinstance(feature, ClassLabel):
             frame[name] = [
                 None if code is None or code < 0 else feature.names[int(code)] for code in _codes(frame[name])
@@ -97,7 +101,7 @@ def _frame(data: Any) -> tuple[pd.DataFrame, list[str]]:
     return flatten(frame.reset_index(drop=True), "dataset"), labels
 
 
-def _names(feature: Any, row: Any) -> list[str] | None:
+def _names(feature: datasets.ClassLabel, row: Sequence[int] | None) -> list[str] | None:
     return None if row is None else [feature.names[int(code)] for code in row]
 
 

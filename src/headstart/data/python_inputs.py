@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +85,7 @@ def _read_unpaired(data: Any, options: ReadOptions) -> RowsRead:
     return _read_items(_to_numpy(data))
 
 
-def _refuse_columns(data: Any, options: ReadOptions) -> None:
+def _refuse_columns(data: object, options: ReadOptions) -> None:
     """Raise if a column was named of something that has none."""
     column = next((name for name in (options.item, options.group_col, options.time_col) if name is not None), None)
     if column is not None:
@@ -119,10 +119,14 @@ def _from_columns(data: Mapping[Any, Any]) -> pd.DataFrame:
 
 def _to_numpy(data: Any) -> Any:
     """A torch tensor as an array, pictures (n, channels, h, w) with their channels last; anything else as it is."""
-    if _module(data) != "torch" or not hasattr(data, "detach"):
+    if _module(data) != "torch":  # then torch need not be loaded
+        return data
+    import torch
+
+    if not isinstance(data, torch.Tensor):
         return data
     tensor = data.detach().cpu()
-    tensor = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor  # numpy has no such type
+    tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor  # numpy has no such type
     try:
         array = tensor.numpy()
     except (TypeError, RuntimeError) as error:
@@ -135,7 +139,7 @@ def _is_pair(data: object) -> bool:
         return False
     items, labels = data
     is_sound = isinstance(items, np.ndarray) and np.isscalar(labels)
-    return not is_sound and hasattr(items, "__len__") and (labels is None or hasattr(labels, "__len__"))
+    return not is_sound and isinstance(items, Sized) and (labels is None or isinstance(labels, Sized))
 
 
 def _clean(frame: pd.DataFrame, origin: str) -> pd.DataFrame:
@@ -162,10 +166,12 @@ def _read_pair(items: Any, labels: Any, options: ReadOptions) -> RowsRead:
 
 
 def _label_columns(labels: Any) -> dict[str, NDArray[np.object_]]:
-    if _module(labels) == "pandas" and hasattr(labels, "columns"):
+    import pandas as pd
+
+    if isinstance(labels, pd.DataFrame):
         return {str(name): _object_array(labels[name].tolist()) for name in labels.columns}
-    if _module(labels) == "pandas":
-        return {str(getattr(labels, "name", None) or "label"): _object_array(labels.tolist())}
+    if isinstance(labels, pd.Series | pd.Index):
+        return {str(labels.name or "label"): _object_array(labels.tolist())}
     if isinstance(labels, np.ndarray):
         if labels.ndim == 2 and labels.shape[1] > 1:
             return {str(index): _object_array(column.tolist()) for index, column in enumerate(labels.T)}
@@ -185,7 +191,7 @@ def _object_array(values: list[Any]) -> NDArray[np.object_]:
 def _read_items(data: Any) -> RowsRead:
     if isinstance(data, np.ndarray) and data.dtype.kind not in "OUST":
         return _read_array(data)
-    if isinstance(data, (str, bytes, os.PathLike, Mapping)) or not hasattr(data, "__len__") or not _is_listlike(data):
+    if isinstance(data, (str, bytes, os.PathLike, Mapping)) or not _is_listlike(data):
         raise DataError(f"Cannot read a {type(data).__name__}; give {ALLOWED}.")
     values = [_to_numpy(value) for value in data]
     if not values:

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +80,7 @@ def digest(*parts: bytes | memoryview) -> str:
     return state.hexdigest()
 
 
-def sketch_image(item: Any) -> Sketch:
+def sketch_image(item: object) -> Sketch:
     """Difference hash: of the rows and columns of a picture, with its 24 x 24 grey means.
 
     The hash is the dHash (N. Krawetz, "Kind of like that", 2013) taken along rows and along columns, 64 bits each; a
@@ -119,7 +118,7 @@ def sketch_image(item: Any) -> Sketch:
     return Sketch(key, _pack(rows, columns), _unit(grid), size, is_flat, read.has_more, float(np.float32(read.white)))
 
 
-def sketch_audio(item: Any) -> Sketch:
+def sketch_audio(item: object) -> Sketch:
     """Audio fingerprint: how the energy in 8 bands from 60 to 4000 Hz changes over 17 parts of its length.
 
     Args:

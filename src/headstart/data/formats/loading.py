@@ -22,6 +22,7 @@ from headstart.reporting.wording import name_some
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 __all__ = ["TABLES", "Loaded", "load", "load_table", "table_kind"]
 
@@ -159,7 +160,7 @@ def _load_parquet(path: Path) -> Loaded:
     return Loaded(frame, (), range(len(frame)))
 
 
-def _as_numbers(column: Any) -> Any:
+def _as_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of Arrow without its dictionary, and decimals as float64, which is what they are learnt from."""
     import pyarrow as pa
 

@@ -151,7 +151,7 @@ def _parse(text: str) -> Any:
         return Broken(half_characters(text) or f"it is not valid JSON ({error})")
 
 
-def _reason(record: Any) -> str | None:
+def _reason(record: object) -> str | None:
     if isinstance(record, Broken):
         return record.reason
     if not isinstance(record, dict):
@@ -159,7 +159,7 @@ def _reason(record: Any) -> str | None:
     return next((reason for value in _strings(record) if (reason := half_characters(value))), None)
 
 
-def _strings(value: Any) -> Iterator[str]:
+def _strings(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from datetime import date, datetime, time
 
 __all__ = ["choose", "plain", "write"]
 
@@ -27,8 +27,9 @@ def plain(cell: object) -> str:
         return ""
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e16:
         return str(int(cell))
-    isoformat = getattr(cell, "isoformat", None)
-    return str(cell) if isoformat is None else isoformat(*([" "] if type(cell).__name__ == "datetime" else []))
+    if isinstance(cell, datetime):
+        return cell.isoformat(" ")
+    return cell.isoformat() if isinstance(cell, date | time) else str(cell)
 
 
 def choose(sizes: list[tuple[str, int, int]]) -> str:
@@ -65,7 +66,7 @@ def _main(path: str) -> None:
             write([plain(cell) for cell in row])
 
 
-def write(value: Any) -> None:
+def write(value: object) -> None:
     """One JSON value on a line of its own.
 
     Examples:

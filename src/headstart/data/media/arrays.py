@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from headstart.data.media.levels import Levels, eight_bit_picture
 from headstart.data.media.pictures import USUAL_WHITE, ReadPicture
 from headstart.errors import ItemError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["CHANNELS", "is_picture_shape", "picture_of_array"]
 
@@ -76,9 +79,9 @@ def _rows(values: NDArray[Any], first: int, last: int) -> NDArray[Any]:
     return np.ascontiguousarray(rows[:, :, 0] if rows.shape[2] == 1 else rows)
 
 
-def _on_white(image: Any, opacity: NDArray[Any]) -> Any:
-    from PIL import Image
+def _on_white(image: Image, opacity: NDArray[Any]) -> Image:
+    import PIL.Image
 
     height, width = opacity.shape
     mask, _ = eight_bit_picture(Levels(width, height, 1, lambda first, last: np.ascontiguousarray(opacity[first:last])))
-    return Image.composite(image, Image.new("RGB", image.size, "white"), mask)
+    return PIL.Image.composite(image, PIL.Image.new("RGB", image.size, "white"), mask)

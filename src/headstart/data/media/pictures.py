@@ -327,7 +327,7 @@ def _deep_colours(picture: ImageFile, raw: bytes, name: str | None, mode: str) -
     return image, white
 
 
-def _swapped(args: Any, mode: str) -> Any:
+def _swapped(args: tuple[Any, ...] | str | None, mode: str) -> tuple[Any, ...] | str:
     return (mode, *args[1:]) if isinstance(args, tuple) else mode
 
 

@@ -86,7 +86,7 @@ def _label(item: object) -> str:
     return f"the {type(item).__name__} given"
 
 
-def read_bytes(item: Any, most: int) -> bytes:
+def read_bytes(item: object, most: int) -> bytes:
     """The encoded bytes of a path, of bytes or of a dict that holds either.
 
     Args:
@@ -113,10 +113,8 @@ def read_bytes(item: Any, most: int) -> bytes:
         if size > most:
             return _bounded(b"", size, item, most)
         return _bounded(path.read_bytes(), size, item, most)
-    except (OSError, ValueError) as error:
-        if isinstance(error, ItemError):
-            raise
-        raise ItemError(f"Cannot read {_label(item)}: {getattr(error, 'strerror', None) or error}.") from error
+    except OSError as error:
+        raise ItemError(f"Cannot read {_label(item)}: {error.strerror or error}.") from error
 
 
 def _bounded(raw: bytes, size: int, item: object, most: int) -> bytes:
@@ -127,7 +125,7 @@ def _bounded(raw: bytes, size: int, item: object, most: int) -> bytes:
     return raw
 
 
-def read_image(item: Any, draft_size: tuple[int, int] | None = None) -> Image:
+def read_image(item: object, draft_size: tuple[int, int] | None = None) -> Image:
     """A picture as RGB, upright, however it was stored.
 
     Transparent pictures are laid on white, as a browser page shows them. Of several pages or frames the first is read.
@@ -155,7 +153,7 @@ def read_image(item: Any, draft_size: tuple[int, int] | None = None) -> Image:
     return read_picture(item, draft_size).image
 
 
-def read_picture(item: Any, draft_size: tuple[int, int] | None = None) -> ReadPicture:
+def read_picture(item: object, draft_size: tuple[int, int] | None = None) -> ReadPicture:
     """As `read_image`, with what is known of how it was stored.
 
     Args:
@@ -195,7 +193,7 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(error).split()).rstrip(".") or "it is damaged"
 
 
-def _file_name(item: Any) -> str | None:
+def _file_name(item: object) -> str | None:
     name = item.get("path") if isinstance(item, Mapping) else item
     return os.fspath(name) if isinstance(name, str | os.PathLike) else None
 
@@ -208,7 +206,7 @@ def _of_pillow(picture: Image) -> ReadPicture:
     return ReadPicture(upright(image, orientation(picture)), white)
 
 
-def read_audio(item: Any) -> tuple[NDArray[np.float32], int]:
+def read_audio(item: object) -> tuple[NDArray[np.float32], int]:
     """A sound as the mean of its channels.
 
     Args:
@@ -237,7 +235,7 @@ def read_audio(item: Any) -> tuple[NDArray[np.float32], int]:
     return _mono(samples, rate, item), int(rate)
 
 
-def _decode(item: Any) -> tuple[NDArray[np.float32], int]:
+def _decode(item: object) -> tuple[NDArray[np.float32], int]:
     import soundfile
 
     raw = read_bytes(item, MAX_AUDIO_BYTES)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.media.file_kinds import content_of
+
+if TYPE_CHECKING:
+    import soundfile
 
 __all__ = ["SOUND_FORMATS", "UnreadSoundError", "decode_sound"]
 
@@ -78,7 +81,7 @@ def decode_sound(raw: bytes, most_seconds: float) -> tuple[NDArray[np.float32], 
         return np.asarray(samples, dtype=np.float32), int(sound.samplerate)
 
 
-def _blocks(sound: Any, step: int) -> Iterator[NDArray[np.float32]]:
+def _blocks(sound: soundfile.SoundFile, step: int) -> Iterator[NDArray[np.float32]]:
     """The mean of the channels, block by block (`soundfile.blocks` fills up what a truncated file lacks)."""
     while len(block := sound.read(step, dtype="float32", always_2d=True)):
         yield block.mean(axis=1)
