@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data import read, union_groups
+from headstart.data import ReadOptions, read_with, union_groups
 from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.heads import FittedHead, HeadSearch, select_head
@@ -23,7 +23,7 @@ from headstart.reporting.summary import summary_html, summary_text
 from headstart.sources.default import source_for
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.prepare import Prepared, prepare
-from headstart.types import Rows, Source, Task
+from headstart.types import Modality, Rows, Source, Task, TaskKind
 
 __all__ = ["LabelAudit", "Suspect", "audit_labels", "write_suspects"]
 
@@ -110,22 +110,34 @@ def audit_labels(
     data: Any,
     *,
     source: str | Source | None = None,
+    label: str | Sequence[str] | None = None,
+    item: str | Sequence[str] | None = None,
+    task: TaskKind | None = None,
+    modality: Modality | None = None,
+    group_col: str | None = None,
+    group_pattern: str | None = None,
+    time_col: str | None = None,
     seed: int = 0,
     engine: Engine = Engine(),
     verbose: bool = True,
     reporter: Reporter | None = None,
-    **reading: Any,
 ) -> LabelAudit:
     """Find items whose label every other item contradicts: left out of the fit, another label is ten times likelier.
 
     Args:
         data: as in `fit`.
         source: as in `fit`.
+        label: as in `fit`.
+        item: as in `fit`.
+        task: as in `fit`.
+        modality: as in `fit`.
+        group_col: as in `fit`.
+        group_pattern: as in `fit`.
+        time_col: as in `fit`.
         seed: for the rows that the head is chosen on, where there are more than 5,000.
         engine: how items are encoded.
         verbose: as in `fit`.
         reporter: as in `fit`.
-        **reading: ``label``, ``item``, ``group_col``, ``task``, ``modality`` as in `fit`.
 
     Raises:
         DataError: if the data cannot be used, or their task is no classification.
@@ -137,10 +149,14 @@ def audit_labels(
         >>> [(suspect.id, suspect.label, suspect.predicted) for suspect in found.suspects]
         [('40', 'high', 'low')]
     """
-    reporter = chosen_reporter(reporter, verbose=verbose)
-    dataset = read(data, **reading)
-    prepared = prepare(dataset, source_for(dataset, source), RunContext(reporter, engine))
-    with reporter.progress("judging the labels"):
+    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed)
+    reading = ReadOptions.of(
+        label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
+        modality=modality,
+    )  # fmt: skip
+    dataset = read_with(data, reading)
+    prepared = prepare(dataset, source_for(dataset, source), context)
+    with context.reporter.progress("judging the labels"):
         return _suspects_of(prepared, seed=seed)
 
 
@@ -182,7 +198,7 @@ def _suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | 
     return LabelAudit(listed, len(own), f"{head.head} on {head.feature_map.name}", index[found.index])
 
 
-def _shown(item: Any) -> str:
+def _shown(item: object) -> str:
     """An item as a reader knows it: a text, a path, the first numbers of a row; empty for what has no such form."""
     if isinstance(item, str | os.PathLike):
         return str(item)

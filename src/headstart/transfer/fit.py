@@ -269,7 +269,7 @@ class _Fitted:
 
 
 def _fitted(
-    data: Any,
+    data: object,
     reading: ReadOptions,
     options: FitOptions,
     described: Sequence[Described] | None,

@@ -154,7 +154,7 @@ def _check_out(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
         reporter.line("run folder", f"{out} holds a run of several columns, which this one replaces")
 
 
-def _frame(data: Any) -> pd.DataFrame:
+def _frame(data: object) -> pd.DataFrame:
     import pandas as pd
 
     if isinstance(data, Mapping):

@@ -109,7 +109,7 @@ def show(given: Gathered, answers: Mapping[int, Mapping[str, Any]], *, short: bo
     sys.stdout.flush()
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, list):
@@ -133,7 +133,7 @@ def _show_table(given: Gathered, answers: Mapping[int, Mapping[str, Any]]) -> No
         write(f"... and {len(given.names) - SHOWN} more; --out FILE.csv writes all", sys.stdout)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, list):
@@ -141,7 +141,7 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) and abs(value) > 1 else _three(value)
 
 
-def _three(value: Any) -> str:
+def _three(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 

@@ -13,6 +13,8 @@ from headstart.cli.output.table_file import write_rows
 from headstart.types import Task
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from headstart.cli.input.items import Gathered
 
 __all__ = ["FORMATS", "answer", "rounded", "write_answers"]
@@ -46,7 +48,7 @@ def rounded(outputs: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
     return np.asarray((whole + (rank < left[:, None])) / 10**DIGITS)
 
 
-def answer(label: Any, output: NDArray[np.float64], task: Task) -> dict[str, Any]:
+def answer(label: object, output: NDArray[np.float64], task: Task) -> dict[str, Any]:
     """The answer for one item: prediction, its probability, and all probabilities.
 
     Args:
@@ -106,7 +108,7 @@ def write_answers(
     write_rows(path, rows)
 
 
-def _is_id(name: object, table: Any, given: Gathered) -> bool:
+def _is_id(name: object, table: pd.DataFrame, given: Gathered) -> bool:
     """Whether a column of the table stands there already as the identifiers."""
     return name == "id" and given.ids is not None and list(map(str, table[name])) == list(map(str, given.ids))
 

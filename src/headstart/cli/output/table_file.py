@@ -35,7 +35,7 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         _write_frame(frame.astype(frame[whole].infer_objects().dtypes), scratch, path.suffix.lower())
 
 
-def _whole(cell: Any) -> Any:
+def _whole(cell: object) -> object:
     return whole_text(cell) if isinstance(cell, str) else cell
 
 

@@ -76,7 +76,7 @@ class Parser(argparse.ArgumentParser):
         write_error(self.prog, message)
         raise UsageExit(message)
 
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
+    def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is None or value in action.choices:
             return
         choices = [str(choice) for choice in action.choices]

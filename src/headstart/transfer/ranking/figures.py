@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def mean_with_interval(values: Array, groups: NDArray[np.int64] | None, seed: in
     return _metric(float(values.mean()), low, high)
 
 
-def _metric(value: float, low: Any, high: Any) -> Metric:
+def _metric(value: float, low: SupportsFloat, high: SupportsFloat) -> Metric:
     found = Metric(value, min(float(low), value), max(float(high), value))
     return found if found.high > found.low else Metric(value, math.nan, math.nan)  # no width is no interval
 

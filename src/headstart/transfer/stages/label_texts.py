@@ -58,7 +58,7 @@ def read_label_texts(given: LabelText) -> dict[str, str]:
         {'lost_card': 'The card is lost or stolen.'}
     """
     if isinstance(given, Mapping):
-        found: Any = dict(given)
+        found: dict[str, Any] = dict(given)
     else:
         found = _read_file(Path(given))
     texts = {str(label): str(text).strip() for label, text in found.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 from headstart.errors import ParameterError
 from headstart.heads import HeadSearch
@@ -55,7 +55,7 @@ class FitOptions:
     search: HeadSearch = HeadSearch()
     label_text: LabelText | None = "auto"
     strategy: str | Strategy = FROZEN_BODY
-    source_data: Any = None
+    source_data: object = None
     baselines: str = "all"
 
     @property

@@ -127,7 +127,7 @@ def _head(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     """None for a number that is not there, since JSON has no nan."""
     return None if isinstance(value, float) and not np.isfinite(value) else value
 

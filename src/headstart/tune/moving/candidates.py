@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from headstart.engine.options import Engine
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead, select_head
 from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moments
 from headstart.model import TransferModel
@@ -101,7 +100,6 @@ def make_candidates(
     *,
     base: TransferModel,
     search: HeadSearch,
-    engine: Engine,
 ) -> Iterator[ValidatedModel]:
     """The start, the trained network, its interpolations with the start, and the head solved anew on the best body.
 
@@ -112,7 +110,6 @@ def make_candidates(
         before: the network's weights before training.
         base: the source's frozen features with their solved head.
         search: what is compared when the head is solved.
-        engine: how the models encode.
 
     Yields:
         The start first.
@@ -125,9 +122,7 @@ def make_candidates(
         >>> part = toy_shift().test.take(range(20))
         >>> validation = Validation(setting.task, part, setting.source, setting.network.trainable.collate)
         >>> before, search = setting.network.state(), HeadSearch(("ridge",))
-        >>> found = make_candidates(
-        ...     "lp_ft", setting, validation, before, base=setting.start, search=search, engine=Engine()
-        ... )
+        >>> found = make_candidates("lp_ft", setting, validation, before, base=setting.start, search=search)
         >>> [candidate.name for candidate in found][:3]
         ['head', 'lp_ft', 'lp_ft, 75% of the way']
     """
@@ -138,13 +133,13 @@ def make_candidates(
     made: list[tuple[float, float]] = []
     for share in shares:
         _load(setting.network, before, after, share)
-        found = _trained(name, share, setting, validation, engine)
+        found = _trained(name, share, setting, validation)
         if found is not None:
             made.append((found.loss, share))
             yield found
     best = min(made)[1]
     _load(setting.network, before, after, best)
-    yield _solved_again(name, best, setting, validation, search=search, engine=engine)
+    yield _solved_again(name, best, setting, validation, search=search)
     _load(setting.network, before, after, 1.0)
 
 
@@ -161,20 +156,18 @@ def _label(name: str, share: float) -> str:
     return name if share == 1.0 else f"{name}, {share:.0%} of the way"
 
 
-def _trained(
-    name: str, share: float, setting: Setting, validation: Validation, engine: Engine
-) -> ValidatedModel | None:
+def _trained(name: str, share: float, setting: Setting, validation: Validation) -> ValidatedModel | None:
     """None where weights between the start and some that went far give no numbers."""
     label, scores = _label(name, share), validation.scores(setting.network)
     if share < 1.0 and (np.isnan(scores) | np.isposinf(scores)).any():
         return None
     model = TransferModel(_source(label, setting), setting.task, setting.network.head.fitted(), None,
-                          setting.start.columns, engine=engine)  # fmt: skip
+                          setting.start.columns, engine=setting.start.engine)  # fmt: skip
     return _judged(label, model, model.head, scores, validation)
 
 
 def _solved_again(
-    name: str, share: float, setting: Setting, validation: Validation, *, search: HeadSearch, engine: Engine
+    name: str, share: float, setting: Setting, validation: Validation, *, search: HeadSearch
 ) -> ValidatedModel:
     """Rows that the body was trained on flatter their leave-one-out losses: what is validated decides, not these."""
     label = f"{_label(name, share)}, head solved again"
@@ -186,7 +179,7 @@ def _solved_again(
     moments = kept_moments(rows, setting.y, setting.task, head, search) if keep else None
     scores = head.scores(network_rows(setting.network, validation.batches))
     model = TransferModel(
-        source, setting.task, replace(head, moments=None), moments, setting.start.columns, engine=engine
+        source, setting.task, replace(head, moments=None), moments, setting.start.columns, engine=setting.start.engine
     )
     return _judged(label, model, head, scores, validation)
 

@@ -147,7 +147,7 @@ def move(
         key=_key(strategy, setting, (train_part, valid), search), items=len(train_part), seed=seed, budget=budget,
         around=partial(_from_the_cut, setting, plan, validation), cluster=cluster,
     )  # fmt: skip
-    found = make_candidates(strategy.name, setting, validation, before, base=base, search=search, engine=engine)
+    found = make_candidates(strategy.name, setting, validation, before, base=base, search=search)
     return Moved(tuple(found), outcome, valid, network)
 
 
