@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     source = _with_layers(source_for(dataset, args.source), args.layers, positions=args.per == "position")
     with reporter.progress("encoding") as step:
         encoded = extract(source, dataset.items, engine=engine, progress=step)
+    # nothing is written over an earlier file where no item could be read
     check_any_left(len(encoded.index), dataset.ids, encoded.failures)
     for position, reason in encoded.failures.items():
         reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")

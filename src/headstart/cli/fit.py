@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     reporter = reporter_of(args)
     with run_folder(args.data, named=args.out, overwrite=args.overwrite, reporter=reporter) as out:
+        # asked before the fit, which puts its own run there
         replaced = ", replaced the run that was there" if is_run(out) else ""
         done = fit(
             args.data,

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.model.task_folders import task_folders
     from headstart.tasks import task_methods
 
-    reporter = reporter_of(args, sys.stderr)
+    reporter = reporter_of(args, sys.stderr)  # standard output holds the answers alone
     out = None if args.out is None else check_out_file(args.out, FORMATS, args.items)
     priors = _priors(args.priors)
     if task_folders(args.model) is not None:

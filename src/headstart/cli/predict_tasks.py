@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, out: Path | None = None) -> int:
 
     models = load_tasks(args.model, engine=engine_of(args))
     given = gather_items(args.items, next(iter(models.values())), item=args.item)
-    reporter = reporter_of(args, sys.stderr)
+    reporter = reporter_of(args, sys.stderr)  # standard output holds the answers alone
     for note in given.notes:
         reporter.line("read", note)
     answers: dict[int, dict[str, Any]] = {}

@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     reporter = reporter_of(args)
     out = None if args.out is None else check_out_file(args.out, (".csv", ".json"), [args.data])
     names = sources_to_rank(args)
+    # --json of a few sources holds their profiles too: they cost little beside the encoding
     ranking = rank(
         args.data,
         names,

@@ -176,6 +176,7 @@ def _suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | 
         raise DataError(f"Labels are audited for classification only. Got a {task.kind} task.")
     index = np.arange(len(y)) if rows is None else rows
     features, own = _rows(prepared.rows, index), y[index]
+    # an item is left out with its near copies and its group, which would vouch for its label
     together = union_groups(prepared.dataset.groups, prepared.clusters)[index]
     groups = together if len(np.unique(together)) < len(together) else None
     head = select_head(features, own, task, blocks=prepared.source.info.blocks, groups=groups, seed=seed)

@@ -242,6 +242,7 @@ def _judged(
     shift = None  # items that were fitted on cost less than new ones
     if not fitted_on:
         shift = loss_shift(model.head.left_out, task, outputs, truth, groups)
+    # the record has the form of a fit's, so that one report shows both
     record = _record(model, given, found) | {
         "model": str(folder) if folder is not None else "",
         "part": given.part,

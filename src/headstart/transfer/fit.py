@@ -278,8 +278,9 @@ def _fitted(
     """Read, audit, choose the source, encode, judge, move the body, compare: each stage once, in this order."""
     dataset = read_with(data, reading)
     replayed = None if options.source_data is None else read(options.source_data, modality=dataset.modality)
-    opened = None if options.ranks_sources else _opened(dataset, options, context)  # refused before the audit
-    with kept_open():
+    # a source that does not exist is refused before the audit, which may read every file
+    opened = None if options.ranks_sources else _opened(dataset, options, context)
+    with kept_open():  # one Ray session serves ranking, encoding and training
         audited = audit_items(dataset, context)
         choice = None
         if opened is None:
@@ -330,8 +331,10 @@ def _judge(
         reporter.warning(
             "The time limit is over: the model is judged once, on held-out items, not by cross-validation."
         )
+    # a strategy trains the body: in each of ten folds it would take ten times as long
     judged = judge(prepared, search, context.seed, reporter, once=not is_frozen or clock.is_over)
     left = clock.left()
+    # the look at names solves heads again, which a short limit needs for what was asked
     if left is None or left > ENOUGH:
         prepared = with_proposal(prepared, judged, reporter)
     if is_frozen:
@@ -351,6 +354,7 @@ def _compare(
             "The baselines were left out: the time limit is over. Without them nothing says what it was worth."
         )
         return ()
+    # a fifth more than the estimate, for loading the body and solving its heads
     if which == "all" and left is not None and left < 1.2 * _encoding_seconds(prepared):
         reporter.warning("The untrained body was left out: it would not fit into the time limit.")
         which = "fast"
@@ -360,6 +364,7 @@ def _compare(
 def _encoding_seconds(prepared: Prepared) -> float:
     """About how long the body takes for all items, whether it has just run or their rows were known."""
     done, n = prepared.extraction, len(prepared.dataset)
+    # rows from the store say nothing of the time: then a few items are encoded without it
     few = min(SAMPLE, n)
     if done.encoded < few:
         plain = Engine(prepared.engine.backend, cache=False)

@@ -50,6 +50,7 @@ def fit_model(dataset: Dataset, options: FitOptions, context: RunContext) -> Tra
     opened = None if options.ranks_sources else source_for(dataset, options.source)
     with kept_open():
         if opened is not None and options.is_frozen:
+            # nothing is ranked or moved, so nothing needs the audit: scikit-learn may call this hundreds of times
             return _frozen(dataset, opened, options, context)
         audited = _all_of(audit_items(dataset, context), dataset)
         choice = None

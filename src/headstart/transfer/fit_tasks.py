@@ -123,7 +123,7 @@ def fit_tasks(
         else _shared_split(frame, columns, options.get("seed", 0))
     )
     runs: dict[str, Run] = {}
-    with shared_spectra():
+    with shared_spectra():  # the eigendecomposition of rows that one column has used serves the next
         for column in columns:
             reporter.line("task", column)
             kept = frame if split is None else frame.assign(split=split)
@@ -176,6 +176,7 @@ def _shared_split(frame: pd.DataFrame, columns: Sequence[str], seed: int) -> np.
     """One held-out fifth for all columns, which then share the rows that they are fitted on; None for few rows."""
     from headstart.transfer.stages.judge import FEW_ITEMS
 
+    # with few rows everything is judged by cross-validation, and with missing labels the rows differ anyway
     if "split" in frame.columns or len(frame) < FEW_ITEMS or frame[list(columns)].isna().any(axis=None):
         return None
     features = [name for name in frame.columns if name not in columns]

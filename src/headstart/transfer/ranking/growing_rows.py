@@ -128,7 +128,7 @@ class GrowingRows:
         if not len(found.index):
             return
         if self._rows is None:
-            everything = len(found.rows) == len(items)
+            everything = len(found.rows) == len(items)  # few items are no samples: no copy is needed
             self._rows = found.rows if everything else room(len(items), found.rows.shape[1], found.rows.dtype)
         if self._rows is not found.rows:
             self._rows[missing[found.index]] = found.rows

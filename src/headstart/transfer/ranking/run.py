@@ -139,6 +139,7 @@ def rank_audited(
     task, y = dataset.labelled()
     entries, out = make_entries(described, dataset.modality, options.limits)
     units = union_groups(dataset.groups, audited.clusters)
+    # None where every item stands alone: rows are then left out by a closed form
     groups = units if len(np.unique(units[among])) < len(among) else None
     question = Question(task, y, groups, options.scores, options.profile, seed)
     contestants = [Contestant(entry, dataset.items, context.engine) for entry in entries]

@@ -151,9 +151,11 @@ def _propose_groups(prepared: Prepared, judged: Judged) -> Finding | None:
     near = _neighbours(np.asarray(mapped, np.float32), classes[few], prepared.clusters[rows[few]])
     if not (near >= 0).any():
         return None
+    # Bonferroni over the keys; a permutation test tells no p below 1 / (1 + permutations)
     limit = max(SIGNIFICANT / len(keys), 1 / (1 + PERMUTATIONS))
     told = [(key, neighbour_agreement(near, key.codes[few], classes[few], judged.seed)) for key in keys]
     told = [(key, one) for key, one in told if one.p <= limit and one.excess >= LEAST]
+    # the clearest first; of those as clear the one of fewest values, which groups most
     told.sort(key=lambda pair: (-round(pair[1].excess, 1), len(pair[0].values)))
     for key, agreement in told[:TRIED]:
         losses = _losses(prepared, judged, rows, key.codes)
@@ -227,6 +229,7 @@ def _losses(
     groups = union_groups(codes.astype(str), prepared.clusters[rows])
     if len(np.unique(groups)) < 2:
         return None
+    # dropped items would be missing from one of the two losses that are compared
     search = replace(judged.search, drop_suspects=False)
     head = select_head(
         take_rows(prepared.rows, rows), y[rows], task,

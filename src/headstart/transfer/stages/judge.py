@@ -193,6 +193,7 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
     together = union_groups(dataset.groups, prepared.clusters)
     widths = [block.width for block in source.info.blocks] or [prepared.rows.shape[1]]
     plan = make_plan(dataset, together, seed=seed, once=once, widths=widths)
+    # None where every item stands alone: rows are then left out by a closed form, without solving again
     groups = together if len(np.unique(together)) < len(together) else None
     if groups is not None:
         _check_groups(groups, plan)

@@ -172,6 +172,7 @@ def encode_items(
         (2, 96)
     """
     clean, kept, reporter = audited.dataset, audited.kept, context.reporter
+    # the audit of the items knew no source: only now can it be told which tokens are unknown to it
     checked = audit_texts(clean, audited.audit, source)
     _say_findings([finding for finding in checked.findings if finding not in audited.audit.findings], reporter)
     with reporter.progress("encoding") as step:
@@ -183,6 +184,7 @@ def encode_items(
         reporter.warning(f"Set aside {clean.ids[position]}: {reason}")
     _say_source(source, extraction, reporter)
     used = extraction.index
+    # a class may have lost its last item: no head could be fitted to it
     final = without_absent_classes(clean.take(used)) if len(used) < len(clean) else clean
     rows = kept[used]
     clusters, content = checked.clusters[rows], tuple(checked.content[row] for row in rows)

@@ -37,6 +37,7 @@ def without_unread_sources(model: TransferModel) -> TransferModel:
     if len(read) == len(names):
         return model
     place = {name: [span for span in spans if span.part == name] for name in names}
+    # parts stand side by side: one that is kept moves left by the width of those before it that go
     moved, width = {}, 0
     for name in (name for name in names if name in read):
         moved[name] = width - place[name][0].start
