@@ -18,6 +18,7 @@ from headstart.data.formats.cells import read_numbers
 from headstart.data.naming.label_lists import commonest_sign, find_sign, parse_lists, split_names
 from headstart.data.naming.label_names import WrittenNumber, is_missing, label_name, natural_key
 from headstart.data.naming.missing_labels import missing_words
+from headstart.data.text.nearly_all import NEARLY_ALL
 from headstart.data.text.unicode import describe_merged
 from headstart.errors import DataError
 from headstart.reporting.wording import name_some, plural
@@ -26,7 +27,6 @@ from headstart.types import Task, TaskKind
 __all__ = ["EncodedLabels", "encode_labels", "nearly_all"]
 
 MAX_NUMERIC_CLASSES = 20
-ENOUGH = 0.9  # of the cells tell the kind of task; beyond, what does not fit is set aside
 MOSTLY = 0.98  # the same where the kinds are near: whole numbers and fractions, flags and numbers
 FEWEST = 20  # rows of which one may be odd
 FEW, FEW_ROWS = 5, 10
@@ -196,7 +196,7 @@ def _number(value: Any) -> float:
 
 def _check_numbers(name: str, values: NDArray[np.object_], good: NDArray[np.bool_], kind: str, origin: str) -> None:
     """Raise unless nine of ten cells are numbers."""
-    if good.mean() < ENOUGH:
+    if good.mean() < NEARLY_ALL:
         value = values[~good][0]
         raise DataError(
             f"A {kind} task needs finite numbers in column '{name}' of {origin}, but it holds {value!r}; "
@@ -258,7 +258,7 @@ def _single(name: str, values: NDArray[np.object_], kind: TaskKind | None, origi
 def _as_meant(values: NDArray[np.object_], kind: TaskKind | None) -> NDArray[np.object_]:
     """Strings as the lists or the numbers that nearly all of them are; the others as they are."""
     strings = [value for value in values if isinstance(value, str)]
-    if len(strings) < ENOUGH * len(values):
+    if len(strings) < NEARLY_ALL * len(values):
         return values
     rows = [row for row, value in enumerate(values) if isinstance(value, str)]
     if kind in (None, "multilabel"):
@@ -289,7 +289,7 @@ def _are_numbers(strings: Sequence[str]) -> bool:
     One number written in two ways (1.1 and 1.10) is two names, and 1,2 beside 2 and 1,3,5 are sets of labels.
     """
     found = read_numbers(strings)
-    if found.share < ENOUGH:
+    if found.share < NEARLY_ALL:
         return False
     known = found.values[found.is_number]
     whole = float((known == np.round(known)).mean())
@@ -325,10 +325,10 @@ SET_IT = "set it with --label and --task."
 
 
 def _infer(values: NDArray[np.object_]) -> TaskKind:
-    if _share(values, LISTS) > 1 - ENOUGH:
+    if _share(values, LISTS) > 1 - NEARLY_ALL:
         return "multilabel"
     is_number = np.fromiter((_is_number(value) for value in values), dtype=bool, count=len(values))
-    if is_number.mean() >= ENOUGH:
+    if is_number.mean() >= NEARLY_ALL:
         numbers = values[is_number].astype(np.float64)
         numbers = numbers[np.isfinite(numbers)]
         if not nearly_all(int((numbers == np.round(numbers)).sum()), len(numbers)):
@@ -352,10 +352,10 @@ def _multilabel(name: str, values: NDArray[np.object_], origin: str) -> _Read:
     fits = np.ones(len(values), dtype=bool)
     if lists:
         is_list = np.fromiter((isinstance(value, LISTS) for value in values), dtype=bool, count=len(values))
-        fits = is_list if lists >= ENOUGH else fits
+        fits = is_list if lists >= NEARLY_ALL else fits
         cells = [value if isinstance(value, LISTS) else [value] for value in values[fits]]
         rows = [[label_name(part) for part in cell if not is_missing(part)] for cell in cells]
-        how = "lists of labels" if lists >= ENOUGH else "lists of labels, and single labels"
+        how = "lists of labels" if lists >= NEARLY_ALL else "lists of labels, and single labels"
     else:
         strings = [label_name(value) for value in values]
         sign = find_sign(strings) or commonest_sign(strings)

@@ -7,7 +7,17 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-__all__ = ["READABLE", "bounded", "display_width", "one_line", "printable", "sentence", "shortened", "wrap"]
+__all__ = [
+    "READABLE",
+    "bounded",
+    "display_width",
+    "is_harmless",
+    "one_line",
+    "printable",
+    "sentence",
+    "shortened",
+    "wrap",
+]
 
 READABLE = "headstart.readable"
 """Name of the error handler of encodings that writes what a console lacks in its own letters, else as an escape."""
@@ -52,8 +62,18 @@ def printable(text: object) -> str:
     return "".join(_escaped(sign) for sign in whole)
 
 
+def is_harmless(sign: str) -> bool:
+    r"""Whether a sign is shown as it is: it can be printed, or is a joiner that letters and emoji are written with.
+
+    Examples:
+        >>> [is_harmless(sign) for sign in ("\u732b", "\u200d", "\x1b", "\u202e")]
+        [True, True, False, False]
+    """
+    return sign.isprintable() or sign in _JOINERS
+
+
 def _escaped(sign: str) -> str:
-    if sign.isprintable() or sign in _JOINERS:
+    if is_harmless(sign):
         return sign
     if unicodedata.category(sign) == "Zs":
         return _SPACES.get(sign, " ")

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from headstart.data.formats.number_lists import read_vectors
 from headstart.data.naming.label_names import NO_NUMBER, WrittenNumber
+from headstart.data.text.nearly_all import NEARLY_ALL
 from headstart.reporting.wording import plural
 
 __all__ = ["NumbersRead", "TypedColumn", "describe_numbers", "read_numbers", "type_column", "written_labels"]
 
-ENOUGH = 0.9  # of the cells have to be numbers for a column of numbers
 PROBE = 256
 MAX_EXACT = 2**53
 MAX_WIDTH = 64  # characters; no number is written longer
@@ -225,7 +225,7 @@ def type_column(cells: Sequence[str], *, comma: str = "unknown") -> TypedColumn:
         truth = _truth(cells)
         return TypedColumn(_names(cells) if truth is None else truth)
     found = read_numbers(cells, comma=comma)
-    return TypedColumn(_names(cells)) if found.share < ENOUGH else _codes_or_numbers(cells, found)
+    return TypedColumn(_names(cells)) if found.share < NEARLY_ALL else _codes_or_numbers(cells, found)
 
 
 def _codes_or_numbers(cells: Sequence[str], found: NumbersRead) -> TypedColumn:

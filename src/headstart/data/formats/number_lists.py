@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.text.nearly_all import NEARLY_ALL
 from headstart.reporting.wording import plural
 
 __all__ = ["read_vectors"]
 
-ENOUGH = 0.9  # of the cells have to be lists
 PROBE = 256
 VECTOR = re.compile(r"\s*\[[-+\d.eE,\s]+\]\s*")
 BETWEEN = re.compile(r"\s*,\s*|\s+")
@@ -39,7 +39,7 @@ def read_vectors(cells: Sequence[str]) -> tuple[NDArray[np.object_], str] | None
     found = [_vector(cell) for cell in cells]
     widths = {len(one) for one in found if one is not None}
     odd = [cell for cell, one in zip(cells, found, strict=True) if one is None]
-    if len(widths) != 1 or max(widths) < 2 or len(odd) > (1 - ENOUGH) * len(cells):
+    if len(widths) != 1 or max(widths) < 2 or len(odd) > (1 - NEARLY_ALL) * len(cells):
         return None
     values = np.empty(len(cells), dtype=object)
     for row, one in enumerate(found):

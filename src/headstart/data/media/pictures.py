@@ -19,7 +19,7 @@ from headstart.data.media.file_kinds import content_of, is_readable_picture
 from headstart.data.media.levels import Levels, eight_bit_picture
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image, Transpose
     from PIL.ImageFile import ImageFile
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "open_picture_file",
     "orientation",
     "to_rgb",
+    "transposition",
     "upright",
 ]
 
@@ -263,6 +264,25 @@ def orientation(picture: Image) -> int:
     return turn if turn in range(1, 9) else 1
 
 
+def transposition(turn: int) -> Transpose | None:
+    """What turns and mirrors a picture of an EXIF orientation upright; None where nothing has to be done.
+
+    Args:
+        turn: the orientation, 1 to 8; anything else counts as 1.
+
+    Examples:
+        >>> transposition(6).name, transposition(1) is None
+        ('ROTATE_270', True)
+    """
+    from PIL.Image import Transpose
+
+    methods = {
+        2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM, 5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90,
+    }  # fmt: skip
+    return methods.get(turn)
+
+
 def upright(image: Image, turn: int) -> Image:
     """The picture turned and mirrored as its EXIF orientation says, in mode RGB.
 
@@ -271,13 +291,8 @@ def upright(image: Image, turn: int) -> Image:
         >>> upright(Image.new("L", (4, 2)), 6).size
         (2, 4)
     """
-    from PIL.Image import Transpose
-
-    methods = {
-        2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM, 5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90,
-    }  # fmt: skip
-    turned = image.transpose(methods[turn]) if turn in methods else image
+    method = transposition(turn)
+    turned = image if method is None else image.transpose(method)
     return turned if turned.mode == "RGB" else turned.convert("RGB")
 
 

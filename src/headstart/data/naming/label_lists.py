@@ -6,10 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from headstart.data.text.nearly_all import NEARLY_ALL
+
 __all__ = ["SIGNS", "commonest_sign", "find_sign", "parse_list", "parse_lists", "split_names"]
 
 SIGNS = ("|", ";", ",")
-ENOUGH = 0.9  # of the cells have to be lists for a column of lists
 RARE = 0.15  # of the labels named in a column may be met once
 MAX_LENGTH = 100_000
 WRAPPED = re.compile(
@@ -82,7 +83,7 @@ def parse_lists(cells: Sequence[str]) -> list[list[str] | None] | None:
     """
     found = {cell: parse_list(cell) for cell in set(cells)}
     fitting = sum(found[cell] is not None for cell in cells)
-    if not cells or fitting < ENOUGH * len(cells):
+    if not cells or fitting < NEARLY_ALL * len(cells):
         return None
     if not any("'" in cell or '"' in cell or len(parts) > 1 for cell, parts in found.items() if parts is not None):
         return None

@@ -13,6 +13,7 @@ import numpy as np
 from headstart.data.labels import nearly_all
 from headstart.data.media.readers import media_kind
 from headstart.data.table.identifiers import are_identifiers
+from headstart.data.text.nearly_all import NEARLY_ALL
 from headstart.types import Modality
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "ColumnFacts", "Facts", "Role", "facts_of"]
 
 SAMPLE = 50
-MOST = 0.9  # of the cells tell what a column holds
 FEW_FRACTIONS = 0.02
 
 Cell = Literal["path", "media", "text", "array", "number", "other"]
@@ -110,13 +110,13 @@ class ColumnFacts:
         """What nine of ten cells are where they are decoded or encoded pictures or sounds, and no paths."""
         kinds = Counter(media_kind(value) for value in self.sample)
         kind, count = kinds.most_common(1)[0] if kinds else (None, 0)
-        return kind if count >= MOST * len(self.sample) else None
+        return kind if count >= NEARLY_ALL * len(self.sample) else None
 
     @cached_property
     def cell(self) -> Cell:
         """What nine of ten cells are: texts (paths among them), arrays of numbers, or other."""
         values = self.sample
-        if values and sum(isinstance(value, str) for value in values) >= MOST * len(values):
+        if values and sum(isinstance(value, str) for value in values) >= NEARLY_ALL * len(values):
             return "text"
         if values and all(isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1 for value in values):
             return "array" if all(np.asarray(value).dtype.kind in "fiu" for value in values) else "other"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from headstart.data.naming.column_names import LABEL_NAMES, plain_name
 from headstart.data.table.column_facts import ColumnFacts, Facts
+from headstart.data.text.nearly_all import NEARLY_ALL
 
 __all__ = ["Naming", "is_identifier_name", "kind_of_naming", "naming_columns"]
 
@@ -16,7 +17,6 @@ Naming = Literal["identifier", "time", "address"]
 """How a column names its rows."""
 
 SAMPLE = 200
-MOST = 0.9
 MAX_LENGTH = 2048
 THINGS = (
     "user|movie|item|product|customer|patient|image|img|file|record|sample|subject|session|order|case|doc|document|tweet|"
@@ -76,7 +76,7 @@ def _string_kind(cells: Sequence[Any]) -> Naming | None:
     strings = [cell.strip() for cell in cells if isinstance(cell, str) and len(cell) < MAX_LENGTH]
     kinds: tuple[tuple[Naming, re.Pattern[str]], ...] = (("time", MOMENT), ("address", ADDRESS))
     for kind, pattern in kinds:
-        if sum(pattern.fullmatch(cell) is not None for cell in strings) >= MOST * len(cells):
+        if sum(pattern.fullmatch(cell) is not None for cell in strings) >= NEARLY_ALL * len(cells):
             return kind
     return None
 

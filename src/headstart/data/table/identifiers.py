@@ -9,11 +9,11 @@ from typing import Any
 
 from headstart.data.naming.label_names import label_name
 from headstart.data.schema import MEDIA
+from headstart.data.text.nearly_all import NEARLY_ALL
 from headstart.types import Modality
 
 __all__ = ["NamedFiles", "are_identifiers", "find_files"]
 
-MOST = 0.9
 MAX_FOLDERS = 20  # more are no layout of one data set
 
 
@@ -43,9 +43,9 @@ def are_identifiers(values: Sequence[Any]) -> bool:
         >>> are_identifiers(["7f", "8a"]), are_identifiers(["two words", "8a"]), are_identifiers(["7f.png", "8a.png"])
         (True, False, False)
     """
-    if not values or len(set(map(str, values))) < MOST * len(values):
+    if not values or len(set(map(str, values))) < NEARLY_ALL * len(values):
         return False
-    return sum(map(_is_identifier, values)) >= MOST * len(values)
+    return sum(map(_is_identifier, values)) >= NEARLY_ALL * len(values)
 
 
 def _is_identifier(value: object) -> bool:

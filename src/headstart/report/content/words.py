@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from headstart.evaluate.formatting import bounds
+from headstart.reporting.text import is_harmless
 
 __all__ = ["METRICS", "MetricWords", "defined", "interval", "metric_words", "number", "one_line", "series", "shortened"]
-
-# Joiners that scripts such as Persian and Devanagari, and emoji, are written with.
-_JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,7 @@ def one_line(text: object) -> str:
         ('a b\ufffd', '(empty)')
     """
     joined = " ".join(str(text).split())
-    return "".join(c if c.isprintable() or c in _JOINERS else "\ufffd" for c in joined) or "(empty)"
+    return "".join(c if is_harmless(c) else "\ufffd" for c in joined) or "(empty)"
 
 
 def shortened(text: object, limit: int = 60) -> str:

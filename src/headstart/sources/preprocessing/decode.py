@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headstart.data.media.pictures import open_formats
+from headstart.data.media.pictures import open_formats, transposition
 from headstart.data.media.readers import BROKEN, MAX_IMAGE_BYTES, MAX_PIXELS, read_bytes, read_image
 
 if TYPE_CHECKING:
@@ -101,19 +101,14 @@ def _jpeg(raw: bytes, enough: tuple[int, int]) -> OpenedPicture | None:
         return None  # read_image says why
 
 
-def _upright(image: Image, size: tuple[int, int], extent: tuple[float, float], turn: object) -> OpenedPicture:
+def _upright(image: Image, size: tuple[int, int], extent: tuple[float, float], turn: int) -> OpenedPicture:
     """The picture turned and mirrored as its EXIF orientation says; what lies beyond its extent goes along."""
-    from PIL.Image import Transpose
-
-    methods = {
-        2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM, 5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90,
-    }  # fmt: skip
-    if turn not in methods:
+    method = transposition(turn)
+    if method is None:
         return OpenedPicture(image, size, (0.0, 0.0, *extent))
     beyond = (image.width - extent[0], image.height - extent[1])
     if turn >= 5:  # the axes are swapped
         size, extent, beyond = size[::-1], extent[::-1], beyond[::-1]
     left = beyond[0] if turn in (2, 3, 6, 7) else 0.0
     top = beyond[1] if turn in (3, 4, 7, 8) else 0.0
-    return OpenedPicture(image.transpose(methods[turn]), size, (left, top, left + extent[0], top + extent[1]))
+    return OpenedPicture(image.transpose(method), size, (left, top, left + extent[0], top + extent[1]))
