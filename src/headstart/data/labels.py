@@ -295,6 +295,7 @@ def _are_numbers(strings: Sequence[str]) -> bool:
     whole = float((known == np.round(known)).mean())
     if whole > MOSTLY and not found.how:
         return False
+    # More spellings than numbers: one number is written in two ways, which names do and measurements do not.
     texts = {text.strip() for text, good in zip(strings, found.is_number, strict=True) if good}
     return not (len(texts) > len(np.unique(known)) and not found.how) and not _are_sets(strings)
 
@@ -333,6 +334,7 @@ def _infer(values: NDArray[np.object_]) -> TaskKind:
         numbers = numbers[np.isfinite(numbers)]
         if not nearly_all(int((numbers == np.round(numbers)).sum()), len(numbers)):
             return "regression"
+        # A few odd values do not make classes a regression: as few values as cover 49 of 50 rows are counted.
         counts = np.sort(np.unique(numbers, return_counts=True)[1])[::-1]
         needed = int(np.searchsorted(np.cumsum(counts), MOSTLY * len(numbers))) + 1  # values that cover nearly all rows
         return "regression" if needed > MAX_NUMERIC_CLASSES else "classification"

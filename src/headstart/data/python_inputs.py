@@ -109,6 +109,7 @@ def _are_columns(data: Mapping[Any, Any]) -> bool:
 def _from_columns(data: Mapping[Any, Any]) -> pd.DataFrame:
     import pandas as pd
 
+    # Objects first, then the narrowest type: numpy would make strings of a list such as [1, "a"].
     columns = {str(name): _object_array(list(_to_numpy(values))) for name, values in data.items()}
     sizes = {name: len(values) for name, values in columns.items()}
     if len(set(sizes.values())) > 1:

@@ -134,9 +134,11 @@ def _latest(dataset: Dataset, clusters: NDArray[np.int64] | None, test_size: flo
         raise DataError("Cannot split by time, because the data have no times; name their column with --time-col.")
     units = _units(dataset, clusters, grouped=True)
     _check_units(units, "things that must stay together (groups or near duplicates)")
+    # A unit counts from its first item, so that no unit of the test part has an item from before the cut.
     first = np.full(int(units.max()) + 1, np.inf)
     np.minimum.at(first, units, dataset.times)
     order = np.argsort(-first, kind="stable")  # the latest unit first
+    # As many of the latest units as fit into the share; always one at least, and never all.
     before = np.cumsum(np.bincount(units)[order])
     chosen = order[: max(1, int(np.searchsorted(before, test_size * len(units) + 1e-9, side="right")))]
     chosen = chosen[: len(first) - 1]

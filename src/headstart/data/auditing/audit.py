@@ -168,6 +168,7 @@ def _read_several(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -
             digests[row].append(f"{place} {found.digests[k]}")
 
     def near(rows: list[int]) -> Pairs:
+        # The first column stands for the quantities, each further one for a part: equal rows are near in all parts.
         codes = np.array([hash(digests[row][0]) for row in rows])[:, None]
         for place_of, found in parts:
             own = [(k, place_of[row]) for k, row in enumerate(rows) if row in place_of]
@@ -175,6 +176,7 @@ def _read_several(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -
             pairs = np.array([[back[a], back[b]] for a, b in found.near([place for _, place in own])], np.int64)
             joined = join_pairs(len(rows), pairs.reshape(-1, 2))
             gone = [k for k, row in enumerate(rows) if row not in place_of]
+            # Items that lack the part are alike in that.
             joined[gone] = -1
             codes = np.column_stack([codes, joined])
         _, same = np.unique(codes, axis=0, return_inverse=True)

@@ -48,14 +48,17 @@ def band_pairs(keys: NDArray[Any]) -> Pairs:
     count, bands = keys.shape
     found = [np.empty(0, dtype=np.int64)]
     for band in range(bands):
+        # Sorted by this band, and by the others where it ties: rows that agree in more bands are nearer to each other.
         others = [keys[:, (band + shift) % bands] for shift in range(bands)]
         order = np.lexsort(others[::-1])
         ranked = keys[order, band]
         for step in range(1, min(WINDOW, count - 1) + 1):
+            # Equal keys are neighbours, so if none is equal at this distance, none is at a larger one.
             same = np.flatnonzero(ranked[step:] == ranked[:-step])
             if not len(same):
                 break
             one, two = order[same], order[same + step]
+            # A pair (i, j) as the one number i·n + j: unique numbers are found faster than unique rows.
             found.append(np.minimum(one, two) * count + np.maximum(one, two))
     codes = np.unique(np.concatenate(found))
     return np.stack([codes // max(count, 1), codes % max(count, 1)], axis=1)
@@ -92,6 +95,7 @@ def chain_pairs(codes: NDArray[np.int64]) -> Pairs:
         >>> chain_pairs(np.array([5, 7, 5, 5])).tolist()
         [[0, 2], [2, 3]]
     """
+    # n - 1 pairs join n rows as well as all n(n-1)/2 of them would.
     order = np.argsort(codes, kind="stable")
     same = codes[order][1:] == codes[order][:-1]
     return np.stack([order[:-1][same], order[1:][same]], axis=1).astype(np.int64)
@@ -124,6 +128,7 @@ def near_sketches(sketches: Sequence[Sketch], size_tolerance: float) -> Pairs:
     near = np.bitwise_count(bits[one] ^ bits[two]).sum(axis=1) <= MAX_BITS
     near &= np.abs(sizes[one] - sizes[two]) <= size_tolerance
     pairs = pairs[near]
+    # The grids are centred and of length 1, so their product is Pearson's correlation.
     correlation = np.einsum("pd,pd->p", grids[pairs[:, 0]], grids[pairs[:, 1]])
     return np.asarray(rows[pairs[correlation >= MIN_CORRELATION]], dtype=np.int64)
 
@@ -166,6 +171,7 @@ def near_texts(texts: Sequence[str]) -> Pairs:
     kept = [texts[row][:MAX_CHARACTERS] for row in rows]
     signatures = _minhash(kept)
     bands = signatures.reshape(len(kept), HASHES // ROWS, ROWS).astype(np.uint64)
+    # Four hashes become one key by odd multipliers, modulo 2^64; a chance collision only costs a check.
     keys = bands @ np.array([1, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
     pairs = band_pairs(keys)
     agree = (signatures[pairs[:, 0]] == signatures[pairs[:, 1]]).mean(axis=1)
@@ -186,6 +192,7 @@ def _jaccard(one: set[str], two: set[str]) -> float:
 
 def _minhash(texts: Sequence[str]) -> NDArray[np.uint32]:
     """(n, 32) smallest hashes of the shingles of each text."""
+    # Texts are cut into chunks by their characters, so that the hashes of one chunk stay small in memory.
     sizes = np.cumsum([len(text) for text in texts])
     chunk = sizes // CHUNK_CHARACTERS
     parts = np.split(np.arange(len(texts)), np.flatnonzero(np.diff(chunk)) + 1)
@@ -193,17 +200,21 @@ def _minhash(texts: Sequence[str]) -> NDArray[np.uint32]:
 
 
 def _minhash_chunk(texts: Sequence[str]) -> NDArray[np.uint32]:
+    # All texts in one array, a number for each character: the shingles of all of them are hashed at once.
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
     lengths = np.array([len(text) for text in texts])
     ends = np.cumsum(lengths)
     hashed = np.zeros(len(codes) - SHINGLE + 1, dtype=np.uint64)
     for offset in range(SHINGLE):
+        # A polynomial in the characters of the shingle, modulo 2^64, with FNV's prime for 64 bits.
         hashed = hashed * np.uint64(0x100000001B3) + codes[offset : len(codes) - SHINGLE + 1 + offset]
+    # The high bits are the better mixed ones; they are folded into the low ones.
     hashed ^= hashed >> np.uint64(29)
     inside = np.ones(len(codes), dtype=bool)  # a shingle must not run over the end of its text
     for offset in range(1, SHINGLE):
         inside[ends - offset] = False
     hashed = hashed[inside[: len(hashed)]]
+    # A text of m characters has m - SHINGLE + 1 shingles.
     starts = np.concatenate([[0], np.cumsum(lengths - SHINGLE + 1)[:-1]])
     rng = np.random.default_rng(0)
     factors = rng.integers(1, 2**63, size=HASHES, dtype=np.uint64) * np.uint64(2) + np.uint64(1)

@@ -276,6 +276,7 @@ def _of_one_group(dataset: Dataset, labels: Sequence[str], keep: NDArray[np.bool
     if groups is None or dataset.y is None or dataset.y.ndim != 1:
         return
     pairs = np.unique(np.stack([dataset.y[keep], groups[keep]], axis=1), axis=0)  # each class with each of its groups
+    # A class that stands in one pair only has one group.
     torn = np.flatnonzero(np.bincount(pairs[:, 0], minlength=len(labels)) == 1)
     if len(torn) and len(np.unique(pairs[:, 1])) > 1:
         which = plural(len(torn), "class occurs", "classes occur")

@@ -56,6 +56,7 @@ class Sketch:
             True
         """
         key = np.frombuffer(bytes.fromhex(self.digest), np.uint16)
+        # 16 bits fit into the 24 of a float32's mantissa, so digest and hash come back exactly.
         about = [self.size, self.flat, self.has_more, min(self.white, MAX_WHITE)]
         return np.concatenate([key, self.bits, about, self.grid]).astype(np.float32)
 
@@ -108,11 +109,14 @@ def sketch_image(item: object) -> Sketch:
         read = read_picture(item)
         picture = read.image
         key = digest(str(picture.size).encode(), picture.tobytes())
+    # 72 is divisible by 8, 9 and 24, so all three grids below are means of whole blocks of pixels.
     grey = picture.convert("L").resize((72, 72), Image.Resampling.BOX, reducing_gap=2.0)
     values = np.asarray(grey, dtype=np.float32)
+    # 8 x 9 means: 8 differences along each of 8 rows; then the same along columns.
     rows = np.diff(values.reshape(8, 9, 9, 8).mean(axis=(1, 3)), axis=1) > 1
     columns = np.diff(values.reshape(9, 8, 8, 9).mean(axis=(1, 3)), axis=0) > 1
     grid = values.reshape(24, 3, 24, 3).mean(axis=(1, 3)).ravel()
+    # The log of the ratio, since a tolerance is a factor: 2:1 and 1:2 are equally far from 1:1.
     size = float(np.float32(np.log(picture.width / picture.height)))
     is_flat = float(grid.std()) < FLAT_GREY
     return Sketch(key, _pack(rows, columns), _unit(grid), size, is_flat, read.has_more, float(np.float32(read.white)))
@@ -144,6 +148,7 @@ def sketch_audio(item: object) -> Sketch:
 def _bands(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
     length = 2 ** max(len(samples) - 1, 1).bit_length()  # padded with zeros, for a fast transform
     power = np.abs(np.fft.rfft(samples, length)) ** 2
+    # The energy between two edges is a difference of the running sum of the power spectrum.
     bins = np.clip(np.round(BAND_EDGES * length / rate).astype(np.intp), 0, len(power))
     total = np.concatenate([[0.0], np.cumsum(power, dtype=np.float64)])
     return np.asarray(np.diff(total[bins]) / max(len(samples), 1), dtype=np.float64)

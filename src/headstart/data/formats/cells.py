@@ -155,10 +155,12 @@ def _has_decimal_comma(bare: Sequence[str], counts: Iterable[int], comma: str) -
     clear = [(text, count) for text, count in with_comma if EITHER.fullmatch(text) is None]
     decimal = sum(count for text, count in clear if DECIMAL_COMMA.fullmatch(text))
     grouped = sum(count for text, count in clear if COMMA_GROUPS.fullmatch(text))
+    # Each cell that can be read in one way only is a vote.
     if decimal != grouped:
         return decimal > grouped
     if with_comma:
         return comma == "decimal"
+    # Points between thousands mean that the comma is the decimal one, even where none occurs.
     several = [text for text in bare if text.count(".") > 1]  # 1.234.567
     return bool(several) and all(DECIMAL_COMMA.fullmatch(text) for text in several)
 
@@ -258,6 +260,7 @@ def written_labels(cells: Sequence[str], *, comma: str = "unknown") -> NDArray[n
     found = read_numbers(cells, comma=comma)
     writings = {_writing(cell) for cell, good in zip(cells, found.is_number, strict=True) if good}
     distinct = len(np.unique(found.values[found.is_number]))
+    # 1e5 and 100000 are one number, and two names.
     strange = any("e" in text.lower() or LEADING_ZERO.match(text) for text in writings)
     if len(writings) == distinct and not strange and (found.is_number | found.is_missing).all():
         return None
@@ -326,6 +329,7 @@ def _fast_numbers(cells: Sequence[str], comma: str) -> TypedColumn | None:
 
 
 def _plain_column(cells: Sequence[str], joined: str) -> NDArray[Any] | None:
+    # One search over all cells joined is many times faster than one for each cell.
     if NOT_PLAIN.search(joined) or ZERO_AHEAD.search(joined):
         return None
     is_whole = "." not in joined and "e" not in joined.lower()
@@ -338,6 +342,7 @@ def _plain_column(cells: Sequence[str], joined: str) -> NDArray[Any] | None:
         return None
     values = np.full(len(cells), np.nan)
     values[np.fromiter(map(bool, cells), bool, len(cells))] = known
+    # With a gap the column is of float64, which holds all whole numbers up to 2^53 only.
     too_large = is_whole and bool((np.abs(values) > MAX_EXACT).any())
     return None if too_large or np.isnan(values).all() else values
 

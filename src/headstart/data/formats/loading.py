@@ -136,6 +136,7 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     try:
         with opener(path) as file:
+            # One byte beyond the limit tells a bomb from a file of just that size.
             raw: bytes = file.read(MAX_UNPACKED + 1)
     except (EOFError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"Cannot unpack '{path}': {_first_line(error)}; copy it again.") from error

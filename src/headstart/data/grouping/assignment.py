@@ -37,11 +37,14 @@ def find_strata(y: NDArray[Any] | None, kind: TaskKind | None, count: int) -> tu
     if kind == "classification":
         return rows, np.unique(y, return_inverse=True)[1].astype(np.intp)
     if kind == "multilabel":
+        # One more column marks items without any label, a stratum of their own.
         marked = np.concatenate([y > 0, (y > 0).sum(axis=1, keepdims=True) == 0], axis=1)
         where, strata = np.nonzero(marked)
         return where, strata
     values = y.reshape(count, -1)
+    # Outputs are brought to one scale before their mean, or the one with the largest numbers would decide.
     level = ((values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-300)).mean(axis=1)
+    # The argsort of an argsort is the rank; ranks in equal shares are bins of equal count.
     rank = np.argsort(np.argsort(level, kind="stable"), kind="stable")
     return rows, (rank * min(BINS, max(count // 5, 1)) // max(count, 1)).astype(np.intp)
 
@@ -76,12 +79,15 @@ def assign_parts(
 
     names, codes, sizes = np.unique(units, return_inverse=True, return_counts=True)
     rows, kinds = strata
+    # Counts of units by strata: how much of each stratum a unit brings with it.
     table = csr_array((np.ones(len(rows)), (codes[rows], kinds)), shape=(len(names), int(kinds.max(initial=0)) + 1))
     table.sum_duplicates()
+    # Column sums are the strata's sizes.
     state = _Shares(np.asarray(table.sum(axis=0)).ravel(), len(units), np.asarray(fractions, dtype=np.float64))
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(names))
     width = np.diff(table.indptr)
+    # What is one item of one stratum can fill any gap, so it goes last and in bulk.
     is_single = (sizes == 1) & (width == 1)
     parts = np.zeros(len(names), dtype=np.int64)
     several = shuffled[~is_single[shuffled]]
@@ -110,6 +116,7 @@ class _Shares:
 
     def give(self, strata: NDArray[Any], counts: NDArray[Any], size: int) -> int:
         """The part that lacks most of a unit's content; it is then counted as given."""
+        # Lack relative to the stratum's size, weighted by what the unit holds; room breaks ties.
         wanted = (self.lack[:, strata] / self.totals[strata]) @ counts
         part = int(np.argmax(wanted + 1e-6 * self.room / self.count))
         self.lack[part, strata] -= counts
@@ -120,6 +127,7 @@ class _Shares:
         """Parts for ``count`` single items of a stratum: whole shares first, the rest to the emptiest parts."""
         lack = np.clip(self.lack[:, stratum], 0.0, None)
         quota = count * (lack / lack.sum() if lack.sum() > 0 else self.fractions)
+        # The 1e-9 keeps a share such as 2.9999999 from becoming 2.
         shares = np.floor(quota + 1e-9).astype(np.int64)
         fresh = self.lack[0, stratum] >= self.fractions[0] * self.totals[stratum] - 1e-9
         if len(shares) == 2 and fresh and shares[0] == 0:  # the training part gets the first of every class

@@ -118,6 +118,7 @@ def _key(values: Sequence[str | None], column: str, patterns: Sequence[str], nam
     if len(known) < PRESENT * len(values) or not 2 <= len(distinct) <= MAX_SHARE * len(values):
         return None
     full = [value or f"(none) {row}" for row, value in enumerate(values)]
+    # Codes in order of appearance are the same for every key that parts the items in the same way.
     first: dict[str, int] = {}
     codes = np.array([first.setdefault(value, len(first)) for value in full], dtype=np.intp)
     for pattern in patterns:
@@ -131,6 +132,7 @@ def _captures(pattern: str, names: Sequence[str], values: Sequence[str]) -> bool
     compiled = re.compile(pattern)
     pairs: dict[str, str] = {}
     for name, value in zip(names, values, strict=True):
+        # The pattern and the values must be one to one: equal values give equal captures, and distinct ones distinct.
         match = compiled.search(name)
         group = f"(none) {name}" if match is None else match.group(1)
         if pairs.setdefault(value, group) != group:

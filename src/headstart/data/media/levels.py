@@ -69,6 +69,7 @@ def white_level(low: float, high: float, *, is_float: bool) -> float:
     if is_float and most <= FLOATS[-1]:
         return next(level for level in FLOATS if most <= level)
     bits = 8
+    # Two bits a step, so the brightest value is never below a quarter of white.
     while bits < 1024 and most > 2.0**bits - 1:
         bits += 2
     return 2.0**bits - 1 if bits < 1024 else most
@@ -118,8 +119,10 @@ def _scaled(values: NDArray[Any], low: float, white: float) -> NDArray[np.uint8]
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * np.uint8(255)
     with np.errstate(invalid="ignore"):  # of a NaN that signals
+        # float32 holds integers up to 2^24 exactly, which suffices for 16 bits.
         plain: NDArray[Any] = values.astype(np.float64 if values.dtype.itemsize > 2 else np.float32)
     if values.dtype.kind == "f":
         plain = np.nan_to_num(plain, nan=0.0, posinf=white, neginf=-white if low < 0 else 0.0)
+    # With values below 0, [-white, white] is mapped to [0, 1] and 0 to middle grey.
     plain = (plain / white + 1) / 2 if low < 0 else plain / white
     return np.asarray(np.rint(plain.clip(0, 1) * 255), dtype=np.uint8)

@@ -108,6 +108,7 @@ def natural_key(name: str) -> tuple[Any, ...]:
     number = _number(name)
     if number is not None:
         return (0, number, name)
+    # Numbers sort before words at each place; the third entry makes the key total where "07" and "7" tie.
     parts = re.split(r"(\d+)", name)
     return (1, tuple((0, int(part), "") if _is_short_number(part) else (1, 0, part) for part in parts), name)
 

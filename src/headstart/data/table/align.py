@@ -39,6 +39,7 @@ def align_columns(dataset: Dataset, columns: Sequence[str]) -> Dataset:
         raise DataError(
             f"{dataset.origin} lacks {len(missing)} of the {len(columns)} columns that the model was fitted on: {some}."
         )
+    # A place for each name first: index() for each column would take the square of their number.
     position = {name: place for place, name in enumerate(dataset.columns)}
     order = [position[name] for name in columns]
     items: Any = np.asarray(dataset.items)[:, order]

@@ -88,6 +88,7 @@ class ColumnFacts:
     @cached_property
     def known(self) -> pd.Series[Any]:
         """The cells that are not missing; without a copy where none is."""
+        # pandas' dropna copies the cells even where nothing is dropped.
         gone = self.column.isna()
         return self.column[~gone] if bool(gone.any()) else self.column
 
@@ -98,6 +99,7 @@ class ColumnFacts:
 
     def spread(self, most: int) -> list[Any]:
         """At least so many of the known cells, all where there are fewer, at even distances."""
+        # At even distances, for tables are often sorted: the first rows alone would all be of one kind.
         return self.known.iloc[:: max(1, len(self.known) // most)].tolist()
 
     @cached_property

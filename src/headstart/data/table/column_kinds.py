@@ -68,6 +68,7 @@ def kind_of_naming(facts: ColumnFacts) -> Naming | None:
 
 
 def _numeric_kind(name: str, cells: Sequence[Any]) -> Naming | None:
+    # Seconds, milliseconds or nanoseconds since 1970; the name of the column has to say so too.
     is_late = all(EPOCH <= cell < 10**20 and float(cell).is_integer() for cell in cells)
     return "time" if is_late and TIME.match(name.strip()) else None
 

@@ -89,6 +89,7 @@ def infer_columns(facts: Facts, roots: Collection[Path], options: ReadOptions, o
     free = [name for name in names if name not in taken | set(labels)]
     known = bool(labels) or not options.labelled
     naming = naming_columns(facts, [name for name in free if name not in asked])
+    # The item is found before unnamed labels are: a column of few values may be either, and what is read comes first.
     item = find_item(facts, free, row_ids, roots, options, origin=origin, has_labels=known, naming=naming)
     if not labels and options.labelled:
         rest = [name for name in names if name not in taken | {item.name} | set(naming)]
@@ -158,6 +159,7 @@ def _unnamed_labels(facts: Facts, item: Item, options: ReadOptions, free: list[s
         return ()
     last = facts[free[-1]]
     is_alone = len(free) == 1 and item.kind in ("path", "media", "text")
+    # Convention puts the target last; a lone number beside a text or a picture can be nothing else.
     is_target = last.is_number and (options.task == "regression" or (options.task != "classification" and is_alone))
     is_class = last.repeats if options.task == "classification" else last.is_low
     return (last.name,) if is_target or is_class else ()

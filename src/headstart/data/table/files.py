@@ -157,6 +157,7 @@ def read_frame(
         typed, read = strings_as_numbers(frame) if cells is None else (frame, {})
         roles = infer_columns(facts_of(typed), roots, options, origin)
         roles = replace(roles, notes=(*said, *roles.notes))
+        # Labels stay the strings that were written, since 1.0 and 1 may be two classes.
         if roles.kind == "number":
             frame = typed.assign(**{name: frame[name] for name in roles.labels})
             roles = replace(roles, notes=(*(read[name] for name in roles.items if name in read), *roles.notes))
@@ -296,6 +297,7 @@ def _groups(frame: pd.DataFrame, name: str | None) -> tuple[NDArray[np.str_] | N
     column = frame[name]
     groups = np.array(column.astype(str).tolist(), dtype=object)
     missing = np.flatnonzero(column.isna())
+    # A missing name says nothing of what belongs together, so it must not join rows.
     groups[missing] = [f"row {row}" for row in missing]
     rows = plural(len(missing), "row has", "rows have")
     note = f"{rows} no '{name}'; each was taken as a group of its own."
@@ -312,6 +314,7 @@ def _times(frame: pd.DataFrame, name: str | None, origin: str) -> NDArray[np.flo
         times = column.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
         dates = pd.to_datetime(column, errors="coerce", utc=True, format=None if column.dtype.kind == "M" else "mixed")
+        # Nanoseconds since 1970 as seconds; a float64 keeps them to less than a microsecond.
         times = dates.to_numpy(dtype="datetime64[ns]").astype(np.int64) / 1e9
         times[dates.isna().to_numpy()] = np.nan
     bad = np.flatnonzero(~np.isfinite(times))

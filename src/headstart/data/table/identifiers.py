@@ -73,6 +73,7 @@ def find_files(values: Collection[Any], roots: Collection[Path], modality: Modal
         >>> find_files(["7f", "8a"], [root], None).names
         {'7f': '7f.JPG'}
     """
+    # By folder, so that each is listed once and not asked for each file: that is slow on network drives.
     wanted: dict[str, dict[str, str]] = {}
     for value in map(label_name, values):
         parent, _, stem = value.replace("\\", "/").rpartition("/")

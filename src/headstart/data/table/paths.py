@@ -86,6 +86,7 @@ def find_paths(
     kinds = Counter(media_suffix(_slashes(value)) for value in spread(distinct, 1000))
     named = sum(count for kind, count in kinds.items() if kind is not None)
     by_name = named >= HALF * kinds.total() or (modality is not None and named > 0)
+    # Fifty files tell where the paths lead; all of them are looked for once the place is known.
     probe = spread(distinct)
     root, depth, found = _best_place(probe, roots)
     if found == 0 and not (by_name and search and _finder(probe, root)):
@@ -135,6 +136,7 @@ def _best_place(probe: Sequence[str], roots: Iterable[Path]) -> tuple[Path, int,
     """Where most of the strings are files: the root, how many last parts count, and how many are found."""
     places = list(roots)
     best = (places[0], 0, -1)
+    # The path as it stands first; then ever shorter tails, since a short one may match the wrong file.
     for depth in (0, 3, 2, 1):
         for root in places:
             found = sum(_is_file(root / _tail(value, depth)) for value in probe)

@@ -125,6 +125,7 @@ def item_columns(facts: Facts, wanted: Sequence[str], roots: Collection[Path], o
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise DataError(f"The item columns name {name_some(sorted(twice))} twice; name each column once.")
+    # The sort is stable: within both kinds the order that the user gave stays.
     return tuple(sorted(found, key=lambda column: column.kind in QUANTITIES))
 
 

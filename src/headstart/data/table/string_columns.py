@@ -74,6 +74,7 @@ def strings_as_numbers(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str
         if kept or column.dtype.kind != "O":
             continue
         cells = column.astype(object).where(column.notna(), "").tolist()
+        # Databases give decimals; they are learnt from as float64, as all numbers are.
         exact = [isinstance(cell, Decimal | Fraction) for cell in cells]
         if any(exact) and sum(exact) == int(column.notna().sum()):
             numbers = [float(cell) if known else math.nan for cell, known in zip(cells, exact, strict=True)]

@@ -72,6 +72,7 @@ def decode_text(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     except UnicodeDecodeError:
         pass
     text = raw.decode("utf-8", "surrogateescape")
+    # Twice as many good characters beyond ASCII as bad bytes: UTF-8 with damage, not another encoding.
     bad = sum("\udc80" <= sign <= "\udcff" for sign in text)
     if sum(sign > "\x7f" for sign in text) - bad > 2 * bad:
         return text, ()
@@ -90,6 +91,7 @@ def _decode(raw: bytes, encoding: str) -> str:
 
 def _without_mark(head: bytes) -> str | None:
     """Which UTF-16 text with many ASCII characters is, by where its zero bytes are."""
+    # Of an ASCII character the high byte is zero: the first of two if big-endian, the second if little-endian.
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) * 10 < len(head) or min(even, odd) * 10 > max(even, odd):
         return None
