@@ -34,8 +34,8 @@ def exported(tree: ast.Module) -> list[str] | None:
 def undocumented(source: str) -> list[str]:
     """Public functions and classes without a docstring, or without an example in it.
 
-    Two kinds of classes have nothing to run, so that their docstrings need no example: a Protocol, and a record, which
-    is a dataclass without methods whose docstring says what its attributes are.
+    Two kinds of classes have nothing to run, so that their docstrings need no example: a Protocol or TypedDict, and a
+    record, which is a dataclass without methods whose docstring says what its attributes are.
     """
     tree = ast.parse(source)
     public = exported(tree) or []
@@ -49,7 +49,9 @@ def undocumented(source: str) -> list[str]:
 
 
 def is_protocol(node: ast.FunctionDef | ast.ClassDef) -> bool:
-    return isinstance(node, ast.ClassDef) and any("Protocol" in ast.unparse(base) for base in node.bases)
+    """A class that only names types: a Protocol, or a TypedDict."""
+    bases = [ast.unparse(base) for base in node.bases] if isinstance(node, ast.ClassDef) else []
+    return any(base.partition("[")[0] in {"Protocol", "TypedDict"} for base in bases)
 
 
 def is_record(node: ast.FunctionDef | ast.ClassDef) -> bool:
@@ -178,6 +180,7 @@ def test_the_check_of_documentation_catches_a_planted_gap(text):
     "text",
     [
         "class f(Protocol):\n    'What heads share.'",
+        "class f(TypedDict):\n    'What calls share.'",
         "@dataclass\nclass f:\n    'One number.\\n\\n    Attributes:\\n        a: it.'\n    a: int",
         "def f():\n    '''Do it.\n\n    >>> f()\n    '''",
     ],
