@@ -109,7 +109,7 @@ def check_task_contract(name: str) -> None:
         >>> check_task_contract("regression")
     """
     methods = TASKS[name]
-    x, y, task = toy_task(name)  # type: ignore[arg-type]
+    x, y, task = toy_task(name)
     before = y.copy()
     targets = methods.targets(y, task.num_outputs)
     _require(targets.shape == (len(y), task.num_outputs), f"{name}: targets must be (n, outputs), not {targets.shape}")
@@ -139,7 +139,7 @@ def check_head_left_out(name: str) -> None:
     if not isinstance(head, SpectralHead):
         return
     for kind in sorted(head.tasks):
-        x, y, task = toy_task(kind, n=36)  # type: ignore[arg-type]
+        x, y, task = toy_task(kind, n=36)
         targets = TASKS[kind].targets(y, task.num_outputs)
         for groups in (np.arange(36), np.arange(36) // 4):
             spectrum = Spectrum.from_rows(x, targets)
@@ -173,7 +173,7 @@ def check_head_solves(name: str) -> None:
         >>> check_head_solves("lda")
     """
     for kind in sorted(HEADS[name].tasks):
-        x, y, task = toy_task(kind, n=60)  # type: ignore[arg-type]
+        x, y, task = toy_task(kind, n=60)
         if kind == "classification":  # numbers, for heads that want an order
             task = replace(task, labels=("1", "2", "3"))
         first = select_head(x, y, task, search=HeadSearch((name,)))
@@ -194,7 +194,7 @@ def check_score_ranks(name: str) -> None:
     """
     score = SCORES[name]
     for kind in sorted(score.tasks):
-        x, y, task = toy_task(kind)  # type: ignore[arg-type]
+        x, y, task = toy_task(kind)
         before, labels = x.copy(), y.copy()
         useful = score(x, y, task)
         noise = score(x, y[np.random.default_rng(1).permutation(len(y))], task)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,12 +28,14 @@ __all__ = [
     "SourceInfo",
     "Task",
     "TaskKind",
+    "Unit",
     "group_codes",
     "whole_text",
 ]
 
 Modality = Literal["image", "text", "audio", "vector", "multimodal"]  # the last: an item holds one thing of each column
-TaskKind = Literal["classification", "multilabel", "regression"]
+TaskKind = str  # a name in `headstart.tasks.TASKS`
+Unit = Literal["item", "token", "patch", "frame"]  # what has a label: an item as a whole, or each of its positions
 FeatureMatrix = NDArray[np.floating[Any]]  # float32 from a body; float64 for rows as they are
 
 
@@ -108,21 +110,36 @@ class Task:
     """The label schema of a target task.
 
     Attributes:
-        kind: ``"classification"`` (one label an item), ``"multilabel"`` (any number of labels) or ``"regression"``.
+        kind: a name in `headstart.tasks.TASKS`, such as ``"classification"`` (one label an item), ``"multilabel"`` (any
+            number of labels) or ``"regression"``.
         labels: the class names, the label names, or the names of the target columns, in the order of the model's
             outputs.
         column: the column or folder level that the labels were read from, where there was one.
+        unit: what has a label: ``"item"``, or each ``"token"``, ``"patch"`` or ``"frame"`` of an item.
+
+    Raises:
+        ParameterError: for an empty kind, or a unit that is none.
 
     Examples:
         >>> Task("classification", ("ant", "bee")).num_outputs
         2
+        >>> Task("classification", ("name", "other"), unit="word")
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: The 'unit' parameter of Task must be one of 'item', 'token', 'patch', \
+'frame'. Got 'word' instead.
     """
 
     kind: TaskKind
     labels: tuple[str, ...]
     column: str | None = None
+    unit: Unit = "item"
 
     def __post_init__(self) -> None:
+        if not self.kind or not isinstance(self.kind, str):
+            raise ParameterError(f"The 'kind' parameter of Task must be the name of a task. Got {self.kind!r} instead.")
+        if self.unit not in get_args(Unit):
+            known = ", ".join(map(repr, get_args(Unit)))
+            raise ParameterError(f"The 'unit' parameter of Task must be one of {known}. Got {self.unit!r} instead.")
         if any(map(_has_halves, self.labels)):
             object.__setattr__(self, "labels", tuple(map(whole_text, self.labels)))
 

@@ -16,6 +16,7 @@ from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.folder import training_entry
 from headstart.errors import UsageError
 from headstart.io import atomic_folder, check_writable, read_json, remove_leftovers, write_json
+from headstart.tasks import is_classification
 from headstart.types import Dataset, Source, SourceInfo
 
 if TYPE_CHECKING:
@@ -33,15 +34,18 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["distill", "no-such-folder", "--teacher", "toy", "--out", "small"])   # the reason goes to stderr
         2
     """
-    from headstart.data import read
+    from headstart.data import ReadOptions
     from headstart.sources.bodies.trainable import TrainableSource
+    from headstart.tasks import read_labelled
     from headstart.tune.distillation.distill import DistillationLoss, distilled
     from headstart.tune.training.settings import Budget, Training
 
     out, limit = Path(args.out), seconds_of(args)
     _check_out(out)
     reporter = reporter_of(args)
-    dataset = _training_part(read(args.data, labelled=False, **reading_options(args)), reporter)
+    dataset = _training_part(
+        read_labelled(args.data, ReadOptions.of(labelled=False, **reading_options(args))), reporter
+    )
     with reporter.progress("opening the sources"):
         teachers = [_teacher(name, dataset) for name in args.teacher]
         student = _student(args, dataset)
@@ -136,7 +140,7 @@ def _learnt(teacher: Teacher) -> str:
 
     if not isinstance(teacher, TransferModel):
         return ""
-    if teacher.task.kind != "classification":
+    if not is_classification(teacher.task):
         return f"; its features alone, since its answers are those of a {teacher.task.kind} task"
     return "; its answers too: the student knows labels that it learnt from, so judge it on other items"
 

@@ -15,6 +15,7 @@ from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.data.auditing.text_findings import percent, script_words
 from headstart.data.text.languages import language_names
 from headstart.errors import UsageError
+from headstart.tasks import base_dataset, is_classification, is_regression, read_labelled
 from headstart.types import Dataset
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["inspect", "no-such-folder"])     # the reason goes to standard error
         2
     """
-    from headstart.data import audit, read
+    from headstart.data import ReadOptions, audit
     from headstart.engine.pipeline.sketches import kept_sketches
 
     reporter = reporter_of(args)
@@ -45,12 +46,12 @@ def run(args: argparse.Namespace) -> int:
         return run_label_audit(args, reporter)
     if args.out:
         raise UsageError("--out of inspect belongs to --labels; add it, or leave it out.")
-    dataset = read(args.data, **reading_options(args))
+    dataset = read_labelled(args.data, ReadOptions.of(**reading_options(args)))
     if args.source and dataset.modality != "text":
         raise UsageError("--source of inspect is for texts, or belongs to --labels; add that, or leave it out.")
     with reporter.progress("auditing") as step:
         sketches = kept_sketches(dataset.modality, step, cache=not args.no_cache)
-        checked = _with_source(audit(dataset, progress=step, sketch_all=sketches), dataset, args.source)
+        checked = _with_source(audit(base_dataset(dataset), progress=step, sketch_all=sketches), dataset, args.source)
     if args.json:
         facts = {**_facts(dataset), "usable": int(checked.keep.sum()), "notes": list(dataset.notes)}
         facts |= {"possible_groups": _possible_groups(dataset, checked)}
@@ -140,9 +141,9 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
 
 
 def _label_counts(dataset: Dataset) -> dict[str, int]:
-    if dataset.task is None or dataset.y is None or dataset.task.kind == "regression":
+    if dataset.task is None or dataset.y is None or is_regression(dataset.task):
         return {}
-    if dataset.task.kind == "classification":
+    if is_classification(dataset.task):
         counts = Counter(dataset.y.tolist())
         return {name: counts[code] for code, name in enumerate(dataset.task.labels)}
     return {name: int(total) for name, total in zip(dataset.task.labels, dataset.y.sum(axis=0), strict=True)}

@@ -12,6 +12,7 @@ from headstart.cli.output.answer_lines import tell_answers
 from headstart.cli.output.answers import rounded
 from headstart.cli.output.console import reporter_of
 from headstart.errors import UsageError
+from headstart.tasks import is_classification
 
 __all__ = ["run"]
 
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace, out: Path | None = None) -> int:
         ):
             row = answers.setdefault(int(position), {})
             row[column] = label
-            if model.task.kind == "classification":
+            if is_classification(model.task):
                 row[f"{column}.probability"] = float(output.max())
     check_any_left(len(answers), given.names, failures)
     tasks = {column: model.task for column, model in models.items()}

@@ -24,8 +24,9 @@ from headstart.errors import DataError
 from headstart.reporting.wording import name_some, plural
 from headstart.types import Task, TaskKind
 
-__all__ = ["EncodedLabels", "encode_labels", "nearly_all"]
+__all__ = ["KINDS", "EncodedLabels", "encode_labels", "nearly_all"]
 
+KINDS = ("classification", "multilabel", "regression")  # how labels are read; `headstart.tasks` reads others as one
 MAX_NUMERIC_CLASSES = 20
 MOSTLY = 0.98  # the same where the kinds are near: whole numbers and fractions, flags and numbers
 FEWEST = 20  # rows of which one may be odd

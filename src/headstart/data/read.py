@@ -13,11 +13,13 @@ from typing import Any
 from headstart.data.folder.archives import UNREAD_ARCHIVES, archive_notes, is_archive, unpack
 from headstart.data.folder.folders import read_folder
 from headstart.data.folder.listing import media_of_file
+from headstart.data.labels import KINDS
 from headstart.data.media.file_kinds import LOOKED_AT, MEDIA, OTHER_FILES, content_of
 from headstart.data.python_inputs import read_object
 from headstart.data.schema import ReadOptions, RowsRead, to_dataset
 from headstart.data.table.files import TABLES, decode_text, read_table, table_kind
 from headstart.errors import DataError
+from headstart.params import check_choice
 from headstart.types import Dataset, Modality, TaskKind
 
 __all__ = ["read", "read_with"]
@@ -86,11 +88,13 @@ def read_with(data: Any, options: ReadOptions) -> Dataset:
 
     Raises:
         DataError: if the data cannot be read, or do not make a task.
+        ParameterError: if ``task`` is not known.
 
     Examples:
         >>> read_with({"note": ["good", "bad"], "mood": ["+", "-"]}, ReadOptions.of(label="mood")).task.labels
         ('+', '-')
     """
+    check_choice(options.task, "task", "read", (None, *KINDS))
     if isinstance(data, (str, os.PathLike)):
         path = Path(data).expanduser()
         return to_dataset(_read_path(path, options), options, f"'{data}'")

@@ -84,7 +84,6 @@ class ReadOptions:
         Raises:
             ParameterError: if ``task`` or ``modality`` is not known.
         """
-        check_choice(task, "task", "read", (None, "classification", "multilabel", "regression"))
         check_choice(modality, "modality", "read", (None, "image", "text", "audio", "vector", "multimodal"))
         labels = (label,) if isinstance(label, str) else tuple(label or ())
         options = cls(

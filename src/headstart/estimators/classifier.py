@@ -17,6 +17,7 @@ from headstart.estimators.fitting import fitted_model, outputs_of, saved_model, 
 from headstart.estimators.labels import checked_labels, class_names
 from headstart.estimators.pickling import PicklableEstimator
 from headstart.io import read_json
+from headstart.tasks import is_multilabel
 from headstart.tune import Strategy
 from headstart.types import Source, Task, TaskKind
 
@@ -102,7 +103,7 @@ class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[m
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """The likeliest label of each of n items, or a 0/1 matrix (n, labels) for multi-label."""
         probabilities = self.predict_proba(X)
-        if self.model_.task.kind == "multilabel":
+        if is_multilabel(self.model_.task):
             return np.asarray(probabilities >= 0.5, dtype=int)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
@@ -132,7 +133,7 @@ class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[m
 
 def _saved_classes(file: Path, task: Task) -> NDArray[Any]:
     """(classes,) as `save_pretrained` wrote them; the model's labels where a fit wrote the folder."""
-    if task.kind == "multilabel":
+    if is_multilabel(task):
         return np.arange(task.num_outputs)
     names: Any = read_json(file).get("classes") if file.is_file() else list(task.labels)
     plain = isinstance(names, list) and all(isinstance(name, str | int | float) for name in names)

@@ -20,6 +20,7 @@ from headstart.heads import HeadSearch
 from headstart.model import TransferModel
 from headstart.reporting import SilentReporter
 from headstart.sources import open_source
+from headstart.tasks import base_kind
 from headstart.transfer.fit_model import fit_model
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.options import FitOptions
@@ -182,7 +183,7 @@ def saved_model(folder: str | Path, source: Source | None, kinds: Sequence[str])
         headstart.errors.NoModelError: 'no-such-folder' is not a model folder ...
     """
     model = TransferModel.load(folder, source=source)
-    if model.task.kind not in kinds:
+    if base_kind(model.task) not in kinds:
         raise ModelFolderError(f"'{folder}' is a model for {model.task.kind}, not for {' or '.join(kinds)}.")
     return model
 

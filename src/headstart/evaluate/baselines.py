@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from headstart.engine.pipeline.simple_rows import simple_rows
 from headstart.errors import ItemError
+from headstart.tasks import is_classification
 from headstart.types import Modality, Task
 
 __all__ = ["baseline_rows", "majority_outputs"]
@@ -37,7 +38,7 @@ def majority_outputs(task: Task, y_train: ArrayLike, n: int) -> NDArray[np.float
                [0.25, 0.75]])
     """
     truth = np.asarray(y_train)
-    if task.kind == "classification":
+    if is_classification(task):
         row = np.bincount(truth.astype(np.intp), minlength=task.num_outputs) / len(truth)
     else:
         row = truth.astype(np.float64).reshape(len(truth), task.num_outputs).mean(axis=0)

@@ -16,6 +16,7 @@ from headstart.evaluate.formatting import figure
 from headstart.evaluate.intervals.analytic import analytic_bounds, exact_names
 from headstart.evaluate.intervals.bootstrap import bootstrap
 from headstart.reporting.summary import summary_html, summary_text
+from headstart.tasks import base_kind, is_classification, is_regression, task_methods
 from headstart.types import Task, TaskKind
 
 __all__ = ["RANKING_RESAMPLES", "Evaluation", "Metric", "check_outputs", "evaluate_predictions"]
@@ -158,16 +159,19 @@ def evaluate_predictions(
                [1, 1]])
     """
     truth, scores = check_outputs(task, y, outputs)
-    cheap, costly = _TABLES[task.kind](scores, truth)
+    kind, methods = base_kind(task), task_methods(task)
+    cheap, costly = _TABLES[kind](scores, truth)
     results = _with_intervals(cheap, len(truth), groups, resamples, seed)
     results |= _with_intervals(costly, len(truth), groups, min(resamples, RANKING_RESAMPLES), seed)
-    _widen(results, analytic_bounds(task.kind, scores, truth, groups), exact_names(task.kind))
+    results |= _with_intervals(_own_table(task, scores, truth), len(truth), groups, resamples, seed)
+    _widen(results, analytic_bounds(kind, scores, truth, groups), exact_names(kind))
+    names = dict.fromkeys([methods.main_metric, *_ORDER[kind], *methods.metrics])
     return Evaluation(
         task=task.kind,
         n=len(truth),
-        metrics={name: results[name][0] for name in _ORDER[task.kind]},
+        metrics={name: results[name][0] for name in names},
         per_class=_per_class(task, truth, results),
-        confusion=metrics.confusion_matrix(scores, truth) if task.kind == "classification" else None,
+        confusion=metrics.confusion_matrix(scores, truth) if is_classification(task) else None,
         labels=task.labels,
     )
 
@@ -192,9 +196,9 @@ def check_outputs(task: Task, y: ArrayLike, outputs: ArrayLike) -> tuple[NDArray
     """
     scores, truth = np.asarray(outputs, np.float64), np.asarray(y)
     width = task.num_outputs
-    if task.kind == "regression":
+    if is_regression(task):
         scores, truth = (a[:, None] if a.ndim == 1 else a for a in (scores, truth))
-    expected = (len(truth),) if task.kind == "classification" else (len(truth), width)
+    expected = (len(truth),) if is_classification(task) else (len(truth), width)
     if not len(truth) or truth.shape != expected or scores.shape != (len(truth), width):
         raise DataError(
             f"A {task.kind} with {width} outputs needs at least one item, one row of outputs for each item and "
@@ -202,7 +206,7 @@ def check_outputs(task: Task, y: ArrayLike, outputs: ArrayLike) -> tuple[NDArray
         )
     if not (np.isfinite(scores).all() and np.isfinite(truth.astype(np.float64)).all()):
         raise DataError("The truth and the outputs must be finite numbers; there are NaN or infinite ones among them.")
-    if task.kind != "classification":
+    if not is_classification(task):
         return truth.astype(np.float64), scores
     if truth.min() < 0 or truth.max() >= width:
         raise DataError(f"Class codes must lie in 0..{width - 1}; there are codes {truth.min()}..{truth.max()}.")
@@ -273,16 +277,22 @@ def _ranking_table(scores: Array, y: NDArray[Any]) -> Table:
     return table
 
 
+def _own_table(task: Task, scores: Array, y: NDArray[Any]) -> Table:
+    """The metrics that the kind of task brings itself."""
+    own = task_methods(task).metrics
+    return lambda weights: {name: metric(scores, y, weights) for name, metric in own.items()}
+
+
 def _prefixed(rows: dict[str, Array]) -> dict[str, Array]:
     return {f"each {name}": row for name, row in rows.items()}
 
 
-_TABLES: Mapping[TaskKind, Callable[[Array, NDArray[Any]], tuple[Table, Table]]] = {
+_TABLES: Mapping[str, Callable[[Array, NDArray[Any]], tuple[Table, Table]]] = {
     "classification": _classification_tables,
     "multilabel": _multilabel_tables,
     "regression": _regression_tables,
 }
-_ORDER: Mapping[TaskKind, tuple[str, ...]] = {
+_ORDER: Mapping[str, tuple[str, ...]] = {
     "classification": (
         *("accuracy", "balanced_accuracy", "macro_precision", "macro_f1"),  # macro recall is balanced accuracy
         *("log_loss", "brier", "ece", "roc_auc", "average_precision"),
@@ -341,11 +351,11 @@ def _interval(metric: Metric) -> Metric:
 
 
 def _per_class(task: Task, y: NDArray[Any], results: dict[str, list[Metric]]) -> dict[str, dict[str, Metric | float]]:
-    names = _PER_TARGET if task.kind == "regression" else _PER_CLASS
+    names = _PER_TARGET if is_regression(task) else _PER_CLASS
     rows: dict[str, dict[str, Metric | float]] = {
         label: {name: results[f"each {name}"][c] for name in names} for c, label in enumerate(task.labels)
     }
-    if task.kind != "regression":
+    if not is_regression(task):
         support = np.bincount(y, minlength=len(rows)) if y.ndim == 1 else y.sum(axis=0)
         for row, count in zip(rows.values(), support, strict=True):
             row["support"] = int(count)

@@ -15,6 +15,7 @@ from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.evaluate.intervals.shares import paired_shares, share_bounds
 from headstart.heads import HeadSearch, select_head
 from headstart.sources.bodies.source_classes import source_head
+from headstart.tasks import is_classification
 from headstart.types import Dataset, FeatureMatrix, Source
 
 __all__ = ["Forgetting", "forgetting"]
@@ -115,7 +116,7 @@ def _judged(how: str, measure: str, before: Array, after: Array, seed: int) -> F
 
 def _on_source_data(before: Source, after: Source, data: Dataset, seed: int) -> Forgetting:
     task, y = data.labelled()
-    if task.kind != "classification":
+    if not is_classification(task):
         raise DataError(f"Forgetting is told by the accuracy of a classifier; the source data is of {task.kind}.")
     answers = _both_logits(before, after, data.items)
     if answers is not None and _knows(answers[0], y, task.num_outputs):

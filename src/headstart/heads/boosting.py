@@ -13,6 +13,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.principal_components import on_principal_components
 from headstart.heads.estimator.protocols import Estimator
+from headstart.tasks import is_regression
 from headstart.types import Task
 
 __all__ = ["BOOSTING", "BoostingHead"]
@@ -43,7 +44,7 @@ class BoostingHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
         """An unfitted estimator."""
-        kind = HistGradientBoostingRegressor if task.kind == "regression" else HistGradientBoostingClassifier
+        kind = HistGradientBoostingRegressor if is_regression(task) else HistGradientBoostingClassifier
         head = kind(
             max_iter=60,
             max_leaf_nodes=15,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from headstart.heads.estimator.protocols import Estimator
+from headstart.tasks import is_regression
 from headstart.types import Task
 
 __all__ = ["FOREST", "ForestHead"]
@@ -39,7 +40,7 @@ class ForestHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator; leaves of one row grow too large to keep beyond 20,000 rows."""
-        kind = ExtraTreesRegressor if task.kind == "regression" else ExtraTreesClassifier
+        kind = ExtraTreesRegressor if is_regression(task) else ExtraTreesClassifier
         estimator: Estimator = kind(n_estimators=100, min_samples_leaf=1 + n // 20_000, random_state=seed)
         return estimator
 

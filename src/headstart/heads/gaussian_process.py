@@ -23,6 +23,7 @@ from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.laplace import LAPLACE
 from headstart.params import check_choice
+from headstart.tasks import base_kind, is_regression
 from headstart.types import Task
 
 __all__ = ["GAUSSIAN_PROCESS", "GaussianProcess", "GaussianProcessHead"]
@@ -130,8 +131,8 @@ class GaussianProcessHead:
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
         """An unfitted estimator."""
         if n <= MOST_ROWS:
-            return GaussianProcess(task.kind, seed=seed)
-        if task.kind == "regression":
+            return GaussianProcess(base_kind(task), seed=seed)
+        if is_regression(task):
             return one_by_one(BayesianRidge(), task)
         return LAPLACE.make(task, n=n, d=d, seed=seed)
 

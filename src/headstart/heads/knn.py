@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 from headstart.heads.estimator.inputs import FLOATS, checked_rows
 from headstart.heads.estimator.protocols import Estimator
 from headstart.linear.checks import unit_rows
+from headstart.tasks import base_kind
 from headstart.types import Task
 
 __all__ = ["KNN", "KNearestNeighbours", "KNearestNeighboursHead"]
@@ -193,7 +194,7 @@ class KNearestNeighboursHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
-        return KNearestNeighbours(kind=task.kind)
+        return KNearestNeighbours(kind=base_kind(task))
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
         """Why ``auto`` does not try it here; empty where it does."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.heads.standard_error import mean_and_error
-from headstart.tasks import task_methods
+from headstart.tasks import is_regression, task_methods
 from headstart.types import Task
 
 __all__ = ["LossSummary", "summarise"]
@@ -85,7 +85,7 @@ def summarise(
         (0.49, 2)
     """
     units = len(outputs) if groups is None else len(np.unique(groups))
-    if task.kind != "regression":
+    if not is_regression(task):
         mean, error = mean_and_error(task_methods(task).loss(outputs, y), groups)
         return LossSummary(mean, error, units)
     targets = np.asarray(y, np.float64).reshape(outputs.shape)

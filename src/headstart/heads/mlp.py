@@ -9,6 +9,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from headstart.heads.estimator.per_output import one_by_one
 from headstart.heads.estimator.principal_components import on_principal_components
 from headstart.heads.estimator.protocols import Estimator
+from headstart.tasks import is_classification, is_regression
 from headstart.types import Task
 
 __all__ = ["MLP", "MultilayerPerceptronHead"]
@@ -40,7 +41,7 @@ class MultilayerPerceptronHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
         """An unfitted estimator."""
-        kind = MLPRegressor if task.kind == "regression" else MLPClassifier
+        kind = MLPRegressor if is_regression(task) else MLPClassifier
         head = kind(
             hidden_layer_sizes=(128,), alpha=1.0 if n < 1000 else 0.1, batch_size=64 if n >= 300 else "auto",
             learning_rate_init=2e-3, max_iter=EPOCHS, random_state=seed,
@@ -49,7 +50,7 @@ class MultilayerPerceptronHead:
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
         """Why ``auto`` does not try it here; empty where it does."""
-        fits = 1 if task.kind == "classification" else task.num_outputs
+        fits = 1 if is_classification(task) else task.num_outputs
         return f"{EPOCHS} epochs over {n} rows, {fits} times, are slow" if n * fits > 50_000 else ""
 
 

@@ -14,6 +14,7 @@ from headstart.linear.leave_out import LeftOut
 from headstart.linear.spectrum import Spectrum
 from headstart.params import check_choice
 from headstart.registry import Registry
+from headstart.tasks import base_kind
 from headstart.types import Task
 
 __all__ = [
@@ -138,7 +139,7 @@ def solved_heads(task: Task) -> list[str]:
         ['ridge']
     """
     others = (name for name in HEADS if name not in ESTIMATORS)
-    return [name for name in others if task.kind in HEADS[name].tasks and isinstance(HEADS[name], SpectralHead)]
+    return [name for name in others if base_kind(task) in HEADS[name].tasks and isinstance(HEADS[name], SpectralHead)]
 
 
 def heads_for(task: Task, names: Sequence[str] | None) -> list[HeadKind]:
@@ -165,7 +166,7 @@ def heads_for(task: Task, names: Sequence[str] | None) -> list[HeadKind]:
             found |= _serving(task)
         else:
             check_head_names((name,))
-            if task.kind not in HEADS[name].tasks:
+            if base_kind(task) not in HEADS[name].tasks:
                 check_choice(name, "head", f"a {task.kind} fit", [*_serving(task)])
             found[name] = HEADS[name]
     return list(found.values())
@@ -191,4 +192,4 @@ def check_head_names(names: Sequence[str] | None) -> None:
 
 
 def _serving(task: Task) -> dict[str, HeadKind]:
-    return {name: HEADS[name] for name in HEADS if task.kind in HEADS[name].tasks}
+    return {name: HEADS[name] for name in HEADS if base_kind(task) in HEADS[name].tasks}

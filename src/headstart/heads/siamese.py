@@ -20,6 +20,7 @@ from headstart.heads.estimator.principal_components import on_principal_componen
 from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.knn import KNearestNeighbours
 from headstart.linear.checks import unit_rows
+from headstart.tasks import is_multilabel
 from headstart.types import Task
 
 __all__ = ["SIAMESE", "SiameseHead", "SiameseMetric"]
@@ -121,7 +122,7 @@ class SiameseHead:
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
         """Why ``auto`` does not try it here; empty where it does."""
-        return f"its pairs of {n} rows are slow" if n > 3000 or (task.kind == "multilabel" and n > 500) else ""
+        return f"its pairs of {n} rows are slow" if n > 3000 or (is_multilabel(task) and n > 500) else ""
 
 
 SIAMESE = SiameseHead()

@@ -18,7 +18,7 @@ from headstart.heads.estimator.cross_fitting import cross_fitted_scores, quietly
 from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.estimator.scores import estimator_scores
 from headstart.heads.registry import HEADS, EstimatorHead, SpectralHead
-from headstart.tasks import Calibration, task_methods
+from headstart.tasks import Calibration, base_kind, task_methods
 from headstart.types import Task, TaskKind
 
 __all__ = ["STACKING", "HeadStacking", "StackingHead", "mixture_weights"]
@@ -197,8 +197,8 @@ class StackingHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
         """An unfitted estimator."""
-        members = [_member(name, task, n=n, d=d, seed=seed) for name in MEMBERS[task.kind]]
-        return HeadStacking(members, task.kind, seed=seed)
+        members = [_member(name, task, n=n, d=d, seed=seed) for name in MEMBERS[base_kind(task)]]
+        return HeadStacking(members, base_kind(task), seed=seed)
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
         """Never in ``auto``."""
@@ -208,7 +208,7 @@ class StackingHead:
 def _member(name: str, task: Task, *, n: int, d: int, seed: int) -> Any:
     head = HEADS[name]
     if isinstance(head, SpectralHead):
-        return ClosedForm(name, task.kind)
+        return ClosedForm(name, base_kind(task))
     if not isinstance(head, EstimatorHead):
         raise TypeError(f"'{name}' cannot be stacked")
     return head.make(task, n=n, d=d, seed=seed)

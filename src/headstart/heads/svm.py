@@ -20,6 +20,7 @@ from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.estimator.scores import aligned
 from headstart.linear.calibration import fit_temperature, log_loss
 from headstart.params import check_choice
+from headstart.tasks import is_classification, is_regression
 from headstart.types import Task, TaskKind
 
 __all__ = ["SVM", "SupportVectorClassifier", "SupportVectorHead", "SupportVectorRegressor"]
@@ -212,12 +213,12 @@ class SupportVectorHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
-        kind = SupportVectorRegressor if task.kind == "regression" else SupportVectorClassifier
+        kind = SupportVectorRegressor if is_regression(task) else SupportVectorClassifier
         return one_by_one(kind(seed=seed), task)
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
         """Why ``auto`` does not try it here; empty where it does."""
-        fits = 1 if task.kind == "classification" else task.num_outputs
+        fits = 1 if is_classification(task) else task.num_outputs
         return f"its kernel of {n} x {n} rows is slow" if n**2 * fits > 4e7 else ""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from headstart.heads.estimator.protocols import Estimator
+from headstart.tasks import is_regression
 from headstart.types import Task
 
 __all__ = ["TREE", "TreeHead"]
@@ -38,7 +39,7 @@ class TreeHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
-        kind = DecisionTreeRegressor if task.kind == "regression" else DecisionTreeClassifier
+        kind = DecisionTreeRegressor if is_regression(task) else DecisionTreeClassifier
         estimator: Estimator = kind(min_samples_leaf=min(20, max(2, n // 50)), random_state=seed)
         return estimator
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data import ReadOptions, align_columns, read_with
+from headstart.data import ReadOptions, align_columns
 from headstart.data.folder.archives import is_archive, unpack
 from headstart.data.table.files import table_kind
 from headstart.errors import DataError, ItemError
 from headstart.model import TransferModel
-from headstart.tasks import encode_labels
+from headstart.tasks import encode_labels, is_classification, is_multilabel, read_labelled
 from headstart.types import Dataset, Task
 
 __all__ = ["check_any_left", "part_of", "read_as_fitted", "read_for"]
@@ -41,7 +41,7 @@ def read_as_fitted(data: Any, model: TransferModel, options: ReadOptions) -> Dat
     numbers = model.columns if model.source.info.modality == "vector" else ()
     known = replace(options if is_named else options.with_item(model.item_column), numbers=numbers)
     try:
-        return read_with(data, known)
+        return read_labelled(data, known)
     except DataError as error:
         if not is_named and f"no column '{model.item_column}'" in str(error):
             raise DataError(
@@ -91,7 +91,7 @@ def read_for(model: TransferModel, data: Any, options: ReadOptions) -> Dataset:
         label = options.label or tuple(model.label_columns) or None
         dataset = read_as_fitted(data, model, replace(options, label=label))
     else:
-        dataset = read_with(data, options)
+        dataset = read_labelled(data, options)
     if dataset.modality != model.source.info.modality:
         raise DataError(
             f"{_named(data)} holds {dataset.modality} items, but the model reads {model.source.info.modality} items; "
@@ -154,9 +154,9 @@ def _in_words_of(dataset: Dataset, task: Task) -> Dataset:
         raise DataError(
             f"The task of {dataset.origin} is {found.kind}, but the model does {task.kind}; set it with --task."
         )
-    if task.kind == "classification":
+    if is_classification(task):
         y = encode_labels([found.labels[code] for code in codes], task)
-    elif task.kind == "multilabel":
+    elif is_multilabel(task):
         names = np.array(found.labels)
         y = encode_labels([names[row > 0.5].tolist() for row in codes], task)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headstart.heads import FittedHead
+from headstart.tasks import is_classification, is_multilabel
 from headstart.types import SourceInfo, Task
 
 __all__ = ["model_facts"]
@@ -27,7 +28,7 @@ def model_facts(task: Task, head: FittedHead, info: SourceInfo) -> list[tuple[st
         ('task', 'classification into 2: low, high')
     """
     names = ", ".join(task.labels[:SHOWN]) + (", ..." if len(task.labels) > SHOWN else "")
-    what = {"classification": "into", "multilabel": "with labels,"}.get(task.kind, "of")
+    what = "into" if is_classification(task) else "with labels," if is_multilabel(task) else "of"
     size = f", {info.parameters / 1e6:.1f} M parameters" if info.parameters else ""
     licence = f", licence {info.license}" if info.license else ""
     return [

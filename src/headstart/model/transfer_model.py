@@ -51,7 +51,7 @@ from headstart.model.summary import model_facts
 from headstart.model.task_folders import task_folders
 from headstart.reporting import Progress
 from headstart.reporting.summary import summary_html, summary_text
-from headstart.tasks import check_labels, encode_labels, task_methods
+from headstart.tasks import check_labels, encode_labels, is_classification, task_methods
 from headstart.tasks.prior_correction import corrected, estimated_priors, named_priors
 from headstart.types import Rows, Source, Task
 
@@ -136,7 +136,7 @@ class TransferModel:
         """The columns that labels came from; in a table of new items they are no features."""
         if self.task.column is not None:
             return [self.task.column]
-        return [] if self.task.kind == "classification" else list(self.task.labels)
+        return [] if is_classification(self.task) else list(self.task.labels)
 
     def predict(self, items: Sequence[Any], *, priors: Priors | None = None) -> list[Any]:
         """Labels, lists of labels or values of n items; raises `ItemError` on an unreadable one.
@@ -172,7 +172,7 @@ class TransferModel:
             ParameterError: if the priors do not fit the labels.
         """
         shares = self.head.calibration.get("shares")
-        if self.task.kind != "classification" or shares is None:
+        if not is_classification(self.task) or shares is None:
             raise DataError(
                 "Priors correct a classifier that knows its classes' shares; this model is none: fit again."
             )
@@ -253,7 +253,7 @@ class TransferModel:
         return self.moments
 
     def _with_new_labels(self, labels: Sequence[Any]) -> Task:
-        if self.task.kind != "classification":
+        if not is_classification(self.task):
             return self.task
         check_labels(labels, self.task)
         new = sorted({label_name(label) for label in labels} - set(self.task.labels))

@@ -12,6 +12,7 @@ from headstart.report.content.tables import bars, class_table, compared_heads, c
 from headstart.report.content.words import defined, interval, metric_words, number, one_line, shortened
 from headstart.report.page.chart import FLOOR, bar_chart
 from headstart.report.page.style import STYLE
+from headstart.tasks import TASKS
 
 __all__ = ["evaluation_report", "html_report"]
 
@@ -210,7 +211,11 @@ def _data(record: Record) -> str:
 
 
 def _heads(record: Record) -> str:
-    unit = "squared error in units of the variance" if record["task"]["kind"] == "regression" else "log-loss in nats"
+    unit = (
+        "squared error in units of the variance"
+        if TASKS[record["task"]["kind"]].base == "regression"
+        else "log-loss in nats"
+    )
     caption = f"Left-out loss ({unit}; lower is better) of each combination of head and features, at its best λ"
     rows = [
         (

@@ -22,7 +22,7 @@ from headstart.linear.leave_out import LeftOut, leave_one_group_out, leave_one_o
 from headstart.linear.ridge import lambda_grid
 from headstart.linear.spectrum import Spectrum
 from headstart.scores.inputs import check_classes, check_groups, check_rows, class_spectrum, draw_rows, one_hot
-from headstart.tasks import task_methods
+from headstart.tasks import is_classification, is_multilabel, task_methods
 from headstart.types import Task
 
 __all__ = ["LeftOutRidge", "leave_one_out_ridge"]
@@ -104,7 +104,7 @@ def leave_one_out_ridge(
 
 def _truth(y: ArrayLike, n: int, task: Task, owner: str) -> tuple[NDArray[Any], int]:
     """Class codes and how many classes have rows, or targets (n, k) and 0."""
-    if task.kind == "classification":
+    if is_classification(task):
         return check_classes(y, n, owner)
     return check_targets(y, n, owner, columns=task.num_outputs), 0
 
@@ -118,6 +118,6 @@ def _judged(left: LeftOut, truth: NDArray[Any], task: Task, rows: NDArray[np.int
 
 
 def _accuracy(outputs: Array, truth: NDArray[Any], task: Task) -> float | None:
-    if task.kind == "classification":
+    if is_classification(task):
         return float((outputs.argmax(axis=1) == truth).mean())
-    return float(((outputs > 0.5) == (truth > 0.5)).mean()) if task.kind == "multilabel" else None
+    return float(((outputs > 0.5) == (truth > 0.5)).mean()) if is_multilabel(task) else None

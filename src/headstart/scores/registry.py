@@ -26,6 +26,7 @@ from headstart.scores.nearest_neighbours import nearest_neighbours
 from headstart.scores.parc import parc
 from headstart.scores.sfda import sfda
 from headstart.scores.transrate import transrate
+from headstart.tasks import base_kind
 from headstart.types import Task
 
 __all__ = ["SCORES", "SOURCE_SCORES", "RegisteredScore", "Score", "check_scores"]
@@ -88,7 +89,7 @@ Got 'regression' instead.
         self, x: ArrayLike, y: ArrayLike, task: Task, *, groups: ArrayLike | None = None, seed: int = 0
     ) -> float:
         """The score; ``groups`` and ``seed`` count only where the score leaves rows out or draws."""
-        check_choice(task.kind, "task", f"the score '{self.name}'", sorted(self.tasks))
+        check_choice(base_kind(task), "task", f"the score '{self.name}'", sorted(self.tasks))
         if self.max_rows is not None and len(np.asarray(x)) > self.max_rows:
             x, y, groups = self._drawn(x, y, groups, self.max_rows, seed)
         return self.compute(x, y, task, groups, seed)

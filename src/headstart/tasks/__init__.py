@@ -1,6 +1,31 @@
 """Tasks: how labels become targets, how scores become probabilities, and what a mistake costs."""
 
 from headstart.tasks.labels import check_labels, encode_labels
-from headstart.tasks.registry import TASKS, Calibration, TaskMethods, task_methods
+from headstart.tasks.reading import base_dataset, read_labelled
+from headstart.tasks.registry import (
+    TASKS,
+    Calibration,
+    TaskMethods,
+    base_kind,
+    base_task,
+    is_classification,
+    is_multilabel,
+    is_regression,
+    task_methods,
+)
 
-__all__ = ["TASKS", "Calibration", "TaskMethods", "check_labels", "encode_labels", "task_methods"]
+__all__ = [
+    "TASKS",
+    "Calibration",
+    "TaskMethods",
+    "base_dataset",
+    "base_kind",
+    "base_task",
+    "check_labels",
+    "encode_labels",
+    "is_classification",
+    "is_multilabel",
+    "is_regression",
+    "read_labelled",
+    "task_methods",
+]

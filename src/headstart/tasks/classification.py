@@ -5,14 +5,18 @@ Reference: Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Netwo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.naming.label_names import is_missing
+from headstart.errors import DataError
 from headstart.linear.calibration import fit_temperature, softmax
-from headstart.tasks.registry import Calibration
+from headstart.tasks.codes import is_list, label_codes
+from headstart.tasks.registry import Calibration, Metric
 from headstart.types import Task
 
 __all__ = ["CLASSIFICATION", "Classification"]
@@ -23,6 +27,7 @@ class Classification:
     """One label an item.
 
     Attributes:
+        base: its own name.
         main_metric: ``"accuracy"``.
 
     Examples:
@@ -35,6 +40,21 @@ class Classification:
     """
 
     main_metric: str = "accuracy"
+    base: str = "classification"
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    problem_type: str = "single_label_classification"
+    parameters: tuple[str, ...] = ("temperature",)
+
+    def encode(self, labels: Sequence[Any] | NDArray[Any], task: Task) -> NDArray[Any]:
+        """Codes (n,)."""
+        self.check(labels, task)
+        return np.array(list(label_codes(labels, task)), dtype=np.int64)
+
+    def check(self, labels: Sequence[Any] | NDArray[Any], task: Task) -> None:  # noqa: ARG002 (one contract)
+        """Raise unless each label is one name or number."""
+        for label in labels:
+            if is_list(label) or is_missing(label):
+                raise DataError(f"A classification label must be one name or number. Got {label!r:.80} instead.")
 
     def targets(self, y: NDArray[Any], num_outputs: int) -> NDArray[np.float64]:
         """One-hot rows (n, classes)."""

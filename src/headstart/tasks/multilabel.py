@@ -5,15 +5,18 @@ Reference: Platt, "Probabilistic Outputs for Support Vector Machines", 1999; Lin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from headstart.errors import DataError
 from headstart.linear.calibration import fit_platt
-from headstart.tasks.registry import Calibration
+from headstart.tasks.codes import is_list, label_codes
+from headstart.tasks.registry import Calibration, Metric
 from headstart.types import Task
 
 __all__ = ["MULTILABEL", "Multilabel"]
@@ -24,6 +27,7 @@ class Multilabel:
     """Any number of labels an item.
 
     Attributes:
+        base: its own name.
         main_metric: ``"average_precision"``, the mean over labels (mAP), which needs no threshold.
 
     Examples:
@@ -34,6 +38,24 @@ class Multilabel:
     """
 
     main_metric: str = "average_precision"
+    base: str = "multilabel"
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    problem_type: str = "multi_label_classification"
+    parameters: tuple[str, ...] = ("slope", "intercept")
+
+    def encode(self, labels: Sequence[Any] | NDArray[Any], task: Task) -> NDArray[Any]:
+        """0/1 (n, labels)."""
+        self.check(labels, task)
+        y = np.zeros((len(labels), task.num_outputs))
+        for row, names in enumerate(labels):
+            y[row, list(label_codes(names, task))] = 1.0
+        return y
+
+    def check(self, labels: Sequence[Any] | NDArray[Any], task: Task) -> None:  # noqa: ARG002 (one contract)
+        """Raise unless each label is a list of labels."""
+        for label in labels:
+            if not is_list(label):
+                raise DataError(f"A multilabel label must be a list of labels. Got {label!r:.80} instead.")
 
     def targets(self, y: NDArray[Any], num_outputs: int) -> NDArray[np.float64]:  # noqa: ARG002 (one contract for all)
         """The 0/1 matrix (n, labels) itself."""

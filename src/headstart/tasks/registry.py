@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,20 +12,56 @@ from numpy.typing import NDArray
 from headstart.registry import Registry
 from headstart.types import Task
 
-__all__ = ["TASKS", "Calibration", "TaskMethods", "task_methods"]
+__all__ = [
+    "TASKS",
+    "Calibration",
+    "TaskMethods",
+    "base_kind",
+    "base_task",
+    "is_classification",
+    "is_multilabel",
+    "is_regression",
+    "task_methods",
+]
 
 Calibration = Mapping[str, NDArray[np.float64]]
+Metric = Callable[[NDArray[np.float64], NDArray[Any], NDArray[np.float64]], NDArray[np.float64]]
 
 
 @runtime_checkable
 class TaskMethods(Protocol):
     """What a kind of task provides; one frozen dataclass a kind, registered in `TASKS`.
 
+    Labels are of three forms: a code an item, 0 or 1 for each label, or values. A kind of task has the form of its
+    ``base``, and with it whatever depends on the form alone: how labels are read, stratified and counted, which heads
+    and scores serve it, and the usual metrics. Targets, calibration, outputs, loss, decoded labels and its metric are
+    its own.
+
+    Attributes:
+        base: ``"classification"``, ``"multilabel"`` or ``"regression"``, whose form of labels and outputs it shares.
+        main_metric: the metric that stands first, larger being better: one of the base's or of ``metrics``.
+        metrics: further metrics by name, functions of outputs (n, k), ``y`` and weights (..., n) that give (...,)
+            values, as those of `headstart.evaluate.metrics`; empty for none.
+        problem_type: its name in the configurations of transformers.
+        parameters: names of the parameters that ``calibrate`` gives.
+
     A head gives *scores* (n, k), one column an output; ``calibrate`` turns left-out scores into a calibration, and
     ``outputs`` turns scores into what a user reads: probabilities or values.
     """
 
+    base: str
     main_metric: str
+    metrics: Mapping[str, Metric]
+    problem_type: str
+    parameters: tuple[str, ...]
+
+    def encode(self, labels: Sequence[Any] | NDArray[Any], task: Task) -> NDArray[Any]:
+        """Labels as a user writes them, as the ``y`` of a `Dataset`; raises `DataError` for one that doesn't fit."""
+        ...
+
+    def check(self, labels: Sequence[Any] | NDArray[Any], task: Task) -> None:
+        """Raise `DataError` unless labels as a user writes them have the shape that the task wants."""
+        ...
 
     def targets(self, y: NDArray[Any], num_outputs: int) -> NDArray[np.float64]:
         """The (n, k) matrix that a least-squares head is fitted to."""
@@ -66,3 +103,57 @@ def task_methods(task: Task) -> TaskMethods:
         'r2'
     """
     return TASKS[task.kind]
+
+
+def base_kind(task: Task) -> str:
+    """The kind of task whose form of labels and outputs a task has; that of the first three kinds is their own name.
+
+    Raises:
+        UnknownNameError: if no such kind is registered.
+
+    Examples:
+        >>> base_kind(Task("regression", ("price",)))
+        'regression'
+    """
+    return TASKS[task.kind].base
+
+
+def base_task(task: Task) -> Task:
+    """The task as one of its base kind, for what depends on the form of labels alone.
+
+    Examples:
+        >>> base_task(Task("regression", ("price",))).kind
+        'regression'
+    """
+    base = base_kind(task)
+    return task if task.kind == base else replace(task, kind=base)
+
+
+def is_classification(task: Task) -> bool:
+    """Whether an item has one label, as a code.
+
+    Examples:
+        >>> is_classification(Task("classification", ("ant", "bee")))
+        True
+    """
+    return base_kind(task) == "classification"
+
+
+def is_multilabel(task: Task) -> bool:
+    """Whether an item has any number of labels, 0 or 1 each.
+
+    Examples:
+        >>> is_multilabel(Task("multilabel", ("beach", "sunset")))
+        True
+    """
+    return base_kind(task) == "multilabel"
+
+
+def is_regression(task: Task) -> bool:
+    """Whether an item has values.
+
+    Examples:
+        >>> is_regression(Task("regression", ("price",)))
+        True
+    """
+    return base_kind(task) == "regression"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.tasks.registry import Calibration
+from headstart.errors import DataError
+from headstart.tasks.registry import Calibration, Metric
 from headstart.types import Task
 
 __all__ = ["REGRESSION", "Regression"]
@@ -19,6 +21,7 @@ class Regression:
     """One or several numbers an item.
 
     Attributes:
+        base: its own name.
         main_metric: ``"r2"``, the coefficient of determination.
 
     Examples:
@@ -29,6 +32,27 @@ class Regression:
     """
 
     main_metric: str = "r2"
+    base: str = "regression"
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    problem_type: str = "regression"
+    parameters: tuple[str, ...] = ()
+
+    def encode(self, labels: Sequence[Any] | NDArray[Any], task: Task) -> NDArray[Any]:
+        """Values (n, targets)."""
+        self.check(labels, task)
+        return np.asarray(labels, dtype=np.float64).reshape(len(labels), task.num_outputs)
+
+    def check(self, labels: Sequence[Any] | NDArray[Any], task: Task) -> None:
+        """Raise unless there are as many finite numbers for each item as targets."""
+        try:
+            values = np.asarray(labels, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"The values of a regression must be numbers. Got {labels!r:.80} instead.") from None
+        if values.size != len(labels) * task.num_outputs or not np.isfinite(values).all():
+            raise DataError(
+                f"A regression with {task.num_outputs} targets needs that many finite numbers for each of "
+                f"{len(labels)} items. Got an array of shape {values.shape} instead."
+            )
 
     def targets(self, y: NDArray[Any], num_outputs: int) -> NDArray[np.float64]:
         """The values (n, targets)."""

@@ -21,6 +21,7 @@ from headstart.io import atomic_file, write_csv
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.sources.default import source_for
+from headstart.tasks import is_classification
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.prepare import Prepared, prepare
 from headstart.types import Modality, Rows, Source, Task, TaskKind
@@ -172,7 +173,7 @@ def _suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | 
         DataError: if the task is no classification.
     """
     task, y = prepared.dataset.labelled()
-    if task.kind != "classification":
+    if not is_classification(task):
         raise DataError(f"Labels are audited for classification only. Got a {task.kind} task.")
     index = np.arange(len(y)) if rows is None else rows
     features, own = _rows(prepared.rows, index), y[index]

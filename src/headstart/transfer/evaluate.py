@@ -22,7 +22,7 @@ from headstart.model import Prediction, TransferModel
 from headstart.model.as_fitted import check_any_left, part_of, read_for
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
-from headstart.tasks import task_methods
+from headstart.tasks import base_dataset, task_methods
 from headstart.transfer.fit import Run
 from headstart.transfer.stages.context import Clock
 from headstart.transfer.stages.evaluation_folder import check_evaluation_folder, write_evaluation
@@ -330,5 +330,5 @@ def _count_fitted(run: Path, dataset: Dataset, reporter: Reporter, *, cache: boo
     fitted = set(splits["content"][(part == "train") | part.str.startswith("fold ")])
     with reporter.progress("comparing") as step:
         read_all = kept_sketches(dataset.modality, cache=cache)
-        contents = audit(dataset, near=False, progress=step, sketch_all=read_all).content
+        contents = audit(base_dataset(dataset), near=False, progress=step, sketch_all=read_all).content
         return sum(content in fitted for content in contents)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data import Audit, ReadOptions, read, read_with
+from headstart.data import Audit, ReadOptions, read
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.engine.ray.session import kept_open
@@ -24,6 +24,7 @@ from headstart.params import check_number
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.sources.default import LARGER, source_for
+from headstart.tasks import read_labelled
 from headstart.transfer.gate.move_body import MovedBody, check_strategy, move_body
 from headstart.transfer.ranking.choice import Choice, choose_source
 from headstart.transfer.ranking.entries import Described, describe_all
@@ -276,7 +277,7 @@ def _fitted(
     context: RunContext,
 ) -> _Fitted:
     """Read, audit, choose the source, encode, judge, move the body, compare: each stage once, in this order."""
-    dataset = read_with(data, reading)
+    dataset = read_labelled(data, reading)
     replayed = None if options.source_data is None else read(options.source_data, modality=dataset.modality)
     # a source that does not exist is refused before the audit, which may read every file
     opened = None if options.ranks_sources else _opened(dataset, options, context)

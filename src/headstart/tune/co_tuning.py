@@ -20,6 +20,7 @@ from torch.nn.functional import cross_entropy
 
 from headstart.errors import DataError
 from headstart.params import check_number
+from headstart.tasks import is_classification
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.structure.source_head import outputs_of, source_head_groups, source_head_of, statistics_kept
@@ -77,7 +78,7 @@ class CoTuning:
             SourceError: if the body has no source head.
             DataError: if the task is no classification.
         """
-        if setting.task.kind != "classification":
+        if not is_classification(setting.task):
             raise DataError(
                 f"The strategy '{self.name}' relates classes to classes; the task is {setting.task.kind}; use another "
                 "strategy, such as 'l2_sp'."

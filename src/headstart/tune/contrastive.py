@@ -29,6 +29,7 @@ from headstart.errors import DataError
 from headstart.heads import HeadSearch
 from headstart.model import TransferModel
 from headstart.params import check_choice, check_number
+from headstart.tasks import is_classification
 from headstart.tune.losses.contrastive import pair_cosine_loss, supervised_contrastive_loss
 from headstart.tune.moving.candidates import Moved
 from headstart.tune.moving.cross_fitted import move_cross_fitted
@@ -146,7 +147,7 @@ class ContrastiveFewShot:
 
 
 def _check(task: Task, y: NDArray[Any]) -> None:
-    if task.kind != "classification" or np.unique(y, return_counts=True)[1].max() < 2:
+    if not is_classification(task) or np.unique(y, return_counts=True)[1].max() < 2:
         raise DataError(
             f"The strategy 'contrastive' needs a class for each item, and a class with two items. Got a {task.kind} "
             f"task with {len(y)} items; use 'lp_ft' or 'frozen'."

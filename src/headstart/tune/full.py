@@ -15,7 +15,7 @@ import torch
 
 from headstart.heads.feature_map import FeatureMap
 from headstart.sources.bodies.seeded import seeded, spread
-from headstart.tasks import task_methods
+from headstart.tasks import is_regression, task_methods
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.network.solved_head import TorchHead
@@ -73,7 +73,7 @@ def _some_rows(setting: Setting) -> FeatureMatrix:
 
 def _centre_and_width(setting: Setting) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
     """Means and deviations of the targets of a regression."""
-    if setting.task.kind != "regression":
+    if not is_regression(setting.task):
         return None, None
     targets = task_methods(setting.task).targets(setting.y, setting.task.num_outputs)
     deviation = targets.std(axis=0)

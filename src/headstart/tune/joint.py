@@ -22,7 +22,7 @@ from headstart.engine.extract import extract
 from headstart.errors import DataError
 from headstart.heads import HeadSearch, select_head
 from headstart.params import check_number
-from headstart.tasks import task_methods
+from headstart.tasks import is_classification, task_methods
 from headstart.tune.augmentation.choice import augmentation_of
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
@@ -55,7 +55,7 @@ def knows_classes(logits: NDArray[Any], targets: NDArray[np.float64], task: Task
         >>> knows_classes(np.array([[0.0, 9.0], [9.0, 0.0]]), np.eye(2), Task("classification", ("a", "b")))
         False
     """
-    if task.kind != "classification" or logits.shape != targets.shape:
+    if not is_classification(task) or logits.shape != targets.shape:
         return False
     wanted = torch.tensor(targets, dtype=torch.float64)
     shares = wanted.mean(dim=0).clamp_min(1e-12).log().expand_as(wanted)

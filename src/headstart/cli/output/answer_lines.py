@@ -15,6 +15,7 @@ from headstart.cli.output.answers import write_answers
 from headstart.cli.output.console import json_text, reporter_of, write_line, write_table
 from headstart.reporting.terminal import in_letters_of, write
 from headstart.reporting.text import printable, shortened
+from headstart.tasks import is_regression
 from headstart.types import Task
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def summary_lines(
     values = [row[what] for row in answers.values()]
     missing = len(given.names) - len(values)
     total = f"{len(values)} item{'' if len(values) == 1 else 's'}" + (f" of {missing + len(values)}" if missing else "")
-    if task.kind == "regression":
+    if is_regression(task):
         yield "predicted", f"{total}{_spread(values)}"
         return
     counts = Counter(label for value in values for label in (value if isinstance(value, list) else [value]))

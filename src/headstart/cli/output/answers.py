@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.cli.output.table_file import write_rows
+from headstart.tasks import is_classification, is_multilabel, is_regression
 from headstart.types import Task
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ def rounded(outputs: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
         >>> rounded(np.full((1, 3), 1 / 3), Task("classification", ("a", "b", "c"))).tolist()
         [[0.333334, 0.333333, 0.333333]]
     """
-    if task.kind == "regression":
+    if is_regression(task):
         return outputs
-    if task.kind == "multilabel":
+    if is_multilabel(task):
         return np.round(outputs, DIGITS)
     scaled = outputs * 10**DIGITS
     whole = np.floor(scaled)
@@ -61,9 +62,9 @@ def answer(label: object, output: NDArray[np.float64], task: Task) -> dict[str, 
         {'prediction': 'a', 'probability': 0.75, 'probabilities': {'a': 0.75, 'b': 0.25}}
     """
     row: dict[str, Any] = {"prediction": label}
-    if task.kind == "classification":
+    if is_classification(task):
         row["probability"] = float(output.max())
-    if task.kind != "regression":
+    if not is_regression(task):
         row["probabilities"] = dict(zip(task.labels, output.tolist(), strict=True))
     return row
 

@@ -7,6 +7,7 @@ import os
 
 from headstart.cli.parser.base import Parser
 from headstart.engine.options import BACKENDS
+from headstart.tasks import TASKS
 
 __all__ = [
     "DATA",
@@ -160,7 +161,7 @@ def add_reading(parser: Parser, *, label: bool = True) -> None:
         help="column of texts or of paths; or several with commas between, of pictures, sounds, texts, numbers and "
         "categories that make one item, each with :KIND behind it where its kind is not to be inferred",
     )  # fmt: skip
-    group.add_argument("--task", choices=["classification", "multilabel", "regression"], help="kind of task")
+    group.add_argument("--task", choices=list(TASKS), help="kind of task")
     group.add_argument("--modality", choices=["image", "text", "audio", "vector"], help="kind of item")
     group.add_argument("--group-col", metavar="COLUMN", help="what must not be split: patient, speaker, site")
     group.add_argument(

@@ -14,7 +14,7 @@ from headstart.heads.fitted import Candidate, Evidence, FittedHead
 from headstart.heads.problem import Problem
 from headstart.heads.spectral.class_weights import balanced_weights, class_shares
 from headstart.linear.moments import Moments
-from headstart.tasks import Calibration, task_methods
+from headstart.tasks import Calibration, is_classification, task_methods
 
 __all__ = [
     "Contend",
@@ -100,7 +100,7 @@ def weigh(problem: Problem, scores: NDArray[np.float64], prior: float = 0.0) -> 
     """
     methods, y, weights = task_methods(problem.task), problem.y[problem.chosen], problem.chosen_weights
     calibration = methods.calibrate(scores, y, weights)
-    if problem.task.kind == "classification":
+    if is_classification(problem.task):
         calibration = {**calibration, **_class_facts(problem, prior)}
     outputs = methods.outputs(scores, calibration)
     losses = methods.loss(outputs, y)

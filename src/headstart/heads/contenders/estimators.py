@@ -19,7 +19,7 @@ from headstart.heads.fitted import Candidate
 from headstart.heads.problem import Problem
 from headstart.heads.registry import EstimatorHead, ScreenedHead
 from headstart.heads.standard_error import mean_and_error
-from headstart.tasks import task_methods
+from headstart.tasks import base_kind, task_methods
 
 __all__ = ["LATE", "estimator_contenders"]
 
@@ -91,7 +91,7 @@ def _run(
     make = partial(head.make, task, n=n, d=d, seed=problem.seed)
     known: list[Array] = []
     if best is not None and not isinstance(make(), LeaveOneOutScores):
-        fold = few_folds(y, task.kind, problem.together, problem.seed)[0]
+        fold = few_folds(y, base_kind(task), problem.together, problem.seed)[0]
         known.append(fold_scores(make, mapped, y, task, fold))
         behind = _behind(problem, known[0], fold[1], best)
         if behind:

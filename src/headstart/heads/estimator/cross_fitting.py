@@ -17,6 +17,7 @@ from headstart.data import folds
 from headstart.heads.estimator.protocols import Estimator, LeaveOneOutScores
 from headstart.heads.estimator.scores import aligned, classes_of, estimator_scores
 from headstart.heads.estimator.threads import threads_for
+from headstart.tasks import base_kind, is_classification
 from headstart.types import Task, TaskKind
 
 __all__ = ["cross_fitted_scores", "few_folds", "fold_scores", "quietly_fitted"]
@@ -114,9 +115,9 @@ def cross_fitted_scores(
     if isinstance(estimator, LeaveOneOutScores):
         with threads_for(len(rows), rows[0].size):
             given = estimator.left_out_scores(rows, _labels(y), groups)
-        classes = classes_of(estimator) if task.kind == "classification" else None
+        classes = classes_of(estimator) if is_classification(task) else None
         return aligned(given, classes, task.num_outputs), estimator
     scores = np.empty((len(y), task.num_outputs))
-    for i, fold in enumerate(few_folds(y, task.kind, groups, seed)):
+    for i, fold in enumerate(few_folds(y, base_kind(task), groups, seed)):
         scores[fold[1]] = known[i] if i < len(known) else fold_scores(make, rows, y, task, fold)
     return scores, None

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from headstart.heads.estimator.protocols import Estimator, Linear
 from headstart.heads.estimator.scores import scoring
+from headstart.tasks import is_classification, is_regression
 from headstart.types import Task
 
 __all__ = ["OneByOne", "one_by_one"]
@@ -39,7 +40,7 @@ def one_by_one(estimator: Estimator, task: Task) -> Estimator:
         >>> one_by_one(GaussianNB(), Task("multilabel", ("a", "b")))
         OneByOne(estimator=GaussianNB())
     """
-    single = task.kind == "classification" or (task.kind == "regression" and task.num_outputs == 1)
+    single = is_classification(task) or (is_regression(task) and task.num_outputs == 1)
     return estimator if single else OneByOne(estimator)
 
 

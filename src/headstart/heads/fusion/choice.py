@@ -30,6 +30,7 @@ from headstart.heads.fusion.maps import concatenated_maps, single_maps
 from headstart.heads.problem import HeadSearch, Problem
 from headstart.heads.registry import HEADS, SpectralHead
 from headstart.heads.standard_error import mean_and_error
+from headstart.tasks import base_kind
 
 __all__ = ["beats", "choose_fusion"]
 
@@ -159,7 +160,7 @@ def _attention(problem: Problem, names: str) -> Contender:
     """Attention over the last layers of the parts, left out by folds."""
     from headstart.heads.attention import ATTENTION, AttentionHead
 
-    if problem.task.kind not in ATTENTION.tasks:
+    if base_kind(problem.task) not in ATTENTION.tasks:
         raise ParameterError(f"Attention fuses sources for classification; for {problem.task.kind} take another way.")
     whole = concatenated_maps(problem.rows, problem.blocks)[0]
     widths = tuple(stop - start for start, stop in whole.blocks)

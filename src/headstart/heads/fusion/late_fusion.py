@@ -24,7 +24,7 @@ from headstart.heads.fitted import Candidate
 from headstart.heads.fusion.maps import join_maps
 from headstart.heads.problem import Problem
 from headstart.linear.calibration import log_softmax, softmax
-from headstart.tasks import Calibration
+from headstart.tasks import Calibration, is_classification, is_multilabel, is_regression
 from headstart.types import Task, group_codes
 
 __all__ = ["LATE_FUSION", "LateFusionHead", "fit_stack", "folded", "stacked"]
@@ -74,13 +74,13 @@ def fit_stack(logits: Array, y: NDArray[Any], task: Task) -> Array:
     """
     from scipy.optimize import minimize, nnls
 
-    if task.kind == "regression":
+    if is_regression(task):
         truth = np.asarray(y, dtype=np.float64).reshape(logits.shape[1:])
         spread = np.where(truth.std(axis=0) > 0, truth.std(axis=0), 1.0)
         # non-negative least squares on (s, m·k) standardised columns: targets of any unit weigh the same
         centred = (logits - truth.mean(axis=0)) / spread
         return np.asarray(nnls(centred.reshape(len(logits), -1).T, ((truth - truth.mean(axis=0)) / spread).ravel())[0])
-    cost = partial(_classes_cost if task.kind == "classification" else _labels_cost, logits=logits, y=np.asarray(y))
+    cost = partial(_classes_cost if is_classification(task) else _labels_cost, logits=logits, y=np.asarray(y))
     start, bounds = np.full(len(logits), 1 / len(logits)), [(0.0, None)] * len(logits)
     options: Any = {"maxiter": 500, "ftol": 1e-14, "gtol": 1e-9}
     found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
@@ -118,9 +118,9 @@ def folded(weight: Array, bias: Array, calibration: Calibration, task: Task) -> 
         >>> folded(np.eye(2), np.ones(2), {"temperature": np.array([2.0])}, task)[1]
         array([0.5, 0.5])
     """
-    if task.kind == "classification":
+    if is_classification(task):
         return weight / calibration["temperature"][0], bias / calibration["temperature"][0]
-    if task.kind == "multilabel":
+    if is_multilabel(task):
         return weight * calibration["slope"], bias * calibration["slope"] + calibration["intercept"]
     return weight, bias
 
@@ -148,13 +148,13 @@ def stacked(problem: Problem, members: Sequence[Contender], name: str) -> Conten
     """
     task, y = problem.task, problem.y[problem.chosen]
     logits = np.stack([_logits(member.evidence.outputs, task) for member in members])
-    centre = np.asarray(problem.truth.mean(axis=0)) if task.kind == "regression" else np.zeros(task.num_outputs)
+    centre = np.asarray(problem.truth.mean(axis=0)) if is_regression(task) else np.zeros(task.num_outputs)
     scores = np.empty(logits.shape[1:])
     for test in _folds(len(y), problem.together, problem.seed):
         train = np.setdiff1d(np.arange(len(y)), test)
         weights = fit_stack(logits[:, train], y[train], task)
         # of the training rows only: the row that is judged has no part in the centre
-        middle = problem.truth[train].mean(axis=0) if task.kind == "regression" else centre
+        middle = problem.truth[train].mean(axis=0) if is_regression(task) else centre
         scores[test] = np.tensordot(weights, logits[:, test] - middle, axes=1) + middle
     calibration, evidence = weigh(problem, scores)
     final = fit_stack(logits, y, task)
@@ -167,9 +167,9 @@ def stacked(problem: Problem, members: Sequence[Contender], name: str) -> Conten
 
 
 def _logits(outputs: Array, task: Task) -> Array:
-    if task.kind == "classification":
+    if is_classification(task):
         return np.asarray(np.log(np.maximum(outputs, SMALLEST)))
-    if task.kind == "multilabel":
+    if is_multilabel(task):
         kept = np.clip(outputs, SMALLEST, 1 - SMALLEST)
         return np.asarray(np.log(kept) - np.log1p(-kept))
     return outputs

@@ -14,6 +14,7 @@ from headstart.heads.label_noise.suspects import find_suspects
 from headstart.heads.problem import HeadSearch
 from headstart.heads.spectral.left_out import left_out_rows
 from headstart.rows import take_rows
+from headstart.tasks import is_classification
 from headstart.types import Rows, Task
 
 __all__ = ["fit_without_suspects"]
@@ -62,7 +63,7 @@ def fit_without_suspects(
         >>> select_head(x, y, task, search=HeadSearch(drop_suspects=True)).dropped
         array([40])
     """
-    if task.kind != "classification":
+    if not is_classification(task):
         raise ParameterError(f"Suspect labels are dropped in classification only. Got a {task.kind} task.")
     plain = replace(search, drop_suspects=False)
     first = fit(rows, y, groups=groups, search=replace(plain, heads=None))

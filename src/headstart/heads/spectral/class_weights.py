@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
 from headstart.params import check_choice
+from headstart.tasks import is_classification
 from headstart.types import Task
 
 __all__ = ["balanced_weights", "class_shares", "row_weights"]
@@ -54,7 +55,7 @@ def row_weights(y: NDArray[Any], task: Task, class_weight: str | None) -> NDArra
     if class_weight is None:
         return None
     check_choice(class_weight, "class_weight", "a fit", ("balanced",))
-    if task.kind != "classification":
+    if not is_classification(task):
         raise ParameterError(f"Class weights serve classification only. Got a {task.kind} task; leave them out.")
     return balanced_weights(y, task.num_outputs)[np.asarray(y, dtype=np.intp)]
 

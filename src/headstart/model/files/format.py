@@ -18,7 +18,8 @@ from headstart.io import check_digest, is_file, read_json, read_tensors, write_j
 from headstart.model.files.estimator import read_estimator, write_estimator
 from headstart.model.files.soundness import check_head, check_map, check_task
 from headstart.sources import open_saved
-from headstart.types import Source, Task, TaskKind
+from headstart.tasks import TASKS, base_kind, task_methods
+from headstart.types import Source, Task, Unit
 
 __all__ = [
     "check_files",
@@ -35,11 +36,6 @@ __all__ = [
 FORMAT_VERSION = 1
 HEAD_FILE = "head.skops"
 REQUIRED = ("model.safetensors", "calibration.json")
-PROBLEM_TYPES: dict[TaskKind, str] = {
-    "classification": "single_label_classification",
-    "multilabel": "multi_label_classification",
-    "regression": "regression",
-}
 
 
 def describe_task(task: Task) -> dict[str, Any]:
@@ -52,12 +48,18 @@ def describe_task(task: Task) -> dict[str, Any]:
     return {
         "model_type": "headstart",
         "format_version": FORMAT_VERSION,
-        "problem_type": PROBLEM_TYPES[task.kind],
+        "problem_type": task_methods(task).problem_type,
         "num_labels": task.num_outputs,
         "id2label": {str(i): label for i, label in enumerate(task.labels)},
         "label2id": {label: i for i, label in enumerate(task.labels)},
         "label_column": task.column,
-    }
+    } | _unusual(task)
+
+
+def _unusual(task: Task) -> dict[str, Any]:
+    """What no file says of a task of the first three kinds whose labels are of whole items."""
+    kind = {} if task.kind == base_kind(task) else {"task_kind": task.kind}
+    return kind | ({} if task.unit == "item" else {"unit": task.unit})
 
 
 def read_task(config: Mapping[str, Any]) -> Task:
@@ -65,11 +67,14 @@ def read_task(config: Mapping[str, Any]) -> Task:
 
     Examples:
         >>> read_task(describe_task(Task("regression", ("price",), "price")))
-        Task(kind='regression', labels=('price',), column='price')
+        Task(kind='regression', labels=('price',), column='price', unit='item')
     """
-    kind = {name: kind for kind, name in PROBLEM_TYPES.items()}[config["problem_type"]]
+    kinds = {TASKS[kind].problem_type: kind for kind in TASKS if TASKS[kind].base == kind}
+    kind = config.get("task_kind", kinds[config["problem_type"]])
+    if kind not in TASKS or config.get("unit", "item") not in get_args(Unit):
+        raise ValueError(f"a task '{kind}' of a unit '{config.get('unit')}', which nothing here registers")
     labels = tuple(config["id2label"][str(i)] for i in range(min(config["num_labels"], len(config["id2label"]) + 1)))
-    task = Task(kind, labels, config["label_column"])
+    task = Task(kind, labels, config["label_column"], config.get("unit", "item"))
     check_task(task)
     return task
 

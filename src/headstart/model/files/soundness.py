@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from headstart.heads import FeatureMap, FittedHead
 from headstart.linear.moments import Moments
+from headstart.tasks import is_classification, task_methods
 from headstart.types import Source, Task
 
 __all__ = ["MOST_COLUMNS", "check_head", "check_map", "check_moments", "check_source", "check_task"]
@@ -93,7 +94,7 @@ def check_head(head: FittedHead, task: Task) -> None:
     k = task.num_outputs
     features = head.feature_map.num_features if head.linear else 0
     _finite("head.weight", head.weight, (features, k))
-    impossible = np.isneginf(head.bias) if task.kind == "classification" and head.bias.dtype.kind == "f" else False
+    impossible = np.isneginf(head.bias) if is_classification(task) and head.bias.dtype.kind == "f" else False
     _finite("head.bias", np.where(impossible, 0.0, head.bias), (k,))
     if np.all(impossible):
         raise ValueError("'head.bias' leaves no class possible")
@@ -111,8 +112,7 @@ def _check_calibration(calibration: Mapping[str, NDArray[np.float64]], task: Tas
         "temperature": ((1,), low, high), "shares": ((k,), 0.0, 1.001), "class_weight": ((k,), 0.0, LARGEST),
         "slope": ((k,), 0.0, steepest), "intercept": ((k,), -steepest, steepest),
     }  # fmt: skip
-    needed = {"classification": ("temperature",), "multilabel": ("slope", "intercept"), "regression": ()}[task.kind]
-    for name in needed:
+    for name in task_methods(task).parameters:
         if name not in calibration:
             raise ValueError(f"no '{name}' to calibrate by")
     for name in set(ranges) & set(calibration):

@@ -9,6 +9,7 @@ from headstart.data.auditing.text_findings import percent, script_words
 from headstart.report.content.provenance import provenance
 from headstart.report.content.tables import class_rows
 from headstart.report.content.words import defined, interval, metric_words, number, one_line, series, shortened
+from headstart.tasks import TASKS
 
 __all__ = [
     "baseline_sentences",
@@ -99,9 +100,9 @@ def purpose(record: Record) -> str:
     task, labels = record["task"], record["task"]["labels"]
     count, names = len(labels), series(map(shortened, labels), 20)
     item = _ITEM[record["data"]["modality"]]
-    if task["kind"] == "classification":
+    if TASKS[task["kind"]].base == "classification":
         return f"For {item}, it gives a calibrated probability for each of {count} classes: {names}."
-    if task["kind"] == "multilabel":
+    if TASKS[task["kind"]].base == "multilabel":
         return f"For {item}, it gives the probability of each of {count} labels, of which any number may hold: {names}."
     return f"For {item}, it estimates {count} {'value' if count == 1 else 'values'}: {names}."
 
@@ -259,7 +260,7 @@ def intended_use(record: Record) -> str:
     data = record["data"]
     origin = f"those of {one_line(data['origin'])}" if data["origin"] else "those that it was fitted on"
     sentence = f"Meant for {_ITEMS[data['modality']]} like {origin}; on others it has not been judged."
-    if record["task"]["kind"] == "classification":
+    if TASKS[record["task"]["kind"]].base == "classification":
         sentence += " It always answers with one of its classes, also for an item that belongs to none of them."
     return sentence
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from headstart.evaluate.intervals.wilson import wilson
 from headstart.report.content.words import defined, interval, metric_words, number, shortened
+from headstart.tasks import TASKS
 
 __all__ = [
     "ClassRow",
@@ -112,7 +113,7 @@ def interval_words(record: Record) -> str:
         >>> interval_words(EXAMPLE)
         "95% intervals (Wilson's)"
     """
-    return "95% intervals" if record["task"]["kind"] == "regression" else "95% intervals (Wilson's)"
+    return "95% intervals" if TASKS[record["task"]["kind"]].base == "regression" else "95% intervals (Wilson's)"
 
 
 def class_table(record: Record) -> tuple[list[str], list[list[str]]]:
@@ -130,7 +131,7 @@ def class_table(record: Record) -> tuple[list[str], list[list[str]]]:
     rows = class_rows(record)
     keys = list(rows[0].metrics) if rows else []
     support = ["Items"] if rows and rows[0].support is not None else []
-    header = [_OUTPUTS[record["task"]["kind"]], *support, *(metric_words(key).title for key in keys)]
+    header = [_OUTPUTS[TASKS[record["task"]["kind"]].base], *support, *(metric_words(key).title for key in keys)]
     return header, [list(_class_cells(row, keys)) for row in rows]
 
 

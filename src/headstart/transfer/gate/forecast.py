@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
+from headstart.tasks import is_classification, is_regression
 from headstart.transfer.gate.headroom import LearningCurve, Mismatch, headroom, learning_curve, mismatch
 from headstart.transfer.gate.pilot import Cost, Pilot, Trial
 from headstart.transfer.stages.judge import Judged
@@ -92,7 +93,7 @@ def look_ahead(trial: Trial, judged: Judged, *, seconds: float | None, reporter:
         return limit - (time.perf_counter() - began)
 
     error, high = headroom(judged.model.head, y, task)
-    if task.kind == "classification" and high < LITTLE and judged.search.class_weight is None:
+    if is_classification(task) and high < LITTLE and judged.search.class_weight is None:
         return Forecast(error, high, None, None, 0.0, None, f"at most {high:.1%} of the items could be gained", False)
     crossed = trial.crossed
     if len(train) < FEWEST and not crossed:
@@ -118,7 +119,7 @@ def look_ahead(trial: Trial, judged: Judged, *, seconds: float | None, reporter:
     with reporter.progress("a pilot on half of the items") as step:
         seconds = max(left() / 3 - judging / 2, 1.0)
         pilot = trial.pilot(judged.search, seconds=seconds, progress=step)
-    least = 0.0 if task.kind == "regression" else LITTLE_LOSS
+    least = 0.0 if is_regression(task) else LITTLE_LOSS
     return replace(forecast, pilot=pilot, verdict=_verdict(pilot, least), go=bool(pilot.low > least))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from headstart.evaluate.intervals.wilson import wilson
 from headstart.heads import FittedHead, HeadSearch, select_head
+from headstart.tasks import is_classification
 from headstart.types import Block, Rows, Task
 
 __all__ = ["LearningCurve", "Mismatch", "headroom", "learning_curve", "mismatch"]
@@ -86,7 +87,7 @@ def headroom(head: FittedHead, y: NDArray[np.int64], task: Task) -> tuple[float,
     evidence = head.evidence
     if evidence is None:
         return head.loss, head.loss
-    if task.kind != "classification":
+    if not is_classification(task):
         return float(evidence.losses.mean()), float(evidence.losses.mean())
     wrong = evidence.outputs.argmax(axis=1) != y[evidence.index]
     return float(wrong.mean()), wilson(float(wrong.sum()), len(wrong))[1]
@@ -132,7 +133,7 @@ def learning_curve(
         if now - began + DOUBLING * last > seconds:
             losses.append(float("nan"))
             continue
-        if count < FEWEST or (task.kind == "classification" and len(np.unique(y[part])) < task.num_outputs):
+        if count < FEWEST or (is_classification(task) and len(np.unique(y[part])) < task.num_outputs):
             losses.append(float("nan"))
             continue
         head = select_head(np.asarray(rows[part]), y[part], task, blocks=blocks, search=search, seed=seed)

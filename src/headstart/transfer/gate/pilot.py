@@ -14,7 +14,7 @@ from headstart.engine.options import Engine
 from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.heads import HeadSearch
 from headstart.reporting import Progress
-from headstart.tasks import task_methods
+from headstart.tasks import base_kind, task_methods
 from headstart.transfer.gate.strategy_choice import is_crossed
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune.moving.contract import MovesItself, MovingStrategy, with_settings
@@ -161,7 +161,7 @@ class Trial:
         started = time.perf_counter()
         train, (task, y) = self.train, self.train.labelled()
         together = group_codes(train.groups, len(y))
-        parts = [test for _, test in folds(y, task.kind, together, n_folds=PARTS, seed=self.seed)]
+        parts = [test for _, test in folds(y, base_kind(task), together, n_folds=PARTS, seed=self.seed)]
         half = train.take(np.sort(np.concatenate(parts[:2])))
         judging = train.take(parts[3])
         training = replace(self.strategy.training, epochs=max(2, self.strategy.training.epochs // 2))

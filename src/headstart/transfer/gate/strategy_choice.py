@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from headstart.errors import ParameterError
+from headstart.tasks import is_classification
 from headstart.tune.moving.contract import CrossFits, MovingStrategy, with_settings
 from headstart.tune.registry import STRATEGIES, Strategy
 from headstart.types import Dataset
@@ -42,7 +43,7 @@ def strategy_for(train: Dataset, kind: str, *, alone: bool = True, weighted: boo
     """
     task, y = train.labelled()
     plain = alone and not weighted
-    if plain and task.kind == "classification" and kind == "tokens" and len(y) <= FEW_TEXTS * len(np.unique(y)):
+    if plain and is_classification(task) and kind == "tokens" and len(y) <= FEW_TEXTS * len(np.unique(y)):
         return "contrastive"
     return "lp_ft"
 

@@ -17,6 +17,7 @@ from headstart.reporting import Progress
 from headstart.scores.registry import SOURCE_SCORES
 from headstart.sources import open_source
 from headstart.sources.bodies.trainable import body_key
+from headstart.tasks import is_classification
 from headstart.transfer.ranking.growing_rows import GrowingRows
 from headstart.transfer.ranking.kept_results import memo_key, remembered
 from headstart.transfer.ranking.limits import ANY, Limits
@@ -198,5 +199,5 @@ def _check_classes(question: Question, used: NDArray[np.intp], rows: GrowingRows
     if len(used) < 2:
         why = next(iter(rows.failures.values()), "no reason was given")
         raise SourceError(f"it could encode {len(used)} of the items: {why}")
-    if question.task.kind == "classification" and len(np.unique(question.y[used])) < 2:
+    if is_classification(question.task) and len(np.unique(question.y[used])) < 2:
         raise SourceError("only items of one class could be encoded by it")

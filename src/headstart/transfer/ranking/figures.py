@@ -12,6 +12,7 @@ from headstart.evaluate import metrics
 from headstart.evaluate.evaluation import Metric
 from headstart.evaluate.intervals.bootstrap import bootstrap
 from headstart.evaluate.intervals.shares import share_bounds
+from headstart.tasks import is_classification, is_regression
 from headstart.types import Task
 
 __all__ = ["MERITS", "mean_with_interval", "merit_of", "merit_with_interval"]
@@ -35,7 +36,7 @@ def merit_of(task: Task, outputs: Array, truth: NDArray[Any]) -> float:
         >>> merit_of(Task("classification", ("a", "b")), np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 1]))
         0.5
     """
-    if task.kind == "regression":
+    if is_regression(task):
         return float(metrics.r2(outputs, truth))
     return float(_right(task, outputs, truth).mean())
 
@@ -59,7 +60,7 @@ def merit_with_interval(
         >>> merit_with_interval(Task("classification", ("a", "b")), right, np.zeros(20, int), None, 0).high
         1.0
     """
-    if task.kind != "regression":
+    if not is_regression(task):
         cells = _right(task, outputs, truth)
         together: NDArray[np.intp] | NDArray[np.int64] | None = groups
         if cells.ndim == 2:
@@ -99,6 +100,6 @@ def _metric(value: float, low: SupportsFloat, high: SupportsFloat) -> Metric:
 
 def _right(task: Task, outputs: Array, truth: NDArray[Any]) -> Array:
     """Whether each item (m,), or each label of it (m, k), is right."""
-    if task.kind == "classification":
+    if is_classification(task):
         return np.asarray(outputs.argmax(axis=1) == truth, dtype=np.float64)
     return np.asarray((outputs >= 0.5) == (truth > 0), dtype=np.float64)

@@ -15,6 +15,7 @@ from headstart.scores import SCORES, nearest_neighbours
 from headstart.scores.inputs import draw_rows
 from headstart.scores.registry import SOURCE_SCORES
 from headstart.sources.bodies.source_classes import source_probabilities
+from headstart.tasks import is_classification
 from headstart.transfer.ranking.figures import mean_with_interval, merit_with_interval
 from headstart.transfer.ranking.profile import BlockWorth, transfer_profile
 from headstart.types import Block, Rows, Source, Task, group_codes
@@ -162,7 +163,7 @@ def source_scores(source: Source, items: Sequence[Any], used: NDArray[np.intp], 
 
 
 def _has_classes(task: Task, y: NDArray[Any]) -> bool:
-    return task.kind == "classification" and len(np.unique(y)) > 1
+    return is_classification(task) and len(np.unique(y)) > 1
 
 
 def _together(groups: NDArray[np.int64] | None, used: NDArray[np.intp]) -> NDArray[np.int64] | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from headstart.data import ReadOptions, read_with
+from headstart.data import ReadOptions
 from headstart.engine.options import Engine
 from headstart.engine.ray.session import kept_open
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.scores.registry import check_scores
+from headstart.tasks import base_kind, read_labelled
 from headstart.transfer.ranking.entries import describe_all
 from headstart.transfer.ranking.limits import Limits
 from headstart.transfer.ranking.result import Ranking
@@ -93,8 +94,8 @@ def rank(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
         modality=modality,
     )  # fmt: skip
-    dataset = read_with(data, reading)
-    check_scores(scores, dataset.labelled()[0].kind)
+    dataset = read_labelled(data, reading)
+    check_scores(scores, base_kind(dataset.labelled()[0]))
     with kept_open():
         audited = audit_items(dataset, context)
         return rank_audited(audited, described, given_part(audited), options, context).ranking

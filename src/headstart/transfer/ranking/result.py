@@ -9,6 +9,7 @@ from typing import Any
 from headstart.data.auditing.token_counts import TextFacts
 from headstart.evaluate.evaluation import Metric
 from headstart.reporting.summary import summary_html, summary_text
+from headstart.tasks import base_kind
 from headstart.transfer.ranking.figures import MERITS
 from headstart.transfer.ranking.measure import Measured
 from headstart.transfer.ranking.speed import Speed
@@ -167,7 +168,7 @@ class Ranking:
     @property
     def merit(self) -> str:
         """What ``merit`` of a source is: accuracy, label accuracy or R²."""
-        return MERITS[self.task.kind]
+        return MERITS[base_kind(self.task)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from headstart.data import split, union_groups
 from headstart.errors import SourceError
 from headstart.evaluate.evaluation import Metric
+from headstart.tasks import base_kind
 from headstart.transfer.ranking.contestant import Contestant
 from headstart.transfer.ranking.entries import Described, make_entries
 from headstart.transfer.ranking.figures import MERITS
@@ -146,7 +147,7 @@ def rank_audited(
     left = context.clock.left()
     deadline = Deadline.within(None if left is None else max(0.0, left))
     with _runner(contestants, dataset.items, context) as run:
-        lanes = race(contestants, samples(y, task.kind, units, among, seed), question, run, deadline)
+        lanes = race(contestants, samples(y, base_kind(task), units, among, seed), question, run, deadline)
     finished = _finished(lanes)
     if not finished:
         reasons = [f"{lane.contestant.entry.name}: {lane.stopped}" for lane in lanes]
@@ -172,7 +173,7 @@ def rank_audited(
         task=task,
         items=found[0].items,
         how=part.how,
-        why=why_first(ranked, MERITS[task.kind]),
+        why=why_first(ranked, MERITS[base_kind(task)]),
         advice=what_to_take(ranked),
         notes=(*_unencoded(finished), *notes_on(ranked, reference, task, by_prior=order.by_prior)),
         seconds=context.clock.elapsed,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from headstart.data.auditing.text_findings import how_foreign, unread
 from headstart.scores.registry import SOURCE_SCORES
+from headstart.tasks import is_classification
 from headstart.transfer.ranking.result import Standing, cheapest_of, times_cheaper
 from headstart.types import Task
 
@@ -85,7 +86,7 @@ def notes_on(ranked: Sequence[Standing], reference: Standing | None, task: Task,
         'Nearest neighbours are for single labels: this order rests on the left-out loss of solved heads.'
     """
     notes = []
-    if task.kind != "classification":
+    if not is_classification(task):
         notes.append("Nearest neighbours are for single labels: this order rests on the left-out loss of solved heads.")
     notes += [
         f"{one.source} {how_foreign(one.texts, reasons)} these texts: {'; '.join(reasons)}."

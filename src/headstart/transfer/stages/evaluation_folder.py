@@ -18,6 +18,7 @@ from headstart.io import (
 )
 from headstart.report import evaluation_report
 from headstart.reporting import Reporter
+from headstart.tasks import TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +100,7 @@ def write_evaluation(target: Path, record: Mapping[str, Any], predictions: pd.Da
             counts = [dict(zip(labels, row, strict=True)) for row in confusion]
             rows = [{TRUE: label, **row} for label, row in zip(labels, counts, strict=True)]
             write_csv(scratch / "confusion.csv", rows, [TRUE, *labels])
-        short = predictions if record["task"]["kind"] == "regression" else predictions.round(DIGITS)
+        short = predictions if TASKS[record["task"]["kind"]].base == "regression" else predictions.round(DIGITS)
         harmless_frame(_joined(short)).to_csv(scratch / "predictions.csv", index=False)
         predictions.to_parquet(scratch / "predictions.parquet", index=False)
         (scratch / "report.html").write_text(evaluation_report(record, target.name), encoding="utf-8")

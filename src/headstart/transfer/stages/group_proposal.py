@@ -19,6 +19,7 @@ from headstart.heads import select_head
 from headstart.heads.standard_error import mean_and_error
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
+from headstart.tasks import is_classification
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
 from headstart.types import Dataset
@@ -189,7 +190,7 @@ def candidate_keys(dataset: Dataset) -> list[NameKey]:
 def _classes(dataset: Dataset) -> NDArray[np.intp]:
     """(n,) codes of the classes; of another task all items are alike."""
     task, y = dataset.labelled()
-    return y.astype(np.intp) if task.kind == "classification" else np.zeros(len(y), np.intp)
+    return y.astype(np.intp) if is_classification(task) else np.zeros(len(y), np.intp)
 
 
 def _in_every_class(codes: NDArray[np.intp], classes: NDArray[np.intp]) -> bool:

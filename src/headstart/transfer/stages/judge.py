@@ -22,6 +22,7 @@ from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moment
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
+from headstart.tasks import base_dataset, base_kind, is_classification
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune import FrozenFeatures
 from headstart.types import Dataset, Features, Task
@@ -118,11 +119,11 @@ def make_plan(
     many = len(dataset) >= FEW_ITEMS
     most = affordable_folds(dataset, widths) if many and not (given or once) else MAX_FOLDS
     if given or dataset.times is not None or once or most < FEWEST_FOLDS:
-        one = split(dataset, groups, seed=seed)
+        one = split(base_dataset(dataset), groups, seed=seed)
         return SplitPlan(((one.train, one.test),), one.how.rstrip("."))
     count = MAX_FOLDS if dataset.groups is None else len(np.unique(groups))
     wanted = MAX_FOLDS if count > MAX_GROUPS_ALONE else max(2, count)
-    parts = folds(y, task.kind, groups, n_folds=min(wanted, most) if many else wanted, seed=seed)
+    parts = folds(y, base_kind(task), groups, n_folds=min(wanted, most) if many else wanted, seed=seed)
     kind = f"{len(parts)}-fold cross-validation"
     if dataset.groups is not None:
         whole = len(parts) == count
@@ -154,7 +155,7 @@ def affordable_folds(dataset: Dataset, widths: Sequence[int]) -> int:
     """
     task, _ = dataset.labelled()
     n = len(dataset)
-    if task.kind != "classification" or not widths or n >= 5 * FEW_OF_A_CLASS * task.num_outputs:
+    if not is_classification(task) or not widths or n >= 5 * FEW_OF_A_CLASS * task.num_outputs:
         return 0
     operations = 0.0
     for d in {widths[-1], sum(widths)}:

@@ -20,6 +20,7 @@ from headstart.engine.options import Engine
 from headstart.errors import DataError, ParameterError, SourceError
 from headstart.heads import HeadSearch
 from headstart.reporting import Reporter
+from headstart.tasks import is_classification
 from headstart.transfer.stages.prepare import Prepared
 from headstart.transfer.stages.text_audit import read_by
 from headstart.types import Dataset, Source
@@ -166,7 +167,7 @@ def with_label_text(
     source, engine = prepared.source, prepared.engine
     if label_text is None or label_text == "none":
         return prepared, search
-    if task.kind != "classification":
+    if not is_classification(task):
         if label_text == "auto":
             return prepared, search
         raise ParameterError(f"Texts of labels serve classification only. Got a {task.kind} task; leave them out.")

@@ -20,6 +20,7 @@ from headstart.engine.pipeline.sketches import kept_sketches
 from headstart.errors import DataError
 from headstart.reporting import Progress, Reporter
 from headstart.reporting.wording import name_some
+from headstart.tasks import base_dataset, is_classification, is_multilabel
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.text_audit import audit_texts
 from headstart.types import Dataset, Rows, Source
@@ -136,7 +137,7 @@ def audit_items(dataset: Dataset, context: RunContext) -> Audited:
         reporter.line("read", note)
     with reporter.progress("auditing") as step:
         sketch_all = kept_sketches(dataset.modality, step, cache=context.engine.cache)
-        checked = audit(dataset, progress=step, sketch_all=sketch_all)
+        checked = audit(base_dataset(dataset), progress=step, sketch_all=sketch_all)
     _say_audit(dataset, checked, reporter)
     kept = np.flatnonzero(checked.keep)
     if len(kept) == 0:
@@ -205,7 +206,7 @@ def without_absent_classes(dataset: Dataset) -> Dataset:
         ('a', 'c')
     """
     task, y = dataset.labelled()
-    if task.kind != "classification":
+    if not is_classification(task):
         return dataset
     present = np.unique(y)
     if len(present) < 2:
@@ -226,9 +227,9 @@ def without_absent_classes(dataset: Dataset) -> Dataset:
 def _say_audit(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
     task = dataset.task
     shape = ""
-    if task is not None and task.kind == "classification":
+    if task is not None and is_classification(task):
         shape = f" in {task.num_outputs} {'class' if task.num_outputs == 1 else 'classes'}"
-    elif task is not None and task.kind == "multilabel":
+    elif task is not None and is_multilabel(task):
         shape = f" with {task.num_outputs} labels"
     parts = Counter(dataset.split.tolist()) if dataset.split is not None else {}
     given = f" ({', '.join(f'{count} {name}' for name, count in parts.items())})" if parts else ""

@@ -16,6 +16,7 @@ from headstart.engine.options import Engine
 from headstart.engine.pipeline.gathering import room
 from headstart.model import TransferModel
 from headstart.reporting import Progress
+from headstart.tasks import is_classification
 from headstart.types import FeatureMatrix, Source
 
 __all__ = ["Teacher", "TeacherTargets", "teacher_targets"]
@@ -76,7 +77,7 @@ def teacher_targets(
         rows.append((found.rows[:, last:], found.index))
         indices.append(found.index)
         failures.update(found.failures)
-        if isinstance(teacher, TransferModel) and teacher.task.kind == "classification":
+        if isinstance(teacher, TransferModel) and is_classification(teacher.task):
             answers.append((_calibrated(teacher, found.rows), found.index))
     if logits is not None:
         answers.append((np.asarray(logits, np.float32), np.arange(len(items))))

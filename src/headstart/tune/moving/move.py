@@ -26,7 +26,7 @@ from headstart.heads import HeadSearch, select_head
 from headstart.heads.spectral.class_weights import balanced_weights, row_weights
 from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import body_key, trainable
-from headstart.tasks import task_methods
+from headstart.tasks import is_regression, task_methods
 from headstart.tune.augmentation.choice import augmentation_of, mixed
 from headstart.tune.moving.candidates import Moved, make_candidates
 from headstart.tune.moving.contract import BringsBody, MovingStrategy, ReplaysSource
@@ -274,7 +274,7 @@ def make_setting(
     task, y = part.labelled()
     targets = task_methods(task).targets(y, task.num_outputs)
     centre = spread = None
-    if task.kind == "regression":
+    if is_regression(task):
         centre, deviation = targets.mean(axis=0), targets.std(axis=0)
         spread = np.where(deviation > 0, deviation, 1.0)
         targets = (targets - centre) / spread

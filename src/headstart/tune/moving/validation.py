@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from headstart.tasks import task_methods
+from headstart.tasks import is_classification, task_methods
 from headstart.tasks.registry import Calibration
 from headstart.tune.network.body_and_head import Network
 from headstart.tune.network.frozen_prefix import FrozenPrefix
@@ -143,7 +143,7 @@ def halved_losses(
     """
     methods, losses = task_methods(task), np.empty(len(y))
     halves = np.arange(len(y)) % 2
-    if task.kind == "classification":  # a file may have its classes in turn
+    if is_classification(task):  # a file may have its classes in turn
         halves[np.argsort(y, kind="stable")] = np.arange(len(y)) % 2
     for half in (0, 1):
         inside, outside = halves == half, halves != half

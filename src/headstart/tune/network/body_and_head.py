@@ -11,6 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from headstart.errors import ParameterError
 from headstart.sources.bodies.trainable import Trainable
+from headstart.tasks import is_classification, is_multilabel
 from headstart.tune.network.frozen_prefix import FrozenPrefix
 from headstart.tune.network.solved_head import TorchHead
 from headstart.types import Task
@@ -109,10 +110,10 @@ def task_loss(
         >>> task_loss(Task("classification", ("a", "b")), torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
         tensor([0.6931])
     """
-    if task.kind == "classification":
+    if is_classification(task):
         weight = None if class_weights is None else class_weights.to(logits.device, logits.dtype)
         return cross_entropy(logits, targets, weight, reduction="none", label_smoothing=smoothing)
-    if task.kind == "multilabel":
+    if is_multilabel(task):
         targets = targets * (1 - smoothing) + smoothing / 2
         return binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(dim=1)
     if smoothing:

@@ -14,6 +14,7 @@ from torch.nn.functional import dropout
 from headstart.errors import ParameterError
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import FittedHead
+from headstart.tasks import is_classification, is_multilabel
 from headstart.tasks.registry import Calibration
 from headstart.types import Task
 
@@ -30,9 +31,9 @@ def neutral_calibration(task: Task) -> Calibration:
         >>> neutral_calibration(Task("classification", ("a", "b")))
         {'temperature': array([1.])}
     """
-    if task.kind == "classification":
+    if is_classification(task):
         return {"temperature": np.ones(1)}
-    if task.kind == "multilabel":
+    if is_multilabel(task):
         return {"slope": np.ones(task.num_outputs), "intercept": np.zeros(task.num_outputs)}
     return {}
 
@@ -136,10 +137,10 @@ def _lengths(rows: Tensor) -> Tensor:
 
 def _as_logits(head: FittedHead, task: Task) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Weight and bias with the calibration folded in."""
-    if task.kind == "classification":
+    if is_classification(task):
         temperature = head.calibration["temperature"][0]
         return head.weight / temperature, head.bias / temperature
-    if task.kind == "multilabel":
+    if is_multilabel(task):
         slope, intercept = head.calibration["slope"], head.calibration["intercept"]
         return head.weight * slope, head.bias * slope + intercept
     return head.weight, head.bias

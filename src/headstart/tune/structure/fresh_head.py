@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.heads import FeatureMap, FittedHead
-from headstart.tasks import task_methods
+from headstart.tasks import is_regression, task_methods
 from headstart.tune.moving.plan import Setting
 from headstart.tune.network.solved_head import TorchHead, neutral_calibration
 from headstart.types import Task
@@ -25,7 +25,7 @@ def target_units(task: Task, y: NDArray[Any]) -> tuple[NDArray[np.float64], NDAr
         >>> target_units(Task("regression", ("price",)), np.array([[1.0], [3.0]]))
         (array([2.]), array([1.]))
     """
-    if task.kind != "regression":
+    if not is_regression(task):
         return None, None
     values = task_methods(task).targets(y, task.num_outputs)
     deviation = values.std(axis=0)
