@@ -26,7 +26,7 @@ from headstart.heads import HeadSearch, select_head
 from headstart.heads.spectral.class_weights import balanced_weights, row_weights
 from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import body_key, trainable
-from headstart.tasks import is_regression, task_methods
+from headstart.tasks import base_dataset, is_regression, task_methods
 from headstart.tune.augmentation.choice import augmentation_of, mixed
 from headstart.tune.moving.candidates import Moved, make_candidates
 from headstart.tune.moving.contract import BringsBody, MovingStrategy, ReplaysSource
@@ -191,7 +191,7 @@ def _parted(whole: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     task, _ = whole.labelled()
     plain = replace(whole, split=None, times=None)
     share = min(0.2, MOST_VALIDATION / max(len(whole), 1))
-    parts = split(plain, whole.group_codes, test_size=share, seed=seed + VALIDATION_SEED)
+    parts = split(base_dataset(plain), whole.group_codes, test_size=share, seed=seed + VALIDATION_SEED)
     if len(parts.test) == 0:
         raise DataError(f"{len(whole)} {task.kind} items are too few to hold a validation part out; give more items.")
     return whole.take(parts.train), whole.take(parts.test)
