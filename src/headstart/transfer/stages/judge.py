@@ -59,13 +59,14 @@ class Judged:
         seconds: that judging took.
 
     Examples:
+        >>> from headstart.transfer.stages.context import RunContext
         >>> from headstart.data import read
         >>> from headstart.sources import open_source
         >>> from headstart.transfer.stages.prepare import prepare
         >>> from headstart.reporting import SilentReporter
         >>> texts = ["good film", "a good one", "bad film", "a bad one"] * 5
         >>> silent = SilentReporter()
-        >>> prepared = prepare(read((texts, ["+", "+", "-", "-"] * 5)), open_source("toy"), silent)
+        >>> prepared = prepare(read((texts, ["+", "+", "-", "-"] * 5)), open_source("toy"), RunContext(silent))
         >>> judged = judge(prepared, HeadSearch(("ridge",)), 0, silent, once=True)
         >>> len(judged.plan.fitted), len(judged.plan.evaluated), judged.evaluation.metrics["accuracy"].value
         (15, 5, 1.0)

@@ -152,12 +152,14 @@ def with_label_text(
         ParameterError: if the task is no classification, and texts were given.
 
     Examples:
+        >>> from headstart.transfer.stages.context import RunContext
         >>> from headstart.data import read
         >>> from headstart.reporting import SilentReporter
         >>> from headstart.sources import open_source
         >>> from headstart.transfer.stages.prepare import prepare
         >>> silent = SilentReporter()
-        >>> prepared = prepare(read((["a fine film", "a sad film"], ["good", "bad"])), open_source("toy"), silent)
+        >>> data = read((["a fine film", "a sad film"], ["good", "bad"]))
+        >>> prepared = prepare(data, open_source("toy"), RunContext(silent))
         >>> texts = {"good": "a good film", "bad": "a bad film", "ugly": "an ugly film"}
         >>> more, search = with_label_text(prepared, HeadSearch(), texts, silent)
         >>> more.dataset.task.labels, search.prior.shape

@@ -40,7 +40,8 @@ class Audited:
     Examples:
         >>> from headstart.data import read
         >>> from headstart.reporting import SilentReporter
-        >>> audited = audit_items(read((["good", "", "bad", "bad"], ["yes", "yes", "no", "no"])), SilentReporter())
+        >>> context = RunContext(SilentReporter())
+        >>> audited = audit_items(read((["good", "", "bad", "bad"], ["yes", "yes", "no", "no"])), context)
         >>> audited.kept, audited.clusters     # the last two items are duplicates
         (array([0, 2, 3]), array([0, 2, 2]))
     """

@@ -76,13 +76,14 @@ def run_tables(prepared: Prepared, judged: Judged, logs: Path | None = None) -> 
         logs: folder of a training's logs; None where nothing was trained.
 
     Examples:
+        >>> from headstart.transfer.stages.context import RunContext
         >>> from headstart.heads import HeadSearch
         >>> from headstart.reporting import SilentReporter
         >>> from headstart.sources.toy_shift import toy_shift
         >>> from headstart.transfer.stages.judge import judge
         >>> from headstart.transfer.stages.prepare import prepare
         >>> shift, silent = toy_shift(), SilentReporter()
-        >>> prepared = prepare(shift.train.take(range(40)), shift.source, silent)
+        >>> prepared = prepare(shift.train.take(range(40)), shift.source, RunContext(silent))
         >>> tables = run_tables(prepared, judge(prepared, HeadSearch(("ridge",)), 0, silent, once=True))
         >>> list(tables.predictions), len(tables.splits["id"])
         (['id', 'label', 'predicted', 'output.alike', 'output.different'], 40)
