@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -56,7 +56,7 @@ class TransferEncoder(TransformerMixin, PicklableEstimator):  # type: ignore[mis
         self.backend = backend
         self.cache = cache
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002, N803 (scikit-learn's signature)
+    def fit(self, X: Any, y: object = None) -> Self:  # noqa: ARG002, N803 (scikit-learn's signature)
         """Open the source; nothing is learnt from X."""
         check_choice(self.layers, "layers", "TransferEncoder", LAYERS)
         Engine(self.backend, self.cache)
@@ -110,7 +110,7 @@ class TransferEncoder(TransformerMixin, PicklableEstimator):  # type: ignore[mis
         encoder.source_ = source
         return encoder
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ARG002 (scikit-learn's signature)
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:  # noqa: ARG002 (scikit-learn's signature)
         """Names such as ``"blocks.3_17"``, one a column."""
         check_is_fitted(self)
         blocks = self.source_.info.blocks

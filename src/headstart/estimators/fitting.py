@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -159,7 +160,7 @@ def fitted_model(estimator: Settings, X: Any, y: NDArray[Any], task: Task, group
     return fit_model(dataset, options, RunContext(SilentReporter(), engine, estimator.seed, clock))
 
 
-def outputs_of(estimator: Any, X: Any) -> NDArray[np.float64]:  # noqa: N803 (scikit-learn's name)
+def outputs_of(estimator: BaseEstimator, X: Any) -> NDArray[np.float64]:  # noqa: N803 (scikit-learn's name)
     """Calibrated probabilities or values (n, k) of n items by a fitted estimator.
 
     Examples:

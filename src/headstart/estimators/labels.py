@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -21,7 +22,7 @@ VECTOR = "vector"
 MANY = "more than one label; give a matrix of 0 and 1, as scikit-learn's MultiLabelBinarizer makes of lists."
 
 
-def checked_labels(estimator: Any, X: Any, y: ArrayLike) -> tuple[Any, NDArray[Any]]:  # noqa: N803 (scikit-learn's name)
+def checked_labels(estimator: BaseEstimator, X: Any, y: ArrayLike) -> tuple[Any, NDArray[Any]]:  # noqa: N803 (scikit-learn's name)
     """The items, and labels (n,) or a 0/1 matrix (n, labels) as an array.
 
     Args:
@@ -91,7 +92,7 @@ def class_names(classes: NDArray[Any]) -> tuple[str, ...]:
     return names
 
 
-def checked_values(estimator: Any, X: Any, y: Any) -> tuple[Any, NDArray[np.float64]]:  # noqa: N803 (scikit-learn's name)
+def checked_values(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Any, NDArray[np.float64]]:  # noqa: N803 (scikit-learn's name)
     """The items, and values (n,) or (n, targets) as numbers.
 
     Args:
