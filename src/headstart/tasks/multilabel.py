@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from headstart.errors import DataError
 from headstart.linear.calibration import fit_platt
@@ -74,6 +73,8 @@ class Multilabel:
 
     def outputs(self, scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
         """Probabilities (n, labels), each label for itself."""
+        from scipy.special import expit
+
         return np.asarray(expit(scores * calibration["slope"] + calibration["intercept"]))
 
     def loss(self, outputs: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
