@@ -14,7 +14,7 @@ from headstart.report import model_card
 SECTIONS = [
     "What it does",
     "Data",
-    "How it was judged",
+    "Evaluation",
     "Baselines and transfer gain",
     "Limits and intended use",
     "How to use it",
@@ -77,26 +77,26 @@ def test_golden_sentences(classification):
     card = model_card(classification, "ants")
     for sentence in [
         "Accuracy is 0.935 (95% interval 0.884 to 0.964) on 153 items that were held out from fitting; "
-        "always answering the most common class reaches 0.542.",
+        "always predicting the most common class reaches 0.542.",
         "For an image, it gives a calibrated probability for each of 2 classes: ant and bee.",
-        r"The body is timm:resnet18.a1\_in1k (11.7 million parameters), unchanged. The head is ridge on all 5 blocks "
-        "(1,472 features) with λ = 0.125, chosen among 2 combinations of head and features, left-out loss "
+        r"The body is timm:resnet18.a1\_in1k (11.7 million parameters), frozen. The head is ridge on all 5 blocks "
+        "(1,472 features) with λ = 0.125, chosen from 2 combinations of head and features, out-of-fold loss "
         "0.234.",
         "403 images were read and 397 were used.",
         "warning: 6 items cannot be read (such as x.jpg).",
         "info: The classes are balanced.",
-        "Judged by: the given test split; 153 items.",
+        "Evaluation: the given test split; 153 items.",
         "untrained body: accuracy 0.673 (95% interval 0.593 to 0.753). The transfer helped: accuracy is 0.261 above "
         "the untrained body baseline (95% interval 0.150 to 0.450).",
         "**Transfer gain.** The transfer helped: accuracy is 0.261 above the untrained body baseline",
-        "Meant for images like those of photos; on others it has not been judged.",
-        "The audit of the data found 1 problem, which the numbers may suffer from.",
+        "Intended for images like those of photos; it has not been evaluated on others.",
+        "The audit of the data found 1 problem, which may affect the metrics.",
     ]:
         assert sentence in card
 
 
 def test_every_metric_stands_with_its_interval(classification):
-    shown = {row[0]: row[1:3] for row in rows(model_card(classification, "ants"), "How it was judged")}
+    shown = {row[0]: row[1:3] for row in rows(model_card(classification, "ants"), "Evaluation")}
     assert shown == {
         "Accuracy": ["0.935", "0.884 to 0.964"],
         "Macro F1": ["0.931", "0.880 to 0.970"],
@@ -105,7 +105,7 @@ def test_every_metric_stands_with_its_interval(classification):
 
 
 def test_classes_stand_worst_first(classification):
-    assert rows(model_card(classification, "ants"), "Each class") == [
+    assert rows(model_card(classification, "ants"), "Metrics per class") == [
         ["bee", "83", "0.920 (0.850 to 0.970)", "0.921 (0.860 to 0.960)"],
         ["ant", "70", "0.950 (0.900 to 1.000)", "0.941 (0.900 to 0.980)"],
     ]
@@ -113,19 +113,19 @@ def test_classes_stand_worst_first(classification):
 
 def test_at_most_thirty_classes_are_shown(many_classes):
     card = model_card(many_classes, "m")
-    shown = rows(card, "Each class")
+    shown = rows(card, "Metrics per class")
     assert len(shown) == 30
     assert shown[0][0] == "class 007"
-    assert "the 120 best are left out" in section(card, "Each class")
+    assert "the 120 best are not shown" in section(card, "Metrics per class")
 
 
 def test_an_undefined_metric_says_so(multilabel):
-    assert rows(model_card(multilabel, "m"), "Each label")[-1][:3] == ["art", "0", "undefined"]
+    assert rows(model_card(multilabel, "m"), "Metrics per label")[-1][:3] == ["art", "0", "undefined"]
 
 
 def test_regression_has_targets_in_their_units(regression):
     card = model_card(regression, "houses")
-    assert rows(card, "Each target")[0] == ["price", "-2.346 (-4.000 to -1.000)", "23,457 (20,000 to 27,000)"]
+    assert rows(card, "Metrics per target")[0] == ["price", "-2.346 (-4.000 to -1.000)", "23,457 (20,000 to 27,000)"]
     assert "For a row of numbers, it estimates 2 values: size and price." in card
 
 
@@ -142,7 +142,7 @@ def test_provenance_holds_digests_and_versions(classification):
     assert shown["Source sha256"] == "f" * 64
     assert shown["Command"] == "headstart fit photos"
     assert shown["numpy"] == "2.1.0"
-    assert shown["Seconds"] == "12.3 in all, 7.9 for encoding"
+    assert shown["Seconds"] == "12.3 in total, 7.9 for encoding"
 
 
 def test_hostile_text_stays_text(hostile):

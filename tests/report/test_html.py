@@ -87,8 +87,8 @@ def test_golden_sentences(classification):
     text = said(read(classification, "ants"))
     for sentence in [
         "Accuracy is 0.935 (95% interval 0.884 to 0.964) on 153 items that were held out from fitting; "
-        "always answering the most common class reaches 0.542.",
-        "Judged by: the given test split; 153 items.",
+        "always predicting the most common class reaches 0.542.",
+        "Evaluation: the given test split; 153 items.",
         "Transfer gain. The transfer helped: accuracy is 0.261 above the untrained body baseline "
         "(95% interval 0.150 to 0.450).",
         "raw pixels: accuracy 0.601 (95% interval 0.521 to 0.681).",
@@ -99,7 +99,10 @@ def test_golden_sentences(classification):
 
 def test_a_card_for_each_metric(classification):
     text = said(read(classification))
-    assert "Accuracy 0.935 95% interval 0.884 to 0.964 share of items with the right class; higher is better" in text
+    assert (
+        "Accuracy 0.935 95% interval 0.884 to 0.964 share of items whose class is predicted correctly; higher is better"
+        in text
+    )
     assert "Calibration error 0.031 95% interval 0.020 to 0.070" in text
 
 
@@ -128,7 +131,7 @@ def test_the_matrix_holds_the_counts(classification):
 
 def test_many_classes_have_a_list_of_pairs_in_place_of_the_matrix(many_classes):
     page = read(many_classes)
-    assert page.table("Class")[0] == ["class 007", "class 008", "2", "67% (21% to 94%)"]  # Wilson, 2 of 3
+    assert page.table("True class")[0] == ["class 007", "class 008", "2", "67% (21% to 94%)"]  # Wilson, 2 of 3
     assert not any(attrs.get("class") == "heat" for _, attrs in page.tags)
 
 
@@ -140,7 +143,7 @@ def test_no_class_is_lost(many_classes):
 def test_a_perfect_model_of_many_classes_confuses_nothing(many_classes):
     for i, row in enumerate(many_classes["evaluation"]["confusion"]):
         row[:] = [3 if i == j else 0 for j in range(150)]
-    assert "No class was taken for another." in said(read(many_classes))
+    assert "No class was confused with another." in said(read(many_classes))
 
 
 def test_no_matrix_but_for_classification(multilabel, regression):

@@ -1,6 +1,7 @@
-"""What people read: of a fit the model card and one HTML page, of an evaluation one page.
+"""Reports: the model card and the HTML page of a fit, and the HTML page of an evaluation.
 
-A kind of report goes in here; what reports say is `headstart.report.content`, and nothing in here computes a result.
+A new kind of report goes in here. The sentences and tables of all reports are in `headstart.report.content`. Nothing in
+here computes a result.
 """
 
 from headstart.report.card import model_card

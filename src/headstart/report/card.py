@@ -17,7 +17,7 @@ __all__ = ["model_card"]
 
 MAX_CLASSES = 30
 
-# Licence names that the Hugging Face hub knows; anything else is "other" with its name beside it.
+# Licence names that the Hugging Face Hub accepts; for any other licence the card gives "other" and the licence name.
 # https://huggingface.co/docs/hub/repositories-licenses
 _HUB_LICENCES = {
     *("apache-2.0", "mit", "bsd", "bsd-2-clause", "bsd-3-clause", "isc", "mpl-2.0", "unlicense"),
@@ -40,12 +40,12 @@ _ITEMS = {
 def model_card(record: Mapping[str, Any], name: str) -> str:
     """The model card of a fit.
 
-    Everything in it comes from the record. Labels, file names and messages are escaped, so that they can be neither
-    Markdown nor HTML.
+    All content comes from the record. Labels, file names and messages are escaped, so they cannot act as Markdown or
+    HTML.
 
     Args:
-        record: the facts of a fit, as `headstart.transfer.stages.record.make_record` gives them.
-        name: the model's name: that of its run folder.
+        record: the record of a fit, as `headstart.transfer.stages.record.make_record` returns it.
+        name: the model's name, which is the name of its run folder.
 
     Returns:
         Markdown with YAML front matter.
@@ -62,10 +62,10 @@ def model_card(record: Mapping[str, Any], name: str) -> str:
     sections = [
         ("What it does", _purpose(record)),
         ("Data", _data(record)),
-        ("How it was judged", f"{_block(facts.how_judged(record))}\n\n{_metrics(record)}"),
+        ("Evaluation", f"{_block(facts.how_judged(record))}\n\n{_metrics(record)}"),
         ("Baselines and transfer gain", _gain(record)),
-        ("Whether the body moved", _list(strategy_sentences(record))),
-        (f"Each {header[0].lower()}", _classes(header, classes, interval_words(record))),
+        ("Fine-tuning", _list(strategy_sentences(record))),
+        (f"Metrics per {header[0].lower()}", _classes(header, classes, interval_words(record))),
         ("Limits and intended use", _limits(record)),
         ("How to use it", _usage(record, name)),
         ("Provenance", _table(("What", "Value"), facts.provenance(record))),
@@ -75,14 +75,14 @@ def model_card(record: Mapping[str, Any], name: str) -> str:
 
 
 def _inline(text: object) -> str:
-    """Text from outside that Markdown and HTML show as it is, within a line."""
+    """Untrusted text, escaped so that Markdown and HTML show it literally within a line."""
     line = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = re.sub(r"([\\`*_{}\[\]|~#$@])", r"\\\1", line)
-    return line.replace("://", r"\://").replace("www.", r"www\.")  # which GitHub makes links of
+    return line.replace("://", r"\://").replace("www.", r"www\.")  # GitHub turns these into links
 
 
 def _block(text: object) -> str:
-    """The same at the start of a line, where it must not begin a list, a rule or a heading."""
+    """`_inline` for the start of a line, where the text must not begin a list, a rule or a heading."""
     return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", _inline(text))
 
 
@@ -95,7 +95,7 @@ def _front_matter(record: Mapping[str, Any]) -> str:
 
 
 def _licence(stated: str | None) -> Iterator[str]:
-    """Lines of the front matter; JSON strings are YAML strings too."""
+    """Licence lines of the front matter; JSON strings are also YAML strings."""
     if not stated:
         return
     slug = re.sub(r"[^a-z0-9.]+", "-", stated.lower()).strip("-")
@@ -121,21 +121,21 @@ def _metrics(record: Mapping[str, Any]) -> str:
         (words.title, number(metric["value"]), interval(metric), words.meaning)
         for words, metric in ((metric_words(key), value) for key, value in record["evaluation"]["metrics"].items())
     ]
-    return _table(("Metric", "Value", "95% interval", "What it says"), rows)
+    return _table(("Metric", "Value", "95% interval", "Meaning"), rows)
 
 
 def _gain(record: Mapping[str, Any]) -> str:
     sentences = facts.baseline_sentences(record)
-    compared = _list(sentences) if sentences else "It was compared with no baseline."
+    compared = _list(sentences) if sentences else "No baseline was compared."
     return f"{compared}\n\n**Transfer gain.** {_inline(facts.gain_sentence(record))}"
 
 
 def _classes(header: Sequence[str], rows: Sequence[Sequence[str]], intervals: str) -> str:
     if not rows:
         return ""
-    left = len(rows) - MAX_CLASSES
-    said = f"Worst first, with {intervals}{f'; the {left} best are left out' if left > 0 else ''}."
-    return f"{said}\n\n{_table(header, rows[:MAX_CLASSES])}"
+    hidden = len(rows) - MAX_CLASSES
+    caption = f"Worst first, with {intervals}{f'; the {hidden} best are not shown' if hidden > 0 else ''}."
+    return f"{caption}\n\n{_table(header, rows[:MAX_CLASSES])}"
 
 
 def _limits(record: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The report of a fit: one HTML page that needs no network, no script and no other file."""
+"""HTML reports of fits and evaluations: one self-contained page, without scripts, network access or other files."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from headstart.tasks import TASKS
 __all__ = ["evaluation_report", "html_report"]
 
 MAX_HEAT = 30
-"""More classes than this do not fit a screen as a matrix: their most confused pairs are listed."""
+"""With more classes than this, a confusion matrix does not fit a screen; the most confused pairs are listed instead."""
 
 MAX_ROWS = 30
-"""Labels beyond this many stand behind a fold."""
+"""Labels beyond this number are in a collapsed section."""
 
-# Nothing may be fetched or run, whatever a label says.
+# Content security policy: even if markup from a label got through, nothing could be fetched or run.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 Record = Mapping[str, Any]
 
 
 def html_report(record: Record, name: str) -> str:
-    """The report of a fit as one self-contained page, in light or dark as the reader's screen is.
+    """The report of a fit as one self-contained page, which follows the reader's light or dark colour scheme.
 
-    Everything in it comes from the record. Labels, file names and messages are escaped.
+    All content comes from the record. Labels, file names and messages are escaped.
 
     Args:
-        record: the facts of a fit, as `headstart.transfer.stages.record.make_record` gives them.
-        name: the model's name: that of its run folder.
+        record: the record of a fit, as `headstart.transfer.stages.record.make_record` returns it.
+        name: the model's name, which is the name of its run folder.
 
     Returns:
         HTML.
@@ -49,24 +49,27 @@ def html_report(record: Record, name: str) -> str:
     header, classes = class_table(record)
     sections = [
         ("Metrics", _metrics(record)),
-        ("What the transfer was worth", _gain(record)),
+        ("Transfer gain", _gain(record)),
         ("Confusions", _confusion(record)),
-        (f"Each {header[0].lower()}", _classes(header, classes, interval_words(record))),
+        (f"Metrics per {header[0].lower()}", _classes(header, classes, interval_words(record))),
         ("Limits and intended use", _paragraph(facts.intended_use(record)) + _list(facts.limits(record))),
         ("Data", _data(record)),
-        ("Whether the body moved", _strategy(record)),
+        ("Fine-tuning", _strategy(record)),
         ("How the head was chosen", _heads(record)),
-        ("Provenance", _table("Where everything came from", ("What", "Value"), facts.provenance(record))),
+        (
+            "Provenance",
+            _table("Data, source, settings and versions", ("What", "Value"), facts.provenance(record)),
+        ),
     ]
     return _page(record, name, sections, kind="report of the fit", headline=facts.headline(record))
 
 
 def evaluation_report(record: Record, name: str) -> str:
-    """The report of an evaluation on other data, as one self-contained page like that of a fit.
+    """The report of an evaluation on other data, as one self-contained page like the report of a fit.
 
     Args:
-        record: the facts, as `headstart.transfer.evaluate.evaluate` makes them.
-        name: that of its folder.
+        record: the record of an evaluation, as `headstart.transfer.evaluate.evaluate` makes it.
+        name: the name of its folder.
 
     Returns:
         HTML.
@@ -81,10 +84,13 @@ def evaluation_report(record: Record, name: str) -> str:
     sections = [
         ("Metrics", _metrics(record)),
         ("Confusions", _confusion(record)),
-        (f"Each {header[0].lower()}", _classes(header, classes, interval_words(record))),
+        (f"Metrics per {header[0].lower()}", _classes(header, classes, interval_words(record))),
         ("Limits", _list(facts.evaluation_limits(record))),
         ("Data", _list(facts.data_used(record))),
-        ("Provenance", _table("Where everything came from", ("What", "Value"), facts.provenance(record))),
+        (
+            "Provenance",
+            _table("Data, source, settings and versions", ("What", "Value"), facts.provenance(record)),
+        ),
     ]
     headline = facts.evaluation_headline(record)
     return _page(record, name, sections, kind="report of an evaluation", headline=headline)
@@ -149,7 +155,7 @@ def _gain(record: Record) -> str:
     note = f"{title}, the model and its baselines on the same items{'; bars are cut at -1' if cut else ''}."
     chart = f"<figure>{bar_chart(rows, title)}<figcaption>{escape(note)}</figcaption></figure>"
     verdict = f'<p class="verdict"><strong>Transfer gain.</strong> {escape(facts.gain_sentence(record))}</p>'
-    return f"{verdict}\n{chart}\n{_list(facts.baseline_sentences(record)) or _paragraph('There is no baseline.')}"
+    return f"{verdict}\n{chart}\n{_list(facts.baseline_sentences(record)) or _paragraph('No baseline was compared.')}"
 
 
 def _confusion(record: Record) -> str:
@@ -168,9 +174,14 @@ def _confusion(record: Record) -> str:
         for pair in confused_pairs(record)
     ]
     if not rows:
-        return _paragraph("No class was taken for another.")
-    caption = f"The pairs of the {len(labels)} classes that are confused most"
-    return _table(caption, ("Class", "Taken for", "Items", "Share of the class (95% interval)"), rows, numeric=(2, 3))
+        return _paragraph("No class was confused with another.")
+    caption = f"The most frequently confused pairs of the {len(labels)} classes"
+    return _table(
+        caption,
+        ("True class", "Predicted class", "Items", "Share of the true class (95% interval)"),
+        rows,
+        numeric=(2, 3),
+    )
 
 
 def _heat(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
@@ -179,7 +190,7 @@ def _heat(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
         f'<tr><th scope="row">{escape(label)}</th>{"".join(_heat_cells(i, row))}</tr>'
         for i, (label, row) in enumerate(zip(labels, counts, strict=True))
     ]
-    caption = "Number of items by right class (rows) and answer (columns); the deeper, the larger the share of the row"
+    caption = "Number of items by true class (rows) and predicted class (columns), shaded by the share of the row"
     table = f"<caption>{caption}</caption>\n<thead><tr><td></td>{head}</tr></thead>\n<tbody>\n"
     return _scroll(f'<table class="heat">{table}{_lines(rows)}</tbody>\n</table>', caption)
 
@@ -216,7 +227,7 @@ def _heads(record: Record) -> str:
         if TASKS[record["task"]["kind"]].base == "regression"
         else "log-loss in nats"
     )
-    caption = f"Left-out loss ({unit}; lower is better) of each combination of head and features, at its best λ"
+    caption = f"Out-of-fold loss ({unit}; lower is better) of each combination of head and features, at its best λ"
     rows = [
         (
             one_line(row["head"]),
@@ -227,19 +238,19 @@ def _heads(record: Record) -> str:
         )
         for row, chosen in compared_heads(record)
     ]
-    table = _table(caption, ("Head", "Features", "λ", "Left-out loss", "Chosen"), rows, numeric=(2, 3))
+    table = _table(caption, ("Head", "Features", "λ", "Out-of-fold loss", "Chosen"), rows, numeric=(2, 3))
     return f"{_paragraph(facts.how_made(record))}\n{table if rows else ''}"
 
 
 def _strategy(record: Record) -> str:
     rows = candidate_rows(record)
-    header = ("Candidate", "Validation loss", "Lower than the frozen features by [80% bounds]", "Kept")
-    table = _table("Candidates on items that no step saw", header, rows, numeric=(1, 2)) if rows else ""
+    header = ("Candidate", "Validation loss", "Reduction from the frozen features [80% bounds]", "Kept")
+    table = _table("Candidates on held-out items", header, rows, numeric=(1, 2)) if rows else ""
     return f"{_list(strategy_sentences(record))}\n{table}".strip()
 
 
 def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[int] = ()) -> str:
-    """A table whose first column names its rows; cells are escaped here."""
+    """A table whose first column holds the row headers; cells are escaped here."""
     kind = [' class="n"' if i in numeric else "" for i in range(len(header))]
     head = "".join(f'<th scope="col"{kind[i]}>{escape(text)}</th>' for i, text in enumerate(header))
     body = []
@@ -252,7 +263,7 @@ def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], n
 
 
 def _scroll(table: str, caption: str) -> str:
-    """Wide tables scroll by themselves, with the keyboard too."""
+    """A wide table in a region that scrolls on its own, also by keyboard."""
     return f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">{table}</div>'
 
 

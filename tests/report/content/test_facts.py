@@ -18,34 +18,36 @@ def test_a_sound_fit_has_no_limits_of_its_own(classification):
 
 def test_few_items(classification):
     classification["evaluation"]["n"] = 99
-    assert has(classification, "Only 99 items were judged, so the numbers are rough: the 95% interval of accuracy is")
+    assert has(
+        classification, "Only 99 items were evaluated, so the metrics are imprecise: the 95% interval of accuracy is"
+    )
     classification["evaluation"]["n"] = 100
     assert not has(classification, "items were judged")
 
 
 def test_rare_and_weak_classes_are_named(many_classes):
-    assert has(many_classes, "150 labels were judged on fewer than 10 items: class 007, class 000")
-    assert has(many_classes, "Weak, with F1 below 0.7: class 007 (0.500).")
+    assert has(many_classes, "150 labels were evaluated on fewer than 10 items: class 007, class 000")
+    assert has(many_classes, "Weak (F1 below 0.7): class 007 (0.500).")
 
 
 def test_weak_targets_are_named(regression):
-    assert has(regression, "Weak, with R² below 0.5: price (-2.346).")
+    assert has(regression, "Weak (R² below 0.5): price (-2.346).")
 
 
 def test_probabilities_that_are_off(classification):
     classification["evaluation"]["metrics"]["ece"]["value"] = 0.1
-    assert has(classification, "Probabilities are off: the calibration error is 0.100.")
+    assert has(classification, "Probabilities are poorly calibrated: the calibration error is 0.100.")
 
 
 def test_baselines_that_are_not_beaten(classification):
-    assert not has(classification, "not shown to be better")
+    assert not has(classification, "not been shown to be better")
     classification["baselines"]["raw pixels"]["gain"]["low"] = 0.0
-    assert has(classification, "It is not shown to be better than the raw pixels baseline.")
+    assert has(classification, "It has not been shown to be better than the raw pixels baseline.")
 
 
 def test_no_baselines_at_all(multilabel):
-    assert has(multilabel, "It was compared with no baseline.")
-    assert has(multilabel, "What the pretraining was worth is unknown: the same body untrained was not compared.")
+    assert has(multilabel, "No baseline was compared.")
+    assert has(multilabel, "The transfer gain is unknown: the same body with random weights was not compared.")
 
 
 def test_vectors_have_no_body_and_no_licence(regression):
@@ -63,16 +65,16 @@ def test_an_unknown_licence(classification, stated):
 
 
 def test_sounds_through_an_image_body(classification):
-    assert not has(classification, "cross-modal")
+    assert not has(classification, "Cross-modal")
     classification["data"]["modality"] = "audio"
-    assert has(classification, "cross-modal transfer")
+    assert has(classification, "Cross-modal transfer: an image body")
     classification["source"]["input"] = {"sampling_rate": 16000}
-    assert not has(classification, "cross-modal")
+    assert not has(classification, "Cross-modal")
 
 
 def test_an_undefined_main_metric(nothing_known):
-    assert has(nothing_known, "The main metric, accuracy, is undefined on the judged items")
-    assert has(nothing_known, "It is not shown to be better than the untrained body baseline.")
+    assert has(nothing_known, "The main metric, accuracy, is undefined on the evaluated items")
+    assert has(nothing_known, "It has not been shown to be better than the untrained body baseline.")
 
 
 def test_only_a_classifier_must_answer_with_a_class(classification, multilabel):

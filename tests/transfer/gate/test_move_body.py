@@ -54,7 +54,7 @@ def test_a_named_strategy_moves_the_body_and_is_judged_against_the_frozen_featur
     with (tmp_path / "run" / "logs" / "training.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 30
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "Whether the body moved" in page
+    assert "Fine-tuning" in page
     assert "Forgetting" in page
 
 

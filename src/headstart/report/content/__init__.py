@@ -1,4 +1,4 @@
-"""What reports say: sentences, tables, origins and words, each derived from the record of a fit and nothing else.
+"""The content of reports: sentences, tables, provenance and metric names, derived from the record of a fit alone.
 
-What the model card and the page share goes in here.
+What the model card and the HTML page share goes in here.
 """

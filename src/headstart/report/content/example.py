@@ -1,4 +1,4 @@
-"""A small record written by hand, in the form that a fit gives: what the examples of this package show."""
+"""A small hand-written record with the structure of a real one, for the docstring examples of this package."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ EXAMPLE: Mapping[str, Any] = {
     "command": "headstart fit answers.csv",
     "environment": {"python": "3.11.9", "platform": "Linux x86_64", "headstart": "0.1.0"},
 }
-"""Yes or no from two numbers, judged by cross-validation on twelve rows."""
+"""A yes-or-no classification of rows of two numbers, evaluated by cross-validation on twelve rows."""
 
 EVALUATION: Mapping[str, Any] = {
     **{key: EXAMPLE[key] for key in ("task", "source", "seconds", "encoding", "seed", "environment")},
@@ -81,4 +81,4 @@ EVALUATION: Mapping[str, Any] = {
     "warnings": ["3 of 12 items are ones that this model was fitted on, so these numbers are too good."],
     "command": "headstart evaluate runs/answers may.csv --out may",
 }
-"""The same model, judged on other rows."""
+"""The same model, evaluated on other rows."""

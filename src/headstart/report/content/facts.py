@@ -1,4 +1,4 @@
-"""Sentences about a fit, each derived from its record and from nothing else."""
+"""Sentences of the reports, each derived from the record of a fit or an evaluation alone."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ __all__ = [
 Record = Mapping[str, Any]
 
 FEW_ITEMS = 100
-"""Below this many judged items, intervals are wider than 0.08 even at an accuracy of 0.95 (Wilson)."""
+"""Below this number of evaluated items, intervals are wider than 0.08 even at an accuracy of 0.95 (Wilson)."""
 
 FEW_OF_A_CLASS = 10
-"""Below this many items, one more mistake moves a class's recall by more than 0.1."""
+"""Below this number of items, one more mistake changes a class's recall by more than 0.1."""
 
 WEAK = {"f1": 0.7, "r2": 0.5}
-"""Labels and targets below these are named as weak."""
+"""Labels and targets with a lower F1 or R² are listed as weak."""
 
 MISCALIBRATED = 0.1
-"""Calibration errors from here on are named as a limit."""
+"""Calibration errors of this size or more are listed as a limit."""
 
-# What only the preprocessing of pictures has: timm's words, then transformers'.
+# Settings that only image preprocessing has: timm's names, then those of transformers.
 _PICTURE = {"interpolation", "crop_pct", "image_mean", "do_resize"}
 
 _ITEM = {"image": "an image", "text": "a text", "audio": "a sound", "vector": "a row of numbers",
@@ -61,10 +61,10 @@ def _items(count: int) -> str:
 
 
 def headline(record: Record) -> str:
-    """The main metric in one sentence, with the majority's where it is known.
+    """The main metric in one sentence, beside that of the majority class where it is known.
 
     Args:
-        record: the facts of a fit, as ``metrics.json`` and ``manifest.json`` hold them together.
+        record: the facts of a fit, as ``metrics.json`` and ``manifest.json`` together hold them.
 
     Examples:
         >>> accuracy = {"value": 0.75, "low": 0.301, "high": 0.954}
@@ -78,7 +78,7 @@ def headline(record: Record) -> str:
     sentence = f"{name} is {number(metric['value'])}{_in_brackets(metric)} on {held_out}"
     majority = record["baselines"].get("majority", {}).get("metrics", {}).get(key, {}).get("value")
     if key == "accuracy" and defined(majority):
-        return f"{sentence}; always answering the most common class reaches {number(majority)}."
+        return f"{sentence}; always predicting the most common class reaches {number(majority)}."
     return f"{sentence}."
 
 
@@ -88,7 +88,7 @@ def _in_brackets(metric: Mapping[str, Any]) -> str:
 
 
 def purpose(record: Record) -> str:
-    """What the model gives for what.
+    """The input and the output of the model.
 
     Args:
         record: the facts of a fit.
@@ -103,12 +103,12 @@ def purpose(record: Record) -> str:
     if TASKS[task["kind"]].base == "classification":
         return f"For {item}, it gives a calibrated probability for each of {count} classes: {names}."
     if TASKS[task["kind"]].base == "multilabel":
-        return f"For {item}, it gives the probability of each of {count} labels, of which any number may hold: {names}."
+        return f"For {item}, it gives a probability for each of {count} labels, any number of which may apply: {names}."
     return f"For {item}, it estimates {count} {'value' if count == 1 else 'values'}: {names}."
 
 
 def how_made(record: Record) -> str:
-    """Source and head in two sentences.
+    """The body and the head, in two sentences.
 
     Args:
         record: the facts of a fit.
@@ -116,40 +116,40 @@ def how_made(record: Record) -> str:
     Examples:
         >>> head = {"name": "ridge", "features": "x", "num_features": 64, "lambda": 0.5, "left_out_loss": 0.25}
         >>> how_made({"source": {"name": "vector"}, "head": head | {"compared": [{}]}})
-        'The rows are used as they are. The head is ridge on x (64 features) with λ = 0.5, left-out loss 0.250.'
+        'The rows are used as they are. The head is ridge on x (64 features) with λ = 0.5, out-of-fold loss 0.250.'
     """
     source, head = record["source"], record["head"]
     size = f" ({source['parameters'] / 1e6:.1f} million parameters)" if source.get("parameters") else ""
-    moved = record.get("strategy", {}).get("kept", "head") != "head"
-    body = f"The body is {one_line(source['name'])}{size}, {'moved to this task' if moved else 'unchanged'}."
+    fine_tuned = record.get("strategy", {}).get("kept", "head") != "head"
+    body = f"The body is {one_line(source['name'])}{size}, {'fine-tuned on this task' if fine_tuned else 'frozen'}."
     if source["name"] == "vector":
         body = "The rows are used as they are."
     compared = len(head["compared"])
     penalty = f" with λ = {head['lambda']:.3g}" if defined(head["lambda"]) else ""
-    choice = f", chosen among {compared} combinations of head and features" if compared > 1 else ""
+    choice = f", chosen from {compared} combinations of head and features" if compared > 1 else ""
     return (
         f"{body} The head is {one_line(head['name'])} on {one_line(head['features'])} "
         f"({head['num_features']:,} features){penalty}{choice}, "
-        f"left-out loss {number(head['left_out_loss'])}."
+        f"out-of-fold loss {number(head['left_out_loss'])}."
     )
 
 
 def how_judged(record: Record) -> str:
-    """Which items judged the model, in one sentence.
+    """How the model was evaluated and on how many items, in one sentence.
 
     Args:
         record: the facts of a fit.
 
     Examples:
         >>> how_judged({"evaluation": {"how": "given test split", "n": 4}})
-        'Judged by: given test split; 4 items.'
+        'Evaluation: given test split; 4 items.'
     """
     evaluation = record["evaluation"]
-    return f"Judged by: {one_line(evaluation['how'])}; {_items(evaluation['n'])}."
+    return f"Evaluation: {one_line(evaluation['how'])}; {_items(evaluation['n'])}."
 
 
 def baseline_sentences(record: Record) -> list[str]:
-    """What each baseline reaches and what the model gains over it.
+    """The main metric of each baseline, and the gain of the model over it.
 
     Args:
         record: the facts of a fit.
@@ -169,7 +169,7 @@ def baseline_sentences(record: Record) -> list[str]:
 
 
 def gain_sentence(record: Record) -> str:
-    """What the transfer was worth against the same body untrained.
+    """The transfer gain over the same body with random weights, or why there is none.
 
     Args:
         record: the facts of a fit.
@@ -182,11 +182,11 @@ def gain_sentence(record: Record) -> str:
         return one_line(record["transfer_gain"]["verdict"])
     if record["source"]["name"] == "vector":
         return "There is no pretrained body, so there is no transfer gain: the rows were used as they are."
-    return "What the pretraining was worth is unknown: the same body untrained was not compared."
+    return "The transfer gain is unknown: the same body with random weights was not compared."
 
 
 def findings(record: Record) -> list[tuple[str, str]]:
-    """What the audit found: severity and message, with the examples that it gave.
+    """The findings of the data audit: severity and message, with examples.
 
     Args:
         record: the facts of a fit.
@@ -205,7 +205,7 @@ def _with_examples(finding: Mapping[str, Any]) -> str:
 
 
 def data_used(record: Record) -> list[str]:
-    """How many items there were, and what was inferred while they were read.
+    """How many items were read and used, and what was inferred while reading them.
 
     Args:
         record: the facts of a fit.
@@ -223,7 +223,7 @@ def data_used(record: Record) -> list[str]:
 
 
 def text_sentences(record: Record) -> list[str]:
-    """The scripts of texts, and how the source reads them.
+    """The scripts of the texts, and how well the source's tokenizer covers them.
 
     Args:
         record: the facts of a fit.
@@ -231,42 +231,42 @@ def text_sentences(record: Record) -> list[str]:
     Examples:
         >>> facts = {"column": "", "texts": 9, "scripts": {"Han": 1.0}, "source": "toy", "unknown": None}
         >>> text_sentences({"data": {"texts": [facts]}})
-        ['The texts are written in Han 100%.']
+        ['Scripts of the texts: Han 100%.']
     """
     sentences = []
     for facts in record["data"].get("texts", ()):
         where = f" in the column '{one_line(facts['column'])}'" if facts["column"] else ""
-        sentences.append(f"The texts{where} are written in {script_words(facts['scripts']) or 'no letters'}.")
+        sentences.append(f"Scripts of the texts{where}: {script_words(facts['scripts']) or 'no letters'}.")
         if facts["unknown"] is not None:
             pieces = facts["pieces_per_word"]
-            words = "" if pieces is None else f", {pieces:.2f} pieces a word"
+            words = "" if pieces is None else f", {pieces:.2f} tokens per word"
             longer = f"{percent(facts['truncated'])} of the texts are longer than the {facts['max_length']} tokens"
             share = f" ({letters} of the letters)" if (letters := script_words(facts["unknown_letters"])) else ""
-            known = f"{percent(facts['unknown'])} of their tokens are unknown{share}{words}"
-            sentences.append(f"To {one_line(facts['source'])}, {known}; {longer} that it reads.")
+            unknown = f"{percent(facts['unknown'])} of the tokens are unknown{share}{words}"
+            sentences.append(f"With the tokenizer of {one_line(facts['source'])}, {unknown}; {longer} that it reads.")
     return sentences
 
 
 def intended_use(record: Record) -> str:
-    """For which items the numbers hold.
+    """The items that the metrics hold for.
 
     Args:
         record: the facts of a fit.
 
     Examples:
         >>> intended_use({"data": {"modality": "text", "origin": "mails.csv"}, "task": {"kind": "regression"}})
-        'Meant for texts like those of mails.csv; on others it has not been judged.'
+        'Intended for texts like those of mails.csv; it has not been evaluated on others.'
     """
     data = record["data"]
     origin = f"those of {one_line(data['origin'])}" if data["origin"] else "those that it was fitted on"
-    sentence = f"Meant for {_ITEMS[data['modality']]} like {origin}; on others it has not been judged."
+    sentence = f"Intended for {_ITEMS[data['modality']]} like {origin}; it has not been evaluated on others."
     if TASKS[record["task"]["kind"]].base == "classification":
-        sentence += " It always answers with one of its classes, also for an item that belongs to none of them."
+        sentence += " It always predicts one of its classes, even for an item that belongs to none of them."
     return sentence
 
 
 def limits(record: Record) -> list[str]:
-    """What should be known before the model is trusted, from the facts alone.
+    """What to know before trusting the model, from the record alone.
 
     Args:
         record: the facts of a fit.
@@ -274,7 +274,7 @@ def limits(record: Record) -> list[str]:
     Examples:
         >>> from headstart.report.content.example import EXAMPLE
         >>> limits(EXAMPLE)[0]
-        'Only 12 items were judged, so the numbers are rough: the 95% interval of accuracy is 0.552 to 0.953.'
+        'Only 12 items were evaluated, so the metrics are imprecise: the 95% interval of accuracy is 0.552 to 0.953.'
     """
     return [*_limits_of_items(record), *_limits_of_labels(record), *_limits_of_gain(record), *_limits_of_source(record)]
 
@@ -301,7 +301,7 @@ def evaluation_headline(record: Record) -> str:
 
 
 def evaluation_limits(record: Record) -> list[str]:
-    """What should be known before the numbers of an evaluation are trusted.
+    """What to know before trusting the metrics of an evaluation.
 
     Args:
         record: the facts of an evaluation.
@@ -318,19 +318,19 @@ def _limits_of_items(record: Record) -> Iterator[str]:
     (key, metric), evaluation = _main(record), record["evaluation"]
     name = metric_words(key).name
     if not defined(metric["value"]):
-        yield f"The main metric, {name}, is undefined on the judged items, so nothing is known about the quality."
+        yield f"The main metric, {name}, is undefined on the evaluated items, so the quality of the model is unknown."
     elif evaluation["n"] < FEW_ITEMS:
         bounds = interval(metric)
         wide = f": the 95% interval of {name} is {bounds}" if bounds else ""
-        yield f"Only {_items(evaluation['n'])} were judged, so the numbers are rough{wide}."
+        yield f"Only {_items(evaluation['n'])} were evaluated, so the metrics are imprecise{wide}."
     error = evaluation["metrics"].get("ece", {}).get("value")
     if defined(error) and error >= MISCALIBRATED:
-        yield f"Probabilities are off: the calibration error is {number(error)}."
+        yield f"Probabilities are poorly calibrated: the calibration error is {number(error)}."
     if sentence := (evaluation.get("shift") or {}).get("sentence"):
         yield one_line(sentence)
     if found := sum(severity != "info" for severity, _ in findings(record)):
         count = "1 problem" if found == 1 else f"{found} problems"
-        yield f"The audit of the data found {count}, which the numbers may suffer from."
+        yield f"The audit of the data found {count}, which may affect the metrics."
 
 
 def _limits_of_labels(record: Record) -> Iterator[str]:
@@ -338,12 +338,12 @@ def _limits_of_labels(record: Record) -> Iterator[str]:
     rare = [row.label for row in rows if row.support is not None and row.support < FEW_OF_A_CLASS]
     if rare:
         what = "1 label was" if len(rare) == 1 else f"{len(rare)} labels were"
-        yield f"{what} judged on fewer than {FEW_OF_A_CLASS} items: {series(map(shortened, rare), 8)}."
+        yield f"{what} evaluated on fewer than {FEW_OF_A_CLASS} items: {series(map(shortened, rare), 8)}."
     weak = [row for row in rows if row.value is not None and row.value < WEAK[row.key]]
     if weak:
         names = series((f"{shortened(row.label)} ({number(row.value)})" for row in weak), 8)
         key = weak[0].key
-        yield f"Weak, with {metric_words(key).name} below {WEAK[key]}: {names}."
+        yield f"Weak ({metric_words(key).name} below {WEAK[key]}): {names}."
 
 
 def _limits_of_gain(record: Record) -> Iterator[str]:
@@ -352,9 +352,9 @@ def _limits_of_gain(record: Record) -> Iterator[str]:
     for name, baseline in record["baselines"].items():
         low = baseline["gain"]["low"]
         if not defined(low) or low <= 0:
-            yield f"It is not shown to be better than the {one_line(name)} baseline."
+            yield f"It has not been shown to be better than the {one_line(name)} baseline."
     if not record["baselines"]:
-        yield "It was compared with no baseline."
+        yield "No baseline was compared."
 
 
 def _limits_of_source(record: Record) -> Iterator[str]:
@@ -362,6 +362,6 @@ def _limits_of_source(record: Record) -> Iterator[str]:
     if source["name"] == "vector":
         return
     if not source.get("license"):
-        yield "The licence of the source is not stated; find it out before you pass the model on."
+        yield "The licence of the source is not stated; check it before you share the model."
     if record["data"]["modality"] == "audio" and _PICTURE & set(source.get("input", {})):
-        yield "Sounds are shown to an image body as log-mel pictures (cross-modal transfer); it never heard one."
+        yield "Cross-modal transfer: an image body, pretrained on images alone, reads the sounds as log-mel spectrograms."

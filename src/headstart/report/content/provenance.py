@@ -1,4 +1,4 @@
-"""Where everything in a report came from."""
+"""Provenance: the data, source, settings and software versions behind a report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Record = Mapping[str, Any]
 
 
 def provenance(record: Record) -> list[tuple[str, str]]:
-    """Where everything came from, as names and values.
+    """The provenance of a report, as names and values.
 
     Args:
         record: the facts of a fit.
@@ -41,7 +41,7 @@ def provenance(record: Record) -> list[tuple[str, str]]:
         ("Items read, used", f"{data['items']:,}, {data['used']:,}"),
         ("Command", record["command"]),
         ("Seed", record["seed"]),
-        ("Seconds", f"{seconds['fit']:.1f} in all, {seconds['encoding']:.1f} for encoding"),
+        ("Seconds", f"{seconds['fit']:.1f} in total, {seconds['encoding']:.1f} for encoding"),
         ("Encoding", _encoding(record.get("encoding", {}))),
         *record["environment"].items(),
     ]
@@ -54,8 +54,8 @@ def _languages(record: Record) -> str | None:
 
 
 def _encoding(how: Mapping[str, Any]) -> str:
-    """Backend and number format, and how many items the body ran on; empty where there is no body."""
+    """Backend and number format, and how many items the body encoded; empty where there is no body."""
     if not how.get("backend"):
         return ""
-    form = " ".join(filter(None, (how["backend"], how["precision"])))
-    return f"{form}; {how['encoded']:,} items encoded, {how['from_store']:,} from the feature store"
+    backend = " ".join(filter(None, (how["backend"], how["precision"])))
+    return f"{backend}; {how['encoded']:,} items encoded, {how['from_store']:,} from the feature store"

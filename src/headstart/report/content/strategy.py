@@ -1,4 +1,4 @@
-"""What a report says of the strategy: whether the body moved, what was expected, and every candidate."""
+"""The strategy in a report: whether the body was fine-tuned, the forecast, and every candidate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Record = Mapping[str, Any]
 
 
 def strategy_sentences(record: Record) -> list[str]:
-    """What was expected of moving the body, what it cost, what is kept, and what was forgotten; empty if nothing moved.
+    """The forecast, cost, outcome and forgetting of fine-tuning; empty where the record has no strategy.
 
     Args:
         record: the facts of a fit.
@@ -30,12 +30,12 @@ def strategy_sentences(record: Record) -> list[str]:
     verdict = f" {_sentence(found['verdict'])}" if found.get("verdict") else ""
     lines = [f"Strategy {one_line(found['name'])}; kept: {one_line(found['kept'])}.{verdict}"]
     if found.get("forecast"):
-        lines.append(f"What was expected: {_sentence(found['forecast']['verdict'])}")
+        lines.append(f"Forecast: {_sentence(found['forecast']['verdict'])}")
     if found.get("training"):
         training = found["training"]
         lines.append(
             f"Training ended ({training['stopped']}) after {training['epochs']} epochs, {training['steps']} steps and "
-            f"{training['seconds']:.0f} s, at {training['items_per_second']:.0f} items a second."
+            f"{training['seconds']:.0f} s, at {training['items_per_second']:.0f} items per second."
         )
         if training.get("note"):
             lines.append(_sentence(training["note"]))
@@ -50,7 +50,7 @@ def _sentence(text: object) -> str:
 
 
 def candidate_rows(record: Record) -> list[tuple[str, str, str, str]]:
-    """Each candidate: its name, validation loss, how much lower that is than the frozen features', and if it is kept.
+    """Each candidate: name, validation loss, reduction of the loss from the frozen features, and whether it is kept.
 
     Args:
         record: the facts of a fit.
@@ -58,7 +58,7 @@ def candidate_rows(record: Record) -> list[tuple[str, str, str, str]]:
     Examples:
         >>> one = {"name": "head", "validation_loss": 0.5, "gain": 0.0, "interval": [0.0, 0.0]}
         >>> candidate_rows({"strategy": {"kept": "head", "candidates": [one]}})
-        [('head', '0.5000', 'the reference', 'yes')]
+        [('head', '0.5000', 'reference', 'yes')]
     """
     found = record.get("strategy") or {"candidates": [], "kept": ""}
     return [
@@ -74,7 +74,7 @@ def candidate_rows(record: Record) -> list[tuple[str, str, str, str]]:
 
 def _gain(one: Mapping[str, Any]) -> str:
     low, high = one["interval"]
-    if one["gain"] == low == high == 0:  # the frozen features beside themselves
-        return "the reference"
+    if one["gain"] == low == high == 0:  # the frozen features compared with themselves
+        return "reference"
     bounds = f" [{low:+.4f}, {high:+.4f}]" if defined(low) and defined(high) else ""
     return f"{one['gain']:+.4f}{bounds}"

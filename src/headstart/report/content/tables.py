@@ -1,4 +1,4 @@
-"""The rows of the tables that the card and the page share."""
+"""Rows of the tables that the model card and the HTML page share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 Record = Mapping[str, Any]
 
-# What labels are ordered by: the first of these that they have.
+# Labels are ordered by the first of these metrics that they have.
 _ORDERED_BY = ("f1", "r2")
 
 _OUTPUTS = {"classification": "Class", "multilabel": "Label", "regression": "Target"}
@@ -32,12 +32,12 @@ _OUTPUTS = {"classification": "Class", "multilabel": "Label", "regression": "Tar
 
 @dataclass(frozen=True)
 class ClassRow:
-    """How one label or target does.
+    """The metrics of one label or target.
 
     Attributes:
-        label: its name, as it came.
-        metrics: metric key to an object with ``value``, ``low`` and ``high``.
-        support: number of judged items that have the label; None for a target of a regression.
+        label: its name, as in the record.
+        metrics: for each metric key, an object with ``value``, ``low`` and ``high``.
+        support: number of evaluated items that have the label; None for a regression target.
         key: the metric that rows are ordered by; empty where there is none.
 
     Examples:
@@ -59,13 +59,13 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Items of one class that were taken for another.
+    """Items of one class that were predicted as another.
 
     Attributes:
-        truth: the right class.
-        predicted: the answer.
+        truth: the true class.
+        predicted: the predicted class.
         count: how many items.
-        share: of all the items of the right class.
+        share: their share of all items of the true class, in (0, 1].
 
     Examples:
         >>> Confusion("bee", "wasp", 3, 0.3).count
@@ -84,7 +84,7 @@ class Confusion:
 
 
 def class_rows(record: Record) -> list[ClassRow]:
-    """One row for each label or target, the worst first and the undefined last.
+    """One row for each label or target, worst first, undefined ones last.
 
     Args:
         record: the facts of a fit.
@@ -103,7 +103,7 @@ def class_rows(record: Record) -> list[ClassRow]:
 
 
 def interval_words(record: Record) -> str:
-    """Which intervals the rows of `class_table` have.
+    """The kind of interval in the rows of `class_table`.
 
     Args:
         record: the facts of a fit.
@@ -117,7 +117,7 @@ def interval_words(record: Record) -> str:
 
 
 def class_table(record: Record) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table of labels or targets, the worst first, with intervals; as text, not yet escaped.
+    """Header and rows of the table of labels or targets, worst first, with intervals; as text, not yet escaped.
 
     Args:
         record: the facts of a fit.
@@ -145,11 +145,11 @@ def _class_cells(row: ClassRow, keys: Sequence[str]) -> Iterator[str]:
 
 
 def confused_pairs(record: Record, limit: int = 30) -> list[Confusion]:
-    """Classes that are taken for each other, the most frequent first.
+    """Pairs of a true class and a wrong prediction, most frequent first.
 
     Args:
         record: the facts of a fit.
-        limit: how many at most, 30.
+        limit: the largest number of pairs; default 30.
 
     Examples:
         >>> from headstart.report.content.example import EXAMPLE
@@ -183,7 +183,7 @@ def bars(record: Record) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def compared_heads(record: Record) -> list[tuple[Mapping[str, Any], bool]]:
-    """Combinations of head and features with their left-out loss, the best first, and whether it was chosen.
+    """Combinations of head and features with their out-of-fold loss, best first, and whether each was chosen.
 
     Args:
         record: the facts of a fit.

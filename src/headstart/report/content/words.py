@@ -1,4 +1,4 @@
-"""Numbers and names as people read them."""
+"""Numbers, intervals, metric names and labels as text for readers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["METRICS", "MetricWords", "defined", "interval", "metric_words", "num
 
 @dataclass(frozen=True)
 class MetricWords:
-    """How a metric is called and read.
+    """The name of a metric and what it measures.
 
     Attributes:
-        name: what it is called within a sentence.
-        meaning: what it says, in one clause, with the direction.
+        name: its name within a sentence.
+        meaning: what it measures, in one clause, and which direction is better.
 
     Examples:
         >>> METRICS["ece"].name, METRICS["ece"].title
@@ -31,38 +31,38 @@ class MetricWords:
 
     @property
     def title(self) -> str:
-        """What it is called at the head of a column or of a sentence."""
+        """Its name in a column header or at the start of a sentence."""
         return self.name[:1].upper() + self.name[1:]
 
 
 METRICS: Mapping[str, MetricWords] = {
-    "accuracy": MetricWords("accuracy", "share of items with the right class; higher is better"),
+    "accuracy": MetricWords("accuracy", "share of items whose class is predicted correctly; higher is better"),
     "balanced_accuracy": MetricWords("balanced accuracy", "mean recall of the classes; higher is better"),
-    "precision": MetricWords("precision", "share of answers with this label that are right; higher is better"),
+    "precision": MetricWords("precision", "share of predictions of this label that are correct; higher is better"),
     "recall": MetricWords("recall", "share of the items of this label that are found; higher is better"),
     "f1": MetricWords("F1", "harmonic mean of precision and recall; higher is better"),
     "macro_precision": MetricWords("macro precision", "mean precision of the labels; higher is better"),
     "macro_recall": MetricWords("macro recall", "mean recall of the labels; higher is better"),
     "macro_f1": MetricWords("macro F1", "mean F1 of the labels; higher is better"),
-    "micro_f1": MetricWords("micro F1", "F1 of all answers together; higher is better"),
-    "subset_accuracy": MetricWords("subset accuracy", "share of items with every label right; higher is better"),
-    "hamming_loss": MetricWords("Hamming loss", "share of single labels that are wrong; lower is better"),
-    "log_loss": MetricWords("log-loss", "surprise at the truth, in nats; lower is better"),
-    "brier": MetricWords("Brier score", "squared error of the probabilities; lower is better"),
-    "ece": MetricWords("calibration error", "how far probabilities are from how often they hold; lower is better"),
-    "roc_auc": MetricWords("ROC-AUC", "chance that a right item ranks above a wrong one; higher is better"),
-    "average_precision": MetricWords("average precision", "area under precision over recall; higher is better"),
-    "r2": MetricWords("R²", "share of the variance that is explained; 1 is perfect, 0 is the mean; higher is better"),
+    "micro_f1": MetricWords("micro F1", "F1 over all labels together; higher is better"),
+    "subset_accuracy": MetricWords("subset accuracy", "share of items with every label correct; higher is better"),
+    "hamming_loss": MetricWords("Hamming loss", "share of individual labels that are wrong; lower is better"),
+    "log_loss": MetricWords("log-loss", "mean negative log-likelihood of the truth, in nats; lower is better"),
+    "brier": MetricWords("Brier score", "mean squared error of the probabilities; lower is better"),
+    "ece": MetricWords("calibration error", "mean gap between confidence and accuracy; lower is better"),
+    "roc_auc": MetricWords("ROC-AUC", "probability that a positive item ranks above a negative one; higher is better"),
+    "average_precision": MetricWords("average precision", "area under the precision-recall curve; higher is better"),
+    "r2": MetricWords("R²", "share of the variance explained; 1 is perfect, 0 equals the mean; higher is better"),
     "mae": MetricWords("mean absolute error", "in the units of the target; lower is better"),
     "rmse": MetricWords("root mean squared error", "in the units of the target; lower is better"),
-    "spearman": MetricWords("Spearman correlation", "agreement of the order; higher is better"),
-    "support": MetricWords("items", "number of judged items that have this label"),
+    "spearman": MetricWords("Spearman correlation", "rank correlation of values and truth; higher is better"),
+    "support": MetricWords("items", "number of evaluated items that have this label"),
 }
-"""Words for every metric of a record."""
+"""Name and meaning of every metric of a record, by its key."""
 
 
 def metric_words(key: str) -> MetricWords:
-    """The words for a metric of a record; its own name where there are none.
+    """Name and meaning of a metric of a record; for an unknown one, its key as the name.
 
     Args:
         key: the metric's key in the record.
@@ -88,7 +88,7 @@ def defined(value: float | None) -> TypeGuard[float]:
 
 
 def number(value: float | None) -> str:
-    """A number with three decimals; large ones as whole numbers, tiny ones with four digits.
+    """A number with three decimals; large ones without decimals, tiny ones with four significant digits.
 
     Args:
         value: a number, or None or nan where it is undefined.
@@ -107,7 +107,7 @@ def number(value: float | None) -> str:
 
 
 def interval(metric: Mapping[str, Any]) -> str:
-    """The bounds of a metric, with as many digits as tell them apart; empty where there are none.
+    """The bounds of a metric, with enough digits to tell them apart; empty where there are none.
 
     Args:
         metric: an object with ``low`` and ``high``.
@@ -124,10 +124,10 @@ def interval(metric: Mapping[str, Any]) -> str:
 
 
 def one_line(text: object) -> str:
-    r"""Text in one line: white space becomes a space, and what cannot be printed a replacement character.
+    r"""Text in one line: runs of white space become one space, unprintable characters the replacement character.
 
     Args:
-        text: a label, a file name or anything else from outside.
+        text: a label, a file name or any other untrusted text.
 
     Examples:
         >>> one_line("a\nb\x00"), one_line("")
@@ -141,8 +141,8 @@ def shortened(text: object, limit: int = 60) -> str:
     """Text in one line of at most ``limit`` characters.
 
     Args:
-        text: a label, a file name or anything else from outside.
-        limit: most characters, 60.
+        text: a label, a file name or any other untrusted text.
+        limit: the largest number of characters; default 60.
 
     Examples:
         >>> shortened("abcdefgh", 5)
@@ -153,11 +153,11 @@ def shortened(text: object, limit: int = 60) -> str:
 
 
 def series(names: Iterable[str], limit: int = 12) -> str:
-    """Names as an enumeration, with the number of those left out.
+    """Names as a list in a sentence, with the number of those omitted.
 
     Args:
-        names: what is listed.
-        limit: how many are named at most, 12.
+        names: the names to list.
+        limit: the largest number of names; default 12.
 
     Examples:
         >>> series(["a", "b", "c"]), series("abcde", 2)

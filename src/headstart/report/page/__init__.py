@@ -1,4 +1,4 @@
-"""What only the HTML page needs: its style sheet and its charts, without scripts or other files.
+"""The appearance of the HTML page: its style sheet and charts, without scripts or other files.
 
-The looks of the page go in here; what it says is `headstart.report.content`.
+What only the HTML page needs goes in here. Its sentences and tables are in `headstart.report.content`.
 """

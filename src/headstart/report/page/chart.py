@@ -1,4 +1,4 @@
-"""Bars with error bars as SVG, drawn by hand so that the page needs no library and no script."""
+"""Bar charts with error bars as inline SVG, so that the page needs no plotting library and no script."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ __all__ = ["bar_chart"]
 
 WIDTH, LEFT, RIGHT, ROW, BAR = 720, 150, 70, 34, 18
 FLOOR = -1.0
-"""R² has no lower bound; bars are cut here."""
+"""R² has no lower bound, so bars are cut off here."""
 
 Bar = tuple[str, Mapping[str, Any]]
 
 
 def bar_chart(bars: Iterable[Bar], title: str) -> str:
-    """A horizontal bar with its 95% interval for each name; the first one is the model.
+    """A chart with one horizontal bar and its 95% interval for each name; the first one is the model.
 
-    The axis reaches from 0 (or down to -1 where there is something below zero) to 1 (or further where a value is).
+    The axis runs from 0 (or from the least value or bound, at most down to -1) to 1 (or to the largest value or bound).
 
     Args:
-        bars: names with objects of ``value``, ``low`` and ``high``; None or nan where undefined.
-        title: what is shown, for the reader and for screen readers.
+        bars: for each name, an object with ``value``, ``low`` and ``high``; None or nan where undefined.
+        title: what the chart shows, for screen readers.
 
     Returns:
         An ``<svg>`` element.
@@ -41,9 +41,9 @@ def bar_chart(bars: Iterable[Bar], title: str) -> str:
         return round(LEFT + (inside - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)
 
     height = ROW * len(rows) + 24
-    said = ", ".join(f"{shortened(name)} {number(metric['value'])}" for name, metric in rows)
+    description = ", ".join(f"{shortened(name)} {number(metric['value'])}" for name, metric in rows)
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(f"{title}: {said}")}">',
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(f"{title}: {description}")}">',
         *(_tick(x(value), value, height) for value in _ticks(low, high)),
         *(_row(i, name, metric, x) for i, (name, metric) in enumerate(rows)),
         "</svg>",

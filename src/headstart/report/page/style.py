@@ -1,4 +1,4 @@
-"""The look of the page: one style sheet for light and dark screens and for paper."""
+"""The style sheet of the HTML page, for light and dark screens and for print."""
 
 from __future__ import annotations
 
@@ -45,4 +45,4 @@ svg .other { fill: var(--other); }
 svg .error { fill: none; stroke: var(--ink); stroke-width: 1.5; }
 @media print { body { max-width: none; padding: 0; font-size: 12px; } .scroll { overflow: visible; } }
 """
-"""Cascading style sheet; it names no font and no picture that would have to be fetched."""
+"""CSS; it refers to no font or image that would have to be fetched."""
