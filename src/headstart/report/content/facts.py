@@ -364,4 +364,4 @@ def _limits_of_source(record: Record) -> Iterator[str]:
     if not source.get("license"):
         yield "The licence of the source is not stated; check it before you share the model."
     if record["data"]["modality"] == "audio" and _PICTURE & set(source.get("input", {})):
-        yield "Cross-modal transfer: an image body, pretrained on images alone, reads the sounds as log-mel spectrograms."
+        yield "Cross-modal transfer: an image body, pretrained on images only, reads sounds as log-mel spectrograms."
