@@ -85,7 +85,7 @@ def test_labels_that_differ_by_case_are_kept_apart_and_invisible_differences_are
     data = task_of(["Spam", "spam", "spam ", "ham", "caf\u00e9", "cafe\u0301", "ham\u200b"])
     assert data.task.labels == ("Spam", "caf\u00e9", "ham", "spam")
     assert data.y.tolist() == [0, 3, 3, 2, 1, 1, 2]
-    said = "Merged spellings of 3 labels that differ only in invisible characters, blanks or Unicode form: "
+    said = "Merged spellings of 3 labels that differ only in invisible characters, whitespace or Unicode form: "
     assert any(note.startswith(said) and "'cafe\\u0301'" in note for note in data.notes)
     assert task_of([["a", "b "], ["b"], ["a\u200b"]]).task.labels == ("a", "b")
 
@@ -241,8 +241,8 @@ def test_sets_of_numbers_joined_by_commas_and_versions_are_names():
 def test_words_for_missing_labels_and_classes_that_look_like_them():
     data = task_of(["yes", "no", "n/a", "NA", "-", "None"] * 5)
     assert (data.task.labels, len(data)) == (("None", "no", "yes"), 15)
-    assert "Took 15 cells of 'label' as missing labels: '-', 'NA', 'n/a'." in data.notes
-    assert "Took 'None' in 'label' as the name of a class (5 rows), not as a missing label." in data.notes
+    assert "Treated 15 cells of 'label' as missing labels: '-', 'NA', 'n/a'." in data.notes
+    assert "Treated 'None' in 'label' as a class name (5 rows), not as a missing label." in data.notes
     assert task_of(["DE", "NA", "FR"] * 5).task.labels == ("DE", "FR", "NA")
     assert task_of(["+", "-"] * 5).task.labels == ("+", "-")
     assert task_of(["ja", "nein"] * 5).task.labels == ("ja", "nein")

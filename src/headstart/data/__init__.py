@@ -1,4 +1,4 @@
-"""Data in: read what the user points at, audit it, split it."""
+"""Data input: read, audit and split whatever the user provides."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ def without_halves(rows: RowsRead, *, labelled: bool) -> RowsRead:
     Examples:
         >>> rows = without_halves(RowsRead(["cut \ud83d", "whole"], ("0", "1"), "text"), labelled=True)
         >>> rows.items, rows.notes
-        (['whole'], ('Set aside 1 of 2 rows: row 0: it holds half of a character (U+D83D).',))
+        (['whole'], ('Set aside 1 of 2 rows: row 0: it contains half of a character (U+D83D).',))
     """
     texts = rows.items if rows.modality == "text" else ()
     reasons = {row: reason for row, text in enumerate(texts) if (reason := half_characters(text))}

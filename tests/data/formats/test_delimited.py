@@ -63,8 +63,8 @@ def test_comments_above_the_header():
     [
         ("one, two, three,a", "row 3 (line 5): it has 4 cells, the header 2"),
         ("only one", "row 3 (line 5): it has 1 cell, the header 2"),
-        ("byte \udce9,a", "row 3 (line 5): it holds a byte that cannot be decoded (0xE9)"),
-        ("half \ud83d,a", "row 3 (line 5): it holds half of a character (U+D83D)"),
+        ("byte \udce9,a", "row 3 (line 5): it contains an undecodable byte (0xE9)"),
+        ("half \ud83d,a", "row 3 (line 5): it contains half of a character (U+D83D)"),
     ],
 )
 def test_one_bad_row_is_named_and_set_aside(bad, reason):
@@ -80,7 +80,7 @@ def test_a_byte_that_cannot_be_decoded_costs_its_row_only(tmp_path):
     (tmp_path / "a.csv").write_bytes(raw)
     data = read(tmp_path / "a.csv")
     assert data.ids == tuple(str(row) for row in range(20) if row != 4)
-    assert any("row 4 (line 6): it holds a byte that cannot be decoded (0xF6)" in note for note in data.notes)
+    assert any("row 4 (line 6): it contains an undecodable byte (0xF6)" in note for note in data.notes)
 
 
 @pytest.mark.parametrize("bad", ['"an open mark,a', 'half a "quote" in it,a', '"closed" early,a', '5" wide,a'])

@@ -17,14 +17,14 @@ def test_captures_matches_and_what_does_not_match():
         r"clip(\d+)", ["a/clip3_1.jpg", "a/clip12_1.jpg", "b/other.jpg", "b/clip3_9.jpg"], ""
     )
     assert groups.tolist() == ["3", "12", "(no group) b/other.jpg", "3"]
-    assert note == "Took 2 groups from the names, such as 3 and 12. 1 item did not match, each a group of its own."
+    assert note == "Found 2 groups in the names, such as 3 and 12. 1 item did not match; each forms its own group."
     assert groups_by_pattern(r"[ab](?=/)", ["a/1", "b/1"], "")[0].tolist() == ["a", "b"]
     assert groups_by_pattern(r"(\w)/(\w)", ["a/1", "b/1"], "")[0].tolist() == ["a 1", "b 1"]
 
 
 @pytest.mark.parametrize(
     ("pattern", "message"),
-    [("(", "no regular expression"), ("x(y)", "matches the name of no item"), ("(wav)", "one group only")],
+    [("(", "not a valid regular expression"), ("x(y)", "matches no item name"), ("(wav)", "only one group")],
 )
 def test_patterns_that_give_no_groups_are_refused(pattern, message):
     with pytest.raises(DataError, match=message):
@@ -39,7 +39,7 @@ def test_a_folder_is_grouped_by_the_names_of_its_files(tmp_path):
                 (tmp_path / label / f"{label}_{speaker}_{take}.txt").write_text(f"{label} by {speaker} {take} said so")
     data = read(tmp_path, group_pattern="_([a-z]+)_")
     assert sorted(set(data.groups.tolist())) == ["ann", "bob", "cid"]
-    assert any(note.startswith("Took 3 groups from the names") for note in data.notes)
+    assert any(note.startswith("Found 3 groups in the names") for note in data.notes)
 
 
 def test_a_column_is_taken_apart(tmp_path, capsys):
@@ -48,7 +48,7 @@ def test_a_column_is_taken_apart(tmp_path, capsys):
     assert data.groups.tolist() == [str(k // 3) for k in range(12)]
     frame.to_csv(tmp_path / "a.csv", index=False)
     assert main(["inspect", str(tmp_path / "a.csv"), "--group-col", "name", "--group-pattern", r"S(\d+)"]) == 0
-    assert "Took 4 groups from the names" in " ".join(capsys.readouterr().out.split())
+    assert "Found 4 groups in the names" in " ".join(capsys.readouterr().out.split())
 
 
 def test_other_columns_are_kept_by_name_and_taken_along():

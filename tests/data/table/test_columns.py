@@ -314,7 +314,7 @@ def test_texts_and_labels_that_are_no_unicode_are_set_aside_and_replaced_to_pred
     for given in ((texts, LABELS), pd.DataFrame({"text": pd.Series(texts, dtype=object), "label": LABELS})):
         data = read(given)
         assert data.ids == ("0", "1", "2")
-        assert "Set aside 1 of 4 rows: row 3: it holds half of a character (U+D83D)." in data.notes
+        assert "Set aside 1 of 4 rows: row 3: it contains half of a character (U+D83D)." in data.notes
     data = read(texts, labelled=False)
     assert data.items[3] == "cut \ufffd"
     assert any("Replaced what is no character" in note for note in data.notes)

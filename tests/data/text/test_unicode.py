@@ -32,12 +32,12 @@ def test_what_a_reader_can_see_stays():
 def test_merged_spellings_are_shown_so_that_they_can_be_told_apart():
     said = describe_merged(["café", "cafe\u0301", "x", "x\u200b", "y"], "class")
     assert said == (
-        "Merged spellings of 2 classes that differ only in invisible characters, blanks or Unicode form: "
+        "Merged spellings of 2 classes that differ only in invisible characters, whitespace or Unicode form: "
         "'café', 'cafe\\u0301'; 'x', 'x\\u200b'."
     )
 
 
 def test_text_that_is_not_valid_unicode():
-    assert half_characters("a\ud83db") == "it holds half of a character (U+D83D)"
-    assert half_characters("a\udcff") == "it holds a byte that cannot be decoded (0xFF)"
+    assert half_characters("a\ud83db") == "it contains half of a character (U+D83D)"
+    assert half_characters("a\udcff") == "it contains an undecodable byte (0xFF)"
     assert half_characters("\U0001f600") is None

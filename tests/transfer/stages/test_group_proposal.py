@@ -44,7 +44,7 @@ def test_the_option_groups_and_silences_the_proposal(tmp_path, capsys):
     words = ["fit", str(tmp_path / "a.csv"), "--label", "label", "--baselines", "none", "--out", str(tmp_path / "run")]
     assert main([*words, "--group-col", "file", "--group-pattern", r"speaker(\d+)"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "Took 17 groups from the names" in out
+    assert "Found 17 groups in the names" in out
     assert "Then fit with" not in out
 
 

@@ -1,4 +1,4 @@
-"""The audit: near duplicates, leaks, and everything that a user should know of the data before a fit.
+"""The audit: near duplicates, leaks, and whatever else a user should know about the data before fitting.
 
-A check of a read dataset goes in here. Nothing here changes how data are read.
+Checks of a dataset that has been read belong here. Nothing here changes how data are read.
 """

@@ -1,4 +1,4 @@
-"""Folders and archives as data: what lies below them, and what the names of folders stand for.
+"""Folders and archives as data: which files they contain, and what their folder names mean.
 
-A layout of files on disk goes in here.
+Code that interprets a layout of files on disk belongs here.
 """

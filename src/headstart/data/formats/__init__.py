@@ -1,4 +1,4 @@
-"""Table files to frames, and cells to typed columns: one module for each format that tables are written in.
+"""Table files to data frames, and cells to typed columns: one module per file format.
 
-What a column means is not decided here; that is the concern of `headstart.data.table`.
+What a column means is not decided here; `headstart.data.table` does that.
 """

@@ -1,4 +1,4 @@
-"""Items that belong together, and the part that each unit of items goes to.
+"""Groups of items that belong together, and the assignment of such groups to the parts of a split.
 
-What decides which items may not be parted goes in here; the splits themselves are `headstart.data.splits`.
+Rules on which items must not be separated belong here; the splits themselves are in `headstart.data.splits`.
 """

@@ -1,4 +1,4 @@
-"""Which part each unit of items goes to, so that every part gets its share of every stratum."""
+"""Stratified assignment of units of items to the parts of a split, so that each part gets its share of each stratum."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ BINS = 10
 def find_strata(y: NDArray[Any] | None, kind: TaskKind | None, count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The strata of each item, as pairs of row and stratum.
 
-    Classification: the classes. Multi-label: the labels, and one for items without any. Regression: ten bins of equal
-    count, of the mean of the standardised outputs.
+    Classification: the classes. Multi-label: the labels, and one stratum for items without any. Regression: up to ten
+    bins of equal count (at least five items each) of the mean of the standardised outputs.
 
     Args:
         y: labels as in `headstart.types.Dataset`, or None for one stratum.
         kind: kind of task.
         count: number of items.
+
+    Returns:
+        Two arrays of equal length: rows, and the stratum of each. A multi-label item occurs once for each label.
 
     Examples:
         >>> rows, strata = find_strata(np.array([[1.0, 1.0], [0.0, 0.0]]), "multilabel", 2)
@@ -37,14 +40,14 @@ def find_strata(y: NDArray[Any] | None, kind: TaskKind | None, count: int) -> tu
     if kind == "classification":
         return rows, np.unique(y, return_inverse=True)[1].astype(np.intp)
     if kind == "multilabel":
-        # One more column marks items without any label, a stratum of their own.
+        # An extra column marks items without any label, which form a stratum of their own.
         marked = np.concatenate([y > 0, (y > 0).sum(axis=1, keepdims=True) == 0], axis=1)
         where, strata = np.nonzero(marked)
         return where, strata
     values = y.reshape(count, -1)
-    # Outputs are brought to one scale before their mean, or the one with the largest numbers would decide.
+    # Standardise the outputs before averaging, or the one with the largest numbers would decide.
     level = ((values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-300)).mean(axis=1)
-    # The argsort of an argsort is the rank; ranks in equal shares are bins of equal count.
+    # The argsort of an argsort is the rank; cutting ranks into equal shares gives bins of equal count.
     rank = np.argsort(np.argsort(level, kind="stable"), kind="stable")
     return rows, (rank * min(BINS, max(count // 5, 1)) // max(count, 1)).astype(np.intp)
 
@@ -55,16 +58,18 @@ def assign_parts(
     fractions: Sequence[float],
     seed: int,
 ) -> NDArray[np.int64]:
-    """The part that each item goes to; the items of a unit stay together.
+    """Assign items to parts; the items of a unit stay together.
 
-    Units of several items or strata go one by one, the largest first, to the part that lacks most of what they hold
-    (K. Sechidis et al., "On the stratification of multi-label data", 2011; as scikit-learn's StratifiedGroupKFold does
-    for classes). Single items then fill up each stratum's shares.
+    Units of several items or strata are assigned greedily, largest first, to the part with the largest deficit of their
+    strata. Single items then fill up the shares of each stratum. scikit-learn's StratifiedGroupKFold does the same for
+    classes.
+
+    Reference: Sechidis et al., "On the Stratification of Multi-Label Data", ECML PKDD 2011.
 
     Args:
-        units: (n,) codes of what stays together.
-        strata: rows and strata, as `find_strata` gives them.
-        fractions: the share of each part; they sum to 1.
+        units: (n,) codes of the units.
+        strata: rows and strata, as `find_strata` returns them.
+        fractions: the share of each part; the shares sum to 1.
         seed: seed of the shuffle.
 
     Returns:
@@ -79,7 +84,7 @@ def assign_parts(
 
     names, codes, sizes = np.unique(units, return_inverse=True, return_counts=True)
     rows, kinds = strata
-    # Counts of units by strata: how much of each stratum a unit brings with it.
+    # (units, strata) counts: how many items of each stratum a unit holds.
     table = csr_array((np.ones(len(rows)), (codes[rows], kinds)), shape=(len(names), int(kinds.max(initial=0)) + 1))
     table.sum_duplicates()
     # Column sums are the strata's sizes.
@@ -87,7 +92,7 @@ def assign_parts(
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(names))
     width = np.diff(table.indptr)
-    # What is one item of one stratum can fill any gap, so it goes last and in bulk.
+    # Single items of one stratum can fill any gap, so they are assigned last and in bulk.
     is_single = (sizes == 1) & (width == 1)
     parts = np.zeros(len(names), dtype=np.int64)
     several = shuffled[~is_single[shuffled]]
@@ -105,7 +110,7 @@ def assign_parts(
 
 
 class _Shares:
-    """How much of each stratum, and of all items, each part still lacks."""
+    """How many items of each stratum, and of all strata, each part still lacks."""
 
     def __init__(self, totals: NDArray[Any], count: int, fractions: NDArray[np.float64]) -> None:
         self.totals = np.maximum(totals, 1.0)
@@ -115,8 +120,8 @@ class _Shares:
         self.count = max(count, 1)
 
     def give(self, strata: NDArray[Any], counts: NDArray[Any], size: int) -> int:
-        """The part that lacks most of a unit's content; it is then counted as given."""
-        # Lack relative to the stratum's size, weighted by what the unit holds; room breaks ties.
+        """Assign a unit to the part that lacks its strata most, and return that part."""
+        # Deficit relative to the stratum's size, weighted by the unit's counts; free room breaks ties.
         wanted = (self.lack[:, strata] / self.totals[strata]) @ counts
         part = int(np.argmax(wanted + 1e-6 * self.room / self.count))
         self.lack[part, strata] -= counts
@@ -124,13 +129,14 @@ class _Shares:
         return part
 
     def deal(self, stratum: int, count: int) -> NDArray[np.int64]:
-        """Parts for ``count`` single items of a stratum: whole shares first, the rest to the emptiest parts."""
+        """Parts for ``count`` single items of a stratum: integer shares first, the remainder to the emptiest parts."""
         lack = np.clip(self.lack[:, stratum], 0.0, None)
         quota = count * (lack / lack.sum() if lack.sum() > 0 else self.fractions)
         # The 1e-9 keeps a share such as 2.9999999 from becoming 2.
         shares = np.floor(quota + 1e-9).astype(np.int64)
         fresh = self.lack[0, stratum] >= self.fractions[0] * self.totals[stratum] - 1e-9
-        if len(shares) == 2 and fresh and shares[0] == 0:  # the training part gets the first of every class
+        # Of two parts the first one trains: it gets at least one item of each class.
+        if len(shares) == 2 and fresh and shares[0] == 0:
             shares[0] = 1
         rest = count - int(shares.sum())
         emptiness = np.where(quota > shares + 1e-9, (self.room - shares) / self.fractions, -np.inf)

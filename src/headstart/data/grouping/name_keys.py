@@ -1,4 +1,4 @@
-"""What the parts of names could stand for: candidate keys by which items may belong together."""
+"""Candidate group keys from the parts of names, such as the speaker in ``7_jackson_32.wav``."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from numpy.typing import NDArray
 
 __all__ = ["NameKey", "name_keys"]
 
+# Patterns are shown to the user and run on any name: possessive quantifiers (``++``) rule out backtracking.
 TOKEN = re.compile(r"\d+|[^\W\d_]+")  # runs of digits, or of letters
 _TOKEN = r"(?:\d++|[^\W\d_]++)"  # noqa: S105 (a pattern)
 _GAP = r"(?:[^\w/]|_)*+"
 MAX_TOKENS = 8
-PRESENT = 0.95  # share of the names that a part must be in
-MAX_SHARE = 0.5  # of the items that may be values
+PRESENT = 0.95  # share of the names that must have a part
+MAX_SHARE = 0.5  # largest number of distinct values, relative to the number of items
 
 
 @dataclass(frozen=True, eq=False)
 class NameKey:
-    """One way to read groups off names.
+    """One way to derive groups from names.
 
     Attributes:
         codes: (n,) integer codes of the values.
         values: the values by code.
-        column: the table's column that holds the names; empty for the items' own names.
-        pattern: the regular expression that captures the value; empty where the column's values are meant.
+        column: the table column that holds the names; empty for the items' own names.
+        pattern: the regular expression that captures the value; empty if the column's values are the groups.
 
     Examples:
         >>> NameKey(np.array([0, 1]), ("ann", "bob"), "speaker", "").option
@@ -41,7 +42,7 @@ class NameKey:
 
     @property
     def option(self) -> str:
-        """The options of the command line that group by it."""
+        """The command-line options that group by this key."""
         import shlex
 
         column = f"--group-col {shlex.quote(self.column)}" if self.column else ""
@@ -50,15 +51,15 @@ class NameKey:
 
 
 def name_keys(ids: Sequence[str], columns: Mapping[str, Sequence[str]]) -> list[NameKey]:
-    """The keys that the parts of names give: of the items' names, and of further columns of a table.
+    """Candidate keys from the items' names and from further columns of a table.
 
-    A name is taken apart into folders, and its last part into runs of digits and runs of letters. Each place, and each
-    beginning of several places, that 95% of the names have is a key where it has between 2 and n/2 values. A column
-    with as few values is a key as it is. Keys that part the items in the same way are given once.
+    A name is split into folders, and its last part into runs of digits and runs of letters. Each position that 95% of
+    the names have, and each prefix of several positions, is a key if it has between 2 and n/2 distinct values. A column
+    with as few values is itself a key. Keys that group the items in the same way are returned once.
 
     Args:
-        ids: n names of items; numbers of rows say nothing.
-        columns: n values of further columns by name.
+        ids: n names of items; row numbers are ignored.
+        columns: n values of each further column, by its name.
 
     Examples:
         >>> [key.values for key in name_keys(["7_ann_1.wav", "7_bob_2.wav", "7_ann_3.wav", "7_bob_4.wav"], {})]
@@ -77,7 +78,7 @@ def name_keys(ids: Sequence[str], columns: Mapping[str, Sequence[str]]) -> list[
 
 
 def _readings(names: Sequence[str], *, is_column: bool) -> Iterator[tuple[list[str | None], list[str]]]:
-    """Values of each item, with the patterns that may capture them, the plainest first."""
+    """Values of each item, with the patterns that may capture them, the simplest first."""
     if is_column:
         yield list(names), [""]
         if len(set(names)) <= MAX_SHARE * len(names):
@@ -98,7 +99,7 @@ def _readings(names: Sequence[str], *, is_column: bool) -> Iterator[tuple[list[s
 
 
 def _plain(stems: Sequence[str], tokens: Sequence[Sequence[str]], place: int) -> Iterator[str]:
-    """Short patterns for a place: after a word that all names have, or a field between separators."""
+    """Short patterns for a position: after a word that all names share, or a field between separators."""
     before = {parts[place - 1] for parts in tokens if place <= len(parts)} if place else set()
     kind = r"\d+" if all(place >= len(parts) or parts[place].isdigit() for parts in tokens) else r"[^\W\d_]+"
     if len(before) == 1:
@@ -118,7 +119,7 @@ def _key(values: Sequence[str | None], column: str, patterns: Sequence[str], nam
     if len(known) < PRESENT * len(values) or not 2 <= len(distinct) <= MAX_SHARE * len(values):
         return None
     full = [value or f"(none) {row}" for row, value in enumerate(values)]
-    # Codes in order of appearance are the same for every key that parts the items in the same way.
+    # Codes in order of appearance are equal for all keys that group the items in the same way.
     first: dict[str, int] = {}
     codes = np.array([first.setdefault(value, len(first)) for value in full], dtype=np.intp)
     for pattern in patterns:
@@ -128,11 +129,11 @@ def _key(values: Sequence[str | None], column: str, patterns: Sequence[str], nam
 
 
 def _captures(pattern: str, names: Sequence[str], values: Sequence[str]) -> bool:
-    """Whether a pattern parts the names as the values do."""
+    """Whether a pattern groups the names as the values do."""
     compiled = re.compile(pattern)
     pairs: dict[str, str] = {}
     for name, value in zip(names, values, strict=True):
-        # The pattern and the values must be one to one: equal values give equal captures, and distinct ones distinct.
+        # Captures and values must correspond one to one.
         match = compiled.search(name)
         group = f"(none) {name}" if match is None else match.group(1)
         if pairs.setdefault(value, group) != group:

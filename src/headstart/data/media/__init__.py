@@ -1,4 +1,4 @@
-"""Pictures and sounds: what a file holds, and how one picture or one sound is read within bounds.
+"""Pictures and sounds: detecting what a file contains, and reading one picture or sound within fixed limits.
 
-A reader of another kind of media file goes in here. Nothing here knows of labels or tables.
+Readers of other media files belong here. Nothing here knows about labels or tables.
 """

@@ -1,4 +1,4 @@
-"""Names of columns and of labels: which ones are usual, which are the same, and which stand for none.
+"""Names of columns and labels: common names, equivalent spellings, and words for a missing label.
 
-Rules on names alone; the modules that read tables and folders apply them.
+These are rules on names alone; the modules that read tables and folders apply them.
 """

@@ -1,4 +1,4 @@
-"""The usual names of columns, and how a column is looked up by them."""
+"""Common column names, and how a column is looked up by them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ TEXT_NAMES = (
 MEDIA_NAMES = ("path", "file", "filename", "file_name", "filepath", "image", "audio", "img", "picture", "sound", "clip")
 SPLIT_NAMES = ("split", "subset", "partition")
 ID_NAMES = ("id", "ids", "idx", "index", "row", "row_id", "uid", "uuid", "guid", "__index_level_0__")
-WHOLE_NAMES = frozenset({"y", "score", "rating", "index", "idx", "row"})  # a feature may be called "gyro.y"
+# Not matched as the last part of a nested name: a feature may be called "gyro.y".
+FULL_NAMES_ONLY = frozenset({"y", "score", "rating", "index", "idx", "row"})
 
 
 def plain_name(name: str) -> str:
-    """A column's name as it is looked up: in lower case, and of a nested name the last part.
+    """A column's name as it is looked up: in lower case, and only the last part of a nested name.
 
     Examples:
         >>> plain_name(" Label"), plain_name("data.text"), plain_name("gyro.y")
         ('label', 'text', 'gyro.y')
     """
-    whole = name.strip().lower()
-    last = whole.rpartition(".")[2].strip()
-    return whole if last in WHOLE_NAMES else last
+    full = name.strip().lower()
+    last = full.rpartition(".")[2].strip()
+    return full if last in FULL_NAMES_ONLY else last
 
 
 def find_name(names: Iterable[str], known: Iterable[str]) -> str | None:
-    """The column of the first known name that there is; a whole name comes before the last part of another.
+    """The column of the first known name that occurs; full names come before last parts of nested names.
 
     Examples:
         >>> find_name(["data.text", "note", "Text"], ("sentence", "text"))

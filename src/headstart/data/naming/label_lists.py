@@ -1,4 +1,4 @@
-"""Several labels in one cell: lists as programs write them into text files, and names joined by a sign."""
+"""Several labels in one cell: lists as programs print them, and names joined by a separator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from headstart.data.text.nearly_all import NEARLY_ALL
 __all__ = ["SIGNS", "commonest_sign", "find_sign", "parse_list", "parse_lists", "split_names"]
 
 SIGNS = ("|", ";", ",")
-RARE = 0.15  # of the labels named in a column may be met once
+RARE = 0.15  # largest share of label occurrences whose label occurs only once
 MAX_LENGTH = 100_000
 WRAPPED = re.compile(
     r"(?:np\.)?(?:array|frozenset|list|tuple|set|Index|StringArray)\((.*?)(?:,\s*dtype=[^()]*)?\)", re.DOTALL
@@ -28,7 +28,7 @@ NOTHING = frozenset({"nan", "none", "null", "..."})
 
 
 def parse_list(text: str) -> list[str] | None:
-    r"""The parts of a list as Python, numpy, JSON or Java write it; None where a text is none.
+    r"""The parts of a list as Python, NumPy, JSON or Java print it; None if the text is not a list.
 
     Args:
         text: a cell.
@@ -48,7 +48,8 @@ def parse_list(text: str) -> list[str] | None:
     if BRACKETS.get(text[0]) != text[-1]:
         return None
     inner = text[1:-1].strip()
-    if re.fullmatch(r"[-+\d.eE\s]+", inner) and re.search(r"\d\s+[-+\d.]", inner):  # numpy's numbers
+    # NumPy prints arrays of numbers without commas.
+    if re.fullmatch(r"[-+\d.eE\s]+", inner) and re.search(r"\d\s+[-+\d.]", inner):
         return inner.split()
     parts: list[str] = []
     place = 0
@@ -70,9 +71,9 @@ def _unescape(text: str) -> str:
 
 
 def parse_lists(cells: Sequence[str]) -> list[list[str] | None] | None:
-    """The lists that a column of strings holds, with None for the others; None where nine of ten are no lists.
+    """The lists in a column of strings, None for other cells; None unless 90% of the cells are lists.
 
-    Names in brackets, such as ``[POS]``, are no lists: some cell has to hold quotation marks or several parts.
+    Names in brackets, such as ``[POS]``, are not lists: at least one cell must have quotation marks or several parts.
 
     Args:
         cells: strings.
@@ -91,7 +92,7 @@ def parse_lists(cells: Sequence[str]) -> list[list[str] | None] | None:
 
 
 def split_names(text: str, sign: str | None) -> list[str]:
-    """The names that a sign joins.
+    """The names that a separator joins.
 
     Examples:
         >>> split_names("red, blue,", ",")
@@ -102,11 +103,12 @@ def split_names(text: str, sign: str | None) -> list[str]:
 
 
 def find_sign(cells: Sequence[str]) -> str | None:
-    """The sign that joins labels, if clearly so.
+    """The separator that joins labels; None unless it is clear.
 
-    Clear means: a tenth of the cells hold it, and the labels that are met twice or more are fewer than the combinations
-    of them, which the commas of ordinary names ("Smith, John") do not give. Three labels in twenty, or one of all, may
-    be met once. Pairs joined by a comma whose parts never change places, such as town and country, are names.
+    It is clear if at least 10% of the cells contain it, and the labels that occur twice or more are fewer than their
+    distinct combinations. Commas in ordinary names ("Smith, John") do not meet the second condition. Up to 15% of the
+    label occurrences, or one label, may occur once only. Pairs joined by a comma whose parts never change places, such
+    as city and country, are single names.
 
     Args:
         cells: strings.
@@ -134,7 +136,7 @@ def find_sign(cells: Sequence[str]) -> str | None:
 
 
 def _are_pairs(counts: Counter[str]) -> bool:
-    """Whether each text is a pair, the first parts of which are never second ones."""
+    """Whether each text is a pair, and no first part ever occurs as a second part."""
     pairs = [split_names(text, ",") for text in counts]
     if any(len(pair) != 2 for pair in pairs):
         return False
@@ -142,7 +144,7 @@ def _are_pairs(counts: Counter[str]) -> bool:
 
 
 def commonest_sign(cells: Sequence[str]) -> str | None:
-    """The sign that most cells hold; None where none does.
+    """The separator that most cells contain; None if none does.
 
     Examples:
         >>> commonest_sign(["a;b", "c,d;e"])

@@ -1,4 +1,4 @@
-"""What labels are called, in which order they stand, and which cells hold none."""
+"""Label names: how values become class names, how names are sorted, and which cells have no label."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from headstart.data.text.unicode import normalized
 __all__ = ["MISSING_WORDS", "NO_NUMBER", "WrittenNumber", "is_missing", "label_name", "natural_key"]
 
 MISSING_WORDS = frozenset({"", "na", "n/a", "nan", "none", "null"})
-"""What a string may be, in lower case, where no number is meant."""
+"""Strings, in lower case, that stand for a missing number."""
 
 NO_NUMBER = MISSING_WORDS | {
     "<na>", "#n/a", "#na", "#value!", "#div/0!", "#ref!", "#num!", "-", "--", ".", "..", "?", "nil", "missing",
     "unknown", "k.a.", "n.a.", "inf", "-inf", "+inf", "infinity", "-infinity", "\N{EN DASH}", "\N{EM DASH}", "\\n",
 }  # fmt: skip
-"""What a cell of a column of numbers may hold, in lower case, where there is no number."""
+"""Cells of a column of numbers, in lower case, that stand for a missing number."""
 
 
-MAX_DIGITS = 4300  # Python reads no longer number, since that takes time that grows with the square of the length
+MAX_DIGITS = 4300  # Python's own limit for int(), whose time grows with the square of the length
 
 
 class WrittenNumber(float):
-    """A number that remembers how it was written, which is its name as a class.
+    """A number that keeps its original spelling, which is its name as a class.
 
     Examples:
         >>> number = WrittenNumber(1.1, "1.10")
@@ -49,10 +49,10 @@ class WrittenNumber(float):
 
 
 def label_name(value: object) -> str:
-    r"""The name of a label, the same wherever the label comes from: a table, a list, an array or an estimator.
+    r"""The name of a label, independent of where it comes from: a table, a list, an array or an estimator.
 
-    Whole numbers have no point, whatever type holds them (3.0 is what a column with gaps makes of 3); dates at midnight
-    have no time of day; strings are `headstart.data.text.unicode.normalized`.
+    Whole numbers have no decimal point, whatever their type: pandas turns 3 into 3.0 in a column with missing cells.
+    Dates at midnight have no time of day. Strings are `headstart.data.text.unicode.normalized`.
 
     Args:
         value: a label that is not missing.
@@ -82,7 +82,7 @@ def _number_name(value: float | np.floating[Any] | Decimal | Fraction) -> str:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell holds no label: None, NaN, NaT, pandas' NA or blank.
+    """Whether a cell has no label: None, NaN, NaT, pandas' NA or whitespace only.
 
     Examples:
         >>> [is_missing(value) for value in (None, float("nan"), "  ", 0, "none", [])]
@@ -94,12 +94,12 @@ def is_missing(value: object) -> bool:
         return not value or value.isspace()
     if isinstance(value, (list, tuple, np.ndarray, set)):
         return False
-    differs = value != value  # noqa: PLR0124  only NaN and NaT differ from themselves; pandas' NA says neither
+    differs = value != value  # noqa: PLR0124  only NaN and NaT differ from themselves; comparing pandas' NA gives NA
     return not isinstance(differs, (bool, np.bool_)) or bool(differs)
 
 
 def natural_key(name: str) -> tuple[Any, ...]:
-    """A sort key under which numbers inside of names count as numbers.
+    """A sort key for natural order: numbers in names are compared as numbers.
 
     Examples:
         >>> sorted(["10", "9", "fold10", "fold9", "-1", "0.5"], key=natural_key)
@@ -108,7 +108,7 @@ def natural_key(name: str) -> tuple[Any, ...]:
     number = _number(name)
     if number is not None:
         return (0, number, name)
-    # Numbers sort before words at each place; the third entry makes the key total where "07" and "7" tie.
+    # Numbers sort before words at each position; the name itself breaks ties such as "07" and "7".
     parts = re.split(r"(\d+)", name)
     return (1, tuple((0, int(part), "") if _is_short_number(part) else (1, 0, part) for part in parts), name)
 
@@ -118,7 +118,7 @@ def _is_short_number(text: str) -> bool:
 
 
 def _number(name: str) -> float | None:
-    """The finite number that a name is; None where it is none."""
+    """The finite number that a name spells; None if it is not a number."""
     try:
         number = float(name)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Characters and words: encodings, Unicode forms, scripts and languages, names of files.
+"""Characters and words: encodings, Unicode normalization, scripts, languages and file names.
 
-Pure functions on bytes and strings. Nothing here knows of tables, folders or items.
+Pure functions on bytes and strings. Nothing here knows about tables, folders or items.
 """

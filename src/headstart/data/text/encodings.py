@@ -1,4 +1,4 @@
-"""Bytes to text: UTF-8 first, else the encoding that gives the likeliest characters, which is said."""
+"""Character encoding detection: UTF-8 first, else the encoding whose decoded characters are the most plausible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ BOMS = (
 KANA = re.compile(r"[\u3041-\u30ff]")
 HANGUL = re.compile(r"[\uac00-\ud7a3]")
 HAN = re.compile(r"[\u4e00-\u9fff]")
-# The commonest letters beyond ASCII of the languages that each code page was made for: in the right one they are most.
+# Below, each code page has the most common non-ASCII letters of its languages. Decoded with the right code page, most
+# non-ASCII characters of a text are among them. Typographic marks are common in all of them.
 MARKS = "\u2018\u2019\u201a\u201c\u201d\u201e\u2013\u2014\u2026\u20ac\u00b0\u00ab\u00bb\u00a0"
 INSIDE_WORD = re.compile(r"(?<=[^\W\d_])[\u201a\u201c-\u201e\u2013\u2026\u20ac](?=[^\W\d_])")
 LATIN = (
@@ -42,12 +43,12 @@ SCRIPTS = (
 
 
 def decode_text(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
-    r"""Text of bytes, and a note where they are not UTF-8.
+    r"""Decode bytes, with a note if they are not UTF-8.
 
-    A byte order mark names the encoding. Text that is UTF-8 but for a few bytes stays UTF-8: each such byte becomes a
-    lone surrogate (U+DC80 and the byte above it), so that whoever reads the text can tell where it is. Other text is
-    read as UTF-16, as the encodings of Chinese, Japanese and Korean, or as the Windows, DOS or Macintosh code page
-    whose commonest letters it holds most of.
+    A byte order mark determines the encoding. UTF-8 with a few invalid bytes stays UTF-8: each invalid byte becomes a
+    lone surrogate (U+DC00 plus the byte, as in Python's ``surrogateescape``), so callers can find it. Other text is
+    read as UTF-16, as an encoding of Chinese, Japanese or Korean, or as the Windows, DOS or Macintosh code page whose
+    most common letters cover most of its non-ASCII characters.
 
     Args:
         raw: the bytes.
@@ -72,7 +73,7 @@ def decode_text(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     except UnicodeDecodeError:
         pass
     text = raw.decode("utf-8", "surrogateescape")
-    # Twice as many good characters beyond ASCII as bad bytes: UTF-8 with damage, not another encoding.
+    # More than two valid non-ASCII characters for each invalid byte: damaged UTF-8, not another encoding.
     bad = sum("\udc80" <= sign <= "\udcff" for sign in text)
     if sum(sign > "\x7f" for sign in text) - bad > 2 * bad:
         return text, ()
@@ -81,7 +82,7 @@ def decode_text(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _decode(raw: bytes, encoding: str) -> str:
-    """The text, each part that cannot be decoded as lone surrogates."""
+    """Decode without failing: undecodable bytes become lone surrogates (U+FFFD in UTF-32)."""
     if encoding.startswith("utf-16"):
         return raw[: len(raw) // 2 * 2].decode(encoding, "surrogatepass")
     if encoding.startswith("utf-32"):
@@ -90,8 +91,8 @@ def _decode(raw: bytes, encoding: str) -> str:
 
 
 def _without_mark(head: bytes) -> str | None:
-    """Which UTF-16 text with many ASCII characters is, by where its zero bytes are."""
-    # Of an ASCII character the high byte is zero: the first of two if big-endian, the second if little-endian.
+    """The byte order of UTF-16 text with many ASCII characters, from the positions of its zero bytes."""
+    # The high byte of an ASCII character is zero: the first of the two in big-endian, the second in little-endian.
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) * 10 < len(head) or min(even, odd) * 10 > max(even, odd):
         return None
@@ -99,7 +100,7 @@ def _without_mark(head: bytes) -> str | None:
 
 
 def _sample(raw: bytes) -> bytes:
-    """Lines with bytes beyond ASCII, up to a bound, so that the file's ASCII part counts nothing."""
+    """Lines with non-ASCII bytes, up to a limit: pure ASCII lines say nothing about the encoding."""
     lines, size = [], 0
     for line in raw.splitlines():
         if not line.isascii():
@@ -111,9 +112,9 @@ def _sample(raw: bytes) -> bytes:
 
 
 def _guess(sample: bytes) -> tuple[str, str]:
-    """The likeliest encoding, and what it is called."""
+    """The most plausible encoding, and its usual name."""
     runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", sample)]
-    is_foreign = sum(runs) > 2 * len(runs)  # beyond Latin, most letters stand beside another one of the kind
+    is_foreign = sum(runs) > 2 * len(runs)  # non-ASCII letters follow each other, unlike accents in Latin text
     if is_foreign:
         share, encoding, title = _best(sample, SCRIPTS)
         if share > 0.8:
@@ -128,13 +129,14 @@ def _guess(sample: bytes) -> tuple[str, str]:
 
 
 def _best(sample: bytes, tables: Sequence[tuple[str, str, str]]) -> tuple[float, str, str]:
-    """The first of the tables that covers most."""
+    """The table that covers most of the sample, the first of them if tied: (share, encoding, name)."""
     shares = [_share(sample, encoding, letters) for encoding, _, letters in tables]
     best = max(range(len(tables)), key=shares.__getitem__)
     return shares[best], *tables[best][:2]
 
 
 def _share(sample: bytes, encoding: str, letters: str) -> float:
+    """The share of non-ASCII characters that are common letters or marks; a mark inside of a word does not count."""
     text = sample.decode(encoding, "replace")
     beyond = [sign for sign in text if sign > "\x7f"]
     common = frozenset(letters + MARKS)
@@ -142,7 +144,7 @@ def _share(sample: bytes, encoding: str, letters: str) -> float:
 
 
 def _east_asian(sample: bytes) -> tuple[str, str] | None:
-    """Shift-JIS and EUC-JP by their kana, EUC-KR by its syllables, GBK and Big5 by their commonest characters."""
+    """Shift-JIS and EUC-JP by their kana, EUC-KR by its syllables, GBK and Big5 by their most common characters."""
     for encoding, title in (("cp932", "Shift-JIS"), ("euc_jp", "EUC-JP")):
         text = _strict(sample, encoding)
         if text and len(KANA.findall(text)) > 0.2 * _beyond(text) and not re.search(r"[\uff61-\uff9f]{2}", text):
@@ -150,6 +152,7 @@ def _east_asian(sample: bytes) -> tuple[str, str] | None:
     text = _strict(sample, "cp949")
     if text and len(HANGUL.findall(text)) > 0.9 * _beyond(text):
         return "cp949", "EUC-KR"
+    # Both tables list the common characters first: level 1 of GB 2312, and the frequently used characters of Big5.
     found = []
     for encoding, title, first, last in (("gb18030", "GBK", 0xB0, 0xD7), ("big5", "Big5", 0xA4, 0xC6)):
         text = _strict(sample, encoding)
@@ -161,10 +164,11 @@ def _east_asian(sample: bytes) -> tuple[str, str] | None:
 
 
 def _strict(sample: bytes, encoding: str) -> str | None:
-    """The decoded sample; None where more than one in a hundred of its characters cannot be decoded."""
+    """The decoded sample; None if decoding fails for more than 1% of its non-ASCII characters."""
     text = sample.decode(encoding, "replace")
     return text if text.count("\ufffd") * 100 <= _beyond(text) else None
 
 
 def _beyond(text: str) -> int:
+    """How many characters are not ASCII."""
     return sum(sign > "\x7f" for sign in text)

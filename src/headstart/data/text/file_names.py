@@ -1,4 +1,4 @@
-"""Names of files that are not Unicode, in zip archives and on disks: which encoding they were written in."""
+"""Encoding detection for file names that are not Unicode, in zip archives and on disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["guess_encoding", "readable_name", "readable_paths", "zip_names"]
 
 UNICODE_FLAG = 0x800
 UNICODE_PATH = 0x7075  # of APPNOTE.TXT, 4.6.9
-UNSURE = 0.5  # below, a name is read as the zip format says: in the encoding of the first IBM PC
+UNSURE = 0.5  # below this score names are read as code page 437, the default of the zip format
 NAMES = {"gbk": "GBK", "cp932": "Shift-JIS", "big5": "Big5", "cp949": "EUC-KR", "utf-8": "UTF-8"}
 SYLLABLES = frozenset(
     "이다가는을를에의고하지로은도기사리어시자아대인나라스서일전수한그부정보해만과제장여상있오주연세학교모우구니었요선성없게들"
@@ -22,16 +22,16 @@ LETTERS = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ�
 
 
 def zip_names(infos: Sequence[zipfile.ZipInfo]) -> tuple[list[str], str]:
-    """The names of the members of a zip, in Unicode, and how they were read.
+    """The Unicode names of the members of a zip archive, and the encoding that was guessed.
 
-    A name is UTF-8 where its flag says so, or where the archive has it in UTF-8 beside; else its encoding is guessed
-    from all such names of the archive together.
+    A name is UTF-8 if its flag says so. If the archive stores a UTF-8 copy of the name (Info-ZIP's extra field 0x7075),
+    that copy is used. The encoding of all other non-ASCII names is guessed from them together.
 
     Args:
         infos: the members.
 
     Returns:
-        A name for each, and the encoding that was guessed, as it is usually called; empty where nothing was.
+        One name per member, and the usual name of the guessed encoding; empty if none had to be guessed.
 
     Examples:
         >>> info = zipfile.ZipInfo("猫/1.png".encode("gbk").decode("cp437"))
@@ -57,7 +57,7 @@ def zip_names(infos: Sequence[zipfile.ZipInfo]) -> tuple[list[str], str]:
 
 
 def readable_name(name: str) -> str:
-    r"""The name of a file with the bytes that are no UTF-8 written as escapes; every other name as it is.
+    r"""A file name with bytes that are not valid UTF-8 written as escapes; other names are unchanged.
 
     Examples:
         >>> readable_name("caf\udce9.png"), readable_name("café.png")
@@ -67,13 +67,13 @@ def readable_name(name: str) -> str:
 
 
 def readable_paths(paths: Sequence[str]) -> tuple[dict[str, str], str]:
-    """For paths with parts that are no UTF-8, what they are in Unicode, and how they were read.
+    """Unicode paths for those that are not valid UTF-8, and the encoding that was guessed.
 
     Args:
-        paths: POSIX paths as the system gives them; of one folder, so that one encoding is likely.
+        paths: POSIX paths as the system returns them, all from one folder, so that one encoding is likely.
 
     Returns:
-        The path in Unicode of each that differs, no two alike, and the encoding, as it is usually called.
+        The Unicode path of each path that differs from it, all distinct, and the usual name of the encoding.
 
     Examples:
         >>> found, encoding = readable_paths([os.fsdecode("猫狗/1.png".encode("gbk")), "ant/1.png"])
@@ -84,7 +84,7 @@ def readable_paths(paths: Sequence[str]) -> tuple[dict[str, str], str]:
         return {}, ""
     parts = {part: os.fsencode(part) for path in paths for part in path.split("/") if not part.isascii()}
     encoding = guess_encoding(list(parts.values()))
-    if encoding == "cp437":  # some of the others may well be UTF-8
+    if encoding == "cp437":  # nothing fits all names: the valid ones are probably UTF-8, so guess from the others
         parts = {part: raw for part, raw in parts.items() if _is_undecoded(part)}
         encoding = guess_encoding(list(parts.values()))
     known = {part: raw.decode(encoding) for part, raw in parts.items()}
@@ -102,7 +102,8 @@ def _is_undecoded(name: str) -> bool:
 
 
 def _unicode_path(extra: bytes, raw: bytes) -> str | None:
-    """The name in UTF-8 that Info-ZIP writes beside, where it belongs to the name itself."""
+    """The UTF-8 copy of a name in Info-ZIP's extra field, if its CRC-32 matches the name."""
+    # Extra fields: id and size (2 bytes each), then the data; here a version byte, the CRC-32 and the UTF-8 name.
     while len(extra) >= 4:
         kind, size = struct.unpack("<HH", extra[:4])
         field, extra = extra[4 : 4 + size], extra[4 + size :]
@@ -112,15 +113,15 @@ def _unicode_path(extra: bytes, raw: bytes) -> str | None:
 
 
 def guess_encoding(names: Sequence[bytes]) -> str:
-    """The encoding in which names were most likely written: UTF-8, or that of a Windows of some country.
+    """The most likely encoding of file names: UTF-8, or a regional encoding of DOS or Windows.
 
-    In each encoding that can read all of them it is counted how usual the characters are that come out.
+    Each encoding that can decode all names is scored by how common the decoded characters are.
 
     Args:
-        names: names of files, each with bytes that are no ASCII.
+        names: file names, each with non-ASCII bytes.
 
     Returns:
-        A name that `bytes.decode` knows, under which all the names can be read.
+        An encoding as `bytes.decode` takes it, which decodes all the names.
 
     Examples:
         >>> [guess_encoding([name.encode(encoding)]) for name, encoding in
@@ -138,11 +139,11 @@ def guess_encoding(names: Sequence[bytes]) -> str:
     return best
 
 
-Weight = Callable[[str, str, str], float]  # of a character, the one before it and the one after it
+Weight = Callable[[str, str, str], float]  # of a character, given the characters before and after it
 
 
 def _score(names: Sequence[bytes], encoding: str, weight: Weight) -> float | None:
-    """The mean weight of what is no ASCII, for each byte of it; None where a name cannot be read."""
+    """The mean weight of the non-ASCII characters, per encoded byte; None if a name cannot be decoded."""
     total, count = 0.0, 0
     for raw in set(names):
         try:
@@ -151,6 +152,7 @@ def _score(names: Sequence[bytes], encoding: str, weight: Weight) -> float | Non
             return None
         for place, one in enumerate(text):
             if not one.isascii():
+                # Weighted by bytes, so that an encoding that makes more characters of the same bytes gains nothing.
                 size = len(one.encode(encoding))
                 total += size * weight(one, text[place - 1 : place], text[place + 1 : place + 2])
                 count += size
@@ -158,11 +160,12 @@ def _score(names: Sequence[bytes], encoding: str, weight: Weight) -> float | Non
 
 
 def _unicode(one: str, before: str, after: str) -> float:
-    """Two bytes of Chinese may be one accented letter in UTF-8; but such a letter does not stand alone."""
+    """Two bytes of Chinese may also be one accented letter in UTF-8, but such a letter rarely stands alone."""
     return 0.0 if one in LETTERS and not before.isalpha() and not after.isalpha() else 1.0
 
 
 def _chinese(one: str, _before: str, _after: str) -> float:
+    # GB 2312: common characters in rows 0xB0 to 0xD7, rare ones in 0xD8 to 0xF7; its trail bytes start at 0xA1.
     lead, trail = (*one.encode("gbk"), 0)[:2]
     if trail < 0xA1:
         return 0.1
@@ -170,9 +173,9 @@ def _chinese(one: str, _before: str, _after: str) -> float:
 
 
 def _japanese(one: str, _before: str, _after: str) -> float:
-    if 0x3041 <= ord(one) <= 0x30FE:
+    if 0x3041 <= ord(one) <= 0x30FE:  # kana
         return 1.0
-    if 0xFF61 <= ord(one) <= 0xFF9F:
+    if 0xFF61 <= ord(one) <= 0xFF9F:  # half-width kana, which other encodings decode to by accident
         return 0.2
     lead = one.encode("cp932")[0]
     return 1.0 if 0x88 <= lead <= 0x97 else 0.6 if lead == 0x81 else 0.4
@@ -191,7 +194,7 @@ def _russian(one: str, before: str, after: str) -> float:
     if not ("\u0410" <= one <= "\u044f" or one in "\u0401\u0451"):
         return 0.0
     if any(other.isascii() and other.isalpha() for other in (before, after)):
-        return 0.1  # a word is of one script
+        return 0.1  # one word is written in one script
     return 1.0 if one.islower() else 0.3 if before.isalpha() and before.islower() else 0.9
 
 

@@ -1,4 +1,4 @@
-"""One form of a text, however its characters were typed or stored."""
+"""Unicode normalization of texts, so that a text is encoded the same however it was typed or stored."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import unicodedata
 
 __all__ = ["one_form"]
 
-# Forms that say how a letter looks and not which it is: full and half width, and the shapes that Arabic letters take.
+# Compatibility decompositions that concern how a letter looks, not which it is: width, and Arabic letter shapes.
 _SHAPES = ("<wide>", "<narrow>", "<initial>", "<medial>", "<final>", "<isolated>")
 
 
 class _Plain(dict[int, str]):
-    """What stands for each character, found out once."""
+    """The plain form of each character, by code point, computed once."""
 
     def __missing__(self, code: int) -> str:
         self[code] = _plain(chr(code))
@@ -30,10 +30,12 @@ _PLAIN = _Plain()
 
 
 def one_form(text: str) -> str:
-    r"""The text in Unicode's normal form C, with letters and digits of full or half width and Arabic shapes made plain.
+    r"""The text in Unicode normal form C, with full-width, half-width and Arabic presentation letters made plain.
 
-    So a text has one row whether it was typed on a Mac (where accents may be characters of their own), with a Japanese
-    keyboard, or copied from a PDF. Signs of full width stay, since tokenizers of Chinese know them.
+    So a text gets the same features whether it was typed on a Mac (which may store accents as separate characters),
+    with a Japanese keyboard, or copied from a PDF. Full-width punctuation stays, since Chinese tokenizers know it.
+
+    Reference: Unicode Standard Annex #15, "Unicode Normalization Forms".
 
     Examples:
         >>> one_form("Scho\u0308n") == "Sch\u00f6n", one_form("\uff21\uff11 \uff76\uff9e\uff01")

@@ -1,4 +1,4 @@
-"""Codes of languages as model cards state them: their English names, and the scripts that they are written in."""
+"""Language codes of model cards: the English names of the languages, and the scripts they are written in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 __all__ = ["MULTILINGUAL", "language_names", "language_scripts"]
 
 MULTILINGUAL = "multilingual"
-SHOWN = 6  # languages that are named; of more, how many there are
+SHOWN = 6  # languages to name; above, only their number is given
 
 _HAN, _JAPANESE, _KOREAN = ("Han", "Bopomofo"), ("Han", "Hiragana", "Katakana"), ("Hangul", "Han")
 _LATIN, _CYRILLIC, _ARABIC, _DEVANAGARI = ("Latin",), ("Cyrillic",), ("Arabic",), ("Devanagari",)
@@ -40,10 +40,10 @@ def _code(language: str) -> str:
 
 
 def language_names(languages: Sequence[str]) -> str:
-    """Languages in words.
+    """Languages by their English names.
 
     Args:
-        languages: codes as a model card states them, such as ``"en"`` or ``"zh-CN"``; what is unknown stays as it is.
+        languages: codes as a model card states them, such as ``"en"`` or ``"zh-CN"``; unknown codes are kept.
 
     Examples:
         >>> language_names(["en"]), language_names(["de", "fr", "qxx"]), language_names([])
@@ -61,7 +61,7 @@ def language_names(languages: Sequence[str]) -> str:
 
 
 def language_scripts(languages: Sequence[str]) -> frozenset[str] | None:
-    """The scripts that languages are written in; None where that is not known of all of them, or none is stated.
+    """The scripts that languages are written in; None if a code is unknown, or if there is none.
 
     Args:
         languages: codes as a model card states them.

@@ -1,4 +1,4 @@
-"""The scripts that texts are written in: Latin, Han, Arabic, ..."""
+"""Unicode scripts of texts: Latin, Han, Arabic, ..."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 
 __all__ = ["UNSPACED", "script_of", "script_shares", "unspaced_share"]
 
-# Scripts whose words are not set apart by spaces.
+# Scripts written without spaces between words.
 UNSPACED = frozenset({"Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan"})
 
-# First words of Unicode names that say less than the script, or more.
+# Python has no table of scripts, so the script is read off the Unicode name ('LATIN SMALL LETTER A'). These first words
+# of names are not the script, and the scripts below have names of two words.
 _CALLED = {"CJK": "Han", "IDEOGRAPHIC": "Han", "HENTAIGANA": "Hiragana", "KATAKANA-HIRAGANA": "Katakana",
            "MODIFIER": "", "TURNED": "Latin"}  # fmt: skip
 _TWO_WORDS = re.compile(
@@ -22,7 +23,7 @@ _TWO_WORDS = re.compile(
 
 
 class _Scripts(dict[str, str]):
-    """The script of each character, found out once."""
+    """The script of each character, computed once."""
 
     def __missing__(self, character: str) -> str:
         self[character] = _script(character)
@@ -42,7 +43,7 @@ _SCRIPTS = _Scripts()
 
 
 def script_of(character: str) -> str:
-    """The script of a letter, from its Unicode name; empty for what is no letter.
+    """The script of a letter, from its Unicode name; empty for other characters.
 
     Examples:
         >>> [script_of(one) for one in ("a", "é", "字", "か", "ｶ", "한", "я", "ع", "ह", "7")]
@@ -52,7 +53,7 @@ def script_of(character: str) -> str:
 
 
 def script_shares(texts: Iterable[str]) -> dict[str, float]:
-    """The share of each script in the letters of texts, largest first.
+    """The share of each script among the letters of texts, largest first.
 
     Examples:
         >>> script_shares(["ab", "字c"])
@@ -67,16 +68,16 @@ def script_shares(texts: Iterable[str]) -> dict[str, float]:
 
 
 def unspaced_share(texts: Iterable[str]) -> float:
-    """The share of letters of scripts whose words are not set apart by spaces.
+    """The share of letters whose scripts are written without spaces between words.
 
     Examples:
         >>> unspaced_share(["ab", "中文"]), unspaced_share(["1"])
         (0.5, 0.0)
     """
-    return _sum(script_shares(texts))
+    return _sum_unspaced(script_shares(texts))
 
 
-def _sum(shares: Mapping[str, float]) -> float:
+def _sum_unspaced(shares: Mapping[str, float]) -> float:
     return float(sum(share for script, share in shares.items() if script in UNSPACED))
 
 

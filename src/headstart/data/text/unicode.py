@@ -1,4 +1,4 @@
-"""One form for names that look the same: labels, classes, names of columns and of files are compared in it."""
+"""Unicode normalization of names: labels, classes, columns and files that look the same compare equal."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from headstart.reporting.wording import plural
 
 __all__ = ["HALF", "describe_merged", "half_characters", "merged_names", "normalized"]
 
-# Without width or ink: soft hyphen, zero-width space, marks of direction, word joiner, byte order mark, and control
-# characters but for tab, line feed and carriage return. The joiners U+200C and U+200D stay: scripts need them.
+# Invisible characters: soft hyphen, zero-width space, direction marks, word joiner, byte order mark, and control
+# characters except tab, line feed and carriage return. The joiners U+200C and U+200D stay: some scripts need them.
 INVISIBLE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
 )
@@ -21,9 +21,10 @@ EXAMPLES = 3
 
 
 def normalized(text: str) -> str:
-    r"""The text in Unicode's composed form (NFC), without invisible characters and without blanks around it.
+    r"""A name in Unicode normal form C, without invisible characters and without surrounding whitespace.
 
-    Blanks of any kind (no-break, ideographic, tab, line break) become a space. Case, accents and full-width forms stay.
+    Whitespace of any kind (no-break or ideographic space, tab, line break) becomes a space. Case, accents and
+    full-width forms stay.
 
     Args:
         text: a label, or the name of a class, a column or a file.
@@ -38,7 +39,7 @@ def normalized(text: str) -> str:
 
 
 def merged_names(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    r"""The names that have several spellings, each with its spellings in the order in which they are met.
+    r"""The names that have several spellings, each with its spellings in order of appearance.
 
     Args:
         names: as found.
@@ -54,28 +55,28 @@ def merged_names(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def describe_merged(names: Iterable[str], what: str, more: str | None = None) -> str | None:
-    r"""One sentence on the names that are one after `normalized`; None where there are none.
+    r"""One sentence on the names that are equal after `normalized`; None if there are none.
 
     Args:
         names: as found.
-        what: what they are, such as ``"label"``.
-        more: its plural; by default with an s, or es after an s.
+        what: noun for one of them, such as ``"label"``.
+        more: its plural; by default the noun with -s, or with -es after an s.
 
     Examples:
-        >>> describe_merged(["dog", "dog ", "cat"], "label")
-        "Merged spellings of 1 label that differ only in invisible characters, blanks or Unicode form: 'dog', 'dog '."
+        >>> describe_merged(["a", "a ", "cat"], "label")
+        "Merged spellings of 1 label that differ only in invisible characters, whitespace or Unicode form: 'a', 'a '."
     """
     found = merged_names(names)
     if not found:
         return None
     shown = "; ".join(", ".join(map(ascii_where_odd, spellings)) for spellings in list(found.values())[:EXAMPLES])
     rest = ", ..." if len(found) > EXAMPLES else ""
-    differ = "that differ only in invisible characters, blanks or Unicode form"
+    differ = "that differ only in invisible characters, whitespace or Unicode form"
     return f"Merged spellings of {plural(len(found), what, more)} {differ}: {shown}{rest}."
 
 
 def ascii_where_odd(name: str) -> str:
-    r"""The name in quotes, with what cannot be told by eye written as an escape.
+    r"""The name in quotes, with characters that cannot be told apart by eye written as escapes.
 
     Examples:
         >>> ascii_where_odd("caf\u00e9"), ascii_where_odd("red\u00a0wine")
@@ -86,16 +87,17 @@ def ascii_where_odd(name: str) -> str:
 
 
 def half_characters(text: str) -> str | None:
-    r"""Why a text is not valid Unicode: a byte that could not be decoded, or half of a surrogate pair; None if it is.
+    r"""Why a text is not valid Unicode: an undecodable byte, or half of a surrogate pair; None if it is valid.
 
     Examples:
         >>> half_characters("cut \ud83d"), half_characters("byte \udce9"), half_characters("whole")
-        ('it holds half of a character (U+D83D)', 'it holds a byte that cannot be decoded (0xE9)', None)
+        ('it contains half of a character (U+D83D)', 'it contains an undecodable byte (0xE9)', None)
     """
     found = HALF.search(text) if not text.isascii() else None
     if found is None:
         return None
     code = ord(found.group())
+    # decode_text marks an undecodable byte by the surrogate U+DC00 + byte; any other surrogate was cut from its pair.
     if 0xDC80 <= code <= 0xDCFF:
-        return f"it holds a byte that cannot be decoded (0x{code - 0xDC00:02X})"
-    return f"it holds half of a character (U+{code:04X})"
+        return f"it contains an undecodable byte (0x{code - 0xDC00:02X})"
+    return f"it contains half of a character (U+{code:04X})"

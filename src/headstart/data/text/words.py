@@ -1,4 +1,4 @@
-"""Words of a text in any script."""
+"""Word splitting in any script."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import unicodedata
 __all__ = ["split_words"]
 
 
-class _Apart(dict[int, int]):
-    """What stays of a character where words are split: itself, or a space; found out once for each."""
+class _WordCharacters(dict[int, int]):
+    """What each character becomes when words are split: itself, or a space; computed once."""
 
     def __missing__(self, code: int) -> int:
         character = chr(code)
@@ -17,14 +17,14 @@ class _Apart(dict[int, int]):
         return self[code]
 
 
-_APART = _Apart()
+_WORD_CHARACTERS = _WordCharacters()
 
 
 def split_words(text: str) -> list[str]:
-    r"""Runs of letters, digits, underscores and the marks that belong to them.
+    r"""Runs of letters, digits, underscores and the combining marks that belong to them.
 
     The pattern ``\w+`` breaks a word at every combining mark: at most vowels of Hindi, Thai or Khmer, and at the
-    umlauts of a text whose accents are characters of their own (NFD). Without such marks the words are the same.
+    umlauts of a decomposed (NFD) text. Without such marks the words are the same.
 
     Examples:
         >>> split_words("Wo ist die Ru\u0308ckzahlung?")[-1] == "Ru\u0308ckzahlung"
@@ -32,4 +32,4 @@ def split_words(text: str) -> list[str]:
         >>> len(split_words("हिन्दी में पूछें"))
         3
     """
-    return text.translate(_APART).split()
+    return text.translate(_WORD_CHARACTERS).split()
