@@ -135,7 +135,7 @@ def test_texts(cli):
             ["cannot read pictures of 48"],
         ),
         (["--teacher", "headstart:image", "--time-limit", "soon"], ["duration", "'soon'"]),
-        (["--teacher", "headstart:image", "--student", "toy"], ["student 'toy' has no body that can be moved"]),
+        (["--teacher", "headstart:image", "--student", "toy"], ["student 'toy' has no body that can be fine-tuned"]),
         (["--teacher", "headstart:image", "--side", "32"], ["--side goes with --architecture"]),
         (["--teacher", "headstart:image", "--architecture", "resnet18x"], ["timm has no architecture 'resnet18x'"]),
         (["--teacher", "runs/none"], ["runs/none"]),

@@ -100,7 +100,7 @@ def test_it_gives_moments_growing_rows_and_class_rows():
 
 
 def test_what_it_lacks_is_said_in_one_sentence():
-    with pytest.raises(SourceError, match="has no body that can be moved"):
+    with pytest.raises(SourceError, match="has no body that can be fine-tuned"):
         trainable(Lengths())
     sounds = Spectrogram(Lengths("image"))
     with pytest.raises(SourceError, match="has no layers to choose"):

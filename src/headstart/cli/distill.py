@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         teachers = [_teacher(name, dataset) for name in args.teacher]
         student = _student(args, dataset)
         if not isinstance(student, TrainableSource):
-            raise UsageError(f"The student '{student.info.name}' has no body that can be moved; name another one.")
+            raise UsageError(f"The student '{student.info.name}' has no body that can be fine-tuned; name another one.")
     _say(teachers, student, dataset, reporter)
     key = recipe_key("distill", str(out.resolve()))
     folder = None if args.no_cache else training_entry(key, student.info.name, "distillation")

@@ -21,7 +21,7 @@ from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.errors import ItemError, SourceError
-from headstart.sources.bodies.copies import as_trainable, resting_copy
+from headstart.sources.bodies.copies import as_trainable, frozen_copy
 from headstart.sources.bodies.pooling import blocks_forward
 from headstart.sources.bodies.seeded import seeded, state_digest
 from headstart.sources.bodies.trainable import Trainable
@@ -261,7 +261,7 @@ class ModuleSource:
             module: from `trainable`, with other weights, or with adapters.
             name: the new source's full name.
         """
-        kept = resting_copy(module)
+        kept = frozen_copy(module)
         count = sum(parameter.numel() for parameter in kept.parameters())
         info = replace(self.info, name=name, parameters=count, sha256=state_digest(kept), revision=None)
         moved = ModuleSource(kept, self._preprocess, info, self._names, self._version)

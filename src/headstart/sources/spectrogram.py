@@ -218,7 +218,7 @@ class Spectrogram:
         """The image source's body; of a batch all pictures run together, and each sound's rows are averaged.
 
         Raises:
-            SourceError: if the image source has no body that can be moved.
+            SourceError: if the image source has no body that can be fine-tuned.
         """
         inner = trainable(self.image_source)
         head = inner.source_head
@@ -238,12 +238,12 @@ class Spectrogram:
             name: the new source's full name.
 
         Raises:
-            SourceError: if the image source has no body that can be moved.
+            SourceError: if the image source has no body that can be fine-tuned.
         """
         inner = self.image_source
         if not isinstance(inner, TrainableSource):
             raise SourceError(
-                f"The source '{inner.info.name}' has no body that can be moved; use an image body of timm."
+                f"The source '{inner.info.name}' has no body that can be fine-tuned; use an image body of timm."
             )
         return Spectrogram(inner.with_module(module, name), self.settings)
 

@@ -26,11 +26,11 @@ from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.errors import SourceError, UnknownNameError
 from headstart.io import check_digest, file_digest, follow_umask, write_json
-from headstart.sources.bodies.copies import as_trainable, resting_copy, structure_of
+from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
 from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading, unknown_layer
 from headstart.sources.bodies.hub_cache import cached_file, cached_repositories
 from headstart.sources.bodies.model_card import published_accuracy
-from headstart.sources.bodies.seeded import drawn_by, example_pictures, seeded, state_digest
+from headstart.sources.bodies.seeded import example_pictures, initialization_key, seeded, state_digest
 from headstart.sources.bodies.trainable import Trainable
 from headstart.sources.preprocessing.picture_transform import PictureTransform
 from headstart.sources.scheme import Scheme
@@ -74,7 +74,7 @@ def random_weights(spec: TimmSpec, seed: int) -> Weights:
         >>> random_weights(TimmSpec("test_resnet"), 0).digest[:17]
         'untrained, seed 0'
     """
-    return Weights(drawn_by(seed), lambda: seeded(seed, lambda: build(spec)))
+    return Weights(initialization_key(seed), lambda: seeded(seed, lambda: build(spec)))
 
 
 class TimmSource:
@@ -230,7 +230,7 @@ class TimmSource:
         """
         spec = replace(self.spec, structure=structure_of(module))
         digest = state_digest(module)
-        weights = Weights(digest, lambda: resting_copy(module), lasting=False)
+        weights = Weights(digest, lambda: frozen_copy(module), lasting=False)
         facts = {
             **self._facts,
             "modules": [part for part, _ in module.named_modules() if part],

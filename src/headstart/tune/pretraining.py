@@ -72,7 +72,7 @@ def train_source(
     check_trained(moved.outcome, fresh.info.name.partition(" (")[0])
     trained = moved.candidates[1].model
     if not isinstance(trained.source, TrainableSource):  # `move` raised otherwise
-        raise SourceError(f"The source '{fresh.info.name}' has no body that can be moved.")
+        raise SourceError(f"The source '{fresh.info.name}' has no body that can be fine-tuned.")
     body = trained.source.trainable().module
     name = f"{fresh.info.name.partition(' (')[0]} (trained, seed {seed})"
     _write_classifier(body, trained.head)

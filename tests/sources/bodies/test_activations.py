@@ -6,7 +6,7 @@ from torch import nn
 
 from headstart.errors import SourceError
 from headstart.sources.bodies.activations import activations
-from headstart.sources.bodies.pooling import blocks_forward, places
+from headstart.sources.bodies.pooling import blocks_forward, position_rows
 
 
 class Mixed(nn.Module):
@@ -41,14 +41,14 @@ def test_groups_have_the_layout_of_what_they_pass_on():
 
 def test_rows_for_each_position_go_row_by_row():
     x = torch.arange(24.0).view(1, 2, 3, 4)
-    torch.testing.assert_close(places(x)[0, 5], x[0, :, 1, 1])
-    torch.testing.assert_close(places(x.permute(0, 2, 3, 1), channels_first=False), places(x))
+    torch.testing.assert_close(position_rows(x)[0, 5], x[0, :, 1, 1])
+    torch.testing.assert_close(position_rows(x.permute(0, 2, 3, 1), channels_first=False), position_rows(x))
     with pytest.raises(SourceError, match="rows for each position"):
-        places(torch.ones(2, 3))
+        position_rows(torch.ones(2, 3))
 
 
 def test_a_submodule_that_is_not_run_is_named():
-    with pytest.raises(SourceError, match="'unused' gives nothing"):
+    with pytest.raises(SourceError, match="'unused' has no output"):
         blocks_forward(["unused"], lambda module, x: module(x))(Mixed().eval(), torch.ones(2, 3, 6, 5))
 
 

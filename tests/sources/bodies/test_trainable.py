@@ -178,9 +178,9 @@ def test_each_call_gives_a_module_of_its_own():
 
 
 def test_sources_without_a_body_say_so():
-    with pytest.raises(SourceError, match="no body that can be moved"):
+    with pytest.raises(SourceError, match="no body that can be fine-tuned"):
         trainable(ToySource())
-    with pytest.raises(SourceError, match="no body that can be moved"):
+    with pytest.raises(SourceError, match="no body that can be fine-tuned"):
         trainable(Spectrogram(ToySource(modality="image")))
 
 
@@ -236,7 +236,7 @@ def test_adapters_are_refused_where_they_do_not_fit(tmp_path):
         insert_adapters(nn.Linear(2, 2), 4, seed=0)
     body = trainable(timm_body("test_vit")).module
     insert_adapters(body, 4, seed=0)
-    with pytest.raises(SourceError, match="adapters already"):
+    with pytest.raises(SourceError, match="already has adapters"):
         insert_adapters(body, 4, seed=0)
     for structure in ({"adapters": 4}, {"prompts": {}}, {"adapters": {"width": 0}}):
         with pytest.raises(SourceError, match="structure"):

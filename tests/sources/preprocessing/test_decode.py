@@ -78,7 +78,7 @@ def test_real_pictures_decoded_at_a_fraction_agree_with_whole_ones(unpacked):
     transform = PictureTransform((56, 56), (64, 64))
     means, fractions = [], 0
     for path in paths:
-        fractions += open_picture(path, transform.enough).image.size < open_picture(path).image.size
+        fractions += open_picture(path, transform.decode_size).image.size < open_picture(path).image.size
         means.append(differences(transform.prepare(path), transform.prepare(Image.open(path))).mean())
     assert fractions > len(paths) / 2
     assert np.mean(means) <= 1

@@ -86,8 +86,8 @@ def test_layers_by_name(pair, pictures):
             r"Unknown layer 'layer9'. Known: \d\d names, the nearest of them layer\d, layer\d,",
         ),
         ("most", ParameterError, "must be one of 'blocks', 'last', 'all'"),
-        ([], ParameterError, "different names"),
-        (["fc"], SourceError, "gives nothing"),
+        ([], ParameterError, "distinct names"),
+        (["fc"], SourceError, "has no output"),
     ],
 )
 def test_layers_that_are_not_there(pair, layers, error, words):

@@ -98,7 +98,7 @@ def test_auto_keeps_the_frozen_features_where_nothing_is_left_to_gain(source):
 def test_a_source_without_a_body_is_refused_by_name_and_said_by_auto():
     rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 60, axis=0) + np.arange(240).reshape(120, 2) / 1000
     labels = ["left"] * 60 + ["right"] * 60
-    with pytest.raises(SourceError, match="no body that can be moved"):
+    with pytest.raises(SourceError, match="no body that can be fine-tuned"):
         fit((rows, labels), strategy="lp_ft")
     assert fit((rows, labels), strategy="auto").record["strategy"]["kept"] == "head"
 

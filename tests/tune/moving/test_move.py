@@ -77,7 +77,7 @@ def test_a_rate_that_is_too_large_leaves_the_start(shift):
 
 
 def test_bodies_that_cannot_move_and_items_without_labels_are_refused(shift):
-    with pytest.raises(SourceError, match="has no body that can be moved"):
+    with pytest.raises(SourceError, match="has no body that can be fine-tuned"):
         move(QUICK, open_source("vector"), replace(shift.train, items=np.ones((240, 3)), modality="vector"))
     with pytest.raises(DataError):
         move(QUICK, shift.source, replace(shift.train, y=None, task=None))

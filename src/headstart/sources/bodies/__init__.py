@@ -1,4 +1,4 @@
-"""What all bodies share: pooling, trainable forms, copies, parameter groups, adapters and model cards.
+"""Shared by the bodies of several libraries: pooling, training, copies, parameter groups, adapters, model cards.
 
-Helpers that serve the bodies of more than one library go in here.
+A helper that serves the bodies of only one library belongs to that library's package.
 """

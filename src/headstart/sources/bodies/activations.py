@@ -1,4 +1,4 @@
-"""Which submodules of a body give an activation of their own: what "all layers" means."""
+"""The submodules of a body that compute a new activation: the meaning of ``layers="all"``."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ if TYPE_CHECKING:
 
 __all__ = ["activations"]
 
-REPEATING = ("Identity", "DropPath", "Flatten")  # and all kinds of dropout: in evaluation they pass on what they get
+REPEATING = (
+    "Identity",
+    "DropPath",
+    "Flatten",
+)  # as dropout, they pass their input on in evaluation
 
 
 def activations(
     module: nn.Module, run: Callable[[nn.Module], object], *, channels_first: bool = True, groups: bool = False
 ) -> dict[str, bool]:
-    """The submodules that give an activation of their own, in the order in which they are first run.
+    """The submodules that compute a new activation, in the order in which they first run.
 
-    These are the ones without submodules, and the batch normalisations, less those whose pooled output says nothing
-    new: identities, dropout, and what goes straight into a batch normalisation, which is an affine map of it.
+    These are the leaf modules and the batch normalisations. Left out are modules whose pooled output adds nothing:
+    identities, dropout, and the input of a batch normalisation, because the normalisation is an affine map of it.
 
     Args:
-        module: the body; left as it is.
+        module: the body; not changed.
         run: runs it on a batch of two items.
-        channels_first: whether maps have their channels on axis 1 where the layers do not tell.
-        groups: whether all submodules are given that give anything, whatever they hold.
+        channels_first: whether feature maps have their channels on axis 1 where the layers leave it open.
+        groups: whether to return every submodule with an output, containers included.
 
     Returns:
-        Name to whether a 4-dimensional output has its channels on axis 1.
+        Name of the submodule to whether its 4-dimensional output has the channels on axis 1.
 
     References:
         Evci et al. 2022, "Head2Toe: Utilizing Intermediate Representations for Better Transfer Learning".
@@ -40,7 +44,7 @@ def activations(
         {'1': True, '2': True}
     """
     atoms = set(_atoms(module, ""))
-    seen = _Seen(atoms, channels_first)
+    seen = _Recorder(atoms, channels_first)
     handles = []
     for name, layer in module.named_modules():
         handles.append(layer.register_forward_pre_hook(seen.before))
@@ -50,30 +54,32 @@ def activations(
     finally:
         for handle in handles:
             handle.remove()
-    own = atoms - seen.dull
+    own = atoms - seen.redundant
     return {name: layout for name, layout in seen.layouts.items() if name and (groups or name in own)}
 
 
-class _Seen:
-    """What is found out about layers while a body runs."""
+class _Recorder:
+    """Records which submodule made each tensor, and in which layout, while a body runs."""
 
     def __init__(self, atoms: set[str], channels_first: bool) -> None:
         self._atoms = atoms
         self.layouts: dict[str, bool] = {}
-        self.dull: set[str] = set()
+        self.redundant: set[str] = set()  # leaves whose pooled output adds nothing
         self._default = channels_first
-        self._makers: dict[int, tuple[str, Any]] = {}  # the tensors are kept, so that no id is used twice
+        self._makers: dict[int, tuple[str, Any]] = {}  # keeping the tensors alive prevents an id from being reused
 
     def before(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
         if inputs and id(inputs[0]) in self._makers and _is_batch_norm(layer):
-            self.dull.add(self._makers[id(inputs[0])][0])
+            self.redundant.add(self._makers[id(inputs[0])][0])
 
     def after(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(layer: nn.Module, inputs: tuple[object, ...], output: Tensor) -> None:
+            # Only tensors with one entry per item count: `run` gives a batch of two.
             if getattr(output, "ndim", 0) not in (2, 3, 4) or len(output) != 2:
                 return
             if _repeats(layer):
-                self.dull.add(name)
+                self.redundant.add(name)
+            # A module that returns its input or its child's output has the layout of the module that made it.
             maker = self._makers.get(id(output)) or (self._makers.get(id(inputs[0])) if inputs else None)
             inherited = self._default if maker is None else self.layouts[maker[0]]
             self.layouts.setdefault(name, _layout(layer, inherited))
@@ -85,7 +91,7 @@ class _Seen:
 
 def _atoms(module: nn.Module, prefix: str) -> Iterator[str]:
     for name, child in module.named_children():
-        if _is_batch_norm(child) or next(child.children(), None) is None:  # timm's normalisations hold an activation
+        if _is_batch_norm(child) or next(child.children(), None) is None:  # timm's may contain an activation
             yield f"{prefix}{name}"
         else:
             yield from _atoms(child, f"{prefix}{name}.")
@@ -104,7 +110,7 @@ def _repeats(layer: nn.Module) -> bool:
 
 
 def _layout(layer: nn.Module, inherited: bool) -> bool:
-    """Whether a layer's maps have their channels on axis 1; most activations keep what they get."""
+    """Whether a layer's maps have their channels on axis 1; activation functions keep the layout of their input."""
     from torch import nn
     from torch.nn.modules.conv import _ConvNd
 

@@ -1,4 +1,4 @@
-"""Bottleneck adapters: small maps with a shortcut after every block of a body, which learn while the body rests.
+"""Bottleneck adapters: a small residual network after every block, which is trained while the body stays frozen.
 
 Reference: Houlsby et al. 2019, "Parameter-Efficient Transfer Learning for NLP", section 2.1.
 """
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 __all__ = ["insert_adapters", "load_adapters", "restore_structure", "save_adapters", "without_adapters"]
 
 ADAPTER = "headstart_adapter"  # the name of the adapter as a child of its block
-WIDEST = 65_536
-FILE = "headstart_adapters.safetensors"  # beside a checkpoint of transformers
+WIDEST = 65_536  # bottleneck that a saved model may ask for
+FILE = "headstart_adapters.safetensors"  # next to a checkpoint of transformers
 
 
 def insert_adapters(module: nn.Module, width: int, seed: int) -> list[str]:
-    """Put x + up(gelu(down(x))) after every numbered block of a body, in place.
+    """Insert x + up(gelu(down(x))) after every numbered block of a body, in place.
 
-    ``up`` begins at zero, so that the body gives what it gave before. Maps are adapted at each of their places, so
-    that for them the two layers are 1x1 convolutions. What was inserted is noted on the body: a source that is made of
-    it by ``with_module`` writes it beside the checkpoint.
+    ``up`` starts at zero, so the body's output does not change at first. On feature maps the adapter acts on each
+    position, as two 1x1 convolutions would. The insertion is recorded on the module, and a source made of the module by
+    ``with_module`` saves it with the checkpoint.
 
     Args:
-        module: the body: its blocks are the outermost ones that are numbered, such as ``encoder.layer.3``, ``blocks.2``
-            or ``layer1``.
-        width: of the bottleneck, 1 or more.
-        seed: for the weights of ``down``.
+        module: the body. Its blocks are its outermost numbered submodules, such as ``encoder.layer.3``, ``blocks.2`` or
+            ``layer1``.
+        width: units of the bottleneck, 1 or more.
+        seed: for the random weights of ``down``.
 
     Returns:
         The names of the new parameters.
 
     Raises:
-        SourceError: if no block is numbered, or the body has adapters already; when the body runs, if a block gives
-            something else than its own normalisation or last layer says.
+        SourceError: if no block is numbered, or the body already has adapters; when the body runs, if a block's output
+            is not as wide as its last normalisation or layer.
 
     Examples:
         >>> from headstart.sources.timm_bodies.module import TimmSpec, build
@@ -52,7 +52,7 @@ def insert_adapters(module: nn.Module, width: int, seed: int) -> list[str]:
         ['blocks.0.headstart_adapter.down.weight', 'blocks.0.headstart_adapter.down.bias']
     """
     if structure_of(module):
-        raise SourceError("The body has adapters already; take it as its library builds it.")
+        raise SourceError("The body already has adapters; start from the body as its library builds it.")
     blocks = dict(_blocks(module))
     if not blocks:
         raise SourceError(
@@ -61,21 +61,22 @@ def insert_adapters(module: nn.Module, width: int, seed: int) -> list[str]:
     adapters = seeded(seed, lambda: [_adapter(wide, width) for _, wide in blocks.values()])
     for (block, _), adapter in zip(blocks.values(), adapters, strict=True):
         block.add_module(ADAPTER, adapter.train(block.training))
-        # first, so that all others see what the adapter gives; it finds it through its block, so a copy has its own
+        # Prepended, so that other hooks see the adapter's output. The hook looks the adapter up in its block, so a deep
+        # copy of the body uses its own adapters.
         block.register_forward_hook(_adapt, prepend=True)
     setattr(module, STRUCTURE, {"adapters": {"width": width}})
     return [name for name, _ in module.named_parameters() if _added(name)]
 
 
 def restore_structure(module: nn.Module, structure: Mapping[str, Any]) -> None:
-    """Insert what `structure_of` said of another module of the same make, in place.
+    """Insert the adapters that `structure_of` reported for another module of the same architecture, in place.
 
     Args:
         module: the body as its library builds it.
-        structure: plain JSON values; nothing is done where there are none.
+        structure: plain JSON values; an empty mapping inserts nothing.
 
     Raises:
-        SourceError: if it is not known how to insert it.
+        SourceError: if the structure is not one that this version can insert.
 
     Examples:
         >>> from headstart.sources.timm_bodies.module import TimmSpec, build
@@ -90,14 +91,14 @@ def restore_structure(module: nn.Module, structure: Mapping[str, Any]) -> None:
     width = adapters.get("width") if isinstance(adapters, Mapping) else None
     if set(structure) != {"adapters"} or not isinstance(width, int) or not 1 <= width <= WIDEST:
         raise SourceError(
-            f"The checkpoint's structure must be 'adapters' with a whole 'width'. Got {dict(structure)!r:.80} instead; "
-            "open it with the headstart that wrote it."
+            f"The checkpoint's structure must be 'adapters' with an integer 'width'. Got {dict(structure)!r:.80} "
+            "instead; open it with the version of headstart that wrote it."
         )
     insert_adapters(module, width, seed=0)
 
 
 def without_adapters(module: nn.Module) -> dict[str, Tensor]:
-    """The weights of a body under the names that its library gives them, on the CPU.
+    """The weights of a body without those of its adapters, under their library's names, on the CPU.
 
     Examples:
         >>> from headstart.sources.timm_bodies.module import TimmSpec, build
@@ -111,9 +112,9 @@ def without_adapters(module: nn.Module) -> dict[str, Tensor]:
 
 
 def save_adapters(module: nn.Module, folder: Path) -> None:
-    """Write the adapters of a body into a folder, first block first; nothing is done where it has none.
+    """Write the adapters of a body into a folder, first block first; without adapters nothing is written.
 
-    They are numbered, because a library may name the blocks of a body in another way in another release.
+    They are numbered instead of named, because a library may rename the blocks of a body in a later release.
 
     Examples:
         >>> import tempfile
@@ -129,7 +130,7 @@ def save_adapters(module: nn.Module, folder: Path) -> None:
 
 
 def load_adapters(module: nn.Module, folder: Path) -> None:
-    """Give the adapters of a body the weights that `save_adapters` wrote; nothing is done where it has none.
+    """Load the weights that `save_adapters` wrote into a body's adapters; without adapters nothing is read.
 
     Raises:
         SourceError: if they are missing or do not fit.
@@ -169,14 +170,14 @@ def _numbered_tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _blocks(module: nn.Module) -> Iterator[tuple[str, tuple[Any, int]]]:
-    """Name, to the module whose output is the block's, and the width of that output."""
+    """Each block's name, with the module that computes its output and the width of that output."""
     for name, block in module.named_modules():
         if numbered(name) == name and (runs := _last(block)) is not None and (width := _width(runs) or _width(block)):
             yield name, (runs, width)
 
 
 def _last(block: nn.Module) -> nn.Module | None:
-    """The part that gives a block's output: a child more of a Sequential would be one more step of it."""
+    """The module that computes a block's output; an adapter added to a Sequential itself would run as a step of it."""
     from torch import nn
 
     while isinstance(block, nn.Sequential):
@@ -187,7 +188,7 @@ def _last(block: nn.Module) -> nn.Module | None:
 
 
 def _width(block: nn.Module) -> int:
-    """Columns or channels that a block gives: of its outermost normalisation, else of its last layer; 0 if unknown."""
+    """The width of a block's output: that of its outermost normalisation, else of its last layer; 0 if unknown."""
     inner = [part for name, part in block.named_modules() if name and numbered(name) == name]
     if inner and (last := _last(inner[-1])) is not None and (found := _width(last)):
         return found
@@ -214,13 +215,14 @@ def _adapt(block: nn.Module, _inputs: object, output: Any) -> Any:
     from torch.nn.functional import gelu
 
     adapter: Any = block.get_submodule(ADAPTER)
-    x = output[0] if isinstance(output, tuple | list) else output
+    x = output[0] if isinstance(output, tuple | list) else output  # blocks of transformers may return a tuple
     axis = _axis(tuple(x.shape), adapter["up"].out_features)
     y = adapter["up"](gelu(adapter["down"](x.movedim(axis, -1)))).movedim(-1, axis)
     return (x + y, *output[1:]) if isinstance(output, tuple | list) else x + y
 
 
 def _axis(shape: tuple[int, ...], width: int) -> int:
+    # (n, channels, height, width) has the channels on axis 1; tokens and channels-last maps have them on the last axis.
     axis = 1 if len(shape) == 4 and shape[1] == width else len(shape) - 1
     if shape[axis] != width:
         raise SourceError(f"A block gives {shape}, but its adapter is {width} wide; use LoRA for this body.")

@@ -1,4 +1,4 @@
-"""Modules on their way into training and out of it: copies of their own, and what is known of their structure."""
+"""Copies of modules for training and for keeping, the structure inserted into them, and batches of mixed shapes."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from headstart.sources.bodies.trainable import PreparedKind, Trainable
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["STRUCTURE", "as_trainable", "by_shape", "joined_shapes", "resting_copy", "structure_of"]
+__all__ = ["STRUCTURE", "as_trainable", "by_shape", "frozen_copy", "joined_shapes", "structure_of"]
 
-STRUCTURE = "headstart_structure"  # the attribute that says what was inserted into a body
+STRUCTURE = "headstart_structure"  # the attribute that records what was inserted into a body
 
 
-def resting_copy(module: nn.Module) -> nn.Module:
-    """A copy of a module as bodies are kept: on the CPU, float32, in evaluation mode, without gradients.
+def frozen_copy(module: nn.Module) -> nn.Module:
+    """A frozen copy of a module: on the CPU, float32, in evaluation mode, without gradients.
 
     Examples:
         >>> from torch import nn
-        >>> resting_copy(nn.Linear(1, 1).train()).training
+        >>> frozen_copy(nn.Linear(1, 1).train()).training
         False
     """
     copied: nn.Module = copy.deepcopy(module)
@@ -51,14 +51,14 @@ def as_trainable(
     example: Tensors | None,
     source_head: Callable[[nn.Module, Any], Tensor] | None = None,
 ) -> Trainable:
-    """A body as training sees it, with its groups found by running an example.
+    """A trainable copy of a body, with its parameter groups found by running an example.
 
     Args:
         module: the body; copied.
-        forward: gives its features.
+        forward: a function of (module, batch) that computes the features.
         collate: makes a batch of prepared items.
-        kind: of prepared items.
-        example: a batch of tensors; None where there is none yet, and then every parameter is in a group.
+        kind: the kind of a prepared item, as in `Trainable`.
+        example: a batch of tensors; with None every parameter is in a group, whether or not a feature depends on it.
         source_head: as in `Trainable`.
 
     Examples:
@@ -69,23 +69,24 @@ def as_trainable(
     """
     import torch
 
-    moved = resting_copy(module).requires_grad_(requires_grad=True)
+    copied = frozen_copy(module).requires_grad_(requires_grad=True)
     used = None
     if example is not None:
         with torch.enable_grad():
-            used = used_parameters(moved, forward(moved, example))
-    return Trainable(moved, forward, collate, parameter_groups(moved, used), kind, source_head)
+            used = used_parameters(copied, forward(copied, example))
+    return Trainable(copied, forward, collate, parameter_groups(copied, used), kind, source_head)
 
 
 def joined_shapes(groups: Sequence[Sequence[int]], batches: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Batches of items of several shapes as one mapping of tensors, which `by_shape` takes apart.
+    """Batches of several shapes joined into one mapping of tensors, which `by_shape` splits again.
 
     Args:
-        groups: positions of the items of each shape.
-        batches: for each shape its batch.
+        groups: for each shape, the positions of its items in the batch of n.
+        batches: for each shape, its batch.
 
     Returns:
-        ``order``, (n,) the group-by-group place of each item, and ``NAME/k`` for each array of the k-th shape.
+        ``order``, (n,) int64, where row i of the batch stands when the groups are concatenated, and ``NAME/k`` for each
+        tensor of the k-th shape.
 
     Examples:
         >>> import torch
@@ -94,13 +95,14 @@ def joined_shapes(groups: Sequence[Sequence[int]], batches: Sequence[Mapping[str
     """
     import torch
 
+    # argsort inverts the permutation: concatenated[order] has the items in their original order
     order = torch.tensor([position for group in groups for position in group]).argsort()
     tensors = {f"{name}/{k}": tensor for k, batch in enumerate(batches) for name, tensor in batch.items()}
     return {"order": order, **tensors}
 
 
 def by_shape(forward: Forward, module: nn.Module, batch: Tensors) -> list[Tensor]:
-    """What ``forward`` gives for a batch, or, shape by shape, for one of `joined_shapes`, in the order of the items.
+    """``forward`` on a batch; a batch of `joined_shapes` runs shape by shape, and rows keep the order of the items.
 
     Examples:
         >>> import torch

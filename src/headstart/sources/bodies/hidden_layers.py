@@ -1,4 +1,4 @@
-"""Which layers of a body are read, and how: one row an item, or one for each token, patch or frame."""
+"""Which hidden layers of a body are read: one row per item, or one per token, patch or frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headstart.engine.body.recipe import Batch, Tensors
 from headstart.errors import ParameterError, SourceError, UnknownNameError
 from headstart.io import read_json, write_json
 from headstart.params import check_choice
-from headstart.sources.bodies.pooling import Output, check_collected, collect_outputs, masked_mean, places, pool
+from headstart.sources.bodies.pooling import Output, check_collected, collect_outputs, masked_mean, pool, position_rows
 from headstart.sources.bodies.seeded import spread
 
 if TYPE_CHECKING:
@@ -33,18 +33,18 @@ __all__ = [
 
 FILE = "headstart.json"
 RULES = ("blocks", "last", "all")
-NEAREST = 5  # names that an unknown one is answered with
-MOST_BLOCKS = 13  # of deeper bodies every second or third layer is read: neighbours say nearly the same
+NEAREST = 5  # suggestions for an unknown name
+MOST_BLOCKS = 13  # deeper bodies are thinned to every second or third layer: neighbouring layers are nearly alike
 
 Layers = str | tuple[str, ...]
 Hidden = Callable[["nn.Module", Any], "list[Tensor]"]
 
 
 def check_layers(layers: object) -> Layers:
-    """The layers as given by a user, as a rule or a tuple of names.
+    """Check the layers that a user asked for; a rule is returned as it is, names as a tuple.
 
     Raises:
-        ParameterError: if they are neither one of the rules nor different names.
+        ParameterError: if they are neither one of the rules nor distinct names.
 
     Examples:
         >>> check_layers(["layer.1", "layer.2"])
@@ -56,14 +56,14 @@ def check_layers(layers: object) -> Layers:
     names = tuple(layers) if isinstance(layers, list | tuple) else ()
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ParameterError(
-            f"The 'layers' parameter of with_layers must be one of 'blocks', 'last', 'all' or a list of different "
+            f"The 'layers' parameter of with_layers must be one of 'blocks', 'last', 'all' or a list of distinct "
             f"names. Got {layers!r:.80} instead."
         )
     return names
 
 
 def unknown_layer(name: str, known: Collection[str]) -> UnknownNameError:
-    """The error for a layer that a body lacks, with the nearest names and how many there are.
+    """The error for a layer that a body lacks, with the nearest names and how many names there are.
 
     Args:
         name: what was asked for.
@@ -80,13 +80,13 @@ def unknown_layer(name: str, known: Collection[str]) -> UnknownNameError:
 def save_reading(
     folder: Path, layers: Layers, *, positions: bool, structure: Mapping[str, Any] | None = None
 ) -> Mapping[str, str]:
-    """Note beside a saved checkpoint which layers are read and what was inserted, where it is not the default.
+    """Record next to a saved checkpoint which layers are read and what was inserted; defaults are not written.
 
     Args:
         folder: where the checkpoint is.
         layers: as in `select`.
         positions: whether each position has a row.
-        structure: what was inserted into the body, as plain JSON values.
+        structure: the adapters inserted into the body, as plain JSON values.
 
     Returns:
         The reference that opens the checkpoint again.
@@ -106,11 +106,11 @@ def save_reading(
 
 
 def saved_reading(folder: Path) -> tuple[Layers, bool]:
-    """The layers, and whether each position has a row, as `save_reading` noted them; the default where it did not.
+    """The layers, and whether each position has a row, as `save_reading` recorded them; else the defaults.
 
     Raises:
-        ModelFolderError: if the note is damaged.
-        ParameterError: if it names no layers.
+        ModelFolderError: if headstart.json is damaged.
+        ParameterError: if it names no valid layers.
 
     Examples:
         >>> saved_reading(Path("nowhere"))
@@ -123,10 +123,10 @@ def saved_reading(folder: Path) -> tuple[Layers, bool]:
 
 
 def saved_structure(folder: Path) -> Mapping[str, Any]:
-    """What was inserted into the body of a saved checkpoint, as `save_reading` noted it; empty where nothing was.
+    """The structure inserted into the body of a saved checkpoint, as `save_reading` recorded it; empty for none.
 
     Raises:
-        ModelFolderError: if the note is damaged.
+        ModelFolderError: if headstart.json is damaged.
         SourceError: if it is no mapping.
 
     Examples:
@@ -136,7 +136,7 @@ def saved_structure(folder: Path) -> Mapping[str, Any]:
     noted = read_json(folder / FILE).get("structure", {}) if (folder / FILE).is_file() else {}
     if not isinstance(noted, dict):
         raise SourceError(
-            f"The 'structure' in '{folder / FILE}' must be an object. Got {noted!r:.80} instead; mend it."
+            f"The 'structure' in '{folder / FILE}' must be an object. Got {noted!r:.80} instead; correct it."
         )
     return noted
 
@@ -145,10 +145,10 @@ def select(names: Sequence[str], layers: Layers) -> list[str]:
     """The names of the layers that are read.
 
     Args:
-        names: what the body has, first to last.
-        layers: ``"blocks"`` for at most 13 of them, evenly spread, with the first and the last; ``"last"``; ``"all"``;
-            or names, which may also be those of submodules; the name ``"last"`` stands for that of the last layer,
-            and a layer that is named both ways is read once.
+        names: the body's layers, first to last.
+        layers: ``"blocks"`` for at most 13 of them, evenly spaced, including the first and the last; ``"last"``;
+            ``"all"``; or names of layers or submodules. Among names, ``"last"`` stands for the last layer, and a layer
+            named both ways is read once.
 
     Examples:
         >>> select(["embeddings", "layer.1", "layer.2"], ("layer.1", "last"))
@@ -164,11 +164,11 @@ class Reading:
     """How the layers of a body are read.
 
     Attributes:
-        hidden: a function of (module, batch) that gives the body's layers, first to last.
-        names: gives the layers' names for their number.
+        hidden: a function of (module, batch) that computes the body's hidden layers, first to last.
+        names: a function from the number of layers to their names.
         layers: as in `select`.
         positions: whether each token, patch or frame has a row; else each item has one.
-        cls: whether the row of the last layer is that of the first token, not the mean over the tokens.
+        cls: whether the last layer is pooled to its first token, instead of the mean over the tokens.
 
     Examples:
         >>> import torch
@@ -184,14 +184,14 @@ class Reading:
     cls: bool = False
 
     def __call__(self, module: nn.Module, batch: Tensors) -> list[Tensor]:
-        """What a recipe's forward gives: for each layer (n, width), or (n, positions, width), float32."""
+        """The forward function of a recipe: for each layer (n, width), or (n, positions, width), float32."""
         return list(self.read(module, batch).values())
 
     def widths(self, module: nn.Module, batch: Batch) -> list[list[str | int]]:
-        """The name and the width of each layer that is read, found by running a batch of arrays.
+        """The name and the width of each layer that is read, measured on a batch of arrays.
 
         Raises:
-            SourceError: if layers with rows for each position differ in the number of positions.
+            SourceError: if layers read position by position differ in their number of positions.
         """
         import torch
 
@@ -202,16 +202,16 @@ class Reading:
         return [[name, int(tensor.shape[-1])] for name, tensor in read.items()]
 
     def read(self, module: nn.Module, batch: Tensors) -> dict[str, Tensor]:
-        """Layer to (n, width), or to (n, positions, width) with zeros where there is padding, float32.
+        """Each layer's rows by its name: (n, width), or (n, positions, width) with zeros at padding; float32.
 
         Raises:
-            UnknownNameError: if neither the layers nor the submodules have a name that was asked for.
-            SourceError: if a submodule gives nothing, or nothing that could be a row.
+            UnknownNameError: if a requested name is neither a layer nor a submodule.
+            SourceError: if a submodule has no output, or one that cannot be pooled to rows.
         """
         submodules = {name for name, _ in module.named_modules() if name}
         asked = () if isinstance(self.layers, str) else self.layers
-        listened = [name for name in asked if name in submodules]
-        hidden, found = collect_outputs(module, listened, lambda: self.hidden(module, batch))
+        hooked = [name for name in asked if name in submodules]  # hidden layers come from `hidden`, others by hooks
+        hidden, found = collect_outputs(module, hooked, lambda: self.hidden(module, batch))
         names = list(self.names(len(hidden)))
         found.update(zip(names, hidden, strict=True))
         mask = batch.get("attention_mask") if isinstance(batch, Mapping) else None
@@ -224,9 +224,10 @@ class Reading:
 
     def _row(self, output: Output, mask: Tensor | None, *, last: bool) -> Tensor:
         if self.positions:
-            rows = places(output)
-            return rows if mask is None else rows * mask.unsqueeze(2)
+            rows = position_rows(output)
+            return rows if mask is None else rows * mask.unsqueeze(2)  # (n, tokens, width) * (n, tokens, 1)
         tensor: Tensor = output[0] if isinstance(output, tuple | list) else output
         if last and self.cls:
             return tensor[:, 0].float()
+        # Submodules may return maps or one row per item even in a text body; the mask fits only (n, tokens, width).
         return pool(tensor) if mask is None or tensor.ndim != 3 else masked_mean(tensor, mask)

@@ -1,4 +1,4 @@
-"""What the Hugging Face cache on this machine holds, without importing torch or asking the network."""
+"""The Hugging Face cache: which files and repositories are on this machine, without torch or the network."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from headstart.errors import SourceError
 
 __all__ = ["cached_file", "cached_repositories", "fetch_repository"]
 
-WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "README.md")  # nothing that is unpickled or executed
+WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "README.md")  # no pickles and no code are fetched
 
 
 def cached_file(repository: str, name: str) -> Path | None:
-    """A file of a repository where the cache has it.
+    """The path of a repository's file in the cache; None if it is not cached.
 
     Examples:
         >>> cached_file("headstart/no-such-thing", "config.json") is None
@@ -43,15 +43,15 @@ def cached_repositories(prefix: str = "") -> list[str]:
 
 
 def fetch_repository(repository: str) -> Path:
-    """The folder of a repository's newest snapshot: from the network, or offline from the cache.
+    """The folder of a repository's newest snapshot: fetched from the network or, offline, found in the cache.
 
     Raises:
-        SourceError: if it is neither here nor can be fetched.
+        SourceError: if it is neither cached nor can be fetched.
 
     Examples:
         >>> fetch_repository("not a name")
         Traceback (most recent call last):
-        headstart.errors.SourceError: 'not a name' is no name of a Hugging Face repository; it must look like ORG/NAME.
+        headstart.errors.SourceError: 'not a name' is not the name of a Hugging Face repository; it must look ...
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
@@ -60,10 +60,10 @@ def fetch_repository(repository: str) -> Path:
         return Path(snapshot_download(repository, allow_patterns=list(WANTED)))
     except HFValidationError:
         raise SourceError(
-            f"'{repository}' is no name of a Hugging Face repository; it must look like ORG/NAME."
+            f"'{repository}' is not the name of a Hugging Face repository; it must look like ORG/NAME."
         ) from None
     except (OSError, ValueError) as error:
         raise SourceError(
             f"'hf:{repository}' is neither on this machine nor could it be fetched ({type(error).__name__}); check the "
-            "name, go online once and open it, or copy the checkpoint folder here and use 'local:PATH'."
+            "name, open it once while online, or copy the checkpoint folder here and use 'local:PATH'."
         ) from error

@@ -1,4 +1,4 @@
-"""What a model card states about a body, its accuracy and its languages: data of its publisher, never a guess."""
+"""Model cards: the accuracy and the languages that a body's publisher states; nothing is inferred."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ LONGEST_CODE, MOST_LANGUAGES = 20, 300
 
 
 def published_accuracy(card: Path) -> tuple[float | None, str | None]:
-    r"""The accuracy in a card's ``model-index``, and the data that it was measured on.
+    r"""The accuracy in a card's ``model-index``, and the data set that it was measured on.
 
-    A card that states accuracies on several data sets does not say which of them is the body's own task, so that none
-    is taken.
+    A card with accuracies on several data sets does not state which of them is the body's own task, so none is used.
 
     Args:
-        card: README.md of a checkpoint, which need not exist.
+        card: README.md of a checkpoint; it need not exist.
 
     Returns:
-        The accuracy in [0, 1] and the name of the data set; None where none, or no single one, is stated.
+        The accuracy in [0, 1] and the name of the data set; (None, None) unless exactly one is stated.
 
     Examples:
         >>> import tempfile
@@ -47,38 +46,39 @@ def published_accuracy(card: Path) -> tuple[float | None, str | None]:
 
 
 def stated_languages(card: Path) -> tuple[str, ...]:
-    r"""The languages in a card's ``language``, as codes in their order.
+    r"""The language codes under ``language`` in a card, in their order.
 
     Args:
-        card: README.md of a checkpoint, which need not exist.
+        card: README.md of a checkpoint; it need not exist.
 
     Examples:
         >>> import tempfile
         >>> card = Path(tempfile.mkdtemp()) / "README.md"
         >>> _ = card.write_text("---\nlanguage:\n- de\n- no\n---\n# A body\n")
-        >>> stated_languages(card)     # which YAML 1.1 reads as false
+        >>> stated_languages(card)     # YAML 1.1 reads "no" as false
         ('de', 'no')
     """
     stated = _get(_front_matter(card, LANGUAGE), LANGUAGE)
     several = stated if isinstance(stated, list) else [] if stated is None else [stated]
+    # YAML 1.1 reads the code "no" (Norwegian) as false.
     found = ("no" if one is False else str(one).strip() for one in several if isinstance(one, str | bool))
     return tuple(dict.fromkeys(one for one in found if one and len(one) <= LONGEST_CODE))[:MOST_LANGUAGES]
 
 
 def _front_matter(card: Path, mark: str) -> Any:
-    """The YAML at the head of a card that holds a word; None where there is none, or it cannot be read."""
+    """The YAML front matter of a card that contains ``mark``; None if there is none, or if it cannot be read."""
     if not card.is_file() or mark not in card.read_text(encoding="utf-8", errors="replace"):
         return None
     from huggingface_hub.repocard import metadata_load
 
     try:
         return metadata_load(card)
-    except Exception:  # noqa: BLE001 (YAML by anybody: a card that cannot be read states nothing)
+    except Exception:  # noqa: BLE001 (the YAML comes from anyone: an unreadable card states nothing)
         return None
 
 
 def stated_accuracy(value: object) -> float | None:
-    """An accuracy in [0, 1] of one that is stated as a share or in percent; None where it is neither.
+    """A stated accuracy, as a fraction or in percent, as a number in [0, 1]; None if it is neither.
 
     Examples:
         >>> stated_accuracy(0.719), stated_accuracy(71.9), stated_accuracy("high")

@@ -1,4 +1,4 @@
-"""A body's parameters in groups, stem first: what is thawed together, and what learns at one rate."""
+"""Parameter groups of a body, stem first: each is unfrozen as a unit and has one learning rate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NUMBERED = re.compile(r"(?:^|\.)(?:layer|layers|blocks|stages|block|h)\.?(\d+)(?
 
 
 def numbered(name: str) -> str | None:
-    """The outermost numbered container that a parameter or submodule lies in.
+    """The outermost numbered container that a parameter or submodule lies in; None if there is none.
 
     Examples:
         >>> numbered("encoder.layer.3.output.dense.weight"), numbered("layer2.0.conv1.weight"), numbered("norm.bias")
@@ -28,13 +28,13 @@ def numbered(name: str) -> str | None:
 def parameter_groups(module: nn.Module, used: Iterable[str] | None = None) -> tuple[tuple[str, ...], ...]:
     """The names of a body's parameters, group by group.
 
-    Bodies of timm are grouped as timm's own coarse matcher does it. In others every outermost numbered container, such
-    as ``encoder.layer.3``, is a group, with what stands before all of them as the first one; where nothing is numbered,
-    every child of the body is a group. What comes after the last block belongs to it.
+    Bodies of timm are grouped by timm's own coarse matcher. In other bodies each outermost numbered container, such as
+    ``encoder.layer.3``, is a group, and the parameters before the first container form the first group. Without
+    numbered containers, each child of the body is a group. Parameters after the last block belong to its group.
 
     Args:
         module: the body.
-        used: names of the parameters that count, as `used_parameters` gives them; by default all.
+        used: names of the parameters to include, as `used_parameters` returns them; by default all.
 
     Returns:
         Groups of names, stem first; none is empty.
@@ -52,11 +52,11 @@ def parameter_groups(module: nn.Module, used: Iterable[str] | None = None) -> tu
 
 
 def used_parameters(module: nn.Module, blocks: Iterable[Tensor]) -> list[str]:
-    """The names of the parameters that features depend on, as the graph behind the features tells.
+    """The names of the parameters that features depend on, found in the features' autograd graph.
 
     Args:
         module: the body.
-        blocks: features that it gave while gradients were recorded.
+        blocks: its features, computed while gradients were recorded.
 
     Examples:
         >>> import torch
@@ -69,19 +69,20 @@ def used_parameters(module: nn.Module, blocks: Iterable[Tensor]) -> list[str]:
 
 
 def _leaves(nodes: Iterable[Any]) -> Iterator[Tensor]:
+    """The leaf tensors below some nodes of an autograd graph, each once."""
     waiting, seen = [node for node in nodes if node is not None], set()
     while waiting:
         node = waiting.pop()
         if node in seen:
             continue
         seen.add(node)
-        if hasattr(node, "variable"):
+        if hasattr(node, "variable"):  # AccumulateGrad: the node of a leaf tensor
             yield node.variable
         waiting.extend(following for following, _ in node.next_functions if following is not None)
 
 
 def _matched(module: nn.Module) -> list[list[str]]:
-    """The groups of timm; empty where it has no matcher for the body."""
+    """The groups of timm's matcher; empty if the body has none."""
     matcher = getattr(module, "group_matcher", None)
     if matcher is None:
         return []
@@ -92,7 +93,7 @@ def _matched(module: nn.Module) -> list[list[str]]:
 
 
 def _by_number(names: list[str]) -> list[list[str]]:
-    """Before, each container, after; in the order of the names."""
+    """The parameters before the first container, then each container with all that follows it up to the next."""
     groups: dict[str, list[str]] = {"": []}
     last = ""
     for name in names:
@@ -109,6 +110,6 @@ def _by_child(names: list[str]) -> list[list[str]]:
 
 
 def _joined(groups: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """The groups with what comes after the last numbered container joined to the group of that container."""
+    """The groups, with those after the last numbered container joined to that container's group."""
     last = max((k for k, group in enumerate(groups) if any(map(numbered, group))), default=len(groups) - 1)
     return [*groups[:last], *([sum(groups[last:], ())] if groups else [])]

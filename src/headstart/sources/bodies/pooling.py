@@ -1,8 +1,7 @@
-"""Outputs of the layers of a body beside its last one, in one pass: pooled, or a row for each position.
+"""Outputs of intermediate layers in one forward pass: pooled to one row per item, or one row per position.
 
-The pooled output of each block beside the last layer's costs no extra pass of the body and carries what the last
-layer has already thrown away (Evci et al. 2022, "Head2Toe: Utilizing Intermediate Representations for Better
-Transfer Learning").
+Pooling the blocks needs no extra pass, and they carry information that the last layer has discarded (Evci et al. 2022,
+"Head2Toe: Utilizing Intermediate Representations for Better Transfer Learning").
 """
 
 from __future__ import annotations
@@ -16,25 +15,25 @@ from headstart.errors import SourceError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["blocks_forward", "check_collected", "collect_outputs", "masked_mean", "places", "pool"]
+__all__ = ["blocks_forward", "check_collected", "collect_outputs", "masked_mean", "pool", "position_rows"]
 
 T = TypeVar("T")
-Output: TypeAlias = "Tensor | tuple[Tensor, ...] | list[Tensor]"  # of a layer: the first of several counts
+Output: TypeAlias = "Tensor | tuple[Tensor, ...] | list[Tensor]"  # of a layer; of several tensors the first is used
 
 
 def pool(output: Output, *, channels_first: bool = True) -> Tensor:
-    """One row an item: the mean over space, tokens or time.
+    """One row per item: the mean over space, tokens or time.
 
     Args:
-        output: (n, width); (n, width, height, width) or, with ``channels_first=False``, (n, height, width, width);
-            or (n, tokens, width), of which a tuple or list may be the first entry.
+        output: (n, channels); (n, channels, height, width) or, with ``channels_first=False``, (n, height, width,
+            channels); or (n, tokens, channels). Of a tuple or list, the first entry.
         channels_first: whether a 4-dimensional output has its channels on axis 1.
 
     Returns:
-        (n, width) float32.
+        (n, channels) float32.
 
     Raises:
-        SourceError: for a shape that is none of these.
+        SourceError: for any other shape.
 
     Examples:
         >>> import torch
@@ -55,34 +54,36 @@ def pool(output: Output, *, channels_first: bool = True) -> Tensor:
         )
     jit: Any = torch.jit  # partly annotated
     if axes == (2, 3) and jit.is_tracing():
-        # OpenVINO runs all that follows the last convolutions in fp32, and the residual sums of every block with it:
-        # one more, by ones and channel by channel, changes nothing and lets them run in bf16 (ResNet-50: 10% faster)
+        # OpenVINO runs everything after the last convolution in fp32, the residual sums of every block included. A
+        # depthwise 1x1 convolution with ones is the identity, and after it those sums run in bf16 (ResNet-50: 10%
+        # faster).
         ones = torch.ones(int(tensor.shape[1]), 1, 1, 1)
         tensor = torch.nn.functional.conv2d(tensor, ones, groups=len(ones))
+    # The mean is taken in float32 also of half-precision maps: their sums over many positions lose digits.
     rows: Tensor = tensor.mean(axes, dtype=torch.float32) if axes else tensor.float()
     return rows
 
 
-def places(output: Output, *, channels_first: bool = True, prefix: int = 0) -> Tensor:
-    """One row a position: for each pixel of a map, or for each patch of a sequence of tokens.
+def position_rows(output: Output, *, channels_first: bool = True, prefix: int = 0) -> Tensor:
+    """One row per position: per pixel of a feature map, or per patch of a sequence of tokens.
 
     Args:
-        output: (n, width, height, width) or, with ``channels_first=False``, (n, height, width, width); or (n, tokens,
-            width); of which a tuple or list may be the first entry.
+        output: (n, channels, height, width) or, with ``channels_first=False``, (n, height, width, channels); or (n,
+            tokens, channels). Of a tuple or list, the first entry.
         channels_first: whether a 4-dimensional output has its channels on axis 1.
-        prefix: tokens that stand before those of the patches, such as the class token.
+        prefix: number of tokens before those of the patches, such as 1 for a class token.
 
     Returns:
-        (n, positions, width) float32, row by row of the map.
+        (n, positions, channels) float32; the positions of a map in row-major order.
 
     Raises:
-        SourceError: for a shape that is none of these.
+        SourceError: for any other shape.
 
     Examples:
         >>> import torch
-        >>> places(torch.ones(2, 3, 4, 5)).shape
+        >>> position_rows(torch.ones(2, 3, 4, 5)).shape
         torch.Size([2, 20, 3])
-        >>> places(torch.ones(2, 5, 8), prefix=1).shape
+        >>> position_rows(torch.ones(2, 5, 8), prefix=1).shape
         torch.Size([2, 4, 8])
     """
     tensor = output[0] if isinstance(output, tuple | list) else output
@@ -96,7 +97,7 @@ def places(output: Output, *, channels_first: bool = True, prefix: int = 0) -> T
     if dimensions == 3:
         tensor = tensor[:, prefix:]
     elif channels_first:
-        tensor = tensor.flatten(2).transpose(1, 2)
+        tensor = tensor.flatten(2).transpose(1, 2)  # (n, c, h, w) to (n, h * w, c)
     else:
         tensor = tensor.flatten(1, 2)
     rows: Tensor = tensor.float()
@@ -104,11 +105,11 @@ def places(output: Output, *, channels_first: bool = True, prefix: int = 0) -> T
 
 
 def masked_mean(hidden: Tensor, mask: Tensor) -> Tensor:
-    """The mean over the tokens that are no padding.
+    """The mean over the tokens that are not padding.
 
     Args:
         hidden: (n, tokens, width).
-        mask: (n, tokens), 1 for a token and 0 for padding; at least one token in a row.
+        mask: (n, tokens), 1 for a token and 0 for padding; each row has at least one token.
 
     Returns:
         (n, width) float32.
@@ -128,16 +129,16 @@ def collect_outputs(
     run: Callable[[], T],
     keep: Callable[[str, Any], Any] = lambda _name, output: output,
 ) -> tuple[T, dict[str, Any]]:
-    """What a run of a body gives, and what the named submodules give in it.
+    """Run a body once, and collect the outputs of the named submodules.
 
     Args:
-        module: the body; the hooks that listen to it are taken away again, also where the run fails.
-        names: submodules.
+        module: the body; its hooks are removed again even if the run fails.
+        names: the submodules.
         run: runs the body.
-        keep: makes of (name, output) what is kept of it, as soon as it is there.
+        keep: a function of (name, output) whose result is kept in place of the output; called as soon as it is there.
 
     Returns:
-        What ``run`` gave, and name to what was kept; a submodule that was not run is not in there.
+        The result of ``run``, and what was kept by name; submodules that did not run are absent.
 
     Examples:
         >>> import torch
@@ -148,13 +149,13 @@ def collect_outputs(
     """
     found: dict[str, Any] = {}
 
-    def listen(name: str) -> Callable[[nn.Module, object, Output], None]:
+    def hook_for(name: str) -> Callable[[nn.Module, object, Output], None]:
         def hook(_module: nn.Module, _inputs: object, output: Output) -> None:
             found[name] = keep(name, output)
 
         return hook
 
-    handles = [module.get_submodule(name).register_forward_hook(listen(name)) for name in names]
+    handles = [module.get_submodule(name).register_forward_hook(hook_for(name)) for name in names]
     try:
         return run(), found
     finally:
@@ -163,21 +164,21 @@ def collect_outputs(
 
 
 def check_collected(found: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Raise unless every wanted submodule gave something.
+    """Raise unless every requested submodule has an output.
 
     Args:
-        found: as `collect_outputs` gives it.
-        names: the submodules that are wanted.
+        found: the outputs by name, from `collect_outputs`.
+        names: the submodules that were requested.
 
     Raises:
-        SourceError: for the first that gave nothing, because it only groups others or is never run.
+        SourceError: for the first without an output, because it only groups others or never runs.
 
     Examples:
         >>> check_collected({"0": 1}, ["0"])
     """
-    silent = next((name for name in names if name not in found), None)
-    if silent is not None:
-        raise SourceError(f"The submodule '{silent}' gives nothing when the body runs; name one inside of it.")
+    missing = next((name for name in names if name not in found), None)
+    if missing is not None:
+        raise SourceError(f"The submodule '{missing}' has no output when the body runs; name a submodule inside it.")
 
 
 def blocks_forward(
@@ -188,23 +189,23 @@ def blocks_forward(
     last: bool = True,
     rows: Callable[..., Tensor] = pool,
 ) -> Callable[[nn.Module, Any], list[Tensor]]:
-    """A function of (module, batch) that gives the rows of each named submodule, then those of the final output.
+    """A function of (module, batch) that returns the rows of each named submodule, then those of the final output.
 
-    Each output is pooled as soon as it is there, so that memory holds one block at a time.
+    Each output is pooled as soon as it is computed, so memory holds one block at a time.
 
     Args:
         names: submodules, first to last.
-        final: gives the body's usual output for a batch.
-        channels_first: for a submodule that is in here, whether its 4-dimensional output has channels on axis 1; the
+        final: a function of (module, batch) that computes the body's usual output.
+        channels_first: submodule to whether its 4-dimensional output has the channels on axis 1, the default; the
             final output's name is ``"last"``.
-        last: whether the final output is wanted.
-        rows: makes float32 rows of an output, such as `pool` or `places`; gets ``channels_first`` too.
+        last: whether to include the final output.
+        rows: makes float32 rows of an output, such as `pool` or `position_rows`; it also gets ``channels_first``.
 
     Returns:
         The function.
 
     Raises:
-        SourceError: when it is run, if a submodule gives nothing.
+        SourceError: when the function runs, if a submodule has no output.
 
     Examples:
         >>> import torch

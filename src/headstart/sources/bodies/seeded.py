@@ -1,4 +1,4 @@
-"""Small helpers that bodies share: random weights by seed, a digest, example pictures, and a choice of blocks."""
+"""Helpers of several bodies: random weights by seed, digests of weights, example pictures, evenly spaced choices."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from headstart.engine.body.machine import release
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["drawn_by", "example_pictures", "seeded", "spread", "state_digest"]
+__all__ = ["example_pictures", "initialization_key", "seeded", "spread", "state_digest"]
 
 T = TypeVar("T")
 
 
 def seeded(seed: int, make: Callable[[], T]) -> T:
-    """What ``make`` gives with torch's generator at ``seed``; the generator is put back afterwards.
+    """The result of ``make`` with torch's generator seeded; the generator's state is restored afterwards.
 
     Examples:
         >>> import torch
@@ -35,7 +35,7 @@ def seeded(seed: int, make: Callable[[], T]) -> T:
 
 
 def state_digest(module: nn.Module) -> str:
-    """The digest of all weights of a module, by name, type and value.
+    """The sha256 digest of a module's parameters and buffers, by name, dtype, shape and value.
 
     Examples:
         >>> import torch
@@ -45,12 +45,13 @@ def state_digest(module: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in module.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        # numpy has no bf16, and float64 holds every value of the smaller float types exactly
         digest.update(tensor.detach().cpu().double().numpy().tobytes())
     return digest.hexdigest()
 
 
 def spread(names: Sequence[T], most: int) -> list[T]:
-    """At most ``most`` of the names, evenly spread, with the first and the last one.
+    """At most ``most`` of the names, evenly spaced, including the first and the last.
 
     Examples:
         >>> spread("abcde", 3)
@@ -62,17 +63,19 @@ def spread(names: Sequence[T], most: int) -> list[T]:
 
 
 def example_pictures(count: int = 4, side: int = 256) -> list[NDArray[np.uint8]]:
-    """Noise with the spectrum of natural pictures: its amplitude falls with 1 / frequency (Field 1987).
+    """Random pictures, (side, side, 3) uint8, with the 1 / frequency spectrum of natural images (Field 1987).
 
     Examples:
         >>> example_pictures(2)[1].shape
         (256, 256, 3)
     """
     rng = np.random.default_rng(0)
+    # |f| of each entry of rfft2, in cycles per pixel; the zero frequency is clipped to the lowest one
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
     fall = 1 / np.maximum(frequency, 1 / side)
     pictures = []
     for _ in range(count):
+        # One grey field dominates and three weaker ones colour it, as the channels of photographs are correlated.
         grey, *colours = (np.fft.irfft2(np.fft.rfft2(rng.normal(size=(side, side))) * fall) for _ in range(4))
         mixed = np.stack([grey + 0.3 * colour for colour in colours], axis=2)
         scaled = 128 + 55 * (mixed - mixed.mean()) / mixed.std()
@@ -80,11 +83,11 @@ def example_pictures(count: int = 4, side: int = 256) -> list[NDArray[np.uint8]]
     return pictures
 
 
-def drawn_by(seed: int) -> str:
-    """What decides random weights: the seed, and the libraries that draw them.
+def initialization_key(seed: int) -> str:
+    """What determines random weights: the seed, and the releases of the libraries that draw them.
 
     Examples:
-        >>> drawn_by(3).startswith("untrained, seed 3, torch ")
+        >>> initialization_key(3).startswith("untrained, seed 3, torch ")
         True
     """
     names = ("torch", "timm", "transformers")

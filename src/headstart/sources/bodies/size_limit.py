@@ -1,4 +1,4 @@
-"""A body is never built larger than its weights, which are finite: a few words of JSON may ask for any size."""
+"""Limits on the size of a body: a configuration may ask for any size, so it is checked against the stored weights."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["check_finite_tensors", "limited_to", "stored_numbers"]
 
-SPARE = 2**24  # numbers that are not in the file: layers that are not used, tables that are computed
-FACTOR = 2  # weights that two layers share are counted at each
+SPARE = 2**24  # numbers that a file need not hold: unused layers, computed tables
+FACTOR = 2  # weights shared by two layers are counted at both
 
 
 def stored_numbers(files: Sequence[Path]) -> int:
-    """How many numbers safetensors files hold, from their headers.
+    """How many numbers safetensors files hold, read from their headers.
 
     Args:
         files: the files.
@@ -54,16 +54,16 @@ def stored_numbers(files: Sequence[Path]) -> int:
 
 @contextmanager
 def limited_to(numbers: int, where: str) -> Iterator[None]:
-    """Raise as soon as the modules that this thread makes have far more weights than a file holds.
+    """Raise as soon as the modules created by this thread have far more weights than a file holds.
 
-    It is asked at each weight, before it is filled, so that what is refused takes no memory.
+    Each weight is counted when it is registered, before it is filled, so a refused body takes no memory.
 
     Args:
-        numbers: how many the file holds.
+        numbers: how many numbers the file holds.
         where: what asks for the body, for the message.
 
     Raises:
-        SourceError: if there are more.
+        SourceError: if the modules hold more than twice as many, plus 2^24.
 
     Examples:
         >>> from torch import nn
@@ -79,6 +79,7 @@ def limited_to(numbers: int, where: str) -> Iterator[None]:
 
     most, thread, seen = FACTOR * numbers + SPARE, threading.get_ident(), 0
 
+    # The hooks are global to torch: modules that other threads build meanwhile must not be counted.
     def count(_module: nn.Module, _name: str, tensor: Tensor | None) -> None:
         nonlocal seen
         if tensor is None or threading.get_ident() != thread:
@@ -99,7 +100,7 @@ def limited_to(numbers: int, where: str) -> Iterator[None]:
 
 
 def check_finite_tensors(tensors: Mapping[str, Tensor], where: Path) -> None:
-    """Raise where a weight is not a finite number: its rows would be NaN, and every answer the first label.
+    """Raise if a weight is NaN or infinite: every feature would be NaN, and every prediction the first label.
 
     Args:
         tensors: the weights by name.
@@ -117,6 +118,6 @@ def check_finite_tensors(tensors: Mapping[str, Tensor], where: Path) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise SourceError(
-                f"The weights '{name}' in '{where}' hold NaN or infinite numbers; copy the model again, or train the "
-                "body anew."
+                f"The weights '{name}' in '{where}' hold NaN or infinite numbers; copy the model again, or train "
+                "the body again."
             )

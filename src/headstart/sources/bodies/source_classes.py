@@ -1,4 +1,4 @@
-"""What a source says in the words of its own task: the classes that its body was trained to tell apart."""
+"""Predictions of a source's own classifier: probabilities of the classes that its body was trained on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from headstart.types import FeatureMatrix, Source
 
 __all__ = ["source_head", "source_probabilities"]
 
-AT_ONCE = 64  # items that go through a body together
+AT_ONCE = 64  # batch size
 
 
 def source_head(source: Source) -> Callable[[Sequence[Any]], FeatureMatrix] | None:
-    """The function from items to the logits (n, source classes) of the source's own head; None where it has none.
+    """The function from items to the logits (n, source classes), float32, of the source's own head; None without one.
 
-    The body runs in plain torch on the CPU. Sources with such a head are those of timm, and checkpoints of theirs, that
-    hold their classifier.
+    The body runs in plain torch on the CPU. Sources of timm and checkpoints of timm have such a head if they keep their
+    classifier.
 
     Args:
         source: any.
@@ -52,11 +52,11 @@ def source_head(source: Source) -> Callable[[Sequence[Any]], FeatureMatrix] | No
 
 
 def source_probabilities(source: Source, items: Sequence[Any]) -> NDArray[np.float64] | None:
-    """Probabilities (n, source classes) that the source's own head gives; None where it has none, or one class.
+    """Probabilities (n, source classes), float64, of the source's own head; None without a head or with one class.
 
     Args:
         source: any.
-        items: n of them, which it can read.
+        items: n items of the source's modality.
 
     Examples:
         >>> from headstart.sources import open_source

@@ -1,4 +1,4 @@
-"""A body that can be moved: its module, and how features come out of it with gradients."""
+"""A body that can be fine-tuned: its module, and a forward function that computes features with gradients."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ PreparedKind = Literal["picture", "pictures", "tokens", "array"]
 
 @dataclass(frozen=True, eq=False)
 class Trainable:
-    """A body as training sees it.
+    """A body as the training loop uses it.
 
     Attributes:
-        module: a copy of the body of its own, with the source's weights: float32, on the CPU, in evaluation mode, every
-            parameter requiring a gradient.
-        forward: a function of (module, batch) that gives one (n, width) float32 tensor for each block of
+        module: a separate copy of the body with the source's weights: float32, on the CPU, in evaluation mode, every
+            parameter with ``requires_grad``.
+        forward: a function of (module, batch) that returns one (n, width) float32 tensor for each block of
             ``info.blocks``, with gradients.
         collate: makes a batch of CPU tensors of n prepared items.
-        groups: names of the module's parameters, stem first, last block last; those that no feature depends on (a
-            classifier) are in none.
+        groups: names of the module's parameters in groups, stem first, last block last; parameters that no feature
+            depends on, such as a classifier's, are in no group.
         kind: what a prepared item is: ``"picture"`` (height, width, 3) uint8, ``"pictures"`` (a list of them),
-            ``"tokens"`` (int64 numbers of a text's tokens) or ``"array"`` (anything else).
-        source_head: gives the logits (n, source classes) of the body's own source task for a batch; None where the
-            body has no head for it.
+            ``"tokens"`` (int64 token ids of a text) or ``"array"`` (anything else).
+        source_head: a function of (module, batch) that returns the logits (n, source classes) of the body's own source
+            task; None if the body has no head for it.
 
     Examples:
         >>> import torch
         >>> body = torch.nn.Linear(2, 3)
-        >>> moved = Trainable(body, lambda m, x: [m(x)], lambda items: torch.tensor(items), (("weight", "bias"),))
-        >>> moved.forward(moved.module, moved.collate([[1.0, 2.0]]))[0].shape
+        >>> tuned = Trainable(body, lambda m, x: [m(x)], lambda items: torch.tensor(items), (("weight", "bias"),))
+        >>> tuned.forward(tuned.module, tuned.collate([[1.0, 2.0]]))[0].shape
         torch.Size([1, 3])
     """
 
@@ -53,17 +53,18 @@ class Trainable:
 
 @runtime_checkable
 class TrainableSource(Source, Protocol):
-    """A source whose body can be moved."""
+    """A source whose body can be fine-tuned."""
 
     def trainable(self) -> Trainable:
-        """The body as training sees it; each call makes a module of its own."""
+        """The body for training; each call returns a separate copy of the module."""
         ...
 
     def with_module(self, module: nn.Module, name: str) -> Source:
-        """The same source with the weights of ``module``, under another name; the module is not changed any more.
+        """The same source with the weights of ``module``, under another name.
 
         Args:
-            module: from `trainable`, with other weights (its structure may hold what `save` knows how to write).
+            module: from `trainable`, with other weights, and perhaps with adapters, which `save` writes too; it must
+                not be changed afterwards.
             name: the new source's full name.
         """
         ...
@@ -71,7 +72,7 @@ class TrainableSource(Source, Protocol):
 
 @runtime_checkable
 class HasBodyKey(Protocol):
-    """A source that tells its body, with how its items are prepared, from all others.
+    """A source with a key that identifies its body and its preprocessing.
 
     Examples:
         >>> from headstart.sources.registry import open_source
@@ -81,32 +82,32 @@ class HasBodyKey(Protocol):
 
     @property
     def body_key(self) -> str:
-        """Another one for other weights, layers or preprocessing."""
+        """The key; it differs for other weights, layers or preprocessing."""
         ...
 
 
 def trainable(source: Source) -> Trainable:
-    """The body of a source as training sees it.
+    """The body of a source for training.
 
     Raises:
-        SourceError: if the source has no body that can be moved.
+        SourceError: if the source has no body that can be fine-tuned.
 
     Examples:
         >>> from headstart.sources.registry import open_source
         >>> trainable(open_source("vector"))
         Traceback (most recent call last):
-        headstart.errors.SourceError: The source 'vector' has no body that can be moved; use the strategy 'frozen', ...
+        headstart.errors.SourceError: The source 'vector' has no body that can be fine-tuned; ...
     """
     if not isinstance(source, TrainableSource):
         raise SourceError(
-            f"The source '{source.info.name}' has no body that can be moved; use the strategy 'frozen', or one source "
-            "of timm, transformers, a local checkpoint, or what comes with the install."
+            f"The source '{source.info.name}' has no body that can be fine-tuned; use the strategy 'frozen', or one "
+            "source of timm or transformers, a local checkpoint, or one that comes with the install."
         )
     return source.trainable()
 
 
 def body_key(source: Source) -> str:
-    """Tells a body, with how its items are prepared, from all others, so that no checkpoint of another one is taken up.
+    """The key of a source's body and preprocessing, so that training never resumes from another body's checkpoint.
 
     Examples:
         >>> from headstart.sources.registry import open_source

@@ -1,7 +1,8 @@
-"""Pictures opened at the scale that is needed: a JPEG of 12 megapixels for a crop of 224 need not be decoded whole.
+"""Decoding pictures at a reduced scale: a crop of 224 pixels does not need all of a 12 megapixel JPEG.
 
-libjpeg decodes at 1/2, 1/4 or 1/8 by transforming the low frequencies of each block alone. Pillow decodes as fast as
-simplejpeg does (both are libjpeg-turbo and give the same bits); the scales in between, such as 5/8, have no fast code.
+libjpeg decodes at 1/2, 1/4 or 1/8 of the size by transforming only the low frequencies of each 8x8 block. Pillow is as
+fast as simplejpeg: both call libjpeg-turbo and give the same bits. Scales in between, such as 5/8, are not optimised
+there.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ class OpenedPicture:
 
     Attributes:
         image: RGB, upright.
-        size: (width, height) of the whole picture in its own pixels.
-        box: (left, top, right, bottom) of the picture in ``image``; at a fraction, its edges need not lie on pixels.
+        size: (width, height) of the picture at full scale, in pixels.
+        box: (left, top, right, bottom) of the picture within ``image``; at a reduced scale its edges may lie
+            between pixels.
 
     Examples:
         >>> import numpy as np
@@ -42,16 +44,16 @@ class OpenedPicture:
     box: tuple[float, float, float, float]
 
 
-def open_picture(item: object, enough: tuple[int, int] | None = None) -> OpenedPicture:
-    """A picture as RGB, upright, at no more of its pixels than are needed.
+def open_picture(item: object, least: tuple[int, int] | None = None) -> OpenedPicture:
+    """Open a picture as RGB, upright, decoding no more pixels than needed.
 
     Args:
-        item: what `headstart.data.media.readers.read_image` reads; a file is read once.
-        enough: (height, width) in pixels that suffice: a JPEG is decoded at the smallest of 1, 1/2, 1/4 and 1/8 at
-            which it still covers that. None for all of it.
+        item: anything that `headstart.data.media.readers.read_image` reads; a file is read once.
+        least: (height, width) in pixels that are enough: a JPEG is decoded at the smallest of the scales 1, 1/2, 1/4
+            and 1/8 that still covers them. None for full scale.
 
     Raises:
-        ItemError: as `headstart.data.media.readers.read_image`; a truncated file is seen at any scale.
+        ItemError: as `headstart.data.media.readers.read_image`; truncated files are detected at every scale.
 
     Examples:
         >>> import numpy as np
@@ -64,12 +66,12 @@ def open_picture(item: object, enough: tuple[int, int] | None = None) -> OpenedP
         ((60, 45), (120, 90))
     """
     if not isinstance(item, (str, os.PathLike, bytes, Mapping)):
-        return _whole(read_image(item))
+        return _full_scale(read_image(item))
     raw = read_bytes(item, MAX_IMAGE_BYTES)
-    opened = _jpeg(raw, enough or (MAX_PIXELS, MAX_PIXELS)) if raw.startswith(JPEG) else None
+    opened = _jpeg(raw, least or (MAX_PIXELS, MAX_PIXELS)) if raw.startswith(JPEG) else None
     if opened is not None:
         return opened
-    return _whole(read_image(raw if isinstance(item, bytes) else {"bytes": raw, "path": _path(item)}))
+    return _full_scale(read_image(raw if isinstance(item, bytes) else {"bytes": raw, "path": _path(item)}))
 
 
 def _path(item: str | os.PathLike[str] | Mapping[str, Any]) -> str | None:
@@ -77,12 +79,12 @@ def _path(item: str | os.PathLike[str] | Mapping[str, Any]) -> str | None:
     return path if isinstance(path, str) else None
 
 
-def _whole(image: Image) -> OpenedPicture:
+def _full_scale(image: Image) -> OpenedPicture:
     return OpenedPicture(image, image.size, (0.0, 0.0, float(image.width), float(image.height)))
 
 
-def _jpeg(raw: bytes, enough: tuple[int, int]) -> OpenedPicture | None:
-    """A plain JPEG; None for one that `read_image` has to look at: other colours, too many pixels, damaged."""
+def _jpeg(raw: bytes, least: tuple[int, int]) -> OpenedPicture | None:
+    """A plain JPEG; None for those left to `read_image`: other colour modes, too many pixels, damaged files."""
     from PIL import ExifTags, Image
 
     try:
@@ -91,21 +93,23 @@ def _jpeg(raw: bytes, enough: tuple[int, int]) -> OpenedPicture | None:
             if picture.mode not in ("RGB", "L") or width * height > MAX_PIXELS:
                 return None
             turn = picture.getexif().get(ExifTags.Base.Orientation, 1)
-            least = enough[::-1] if turn not in (5, 6, 7, 8) else enough
-            drafted = picture.draft(None, least)
+            # `draft` takes (width, height) as stored; EXIF orientations 5 to 8 swap the axes.
+            drafted = picture.draft(None, least[::-1] if turn not in (5, 6, 7, 8) else least)
             picture.load()
             image = picture if picture.mode == "RGB" else picture.convert("RGB")
+            # At a reduced scale the image is rounded up to full pixels; the box is its exact extent.
             box = drafted[1] if drafted else (0, 0, width, height)
             return _upright(image, (width, height), (float(box[2]), float(box[3])), turn)
     except (*BROKEN, MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return None  # read_image says why
+        return None  # read_image reports why
 
 
 def _upright(image: Image, size: tuple[int, int], extent: tuple[float, float], turn: int) -> OpenedPicture:
-    """The picture turned and mirrored as its EXIF orientation says; what lies beyond its extent goes along."""
+    """The picture rotated and mirrored by its EXIF orientation, and its box with it."""
     method = transposition(turn)
     if method is None:
         return OpenedPicture(image, size, (0.0, 0.0, *extent))
+    # Padding right of and below the extent comes to the left or the top where the orientation mirrors that axis.
     beyond = (image.width - extent[0], image.height - extent[1])
     if turn >= 5:  # the axes are swapped
         size, extent, beyond = size[::-1], extent[::-1], beyond[::-1]

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms, and the pictures that are made of them for image bodies."""
+"""Log-mel spectrograms, and pictures of them for image bodies."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FLOOR = 1e-10  # of the mel power, before the logarithm: -100 dB
 
 
 def resample(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
-    """The samples at another rate, band-limited (soxr, high quality).
+    """Resample to another rate, band-limited (soxr at its default quality HQ).
 
     Args:
         samples: (n,) mono.
-        rate: samples a second that there are.
-        wanted: samples a second that there will be.
+        rate: their sample rate, in Hz.
+        wanted: the new sample rate, in Hz.
 
     Returns:
         About n * wanted / rate samples, float32.
@@ -48,17 +48,17 @@ def log_mel(
     fmin: float,
     fmax: float,
 ) -> FeatureMatrix:
-    """The power of a sound in decibels, by mel band and time.
+    """The log-mel spectrogram of a sound: power in decibels by mel band and frame.
 
-    10 log10(max(M |STFT|², 1e-10)) with a periodic Hann window, frames centred on multiples of the hop (the ends
-    mirrored) and triangular mel filters M, each of unit area (Slaney 1998, "Auditory Toolbox").
+    10 log10(max(M |STFT|², 1e-10)) with a periodic Hann window, frames centred on multiples of the hop (the sound is
+    mirrored at its ends) and triangular mel filters M, each of unit area (Slaney 1998, "Auditory Toolbox").
 
     Args:
         samples: (n,) mono samples, at least one.
-        rate: samples a second.
-        sample_rate: rate to analyse at; the sound is resampled once.
-        n_fft: samples in a window.
-        hop: samples between windows.
+        rate: their sample rate, in Hz.
+        sample_rate: rate to analyse at, in Hz; the sound is resampled to it once.
+        n_fft: samples per window.
+        hop: samples between the starts of two windows.
         n_mels: number of bands.
         fmin: lower end of the lowest band, in Hz.
         fmax: upper end of the highest band, in Hz; at most ``sample_rate / 2``.
@@ -74,9 +74,10 @@ def log_mel(
     """
     wave = resample(samples, rate, sample_rate)
     half = n_fft // 2
-    # numpy mirrors as often as needed, which a sound shorter than half a window needs; one sample is repeated.
+    # numpy mirrors repeatedly, which a sound shorter than half a window needs; a single sample can only be repeated.
     padded = np.pad(wave, half, mode="reflect" if len(wave) > 1 else "edge")
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
+    # Periodic Hann window: divided by n_fft, not by n_fft - 1 as np.hanning does.
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
     power = _power(frames, window)
     mel = power @ mel_filters(n_fft // 2 + 1, n_mels, fmin, fmax, sample_rate)
@@ -96,11 +97,11 @@ def mel_filters(bins: int, n_mels: int, fmin: float, fmax: float, sample_rate: i
     """Triangular filters of unit area, evenly spaced on Slaney's mel scale: linear below 1000 Hz, then logarithmic.
 
     Args:
-        bins: frequencies of the spectrum, from 0 to ``sample_rate / 2``.
+        bins: number of frequencies of the spectrum, evenly spaced from 0 to ``sample_rate / 2``.
         n_mels: number of filters.
-        fmin: lower end of the lowest, in Hz.
-        fmax: upper end of the highest, in Hz.
-        sample_rate: samples a second.
+        fmin: lower end of the lowest filter, in Hz.
+        fmax: upper end of the highest filter, in Hz.
+        sample_rate: of the sound, in Hz.
 
     Returns:
         (bins, n_mels).
@@ -109,6 +110,7 @@ def mel_filters(bins: int, n_mels: int, fmin: float, fmax: float, sample_rate: i
         >>> mel_filters(257, 20, 0.0, 4000.0, 8000).shape
         (257, 20)
     """
+    # Filter k rises from edge k to edge k + 1 and falls to edge k + 2; 2 / (base width) gives it unit area.
     edges = _hertz(np.linspace(_mel(fmin), _mel(fmax), n_mels + 2))
     frequencies = np.linspace(0, sample_rate / 2, bins)[:, None]
     rising = (frequencies - edges[:-2]) / np.diff(edges)[:-1]
@@ -117,6 +119,7 @@ def mel_filters(bins: int, n_mels: int, fmin: float, fmax: float, sample_rate: i
     return filters
 
 
+# Slaney's scale: 200/3 Hz per mel up to 1000 Hz (15 mel), then 27 mels for each factor of 6.4.
 def _mel(hertz: float) -> float:
     return float(15 + 27 * np.log(hertz / 1000) / np.log(6.4)) if hertz >= 1000 else 3 * hertz / 200
 
@@ -126,12 +129,12 @@ def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def picture(bands: FeatureMatrix, side: int, *, range_db: float = 45.0) -> FeatureMatrix:
-    """A spectrogram as a square picture: high frequencies on top, the loudest point white.
+    """A spectrogram as a square greyscale picture: high frequencies at the top, the loudest point white.
 
     Args:
-        bands: (n_mels, frames) in decibels, as `log_mel` gives.
-        side: height and width of the picture; bands and frames are stretched to it (bicubic).
-        range_db: what lies this far below the loudest point, or further, is black.
+        bands: (n_mels, frames) in decibels, from `log_mel`.
+        side: height and width in pixels; bands and frames are stretched to it (bicubic).
+        range_db: values this many decibels or more below the loudest point are black.
 
     Returns:
         (side, side) float32 in [0, 1].
@@ -144,6 +147,6 @@ def picture(bands: FeatureMatrix, side: int, *, range_db: float = 45.0) -> Featu
     from PIL import Image
 
     grey = np.maximum((bands - bands.max()) / range_db + 1, 0)[::-1]
-    whole = Image.fromarray(np.ascontiguousarray(grey, dtype=np.float32))
-    stretched = np.asarray(whole.resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32)
-    return stretched.clip(0, 1)
+    unscaled = Image.fromarray(np.ascontiguousarray(grey, dtype=np.float32))
+    stretched = np.asarray(unscaled.resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32)
+    return stretched.clip(0, 1)  # bicubic interpolation overshoots at edges

@@ -1,6 +1,6 @@
-"""The evaluation transforms of timm and of transformers' image processors, on uint8 and without torch.
+"""The evaluation transforms of timm and of transformers' image processors: resize and crop on uint8, without torch.
 
-What is left to torch is the arithmetic on the finished crop (`normalised`), which a backend runs with the body.
+Only the arithmetic on the finished crop (`normalised`) is left to torch; a backend runs it together with the body.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ Colour = tuple[float, float, float]
 Fit = Literal["shortest", "cover", "inside", "stretch", "none"]
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "box", "hamming", "lanczos")
-REACH = {"bilinear": 1, "hamming": 1, "bicubic": 2, "lanczos": 3}  # half the width of the continuous kernels
-OVERSAMPLING = 2  # a picture may be decoded at a scale at which it is still so many times the size it is resized to
+RADIUS = {"bilinear": 1, "hamming": 1, "bicubic": 2, "lanczos": 3}  # half the width of the continuous kernels
+OVERSAMPLING = 2  # a picture may be decoded smaller while it is at least this many times the size it is resized to
 
 
 @dataclass(frozen=True)
 class PictureTransform:
-    """Resize, then crop or pad about the centre.
+    """Resize a picture, then crop or pad it around the centre.
 
     Attributes:
-        size: (height, width) of the result.
-        scale: (height, width) that ``fit`` resizes to.
-        fit: ``"shortest"``: the shorter side becomes ``scale[0]``, the longer one follows, rounded down;
-            ``"cover"``: the smallest picture of the same proportions that covers ``scale``; ``"inside"``: the largest
-            one that lies inside it; ``"stretch"``: exactly ``scale``; ``"none"``: as it is.
-        interpolation: Pillow's name of the filter, in lower case.
-        fill: colour, 0 to 255, of what the picture does not reach.
-        floor: whether an odd margin is cut with the smaller part first (transformers), or rounded to even (timm).
-        mean: of each channel, to be subtracted after division by 255.
-        std: of each channel, to be divided by after that.
+        size: (height, width) of the result, in pixels.
+        scale: (height, width) that ``fit`` resizes to, in pixels.
+        fit: ``"shortest"``: the shorter side becomes ``scale[0]`` and the longer one keeps the proportions, rounded
+            down; ``"cover"``: the smallest size of the same proportions that covers ``scale``; ``"inside"``: the
+            largest one that fits inside it; ``"stretch"``: exactly ``scale``; ``"none"``: not resized.
+        interpolation: Pillow's name of the resampling filter, in lower case.
+        fill: padding colour (red, green, blue), 0 to 255.
+        floor: whether an odd margin is split with the smaller part first (transformers), or rounded to even (timm).
+        mean: per channel, subtracted after division by 255.
+        std: per channel, divided by after that.
 
     References:
         `timm.data.transforms_factory.transforms_imagenet_eval`; `transformers.TorchvisionBackend`.
@@ -68,11 +68,11 @@ class PictureTransform:
 
     @classmethod
     def from_timm(cls, config: Mapping[str, Any]) -> PictureTransform:
-        """What ``timm.data.create_transform(**config, is_training=False)`` does before it normalises.
+        """The resize and crop of ``timm.data.create_transform(**config, is_training=False)``.
 
         Args:
-            config: input_size, mean, std, interpolation, crop_pct and crop_mode, as ``timm.data.resolve_data_config``
-                gives them.
+            config: input_size, mean, std, interpolation, crop_pct and crop_mode, from
+                ``timm.data.resolve_data_config``.
 
         Raises:
             SourceError: if the body does not read three channels, or the interpolation is unknown.
@@ -84,7 +84,7 @@ class PictureTransform:
         """
         channels, height, width = (int(side) for side in config["input_size"])
         interpolation = config["interpolation"]
-        interpolation = "bilinear" if interpolation == "random" else interpolation  # random choices are for training
+        interpolation = "bilinear" if interpolation == "random" else interpolation  # as timm does outside of training
         if channels != 3:
             raise SourceError(f"An image body must read 3 channels (red, green, blue). Got one that reads {channels}.")
         if interpolation not in INTERPOLATIONS:
@@ -99,13 +99,13 @@ class PictureTransform:
 
     @classmethod
     def from_processor(cls, config: Mapping[str, Any]) -> PictureTransform | None:
-        """What an image processor of transformers does (ViT, DeiT, CLIP, SigLIP, BiT, DINOv2, ConvNeXT).
+        """The transform of an image processor of transformers (ViT, DeiT, CLIP, SigLIP, BiT, DINOv2, ConvNeXT).
 
         Args:
-            config: the content of ``preprocessor_config.json``, or ``processor.to_dict()``.
+            config: the contents of ``preprocessor_config.json``, or ``processor.to_dict()``.
 
         Returns:
-            The transform, or None for a processor that does something else, or whose results differ in size.
+            The transform; None for other processors, and for those whose results differ in size.
 
         Examples:
             >>> PictureTransform.from_processor({"image_processor_type": "DonutImageProcessor"}) is None
@@ -117,19 +117,20 @@ class PictureTransform:
         return None if arguments is None else cls(**arguments)
 
     @property
-    def enough(self) -> Size | None:
-        """(height, width) at which a picture may be decoded, so that resizing it gives the same; None: all of it."""
+    def decode_size(self) -> Size | None:
+        """(height, width) in pixels that the decoded picture must cover; None where it is decoded at full scale."""
+        # Without resizing, and with the nearest pixel, another scale would give other pixels.
         if self.fit == "none" or self.interpolation == "nearest":
             return None
         return (OVERSAMPLING * self.scale[0], OVERSAMPLING * self.scale[1])
 
     def prepare(self, item: object) -> NDArray[np.uint8]:
-        """The crop, (height, width, 3) uint8, of whatever `headstart.data.media.readers.read_image` reads.
+        """The crop, (height, width, 3) uint8, of anything that `headstart.data.media.readers.read_image` reads.
 
         Raises:
             ItemError: if the picture cannot be read.
         """
-        return self(open_picture(item, self.enough))
+        return self(open_picture(item, self.decode_size))
 
     def __call__(self, opened: OpenedPicture) -> NDArray[np.uint8]:
         """The crop, (height, width, 3) uint8, of an opened picture."""
@@ -140,13 +141,13 @@ class PictureTransform:
         inside = (max(left, 0), max(top, 0), min(left + self.size[1], width), min(top + self.size[0], height))
         part = self._part(opened, (width, height), inside)
         if part.size != self.size[::-1]:
-            page = Image.new("RGB", self.size[::-1], self.fill)
-            page.paste(part, (max(-left, 0), max(-top, 0)))
-            part = page
+            padded = Image.new("RGB", self.size[::-1], self.fill)
+            padded.paste(part, (max(-left, 0), max(-top, 0)))
+            part = padded
         return np.asarray(part)
 
     def _resized(self, width: int, height: int) -> Size:
-        """(width, height) of the whole picture after resizing."""
+        """(width, height) of the full picture after resizing."""
         tall, wide = self.scale
         if self.fit == "none":
             return width, height
@@ -159,28 +160,31 @@ class PictureTransform:
         return max(1, round(width / ratio)), max(1, round(height / ratio))
 
     def _margin(self, length: int, wanted: int) -> int:
-        """Where the crop begins; below 0 where there is something to fill before it."""
+        """Offset of the crop along one axis; negative where the result is padded there."""
         if wanted > length:
             return -((wanted - length) // 2)
         return (length - wanted) // 2 if self.floor else round((length - wanted) / 2)
 
-    def _part(self, opened: OpenedPicture, whole: Size, inside: tuple[int, int, int, int]) -> Image:
-        """The box ``inside`` of the picture resized to ``whole``."""
+    def _part(self, opened: OpenedPicture, resized: Size, inside: tuple[int, int, int, int]) -> Image:
+        """The box ``inside`` of the picture resized to ``resized``, computing little more than that box."""
         image, (begin_x, begin_y, end_x, end_y) = opened.image, opened.box
-        if image.size == opened.size == whole:
+        if image.size == opened.size == resized:
             return image.crop(inside)
         from PIL.Image import Resampling
 
         kernel = Resampling[self.interpolation.upper()]
-        if self.interpolation not in REACH:
-            return image.resize(whole, kernel, box=opened.box).crop(inside)
+        if self.interpolation not in RADIUS:
+            return image.resize(resized, kernel, box=opened.box).crop(inside)
         left, top, right, bottom = inside
-        step_x, step_y = (end_x - begin_x) / whole[0], (end_y - begin_y) / whole[1]
+        # Pixels of the decoded image per pixel of the resized one.
+        step_x, step_y = (end_x - begin_x) / resized[0], (end_y - begin_y) / resized[1]
         begin, end = begin_y + top * step_y, begin_y + bottom * step_y
-        reach = REACH[self.interpolation] * max(1.0, step_y) + 1
+        # A kernel reaches RADIUS output pixels when shrinking, RADIUS input pixels when enlarging; 1 is for rounding.
+        reach = RADIUS[self.interpolation] * max(1.0, step_y) + 1
         first, last = max(0, math.floor(begin - reach)), min(image.height, math.ceil(end + reach))
         rows = image.crop((0, first, image.width, last))
         columns = (begin_x + left * step_x, 0, min(begin_x + right * step_x, image.width), rows.height)
+        # Pillow resizes along x and then along y, with uint8 in between, so two calls give the same as one.
         rows = rows.resize((right - left, rows.height), kernel, box=columns)
         end = min(end - first, rows.height)
         return rows.resize((right - left, bottom - top), kernel, box=(0, begin - first, rows.width, end))
@@ -192,12 +196,12 @@ def _colour(values: Iterable[float]) -> Colour:
 
 
 def normalise(batch: Tensor, mean: Colour, std: Colour) -> Tensor:
-    """Pictures as a body of torch reads them: (x / 255 - mean) / std, channels first.
+    """Normalise pictures for a torch body: (x / 255 - mean) / std, channels first.
 
     Args:
         batch: (n, height, width, 3) uint8.
-        mean: of each channel.
-        std: of each channel.
+        mean: per channel (red, green, blue), of values in [0, 1].
+        std: per channel, of values in [0, 1].
 
     Returns:
         (n, 3, height, width) float32, channels last in memory.
@@ -215,12 +219,12 @@ def normalise(batch: Tensor, mean: Colour, std: Colour) -> Tensor:
 
 
 def normalised(forward: Forward, mean: Colour, std: Colour) -> Forward:
-    """A forward function that gets pictures as uint8, and gives them to ``forward`` as its body reads them.
+    """A forward function of uint8 pictures, which normalises them before it calls ``forward``.
 
     Args:
         forward: a function of (module, (n, 3, height, width) float32).
-        mean: of each channel.
-        std: of each channel.
+        mean: per channel (red, green, blue), of values in [0, 1].
+        std: per channel, of values in [0, 1].
 
     Returns:
         A function of (module, (n, height, width, 3) uint8).

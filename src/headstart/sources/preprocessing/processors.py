@@ -1,4 +1,4 @@
-"""What the image processors of transformers do, read from their settings."""
+"""Image processors of transformers: their resize and crop, read from their settings."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 __all__ = ["transform_arguments"]
 
-FILTERS = {1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}  # Pillow's numbers
-# name of the processor: (a single size is the shorter side's, the centre is cropped by default)
+FILTERS = {1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}  # Pillow's filter numbers
+# name of the processor: (whether a single size is that of the shorter side, whether it centre-crops by default)
 KNOWN = {
     "ViT": (False, False), "DeiT": (False, True), "Siglip": (False, False),
     "CLIP": (True, True), "Bit": (True, True), "ConvNext": (True, False),
 }  # fmt: skip
 SUFFIXES = ("ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor")
 STEPS = {"do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb"}
-WARPED = 384  # from this size on, ConvNeXT's processor stretches instead of cropping
+STRETCHED = 384  # from this size up, ConvNeXT's processor stretches instead of cropping
 
 
 def transform_arguments(config: Mapping[str, Any]) -> dict[str, Any] | None:
     """The arguments of `PictureTransform`, or None for a processor of another kind.
 
     Args:
-        config: the content of ``preprocessor_config.json``, or ``processor.to_dict()``.
+        config: the contents of ``preprocessor_config.json``, or ``processor.to_dict()``.
 
     Examples:
         >>> settings = {"image_processor_type": "ViTImageProcessor", "size": {"height": 8, "width": 8}, "resample": 2,
@@ -50,7 +50,7 @@ def _geometry(config: Mapping[str, Any], shorter: bool, cropped: bool) -> dict[s
             return None
     if size is None or (len(size) == 1 and crop is None):
         return None
-    if len(size) == 1:
+    if len(size) == 1:  # without a crop, results would differ in size
         return {"size": crop, "scale": (size[0], size[0]), "fit": "shortest"}
     return {"size": crop or size, "scale": size, "fit": "stretch"}
 
@@ -60,9 +60,9 @@ def _convnext(config: Mapping[str, Any]) -> dict[str, Any] | None:
     if side is None or len(side) != 1 or config.get("do_center_crop", False):
         return None
     square = (side[0], side[0])
-    if side[0] >= WARPED:
+    if side[0] >= STRETCHED:
         return {"size": square, "scale": square, "fit": "stretch"}
-    scale = int(side[0] / (config.get("crop_pct") or 224 / 256))
+    scale = int(side[0] / (config.get("crop_pct") or 224 / 256))  # the default of the processor
     return {"size": square, "scale": (scale, scale), "fit": "shortest"}
 
 
@@ -78,7 +78,8 @@ def _size(size: object, shorter: bool) -> tuple[int, ...] | None:
 
 
 def _colours(config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Mean and standard deviation of pixels in [0, 1]."""
+    """Mean and standard deviation of pixels in [0, 1]; None if they are not given per channel."""
+    # (x * factor - mean) / std of the processor is our (x / 255 - mean / unit) / (std / unit) with unit = 255 * factor.
     unit = 255 * float(config.get("rescale_factor") or 1 / 255) if config.get("do_rescale", True) else 255.0
     if not config.get("do_normalize", True):
         return {"mean": (0.0, 0.0, 0.0), "std": (1 / unit, 1 / unit, 1 / unit)}

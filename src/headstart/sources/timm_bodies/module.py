@@ -16,7 +16,7 @@ from headstart.errors import SourceError
 from headstart.sources.bodies.activations import activations
 from headstart.sources.bodies.adapters import restore_structure
 from headstart.sources.bodies.hidden_layers import Layers
-from headstart.sources.bodies.pooling import blocks_forward, places, pool
+from headstart.sources.bodies.pooling import blocks_forward, pool, position_rows
 from headstart.sources.bodies.seeded import example_pictures, spread
 from headstart.sources.bodies.size_limit import check_finite_tensors, limited_to, stored_numbers
 from headstart.sources.preprocessing.picture_transform import PictureTransform, normalised
@@ -210,7 +210,7 @@ def reader(spec: TimmSpec, module: nn.Module, layers: Layers, *, positions: bool
     """
     names = layer_names(spec, module, layers)
     submodules = [name for name in names if name != "last"]
-    rows = partial(places, prefix=int(getattr(module, "num_prefix_tokens", 0))) if positions else pool
+    rows = partial(position_rows, prefix=int(getattr(module, "num_prefix_tokens", 0))) if positions else pool
     final = _map if positions else _final
     read = blocks_forward(submodules, final, names, last="last" in names, rows=rows)
     transform = PictureTransform.from_timm(data_config(spec, module))

@@ -19,7 +19,7 @@ from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.sources.bodies.copies import as_trainable, by_shape
 from headstart.sources.bodies.hidden_layers import Layers, Reading, check_layers, save_reading
-from headstart.sources.bodies.seeded import drawn_by
+from headstart.sources.bodies.seeded import initialization_key
 from headstart.sources.bodies.trainable import PreparedKind, Trainable
 from headstart.sources.transformers.parts import BodyParts, parameter_count
 from headstart.types import Block, FeatureMatrix, SourceInfo
@@ -72,7 +72,7 @@ class TransformersBody(ABC, Generic[P]):
         self._reading = self._reader(layers, positions=positions)
         self._seed = seed
         trained = recipe_key(*self._identity(), layers, positions)
-        key = trained if seed is None else recipe_key(trained, drawn_by(seed))
+        key = trained if seed is None else recipe_key(trained, initialization_key(seed))
         example = lambda: self._example(self._facts)  # noqa: E731 (called once the facts are known)
         self.body = FrozenBody(Recipe(key, self._build, example, lasting=parts.lasting))
         self._facts: Mapping[str, Any] = facts or self._known() or self.body.facts(self._measure)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from headstart.engine.body.recipe import recipe_key
 from headstart.sources.bodies.adapters import restore_structure
-from headstart.sources.bodies.copies import resting_copy, structure_of
+from headstart.sources.bodies.copies import frozen_copy, structure_of
 from headstart.sources.bodies.seeded import state_digest
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class BodyParts:
 
         def build(seed: int | None) -> nn.Module:
             if seed is None:
-                return resting_copy(module)
+                return frozen_copy(module)
             fresh = make(seed)
             if not structure_of(fresh):
                 restore_structure(fresh, structure)

@@ -83,7 +83,7 @@ def decide(
         source_data: for a strategy that replays the source task and has none of its own.
 
     Raises:
-        SourceError: if a strategy was named and the source has no body that can be moved.
+        SourceError: if a strategy was named and the source has no body that can be fine-tuned.
 
     Examples:
         >>> from headstart.reporting import SilentReporter

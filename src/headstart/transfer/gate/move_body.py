@@ -118,7 +118,7 @@ def move_body(
         source_data: labelled items of the source task, on which forgetting is measured, and which ``"joint"`` replays.
 
     Raises:
-        SourceError: if a strategy was named and the source has no body that can be moved.
+        SourceError: if a strategy was named and the source has no body that can be fine-tuned.
 
     Examples:
         >>> from headstart.reporting import SilentReporter

@@ -109,7 +109,7 @@ class Trial:
         False
         >>> trial.cost()
         Traceback (most recent call last):
-        headstart.errors.SourceError: The source 'vector' has no body that can be moved; ...
+        headstart.errors.SourceError: The source 'vector' has no body that can be fine-tuned; ...
     """
 
     strategy: MovingStrategy
@@ -126,7 +126,7 @@ class Trial:
         """How long the strategy takes here, by the time of a few steps.
 
         Raises:
-            SourceError: if the source has no body that can be moved.
+            SourceError: if the source has no body that can be fine-tuned.
         """
         from headstart.tune.moving.timing import seconds_per_step
 

@@ -28,7 +28,7 @@ from headstart.linear.ridge import gcv, lambda_grid, ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
 from headstart.params import check_choice, check_number
-from headstart.sources.bodies.copies import resting_copy
+from headstart.sources.bodies.copies import frozen_copy
 from headstart.sources.bodies.trainable import Trainable, TrainableSource, body_key
 from headstart.tune.augmentation.choice import augmentation_of
 from headstart.tune.distillation.teachers import Teacher, teacher_targets
@@ -135,7 +135,7 @@ def distilled(
     Args:
         teachers: one or several sources, or fitted models; of a classifier the answers are learnt too. Rows are taken
             from the feature store where it has them.
-        student: a source whose body can be moved.
+        student: a source whose body can be fine-tuned.
         items: 4 or more; those that a teacher cannot read are set aside, with the reason.
         loss: what the student is held to.
         logits: (n, classes) of answers to a task, to be matched softened; None for those of fitted teachers alone.
@@ -149,7 +149,7 @@ def distilled(
         The student with its moved body, and how the training went.
 
     Raises:
-        SourceError: if the student has no body that can be moved, or there is no teacher.
+        SourceError: if the student has no body that can be fine-tuned, or there is no teacher.
         DataError: if there are fewer than 4 items that can be read, or not a row of logits for each.
         ItemError: if the student cannot read an item that its teachers could.
         TrainingError: if no epoch got below the validation loss of the start.
@@ -163,7 +163,7 @@ def distilled(
         (True, {})
     """
     if not isinstance(student, TrainableSource):
-        raise SourceError(f"The student '{student.info.name}' has no body that can be moved; name another source.")
+        raise SourceError(f"The student '{student.info.name}' has no body that can be fine-tuned; name another source.")
     _check(teachers, items, logits)
     taught = teacher_targets(teachers, items, logits=logits, engine=engine, progress=budget.progress)
     order, seen = _order(len(taught.index), seed)
@@ -186,7 +186,7 @@ def distilled(
     name = f"{student.info.name} (distilled from {', '.join(map(_name, teachers))})"
 
     def moved() -> Source:
-        return student.with_module(resting_copy(pupil.body), name)
+        return student.with_module(frozen_copy(pupil.body), name)
 
     job = Job(
         pupil, pupil.groups, read, measured, lambda: measured.of_all(unseen, targets[seen:], training),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from headstart.engine.options import Engine
 from headstart.heads import HeadSearch
-from headstart.sources.bodies.copies import resting_copy
+from headstart.sources.bodies.copies import frozen_copy
 from headstart.sources.bodies.trainable import TrainableSource, body_key
 from headstart.tune.moving.contract import MovingStrategy
 from headstart.tune.moving.move import make_job, make_setting, solved_start
@@ -50,7 +50,7 @@ def train_network(
         budget: time, checkpoints, logs.
 
     Raises:
-        SourceError: if the source has no body that can be moved.
+        SourceError: if the source has no body that can be fine-tuned.
         DataError: if there are no labels, or an item cannot be read.
 
     Examples:
@@ -89,7 +89,7 @@ def moved_source(setting: Setting, name: str) -> Source:
         'module:toy (lp_ft)'
     """
     assert isinstance(setting.source, TrainableSource)  # noqa: S101 (`make_setting` raised otherwise)
-    return setting.source.with_module(resting_copy(setting.network.body), f"{setting.source.info.name} ({name})")
+    return setting.source.with_module(frozen_copy(setting.network.body), f"{setting.source.info.name} ({name})")
 
 
 def _key(strategy: MovingStrategy, setting: Setting, part: Dataset) -> str:

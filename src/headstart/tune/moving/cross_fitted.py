@@ -95,7 +95,7 @@ def move_cross_fitted(
         are out-of-fold, and ``valid`` holds the items that have one.
 
     Raises:
-        SourceError: if the source has no body that can be moved.
+        SourceError: if the source has no body that can be fine-tuned.
         DataError: if there are no labels, no two items of a class to part, or an item cannot be read.
 
     Examples:

@@ -71,7 +71,7 @@ def fit_moved(
         budget: time, checkpoints, logs.
 
     Raises:
-        SourceError: if the source has no body that can be moved.
+        SourceError: if the source has no body that can be fine-tuned.
         DataError: if there are no labels.
 
     Examples:
@@ -110,7 +110,7 @@ def move(
             `headstart.tune.training.ray` has it.
 
     Raises:
-        SourceError: if the source has no body that can be moved.
+        SourceError: if the source has no body that can be fine-tuned.
         DataError: if there are no labels, or an item cannot be read.
         ParameterError: if the strategy cannot be trained on several workers.
 

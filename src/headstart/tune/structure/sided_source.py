@@ -101,5 +101,5 @@ class SidedSource(FusedSource):
         """
         side = self.parts[0]
         if not isinstance(side, TrainableSource):
-            raise SourceError(f"The source '{side.info.name}' has no body that can be moved.")
+            raise SourceError(f"The source '{side.info.name}' has no body that can be fine-tuned.")
         return SidedSource((side.with_module(module.get_submodule("side"), name), self.parts[1]), labels=LABELS)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.errors import SourceError
-from headstart.sources.bodies.copies import resting_copy
+from headstart.sources.bodies.copies import frozen_copy
 from headstart.sources.bodies.parameter_groups import used_parameters
 from headstart.sources.bodies.trainable import Trainable
 from headstart.tune.moving.plan import Setting
@@ -33,7 +33,7 @@ def frozen_body(body: nn.Module) -> nn.Module:
         >>> any(parameter.requires_grad for parameter in frozen_body(nn.Linear(1, 1)).parameters())
         False
     """
-    return resting_copy(body).to(best_device())
+    return frozen_copy(body).to(best_device())
 
 
 @contextmanager
