@@ -26,9 +26,9 @@ if os.environ.get("HEADSTART_BF16") == "0" and platform.machine() in ("x86_64", 
 
 def pytest_report_header() -> str:
     """Which number format this run tests."""
-    from headstart.engine.body.machine import bf16_wish, native_bf16
+    from headstart.engine.body.machine import bf16_setting, native_bf16
 
-    return f"products in {'bf16' if native_bf16() else 'fp32'} by default (HEADSTART_BF16={bf16_wish()})"
+    return f"products in {'bf16' if native_bf16() else 'fp32'} by default (HEADSTART_BF16={bf16_setting()})"
 
 
 def pytest_configure(config: pytest.Config) -> None:

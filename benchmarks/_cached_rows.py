@@ -36,7 +36,7 @@ class CachedRows:
         """Rows by their numbers."""
         return self.forward([self.prepare(item) for item in items])
 
-    def whole(self, items: Sequence[Any]) -> Any:
+    def ready_rows(self, items: Sequence[Any]) -> Any:
         """The mapped rows themselves, or a view of some of them."""
         from headstart.rows import RowView
 

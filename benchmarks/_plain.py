@@ -279,13 +279,13 @@ def matrix_products(settings: Settings) -> Run:
     """
     import torch
 
-    from headstart.engine.backends.cuda import cuda_short
+    from headstart.engine.backends.cuda import cuda_half_precision
     from headstart.engine.backends.torch_cpu import cpu_has_bf16
 
     device = torch.device(settings.get("device", "cpu"))
     sizes = (2048, 3072, 4096) if device.type == "cpu" else (4096, 8192)
     flop = _flop(settings["checkpoint"]) if "checkpoint" in settings else None
-    short = cpu_has_bf16() if device.type == "cpu" else cuda_short() == "bf16"
+    short = cpu_has_bf16() if device.type == "cpu" else cuda_half_precision() == "bf16"
     kinds = {**({"bf16": torch.bfloat16} if short else {}), "fp32": torch.float32}
 
     def run() -> dict[str, Any]:

@@ -43,33 +43,42 @@ class Registry(Generic[T]):
         self.kind = kind
         self.plural = plural or f"{kind}s"
         self._entries: dict[str, T | str] = {}
-        self._places: dict[str, str] = {}
+        self._import_paths: dict[str, str] = {}
         self._third_party_read = False
 
-    def register(self, name: str, entry: T | str, *, place: str = "") -> None:
-        """Add an entry under a new name; ``place`` is ``"module:attribute"`` of what an object stands for."""
+    def register(self, name: str, entry: T | str, *, import_path: str = "") -> None:
+        """Add an entry under a new name.
+
+        Args:
+            name: the name that users give.
+            entry: the object, or ``"module:attribute"`` to import it on first use.
+            import_path: ``"module:attribute"`` of the code behind an object, for `import_path`.
+
+        Raises:
+            ParameterError: if the name is registered already.
+        """
         if name in self._entries:
             raise ParameterError(f"The {self.kind} '{name}' is registered already; choose another name.")
         self._entries[name] = entry
-        if place or _is_place(entry):
-            self._places[name] = place or str(entry)
+        if import_path or _is_import_path(entry):
+            self._import_paths[name] = import_path or str(entry)
 
-    def place(self, name: str) -> str:
-        """Where an entry stands: ``"module:attribute"`` as it was registered, else the module of its class.
+    def import_path(self, name: str) -> str:
+        """``"module:attribute"`` of an entry as it was registered, else the module of its class.
 
         Examples:
             >>> from headstart.tasks import TASKS
-            >>> TASKS.place("regression")
+            >>> TASKS.import_path("regression")
             'headstart.tasks.regression:REGRESSION'
         """
-        return self._places.get(name) or type(self[name]).__module__
+        return self._import_paths.get(name) or type(self[name]).__module__
 
     def __getitem__(self, name: str) -> T:
         self._read_third_party()
         if name not in self._entries:
             raise UnknownNameError(self.kind, name, self._entries)
         entry = self._entries[name]
-        if _is_place(entry):
+        if _is_import_path(entry):
             module, attribute = str(entry).split(":")
             entry = cast("T", getattr(import_module(module), attribute))
             self._entries[name] = entry
@@ -95,5 +104,5 @@ class Registry(Generic[T]):
             self.register(point.name, cast("T", point.load()))
 
 
-def _is_place(entry: object) -> bool:
+def _is_import_path(entry: object) -> bool:
     return isinstance(entry, str) and ":" in entry and entry.startswith("headstart.")

@@ -49,7 +49,7 @@ def test_the_page_is_made_from_registries_and_docstrings():
 
 @pytest.mark.parametrize("registry", [HEADS, STRATEGIES, SOURCES, TASKS, SCORES], ids=lambda registry: registry.plural)
 def test_everything_that_is_registered_is_on_the_page(registry):
-    ours = {name for name in registry if registry.place(name).startswith("headstart.")}
+    ours = {name for name in registry if registry.import_path(name).startswith("headstart.")}
     on_the_page = {name for title in TITLES for method in methods(title) for name in method.names}
     assert ours
     assert ours | set(SOURCE_SCORES) <= on_the_page
@@ -132,9 +132,9 @@ def test_machinery_is_left_out_of_a_package_and_papers_end_where_remarks_begin()
 def test_a_registry_tells_where_its_entries_stand():
     letters = Registry[str]("letter")
     letters.register("a", "headstart.heads.ridge:RIDGE")
-    letters.register("b", "plain", place="headstart.somewhere:B")
+    letters.register("b", "plain", import_path="headstart.somewhere:B")
     letters.register("c", "plain")
-    assert [letters.place(name) for name in "abc"] == [
+    assert [letters.import_path(name) for name in "abc"] == [
         "headstart.heads.ridge:RIDGE",
         "headstart.somewhere:B",
         "builtins",

@@ -43,6 +43,6 @@ def opened(body, batch, short, run=forward, kind=TorchCpu, **options):
     """The form that is found for a body and the backend that runs it."""
     reference = measure_reference(body, run, [batch])
     form = find_form(
-        body, run, reference, lambda form: kind(form, run, **options), short=short, why="fp32 was asked for"
+        body, run, reference, lambda form: kind(form, run, **options), half=short, why="fp32 was asked for"
     )
     return form, kind(form, run, **options)

@@ -12,14 +12,14 @@ def test_a_matrix_of_float32_is_given_on_as_it_is(tmp_path):
     np.save(tmp_path / "rows.npy", np.eye(3, dtype=np.float32))
     rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
     assert VectorSource().encode(rows) is rows
-    assert VectorSource().whole(rows) is rows
+    assert VectorSource().ready_rows(rows) is rows
     assert VectorSource().encode(list(rows)).dtype == np.float64
 
 
 def test_rows_that_have_to_be_looked_at_one_by_one_are_not_given_as_a_whole():
-    assert VectorSource().whole([[1.0]]) is None
-    assert VectorSource().whole(np.array([["a"]])) is None
-    assert VectorSource().whole(np.array([[1.0], [np.nan]])) is None
+    assert VectorSource().ready_rows([[1.0]]) is None
+    assert VectorSource().ready_rows(np.array([["a"]])) is None
+    assert VectorSource().ready_rows(np.array([[1.0], [np.nan]])) is None
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.int64, np.uint8, bool])

@@ -58,11 +58,11 @@ def _extra(name: str, there: bool) -> str:
 
 
 def _machine() -> dict[str, str]:
-    from headstart.engine.backends.choice import check_possible
+    from headstart.engine.backends.choice import availability_error
     from headstart.engine.options import BACKENDS
     from headstart.io import cache_folder
 
-    backends = [name for name in BACKENDS if check_possible(name) is None]
+    backends = [name for name in BACKENDS if availability_error(name) is None]
     gpu = next((name for name in backends if name in ("cuda", "mps")), None)
     hub = "offline" if os.environ.get("HF_HUB_OFFLINE") == "1" else "allowed"
     return {
@@ -77,12 +77,12 @@ def _machine() -> dict[str, str]:
 
 def _bf16(gpu: str | None) -> str:
     """Whether products run in bf16 here, and who forbade it."""
-    from headstart.engine.backends.cuda import cuda_short
-    from headstart.engine.body.machine import BF16_SWITCH, bf16_wish, native_bf16
+    from headstart.engine.backends.cuda import cuda_half_precision
+    from headstart.engine.body.machine import BF16_SWITCH, bf16_setting, native_bf16
 
-    if bf16_wish() == "0":
+    if bf16_setting() == "0":
         return f"no ({BF16_SWITCH}=0)"
-    return "yes" if native_bf16() or (gpu == "cuda" and cuda_short() == "bf16") else "no"
+    return "yes" if native_bf16() or (gpu == "cuda" and cuda_half_precision() == "bf16") else "no"
 
 
 def _problems() -> list[str]:

@@ -143,7 +143,7 @@ class ReadyRows(Protocol):
         True
     """
 
-    def whole(self, items: Sequence[Any]) -> FeatureMatrix | None:
+    def ready_rows(self, items: Sequence[Any]) -> FeatureMatrix | None:
         """The rows of all items without a copy; None where each item has to be looked at."""
         ...
 

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.backends.choice import KINDS, candidates, check_possible, converting_pays, record_name
-from headstart.engine.backends.interface import Backend, Parts, Refused
+from headstart.engine.backends.choice import KINDS, availability_error, candidates, converting_pays, record_name
+from headstart.engine.backends.interface import Backend, BodyAccess, Refused
 from headstart.engine.body.agreement import Reference, measure_reference
 from headstart.engine.body.arrays import count_items, first_items
-from headstart.engine.body.machine import release
+from headstart.engine.body.machine import package_version
 from headstart.engine.body.recipe import Batch, Forward, Recipe
 from headstart.engine.cache.bodies import BodyCache
-from headstart.engine.cache.forks import RenewedLock, abandon, is_forked, one_thread_in_a_fork, renewed_in_forks
+from headstart.engine.cache.forks import ForkSafeLock, abandon, is_forked, limit_threads_in_fork, renew_after_fork
 from headstart.engine.capabilities import Runtime
 from headstart.errors import HeadstartError, SaveError, SourceError
 from headstart.types import FeatureMatrix
@@ -66,8 +66,8 @@ class FrozenBody:
         self.precision = ""
         self.streams = 1
         self._cache = BodyCache(recipe.key if recipe.lasting else None)
-        self._parts = Parts(self.built, recipe.example, self._cache, lambda: self._expected)
-        self._lock = RenewedLock()
+        self._access = BodyAccess(self.built, recipe.example, self._cache, lambda: self._expected)
+        self._lock = ForkSafeLock()
         self._expected = 0
         self._built: tuple[nn.Module, Forward] | None = None
         self._facts: dict[str, Any] | None = None
@@ -77,7 +77,7 @@ class FrozenBody:
         self._advice = ""
         self._measured: Reference | None = None
         self._plain: tuple[float, int] | None = None
-        renewed_in_forks(self)
+        renew_after_fork(self)
 
     def after_fork(self) -> None:
         """In a forked child: the backend is opened anew on first use, for the parent's waits for threads."""
@@ -130,7 +130,7 @@ class FrozenBody:
                 named = backend != "auto"
                 record = self._record(name, named=named) or self._examine(name, count, few, named=named)
                 if "refused" not in record:
-                    if (backend, name) == ("auto", "torch") and not release("openvino"):
+                    if (backend, name) == ("auto", "torch") and not package_version("openvino"):
                         self._advice = "openvino would run it faster: pip install 'headstart[openvino]'"
                     return self._take(name, record)
                 if named:
@@ -198,7 +198,7 @@ class FrozenBody:
 
     def _examine(self, name: str, count: int, few: Callable[[], Batch | None], *, named: bool) -> dict[str, Any]:
         """Open the body on a backend for the first time; an empty refusal where it is not there or does not pay."""
-        problem = check_possible(name)
+        problem = availability_error(name)
         if problem is not None:
             if named:
                 raise problem
@@ -210,7 +210,7 @@ class FrozenBody:
             return self._keep(name, {"refused": reason, "unpaid": True})
         reference = self._reference(few)
         try:
-            self._running, record = KINDS[name].open_new(self._parts, reference)
+            self._running, record = KINDS[name].open_new(self._access, reference)
         except Refused as refused:
             record = {"refused": str(refused)}
         except MemoryError:
@@ -240,7 +240,7 @@ class FrozenBody:
 
     def _load(self, batch: Batch) -> Backend:
         """The chosen backend, opened from what was kept; examined again where that is gone."""
-        one_thread_in_a_fork()
+        limit_threads_in_fork()
         if is_forked() and self.backend in GPUS:
             raise HeadstartError(
                 f"The backend '{self.backend}' cannot go on in a forked process: start workers by 'spawn', load the "
@@ -250,7 +250,7 @@ class FrozenBody:
             if self._running is None and not self.backend:
                 self.choose("auto", count_items(batch), lambda: first_items(batch, COMPARED_ITEMS))
             if self._running is None:
-                self._running = KINDS[self.backend].open_known(self._parts, self._records[self.backend])
+                self._running = KINDS[self.backend].open_known(self._access, self._records[self.backend])
             if self._running is None:
                 self._running = self._open_again()
             self._built = None
@@ -259,7 +259,7 @@ class FrozenBody:
     def _open_again(self) -> Backend:
         reason = ""
         try:
-            running, record = KINDS[self.backend].open_new(self._parts, self._reference(lambda: None))
+            running, record = KINDS[self.backend].open_new(self._access, self._reference(lambda: None))
             if _form(self.backend, record) == _form(self.backend, self._records[self.backend]):
                 return running
         except (Refused, OSError) as refused:

@@ -13,11 +13,11 @@ from headstart.engine.pipeline.moment_chunks import (
     FeatureMap,
     ItemMoments,
     check_items,
-    part_of,
-    settle,
+    choose_backend,
+    encode_chunk,
+    items_of,
     split_items,
-    sum_parts,
-    take,
+    sum_chunks,
 )
 from headstart.params import check_choice
 from headstart.reporting import Progress
@@ -59,7 +59,7 @@ def moments_of(
         DataError: if there are no items, or none that can be encoded.
         ParameterError: if the targets do not fit the items.
         SourceError: if the source gives several rows an item.
-        HeadstartError: as `headstart.engine.ray.extraction.parts_on_ray`, with ``ray``.
+        HeadstartError: as `headstart.engine.ray.extraction.chunks_on_ray`, with ``ray``.
 
     Examples:
         >>> import numpy as np
@@ -71,15 +71,15 @@ def moments_of(
     check_choice(on_error, "on_error", "moments_of", ("set_aside", "raise"))
     targets = check_items(items, targets, "moments_of")
     if engine.ray is not None:
-        from headstart.engine.ray.extraction import parts_on_ray
+        from headstart.engine.ray.extraction import chunks_on_ray
 
-        parts = parts_on_ray(source, items, targets, engine, feature_map)
+        results = chunks_on_ray(source, items, targets, engine, feature_map)
     else:
-        here, _ = settle(source, items, engine)
+        here, _ = choose_backend(source, items, engine)
         chunks = split_items(len(items))
-        parts = (
-            part_of(source, take(items, chunk), targets[chunk.start : chunk.stop], here, feature_map)
+        results = (
+            encode_chunk(source, items_of(items, chunk), targets[chunk.start : chunk.stop], here, feature_map)
             for chunk in chunks
         )
-    with closing(parts):
-        return sum_parts(parts, len(items), progress, on_error)
+    with closing(results):
+        return sum_chunks(results, len(items), progress, on_error)

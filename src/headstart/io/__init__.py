@@ -1,14 +1,14 @@
 """Reading and writing files so that a crash, a full disk or a hostile file cannot do harm."""
 
 from headstart.io.atomic import atomic_file, atomic_folder, check_writable, follow_umask, is_running, remove_leftovers
-from headstart.io.cache_place import cache_folder, is_private, make_folder, tighten
+from headstart.io.cache_place import cache_folder, is_private, make_folder, make_private
 from headstart.io.csv_cells import harmless_cell, harmless_frame, write_csv
 from headstart.io.disk import disk_is_full, write_reason
 from headstart.io.files import (
     check_digest,
     file_digest,
     is_file,
-    is_there,
+    path_exists,
     read_json,
     read_tensors,
     write_json,
@@ -32,12 +32,12 @@ __all__ = [
     "is_private",
     "is_run",
     "is_running",
-    "is_there",
     "make_folder",
+    "make_private",
+    "path_exists",
     "read_json",
     "read_tensors",
     "remove_leftovers",
-    "tighten",
     "write_csv",
     "write_json",
     "write_reason",

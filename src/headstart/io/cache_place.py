@@ -10,7 +10,7 @@ from pathlib import Path
 
 from headstart.errors import ParameterError
 
-__all__ = ["cache_folder", "is_private", "make_folder", "tighten"]
+__all__ = ["cache_folder", "is_private", "make_folder", "make_private"]
 
 PARTS = ("features", "bodies", "archives", "rankings", "trainings")
 OTHERS = 0o077
@@ -53,7 +53,7 @@ def _user_cache() -> Path:
 
 @lru_cache(maxsize=64)
 def _secure(place: Path) -> None:
-    """Refuse a cache of somebody else; tighten one of ours. A folder with other things in it stays as it is."""
+    """Refuse a cache of somebody else; make_private one of ours. A folder with other things in it stays as it is."""
     try:
         about, names = place.stat(), {path.name for path in place.iterdir()}
     except OSError:  # not there yet, or not to be read: whoever uses it says so
@@ -74,17 +74,17 @@ def _secure(place: Path) -> None:
             place.chmod(0o700)
         for name in names & set(PARTS):
             if (place / name).stat().st_mode & OTHERS:
-                tighten(place / name)
+                make_private(place / name)
 
 
-def tighten(folder: Path) -> None:
+def make_private(folder: Path) -> None:
     """Give a folder and all below it to their owner alone; links stay as they are.
 
     Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> (folder / "a").touch(0o644)
-        >>> tighten(folder)
+        >>> make_private(folder)
         >>> oct((folder / "a").stat().st_mode & 0o777)
         '0o600'
     """

@@ -19,7 +19,7 @@ __all__ = [
     "check_digest",
     "file_digest",
     "is_file",
-    "is_there",
+    "path_exists",
     "read_json",
     "read_tensors",
     "write_json",
@@ -132,11 +132,11 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def is_there(path: Path) -> bool:
+def path_exists(path: Path) -> bool:
     """Whether a file or folder is there; False too for what can be no path here, such as a name of 300 letters.
 
     Examples:
-        >>> is_there(Path("n" * 5000)), is_there(Path())
+        >>> path_exists(Path("n" * 5000)), path_exists(Path())
         (False, True)
     """
     try:

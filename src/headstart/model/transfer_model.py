@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import align_columns, label_name, read
-from headstart.engine.cache.forks import one_thread_in_a_fork
+from headstart.engine.cache.forks import limit_threads_in_fork
 from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction
 from headstart.engine.moments import moments_of
@@ -196,7 +196,7 @@ class TransferModel:
                 f"This model reads rows of {self.head.feature_map.num_inputs} numbers. Got rows of {rows.shape[1]} "
                 "instead; give the columns that it was fitted on."
             )
-        one_thread_in_a_fork()
+        limit_threads_in_fork()
         return task_methods(self.task).outputs(self.head.scores(rows), self.head.calibration)
 
     def update(self, items: Sequence[Any], labels: Sequence[Any]) -> TransferModel:

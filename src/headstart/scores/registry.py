@@ -119,7 +119,7 @@ def _register(
     name: str, tasks: frozenset[str], of: Callable[..., Any], compute: Compute, max_rows: int | None = None
 ) -> None:
     score = RegisteredScore(name, tasks, compute, max_rows)
-    SCORES.register(name, score, place=f"{of.__module__}:{of.__name__}")
+    SCORES.register(name, score, import_path=f"{of.__module__}:{of.__name__}")
 
 
 def _ridge(x: ArrayLike, y: ArrayLike, task: Task, groups: ArrayLike | None, seed: int) -> float:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import SourceError
-from headstart.io import check_digest, file_digest, is_there, read_json
+from headstart.io import check_digest, file_digest, path_exists, read_json
 from headstart.sources.bodies.model_card import stated_accuracy
 from headstart.sources.scheme import Scheme
 from headstart.sources.timm_bodies.arguments import MOST_SIDE, check_arguments
@@ -136,7 +136,7 @@ def describe_local(path: Path) -> SourceInfo:
 
 def _kind(path: Path) -> str:
     """The format of a checkpoint, from the files that are there."""
-    if not is_there(path):
+    if not path_exists(path):
         raise SourceError(f"There is no checkpoint '{path!s:.200}'; give {FORMATS}.")
     if path.is_file():
         if path.suffix != ".safetensors":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from headstart.errors import SourceError, UnknownNameError
-from headstart.io import is_there
+from headstart.io import path_exists
 from headstart.registry import Registry
 from headstart.sources.scheme import Scheme
 from headstart.types import Modality, Source, SourceInfo
@@ -139,7 +139,7 @@ def _split(name: str) -> tuple[Scheme, str]:
     key, _, rest = name.partition(":")
     if key in SOURCES:
         return SOURCES[key], rest
-    if is_there(Path(name).expanduser()):
+    if path_exists(Path(name).expanduser()):
         raise SourceError(f"The source '{name}' has no scheme; to open that file or folder write 'local:{name}'.")
     patterns = [_pattern(known) for known in SOURCES]
     raise UnknownNameError("source", name, [*patterns, *_likely(name)])

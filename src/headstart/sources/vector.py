@@ -77,7 +77,7 @@ class VectorSource:
         """
         return _checked(_as_float(items)) if _is_matrix(items) else encode(self, items)
 
-    def whole(self, items: Sequence[Any]) -> FeatureMatrix | None:
+    def ready_rows(self, items: Sequence[Any]) -> FeatureMatrix | None:
         """The rows of a matrix (n, d) without a copy of float32 or float64 ones, also where they are a memory map.
 
         Returns:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headstart.data import Audit, ReadOptions, read
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.engine.ray.session import kept_open
+from headstart.engine.ray.session import keep_ray_open
 from headstart.evaluate.evaluation import Evaluation
 from headstart.heads import HeadSearch
 from headstart.heads.problem import Fusion, LayerChoice
@@ -281,7 +281,7 @@ def _fitted(
     replayed = None if options.source_data is None else read(options.source_data, modality=dataset.modality)
     # a source that does not exist is refused before the audit, which may read every file
     opened = None if options.ranks_sources else _opened(dataset, options, context)
-    with kept_open():  # one Ray session serves ranking, encoding and training
+    with keep_ray_open():  # one Ray session serves ranking, encoding and training
         audited = audit_items(dataset, context)
         choice = None
         if opened is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.engine.ray.session import kept_open
+from headstart.engine.ray.session import keep_ray_open
 from headstart.errors import DataError
 from headstart.model import TransferModel
 from headstart.params import check_number
@@ -48,7 +48,7 @@ def fit_model(dataset: Dataset, options: FitOptions, context: RunContext) -> Tra
     if context.clock.limit is not None:
         check_number(context.clock.limit, "time_limit", "fit", low=0)
     opened = None if options.ranks_sources else source_for(dataset, options.source)
-    with kept_open():
+    with keep_ray_open():
         if opened is not None and options.is_frozen:
             # nothing is ranked or moved, so nothing needs the audit: scikit-learn may call this hundreds of times
             return _frozen(dataset, opened, options, context)

@@ -29,7 +29,7 @@ def no_gpu(monkeypatch):
 @pytest.fixture
 def without_openvino(monkeypatch):
     for module in (choice, openvino_graph):
-        monkeypatch.setattr(module, "release", lambda name: "" if name == "openvino" else "1.0")
+        monkeypatch.setattr(module, "package_version", lambda name: "" if name == "openvino" else "1.0")
 
 
 def example():
@@ -100,7 +100,7 @@ def test_a_passing_body_is_timed_once():
 @needs_openvino
 def test_a_form_is_chosen_anew_with_a_new_release(huge, monkeypatch):
     FrozenBody(Counting().recipe).choose("auto", 1)
-    monkeypatch.setattr(openvino_graph, "release", lambda _name: "another")
+    monkeypatch.setattr(openvino_graph, "package_version", lambda _name: "another")
     assert FrozenBody(Counting().recipe).choose("auto", 10**12).startswith("openvino")
 
 
@@ -143,7 +143,7 @@ def test_records_belong_to_releases_and_cpus(monkeypatch):
     assert choice.record_name("torch") != name
     monkeypatch.undo()
     assert choice.record_name("torch") == name
-    monkeypatch.setattr(choice, "release", lambda _package: "another")
+    monkeypatch.setattr(choice, "package_version", lambda _package: "another")
     assert choice.record_name("torch") != name
 
 
@@ -185,10 +185,10 @@ def test_a_missing_extra_and_a_missing_gpu_are_said(without_openvino):
 def test_a_gpu_comes_first_where_torch_has_it(monkeypatch, without_openvino):
     monkeypatch.setattr(choice, "gpu_hint", lambda: "cuda of the test")
     assert choice.candidates() == ["cuda", "torch"]
-    monkeypatch.setattr(cuda, "cuda_is_there", lambda: False)
+    monkeypatch.setattr(cuda, "cuda_is_available", lambda: False)
     assert FrozenBody(Counting().recipe).choose().startswith("torch"), "a driver is there, but torch cannot use it"
-    monkeypatch.setattr(cuda, "cuda_is_there", lambda: True)
-    monkeypatch.setattr(cuda, "cuda_short", lambda: "bf16")
+    monkeypatch.setattr(cuda, "cuda_is_available", lambda: True)
+    monkeypatch.setattr(cuda, "cuda_half_precision", lambda: "bf16")
     monkeypatch.setattr(cuda, "Cuda", partial(Cuda, device="cpu"))
     body = FrozenBody(Counting().recipe)
     assert body.choose() == "cuda bf16"
@@ -198,7 +198,7 @@ def test_a_gpu_comes_first_where_torch_has_it(monkeypatch, without_openvino):
 
 def test_apples_gpu_comes_first_too(monkeypatch, without_openvino):
     monkeypatch.setattr(choice, "gpu_hint", lambda: "mps")
-    monkeypatch.setattr(mps, "mps_is_there", lambda: True)
+    monkeypatch.setattr(mps, "mps_is_available", lambda: True)
     monkeypatch.setattr(mps, "Mps", partial(Mps, device="cpu"))
     body = FrozenBody(Counting().recipe)
     assert body.choose() in ("mps fp16", "mps fp32")
@@ -210,8 +210,8 @@ def test_a_body_too_large_for_the_gpu_runs_on_the_cpu(monkeypatch, without_openv
         raise MemoryError("CUDA out of memory")
 
     monkeypatch.setattr(choice, "gpu_hint", lambda: "cuda of the test")
-    monkeypatch.setattr(cuda, "cuda_is_there", lambda: True)
-    monkeypatch.setattr(cuda, "cuda_short", lambda: None)
+    monkeypatch.setattr(cuda, "cuda_is_available", lambda: True)
+    monkeypatch.setattr(cuda, "cuda_half_precision", lambda: None)
     monkeypatch.setattr(cuda, "Cuda", full)
     body = FrozenBody(Counting().recipe)
     assert body.choose().startswith("torch")

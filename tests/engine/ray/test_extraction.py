@@ -15,7 +15,7 @@ from headstart.engine.extract import extract
 from headstart.engine.moments import moments_of
 from headstart.engine.options import Engine
 from headstart.engine.ray import session as session_module
-from headstart.engine.ray.session import kept_open, ray_session
+from headstart.engine.ray.session import keep_ray_open, ray_session
 from headstart.errors import DataError, HeadstartError, ItemError, MissingExtraError, ParameterError, SourceError
 from headstart.heads import HeadSearch
 from headstart.sources.toy import ToySource
@@ -255,12 +255,12 @@ def test_one_session_serves_all_the_work_of_a_fit(cluster, monkeypatch):
     begun = []
     monkeypatch.setattr(session_module, "_connect", lambda *_: begun.append("connect"))
     monkeypatch.setattr(ray, "shutdown", lambda: begun.append("shutdown"))
-    with kept_open():
+    with keep_ray_open():
         assert begun == []
         for _ in range(2):
             with ray_session("auto", 1):
                 pass
-        with kept_open(), ray_session("auto", 1):
+        with keep_ray_open(), ray_session("auto", 1):
             pass
         assert begun == ["connect"]
     assert begun == ["connect", "shutdown"]

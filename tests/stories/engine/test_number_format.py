@@ -148,7 +148,7 @@ def test_the_switch_reaches_gpus(monkeypatch, tmp_path):
     found = {}
     for switch in ("auto", "0"):
         monkeypatch.setenv("HEADSTART_BF16", switch)
-        found[switch] = cuda.cuda_short(), record_name("cuda"), machine.gpu_hint().split(" ")[0]
+        found[switch] = cuda.cuda_half_precision(), record_name("cuda"), machine.gpu_hint().split(" ")[0]
     assert found["auto"][::2] == ("bf16", "cuda")
     assert found["0"][::2] == (None, "cuda")
     assert found["auto"][1] != found["0"][1]

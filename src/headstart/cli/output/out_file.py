@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from headstart.errors import SaveError, UsageError
-from headstart.io import check_writable, is_there
+from headstart.io import check_writable, path_exists
 
 __all__ = ["check_out_file"]
 
@@ -43,7 +43,7 @@ def check_out_file(out: str, formats: Collection[str], inputs: Sequence[str]) ->
 
 
 def _check_not_read(out: Path, given: str) -> None:
-    if not is_there(Path(given)):
+    if not path_exists(Path(given)):
         return
     read = Path(given)
     if read.samefile(out):

@@ -72,7 +72,7 @@ def _registered(place: str, transfers: str = "") -> Callable[[], Iterator[Found]
     def find() -> Iterator[Found]:
         registry: Registry[Any] = _at(place)
         for name in registry:
-            where, _, attribute = registry.place(name).partition(":")
+            where, _, attribute = registry.import_path(name).partition(":")
             if not where.startswith("headstart."):  # a third party's
                 continue
             module = import_module(where)
@@ -87,7 +87,7 @@ def _registered(place: str, transfers: str = "") -> Callable[[], Iterator[Found]
 def _scores() -> Iterator[Found]:
     """The modules of scores, with the names that are registered for what they compute."""
     registered: Registry[Any] = _at("headstart.scores:SCORES")
-    places = {name: registered.place(name).partition(":")[0] for name in registered}
+    places = {name: registered.import_path(name).partition(":")[0] for name in registered}
     places |= {name: f"headstart.scores.{name}" for name in _at("headstart.scores.registry:SOURCE_SCORES")}
     for found in _modules("headstart.scores")():
         names = [name for name, place in places.items() if place == found.module.__name__]

@@ -18,7 +18,7 @@ from pathlib import Path
 from headstart.data.folder.archive_members import Member, Said, members_of, refuse
 from headstart.data.folder.listing import is_hidden
 from headstart.errors import DataError
-from headstart.io import cache_folder, make_folder, remove_leftovers, tighten
+from headstart.io import cache_folder, make_folder, make_private, remove_leftovers
 
 __all__ = ["ARCHIVES", "UNREAD_ARCHIVES", "archive_notes", "is_archive", "unpack"]
 
@@ -125,7 +125,7 @@ def _unpack_into(archive: Path, target: Path) -> None:
         (scratch / FILES).mkdir()
         said = _extract(archive, scratch / FILES)
         (scratch / NOTES).write_text(json.dumps(said.sentences()), encoding="utf-8")
-        tighten(scratch)
+        make_private(scratch)
         try:
             scratch.rename(target)
         except OSError:

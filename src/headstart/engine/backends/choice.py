@@ -7,12 +7,12 @@ from headstart.engine.backends.interface import BackendKind
 from headstart.engine.backends.mps import MPS
 from headstart.engine.backends.openvino_graph import OPENVINO
 from headstart.engine.backends.torch_cpu import TORCH
-from headstart.engine.body.machine import gpu_hint, release
+from headstart.engine.body.machine import gpu_hint, package_version
 from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.bodies import FORMAT
 from headstart.errors import UsageError
 
-__all__ = ["KINDS", "candidates", "check_possible", "converting_pays", "record_name"]
+__all__ = ["KINDS", "availability_error", "candidates", "converting_pays", "record_name"]
 
 KINDS: dict[str, BackendKind] = {kind.name: kind for kind in (OPENVINO, TORCH, CUDA, MPS)}
 
@@ -38,17 +38,17 @@ def candidates(backend: str = "auto") -> list[str]:
     if backend != "auto":
         return [backend]
     gpu = gpu_hint().split(" ")[0]
-    return [*([gpu] if gpu else []), *(["openvino"] if release("openvino") else []), "torch"]
+    return [*([gpu] if gpu else []), *(["openvino"] if package_version("openvino") else []), "torch"]
 
 
-def check_possible(backend: str) -> UsageError | None:
+def availability_error(backend: str) -> UsageError | None:
     """What to raise because a backend cannot run here, or None; asks torch about GPUs.
 
     Args:
         backend: its name.
 
     Examples:
-        >>> check_possible("torch") is None
+        >>> availability_error("torch") is None
         True
     """
     return KINDS[backend].problem()
@@ -92,4 +92,4 @@ def record_name(backend: str) -> str:
         >>> record_name("torch") != record_name("openvino")
         True
     """
-    return f"choice-{backend}-{recipe_key(FORMAT, release('torch'), *KINDS[backend].marks())[:16]}"
+    return f"choice-{backend}-{recipe_key(FORMAT, package_version('torch'), *KINDS[backend].fingerprint())[:16]}"

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.body.agreement import AGREEMENT, SAME, agreement
+from headstart.engine.body.agreement import FP32_AGREEMENT, HALF_AGREEMENT, agreement
 from headstart.engine.body.recipe import Tensors
-from headstart.engine.cache.forks import RenewedLock
+from headstart.engine.cache.forks import ForkSafeLock
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,11 +76,11 @@ class CompileWhenItPays:
         self.note = ""
         self._run = self._eager = eager
         self._remaining = remaining
-        self._least = SAME if precision == "fp32" else AGREEMENT
+        self._least = FP32_AGREEMENT if precision == "fp32" else HALF_AGREEMENT
         self._open = able
         self._wait = wait
         self._compile = compile_ or _compile
-        self._lock = RenewedLock()
+        self._lock = ForkSafeLock()
         self._seconds = 0.0
         self._items = 0
 

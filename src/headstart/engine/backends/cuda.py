@@ -10,12 +10,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from headstart.engine.backends.compiled import CompileWhenItPays, can_compile
-from headstart.engine.backends.interface import Backend, BackendKind, Parts
+from headstart.engine.backends.interface import Backend, BackendKind, BodyAccess
 from headstart.engine.backends.out_of_memory import memory_errors
 from headstart.engine.backends.torch_forms import TorchForm, channels_last, open_found, open_recorded, run_blocks
 from headstart.engine.body.agreement import Reference
-from headstart.engine.body.arrays import each, to_tensors
-from headstart.engine.body.machine import bf16_wish, gpu_hint
+from headstart.engine.body.arrays import map_arrays, to_tensors
+from headstart.engine.body.machine import bf16_setting, gpu_hint
 from headstart.engine.body.recipe import Batch, Forward, Tensors
 from headstart.errors import UsageError
 from headstart.types import FeatureMatrix
@@ -23,16 +23,16 @@ from headstart.types import FeatureMatrix
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["CUDA", "Cuda", "cuda_is_there", "cuda_short"]
+__all__ = ["CUDA", "Cuda", "cuda_half_precision", "cuda_is_available"]
 
 STREAMS = 2  # while one batch is computed, the next one is copied to the GPU and the last one's rows from it
 
 
-def cuda_is_there() -> bool:
+def cuda_is_available() -> bool:
     """Whether torch can use a CUDA GPU here.
 
     Examples:
-        >>> cuda_is_there() in (True, False)
+        >>> cuda_is_available() in (True, False)
         True
     """
     import torch
@@ -40,16 +40,16 @@ def cuda_is_there() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def cuda_short() -> str | None:
+def cuda_half_precision() -> str | None:
     """The number format to try before fp32: bf16 where the GPU multiplies in it and ``HEADSTART_BF16`` allows it.
 
     Examples:
-        >>> cuda_short() in ("bf16", None)
+        >>> cuda_half_precision() in ("bf16", None)
         True
     """
     import torch
 
-    return "bf16" if bf16_wish() != "0" and torch.cuda.is_bf16_supported(including_emulation=False) else None
+    return "bf16" if bf16_setting() != "0" and torch.cuda.is_bf16_supported(including_emulation=False) else None
 
 
 class Cuda:
@@ -117,7 +117,7 @@ class Cuda:
         slot = self._slots.get()
         try:
             with memory_errors(), torch.inference_mode(), slot.current():
-                there = each(slot.to_device(batch), channels_last)
+                there = map_arrays(slot.to_device(batch), channels_last)
                 with self._launching:  # only launches the work: copies of the other stream go on
                     found = self._run(there)
                 rows: FeatureMatrix = slot.back(found)
@@ -183,7 +183,7 @@ class _Slot:
 
 
 def _problem() -> UsageError | None:
-    if cuda_is_there():
+    if cuda_is_available():
         return None
     return UsageError("The backend 'cuda' needs a GPU that torch can use. There is none; take 'auto'.")
 
@@ -192,20 +192,20 @@ def _make(form: TorchForm, forward: Forward, remaining: Callable[[], int]) -> Ba
     return Cuda(form, forward, remaining)
 
 
-def _open_new(parts: Parts, reference: Reference) -> tuple[Backend, dict[str, Any]]:
+def _open_new(access: BodyAccess, reference: Reference) -> tuple[Backend, dict[str, Any]]:
     why = "this GPU does not multiply in bf16 by itself"
-    return open_found(parts, reference, _make, short=cuda_short(), why=why)
+    return open_found(access, reference, _make, half=cuda_half_precision(), why=why)
 
 
-def _open_known(parts: Parts, record: Mapping[str, Any]) -> Backend:
-    return open_recorded(parts, record, _make)
+def _open_known(access: BodyAccess, record: Mapping[str, Any]) -> Backend:
+    return open_recorded(access, record, _make)
 
 
 CUDA = BackendKind(
     name=Cuda.name,
     problem=_problem,
     streams=lambda: STREAMS,
-    marks=lambda: ("", gpu_hint()),
+    fingerprint=lambda: ("", gpu_hint()),
     open_new=_open_new,
     open_known=_open_known,
 )

@@ -15,7 +15,7 @@ from headstart.types import FeatureMatrix
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Backend", "BackendKind", "Parts", "Refused"]
+__all__ = ["Backend", "BackendKind", "BodyAccess", "Refused"]
 
 
 class Backend(Protocol):
@@ -68,7 +68,7 @@ class Refused(Exception):  # noqa: N818 - an outcome, not a mistake
 
 
 @dataclass(frozen=True)
-class Parts:
+class BodyAccess:
     """What opening a body needs.
 
     Attributes:
@@ -78,7 +78,7 @@ class Parts:
         remaining: how many items are still to come.
 
     Examples:
-        >>> Parts(lambda: None, lambda: None, BodyCache(None), lambda: 5).remaining()
+        >>> BodyAccess(lambda: None, lambda: None, BodyCache(None), lambda: 5).remaining()
         5
     """
 
@@ -96,8 +96,8 @@ class BackendKind:
         name: what users call it.
         problem: gives what to raise because it cannot run here, or None; may ask torch about GPUs.
         streams: gives how many threads may call it at once.
-        marks: gives what, beside torch's release, decides how it runs a body here: releases, the GPU or the CPU; read
-            without importing anything heavy.
+        fingerprint: gives what decides, besides the version of torch, how it runs a body here: (library version, GPU or
+            CPU). Importing heavy packages is not allowed here.
         open_new: gives the body in its fastest form that agrees with the plain module, and the record of that form.
             Raises `Refused` where the backend cannot run it, MemoryError where it does not fit, OSError where there is
             no room for temporary files.
@@ -113,6 +113,6 @@ class BackendKind:
     name: str
     problem: Callable[[], UsageError | None]
     streams: Callable[[], int]
-    marks: Callable[[], tuple[str, str]]
-    open_new: Callable[[Parts, Reference], tuple[Backend, dict[str, Any]]]
-    open_known: Callable[[Parts, Mapping[str, Any]], Backend | None]
+    fingerprint: Callable[[], tuple[str, str]]
+    open_new: Callable[[BodyAccess, Reference], tuple[Backend, dict[str, Any]]]
+    open_known: Callable[[BodyAccess, Mapping[str, Any]], Backend | None]

@@ -6,11 +6,11 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.backends.interface import Backend, BackendKind, Parts
+from headstart.engine.backends.interface import Backend, BackendKind, BodyAccess
 from headstart.engine.backends.out_of_memory import memory_errors
 from headstart.engine.backends.torch_forms import TorchForm, open_found, open_recorded, run_blocks
 from headstart.engine.body.agreement import Reference
-from headstart.engine.body.arrays import each, to_tensors
+from headstart.engine.body.arrays import map_arrays, to_tensors
 from headstart.engine.body.machine import gpu_hint
 from headstart.engine.body.recipe import Batch, Forward
 from headstart.errors import UsageError
@@ -19,16 +19,16 @@ from headstart.types import FeatureMatrix
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["MPS", "Mps", "mps_is_there"]
+__all__ = ["MPS", "Mps", "mps_is_available"]
 
 STREAMS = 1  # Metal has one queue for a process
 
 
-def mps_is_there() -> bool:
+def mps_is_available() -> bool:
     """Whether torch can use Apple's GPU here.
 
     Examples:
-        >>> mps_is_there() in (True, False)
+        >>> mps_is_available() in (True, False)
         True
     """
     import torch
@@ -74,14 +74,14 @@ class Mps:
             return tensor.to(self._device)
 
         with memory_errors(), torch.inference_mode():
-            tensors = each(to_tensors(batch), place)
+            tensors = map_arrays(to_tensors(batch), place)
             rows = run_blocks(self._module, self._forward, tensors, self._device, self.precision)
             result: FeatureMatrix = rows.cpu().numpy()
             return result
 
 
 def _problem() -> UsageError | None:
-    if mps_is_there():
+    if mps_is_available():
         return None
     return UsageError("The backend 'mps' needs an Apple GPU that torch can use. There is none; take 'auto'.")
 
@@ -90,19 +90,19 @@ def _make(form: TorchForm, forward: Forward, _remaining: Callable[[], int]) -> B
     return Mps(form, forward)
 
 
-def _open_new(parts: Parts, reference: Reference) -> tuple[Backend, dict[str, Any]]:
-    return open_found(parts, reference, _make, short="fp16", why="")
+def _open_new(access: BodyAccess, reference: Reference) -> tuple[Backend, dict[str, Any]]:
+    return open_found(access, reference, _make, half="fp16", why="")
 
 
-def _open_known(parts: Parts, record: Mapping[str, Any]) -> Backend:
-    return open_recorded(parts, record, _make)
+def _open_known(access: BodyAccess, record: Mapping[str, Any]) -> Backend:
+    return open_recorded(access, record, _make)
 
 
 MPS = BackendKind(
     name=Mps.name,
     problem=_problem,
     streams=lambda: STREAMS,
-    marks=lambda: ("", gpu_hint()),
+    fingerprint=lambda: ("", gpu_hint()),
     open_new=_open_new,
     open_known=_open_known,
 )

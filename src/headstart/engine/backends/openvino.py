@@ -19,7 +19,7 @@ from headstart.engine.backends.allocator import keep_freed_memory
 from headstart.engine.backends.out_of_memory import memory_errors
 from headstart.engine.body.machine import cores
 from headstart.engine.body.recipe import Batch
-from headstart.engine.cache.forks import RenewedLock
+from headstart.engine.cache.forks import ForkSafeLock
 from headstart.errors import MissingExtraError, SourceError
 from headstart.types import FeatureMatrix
 
@@ -27,7 +27,7 @@ __all__ = ["OpenVino", "import_openvino", "no_telemetry", "openvino_streams"]
 
 STREAMS = 2  # batches at once; more help only where there are many cores
 CORES_PER_STREAM = 8
-IMPORTING = RenewedLock()
+IMPORTING = ForkSafeLock()
 TYPES = {"fp32": "f32", "bf16": "bf16"}
 
 

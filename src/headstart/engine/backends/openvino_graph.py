@@ -10,17 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.backends.interface import Backend, BackendKind, Parts, Refused
+from headstart.engine.backends.interface import Backend, BackendKind, BodyAccess, Refused
 from headstart.engine.backends.openvino import OpenVino, import_openvino, no_telemetry, openvino_streams
 from headstart.engine.backends.probes import has_lengths, longer, mirrored, shorter
 from headstart.engine.backends.torch_forms import folded_copy
-from headstart.engine.body.agreement import AGREEMENT, SAME, Reference, measure_reference
+from headstart.engine.body.agreement import FP32_AGREEMENT, HALF_AGREEMENT, Reference, measure_reference
 from headstart.engine.body.arrays import first_items, to_tensors
 from headstart.engine.body.batch_norm_folding import round_kernels
-from headstart.engine.body.machine import cpu_kind, native_bf16, release
+from headstart.engine.body.machine import cpu_kind, native_bf16, package_version
 from headstart.engine.body.recipe import Batch, Forward, recipe_key
 from headstart.engine.cache.bodies import FORMAT
-from headstart.engine.cache.forks import RenewedLock
+from headstart.engine.cache.forks import ForkSafeLock
 from headstart.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ CONVOLUTIONS = ("Convolution", "GroupConvolution")
 PRECISE = '<rt_info><attribute name="precise" version="0" /></rt_info>'  # the plugin leaves such a layer in fp32
 EXACT_CONVOLUTIONS = (0, 3, 6, 12)  # how many of the first ones stay in fp32, tried in this order
 TRACED = 2  # items; with one alone, sizes of 1 might become constants
-CONVERTING = RenewedLock()  # torch traces one module at a time
+CONVERTING = ForkSafeLock()  # torch traces one module at a time
 
 
 def save_graph(model: Any, folder: Path) -> None:
@@ -235,7 +235,7 @@ def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> 
 
 def _same(model: Any, checks: Sequence[Reference]) -> Any | None:
     exact = OpenVino(model, "fp32")
-    return model if all(check.agreement(exact) >= SAME for check in checks) else None
+    return model if all(check.agreement(exact) >= FP32_AGREEMENT for check in checks) else None
 
 
 def _quick(
@@ -254,10 +254,10 @@ def _quick(
         quick = OpenVino(tried, "bf16", exact_convolutions=count)
         least = max(least, reference.agreement(quick))
         quick.note = f"bf16 features have a cosine of at least {least:.4f} with fp32 ones"
-        if least >= AGREEMENT:
+        if least >= HALF_AGREEMENT:
             quick.note += f", with the first {count} convolutions in fp32" if count else ""
             return tried, quick
-    return exact, OpenVino(exact, "fp32", f"{quick.note}, and {AGREEMENT} is wanted")
+    return exact, OpenVino(exact, "fp32", f"{quick.note}, and {HALF_AGREEMENT} is wanted")
 
 
 def _plain(module: nn.Module, forward: Forward, batch: Batch | None) -> Reference | None:
@@ -282,33 +282,34 @@ def graph_name(precision: str, exact: int = 0) -> str:
         >>> graph_name("bf16", 3).startswith("openvino-bf16-3-")
         True
     """
-    return f"openvino-{precision}-{exact}-{recipe_key(FORMAT, release('torch'), release('openvino'))[:16]}"
+    versions = recipe_key(FORMAT, package_version("torch"), package_version("openvino"))
+    return f"openvino-{precision}-{exact}-{versions[:16]}"
 
 
 def _problem() -> UsageError | None:
-    return None if release("openvino") else MissingExtraError("The backend 'openvino'", "openvino")
+    return None if package_version("openvino") else MissingExtraError("The backend 'openvino'", "openvino")
 
 
-def _open_new(parts: Parts, reference: Reference) -> tuple[Backend, dict[str, Any]]:
-    module, forward = parts.built()
+def _open_new(access: BodyAccess, reference: Reference) -> tuple[Backend, dict[str, Any]]:
+    module, forward = access.built()
     model, running = find_openvino(module, forward, reference)
     size = GRAPH_BYTES + sum(parameter.numel() for parameter in module.parameters()) * 4
     exact = running.exact_convolutions
-    folder = parts.cache.write_folder(graph_name(running.precision, exact), partial(save_graph, model), size)
+    folder = access.cache.write_folder(graph_name(running.precision, exact), partial(save_graph, model), size)
     record = {"precision": running.precision, "note": running.note, "exact_convolutions": exact}
     return running, record if folder else {**record, "unkept": True}
 
 
-def _open_known(parts: Parts, record: Mapping[str, Any]) -> Backend | None:
+def _open_known(access: BodyAccess, record: Mapping[str, Any]) -> Backend | None:
     exact = record.get("exact_convolutions", 0)
     name = graph_name(record["precision"], exact)
-    folder = parts.cache.read_folder(name)
+    folder = access.cache.read_folder(name)
     if folder is None:
         return None
     try:
         return OpenVino(read_graph(folder), record["precision"], record["note"], exact)
     except RuntimeError:
-        parts.cache.remove(name)
+        access.cache.remove(name)
         return None
 
 
@@ -316,7 +317,7 @@ OPENVINO = BackendKind(
     name=OpenVino.name,
     problem=_problem,
     streams=openvino_streams,
-    marks=lambda: (release("openvino"), cpu_kind()),
+    fingerprint=lambda: (package_version("openvino"), cpu_kind()),
     open_new=_open_new,
     open_known=_open_known,
 )

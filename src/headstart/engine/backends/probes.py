@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.body.arrays import each, first_items
+from headstart.engine.body.arrays import first_items, map_arrays
 from headstart.engine.body.recipe import Batch
 
 __all__ = ["has_lengths", "longer", "mirrored", "shorter"]
@@ -43,7 +43,7 @@ def longer(example: Batch) -> Batch | None:
     def twice(array: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([array, array], axis=1) if has_lengths(array) else array
 
-    batch: Batch = each(first_items(example, LONGER), twice)
+    batch: Batch = map_arrays(first_items(example, LONGER), twice)
     return batch
 
 
@@ -60,7 +60,7 @@ def shorter(example: Batch) -> Batch | None:
     def half(array: NDArray[Any]) -> NDArray[Any]:
         return array[:, : -(-array.shape[1] // 2)] if has_lengths(array) else array
 
-    batch: Batch = each(first_items(example, LONGER), half)
+    batch: Batch = map_arrays(first_items(example, LONGER), half)
     return batch
 
 
@@ -80,5 +80,5 @@ def mirrored(example: Batch) -> Batch:
             return 255 - array
         return -array if array.dtype.kind == "f" else array[::-1].copy()
 
-    batch: Batch = each(first_items(example, MIRRORED), mirror)
+    batch: Batch = map_arrays(first_items(example, MIRRORED), mirror)
     return batch

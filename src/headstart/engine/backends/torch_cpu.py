@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.engine.backends.allocator import keep_freed_memory
 from headstart.engine.backends.compiled import CompileWhenItPays, can_compile
-from headstart.engine.backends.interface import Backend, BackendKind, Parts
+from headstart.engine.backends.interface import Backend, BackendKind, BodyAccess
 from headstart.engine.backends.out_of_memory import memory_errors
 from headstart.engine.backends.torch_forms import TorchForm, channels_last, open_found, open_recorded, run_blocks
 from headstart.engine.body.agreement import Reference
-from headstart.engine.body.arrays import each, to_tensors
+from headstart.engine.body.arrays import map_arrays, to_tensors
 from headstart.engine.body.machine import cpu_kind, native_bf16
 from headstart.engine.body.recipe import Batch, Forward, Tensors
 from headstart.types import FeatureMatrix
@@ -79,24 +79,24 @@ class TorchCpu:
         import torch
 
         with memory_errors(), torch.inference_mode():
-            rows: FeatureMatrix = self._run(each(to_tensors(batch), channels_last)).numpy()
+            rows: FeatureMatrix = self._run(map_arrays(to_tensors(batch), channels_last)).numpy()
             return rows
 
 
-def _open_new(parts: Parts, reference: Reference) -> tuple[Backend, dict[str, Any]]:
-    short = "bf16" if cpu_has_bf16() else None
-    return open_found(parts, reference, TorchCpu, short=short, why="this CPU does not multiply in bf16 by itself")
+def _open_new(access: BodyAccess, reference: Reference) -> tuple[Backend, dict[str, Any]]:
+    half = "bf16" if cpu_has_bf16() else None
+    return open_found(access, reference, TorchCpu, half=half, why="this CPU does not multiply in bf16 by itself")
 
 
-def _open_known(parts: Parts, record: Mapping[str, Any]) -> Backend:
-    return open_recorded(parts, record, TorchCpu)
+def _open_known(access: BodyAccess, record: Mapping[str, Any]) -> Backend:
+    return open_recorded(access, record, TorchCpu)
 
 
 TORCH = BackendKind(
     name=TorchCpu.name,
     problem=lambda: None,
     streams=lambda: TorchCpu.streams,
-    marks=lambda: ("", cpu_kind()),
+    fingerprint=lambda: ("", cpu_kind()),
     open_new=_open_new,
     open_known=_open_known,
 )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headstart.engine.backends.interface import Backend, Parts
-from headstart.engine.body.agreement import AGREEMENT, SAME, Reference
+from headstart.engine.backends.interface import Backend, BodyAccess
+from headstart.engine.body.agreement import FP32_AGREEMENT, HALF_AGREEMENT, Reference
 from headstart.engine.body.arrays import first_items, to_tensors
 from headstart.engine.body.batch_norm_folding import cast_linear, fold_batch_norms, round_kernels
 from headstart.engine.body.recipe import Batch, Forward, Tensors
@@ -110,7 +110,7 @@ def find_form(
     reference: Reference,
     make: Callable[[TorchForm], Backend],
     *,
-    short: str | None,
+    half: str | None,
     why: str,
 ) -> TorchForm:
     """The fastest form of a body that agrees with the plain one.
@@ -120,7 +120,7 @@ def find_form(
         forward: as `Recipe.build` gives it.
         reference: what the plain body gives.
         make: a backend that runs a form.
-        short: the shorter number format to try, or None.
+        half: the shorter number format to try, or None.
         why: the note where none is tried.
 
     Examples:
@@ -131,21 +131,21 @@ def find_form(
         >>> body, forward = torch.nn.Linear(3, 2), lambda module, x: [module(x)]
         >>> reference = measure_reference(body, forward, [np.ones((2, 3), np.float32)])
         >>> make = lambda form: TorchCpu(form, forward)
-        >>> find_form(body, forward, reference, make, short=None, why="fp32 was asked for").precision
+        >>> find_form(body, forward, reference, make, half=None, why="fp32 was asked for").precision
         'fp32'
     """
     folded = folded_copy(module, forward, reference.batches[0])
-    if folded is not None and reference.agreement(make(TorchForm(folded, "fp32", folded=True))) < SAME:
+    if folded is not None and reference.agreement(make(TorchForm(folded, "fp32", folded=True))) < FP32_AGREEMENT:
         folded = None
     exact = TorchForm(folded or module, "fp32", folded is not None, why)
-    if short is None:
+    if half is None:
         return exact
-    quick = _shortened(exact, short)
+    quick = _shortened(exact, half)
     least = reference.agreement(make(quick))
-    note = f"{short} features have a cosine of at least {least:.4f} with fp32 ones"
-    if least < AGREEMENT:
-        return TorchForm(exact.module, "fp32", exact.folded, f"{note}, and {AGREEMENT} is wanted")
-    return TorchForm(quick.module, short, quick.folded, note)
+    note = f"{half} features have a cosine of at least {least:.4f} with fp32 ones"
+    if least < HALF_AGREEMENT:
+        return TorchForm(exact.module, "fp32", exact.folded, f"{note}, and {HALF_AGREEMENT} is wanted")
+    return TorchForm(quick.module, half, quick.folded, note)
 
 
 def known_form(module: nn.Module, forward: Forward, example: Batch, record: Mapping[str, Any]) -> TorchForm:
@@ -169,15 +169,15 @@ def known_form(module: nn.Module, forward: Forward, example: Batch, record: Mapp
 
 
 def open_found(
-    parts: Parts, reference: Reference, make: Make, *, short: str | None, why: str
+    access: BodyAccess, reference: Reference, make: Make, *, half: str | None, why: str
 ) -> tuple[Backend, dict[str, Any]]:
     """A body on a device in the form that `find_form` finds, and the record of that form.
 
     Args:
-        parts: the body.
+        access: the body.
         reference: what the plain body gives.
         make: makes the device's backend.
-        short: the shorter number format to try, or None.
+        half: the shorter number format to try, or None.
         why: the note where none is tried.
 
     Raises:
@@ -190,25 +190,25 @@ def open_found(
         >>> from headstart.engine.cache.bodies import BodyCache
         >>> body, forward = torch.nn.ReLU(), lambda module, x: [module(x)]
         >>> reference = measure_reference(body, forward, [np.ones((2, 3), np.float32)])
-        >>> parts = Parts(lambda: (body, forward), lambda: reference.batches[0], BodyCache(None), lambda: 0)
-        >>> running, record = open_found(parts, reference, TorchCpu, short=None, why="as an example")
+        >>> access = BodyAccess(lambda: (body, forward), lambda: reference.batches[0], BodyCache(None), lambda: 0)
+        >>> running, record = open_found(access, reference, TorchCpu, half=None, why="as an example")
         >>> record["precision"], record["note"]
         ('fp32', 'as an example')
     """
-    module, forward = parts.built()
+    module, forward = access.built()
 
     def run(form: TorchForm) -> Backend:
-        return make(form, forward, parts.remaining)
+        return make(form, forward, access.remaining)
 
-    form = find_form(module, forward, reference, run, short=short, why=why)
+    form = find_form(module, forward, reference, run, half=half, why=why)
     return run(form), form.record()
 
 
-def open_recorded(parts: Parts, record: Mapping[str, Any], make: Make) -> Backend:
+def open_recorded(access: BodyAccess, record: Mapping[str, Any], make: Make) -> Backend:
     """A body on a device in the form that an earlier process found.
 
     Args:
-        parts: the body.
+        access: the body.
         record: as `open_found` gave it.
         make: makes the device's backend.
 
@@ -222,13 +222,13 @@ def open_recorded(parts: Parts, record: Mapping[str, Any], make: Make) -> Backen
         >>> from headstart.engine.cache.bodies import BodyCache
         >>> body, forward = torch.nn.ReLU(), lambda module, x: [module(x)]
         >>> reference = measure_reference(body, forward, [np.ones((2, 3), np.float32)])
-        >>> parts = Parts(lambda: (body, forward), lambda: reference.batches[0], BodyCache(None), lambda: 0)
-        >>> running, record = open_found(parts, reference, TorchCpu, short=None, why="as an example")
-        >>> open_recorded(parts, record, TorchCpu)(-np.ones((1, 3), np.float32))
+        >>> access = BodyAccess(lambda: (body, forward), lambda: reference.batches[0], BodyCache(None), lambda: 0)
+        >>> running, record = open_found(access, reference, TorchCpu, half=None, why="as an example")
+        >>> open_recorded(access, record, TorchCpu)(-np.ones((1, 3), np.float32))
         array([[0., 0., 0.]], dtype=float32)
     """
-    module, forward = parts.built()
-    return make(known_form(module, forward, parts.example(), record), forward, parts.remaining)
+    module, forward = access.built()
+    return make(known_form(module, forward, access.example(), record), forward, access.remaining)
 
 
 def folded_copy(module: nn.Module, forward: Forward, example: Batch) -> nn.Module | None:

@@ -16,10 +16,10 @@ from headstart.engine.body.recipe import Batch, Forward
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["AGREEMENT", "SAME", "Reference", "agreement", "measure_reference"]
+__all__ = ["FP32_AGREEMENT", "HALF_AGREEMENT", "Reference", "agreement", "measure_reference"]
 
-SAME = 0.99999  # least cosine of features in two forms of one body in fp32
-AGREEMENT = 0.999  # least cosine of an item's features in a shorter number format with its fp32 ones, in any block
+FP32_AGREEMENT = 0.99999  # least cosine of features in two forms of one body in fp32
+HALF_AGREEMENT = 0.999  # least cosine of an item's features in a shorter number format with its fp32 ones, in any block
 
 
 def agreement(exact: Sequence[NDArray[Any]], fast: Sequence[NDArray[Any]]) -> float:

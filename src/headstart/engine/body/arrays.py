@@ -9,7 +9,7 @@ import numpy as np
 
 from headstart.engine.body.recipe import Batch
 
-__all__ = ["count_items", "each", "first_items", "to_tensors"]
+__all__ = ["count_items", "first_items", "map_arrays", "to_tensors"]
 
 
 def count_items(batch: Batch) -> int:
@@ -22,11 +22,11 @@ def count_items(batch: Batch) -> int:
     return len(next(iter(batch.values())) if isinstance(batch, Mapping) else batch)
 
 
-def each(batch: Any, change: Callable[[Any], Any]) -> Any:
+def map_arrays(batch: Any, change: Callable[[Any], Any]) -> Any:
     """The batch with each of its arrays (or tensors) changed.
 
     Examples:
-        >>> each({"ids": np.ones((3, 7))}, lambda array: array[:1])["ids"].shape
+        >>> map_arrays({"ids": np.ones((3, 7))}, lambda array: array[:1])["ids"].shape
         (1, 7)
     """
     if isinstance(batch, Mapping):
@@ -41,7 +41,7 @@ def first_items(batch: Batch, count: int) -> Batch:
         >>> first_items(np.ones((3, 7)), 2).shape
         (2, 7)
     """
-    some: Batch = each(batch, lambda array: array[:count])
+    some: Batch = map_arrays(batch, lambda array: array[:count])
     return some
 
 

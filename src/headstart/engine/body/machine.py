@@ -20,7 +20,7 @@ from pathlib import Path
 
 from headstart.errors import ParameterError
 
-__all__ = ["bf16_wish", "cores", "cpu_kind", "gpu_hint", "native_bf16", "release"]
+__all__ = ["bf16_setting", "cores", "cpu_kind", "gpu_hint", "native_bf16", "package_version"]
 
 BF16_SWITCH = "HEADSTART_BF16"
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -28,11 +28,11 @@ DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvmap")  # NVIDIA; WS
 
 
 @cache
-def release(package: str) -> str:
+def package_version(package: str) -> str:
     """The installed release of a package, or nothing.
 
     Examples:
-        >>> release("no-such-package")
+        >>> package_version("no-such-package")
         ''
     """
     try:
@@ -53,14 +53,14 @@ def cores() -> int:
     return min(there, int(wanted)) if wanted.isdecimal() and int(wanted) > 0 else there
 
 
-def bf16_wish() -> str:
+def bf16_setting() -> str:
     """What the environment variable ``HEADSTART_BF16`` says: ``"auto"``, ``"0"`` or ``"1"``.
 
     Raises:
         ParameterError: where it says something else.
 
     Examples:
-        >>> bf16_wish() in ("auto", "0", "1")
+        >>> bf16_setting() in ("auto", "0", "1")
         True
     """
     wish = os.environ.get(BF16_SWITCH, "").strip().lower() or "auto"
@@ -84,7 +84,7 @@ def native_bf16() -> bool:
         >>> native_bf16() in (True, False)
         True
     """
-    wish = bf16_wish()
+    wish = bf16_setting()
     if wish == "0":
         return False
     able = _cpu_multiplies_bf16()
@@ -115,7 +115,7 @@ def cpu_kind() -> str:
         >>> len(cpu_kind()) > 0
         True
     """
-    flags, allowed = _cpu_flags(), bf16_wish() != "0"
+    flags, allowed = _cpu_flags(), bf16_setting() != "0"
     if flags is None:
         able = f"{platform.processor()}{'' if allowed else ' without bf16'}"
     else:
@@ -145,7 +145,7 @@ def gpu_hint() -> str:
     if shown in ("", "-1") or not _has_driver() or not _torch_knows_gpus():
         return ""
     models = [_model(path) for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))]
-    without = ["without bf16"] if bf16_wish() == "0" else []
+    without = ["without bf16"] if bf16_setting() == "0" else []
     return " ".join(["cuda", *models, *([f"of {shown}"] if shown else []), *without])
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from headstart.engine.body.machine import release
+from headstart.engine.body.machine import package_version
 from headstart.types import Modality
 
 if TYPE_CHECKING:
@@ -78,4 +78,4 @@ def rows_key(modality: Modality, *parts: object) -> str:
         >>> rows_key("image", "resnet18", "torch fp32") != rows_key("image", "resnet18", "openvino bf16")
         True
     """
-    return recipe_key("rows", PREPARING, [f"{name} {release(name)}" for name in READERS[modality]], parts)
+    return recipe_key("rows", PREPARING, [f"{name} {package_version(name)}" for name in READERS[modality]], parts)

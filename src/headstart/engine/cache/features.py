@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from headstart.engine.cache.folder import TRASH, cache_limit, entry_folder, make_room, mark_used, write_about
 from headstart.engine.cache.row_database import (
-    Environment,
+    RowDatabase,
     acquire,
     file_identity,
     is_damage,
+    is_lmdb_file,
     network_file_system,
-    of_an_old_release,
     release,
 )
 from headstart.engine.cache.row_format import count_rows, iter_rows, write_rows
@@ -81,7 +81,7 @@ class FeatureStore:
         self._damaged = 0
         self._process = os.getpid()
         self._own_lock = threading.RLock()
-        self._environment: Environment | None = None
+        self._database: RowDatabase | None = None
         self._writer: ThreadPoolExecutor | None = None
         self._in_flight: Future[None] | None = None
         self._try(lambda _: None, None)
@@ -104,7 +104,7 @@ class FeatureStore:
     def count(self) -> int:
         """How many items the store has rows of."""
         self.flush()
-        return self._try(lambda environment: environment.read(count_rows), 0)
+        return self._try(lambda database: database.read(count_rows), 0)
 
     def flush(self) -> None:
         """Wait until everything that was put is written."""
@@ -144,7 +144,7 @@ class FeatureStore:
     def _look_up(self, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows]:
         nothing: tuple[NDArray[np.bool_], StoredRows] = np.zeros(len(names), bool), np.empty((0, 0), np.float32)
         found, rows, damaged = self._try(
-            lambda environment: environment.read(lambda database: _copy_rows(database, names)), (*nothing, 0)
+            lambda database: database.read(lambda connection: _copy_rows(connection, names)), (*nothing, 0)
         )
         self._damaged += damaged
         return found, rows
@@ -172,9 +172,9 @@ class FeatureStore:
     def _write(self, names: list[bytes], rows: list[FeatureMatrix]) -> None:
         wanted = sum(row.nbytes + OVERHEAD_BYTES for row in rows)
 
-        def job(environment: Environment) -> None:
+        def job(database: RowDatabase) -> None:
             if self._has_room(wanted):
-                environment.write(lambda database: write_rows(database, names, rows))
+                database.write(lambda connection: write_rows(connection, names, rows))
 
         self._try(job, None, put=True)
 
@@ -182,7 +182,7 @@ class FeatureStore:
     def _lock(self) -> threading.RLock:
         if self._process != os.getpid():  # a fork: the lock may have been held by a thread that is not here
             self._process, self._own_lock = os.getpid(), threading.RLock()
-            self._environment = self._writer = self._in_flight = None
+            self._database = self._writer = self._in_flight = None
         return self._own_lock
 
     def _has_room(self, wanted: int) -> bool:
@@ -202,7 +202,7 @@ class FeatureStore:
         self._lease -= wanted
         return True
 
-    def _try(self, job: Callable[[Environment], T], default: T, *, put: bool = False) -> T:
+    def _try(self, job: Callable[[RowDatabase], T], default: T, *, put: bool = False) -> T:
         """What ``job`` gives; where the store fails, the default, a note, and no more of what failed."""
         with self._lock:
             for _ in range(TRIES if self._readable else 0):
@@ -213,22 +213,22 @@ class FeatureStore:
                 except (OSError, MemoryError) as error:
                     problem = error
                 if problem is not None:
-                    self._give_up(problem, put=put and self._environment is not None)
+                    self._give_up(problem, put=put and self._database is not None)
                     break
             return default
 
-    def _ready(self) -> Environment:
-        """The environment, opened again where a fork or a removal of its folder left another one behind."""
-        if self._environment is not None and not self._environment.in_place:
+    def _ready(self) -> RowDatabase:
+        """The database, opened again where a fork or a removal of its folder left another one behind."""
+        if self._database is not None and not self._database.in_place:
             self._let_go()
-        if self._environment is None:
-            self._environment = self._open()
+        if self._database is None:
+            self._database = self._open()
         if time.monotonic() - self._used_at > USED_SECONDS:
             self._used_at = time.monotonic()
             mark_used(self.folder)
-        return self._environment
+        return self._database
 
-    def _open(self) -> Environment:
+    def _open(self) -> RowDatabase:
         for left in reversed(range(TRIES)):
             try:
                 make_folder(self.folder)
@@ -239,7 +239,7 @@ class FeatureStore:
                         "folder on a disk of this machine with the environment variable HEADSTART_CACHE"
                     )
                 write_about(self.folder, self._about)
-                if of_an_old_release(self.folder):
+                if is_lmdb_file(self.folder):
                     self._move_away()
                     continue
                 return acquire(self.folder)
@@ -249,9 +249,9 @@ class FeatureStore:
         raise AssertionError("the last try returns or raises")
 
     def _let_go(self) -> None:
-        if self._environment is not None:
-            release(self._environment)
-        self._environment = None
+        if self._database is not None:
+            release(self._database)
+        self._database = None
 
     def _after(self, error: sqlite3.Error) -> Exception | None:
         """What keeps the store from going on after an error; None where it can be tried again."""
@@ -265,7 +265,7 @@ class FeatureStore:
 
     def _set_aside(self, damage: Exception) -> Exception | None:
         """Move a damaged store away, unless another process was faster; what kept it from going is returned."""
-        broken = file_identity(self.folder) if self._environment is None else self._environment.identity
+        broken = file_identity(self.folder) if self._database is None else self._database.identity
         self._let_go()
         if file_identity(self.folder) != broken:
             return None
@@ -294,13 +294,13 @@ def _names(keys: Keys) -> list[bytes]:
     return [key or b"" for key in keys]
 
 
-def _copy_rows(database: sqlite3.Connection, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows, int]:
+def _copy_rows(connection: sqlite3.Connection, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows, int]:
     """Which of the names are found, their rows, and how many of them are damaged; a body's rows are of one form."""
     found = np.zeros(len(names), bool)
     rows: FeatureMatrix | None = None
     several: dict[int, FeatureMatrix] = {}
     damaged = 0
-    for position, row in iter_rows(database, names):
+    for position, row in iter_rows(connection, names):
         if row is None:
             damaged += 1
             continue
@@ -323,7 +323,7 @@ def _form(rows: StoredRows) -> tuple[Any, ...]:
     return ("several",) if isinstance(rows, list) else (rows.shape[1], rows.dtype)
 
 
-def _of_several_forms(*_: Environment) -> None:
+def _of_several_forms(*_: RowDatabase) -> None:
     raise sqlite3.DatabaseError("rows of several forms, where a body gives one")
 
 
@@ -364,12 +364,12 @@ def stored_rows(folder: Path) -> int | None:
     if file_identity(folder) is None:
         return None
     try:
-        environment = acquire(folder)
+        database = acquire(folder)
     except (sqlite3.Error, OSError):
         return None
     try:
-        return environment.read(count_rows)
+        return database.read(count_rows)
     except (sqlite3.Error, OSError):
         return None
     finally:
-        release(environment)
+        release(database)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Protocol
 from weakref import WeakSet
 
-__all__ = ["Forked", "RenewedLock", "abandon", "is_forked", "one_thread_in_a_fork", "renewed_in_forks"]
+__all__ = ["ForkSafeLock", "Forked", "abandon", "is_forked", "limit_threads_in_fork", "renew_after_fork"]
 
 
 class Forked(Protocol):
@@ -30,7 +30,7 @@ _limited = False
 _child = False
 
 
-def renewed_in_forks(holder: Forked) -> None:
+def renew_after_fork(holder: Forked) -> None:
     """Have ``holder.after_fork`` called in each child that is forked while the holder lives.
 
     Args:
@@ -41,16 +41,16 @@ def renewed_in_forks(holder: Forked) -> None:
         >>> class Pool:
         ...     def after_fork(self) -> None:
         ...         self.lock = threading.Lock()
-        >>> renewed_in_forks(Pool())
+        >>> renew_after_fork(Pool())
     """
     _held.add(holder)
 
 
-class RenewedLock:
+class ForkSafeLock:
     """A reentrant lock that is free in a forked child, whichever thread of the parent held it.
 
     Examples:
-        >>> lock = RenewedLock()
+        >>> lock = ForkSafeLock()
         >>> with lock, lock:
         ...     print("held twice by one thread")
         held twice by one thread
@@ -58,7 +58,7 @@ class RenewedLock:
 
     def __init__(self) -> None:
         self._lock = RLock()
-        renewed_in_forks(self)
+        renew_after_fork(self)
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -100,7 +100,7 @@ def abandon(value: object) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
 
 
-def one_thread_in_a_fork() -> None:
+def limit_threads_in_fork() -> None:
     """In a forked child, limit OpenMP to one thread; elsewhere do nothing.
 
     GNU's OpenMP, which torch and scikit-learn bring, hands work to the threads of the parent's pool and waits for ever.
@@ -109,7 +109,7 @@ def one_thread_in_a_fork() -> None:
         https://gcc.gnu.org/bugzilla/show_bug.cgi?id=58378
 
     Examples:
-        >>> one_thread_in_a_fork()
+        >>> limit_threads_in_fork()
     """
     global _limited  # noqa: PLW0603 - once a process
     if _child and not _limited:

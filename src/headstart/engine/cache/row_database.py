@@ -21,12 +21,12 @@ from typing import TypeVar
 
 __all__ = [
     "FILE",
-    "Environment",
+    "RowDatabase",
     "acquire",
     "file_identity",
     "is_damage",
+    "is_lmdb_file",
     "network_file_system",
-    "of_an_old_release",
     "release",
 ]
 
@@ -81,7 +81,7 @@ def is_damage(error: sqlite3.Error, folder: Path) -> bool:
     return code & 0xFF not in PLACE
 
 
-class Environment:
+class RowDatabase:
     """One database; made by `acquire`, not by hand.
 
     Args:
@@ -92,12 +92,12 @@ class Environment:
 
     Examples:
         >>> import tempfile
-        >>> environment = acquire(Path(tempfile.mkdtemp()))
-        >>> environment.write(lambda rows: rows.execute("INSERT INTO rows VALUES (x'61', x'62', x'63')").rowcount)
+        >>> database = acquire(Path(tempfile.mkdtemp()))
+        >>> database.write(lambda link: link.execute("INSERT INTO rows VALUES (x'61', x'62', x'63')").rowcount)
         1
-        >>> environment.read(lambda rows: rows.execute("SELECT numbers FROM rows").fetchall())
+        >>> database.read(lambda link: link.execute("SELECT numbers FROM rows").fetchall())
         [(b'c',)]
-        >>> release(environment)
+        >>> release(database)
     """
 
     def __init__(self, folder: Path) -> None:
@@ -106,18 +106,18 @@ class Environment:
         self.users = 0
         self.process = os.getpid()
         os.close(os.open(folder / FILE, os.O_CREAT | os.O_RDWR, 0o600))  # rows are for their owner alone
-        self._rows = sqlite3.connect(
+        self._connection = sqlite3.connect(
             folder / FILE, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
             with _readable_errors():
                 for setting in SETTINGS:
-                    self._rows.execute(f"PRAGMA {setting}").close()
-                version = self._rows.execute("PRAGMA user_version").fetchone()
+                    self._connection.execute(f"PRAGMA {setting}").close()
+                version = self._connection.execute("PRAGMA user_version").fetchone()
             if version != (LAYOUT,):
-                self.write(_begin)
+                self.write(_create_table)
         except BaseException:
-            self._rows.close()
+            self._connection.close()
             raise
         self.identity = file_identity(folder)
 
@@ -129,29 +129,29 @@ class Environment:
     def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """What ``job`` gives of the database."""
         with self.lock, _readable_errors():
-            return job(self._rows)
+            return job(self._connection)
 
     def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``job`` in a transaction and commit it."""
         with self.lock, _readable_errors():
-            self._rows.execute("BEGIN IMMEDIATE")
+            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                done = job(self._rows)
-                self._rows.execute("COMMIT")
+                done = job(self._connection)
+                self._connection.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):  # what went wrong before may have ended the transaction
-                    self._rows.execute("ROLLBACK")
+                    self._connection.execute("ROLLBACK")
                 raise
             return done
 
     def abandon(self) -> None:
         """Leave it alone in a forked child, which may not touch its parent's connection."""
-        _left_behind.append(self._rows)
+        _left_behind.append(self._connection)
 
     def close(self) -> None:
         """Close it, and have the disk take what was written; called by `release`."""
         with suppress(sqlite3.Error):  # what was written was written as well as it could be
-            self._rows.close()
+            self._connection.close()
         with suppress(OSError), (self.folder / FILE).open("rb") as file:
             os.fsync(file.fileno())
 
@@ -165,15 +165,15 @@ def _readable_errors() -> Iterator[None]:
         raise sqlite3.DatabaseError("database disk image is malformed") from error
 
 
-def _begin(rows: sqlite3.Connection) -> None:
+def _create_table(connection: sqlite3.Connection) -> None:
     version, tables = (
-        rows.execute("PRAGMA user_version").fetchone(),
-        rows.execute("SELECT * FROM sqlite_master").fetchall(),
+        connection.execute("PRAGMA user_version").fetchone(),
+        connection.execute("SELECT * FROM sqlite_master").fetchall(),
     )
     if version not in ((0,), (LAYOUT,)) or (version == (0,) and tables):
         raise sqlite3.DatabaseError("it is no database of rows")
-    rows.execute(TABLE)
-    rows.execute(f"PRAGMA user_version = {LAYOUT}")
+    connection.execute(TABLE)
+    connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
 
 def file_identity(folder: Path) -> tuple[int, int] | None:
@@ -190,11 +190,11 @@ def file_identity(folder: Path) -> tuple[int, int] | None:
     return about.st_dev, about.st_ino
 
 
-def of_an_old_release(folder: Path) -> bool:
+def is_lmdb_file(folder: Path) -> bool:
     """Whether the file is one of LMDB, as earlier releases wrote it.
 
     Examples:
-        >>> of_an_old_release(Path("nowhere"))
+        >>> is_lmdb_file(Path("nowhere"))
         False
     """
     if file_identity(folder) in _opened:  # to open and close it again would give up this process's locks
@@ -228,10 +228,10 @@ def network_file_system(folder: Path) -> str | None:
 
 
 _guard = threading.RLock()
-_opened: dict[tuple[int, int], Environment] = {}
+_opened: dict[tuple[int, int], RowDatabase] = {}
 
 
-def acquire(folder: Path) -> Environment:
+def acquire(folder: Path) -> RowDatabase:
     """The database in ``folder``, opened if this process has not yet.
 
     Args:
@@ -252,54 +252,54 @@ def acquire(folder: Path) -> Environment:
     """
     with _guard:
         identity = file_identity(folder)
-        environment = _opened.get(identity) if identity is not None else None
-        if environment is None:
-            environment = Environment(folder)
-            if environment.identity is None:
-                environment.close()
+        database = _opened.get(identity) if identity is not None else None
+        if database is None:
+            database = RowDatabase(folder)
+            if database.identity is None:
+                database.close()
                 raise FileNotFoundError(f"'{folder}' was removed while it was opened")
-            _opened[environment.identity] = environment
-        environment.users += 1
-        return environment
+            _opened[database.identity] = database
+        database.users += 1
+        return database
 
 
-def release(environment: Environment) -> None:
+def release(database: RowDatabase) -> None:
     """Give back what `acquire` gave; the last one closes it.
 
     Args:
-        environment: the environment; one of before a fork is left alone.
+        database: the database; one of before a fork is left alone.
 
     Examples:
         >>> import tempfile
         >>> release(acquire(Path(tempfile.mkdtemp())))
     """
-    if environment.process != os.getpid():
+    if database.process != os.getpid():
         return
     with _guard:
-        environment.users -= 1
-        if environment.users == 0:
-            _opened.pop(environment.identity or (0, 0), None)
-            with environment.lock:
-                environment.close()
+        database.users -= 1
+        if database.users == 0:
+            _opened.pop(database.identity or (0, 0), None)
+            with database.lock:
+                database.close()
 
 
 def _before_fork() -> None:
     _guard.acquire()
-    for environment in _opened.values():
-        environment.lock.acquire()
+    for database in _opened.values():
+        database.lock.acquire()
 
 
 def _after_fork() -> None:
-    for environment in _opened.values():
-        environment.lock.release()
+    for database in _opened.values():
+        database.lock.release()
     _guard.release()
 
 
 def _after_fork_in_child() -> None:
-    """A child may not use its parent's environments; they are left behind as they are."""
-    for environment in _opened.values():
-        environment.abandon()
-        environment.lock.release()
+    """A child may not use its parent's databases; they are left behind as they are."""
+    for database in _opened.values():
+        database.abandon()
+        database.lock.release()
     _opened.clear()
     _guard.release()
 

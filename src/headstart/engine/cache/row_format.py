@@ -24,11 +24,11 @@ SHAPE_AND_SUM = struct.Struct("<IIBI")
 TYPES: dict[int, type[np.floating[Any]]] = {4: np.float32, 8: np.float64}
 
 
-def iter_rows(rows: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple[int, NDArray[Any] | None]]:
+def iter_rows(connection: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple[int, NDArray[Any] | None]]:
     """The rows that are there among ``keys``, in any order.
 
     Args:
-        rows: the database.
+        connection: to the database.
         keys: digests of items.
 
     Yields:
@@ -39,9 +39,9 @@ def iter_rows(rows: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple
         >>> from pathlib import Path
         >>> from headstart.engine.cache.row_database import acquire, release
         >>> database = acquire(Path(tempfile.mkdtemp()))
-        >>> database.write(lambda rows: write_rows(rows, [b"key"], [np.float32([1, 2])]))
+        >>> database.write(lambda connection: write_rows(connection, [b"key"], [np.float32([1, 2])]))
         1
-        >>> database.read(lambda rows: list(iter_rows(rows, [b"none", b"key"])))
+        >>> database.read(lambda connection: list(iter_rows(connection, [b"none", b"key"])))
         [(1, array([1., 2.], dtype=float32))]
         >>> release(database)
     """
@@ -52,7 +52,7 @@ def iter_rows(rows: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple
     for begin in range(0, len(wanted), AT_ONCE):
         some = wanted[begin : begin + AT_ONCE]
         query = f"SELECT key, shape, numbers FROM rows WHERE key IN ({','.join('?' * len(some))})"  # noqa: S608
-        for key, shape, numbers in rows.execute(query, some):
+        for key, shape, numbers in connection.execute(query, some):
             row = _sound(key, shape, numbers)
             yield from ((position, row) for position in places.get(key, ()))
 
@@ -76,11 +76,11 @@ def _sum(key: bytes, count: int, width: int, size: int, raw: bytes) -> int:
     return zlib.crc32(raw, zlib.crc32(key + SHAPE.pack(count, width, size)))
 
 
-def write_rows(rows: sqlite3.Connection, keys: Sequence[bytes], arrays: Sequence[NDArray[Any]]) -> int:
+def write_rows(connection: sqlite3.Connection, keys: Sequence[bytes], arrays: Sequence[NDArray[Any]]) -> int:
     """Write the rows that are not there yet, or no longer sound.
 
     Args:
-        rows: the database, in a transaction.
+        connection: to the database, in a transaction.
         keys: digests of items.
         arrays: as many arrays (width,) or (k, width), of float32 or float64.
 
@@ -92,13 +92,13 @@ def write_rows(rows: sqlite3.Connection, keys: Sequence[bytes], arrays: Sequence
         >>> from pathlib import Path
         >>> from headstart.engine.cache.row_database import acquire, release
         >>> database = acquire(Path(tempfile.mkdtemp()))
-        >>> [database.write(lambda rows: write_rows(rows, [b"key"], [np.zeros(2)])) for _ in range(2)]
+        >>> [database.write(lambda connection: write_rows(connection, [b"key"], [np.zeros(2)])) for _ in range(2)]
         [1, 0]
         >>> release(database)
     """
-    there = {position for position, row in iter_rows(rows, keys) if row is not None}
+    there = {position for position, row in iter_rows(connection, keys) if row is not None}
     wanted = {key: position for position, key in enumerate(keys) if position not in there}
-    rows.executemany(
+    connection.executemany(
         "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", (_described(key, arrays[at]) for key, at in wanted.items())
     )
     return len(wanted)
@@ -111,7 +111,7 @@ def _described(key: bytes, row: NDArray[Any]) -> tuple[bytes, bytes, bytes]:
     return key, SHAPE_AND_SUM.pack(*shape, _sum(key, *shape, raw)), raw
 
 
-def count_rows(rows: sqlite3.Connection) -> int:
+def count_rows(connection: sqlite3.Connection) -> int:
     """How many items there are.
 
     Examples:
@@ -123,4 +123,4 @@ def count_rows(rows: sqlite3.Connection) -> int:
         0
         >>> release(database)
     """
-    return int(rows.execute("SELECT count(*) FROM rows").fetchone()[0])
+    return int(connection.execute("SELECT count(*) FROM rows").fetchone()[0])

@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from headstart.errors import ItemError, SaveError
 from headstart.types import FeatureMatrix
 
-__all__ = ["Gathering", "PositionGathering", "room"]
+__all__ = ["Gathering", "PositionGathering", "allocate_rows"]
 
 MEMORY_BYTES = 256 * 2**20  # rows larger than this live in a temporary file
 MOVED_BYTES = 16 * 2**20  # of rows that are moved at a time
 
 
-def room(n: int, width: int, dtype: np.dtype[np.floating[Any]] | type[np.floating[Any]]) -> FeatureMatrix:
+def allocate_rows(n: int, width: int, dtype: np.dtype[np.floating[Any]] | type[np.floating[Any]]) -> FeatureMatrix:
     """An empty array (n, width): in memory up to 256 MiB, else in a temporary file that vanishes with it.
 
     Raises:
         SaveError: if there is no room for the file.
 
     Examples:
-        >>> room(2, 3, np.float32).shape
+        >>> allocate_rows(2, 3, np.float32).shape
         (2, 3)
     """
     size = n * width * np.dtype(dtype).itemsize
@@ -75,7 +75,7 @@ class Gathering:
     def put(self, positions: NDArray[np.intp], rows: FeatureMatrix) -> None:
         """Keep the rows of the items at ``positions``."""
         if self._rows.size == 0:
-            self._rows = room(self._total, rows.shape[1], rows.dtype)
+            self._rows = allocate_rows(self._total, rows.shape[1], rows.dtype)
         if rows.shape[1] != self._rows.shape[1]:
             raise ItemError(
                 f"All items must have rows of one length. Got {self._rows.shape[1]} and, from item {positions[0]}, "
@@ -135,7 +135,7 @@ class PositionGathering:
         """The rows of the items at ``index``, one item after the other, and where each begins and ends."""
         offsets = np.concatenate([[0], np.cumsum(self._count[index])]).astype(np.int64)
         came = self._all()
-        rows = room(int(offsets[-1]), came.shape[1], came.dtype)
+        rows = allocate_rows(int(offsets[-1]), came.shape[1], came.dtype)
         for some in _moves(len(rows), rows):
             places = np.arange(some.start, some.stop)
             owner = np.searchsorted(offsets, places, side="right") - 1

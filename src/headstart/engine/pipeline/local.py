@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +17,11 @@ from headstart.engine.options import Engine
 from headstart.engine.pipeline.contents import Contents
 from headstart.engine.pipeline.gathering import Gathering, PositionGathering
 from headstart.engine.pipeline.pace import Pace, running_order
-from headstart.engine.pipeline.side_by_side import extract_joined
+from headstart.engine.pipeline.side_by_side import extract_side_by_side
 from headstart.engine.pipeline.streaming import Encoded, encoded_batches, prepare_few
 from headstart.errors import ItemError
 from headstart.reporting import Progress
-from headstart.types import Encoder, FeatureMatrix
+from headstart.types import Encoder, FeatureMatrix, Source
 
 if TYPE_CHECKING:
     from headstart.engine.cache.features import FeatureStore
@@ -62,10 +61,13 @@ def extract_here(
         2
     """
     if isinstance(source, Branching):
-        each = partial(extract_here, engine=engine, on_error=on_error, run=run)
-        return extract_joined(source.branches, items, lambda one, own, heard: each(one, own, progress=heard), progress)
+
+        def extract_one(branch: Source, own: Sequence[Any], report: Progress | None) -> Extraction:
+            return extract_here(branch, own, engine=engine, progress=report, on_error=on_error, run=run)
+
+        return extract_side_by_side(source.branches, items, extract_one, progress)
     started = time.perf_counter()
-    rows = source.whole(items) if isinstance(source, ReadyRows) else None
+    rows = source.ready_rows(items) if isinstance(source, ReadyRows) else None
     if rows is not None:
         return Extraction(rows, np.arange(len(rows)), {}, time.perf_counter() - started, encoded=len(rows))
     key = chosen_key(source, items, engine)

@@ -23,15 +23,15 @@ from headstart.reporting import Progress
 from headstart.types import Encoder, FeatureMatrix
 
 __all__ = [
+    "ChunkResult",
     "FeatureMap",
     "ItemMoments",
-    "Part",
     "check_items",
-    "part_of",
-    "settle",
+    "choose_backend",
+    "encode_chunk",
+    "items_of",
     "split_items",
-    "sum_parts",
-    "take",
+    "sum_chunks",
 ]
 
 FeatureMap = Callable[[NDArray[Any]], NDArray[Any]]
@@ -62,7 +62,7 @@ class ItemMoments:
 
 
 @dataclass(frozen=True)
-class Part:
+class ChunkResult:
     """What a chunk of items adds.
 
     Attributes:
@@ -72,7 +72,7 @@ class Part:
         rows: the mapped features (m, d) and targets (m, k) of the others where they are few.
 
     Examples:
-        >>> Part(1, {0: "The text is empty."}).moments is None
+        >>> ChunkResult(1, {0: "The text is empty."}).moments is None
         True
     """
 
@@ -98,7 +98,7 @@ def check_items(items: Sequence[Any], targets: ArrayLike, owner: str) -> NDArray
     return check_targets(targets, len(items), owner)
 
 
-def settle(source: Encoder, items: Sequence[Any], engine: Engine) -> tuple[Engine, str | None]:
+def choose_backend(source: Encoder, items: Sequence[Any], engine: Engine) -> tuple[Engine, str | None]:
     """The backend for all of the work, chosen once, and the key of the source's rows on it.
 
     Args:
@@ -108,7 +108,7 @@ def settle(source: Encoder, items: Sequence[Any], engine: Engine) -> tuple[Engin
 
     Examples:
         >>> from headstart.sources.vector import VectorSource
-        >>> settle(VectorSource(), [[1.0]], Engine(ray="auto"))[0].ray is None
+        >>> choose_backend(VectorSource(), [[1.0]], Engine(ray="auto"))[0].ray is None
         True
     """
     key = chosen_key(source, items, engine)
@@ -127,35 +127,35 @@ def split_items(count: int, most: int = MOST) -> list[range]:
     return [range(begin, min(begin + size, count)) for begin in range(0, count, size)]
 
 
-def take(items: Sequence[Any], chunk: range) -> Sequence[Any]:
+def items_of(items: Sequence[Any], chunk: range) -> Sequence[Any]:
     """The items of a chunk: a view of an array, else a list.
 
     Examples:
-        >>> take("abc", range(1, 3))
+        >>> items_of("abc", range(1, 3))
         ['b', 'c']
     """
     return items[chunk.start : chunk.stop] if isinstance(items, np.ndarray) else [items[k] for k in chunk]
 
 
-def part_of(
+def encode_chunk(
     source: Encoder,
     items: Sequence[Any],
     targets: NDArray[np.float64],
     engine: Engine,
     feature_map: FeatureMap | None,
-) -> Part:
+) -> ChunkResult:
     """Encode one chunk.
 
     Args:
         source: as in `headstart.engine.moments.moments_of`.
         items: of the chunk.
         targets: (m, k) of the chunk.
-        engine: as `settle` gave it.
+        engine: as `choose_backend` gave it.
         feature_map: as in `headstart.engine.moments.moments_of`.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
-        >>> part_of(ToySource(), ["good", "bad"], np.ones((2, 1)), Engine(cache=False), None).rows[0].shape
+        >>> encode_chunk(ToySource(), ["good", "bad"], np.ones((2, 1)), Engine(cache=False), None).rows[0].shape
         (2, 96)
     """
     found = extract_here(source, items, engine=engine)
@@ -164,19 +164,21 @@ def part_of(
             f"Moments need one row an item, and '{source.info.name}' gives several; take the layers without positions."
         )
     if len(found.index) == 0:
-        return Part(len(items), found.failures)
+        return ChunkResult(len(items), found.failures)
     rows, own = _mapped(found, feature_map), targets[found.index]
     if len(rows) < FEW_ROWS * rows.shape[1]:
-        return Part(len(items), found.failures, rows=(rows, own))
+        return ChunkResult(len(items), found.failures, rows=(rows, own))
     with _one_thread():
-        return Part(len(items), found.failures, Moments.from_rows(rows, own))
+        return ChunkResult(len(items), found.failures, Moments.from_rows(rows, own))
 
 
-def sum_parts(parts: Iterable[Part], total: int, progress: Progress | None, on_error: str = "set_aside") -> ItemMoments:
+def sum_chunks(
+    results: Iterable[ChunkResult], total: int, progress: Progress | None, on_error: str = "set_aside"
+) -> ItemMoments:
     """The sum of chunks, in their order.
 
     Args:
-        parts: one for each chunk, first to last.
+        results: one for each chunk, first to last.
         total: how many items they have together.
         progress: as in `headstart.engine.moments.moments_of`.
         on_error: as in `headstart.engine.moments.moments_of`.
@@ -186,21 +188,21 @@ def sum_parts(parts: Iterable[Part], total: int, progress: Progress | None, on_e
         DataError: if no item could be encoded.
 
     Examples:
-        >>> part = Part(1, {}, Moments.from_rows(np.ones((1, 2)), np.ones((1, 1))))
-        >>> sum_parts([part, Part(1, {0: "The text is empty."})], 2, None).failures
+        >>> chunk = ChunkResult(1, {}, Moments.from_rows(np.ones((1, 2)), np.ones((1, 1))))
+        >>> sum_chunks([chunk, ChunkResult(1, {0: "The text is empty."})], 2, None).failures
         {1: 'The text is empty.'}
     """
     started = time.perf_counter()
     sums = _Sums()
     failures: dict[int, str] = {}
     done = 0
-    for part in parts:
-        failures |= {done + position: reason for position, reason in part.failures.items()}
+    for chunk in results:
+        failures |= {done + position: reason for position, reason in chunk.failures.items()}
         if failures and on_error == "raise":
             first = min(failures)
             raise ItemError(f"Item {first} cannot be encoded: {failures[first]}")
-        done += part.count
-        sums.add(part)
+        done += chunk.count
+        sums.add(chunk)
         if progress is not None:
             speed = f"{done / max(time.perf_counter() - started, 1e-9):,.0f}/s"
             progress(done, total, f"{speed}, {len(failures)} set aside" if failures else speed)
@@ -219,15 +221,15 @@ class _Sums:
         self._running: RunningMoments | None = None
         self._width: int | None = None
 
-    def add(self, part: Part) -> None:
-        if part.rows is not None:
-            self._check(part.rows[0].shape[1])
+    def add(self, chunk: ChunkResult) -> None:
+        if chunk.rows is not None:
+            self._check(chunk.rows[0].shape[1])
             self._running = self._running or RunningMoments()
             with _one_thread():
-                self._running.add(*part.rows)
-        elif part.moments is not None:
-            self._check(part.moments.num_features)
-            self._moments = _plus(self.finish(), part.moments)
+                self._running.add(*chunk.rows)
+        elif chunk.moments is not None:
+            self._check(chunk.moments.num_features)
+            self._moments = _plus(self.finish(), chunk.moments)
 
     def finish(self) -> Moments | None:
         if self._running is not None:

@@ -13,7 +13,7 @@ from headstart.engine.pipeline.memory import available_memory
 from headstart.errors import SourceError
 from headstart.types import Modality
 
-__all__ = ["Pace", "bytes_of", "running_order"]
+__all__ = ["Pace", "running_order", "size_in_bytes"]
 
 BATCH_SIZES: dict[Modality, int] = {  # best or near best on 2 to 16 CPU cores
     "image": 32,
@@ -75,7 +75,7 @@ class Pace:
 
     def measure(self, prepared: Sequence[Any]) -> None:
         """Learn how large prepared items, or their rows, are; a batch must not fill the memory that may wait."""
-        largest = max(map(bytes_of, prepared), default=1)
+        largest = max(map(size_in_bytes, prepared), default=1)
         with self._lock:
             self._largest = max(self._largest or 1, largest)
             self.size = min(self.size, max(1, self._bytes_ahead // self._largest))
@@ -109,19 +109,21 @@ def _first_size(modality: Modality, count: int, streams: int, free: int | None) 
     return size
 
 
-def bytes_of(value: Any) -> int:
+def size_in_bytes(value: Any) -> int:
     """About how much memory an item takes, as it was given or prepared.
 
     Examples:
-        >>> bytes_of(np.zeros(3)), bytes_of({"ids": [1, 2]}), bytes_of("good")
+        >>> size_in_bytes(np.zeros(3)), size_in_bytes({"ids": [1, 2]}), size_in_bytes("good")
         (24, 16, 4)
     """
     if isinstance(value, str | bytes):
         return len(value)
     if isinstance(value, Mapping):
-        return sum(map(bytes_of, value.values()))
+        return sum(map(size_in_bytes, value.values()))
     if isinstance(value, list | tuple):
-        return 8 * len(value) + (sum(map(bytes_of, value)) if value and not isinstance(value[0], int | float) else 0)
+        return 8 * len(value) + (
+            sum(map(size_in_bytes, value)) if value and not isinstance(value[0], int | float) else 0
+        )
     if hasattr(value, "getbands"):  # a picture, decoded or not
         return int(4 * value.width * value.height)
     return int(getattr(value, "nbytes", 64))

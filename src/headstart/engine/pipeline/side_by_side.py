@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extraction import Extraction
-from headstart.engine.pipeline.gathering import room
+from headstart.engine.pipeline.gathering import allocate_rows
 from headstart.errors import DataError, SourceError
 from headstart.reporting import Progress
 from headstart.types import FeatureMatrix, Source
 
-__all__ = ["Branch", "ExtractOne", "extract_joined"]
+__all__ = ["Branch", "ExtractOne", "extract_side_by_side"]
 
 CHUNK_BYTES = 16 * 2**20  # of rows that are copied at a time
 
@@ -23,7 +23,7 @@ Branch = tuple[Source, int | None]
 ExtractOne = Callable[[Source, Sequence[Any], Progress | None], Extraction]
 
 
-def extract_joined(
+def extract_side_by_side(
     branches: Sequence[Branch], items: Sequence[Any], one: ExtractOne, progress: Progress | None = None
 ) -> Extraction:
     """Extract each branch and put the rows of the items that all of them could read side by side.
@@ -48,7 +48,7 @@ def extract_joined(
         >>> from headstart.engine.options import Engine
         >>> from headstart.sources.toy import ToySource
         >>> one = lambda source, items, progress: extract_here(source, items, engine=Engine(cache=False))
-        >>> extract_joined([(ToySource(), None), (ToySource(1), None)], ["good", "", "bad"], one).rows.shape
+        >>> extract_side_by_side([(ToySource(), None), (ToySource(1), None)], ["good", "", "bad"], one).rows.shape
         (2, 192)
     """
     started = time.perf_counter()
@@ -110,7 +110,7 @@ def _with_gaps(source: Source, found: Extraction | None, there: NDArray[np.intp]
     good = np.ones(n, bool)
     good[list(failures)] = False
     index = np.flatnonzero(good)
-    rows = room(len(index), width + 1, np.float32 if found is None else found.rows.dtype)
+    rows = allocate_rows(len(index), width + 1, np.float32 if found is None else found.rows.dtype)
     rows[:, width] = missing[index]
     place = np.searchsorted(index, np.flatnonzero(missing & good))
     rows[place, :width] = 0
@@ -127,7 +127,7 @@ def _with_gaps(source: Source, found: Extraction | None, there: NDArray[np.intp]
 
 def _side_by_side(parts: Sequence[tuple[FeatureMatrix, NDArray[np.intp]]], n: int) -> FeatureMatrix:
     width = sum(rows.shape[1] for rows, _ in parts)
-    joined = room(n, width, np.result_type(*(rows.dtype for rows, _ in parts)))
+    joined = allocate_rows(n, width, np.result_type(*(rows.dtype for rows, _ in parts)))
     begin = 0
     for rows, place in parts:
         end = begin + rows.shape[1]

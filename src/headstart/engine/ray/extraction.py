@@ -27,14 +27,21 @@ from numpy.typing import NDArray
 
 from headstart.engine.capabilities import runtime_of
 from headstart.engine.options import Engine
-from headstart.engine.pipeline.moment_chunks import FeatureMap, Part, part_of, settle, split_items, take
-from headstart.engine.pipeline.pace import BATCH_SIZES, Pace, bytes_of
+from headstart.engine.pipeline.moment_chunks import (
+    ChunkResult,
+    FeatureMap,
+    choose_backend,
+    encode_chunk,
+    items_of,
+    split_items,
+)
+from headstart.engine.pipeline.pace import BATCH_SIZES, Pace, size_in_bytes
 from headstart.engine.pipeline.streaming import Encoded, encoded_batches
 from headstart.engine.ray.session import ray_session
 from headstart.errors import HeadstartError, ItemError, SourceError
 from headstart.types import Encoder, Modality
 
-__all__ = ["encoded_on_ray", "parts_on_ray"]
+__all__ = ["chunks_on_ray", "encoded_on_ray"]
 
 BATCHES_PER_CHUNK = 8  # at most: what a lost worker loses, and enough that handing it out costs nothing
 CHUNK_BYTES = 64 * 2**20  # of items that are shipped
@@ -79,7 +86,7 @@ def encoded_on_ray(
     most = BATCHES_PER_CHUNK * (engine.batch_size or BATCH_SIZES[modality])
     chunks = split_items(len(order), min(most, _most_shipped(items, order)))
     payloads = [_Payload([shared[k] for k in order[chunk.start : chunk.stop]]) for chunk in chunks]
-    chosen, key = settle(source, items, engine)
+    chosen, key = choose_backend(source, items, engine)
     job = _Job(partial(_encode, batch_size=engine.batch_size), chosen, key)
     done = _on_workers(source, payloads, job, engine)
     for chunk, (batches, notes) in zip(chunks, done, strict=True):
@@ -90,13 +97,13 @@ def encoded_on_ray(
             yield Encoded(positions[batch.positions], batch.rows, failures)
 
 
-def parts_on_ray(
+def chunks_on_ray(
     source: Encoder,
     items: Sequence[Any],
     targets: NDArray[np.float64],
     engine: Engine,
     feature_map: FeatureMap | None = None,
-) -> Generator[Part]:
+) -> Generator[ChunkResult]:
     """What each chunk of items adds to their moments, computed by the workers of a Ray cluster.
 
     Args:
@@ -116,14 +123,15 @@ def parts_on_ray(
 
     Examples:
         >>> from headstart.sources.toy import ToySource
-        >>> next(parts_on_ray(ToySource(), ["good"], np.ones((1, 1)), Engine(ray="nowhere")))
+        >>> next(chunks_on_ray(ToySource(), ["good"], np.ones((1, 1)), Engine(ray="nowhere")))
         Traceback (most recent call last):
         headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
     """
     shared = _shared(items, source.info.modality)
-    payloads = [_Payload(take(shared, chunk), targets[chunk.start : chunk.stop]) for chunk in split_items(len(items))]
-    chosen, key = settle(source, items, engine)
-    job = _Job(partial(part_of, engine=chosen, feature_map=feature_map), chosen, key)
+    chunks = split_items(len(items))
+    payloads = [_Payload(items_of(shared, chunk), targets[chunk.start : chunk.stop]) for chunk in chunks]
+    chosen, key = choose_backend(source, items, engine)
+    job = _Job(partial(encode_chunk, engine=chosen, feature_map=feature_map), chosen, key)
     yield from _on_workers(source, payloads, job, engine)
 
 
@@ -182,7 +190,7 @@ class _Worker:
         import ray
 
         source: Encoder = ray.get(self._shipped)
-        _, key = settle(source, items, self._job.engine)
+        _, key = choose_backend(source, items, self._job.engine)
         if key != self._job.key:
             raise SourceError(
                 f"A worker on {platform.node()} would run '{source.info.name}' in another form ({runtime_of(source)}) "
@@ -264,5 +272,5 @@ def _shared(items: Sequence[Any], modality: Modality) -> Sequence[Any]:
 def _most_shipped(items: Sequence[Any], order: NDArray[np.intp]) -> int:
     """How many items are sent at a time, by the largest of eight."""
     spread = order[np.linspace(0, len(order) - 1, min(8, len(order))).astype(np.intp)]
-    largest = max(bytes_of(items[k]) for k in spread)
+    largest = max(size_in_bytes(items[k]) for k in spread)
     return max(1, CHUNK_BYTES // max(1, largest))

@@ -20,7 +20,7 @@ from typing import Any
 
 from headstart.errors import MissingExtraError, SourceError
 
-__all__ = ["kept_open", "ray_session"]
+__all__ = ["keep_ray_open", "ray_session"]
 
 # Read by Ray when it is imported or started; what the user has set himself stays.
 QUIET = {
@@ -31,17 +31,17 @@ QUIET = {
 LOGGERS = ("ray", "ray.data")
 ANSWER_SECONDS = 5.0
 
-_kept: ContextVar[ExitStack | None] = ContextVar("kept", default=None)  # what ends with the outermost `kept_open`
+_kept: ContextVar[ExitStack | None] = ContextVar("kept", default=None)  # what ends with the outermost `keep_ray_open`
 
 
 @contextmanager
-def kept_open() -> Iterator[None]:
+def keep_ray_open() -> Iterator[None]:
     """Several works, one connection: what the first `ray_session` within opens stays open until the end of this.
 
     Without any, nothing is opened.
 
     Examples:
-        >>> with kept_open():
+        >>> with keep_ray_open():
         ...     pass
     """
     with ExitStack() as stack:
@@ -55,7 +55,7 @@ def ray_session(address: str, workers: int | None) -> Iterator[Any]:
     """The module ``ray``, connected.
 
     A session that this process has opened already is used as it is and left open; one that is opened within
-    `kept_open` ends with that.
+    `keep_ray_open` ends with that.
 
     Args:
         address: ``"auto"`` for the cluster that the environment variable RAY_ADDRESS or ``ray start`` on this machine

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.body.machine import release
+from headstart.engine.body.machine import package_version
 
 if TYPE_CHECKING:
     from torch import nn
@@ -91,4 +91,4 @@ def initialization_key(seed: int) -> str:
         True
     """
     names = ("torch", "timm", "transformers")
-    return ", ".join([f"untrained, seed {seed}", *(f"{name} {release(name)}" for name in names)])
+    return ", ".join([f"untrained, seed {seed}", *(f"{name} {package_version(name)}" for name in names)])

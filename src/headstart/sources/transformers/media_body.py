@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.body.arrays import to_tensors
-from headstart.engine.body.machine import release
+from headstart.engine.body.machine import package_version
 from headstart.engine.body.recipe import Batch, rows_key
 from headstart.sources.bodies.copies import joined_shapes
 from headstart.sources.bodies.hidden_layers import Layers, Reading
@@ -101,7 +101,7 @@ class MediaBody(TransformersBody[MediaParts]):
         return self._batch([prepared[k] for k in max(_by_shape(prepared), key=len)])
 
     def _rows_key(self, form: str) -> str:
-        return rows_key(self.info.modality, self.body_key, form, release("transformers"))
+        return rows_key(self.info.modality, self.body_key, form, package_version("transformers"))
 
     def _kind(self) -> PreparedKind:
         return "picture" if isinstance(self.parts.front, PictureFront) else "array"

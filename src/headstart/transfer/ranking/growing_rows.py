@@ -13,7 +13,7 @@ from headstart.engine.capabilities import ReadyRows, runtime_of
 from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
-from headstart.engine.pipeline.gathering import room
+from headstart.engine.pipeline.gathering import allocate_rows
 from headstart.reporting import Progress
 from headstart.rows import take_rows
 from headstart.types import FeatureMatrix, Rows, Source
@@ -108,7 +108,7 @@ class GrowingRows:
         if self._whole or not isinstance(self.source, ReadyRows):
             return
         self._whole = True
-        rows = self.source.whole(self.items)
+        rows = self.source.ready_rows(self.items)
         if rows is not None:
             self._rows = rows
             self._there[:] = True
@@ -129,7 +129,7 @@ class GrowingRows:
             return
         if self._rows is None:
             everything = len(found.rows) == len(items)  # few items are no samples: no copy is needed
-            self._rows = found.rows if everything else room(len(items), found.rows.shape[1], found.rows.dtype)
+            self._rows = found.rows if everything else allocate_rows(len(items), found.rows.shape[1], found.rows.dtype)
         if self._rows is not found.rows:
             self._rows[missing[found.index]] = found.rows
         self._there[missing[found.index]] = True

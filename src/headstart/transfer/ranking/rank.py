@@ -7,7 +7,7 @@ from typing import Any
 
 from headstart.data import ReadOptions
 from headstart.engine.options import Engine
-from headstart.engine.ray.session import kept_open
+from headstart.engine.ray.session import keep_ray_open
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.scores.registry import check_scores
 from headstart.tasks import base_kind, read_labelled
@@ -96,6 +96,6 @@ def rank(
     )  # fmt: skip
     dataset = read_labelled(data, reading)
     check_scores(scores, base_kind(dataset.labelled()[0]))
-    with kept_open():
+    with keep_ray_open():
         audited = audit_items(dataset, context)
         return rank_audited(audited, described, given_part(audited), options, context).ranking

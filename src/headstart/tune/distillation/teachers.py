@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headstart.engine.capabilities import LayerChoosing
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.engine.pipeline.gathering import room
+from headstart.engine.pipeline.gathering import allocate_rows
 from headstart.model import TransferModel
 from headstart.reporting import Progress
 from headstart.tasks import is_classification
@@ -83,7 +83,7 @@ def teacher_targets(
         answers.append((np.asarray(logits, np.float32), np.arange(len(items))))
     index = reduce(np.intersect1d, indices)
     widths = tuple(part.shape[1] for part, _ in (*rows, *answers))
-    targets = room(len(index), sum(widths), np.float32)
+    targets = allocate_rows(len(index), sum(widths), np.float32)
     start = 0
     for k, (part, known) in enumerate((*rows, *answers)):
         into = targets[:, start : start + part.shape[1]]

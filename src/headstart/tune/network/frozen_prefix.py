@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from headstart.engine.body.arrays import each
+from headstart.engine.body.arrays import map_arrays
 from headstart.sources.bodies.trainable import Trainable
 
 __all__ = ["FrozenPrefix", "find_cut"]
@@ -271,7 +271,7 @@ def _larger(batch: Any) -> Any:
             more = torch.cat([more, torch.zeros_like(more[:, :1])], dim=1)
         return more
 
-    return each(batch, grow)
+    return map_arrays(batch, grow)
 
 
 def _shapes(output: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, Self, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from headstart.engine.backends.cuda import cuda_short
+from headstart.engine.backends.cuda import cuda_half_precision
 from headstart.engine.backends.torch_cpu import cpu_has_bf16
 from headstart.tune.training.settings import Precision
 
@@ -74,7 +74,7 @@ def number_format(device: str, precision: Precision) -> Literal["bf16", "fp32"]:
     """
     if precision != "auto":
         return precision
-    native = cpu_has_bf16() if device == "cpu" else cuda_short() == "bf16"
+    native = cpu_has_bf16() if device == "cpu" else cuda_half_precision() == "bf16"
     return "bf16" if native else "fp32"
 
 
