@@ -58,10 +58,11 @@ def softmax(scores: ArrayLike) -> Array:
         array([[0.5, 0.5],
                [1. , 0. ]])
     """
-    from scipy.special import softmax as scipy_softmax
-
+    # Equal to `scipy.special.softmax` to the last bit; written out because every prediction needs it, and importing
+    # scipy.special takes longer than most predictions (0.1 s to 0.3 s).
     rows = np.asarray(check_matrix(scores, "scores", "softmax"), dtype=np.float64)
-    return np.asarray(scipy_softmax(rows, axis=1))
+    shares = np.exp(rows - rows.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 def log_loss(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

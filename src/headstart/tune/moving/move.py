@@ -22,7 +22,7 @@ from headstart.data import split
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ParameterError
-from headstart.heads import HeadSearch, select_head
+from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.heads.spectral.class_weights import balanced_weights, row_weights
 from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import body_key, trainable
@@ -140,7 +140,7 @@ def move(
     cluster = None
     if engine.ray is not None:
         parts = (train_part, valid)
-        make = partial(_worker_job, strategy, source, parts, start, seed=seed, weights=weights)
+        make = partial(_worker_job, strategy, source, parts, start.head, seed=seed, weights=weights)
         cluster = Cluster(engine.ray, engine.workers, make)
     outcome = run_training(
         make_job(setting, plan, train_part, lambda: validation.loss(network)), setting.training,
@@ -152,11 +152,16 @@ def move(
 
 
 def _worker_job(
-    strategy: MovingStrategy, source: Source, parts: tuple[Dataset, Dataset], start: TransferModel, budget: Budget, *,
+    strategy: MovingStrategy, source: Source, parts: tuple[Dataset, Dataset], head: FittedHead, budget: Budget, *,
     seed: int, weights: NDArray[np.float64] | None,
 ) -> Job:  # fmt: skip
-    """What one of several processes trains, on its share of each batch."""
+    """What one of several processes trains, on its share of each batch.
+
+    The start is sent as its source and its head: a model is pickled as its saved files, which cannot hold a torch
+    module of the user's own.
+    """
     part, valid = parts
+    start = TransferModel(source, part.labelled()[0], head)
     setting = make_setting(strategy, source, part, start, seed=seed, budget=budget, class_weights=weights)
     validation = Validation(setting.task, valid, source, setting.network.trainable.collate, weights)
     plan = strategy.plan(setting)
