@@ -131,10 +131,10 @@ def test_numbers_with_gaps_in_r_style(tmp_path):
     [
         ([None, float("nan")], "No row of .* has a label"),
         ([str(index) + "x" for index in range(12)], "a label of its own"),
-        ([1.5, 1.5], "the one number 1.5"),
-        ([[], []], "empty lists only"),
-        ([{"start": 1}, {"start": 2}], r"holds objects such as \{'start': 1\}, which are no labels"),
-        ([[{"start": 1}], []], "which are no labels"),
+        ([1.5, 1.5], "only the number 1.5"),
+        ([[], []], "only empty lists"),
+        ([{"start": 1}, {"start": 2}], r"holds objects such as \{'start': 1\}, not labels"),
+        ([[{"start": 1}], []], "not labels"),
         ([1.5, float("inf")], "needs finite numbers"),
     ],
 )
@@ -252,7 +252,7 @@ def test_swapped_columns_are_refused_with_a_hint(tmp_path):
     frame = pd.DataFrame({"text": [f"a sentence of its own, number {row % 1986}" for row in range(2000)]})
     frame["label"] = ["x", "y"] * 1000
     frame.to_csv(tmp_path / "a.csv", index=False)
-    with pytest.raises(DataError, match=r"Nearly each \(1986 classes\) of the 2000 rows .* --label, .* by --item"):
+    with pytest.raises(DataError, match=r"Nearly each \(1986 classes\) of the 2000 rows .* --label, .* with --item"):
         read(tmp_path / "a.csv", label="text", item="label")
 
 
@@ -262,7 +262,7 @@ def test_many_rare_tags_stay_tags_and_names_with_a_sign_come_with_a_hint():
     names = task_of(["Smith, John", "Doe, Ann", "none of them"] * 10)
     assert names.task.kind == "classification"
     assert any(
-        "20 of 30 labels hold ','; where it joins several labels, set --task multilabel" in note for note in names.notes
+        "20 of 30 labels hold ','; if it joins several labels, set --task multilabel" in note for note in names.notes
     )
 
 

@@ -82,7 +82,7 @@ def test_tensors():
     assert read({"x": torch.eye(2), "label": torch.tensor([0, 1])}).modality == "vector"
     with pytest.raises(DataError, match="Cannot read the tensor"):
         read((torch.eye(2).to_sparse(), [0, 1]))
-    with pytest.raises(DataError, match="holds items without labels"):
+    with pytest.raises(DataError, match="contains items without labels"):
         read(torch.eye(2))
 
 
@@ -123,8 +123,8 @@ def test_hugging_face(folder_of_pictures):
         (np.zeros((2, 2, 2, 2, 2)), r"An array must be \(n, d\)"),
         ([[1.0], [1.0, 2.0]], "differ in length"),
         ((["p", "q"], np.zeros((2, 2, 2))), "Labels must be"),
-        (["gone.png", "lost.png"], "2 of 2 files do not exist, for instance 'gone.png'"),
-        ([Path("a.xyz")], "Paths must lead to pictures or sounds"),
+        (["gone.png", "lost.png"], "2 of 2 files do not exist, for example 'gone.png'"),
+        ([Path("a.xyz")], "Paths must be of pictures or sounds"),
     ],
 )
 def test_objects_that_cannot_be_read(data, message):

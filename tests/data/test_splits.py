@@ -166,11 +166,11 @@ def test_splits_that_cannot_be():
         split(data, None, by="group")
     with pytest.raises(DataError, match="Cannot use the given split"):
         split(data, None, by="given")
-    with pytest.raises(DataError, match="all 10 items are one of the clusters"):
+    with pytest.raises(DataError, match="all 10 items are in one cluster of near duplicates"):
         split(data, np.zeros(10, int))
-    with pytest.raises(DataError, match="all 10 items are one of the groups"):
+    with pytest.raises(DataError, match="all 10 items are in one group"):
         split(make(10, groups=np.full(10, "a")), None)
-    with pytest.raises(DataError, match=r"training part of this split \(2 items\) has one class"):
+    with pytest.raises(DataError, match=r"training part of this split \(2 items\) has only one class"):
         split(make(4, [0, 0, 1, 1], split=np.array(["train", "train", "test", "test"])), None)
     with pytest.raises(DataError, match="Cannot make 20 folds of 12 groups"):
         folds(np.arange(12) % 2, "classification", np.arange(12), n_folds=20)

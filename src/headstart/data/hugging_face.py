@@ -1,4 +1,4 @@
-"""Hugging Face ``datasets``: encoded cells stay encoded, class codes become names."""
+"""Hugging Face ``datasets``: pictures and sounds stay encoded, class codes become names."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ["read_hugging_face"]
 
 
 def read_hugging_face(data: object, options: ReadOptions) -> RowsRead:
-    """The rows of a ``datasets.Dataset``, or of a ``DatasetDict`` whose keys are the given split.
+    """Read a ``datasets.Dataset``, or a ``DatasetDict`` whose keys are the given split.
 
-    Image and Audio features are kept as encoded bytes, ClassLabel codes become names, and a single ClassLabel feature
-    is the label column unless another one is named.
+    Image and Audio features are kept as encoded bytes, and ClassLabel codes become names. If there is exactly one
+    ClassLabel feature, it is the label column unless another one is named.
 
     Args:
         data: the dataset.
-        options: what the user said.
+        options: how to read.
 
     Raises:
-        DataError: if it is streamed, or if a key of the dict is no split.
+        DataError: if it is streamed, or if no key of the dict names a split or two keys name the same one.
 
     Examples:
         >>> read_hugging_face(object(), ReadOptions())
@@ -63,9 +63,9 @@ def _read_dict(data: datasets.DatasetDict, options: ReadOptions) -> RowsRead:
         )
     frames = {key: _frame(data[key]) for key in known}
     options = _with_label(options, next(iter(frames.values()))[1])
-    whole = pd.concat([frame for frame, _ in frames.values()], ignore_index=True)
+    joined = pd.concat([frame for frame, _ in frames.values()], ignore_index=True)
     ids = [f"{key}/{row}" for key, (frame, _) in frames.items() for row in range(len(frame))]
-    rows = read_frame(whole, options, "the dataset", names=ids)
+    rows = read_frame(joined, options, "the dataset", names=ids)
     split = np.repeat([known[key] for key in frames], [len(frame) for frame, _ in frames.values()]).astype(np.str_)
     notes = [f"Took the given split from the key{'s' if len(known) > 1 else ''} {name_some(known)}."]
     rest = [str(key) for key in names if key not in known]
@@ -89,7 +89,7 @@ def _frame(data: datasets.Dataset) -> tuple[pd.DataFrame, list[str]]:
     frame: pd.DataFrame = data.with_format(None).to_pandas()
     labels = []
     for name, feature in data.features.items():
-        inner = getattr(feature, "feature", None)  # of lists, whose classes differ from release to release
+        inner = getattr(feature, "feature", None)  # of lists, whose class differs between releases of datasets
         if isinstance(feature, ClassLabel):
             frame[name] = [
                 None if code is None or code < 0 else feature.names[int(code)] for code in _codes(frame[name])

@@ -1,4 +1,4 @@
-"""From label columns as found to a task and its codes."""
+"""Label encoding: infers the task from label columns, and turns the labels into codes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from headstart.types import Task, TaskKind
 
 __all__ = ["KINDS", "EncodedLabels", "encode_labels", "nearly_all"]
 
-KINDS = ("classification", "multilabel", "regression")  # how labels are read; `headstart.tasks` reads others as one
+KINDS = ("classification", "multilabel", "regression")  # every task in `headstart.tasks` builds on one of them
 MAX_NUMERIC_CLASSES = 20
-MOSTLY = 0.98  # the same where the kinds are near: whole numbers and fractions, flags and numbers
-FEWEST = 20  # rows of which one may be odd
+MOSTLY = 0.98  # like NEARLY_ALL, for kinds that are easily confused: whole numbers and fractions, flags and numbers
+FEWEST = 20  # from this many rows on, one may be different
 FEW, FEW_ROWS = 5, 10
 EXAMPLES = 3
 LISTS = (list, tuple, set, frozenset, np.ndarray)
@@ -37,10 +37,10 @@ LISTS = (list, tuple, set, frozenset, np.ndarray)
 
 @dataclass(frozen=True)
 class EncodedLabels:
-    """Labels of the rows that have one.
+    """Encoded labels of the rows that have one.
 
     Attributes:
-        task: the label schema.
+        task: the kind of task and its classes or outputs.
         y: labels of the rows present, as in `headstart.types.Dataset`.
         present: (n,) whether a row has a label.
         notes: what was inferred, one sentence each.
@@ -65,19 +65,19 @@ def encode_labels(
     from_folders: bool = False,
     names: Sequence[str] | None = None,
 ) -> EncodedLabels:
-    """The task that label columns make, and their codes.
+    """Encode label columns, and infer the task unless it is given.
 
-    Without ``kind``: several columns of 0 and 1 are multi-label, several of numbers are multi-output regression. One
-    column of lists (also as strings), or of names joined by ``|``, ``;`` or ``,`` that recur in other combinations, is
-    multi-label; of fractions or of more than 20 distinct numbers, regression; of anything else, classification. Nine
-    cells of ten tell the kind (of whole numbers, 49 of 50); rows that do not fit it are set aside, and said.
+    Several columns of 0 and 1 are multi-label, several of other numbers multi-output regression. One column of lists
+    (also as strings), or of names joined by ``|``, ``;`` or ``,`` that recur in different combinations, is multi-label;
+    one of fractions or of more than 20 distinct numbers is regression; anything else is classification. 90% of the
+    cells decide (98% between whole numbers and fractions); rows that do not fit are set aside and reported.
 
     Args:
         columns: label columns by name, (n,) objects each.
         kind: the kind of task, or None to infer it.
         origin: where the data came from, for messages.
-        from_folders: whether the labels are names of folders.
-        names: of the rows, for notes; their numbers by default.
+        from_folders: whether the labels are folder names.
+        names: names of the rows, for notes; row numbers by default.
 
     Raises:
         DataError: if no row has a label, or if the labels do not fit the kind.
@@ -90,13 +90,13 @@ def encode_labels(
     count = len(next(iter(columns.values())))
     present, notes = np.ones(count, dtype=bool), list[str]()
     for name, values in columns.items():
-        held, said = _present(name, values, from_folders=from_folders)
-        present &= held
-        notes += said
+        has_label, found_notes = _present(name, values, from_folders=from_folders)
+        present &= has_label
+        notes += found_notes
     where = _where(list(columns), from_folders)
     if not present.any():
         rows = "the only row" if count == 1 else f"all {count} rows"
-        raise DataError(f"No row of {origin} has a label: {where} is empty in {rows}; name another.")
+        raise DataError(f"No row of {origin} has a label: {where} is empty in {rows}; name another column.")
     found = {name: values[present] for name, values in columns.items()}
     if len(found) > 1:
         read = _several(found, kind, origin)
@@ -121,7 +121,7 @@ def encode_labels(
 
 @dataclass(frozen=True)
 class _Read:
-    """A task and its labels: of n rows with a label, which fit it, and what was wanted of the others."""
+    """A task and its encoded labels: which of the n rows with a label fit it, and what the others should have held."""
 
     task: Task
     y: NDArray[Any]
@@ -131,7 +131,7 @@ class _Read:
 
 
 def _present(name: str, values: NDArray[np.object_], *, from_folders: bool) -> tuple[NDArray[np.bool_], list[str]]:
-    """Which rows have a label, and notes on words that may stand for none."""
+    """Which rows have a label, and notes on words that may stand for a missing one."""
     held = ~np.fromiter((is_missing(value) for value in values), dtype=bool, count=len(values))
     strings = [value for value in values[held] if isinstance(value, str)]
     if from_folders or not strings:
@@ -163,13 +163,13 @@ def _misfits(
 
 
 def _merged(columns: Iterable[NDArray[np.object_]]) -> list[str]:
-    """A note on the labels that are one but for invisible differences."""
+    """A note on spellings of a label that differ only invisibly."""
     cells = (cell for values in columns for cell in values)
     names = (
         name for cell in cells for name in ([cell] if isinstance(cell, str) else cell if np.iterable(cell) else [])
     )
-    said = describe_merged((name for name in names if isinstance(name, str)), "label")
-    return [] if said is None else [said]
+    note = describe_merged((name for name in names if isinstance(name, str)), "label")
+    return [] if note is None else [note]
 
 
 def _where(names: Sequence[str], from_folders: bool) -> str:
@@ -179,7 +179,7 @@ def _where(names: Sequence[str], from_folders: bool) -> str:
 
 
 def _numbers(values: NDArray[np.object_]) -> NDArray[np.float64]:
-    """The cells as numbers, NaN where one is none."""
+    """The cells as numbers, NaN for all other cells."""
     strings = [value if isinstance(value, str) else "" for value in values]
     found = read_numbers(strings).values if any(strings) else np.full(len(values), np.nan)
     for row, value in enumerate(values):
@@ -196,17 +196,17 @@ def _number(value: Any) -> float:
 
 
 def _check_numbers(name: str, values: NDArray[np.object_], good: NDArray[np.bool_], kind: str, origin: str) -> None:
-    """Raise unless nine of ten cells are numbers."""
+    """Raise unless 90% of the cells are numbers."""
     if good.mean() < NEARLY_ALL:
         value = values[~good][0]
         raise DataError(
             f"A {kind} task needs finite numbers in column '{name}' of {origin}, but it holds {value!r}; "
-            "mend the row, or name another label column or task."
+            "fix the row, or name another label column or task."
         )
 
 
 def nearly_all(count: int, total: int) -> bool:
-    """Whether so many of all cells tell what a column of numbers is: 49 of 50, or all but one of twenty or more.
+    """Whether ``count`` of ``total`` cells decide what a column of numbers is: 98%, or all except one of 20 or more.
 
     Examples:
         >>> nearly_all(39, 40), nearly_all(9, 10), nearly_all(980, 1000), nearly_all(0, 0)
@@ -239,7 +239,7 @@ def _several(columns: Mapping[str, NDArray[np.object_]], kind: TaskKind | None, 
 
 def _single(name: str, values: NDArray[np.object_], kind: TaskKind | None, origin: str, *, from_folders: bool) -> _Read:
     _refuse_objects(name, values, origin)
-    values = values if from_folders else _as_meant(values, kind)
+    values = values if from_folders else _as_lists_or_numbers(values, kind)
     inferred = kind or _infer(values)
     if inferred == "regression":
         y = _numbers(values)
@@ -247,7 +247,7 @@ def _single(name: str, values: NDArray[np.object_], kind: TaskKind | None, origi
         _check_numbers(name, values, good, "regression", origin)
         if np.ptp(y[good]) == 0:
             raise DataError(
-                f"Column '{name}' of {origin} holds the one number {y[good][0]:g}: there is nothing to learn."
+                f"Column '{name}' of {origin} holds only the number {y[good][0]:g}: there is nothing to learn."
             )
         why = f": numbers, so the task is regression; {SET_IT}"
         return _Read(Task("regression", (name,), name), y[:, None], why, good, "number")
@@ -256,8 +256,8 @@ def _single(name: str, values: NDArray[np.object_], kind: TaskKind | None, origi
     return _classes(name, values, origin, from_folders=from_folders, is_given=kind is not None)
 
 
-def _as_meant(values: NDArray[np.object_], kind: TaskKind | None) -> NDArray[np.object_]:
-    """Strings as the lists or the numbers that nearly all of them are; the others as they are."""
+def _as_lists_or_numbers(values: NDArray[np.object_], kind: TaskKind | None) -> NDArray[np.object_]:
+    """Strings parsed as lists or as numbers, if nearly all of them are such; other values unchanged."""
     strings = [value for value in values if isinstance(value, str)]
     if len(strings) < NEARLY_ALL * len(values):
         return values
@@ -285,9 +285,9 @@ def _replaced(values: NDArray[np.object_], rows: Sequence[int], new: Sequence[An
 
 
 def _are_numbers(strings: Sequence[str]) -> bool:
-    """Whether strings are measured numbers: fractions, or with a unit; whole numbers as strings are names.
+    """Whether strings are quantities: fractions, or numbers with a unit. Whole numbers as strings are names.
 
-    One number written in two ways (1.1 and 1.10) is two names, and 1,2 beside 2 and 1,3,5 are sets of labels.
+    A number written in two ways (1.1 and 1.10) is two names, and 1,2 next to 2 and 1,3,5 are sets of labels.
     """
     found = read_numbers(strings)
     if found.share < NEARLY_ALL:
@@ -296,13 +296,13 @@ def _are_numbers(strings: Sequence[str]) -> bool:
     whole = float((known == np.round(known)).mean())
     if whole > MOSTLY and not found.how:
         return False
-    # More spellings than numbers: one number is written in two ways, which names do and measurements do not.
+    # More spellings than numbers: some number is written in two ways, as in names but not in measurements.
     texts = {text.strip() for text, good in zip(strings, found.is_number, strict=True) if good}
     return not (len(texts) > len(np.unique(known)) and not found.how) and not _are_sets(strings)
 
 
 def _are_sets(strings: Sequence[str]) -> bool:
-    """Whether commas join ascending whole numbers, of which some stand alone."""
+    """Whether commas join ascending whole numbers, and other strings are single ones."""
     with_comma = [text.split(",") for text in strings if "," in text]
     if not with_comma or len(with_comma) == len(strings) or any("." in text for text in strings):
         return False
@@ -318,8 +318,8 @@ def _refuse_objects(name: str, values: NDArray[np.object_], origin: str) -> None
         parts = value if isinstance(value, (list, tuple)) else (value,)
         if any(isinstance(part, Mapping) for part in parts):
             raise DataError(
-                f"Column '{name}' of {origin} holds objects such as {reprlib.repr(value)}, which are no labels; name "
-                "a column of names or numbers with --label."
+                f"Column '{name}' of {origin} holds objects such as {reprlib.repr(value)}, not labels; name a column "
+                "of names or numbers with --label."
             )
 
 
@@ -335,9 +335,9 @@ def _infer(values: NDArray[np.object_]) -> TaskKind:
         numbers = numbers[np.isfinite(numbers)]
         if not nearly_all(int((numbers == np.round(numbers)).sum()), len(numbers)):
             return "regression"
-        # A few odd values do not make classes a regression: as few values as cover 49 of 50 rows are counted.
+        # A few odd values do not turn classes into a regression: count the fewest values that cover 98% of the rows.
         counts = np.sort(np.unique(numbers, return_counts=True)[1])[::-1]
-        needed = int(np.searchsorted(np.cumsum(counts), MOSTLY * len(numbers))) + 1  # values that cover nearly all rows
+        needed = int(np.searchsorted(np.cumsum(counts), MOSTLY * len(numbers))) + 1
         return "regression" if needed > MAX_NUMERIC_CLASSES else "classification"
     return "multilabel" if find_sign([str(value) for value in values]) else "classification"
 
@@ -366,7 +366,7 @@ def _multilabel(name: str, values: NDArray[np.object_], origin: str) -> _Read:
         how = f"labels joined by '{sign}'"
     labels = sorted({label for row in rows for label in row}, key=natural_key)
     if not labels:
-        raise DataError(f"Column '{name}' of {origin} holds empty lists only: there is no label to learn.")
+        raise DataError(f"Column '{name}' of {origin} holds only empty lists: there is no label to learn.")
     code = {label: index for index, label in enumerate(labels)}
     y = np.zeros((len(values), len(labels)), dtype=np.float64)
     for index, row in zip(np.flatnonzero(fits).tolist(), rows, strict=True):
@@ -377,7 +377,7 @@ def _multilabel(name: str, values: NDArray[np.object_], origin: str) -> _Read:
 
 def _classes(name: str, values: NDArray[np.object_], origin: str, *, from_folders: bool, is_given: bool) -> _Read:
     fits = np.ones(len(values), dtype=bool)
-    if not is_given and all(_is_number(value) for value in values):  # whole numbers but for a few
+    if not is_given and all(_is_number(value) for value in values):  # nearly all are whole numbers
         numbers = values.astype(np.float64)
         fits = numbers == np.round(numbers)
     spelled = {value: label_name(value) for value in {value for value in values if isinstance(value, str)}}
@@ -388,7 +388,7 @@ def _classes(name: str, values: NDArray[np.object_], origin: str, *, from_folder
         which = "Each" if len(labels) == rows else f"Nearly each ({plural(len(labels), 'class')})"
         raise DataError(
             f"{which} of the {rows} rows of {origin} has a label of its own in '{name}', so there is nothing to learn "
-            "from it; name another label column by --label, and if these are the items, name them by --item."
+            "from it; name another label column with --label, and if these are the items, name them with --item."
         )
     code = {label: index for index, label in enumerate(labels)}
     y = np.fromiter((code.get(label, -1) for label in names), dtype=np.int64, count=len(names))
@@ -396,5 +396,5 @@ def _classes(name: str, values: NDArray[np.object_], origin: str, *, from_folder
     if not is_given and (sign := commonest_sign(names)) is not None:
         joined = sum(sign in name for name in names)
         if joined * 10 >= rows:
-            why += f" {joined} of {rows} labels hold '{sign}'; where it joins several labels, set --task multilabel."
+            why += f" {joined} of {rows} labels hold '{sign}'; if it joins several labels, set --task multilabel."
     return _Read(Task("classification", tuple(labels), name), y, why, fits, "whole number")

@@ -1,4 +1,4 @@
-"""What Python holds: lists, arrays, frames, Hugging Face datasets, and ``(items, y)``."""
+"""Python objects as data: lists, arrays, data frames, dicts of columns, and pairs ``(items, labels)``."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ CHANNELS = (1, 3, 4)
 
 
 def read_object(data: Any, options: ReadOptions) -> RowsRead:
-    """The items of a Python object.
+    """Read the items of a Python object.
 
     Args:
         data: a list of paths, of texts, of PIL images, of arrays or of dicts; an array (n, d) of numbers, (n, h, w) or
             (n, h, w, channels) of pictures; a torch tensor of these, or of pictures (n, channels, h, w); a DataFrame or
-            a dict of columns; a ``datasets.Dataset`` or ``DatasetDict``; or a pair of any but the last and labels.
-        options: what the user said.
+            a dict of columns; a ``datasets.Dataset`` or ``DatasetDict``; or a pair of any of these except the last
+            two and labels.
+        options: how to read.
 
     Raises:
         DataError: if the object is none of these, or if the items are of mixed kinds.
@@ -60,7 +61,7 @@ def read_object(data: Any, options: ReadOptions) -> RowsRead:
     rows = _read_unpaired(data, options)
     if options.labelled and rows.labels is None:
         raise DataError(
-            f"The {type(data).__name__} given holds items without labels; give a pair (items, labels), "
+            f"The {type(data).__name__} given contains items without labels; give a pair (items, labels), "
             "or a DataFrame with a label column."
         )
     return rows
@@ -71,7 +72,7 @@ def _module(data: object) -> str:
 
 
 def _read_unpaired(data: Any, options: ReadOptions) -> RowsRead:
-    """What is given as one object: a table of some kind, or items without labels."""
+    """Read one object that is not a pair: a table of some kind, or items without labels."""
     import pandas as pd
 
     if isinstance(data, pd.DataFrame):
@@ -86,7 +87,7 @@ def _read_unpaired(data: Any, options: ReadOptions) -> RowsRead:
 
 
 def _refuse_columns(data: object, options: ReadOptions) -> None:
-    """Raise if a column was named of something that has none."""
+    """Raise if a column was named although the object has none."""
     column = next((name for name in (options.item, options.group_col, options.time_col) if name is not None), None)
     if column is not None:
         raise DataError(
@@ -96,12 +97,12 @@ def _refuse_columns(data: object, options: ReadOptions) -> None:
 
 
 def _records(data: Sequence[Any]) -> bool:
-    """Whether dicts are rows of a table, not sounds or pictures of Hugging Face."""
+    """Whether dicts are rows of a table, not sounds or pictures as Hugging Face stores them."""
     return media_kind(data[0]) is None
 
 
 def _are_columns(data: Mapping[Any, Any]) -> bool:
-    """Whether a dict holds columns, not one sound or picture of Hugging Face."""
+    """Whether a dict holds columns, not one sound or picture as Hugging Face stores it."""
     listed = (_is_listlike(value) or _module(value) == "torch" for value in data.values())
     return bool(data) and media_kind(data) is None and all(listed)
 
@@ -109,7 +110,7 @@ def _are_columns(data: Mapping[Any, Any]) -> bool:
 def _from_columns(data: Mapping[Any, Any]) -> pd.DataFrame:
     import pandas as pd
 
-    # Objects first, then the narrowest type: numpy would make strings of a list such as [1, "a"].
+    # Objects first, then the narrowest type: NumPy would turn a list such as [1, "a"] into strings.
     columns = {str(name): _object_array(list(_to_numpy(values))) for name, values in data.items()}
     sizes = {name: len(values) for name, values in columns.items()}
     if len(set(sizes.values())) > 1:
@@ -119,15 +120,15 @@ def _from_columns(data: Mapping[Any, Any]) -> pd.DataFrame:
 
 
 def _to_numpy(data: Any) -> Any:
-    """A torch tensor as an array, pictures (n, channels, h, w) with their channels last; anything else as it is."""
-    if _module(data) != "torch":  # then torch need not be loaded
+    """A torch tensor as an array, pictures (n, channels, h, w) with channels last; other objects unchanged."""
+    if _module(data) != "torch":  # so torch need not be imported
         return data
     import torch
 
     if not isinstance(data, torch.Tensor):
         return data
     tensor = data.detach().cpu()
-    tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor  # numpy has no such type
+    tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor  # NumPy has no bfloat16
     try:
         array = tensor.numpy()
     except (TypeError, RuntimeError) as error:
@@ -156,7 +157,7 @@ def _read_pair(items: Any, labels: Any, options: ReadOptions) -> RowsRead:
         return rows
     if options.label and options.labelled:
         raise DataError(
-            f"The label column '{options.label[0]}' was named, but labels were given beside the items; leave one out."
+            f"The label column '{options.label[0]}' was named, but labels were given with the items; leave one out."
         )
     columns = _label_columns(_to_numpy(labels))
     count = len(next(iter(columns.values()), ()))
@@ -236,7 +237,7 @@ def _item_kind(value: object) -> str:
 
 
 def _read_strings(values: list[Any], *, must_exist: bool) -> RowsRead:
-    """Paths where half or more end like pictures or sounds, or are such files; else texts."""
+    """Paths if at least half of the strings have a media extension or are media files; else texts."""
     names = [os.fspath(value) for value in values]
     given = [name for name in names if name.strip()]
     found = find_paths(given, [Path()], search=False) if given else None
@@ -245,7 +246,7 @@ def _read_strings(values: list[Any], *, must_exist: bool) -> RowsRead:
         return RowsRead(names, _row_ids(len(names)), "text")
     kinds = Counter(kind for name in names if (kind := media_suffix(name)) is not None)
     if kinds.total() and min(kinds.values()) < kinds.total() and min(kinds.values()) * 10 >= kinds.total():
-        raise DataError("The paths lead to both pictures and sounds; a model reads one kind, so keep them apart.")
+        raise DataError("The paths are of both pictures and sounds; a model reads only one kind, so keep them apart.")
     files = [found.files.get(name, name) for name in names]
     ids = tuple(readable_name(Path(name).as_posix()) for name in names)
     notes = tuple(describe_found(found, "items"))
@@ -253,15 +254,15 @@ def _read_strings(values: list[Any], *, must_exist: bool) -> RowsRead:
 
 
 def _refuse_lost(names: Sequence[str], *, must_exist: bool) -> None:
-    """Raise if strings are surely meant as files, and none exists."""
+    """Raise if strings are clearly meant as files, but none exists."""
     media = [name for name in names if len(name) < 4096 and media_suffix(name) is not None]
     if must_exist and not media:
         odd = next((name for name in names if media_of_file(Path(name)) is None), "")
-        raise DataError(f"Paths must lead to pictures or sounds, such as .jpg, .png, .wav or .flac; got '{odd}'.")
+        raise DataError(f"Paths must be of pictures or sounds, such as .jpg, .png, .wav or .flac; got '{odd}'.")
     if media and (must_exist or len(media) * 2 > len(names)):
         missing = [name for name in names if not Path(name).is_file()]
         files = plural(len(names), "file does not exist", "files do not exist")
-        raise DataError(f"{len(missing)} of {files}, for instance '{missing[0]}'.")
+        raise DataError(f"{len(missing)} of {files}, for example '{missing[0]}'.")
 
 
 def _read_rows(values: list[Any]) -> RowsRead:

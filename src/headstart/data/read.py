@@ -1,4 +1,4 @@
-"""One door for data: whatever the user points at becomes a `headstart.types.Dataset`."""
+"""The entry point for data: reads whatever the user provides into a `headstart.types.Dataset`."""
 
 from __future__ import annotations
 
@@ -40,31 +40,32 @@ def read(
     labelled: bool = True,
     numbers: Sequence[str] = (),
 ) -> Dataset:
-    """Read labelled items, or items to predict; everything that is inferred is said in ``Dataset.notes``.
+    """Read labelled items, or items to predict; everything that is inferred is reported in ``Dataset.notes``.
 
     Args:
-        data: a folder (one for each class, with or without folders of splits or folds above them; or around tables), a
+        data: a folder (with a folder for each class, which may lie in folders of splits or folds; or with tables), a
             table (CSV, TSV, JSONL, JSON, Parquet; Excel and OpenDocument with the extra ``excel``), an archive of these
             (tar, tar.gz, tar.xz, tar.bz2, zip), or a Python object: paths, texts, PIL images, arrays, tensors, sounds
-            ``(samples, rate)``, a DataFrame, a dict of
-            columns, a Hugging Face dataset, or a pair ``(items, labels)``. To predict, also a single picture or sound,
-            or a text of one item a line.
-        label: name of the label column, or of several of 0 and 1 (multi-label) or of numbers (multi-output regression).
-        item: name of the column of texts or paths; or of several columns (a list, or with commas between) of pictures,
-            sounds, texts, numbers and categories that make one item together, each with ``:image``, ``:audio``,
-            ``:text``, ``:number`` or ``:category`` behind it where its kind is not to be inferred.
-        group_col: name of the column of what belongs together, such as the patient or the speaker.
-        group_pattern: a regular expression that captures an item's group of its name (its path below the folder), or of
-            its value of ``group_col``: ``"_([a-z]+)_"`` takes the speaker of ``"7_jackson_32.wav"``.
+            ``(samples, rate)``, a DataFrame, a dict of columns, a Hugging Face dataset, or a pair ``(items, labels)``.
+            To predict, also a single picture or sound, or a text file with one item per line.
+        label: name of the label column; or names of several columns, of 0 and 1 (multi-label) or of numbers
+            (multi-output regression).
+        item: name of the column of texts or paths; or several columns (a list, or separated by commas) of pictures,
+            sounds, texts, numbers and categories that together make up an item. Each may be followed by ``:image``,
+            ``:audio``, ``:text``, ``:number`` or ``:category``; otherwise its kind is inferred.
+        group_col: name of the group column, such as the patient or the speaker; items of a group are never split up.
+        group_pattern: a regular expression that captures an item's group from its name (its path relative to the
+            folder), or from its value of ``group_col``: ``"_([a-z]+)_"`` captures the speaker in
+            ``"7_jackson_32.wav"``.
         time_col: name of the column of times, numbers or dates.
         task: kind of task; inferred by default.
         modality: kind of item; inferred by default.
-        labelled: False reads items to predict; labels are then not read, and their columns are no features.
-        numbers: names of columns that are known to hold numbers, as those that a model was fitted on: cells of them
-            that are none count as missing, however few rows there are.
+        labelled: False reads items to predict; label columns are then ignored, and are not features.
+        numbers: names of columns that are known to hold numbers, such as the ones a model was fitted on: other cells in
+            them count as missing, even if there are only a few rows.
 
     Raises:
-        DataError: if the data cannot be read, or do not make a task; the message says what to do.
+        DataError: if the data cannot be read, or no task can be made of the labels; the message says what to do.
         ParameterError: if ``task`` or ``modality`` is not known.
 
     Examples:
@@ -80,14 +81,14 @@ def read(
 
 
 def read_with(data: Any, options: ReadOptions) -> Dataset:
-    """`read`, with its options in one record, for whoever hands them on.
+    """`read` with its options in one record, for callers that pass them on.
 
     Args:
         data: as in `read`.
-        options: what is known of the data.
+        options: how to read.
 
     Raises:
-        DataError: if the data cannot be read, or do not make a task.
+        DataError: if the data cannot be read, or no task can be made of the labels.
         ParameterError: if ``task`` is not known.
 
     Examples:
@@ -109,23 +110,23 @@ def _read_path(path: Path, options: ReadOptions) -> RowsRead:
             raise DataError(_missing(path))
         if path.is_file():
             return _read_file(path, options)
-    except OSError as error:  # no permission, a name too long; what cannot be parsed is said where it is parsed
+    except OSError as error:  # no permission, or a name too long; parsers report their own errors
         raise DataError(f"Cannot read '{path}': {error.strerror or error}.") from error
-    raise DataError(f"Cannot read '{path}': it is no regular file and no folder.")
+    raise DataError(f"Cannot read '{path}': it is neither a regular file nor a folder.")
 
 
 def _read_archive(path: Path, options: ReadOptions) -> RowsRead:
     folder = unpack(path)
     try:
         rows = read_folder(folder, options)
-    except DataError as error:  # the user knows the archive, not the folder that it was unpacked into
+    except DataError as error:  # the user knows the archive, not the cache folder it was unpacked into
         raise DataError(str(error).replace(str(folder), str(path))) from error
-    said = (note.replace(str(folder), str(path)) for note in rows.notes)
-    return replace(rows, notes=(*archive_notes(path), *said))
+    notes = (note.replace(str(folder), str(path)) for note in rows.notes)
+    return replace(rows, notes=(*archive_notes(path), *notes))
 
 
 def _is_packed(path: Path) -> bool:
-    """Whether a file whose name does not say it is an archive."""
+    """Whether a file is an archive although its name does not say so."""
     if path.suffix.lower() in {*TABLES, *MEDIA, *OTHER_FILES, ".txt"}:
         return False
     with path.open("rb") as file:
@@ -134,7 +135,7 @@ def _is_packed(path: Path) -> bool:
 
 def _missing(path: Path) -> str:
     if path.is_symlink():
-        return f"The link '{path}' leads nowhere; mend it or give another path."
+        return f"The link '{path}' is broken; fix it or give another path."
     parent = path.parent
     if not parent.is_dir():
         return f"There is no file or folder '{path}' (nor a folder '{parent}'); check the path."
@@ -149,8 +150,8 @@ def _read_file(path: Path, options: ReadOptions) -> RowsRead:
         return read_table(path, options)
     if path.name.lower().endswith(UNREAD_ARCHIVES):
         raise DataError(
-            f"Cannot read '{path}': archives of this kind are not read; unpack it and give the folder, or pack it as "
-            ".zip or .tar.gz."
+            f"Cannot read '{path}': this archive format is not supported; unpack it and give the folder, or repack it "
+            "as .zip or .tar.gz."
         )
     if is_archive(path) or _is_packed(path):
         return _read_archive(path, options)
@@ -164,15 +165,15 @@ def _read_file(path: Path, options: ReadOptions) -> RowsRead:
         return RowsRead(lines, tuple(map(str, range(len(lines)))), "text", notes=notes)
     if kind is not None:
         raise DataError(
-            f"Cannot read the one file '{path}' as labelled items: its label is not known; give a folder of such files "
-            "for each class, or a table of their paths and labels."
+            f"Cannot read the single file '{path}' as labelled items: its label is not known; give a folder of such "
+            "files for each class, or a table of their paths and labels."
         )
     if suffix in (".txt", ".text", ".md", ".rst", ".log"):
         raise DataError(
-            f"'{path}' holds texts, but no labels; give a table (CSV) with a column of texts and one of labels, or a "
-            "folder of text files for each class."
+            f"'{path}' contains texts, but no labels; give a table (CSV) with a column of texts and one of labels, or "
+            "a folder of text files for each class."
         )
     raise DataError(
-        f"Cannot read the one file '{path}' as labelled items; give a folder for each class, a table (CSV, TSV, JSON "
-        "lines, Parquet, Excel, OpenDocument), or a zip or tar of these."
+        f"Cannot read the single file '{path}' as labelled items; give a folder for each class, a table (CSV, TSV, "
+        "JSON lines, Parquet, Excel, OpenDocument), or a zip or tar of these."
     )

@@ -1,4 +1,4 @@
-"""What passes between the readers and the label encoder: how to read, and items as read."""
+"""Records shared by the readers and the label encoder: the reading options, and rows as read."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ SPLITS: Mapping[str, str] = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-"""Names of given splits, in lower case, and the split that they stand for."""
+"""Names of given splits, in lower case, mapped to ``"train"``, ``"val"`` or ``"test"``."""
 
 FOLDS = r"(?:cv[ _-]?)?fold[ _-]?\d+"
-"""Names of fold folders, such as ``fold1``."""
+"""Regular expression for the names of fold folders, such as ``fold1``."""
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What the user has said about the data; None where it is to be inferred.
+    """What the user has stated about the data; None for everything to infer.
 
     Attributes:
         label: names of the label columns.
         item: name of the text or path column.
-        group_col: name of the column of what belongs together.
+        group_col: name of the group column (items of one group stay together in every split).
         time_col: name of the column of times.
         task: kind of task.
         modality: kind of item.
-        labelled: whether labels are read; without, items are read to be predicted.
-        items: names of several columns that an item is made of, each with ``:KIND`` behind it where its kind is given.
-        group_pattern: what captures an item's group of its name, or of its value of ``group_col``.
+        labelled: whether labels are read; False reads items to predict.
+        items: names of several columns that make up an item, each followed by ``:KIND`` if its kind is given.
+        group_pattern: regular expression that captures an item's group from its name, or from its ``group_col``.
         numbers: names of columns that are known to hold numbers, whatever some of their cells look like.
 
     Examples:
@@ -79,7 +79,7 @@ class ReadOptions:
         labelled: bool = True,
         numbers: Sequence[str] = (),
     ) -> ReadOptions:
-        """The options as `headstart.data.read` takes them: one name or several, and kinds that are checked.
+        """The options from the arguments of `headstart.data.read`: one name or several, with kinds checked.
 
         Raises:
             ParameterError: if ``task`` or ``modality`` is not known.
@@ -93,31 +93,31 @@ class ReadOptions:
         return options.with_item(item)
 
     def with_item(self, item: str | Sequence[str] | None) -> ReadOptions:
-        """The same with another column of items, or several that make one item together."""
+        """The same options with another item column, or with several columns that together make up an item."""
         if item is None or isinstance(item, str):
             return replace(self, item=item, items=())
         names = tuple(item)
         one = names[0] if len(names) == 1 else None
-        # a model of several columns may have been fitted on one: its rows are still items of several columns
+        # A multimodal model may have been fitted on one column: its rows are still multimodal items.
         return replace(self, item=one, items=() if one is not None and self.modality != "multimodal" else names)
 
 
 @dataclass(frozen=True)
 class RowsRead:
-    """Items as read, with labels as found: what a reader gives.
+    """Items as read, with labels as found: the result of a reader.
 
     Attributes:
         items: n items.
         ids: n unique names.
         modality: kind of item.
-        labels: label columns by name, (n,) objects each; None where there are none.
-        is_classes: whether the labels are names of classes, whatever they look like (folder names).
+        labels: label columns by name, (n,) objects each; None without labels.
+        is_classes: whether the labels are class names, whatever they look like (as folder names are).
         groups: (n,) names, or None.
         split: (n,) given splits, or None.
         times: (n,) float64, or None.
-        columns: names of the numbers of a row, where an item is one.
-        absent: names of classes that the data have a place for, and no item.
-        notes: what was inferred.
+        columns: names of the features, if an item is a row of numbers.
+        absent: names of classes without an item, such as those of empty folders.
+        notes: what was inferred, one sentence each.
         named: values of further columns, as in `headstart.types.Dataset`.
 
     Examples:
@@ -140,15 +140,15 @@ class RowsRead:
 
 
 def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
-    """The dataset of what was read: labels encoded, rows without a label set aside and counted.
+    """Turn rows into a dataset: labels encoded, rows without a label set aside and reported.
 
     Args:
-        rows: what a reader gave.
-        options: what the user said.
+        rows: the result of a reader.
+        options: how to read.
         origin: where the data came from, for the dataset and for messages.
 
     Raises:
-        DataError: if nothing is left, or if the labels do not make a task.
+        DataError: if no item is left, or if no task can be made of the labels.
 
     Examples:
         >>> rows = RowsRead(["a", "b"], ("0", "1"), "text", {"label": np.array(["x", "y"], object)})
@@ -159,7 +159,7 @@ def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
         wanted = "give at least two for each class" if options.labelled else "give at least one"
         raise DataError(f"There are no items in {origin}; {wanted}.")
     _check_modality(rows, options, origin)
-    rows = without_halves(rows, labelled=options.labelled)
+    rows = without_invalid_unicode(rows, labelled=options.labelled)
     dataset = Dataset(
         items=rows.items,
         ids=rows.ids,
@@ -182,7 +182,7 @@ def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
     kind = options.task or ("classification" if rows.is_classes else None)
     try:
         encoded = encode_labels(rows.labels, kind, origin, from_folders=rows.is_classes, names=rows.ids)
-    except DataError as error:  # rows that were not read may be why
+    except DataError as error:  # rows that were set aside may be the cause
         lost = [note for note in rows.notes if note.startswith("Set aside")]
         raise DataError(" ".join([str(error), *lost])) if lost else error from error
     if not encoded.present.all():
@@ -197,17 +197,17 @@ def to_dataset(rows: RowsRead, options: ReadOptions, origin: str) -> Dataset:
     )
 
 
-def without_halves(rows: RowsRead, *, labelled: bool) -> RowsRead:
-    r"""The rows whose texts and labels are valid Unicode; to predict, all, with U+FFFD in the place of what is not.
+def without_invalid_unicode(rows: RowsRead, *, labelled: bool) -> RowsRead:
+    r"""Set aside rows whose text or label is not valid Unicode; when predicting, replace invalid characters by U+FFFD.
 
     Args:
-        rows: what a reader gave.
-        labelled: whether rows may be set aside.
+        rows: the result of a reader.
+        labelled: whether rows may be set aside; False keeps all of them.
 
     Examples:
-        >>> rows = without_halves(RowsRead(["cut \ud83d", "whole"], ("0", "1"), "text"), labelled=True)
+        >>> rows = without_invalid_unicode(RowsRead(["cut \ud83d", "valid"], ("0", "1"), "text"), labelled=True)
         >>> rows.items, rows.notes
-        (['whole'], ('Set aside 1 of 2 rows: row 0: it contains half of a character (U+D83D).',))
+        (['valid'], ('Set aside 1 of 2 rows: row 0: it contains half of a character (U+D83D).',))
     """
     texts = rows.items if rows.modality == "text" else ()
     reasons = {row: reason for row, text in enumerate(texts) if (reason := half_characters(text))}
@@ -220,7 +220,7 @@ def without_halves(rows: RowsRead, *, labelled: bool) -> RowsRead:
     shown = "; ".join(f"row {rows.ids[row]}: {reasons[row]}" for row in list(reasons)[:3])
     if not labelled:
         items = [HALF.sub("\ufffd", text) for text in texts]
-        return replace(rows, items=items, notes=(*rows.notes, f"Replaced what is no character: {shown}."))
+        return replace(rows, items=items, notes=(*rows.notes, f"Replaced invalid characters: {shown}."))
     kept = [row for row in range(len(rows.items)) if row not in reasons]
     note = f"Set aside {len(reasons)} of {plural(len(rows.items), 'row')}: {shown}."
     return _take(rows, kept, note)

@@ -1,4 +1,4 @@
-"""Splits that do not leak: given, by time, by group or stratified; near duplicates stay together."""
+"""Leak-free splits: given, by time, by group or stratified; near duplicates stay together."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Split:
 
 
 def union_groups(groups: NDArray[Any] | None, clusters: NDArray[Any] | None) -> NDArray[np.int64]:
-    """Codes of what must stay together when both groups and clusters must.
+    """Codes of the units that must stay together if both groups and clusters must.
 
     Args:
         groups: (n,) names or codes, or None.
         clusters: (n,) names or codes, or None.
 
     Returns:
-        (n,) codes of the connected components.
+        (n,) codes of the connected components of both.
 
     Raises:
         DataError: if both are None, or differ in length.
@@ -74,20 +74,21 @@ def split(
 
     Command: headstart fit DATA
 
-    ``auto`` takes the split that the data give (test, where there is one, else val; with both, val joins train), else
-    the latest items where there are times, else whole groups, else stratifies by label. In the splits made here,
-    near-duplicate clusters and groups stay together; by time, such a unit counts from its first item.
+    ``auto`` uses the given split if the data have one: it tests on test if there is one, else on val; with both, val
+    joins train. Otherwise it holds out the latest items if there are times, else complete groups, else it stratifies by
+    label. In the splits made here, near-duplicate clusters and groups stay together; in a split by time, such a unit is
+    dated by its first item.
 
     Args:
         dataset: n items.
         clusters: (n,) near-duplicate clusters from the audit, or None.
-        test_size: share of the test items, in (0, 1); 0.2 as is customary.
+        test_size: share of the test items, in (0, 0.99]; 0.2 by convention.
         seed: seed of the shuffle.
         by: what to split by.
 
     Raises:
         DataError: if the data do not allow such a split.
-        ParameterError: if a parameter is outside of its range.
+        ParameterError: if a parameter is out of range.
 
     Examples:
         >>> from headstart.types import Task
@@ -133,12 +134,12 @@ def _latest(dataset: Dataset, clusters: NDArray[np.int64] | None, test_size: flo
     if dataset.times is None:
         raise DataError("Cannot split by time, because the data have no times; name their column with --time-col.")
     units = _units(dataset, clusters, grouped=True)
-    _check_units(units, "things that must stay together (groups or near duplicates)")
-    # A unit counts from its first item, so that no unit of the test part has an item from before the cut.
+    _check_units(units, "unit that must stay together (groups or near duplicates)")
+    # A unit is dated by its first item, so no test unit has an item from before the cut.
     first = np.full(int(units.max()) + 1, np.inf)
     np.minimum.at(first, units, dataset.times)
     order = np.argsort(-first, kind="stable")  # the latest unit first
-    # As many of the latest units as fit into the share; always one at least, and never all.
+    # As many of the latest units as fit into the share, but at least one, and never all of them.
     before = np.cumsum(np.bincount(units)[order])
     chosen = order[: max(1, int(np.searchsorted(before, test_size * len(units) + 1e-9, side="right")))]
     chosen = chosen[: len(first) - 1]
@@ -147,23 +148,23 @@ def _latest(dataset: Dataset, clusters: NDArray[np.int64] | None, test_size: flo
     return Split(np.flatnonzero(~is_test), np.flatnonzero(is_test), how)
 
 
-def _check_units(units: NDArray[np.int64], what: str) -> None:
+def _check_units(units: NDArray[np.int64], noun: str) -> None:
     if len(np.unique(units)) < 2:
-        items = "the only item is" if len(units) == 1 else f"all {len(units)} items are"
-        raise DataError(f"Cannot hold items out: {items} one of the {what}; at least two are needed.")
+        items = "the only item forms" if len(units) == 1 else f"all {len(units)} items are in"
+        raise DataError(f"Cannot hold items out: {items} one {noun}; at least two are needed.")
 
 
 def _shuffled(
     dataset: Dataset, clusters: NDArray[np.int64] | None, test_size: float, seed: int, *, grouped: bool
 ) -> Split:
     units = _units(dataset, clusters, grouped=grouped)
-    _check_units(units, "groups" if grouped else "clusters of near duplicates")
+    _check_units(units, "group" if grouped else "cluster of near duplicates")
     kind = None if dataset.task is None else dataset.task.kind
     strata = find_strata(dataset.y, kind, len(dataset))
     parts = _without_empty(assign_parts(units, strata, [1 - test_size, test_size], seed), units, 2)
     train, test = np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
     by_label = "" if kind is None else ", stratified by label"
-    together = "whole groups and near duplicates together" if grouped else "near duplicates together"
+    together = "groups and near duplicates together" if grouped else "near duplicates together"
     return Split(train, test, f"Held out {len(test)} of {len(dataset)} items{by_label}, {together}.")
 
 
@@ -179,14 +180,14 @@ def _without_empty(parts: NDArray[np.int64], units: NDArray[np.int64], count: in
 
 
 def _checked(dataset: Dataset, found: Split) -> Split:
-    """The split, if it can be learnt from; what cannot be tested is said."""
+    """The split, if its training part has two classes; classes that only the test part has are reported."""
     if dataset.y is None or dataset.task is None or dataset.task.kind != "classification":
         return found
     known, tested = np.unique(dataset.y[found.train]), np.unique(dataset.y[found.test])
     if len(known) < 2:
         raise DataError(
-            f"The training part of this split ({plural(len(found.train), 'item')}) has one class; at least two are "
-            "needed, so split by something else or add items."
+            f"The training part of this split ({plural(len(found.train), 'item')}) has only one class; at least two "
+            "are needed, so split by something else or add items."
         )
     unknown = len(np.setdiff1d(tested, known))
     if not unknown:
@@ -203,21 +204,24 @@ def folds(
     n_folds: int = 5,
     seed: int = 0,
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Stratified group k-fold: rows of each fold of a cross-validation, with units kept together.
+    """Stratified group k-fold: training and test rows of each fold of a cross-validation; units stay together.
 
     Command: headstart fit DATA
 
-    With at most 10 units, each is a fold (leave one group out).
+    With at most 10 units, each is a fold (leave one group out), whatever ``n_folds`` is.
 
     Args:
         y: labels as in `headstart.types.Dataset`, or None.
         task_kind: kind of task, or None.
         clusters_or_groups: (n,) codes or names of the units; `union_groups` joins two of them.
-        n_folds: number of folds, 5 as is customary.
+        n_folds: number of folds; 5 by convention.
         seed: seed of the shuffle.
 
+    Returns:
+        For each fold, the rows to train on and the rows to test on, both ascending.
+
     Raises:
-        DataError: if there are fewer units than folds, or if a training part would have one class.
+        DataError: if there are fewer units than folds, or if a training part would have only one class.
         ParameterError: if ``n_folds`` is below 2.
 
     Examples:
@@ -228,12 +232,12 @@ def folds(
     check_number(n_folds, "n_folds", "folds", low=2, integer=True)
     names, units = np.unique(clusters_or_groups, return_inverse=True)
     units = units.astype(np.int64)
-    _check_units(units, "groups or clusters of near duplicates")
+    _check_units(units, "group or cluster of near duplicates")
     if len(names) <= FEW_GROUPS:
         parts, count = units, len(names)
     elif len(names) < n_folds:
         groups = plural(len(names), "group, which stays", "groups, which stay")
-        raise DataError(f"Cannot make {n_folds} folds of {groups} whole; ask for fewer folds.")
+        raise DataError(f"Cannot make {n_folds} folds of {groups} intact; ask for fewer folds.")
     else:
         count = n_folds
         parts = assign_parts(units, find_strata(y, task_kind, len(units)), [1 / count] * count, seed)
@@ -243,9 +247,9 @@ def folds(
         poor = next((part for part, (train, _) in enumerate(found) if len(np.unique(y[train])) < 2), None)
         if poor is not None:
             raise DataError(
-                f"Without group '{names[poor]}' only one class is left to train on; give groups that hold several "
-                "classes, or more items."
+                f"Without group '{names[poor]}' only one class is left to train on; give groups with several classes, "
+                "or more items."
                 if len(names) <= FEW_GROUPS
-                else f"The training part of fold {poor} has one class only; add items of the others."
+                else f"The training part of fold {poor} has only one class; add items of the others."
             )
     return found

@@ -88,7 +88,7 @@ def test_nested_objects_that_cannot_be_columns(tmp_path):
     with pytest.raises(DataError, match="holds objects such as"):
         read(lines(tmp_path / "b.jsonl", records))
     mixed = [{"text": "a b", "label": "x"}, {"text": "c d", "label": {"name": "y"}}]
-    with pytest.raises(DataError, match=r"holds objects such as \{'name': 'y'\}, which are no labels"):
+    with pytest.raises(DataError, match=r"holds objects such as \{'name': 'y'\}, not labels"):
         read(lines(tmp_path / "c.jsonl", mixed))
 
 
@@ -317,7 +317,7 @@ def test_texts_and_labels_that_are_no_unicode_are_set_aside_and_replaced_to_pred
         assert "Set aside 1 of 4 rows: row 3: it contains half of a character (U+D83D)." in data.notes
     data = read(texts, labelled=False)
     assert data.items[3] == "cut \ufffd"
-    assert any("Replaced what is no character" in note for note in data.notes)
+    assert any("Replaced invalid characters" in note for note in data.notes)
     assert read((TEXTS, [*LABELS[:3], "x\ud83d"])).task.labels == ("card", "close")
 
 

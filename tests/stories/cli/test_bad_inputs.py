@@ -29,7 +29,7 @@ def test_a_file_in_a_missing_folder(cli):
 
 def test_a_link_that_leads_nowhere(cli):
     (cli.folder / "photos").symlink_to("gone")
-    cli.refuses("fit", "photos", code=2, says=["link 'photos' leads nowhere", "mend it"])
+    cli.refuses("fit", "photos", code=2, says=["link 'photos' is broken", "fix it"])
 
 
 def test_a_link_to_itself(cli):
@@ -43,7 +43,7 @@ def test_an_empty_folder(cli):
 
 
 def test_a_device(cli):
-    cli.refuses("fit", os.devnull, code=2, says=[os.devnull, "no regular file"])
+    cli.refuses("fit", os.devnull, code=2, says=[os.devnull, "neither a regular file"])
 
 
 def test_a_file_that_is_no_data(cli):
@@ -121,9 +121,9 @@ def test_words_as_values_of_a_regression(cli):
 @pytest.mark.parametrize(
     ("groups", "says"),
     [
-        ("one", ["all 24 items are one of the groups", "at least two"]),
+        ("one", ["all 24 items are in one group", "at least two"]),
         ("two", ["2 groups", "at least three"]),
-        ("of a class", ["only one class is left to train on", "groups that hold several"]),
+        ("of a class", ["only one class is left to train on", "groups with several"]),
     ],
 )
 def test_groups_that_cannot_be_held_out(cli, groups, says):

@@ -49,7 +49,7 @@ def folder(tmp_path, monkeypatch):
         (["fit", "single.csv"], ["label of its own", "nothing to learn from it", "--label"]),
         (["fit", "reviews.csv", "--source", "headstart:txt"], ["Did you mean 'headstart:text'?"]),
         (["fit", "reviews.csv", "--source", "toy", "--out", "flat"], ["something other than a run", "name another"]),
-        (["fit", "notes.txt"], ["holds texts, but no labels", "a column of texts and one of labels"]),
+        (["fit", "notes.txt"], ["contains texts, but no labels", "a column of texts and one of labels"]),
     ],
     ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else None,
 )
