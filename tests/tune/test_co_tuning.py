@@ -74,7 +74,10 @@ def test_a_body_without_source_head_is_refused():
 def test_a_regression_is_refused():
     shift = toy_shift()
     values = replace(shift.train, task=Task("regression", ("size",)), y=shift.train.y[:, None].astype(float))
-    with pytest.raises(DataError, match="relates classes to classes; the task is regression"):
+    with pytest.raises(
+        DataError,
+        match="so the task must be a classification",
+    ):
         CO_TUNING.fit(toy_with_head(shift), values)
 
 

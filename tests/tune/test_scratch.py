@@ -46,7 +46,7 @@ def test_nothing_of_the_source_is_kept(planned):
 
 def test_a_source_without_a_body_is_refused():
     shift = toy_shift()
-    with pytest.raises(SourceError, match="'vector' has no body with weights"):
+    with pytest.raises(SourceError, match="'vector' has no body whose weights"):
         SCRATCH.fit(open_source("vector"), shift.train)
 
 

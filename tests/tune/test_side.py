@@ -16,7 +16,7 @@ from headstart.model import TransferModel
 from headstart.sources import open_source
 from headstart.sources.timm_architecture import timm_architecture
 from headstart.sources.toy_shift import toy_shift
-from headstart.tune.side import SIDE, SideNetwork, beside
+from headstart.tune.side import SIDE, SideNetwork, with_side_columns
 from headstart.tune.structure.side_bodies import first_layers, side_body
 from headstart.tune.training.settings import Training
 from headstart.types import Dataset, Task
@@ -54,7 +54,7 @@ def test_the_joint_head_is_the_sum_of_two():
     )
     head = FittedHead(own, "ridge", 1.0, rng.normal(size=(3, 2)), rng.normal(size=2), {}, 0.5, ())
     weight, side, rows = rng.normal(size=(4, 2)), rng.normal(size=(5, 4)), rng.normal(size=(5, 8))
-    joint = beside(4, head, weight)
+    joint = with_side_columns(4, head, weight)
     assert joint.feature_map.num_inputs == 12
     found = joint.scores(np.concatenate([side, rows], axis=1))
     assert found == pytest.approx(side @ weight + head.scores(rows))

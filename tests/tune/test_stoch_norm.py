@@ -98,7 +98,7 @@ def test_finish_puts_the_very_normalisations_back(planned):
 def test_a_body_without_batch_normalisation_is_refused():
     shift = toy_shift()
     source = module(nn.Sequential(nn.Flatten(), nn.Linear(90, 4)), np.asarray, name="plain", modality="image")
-    with pytest.raises(SourceError, match="'stoch_norm' needs a body with batch normalisation, which 'module:plain'"):
+    with pytest.raises(SourceError, match="'stoch_norm' needs a body with batch normalisation, and 'module:plain' has"):
         STOCH_NORM.fit(source, shift.train)
 
 

@@ -1,6 +1,7 @@
 """Strategies: how knowledge is transferred from a source to a target task.
 
-Those that move the body import torch; they are opened by name, ``STRATEGIES["lp_ft"]``, or from their own modules.
+Those that fine-tune the body import torch, so they are loaded on first use: by name, ``STRATEGIES["lp_ft"]``, or from
+their own modules.
 """
 
 from headstart.tune.frozen import FrozenFeatures

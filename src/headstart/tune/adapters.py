@@ -1,6 +1,7 @@
-"""Adapters: a bottleneck with a shortcut behind every block learns, and the body's weights rest.
+"""Adapters: a residual bottleneck after every block is trained, and the body's own weights stay frozen.
 
-Reference: Houlsby et al. 2019, "Parameter-Efficient Transfer Learning for NLP": adapters, normalisations and head move.
+Reference: Houlsby et al. 2019, "Parameter-Efficient Transfer Learning for NLP", which trains adapters, normalisations
+and head.
 
 Transfers: structure.
 """
@@ -22,13 +23,13 @@ __all__ = ["ADAPTERS", "AdapterTuning"]
 
 @dataclass(frozen=True)
 class AdapterTuning:
-    """Training of adapters, normalisations and the solved head; the adapters stay in the body.
+    """Training of adapters, normalisations and the head, from the closed-form head; the adapters stay in the body.
 
     Attributes:
-        training: how it trains.
-        width: of the bottleneck, 64 as in the paper's GLUE runs (8 to 256 were tried).
-        rate: multiplies the learning rate of adapters and normalisations, 10: the paper's rates reach 3e-4 to 3e-3
-            where full fine-tuning has 3e-5.
+        training: the training settings.
+        width: of the bottleneck, 64, from the range of 8 to 256 that the paper tries on GLUE.
+        rate: multiplies the learning rate of adapters and normalisations, 10: the paper trains at 3e-4 to 3e-3, and
+            full fine-tuning at 3e-5.
         name: the name in the registry.
 
     Examples:
@@ -46,7 +47,7 @@ class AdapterTuning:
         check_number(self.rate, "rate", type(self).__name__, low=0, open_low=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """Insert the adapters; they, the normalisations and the head move."""
+        """Insert the adapters; train them, the normalisations and the head."""
         norms = normalisation_names(setting.network)
         added = [f"body.{name}" for name in insert_adapters(setting.network.body, self.width, setting.seed)]
         return Plan((ParameterGroup((*added, *norms), self.rate), head_group(setting.network)))

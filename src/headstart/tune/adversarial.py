@@ -1,7 +1,7 @@
-"""Adversarial training: every step is made on the items that the network finds hardest near the given ones.
+"""Adversarial training: every step trains on perturbed items, chosen near the given ones to raise the loss.
 
-Pictures are moved by the fast gradient sign method from a random start (Wong, Rice & Kolter 2020); texts in the space
-of their token embeddings by FreeLB (Zhu et al. 2020).
+Pictures are perturbed by the fast gradient sign method from a random start (Wong, Rice & Kolter 2020), and texts by
+FreeLB in the space of their token embeddings (Zhu et al. 2020).
 
 References: Wong, Rice & Kolter, "Fast is better than free: Revisiting adversarial training", ICLR 2020; Zhu et al.,
 "FreeLB: Enhanced Adversarial Training for Natural Language Understanding", ICLR 2020.
@@ -23,12 +23,12 @@ from headstart.tune.attacks.fgsm import fgsm_random_start
 from headstart.tune.attacks.free_lb import free_lb_step
 from headstart.tune.attacks.pixels import Pixels, drawn_generator
 from headstart.tune.augmentation.choice import mixed
-from headstart.tune.moving.all_items import moved_source, train_network
+from headstart.tune.moving.all_items import fine_tuned_source, train_network
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.moving.validation import Validation
 from headstart.tune.network.body_and_head import Network
-from headstart.tune.structure.source_head import statistics_kept
+from headstart.tune.structure.source_head import running_statistics_kept
 from headstart.tune.training.batches import Batch
 from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
@@ -38,20 +38,20 @@ __all__ = ["ADVERSARIAL", "AdversarialTraining"]
 
 @dataclass(frozen=True)
 class AdversarialTraining:
-    """Fine-tuning from the solved head on attacked items.
+    """Fine-tuning on adversarially perturbed items, from the closed-form head.
 
-    On pictures as they are it is usually a little less accurate than other strategies, under attack much more.
+    On clean pictures it is usually a little less accurate than other strategies, and under attack much more accurate.
 
     Attributes:
-        training: how it trains.
-        epsilon: largest change of a pixel, in 1/255 of the range of pixels; 2 (Wong et al. take 2 and 4 for ImageNet).
-            Of arrays that are no pictures the range is that of the batch.
-        share: of the loss on attacked pictures; the rest is the loss on those as they are (Goodfellow et al. 2015 take
-            a half, Madry et al. 2018 all of it, as by default).
-        text_epsilon: largest norm of the change of a text's embedding, 0.6. This, ``text_step_size`` 0.1 and
-            ``text_steps`` 3 are what the authors of FreeLB take for SST-2.
+        training: the training settings.
+        epsilon: largest change of a pixel, in 1/255 of the range of pixels; 2 (Wong et al. use 2 and 4 for ImageNet).
+            For arrays that are not pictures the range is that of the batch.
+        share: weight of the loss on perturbed pictures, 1 (Madry et al. 2018); the loss on clean pictures has the
+            remaining weight (Goodfellow et al. 2015 use a half each).
+        text_epsilon: largest norm of the perturbation of a text's embedding, 0.6. This, ``text_step_size`` 0.1 and
+            ``text_steps`` 3 are the values of FreeLB's authors for SST-2.
         text_step_size: length of an ascent step.
-        text_steps: K, the number of passes in a step.
+        text_steps: K, the number of forward and backward passes in a step.
         name: the name in the registry.
 
     Examples:
@@ -75,15 +75,15 @@ class AdversarialTraining:
         check_number(self.text_steps, "text_steps", owner, low=1, integer=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move; the loss is that of attacked items.
+        """Train all parameters on the loss of perturbed items.
 
         Raises:
-            DataError: if the body reads several pictures of one item.
+            DataError: if the body reads several pictures per item.
         """
         kind = setting.network.trainable.kind
         if kind == "pictures":
             raise DataError(
-                f"The strategy 'adversarial' attacks one picture an item. The source '{setting.source.info.name}' "
+                f"The strategy 'adversarial' needs one picture per item, and the source '{setting.source.info.name}' "
                 "reads several; use another source or strategy."
             )
         loss = self._text_loss if kind == "tokens" else self._picture_loss
@@ -93,11 +93,12 @@ class AdversarialTraining:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The trained network; of texts the model of least validation loss.
+        """The trained network; for texts, the model with the least validation loss.
 
-        Pictures: the weights of the last step are kept with the head that was trained with them. A validation part as
-        it is would prefer what was trained least, and a head solved again knows nothing of attacks; ``valid`` is used
-        to calibrate. FreeLB is to raise the accuracy on texts as they are, so that `fit_moved` judges it like others.
+        For pictures the weights of the last step are kept, with the head that was trained with them. Clean validation
+        items would favour the least trained candidate, and a head that is solved again would not be robust. ``valid``
+        is used for calibration only. FreeLB aims at accuracy on clean texts, so `fit_moved` judges it like any other
+        strategy.
         """
         if source.info.modality == "text":
             return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
@@ -107,7 +108,7 @@ class AdversarialTraining:
             judge = Validation(setting.task, valid, source, setting.network.trainable.collate)
             calibration = judge.calibration(judge.scores(setting.network))
             head = replace(head, calibration={**head.calibration, **calibration})
-        return TransferModel(moved_source(setting, self.name), setting.task, head, None, train.columns)
+        return TransferModel(fine_tuned_source(setting, self.name), setting.task, head, None, train.columns)
 
     def _picture_loss(self, setting: Setting, batch: Batch) -> Tensor:
         network = setting.network
@@ -121,9 +122,9 @@ class AdversarialTraining:
         return value
 
     def _attacked(self, network: Network, batch: Batch, pixels: Pixels, setting: Setting) -> Tensor:
-        """Pixels in [0, 255] within epsilon; the attack neither moves statistics nor leaves gradients behind."""
+        """Perturbed pixels (n, ...) in [0, 255]; the attack leaves running statistics and gradients unchanged."""
         generator = drawn_generator()
-        with statistics_kept(network):
+        with running_statistics_kept(network):
             return fgsm_random_start(
                 lambda x: _losses(setting, batch.targets, pixels.inputs(x)), pixels.values, epsilon=self.epsilon,
                 generator=generator, high=255.0,

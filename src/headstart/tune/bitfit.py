@@ -1,7 +1,7 @@
-"""BitFit: biases move, weights rest.
+"""BitFit: only the biases are trained, and the weights stay frozen.
 
 Reference: Zaken et al. 2022, "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based Masked
-Language-models". In convolutional bodies nearly all biases are those of the normalisations.
+Language-models". In convolutional bodies nearly all biases belong to normalisations.
 
 Transfers: parameters.
 """
@@ -14,14 +14,14 @@ from headstart.params import check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, head_group
 from headstart.tune.network.body_and_head import Network
-from headstart.tune.structure.layers import moved_group, used_names
+from headstart.tune.structure.layers import nonempty_group, used_names
 from headstart.tune.training.settings import Training
 
 __all__ = ["BITFIT", "BitFit", "bias_names"]
 
 
 def bias_names(network: Network) -> list[str]:
-    """Names of the body's biases: flat parameters called ``bias`` or ``…_bias``.
+    """Names of the body's biases: one-dimensional parameters called ``bias`` or ``…_bias``.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -35,12 +35,12 @@ def bias_names(network: Network) -> list[str]:
 
 @dataclass(frozen=True)
 class BitFit:
-    """Fine-tuning of the body's biases and of the solved head.
+    """Fine-tuning of the body's biases and of the head, from the closed-form head.
 
     Attributes:
-        training: how it trains.
-        rate: multiplies the learning rate of the biases, 10: the paper's rates are 1e-4 to 1e-3 where full fine-tuning
-            has 1e-5 to 5e-5.
+        training: the training settings.
+        rate: multiplies the learning rate of the biases, 10: the paper trains at 1e-4 to 1e-3, and full fine-tuning at
+            1e-5 to 5e-5.
         name: the name in the registry.
 
     Examples:
@@ -56,9 +56,9 @@ class BitFit:
         check_number(self.rate, "rate", type(self).__name__, low=0, open_low=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """Biases and head move."""
-        moved = moved_group(bias_names(setting.network), self.rate, self.name, "biases")
-        return Plan((moved, head_group(setting.network)))
+        """Train the biases and the head."""
+        biases = nonempty_group(bias_names(setting.network), self.rate, self.name, "biases")
+        return Plan((biases, head_group(setting.network)))
 
     fit = fit_moved
 

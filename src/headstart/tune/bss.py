@@ -1,4 +1,4 @@
-"""Batch spectral shrinkage: directions in which a batch's features hardly differ are pressed to nothing.
+"""Batch spectral shrinkage: the smallest singular values of each batch's features are penalised.
 
 Reference: Chen et al. 2019, "Catastrophic Forgetting Meets Negative Transfer: Batch Spectral Shrinkage for Safe
 Transfer Learning": L = L_T + η Σ_k s_k², over the k smallest singular values of the features of a batch.
@@ -27,8 +27,12 @@ def smallest_squared_singular_values(rows: Tensor, count: int) -> Tensor:
     """The squares of the ``count`` smallest singular values of rows (n, d), as eigenvalues of the smaller Gram matrix.
 
     Args:
-        rows: (n, d); computed in float64, since squares lose half of the digits.
-        count: how many; of fewer, all.
+        rows: (n, d) features. The Gram matrix is computed in float64, since squaring halves the number of digits that
+            are left of a small singular value.
+        count: how many; all if there are fewer.
+
+    Returns:
+        (count,) float64, smallest first.
 
     Examples:
         >>> smallest_squared_singular_values(torch.tensor([[3.0, 0.0], [0.0, 2.0], [0.0, 0.0]]), 1)
@@ -42,15 +46,14 @@ def smallest_squared_singular_values(rows: Tensor, count: int) -> Tensor:
 
 @dataclass(frozen=True)
 class BatchSpectralShrinkage:
-    """Fine-tuning with the smallest singular values of each batch's features shrunk.
+    """Fine-tuning with a penalty on the smallest singular values of each batch's features.
 
-    The features are those of the last block, of what goes through the body together: of a micro-batch, where the
-    training names one.
+    The features are those of the last block. With micro-batches, each has its own penalty.
 
     Attributes:
-        training: how it trains.
+        training: the training settings.
         eta: weight of the penalty, 0.001 (the paper's and TLlib's).
-        count: how many singular values are shrunk, 1 (as there).
+        count: how many singular values are penalised, 1 (as there).
         name: the name in the registry.
 
     Examples:
@@ -68,7 +71,7 @@ class BatchSpectralShrinkage:
         check_number(self.count, "count", type(self).__name__, low=1, integer=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move."""
+        """Train all parameters."""
 
         def penalty(batch: Batch, blocks: Sequence[Tensor], logits: Tensor) -> Tensor:  # noqa: ARG001 (of features only)
             return self.eta * smallest_squared_singular_values(blocks[-1], self.count).sum()

@@ -1,8 +1,8 @@
-"""Co-Tuning: the source's classes are learnt on, as what the target's classes look like to the source.
+"""Co-Tuning: the source head is trained too, on source-class probabilities that each target class implies.
 
 Reference: You et al. 2020, "Co-Tuning for Transfer Learning": L = CE(h_t(f(x)), y_t) + λ CE(h_s(f(x)), p(y_s | y_t)).
-The relation p(y_s | y_t) is the paper's direct approach: the mean probabilities that the source head gives a target
-class.
+The category relation p(y_s | y_t) is estimated by the paper's direct approach: the mean probabilities that the source
+head gives the items of a target class.
 
 Transfers: parameters.
 """
@@ -23,7 +23,7 @@ from headstart.params import check_number
 from headstart.tasks import is_classification
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.structure.source_head import outputs_of, source_head_groups, source_head_of, statistics_kept
+from headstart.tune.structure.source_head import outputs_of, running_statistics_kept, source_head_groups, source_head_of
 from headstart.tune.training.batches import Batch
 from headstart.tune.training.device import best_device
 from headstart.tune.training.settings import Training
@@ -35,8 +35,8 @@ def category_relation(probabilities: NDArray[np.float64], targets: NDArray[np.fl
     """p(y_s | y_t), (target classes, source classes): the mean source probabilities of each target class's items.
 
     Args:
-        probabilities: (n, source classes) of the frozen body.
-        targets: (n, target classes) of 0 and 1. A class without items gets the mean of all.
+        probabilities: (n, source classes), from the frozen body.
+        targets: (n, target classes), one-hot. A class without items gets the mean over all items.
 
     Examples:
         >>> category_relation(np.array([[0.9, 0.1], [0.7, 0.3], [0.0, 1.0]]), np.array([[1, 0], [1, 0], [0, 1.0]]))
@@ -52,10 +52,10 @@ def category_relation(probabilities: NDArray[np.float64], targets: NDArray[np.fl
 class CoTuning:
     """Fine-tuning of the body with two heads: the target's and the source's own.
 
-    For one label an item. The source head's own weights move too, and stay in the body.
+    For classification only. The source head's own weights are trained too, and stay in the body.
 
     Attributes:
-        training: how it trains.
+        training: the training settings.
         weight: λ, 2.3 (the paper's).
         name: the name in the registry.
 
@@ -72,16 +72,16 @@ class CoTuning:
         check_number(self.weight, "weight", type(self).__name__, low=0)
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move, those of the source head too.
+        """Train all parameters, including those of the source head.
 
         Raises:
             SourceError: if the body has no source head.
-            DataError: if the task is no classification.
+            DataError: if the task is not a classification.
         """
         if not is_classification(setting.task):
             raise DataError(
-                f"The strategy '{self.name}' relates classes to classes; the task is {setting.task.kind}; use another "
-                "strategy, such as 'l2_sp'."
+                f"The strategy '{self.name}' relates source classes to target classes, so the task must be a "
+                f"classification. Got a {setting.task.kind} task; use another strategy, such as 'l2_sp'."
             )
         network = setting.network
         head = source_head_of(network.trainable, setting.source.info.name, self.name)
@@ -91,9 +91,10 @@ class CoTuning:
         relation = relation.to(best_device())
 
         def penalty(batch: Batch, blocks: Sequence[Tensor], logits: Tensor) -> Tensor:  # noqa: ARG001 (other head)
-            with statistics_kept(network.body):
-                known = head(network.body, batch.inputs)
-            return self.weight * cross_entropy(known.float(), batch.targets @ relation)
+            with running_statistics_kept(network.body):
+                source_logits = head(network.body, batch.inputs)
+            # (n, target classes) @ (target classes, source classes): mixed targets get the mixture of their relations
+            return self.weight * cross_entropy(source_logits.float(), batch.targets @ relation)
 
         groups = (*body_groups(network), *source_head_groups(setting, head), head_group(network))
         return Plan(groups, penalty)

@@ -1,12 +1,12 @@
-"""Contrastive few-shot learning: items of a class are drawn together, others apart, then the head is solved again.
+"""Contrastive few-shot learning: rows of a class are pulled together, others pushed apart, and then the head is solved.
 
 References: Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts" (SetFit); Khosla et al. 2020,
 "Supervised Contrastive Learning"; Gunel et al. 2021, "Supervised Contrastive Learning for Pre-trained Language Model
-Fine-tuning", whose sum of both losses this is::
+Fine-tuning", whose weighted sum of two losses is used::
 
     L = share * contrast(rows of the last layer) + (1 - share) * cross-entropy(logits)
 
-SetFit encodes both texts of each pair that it draws. Here a batch holds several items of several classes, each goes
+SetFit samples pairs and encodes both texts of each. Here a batch holds several items of several classes. Each item goes
 through the body once, and all n (n - 1) / 2 pairs of the batch count.
 
 Transfers: parameters.
@@ -42,23 +42,24 @@ from headstart.types import Dataset, Source, Task
 
 __all__ = ["CONTRASTIVE", "ContrastiveFewShot"]
 
-LEAST_PARTED = 3  # items, or groups, of the largest class: two are left wherever one is left out
-MOST_CROSSED = 2000  # items, beyond which a fifth of them judges well and six trainings take long
+MIN_FOR_FOLDS = 3  # items, or groups, of the largest class: two remain in training when one is held out
+MAX_CROSS_FITTED = 2000  # with more items a fifth is enough for validation, and six trainings take long
 
 ContrastiveLoss = Literal["supervised", "cosine"]
 
 
 @dataclass(frozen=True)
 class ContrastiveFewShot:
-    """Fine-tuning of the body by a contrastive loss, for few items of each class.
+    """Fine-tuning of the body by a contrastive loss, for few items per class.
 
     Attributes:
-        training: how it trains; its batch size is the number of items of which all pairs count.
+        training: the training settings; all pairs within a batch count, so the batch size matters.
         loss: ``"supervised"`` (Khosla et al. 2020) or ``"cosine"`` (that of SetFit).
         temperature: of the supervised contrastive loss.
-        share: of the contrastive loss; the rest is cross-entropy.
-        each: items of each class in a batch, at least 2; more where that many classes are not there.
-        few: up to so many items of the smallest class all are trained on, six times: the training has a fixed length.
+        share: weight of the contrastive loss, 0.9; cross-entropy has the remaining weight.
+        each: items of each class in a batch, at least 2; more if there are too few classes to fill the batch.
+        few: with at most this many items in the smallest class, 100, the body is trained on all items and judged by
+            cross-fitting, which takes six trainings of fixed length.
         name: the name in the registry.
 
     Examples:
@@ -83,14 +84,14 @@ class ContrastiveFewShot:
         check_number(self.few, "few", owner, low=0, integer=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move but the embeddings of tokens; batches hold several items of each of their classes.
+        """Train all parameters except token embeddings, on batches that hold several items of each of their classes.
 
         Raises:
-            DataError: if items have no class each, or no class has two.
+            DataError: if the task is not a classification, or no class has two items.
         """
         _check(setting.task, setting.y)
-        held = len(np.unique(setting.y))
-        classes = min(held, max(2, setting.training.batch_size // self.each))
+        present = len(np.unique(setting.y))
+        classes = min(present, max(2, setting.training.batch_size // self.each))
         each = max(self.each, setting.training.batch_size // classes)
         batches = ClassBatches(setting.batches, setting.targets, classes, each, seed=setting.seed)
         first = 1 if setting.network.trainable.kind == "tokens" and len(setting.network.groups) > 1 else 0
@@ -100,21 +101,21 @@ class ContrastiveFewShot:
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """The best of the frozen features and what was made of the moved body, as `move` judges them.
+        """The best candidate, the frozen features among them, as `move` judges them.
 
-        With a validation part it is the best of what was made of the moved body, judged on that part.
+        With ``valid`` it is the best candidate of the fine-tuned body, judged on these items.
         """
         _check(*train.labelled())
         if valid is not None:
             return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
         return min(self.move(source, train, seed=seed, budget=budget).candidates, key=lambda one: one.loss).model
 
-    def is_crossed(self, train: Dataset) -> bool:
-        """Whether a class has so few items that all are trained on, and judged by bodies that left them out."""
+    def cross_fits(self, train: Dataset) -> bool:
+        """Whether a class has so few items that all items are trained on, and judged by cross-fitting."""
         y = train.labelled()[1]
         _, first = np.unique(np.arange(len(y)).astype(str) if train.groups is None else train.groups, return_index=True)
-        parted = np.unique(y[first], return_counts=True)[1].max() >= LEAST_PARTED
-        return bool(parted and len(y) <= MOST_CROSSED and np.unique(y, return_counts=True)[1].min() <= self.few)
+        has_folds = np.unique(y[first], return_counts=True)[1].max() >= MIN_FOR_FOLDS
+        return bool(has_folds and len(y) <= MAX_CROSS_FITTED and np.unique(y, return_counts=True)[1].min() <= self.few)
 
     def move(
         self,
@@ -126,9 +127,9 @@ class ContrastiveFewShot:
         search: HeadSearch = HeadSearch(),
         engine: Engine = Engine(),
     ) -> Moved:
-        """With few items of a class as `move_cross_fitted`; with more, or on several workers, as `moving.move`."""
+        """By `move_cross_fitted` if a class has few items; by `moving.move` otherwise, and on several workers."""
         _check(*train.labelled())
-        if engine.ray is None and self.is_crossed(train):
+        if engine.ray is None and self.cross_fits(train):
             return move_cross_fitted(self, source, train, seed=seed, budget=budget, search=search, engine=engine)
         return move(self, source, train, seed=seed, budget=budget, search=search, engine=engine)
 

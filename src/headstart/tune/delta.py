@@ -1,7 +1,8 @@
-"""DELTA: the feature maps stay near the frozen body's, channel by channel as much as the channel matters.
+"""DELTA: a penalty keeps the feature maps near those of the frozen body, most of all in the channels that matter.
 
 Reference: Li et al. 2019, "DELTA: Deep Learning Transfer using Feature Map with Attention for Convolutional Networks":
-Ω = Σ_j Σ_c W_jc ‖FM_jc - FM⁰_jc‖², W_j the softmax over channels of the rise of the loss without the channel.
+Ω = Σ_j Σ_c W_jc ‖FM_jc - FM⁰_jc‖², where W_j is the softmax over channels of the increase of the loss when the channel
+is set to zero.
 
 Transfers: parameters.
 """
@@ -39,15 +40,18 @@ __all__ = [
     "loss_increases",
 ]
 
-SOFTENING = 5.0  # TLlib's temperature of the standardised rises
-SAMPLE = 3  # what the seed is used for
+SOFTENING = 5.0  # TLlib's temperature of the softmax over standardised increases
+SAMPLE = 3  # stream of random numbers that the seed opens here, apart from those of the batches
 
 
 def attention_of(rises: Tensor) -> Tensor:
-    """The attention of each channel: softmax of the standardised rises over 5, as TLlib has it; it sums to one.
+    """The attention of each channel: the softmax of the standardised loss increases over 5, as in TLlib.
 
     Args:
-        rises: (channels,) of the loss, where the channel is set to zero.
+        rises: (channels,) increase of the loss when the channel is set to zero.
+
+    Returns:
+        (channels,) weights that sum to one.
 
     Examples:
         >>> attention_of(torch.tensor([0.5, 0.5]))
@@ -61,9 +65,9 @@ def behavioural_distance(maps: Tensor, start: Tensor, attention: Tensor) -> Tens
     """½ c Σ_c W_c ‖FM_c - FM⁰_c‖² / positions, the mean over items.
 
     Args:
-        maps: (n, c, h, w), or tokens (n, t, c).
-        start: the frozen body's, of the same shape.
-        attention: (c,).
+        maps: (n, c, h, w) feature maps, or (n, t, c) tokens.
+        start: those of the frozen body, of the same shape.
+        attention: (c,) weights of the channels, which sum to one.
 
     Examples:
         >>> behavioural_distance(torch.ones(1, 2, 3, 3), torch.zeros(1, 2, 3, 3), torch.tensor([0.5, 0.5]))
@@ -75,20 +79,21 @@ def behavioural_distance(maps: Tensor, start: Tensor, attention: Tensor) -> Tens
 
 @dataclass(frozen=True)
 class Delta:
-    """Fine-tuning with the blocks' outputs held to the frozen body's.
+    """Fine-tuning with a penalty on the distance of the blocks' outputs from those of the frozen body.
 
-    The attention is measured once, before training, with the solved head on a few training items. The head is held by
-    weight decay, which is the paper's second term.
+    The attention is measured once, before training, with the closed-form head on a few training items. Weight decay
+    regularises the head, which is the paper's second term.
 
     Attributes:
-        training: how it trains.
-        weight: of the distance, 0.01. TLlib has 0.01 for the sum over a batch of 48, which is 0.5 for the mean, but of
-            convolutions before their normalisation: their variance is a tenth to a hundredth of that of the blocks'
-            outputs, which are held here since every kind of body has them.
-        blocks: so many of the body's blocks are held, evenly spread, 4 (as of the ResNets there).
+        training: the training settings.
+        weight: of the penalty, 0.01. TLlib has 0.01 for the sum over a batch of 48, which is 0.5 for the mean. But it
+            compares convolutions before their normalisation, whose variance is a tenth to a hundredth of that of the
+            blocks' outputs. Here the outputs are compared, since every kind of body has them.
+        blocks: how many blocks are compared, evenly spaced, 4 (as for the ResNets there).
         items: training items on which the attention is measured, 16.
-        passes: runs of them through the body, 256, evenly over the blocks; of more channels a part is measured, and the
-            others get its mean. Items times passes bounds the cost: that of some 4,000 items without gradients.
+        passes: forward passes of these items, 256, shared evenly among the blocks. If a block has more channels than
+            passes, evenly spaced channels are measured, and the others get the mean. The cost is that of encoding
+            items times passes, about 4,000 items, without gradients.
         name: the name in the registry.
 
     Examples:
@@ -109,26 +114,26 @@ class Delta:
             check_number(getattr(self, name), name, type(self).__name__, low=1, integer=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move."""
+        """Train all parameters."""
         network, named = setting.network, [block.name for block in setting.source.info.blocks]
         frozen = frozen_body(network.body)
         names = block_modules(frozen, named, self.blocks)
         attention = self._attention(setting, names)
         weights = [attention[name].to(best_device()) for name in names]
-        moving, resting = MapRecorder(network.body, names), MapRecorder(frozen, names)
+        tuned_maps, frozen_maps = MapRecorder(network.body, names), MapRecorder(frozen, names)
 
         def penalty(batch: Batch, blocks: Sequence[Tensor], logits: Tensor) -> Tensor:  # noqa: ARG001 (maps instead)
             with torch.no_grad():
                 network.trainable.forward(frozen, batch.inputs)
-            pairs = zip(moving.take(), resting.take(), weights, strict=True)
+            pairs = zip(tuned_maps.take(), frozen_maps.take(), weights, strict=True)
             distances = [behavioural_distance(ours, theirs, weight) for ours, theirs, weight in pairs]
             return self.weight * torch.stack(distances).sum()
 
         groups = (*body_groups(network), head_group(network))
-        return Plan(groups, penalty, finish=moving.close)
+        return Plan(groups, penalty, finish=tuned_maps.close)
 
     def _attention(self, setting: Setting, names: Sequence[str]) -> Mapping[str, Tensor]:
-        """For each block the attention of its channels."""
+        """The attention (channels,) of each block, by its name."""
         network = setting.network.to(best_device()).eval()
         rng = np.random.default_rng([setting.seed, SAMPLE])
         chosen = rng.permutation(len(setting.items))[: self.items]
@@ -153,12 +158,12 @@ DELTA = Delta()
 
 
 def block_modules(body: nn.Module, named: Sequence[str], most: int) -> list[str]:
-    """The submodules whose outputs count: blocks that a source names, else the outermost numbered ones, else children.
+    """Names of the submodules to compare: the source's blocks, else outermost numbered submodules, else children.
 
     Args:
         body: the module.
-        named: names of blocks; those that are no submodules are passed over.
-        most: at most so many, evenly spread, the last one among them.
+        named: names of the source's blocks; names that are not submodules are ignored.
+        most: how many are returned at most, evenly spaced, including the last.
 
     Examples:
         >>> block_modules(nn.Sequential(nn.Linear(1, 1), nn.ReLU()), ["last"], 4)
@@ -172,7 +177,7 @@ def block_modules(body: nn.Module, named: Sequence[str], most: int) -> list[str]
 
 
 def channels_first(maps: Tensor) -> Tensor:
-    """Maps (n, c, h, w), or rows of tokens (n, t, c), as (n, c, positions); (n, c) has one position.
+    """Feature maps (n, c, h, w) or tokens (n, t, c) as (n, c, positions); rows (n, c) have one position.
 
     Examples:
         >>> channels_first(torch.zeros(2, 5, 3)).shape, channels_first(torch.zeros(2, 8, 4, 4)).shape
@@ -184,11 +189,11 @@ def channels_first(maps: Tensor) -> Tensor:
 
 
 class MapRecorder:
-    """Keeps what submodules gave last, until it is taken.
+    """Records the last outputs of submodules.
 
     Args:
         body: the module.
-        names: of its submodules that give a tensor, or a tuple that begins with one.
+        names: its submodules to record; each returns a tensor, or a tuple whose first entry is one.
 
     Examples:
         >>> body = nn.Sequential(nn.Linear(2, 3))
@@ -210,13 +215,13 @@ class MapRecorder:
         return keep
 
     def take(self) -> list[Tensor]:
-        """What was kept, one tensor a submodule; nothing is kept afterwards."""
+        """The recorded outputs, one tensor per submodule; the record is empty afterwards."""
         found = [self._kept[name] for name in self._names]
         self._kept.clear()
         return found
 
     def close(self) -> None:
-        """Listen no more."""
+        """Remove the hooks and the record."""
         for handle in self._handles:
             handle.remove()
         self._kept.clear()
@@ -225,17 +230,17 @@ class MapRecorder:
 def loss_increases(
     body: nn.Module, channels: Mapping[str, int], loss: Callable[[], float], passes: int
 ) -> dict[str, Tensor]:
-    """By how much the loss rises where one channel of a submodule's output is set to zero.
+    """The increase of the loss when one channel of a submodule's output is set to zero, for each channel.
 
     Args:
         body: the module.
-        channels: how many channels each submodule gives.
-        loss: runs the body on some items.
-        passes: runs in all; of submodules with more channels than their share of it, evenly spread ones are measured,
-            and the others get their mean.
+        channels: number of channels of each submodule's output.
+        loss: runs the body on some items and returns their loss.
+        passes: how often the loss is computed in all. If a submodule has more channels than its share of these, evenly
+            spaced channels are measured, and the others get the mean.
 
     Returns:
-        (channels,) for each submodule.
+        For each submodule, (channels,) increases.
 
     Examples:
         >>> body = nn.Sequential(nn.Identity())

@@ -1,4 +1,4 @@
-"""DoRA: the norm of each output's weights is learnt apart from their direction, which changes by a low rank.
+"""DoRA: magnitude and direction of each output's weights are trained apart, the direction by a low-rank update.
 
 Reference: Liu et al. 2024, "DoRA: Weight-Decomposed Low-Rank Adaptation".
 
@@ -20,16 +20,16 @@ __all__ = ["DORA", "WeightDecomposedAdaptation"]
 
 @dataclass(frozen=True)
 class WeightDecomposedAdaptation:
-    """Training of m (W + (alpha/r) B A) / ‖W + (alpha/r) B A‖ for the body's layers and of the solved head.
+    """Training of A, B and m in m (W + (alpha/r) B A) / ‖W + (alpha/r) B A‖, for the body's layers, and of the head.
 
-    Afterwards the body is plain again. Which layers, and whether by peft, says
-    `headstart.tune.structure.low_rank.low_rank_plan`.
+    Afterwards the update is merged, and the body has its original structure. For which layers are trained and when peft
+    is used see `headstart.tune.structure.low_rank.low_rank_plan`.
 
     Attributes:
-        training: how it trains.
+        training: the training settings.
         rank: r, 8 as in peft.
         alpha: 8 as in peft.
-        rate: multiplies the learning rate of A, B and m, 10: low-rank modules want about ten times the rate of full
+        rate: multiplies the learning rate of A, B and m, 10: low-rank modules need about ten times the rate of full
             fine-tuning (Schulman et al. 2025, "LoRA Without Regret").
         name: the name in the registry.
 
@@ -50,7 +50,7 @@ class WeightDecomposedAdaptation:
         check_number(self.rate, "rate", type(self).__name__, low=0, open_low=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """Low-rank modules and head move."""
+        """Train the low-rank modules and the head."""
         return low_rank_plan(setting, self.name, rank=self.rank, alpha=self.alpha, rate=self.rate, decomposed=True)
 
     fit = fit_moved

@@ -1,4 +1,4 @@
-"""Feature transfer: the body stays as it is, the head is solved.
+"""Feature transfer: the body stays frozen, and the head is solved in closed form on its features.
 
 Reference: Donahue et al., "DeCAF: A Deep Convolutional Activation Feature for Generic Visual Recognition", ICML 2014.
 
@@ -23,11 +23,11 @@ __all__ = ["FROZEN", "FrozenFeatures"]
 
 @dataclass(frozen=True)
 class FrozenFeatures:
-    """Frozen features with a head chosen by exact leave-one-out loss.
+    """Frozen features with a closed-form head that is chosen by its exact leave-one-out loss.
 
     Attributes:
-        search: what is compared when the head is chosen.
-        keep_moments: whether the model keeps what exact update and removal need.
+        search: which heads and features are compared.
+        keep_moments: whether the model keeps the moments that exact updates and removals of items need.
         name: the name in the registry.
 
     Examples:
@@ -49,7 +49,7 @@ class FrozenFeatures:
         source: Source,
         train: Dataset,
         *,
-        valid: Dataset | None = None,  # noqa: ARG002 (left-out losses need no validation part)
+        valid: Dataset | None = None,  # noqa: ARG002 (leave-one-out losses need no validation part)
         seed: int = 0,
         budget: Budget = Budget(),
         engine: Engine = Engine(),
@@ -63,13 +63,23 @@ class FrozenFeatures:
         return replace(model, columns=train.columns, engine=engine)
 
     def solve(self, source: Source, train: Features, task: Task, *, seed: int) -> TransferModel:
-        """Solve the head on ``train`` rows; raises `DataError` where they carry no labels."""
+        """Solve the head on encoded items.
+
+        Args:
+            source: gave the features.
+            train: features with labels.
+            task: the label schema.
+            seed: of all random numbers.
+
+        Raises:
+            DataError: if there are no labels.
+        """
         if train.y is None:
             raise DataError("The training rows carry no labels; a head needs one for each row.")
         head = select_head(
             train.x, train.y, task, blocks=train.info.blocks, groups=train.groups, search=self.search, seed=seed
         )
-        keep = self.keep_moments and isinstance(HEADS[head.head], SpectralHead)  # others are not solved from moments
+        keep = self.keep_moments and isinstance(HEADS[head.head], SpectralHead)  # only these are solved from moments
         moments = kept_moments(train.x, train.y, task, head, self.search) if keep else None
         return TransferModel(source, task, replace(head, moments=None), moments)
 

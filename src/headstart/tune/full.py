@@ -1,7 +1,8 @@
-"""Full fine-tuning: a fresh head, one rate for all, cosine, AdamW, as tutorials have it.
+"""Full fine-tuning: a fresh head and one learning rate for all parameters, with AdamW and a cosine schedule.
 
-Reference: Girshick et al. 2014, "Rich feature hierarchies for accurate object detection and semantic segmentation". The
-other strategies are compared with it: a fresh head first sends noise through the body (Kumar et al. 2022).
+Reference: Girshick et al. 2014, "Rich feature hierarchies for accurate object detection and semantic segmentation".
+This is the baseline of the other strategies. Its weakness: the gradients of a fresh head distort the pretrained
+features (Kumar et al. 2022).
 
 Transfers: parameters.
 """
@@ -15,32 +16,33 @@ import torch
 
 from headstart.heads.feature_map import FeatureMap
 from headstart.sources.bodies.seeded import seeded, spread
-from headstart.tasks import is_regression, task_methods
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.network.solved_head import TorchHead
+from headstart.tune.structure.fresh_head import target_units
 from headstart.tune.training.settings import Training
 from headstart.types import FeatureMatrix
 
-__all__ = ["FULL", "FullFineTuning", "fresh_head"]
+__all__ = ["FULL", "FullFineTuning", "standardised_head"]
 
-MOST_ITEMS, AT_ONCE = 512, 64  # that columns are standardised on; that go through the body together
+MAX_ITEMS, BATCH_SIZE = 512, 64  # items that the columns are standardised on; items in one forward pass
 
 
-def fresh_head(setting: Setting) -> TorchHead:
-    """A head of small random weights on the standardised columns of the body's last layer.
+def standardised_head(setting: Setting) -> TorchHead:
+    """A head with small random weights on the standardised columns of the body's last layer.
 
-    The solved head reads rows of unit norm, on which a fresh one would hardly move, unlike those of tutorials.
-    The statistics are those of the frozen features, on 512 evenly spread items where there are more.
+    The closed-form head reads rows of unit norm. A fresh head on such rows would get gradients too small to learn from,
+    so the columns are standardised instead: by the mean and standard deviation of the frozen features, over at most 512
+    evenly spaced items.
 
     Args:
-        setting: what is trained.
+        setting: the network and the training items.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
         >>> from headstart.tune.moving.toy import toy_setting
         >>> setting = toy_setting(LP_FT)
-        >>> head = fresh_head(setting)
+        >>> head = standardised_head(setting)
         >>> head.weight.shape, bool(head.weight.abs().max() < 0.1)
         (torch.Size([25, 2]), True)
     """
@@ -54,38 +56,30 @@ def fresh_head(setting: Setting) -> TorchHead:
         ((start, stop),),
         "none",
         shift=chosen.mean(axis=0),
-        scale=np.where(deviation > 1e-6 * np.abs(chosen).max(), deviation, 1.0),  # MiniLM has a column of 1e-32
+        # A column that is constant up to rounding is left unscaled: MiniLM has one with values around 1e-32.
+        scale=np.where(deviation > 1e-6 * np.abs(chosen).max(), deviation, 1.0),
     )
     k = len(setting.start.head.bias)
     empty = replace(setting.start.head, feature_map=standardised, weight=np.zeros((stop - start, k)), bias=np.zeros(k))
-    centre, width = _centre_and_width(setting)
-    head = TorchHead(empty, setting.task, setting.training.dropout, centre=centre, spread=width)
+    centre, deviation_of_targets = target_units(setting.task, setting.y)
+    head = TorchHead(empty, setting.task, setting.training.dropout, centre=centre, spread=deviation_of_targets)
     seeded(setting.seed, head.reset)
     return head
 
 
 def _some_rows(setting: Setting) -> FeatureMatrix:
-    positions = spread(range(len(setting.items)), MOST_ITEMS)
-    parts = [positions[k : k + AT_ONCE] for k in range(0, len(positions), AT_ONCE)]
+    positions = spread(range(len(setting.items)), MAX_ITEMS)
+    parts = [positions[k : k + BATCH_SIZE] for k in range(0, len(positions), BATCH_SIZE)]
     with torch.inference_mode():
         return np.concatenate([setting.network.rows(setting.batches.inputs(part)).numpy() for part in parts])
 
 
-def _centre_and_width(setting: Setting) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-    """Means and deviations of the targets of a regression."""
-    if not is_regression(setting.task):
-        return None, None
-    targets = task_methods(setting.task).targets(setting.y, setting.task.num_outputs)
-    deviation = targets.std(axis=0)
-    return targets.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
-
-
 @dataclass(frozen=True)
 class FullFineTuning:
-    """Fine-tuning of the whole body with a head of fresh random weights, all at one rate.
+    """Fine-tuning of all parameters of the body, with a freshly initialised head, all at one learning rate.
 
     Attributes:
-        training: how it trains.
+        training: the training settings.
         name: the name in the registry.
 
     Examples:
@@ -97,8 +91,8 @@ class FullFineTuning:
     name: str = "full"
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move; the solved head is forgotten."""
-        setting.network.head = fresh_head(setting)
+        """Train all parameters; a fresh head replaces the closed-form one."""
+        setting.network.head = standardised_head(setting)
         return Plan((*body_groups(setting.network), head_group(setting.network)))
 
     fit = fit_moved

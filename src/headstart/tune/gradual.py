@@ -1,4 +1,4 @@
-"""Gradual unfreezing: with discriminative rates; the last block moves first, then one more at a time.
+"""Gradual unfreezing: the last block is trained first, then one more at a time, at discriminative learning rates.
 
 Reference: Howard & Ruder 2018, "Universal Language Model Fine-tuning for Text Classification", sections 3.2 and 3.3.
 
@@ -15,23 +15,23 @@ from headstart.tune.moving.plan import ULMFIT_DECAY, Plan, Setting, decayed_rate
 from headstart.tune.training.job import ParameterGroup
 from headstart.tune.training.settings import Training
 
-__all__ = ["GRADUAL", "GradualUnfreezing", "begins"]
+__all__ = ["GRADUAL", "GradualUnfreezing", "unfreezing_times"]
 
 
-def begins(count: int, epochs: int) -> list[float]:
-    """The share of the training from which each block moves, stem first.
+def unfreezing_times(count: int, epochs: int) -> list[float]:
+    """The share of the training after which each block is unfrozen, stem first.
 
-    The last block moves from the start, and one more in each epoch; where the epochs are too few for that, the blocks
-    are spread evenly over them.
+    The last block is trained from the start, and each epoch unfreezes one more. If there are fewer epochs than blocks,
+    the unfreezing is spread evenly over the training.
 
     Args:
         count: number of blocks.
-        epochs: of the training.
+        epochs: epochs of the training.
 
     Examples:
-        >>> begins(3, 6)
+        >>> unfreezing_times(3, 6)
         [0.3333333333333333, 0.16666666666666666, 0.0]
-        >>> begins(4, 2)
+        >>> unfreezing_times(4, 2)
         [0.75, 0.5, 0.25, 0.0]
     """
     return [(count - 1 - k) / max(count, epochs) for k in range(count)]
@@ -39,14 +39,14 @@ def begins(count: int, epochs: int) -> list[float]:
 
 @dataclass(frozen=True)
 class GradualUnfreezing:
-    """Fine-tuning from the solved head, block after block from the last to the first.
+    """Fine-tuning from the closed-form head, unfreezing block after block from the last to the first.
 
-    The epoch in which the paper moves a fresh head alone is not needed, since the head is solved.
+    The paper first trains a fresh head alone for an epoch. That epoch is not needed here, since the head is solved.
 
     Attributes:
-        training: how it trains; the schedule is the paper's slanted triangular one.
-        decay: the rate of a block is that of the next one times this, 1/2.6 as in the paper. The head moves at the rate
-            of the last block.
+        training: the training settings; the schedule is the paper's slanted triangular one.
+        decay: layer-wise decay, 1/2.6 as in the paper: each block's learning rate is this times that of the next
+            block. The head has the rate of the last block.
         name: the name in the registry.
 
     Examples:
@@ -62,14 +62,14 @@ class GradualUnfreezing:
         check_number(self.decay, "decay", type(self).__name__, low=0, high=1, open_low=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move, each block from its time on."""
+        """Train all parameters, each block from the time when it is unfrozen."""
         groups = setting.network.groups
         rates = decayed_rates(len(groups), self.decay)
-        starts = begins(len(groups), setting.training.epochs)
-        moved = [
+        starts = unfreezing_times(len(groups), setting.training.epochs)
+        blocks = [
             ParameterGroup(names, rate, begin=start) for names, rate, start in zip(groups, rates, starts, strict=True)
         ]
-        return Plan((*moved, head_group(setting.network)))
+        return Plan((*blocks, head_group(setting.network)))
 
     fit = fit_moved
 

@@ -1,6 +1,6 @@
-"""Joint training: on target and source, L_T + λ L_S, with source items replayed.
+"""Joint training: on target and source, L_target + λ L_source, with source items replayed.
 
-Reference: Caruana 1997, "Multitask Learning"; Rebuffi et al. 2017, "iCaRL" (replay of kept items against forgetting).
+Reference: Caruana 1997, "Multitask Learning"; Rebuffi et al. 2017, "iCaRL" (replay of stored items against forgetting).
 
 Command: headstart fit DATA --strategy joint --source-data DATA
 
@@ -29,7 +29,7 @@ from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.network.body_and_head import task_loss
 from headstart.tune.network.solved_head import TorchHead
 from headstart.tune.structure.fresh_head import target_units
-from headstart.tune.structure.source_head import outputs_of, source_head_groups, statistics_kept
+from headstart.tune.structure.source_head import outputs_of, running_statistics_kept, source_head_groups
 from headstart.tune.training.batches import Batch, ItemBatches
 from headstart.tune.training.device import best_device, to_device
 from headstart.tune.training.job import ParameterGroup
@@ -42,11 +42,13 @@ SOURCE_HEAD = "source_head"  # the name under which the network holds a solved s
 
 
 def knows_classes(logits: NDArray[Any], targets: NDArray[np.float64], task: Task) -> bool:
-    """Whether a source head's classes are those of labelled items, in their order: it is better than their shares.
+    """Whether a source head's classes are those of labelled items, in the same order.
+
+    They are if its cross-entropy is below that of the constant prediction, the class frequencies.
 
     Args:
-        logits: (n, source classes) that the body's own head gives.
-        targets: (n, classes).
+        logits: (n, source classes), from the body's own head.
+        targets: (n, classes), one-hot.
         task: the label schema of the items.
 
     Examples:
@@ -59,15 +61,16 @@ def knows_classes(logits: NDArray[Any], targets: NDArray[np.float64], task: Task
         return False
     wanted = torch.tensor(targets, dtype=torch.float64)
     shares = wanted.mean(dim=0).clamp_min(1e-12).log().expand_as(wanted)
+    # The softmax of log frequencies is the frequencies, so they serve as the logits of the constant prediction.
     given, constant = (task_loss(task, torch.as_tensor(x).double(), wanted).mean() for x in (logits, shares))
     return bool(given < constant)
 
 
 class Replay:
-    """Source items, drawn by torch's own generator, which the training loop seeds for each step.
+    """Random source items. They are drawn by torch's global generator, which the training loop seeds for each step.
 
     Args:
-        items: read, prepared and collated.
+        items: the source items.
         targets: (n, k) rows of the source task.
         augment: changes a prepared item; None for none.
         collate: makes a batch of prepared items.
@@ -89,7 +92,7 @@ class Replay:
         self._items, self._targets, self._augment, self._collate = items, targets, augment, collate
 
     def draw(self, count: int) -> tuple[Any, Tensor]:
-        """Inputs and targets of ``count`` items, with replacement."""
+        """Inputs and targets of ``count`` items, drawn with replacement."""
         chosen = torch.randint(len(self._items), (count,))
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
         prepared = [self._items.prepared(int(k)) for k in chosen]
@@ -100,16 +103,16 @@ class Replay:
 
 @dataclass(frozen=True)
 class Joint:
-    """Fine-tuning on the target with as many source items in every step.
+    """Fine-tuning on target items and equally many source items in every step.
 
-    The source's loss goes through the body's own source head where that knows the classes of ``source_data``, as
-    `knows_classes` tells, else through one that is solved on the frozen features of the source items. Normalisations
-    normalise source items among themselves, and follow the target's statistics alone.
+    The source loss uses the body's own source head if that has the classes of ``source_data`` (`knows_classes`), and
+    otherwise a head that is solved on the frozen features of the source items. Batch normalisations normalise source
+    items by their own statistics, and their running statistics follow the target's items only.
 
     Attributes:
-        training: how it trains.
+        training: the training settings.
         source_data: labelled items of the source task, of the target's modality.
-        weight: λ, 1.
+        weight: λ, the weight of the source loss, 1.
         name: the name in the registry.
 
     Examples:
@@ -130,7 +133,7 @@ class Joint:
         check_number(self.weight, "weight", type(self).__name__, low=0)
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move, those of the source head too.
+        """Train all parameters, including those of the source head.
 
         Raises:
             DataError: if there are no labelled source items.
@@ -138,8 +141,8 @@ class Joint:
         data = self.source_data
         if data is None:
             raise DataError(
-                "The strategy 'joint' trains on the source's items too, and none were given; give labelled ones, as "
-                "in Joint(source_data=read(FOLDER)), or use another strategy, such as 'lwf'."
+                "The strategy 'joint' also trains on source items, and none were given; give labelled ones, such as "
+                "Joint(source_data=read(FOLDER)), or use another strategy, such as 'lwf'."
             )
         network, (task, y) = setting.network, data.labelled()
         targets = _targets(task, y)
@@ -150,7 +153,7 @@ class Joint:
 
         def penalty(batch: Batch, blocks: Sequence[Tensor], _: Tensor) -> Tensor:
             inputs, wanted = replay.draw(len(batch.positions))
-            with statistics_kept(network.body):
+            with running_statistics_kept(network.body):
                 found = logits(network.body, to_device(inputs, blocks[-1].device.type))
             return self.weight * task_loss(task, found.float(), wanted.to(found.device)).mean()
 
@@ -167,7 +170,7 @@ class Joint:
     def _head(
         self, setting: Setting, data: Dataset, items: ItemBatches, targets: NDArray[np.float64]
     ) -> tuple[Callable[[nn.Module, Any], Tensor], tuple[ParameterGroup, ...]]:
-        """A function of (body, inputs) that gives the source task's logits, and the parameters of its head."""
+        """A function of (body, inputs) that returns the source task's logits, and the parameters of its head."""
         network, (task, y) = setting.network, data.labelled()
         own = network.trainable.source_head
         if own is not None and knows_classes(outputs_of(own, network.body, items), targets, task):

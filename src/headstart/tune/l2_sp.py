@@ -1,7 +1,7 @@
-"""L2-SP: weights are drawn back to where they started, not to zero.
+"""L2-SP: an L2 penalty on the distance to the pretrained weights, in place of weight decay towards zero.
 
 Reference: Li, Grandvalet & Davoine 2018, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks":
-Ω(w) = alpha/2 ‖w_S - w_S⁰‖² + beta/2 ‖w_H‖², S being the weights that the source has and H those of the new head.
+Ω(w) = alpha/2 ‖w_S - w_S⁰‖² + beta/2 ‖w_H‖², where S are the weights of the source and H those of the new head.
 
 Transfers: parameters.
 """
@@ -27,7 +27,11 @@ HeadPrior = Literal["start", "zero"]
 
 
 def squared_distance(values: Sequence[Tensor], start: Sequence[Tensor]) -> Tensor:
-    """‖w - w⁰‖² over several tensors.
+    """‖w - w⁰‖², summed over several tensors.
+
+    Args:
+        values: w, tensors of any shapes.
+        start: w⁰, of the same shapes.
 
     Examples:
         >>> import torch
@@ -42,16 +46,16 @@ def squared_distance(values: Sequence[Tensor], start: Sequence[Tensor]) -> Tenso
 
 @dataclass(frozen=True)
 class L2SP:
-    """Fine-tuning of all weights with a quadratic pull to the source's; it takes the place of weight decay.
+    """Fine-tuning of all weights with a quadratic penalty that pulls them towards the source's weights.
 
     On a linear model this is ridge regression with the source's weights as the prior mean.
 
     Attributes:
-        training: how it trains; its weight decay is not used.
-        alpha: pull of the body, 0.01 (as in the paper's search and in TLlib).
-        beta: pull of the head, 0.01 (as there).
-        head: where the head is pulled to: ``"start"``, the solved head, or ``"zero"`` as in the paper, whose head was
-            not solved.
+        training: the training settings; weight decay is not used, since the penalty replaces it.
+        alpha: weight of the body's penalty, 0.01 (as in the paper's search and in TLlib).
+        beta: weight of the head's penalty, 0.01 (as there).
+        head: what the head is pulled towards: ``"start"``, the closed-form head, or ``"zero"``, as in the paper, whose
+            head starts at random.
         name: the name in the registry.
 
     Examples:
@@ -71,7 +75,7 @@ class L2SP:
         check_choice(self.head, "head", type(self).__name__, get_args(HeadPrior))
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move."""
+        """Train all parameters."""
         network = setting.network
         groups = [replace(group, weight_decay=0.0) for group in (*body_groups(network), head_group(network))]
         parameters = dict(network.named_parameters())

@@ -1,4 +1,4 @@
-"""LoRA: a change of low rank is learnt for every wide layer and merged into it.
+"""LoRA: a low-rank update of every wide layer is trained, and merged into the layer afterwards.
 
 Reference: Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models".
 
@@ -20,15 +20,16 @@ __all__ = ["LORA", "LowRankAdaptation"]
 
 @dataclass(frozen=True)
 class LowRankAdaptation:
-    """Training of W + (alpha/r) B A for the body's layers and of the solved head; afterwards the body is plain again.
+    """Training of A and B in W + (alpha/r) B A, for the body's layers, and of the head, from the closed-form head.
 
-    Which layers, and whether by peft, says `headstart.tune.structure.low_rank.low_rank_plan`.
+    Afterwards the update is merged, and the body has its original structure. For which layers are trained and when peft
+    is used see `headstart.tune.structure.low_rank.low_rank_plan`.
 
     Attributes:
-        training: how it trains.
+        training: the training settings.
         rank: r, 8 as in peft.
         alpha: 8 as in peft.
-        rate: multiplies the learning rate of A and B, 10: low-rank modules want about ten times the rate of full
+        rate: multiplies the learning rate of A and B, 10: low-rank modules need about ten times the rate of full
             fine-tuning (Schulman et al. 2025, "LoRA Without Regret").
         name: the name in the registry.
 
@@ -49,7 +50,7 @@ class LowRankAdaptation:
         check_number(self.rate, "rate", type(self).__name__, low=0, open_low=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """Low-rank modules and head move."""
+        """Train the low-rank modules and the head."""
         return low_rank_plan(setting, self.name, rank=self.rank, alpha=self.alpha, rate=self.rate, decomposed=False)
 
     fit = fit_moved

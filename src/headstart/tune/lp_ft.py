@@ -1,7 +1,7 @@
-"""LP-FT: the head is solved first, then body and head move together.
+"""LP-FT: the head is solved first, then body and head are fine-tuned together.
 
 Reference: Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution":
-features are distorted while a fresh head is still learnt; from a fitted head they are not.
+training from a fresh head distorts the features, and training from a fitted head does not.
 
 Transfers: parameters.
 """
@@ -22,15 +22,16 @@ __all__ = ["LP_FT", "LinearProbingFineTuning"]
 
 @dataclass(frozen=True)
 class LinearProbingFineTuning:
-    """Fine-tuning of the whole body from the solved head, earlier blocks at lower rates.
+    """Fine-tuning of all blocks from the closed-form head, earlier blocks at lower learning rates.
 
     Attributes:
-        training: how it trains; normalisations keep the statistics of the pretraining: on 3,200 pictures of CIFAR-10
-            the validation loss fell from 0.676 to 0.505 in 3 epochs, with those of the batches to 0.625 in 4.
-        decay: the rate of a block is that of the next one times this, 0.9; timm has 0.75; 1 for one
-            rate. The head moves at the rate of the last block.
-        embeddings: whether tables of tokens move too. A batch names few of their rows, but the step of the optimiser
-            passes over all of them: of MiniLM's 22 million weights 12 are such a table.
+        training: the training settings. Batch normalisations keep their pretrained statistics: on 3,200 pictures of
+            CIFAR-10 the validation loss fell from 0.676 to 0.505 in 3 epochs; with batch statistics it fell to 0.625
+            in 4.
+        decay: layer-wise decay, 0.9: each block's learning rate is this times that of the next block. timm has 0.75;
+            1 gives all blocks the same rate. The head has the rate of the last block.
+        embeddings: whether embedding tables are trained too. A batch uses few of their rows, but the optimiser updates
+            all of them: the table holds 12 of MiniLM's 22 million weights.
         name: the name in the registry.
 
     Examples:
@@ -47,7 +48,7 @@ class LinearProbingFineTuning:
         check_number(self.decay, "decay", type(self).__name__, low=0, high=1, open_low=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move, but for tables of tokens where they stay."""
+        """Train all parameters, except embedding tables unless ``embeddings`` is set."""
         network = setting.network
         groups = body_groups(network, rates=decayed_rates(len(network.groups), self.decay))
         if not self.embeddings:
@@ -59,7 +60,7 @@ class LinearProbingFineTuning:
 
 
 def _tables(body: nn.Module) -> set[str]:
-    """Names, as the network has them, of the tables of tokens, positions and the like."""
+    """Parameter names, in the network, of the embedding tables: tokens, positions and the like."""
     parts = body.named_modules()
     return {f"body.{name}.weight" for name, part in parts if isinstance(part, nn.Embedding)}
 

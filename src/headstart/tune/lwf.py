@@ -1,7 +1,7 @@
-"""Learning without forgetting: on the target's items the body goes on saying what it said of the source's classes.
+"""Learning without forgetting: the source head's predictions on the target's items are kept by a distillation loss.
 
-Reference: Li & Hoiem 2016, "Learning without Forgetting": L = L_T + λ KL(p_T(frozen) ‖ p_T(moved)), both the source
-head's probabilities, softened by a temperature T (Hinton et al. 2015).
+Reference: Li & Hoiem 2016, "Learning without Forgetting": L = L_task + λ KL(p_frozen ‖ p_tuned), where both are the
+source head's probabilities, softened by a temperature T (Hinton et al. 2015).
 
 Transfers: parameters.
 """
@@ -18,7 +18,7 @@ from headstart.params import check_number
 from headstart.tune.losses.distillation import row_distance, softened_divergence
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
-from headstart.tune.structure.source_head import frozen_body, source_head_groups, statistics_kept
+from headstart.tune.structure.source_head import frozen_body, running_statistics_kept, source_head_groups
 from headstart.tune.training.batches import Batch
 from headstart.tune.training.settings import Training
 
@@ -27,14 +27,14 @@ __all__ = ["LWF", "LearningWithoutForgetting"]
 
 @dataclass(frozen=True)
 class LearningWithoutForgetting:
-    """Fine-tuning that is held to the frozen body's own answers on the target's items.
+    """Fine-tuning with a penalty on changes of the source head's predictions for the target's items.
 
-    Where the body has no source head, its last block's rows are held to the frozen ones by `row_distance`. The frozen
-    body sees the same augmented items, so that the two may be compared under mixup too. The source head's own weights
-    move as well, and stay in the body.
+    If the body has no source head, changes of its last block's rows are penalised instead, by `row_distance`. The
+    frozen body sees the same augmented items, so the two can be compared under mixup too. The source head's own weights
+    are trained as well, and stay in the body.
 
     Attributes:
-        training: how it trains.
+        training: the training settings.
         weight: λ, 4 (TLlib's).
         temperature: T, 3 (as there; the paper's is 2).
         name: the name in the registry.
@@ -54,7 +54,7 @@ class LearningWithoutForgetting:
         check_number(self.temperature, "temperature", type(self).__name__, low=0, open_low=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move, those of the source head too."""
+        """Train all parameters, including those of the source head."""
         network = setting.network
         head, body, frozen = network.trainable.source_head, network.body, frozen_body(network.body)
 
@@ -65,7 +65,7 @@ class LearningWithoutForgetting:
                 return self.weight * row_distance(blocks[-1], before)
             with torch.no_grad():
                 before = head(frozen, batch.inputs)
-            with statistics_kept(body):
+            with running_statistics_kept(body):
                 now = head(body, batch.inputs)
             return self.weight * softened_divergence(now, before, self.temperature)
 

@@ -1,4 +1,4 @@
-"""Normalisation-only fine-tuning: gains and biases of the normalisations move, and the statistics that they keep.
+"""Normalisation-only fine-tuning: gains and biases of the normalisations are trained, and their statistics updated.
 
 Reference: Frankle, Schwab & Morcos 2021, "Training BatchNorm and Only BatchNorm: On the Expressive Power of Random
 Features in CNNs".
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from headstart.params import check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, head_group
-from headstart.tune.structure.layers import moved_group, normalisation_names
+from headstart.tune.structure.layers import nonempty_group, normalisation_names
 from headstart.tune.training.settings import Training
 
 __all__ = ["NORM_ONLY", "NormOnly"]
@@ -21,10 +21,10 @@ __all__ = ["NORM_ONLY", "NormOnly"]
 
 @dataclass(frozen=True)
 class NormOnly:
-    """Fine-tuning of the gains and biases of all normalisations and of the solved head.
+    """Fine-tuning of the gains and biases of all normalisations and of the head, from the closed-form head.
 
     Attributes:
-        training: how it trains.
+        training: the training settings.
         rate: multiplies the learning rate of gains and biases, 10, as in `headstart.tune.bitfit`.
         name: the name in the registry.
 
@@ -41,9 +41,9 @@ class NormOnly:
         check_number(self.rate, "rate", type(self).__name__, low=0, open_low=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """Gains, biases and head move."""
-        moved = moved_group(normalisation_names(setting.network), self.rate, self.name, "normalisations")
-        return Plan((moved, head_group(setting.network)))
+        """Train the gains, the biases and the head."""
+        norms = nonempty_group(normalisation_names(setting.network), self.rate, self.name, "normalisations")
+        return Plan((norms, head_group(setting.network)))
 
     fit = fit_moved
 

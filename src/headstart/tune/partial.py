@@ -1,7 +1,7 @@
-"""Partial fine-tuning: the last blocks move, the first ones stay as they are.
+"""Partial fine-tuning: the last blocks are trained, and the first ones stay frozen.
 
-Reference: Yosinski et al. 2014, "How transferable are features in deep neural networks?": first layers are general,
-last ones specific.
+Reference: Yosinski et al. 2014, "How transferable are features in deep neural networks?": the first layers are general,
+the last ones specific to the task.
 
 Transfers: parameters.
 """
@@ -20,14 +20,14 @@ __all__ = ["PARTIAL", "PartialFineTuning"]
 
 @dataclass(frozen=True)
 class PartialFineTuning:
-    """Fine-tuning of the body's last blocks from the solved head.
+    """Fine-tuning of the body's last blocks and of the head, from the closed-form head.
 
-    Statistics of the normalisations in frozen blocks stay as they are too. Without augmentation the frozen blocks run
-    once for each item, which makes this the cheapest strategy that moves a body.
+    The normalisation statistics of frozen blocks stay fixed too. Without augmentation the frozen blocks run only once
+    per item, which makes this the cheapest strategy that fine-tunes a body.
 
     Attributes:
-        training: how it trains; without augmentation.
-        blocks: how many blocks move, counted from the last, 2; a body with fewer moves as a whole.
+        training: the training settings; without augmentation.
+        blocks: how many blocks are trained, counted from the last, 2; all blocks of a body that has fewer.
         name: the name in the registry.
 
     Examples:
@@ -43,7 +43,7 @@ class PartialFineTuning:
         check_number(self.blocks, "blocks", type(self).__name__, low=1, integer=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """The last blocks and the head move."""
+        """Train the last blocks and the head."""
         first = len(setting.network.groups) - self.blocks
         return Plan((*body_groups(setting.network, first=first), head_group(setting.network)))
 

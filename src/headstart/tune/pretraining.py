@@ -1,4 +1,4 @@
-"""Train a source task from scratch, and keep the body as a source to transfer from."""
+"""Pretraining: train a body on a source task from random weights, and keep it as a source to transfer from."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def train_source(
     seed: int = 0,
     budget: Budget = Budget(),
 ) -> TransferModel:
-    """Train a source task from fresh weights.
+    """Train a body on a source task from random weights.
 
-    Save the body with ``model.source.save(folder)`` and open it as ``local:FOLDER``. Where its architecture has a
-    linear classifier (timm), that is made of the trained head, so that Co-Tuning, LwF and LEEP can use it.
+    Save the body with ``model.source.save(folder)`` and open it as ``local:FOLDER``. If its architecture has a linear
+    classifier (timm), the trained head is copied there, so that Co-Tuning, LwF and LEEP can use it.
 
     Args:
-        source: a source whose architecture is taken, or the name of an architecture of timm.
+        source: a source that gives the architecture, or the name of an architecture of timm.
         data: labelled items of the source task.
-        side: of the pictures in pixels, with a name; None for the architecture's own.
-        strategy: how it trains.
-        valid: labelled items that no step sees; None takes a fifth of the others.
-        seed: of the weights and of all other chance.
-        budget: time, checkpoints, logs.
+        side: height and width of the pictures in pixels, for an architecture of timm; None for its own.
+        strategy: the training settings.
+        valid: labelled validation items; None holds out a fifth of the training items.
+        seed: of the weights and of all other random numbers.
+        budget: time limit, checkpoints and logs.
 
     Returns:
         The trained network as a model of the source task, with the weights of least validation loss.
@@ -52,7 +52,7 @@ def train_source(
     Raises:
         SourceError: if there is no body that can be trained.
         DataError: if there are no labels.
-        TrainingError: if no epoch got below the validation loss of the start, whose weights are random.
+        TrainingError: if no epoch had a lower validation loss than the random weights.
 
     Examples:
         >>> from headstart.sources.toy_shift import toy_shift
@@ -80,7 +80,7 @@ def train_source(
 
 
 def _with_classes(source: Source, count: int) -> Source:
-    """A body of timm with so many outputs of its classifier; others as they are."""
+    """A source of timm whose classifier has ``count`` outputs; other sources are returned unchanged."""
     from headstart.sources.timm import TimmSource, random_weights
 
     if not isinstance(source, TimmSource):
@@ -92,11 +92,11 @@ def _with_classes(source: Source, count: int) -> Source:
 
 
 def _write_classifier(body: nn.Module, head: FittedHead) -> bool:
-    """Let a body's own linear classifier be the trained head; says whether there was one that fits.
+    """Copy the trained head into the body's own linear classifier; returns whether there is one of its shape.
 
     Args:
-        body: the module; changed.
-        head: on the last block's rows as they are.
+        body: the module; changed in place.
+        head: a head on the unscaled rows of the last block.
     """
     find = getattr(body, "get_classifier", None)
     layer = find() if callable(find) else None

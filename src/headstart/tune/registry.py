@@ -15,7 +15,7 @@ __all__ = ["MOVING", "STRATEGIES", "Strategy", "fit"]
 
 @runtime_checkable
 class Strategy(Protocol):
-    """A way to transfer; implementations are frozen dataclasses whose fields are the strategy's settings.
+    """A transfer strategy. Implementations are frozen dataclasses whose fields are the strategy's settings.
 
     Those that fine-tune the body have ``training`` and ``plan`` and need no ``fit`` of their own; see
     `headstart.tune.moving.contract.MovingStrategy`.
@@ -29,15 +29,14 @@ class Strategy(Protocol):
     def fit(
         self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
     ) -> TransferModel:
-        """A model for the task of the labelled items of ``train``.
+        """Fit a model to labelled items.
 
         Args:
-            source: the body.
-            train: labelled items.
-            valid: labelled items that no step sees; a strategy that needs some takes a part of ``train`` where none
-                are given.
-            seed: of all chance.
-            budget: time, checkpoints, logs.
+            source: gives the body.
+            train: labelled training items.
+            valid: labelled validation items. With None, a strategy that needs some holds out a part of ``train``.
+            seed: of all random numbers.
+            budget: time limit, checkpoints and logs.
         """
         ...
 
@@ -51,19 +50,18 @@ def fit(
     seed: int = 0,
     budget: Budget = Budget(),
 ) -> TransferModel:
-    """A model by any strategy: by its own ``fit``, or by its ``plan`` where that is all it has.
+    """Fit a model by any strategy: by its own ``fit`` method, or by fine-tuning where it has only a ``plan``.
 
     Args:
         strategy: how knowledge is transferred.
-        source: the body.
-        train: labelled items.
-        valid: labelled items that no step sees; a strategy that needs some takes a part of ``train`` where none are
-            given.
-        seed: of all chance.
-        budget: time, checkpoints, logs.
+        source: gives the body.
+        train: labelled training items.
+        valid: labelled validation items. With None, a strategy that needs some holds out a part of ``train``.
+        seed: of all random numbers.
+        budget: time limit, checkpoints and logs.
 
     Raises:
-        SourceError: if the strategy fine-tunes the body and the source has none that can be.
+        SourceError: if the strategy fine-tunes the body and the source has no body that can be fine-tuned.
         DataError: if there are no labels.
 
     Examples:
@@ -83,7 +81,7 @@ def fit(
 STRATEGIES: Registry[Strategy] = Registry("strategy", "strategies")
 STRATEGIES.register("frozen", "headstart.tune.frozen:FROZEN")
 
-# Those that move the body import torch, which a fit with frozen features does without.
+# These import torch, which a fit with frozen features does not need; so they are registered by path.
 MOVING = {
     "adapters": "headstart.tune.adapters:ADAPTERS",
     "adversarial": "headstart.tune.adversarial:ADVERSARIAL",

@@ -1,7 +1,7 @@
-"""Training from scratch: the architecture with fresh weights, the honest baseline of every transfer of weights.
+"""Training from scratch: the architecture with random weights, the baseline that every transfer of weights must beat.
 
-Reference: He, Girshick & Dollár 2019, "Rethinking ImageNet Pre-training": trained for long enough, fresh weights catch
-up where items are many, and do not where they are few.
+Reference: He, Girshick & Dollár 2019, "Rethinking ImageNet Pre-training": with many items and a long enough training,
+random initialisation catches up; with few items it does not.
 
 Transfers: structure.
 """
@@ -22,10 +22,10 @@ __all__ = ["SCRATCH", "Scratch"]
 
 @dataclass(frozen=True)
 class Scratch:
-    """Training of the whole body from random weights, with a fresh head on its last block.
+    """Training of all parameters from random weights, with a fresh head on the last block.
 
     Attributes:
-        training: how it trains: 30 epochs at a rate of 0.001, since nothing is there yet.
+        training: the training settings: 30 epochs at a learning rate of 0.001, since nothing is pretrained.
         name: the name in the registry.
 
     Examples:
@@ -37,12 +37,12 @@ class Scratch:
     name: str = "scratch"
 
     def source_for(self, source: Source, train: Dataset, seed: int) -> Source:  # noqa: ARG002 (as of other strategies)
-        """The source with fresh weights, which `plan` is for.
+        """The source's architecture with random weights; `plan` trains these.
 
         Args:
-            source: whose architecture is taken.
+            source: gives the architecture.
             train: labelled items.
-            seed: of the weights.
+            seed: of the random weights.
 
         Raises:
             SourceError: if the source has no body.
@@ -50,13 +50,13 @@ class Scratch:
         fresh = source.untrained(seed)
         if fresh is None:
             raise SourceError(
-                f"The source '{source.info.name}' has no body with weights that could be drawn anew; use one of timm, "
-                "transformers, a local checkpoint, or what comes with the install."
+                f"The source '{source.info.name}' has no body whose weights can be initialised at random; use a source "
+                "of timm or transformers, a local checkpoint, or one that comes with the install."
             )
         return fresh
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move, from where they are."""
+        """Train all parameters, with a fresh head on the last block."""
         setting.network.head = last_layer_head(setting)
         return Plan((*body_groups(setting.network), head_group(setting.network)))
 

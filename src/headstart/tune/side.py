@@ -1,7 +1,7 @@
-"""Side-tuning: a small body learns what the frozen one leaves over, logits = h_f(f(x)) + h_g(g(x)).
+"""Side-tuning: a small side network corrects the frozen body, logits = h_f(f(x)) + h_g(g(x)).
 
-Reference: Zhang et al. 2020, "Side-Tuning: A Baseline for Network Adaptation via Additive Side Networks". The sum is
-taken of the logits, as f and g may differ in width.
+Reference: Zhang et al. 2020, "Side-Tuning: A Baseline for Network Adaptation via Additive Side Networks". Here the
+logits are summed, not the features, since f and g may differ in width.
 
 Transfers: structure.
 """
@@ -21,27 +21,27 @@ from headstart.params import check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.network.solved_head import TorchHead
-from headstart.tune.structure.fresh_head import fresh_head, target_units
+from headstart.tune.structure.fresh_head import random_head_weights, target_units
 from headstart.tune.structure.side_bodies import side_body
 from headstart.tune.structure.sided_source import LABELS, SidedSource
 from headstart.tune.training.settings import Training
 from headstart.types import Dataset, Source
 
-__all__ = ["SIDE", "SideNetwork", "beside"]
+__all__ = ["SIDE", "SideNetwork", "with_side_columns"]
 
 
-def beside(side: int, head: FittedHead, weight: NDArray[np.float64]) -> FittedHead:
-    """A head of a body's rows as one of a side body's rows, unscaled, and then the body's.
+def with_side_columns(side: int, head: FittedHead, weight: NDArray[np.float64]) -> FittedHead:
+    """Extend a head on a body's rows to rows that begin with a side body's columns, which are not scaled.
 
     Args:
-        side: width of the side body's rows.
-        head: on the body's rows.
-        weight: (side, k) of the side body's rows.
+        side: number of columns of the side body.
+        head: a head on the body's rows.
+        weight: (side, k) weights of the side body's columns.
 
     Examples:
         >>> head = FittedHead(FeatureMap("last layer", ((1, 2),), "none"), "ridge", 1.0, np.ones((1, 1)), np.zeros(1),
         ...     {}, 0.5, ())
-        >>> beside(2, head, np.zeros((2, 1))).scores(np.array([[9.0, 9.0, 9.0, 5.0]]))
+        >>> with_side_columns(2, head, np.zeros((2, 1))).scores(np.array([[9.0, 9.0, 9.0, 5.0]]))
         array([[5.]])
     """
     own = head.feature_map
@@ -61,14 +61,14 @@ def beside(side: int, head: FittedHead, weight: NDArray[np.float64]) -> FittedHe
 
 @dataclass(frozen=True)
 class SideNetwork:
-    """A small body trained beside the frozen one, from the frozen one's solved head.
+    """A small body trained beside the frozen one, starting from the closed-form head on the frozen features.
 
-    The source of the model that it makes is a `FusedSource` of the side body and the frozen one.
+    The fitted model's source is a `FusedSource` of the side body and the frozen one.
 
     Attributes:
-        training: how it trains: 15 epochs, since the side body of pictures begins from nothing.
-        architecture: timm's name of the side body of pictures, ``"mobilenetv2_035"``.
-        layers: of a text body that are copied as its side body, 2.
+        training: the training settings: 15 epochs, since the side body for pictures starts from random weights.
+        architecture: timm's name of the side body for pictures, ``"mobilenetv2_035"``.
+        layers: how many first layers of a text body are copied as its side body, 2.
         name: the name in the registry.
 
     Examples:
@@ -85,15 +85,15 @@ class SideNetwork:
         check_number(self.layers, "layers", type(self).__name__, low=1, integer=True)
 
     def source_for(self, source: Source, train: Dataset, seed: int) -> Source:
-        """The frozen body with its side body, which `plan` is for.
+        """The frozen body with its side body; `plan` trains the latter.
 
         Args:
-            source: the frozen body.
-            train: labelled items; some tell the columns of bodies that do not say them.
-            seed: of fresh weights.
+            source: gives the frozen body.
+            train: labelled items; two are encoded to find the blocks of a body that does not list them.
+            seed: of random weights.
 
         Raises:
-            SourceError: if nothing small can be trained beside it.
+            SourceError: if no side body can be made for the source.
         """
         if isinstance(source, SidedSource):
             return source
@@ -104,22 +104,22 @@ class SideNetwork:
         return SidedSource(parts, labels=LABELS)
 
     def plan(self, setting: Setting) -> Plan:
-        """The side body and the joint head move, from the head that is solved on the frozen body's rows alone.
+        """Train the side body and the joint head, starting from the head that is solved on the frozen rows alone.
 
         Raises:
-            SourceError: if the source is none of `source_for`.
+            SourceError: if the source was not made by `source_for`.
         """
         source, task = setting.source, setting.task
         if not isinstance(source, SidedSource):
-            raise SourceError(f"The strategy '{self.name}' moves a side body, which '{source.info.name}' has not.")
+            raise SourceError(f"The strategy '{self.name}' trains a side body, and '{source.info.name}' has none.")
         width = sum(block.width for block in source.parts[0].info.blocks)
         frozen = source.parts[1]
         rows = extract(frozen, setting.items, on_error="raise").rows
         solved = select_head(rows, setting.y, task, blocks=frozen.info.blocks, seed=setting.seed)
         centre, spread = target_units(task, setting.y)
-        weight, _ = fresh_head(width, task.num_outputs, setting.seed)
+        weight, _ = random_head_weights(width, task.num_outputs, setting.seed)
         weight = weight if spread is None else weight * spread
-        joint = beside(width, solved, weight)
+        joint = with_side_columns(width, solved, weight)
         setting.network.head = TorchHead(joint, task, setting.training.dropout, centre=centre, spread=spread)
         return Plan((*body_groups(setting.network), head_group(setting.network)))
 

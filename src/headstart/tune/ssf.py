@@ -1,8 +1,8 @@
-"""SSF: every layer's output is scaled and shifted, and both are merged into the layer afterwards.
+"""SSF: a scale and a shift of every layer's output are trained, and merged into the layer afterwards.
 
 Reference: Lian et al. 2022, "Scaling & Shifting Your Features: A New Baseline for Efficient Model Tuning":
-y = gamma ⊙ x + beta behind each convolution, linear layer and normalisation. Behind W x + b that makes
-(gamma W) x + (gamma b + beta).
+y = gamma ⊙ x + beta after each convolution, linear layer and normalisation. After W x + b this is
+(gamma W) x + (gamma b + beta), a layer of the same kind.
 
 Transfers: parameters.
 """
@@ -26,7 +26,7 @@ from headstart.tune.training.settings import Training
 
 __all__ = ["SSF", "Scale", "ScaleAndShift", "ScalingShifting", "scaled_layers"]
 
-# Those whose output is gain * x + bias; libraries' own ones may compute with 1 + gain.
+# Layers whose output is gain * x + bias. A library's own normalisation may compute (1 + gain) * x, so it is left out.
 NORMALISATIONS = (
     nn.modules.batchnorm._BatchNorm,
     nn.modules.instancenorm._InstanceNorm,
@@ -37,10 +37,10 @@ NORMALISATIONS = (
 
 
 class Scale(nn.Module):
-    """gamma on the weight (out, ...) of a layer, or on the gain of a normalisation.
+    """Parametrisation of a layer's weight (out, ...), or of a normalisation's gain: gamma ⊙ weight.
 
     Args:
-        shape: of gamma: (out,), or that of the gain; begins at 1.
+        shape: shape of gamma, which starts at 1: (out,), or the shape of the gain.
 
     Examples:
         >>> Scale((2,))(torch.ones(2, 3)).shape
@@ -52,15 +52,15 @@ class Scale(nn.Module):
         self.gamma = nn.Parameter(torch.ones(shape))
 
     def forward(self, weight: Tensor) -> Tensor:
-        """Gamma ⊙ weight."""
+        """Multiply each output's weights (out, ...) by its gamma."""
         return weight * self.gamma.reshape(self.gamma.shape + (1,) * (weight.ndim - self.gamma.ndim))
 
 
 class ScaleAndShift(nn.Module):
-    """gamma and beta on the bias of a layer.
+    """Parametrisation of a layer's bias (out,): gamma ⊙ bias + beta; beta starts at 0.
 
     Args:
-        gamma: that of the layer's weight.
+        gamma: the parameter that also scales the layer's weight.
 
     Examples:
         >>> ScaleAndShift(nn.Parameter(torch.tensor([2.0])))(torch.tensor([3.0])).tolist()
@@ -72,12 +72,12 @@ class ScaleAndShift(nn.Module):
         self.gamma, self.beta = gamma, nn.Parameter(torch.zeros_like(gamma))
 
     def forward(self, bias: Tensor) -> Tensor:
-        """Gamma ⊙ bias + beta."""
+        """Scale and shift the bias (out,)."""
         return bias * self.gamma + self.beta
 
 
 def scaled_layers(network: Network) -> list[tuple[str, nn.Module]]:
-    """Names and modules of the convolutions, linear layers and normalisations that features depend on.
+    """Names and modules of the convolutions, linear layers and normalisations that the features depend on.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -93,13 +93,14 @@ def scaled_layers(network: Network) -> list[tuple[str, nn.Module]]:
 
 @dataclass(frozen=True)
 class ScalingShifting:
-    """Training of a scale for every channel, of a shift for those with a bias, and of the solved head.
+    """Training of a scale for every channel, of a shift for channels with a bias, and of the head.
 
-    A convolution without a bias has no place for a shift; the normalisation behind it has one. Scales begin at 1 and
-    shifts at 0, so that training begins at the solved head (the paper draws them close to that).
+    A convolution without a bias gets no shift, since it could not be merged; the normalisation after it gets one.
+    Scales start at 1 and shifts at 0, so training starts from the closed-form head (the paper draws them close to
+    these values).
 
     Attributes:
-        training: how it trains.
+        training: the training settings.
         rate: multiplies the learning rate of scales and shifts, 10, as in `headstart.tune.bitfit`.
         name: the name in the registry.
 
@@ -116,7 +117,7 @@ class ScalingShifting:
         check_number(self.rate, "rate", type(self).__name__, low=0, open_low=True)
 
     def plan(self, setting: Setting) -> Plan:
-        """Put scales and shifts on the layers; they and the head move, and are merged at the end."""
+        """Add scales and shifts to the layers; train them and the head, and merge them at the end."""
         layers = scaled_layers(setting.network)
         if not layers:
             raise SourceError(
@@ -136,7 +137,7 @@ class ScalingShifting:
 
 
 def _scale(name: str, layer: nn.Module) -> list[str]:
-    """Put gamma, and beta where there is a bias, on a layer; their names."""
+    """Parametrise a layer by gamma, and by beta if it has a bias; returns the names of these parameters."""
     weight = layer.get_parameter("weight")
     shape = tuple(weight.shape[:1] if isinstance(layer, CHANNEL_LAYERS) else weight.shape)
     scale = Scale(shape).to(weight.device)

@@ -1,7 +1,7 @@
-"""Stochastic normalisation: each channel takes the running statistics or those of the batch, by chance.
+"""Stochastic normalisation: each channel uses either the running or the batch statistics, chosen at random.
 
-Reference: Kou et al. 2020, "Stochastic Normalization": from few items the statistics of a batch are followed too
-closely; those of the source hold back.
+Reference: Kou et al. 2020, "Stochastic Normalization": batch statistics of few items overfit, and the running
+statistics of the source regularise them.
 
 Transfers: parameters.
 """
@@ -24,14 +24,14 @@ __all__ = ["STOCH_NORM", "StochNorm", "StochasticNorm2d"]
 
 
 class StochasticNorm2d(nn.BatchNorm2d):
-    """Batch normalisation of which each channel takes, with probability ``share``, the running statistics in training.
+    """Batch normalisation that, in training, normalises each channel by the running statistics with some probability.
 
-    The running statistics follow every batch, whichever are taken, and what is taken of them has followed it already.
-    In evaluation mode it is plain batch normalisation. It holds the very parameters of the one it is made from.
+    Every batch updates the running statistics, whichever statistics are used, and the update comes before they are
+    used. In evaluation mode this is plain batch normalisation. It shares the parameters of the layer it is made from.
 
     Args:
-        plain: the normalisation whose place it takes; a ``drop`` and an ``act`` of timm's are applied afterwards.
-        share: the probability of the running statistics.
+        plain: the layer to replace; timm's ``drop`` and ``act``, where it has them, are applied afterwards.
+        share: the probability of using the running statistics.
 
     Examples:
         >>> plain = nn.BatchNorm2d(3)
@@ -48,22 +48,22 @@ class StochasticNorm2d(nn.BatchNorm2d):
         self.train(plain.training)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps (n, channels, h, w), normalised."""
+        """Normalise maps (n, channels, h, w)."""
         normed = super().forward(maps)
         if self.training:
-            moving = self._moving(maps)
-            taken = torch.rand(self.num_features, device=maps.device) < self.share
-            normed = torch.where(taken[:, None, None], moving, normed)
+            by_running = self._by_running_statistics(maps)
+            chosen = torch.rand(self.num_features, device=maps.device) < self.share  # (channels,)
+            normed = torch.where(chosen[:, None, None], by_running, normed)
         activated: Tensor = self.act(self.drop(normed))
         return activated
 
-    def _moving(self, maps: Tensor) -> Tensor:
-        """By copies of the running statistics: a later batch moves them before this one's gradient is taken."""
+    def _by_running_statistics(self, maps: Tensor) -> Tensor:
+        """Uses copies of the statistics: a later forward pass updates them before this one's gradient is computed."""
         mean, variance = (self.get_buffer(name).clone() for name in ("running_mean", "running_var"))
         return batch_norm(maps, mean, variance, self.weight, self.bias, training=False, eps=self.eps)
 
     def restore(self, plain: nn.BatchNorm2d) -> nn.BatchNorm2d:
-        """The normalisation that this one stood in for, with the running statistics as they are now."""
+        """The replaced layer, with the running statistics as they are now."""
         for name, value in self._buffers.items():
             setattr(plain, name, value)
         return plain.train(self.training)
@@ -71,11 +71,11 @@ class StochasticNorm2d(nn.BatchNorm2d):
 
 @dataclass(frozen=True)
 class StochNorm:
-    """Fine-tuning with stochastic normalisation in the place of batch normalisation.
+    """Fine-tuning with stochastic normalisation in place of batch normalisation.
 
     Attributes:
-        training: how it trains.
-        share: probability of the running statistics, 0.5 (the paper's).
+        training: the training settings.
+        share: probability of using the running statistics, 0.5 (the paper's).
         name: the name in the registry.
 
     Examples:
@@ -91,7 +91,7 @@ class StochNorm:
         check_number(self.share, "share", type(self).__name__, low=0, high=1)
 
     def plan(self, setting: Setting) -> Plan:
-        """All parameters move; the normalisations are put back in the end.
+        """Train all parameters; at the end the plain normalisations are put back.
 
         Raises:
             SourceError: if the body has no batch normalisation.
@@ -101,8 +101,8 @@ class StochNorm:
         replaced = {name: part for name, part in norms.items() if _replaceable(part)}
         if not replaced:
             raise SourceError(
-                f"The strategy '{self.name}' needs a body with batch normalisation, which '{setting.source.info.name}' "
-                "has not; use another strategy, such as 'l2_sp'."
+                f"The strategy '{self.name}' needs a body with batch normalisation, and '{setting.source.info.name}' "
+                "has none; use another strategy, such as 'l2_sp'."
             )
         stand_ins = {name: StochasticNorm2d(plain, self.share) for name, plain in replaced.items()}
         for name, stand_in in stand_ins.items():
@@ -118,7 +118,7 @@ class StochNorm:
 
 
 def _replaceable(part: nn.BatchNorm2d) -> bool:
-    """Batch normalisation itself, and timm's with an activation behind it, where they have running statistics."""
+    """Whether this is plain batch normalisation, or timm's with an activation, and has running statistics."""
     return part.track_running_stats and (type(part) is nn.BatchNorm2d or hasattr(part, "act"))
 
 

@@ -1,8 +1,8 @@
-"""Surgical fine-tuning: one block moves, the one that the shift calls for.
+"""Surgical fine-tuning: only one block is trained, the one that suits the distribution shift.
 
 Reference: Lee et al. 2023, "Surgical Fine-Tuning Improves Adaptation to Distribution Shifts": the first block for
-changed inputs, a middle one for changed features, the last one for changed outputs; Auto-RGN, the relative norm of the
-gradient, tells which.
+input-level shifts, a middle one for feature-level shifts, the last one for output-level shifts. Auto-RGN chooses the
+block by its relative gradient norm.
 
 Transfers: parameters.
 """
@@ -27,13 +27,19 @@ from headstart.tune.training.settings import Training
 __all__ = ["SURGICAL", "SurgicalFineTuning", "relative_gradient_norms"]
 
 BlockChoice = Literal["auto", "first", "middle", "last"]
-MOST_ITEMS, AT_ONCE = 512, 32  # whose gradient is taken; that go through the body together
+MAX_ITEMS, BATCH_SIZE = 512, 32  # items whose gradient is taken; items in one forward pass
 
 
 def relative_gradient_norms(setting: Setting) -> list[float]:
-    """‖gradient‖ / ‖weights‖ of each block, of the mean loss over the training items at the start.
+    """‖gradient‖ / ‖weights‖ of each block, for the mean training loss at the start.
 
-    In evaluation mode, without augmentation, on 512 evenly spread items where there are more; no chance is in it.
+    Computed in evaluation mode without augmentation, on at most 512 evenly spaced items; nothing is random.
+
+    Args:
+        setting: the network and the training items.
+
+    Returns:
+        One ratio per block, stem first.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -46,15 +52,15 @@ def relative_gradient_norms(setting: Setting) -> list[float]:
     """
     network = setting.network.eval()
     device = next(network.parameters()).device.type
-    positions = spread(range(len(setting.items)), MOST_ITEMS)
+    positions = spread(range(len(setting.items)), MAX_ITEMS)
     names = [name for group in network.groups for name in group]
     weights = [network.get_parameter(name) for name in names]
     sums = [torch.zeros_like(weight) for weight in weights]
-    for start in range(0, len(positions), AT_ONCE):
-        chosen = positions[start : start + AT_ONCE]
+    for start in range(0, len(positions), BATCH_SIZE):
+        chosen = positions[start : start + BATCH_SIZE]
         logits = network(to_device(setting.batches.inputs(chosen), device))
         targets = torch.from_numpy(np.asarray(setting.targets[chosen], dtype=np.float32)).to(device)
-        loss = setting.losses(logits, targets).sum() / len(positions)
+        loss = setting.losses(logits, targets).sum() / len(positions)  # the batches' gradients add up to the mean's
         for total, gradient in zip(sums, torch.autograd.grad(loss, weights), strict=True):
             total.add_(gradient)
     found = dict(zip(names, sums, strict=True))
@@ -70,12 +76,12 @@ def _norm(tensors: list[Tensor]) -> float:
 
 @dataclass(frozen=True)
 class SurgicalFineTuning:
-    """Fine-tuning of one block and of the solved head.
+    """Fine-tuning of one block and of the head, from the closed-form head.
 
     Attributes:
-        training: how it trains.
-        block: ``"first"``, ``"middle"``, ``"last"``, or ``"auto"`` for the block of largest relative gradient norm, as
-            `relative_gradient_norms` has it.
+        training: the training settings.
+        block: ``"first"``, ``"middle"``, ``"last"``, or ``"auto"`` for the block with the largest relative gradient
+            norm, see `relative_gradient_norms`.
         name: the name in the registry.
 
     Examples:
@@ -91,7 +97,7 @@ class SurgicalFineTuning:
         check_choice(self.block, "block", type(self).__name__, get_args(BlockChoice))
 
     def plan(self, setting: Setting) -> Plan:
-        """One block and the head move."""
+        """Train one block and the head."""
         groups = setting.network.groups
         return Plan((ParameterGroup(groups[self._number(setting)]), head_group(setting.network)))
 

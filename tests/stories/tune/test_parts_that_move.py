@@ -18,8 +18,8 @@ from headstart.sources.toy_shift import CONSTANT, toy_shift
 from headstart.tune.adapters import ADAPTERS
 from headstart.tune.bitfit import BITFIT
 from headstart.tune.frozen import FROZEN
-from headstart.tune.full import FULL, fresh_head
-from headstart.tune.gradual import GRADUAL, begins
+from headstart.tune.full import FULL, standardised_head
+from headstart.tune.gradual import GRADUAL, unfreezing_times
 from headstart.tune.lp_ft import LP_FT
 from headstart.tune.moving.move import make_setting, move, solved_start
 from headstart.tune.norm_only import NORM_ONLY
@@ -142,19 +142,19 @@ def test_gradual_rates_and_beginnings(shift):
     assert [group.rate for group in blocks] == pytest.approx([2.6**-2, 2.6**-1, 1.0])
     assert [group.begin for group in blocks] == pytest.approx([0.4, 0.2, 0.0])  # one more in each of five epochs
     assert (head.rate, head.begin) == (1.0, 0.0)
-    assert begins(10, 5)[0] < 1
+    assert unfreezing_times(10, 5)[0] < 1
 
 
 def test_full_forgets_the_solved_head_and_standardises(shift):
     setting = setting_of(FULL, as_is(shift), shift.train)
     solved = setting.network.head
-    head = fresh_head(setting)
+    head = standardised_head(setting)
     rows = setting.network.rows(torch.from_numpy(np.asarray(shift.train.items))).detach()
     mapped = head.mapped(rows)[:, :-1]  # the last column is constant
     assert mapped.mean(dim=0).abs().max() < 1e-3
     assert (mapped.std(dim=0, correction=0) - 1).abs().max() < 1e-3
     assert head.weight.abs().max() < 0.1 < solved.weight.abs().max()
-    assert torch.equal(head.weight, fresh_head(setting).weight)
+    assert torch.equal(head.weight, standardised_head(setting).weight)
     assert torch.allclose(torch.from_numpy(head.fitted().scores(rows.numpy())).float(), head(rows).detach(), atol=1e-5)
 
 

@@ -19,7 +19,7 @@ from headstart.sources.toy_shift import toy_shift
 from headstart.tasks import task_methods
 from headstart.tune.lp_ft import LP_FT
 from headstart.tune.moving import cross_fitted
-from headstart.tune.moving.cross_fitted import left_out_folds, move_cross_fitted
+from headstart.tune.moving.cross_fitted import move_cross_fitted, validation_folds
 from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Task
 
@@ -59,7 +59,7 @@ def test_the_losses_are_those_of_new_items(moved):
 
 def test_nobody_is_judged_by_a_body_that_has_seen_it(monkeypatch):
     shift, seen, judged = toy_shift(), [], []
-    trained, rows = cross_fitted.train_network, cross_fitted._Way._read
+    trained, rows = cross_fitted.train_network, cross_fitted._WeightPath._read
 
     def training(strategy, source, part, **options):
         seen.append(set(part.ids))
@@ -70,7 +70,7 @@ def test_nobody_is_judged_by_a_body_that_has_seen_it(monkeypatch):
         return rows(way, left)
 
     monkeypatch.setattr(cross_fitted, "train_network", training)
-    monkeypatch.setattr(cross_fitted._Way, "_read", reading)
+    monkeypatch.setattr(cross_fitted._WeightPath, "_read", reading)
     quick = replace(QUICK, training=replace(QUICK.training, epochs=1))
     move_cross_fitted(quick, shift.source, shift.train)
     everyone = set(shift.train.ids)
@@ -93,7 +93,7 @@ def test_the_start_is_judged_by_plain_cross_validation_of_a_ridge_head():
     ratio = head.lam / eigenvalues(head.feature_map(rows)).mean()
     targets = task_methods(part.task).targets(y, 2)
     expected = np.empty((len(y), 2))
-    for left in left_out_folds(y, None, 2):
+    for left in validation_folds(y, None, 2):
         seen = np.setdiff1d(np.arange(len(y)), left)
         maps = candidate_maps(rows[seen], source.info.blocks)
         [own] = [one for one in maps if one.name == head.feature_map.name]
@@ -144,7 +144,7 @@ def test_folds_spread_classes_keep_groups_whole_and_leave_no_class_without_items
     rng = np.random.default_rng(seed)
     y = np.concatenate([np.repeat(np.arange(4), [40, 10, 6, 1]), rng.integers(0, 3, 20)])
     for groups in (None, rng.integers(0, 30, len(y)).astype(str)):
-        parts = left_out_folds(y, groups, seed)
+        parts = validation_folds(y, groups, seed)
         left = np.concatenate(parts)
         assert len(left) == len(set(left.tolist()))
         assert 56 not in left  # the only item of its class
@@ -161,10 +161,10 @@ def test_folds_spread_classes_keep_groups_whole_and_leave_no_class_without_items
 def test_a_class_in_one_group_is_never_left_out_whole():
     y = np.repeat([0, 1, 2], [10, 10, 4])
     groups = np.array([*(f"g{k}" for k in range(20)), *["one"] * 4])
-    left = np.concatenate(left_out_folds(y, groups, 0))
+    left = np.concatenate(validation_folds(y, groups, 0))
     assert sorted(left) == list(range(20))
     with pytest.raises(DataError, match="can be parted"):
-        left_out_folds(np.arange(4), None, 0)
+        validation_folds(np.arange(4), None, 0)
 
 
 def test_time_is_shared_by_items_and_all_trainings_are_told():

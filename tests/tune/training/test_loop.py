@@ -14,8 +14,8 @@ from torch import nn
 
 from headstart.tune.training.job import Job, ParameterGroup
 from headstart.tune.training.loop import train
-from headstart.tune.training.optimizer import rate_of
-from headstart.tune.training.schedules import rate_at
+from headstart.tune.training.optimizer import base_rate
+from headstart.tune.training.schedules import schedule_factor
 from headstart.tune.training.settings import Budget, Training
 
 PLAIN = Training(epochs=3, batch_size=8, learning_rate=0.05, precision="fp32")
@@ -272,7 +272,7 @@ def test_the_rate_of_each_step_is_the_schedule_times_the_groups():
     moved = [seen[0][name].sub(first[name]).abs().max() for name in ("0.weight", "4.weight")]
     assert moved == [0, 0]  # the warm-up begins at 0
     second = [seen[1][name].sub(seen[0][name]).abs().max().item() for name in ("0.weight", "4.weight")]
-    rate = 0.05 * rate_at("cosine", 1 / 15)
+    rate = 0.05 * schedule_factor("cosine", 1 / 15)
     assert second == pytest.approx([0.25 * rate, rate], rel=0.02)  # AdamW's first step is its rate, but for the decay
 
 
@@ -303,7 +303,7 @@ def test_the_time_ends_it_and_more_time_goes_on(tmp_path):
     _, outcome = trained(long, budget=Budget(seconds=0.1, folder=tmp_path), key="a")
     assert outcome.stopped == "time"
     assert 0 < outcome.steps < 5 * 10**6
-    assert outcome.history[-1]["rate"] < 0.01 * rate_of(long)  # the schedule came to its end
+    assert outcome.history[-1]["rate"] < 0.01 * base_rate(long)  # the schedule came to its end
     _, again = trained(long, budget=Budget(seconds=0.1, folder=tmp_path), key="a")
     assert (again.stopped, again.steps) == ("time", outcome.steps)
     _, more = trained(long, budget=Budget(seconds=0.3, folder=tmp_path), key="a")

@@ -87,7 +87,7 @@ def is_crossed(strategy: MovingStrategy, train: Dataset) -> bool:
         >>> is_crossed(LP_FT, Dataset([0], ("0",), "vector"))
         False
     """
-    return isinstance(strategy, CrossFits) and strategy.is_crossed(train)
+    return isinstance(strategy, CrossFits) and strategy.cross_fits(train)
 
 
 def sized(strategy: M, train: Dataset) -> M:

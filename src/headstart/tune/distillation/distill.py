@@ -43,9 +43,9 @@ from headstart.types import FeatureMatrix, Source
 
 __all__ = ["DistillationLoss", "Distilled", "distill", "distilled"]
 
-VALIDATION, MOST_VALIDATION = 0.1, 1000  # share of the items that no step sees, and most of them
-MOST_SOLVED = 8192  # items on which the maps are solved
-LEAST_SOLVED = 32  # items that go through the body together then
+VALIDATION, MAX_VALIDATION = 0.1, 1000  # share of the items that no step sees, and most of them
+MAX_SOLVED = 8192  # items on which the maps are solved
+SOLVE_BATCH_SIZE = 32  # items that go through the body together then
 HELD_OUT = 3  # what the seed is used for; batches have 0 to 2
 
 
@@ -140,8 +140,8 @@ def distilled(
         loss: what the student is held to.
         logits: (n, classes) of answers to a task, to be matched softened; None for those of fitted teachers alone.
         training: how it trains; what the student sees is augmented as it says.
-        seed: of all chance.
-        budget: time, checkpoints, logs.
+        seed: of all random numbers.
+        budget: time limit, checkpoints and logs.
         engine: how the teachers encode.
         probe: judges the student as it is after each epoch; the log holds what it gives, under ``"probe"``.
 
@@ -179,7 +179,7 @@ def distilled(
 
     read, unseen = batches(slice(seen), augmentation_of(body.kind, training)), batches(slice(seen, None), None)
     rows = _first_rows(body, read, training)
-    pupil = _Pupil(body, _solved_maps(rows, targets[: len(rows)], taught.widths))
+    pupil = _StudentWithMaps(body, _solved_maps(rows, targets[: len(rows)], taught.widths))
     if body.kind == "tokens":
         read.sort_by_length()
     measured = _Loss(pupil, loss, taught.of_rows)
@@ -203,7 +203,7 @@ def _first_rows(body: Trainable, batches: ItemBatches, training: Training) -> Fe
 
     Batch normalisations of fresh weights know nothing yet: they get the mean of the statistics of these batches.
     """
-    device, size = best_device(), max(training.batch_size, LEAST_SOLVED)
+    device, size = best_device(), max(training.batch_size, SOLVE_BATCH_SIZE)
     body.module.to(device).eval()
     fresh = [part for part in body.module.modules() if _is_fresh(part)]
     momenta = [part.momentum for part in fresh]
@@ -211,7 +211,7 @@ def _first_rows(body: Trainable, batches: ItemBatches, training: Training) -> Fe
         part.train().momentum = None  # the plain mean
     rows: list[FeatureMatrix] = []
     with torch.no_grad(), autocast(device, training.precision):
-        for start in range(0, min(len(batches), MOST_SOLVED), size):
+        for start in range(0, min(len(batches), MAX_SOLVED), size):
             index = range(start, min(start + size, len(batches)))
             if len(index) > 1 or not rows:
                 inputs = to_device(batches.inputs(index), device)
@@ -232,7 +232,7 @@ def _name(teacher: Teacher) -> str:
     return (teacher.source if isinstance(teacher, TransferModel) else teacher).info.name
 
 
-class _Pupil(nn.Module):
+class _StudentWithMaps(nn.Module):
     """The student's body, and a linear map of its last rows to each thing that it is held to."""
 
     def __init__(self, trainable: Trainable, maps: Sequence[nn.Linear]) -> None:
@@ -257,7 +257,7 @@ class _Pupil(nn.Module):
 class _Loss:
     """The mean over teachers of the distance of rows, and the softened answers' loss."""
 
-    def __init__(self, pupil: _Pupil, held_to: DistillationLoss, teachers: int) -> None:
+    def __init__(self, pupil: _StudentWithMaps, held_to: DistillationLoss, teachers: int) -> None:
         self._pupil, self._held_to, self._teachers = pupil, held_to, teachers
 
     def __call__(self, batch: Batch) -> Tensor:
@@ -305,7 +305,7 @@ def _solved_maps(rows: FeatureMatrix, targets: NDArray[np.float32], widths: Sequ
 def _order(n: int, seed: int) -> tuple[NDArray[np.intp], int]:
     """Positions of the items, those that no step sees last; and how many steps see."""
     order = np.random.default_rng([seed, HELD_OUT]).permutation(n)
-    count = max(1, min(round(VALIDATION * n), MOST_VALIDATION))
+    count = max(1, min(round(VALIDATION * n), MAX_VALIDATION))
     return np.concatenate([order[count:], order[:count]]), n - count
 
 

@@ -19,7 +19,7 @@ from headstart.tune.training.run import run_training, training_key
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Source
 
-__all__ = ["Trained", "moved_source", "train_network"]
+__all__ = ["Trained", "fine_tuned_source", "train_network"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +43,11 @@ def train_network(
     """Fine-tune body and head on all items; the weights of the last step are kept.
 
     Args:
-        strategy: how the body moves.
+        strategy: how the body is fine-tuned.
         source: the body.
         train_part: labelled items.
-        seed: of all chance.
-        budget: time, checkpoints, logs.
+        seed: of all random numbers.
+        budget: time limit, checkpoints and logs.
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
@@ -74,7 +74,7 @@ def train_network(
     return Trained(setting, before, outcome)
 
 
-def moved_source(setting: Setting, name: str) -> Source:
+def fine_tuned_source(setting: Setting, name: str) -> Source:
     """The source with the body of a trained network.
 
     Args:
@@ -85,7 +85,7 @@ def moved_source(setting: Setting, name: str) -> Source:
         >>> from headstart.tune.lp_ft import LP_FT
         >>> from headstart.tune.moving.toy import toy_setting
         >>> setting = toy_setting(LP_FT)
-        >>> moved_source(setting, "lp_ft").info.name
+        >>> fine_tuned_source(setting, "lp_ft").info.name
         'module:toy (lp_ft)'
     """
     assert isinstance(setting.source, TrainableSource)  # noqa: S101 (`make_setting` raised otherwise)
@@ -93,6 +93,6 @@ def moved_source(setting: Setting, name: str) -> Source:
 
 
 def _key(strategy: MovingStrategy, setting: Setting, part: Dataset) -> str:
-    """Tells this training from others, so that no checkpoint of another one is resumed."""
+    """A key that no other training has, so that only its own checkpoint is resumed."""
     facts = ("whole", strategy, setting.training, body_key(setting.source), part.ids, part.task, setting.seed)
     return training_key(facts, part.labelled()[1].tobytes())

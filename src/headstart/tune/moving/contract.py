@@ -107,7 +107,7 @@ class CrossFits(Protocol):
         ['contrastive']
     """
 
-    def is_crossed(self, train: Dataset) -> bool:
+    def cross_fits(self, train: Dataset) -> bool:
         """Whether it does so with these items."""
         ...
 

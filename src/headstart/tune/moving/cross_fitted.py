@@ -27,7 +27,7 @@ from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moment
 from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
 from headstart.tasks import task_methods
-from headstart.tune.moving.all_items import moved_source, train_network
+from headstart.tune.moving.all_items import fine_tuned_source, train_network
 from headstart.tune.moving.candidates import Moved, ValidatedModel, bounded
 from headstart.tune.moving.contract import MovingStrategy
 from headstart.tune.moving.interpolation import interpolated
@@ -38,7 +38,7 @@ from headstart.tune.training.job import Outcome
 from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, FeatureMatrix, Source, Task, group_codes
 
-__all__ = ["FOLDS", "left_out_folds", "move_cross_fitted"]
+__all__ = ["FOLDS", "move_cross_fitted", "validation_folds"]
 
 FOLDS = 5
 SHARES = (0.0, 0.5, 1.0)  # of the way from the start to the trained weights
@@ -85,7 +85,7 @@ def move_cross_fitted(
         strategy: how the body moves; it keeps the structure of the body.
         source: the body.
         train_part: labelled items of a classification; a fold holds whole groups.
-        seed: of all chance.
+        seed: of all random numbers.
         budget: time, for the six trainings together, checkpoints, logs (of the last one).
         search: names heads; of these, ridge and LDA are compared, both where it names neither.
         engine: how the models encode.
@@ -110,19 +110,21 @@ def move_cross_fitted(
         (['head', 'lp_ft, 50% of the way', 'lp_ft'], 10)
     """
     task, y = train_part.labelled()
-    folds = left_out_folds(y, train_part.groups, seed)
+    folds = validation_folds(y, train_part.groups, seed)
     sizes = [*(len(y) - len(left) for left in folds), len(y)]
     found: dict[GridPoint, Array] = {}
     outcomes = []
     for number, left in enumerate(folds):
         seen = train_part.take(np.setdiff1d(np.arange(len(y)), left))
         own = replace(_part_of(budget, number, sizes), logs=None)
-        way = _Way(strategy, source, seen, seed=seed, budget=own, search=search)
+        way = _WeightPath(strategy, source, seen, seed=seed, budget=own, search=search)
         outcomes.append(way.outcome)
         for choice, scores in way.judged(train_part.take(left)):
             found.setdefault(choice, np.full((len(y), task.num_outputs), np.nan))[left] = bounded(scores)
     items = np.sort(np.concatenate(folds))
-    way = _Way(strategy, source, train_part, seed=seed, budget=_part_of(budget, len(folds), sizes), search=search)
+    way = _WeightPath(
+        strategy, source, train_part, seed=seed, budget=_part_of(budget, len(folds), sizes), search=search
+    )
     candidates = []
     for share in SHARES:
         known = {key: scores[items] for key, scores in found.items() if key.share == share}
@@ -136,7 +138,7 @@ def move_cross_fitted(
     return Moved(tuple(candidates), _together([*outcomes, way.outcome]), train_part.take(items), way.setting.network)
 
 
-def left_out_folds(y: NDArray[np.integer], groups: NDArray[np.str_] | None, seed: int) -> list[Positions]:
+def validation_folds(y: NDArray[np.integer], groups: NDArray[np.str_] | None, seed: int) -> list[Positions]:
     """Positions that are left out together, five times; each class is spread evenly, and never left out whole.
 
     Args:
@@ -148,7 +150,7 @@ def left_out_folds(y: NDArray[np.integer], groups: NDArray[np.str_] | None, seed
         DataError: if no class has two items, or groups, that can be parted.
 
     Examples:
-        >>> [fold.tolist() for fold in left_out_folds(np.array([0, 0, 1, 1, 2]), None, 0)]
+        >>> [fold.tolist() for fold in validation_folds(np.array([0, 0, 1, 1, 2]), None, 0)]
         [[1, 2], [0, 3]]
     """
     units = group_codes(groups, len(y))
@@ -196,7 +198,7 @@ def _label(name: str, share: float) -> str:
     return {0.0: "head", 1.0: name}.get(share, f"{name}, {share:.0%} of the way")
 
 
-class _Way:
+class _WeightPath:
     """A body trained on some items, at any share of its way, with heads solved on the same items."""
 
     def __init__(
@@ -234,7 +236,7 @@ class _Way:
         moments = kept_moments(rows, setting.y, setting.task, head, HeadSearch((choice.head,))) if keep else None
         source = setting.source
         if choice.share:
-            source = moved_source(setting, _label(self._name, choice.share))
+            source = fine_tuned_source(setting, _label(self._name, choice.share))
         return TransferModel(source, setting.task, head, moments, setting.start.columns, engine=engine)
 
     def _at(self, share: float) -> Setting:

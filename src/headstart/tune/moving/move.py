@@ -33,7 +33,7 @@ from headstart.tune.moving.contract import BringsBody, MovingStrategy, ReplaysSo
 from headstart.tune.moving.plan import Plan, Setting
 from headstart.tune.moving.validation import Validation
 from headstart.tune.network.body_and_head import Network
-from headstart.tune.network.prefix_batches import cut_of, kept_batches
+from headstart.tune.network.prefix_batches import kept_batches, prefix_of
 from headstart.tune.network.solved_head import TorchHead
 from headstart.tune.training.batches import Batch, ItemBatches
 from headstart.tune.training.device import best_device
@@ -46,7 +46,7 @@ from headstart.types import Dataset, Source
 __all__ = ["class_weights_of", "fit_moved", "make_job", "make_setting", "move", "solved_start"]
 
 VALIDATION_SEED = 1  # added to the seed, so that the part is not the one that a caller holds out by the same seed
-MOST_VALIDATION = 1500
+MAX_VALIDATION = 1500
 
 
 def fit_moved(
@@ -63,12 +63,12 @@ def fit_moved(
     As the class attribute ``fit = fit_moved`` it is the ``fit`` method of a strategy.
 
     Args:
-        strategy: how the body moves.
+        strategy: how the body is fine-tuned.
         source: the body.
         train: labelled items.
-        valid: labelled items that no step sees; None takes a fifth of the others.
-        seed: of all chance.
-        budget: time, checkpoints, logs.
+        valid: labelled validation items; None holds out a fifth of the training items.
+        seed: of all random numbers.
+        budget: time limit, checkpoints and logs.
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
@@ -99,12 +99,12 @@ def move(
     """Train a body by a strategy and judge what came out on the validation part.
 
     Args:
-        strategy: how the body moves.
+        strategy: how the body is fine-tuned.
         source: the body.
         train_part: labelled items.
-        valid: labelled items that no step sees; None takes a fifth of the others.
-        seed: of all chance.
-        budget: time, checkpoints, logs.
+        valid: labelled validation items; None holds out a fifth of the training items.
+        seed: of all random numbers.
+        budget: time limit, checkpoints and logs.
         search: what is compared when a head is solved.
         engine: how items are encoded; with ``ray`` the training runs on workers of the cluster too, as
             `headstart.tune.training.ray` has it.
@@ -124,7 +124,7 @@ def move(
     """
     whole = train_part
     if valid is None:
-        train_part, valid = _parted(train_part, seed)
+        train_part, valid = _hold_out_validation(train_part, seed)
     task, _ = train_part.labelled()
     weights = class_weights_of(whole, search.class_weight)
     # its architecture with fresh weights, or another body beside it
@@ -145,7 +145,7 @@ def move(
     outcome = run_training(
         make_job(setting, plan, train_part, lambda: validation.loss(network)), setting.training,
         key=_key(strategy, setting, (train_part, valid), search), items=len(train_part), seed=seed, budget=budget,
-        around=partial(_from_the_cut, setting, plan, validation), cluster=cluster,
+        around=partial(_with_prefix, setting, plan, validation), cluster=cluster,
     )  # fmt: skip
     found = make_candidates(strategy.name, setting, validation, before, base=base, search=search)
     return Moved(tuple(found), outcome, valid, network)
@@ -175,27 +175,27 @@ def _worker_job(
 
 
 @contextmanager
-def _from_the_cut(setting: Setting, plan: Plan, validation: Validation, job: Job) -> Iterator[Job]:
+def _with_prefix(setting: Setting, plan: Plan, validation: Validation, job: Job) -> Iterator[Job]:
     """The job with batches that begin where the frozen part ends, if that part gives the same in each epoch."""
     network, training = setting.network, setting.training
     plain = plan.penalty is None and plan.loss is None and not (training.mixup or training.cutmix)
     if plain and augmentation_of(network.trainable.kind, training) is None:
-        network.prefix = cut_of(network, plan.groups, setting.batches)
+        network.prefix = prefix_of(network, plan.groups, setting.batches)
     if network.prefix is None:
         yield job
         return
-    validation.start_from(network, network.prefix, training)
+    validation.use_prefix(network, network.prefix, training)
     kept = kept_batches(network, network.prefix, setting.batches, training)
     yield replace(job, batches=kept) if plan.batches is None else job
-    validation.whole()
+    validation.use_items()
     network.prefix = None
 
 
-def _parted(whole: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+def _hold_out_validation(whole: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     """Training and validation part: a fifth, at most 1,500 items; whole groups, and classes in their shares."""
     task, _ = whole.labelled()
     plain = replace(whole, split=None, times=None)
-    share = min(0.2, MOST_VALIDATION / max(len(whole), 1))
+    share = min(0.2, MAX_VALIDATION / max(len(whole), 1))
     parts = split(base_dataset(plain), whole.group_codes, test_size=share, seed=seed + VALIDATION_SEED)
     if len(parts.test) == 0:
         raise DataError(f"{len(whole)} {task.kind} items are too few to hold a validation part out; give more items.")
@@ -258,11 +258,11 @@ def make_setting(
     """What a strategy is given: the network at its start, and the batches.
 
     Args:
-        strategy: how the body moves.
+        strategy: how the body is fine-tuned.
         source: the body.
         part: labelled items.
         start: frozen features with their solved head.
-        seed: of all chance.
+        seed: of all random numbers.
         budget: names the share of this process.
         class_weights: (k,) what each class counts in the loss; None where all count as they come.
 
@@ -359,7 +359,7 @@ def _blame(batch: Batch, part: Dataset) -> str:
 
 
 def _key(strategy: MovingStrategy, setting: Setting, parts: Sequence[Dataset], search: HeadSearch) -> str:
-    """Tells this training from others, so that no checkpoint of another one is resumed."""
+    """A key that no other training has, so that only its own checkpoint is resumed."""
     data = strategy.source_data if isinstance(strategy, ReplaysSource) else None
     replayed = () if data is None else data.ids
     facts = (strategy, setting.training, replayed, body_key(setting.source), setting.seed, search)

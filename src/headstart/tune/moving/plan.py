@@ -36,7 +36,7 @@ class Setting:
         batches: the training items in their order.
         start: the frozen features with the solved head, fitted on the same items.
         training: as the strategy's own field has it.
-        seed: of all chance.
+        seed: of all random numbers.
         class_weights: (k,) what each class counts in the loss; None where all count as they come.
 
     Examples:

@@ -24,7 +24,7 @@ def seconds_per_step(strategy: MovingStrategy, source: Source, few: Dataset, *, 
         strategy: what would be run.
         source: the body.
         few: labelled items, two batches or more.
-        seed: of all chance.
+        seed: of all random numbers.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT

@@ -22,7 +22,7 @@ from headstart.types import Dataset, FeatureMatrix, Source, Task
 
 __all__ = ["Validation", "halved_losses", "network_rows"]
 
-AT_ONCE = 64
+BATCH_SIZE = 64
 
 
 def network_rows(
@@ -48,8 +48,8 @@ def network_rows(
     order = batches.by_length()
     rows: list[FeatureMatrix] = []
     with torch.inference_mode(), autocast(device, precision):
-        for start in range(0, len(order), AT_ONCE):
-            inputs = to_device(batches.inputs(order[start : start + AT_ONCE].tolist()), device)
+        for start in range(0, len(order), BATCH_SIZE):
+            inputs = to_device(batches.inputs(order[start : start + BATCH_SIZE].tolist()), device)
             rows.append(network.rows(inputs).float().cpu().numpy())
     return np.concatenate(rows)[np.argsort(order, kind="stable")]
 
@@ -94,16 +94,16 @@ class Validation:
         self.batches = ItemBatches(part.items, targets, source.prepare, collate, Training(), seed=0)
         if part.modality == "text":
             self.batches.sort_by_length()
-        self._whole = self.batches
+        self._item_batches = self.batches
 
-    def start_from(self, network: Network, prefix: FrozenPrefix, training: Training) -> None:
-        """Let networks that are judged start where their frozen part ends; `whole` takes it back."""
-        self._whole = self.batches
+    def use_prefix(self, network: Network, prefix: FrozenPrefix, training: Training) -> None:
+        """Validate from the outputs of the network's frozen prefix, which are computed here, until `use_items`."""
+        self._item_batches = self.batches
         self.batches = kept_batches(network, prefix, self.batches, training)
 
-    def whole(self) -> None:
-        """Let networks run from the items again."""
-        self.batches = self._whole
+    def use_items(self) -> None:
+        """Validate from the items again, by the complete network."""
+        self.batches = self._item_batches
 
     def scores(self, network: Network) -> NDArray[np.float64]:
         """Logits, or values in units of the data, (n, k)."""

@@ -16,14 +16,14 @@ from headstart.tune.network.frozen_prefix import FrozenPrefix
 from headstart.tune.network.solved_head import TorchHead
 from headstart.types import Task
 
-__all__ = ["FromTheCut", "Network", "task_loss"]
+__all__ = ["Network", "PrefixOutputs", "task_loss"]
 
 
-class FromTheCut(dict[str, Tensor]):
+class PrefixOutputs(dict[str, Tensor]):
     """Inputs that enter a network where its frozen part ends.
 
     Examples:
-        >>> sorted(FromTheCut(input=torch.ones(1, 2)))
+        >>> sorted(PrefixOutputs(input=torch.ones(1, 2)))
         ['input']
     """
 
@@ -39,7 +39,7 @@ class Network(nn.Module):
         body: the body's module; its parameters are named ``body.…``.
         head: the head; ``head.weight`` and ``head.bias``.
         trainable: as given.
-        prefix: the frozen part that batches of `FromTheCut` have been through; None where there is none.
+        prefix: the frozen part that batches of `PrefixOutputs` have been through; None where there is none.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -70,7 +70,7 @@ class Network(nn.Module):
 
     def blocks(self, inputs: Any) -> list[Tensor]:
         """The rows (n, width) of each block; of a batch from the cut, the network starts there."""
-        if isinstance(inputs, FromTheCut):
+        if isinstance(inputs, PrefixOutputs):
             if self.prefix is None:
                 raise AssertionError("a batch from the cut needs the prefix that it was cut from")
             return self.prefix.after(inputs)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart.tune.network.body_and_head import FromTheCut, Network
+from headstart.tune.network.body_and_head import Network, PrefixOutputs
 from headstart.tune.network.frozen_prefix import FrozenPrefix, find_cut
 from headstart.tune.network.kept_inputs import KeptInputs
 from headstart.tune.training.batches import ItemBatches
@@ -16,13 +16,13 @@ from headstart.tune.training.device import autocast, to_device
 from headstart.tune.training.job import ParameterGroup
 from headstart.tune.training.settings import Training
 
-__all__ = ["cut_of", "kept_batches"]
+__all__ = ["kept_batches", "prefix_of"]
 
 EXAMPLES = 4
-AT_ONCE = 64
+BATCH_SIZE = 64
 
 
-def cut_of(network: Network, groups: Sequence[ParameterGroup], batches: ItemBatches) -> FrozenPrefix | None:
+def prefix_of(network: Network, groups: Sequence[ParameterGroup], batches: ItemBatches) -> FrozenPrefix | None:
     """Where the network may start, with these groups moving; None where all of it has to run.
 
     Args:
@@ -36,7 +36,7 @@ def cut_of(network: Network, groups: Sequence[ParameterGroup], batches: ItemBatc
         >>> from headstart.tune.moving.plan import body_groups, head_group
         >>> setting = toy_setting(LP_FT, items=64)
         >>> moving = [*body_groups(setting.network, first=2), head_group(setting.network)]
-        >>> cut_of(setting.network, moving, setting.batches).cut     # the first two blocks run once for each item
+        >>> prefix_of(setting.network, moving, setting.batches).cut     # the first two blocks run once for each item
         'blocks.2.0'
     """
     moving = {name for group in groups for name in group.names}
@@ -64,7 +64,7 @@ def kept_batches(network: Network, prefix: FrozenPrefix, batches: ItemBatches, t
         >>> from headstart.tune.moving.plan import body_groups, head_group
         >>> setting = toy_setting(LP_FT, items=64)
         >>> moving = [*body_groups(setting.network, first=2), head_group(setting.network)]
-        >>> prefix = cut_of(setting.network, moving, setting.batches)
+        >>> prefix = prefix_of(setting.network, moving, setting.batches)
         >>> batches = kept_batches(setting.network, prefix, setting.batches, setting.training)
         >>> batches.inputs([0, 1])["input"].shape     # 24 channels of two pictures where the third block starts
         torch.Size([2, 24, 3, 3])
@@ -73,11 +73,11 @@ def kept_batches(network: Network, prefix: FrozenPrefix, batches: ItemBatches, t
     order = batches.by_length()
     with torch.inference_mode(), autocast(device, training.precision):
         kept = KeptInputs("bf16" if torch.is_autocast_enabled(device) else "fp32")
-        for start in range(0, len(order), AT_ONCE):
-            positions = order[start : start + AT_ONCE].tolist()
+        for start in range(0, len(order), BATCH_SIZE):
+            positions = order[start : start + BATCH_SIZE].tolist()
             kept.put(positions, prefix.before(to_device(batches.inputs(positions), device)))
 
-    def collate(positions: Sequence[Any]) -> FromTheCut:
-        return FromTheCut(kept.batch([int(k) for k in positions]))
+    def collate(positions: Sequence[Any]) -> PrefixOutputs:
+        return PrefixOutputs(kept.batch([int(k) for k in positions]))
 
     return batches.with_inputs(range(len(batches)), np.asarray, collate)

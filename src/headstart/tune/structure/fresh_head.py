@@ -13,7 +13,7 @@ from headstart.tune.moving.plan import Setting
 from headstart.tune.network.solved_head import TorchHead, neutral_calibration
 from headstart.types import Task
 
-__all__ = ["fresh_head", "last_layer_head", "target_units"]
+__all__ = ["last_layer_head", "random_head_weights", "target_units"]
 
 DEVIATION = 0.01  # of fresh weights
 
@@ -32,11 +32,11 @@ def target_units(task: Task, y: NDArray[Any]) -> tuple[NDArray[np.float64], NDAr
     return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
 
 
-def fresh_head(width: int, outputs: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def random_head_weights(width: int, outputs: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Weights (width, outputs), normal with deviation 0.01, and biases of 0.
 
     Examples:
-        >>> fresh_head(3, 2, 0)[0].shape
+        >>> random_head_weights(3, 2, 0)[0].shape
         (3, 2)
     """
     return np.random.default_rng(seed).normal(scale=DEVIATION, size=(width, outputs)), np.zeros(outputs)
@@ -57,7 +57,7 @@ def last_layer_head(setting: Setting) -> TorchHead:
     task, widths = setting.task, [block.width for block in setting.source.info.blocks]
     whole = sum(widths)
     centre, spread = target_units(task, setting.y)
-    weight, bias = fresh_head(widths[-1], task.num_outputs, setting.seed)
+    weight, bias = random_head_weights(widths[-1], task.num_outputs, setting.seed)
     if centre is not None and spread is not None:
         weight, bias = weight * spread, bias + centre
     found = FeatureMap("last layer", ((whole - widths[-1], whole),), "none")

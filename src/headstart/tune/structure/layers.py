@@ -11,7 +11,7 @@ from headstart.errors import SourceError
 from headstart.tune.network.body_and_head import Network
 from headstart.tune.training.job import ParameterGroup
 
-__all__ = ["channel_layers", "merge_layer", "moved_group", "normalisation_names", "owner_of", "used_names"]
+__all__ = ["channel_layers", "merge_layer", "nonempty_group", "normalisation_names", "owner_of", "used_names"]
 
 CHANNEL_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -79,7 +79,7 @@ def channel_layers(network: Network, least: int = 1) -> Iterator[tuple[str, nn.M
             yield name, part
 
 
-def moved_group(names: Iterable[str], rate: float, name: str, wanted: str) -> ParameterGroup:
+def nonempty_group(names: Iterable[str], rate: float, name: str, wanted: str) -> ParameterGroup:
     """One group of the names.
 
     Args:
@@ -92,7 +92,7 @@ def moved_group(names: Iterable[str], rate: float, name: str, wanted: str) -> Pa
         SourceError: if there are none.
 
     Examples:
-        >>> moved_group([], 1.0, "bitfit", "biases")
+        >>> nonempty_group([], 1.0, "bitfit", "biases")
         Traceback (most recent call last):
         headstart.errors.SourceError: The strategy 'bitfit' moves biases, but the body has none; use 'lora' or 'lp_ft'.
     """

@@ -21,9 +21,9 @@ from headstart.tune.training.batches import ItemBatches
 from headstart.tune.training.device import best_device, to_device
 from headstart.tune.training.job import ParameterGroup
 
-__all__ = ["frozen_body", "outputs_of", "source_head_groups", "source_head_of", "statistics_kept"]
+__all__ = ["frozen_body", "outputs_of", "running_statistics_kept", "source_head_groups", "source_head_of"]
 
-AT_ONCE = 64  # items that go through the body together
+BATCH_SIZE = 64  # items that go through the body together
 
 
 def frozen_body(body: nn.Module) -> nn.Module:
@@ -37,12 +37,12 @@ def frozen_body(body: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def statistics_kept(body: nn.Module) -> Iterator[None]:
+def running_statistics_kept(body: nn.Module) -> Iterator[None]:
     """Batches that pass leave the running statistics of normalisations alone: they are of another task, or seen twice.
 
     Examples:
         >>> body = nn.BatchNorm1d(1)
-        >>> with statistics_kept(body):
+        >>> with running_statistics_kept(body):
         ...     _ = body(torch.tensor([[3.0], [5.0]]))
         >>> body.running_mean
         tensor([0.])
@@ -127,8 +127,8 @@ def outputs_of(run: Callable[[nn.Module, Any], Tensor], body: nn.Module, batches
     order = batches.by_length()
     found = []
     with torch.inference_mode():
-        for start in range(0, len(order), AT_ONCE):
-            inputs = to_device(batches.inputs(order[start : start + AT_ONCE].tolist()), _device(body))
+        for start in range(0, len(order), BATCH_SIZE):
+            inputs = to_device(batches.inputs(order[start : start + BATCH_SIZE].tolist()), _device(body))
             found.append(run(body, inputs).float().cpu().numpy())
     return np.concatenate(found)[np.argsort(order, kind="stable")]
 

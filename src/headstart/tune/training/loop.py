@@ -21,9 +21,9 @@ from headstart.tune.training.checkpoint import read_state, write_state
 from headstart.tune.training.device import autocast, number_format, set_training, to_device, training_mode
 from headstart.tune.training.job import Job, Outcome, Stopped
 from headstart.tune.training.log import TrainingLog
-from headstart.tune.training.optimizer import make_optimizer, optimizer_state, rate_of, restore_optimizer
-from headstart.tune.training.processes import begin_together, statistics_of, sum_numbers, sum_step
-from headstart.tune.training.schedules import rate_at
+from headstart.tune.training.optimizer import base_rate, make_optimizer, optimizer_state, restore_optimizer
+from headstart.tune.training.processes import statistics_of, sum_numbers, sum_step, synchronise_start
+from headstart.tune.training.schedules import schedule_factor
 from headstart.tune.training.settings import Budget, Training
 
 __all__ = ["train"]
@@ -42,10 +42,10 @@ def train(
     Args:
         job: what is trained.
         training: how.
-        seed: of the order of the items and of all other chance.
-        budget: time, checkpoints, logs.
+        seed: of the order of the items and of all other random numbers.
+        budget: time limit, checkpoints and logs.
         key: tells this training from others; a checkpoint of another key, or of another number format, is not resumed.
-        items: training items in an epoch, for the speed.
+        items: training items in an epoch; only the reported speed depends on it.
 
     Returns:
         How it went.
@@ -131,7 +131,7 @@ class _Run:
 
     def begin(self) -> None:
         """Validate the start; its weights are the first to be kept."""
-        begin_together(self._budget.parallel, self._job.module, self.step)
+        synchronise_start(self._budget.parallel, self._job.module, self.step)
         if self.step == 0 and not self._best:
             if self._training.ema:
                 self._ema = {name: value.detach().clone() for name, value in self._followed().items()}
@@ -184,7 +184,7 @@ class _Run:
             return self._job.measure()
 
     def _rate(self) -> float:
-        return rate_of(self._training) * rate_at(self._training.schedule, self._share, self._training.warmup)
+        return base_rate(self._training) * schedule_factor(self._training.schedule, self._share, self._training.warmup)
 
     def _take(self, batch: Sequence[Any]) -> float:
         """One step of the optimiser; the loss of the batch."""

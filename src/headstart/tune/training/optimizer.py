@@ -12,18 +12,18 @@ from headstart.errors import ParameterError
 from headstart.tune.training.job import ParameterGroup
 from headstart.tune.training.settings import Training
 
-__all__ = ["learning_rate_for", "make_optimizer", "optimizer_state", "rate_of", "restore_optimizer"]
+__all__ = ["base_rate", "learning_rate_for", "make_optimizer", "optimizer_state", "restore_optimizer"]
 
 MOMENTUM = 0.9
 RATE, KEPT_RATE = 5e-4, 2e-4  # of AdamW; SGD takes ten times as much
 TRANSFORMER_RATE, KEPT_TRANSFORMER_RATE = 1e-4, 7e-5
 
 
-def rate_of(training: Training) -> float:
+def base_rate(training: Training) -> float:
     """The learning rate of a training, 5e-4 where it names none.
 
     Examples:
-        >>> rate_of(Training(learning_rate=0.1)), rate_of(Training())
+        >>> base_rate(Training(learning_rate=0.1)), base_rate(Training())
         (0.1, 0.0005)
     """
     return RATE if training.learning_rate is None else training.learning_rate
@@ -89,9 +89,9 @@ def make_optimizer(
                     {"params": listed, "weight_decay": 0.0 if flat else decay, "number": number, "names": chosen}
                 )
     if training.optimizer == "sgd":
-        return SGD(made, lr=rate_of(training), momentum=MOMENTUM)
+        return SGD(made, lr=base_rate(training), momentum=MOMENTUM)
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters.values())
-    return AdamW(made, lr=rate_of(training), fused=fused)
+    return AdamW(made, lr=base_rate(training), fused=fused)
 
 
 def optimizer_state(optimizer: Optimizer) -> dict[str, Tensor]:

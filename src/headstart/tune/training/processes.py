@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from headstart.errors import SaveError
 
-__all__ = ["Parallel", "begin_together", "statistics_of", "sum_numbers", "sum_step"]
+__all__ = ["Parallel", "statistics_of", "sum_numbers", "sum_step", "synchronise_start"]
 
 
 class Parallel(Protocol):
@@ -45,7 +45,7 @@ def sum_numbers(parallel: Parallel | None, numbers: Sequence[float]) -> list[flo
     return [float(value) for value in whole]
 
 
-def begin_together(parallel: Parallel | None, module: nn.Module, step: int) -> None:
+def synchronise_start(parallel: Parallel | None, module: nn.Module, step: int) -> None:
     """Give all processes the weights of the first, and see that they begin in the same step.
 
     Args:
@@ -57,7 +57,7 @@ def begin_together(parallel: Parallel | None, module: nn.Module, step: int) -> N
         SaveError: if only some of them found a checkpoint.
 
     Examples:
-        >>> begin_together(None, nn.Linear(1, 1), 0)
+        >>> synchronise_start(None, nn.Linear(1, 1), 0)
     """
     if parallel is None or parallel.size == 1:
         return

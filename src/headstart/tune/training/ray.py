@@ -92,10 +92,10 @@ def train_on_ray(
         make: gives the job of a worker, whose batches are its share by ``budget.parallel``; it is sent to each.
         job: the same for this process, whose module holds the kept weights at the end.
         training: how.
-        seed: of the order of the items and of all other chance.
-        budget: time, checkpoints, logs; folders must lie on a file system that all machines share.
+        seed: of the order of the items and of all other random numbers.
+        budget: time limit, checkpoints and logs; folders must lie on a file system that all machines share.
         key: tells this training from others.
-        items: training items in an epoch, for the speed.
+        items: training items in an epoch; only the reported speed depends on it.
         address: of the cluster, or ``"auto"``, as `headstart.engine.ray.session.ray_session` has it.
         workers: how many; None for one a GPU, or a CPU where there is no GPU. Never more than the cluster has.
 
@@ -212,10 +212,16 @@ def _raise_refusal(place: Path) -> None:
     if file.is_file():
         name, message = json.loads(file.read_text(encoding="utf-8"))
         kind = getattr(errors, name)
-        raise kind(message) if name in SAYABLE else HeadstartError(message)
+        raise kind(message) if name in RAISED_AGAIN else HeadstartError(message)
 
 
-SAYABLE = ("DataError", "ItemError", "ParameterError", "SaveError", "SourceError")  # that are made of their sentence
+RAISED_AGAIN = (
+    "DataError",
+    "ItemError",
+    "ParameterError",
+    "SaveError",
+    "SourceError",
+)  # that are made of their sentence
 
 
 def _worker(config: Mapping[str, Any]) -> None:

@@ -78,9 +78,9 @@ def run_training(
         job: what is trained; its ``finish`` is called on the trained module, still on the device.
         training: the settings.
         key: as `training_key` gives it; the checkpoint lies in the folder of this name inside ``budget.folder``.
-        items: training items in an epoch, for the speed.
-        seed: of the order of the items and of all other chance.
-        budget: time, checkpoints, logs.
+        items: training items in an epoch; only the reported speed depends on it.
+        seed: of the order of the items and of all other random numbers.
+        budget: time limit, checkpoints and logs.
         around: gives the job that is trained in place of ``job``, once the module is on its device, and takes back what
             it changed afterwards; not called on a cluster.
         cluster: None to train in this process.

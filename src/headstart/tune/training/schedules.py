@@ -6,7 +6,7 @@ import math
 
 from headstart.tune.training.settings import ScheduleName
 
-__all__ = ["rate_at"]
+__all__ = ["schedule_factor"]
 
 ONE_CYCLE_RISE = 0.3  # as torch and fastai have it
 ONE_CYCLE_START = 1 / 25
@@ -14,7 +14,7 @@ ONE_CYCLE_END = 1e-5
 SLANTED_RISE, SLANTED_RATIO = 0.1, 32.0  # Howard & Ruder 2018
 
 
-def rate_at(schedule: ScheduleName, share: float, warmup: float = 0.1) -> float:
+def schedule_factor(schedule: ScheduleName, share: float, warmup: float = 0.1) -> float:
     """The rate, as a share of the largest one, after ``share`` of the training.
 
     Args:
@@ -29,9 +29,9 @@ def rate_at(schedule: ScheduleName, share: float, warmup: float = 0.1) -> float:
         Howard & Ruder 2018, "Universal Language Model Fine-tuning".
 
     Examples:
-        >>> [round(rate_at("cosine", share), 3) for share in (0.05, 0.1, 0.55, 1.0)]
+        >>> [round(schedule_factor("cosine", share), 3) for share in (0.05, 0.1, 0.55, 1.0)]
         [0.5, 1.0, 0.5, 0.0]
-        >>> [round(rate_at("slanted", share), 3) for share in (0.0, 0.1, 1.0)]
+        >>> [round(schedule_factor("slanted", share), 3) for share in (0.0, 0.1, 1.0)]
         [0.031, 1.0, 0.031]
     """
     if schedule == "one_cycle":
