@@ -70,7 +70,7 @@ def test_front_matter_names_the_licence_only_where_it_is_known(classification, s
 def test_sections(any_record):
     found = re.findall(r"^## (.+)$", model_card(any_record, "m"), flags=re.MULTILINE)
     assert [title for title in found if not title.startswith("Metrics per ")] == SECTIONS
-    assert found[4].startswith("Each ")
+    assert found[4].startswith("Metrics per ")
 
 
 def test_golden_sentences(classification):
