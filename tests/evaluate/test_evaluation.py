@@ -238,7 +238,7 @@ def test_same_seed_same_evaluation():
         (ANIMALS, [0, 1], np.ones((2, 2)) / 2, r"3 outputs .* \(2, 2\)"),
         (ANIMALS, [0, 1, 2], np.ones((2, 3)) / 3, r"\(3,\) and the outputs \(2, 3\)"),
         (ANIMALS, [], np.ones((0, 3)), "at least one item"),
-        (ANIMALS, [0, 3], np.ones((2, 3)) / 3, r"0\.\.2; there are codes 0\.\.3"),
+        (ANIMALS, [0, 3], np.ones((2, 3)) / 3, r"0\.\.2\. Got codes 0\.\.3"),
         (ANIMALS, [0, -1], np.ones((2, 3)) / 3, r"codes -1\.\.0"),
         (ANIMALS, [0, 1], np.full((2, 3), np.nan), "finite"),
         (SIZES, [[1, np.inf]], [[1, 1]], "finite"),

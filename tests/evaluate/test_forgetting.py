@@ -90,10 +90,10 @@ def test_without_any_head_it_is_the_centred_cosine(shift):
 
 
 def test_bad_inputs_are_told(shift):
-    with pytest.raises(DataError, match="there are none"):
+    with pytest.raises(DataError, match="Got none; give at least two"):
         forgetting(shift.source, shift.source, ())
-    with pytest.raises(SourceError, match="two states of one body"):
+    with pytest.raises(SourceError, match="two states of the same body"):
         forgetting(ToySource(), ToySource().with_layers("letters"), ["good", "bad"])
     values = replace(shift.source_data, task=Task("regression", ("x",)), y=shift.source_data.y[:, None].astype(float))
-    with pytest.raises(DataError, match="accuracy of a classifier"):
+    with pytest.raises(DataError, match="must be a classification"):
         forgetting(shift.source, shift.source, (), source_data=values)

@@ -33,8 +33,8 @@ def pair(ours, theirs, n=100):
     [
         (90, 60, "The transfer helped: accuracy is 0.300 above the untrained body baseline (95% interval 0.2"),
         (60, 90, "The transfer hurt: accuracy is 0.300 below the untrained body baseline (95% interval -0."),
-        (81, 80, "Whether the transfer helped cannot be told: accuracy is 0.010 above"),
-        (80, 80, "Whether the transfer helped cannot be told: accuracy is 0.000 above"),
+        (81, 80, "Whether the transfer helped is unclear: accuracy is 0.010 above"),
+        (80, 80, "Whether the transfer helped is unclear: accuracy is 0.000 above"),
     ],
 )
 def test_verdicts(ours, theirs, start):
@@ -101,17 +101,17 @@ def test_other_tasks_use_their_main_metric():
 
 def test_too_few_to_tell():
     assert transfer_gain(TASK, *pair(5, 0, n=5)).verdict.startswith(
-        "Whether the transfer helped cannot be told from 5 items"
+        "Whether the transfer helped is unclear from 5 items"
     )
     assert transfer_gain(TASK, *pair(6, 0, n=6)).verdict.startswith("The transfer helped")
     gain = transfer_gain(TASK, *pair(30, 0, n=30), groups=["same"] * 30)
     assert np.isnan([gain.low, gain.high]).all()
-    assert gain.verdict == "Whether the transfer helped cannot be told: a single item or group has no interval."
+    assert gain.verdict == "Whether the transfer helped is unclear: a single item or group has no interval."
 
 
 def test_undefined_metric_is_said_and_json_stays_strict():
     gain = transfer_gain(Task("regression", ("a",)), np.ones(8), np.ones(8), np.zeros(8))
-    assert gain.verdict == "Whether the transfer helped cannot be told: r2 is undefined on these 8 items."
+    assert gain.verdict == "Whether the transfer helped is unclear: r2 is undefined on these 8 items."
     assert json.loads(json.dumps(gain.to_dict(), allow_nan=False))["value"] is None
 
 

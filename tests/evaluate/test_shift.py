@@ -90,7 +90,7 @@ def test_a_fit_warns_where_the_given_test_part_is_of_another_kind():
     shifted = headstart.fit(table(rows(120), rows(60, 1, moved=-1.0)), baselines="none").record["evaluation"]["shift"]
     assert shifted["differs"]
     assert shifted["low"] > 0.02
-    assert shifted["sentence"].startswith("The judged items do not belong to the training items: their mean loss is ")
+    assert shifted["sentence"].startswith("The evaluated items differ from the training items: their mean loss is ")
     same = headstart.fit(table(rows(120), rows(60, 1)), baselines="none").record["evaluation"]["shift"]
     assert not same["differs"]
     assert same["sentence"] == ""
@@ -110,7 +110,7 @@ def test_evaluate_warns_from_what_the_model_keeps(tmp_path, capsys):
     for name in ("same", "other", "fitted"):
         assert main(["evaluate", run, str(tmp_path / f"{name}.csv")]) == 0
         said[name] = " ".join(capsys.readouterr().out.split())
-    assert "do not belong to the training items" in said["other"]
-    assert "do not belong" not in said["same"] + said["fitted"]
+    assert "differ from the training items" in said["other"]
+    assert "differ from the training" not in said["same"] + said["fitted"]
     assert main(["evaluate", run, str(tmp_path / "other.csv"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["shift"]["differs"]

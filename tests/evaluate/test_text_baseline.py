@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneGroupOut, LeaveOneOut, cross_val_predict
 
-from headstart.evaluate.text_baseline import left_out_errors, text_rows, tfidf
+from headstart.evaluate.text_baseline import leave_one_out_errors, text_rows, tfidf
 from headstart.heads import HeadSearch, select_head
 from headstart.types import Block, Task
 
@@ -56,7 +56,7 @@ def test_left_out_error_is_that_of_refitted_ridges(grouped):
     one, two = rng.normal(size=(16, 5)), rng.normal(size=(16, 24))
     targets = one[:, :2] * [1.0, 7.0] + rng.normal(size=(16, 2))
     groups = np.repeat(np.arange(4), 4) if grouped else None
-    errors = left_out_errors({"one": one @ one.T, "two": two @ two.T}, targets, groups=groups)
+    errors = leave_one_out_errors({"one": one @ one.T, "two": two @ two.T}, targets, groups=groups)
     splits = LeaveOneGroupOut() if grouped else LeaveOneOut()
     scaled = [x / np.sqrt(((x - x.mean(axis=0)) ** 2).sum()) for x in (one, two)]
     for name, rows in {"one": one, "two": two, "one and two": np.hstack(scaled)}.items():

@@ -125,7 +125,7 @@ def regression():
     made = record("regression", ["size", "price"], {"n": 40, "metrics": metrics, "per_class": targets})
     made["data"] |= {"modality": "vector", "origin": "houses.csv"}
     made["source"] = {"name": "vector", "modality": "vector", "license": None, "input": {}}
-    worse = {**gain(-1.2, -2.0, 0.1, "r2", "majority"), "verdict": "Whether the transfer helped cannot be told."}
+    worse = {**gain(-1.2, -2.0, 0.1, "r2", "majority"), "verdict": "Whether the transfer helped is unclear."}
     made["baselines"] = {"majority": {"gain": worse, "metrics": {"r2": metric(-3.0, -5.0, -1.0)}}}
     return made
 
@@ -153,7 +153,7 @@ def nothing_known(classification):
         row["f1"], row["precision"] = metric(nan, nan, nan), metric(None if name == "ant" else nan)
     for baseline in made["baselines"].values():
         baseline["metrics"]["accuracy"] = metric(None)
-        baseline["gain"] |= {**metric(nan, nan, nan), "verdict": "Whether the transfer helped cannot be told."}
+        baseline["gain"] |= {**metric(nan, nan, nan), "verdict": "Whether the transfer helped is unclear."}
     made["evaluation"]["confusion"] = [[0, 0], [0, 0]]
     return made
 

@@ -1,4 +1,4 @@
-"""Baselines that a transfer has to beat: the majority, and simple rows made without any pretrained body."""
+"""Baselines: the best constant prediction, and simple features that are computed without a pretrained body."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIDE = 16
 
 
 def majority_outputs(task: Task, y_train: ArrayLike, n: int) -> NDArray[np.float64]:
-    """What is best said of an item without looking at it, n times.
+    """The best constant prediction, repeated for n items.
 
     Args:
         task: the label schema.
@@ -29,7 +29,7 @@ def majority_outputs(task: Task, y_train: ArrayLike, n: int) -> NDArray[np.float
         n: number of rows wanted.
 
     Returns:
-        (n, k): the shares of the classes (whose argmax is the majority), the base rate of each label, or the mean of
+        (n, k): the class shares (whose argmax is the majority class), the base rate of each label, or the mean of
         each target.
 
     Examples:
@@ -52,20 +52,21 @@ def baseline_rows(
     *,
     cache: bool = True,
 ) -> tuple[Rows, Rows, str] | None:
-    """Simple rows of the kind that people used before pretrained bodies; what is fitted sees the training items alone.
+    """Simple features of images and sounds, of the kind that was used before pretrained bodies.
 
-    Image: RGB at 16 x 16 pixels, scaled to 0..1, minus the training mean. Audio: mean and standard deviation over time
-    of 64 log-mel bands at 16 kHz. Those of texts need labels: `headstart.evaluate.text_baseline.text_rows`.
+    Image: RGB at 16 x 16 pixels, scaled to 0..1, minus the mean of the training items. Audio: mean and standard
+    deviation over time of 64 log-mel bands at 16 kHz. The baseline of texts also needs labels:
+    `headstart.evaluate.text_baseline.text_rows`.
 
     Args:
-        modality: what kind of thing an item is.
+        modality: the kind of the items.
         items_train: training items, as in `Dataset`.
-        items_test: items to judge.
-        cache: whether the rows of pictures and sounds are looked up in the feature store and kept there.
+        items_test: items to evaluate on.
+        cache: whether the rows are read from the feature store and kept there; default True.
 
     Returns:
-        Training rows, test rows (float32) and the name ``"raw pixels"`` or ``"mel statistics"``. None for the other
-        kinds of items.
+        Training rows, test rows (float32) and the name ``"raw pixels"`` or ``"mel statistics"``. None for other
+        modalities.
 
     Raises:
         ItemError: if an image or a sound cannot be read.
@@ -90,7 +91,7 @@ def baseline_rows(
 
 
 def _each(name: str, row: Callable[[Any], Rows], items: Sequence[Any], modality: Modality, cache: bool) -> Rows:
-    """One row an item."""
+    """One row per item (n, d)."""
     found = simple_rows(name, row, items, modality, cache=cache)
     if found.failures:
         raise ItemError(next(iter(found.failures.values())))
@@ -102,6 +103,7 @@ def _pixels(item: Any) -> Rows:
 
     from headstart.data.media.readers import read_image
 
+    # a box filter: each of the 16 x 16 pixels is the mean of the area that it covers
     small = read_image(item, draft_size=(_SIDE, _SIDE)).resize((_SIDE, _SIDE), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.float32).ravel() / np.float32(255)
 

@@ -27,7 +27,7 @@ Table = Callable[[Array], dict[str, Array]]
 RANKING_RESAMPLES = 200
 """Bootstrap resamples for ROC-AUC and average precision, which cost a sum over sorted items for each class."""
 
-_NO_WIDTH = 1e-12  # of an interval, but for rounding
+_NO_WIDTH = 1e-12  # a narrower interval has no width, except for rounding
 _PER_CLASS = ("precision", "recall", "f1")
 _PER_TARGET = ("r2", "mae", "rmse", "spearman")
 
@@ -61,12 +61,12 @@ class Metric:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good predictions are.
+    """The metrics of a set of predictions.
 
     Attributes:
         task: the kind of task.
-        n: number of items judged.
-        metrics: name to metric; the first one is the main one.
+        n: number of evaluated items.
+        metrics: metrics by name; the main metric is first.
         per_class: for each label, precision, recall and F1 as metrics and ``support`` (its number of items); for each
             target of a regression, its R², MAE, RMSE and Spearman correlation.
         confusion: (C, C) counts by true class (row) and predicted class (column); None unless classification.
@@ -90,7 +90,7 @@ class Evaluation:
         return next(iter(self.metrics))
 
     def __repr__(self) -> str:
-        """The metrics, one a line."""
+        """The metrics, one per line."""
         return summary_text(*self._facts())
 
     def _repr_html_(self) -> str:
@@ -128,19 +128,20 @@ def evaluate_predictions(
 ) -> Evaluation:
     """Compute every metric of the task, each with a 95% interval.
 
-    Shares of counts (accuracy, the precision, recall and F1 of a class, and for several labels the subset accuracy,
-    Hamming loss and micro F1) have Wilson's interval, with groups for the effective number of items. Everything else
-    has the percentile bootstrap over items, or over whole groups where they are given (ROC-AUC and average precision
-    with `RANKING_RESAMPLES` resamples), widened to hold its value and what counts allow (`analytic_bounds`): a model
-    without a mistake on few items has an interval too. What is certain whatever the items are has none (nan).
+    Shares of counts (accuracy, the precision, recall and F1 of a class, and for multi-label the subset accuracy,
+    Hamming loss and micro F1) have Wilson's interval, with groups for the effective number of items. All other metrics
+    have the percentile bootstrap over items, or over groups where they are given (ROC-AUC and average precision with
+    `RANKING_RESAMPLES` resamples). A bootstrap interval is widened to contain the value itself and the bounds that
+    follow from counts (`analytic_bounds`), so that a model without mistakes on a few items also has an interval. An
+    interval without width is nan.
 
     Args:
         task: the label schema.
         y: truth: integer codes (n,), 0/1 (n, labels) or values (n, targets).
         outputs: (n, k) probabilities or values, one column for each of ``task.labels``.
         groups: (n,) names or codes of items that belong together (patient, speaker, near duplicates).
-        seed: seed of the bootstrap.
-        resamples: bootstrap resamples.
+        seed: seed of the bootstrap; default 0.
+        resamples: bootstrap resamples; default 1000.
 
     Returns:
         The evaluation.
@@ -205,18 +206,18 @@ def check_outputs(task: Task, y: ArrayLike, outputs: ArrayLike) -> tuple[NDArray
             f"{width} columns; the truth has the shape {truth.shape} and the outputs {scores.shape}."
         )
     if not (np.isfinite(scores).all() and np.isfinite(truth.astype(np.float64)).all()):
-        raise DataError("The truth and the outputs must be finite numbers; there are NaN or infinite ones among them.")
+        raise DataError("The truth and the outputs must be finite numbers. Got NaN or infinite ones among them.")
     if not is_classification(task):
         return truth.astype(np.float64), scores
     if truth.min() < 0 or truth.max() >= width:
-        raise DataError(f"Class codes must lie in 0..{width - 1}; there are codes {truth.min()}..{truth.max()}.")
+        raise DataError(f"Class codes must lie in 0..{width - 1}. Got codes {truth.min()}..{truth.max()} instead.")
     return truth.astype(np.int64), scores
 
 
 def _classification_tables(scores: Array, y: NDArray[Any]) -> tuple[Table, Table]:
     count, calibration_error = metrics.class_counter(scores, y), metrics.calibration_meter(scores, y)
     items = (metrics.hits(scores, y), metrics.item_log_loss(scores, y), metrics.item_brier(scores, y))
-    every = np.stack(items, axis=1)
+    every = np.stack(items, axis=1)  # (n, 3): one matrix product with the weights (..., n) averages all three
 
     def cheap(weights: Array) -> dict[str, Array]:
         counts, means = count(weights), metrics.weighted_mean(every, weights)
@@ -278,7 +279,7 @@ def _ranking_table(scores: Array, y: NDArray[Any]) -> Table:
 
 
 def _own_table(task: Task, scores: Array, y: NDArray[Any]) -> Table:
-    """The metrics that the kind of task brings itself."""
+    """The metrics that only this kind of task has."""
     own = task_methods(task).metrics
     return lambda weights: {name: metric(scores, y, weights) for name, metric in own.items()}
 
@@ -308,12 +309,13 @@ _ORDER: Mapping[str, tuple[str, ...]] = {
 def _with_intervals(
     table: Table, n: int, groups: ArrayLike | None, resamples: int, seed: int
 ) -> dict[str, list[Metric]]:
-    """Each entry of the table, one metric for each of its columns, from one pass over the resamples."""
+    """Each entry of the table, as one metric per column, from a single pass over the resamples."""
     exact = {name: np.atleast_1d(value) for name, value in table(np.ones(n)).items()}
     if not exact:
         return {}
 
     def columns(weights: Array) -> Array:
+        # all entries side by side (resamples, columns), so that every metric is of the same resamples
         return np.column_stack(list(table(weights).values()))
 
     low, high = bootstrap(columns, n, groups=groups, resamples=resamples, seed=seed)
@@ -325,7 +327,7 @@ def _with_intervals(
 
 
 def _widen(results: dict[str, list[Metric]], bounds: Mapping[str, tuple[Array, Array]], exact: tuple[str, ...]) -> None:
-    """Put analytic bounds in the place of the bootstrap's, or widen these to hold them; no width is no interval."""
+    """Replace bootstrap bounds by analytic ones (``exact``), or widen them to contain these; no width becomes nan."""
     for name, found in results.items():
         low, high = bounds.get(name, (np.full(len(found), np.nan),) * 2)
         results[name] = [
@@ -335,7 +337,7 @@ def _widen(results: dict[str, list[Metric]], bounds: Mapping[str, tuple[Array, A
 
 
 def _wider(metric: Metric, low: float, high: float) -> Metric:
-    """The interval with what else it has to hold, unless it is undefined."""
+    """The interval, widened to contain ``low`` and ``high``, unless it is undefined."""
     if math.isnan(metric.low):
         return metric
     return Metric(metric.value, float(np.fmin(metric.low, low)), float(np.fmax(metric.high, high)))

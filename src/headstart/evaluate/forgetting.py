@@ -1,4 +1,4 @@
-"""Forgetting: how much of the source task a moved body has lost."""
+"""Forgetting: how much of the source task a fine-tuned body has lost."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Forgetting:
-    """What a body did of its source task before it was moved, and does after.
+    """How well a body solves its source task before and after fine-tuning.
 
     Attributes:
         how: how it was measured, in one sentence.
-        measure: ``"accuracy"``, ``"agreement"`` or ``"cosine"``; 1 is the most of each.
-        before: of the body before.
-        after: of the moved body, on the same items.
+        measure: ``"accuracy"``, ``"agreement"`` or ``"cosine"``, each at most 1.
+        before: the measure of the body before fine-tuning.
+        after: the measure of the fine-tuned body, on the same items.
         lost: before minus after.
         low: lower bound of its 95% interval; nan for a single item.
         high: upper bound.
@@ -59,23 +59,26 @@ class Forgetting:
 def forgetting(
     before: Source, after: Source, items: Sequence[Any], *, source_data: Dataset | None = None, seed: int = 0
 ) -> Forgetting:
-    """How much of the source task a moved body has lost.
+    """How much of the source task a fine-tuned body has lost.
 
-    With labelled source data, by accuracy: of the bodies' own source heads where they know these classes in this order,
-    else of a ridge head that is solved, without the fifth of the items that it judges, on the rows of the body before.
-    Without, on the target's items: by the share on which the source head's answer is still the same, or, for bodies
-    without a source head, by the mean cosine of the last block's rows, centred on the mean before.
+    With labelled source data, forgetting is the loss of accuracy on them. It is the accuracy of the bodies' own source
+    heads where these have the same classes in the same order, else of ridge heads that are fitted to the features
+    before fine-tuning, by 5-fold cross-validation.
+
+    Without source data, it is measured on the target items: by the share of items for which the prediction of the
+    source head is unchanged, or, for bodies without a source head, by the mean cosine similarity of the last block's
+    features before and after, both centred on the mean before.
 
     Args:
-        before: the body as it was.
-        after: the same body, moved.
-        items: target items; used where there are no source data.
-        source_data: labelled items of the source task, one label each.
-        seed: of the folds and the bootstrap.
+        before: the body before fine-tuning.
+        after: the same body, fine-tuned.
+        items: target items; used only where there are no source data.
+        source_data: items of the source task with one label each, or None.
+        seed: seed of the folds and the bootstrap; default 0.
 
     Raises:
         DataError: if there are no items, or the source data is of another task than classification.
-        SourceError: if the two bodies do not give rows of one width.
+        SourceError: if the two bodies give rows of different widths.
 
     References:
         Efron & Tibshirani (1993), An Introduction to the Bootstrap (paired resamples).
@@ -89,20 +92,20 @@ def forgetting(
     if source_data is not None:
         return _on_source_data(before, after, source_data, seed)
     if len(items) == 0:
-        raise DataError("Forgetting is measured on items, and there are none; give at least two.")
+        raise DataError("Forgetting is measured on items. Got none; give at least two.")
     answers = _both_logits(before, after, items)
     if answers is not None:
         same = (answers[0].argmax(axis=1) == answers[1].argmax(axis=1)).astype(np.float64)
-        how = f"Share of {len(items)} target items on which the source head's answer is still the same."
-        return _judged(how, "agreement", np.ones(len(items)), same, seed)
+        how = f"Share of {len(items)} target items for which the source head's prediction is unchanged."
+        return _compared(how, "agreement", np.ones(len(items)), same, seed)
     ours, theirs = _last_rows(before, items), _last_rows(after, items)
     _check_widths(before, ours, theirs)
     centre = ours.mean(axis=0)
-    how = f"Mean cosine of the last block's rows of {len(items)} target items, centred on the mean before."
-    return _judged(how, "cosine", np.ones(len(items)), _cosines(ours - centre, theirs - centre), seed)
+    how = f"Mean cosine similarity to the last block's features before, on {len(items)} target items, centred."
+    return _compared(how, "cosine", np.ones(len(items)), _cosines(ours - centre, theirs - centre), seed)
 
 
-def _judged(how: str, measure: str, before: Array, after: Array, seed: int) -> Forgetting:
+def _compared(how: str, measure: str, before: Array, after: Array, seed: int) -> Forgetting:
     lost = float(before.mean() - after.mean())
     if measure == "cosine":
         lost, low, high = paired_difference(before, after, seed=seed)
@@ -117,32 +120,34 @@ def _judged(how: str, measure: str, before: Array, after: Array, seed: int) -> F
 def _on_source_data(before: Source, after: Source, data: Dataset, seed: int) -> Forgetting:
     task, y = data.labelled()
     if not is_classification(task):
-        raise DataError(f"Forgetting is told by the accuracy of a classifier; the source data is of {task.kind}.")
+        raise DataError(
+            f"Forgetting on source data is an accuracy, so they must be a classification. Got a {task.kind} instead."
+        )
     answers = _both_logits(before, after, data.items)
-    if answers is not None and _knows(answers[0], y, task.num_outputs):
+    if answers is not None and _has_the_classes(answers[0], y, task.num_outputs):
         ours, theirs = ((logits.argmax(axis=1) == y).astype(np.float64) for logits in answers)
         how = f"Accuracy of the body's own source head on {len(data)} source items."
-        return _judged(how, "accuracy", ours, theirs, seed)
+        return _compared(how, "accuracy", ours, theirs, seed)
     rows = [extract(source, data.items, on_error="raise").rows for source in (before, after)]
     _check_widths(before, *rows)
-    ours, theirs = _crossed(before, data, rows, seed)
-    how = f"Accuracy on {len(data)} source items of a ridge head solved on the frozen features, {FOLDS}-fold."
-    return _judged(how, "accuracy", ours, theirs, seed)
+    ours, theirs = _cross_validated_hits(before, data, rows, seed)
+    how = f"Accuracy on {len(data)} source items of ridge heads fitted to the features before, {FOLDS}-fold."
+    return _compared(how, "accuracy", ours, theirs, seed)
 
 
-def _knows(logits: FeatureMatrix, y: NDArray[np.int64], classes: int) -> bool:
-    """Whether a source head's classes are those of the labels, in their order: it beats the most frequent class."""
+def _has_the_classes(logits: FeatureMatrix, y: NDArray[np.int64], classes: int) -> bool:
+    """Whether the source head has the classes of the labels, in their order; taken as so if it beats the majority."""
     if logits.shape[1] != classes:
         return False
     return bool((logits.argmax(axis=1) == y).mean() > np.bincount(y, minlength=classes).max() / len(y))
 
 
-def _crossed(before: Source, data: Dataset, rows: Sequence[Any], seed: int) -> tuple[Array, Array]:
-    """Hits (n,) of heads solved on the rows before, on items that they have not seen: on the rows before and after."""
+def _cross_validated_hits(before: Source, data: Dataset, rows: Sequence[Any], seed: int) -> tuple[Array, Array]:
+    """Out-of-fold hits (n,) of ridge heads fitted to the features before: on the features before, and after."""
     task, y = data.labelled()
     folds = np.empty(len(y), np.intp)
     order = np.random.default_rng(seed).permutation(len(y))
-    folds[order[np.argsort(y[order], kind="stable")]] = np.arange(len(y)) % FOLDS  # classes in their shares
+    folds[order[np.argsort(y[order], kind="stable")]] = np.arange(len(y)) % FOLDS  # stratified by class
     hits = np.zeros((2, len(y)))
     for fold in range(FOLDS):
         seen, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
@@ -177,13 +182,13 @@ def _last_rows(source: Source, items: Sequence[Any]) -> Array:
 def _check_widths(before: Source, ours: NDArray[Any], theirs: NDArray[Any]) -> None:
     if ours.shape[1] != theirs.shape[1]:
         raise SourceError(
-            f"Forgetting compares a body with itself, moved. Got rows of {ours.shape[1]} columns of "
-            f"'{before.info.name}' and of {theirs.shape[1]} of the other; give two states of one body."
+            f"Forgetting compares a body before and after fine-tuning. Got rows of {ours.shape[1]} columns of "
+            f"'{before.info.name}' and of {theirs.shape[1]} of the other; give two states of the same body."
         )
 
 
 def _cosines(ours: Array, theirs: Array) -> Array:
-    """(n,); 1 for two rows without length."""
+    """Cosine similarity (n,) of each pair of rows; where a row is zero, 1 if both are equal, else 0."""
     lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
     products = np.einsum("ij,ij->i", ours, theirs)
     equal = np.all(ours == theirs, axis=1).astype(np.float64)

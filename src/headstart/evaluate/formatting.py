@@ -1,4 +1,4 @@
-"""Values with their intervals as they are printed."""
+"""Values with their intervals, formatted for printing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DIGITS, MOST_DIGITS = 3, 6
 
 
 def bounds(low: float, high: float, *, sign: str = "") -> tuple[str, str] | None:
-    """Both bounds, with as many digits as tell them apart (three to six); None where there is no interval.
+    """Both bounds, with enough decimals to tell them apart (three to six); None where there is no interval.
 
     Args:
         low: lower bound.
@@ -32,7 +32,7 @@ def figure(value: float, low: float, high: float, *, sign: str = "") -> str:
     """A value with its interval.
 
     Args:
-        value: what was measured.
+        value: the measured value.
         low: lower bound; nan for none.
         high: upper bound.
         sign: ``"+"`` for differences.

@@ -1,4 +1,4 @@
-"""Transfer gain: what the transfer was worth, against a reference on the same items."""
+"""Transfer gain: the main metric of a model minus that of a reference, on the same items."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ __all__ = ["UNTRAINED", "Gain", "transfer_gain"]
 UNTRAINED = "untrained body"  # the reference of the transfer gain
 
 Array = NDArray[np.float64]
-# Below this, not even one sign in all items is significant: two-sided sign test, 2 (1/2)^5 = 0.0625.
+# With five items, even a difference of the same sign on all of them is not significant (two-sided sign test:
+# 2 (1/2)^5 = 0.0625).
 _FEWEST_ITEMS = 6
 _NO_WIDTH = 1e-12
 
 
 @dataclass(frozen=True)
 class Gain:
-    """The main metric minus the reference's, with its 95% interval.
+    """The main metric minus that of the reference, with its 95% interval.
 
     Attributes:
         value: the difference; above zero the transfer is better; nan where the metric is undefined.
@@ -40,7 +41,7 @@ class Gain:
         high: upper bound.
         metric: the metric that was compared.
         reference: what it was compared with.
-        verdict: one sentence that says whether the transfer helped, hurt, or cannot be told.
+        verdict: one sentence: the transfer helped, it hurt, or that is unclear.
 
     Examples:
         >>> Gain(0.2, 0.1, 0.3, "accuracy", "majority", "The transfer helped.").to_dict()["low"]
@@ -76,22 +77,22 @@ def transfer_gain(
     resamples: int = 2000,
     reference: str = UNTRAINED,
 ) -> Gain:
-    """Compare the main metric with a reference's on the same items.
+    """Compare the main metric of a model with that of a reference on the same items.
 
     Accuracy has the hybrid score interval for paired shares (`paired_shares`). Other metrics have the paired percentile
-    bootstrap, whose resamples judge both sides, so that what is hard for both cancels; where no resample tells the
-    sides apart, as of two models without a mistake, the bounds of both are combined (`analytic_bounds`). The verdict is
-    that it cannot be told where the interval holds zero, and with fewer than 6 items.
+    bootstrap: each resample is of both sides, so that variation which both share cancels. Where all resamples give the
+    same difference, as for two models without mistakes, the bounds of both sides are combined (`analytic_bounds`). The
+    verdict is unclear where the interval includes zero, and with fewer than 6 items.
 
     Args:
         task: the label schema; the metric is the main one of its kind.
         y: truth as in `evaluate_predictions`.
         outputs: (n, k) probabilities or values of the transferred model.
-        reference_outputs: (n, k) the reference's, for the same items.
+        reference_outputs: (n, k) outputs of the reference for the same items.
         groups: (n,) names or codes of items that belong together; then whole groups are resampled.
-        seed: seed of the bootstrap.
-        resamples: bootstrap resamples.
-        reference: the reference's name, for the verdict: "the ... baseline".
+        seed: seed of the bootstrap; default 0.
+        resamples: bootstrap resamples; default 2000.
+        reference: name of the reference in the verdict: "the ... baseline".
 
     Returns:
         The gain.
@@ -136,7 +137,7 @@ def transfer_gain(
 def _combined(
     task: Task, truth: NDArray[Any], sides: tuple[Array, Array], groups: ArrayLike | None
 ) -> tuple[float, float]:
-    """Bounds of the difference from those of both sides, which add up like standard errors; nan where these are."""
+    """Bounds of the difference from those of both sides (MOVER, Zou & Donner 2008); nan where these are nan."""
     name = task_methods(task).main_metric
     if name in task_methods(task).metrics:  # the task's own metric has no analytic bounds
         return math.nan, math.nan
@@ -144,13 +145,14 @@ def _combined(
     own = [analytic_bounds(base_kind(task), outputs, truth, groups)[name] for outputs in sides]
     below = [value - float(np.fmin(low[0], value)) for value, (low, _) in zip(values, own, strict=True)]
     above = [float(np.fmax(high[0], value)) - value for value, (_, high) in zip(values, own, strict=True)]
+    # L = a - b - √((a - l_a)² + (u_b - b)²), U = a - b + √((u_a - a)² + (b - l_b)²)
     low, high = math.hypot(below[0], above[1]), math.hypot(above[0], below[1])
     difference = values[0] - values[1]
     return (difference - low, difference + high) if low + high > 0 else (math.nan, math.nan)
 
 
 def _meter(task: Task, outputs: Array, truth: NDArray[Any]) -> Callable[[Array], Array]:
-    """The main metric as a function of weights, with all that does not depend on them done once."""
+    """The main metric as a function of weights (..., n); what does not depend on them is computed once."""
     name = task_methods(task).main_metric
     if name == "average_precision":
         rank = metrics.class_ranker(outputs, truth)
@@ -161,9 +163,9 @@ def _meter(task: Task, outputs: Array, truth: NDArray[Any]) -> Callable[[Array],
 
 def _verdict(value: float, low: float, high: float, *, compared: tuple[str, str], n: int) -> str:
     metric, reference = compared
-    # only the same body without its training shows what the transfer itself was worth
+    # only a comparison with the same body untrained isolates the effect of the pretraining
     transferred = reference == UNTRAINED
-    unsure = f"Whether {'the transfer helped' if transferred else 'the model is better'} cannot be told"
+    unsure = f"Whether {'the transfer helped' if transferred else 'the model is better'} is unclear"
     if math.isnan(value):
         return f"{unsure}: {metric} is undefined on these {n} items."
     if math.isnan(low):
@@ -177,4 +179,4 @@ def _verdict(value: float, low: float, high: float, *, compared: tuple[str, str]
         return f"{'The transfer helped' if transferred else 'The model is better'}: {fact}."
     if high < 0:
         return f"{'The transfer hurt' if transferred else 'The model is worse'}: {fact}."
-    return f"{unsure}: {fact}, which holds zero."
+    return f"{unsure}: {fact}, which includes zero."

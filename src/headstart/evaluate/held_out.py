@@ -1,8 +1,8 @@
-"""Outputs for items that the fit did not see: on a held-out split, or by nested cross-validation.
+"""Held-out outputs: of a held-out split, or by nested cross-validation.
 
-In cross-validation, features, head and λ are chosen anew inside each training part, so that the choice does not see
-the items it is judged on (Varma & Simon, "Bias in error estimation when using cross-validation for model selection",
-BMC Bioinformatics 2006).
+In cross-validation, features, head and λ are chosen anew inside each training part, so that the choice does not
+depend on the items that it is evaluated on (Varma & Simon, "Bias in error estimation when using cross-validation for
+model selection", BMC Bioinformatics 2006).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ __all__ = ["HeldOut", "SplitPlan", "held_out_outputs"]
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """Who is judged by whom.
+    """Which items the model is fitted on, and which it is evaluated on.
 
     Attributes:
         parts: (train, test) positions; one pair for a held-out split, several for cross-validation.
-        how: one clause that says what was done.
+        how: the procedure in one clause, for the report.
 
     Examples:
         >>> SplitPlan(((np.array([0, 1]), np.array([2])),), "1 held-out item").evaluated
@@ -41,7 +41,7 @@ class SplitPlan:
 
     @property
     def evaluated(self) -> NDArray[np.intp]:
-        """Positions that are judged, part by part."""
+        """Positions of the evaluated items, part by part."""
         return np.concatenate([test for _, test in self.parts])
 
     @property
@@ -56,7 +56,7 @@ class HeldOut:
 
     Attributes:
         outputs: (m, k) in the order of ``SplitPlan.evaluated``.
-        heads: the head of each part.
+        heads: the fitted head of each part.
 
     Examples:
         >>> HeldOut(np.zeros((2, 1)), ()).outputs.shape
@@ -84,11 +84,11 @@ def held_out_outputs(
         rows: (n, d) features of all items.
         y: labels as in `Dataset`, of all items.
         task: the label schema.
-        plan: who is judged by whom.
+        plan: which items are fitted on and which are evaluated.
         blocks: the source's blocks; empty for rows as they are.
-        groups: (n,) codes of rows that are left out together while choosing.
-        search: what is compared when a head is chosen.
-        seed: for the choice where there are many rows.
+        groups: (n,) codes of rows that are left out together in the choice of the head, or None.
+        search: the heads and features to choose from.
+        seed: seed of the choice, which draws rows where there are many; default 0.
 
     Returns:
         Outputs and heads.

@@ -1,7 +1,7 @@
-"""Whether the items that judge a model belong to those that it was fitted on, told by their losses.
+"""Distribution shift: whether the evaluated items differ from the training items, by their losses.
 
-What the head costs on training items that were left out of the fit (leave-one-out, or group by group) is what it costs
-on new items of the same kind. Where the judged items cost clearly more, they are of another kind.
+The mean loss of a head on left-out training items (leave-one-out, or leave-one-group-out) estimates its loss on new
+items of the same distribution. Where the loss of the evaluated items is clearly different, the distribution is another.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from headstart.types import Task
 __all__ = ["LEVEL", "LossShift", "compare_losses", "loss_shift"]
 
 LEVEL = 0.998
-"""Of the interval; items that do belong together are called others in less than 1 of 500 cases (see the tests)."""
+"""Level of the interval: without a shift, one is reported in less than 1 of 500 cases (see the tests)."""
 
-# λ, features and temperature are chosen on the left-out losses, which are therefore a little too low.
+# λ, features and temperature are chosen by the left-out losses, which are therefore slightly optimistic.
 TOLERATED_SHARE, TOLERATED = 0.1, 0.02
 
 
 @dataclass(frozen=True)
 class LossShift:
-    """The mean loss of the judged items beside that of left-out training items.
+    """The mean loss of the evaluated items compared with that of left-out training items.
 
     Attributes:
-        left_out: mean loss of training items that were left out of the fit.
-        judged: mean loss of the judged items.
+        left_out: mean loss of left-out training items.
+        judged: mean loss of the evaluated items.
         low: lower bound of the 99.8% interval of judged minus left-out; nan where one side is a single unit.
         high: upper bound.
-        differs: whether they do not belong to one another.
+        differs: whether the two come from different distributions.
 
     Examples:
         >>> LossShift(0.075, 1.93, 1.7, 2.0, True).sentence[:68]
-        'The judged items do not belong to the training items: their mean los'
+        'The evaluated items differ from the training items: their mean loss '
     """
 
     left_out: float
@@ -49,23 +49,23 @@ class LossShift:
 
     @property
     def sentence(self) -> str:
-        """What it means; empty where the items belong together."""
+        """The finding in words; empty where there is no shift."""
         if not self.differs:
             return ""
         found = (
-            f"The judged items do not belong to the training items: their mean loss is {self.judged:.3f}, that of "
+            f"The evaluated items differ from the training items: their mean loss is {self.judged:.3f}, that of "
             f"left-out training items {self.left_out:.3f} (difference {self.judged - self.left_out:+.3f}, "
             f"{LEVEL:.1%} interval {self.low:+.3f} to {self.high:+.3f})"
         )
         if self.judged > self.left_out:
             return (
-                f"{found}. They come from another place, time or device, or are labelled otherwise; or items of one "
-                "patient, speaker or scene stand together in the training part (name what that is with --group-col). "
-                "Trust the figures of the judged items, for items like these."
+                f"{found}. They may come from another place, time or device, or be labelled differently; or the "
+                "training part has several items of one patient, speaker or scene (name that column with --group-col). "
+                "For items like the evaluated ones, rely on their metrics."
             )
         return (
-            f"{found}. They are easier than the training items, or copies of some; on items like the training items "
-            "expect the higher loss."
+            f"{found}. They are easier than the training items, or copies of some of these; expect the higher loss on "
+            "items like the training items."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,12 +84,12 @@ def loss_shift(
     y: NDArray[Any],
     groups: NDArray[np.int64] | None = None,
 ) -> LossShift | None:
-    """The loss of judged items beside what a fitted head keeps of its left-out rows; None where it keeps none.
+    """Compare the loss of evaluated items with the left-out loss that a fitted head stores; None where it stores none.
 
     Args:
-        left_out: of the head, `headstart.heads.FittedHead.left_out`.
+        left_out: the head's `headstart.heads.FittedHead.left_out`.
         task: the label schema.
-        outputs: (m, k) the model's outputs for the judged items.
+        outputs: (m, k) the model's outputs for the evaluated items.
         y: their labels as in `Dataset`.
         groups: (m,) codes of items that count as one draw, or None.
 
@@ -104,15 +104,15 @@ def loss_shift(
 
 
 def compare_losses(left_out: LossSummary, judged: LossSummary) -> LossShift:
-    """Welch's interval: mean losses of left-out training items against those of judged items.
+    """Welch's interval: the mean loss of evaluated items minus that of left-out training items.
 
-    Losses are skewed, and a small sample may lack the rare large ones that make most of the mean; so each side's
-    standard error is at least what the other side's spread gives for as many units. A difference counts where its 99.8%
-    interval lies beyond 0.02 plus a tenth of the left-out loss.
+    Losses are skewed, and a small sample may lack the rare large losses that make up most of the mean. Each side's
+    standard error is therefore at least that of the other side, scaled to its own number of units. A difference counts
+    where its 99.8% interval lies entirely beyond ±(0.02 + 0.1 x left-out loss).
 
     Args:
-        left_out: of training items, each predicted without itself or its group.
-        judged: of the items that judge the model, in the same units.
+        left_out: losses of training items, each predicted by a fit without it or its group.
+        judged: losses of the evaluated items, in the same units.
 
     References:
         Welch (1947), The Generalization of Student's Problem when Several Different Population Variances are Involved,
@@ -130,8 +130,10 @@ def compare_losses(left_out: LossSummary, judged: LossSummary) -> LossShift:
         return LossShift(left_out.mean, judged.mean, math.nan, math.nan, False)
     from scipy.special import stdtrit
 
+    # a standard error is s / √n, so that of one side for the units of the other is scaled by √(n_other / n_own)
     ratio = math.sqrt(left_out.units / judged.units)
     error = math.hypot(max(left_out.error, judged.error / ratio), max(judged.error, left_out.error * ratio))
+    # the smaller side's degrees of freedom: never more than those of Welch and Satterthwaite
     reach = float(stdtrit(units - 1, 0.5 + LEVEL / 2)) * error
     low, high = difference - reach, difference + reach
     tolerated = TOLERATED + TOLERATED_SHARE * left_out.mean

@@ -1,4 +1,4 @@
-"""TF-IDF of words and of characters, whichever the training texts need: the baseline of texts in any language."""
+"""TF-IDF of words, of characters or of both, as the training texts require: the baseline for any language."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from headstart.types import Block
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-__all__ = ["TextRows", "left_out_errors", "text_rows", "tfidf"]
+__all__ = ["TextRows", "leave_one_out_errors", "text_rows", "tfidf"]
 
 WORDS, CHARACTERS = "words", "characters"
 BOTH = f"{WORDS} and {CHARACTERS}"
 
-# 3000 float32 columns are 12 kB an item, so 10,000 dense rows are 120 MB.
+# 3000 float32 columns are 12 kB per item, so 10,000 dense rows are 120 MB.
 MAX_TERMS = 3000
-MAX_CHARACTERS = 100_000  # of a text; the n-grams of one of 10 MB would fill 1.5 GB
-ROWS_FOR_CHOICE = 500  # in cross-validation the choice is made in each part, so it has to be quick
-UNSPACED = 0.3  # share of letters without spaces between words from which on words alone are no contender
+MAX_CHARACTERS = 100_000  # per text: the n-grams of a text of 10 MB would take 1.5 GB
+ROWS_FOR_CHOICE = 500  # cross-validation repeats the choice in each fold, so it has to be fast
+UNSPACED = 0.3  # with a larger share of letters from scripts without spaces, words alone are no candidate
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +38,10 @@ class TextRows:
 
     Attributes:
         train: (n, d) float32 rows of the training texts.
-        test: (m, d) float32 rows of the others.
+        test: (m, d) float32 rows of the test texts.
         blocks: ``"words"``, ``"characters"`` or both, side by side, each of unit length.
-        errors: left-out squared error by what was compared, as a share of the targets' variance; empty where there was
-            nothing to choose.
+        errors: leave-one-out squared error of each candidate, as a share of the targets' variance; empty where there
+            was only one.
 
     Examples:
         >>> TextRows(np.eye(2, dtype=np.float32), np.eye(1, 2, dtype=np.float32), (Block("words", 2),), {}).name
@@ -55,16 +55,16 @@ class TextRows:
 
     @property
     def name(self) -> str:
-        """What is shown, such as ``"TF-IDF of words and characters"``."""
+        """The displayed name, such as ``"TF-IDF of words and characters"``."""
         return f"TF-IDF of {' and '.join(block.name for block in self.blocks)}"
 
 
 def tfidf(view: str, terms: int = MAX_TERMS) -> TfidfVectorizer:
-    """TF-IDF of texts after NFKC and case folding, sublinear, of unit length (Salton & Buckley 1988).
+    """TF-IDF of texts after NFKC and case folding, with sublinear counts and unit length (Salton & Buckley 1988).
 
     Args:
         view: ``"words"`` for words and word pairs, ``"characters"`` for 1 to 3 characters in a row.
-        terms: how many of the most frequent terms are columns.
+        terms: the number of columns, for the most frequent terms; default 3000.
 
     Examples:
         >>> tfidf("words").fit(["Good film", "a bad film"]).get_feature_names_out().tolist()
@@ -88,22 +88,22 @@ def text_rows(
     groups: NDArray[np.int64] | None = None,
     seed: int = 0,
 ) -> TextRows:
-    """TF-IDF rows of words, of characters, or of both side by side: what predicts the training texts best.
+    """TF-IDF rows of words, of characters, or of both side by side, whichever predicts the training labels best.
 
-    The choice is made on the training texts alone, 500 of them at most, by the exact left-out error of a ridge at its
-    best λ, where items of a group are left out together. Words alone are no contender where words are not set apart by
-    spaces (Chinese, Japanese, Thai, Khmer, ...). All that is fitted sees the training texts alone.
+    The choice is by the exact leave-one-out (or leave-one-group-out) error of a ridge at its best λ, on at most 500 of
+    the training texts. Words alone are no candidate for scripts without spaces between words (Chinese, Japanese, Thai,
+    Khmer, ...). Only the training texts are used for fitting.
 
     Args:
         train: n training texts.
-        test: m texts to judge.
+        test: m texts to evaluate on.
         targets: (n, k) targets of the training texts: one-hot, 0/1 or values.
-        groups: (n,) codes of texts that are left out together; None where every text stands alone.
-        seed: for the draw of the 500.
+        groups: (n,) codes of texts that are left out together; None where all texts are independent.
+        seed: seed of the draw of the 500 texts; default 0.
 
     Returns:
-        The rows; of at most 3,000 columns, or of 3,000 for words and for characters each where there are at most as
-        many training texts.
+        The rows, with at most 3,000 columns in total; where there are at most 3,000 training texts, with at most 3,000
+        columns each for words and for characters.
 
     Examples:
         >>> texts, y = ["好电影", "坏电影", "好书", "坏书"] * 3, np.eye(2)[[0, 1, 0, 1] * 3]
@@ -113,10 +113,10 @@ def text_rows(
     """
     chosen = _draw(len(train), seed)
     sample = [train[k] for k in chosen]
-    there = None if groups is None else groups[chosen]
+    sample_groups = None if groups is None else groups[chosen]
     grams = {view: _gram(view, sample) for view in (WORDS, CHARACTERS)}
-    errors = left_out_errors(
-        {view: gram for view, gram in grams.items() if gram is not None}, targets[chosen], groups=there
+    errors = leave_one_out_errors(
+        {view: gram for view, gram in grams.items() if gram is not None}, targets[chosen], groups=sample_groups
     )
     if unspaced_share(sample) > UNSPACED:
         errors.pop(WORDS, None)
@@ -133,13 +133,13 @@ def text_rows(
     return TextRows(np.concatenate(x_train, axis=1), np.concatenate(x_test, axis=1), tuple(blocks), shown)
 
 
-def left_out_errors(
+def leave_one_out_errors(
     grams: Mapping[str, NDArray[np.float64]],
     targets: NDArray[np.float64],
     *,
     groups: NDArray[np.int64] | None = None,
 ) -> dict[str, float]:
-    """The exact left-out squared error of a ridge with intercept at its best λ, for each set of rows and for both.
+    """The exact leave-one-out squared error of a ridge with intercept at its best λ, for each set of rows and for both.
 
     Args:
         grams: by name, (n, n) inner products of the rows; two of them are also tried side by side, each divided by its
@@ -152,7 +152,7 @@ def left_out_errors(
 
     Examples:
         >>> x = np.array([[0.0], [1.0], [2.0], [3.0]])
-        >>> errors = left_out_errors({"one": x @ x.T}, x)
+        >>> errors = leave_one_out_errors({"one": x @ x.T}, x)
         >>> errors["one"] < 1e-6
         True
     """
@@ -169,9 +169,10 @@ def left_out_errors(
 
 
 def _least_error(centred: NDArray[np.float64], targets: NDArray[np.float64], groups: NDArray[np.int64] | None) -> float:
-    """The least left-out error over λ; from coordinates in which the rows have these inner products."""
+    """The least leave-one-out error over λ, from the (n, n) inner products of centred rows and (n, k) targets."""
     if not targets.shape[1] or not np.trace(centred) > 0:
         return 1.0
+    # K = V S Vᵀ, so the rows V √S have these inner products, and their scatter matrix is diagonal: S
     values, vectors = np.linalg.eigh(centred)
     keep = values > len(values) * np.finfo(float).eps * values[-1]
     values, vectors = values[keep][::-1], vectors[:, keep][:, ::-1]
@@ -191,7 +192,7 @@ def _least_error(centred: NDArray[np.float64], targets: NDArray[np.float64], gro
 
 
 def _gram(view: str, texts: Sequence[str]) -> NDArray[np.float64] | None:
-    """Inner products of TF-IDF rows; None where the texts have no such terms."""
+    """Inner products (n, n) of TF-IDF rows; None where the texts have no such terms."""
     vectorizer = tfidf(view)
     analyse = vectorizer.build_analyzer()
     if not any(analyse(text) for text in texts):
@@ -201,6 +202,7 @@ def _gram(view: str, texts: Sequence[str]) -> NDArray[np.float64] | None:
 
 
 def _centred(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Inner products of the rows minus their mean, (I - 11ᵀ/n) K (I - 11ᵀ/n)."""
     mean = gram.mean(axis=0)
     return np.asarray(gram - mean - mean[:, None] + mean.mean())
 

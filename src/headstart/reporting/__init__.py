@@ -1,4 +1,4 @@
-"""What is shown while work is done, and how: who hears of it, and what a terminal, a file or a notebook can show."""
+"""Reporters: how the steps, results and progress of a run are shown on a terminal, in a file or in a notebook."""
 
 from headstart.reporting.console import ConsoleReporter, chosen_reporter
 from headstart.reporting.reporter import LOOKING, Progress, Reporter, SilentReporter

@@ -1,4 +1,4 @@
-"""`ConsoleReporter`: what the command line shows, and what a call from Python shows."""
+"""`ConsoleReporter`: the reporter of the command line and of verbose calls from Python."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from headstart.reporting.text import bounded, display_width, printable, wrap
 __all__ = ["ConsoleReporter", "chosen_reporter"]
 
 LABEL, NARROW_LABEL, NARROW = 18, 13, 60
-COMMAND = "next"  # the label of a command to be copied: where it wraps, a backslash lets a shell go on
+COMMAND = "next"  # label of a command to copy: a wrapped line ends in a backslash, so that a shell reads on
 
 
 def chosen_reporter(reporter: Reporter | None, *, verbose: bool) -> Reporter:
-    """Who hears of a call from Python: the given reporter, the console with ``verbose``, else nobody.
+    """The reporter of a call from Python: the given one, else the console if ``verbose``, else a silent one.
 
-    In a notebook lines stand below the cell; elsewhere they go to standard error.
+    In a notebook, lines appear below the cell; elsewhere they go to standard error.
 
     Args:
-        reporter: the one that was given, or None.
-        verbose: whether a call without one says what it does.
+        reporter: the reporter that the caller gave, or None.
+        verbose: whether to report on the console where none was given.
 
     Examples:
-        >>> type(chosen_reporter(None, verbose=False)).__name__
-        'SilentReporter'
+        >>> isinstance(chosen_reporter(None, verbose=False), SilentReporter)
+        True
     """
     if reporter is not None:
         return reporter
@@ -36,11 +36,11 @@ def chosen_reporter(reporter: Reporter | None, *, verbose: bool) -> Reporter:
 
 
 class ConsoleReporter:
-    """Writes a line a step, wrapped at words; a moving bar on a terminal, a plain line now and then elsewhere.
+    """Writes one line per step, wrapped at words; progress is a bar on a terminal, elsewhere a line every ten seconds.
 
     Args:
-        stream: where lines go; default: standard output as it is when they are written.
-        verbose: whether details are shown too.
+        stream: where lines go; default: ``sys.stdout`` at the time of writing.
+        verbose: whether details are shown too; default False.
 
     Examples:
         >>> ConsoleReporter(sys.stdout).line("data", "400 images")
@@ -56,24 +56,24 @@ class ConsoleReporter:
         return self._stream or sys.stdout
 
     def line(self, label: str, text: str) -> None:
-        """A finished step: a label, and the text beside it with a hanging indent."""
+        """Show a finished step: a label, and the text beside it with a hanging indent."""
         self._write(label, text)
 
     def result(self, label: str, text: str) -> None:
-        """An answer, in bold."""
+        """Show a result, in bold."""
         self._write(label, text, "strong", "strong")
 
     def detail(self, label: str, text: str) -> None:
-        """A line that is shown only where details are wanted."""
+        """Show a detail, only with ``verbose``."""
         if self.verbose:
             self._write(label, text, "dim", "dim")
 
     def warning(self, text: str) -> None:
-        """A line that stands out."""
+        """Show a highlighted warning."""
         self._write("warning", text, "warning")
 
     def progress(self, stage: str) -> AbstractContextManager[Progress]:
-        """A bar, a line every ten seconds, or nothing where all is done in two seconds."""
+        """A bar, or a line every ten seconds; nothing for a stage that ends within two seconds."""
         return shown_progress(stage, self._stream if in_notebook() else sys.stderr)
 
     def _write(self, label: str, text: str, label_style: str = "", style: str = "") -> None:
@@ -91,6 +91,6 @@ class ConsoleReporter:
 
 
 def _command_lines(text: str, width: int | None, *, first: int, indent: int) -> list[str]:
-    """A command that can be copied although it wraps."""
+    """The lines of a wrapped command, which can still be copied to a shell."""
     lines = wrap(text, width if width is None else width - 2, first=first, indent=indent)
     return [f"{line} \\" for line in lines[:-1]] + lines[-1:]

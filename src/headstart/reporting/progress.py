@@ -1,4 +1,4 @@
-"""How far a stage is: a moving bar where there is a terminal or a notebook, else a plain line now and then."""
+"""Progress of a stage: a bar on a terminal or in a notebook, elsewhere a plain line every ten seconds."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ LEFT = " left"
 
 
 def shown_progress(stage: str, stream: TextIO | None) -> AbstractContextManager[Progress]:
-    """A bar on a terminal or in a notebook, else a plain line every ten seconds; nothing for stages of two seconds.
+    """A bar on a terminal or in a notebook, else a line every ten seconds; nothing for stages below two seconds.
 
     Args:
-        stage: what is done.
-        stream: where it is shown.
+        stage: name of the stage.
+        stream: where the progress is shown; None to drop it.
 
     Examples:
         >>> with shown_progress("encoding", None) as step:
@@ -39,7 +39,7 @@ def shown_progress(stage: str, stream: TextIO | None) -> AbstractContextManager[
 
 
 def words_of_seconds(seconds: float) -> str:
-    """A span of time as people say it.
+    """A duration in words.
 
     Examples:
         >>> [words_of_seconds(seconds) for seconds in (4.4, 200, 8000)]
@@ -52,27 +52,27 @@ def words_of_seconds(seconds: float) -> str:
 
 
 class _Pace:
-    """How fast a stage goes, apart from what was there when it began (rows of the feature store)."""
+    """The speed of a stage, without the items that were done when it began (rows of the feature store)."""
 
     def __init__(self) -> None:
         self._start: tuple[int, float] | None = None
         self.begun = time.monotonic()
 
     def words(self, done: int, total: int, detail: str) -> tuple[str, ...]:
-        """One estimate of the time left, where there is one, and the detail."""
+        """An estimate of the time left, where there is one, and the detail."""
         detail = one_line(detail)
         if detail.startswith(LOOKING) or detail.endswith(LEFT):
             return (detail,)
         left = self._seconds_left(done, total, time.monotonic())
-        said = () if left is None else (f"about {words_of_seconds(left)}{LEFT}",)
-        return (*said, detail) if detail else said
+        estimate = () if left is None else (f"about {words_of_seconds(left)}{LEFT}",)
+        return (*estimate, detail) if detail else estimate
 
     def elapsed(self) -> str:
-        """How long it has taken so far."""
+        """The time since the start, in words."""
         return words_of_seconds(time.monotonic() - self.begun)
 
     def _seconds_left(self, done: int, total: int, now: float) -> float | None:
-        """Seconds for the rest; None until something was done, and when all is."""
+        """Estimated seconds left; None before anything is done, and once everything is."""
         if self._start is None:
             self._start = (done, now)
         first, started = self._start
@@ -80,14 +80,14 @@ class _Pace:
 
 
 class _PlainProgress:
-    """One line after two seconds, whether or not anything is done by then, and one every ten from there."""
+    """One line after two seconds, even if nothing is done by then, and one every ten seconds after that."""
 
     def __init__(self, stage: str, stream: TextIO | None) -> None:
         self._stage, self._stream = stage, stream
         self._pace = _Pace()
         self._lock = threading.Lock()
         self._due = time.monotonic() + QUIET_SECONDS
-        self._said: float | None = None
+        self._shown: float | None = None
         self._ended = threading.Event()
         self._clock = threading.Thread(target=self._watch, daemon=True)
 
@@ -103,28 +103,28 @@ class _PlainProgress:
         if time.monotonic() < self._due or not words or done == total:
             return
         if words[0].startswith(LOOKING):
-            self._say(f": {words[0]}")
+            self._show(f": {words[0]}")
         else:
             how = f" ({words[1]})" if len(words) > 1 else ""
-            self._say(f": {done} of {total}, {words[0]}{how}")
+            self._show(f": {done} of {total}, {words[0]}{how}")
 
     def _watch(self) -> None:
-        """Name the stage after two seconds; from there, where no step is told, say how long it has taken."""
+        """Name the stage after two seconds; after that, show the elapsed time whenever no step is reported."""
         if self._ended.wait(QUIET_SECONDS):
             return
-        if self._said is None:
-            self._say("")
-            self._due = 0.0  # how far it is may follow at once
-        while not self._ended.wait(max(0.0, (self._said or 0.0) + PLAIN_EVERY - time.monotonic())):
-            if time.monotonic() >= (self._said or 0.0) + PLAIN_EVERY:  # else a step was told meanwhile
-                self._say(f": {self._pace.elapsed()} so far")
+        if self._shown is None:
+            self._show("")
+            self._due = 0.0  # the first progress may follow at once
+        while not self._ended.wait(max(0.0, (self._shown or 0.0) + PLAIN_EVERY - time.monotonic())):
+            if time.monotonic() >= (self._shown or 0.0) + PLAIN_EVERY:  # else a step was reported meanwhile
+                self._show(f": {self._pace.elapsed()} so far")
 
-    def _say(self, how_far: str) -> None:
+    def _show(self, how_far: str) -> None:
         with self._lock:
-            self._said = time.monotonic()
-            self._due = self._said + PLAIN_EVERY
+            self._shown = time.monotonic()
+            self._due = self._shown + PLAIN_EVERY
             if not self._ended.is_set():
-                with suppress(OSError, ValueError):  # a stage goes on where nobody reads how far it is
+                with suppress(OSError, ValueError):  # the stage goes on even if the stream is closed
                     write(f"... {self._stage}{how_far}", self._stream)
 
 
@@ -138,7 +138,7 @@ def _bar(stage: str, stream: TextIO | None) -> Iterator[Progress]:
     pace = _Pace()
 
     class Words(TextColumn):
-        """The words behind the bar; where nothing is counted, the time so far."""
+        """The text after the bar; where nothing is counted, the elapsed time."""
 
         def render(self, task: Any) -> Any:
             task.fields["words"] = task.fields["how"] or pace.elapsed()

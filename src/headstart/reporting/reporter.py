@@ -1,4 +1,4 @@
-"""Who hears what happens: a fit tells a reporter, and the reporter decides where that is shown."""
+"""The reporter protocol: a run reports its steps, and the reporter decides where they are shown."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Protocol
 
 __all__ = ["LOOKING", "Progress", "Reporter", "SilentReporter"]
 
-LOOKING = "looked at"  # how the detail of a progress begins while items are only read, so that no speed is told by it
+LOOKING = "looked at"  # the detail begins so while items are only looked up; no speed is estimated from such steps
 
 
 class Progress(Protocol):
-    """Called with how far the work is.
+    """A callback for the progress of a stage.
 
     Examples:
-        >>> heard: Progress = lambda done, total, detail="": print(done, "of", total, detail)
-        >>> heard(32, 400, "torch bf16, 300/s")
+        >>> show: Progress = lambda done, total, detail="": print(done, "of", total, detail)
+        >>> show(32, 400, "torch bf16, 300/s")
         32 of 400 torch bf16, 300/s
     """
 
     def __call__(self, done: int, total: int, detail: str = "") -> None:
-        """``done`` of ``total`` items are through; ``detail`` says how, in a few words.
+        """``done`` of ``total`` items are done; ``detail`` describes how, in a few words.
 
-        A detail that ends in ``" left"`` has an estimate of the time left: no other one is shown beside it.
+        A detail that ends in ``" left"`` is an estimate of the time left, and no other one is shown beside it.
         """
         ...
 
 
 class Reporter(Protocol):
-    """Hears what happens, in the order in which it happens.
+    """Receives the steps and results of a run, in order.
 
     Examples:
         >>> reporter: Reporter = SilentReporter()
@@ -40,11 +40,11 @@ class Reporter(Protocol):
         ...
 
     def result(self, label: str, text: str) -> None:
-        """An answer: the main metric, the verdict."""
+        """A result: the main metric, the verdict."""
         ...
 
     def detail(self, label: str, text: str) -> None:
-        """What only somebody who looks into how it was done needs: shown with ``--verbose``."""
+        """A detail of how it was done: shown with ``--verbose``."""
         ...
 
     def warning(self, text: str) -> None:
@@ -52,12 +52,12 @@ class Reporter(Protocol):
         ...
 
     def progress(self, stage: str) -> AbstractContextManager[Progress]:
-        """A stage that may take long; call what it gives with (done, total), and how in a few words."""
+        """A context for a stage that may take long; it gives the callback to call with (done, total, detail)."""
         ...
 
 
 class SilentReporter:
-    """Says nothing.
+    """Ignores everything.
 
     Examples:
         >>> with SilentReporter().progress("encoding") as step:
@@ -68,7 +68,7 @@ class SilentReporter:
         """Drop the line."""
 
     def result(self, label: str, text: str) -> None:
-        """Drop the answer."""
+        """Drop the result."""
 
     def detail(self, label: str, text: str) -> None:
         """Drop the detail."""

@@ -1,4 +1,4 @@
-"""What a result shows of itself: a few lines where it is printed, a small table in a notebook."""
+"""The ``repr`` of results: a few lines of text, and a small table in a notebook."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from headstart.reporting.text import display_width, one_line, shortened, wrap
 __all__ = ["summary_html", "summary_text"]
 
 WIDTH = 100
-LONGEST = 400  # columns of one fact
+LONGEST = 400  # columns of the value of a fact
 
 Facts = Sequence[tuple[str, str]]
 
 
 def summary_text(title: str, facts: Facts) -> str:
-    """A title and facts below it, each in a line that wraps at 100 columns.
+    """A title with facts below it, one per line, wrapped at 100 columns.
 
     Args:
-        title: what it is, with the one number that counts.
+        title: name of the result, with its main figure.
         facts: names with values.
 
     Examples:
@@ -39,10 +39,10 @@ def summary_text(title: str, facts: Facts) -> str:
 
 
 def summary_html(title: str, facts: Facts) -> str:
-    """The same as a table for a notebook; nothing in it is markup but the table.
+    """The same as an HTML table for a notebook; titles, names and values are escaped.
 
     Args:
-        title: what it is.
+        title: name of the result.
         facts: names with values.
 
     Examples:

@@ -1,4 +1,4 @@
-"""What a stream can show: how wide it is, whether it has colours, which letters; and the one way to write to it."""
+"""Terminal output: the width, colours and encoding of a stream, and the functions that write to it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ USUAL = 80
 NOTEBOOK = 100
 STYLES = {"strong": "1", "good": "1;32", "warning": "1;33", "error": "1;31", "dim": "2"}
 
-# Errors of an encoding that Python itself may set for a stream and that raise or write what nobody can read.
+# Encoding error handlers that Python may set for a stream; they raise, or write unreadable text.
 _REPLACED = ("strict", "surrogateescape", "surrogatepass", "backslashreplace")
 
 
 def in_notebook() -> bool:
-    """Whether this is a notebook's kernel, which shows output in a page.
+    """Whether the code runs in the kernel of a notebook.
 
     Examples:
         >>> in_notebook()
@@ -51,14 +51,14 @@ def is_terminal(stream: TextIO | None) -> bool:
 def _is_tty(stream: TextIO | None) -> bool:
     try:
         return stream is not None and stream.isatty()
-    except ValueError:  # it was closed
+    except ValueError:  # the stream is closed
         return False
 
 
 def columns(stream: TextIO | None) -> int | None:
-    """How many columns a line has; None where nobody counts, such as in a file.
+    """The width of a stream in columns; None where lines have no limit, such as in a file.
 
-    The variable COLUMNS counts where it is set, else the terminal itself; a notebook has 100.
+    The environment variable COLUMNS takes precedence over the width of the terminal; a notebook has 100 columns.
 
     Args:
         stream: where lines go.
@@ -78,15 +78,15 @@ def columns(stream: TextIO | None) -> int | None:
 def _terminal_columns(stream: TextIO) -> int:
     try:
         return os.get_terminal_size(stream.fileno()).columns or USUAL
-    except (OSError, ValueError):  # it only says that it is a terminal
+    except (OSError, ValueError):  # a terminal without a size
         return USUAL
 
 
 def colours(stream: TextIO | None) -> bool:
-    """Whether words may be bold or coloured on a stream.
+    """Whether text on a stream may be bold or coloured.
 
-    ``NO_COLOR`` says no; ``FORCE_COLOR`` or ``CLICOLOR_FORCE`` (other than 0) says yes; else a terminal has them, but
-    for ``TERM=dumb`` and ``CLICOLOR=0``. See https://no-color.org and https://bixense.com/clicolors.
+    ``NO_COLOR`` turns colours off; ``FORCE_COLOR`` or ``CLICOLOR_FORCE`` (other than 0) turns them on. Otherwise
+    terminals have them, except with ``TERM=dumb`` or ``CLICOLOR=0``. See https://no-color.org and https://bixense.com/clicolors.
 
     Args:
         stream: where lines go.
@@ -95,18 +95,18 @@ def colours(stream: TextIO | None) -> bool:
         >>> colours(None)
         False
     """
-    said = os.environ.get
-    if stream is None or said("NO_COLOR"):
+    variable = os.environ.get
+    if stream is None or variable("NO_COLOR"):
         return False
-    if any(said(name, "0").lower() not in ("", "0", "false") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+    if any(variable(name, "0").lower() not in ("", "0", "false") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
         return True
-    if not is_terminal(stream) or said("CLICOLOR") == "0" or in_notebook():
+    if not is_terminal(stream) or variable("CLICOLOR") == "0" or in_notebook():
         return False
-    return sys.platform != "win32" or any(said(name) for name in ("WT_SESSION", "ConEmuANSI", "TERM", "ANSICON"))
+    return sys.platform != "win32" or any(variable(name) for name in ("WT_SESSION", "ConEmuANSI", "TERM", "ANSICON"))
 
 
 def painted(text: str, style: str, stream: TextIO | None) -> str:
-    """The text in a style, where the stream has colours; as it is elsewhere.
+    """The text in a style where the stream has colours, else unchanged.
 
     Args:
         text: printable text.
@@ -123,10 +123,10 @@ def painted(text: str, style: str, stream: TextIO | None) -> str:
 
 
 def write(text: str, stream: TextIO | None, *, style: str = "") -> None:
-    """Write one line that steers nothing, in letters that the stream has.
+    """Write one line, with control characters escaped and unencodable characters replaced.
 
     Args:
-        text: the line; see `headstart.reporting.text.printable` for what becomes of control characters.
+        text: the line; `headstart.reporting.text.printable` escapes control characters.
         stream: where it goes; None (a process without a console) drops it.
         style: as in `painted`.
 
@@ -141,7 +141,7 @@ def write(text: str, stream: TextIO | None, *, style: str = "") -> None:
 def write_parts(parts: Sequence[tuple[str, str]], stream: TextIO | None) -> None:
     """Write one line of several styles, as `write` does.
 
-    Once nobody reads the stream any more (``headstart fit data | head``), lines are dropped and the work goes on.
+    After the reader has closed the stream (``headstart fit data | head``), lines are dropped and the work continues.
 
     Args:
         parts: texts with their styles.
@@ -160,7 +160,7 @@ def write_parts(parts: Sequence[tuple[str, str]], stream: TextIO | None) -> None
 
 
 def write_error(program: str, message: str) -> None:
-    """Write an error to standard error, as one sentence behind the name of the program.
+    """Write an error to standard error, as one sentence after the name of the program.
 
     Args:
         program: such as ``"headstart fit"``.
@@ -177,10 +177,10 @@ def write_error(program: str, message: str) -> None:
 
 
 def in_letters_of(stream: TextIO, text: str) -> str:
-    r"""The text with other letters for those that the stream's encoding lacks.
+    r"""The text, with substitutes for characters that the stream's encoding lacks.
 
     Args:
-        stream: where it is to be written.
+        stream: where it will be written.
         text: any text.
 
     Examples:
@@ -192,7 +192,7 @@ def in_letters_of(stream: TextIO, text: str) -> str:
 
 
 def never_fail(stream: TextIO | None) -> None:
-    """Let a stream of a process write letters that it lacks in other ones, instead of failing after all the work.
+    """Make a standard stream substitute the characters that it cannot encode, instead of raising.
 
     Args:
         stream: standard output or standard error.

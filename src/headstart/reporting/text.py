@@ -1,4 +1,4 @@
-"""Text for a terminal: what cannot be printed is escaped, columns are counted, lines wrap at words."""
+"""Text for a terminal: unprintable characters are escaped, columns are counted, lines wrap at words."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ __all__ = [
 ]
 
 READABLE = "headstart.readable"
-"""Name of the error handler of encodings that writes what a console lacks in its own letters, else as an escape."""
+"""Name of the encoding error handler that writes ASCII equivalents of unencodable characters, else escapes."""
 
-MOST = 4000
-LONGEST, LAST = 1200, 300
+MOST = 4000  # characters of a line
+LONGEST, LAST = 1200, 300  # characters of a message, and of its end where it is cut
 
-# Joiners that Persian, Indic scripts and emoji are written with: they steer nothing.
+# Joiners used in Persian, Indic scripts and emoji: harmless format characters.
 _JOINERS = "\u200c\u200d"
 _SPACES = {"\u3000": "\u3000"}
-# Greek letters, signs of mathematics, dashes, quotes, bars and blanks, as they are written on a typewriter.
+# ASCII equivalents of Greek letters, mathematical signs, dashes, quotes, bars and spaces.
 _IN_ASCII = {
     "\u03bb": "lambda", "\u00b5": "u", "\u03bc": "u", "\u03c3": "sigma", "\u0394": "delta", "\u00d7": "x",
     "\u00b1": "+-", "\u2264": "<=", "\u2265": ">=", "\u2248": "~", "\u2212": "-", "\u2013": "-", "\u2014": "-",
@@ -38,32 +38,32 @@ _IN_ASCII = {
 }  # fmt: skip
 _SMALL_KANA = frozenset("ぁぃぅぇぉっゃゅょァィゥェォッャュョ")
 _NO_BREAK = "\u00a0"
-_TOGETHER = re.compile(r"\[[^\[\]]{1,24}\]|\S{1,12} = \S{1,12}")  # an interval; what a letter is
+_TOGETHER = re.compile(r"\[[^\[\]]{1,24}\]|\S{1,12} = \S{1,12}")  # an interval; a symbol with its value
 _BREAKS = "/\\,;=&?_-.:"
 
 
 def printable(text: object) -> str:
-    r"""Text in which nothing steers a terminal or breaks a line.
+    r"""Text without characters that control a terminal or break a line.
 
-    Control characters (C0 and C1), line and paragraph separators, marks that reverse the direction of writing, other
-    invisible format characters, private characters and lone surrogates become escapes, as in a Python string. Letters
-    of every script, and the joiners that they are written with, stay.
+    Control characters (C0 and C1), line and paragraph separators, marks that change the writing direction, other
+    invisible format characters, private-use characters and lone surrogates become escapes, as in a Python string.
+    Letters of every script and their joiners stay.
 
     Args:
-        text: anything from outside: an item, a label, a file name, a message.
+        text: any untrusted text: an item, a label, a file name, a message.
 
     Examples:
         >>> printable("a\x1b[31m\nb\u202e\x9b"), printable("größe 猫 λ")
         ('a\\x1b[31m\\nb\\u202e\\x9b', 'größe 猫 λ')
     """
-    whole = str(text)
-    if whole.isprintable():
-        return whole
-    return "".join(_escaped(sign) for sign in whole)
+    original = str(text)
+    if original.isprintable():
+        return original
+    return "".join(_escaped(sign) for sign in original)
 
 
 def is_harmless(sign: str) -> bool:
-    r"""Whether a sign is shown as it is: it can be printed, or is a joiner that letters and emoji are written with.
+    r"""Whether a character can be shown unescaped: it is printable, or a joiner used in letters and emoji.
 
     Examples:
         >>> [is_harmless(sign) for sign in ("\u732b", "\u200d", "\x1b", "\u202e")]
@@ -81,7 +81,7 @@ def _escaped(sign: str) -> str:
 
 
 def one_line(text: object) -> str:
-    r"""A sentence in one printable line: line breaks and runs of blanks become one blank.
+    r"""Text in one printable line: line breaks and runs of spaces become one space.
 
     Examples:
         >>> one_line("no such\n  file\x07")
@@ -91,7 +91,7 @@ def one_line(text: object) -> str:
 
 
 def sentence(text: object) -> str:
-    r"""A message in one printable line of at most 1,200 characters; of a longer one the end, which says what to do.
+    r"""A message in one printable line of at most 1,200 characters; a longer one keeps its end, which says what to do.
 
     Examples:
         >>> sentence("no " + "x" * 5000 + " here;\n give another")[-23:]
@@ -102,7 +102,7 @@ def sentence(text: object) -> str:
 
 
 def bounded(text: str) -> str:
-    """Text of at most 4,000 characters; what is longer is cut, and its length is said.
+    """Text of at most 4,000 characters; longer text is cut, and its length is appended.
 
     Examples:
         >>> bounded("a" * 5000)[-24:]
@@ -112,20 +112,20 @@ def bounded(text: str) -> str:
 
 
 def shortened(text: object, width: int) -> str:
-    """Printable text of at most ``width`` columns; what is longer ends in three dots.
+    """Printable text of at most ``width`` columns; longer text is cut and ends in three dots.
 
     Examples:
         >>> shortened("a long name of a file", 10), shortened("猫猫猫猫", 7)
         ('a long ...', '猫猫...')
     """
-    whole = printable(str(text)[: 4 * width + 4])
-    if display_width(whole) <= width:
-        return whole
-    return _first_columns(whole, max(0, width - 3))[0] + "..."[:width]
+    shown = printable(str(text)[: 4 * width + 4])
+    if display_width(shown) <= width:
+        return shown
+    return _first_columns(shown, max(0, width - 3))[0] + "..."[:width]
 
 
 def display_width(text: str) -> int:
-    r"""How many columns of a terminal a text takes: two for a Chinese, Japanese or Korean sign, none for an accent.
+    r"""The columns of a text on a terminal: two for a Chinese, Japanese or Korean character, none for an accent.
 
     Examples:
         >>> display_width("cat"), display_width("猫"), display_width("e\u0301")
@@ -141,15 +141,15 @@ def _columns(sign: str) -> int:
 
 
 def wrap(text: str, width: int | None, *, first: int = 0, indent: int = 0) -> list[str]:
-    r"""Lines of at most ``width`` columns, broken at blanks, or between signs of scripts that have none.
+    r"""Lines of at most ``width`` columns, broken at spaces, or between characters of scripts without spaces.
 
-    A word that is longer than a line is broken behind a slash, a comma or the like, else where the line ends.
+    A word that is longer than a line is broken after a slash, a comma or the like, else at the end of the line.
 
     Args:
         text: printable text in one line.
         width: columns of the terminal; None for no limit.
-        first: columns that are taken on the first line already.
-        indent: blanks that begin every further line.
+        first: columns of the first line that are already taken; default 0.
+        indent: spaces at the start of every further line; default 0.
 
     Examples:
         >>> wrap("the quick brown fox", 12, first=3, indent=3)
@@ -172,7 +172,7 @@ def wrap(text: str, width: int | None, *, first: int = 0, indent: int = 0) -> li
 
 
 def _pieces(text: str, room: int) -> Iterator[str]:
-    """What stays together: words with the blanks behind them, and parts of words that are longer than a line."""
+    """Unbreakable pieces: words with the spaces after them, and parts of words that are longer than a line."""
     piece = ""
     for place, sign in enumerate(text):
         piece += sign
@@ -196,12 +196,12 @@ def _may_break(sign: str, following: str) -> bool:
 
 
 def _never_first(sign: str) -> bool:
-    """Whether no line begins with it: closing brackets, stops, marks that lengthen or repeat, accents."""
+    """Whether a line must not begin with it: closing brackets, punctuation, length and repetition marks, accents."""
     return unicodedata.category(sign) in ("Pe", "Pf", "Po", "Lm", "Mn", "Mc", "Me", "Cf") or sign in _SMALL_KANA
 
 
 def _cut(word: str, room: int) -> tuple[str, str]:
-    """A word in two, the first part as long as fits, behind a sign that divides where there is one."""
+    """A word in two parts, the first as long as fits, cut after a dividing character where there is one."""
     part, rest = _first_columns(word, room)
     place = max(part.rfind(sign) for sign in _BREAKS) + 1
     return (word[:place], word[place:]) if place > room // 2 else (part, rest)
@@ -218,7 +218,7 @@ def _first_columns(text: str, width: int) -> tuple[str, str]:
 
 
 def _readable(error: UnicodeError) -> tuple[str, int]:
-    """What stands for signs that an encoding lacks; the name under which it is known is `READABLE`."""
+    """The error handler `READABLE`: substitutes for characters that an encoding lacks."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]

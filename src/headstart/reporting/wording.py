@@ -1,4 +1,4 @@
-"""Counts and names as they stand in sentences."""
+"""Counts and lists of names for use in sentences."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["name_some", "plural"]
 
 
 def plural(count: int, one: str, more: str | None = None) -> str:
-    """A count with the words that agree with it.
+    """A count with its noun in the singular or plural.
 
     Args:
-        count: how many.
-        one: what follows the number 1.
-        more: what follows any other number; by default ``one`` with an s, or es after an s.
+        count: the number.
+        one: the words after the number 1.
+        more: the words after any other number; default: ``one`` with an s, or es after an s.
 
     Examples:
         >>> plural(1, "item"), plural(0, "class"), plural(2, "item is empty", "items are empty")
@@ -25,7 +25,7 @@ def plural(count: int, one: str, more: str | None = None) -> str:
 
 
 def name_some(names: Iterable[str], most: int = 10) -> str:
-    """The first names, quoted, and how many more there are.
+    """The first ``most`` names, quoted, and the number of the others.
 
     Examples:
         >>> name_some(["a", "b", "c"], most=2)

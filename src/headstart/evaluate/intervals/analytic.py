@@ -1,8 +1,8 @@
-"""Intervals that need no resampling: exact forms for shares, and the least width that other metrics must have.
+"""Analytic intervals: Wilson's for shares of counts, and minimum widths for metrics that depend on such shares.
 
-A bootstrap sees only what is among the items: where a model makes no mistake on forty of them, it takes mistakes for
-impossible. Counts know better, so a share has Wilson's interval, and the bootstrap of anything else is widened to what
-the shares that it is made of allow.
+A bootstrap resamples only the items at hand: where a model makes no mistake on forty items, no resample holds one, and
+the interval has no width. Wilson's interval of a share does not have this fault. So shares have Wilson's interval, and
+the bootstrap interval of any other metric is widened to what the intervals of the shares behind it allow.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _EXACT: Mapping[str, tuple[str, ...]] = {
 
 
 def exact_names(kind: TaskKind) -> tuple[str, ...]:
-    """The metrics that are shares of counts, whose interval is the analytic one.
+    """The metrics that are shares of counts, whose interval is analytic.
 
     Args:
         kind: of the task.
@@ -50,21 +50,24 @@ def exact_names(kind: TaskKind) -> tuple[str, ...]:
 def analytic_bounds(
     kind: TaskKind, outputs: Array, y: NDArray[Any], groups: ArrayLike | None = None
 ) -> dict[str, Bounds]:
-    """Bounds of the metrics of predictions from counts.
+    """Bounds of the metrics that follow from counts.
 
-    Shares have Wilson's interval (with groups for the effective number of items), F1 that of the share it rises with.
-    Means over classes combine those of the classes (MOVER): precision and recall of different classes are of different
-    items, and of F1, ROC-AUC and average precision any two of C classes correlate by 1 / (C - 1), for a mistake costs
-    two of them. Average precision is taken for a share of the positives (Boyd et al. 2013). Log-loss and Brier score
-    reach to where as many items as accuracy's interval allows were given the next best class, and the calibration error
-    to the gap between confidence and the bounds of accuracy. For regression, errors of zero may hide that share of
-    items whose value is no better than the mean.
+    - Shares have Wilson's interval, with groups for the effective number of items. F1 is a monotone function of a share
+      and has the bounds of that share.
+    - Means over classes combine the bounds of the classes (MOVER). Precision and recall of different classes are of
+      different items, hence uncorrelated. For F1, ROC-AUC and average precision a mistake costs two of the C classes,
+      so any two of them have the correlation 1 / (C - 1).
+    - Average precision is treated as a share of the positives (Boyd et al. 2013).
+    - Log-loss and Brier score change by the cost of as many mistakes, more or fewer, as accuracy's interval allows. The
+      calibration error is bounded by the gaps between the mean confidence and the bounds of accuracy.
+    - For regression, a target that is predicted exactly may still be predicted no better than by the mean on the share
+      of items that Wilson's interval allows.
 
     Args:
         kind: of the task.
         outputs: (n, k) probabilities or values, as `check_outputs` gives them.
         y: truth as `check_outputs` gives it.
-        groups: (n,) names or codes of items that belong together.
+        groups: (n,) names or codes of items that belong together, or None.
 
     Returns:
         Lower and upper bounds (m,) by name: m is 1, or the number of labels for the names that begin with ``each``.
@@ -127,7 +130,7 @@ def _f1(hit: NDArray[np.bool_], either: NDArray[np.bool_]) -> float:
 
 
 def _units(chosen: NDArray[np.bool_], codes: Groups) -> float:
-    """How many items, or groups, are among the chosen."""
+    """The number of chosen items, or of groups among them."""
     return float(chosen.sum()) if codes is None else float(len(np.unique(codes[chosen])))
 
 
@@ -146,7 +149,7 @@ def _column(every: list[dict[str, Any]], name: str) -> Bounds:
 
 
 def _means(kind: TaskKind, every: list[dict[str, Any]]) -> dict[str, Bounds]:
-    """Bounds of the means over classes, of the classes that each of them is over."""
+    """Bounds of the means over classes; each mean is over the classes for which it is defined."""
     together = 1 / max(len(every) - 1, 1)
     occurs, present = [one for one in every if one["occurs"]], [one for one in every if one["has items"]]
     found = {
@@ -156,25 +159,25 @@ def _means(kind: TaskKind, every: list[dict[str, Any]]) -> dict[str, Bounds]:
         "macro_f1": _average(occurs, "f1", together),
         "average_precision": _average(present, "average_precision", together),
     }
-    if kind == "classification" and len(every) == 2:  # one area, whichever class comes first
+    if kind == "classification" and len(every) == 2:  # the area is the same for both classes
         return found | {"roc_auc": _average(every[1:], "roc_auc", 0.0)}
     return found | {"roc_auc": _average([one for one in every if not np.isnan(one["roc_auc"][0])], "roc_auc", together)}
 
 
 def _average(every: list[dict[str, Any]], name: str, correlation: float) -> Bounds:
-    values = np.nan_to_num([one[name][0] for one in every])  # in a mean, 0/0 counts 0
+    values = np.nan_to_num([one[name][0] for one in every])  # in a mean, 0/0 counts as 0
     lows, highs = np.array([one[name][1] for one in every]).reshape(-1, 2).T
     return _one(mean_bounds(values, lows, highs, correlation))
 
 
 def _of_items(kind: TaskKind, outputs: Array, y: NDArray[Any], codes: Groups) -> dict[str, Bounds]:
-    """Shares of items, and the metrics that a mistake costs most."""
+    """Bounds of shares of items, of losses and of the calibration error."""
     if kind == "classification":
         right = metrics.hits(outputs, y)
         confidence = float(outputs.max(axis=1).mean())
         accuracy = share_bounds(right, codes)
         gaps = [abs(confidence - bound) for bound in accuracy]
-        known = not accuracy[0] <= confidence <= accuracy[1]  # that there is a gap
+        known = not accuracy[0] <= confidence <= accuracy[1]  # then a gap of zero is excluded
         found = {"accuracy": _one(accuracy), "ece": _one((min(gaps) if known else np.nan, max(gaps)))}
         return found | _losses(outputs, y, accuracy, {"log_loss": 1.0, "brier": 1.0})
     n, labels = outputs.shape
@@ -199,7 +202,7 @@ def _one(bounds: tuple[float, float]) -> Bounds:
 def _losses(
     outputs: Array, y: NDArray[Any], accuracy: tuple[float, float], scale: Mapping[str, float]
 ) -> dict[str, Bounds]:
-    """Bounds of mean losses: with as many mistakes as the bounds of accuracy allow, at what these would have cost."""
+    """Bounds of mean losses, with as many mistakes as the bounds of accuracy allow, each at its mean cost."""
     best = outputs.argmax(axis=1)
     rest = outputs.copy()
     rest[np.arange(len(rest)), best] = -np.inf
@@ -208,25 +211,27 @@ def _losses(
     found = {}
     for name, loss in (("log_loss", metrics.item_log_loss), ("brier", metrics.item_brier)):
         mean = float(loss(outputs, y).mean())
-        cost = loss(outputs, runner_up) - loss(outputs, best)  # of a mistake, an item each
-        dearer = float(cost[right].mean()) if right.any() else 0.0
+        cost = loss(outputs, runner_up) - loss(outputs, best)  # (n,) what a mistake adds to the loss of each item
+        added = float(cost[right].mean()) if right.any() else 0.0
         saved = float(np.minimum(cost, loss(outputs, y) - loss(outputs, best))[~right].mean()) if share < 1 else 0.0
-        low, high = mean - (accuracy[1] - share) * saved, mean + (share - accuracy[0]) * dearer
+        low, high = mean - (accuracy[1] - share) * saved, mean + (share - accuracy[0]) * added
         found[name] = _one((max(0.0, low) * scale[name], high * scale[name]))
     return found
 
 
 def _regression(values: Array, y: Array, codes: Groups) -> dict[str, Bounds]:
-    """Bounds for targets that are met exactly, of which as many items as Wilson's interval allows may be at the mean.
+    """Bounds for exactly predicted targets: as many items as Wilson's interval allows may have the error of the mean.
 
-    They are nan for other targets, whose errors the bootstrap sees.
+    They are nan for other targets, whose errors the bootstrap can resample.
     """
     units = len(y) if codes is None else int(codes.max()) + 1
     hidden = 1 - share_bounds(np.ones(units))[0]
     spread, away = y.std(axis=0), np.abs(y - y.mean(axis=0)).mean(axis=0)
     exact = np.abs(values - y).max(axis=0) <= ROUNDING * spread
-    pairs = share_bounds(np.ones(max(1, units // 2)))[0]  # of pairs of items, those in the right order
-    order = 6 / np.pi * np.arcsin(np.sin(np.pi * (2 * pairs - 1) / 2) / 2)  # the tau of a normal pair to its Spearman
+    pairs = share_bounds(np.ones(max(1, units // 2)))[0]  # share of pairs of items in the right order
+    order = (
+        6 / np.pi * np.arcsin(np.sin(np.pi * (2 * pairs - 1) / 2) / 2)
+    )  # Kendall's τ of a bivariate normal to Spearman's ρ
     sorted_as = metrics.spearman(values, y, per_target=True)
     none = np.full(y.shape[1], np.nan)
     each = {
@@ -238,5 +243,5 @@ def _regression(values: Array, y: Array, codes: Groups) -> dict[str, Bounds]:
             np.where(sorted_as <= -1 + ROUNDING, -order, np.nan),
         ),
     }
-    whole = {name: (np.array([low.mean()]), np.array([high.mean()])) for name, (low, high) in each.items()}
-    return whole | {f"each {name}": bounds for name, bounds in each.items()}
+    means = {name: (np.array([low.mean()]), np.array([high.mean()])) for name, (low, high) in each.items()}
+    return means | {f"each {name}": bounds for name, bounds in each.items()}

@@ -34,19 +34,19 @@ def bootstrap(
 ) -> tuple[Array, Array]:
     """Percentile bootstrap: expanded interval of a statistic, over items or over whole groups.
 
-    The plain percentiles are too narrow where units (items, or groups) are few, by the factor that separates a t from a
-    normal interval; they are therefore taken further out, at Φ(-√(u/(u-1)) t) for u units (Hesterberg 2015): 2.4% for
-    150 units, 1.2% for 20, 0.1% for the five folds of ESC-10. Resamples on which the statistic is undefined (nan) are
-    left out. One unit says nothing about spread: both bounds are then nan. A share of exactly 0 or 1 gets an interval
-    of no width; use `wilson` for one share.
+    Plain percentile intervals are too narrow for few units (items, or groups), by the ratio of a t to a normal
+    interval. They are therefore taken further out, at Φ(-√(u/(u-1)) t) for u units (Hesterberg 2015): 2.4% for 150
+    units, 1.6% for 20, 0.1% for the five folds of ESC-10. Resamples on which the statistic is undefined (nan) are left
+    out. With a single unit, both bounds are nan. A share of exactly 0 or 1 gets an interval of no width; use `wilson`
+    for a single share.
 
     Args:
         statistic: from multiplicities (resamples, n) to values (resamples,) or (resamples, k).
         n: number of items.
         groups: (n,) names or codes of what belongs together; then whole groups are drawn (the cluster bootstrap).
-        resamples: how many resamples.
-        seed: seed of the draws; the same seed gives the same resamples to every statistic.
-        level: coverage, in (0, 1).
+        resamples: number of resamples; default 1000.
+        seed: seed of the draws, default 0; the same seed gives every statistic the same resamples.
+        level: coverage, in (0, 1); default 0.95.
 
     Returns:
         The lower and the upper bounds, each of the shape of one value of the statistic.
@@ -82,7 +82,7 @@ def expanded_tail(units: int, level: float = 0.95) -> float:
     """The share of resamples beyond each bound of an expanded percentile interval.
 
     Args:
-        units: how many items or groups are drawn from.
+        units: number of items or groups that are resampled.
         level: coverage, in (0, 1).
 
     References:
@@ -112,10 +112,10 @@ def paired_difference(
 
     Reference: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993.
 
-    Resampling the differences keeps the pairs, so what is hard for both sides cancels (Efron & Tibshirani 1993).
+    Resampling the differences keeps the pairs, so that variation which both sides share cancels.
 
     Args:
-        per_item_a: (n,) values of one side, such as 1 where right, or the log-loss of each item.
+        per_item_a: (n,) values of one side, such as 1 for each correct item, or its log-loss.
         per_item_b: (n,) values of the other side.
         groups: as in `bootstrap`.
         resamples: as in `bootstrap`.
@@ -151,7 +151,7 @@ def paired_difference(
 
 
 def _multiplicities(codes: NDArray[np.intp], resamples: int, seed: int) -> Iterator[Array]:
-    """Blocks (b, n) of how often each item is in a resample of as many units as there are."""
+    """Blocks (b, n) of the number of times that each item is in a resample, which draws as many units as there are."""
     random = np.random.default_rng(seed)
     units = int(codes.max()) + 1
     size = max(1, min(resamples, _BLOCK_VALUES // len(codes)))
@@ -163,7 +163,7 @@ def _multiplicities(codes: NDArray[np.intp], resamples: int, seed: int) -> Itera
 
 
 def _defined_quantiles(values: Array, levels: tuple[float, float]) -> tuple[Array, Array]:
-    """Quantiles over the first axis of the values that are not nan; nan where none is."""
+    """Quantiles over the first axis of the values that are not nan; nan where all are."""
     ordered = np.sort(values, axis=0)  # nan come last
     defined = (~np.isnan(ordered)).sum(axis=0)
     bounds = []

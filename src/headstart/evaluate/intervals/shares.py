@@ -1,8 +1,8 @@
-"""Intervals of shares that keep a width where nothing, or everything, is right: Wilson's, and what is built on it.
+"""Intervals of shares that keep a width at 0 and 1: Wilson's interval, and those that are derived from it.
 
-Items of a group (a patient, a speaker) say less than as many independent ones. A share of them has Wilson's interval
-for its effective number of items, n_eff = p (1 - p) / v with v the variance of p over groups (Korn & Graubard 1998;
-Dean & Pagano 2015). Where nothing or everything is right, v says nothing, and each group counts as one item.
+Items of a group (a patient, a speaker) carry less information than as many independent items. A share of grouped items
+has Wilson's interval for its effective number of items, n_eff = p (1 - p) / v with v the variance of p over groups
+(Korn & Graubard 1998; Dean & Pagano 2015). For a share of 0 or 1, v is 0, and each group counts as one item.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ EDGE = 1e-9
 
 
 def effective_size(values: ArrayLike, groups: ArrayLike | None = None, level: float = 0.95) -> float:
-    """How many independent items tell as much of the mean of values in [0, 1] as these do.
+    """The number of independent items that carry as much information on the mean of 0/1 values as these items.
 
     Args:
         values: (n,) 0 or 1 for each item.
-        groups: (n,) names or codes of items that belong together, or None where each stands alone.
-        level: of the interval that it is for; few groups are allowed for by the square of z / t (degrees of freedom).
+        groups: (n,) names or codes of items that belong together, or None where all are independent.
+        level: level of the interval that it is used for, default 0.95; for few groups the number is multiplied by
+            (z / t)² with groups - 1 degrees of freedom.
 
     Returns:
         n without groups; at most n with them; nan where there is a single group.
@@ -124,13 +125,14 @@ def f1_bounds(correct: float, total: float, size: float | None = None, level: fl
 def mean_bounds(values: ArrayLike, lows: ArrayLike, highs: ArrayLike, correlation: float = 0.0) -> Bounds:
     """Interval of the mean of k values from their own (the method of variance estimates recovery, MOVER).
 
-    The distances from the values to their lower bounds (and to their upper ones) add up like standard errors.
+    The distances d_i from the values to their lower (or upper) bounds add up like standard errors:
+    √((1 - ρ) Σ d_i² + ρ (Σ d_i)²) / k.
 
     Args:
         values: (k,) estimates.
-        lows: (k,) their lower bounds; nan is taken for 0.
-        highs: (k,) their upper bounds; nan is taken for 1.
-        correlation: of any two of them; 0 where they are of different items.
+        lows: (k,) their lower bounds; nan counts as 0.
+        highs: (k,) their upper bounds; nan counts as 1.
+        correlation: of any two of the estimates; default 0, for estimates of different items.
 
     Returns:
         The lower and the upper bound; both nan without values.
@@ -159,7 +161,7 @@ def mean_bounds(values: ArrayLike, lows: ArrayLike, highs: ArrayLike, correlatio
 
 
 def auc_interval(area: float, positives: float, negatives: float, level: float = 0.95) -> Bounds:
-    """Interval of an area under the ROC curve by inverting its score, which keeps a width at 0 and 1.
+    """Interval of an area under the ROC curve by inverting its score test, which keeps a width at 0 and 1.
 
     The bounds solve |area - θ| = z √V(θ) with Hanley & McNeil's variance at θ,
     V = θ (1 - θ) (1 + N (1 - θ)/(2 - θ) + N θ/(1 + θ)) / (m n), N = (m + n)/2 - 1.
@@ -171,7 +173,7 @@ def auc_interval(area: float, positives: float, negatives: float, level: float =
         level: coverage, in (0, 1).
 
     Returns:
-        The lower and the upper bound; both nan where the area is, or there are no positives or no negatives.
+        The lower and the upper bound; both nan where the area is nan, or there are no positives or no negatives.
 
     References:
         Newcombe (2006), Confidence Intervals for an Effect Size Measure Based on the Mann-Whitney Statistic, Part 2,
@@ -193,7 +195,7 @@ def auc_interval(area: float, positives: float, negatives: float, level: float =
         rest = 1 + middle * (1 - theta) / (2 - theta) + middle * theta / (1 + theta)
         return float((area - theta) ** 2 - z * z * theta * (1 - theta) * rest / (positives * negatives))
 
-    inside = min(max(area, EDGE), 1 - EDGE)  # at an end, θ = area solves it too
+    inside = min(max(area, EDGE), 1 - EDGE)  # at 0 and 1, θ = area is a root too
     low = 0.0 if area <= 0 else brentq(gap, 0.0, inside, xtol=1e-14)
     high = 1.0 if area >= 1 else brentq(gap, inside, 1.0, xtol=1e-14)
     return float(low), float(high)
@@ -202,8 +204,9 @@ def auc_interval(area: float, positives: float, negatives: float, level: float =
 def paired_shares(a: ArrayLike, b: ArrayLike, groups: ArrayLike | None = None, level: float = 0.95) -> Bounds:
     """Interval of the difference of two shares on the same items (Newcombe's hybrid score interval, method 10).
 
-    Wilson's bounds of both sides are combined with their correlation φ, less a continuity correction, so that it keeps
-    a width where both sides are right on every item. Groups count by `effective_size` of the differences.
+    Wilson's bounds of both sides are combined with their correlation φ, less a continuity correction, so the interval
+    keeps a width where both sides are right on every item. With groups, the number of items is the effective number for
+    the differences, as in `effective_size`.
 
     Args:
         a: (n,) 0 or 1 for each item.
@@ -215,7 +218,7 @@ def paired_shares(a: ArrayLike, b: ArrayLike, groups: ArrayLike | None = None, l
         The lower and the upper bound of mean(a) - mean(b); both nan for a single item or group.
 
     Raises:
-        ParameterError: if the sides are not of one length.
+        ParameterError: if the sides differ in length.
 
     References:
         Newcombe (1998), Improved Confidence Intervals for the Difference between Binomial Proportions Based on Paired
@@ -265,6 +268,7 @@ def _paired_size(difference: Array, groups: ArrayLike | None, level: float) -> f
 
 
 def _phi(left: Array, right: Array, size: float) -> float:
+    """The correlation φ of two 0/1 vectors (n,), scaled to ``size`` items, with Newcombe's continuity correction."""
     scale = size / len(left)
     both, neither = scale * float(left @ right), scale * float((1 - left) @ (1 - right))
     only_left, only_right = scale * float(left @ (1 - right)), scale * float((1 - left) @ right)

@@ -15,8 +15,8 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
     """Wilson interval: the score interval of a share of n independent items.
 
     Args:
-        successes: how many succeeded.
-        n: how many were tried.
+        successes: number of successes.
+        n: number of trials.
         level: coverage, in (0, 1).
 
     Returns:
@@ -40,6 +40,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
         return math.nan, math.nan
     z = NormalDist().inv_cdf(0.5 + level / 2)
     share = successes / n
+    # roots in π of (p - π)² = z² π (1 - π) / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low = 0.0 if successes == 0 else max(0.0, centre - half)

@@ -1,7 +1,7 @@
-"""Metrics of decisions: accuracy, precision, recall, F1 and the confusion matrix.
+"""Metrics of predicted classes: accuracy, precision, recall, F1 and the confusion matrix.
 
-Truth is codes (n,) for classification, where the decision is the class of the largest probability, or 0/1 (n, labels)
-for multi-label, where a label is decided when its probability is 0.5 or more.
+Truth is codes (n,) for classification, where the prediction is the class of the largest probability, or 0/1 (n, labels)
+for multi-label, where a label is predicted when its probability is 0.5 or more.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class ClassCounts:
 
     Attributes:
         correct: (..., C) true positives.
-        predicted: (..., C) items for which the class was decided.
+        predicted: (..., C) items for which the class was predicted.
         support: (..., C) items that have the class.
 
     Examples:
         >>> counts = ClassCounts(np.array([2.0, 0.0]), np.array([3.0, 0.0]), np.array([2.0, 1.0]))
         >>> counts.recall
         array([1., 0.])
-        >>> counts.precision  # the second class was never decided
+        >>> counts.precision  # the second class was never predicted
         array([0.66666667,        nan])
     """
 
@@ -60,7 +60,7 @@ class ClassCounts:
 
     @property
     def precision(self) -> Array:
-        """(..., C) share of the decisions for a class that are right; nan where it was never decided."""
+        """(..., C) share of the predictions of a class that are correct; nan where it was never predicted."""
         return ratio(self.correct, self.predicted)
 
     @property
@@ -79,13 +79,13 @@ class ClassCounts:
         return ratio(2 * self.correct.sum(axis=-1), (self.predicted + self.support).sum(axis=-1))
 
     def macro(self, values: Array) -> Array:
-        """Mean (...,) of per-class values (..., C) over the classes that occur or are predicted; there 0/0 counts 0."""
+        """Mean (...,) of per-class values (..., C) over the classes that occur or are predicted; 0/0 counts as 0."""
         occurs = self.predicted + self.support > 0
         return mean_defined(np.where(occurs, np.nan_to_num(values), np.nan))
 
 
 def class_counts(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> ClassCounts:
-    """Count right decisions, decisions and items for each class or label.
+    """Count correct predictions, predictions and items of each class or label.
 
     Args:
         outputs: (n, C) probabilities.
@@ -103,7 +103,7 @@ def class_counts(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | No
 
 
 def class_counter(outputs: ArrayLike, y: ArrayLike) -> Callable[[Array], ClassCounts]:
-    """The function from weights (..., n) to `class_counts`, for many weights: the items are judged once.
+    """The function from weights (..., n) to `class_counts`, for many weights: the predictions are compared once.
 
     Args:
         outputs: (n, C) probabilities.
@@ -123,6 +123,7 @@ def class_counter(outputs: ArrayLike, y: ArrayLike) -> Callable[[Array], ClassCo
         best = scores.argmax(axis=1)
         has, decided = _one_hot(truth, np.ones(n), num_classes), _one_hot(best, np.ones(n), num_classes)
         hit = _one_hot(truth, (best == truth).astype(float), num_classes)
+    # one sparse matrix (3 C, n): a product with the weights sums all three counts of every class
     table = hstack([hit, decided, has], format="csc").T
 
     def count(weights: Array) -> ClassCounts:
@@ -137,7 +138,7 @@ def _one_hot(codes: NDArray[np.int64], values: Array, num_classes: int) -> csr_a
 
 
 def accuracy(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Accuracy: share of items whose most probable class is right. Larger is better.
+    """Accuracy: share of items whose most probable class is correct. Larger is better.
 
     Args:
         probabilities: (n, C).
@@ -157,7 +158,7 @@ def accuracy(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | 
 
 
 def hits(probabilities: ArrayLike, y: ArrayLike) -> Array:
-    """Whether the most probable class of each item is right, (n,) of 0 and 1.
+    """Whether the most probable class of each item is correct, (n,) of 0 and 1.
 
     Args:
         probabilities: (n, C).
@@ -186,7 +187,7 @@ def balanced_accuracy(probabilities: ArrayLike, y: ArrayLike, sample_weight: Arr
 
 
 def precision(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Precision: of each class, (..., C); nan for one that was never decided. Larger is better.
+    """Precision: of each class, (..., C); nan for one that was never predicted. Larger is better.
 
     Arguments are those of `class_counts`.
 
@@ -210,7 +211,7 @@ def recall(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = N
 
 
 def f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """F1: of each class, (..., C); nan for one that neither occurs nor is decided. Larger is better.
+    """F1: of each class, (..., C); nan for one that neither occurs nor is predicted. Larger is better.
 
     Reference: van Rijsbergen, "Information Retrieval", 1979.
 
@@ -224,10 +225,10 @@ def f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None)
 
 
 def macro_precision(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Macro precision: mean over the classes that occur or are decided. Larger is better.
+    """Macro precision: mean over the classes that occur or are predicted. Larger is better.
 
-    A class that occurs but is never decided counts 0; one that does neither is left out. For classification that is
-    scikit-learn's rule; for multi-label scikit-learn counts such a label 0. Arguments are those of `class_counts`.
+    A class that occurs but is never predicted counts as 0; one that does neither is left out. That is scikit-learn's
+    rule for classification; for multi-label it counts such a label as 0. Arguments are those of `class_counts`.
 
     Examples:
         >>> float(macro_precision([[0.9, 0.1], [0.6, 0.4]], [0, 1]))
@@ -238,7 +239,7 @@ def macro_precision(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike |
 
 
 def macro_recall(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Macro recall: mean over the classes that occur or are decided, as in `macro_precision`. Larger is better.
+    """Macro recall: mean over the classes that occur or are predicted, as in `macro_precision`. Larger is better.
 
     Examples:
         >>> float(macro_recall([[0.9, 0.1], [0.6, 0.4]], [0, 1]))
@@ -249,7 +250,7 @@ def macro_recall(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | No
 
 
 def macro_f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Macro F1: mean over the classes that occur or are decided, as in `macro_precision`. Larger is better.
+    """Macro F1: mean over the classes that occur or are predicted, as in `macro_precision`. Larger is better.
 
     Examples:
         >>> float(macro_f1([[0.9, 0.1], [0.2, 0.8]], [0, 1]))
@@ -260,7 +261,7 @@ def macro_f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None =
 
 
 def micro_f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Micro F1: of the counts summed over labels; nan where nothing occurs and nothing is decided. Larger is better.
+    """Micro F1: of the counts summed over labels; nan where nothing occurs and nothing is predicted. Larger is better.
 
     Arguments are those of `class_counts`.
 
@@ -272,7 +273,7 @@ def micro_f1(outputs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None =
 
 
 def subset_accuracy(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-    """Subset accuracy: share of items of which every label is right. Larger is better.
+    """Subset accuracy: share of items whose labels are all correct. Larger is better.
 
     Args:
         probabilities: (n, labels).
@@ -302,7 +303,7 @@ def hamming_loss(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLik
 
 
 def confusion_matrix(probabilities: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:
-    """Confusion matrix: counts (C, C) of items by true class (row) and decided class (column).
+    """Confusion matrix: counts (C, C) of items by true class (row) and predicted class (column).
 
     Args:
         probabilities: (n, C).

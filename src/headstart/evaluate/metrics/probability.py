@@ -57,7 +57,7 @@ def brier(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | Non
     Reference: Brier, "Verification of Forecasts Expressed in Terms of Probability", Monthly Weather Review 1950.
 
     For codes ``y`` (n,) it is Brier's own multi-class form, the mean over items of Σ_c (p_c - [y = c])², in [0, 2];
-    with two classes that is twice the form that looks at one class alone. For multi-label ``y`` (n, labels) it is the
+    with two classes that is twice the form for a single class. For multi-label ``y`` (n, labels) it is the
     mean over items and labels of (p - y)², in [0, 1]. Arguments and result are those of `log_loss`.
 
     Examples:
@@ -86,13 +86,13 @@ def ece(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None 
     """Expected calibration error: mean gap between confidence and accuracy. Smaller is better.
 
     Σ_b (w_b / Σw) |accuracy_b - confidence_b| over equal-width bins ((b-1)/B, b/B] of the largest probability, with
-    15 bins as in the reference. It is biased upwards where items are few.
+    15 bins as in the reference. It is biased upwards for few items.
 
     Args:
         probabilities: (n, C).
         y: (n,) integer codes.
         sample_weight: (..., n) weights, or None for ones.
-        bins: how many bins.
+        bins: number of bins; default 15.
 
     Returns:
         One value, or (...,) values for a stack of weights.
@@ -108,12 +108,12 @@ def ece(probabilities: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None 
 
 
 def calibration_meter(probabilities: ArrayLike, y: ArrayLike, *, bins: int = 15) -> Callable[[Array], Array]:
-    """The function from weights (..., n) to `ece`, for many weights: the items are put into their bins once.
+    """The function from weights (..., n) to `ece`, for many weights: the items are assigned to bins once.
 
     Args:
         probabilities: (n, C).
         y: (n,) integer codes.
-        bins: how many bins.
+        bins: number of bins.
 
     Examples:
         >>> calibration_meter([[0.8, 0.2], [0.8, 0.2]], [0, 1])(np.array([[1.0, 1.0], [2.0, 0.0]])).round(12)
@@ -122,6 +122,7 @@ def calibration_meter(probabilities: ArrayLike, y: ArrayLike, *, bins: int = 15)
     scores = np.asarray(probabilities, np.float64)
     confidence = scores.max(axis=1)
     gap = (scores.argmax(axis=1) == np.asarray(y)) - confidence
+    # Σ_b |Σ_{i in b} w_i (hit_i - confidence_i)| / Σ_i w_i; by_bin is (n, bins)
     place = np.digitize(confidence, np.linspace(0.0, 1.0, bins + 1)[1:-1], right=True)
     by_bin = np.where(place[:, None] == np.arange(bins), gap[:, None], 0.0)
     return lambda weights: ratio(np.abs(weights @ by_bin).sum(axis=-1), weights.sum(axis=-1))

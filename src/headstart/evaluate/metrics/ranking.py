@@ -21,9 +21,7 @@ from headstart.evaluate.metrics.weighted import as_weights, mean_defined, ratio
 __all__ = ["average_precision", "class_ranker", "class_rankings", "macro_area", "roc_auc"]
 
 Array = NDArray[np.float64]
-# A share of the weight below this is the rounding of a difference, and stands for none.
-_ROUNDING = 1e-12
-# A share of the weight below this is the rounding of a difference, and stands for none.
+# A difference of weights below this share of their sum is rounding error, and counts as zero.
 _ROUNDING = 1e-12
 
 
@@ -127,15 +125,15 @@ def macro_area(area: Array, y_dimensions: int) -> Array:
 class _Ranked:
     """The order of the items by the score of one class, best first, as runs between the places of its positives.
 
-    The longest run is left out, for its sum is what the others leave of the total: of a class that is found well that
-    is nearly everything, namely what stands below its last positive.
+    The longest run is not summed: its weight is the total minus that of the others. For a class that is ranked well it
+    has nearly all items, namely those below the last positive.
     """
 
     place: NDArray[np.intp]  # the positives, best first
     runs: csr_array[np.float64]  # (runs, n) the items of each run, without the longest
     longest: int
     above: NDArray[np.intp]  # how many runs score above each positive
-    upto: NDArray[np.intp]  # and how many at least as high
+    upto: NDArray[np.intp]  # how many runs score at least as high
     positives_above: NDArray[np.intp]
     positives_upto: NDArray[np.intp]
 

@@ -10,15 +10,15 @@ from headstart.evaluate.metrics.weighted import as_weights, mean_defined, ratio,
 __all__ = ["mae", "r2", "rmse", "spearman"]
 
 Array = NDArray[np.float64]
-# A variance below this share of its scale is rounding, and stands for zero.
+# A variance below this share of its scale is rounding error, and counts as zero.
 _ROUNDING = 1e-13
 
 
 def r2(values: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, *, per_target: bool = False) -> Array:
     """R²: coefficient of determination, 1 - Σw(y-f)² / Σw(y-ȳ)². Larger is better.
 
-    It is nan for a target that is constant among the items (scikit-learn says 0 or 1 there), which is then left out of
-    the mean over targets.
+    It is nan for a target that is constant among the items (scikit-learn gives 0 or 1 there); such a target is left out
+    of the mean over targets.
 
     Args:
         values: (n,) or (n, targets) predictions f.
@@ -72,7 +72,7 @@ def spearman(
 ) -> Array:
     """Spearman's rank correlation: Pearson's of the mid-ranks. Larger is better.
 
-    With whole-number weights it is the correlation of the repeated items. It is nan where the truth or the predictions
+    With integer weights it is the correlation of the repeated items. It is nan where the truth or the predictions
     are constant. Arguments and result are those of `r2`.
 
     References:
@@ -100,7 +100,7 @@ def _over_targets(values: Array, per_target: bool) -> Array:
 
 
 def _mid_ranks(values: Array, weights: Array) -> Array:
-    """Weight below plus half of the weight tied, (n, resamples): the mid-rank but for a constant."""
+    """Weight below plus half of the weight tied, (n, resamples): the mid-rank up to a constant."""
     order = np.argsort(values, kind="stable")
     ascending = values[order]
     sums = np.zeros((len(values) + 1, weights.shape[1]))

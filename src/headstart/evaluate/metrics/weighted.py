@@ -1,7 +1,7 @@
-"""What weighted metrics share: one formula serves one vector of weights and a whole stack of bootstrap weights.
+"""Helpers of weighted metrics: one formula for a single vector of weights and for a stack of bootstrap weights.
 
-Weights have the shape (..., n). The leading axes are kept, so a stack (resamples, n) gives one value a resample.
-An undefined value is nan, without a warning, and means leave it out.
+Weights have the shape (..., n). The leading axes are kept, so a stack (resamples, n) gives one value per resample.
+An undefined value is nan, without a warning; means leave it out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Array:
 
 
 def mean_defined(values: ArrayLike) -> Array:
-    """Mean over the last axis of the values that are not nan; nan where none is.
+    """Mean over the last axis of the values that are not nan; nan where all are.
 
     Examples:
         >>> mean_defined([[1, np.nan, 3], [np.nan, np.nan, np.nan]])
