@@ -229,9 +229,8 @@ def _regression(values: Array, y: Array, codes: Groups) -> dict[str, Bounds]:
     spread, away = y.std(axis=0), np.abs(y - y.mean(axis=0)).mean(axis=0)
     exact = np.abs(values - y).max(axis=0) <= ROUNDING * spread
     pairs = share_bounds(np.ones(max(1, units // 2)))[0]  # share of pairs of items in the right order
-    order = (
-        6 / np.pi * np.arcsin(np.sin(np.pi * (2 * pairs - 1) / 2) / 2)
-    )  # Kendall's τ of a bivariate normal to Spearman's ρ
+    # Kendall's τ = 2 pairs - 1 of a bivariate normal to its Spearman correlation: 6/π arcsin(sin(πτ/2) / 2)
+    order = 6 / np.pi * np.arcsin(np.sin(np.pi * (2 * pairs - 1) / 2) / 2)
     sorted_as = metrics.spearman(values, y, per_target=True)
     none = np.full(y.shape[1], np.nan)
     each = {

@@ -126,7 +126,7 @@ def mean_bounds(values: ArrayLike, lows: ArrayLike, highs: ArrayLike, correlatio
     """Interval of the mean of k values from their own (the method of variance estimates recovery, MOVER).
 
     The distances d_i from the values to their lower (or upper) bounds add up like standard errors:
-    √((1 - ρ) Σ d_i² + ρ (Σ d_i)²) / k.
+    √((1 - r) Σ d_i² + r (Σ d_i)²) / k for the correlation r.
 
     Args:
         values: (k,) estimates.
