@@ -108,7 +108,7 @@ def test_a_source_without_a_body_is_refused_by_name_and_said_by_auto():
     [
         ({"strategy": "lpft"}, UnknownNameError, "Did you mean 'lp_ft'"),
         ({"strategy": 3}, ParameterError, "Got int instead"),
-        ({"strategy": "contrastive", "class_weight": "balanced"}, ParameterError, "each class counts the same already"),
+        ({"strategy": "contrastive", "class_weight": "balanced"}, ParameterError, "each class already counts the same"),
     ],
 )
 def test_wrong_wishes_are_refused_before_any_work(given, error, words):

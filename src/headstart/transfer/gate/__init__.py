@@ -1,4 +1,4 @@
-"""The gate: whether fine-tuning the body will pay, what it will cost, and which model is kept in the end."""
+"""The gate: whether fine-tuning the body is expected to pay, what it costs, and which model is kept."""
 
 from headstart.transfer.gate.decision import Decision, decide
 from headstart.transfer.gate.forecast import Forecast

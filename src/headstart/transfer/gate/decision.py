@@ -1,7 +1,7 @@
 """Decide whether to fine-tune the body, do it, and keep the best validated model.
 
-The solved head on frozen features is always among the candidates, and so is the one that is fitted on the validation
-part as well, so that what is kept is not worse than these beyond the noise of that part.
+The closed-form head on frozen features is always a candidate, and so is the same head fitted on the validation part
+as well. The model that is kept is therefore not worse than either, beyond the noise of the validation part.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from headstart.errors import SourceError
 from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
-from headstart.transfer.gate.forecast import Forecast, judging_seconds, look_ahead, words
-from headstart.transfer.gate.head_on_all_items import LeftOutLosses, left_out_losses
+from headstart.transfer.gate.forecast import Forecast, describe_forecast, judging_seconds, make_forecast
+from headstart.transfer.gate.head_on_all_items import LeaveOneOutLosses, leave_one_out_losses
 from headstart.transfer.gate.pilot import Trial
 from headstart.transfer.gate.strategy_choice import AUTO, moving_strategy, sized, strategy_for
 from headstart.transfer.stages.judge import Judged
@@ -46,7 +46,7 @@ class Decision:
 
     Attributes:
         model: the model with the fine-tuned body; None where the frozen features stay.
-        record: strategy, forecast, candidates and what was kept, as plain JSON values.
+        record: strategy, forecast, candidates and the kept one, as plain JSON values.
 
     Examples:
         >>> Decision(None, {"kept": "head"}).model is None
@@ -69,18 +69,18 @@ def decide(
     logs: Path | None = None,
     source_data: Dataset | None = None,
 ) -> Decision:
-    """Fine-tune the body where that is wanted, or where it is expected to pay.
+    """Fine-tune the body if a strategy was requested, or if it is expected to pay.
 
     Args:
         prepared: encoded items.
-        judged: the frozen features, on a held-out part.
-        wanted: ``"auto"``, a strategy's name, or a strategy; the latter two are run whatever is expected.
-        seed: of all chance.
-        seconds: time that is left; None for no limit but the default one of ``"auto"``.
-        reporter: receives what is done.
+        judged: the head on frozen features, evaluated on a held-out part.
+        wanted: ``"auto"``, a strategy's name, or a strategy; the latter two are run without a forecast.
+        seed: random seed.
+        seconds: remaining time; None for no limit except the 1,800 s of ``"auto"``.
+        reporter: receives progress and results.
         folder: for checkpoints; None keeps none.
-        logs: for the logs of the training; None writes none.
-        source_data: for a strategy that replays the source task and has none of its own.
+        logs: for the training logs; None writes none.
+        source_data: for a strategy that replays the source task and has no data of its own.
 
     Raises:
         SourceError: if a strategy was named and the source has no body that can be fine-tuned.
@@ -101,43 +101,47 @@ def decide(
     """
     began = time.perf_counter()
 
-    def left() -> float | None:
+    def time_left() -> float | None:
         return None if seconds is None else seconds - (time.perf_counter() - began)
 
     train = _training_part(prepared, judged)
     forecast: Forecast | None = None
     if wanted == AUTO:
-        kind, weighted = _kind(prepared), judged.search.class_weight is not None
+        kind, weighted = _body_kind(prepared), judged.search.class_weight is not None
         if not kind:
-            reporter.line("strategy", f"frozen features: the body of '{prepared.source.info.name}' cannot be moved")
+            reporter.line(
+                "strategy", f"frozen features: the body of '{prepared.source.info.name}' cannot be fine-tuned"
+            )
             return Decision(None, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head"})
         name = strategy_for(train, kind, alone=prepared.engine.ray is None, weighted=weighted)
         trial = Trial(sized(moving_strategy(name), train), prepared, train, seed)
         name = trial.strategy.name
-        forecast = look_ahead(trial, judged, seconds=seconds, reporter=reporter)
-        reporter.line("strategy", words(name, forecast))
+        forecast = make_forecast(trial, judged, seconds=seconds, reporter=reporter)
+        reporter.line("strategy", describe_forecast(name, forecast))
         if not forecast.go:
             record = {"name": name, "forecast": forecast.to_dict(), "candidates": [], "kept": "head"}
             return Decision(None, record)
     else:
         trial = Trial(_named(wanted, train, source_data), prepared, train, seed)
         name = trial.strategy.name
-    reserve = 0.0  # for what is done with the trained body
+    reserve = 0.0  # seconds kept for encoding with the trained body and evaluating it
     if seconds is not None:
         with reporter.progress("timing a few steps"):
             reserve = judging_seconds(trial.cost(), judged, train)
     with reporter.progress(f"training ({name})") as step:
-        limit = left()
+        limit = time_left()
         limit = None if limit is None else max(limit - reserve, 1.0)
         budget = Budget(seconds=limit, folder=folder, logs=logs, progress=step)
         moved = trial.run(replace(judged.search, heads=_linear(judged.search.heads)), budget)
-    whole = None
-    if prepared.engine.ray is not None or not trial.crossed:  # else all candidates know all items
-        whole = left_out_losses(judged.model.head, train, moved.valid)
-    return _keep(moved, name, forecast, whole, forced=wanted != AUTO, reporter=reporter)
+    on_all_items = None
+    # a cross-fitted training (one process only) fits every candidate on all items, so the comparison is already fair
+    if prepared.engine.ray is not None or not trial.crossed:
+        on_all_items = leave_one_out_losses(judged.model.head, train, moved.valid)
+    return _keep(moved, name, forecast, on_all_items, forced=wanted != AUTO, reporter=reporter)
 
 
-def _kind(prepared: Prepared) -> str:
+def _body_kind(prepared: Prepared) -> str:
+    """The kind of input of the body; empty if it cannot be fine-tuned."""
     from headstart.sources.bodies.trainable import trainable
 
     try:
@@ -147,7 +151,7 @@ def _kind(prepared: Prepared) -> str:
 
 
 def _named(wanted: str | Strategy | MovingStrategy, train: Dataset, source_data: Dataset | None) -> MovingStrategy:
-    """A strategy by its name, with epochs for these items, or as it was given; with source items if it lacks them."""
+    """A named strategy with epochs for this number of items, or the given one; with source data if it lacks them."""
     strategy = moving_strategy(wanted)
     if isinstance(wanted, str) and wanted in MOVING:
         strategy = sized(strategy, train)
@@ -157,46 +161,53 @@ def _named(wanted: str | Strategy | MovingStrategy, train: Dataset, source_data:
 
 
 def _training_part(prepared: Prepared, judged: Judged) -> Dataset:
-    """The items that the head was fitted on; near duplicates and groups are whole groups."""
+    """The items that the head was fitted on; near duplicates and groups become groups of the data set."""
     part = prepared.dataset.take(judged.plan.fitted)
     groups = None if judged.groups is None else judged.groups[judged.plan.fitted].astype(str)
     return replace(part, groups=groups, split=None, times=None)
 
 
 def _linear(heads: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Heads that a training can begin with."""
+    """Heads that a training can start from: it needs a weight matrix and a bias."""
     linear = ("ridge", "lda", "logistic")
     kept = tuple(name for name in heads or () if name in linear)
     return kept or None
 
 
 def _keep(
-    moved: Moved, name: str, forecast: Forecast | None, whole: LeftOutLosses | None, *, forced: bool, reporter: Reporter
+    moved: Moved,
+    name: str,
+    forecast: Forecast | None,
+    on_all_items: LeaveOneOutLosses | None,
+    *,
+    forced: bool,
+    reporter: Reporter,
 ) -> Decision:
+    """The best candidate if it beats the frozen features with certainty, or if the strategy was requested by name."""
     start, best, groups = moved.start, moved.best, moved.valid.groups
     gain, low, high = _gain(start.losses, best.losses, groups)
     verdict = (
         f"{best.name} {'lowers' if gain > 0 else 'raises'} the validation loss by {abs(gain):.4f} "
         f"[{low:+.4f}, {high:+.4f}] against the frozen features"
     )
-    tell = reporter.warning if moved.outcome.kept_epoch == 0 else partial(reporter.line, "training")
-    tell(f"The training by '{name}' kept {moved.outcome.kept}.")
+    report = reporter.warning if moved.outcome.kept_epoch == 0 else partial(reporter.line, "training")
+    report(f"The training with '{name}' kept {moved.outcome.kept}.")
     if moved.outcome.note:
         reporter.warning(moved.outcome.note)
     described = [_described(one.name, one.losses, start.losses, groups) for one in moved.candidates]
-    if whole is not None and len(whole.losses) > 1:
-        places, own = whole.places, None if groups is None else groups[whole.places]
-        described.insert(1, _described("head, fitted on all items", whole.losses, start.losses[places], own))
-        over, least, most = _gain(whole.losses, best.losses[places], own)
+    if on_all_items is not None and len(on_all_items.losses) > 1:
+        places, own = on_all_items.places, None if groups is None else groups[on_all_items.places]
+        described.insert(1, _described("head, fitted on all items", on_all_items.losses, start.losses[places], own))
+        over, least, most = _gain(on_all_items.losses, best.losses[places], own)
         verdict += f", by {over:+.4f} [{least:+.4f}, {most:+.4f}] against their head on all items"
-        low = float(np.minimum(low, least))  # no number stays none
+        low = float(np.minimum(low, least))  # unlike min(), np.minimum keeps a nan, and nan > 0 is False
     for one in described:
         reporter.line("candidate", f"{one['name']}: validation loss {one['validation_loss']:.4f}")
     pays = low > 0
     kept = best if forced or pays else start
     reporter.result("kept", f"{kept.name}: {verdict}")
     if forced and not pays:
-        reporter.warning(f"The strategy '{name}' was asked for and is kept, but it did not pay: {verdict}.")
+        reporter.warning(f"The strategy '{name}' was requested and is kept, but it did not pay: {verdict}.")
     record = {
         "name": name,
         "forecast": None if forecast is None else forecast.to_dict(),
@@ -214,6 +225,7 @@ def _keep(
 
 
 def _gain(before: Losses, after: Losses, groups: NDArray[Any] | None) -> tuple[float, float, float]:
+    """Mean of before - after over the items, with its 60% interval by the paired bootstrap."""
     return paired_difference(before, after, groups=groups, level=LEVEL)
 
 

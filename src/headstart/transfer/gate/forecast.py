@@ -1,4 +1,4 @@
-"""What fine-tuning the body is expected to gain and to cost, before it is done."""
+"""Forecast of a fine-tuning: its expected gain and cost, from the cheapest evidence that decides."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from headstart.transfer.gate.pilot import Cost, Pilot, Trial
 from headstart.transfer.stages.judge import Judged
 from headstart.types import Dataset
 
-__all__ = ["Forecast", "judging_seconds", "look_ahead", "words"]
+__all__ = ["Forecast", "describe_forecast", "judging_seconds", "make_forecast"]
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,15 @@ class Forecast:
     """The evidence that the gate decides on.
 
     Attributes:
-        error: leave-one-out error (or loss) of the solved head.
-        error_high: its upper bound: nothing can gain more.
-        curve: the head's learning curve; None where it was not looked at.
-        mismatch: whether an earlier block serves better than the last one; None where it was not looked at.
-        seconds: what the whole training is expected to take, measured on a few steps.
-        pilot: None where it did not come to one.
-        verdict: whether to go on, and why, in one sentence.
-        go: whether to go on.
+        error: leave-one-out error of the closed-form head (a share of the items); for other tasks than
+            classification its loss.
+        error_high: its upper bound, which no strategy can gain more than.
+        curve: the head's learning curve; None if it was not computed.
+        mismatch: whether an earlier block serves the target better than the last one; None if it was not computed.
+        seconds: expected time of the complete training, extrapolated from a few timed steps.
+        pilot: the short training on half of the items; None if cheaper evidence decided.
+        verdict: whether to fine-tune, and why, in one sentence.
+        go: whether to fine-tune.
 
     Examples:
         >>> Forecast(0.1, 0.12, None, None, 60.0, None, "It pays.", True).to_dict()["seconds"]
@@ -52,23 +53,26 @@ class Forecast:
         return asdict(self)
 
 
-LITTLE = 0.005  # error that leaves nothing worth an hour
-LITTLE_LOSS = 0.001  # nats, likewise
-LIMIT = 1800.0  # seconds that "auto" may train where no time limit was given
-GLANCE = 0.1  # of the time that is left over: for the learning curve, and for earlier blocks
-FITS = 5  # trainings on all items that a crossed one comes to: five on four fifths, and one
-PILOT = 0.25  # of the whole training: half of the epochs on half of the items
-FEWEST = 80  # items, below which a pilot's quarter says nothing
+LITTLE = 0.005  # share of items: a smaller error leaves too little to gain
+LITTLE_LOSS = 0.001  # nats: a smaller gain of the pilot is not worth a training
+LIMIT = 1800.0  # seconds that "auto" may train if no time limit was given
+EXPLAINING = 0.1  # share of the spare time that the learning curve and the losses of earlier blocks may take
+FITS = 5  # a cross-fitted training costs 5 x 4/5 + 1 = 5 trainings on all items
+PILOT = 0.25  # of the complete training: half of the epochs on half of the items
+FEWEST = 80  # items: with fewer, the quarter that judges a pilot has under 20 items
 
 
-def look_ahead(trial: Trial, judged: Judged, *, seconds: float | None, reporter: Reporter) -> Forecast:
-    """The evidence for or against fine-tuning the body, cheapest first; a pilot only where nothing cheaper decides.
+def make_forecast(trial: Trial, judged: Judged, *, seconds: float | None, reporter: Reporter) -> Forecast:
+    """The evidence for or against fine-tuning the body, cheapest first; a pilot runs only if nothing cheaper decides.
+
+    In order: the error of the head leaves little to gain; the items are too few; the training would exceed the time;
+    the training cross-fits and therefore judges itself; the lower bound of the pilot's gain.
 
     Args:
-        trial: what would be run.
-        judged: the frozen features and their head.
-        seconds: time that is left; None for half an hour.
-        reporter: receives how far the pilot is.
+        trial: the strategy and its items.
+        judged: the head on frozen features.
+        seconds: remaining time; None for 1,800.
+        reporter: receives the pilot's progress.
 
     Examples:
         >>> from headstart.reporting import SilentReporter
@@ -82,14 +86,14 @@ def look_ahead(trial: Trial, judged: Judged, *, seconds: float | None, reporter:
         >>> prepared = prepare(shift.train.take(range(60)), shift.source, RunContext(silent))
         >>> judged = judge(prepared, HeadSearch(), 0, silent, once=True)
         >>> trial = Trial(LP_FT, prepared, prepared.dataset.take(judged.plan.fitted), 0)
-        >>> look_ahead(trial, judged, seconds=None, reporter=silent).verdict
+        >>> make_forecast(trial, judged, seconds=None, reporter=silent).verdict
         '48 items are too few to tell'
     """
     prepared, train, seed = trial.prepared, trial.train, trial.seed
     task, y = train.labelled()
     began, limit = time.perf_counter(), LIMIT if seconds is None else seconds
 
-    def left() -> float:
+    def time_left() -> float:
         return limit - (time.perf_counter() - began)
 
     error, high = headroom(judged.model.head, y, task)
@@ -99,37 +103,38 @@ def look_ahead(trial: Trial, judged: Judged, *, seconds: float | None, reporter:
     if len(train) < FEWEST and not crossed:
         return Forecast(error, high, None, None, 0.0, None, f"{len(train)} items are too few to tell", False)
     rows, blocks = take_rows(prepared.rows, judged.plan.fitted), prepared.source.info.blocks
-    with reporter.progress("looking ahead"):
+    with reporter.progress("estimating gain and cost"):
         cost = trial.cost()
         judging = judging_seconds(cost, judged, train)
-        whole = (FITS if crossed else 1 + PILOT) * (cost.training(len(train)) + judging)
-        forecast = Forecast(error, high, None, None, whole, None, "", False)
-        if whole > left():
-            reason = f"it would take about {whole:.0f} s, more than the {left():.0f} s that are left"
-            return replace(forecast, verdict=f"{reason}; --time-limit sets more")
-        share = GLANCE * (left() - whole)  # what only explains may not take the time of what is explained
+        expected = (FITS if crossed else 1 + PILOT) * (cost.training(len(train)) + judging)
+        forecast = Forecast(error, high, None, None, expected, None, "", False)
+        if expected > time_left():
+            reason = f"it would take about {expected:.0f} s, more than the remaining {time_left():.0f} s"
+            return replace(forecast, verdict=f"{reason}; --time-limit allows more")
+        # curve and mismatch only explain the verdict, so they may not take time from the training
+        share = EXPLAINING * (time_left() - expected)
         if judged.seconds <= share:
             curve = learning_curve(rows, y, task, blocks=blocks, search=judged.search, seed=seed, seconds=share / 2)
             found = mismatch(rows, y, task, blocks=blocks, seed=seed, seconds=share / 2)
             forecast = replace(forecast, curve=curve, mismatch=found)
         else:
-            reporter.line("left out", "the learning curve of the frozen features: it does not fit into the time limit")
+            reporter.line("skipped", "the learning curve of the frozen features does not fit into the time limit")
     if crossed:
-        return replace(forecast, verdict="each item is judged by a body that left it out", go=True)
+        return replace(forecast, verdict="each item is judged by a body that was trained without it", go=True)
     with reporter.progress("a pilot on half of the items") as step:
-        seconds = max(left() / 3 - judging / 2, 1.0)
+        seconds = max(time_left() / 3 - judging / 2, 1.0)
         pilot = trial.pilot(judged.search, seconds=seconds, progress=step)
     least = 0.0 if is_regression(task) else LITTLE_LOSS
     return replace(forecast, pilot=pilot, verdict=_verdict(pilot, least), go=bool(pilot.low > least))
 
 
 def judging_seconds(cost: Cost, judged: Judged, train: Dataset) -> float:
-    """Seconds that it takes to judge what was trained, and to encode the judged items with it.
+    """Seconds for validating the trained body, and for encoding the evaluated items with it.
 
     Args:
         cost: of the strategy.
-        judged: names the items that are judged in the end.
-        train: the items that are trained on, a fifth of which validates.
+        judged: its plan gives the items of the final evaluation.
+        train: the training items, a fifth of which validates.
 
     Examples:
         >>> from types import SimpleNamespace
@@ -146,25 +151,29 @@ def _verdict(pilot: Pilot, least: float) -> str:
         f"a pilot on {pilot.items} items lowered the loss by {pilot.gain:.4f}, with 80% certainty by {pilot.low:.4f}"
     )
     if np.isnan(pilot.low):
-        return f"a pilot on {pilot.items} items said nothing"
+        return f"a pilot on {pilot.items} items was inconclusive"
     if pilot.low > 0:
         return found if pilot.low > least else f"{found}: that is not worth a training"
     return f"{found.replace('lowered', 'changed')}: it may not pay"
 
 
-def words(name: str, forecast: Forecast) -> str:
+def describe_forecast(name: str, forecast: Forecast) -> str:
     """The forecast in one line.
 
+    Args:
+        name: of the strategy.
+        forecast: from `make_forecast`.
+
     Examples:
-        >>> words("lp_ft", Forecast(0.1, 0.12, None, None, 60.0, None, "a pilot says so", True))
-        'lp_ft is tried, about 60 s: error left 10.0%; a pilot says so'
-        >>> words("lp_ft", Forecast(0.001, 0.003, None, None, 0.0, None, "nothing to gain", False))
-        'the body stays frozen: error left 0.1%; nothing to gain'
+        >>> describe_forecast("lp_ft", Forecast(0.1, 0.12, None, None, 60.0, None, "a pilot gained", True))
+        'lp_ft is tried, about 60 s: remaining error 10.0%; a pilot gained'
+        >>> describe_forecast("lp_ft", Forecast(0.001, 0.003, None, None, 0.0, None, "nothing to gain", False))
+        'the body stays frozen: remaining error 0.1%; nothing to gain'
     """
     head = f"{name} is tried, about {forecast.seconds:.0f} s" if forecast.go else "the body stays frozen"
-    parts = [f"error left {forecast.error:.1%}"]
+    parts = [f"remaining error {forecast.error:.1%}"]
     if forecast.curve is not None and not np.isnan(forecast.curve.floor):
-        parts.append(f"more items alone would take the loss from {forecast.curve.losses[-1]:.3f} to "
+        parts.append(f"more items alone would lower the loss from {forecast.curve.losses[-1]:.3f} to "
                      f"{forecast.curve.floor:.3f}")  # fmt: skip
     if forecast.mismatch is not None and forecast.mismatch.mismatched:
         parts.append(f"'{forecast.mismatch.block}' serves better than the last layer")

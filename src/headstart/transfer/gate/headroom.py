@@ -1,4 +1,4 @@
-"""What there is to gain: the error of the solved head, and how it falls with more items."""
+"""Headroom of fine-tuning: the error of the closed-form head, its learning curve, and the losses of earlier blocks."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from headstart.types import Block, Rows, Task
 
 __all__ = ["LearningCurve", "Mismatch", "headroom", "learning_curve", "mismatch"]
 
-MOST_ROWS = 4000  # of the largest part of a learning curve
+MOST_ROWS = 4000  # of the largest point of a learning curve
 SHARES = (0.25, 0.5, 1.0)
-FEWEST = 24
-DOUBLING = 4.0  # times as long as half of the rows a head takes at most: sums grow with n, leave-one-out with it too
+FEWEST = 24  # rows of a point of the curve
+DOUBLING = 4.0  # upper bound on the time ratio of a head when its rows double
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Left-out loss of the frozen head by the number of training items.
+    """Leave-one-out loss of the head on frozen features, by the number of training items.
 
     Attributes:
-        counts: items.
-        losses: leave-one-out loss with so many.
-        floor: the loss that a + b n^-c tends to, or nan where the points do not tell: what the frozen features can
-            reach with any number of items.
+        counts: numbers of items.
+        losses: leave-one-out loss with each of them; nan if a point was skipped.
+        floor: the limit of a + b n^-c for n to infinity, which is what the frozen features can reach with any number of
+            items; nan if the points do not determine it.
 
     Examples:
         >>> LearningCurve((10, 20), (0.5, 0.4), 0.3).floor
@@ -49,8 +49,8 @@ class Mismatch:
 
     Attributes:
         last: leave-one-out loss of a head on the last block alone.
-        best: the least one of a block alone.
-        block: its name.
+        best: the lowest such loss of any block.
+        block: the name of that block.
 
     Examples:
         >>> Mismatch(0.5, 0.4, "blocks.3").mismatched
@@ -63,7 +63,7 @@ class Mismatch:
 
     @property
     def mismatched(self) -> bool:
-        """Whether the body's late blocks have specialised on something else than the target needs."""
+        """Whether the late blocks have specialised on another task: the best loss is below 98% of the last block's."""
         return self.best < 0.98 * self.last
 
 
@@ -73,10 +73,11 @@ def headroom(head: FittedHead, y: NDArray[np.int64], task: Task) -> tuple[float,
     Args:
         head: with its evidence.
         y: labels of the items that it was fitted on.
-        task: the label schema; for regression the leave-one-out squared error in units of the variance.
+        task: the label schema.
 
     Returns:
-        The error and its upper bound; the loss twice where the task has no right and wrong.
+        The share of wrong items and Wilson's upper bound; for other tasks than classification the loss twice (for
+        regression the squared error in units of the target's variance).
 
     Examples:
         >>> from headstart.heads import select_head
@@ -103,7 +104,7 @@ def learning_curve(
     seed: int,
     seconds: float = math.inf,
 ) -> LearningCurve:
-    """Left-out losses with a quarter, half and all of the items, at most 4,000, and the floor that they point to.
+    """Leave-one-out losses with a quarter, half and all of the items, at most 4,000, and the floor they extrapolate to.
 
     With losses l₁, l₂, l₃ at n, 2n and 4n, a + b n^-c has the floor a = (l₁ l₃ - l₂²) / (l₁ + l₃ - 2 l₂).
 
@@ -112,9 +113,9 @@ def learning_curve(
         y: their labels.
         task: the label schema.
         blocks: of the source.
-        search: what is compared when a head is solved.
-        seed: of the parts; the smaller ones are parts of the larger.
-        seconds: that it may take; a part that would take longer, going by the one before, is skipped.
+        search: the candidates of the choice of head.
+        seed: of the nested parts; the smaller ones are subsets of the larger.
+        seconds: time limit; a part that would exceed it, judging by the one before, is skipped.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -139,6 +140,8 @@ def learning_curve(
         head = select_head(np.asarray(rows[part]), y[part], task, blocks=blocks, search=search, seed=seed)
         losses.append(head.loss)
         last = time.perf_counter() - now
+    # equal ratios of n make (l1 - a) / (l2 - a) = (l2 - a) / (l3 - a), which is solved for a; a curve that does not
+    # bend upwards has no floor
     first, second, third = losses
     bend = first + third - 2 * second
     floor = (first * third - second**2) / bend if bend > 0 else float("nan")
@@ -154,15 +157,15 @@ def mismatch(
     seed: int,
     seconds: float = math.inf,
 ) -> Mismatch | None:
-    """The leave-one-out loss of a ridge head on each block alone; None with one block, or where time is short.
+    """Compare leave-one-out losses of a ridge head on each block alone; None with one block, or if time is short.
 
     Args:
         rows: (n, d) features.
         y: their labels.
         task: the label schema.
         blocks: of the source.
-        seed: of the at most 4,000 rows that are looked at.
-        seconds: that it may take.
+        seed: of the sample of at most 4,000 rows.
+        seconds: time limit.
 
     Examples:
         >>> mismatch(np.eye(4), np.array([0, 0, 1, 1]), Task("classification", ("a", "b")), blocks=(), seed=0)
@@ -173,6 +176,7 @@ def mismatch(
     x, edges = np.asarray(rows[part]), np.cumsum([0, *(block.width for block in blocks)])
     losses, began = [], time.perf_counter()
     for number, (block, a, b) in enumerate(zip(blocks, edges, edges[1:], strict=False)):
+        # the mean time of the blocks so far, times one more block, would exceed the limit
         if (time.perf_counter() - began) * (number + 1) > seconds * max(number, 1):
             return None
         head = select_head(x[:, a:b], y[part], task, blocks=(block,), search=HeadSearch(("ridge",)), seed=seed)

@@ -1,4 +1,4 @@
-"""A fit that may fine-tune the body: the gate decides, and what is kept is judged on items that neither side saw."""
+"""Fine-tune the body if the gate decides to, and evaluate the kept model on held-out items."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from headstart.tune import MOVING, STRATEGIES, Strategy
 from headstart.types import Dataset
 
 FROZEN_BODY = "frozen"
-MOST_ITEMS = 500  # that tell what was forgotten
+MOST_ITEMS = 500  # on which forgetting is measured
 
 __all__ = ["MovedBody", "check_strategy", "move_body"]
 
 
 @dataclass(frozen=True)
 class MovedBody:
-    """What came of fine-tuning the body.
+    """The result of the gate and of a training, if there was one.
 
     Attributes:
-        judged: the model that is handed over, and how it did.
-        frozen: (m, k) outputs of the frozen features for the judged items; None where these are the model.
-        record: strategy, forecast, candidates and what was kept, as plain JSON values.
-        folder: of checkpoints and logs; None where none were written.
+        judged: the model that is returned, and its evaluation.
+        frozen: (m, k) outputs of the head on frozen features for the evaluated items; None if that head is the model.
+        record: strategy, forecast, candidates and the kept one, as plain JSON values.
+        folder: of checkpoints and logs; None if none were written.
 
     Examples:
         >>> from tempfile import mkdtemp
@@ -61,26 +61,26 @@ class MovedBody:
 
     @property
     def logs(self) -> Path | None:
-        """The folder of the training's logs."""
+        """The folder of the training logs."""
         return None if self.folder is None else self.folder / "logs"
 
     def clear(self) -> None:
-        """Remove the checkpoints: the model is kept."""
+        """Remove checkpoints and logs, once the model is saved or returned."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def check_strategy(strategy: object, class_weight: str | None = None) -> None:
-    """Raise unless this is a strategy, or the name of one, and it serves the other wishes.
+    """Raise unless this is a strategy or the name of one, and it is compatible with the class weights.
 
     Args:
-        strategy: what was given.
+        strategy: as in `headstart.transfer.fit.fit`.
         class_weight: as in `headstart.transfer.fit.fit`.
 
     Raises:
         UnknownNameError: for an unknown name.
-        ParameterError: for something else, for a strategy that has no plan, or for class weights with one that does not
-            use them.
+        ParameterError: for any other type, for a strategy without a plan, or for class weights with a strategy that
+            does not use them.
 
     Examples:
         >>> check_strategy("lpft")
@@ -93,8 +93,8 @@ def check_strategy(strategy: object, class_weight: str | None = None) -> None:
     name = moving_strategy(strategy).name if imported else strategy
     if class_weight is not None and name in UNWEIGHTED:
         raise ParameterError(
-            f"The strategy '{name}' draws its items class by class, so that each class counts the same already. Got "
-            f"class_weight={class_weight!r} with it; leave that out, or take another strategy."
+            f"The strategy '{name}' samples its items class by class, so each class already counts the same. Got "
+            f"class_weight={class_weight!r} with it; leave that out, or use another strategy."
         )
 
 
@@ -107,15 +107,15 @@ def move_body(
     reporter: Reporter,
     source_data: Dataset | None = None,
 ) -> MovedBody:
-    """Let the gate decide, and judge what it keeps.
+    """Let the gate decide, and evaluate the model that it keeps.
 
     Args:
         prepared: encoded items.
-        judged: the frozen features, on a part that was held out once.
+        judged: the head on frozen features, evaluated on one held-out part.
         strategy: ``"auto"``, a name, or a strategy.
-        seconds: time that is left; None for no limit.
-        reporter: receives what is done.
-        source_data: labelled items of the source task, on which forgetting is measured, and which ``"joint"`` replays.
+        seconds: remaining time; None for no limit.
+        reporter: receives progress and results.
+        source_data: labelled items of the source task, on which forgetting is measured and which ``"joint"`` replays.
 
     Raises:
         SourceError: if a strategy was named and the source has no body that can be fine-tuned.
@@ -149,12 +149,13 @@ def move_body(
     if seconds is None or time.perf_counter() - began < seconds:
         forgotten = _forgotten(prepared, judged, decision.model, source_data, reporter)
     else:
-        reporter.line("left out", "what the body has forgotten was not measured: the time limit is over")
+        reporter.line("skipped", "forgetting of the source task was not measured: the time limit is over")
     record = {**decision.record, "forgetting": forgotten}
     return MovedBody(_with_body(prepared, judged, decision.model, reporter), judged.outputs, record, folder)
 
 
 def _key(prepared: Prepared, judged: Judged, strategy: str | Strategy) -> str:
+    """The key of the checkpoints: a killed fit with the same data, strategy, search and seed resumes from them."""
     return recipe_key(
         "training", prepared.source.info.name, prepared.source.info.sha256, prepared.content, repr(strategy),
         judged.seed, repr(judged.search),
@@ -162,7 +163,10 @@ def _key(prepared: Prepared, judged: Judged, strategy: str | Strategy) -> str:
 
 
 def _frozen_again(prepared: Prepared, judged: Judged, reporter: Reporter) -> Judged:
-    """Frozen features are judged as always, by cross-validation where items are few: nothing was trained in the end."""
+    """Evaluate frozen features as a fit without a strategy does, by cross-validation if there are few items.
+
+    The one held-out part was needed to judge a training. None is kept, so the items can be used more fully.
+    """
     dataset = prepared.dataset
     widths = [block.width for block in prepared.source.info.blocks] or [prepared.rows.shape[1]]
     many = len(dataset) >= FEW_ITEMS and not affordable_folds(dataset, widths)
@@ -174,22 +178,23 @@ def _frozen_again(prepared: Prepared, judged: Judged, reporter: Reporter) -> Jud
 def _forgotten(
     prepared: Prepared, judged: Judged, model: TransferModel, source_data: Dataset | None, reporter: Reporter
 ) -> str | None:
-    """How much of the source task the moved body has lost, in one sentence; None where it is another body."""
+    """How much of the source task the fine-tuned body has lost, in one sentence; None if it is another body."""
     if model.source.info.blocks != prepared.source.info.blocks:
         return None
     items = prepared.dataset.take(judged.plan.evaluated[:MOST_ITEMS]).items
-    with reporter.progress("measuring what was forgotten"):
+    with reporter.progress("measuring forgetting"):
         found = forgetting(prepared.source, model.source, items, source_data=source_data, seed=judged.seed)
-    said = f"{found.how} Before {found.before:.3f}, after {found.after:.3f}: lost "
-    said += f"{figure(found.lost, found.low, found.high)}."
-    reporter.line("forgetting", said)
-    return said
+    sentence = f"{found.how} Before {found.before:.3f}, after {found.after:.3f}: lost "
+    sentence += f"{figure(found.lost, found.low, found.high)}."
+    reporter.line("forgetting", sentence)
+    return sentence
 
 
 def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporter: Reporter) -> Judged:
+    """The fine-tuned model, evaluated on the same items as the frozen features."""
     task, y = prepared.dataset.labelled()
     evaluated = judged.plan.evaluated
-    with reporter.progress("encoding with the moved body") as step:
+    with reporter.progress("encoding with the fine-tuned body") as step:
         items = prepared.dataset.take(evaluated).items
         rows = extract(model.source, items, engine=prepared.engine, progress=step, on_error="raise").rows
     outputs: NDArray[np.float64] = model.outputs(rows)
@@ -197,7 +202,7 @@ def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporte
     name, metric = next(iter(evaluation.metrics.items()))
     before = judged.evaluation.metrics[name]
     reporter.result(
-        "moved body",
+        "fine-tuned body",
         f"{name.replace('_', ' ')} {figure(metric.value, metric.low, metric.high)}; frozen features "
         f"{figure(before.value, before.low, before.high)}",
     )

@@ -1,4 +1,4 @@
-"""A strategy on trial: what it costs here, what it gives on half of the items, and the whole training."""
+"""Trial of a strategy: its cost on this machine, a pilot on half of the items, and the complete training."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Cost", "Pilot", "Trial"]
 
-PARTS = 4  # two are trained on, one validates, one judges
+PARTS = 4  # quarters: two train, one validates, one tests
 LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
 TIMED_STEPS = 3
-FORWARD = 3.0  # times that a step takes of what encoding does: forward, and twice as much backward
-CANDIDATES = 5  # that are judged on the validation part
-PLAIN = Engine("torch", cache=False)  # a body that is thrown away is neither converted nor kept
+FORWARD = 3.0  # a training step costs about 3 forward passes: one forward, and a backward of twice that
+CANDIDATES = 5  # compared on the validation part
+PLAIN = Engine("torch", cache=False)  # a pilot's body is used once: compiling it or caching its rows would not pay
 
 
 @dataclass(frozen=True)
 class Cost:
-    """How long a strategy takes here.
+    """Time that a strategy takes on this machine.
 
     Attributes:
-        item: seconds of a training step for each of its items.
+        item: seconds of a training step, per item of its batch.
         epochs: of the strategy.
-        fewest: items of a batch: an epoch takes one step at least.
+        fewest: items of a batch; an epoch takes at least one step.
 
     Examples:
         >>> cost = Cost(0.01, 10, 32)
@@ -54,24 +54,35 @@ class Cost:
     fewest: int
 
     def training(self, items: int) -> float:
-        """Seconds of a training on so many items, validation included."""
+        """Seconds of a training on this many items; validation adds a fifth."""
         return 1.2 * self.item * self.epochs * max(self.fewest, items)
 
     def judging(self, train: int, valid: int, test: int) -> float:
-        """Seconds in which bodies only encode: what was made of the trained body is judged, one head solved again."""
+        """Seconds of encoding after a training.
+
+        The training items are encoded once to refit the head, the validation items once per candidate, and the test
+        items twice.
+
+        Args:
+            train: number of training items.
+            valid: number of validation items.
+            test: number of evaluated items.
+        """
         return self.item / FORWARD * (train + CANDIDATES * valid + 2 * test)
 
 
 @dataclass(frozen=True)
 class Pilot:
-    """A short training on half of the items, judged on a quarter that neither side saw.
+    """A short training on half of the items, tested on a held-out quarter.
 
     Attributes:
-        items: that it was trained on.
-        gain: by how much the loss fell against the solved head on the same items, on the mean.
-        low: lower bound of the one-sided 80% interval of this, paired over the judged items.
-        high: the upper one.
-        seconds: that it took.
+        items: number of training items.
+        gain: mean loss of the closed-form head on the same items, minus that of the trained body (nats, or squared
+            error in units of the target's variance).
+        low: lower bound of its two-sided 60% interval, which is that of a one-sided 80% interval; paired over the test
+            items.
+        high: upper bound.
+        seconds: wall time.
 
     Examples:
         >>> Pilot(100, 0.05, 0.02, 0.08, 12.0).low
@@ -87,13 +98,13 @@ class Pilot:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A strategy and what it would be run on: the gate times it, tries it on half of the items, and runs it.
+    """A strategy with its source and items: the gate times it, tries it on half of the items, and runs it.
 
     Attributes:
         strategy: how the body is fine-tuned.
-        prepared: names the source, and says how items are encoded.
+        prepared: holds the source and the engine that encodes.
         train: the labelled items.
-        seed: of all chance.
+        seed: random seed.
 
     Examples:
         >>> from headstart.data import read
@@ -119,11 +130,11 @@ class Trial:
 
     @property
     def crossed(self) -> bool:
-        """Whether the training judges itself by cross-fitting and needs no pilot."""
+        """Whether the training cross-fits: its validation losses are out-of-fold, so it needs no pilot."""
         return is_crossed(self.strategy, self.train)
 
     def cost(self) -> Cost:
-        """How long the strategy takes here, by the time of a few steps.
+        """How long the strategy takes on this machine, extrapolated from a few timed steps.
 
         Raises:
             SourceError: if the source has no body that can be fine-tuned.
@@ -137,12 +148,14 @@ class Trial:
         return Cost(step / min(size, len(few)), epochs, min(size, len(few)))
 
     def pilot(self, search: HeadSearch, *, seconds: float | None, progress: Progress | None = None) -> Pilot:
-        """Train on half of the items for half of the epochs; compare with the head on the same half, on a quarter.
+        """Train on half of the items for half of the epochs, and compare with the head fitted on the same half.
+
+        A third quarter validates, and both are tested on the fourth.
 
         Args:
-            search: what is compared when the head is solved.
-            seconds: after which the pilot ends.
-            progress: is called with the steps done and in all.
+            search: the candidates of the choice of head.
+            seconds: time limit of the pilot; None for no limit.
+            progress: called with (steps done, steps in all).
 
         Examples:
             >>> from headstart.reporting import SilentReporter
@@ -182,10 +195,10 @@ class Trial:
         return Pilot(len(half), gain, low, high, time.perf_counter() - started)
 
     def run(self, search: HeadSearch, budget: Budget) -> Moved:
-        """The whole training, in the strategy's own way where it has one.
+        """The complete training, by the strategy's own method if it has one.
 
         Args:
-            search: what is compared when a head is solved.
+            search: the candidates of the choice of head.
             budget: time, checkpoints, logs.
         """
         from headstart.tune.moving.move import move

@@ -1,4 +1,4 @@
-"""Which strategy the gate tries, and for how long: by the number of items."""
+"""Choice of the strategy that the gate tries, and of its number of epochs, by the number of items."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ M = TypeVar("M", bound=MovingStrategy)
 __all__ = ["AUTO", "UNWEIGHTED", "is_crossed", "moving_strategy", "sized", "strategy_for"]
 
 AUTO = "auto"
-UNWEIGHTED = frozenset({"contrastive"})  # strategies that class weights do not serve
-STEPS = 300  # of a training: fewer teach a body little, and few passes over many items come to more
+UNWEIGHTED = frozenset({"contrastive"})  # strategies that do not use class weights
+STEPS = 300  # aimed at by a training: fewer change a body little; many items exceed it in 3 epochs
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 15
-FEW_EPOCHS = 5  # in which augmented pictures teach less than the same ones as they are
-FEW_TEXTS = 16  # a class, up to which contrastive pairs teach more than the labels alone
+FEW_EPOCHS = 5  # up to which training on augmented images is worse than on the images themselves
+FEW_TEXTS = 16  # per class: up to here contrastive pairs are better than cross-entropy
 
 
 def strategy_for(train: Dataset, kind: str, *, alone: bool = True, weighted: bool = False) -> str:
-    """The name of the strategy that is tried.
+    """The name of the strategy to try: ``"contrastive"`` for few texts per class, else ``"lp_ft"``.
 
     Args:
         train: labelled items.
-        kind: of a prepared item, as `headstart.sources.bodies.trainable.Trainable` says.
-        alone: whether one process trains, as the contrastive strategy needs.
-        weighted: whether classes have weights, which that strategy does not know.
+        kind: input of the body, as in `headstart.sources.bodies.trainable.Trainable`, such as ``"tokens"``.
+        alone: whether a single process trains, as the contrastive strategy requires.
+        weighted: whether classes have weights, which the contrastive strategy does not use.
 
     Examples:
         >>> from headstart.types import Task
@@ -49,14 +49,14 @@ def strategy_for(train: Dataset, kind: str, *, alone: bool = True, weighted: boo
 
 
 def moving_strategy(wanted: object) -> MovingStrategy:
-    """The strategy of this name, or this strategy, which has to fine-tune the body.
+    """A strategy that fine-tunes the body, by name or as given.
 
     Args:
         wanted: a name of the registry, or a strategy.
 
     Raises:
         UnknownNameError: for an unknown name.
-        ParameterError: for anything else, and for a strategy that has no ``plan``.
+        ParameterError: for any other type, and for a strategy without a ``plan``.
 
     Examples:
         >>> moving_strategy("lp_ft").training.batch_statistics
@@ -80,7 +80,11 @@ def moving_strategy(wanted: object) -> MovingStrategy:
 
 
 def is_crossed(strategy: MovingStrategy, train: Dataset) -> bool:
-    """Whether the training judges itself by cross-fitting, on out-of-fold items, and needs no pilot.
+    """Whether the training cross-fits: its validation losses are out-of-fold, so it needs no pilot.
+
+    Args:
+        strategy: any strategy that fine-tunes the body.
+        train: the training items.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -91,15 +95,15 @@ def is_crossed(strategy: MovingStrategy, train: Dataset) -> bool:
 
 
 def sized(strategy: M, train: Dataset) -> M:
-    """The strategy with as many epochs as make about 300 steps, at least 3 and at most 15.
+    """The strategy with the number of epochs that gives about 300 steps, at least 3 and at most 15.
 
-    Pictures are augmented where they come more than 5 times and the strategy leaves that open: few items are fitted by
-    the head from the start, and teach the body nothing as they are; many are not, and augmentation takes long to pay.
-    A strategy whose training is crossed keeps its own length.
+    If the strategy leaves augmentation open, images are augmented only with more than 5 epochs. The head fits few items
+    from the start, so unaugmented images leave the body little to learn; with many items, augmentation needs more
+    epochs than these to pay. A strategy that cross-fits keeps its own number of epochs.
 
     Args:
-        strategy: with a training of its own.
-        train: that it will be trained on.
+        strategy: with its training settings.
+        train: the training items.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
