@@ -167,7 +167,7 @@ def test_a_run_tells_it_everywhere(arabic_run):
     for name in ("README.md", "report.html"):
         page = (folder / name).read_text(encoding="utf-8")
         assert "hardly knows these texts" in page
-        assert "written in Arabic 100%" in page
+        assert "Scripts of the texts: Arabic 100%" in page
         assert "Source languages" in page
     assert arabic_run.audit.findings[0].kind == "unknown_language"
 
