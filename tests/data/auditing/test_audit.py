@@ -120,12 +120,12 @@ def test_classes_of_one_group():
     alone = the(audit(data), "class_in_one_group")
     assert (alone.severity, alone.count, alone.examples) == ("warning", 2, ("y", "z"))
     assert alone.message == (
-        "2 classes occur in one group only ('y', 'z'), so nothing can be learnt of them from other groups when groups "
-        "are held out."
+        "2 classes occur in only one group ('y', 'z'), so nothing can be learnt about them from other groups when "
+        "groups are held out."
     )
     groups[1] = "p"
     one = the(audit(data), "class_in_one_group").message
-    assert one.startswith("1 class occurs in one group only ('z'), so nothing can be learnt of it")
+    assert one.startswith("1 class occurs in only one group ('z'), so nothing can be learnt about it")
     for free in (np.array(["p", "q"] * 15), np.full(30, "p"), None):
         assert "class_in_one_group" not in kinds(audit(texts(items, y, ("x", "y", "z"), groups=free)))
 
@@ -140,7 +140,7 @@ def test_one_is_singular():
     assert said["empty"] == "1 item is empty and is left out ('x' 1 of 5)."
     assert said["near_duplicates"].startswith("1 item is a near copy of another;")
     assert said["leak"].startswith("1 of the 1 test item is a copy of train items (1 exact, 0 near)")
-    assert said["group_leak"] == "1 of the 1 test item is of a group that train has as well."
+    assert said["group_leak"] == "1 of the 1 test item is of a group that train also has."
     assert said["single_item_class"] == "1 class has one item and cannot be validated: 'y'."
     assert said["small_class"] == "1 class has fewer than 5 items: 'x'."
     broken = Dataset(np.array([[np.nan], [1.0]]), ("a", "b"), "vector")

@@ -23,7 +23,7 @@ def test_pictures_of_one_depth(tmp_path):
     for seed in range(4):
         save(tmp_path, f"{'ab'[seed % 2]}/{seed}.png", deep(seed, 4000))
     found = {finding.kind: finding for finding in audit(read(tmp_path)).findings}
-    assert found["deep_pictures"].message == "4 pictures have more than 8 bits a channel: white is 4095."
+    assert found["deep_pictures"].message == "4 pictures have more than 8 bits per channel: white is 4095."
     assert found["deep_pictures"].severity == "info"
 
 
@@ -32,7 +32,7 @@ def test_pictures_of_several_depths_are_a_warning(tmp_path):
         save(tmp_path, f"{'ab'[seed % 2]}/{seed}.png", deep(seed, (4000, 4000, 1000, 60000)[seed]))
     found = {finding.kind: finding for finding in audit(read(tmp_path)).findings}
     assert found["deep_pictures"].message.startswith(
-        "4 pictures have more than 8 bits a channel: white is 1023 in 1 and 4095 in 2 and 65535 in 1, so that"
+        "4 pictures have more than 8 bits per channel: white is 1023 in 1 and 4095 in 2 and 65535 in 1, so the"
     )
     assert found["deep_pictures"].severity == "warning"
 
@@ -43,7 +43,7 @@ def test_pages_are_said(tmp_path):
     pages = [Image.fromarray(deep(seed, 255).astype(np.uint8)) for seed in (7, 8, 9)]
     pages[0].save(tmp_path / "a" / "scan.tif", save_all=True, append_images=pages[1:])
     found = {finding.kind: finding for finding in audit(read(tmp_path)).findings}
-    assert found["several_pages"].message == "1 file holds several pages or frames, of which the first is read."
+    assert found["several_pages"].message == "1 file contains several pages or frames, of which only the first is read."
     assert found["several_pages"].examples == ("a/scan.tif",)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.data.auditing.text_findings import check_texts, percent, unread
+from headstart.data.auditing.text_findings import check_texts, percent, unfamiliar
 from headstart.data.auditing.token_counts import TextFacts, TokenCounts, draw_texts, measure_texts, plain_words
 from headstart.data.text.languages import language_names, language_scripts
 
@@ -62,7 +62,7 @@ def test_what_a_source_may_know_is_not_warned_of(given):
     ("given", "words"),
     [
         ({"scripts": {"Han": 1.0}, "unknown": 0.67, "unknown_letters": {"Han": 0.8}}, "hardly knows these texts"),
-        ({"scripts": {"Latin": 0.8, "Han": 0.2}}, "does not know a part of these texts"),
+        ({"scripts": {"Latin": 0.8, "Han": 0.2}}, "does not know part of these texts"),
         ({"pieces_per_word": 2.0}, "knows little of the language or the terms of these texts"),
     ],
 )
@@ -87,7 +87,7 @@ def test_texts_that_are_cut_off():
 def test_marks_that_are_taken_away():
     (finding,) = check_texts(facts(altered=0.08, example=("Schön", "schon")))
     assert finding.severity == "info"
-    assert "8% of the words are read without theirs, such as 'schön' as 'schon'" in finding.message
+    assert "8% of the words are read without them, such as 'schön' as 'schon'" in finding.message
     assert kinds(facts(altered=0.01, example=("Café", "cafe"))) == []
 
 
@@ -139,4 +139,4 @@ def test_shares_are_never_rounded_to_none_or_all():
     assert [percent(share) for share in (0.0, 1e-6, 0.004, 0.5, 0.996, 1.0)] == [
         "0%", "less than 1%", "less than 1%", "50%", "more than 99%", "100%",
     ]  # fmt: skip
-    assert unread(facts(unknown=0.9999))[0].startswith("more than 99%")
+    assert unfamiliar(facts(unknown=0.9999))[0].startswith("more than 99%")

@@ -87,9 +87,9 @@ def test_splits_of_different_classes(folder_of_pictures):
     root = folder_of_pictures("train/ant/1.png", "train/bee/1.png", "test/ant/2.png", "test/wasp/3.png")
     findings = {found.kind: found.message for found in audit(read(root)).findings}
     assert findings["class_not_in_train"] == (
-        "1 class has no train item, so that nothing can be learnt of it: 'wasp' (1 elsewhere)."
+        "1 class has no train item, so nothing can be learnt about it: 'wasp' (1 elsewhere)."
     )
-    assert findings["class_not_in_test"] == "1 class has no test item and cannot be judged there: 'bee'."
+    assert findings["class_not_in_test"] == "1 class has no test item and cannot be evaluated there: 'bee'."
 
 
 def test_a_class_that_is_a_link_to_another_class(folder_of_pictures):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from headstart.data.auditing.text_findings import unread
+from headstart.data.auditing.text_findings import unfamiliar
 from headstart.data.auditing.token_counts import measure_texts
 from headstart.sources import describe, open_source
 from headstart.sources.bodies.model_card import stated_languages
@@ -61,10 +61,10 @@ def test_bytes_of_a_letter_count_as_unknown():
 
 def test_where_nothing_is_ever_unknown_pieces_tell():
     assert read(byte_level(), ENGLISH).unknown == read(byte_level(), CHINESE).unknown == 0
-    assert unread(read(byte_level(), ENGLISH)) == []
+    assert unfamiliar(read(byte_level(), ENGLISH)) == []
     found = read(byte_level(), CHINESE)
     assert found.tokens_per_letter == pytest.approx(3)
-    assert unread(found) == ["it breaks each letter into 3.0 tokens on average"]
+    assert unfamiliar(found) == ["it breaks each letter into 3.0 tokens on average"]
 
 
 def test_unknown_tokens_of_a_unigram_vocabulary():

@@ -14,7 +14,7 @@ import pytest
 import headstart
 from headstart.cli.main import main
 from headstart.data import audit, read
-from headstart.data.auditing.text_findings import check_texts, unread
+from headstart.data.auditing.text_findings import check_texts, unfamiliar
 from headstart.model import TransferModel
 from headstart.sources import open_source
 from headstart.sources.fused import FusedSource
@@ -81,14 +81,14 @@ def test_emoji_are_signs_and_no_language(english):
 def test_texts_in_other_scripts_are_not(english, language):
     facts = read_by(english, SHORT[language])
     assert kinds(facts)[0] == "unknown_language"
-    assert unread(facts)
+    assert unfamiliar(facts)
 
 
 @pytest.mark.parametrize("language", LATIN)
 def test_texts_in_other_languages_of_the_same_script_are_not(english, language):
     facts = read_by(english, [LATIN[language]] * 3)
     assert kinds(facts)[0] == "unknown_language"
-    assert "it breaks words into" in unread(facts)[0]
+    assert "it breaks words into" in unfamiliar(facts)[0]
 
 
 def test_german_japanese_and_arabic_each_get_the_statement_that_fits(english):

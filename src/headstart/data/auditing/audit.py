@@ -1,4 +1,4 @@
-"""The audit of a dataset: what cannot be used, what repeats, what leaks, what is rare."""
+"""The data audit: unusable items, duplicates, leaks, and rare or conflicting classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.auditing.duplicates import Pairs, chain_pairs, join_pairs, near_sketches, near_texts, normalise_text
+from headstart.data.auditing.duplicates import Pairs, chain_pairs, fold_text, join_pairs, near_sketches, near_texts
 from headstart.data.auditing.findings import (
     Finding,
     check_classes,
@@ -37,7 +37,7 @@ __all__ = ["Audit", "audit"]
 CHUNK = 4096
 REASON = re.compile(r"Cannot read (?:'.*?'|the \w+ given)(?: as an? \w+)?: (.*)", re.DOTALL)
 MAX_REASONS = 4
-SHOWN = 10  # findings in the text of an audit
+SHOWN = 10  # findings in the printed form of an audit
 ASPECT_TOLERANCE = 0.05  # of log(width / height)
 DURATION_TOLERANCE = 0.02  # of log(seconds)
 
@@ -47,16 +47,16 @@ SketchAll = Callable[[Sequence[Any], Callable[[Any], Sketch], Progress], Sequenc
 
 @dataclass(frozen=True)
 class Audit:
-    """What is known of a dataset after its audit.
+    """The result of an audit.
 
     Attributes:
         findings: what was found, errors first, then warnings.
-        keep: (n,) False for items that cannot be used: unreadable or empty.
+        keep: (n,) booleans; False for items that cannot be used because they are unreadable or empty.
         clusters: (n,) codes of near-duplicate clusters, whose items must stay on one side of a split; an item without
-            a near duplicate has a code of its own.
+            near duplicates has a code of its own.
         content: n digests of the items' exact content, empty for an unreadable item.
-        texts: for each column of texts, the scripts that they are written in, and once a source is known how it reads
-            them.
+        texts: for each column of texts, the scripts they are written in and, once a source is known, how its tokenizer
+            handles them.
 
     Examples:
         >>> audit(Dataset(["hello there", "", "Hello there!"], ("0", "1", "2"), "text")).keep.tolist()
@@ -70,11 +70,11 @@ class Audit:
     texts: tuple[TextFacts, ...] = ()
 
     def __repr__(self) -> str:
-        """A few lines."""
+        """A summary in a few lines."""
         return summary_text(*self._facts())
 
     def _repr_html_(self) -> str:
-        """A small table for a notebook."""
+        """A summary table for notebooks."""
         return summary_html(*self._facts())
 
     def _facts(self) -> tuple[str, list[tuple[str, str]]]:
@@ -86,7 +86,7 @@ class Audit:
 
 @dataclass(frozen=True)
 class _Contents:
-    """What reading all items gave: digests, reasons for what is unusable, what near search needs, how it is stored."""
+    """The result of reading all items: digests, unusable items, the search for near pairs, and details of pictures."""
 
     digests: tuple[str, ...]
     unreadable: dict[int, str]
@@ -99,20 +99,21 @@ class _Contents:
 def audit(
     dataset: Dataset, *, near: bool = True, progress: Progress | None = None, sketch_all: SketchAll | None = None
 ) -> Audit:
-    """Data audit: every item is read once, and what would spoil a model or its numbers is found.
+    """Data audit: reads every item once, and finds what would harm a model or bias its metrics.
 
-    Found are unreadable and empty items (not kept); exact and near duplicates; the same content with two labels;
-    copies, exact and near, and groups on both sides of a given split; imbalance above 10 to 1; classes of one item and
-    of fewer than five; classes without an item, on one side of a given split or of one group; labels that differ by
-    case or spaces only.
+    It finds unreadable and empty items (not kept); exact and near duplicates; the same content with different labels;
+    exact or near copies, and groups, on both sides of a given split; imbalance above 10 to 1; classes with one item or
+    with fewer than five; classes without items, on only one side of a given split, or in only one group; and labels
+    that differ only in case or spaces.
 
     Args:
         dataset: n items.
-        near: whether near duplicates are looked for; exact ones always are.
-        progress: called with the items done and n after each picture or sound, and after every 4,096 rows of numbers,
-            in order and from the calling thread.
-        sketch_all: reads all pictures or sounds: called with (items, the function that sketches one, progress), gives a
-            sketch or the reason against one for each. By default they are all decoded, in threads.
+        near: whether to search for near duplicates; exact duplicates are always found.
+        progress: called with (items done, n) after each picture or sound, and after every 4,096 rows of numbers, in
+            order and from the calling thread.
+        sketch_all: reads all pictures or sounds. It is called with (items, the function that sketches one item,
+            progress), and returns for each item its sketch or the reason why it cannot be read. By default all items
+            are decoded, in up to eight threads.
 
     Examples:
         >>> found = audit(Dataset(["Where is it?", "where is it", "Who?"], ("0", "1", "2"), "text"))
@@ -152,7 +153,7 @@ def _read(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -> _Conte
 
 
 def _read_several(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -> _Contents:
-    """Items of several columns: one is unreadable where a part of it is, and two are near where all their parts are."""
+    """Items of several columns: unreadable if one of their parts is, and near if all their parts are near."""
     columns = [parse_column(name) for name in dataset.columns]
     held = [column for column in columns if column.kind not in QUANTITIES]
     digests = [[repr(item[len(held) :])] for item in dataset.items]
@@ -168,7 +169,7 @@ def _read_several(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -
             digests[row].append(f"{place} {found.digests[k]}")
 
     def near(rows: list[int]) -> Pairs:
-        # The first column stands for the quantities, each further one for a part: equal rows are near in all parts.
+        # Codes per row: one column for the quantities, then one per part. Rows with equal codes are near in all parts.
         codes = np.array([hash(digests[row][0]) for row in rows])[:, None]
         for place_of, found in parts:
             own = [(k, place_of[row]) for k, row in enumerate(rows) if row in place_of]
@@ -176,7 +177,7 @@ def _read_several(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -
             pairs = np.array([[back[a], back[b]] for a, b in found.near([place for _, place in own])], np.int64)
             joined = join_pairs(len(rows), pairs.reshape(-1, 2))
             gone = [k for k, row in enumerate(rows) if row not in place_of]
-            # Items that lack the part are alike in that.
+            # Items without this part share a code.
             joined[gone] = -1
             codes = np.column_stack([codes, joined])
         _, same = np.unique(codes, axis=0, return_inverse=True)
@@ -198,7 +199,7 @@ def _read_texts(items: Sequence[str]) -> _Contents:
     empty = tuple(row for row, text in enumerate(items) if not text or text.isspace())
 
     def near(rows: list[int]) -> Pairs:
-        plain = [normalise_text(items[row]) for row in rows]
+        plain = [fold_text(items[row]) for row in rows]
         _, codes = np.unique(np.array(plain, dtype=object), return_inverse=True)
         return _renumber(np.concatenate([chain_pairs(codes.astype(np.int64)), near_texts(plain)]), rows)
 
@@ -206,7 +207,7 @@ def _read_texts(items: Sequence[str]) -> _Contents:
 
 
 def _read_vectors(items: NDArray[Any], progress: Progress) -> _Contents:
-    """Rows are read a chunk at a time, so that a memory map is never copied; of near ones there is no notion."""
+    """Rows of numbers, read in chunks so that a memory map is never copied; only exact duplicates are defined."""
     reason = "it holds a missing or infinite number"
     digests: list[str] = []
     unreadable: dict[int, str] = {}
@@ -253,14 +254,14 @@ def _renumber(pairs: Pairs, rows: list[int]) -> Pairs:
 
 
 def _exact_codes(digests: Sequence[str], keep: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Codes of equal content; what is not kept equals nothing."""
+    """Codes of equal content; an item that is not kept has a code of its own."""
     names = [name if kept else f"row {row}" for row, (name, kept) in enumerate(zip(digests, keep, strict=True))]
     codes: dict[str, int] = {}
     return np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int64)
 
 
 def _near_pairs(contents: _Contents, exact: NDArray[np.int64], keep: NDArray[np.bool_]) -> Pairs:
-    """Near pairs among the first items of each exact content."""
+    """Near pairs among the first item of each distinct content."""
     _, first = np.unique(exact, return_index=True)
     rows = [int(row) for row in np.sort(first) if keep[row]]
     return contents.near(rows)
@@ -268,7 +269,7 @@ def _near_pairs(contents: _Contents, exact: NDArray[np.int64], keep: NDArray[np.
 
 def _unusable(dataset: Dataset, contents: _Contents, keep: NDArray[np.bool_]) -> Iterator[Finding]:
     if len(dataset) and not keep.any():
-        yield Finding("nothing_left", "error", len(dataset), "No item can be used; see the other findings for why.")
+        yield Finding("nothing_left", "error", len(dataset), "No item can be used; the other findings say why.")
     if contents.unreadable:
         rows = list(contents.unreadable)
         which = plural(len(rows), "item cannot be read and is left out", "items cannot be read and are left out")
@@ -282,13 +283,13 @@ def _unusable(dataset: Dataset, contents: _Contents, keep: NDArray[np.bool_]) ->
 
 
 def _reasons(dataset: Dataset, unreadable: Mapping[int, str]) -> str:
-    """The first item with its reason, and the first item of each further reason."""
+    """The first item with its reason, and one example for each further reason."""
     rows: dict[str, list[int]] = {}
     for row, reason in unreadable.items():
         found = REASON.match(reason)
         rows.setdefault(found.group(1) if found else reason, []).append(row)
     first = next(iter(unreadable))
-    said = [f"the first, '{dataset.ids[first]}': {unreadable[first].rstrip('.')}"]
+    parts = [f"the first, '{dataset.ids[first]}': {unreadable[first].rstrip('.')}"]
     for why, others in list(rows.items())[1:MAX_REASONS]:
-        said.append(f"{len(others)} more, such as '{dataset.ids[others[0]]}': {why.rstrip('.')}")
-    return "; ".join(said)
+        parts.append(f"{len(others)} more, such as '{dataset.ids[others[0]]}': {why.rstrip('.')}")
+    return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""Near duplicates: candidates from hash bands, checked one by one, joined to clusters."""
+"""Near duplicates: candidate pairs from locality-sensitive hashing, verified pair by pair, and joined into clusters."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from headstart.data.auditing.sketches import Sketch
 
-__all__ = ["Pairs", "band_pairs", "chain_pairs", "join_pairs", "near_sketches", "near_texts", "normalise_text"]
+__all__ = ["Pairs", "band_pairs", "chain_pairs", "fold_text", "join_pairs", "near_sketches", "near_texts"]
 
-WINDOW = 64
+WINDOW = 64  # rows with which each row of a crowded bucket is paired
 MAX_BITS = 7  # with 8 bands of 16 bits, any two hashes that differ in at most 7 bits agree in a band
 MIN_CORRELATION = 0.98
 SHINGLE = 4
@@ -21,7 +21,7 @@ MIN_JACCARD = 0.9
 MIN_CHARACTERS = 12
 MAX_CHARACTERS = 5000
 CHUNK_CHARACTERS = 2_000_000
-HASHES, ROWS = 32, 4
+HASHES, ROWS = 32, 4  # MinHash functions, and how many of them make up a band
 
 Pairs = NDArray[np.int64]
 
@@ -32,8 +32,8 @@ def band_pairs(keys: NDArray[Any]) -> Pairs:
     Reference: Indyk & Motwani, "Approximate Nearest Neighbors: Towards Removing the Curse of Dimensionality", STOC
     1998.
 
-    In a column where more than 64 rows agree, each is paired with the next 64 in the order of the other columns, so
-    that the work stays linear.
+    If more than 64 rows agree in a column, each is paired only with the next 64 in the order of the other columns, so
+    the work stays linear in n.
 
     Args:
         keys: (n, bands) integers.
@@ -48,31 +48,31 @@ def band_pairs(keys: NDArray[Any]) -> Pairs:
     count, bands = keys.shape
     found = [np.empty(0, dtype=np.int64)]
     for band in range(bands):
-        # Sorted by this band, and by the others where it ties: rows that agree in more bands are nearer to each other.
+        # Sort by this band, breaking ties by the others: rows that agree in more bands are closer together.
         others = [keys[:, (band + shift) % bands] for shift in range(bands)]
         order = np.lexsort(others[::-1])
         ranked = keys[order, band]
         for step in range(1, min(WINDOW, count - 1) + 1):
-            # Equal keys are neighbours, so if none is equal at this distance, none is at a larger one.
+            # Equal keys are contiguous: if none are equal at this distance, none are at a larger one.
             same = np.flatnonzero(ranked[step:] == ranked[:-step])
             if not len(same):
                 break
             one, two = order[same], order[same + step]
-            # A pair (i, j) as the one number i·n + j: unique numbers are found faster than unique rows.
+            # Encode the pair (i, j) as i·n + j: np.unique is faster on numbers than on rows.
             found.append(np.minimum(one, two) * count + np.maximum(one, two))
     codes = np.unique(np.concatenate(found))
     return np.stack([codes // max(count, 1), codes % max(count, 1)], axis=1)
 
 
 def join_pairs(count: int, *pairs: Pairs) -> NDArray[np.int64]:
-    """Codes of the connected components of rows joined by pairs.
+    """Connected components: codes of rows that are joined by pairs.
 
     Args:
         count: number of rows.
         pairs: (k, 2) pairs of rows.
 
     Returns:
-        (count,) codes; rows that are joined, directly or through others, share one.
+        (count,) codes; rows that are joined directly or through others share a code.
 
     Examples:
         >>> join_pairs(4, np.array([[0, 2], [2, 3]])).tolist()
@@ -89,13 +89,13 @@ def join_pairs(count: int, *pairs: Pairs) -> NDArray[np.int64]:
 
 
 def chain_pairs(codes: NDArray[np.int64]) -> Pairs:
-    """Pairs that join each row to the next one of the same code.
+    """Pairs that join each row to the next row with the same code.
 
     Examples:
         >>> chain_pairs(np.array([5, 7, 5, 5])).tolist()
         [[0, 2], [2, 3]]
     """
-    # n - 1 pairs join n rows as well as all n(n-1)/2 of them would.
+    # A chain of n - 1 pairs connects n rows as well as all n(n - 1)/2 pairs do.
     order = np.argsort(codes, kind="stable")
     same = codes[order][1:] == codes[order][:-1]
     return np.stack([order[:-1][same], order[1:][same]], axis=1).astype(np.int64)
@@ -104,12 +104,15 @@ def chain_pairs(codes: NDArray[np.int64]) -> Pairs:
 def near_sketches(sketches: Sequence[Sketch], size_tolerance: float) -> Pairs:
     """Perceptual near duplicates: pairs of pictures, or of sounds, that look or sound the same.
 
-    A pair must agree in 121 of 128 hash bits, correlate by 0.98 in its coarse content, and be of one size; plain
-    pictures and silence are never paired.
+    The sketches of a pair must agree in at least 121 of 128 hash bits, have a correlation of at least 0.98 between
+    their coarse contents, and have nearly the same size. Plain pictures and silence are never paired.
 
     Args:
         sketches: n sketches.
-        size_tolerance: by how much the log sizes may differ.
+        size_tolerance: how much the log sizes (see `Sketch`) may differ.
+
+    Returns:
+        (pairs, 2) rows i < j.
 
     Examples:
         >>> from headstart.data.auditing.sketches import sketch_image
@@ -128,16 +131,16 @@ def near_sketches(sketches: Sequence[Sketch], size_tolerance: float) -> Pairs:
     near = np.bitwise_count(bits[one] ^ bits[two]).sum(axis=1) <= MAX_BITS
     near &= np.abs(sizes[one] - sizes[two]) <= size_tolerance
     pairs = pairs[near]
-    # The grids are centred and of length 1, so their product is Pearson's correlation.
+    # The grids are centred and have norm 1, so their dot product is Pearson's correlation.
     correlation = np.einsum("pd,pd->p", grids[pairs[:, 0]], grids[pairs[:, 1]])
     return np.asarray(rows[pairs[correlation >= MIN_CORRELATION]], dtype=np.int64)
 
 
-def normalise_text(text: str) -> str:
-    """A text without what does not tell it apart, such as case, width, spacing and sentence marks.
+def fold_text(text: str) -> str:
+    """A text folded for comparison: case, character width, spacing and punctuation are removed.
 
     Examples:
-        >>> normalise_text("  Where IS my card?! ")
+        >>> fold_text("  Where IS my card?! ")
         'where is my card'
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
@@ -153,12 +156,15 @@ def near_texts(texts: Sequence[str]) -> Pairs:
 
     Reference: Broder, "On the Resemblance and Containment of Documents", SEQUENCES 1997.
 
-    Candidates come from MinHash (A. Broder, "On the resemblance and containment of documents", 1997) with 8 bands of 4
-    hashes, which misses a pair at 0.9 with probability (1 - 0.9^4)^8 = 0.0002; each is checked. Only the first 5000
-    characters count, and texts of less than 12 are never paired.
+    Candidates come from 8 bands of 4 hashes, which miss a pair at a Jaccard index of 0.9 with probability
+    (1 - 0.9^4)^8 = 0.0002; each candidate is then verified exactly. Only the first 5000 characters of a text count, and
+    texts with fewer than 12 characters are never paired.
 
     Args:
-        texts: n texts as `normalise_text` gives them.
+        texts: n texts, folded by `fold_text`.
+
+    Returns:
+        (pairs, 2) rows i < j.
 
     Examples:
         >>> long = "the quick brown fox jumps over the lazy dog and runs away from the big bad wolf "
@@ -171,11 +177,11 @@ def near_texts(texts: Sequence[str]) -> Pairs:
     kept = [texts[row][:MAX_CHARACTERS] for row in rows]
     signatures = _minhash(kept)
     bands = signatures.reshape(len(kept), HASHES // ROWS, ROWS).astype(np.uint64)
-    # Four hashes become one key by odd multipliers, modulo 2^64; a chance collision only costs a check.
+    # Combine four hashes into one key by odd multipliers modulo 2^64; a chance collision only costs a verification.
     keys = bands @ np.array([1, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
     pairs = band_pairs(keys)
     agree = (signatures[pairs[:, 0]] == signatures[pairs[:, 1]]).mean(axis=1)
-    pairs = pairs[agree >= MIN_JACCARD - 0.2]  # 3.8 standard errors of 32 hashes below
+    pairs = pairs[agree >= MIN_JACCARD - 0.2]  # the estimate from 32 hashes may be 3.8 standard errors below
     shingles = {row: _shingles(kept[row]) for row in np.unique(pairs).tolist()}
     near = [_jaccard(shingles[one], shingles[two]) >= MIN_JACCARD for one, two in pairs.tolist()]
     return np.asarray(rows[pairs[np.array(near, dtype=bool)]], dtype=np.int64)
@@ -191,8 +197,8 @@ def _jaccard(one: set[str], two: set[str]) -> float:
 
 
 def _minhash(texts: Sequence[str]) -> NDArray[np.uint32]:
-    """(n, 32) smallest hashes of the shingles of each text."""
-    # Texts are cut into chunks by their characters, so that the hashes of one chunk stay small in memory.
+    """(n, 32) MinHash signatures: for each of 32 hash functions, the smallest hash of a text's shingles."""
+    # Chunks of texts with about 2 million characters bound the memory for the hashes.
     sizes = np.cumsum([len(text) for text in texts])
     chunk = sizes // CHUNK_CHARACTERS
     parts = np.split(np.arange(len(texts)), np.flatnonzero(np.diff(chunk)) + 1)
@@ -200,22 +206,23 @@ def _minhash(texts: Sequence[str]) -> NDArray[np.uint32]:
 
 
 def _minhash_chunk(texts: Sequence[str]) -> NDArray[np.uint32]:
-    # All texts in one array, a number for each character: the shingles of all of them are hashed at once.
+    # All texts in one array of code points, so that all shingles are hashed at once.
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
     lengths = np.array([len(text) for text in texts])
     ends = np.cumsum(lengths)
     hashed = np.zeros(len(codes) - SHINGLE + 1, dtype=np.uint64)
     for offset in range(SHINGLE):
-        # A polynomial in the characters of the shingle, modulo 2^64, with FNV's prime for 64 bits.
+        # Polynomial hash of the shingle's code points modulo 2^64, with the 64-bit FNV prime.
         hashed = hashed * np.uint64(0x100000001B3) + codes[offset : len(codes) - SHINGLE + 1 + offset]
-    # The high bits are the better mixed ones; they are folded into the low ones.
+    # The high bits are better mixed, so fold them into the low ones.
     hashed ^= hashed >> np.uint64(29)
-    inside = np.ones(len(codes), dtype=bool)  # a shingle must not run over the end of its text
+    inside = np.ones(len(codes), dtype=bool)  # a shingle must not cross the end of its text
     for offset in range(1, SHINGLE):
         inside[ends - offset] = False
     hashed = hashed[inside[: len(hashed)]]
     # A text of m characters has m - SHINGLE + 1 shingles.
     starts = np.concatenate([[0], np.cumsum(lengths - SHINGLE + 1)[:-1]])
+    # h_k(x) = (a_k x + b_k mod 2^64) >> 32 with odd a_k: 32 hash functions from one, the same in each run.
     rng = np.random.default_rng(0)
     factors = rng.integers(1, 2**63, size=HASHES, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
     shifts = rng.integers(0, 2**63, size=HASHES, dtype=np.uint64)

@@ -1,4 +1,4 @@
-"""What an audit finds, and the checks that need only labels, splits and cluster codes."""
+"""Findings of an audit, and the checks that need only labels, splits and cluster codes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 EXAMPLES = 5
 IMBALANCE, STRONG_IMBALANCE = 10, 100
 FEW = 5
-MOST = 10  # classes that are named with what they lose
+MOST = 10  # classes named with the items they lose
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class Finding:
     """One thing that an audit found.
 
     Attributes:
-        kind: what it is: ``"unreadable"``, ``"empty"``, ``"exact_duplicates"``, ``"near_duplicates"``,
+        kind: one of ``"unreadable"``, ``"empty"``, ``"exact_duplicates"``, ``"near_duplicates"``,
             ``"conflicting_labels"``, ``"leak"``, ``"group_leak"``, ``"imbalance"``, ``"single_item_class"``,
             ``"small_class"``, ``"empty_class"``, ``"class_in_one_group"``, ``"class_not_in_train"``,
             ``"class_not_in_val"``, ``"class_not_in_test"``, ``"similar_labels"``, ``"several_pages"``,
             ``"deep_pictures"``, ``"nothing_left"``,
             ``"unknown_language"``, ``"unknown_signs"``, ``"marks_taken_away"`` or ``"truncated"``.
-        severity: ``"error"`` (cannot go on), ``"warning"`` (numbers suffer) or ``"info"``.
-        count: how many items or classes.
+        severity: ``"error"`` (a fit is impossible), ``"warning"`` (results suffer) or ``"info"``.
+        count: number of items or classes concerned.
         message: one sentence.
-        examples: ids of at most five items (names of classes, where it is about classes).
+        examples: ids of at most five items, or names of classes if it is about classes.
 
     Examples:
         >>> Finding("empty", "warning", 1, "1 text is empty and is left out.", ("7",)).count
@@ -70,11 +70,11 @@ def name_ids(dataset: Dataset, rows: Iterable[int]) -> tuple[str, ...]:
 
 
 def name_classes(dataset: Dataset, rows: Sequence[int]) -> str:
-    """Of which classes the rows are, with the sizes of these, in brackets; empty where there are no classes.
+    """The classes of the rows, with how many of each class are among them, in brackets; empty without classes.
 
     Args:
         dataset: n items.
-        rows: some of them.
+        rows: positions of some of the items.
 
     Examples:
         >>> from headstart.types import Task
@@ -85,14 +85,14 @@ def name_classes(dataset: Dataset, rows: Sequence[int]) -> str:
     if dataset.task is None or dataset.y is None or dataset.task.kind != "classification":
         return ""
     size = len(dataset.task.labels)
-    lost, whole = np.bincount(dataset.y[list(rows)], minlength=size), np.bincount(dataset.y, minlength=size)
-    order = [code for code in np.argsort(-lost / np.maximum(whole, 1), kind="stable") if lost[code]]
-    shown = ", ".join(f"'{dataset.task.labels[code]}' {lost[code]} of {whole[code]}" for code in order[:MOST])
+    lost, total = np.bincount(dataset.y[list(rows)], minlength=size), np.bincount(dataset.y, minlength=size)
+    order = [code for code in np.argsort(-lost / np.maximum(total, 1), kind="stable") if lost[code]]
+    shown = ", ".join(f"'{dataset.task.labels[code]}' {lost[code]} of {total[code]}" for code in order[:MOST])
     return f" ({shown}{', ...' if len(order) > MOST else ''})"
 
 
 def _copies(codes: NDArray[np.int64], rows: NDArray[np.intp]) -> list[list[int]]:
-    """Groups of two or more of the rows (ascending) that share a code, in the order of their first rows."""
+    """Groups of at least two of the rows (ascending) with the same code, ordered by their first rows."""
     _, place, counts = np.unique(codes[rows], return_inverse=True, return_counts=True)
     repeated = rows[counts[place] > 1]
     groups: dict[int, list[int]] = defaultdict(list)
@@ -104,13 +104,13 @@ def _copies(codes: NDArray[np.int64], rows: NDArray[np.intp]) -> list[list[int]]
 def check_duplicates(
     dataset: Dataset, exact: NDArray[np.int64], clusters: NDArray[np.int64], keep: NDArray[np.bool_]
 ) -> Iterator[Finding]:
-    """Items that repeat others, exactly or nearly.
+    """Items that are exact or near copies of others.
 
     Args:
         dataset: n items.
         exact: (n,) codes of equal content.
-        clusters: (n,) codes of near-equal content, each a union of exact ones.
-        keep: (n,) items that can be used.
+        clusters: (n,) codes of near-duplicate clusters, which are unions of groups of equal content.
+        keep: (n,) whether an item can be used.
 
     Examples:
         >>> data = Dataset(["a", "a"], ("0", "1"), "text")
@@ -142,12 +142,12 @@ def check_duplicates(
 
 
 def check_conflicts(dataset: Dataset, exact: NDArray[np.int64], keep: NDArray[np.bool_]) -> Iterator[Finding]:
-    """Equal content with different labels.
+    """Items with equal content but different labels.
 
     Args:
         dataset: n items with labels.
         exact: (n,) codes of equal content.
-        keep: (n,) items that can be used.
+        keep: (n,) whether an item can be used.
 
     Examples:
         >>> data = Dataset(["a", "a"], ("0", "1"), "text", y=np.array([0, 1]))
@@ -158,29 +158,31 @@ def check_conflicts(dataset: Dataset, exact: NDArray[np.int64], keep: NDArray[np
         return
     y = dataset.y.reshape(len(dataset), -1)
     groups = _copies(exact, np.flatnonzero(keep))
-    torn = [group for group in groups if not (y[group] == y[group[0]]).all()]
-    if torn:
-        rows = [row for group in torn for row in group]
-        message = f"{len(rows)} items have the same content as another one, but another label; correct or remove them."
+    conflicting = [group for group in groups if not (y[group] == y[group[0]]).all()]
+    if conflicting:
+        rows = [row for group in conflicting for row in group]
+        message = (
+            f"{len(rows)} items have the same content as another item but a different label; correct or remove them."
+        )
         yield Finding("conflicting_labels", "warning", len(rows), message, name_ids(dataset, rows))
 
 
 def check_leaks(
     dataset: Dataset, exact: NDArray[np.int64], clusters: NDArray[np.int64], keep: NDArray[np.bool_]
 ) -> Iterator[Finding]:
-    """Content, or groups, on both sides of a given split.
+    """Content or groups that occur on both sides of a given split.
 
     Args:
         dataset: n items with a given split.
         exact: (n,) codes of equal content.
-        clusters: (n,) codes of near-equal content.
-        keep: (n,) items that can be used.
+        clusters: (n,) codes of near-duplicate clusters.
+        keep: (n,) whether an item can be used.
 
     Examples:
         >>> data = Dataset(["a", "a"], ("0", "1"), "text", split=np.array(["train", "test"]))
         >>> found, = check_leaks(data, np.zeros(2, int), np.zeros(2, int), np.ones(2, bool))
         >>> found.message
-        '1 of the 1 test item is a copy of train items (1 exact, 0 near), so results on test are too good.'
+        '1 of the 1 test item is a copy of train items (1 exact, 0 near), so results on test are too optimistic.'
     """
     if dataset.split is None:
         return
@@ -193,7 +195,8 @@ def check_leaks(
         if len(rows):
             message = (
                 f"{len(rows)} of the {plural(len(there), f'{two} item')} {_are(rows, 'a copy', 'copies')} of "
-                f"{one} items ({int(same.sum())} exact, {int(near.sum())} near), so results on {two} are too good."
+                f"{one} items ({int(same.sum())} exact, {int(near.sum())} near), so results on {two} are "
+                "too optimistic."
             )
             yield Finding("leak", "warning", len(rows), message, name_ids(dataset, rows.tolist()))
         if dataset.groups is not None:
@@ -201,7 +204,7 @@ def check_leaks(
             if len(rows):
                 message = (
                     f"{len(rows)} of the {plural(len(there), f'{two} item')} {_are(rows, 'of a group', 'of groups')} "
-                    f"that {one} has as well."
+                    f"that {one} also has."
                 )
                 yield Finding("group_leak", "warning", len(rows), message, name_ids(dataset, rows.tolist()))
 
@@ -211,21 +214,21 @@ def _are(rows: NDArray[np.intp], one: str, more: str) -> str:
 
 
 def check_pictures(dataset: Dataset, pages: Sequence[int], white: Mapping[int, float]) -> Iterator[Finding]:
-    """Pictures of which only a part is read, the first of several pages, or 8 of more bits a channel.
+    """Pictures that are read only in part: the first of several pages, or 8 of more bits per channel.
 
     Args:
         dataset: n items.
-        pages: those whose files hold further pages or frames.
-        white: of those with more than 8 bits a channel, the value that is shown as white.
+        pages: rows whose files contain further pages or frames.
+        white: by row, for pictures with more than 8 bits per channel, the value that is shown as white.
 
     Examples:
         >>> data = Dataset(["a.tif", "b.tif"], ("a.tif", "b.tif"), "image")
         >>> [found.message for found in check_pictures(data, [], {0: 4095.0, 1: 4095.0})]
-        ['2 pictures have more than 8 bits a channel: white is 4095.']
+        ['2 pictures have more than 8 bits per channel: white is 4095.']
     """
     if pages:
-        which = plural(len(pages), "file holds several pages or frames", "files hold several pages or frames")
-        message = f"{which}, of which the first is read."
+        which = plural(len(pages), "file contains several pages or frames", "files contain several pages or frames")
+        message = f"{which}, of which only the first is read."
         yield Finding("several_pages", "info", len(pages), message, name_ids(dataset, pages))
     if not white:
         return
@@ -233,17 +236,17 @@ def check_pictures(dataset: Dataset, pages: Sequence[int], white: Mapping[int, f
     which = plural(len(white), "picture has more than 8 bits", "pictures have more than 8 bits")
     shown = " and ".join(f"{level:g} in {count}" for level, count in levels[:EXAMPLES])
     alike = len(levels) == 1
-    how = "" if alike else ", so that their brightness cannot be compared between these"
-    message = f"{which} a channel: white is {f'{levels[0][0]:g}' if alike else shown}{how}."
+    how = "" if alike else ", so the brightness of these groups is not comparable"
+    message = f"{which} per channel: white is {f'{levels[0][0]:g}' if alike else shown}{how}."
     yield Finding("deep_pictures", "info" if alike else "warning", len(white), message, name_ids(dataset, white))
 
 
 def check_classes(dataset: Dataset, keep: NDArray[np.bool_]) -> Iterator[Finding]:
-    """Imbalance, classes of few items or of one group, and names that differ by case or spaces only.
+    """Imbalance, classes with few items or in only one group, and names that differ only in case or spaces.
 
     Args:
         dataset: n items with labels.
-        keep: (n,) items that can be used.
+        keep: (n,) whether an item can be used.
 
     Examples:
         >>> from headstart.types import Task
@@ -264,7 +267,7 @@ def check_classes(dataset: Dataset, keep: NDArray[np.bool_]) -> Iterator[Finding
         message = f"{which} no usable item left: {_some(lost, np.arange(len(lost)))}."
         yield Finding("empty_class", "warning", len(lost), message, tuple(lost[:EXAMPLES]))
     if dataset.task.kind == "classification" and (counts > 0).sum() < 2:
-        yield Finding("nothing_left", "error", 0, "Fewer than two classes have usable items; add items or mend them.")
+        yield Finding("nothing_left", "error", 0, "Fewer than two classes have usable items; add items or repair them.")
     yield from _sizes(labels, counts)
     yield from _of_one_group(dataset, labels, keep)
     yield from _of_one_side(dataset, labels, keep)
@@ -275,20 +278,20 @@ def _of_one_group(dataset: Dataset, labels: Sequence[str], keep: NDArray[np.bool
     groups = dataset.group_codes
     if groups is None or dataset.y is None or dataset.y.ndim != 1:
         return
-    pairs = np.unique(np.stack([dataset.y[keep], groups[keep]], axis=1), axis=0)  # each class with each of its groups
-    # A class that stands in one pair only has one group.
-    torn = np.flatnonzero(np.bincount(pairs[:, 0], minlength=len(labels)) == 1)
-    if len(torn) and len(np.unique(pairs[:, 1])) > 1:
-        which = plural(len(torn), "class occurs", "classes occur")
+    pairs = np.unique(np.stack([dataset.y[keep], groups[keep]], axis=1), axis=0)  # distinct (class, group) pairs
+    # A class that occurs in one pair has only one group.
+    single = np.flatnonzero(np.bincount(pairs[:, 0], minlength=len(labels)) == 1)
+    if len(single) and len(np.unique(pairs[:, 1])) > 1:
+        which = plural(len(single), "class occurs", "classes occur")
         message = (
-            f"{which} in one group only ({_some(labels, torn)}), so nothing can be learnt of "
-            f"{'it' if len(torn) == 1 else 'them'} from other groups when groups are held out."
+            f"{which} in only one group ({_some(labels, single)}), so nothing can be learnt about "
+            f"{'it' if len(single) == 1 else 'them'} from other groups when groups are held out."
         )
-        yield Finding("class_in_one_group", "warning", len(torn), message, _first(labels, torn))
+        yield Finding("class_in_one_group", "warning", len(single), message, _first(labels, single))
 
 
 def _of_one_side(dataset: Dataset, labels: Sequence[str], keep: NDArray[np.bool_]) -> Iterator[Finding]:
-    """Classes that a given split has on one side only."""
+    """Classes that occur on only one side of a given split."""
     if dataset.split is None or dataset.y is None or dataset.y.ndim != 1:
         return
     counts = {
@@ -301,7 +304,7 @@ def _of_one_side(dataset: Dataset, labels: Sequence[str], keep: NDArray[np.bool_
     unknown = np.flatnonzero((counts["train"] == 0) & (others > 0))
     if len(unknown):
         which = plural(len(unknown), "class has no train item", "classes have no train items")
-        message = f"{which}, so that nothing can be learnt of {'it' if len(unknown) == 1 else 'them'}: "
+        message = f"{which}, so nothing can be learnt about {'it' if len(unknown) == 1 else 'them'}: "
         shown = ", ".join(f"'{labels[code]}' ({others[code]} elsewhere)" for code in unknown[:EXAMPLES])
         more = ", ..." if len(unknown) > EXAMPLES else ""
         yield Finding(
@@ -311,7 +314,7 @@ def _of_one_side(dataset: Dataset, labels: Sequence[str], keep: NDArray[np.bool_
         unseen = np.flatnonzero((counts[name] == 0) & (counts["train"] > 0))
         if counts[name].any() and len(unseen):
             which = plural(len(unseen), f"class has no {name} item", f"classes have no {name} items")
-            message = f"{which} and cannot be judged there: {_some(labels, unseen)}."
+            message = f"{which} and cannot be evaluated there: {_some(labels, unseen)}."
             yield Finding(f"class_not_in_{name}", "info", len(unseen), message, _first(labels, unseen))
 
 
@@ -322,7 +325,7 @@ def _sizes(labels: Sequence[str], counts: NDArray[Any]) -> Iterator[Finding]:
         ends = (labels[int(counts.argmax())], labels[int(np.where(counts > 0, counts, counts.max() + 1).argmin())])
         message = (
             f"The largest class, '{ends[0]}', has {ratio:.0f} times the items of the smallest, '{ends[1]}'; "
-            "look at balanced accuracy too."
+            "look at balanced accuracy as well."
         )
         yield Finding("imbalance", "warning" if ratio > STRONG_IMBALANCE else "info", len(present), message, ends)
     single, few = np.flatnonzero(counts == 1), np.flatnonzero((counts > 1) & (counts < FEW))
@@ -344,7 +347,7 @@ def _similar(labels: Sequence[str]) -> Iterator[Finding]:
     if same:
         pairs = "; ".join(" and ".join(map(repr, names)) for names in same[:EXAMPLES])
         which = plural(len(same), "label is spelt", "labels are spelt")
-        kept = "in ways that differ only by case or spaces, which were kept apart"
+        kept = "in ways that differ only in case or spaces; they were kept as different classes"
         message = f"{which} {kept}: {pairs}."
         yield Finding(
             "similar_labels", "warning", len(same), message, tuple(name for names in same for name in names)[:EXAMPLES]

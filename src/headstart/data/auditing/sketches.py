@@ -1,4 +1,4 @@
-"""Small sketches of pictures and sounds, by which near duplicates are found."""
+"""Perceptual hashes of pictures and sounds, by which near duplicates are found."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from headstart.data.media.readers import MAX_IMAGE_BYTES, read_audio, read_bytes
 
 __all__ = ["Sketch", "digest", "sketch_audio", "sketch_image"]
 
-FLAT_GREY = 4.0  # standard deviation of grey levels below which a picture is plain
+FLAT_GREY = 4.0  # standard deviation of grey levels below which a picture counts as plain
 MAX_WHITE = 3e38  # of float32
 FLAT_DECADES = 0.02  # the same for the log10 energies of a sound
-SEGMENTS = 17
-BAND_EDGES = np.geomspace(60.0, 4000.0, 9)
+SEGMENTS = 17  # their 16 differences in 8 bands are 128 bits
+BAND_EDGES = np.geomspace(60.0, 4000.0, 9)  # Hz
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """What is kept of a picture or a sound to compare it with others.
+    """A compact summary of a picture or sound, for comparing it with others.
 
     Attributes:
         digest: digest of the exact content.
-        bits: (8,) uint16, a hash of 128 bits that changes little when the content does.
+        bits: (8,) uint16, a perceptual hash of 128 bits: similar content differs in few bits.
         grid: (d,) float32, the coarse content with mean 0 and norm 1.
-        size: log of what near copies share, to float32: the aspect of a picture, the duration of a sound.
-        flat: whether it has so little content (a plain picture, silence) that only exact copies can be told.
+        size: log of a quantity that near copies share, in float32 precision: the aspect ratio (width / height) of a
+            picture, the duration of a sound in seconds.
+        flat: whether it has so little content (a plain picture, silence) that only exact copies can be recognised.
         has_more: whether the file holds further pages or frames, which are not read.
-        white: the value that is shown as white, of a picture of more than 8 bits a channel; else 0.
+        white: the value that is shown as white, for a picture with more than 8 bits per channel; else 0.
 
     Examples:
         >>> sketch_image(np.zeros((32, 32), np.uint8)).flat
@@ -48,7 +49,7 @@ class Sketch:
     white: float = 0.0
 
     def to_row(self) -> NDArray[np.float32]:
-        """The sketch as one row of finite numbers, exactly, so that it can be kept where rows are.
+        """The sketch as one row of finite numbers, without loss, so that it can be cached like features.
 
         Examples:
             >>> sketch = sketch_image(np.zeros((32, 32), np.uint8))
@@ -56,16 +57,16 @@ class Sketch:
             True
         """
         key = np.frombuffer(bytes.fromhex(self.digest), np.uint16)
-        # 16 bits fit into the 24 of a float32's mantissa, so digest and hash come back exactly.
+        # float32 represents integers up to 2^24 exactly, so the 16-bit words of digest and hash survive.
         about = [self.size, self.flat, self.has_more, min(self.white, MAX_WHITE)]
         return np.concatenate([key, self.bits, about, self.grid]).astype(np.float32)
 
     @classmethod
     def from_row(cls, row: NDArray[np.float32]) -> Sketch:
-        """The sketch that `to_row` gave."""
-        whole = row[:16].astype(np.uint16)
+        """The sketch from a row that `to_row` returned."""
+        words = row[:16].astype(np.uint16)
         size, flat, has_more, white = row[16:20].tolist()
-        return cls(whole[:8].tobytes().hex(), whole[8:], row[20:], size, bool(flat), bool(has_more), white)
+        return cls(words[:8].tobytes().hex(), words[8:], row[20:], size, bool(flat), bool(has_more), white)
 
 
 def digest(*parts: bytes | memoryview) -> str:
@@ -82,13 +83,15 @@ def digest(*parts: bytes | memoryview) -> str:
 
 
 def sketch_image(item: object) -> Sketch:
-    """Difference hash: of the rows and columns of a picture, with its 24 x 24 grey means.
+    """Difference hash of a picture along rows and columns, with its 24 x 24 grey means.
 
-    The hash is the dHash (N. Krawetz, "Kind of like that", 2013) taken along rows and along columns, 64 bits each; a
-    difference counts from one grey level on, so that the noise of plain areas does not flip bits.
+    The hash is the dHash taken along rows and along columns, 64 bits each. Only differences above one grey level count,
+    so noise in plain areas does not flip bits.
+
+    Reference: Krawetz, "Kind of Like That", The Hacker Factor Blog, 2013.
 
     Args:
-        item: what `read_image` reads.
+        item: a picture as `read_image` takes it.
 
     Raises:
         ItemError: if it cannot be read.
@@ -116,17 +119,17 @@ def sketch_image(item: object) -> Sketch:
     rows = np.diff(values.reshape(8, 9, 9, 8).mean(axis=(1, 3)), axis=1) > 1
     columns = np.diff(values.reshape(9, 8, 8, 9).mean(axis=(1, 3)), axis=0) > 1
     grid = values.reshape(24, 3, 24, 3).mean(axis=(1, 3)).ravel()
-    # The log of the ratio, since a tolerance is a factor: 2:1 and 1:2 are equally far from 1:1.
+    # The log of the ratio, because the tolerance is relative: 2:1 and 1:2 are equally far from 1:1.
     size = float(np.float32(np.log(picture.width / picture.height)))
     is_flat = float(grid.std()) < FLAT_GREY
     return Sketch(key, _pack(rows, columns), _unit(grid), size, is_flat, read.has_more, float(np.float32(read.white)))
 
 
 def sketch_audio(item: object) -> Sketch:
-    """Audio fingerprint: how the energy in 8 bands from 60 to 4000 Hz changes over 17 parts of its length.
+    """Audio fingerprint: changes of the energy in 8 bands from 60 to 4000 Hz between 17 segments of equal length.
 
     Args:
-        item: what `read_audio` reads.
+        item: a sound as `read_audio` takes it.
 
     Raises:
         ItemError: if it cannot be read.
@@ -138,7 +141,7 @@ def sketch_audio(item: object) -> Sketch:
     samples, rate = read_audio(item)
     key = digest(str(rate).encode(), samples.tobytes())
     energy = np.stack([_bands(part, rate) for part in np.array_split(samples, SEGMENTS)])
-    level = np.log10(energy + 1e-6 * max(float(energy.max()), 1e-30))  # 60 dB below the loudest counts as silence
+    level = np.log10(energy + 1e-6 * max(float(energy.max()), 1e-30))  # floor: 60 dB below the loudest
     bits = np.diff(level, axis=0) > 0.1  # 1 dB
     grid = (level - level.mean(axis=0)).ravel().astype(np.float32)
     size = float(np.float32(np.log(len(samples) / rate)))
@@ -146,7 +149,7 @@ def sketch_audio(item: object) -> Sketch:
 
 
 def _bands(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
-    length = 2 ** max(len(samples) - 1, 1).bit_length()  # padded with zeros, for a fast transform
+    length = 2 ** max(len(samples) - 1, 1).bit_length()  # zero-padded to a power of two, for a fast FFT
     power = np.abs(np.fft.rfft(samples, length)) ** 2
     # The energy between two edges is a difference of the running sum of the power spectrum.
     bins = np.clip(np.round(BAND_EDGES * length / rate).astype(np.intp), 0, len(power))

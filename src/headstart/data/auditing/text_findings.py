@@ -1,4 +1,4 @@
-"""What is said of texts that a source does not know, or does not read to their end."""
+"""Findings on texts in a language that a source does not know, and on texts that it truncates."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from headstart.data.auditing.token_counts import TextFacts
 from headstart.data.text.languages import language_names, language_scripts
 from headstart.data.text.scripts import UNSPACED
 
-__all__ = ["SEEN", "check_texts", "how_foreign", "percent", "script_words", "unread"]
+__all__ = ["SEEN", "check_texts", "how_unfamiliar", "percent", "script_words", "unfamiliar"]
 
-# English texts have none; those of a language that the vocabulary lacks, 9 (Japanese) to 100 percent (Thai).
+# Share of unknown tokens: 0 in English texts; 9 (Japanese) to 100 percent (Thai) if the vocabulary lacks the language.
 MANY_UNKNOWN = 0.05
-# Pieces a word of an English vocabulary: 1.03 to 1.19 in English (questions, captions, tweets), 1.5 in French, 2.0 in
-# German, 4 and more where a word is read letter by letter.
+# Tokens per word with an English vocabulary: 1.03 to 1.19 in English (questions, captions, tweets), 1.5 in French, 2.0
+# in German, 4 and more if words are read letter by letter.
 PIECES, PIECES_OF_MANY = 1.4, 2.5
-# A vocabulary of many languages has 0.6 tokens a letter of Chinese, one of single characters 1.0, one of bytes 2 to 3.
+# Tokens per Chinese letter: 0.6 with a multilingual vocabulary, 1.0 with single characters, 2 to 3 with bytes.
 TOKENS_PER_LETTER = 1.2
-PRESENT = 0.1  # share of letters from which on a script counts as one that the texts are written in
-SEEN = 0.01
+PRESENT = 0.1  # share of the letters from which on foreign scripts count
+SEEN = 0.01  # share from which on something is mentioned
 MOST_LETTERS = 0.5
-ALTERED = 0.02
-TRUNCATED = 0.05
+ALTERED = 0.02  # share of words that lose marks from which on it is reported
+TRUNCATED = 0.05  # share of truncated texts from which on it is a warning
 
 ADVICE = (
     "take a source that knows their language with --source (hf:intfloat/multilingual-e5-small is fetched from its hub "
@@ -31,7 +31,7 @@ ADVICE = (
 
 
 def percent(share: float) -> str:
-    """A share in percent, never rounded to none or to all.
+    """A share in percent, never rounded to 0% or 100%.
 
     Examples:
         >>> percent(0.6666), percent(0.0004), percent(0.9999), percent(1.0)
@@ -43,7 +43,7 @@ def percent(share: float) -> str:
 
 
 def script_words(scripts: Mapping[str, float]) -> str:
-    """The scripts that have a hundredth of the letters or more.
+    """The scripts with at least 1% of the letters, in words.
 
     Examples:
         >>> script_words({"Han": 0.97, "Latin": 0.03})
@@ -52,15 +52,15 @@ def script_words(scripts: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {percent(share)}" for name, share in scripts.items() if share >= SEEN)
 
 
-def unread(facts: TextFacts, *, pieces: bool = True) -> list[str]:
-    """Why a source cannot be expected to know these texts, as clauses; empty where it can.
+def unfamiliar(facts: TextFacts, *, pieces: bool = True) -> list[str]:
+    """Reasons why a source cannot be expected to know these texts, as clauses; empty if it can.
 
     Args:
         facts: what was measured.
-        pieces: whether words in many pieces are a reason too; else unknown tokens and foreign scripts alone.
+        pieces: whether words split into many tokens are a reason too; else only unknown tokens and foreign scripts are.
 
     Examples:
-        >>> unread(TextFacts(9, {"Han": 1.0}, source="headstart:text", languages=("en",), unknown=0.67))
+        >>> unfamiliar(TextFacts(9, {"Han": 1.0}, source="headstart:text", languages=("en",), unknown=0.67))
         ['67% of the tokens are unknown to it', 'all letters are Han']
     """
     if not facts.source:
@@ -91,13 +91,13 @@ def unread(facts: TextFacts, *, pieces: bool = True) -> list[str]:
 
 
 def _foreign_scripts(facts: TextFacts) -> dict[str, float]:
-    """The scripts that none of the stated languages is written in, with their shares of the letters."""
+    """The scripts that no stated language is written in, with their shares of the letters."""
     known = language_scripts(facts.languages)
     return {} if known is None else {name: share for name, share in facts.scripts.items() if name not in known}
 
 
 def _foreign(facts: TextFacts) -> float:
-    """How much of the texts is foreign to a source: by what it states, and by the letters that it does not know."""
+    """The share of the texts that is foreign to a source, by its stated languages and by unknown letters and tokens."""
     unknown = sum(share * facts.unknown_letters.get(name, 0.0) for name, share in facts.scripts.items())
     return max(sum(_foreign_scripts(facts).values()), unknown, (facts.unknown or 0.0) - facts.unknown_signs)
 
@@ -106,25 +106,25 @@ def _unspaced(facts: TextFacts) -> float:
     return sum(share for name, share in facts.scripts.items() if name in UNSPACED)
 
 
-def how_foreign(facts: TextFacts, reasons: Sequence[str]) -> str:
-    """How little a source knows, as the words before "these texts".
+def how_unfamiliar(facts: TextFacts, reasons: Sequence[str]) -> str:
+    """How little a source knows of the texts, as a phrase to go before "these texts".
 
     Args:
         facts: what was measured.
-        reasons: what `unread` gave, at least one.
+        reasons: reasons that `unfamiliar` returned, at least one.
 
     Examples:
         >>> han = TextFacts(9, {"Han": 1.0}, source="headstart:text", languages=("en",))
-        >>> how_foreign(han, unread(han))
+        >>> how_unfamiliar(han, unfamiliar(han))
         'hardly knows'
     """
     if len(reasons) == 1 and reasons[0].startswith("it breaks"):
         return "knows little of the language or the terms of"
-    return "hardly knows" if _foreign(facts) >= MOST_LETTERS else "does not know a part of"
+    return "hardly knows" if _foreign(facts) >= MOST_LETTERS else "does not know part of"
 
 
 def check_texts(facts: TextFacts) -> Iterator[Finding]:
-    """Findings on texts and the source that is to read them.
+    """Findings on how a source reads texts: unknown language, unknown signs, stripped marks, truncation.
 
     Args:
         facts: what was measured.
@@ -135,17 +135,17 @@ def check_texts(facts: TextFacts) -> Iterator[Finding]:
         'headstart:text, a source for English, hardly knows these texts: 67% of the tokens '
     """
     where = f" in the column '{facts.column}'" if facts.column else ""
-    if reasons := unread(facts):
+    if reasons := unfamiliar(facts):
         stated = f", a source for {language_names(facts.languages)}," if facts.languages else ""
         joined = ", and ".join([", ".join(reasons[:-1]), reasons[-1]] if len(reasons) > 1 else reasons)
-        little = f"{facts.source}{stated} {how_foreign(facts, reasons)} these texts{where}"
+        little = f"{facts.source}{stated} {how_unfamiliar(facts, reasons)} these texts{where}"
         message = f"{little}: {joined}. For such texts {ADVICE}."
         share = facts.hardly_read or 0.0
         yield Finding("unknown_language", "warning", round(share * facts.texts) or facts.texts, message)
     if facts.unknown_signs >= SEEN:
         message = (
             f"{percent(facts.unknown_signs)} of the tokens{where} are signs that {facts.source} does not know, such as "
-            f"'{facts.sign}'; what they say is lost to it."
+            f"'{facts.sign}'; it cannot use their meaning."
         )
         yield Finding("unknown_signs", "info", round(facts.unknown_signs * facts.texts) or 1, message)
     if facts.altered is not None and facts.altered >= ALTERED and facts.example is not None:
@@ -153,15 +153,15 @@ def check_texts(facts: TextFacts) -> Iterator[Finding]:
         written = written.lower() if read == read.lower() else written
         units = "letters" if _unspaced(facts) > MOST_LETTERS else "words"
         message = (
-            f"{facts.source} takes accents and other marks away: {percent(facts.altered)} of the {units}{where} are "
-            f"read without theirs, such as '{written}' as '{read}'."
+            f"{facts.source} strips accents and other marks: {percent(facts.altered)} of the {units}{where} are "
+            f"read without them, such as '{written}' as '{read}'."
         )
         yield Finding("marks_taken_away", "info", round(facts.altered * facts.texts), message)
     if facts.truncated:
         message = (
             f"{percent(facts.truncated)} of the texts{where} are longer than the {facts.max_length} tokens that "
-            f"{facts.source} reads; the median of these loses {facts.median_lost:,} tokens at its end. If what matters "
-            "stands there, split the texts or put it first."
+            f"{facts.source} reads; the median of these loses {facts.median_lost:,} tokens at its end. If the "
+            "important part is there, split the texts or move it to the start."
         )
         count = round(facts.truncated * facts.texts) or 1
         yield Finding("truncated", "warning" if facts.truncated >= TRUNCATED else "info", count, message)

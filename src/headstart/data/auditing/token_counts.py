@@ -1,4 +1,4 @@
-"""What a source's tokenizer makes of texts, as shares; counted by the source, judged here."""
+"""Tokenizer statistics of texts: the source counts its tokens, and the shares are computed here."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from headstart.data.text.words import split_words
 __all__ = ["TextFacts", "TokenCounts", "draw_texts", "measure_texts", "plain_words", "word_units"]
 
 MOST_TEXTS = 2000
-MOST_CHARACTERS = 1_000_000  # of all that are looked at: about a second
-LONGEST = 50_000  # characters that are looked at of one text
+MOST_CHARACTERS = 1_000_000  # in all texts of the sample, which takes about a second
+LONGEST = 50_000  # characters of one text that are used
 FEWEST_WORDS = 20
-MANY_UNKNOWN = 0.1  # share of unknown tokens from which on a text counts as hardly read
+MANY_UNKNOWN = 0.1  # share of unknown tokens above which a text counts as hardly read
 
-# Addresses, handles and codes say nothing about a language.
+# URLs, handles and codes say nothing about the language.
 _NO_WORDS = re.compile(r"\S*(?:://|www\.|[@#$\d_]|\w\.\w)\S*")
 
 
 @dataclass(frozen=True, eq=False)
 class TokenCounts:
-    """What a tokenizer makes of n texts and of the words in them.
+    """Token counts of n texts and of the words in them.
 
     Attributes:
-        tokens: (n,) tokens of each text, without special ones.
-        unknown: (n,) those that stand for what the vocabulary lacks: unknown tokens, and single bytes of a letter.
-        lost: (n,) tokens beyond those that the body reads.
-        max_length: tokens that the body reads of a text, special ones among them.
-        unknown_letters: by script, letters inside of unknown tokens.
-        pieces: (w,) tokens of each of the words that were asked for.
-        altered: by word, how it is read where marks (accents, umlauts, vowel signs) are taken away from it.
-        unknown_signs: unknown tokens without a letter, such as emoji, by what is written there.
+        tokens: (n,) number of tokens of each text, without special tokens.
+        unknown: (n,) number of tokens for what the vocabulary lacks: unknown tokens, and single bytes of a letter.
+        lost: (n,) number of tokens that are truncated.
+        max_length: most tokens of a text that the body reads, including special tokens.
+        unknown_letters: number of letters inside unknown tokens, by script.
+        pieces: (w,) number of tokens of each word.
+        altered: words that lose marks (accents, umlauts, vowel signs), each with how it is read.
+        unknown_signs: number of unknown tokens without a letter, such as emoji, by the text they stand for.
 
     Examples:
         >>> few = np.array([4, 6])
@@ -57,28 +57,28 @@ class TokenCounts:
 
 @dataclass(frozen=True)
 class TextFacts:
-    """What is known of some texts, and of how a source reads them; JSON-ready values.
+    """Statistics of texts, and of how a source's tokenizer handles them; all values can be written as JSON.
 
     Attributes:
-        texts: how many were looked at: all, or 2,000 (or a million characters) drawn at random.
-        scripts: the share of each script in their letters, largest first.
-        column: the column that they stand in, where items have several.
-        source: the source's name; empty where none was asked, and all that follows is then None or empty.
-        languages: codes of the languages that the source knows, as stated.
-        unknown: share of tokens that stand for what the tokenizer's vocabulary lacks.
-        unknown_signs: share of tokens that are unknown and hold no letter, such as emoji.
+        texts: size of the sample: all texts, or at most 2,000 (or a million characters) drawn at random.
+        scripts: the share of each script among their letters, largest first.
+        column: the column of the texts, if items have several columns.
+        source: the source's name; empty without a source, and all fields below are then None or empty.
+        languages: codes of the languages that the source states.
+        unknown: share of tokens for what the tokenizer's vocabulary lacks.
+        unknown_signs: share of tokens that are unknown and contain no letter, such as emoji.
         sign: the most frequent of them.
-        hardly_read: share of texts of which more than a tenth is unknown tokens.
-        unknown_letters: share of the letters of each script inside such tokens.
-        pieces_per_word: tokens a word where spaces set words apart; None where there are fewer than 20.
-        words: how many words that rests on.
-        tokens_per_letter: tokens a letter.
-        truncated: share of texts that are longer than what the body reads.
-        median_lost: tokens that the median of these loses.
-        max_length: tokens that the body reads.
-        altered: share of words (of letters, where spaces do not set words apart) that lose marks such as umlauts before
-            they are read.
-        example: one of them, as it is written and as it is read.
+        hardly_read: share of texts with more than 10% unknown tokens.
+        unknown_letters: by script, share of its letters that are inside unknown tokens.
+        pieces_per_word: mean number of tokens per word, in scripts with spaces between words; None for fewer than 20
+            words.
+        words: how many words that mean is over.
+        tokens_per_letter: mean number of tokens per letter.
+        truncated: share of texts that are longer than the body reads.
+        median_lost: median number of tokens that the truncated texts lose.
+        max_length: most tokens of a text that the body reads.
+        altered: share of words (of letters, in scripts without spaces) that lose marks such as umlauts.
+        example: one of them, as written and as read.
 
     Examples:
         >>> TextFacts(2, {"Latin": 1.0}).unknown is None
@@ -106,11 +106,11 @@ class TextFacts:
 
 
 def draw_texts(texts: Sequence[str], *, seed: int = 0) -> list[str]:
-    """The texts that are looked at: all, or as many drawn at random as 2,000 texts and a million characters allow.
+    """A sample of texts: all of them, or up to 2,000 texts and about a million characters drawn at random.
 
     Args:
-        texts: n texts; of one longer than 50,000 characters the beginning counts.
-        seed: of the draw.
+        texts: n texts; only the first 50,000 characters of each are used.
+        seed: seed of the draw.
 
     Examples:
         >>> len(draw_texts(["short"] * 5000)), len(draw_texts(["x" * 60_000] * 100))
@@ -130,7 +130,7 @@ def draw_texts(texts: Sequence[str], *, seed: int = 0) -> list[str]:
 
 
 def plain_words(texts: Sequence[str]) -> list[str]:
-    """The words of texts whose scripts set words apart; without addresses, handles, codes and numbers.
+    """The words of texts in scripts with spaces between words, without URLs, handles, codes and numbers.
 
     Examples:
         >>> plain_words(["See www.example.com, order 12a for Zoë!", "我的卡"])
@@ -141,7 +141,7 @@ def plain_words(texts: Sequence[str]) -> list[str]:
 
 
 def word_units(texts: Sequence[str]) -> list[str]:
-    r"""The words of texts in normal form C; each letter where spaces do not set words apart.
+    r"""The words of texts in normal form C; single letters in scripts without spaces between words.
 
     Examples:
         >>> word_units(["Scho\u0308n hier", "\u4e2d\u6587"])
@@ -163,14 +163,14 @@ def measure_texts(
     source: str = "",
     languages: Sequence[str] = (),
 ) -> TextFacts:
-    """Shares of scripts, and of what a source's tokenizer does not know.
+    """Compute the statistics of texts: their scripts and, with token counts, how a source's tokenizer handles them.
 
     Args:
-        texts: what `draw_texts` gave.
-        counts: what the source counted in them, and in their `plain_words`; None where no source was asked.
-        column: the column that they stand in, where items have several.
+        texts: the sample that `draw_texts` returned.
+        counts: the source's token counts of these texts and of their `plain_words`; None without a source.
+        column: the column of the texts, if items have several columns.
         source: the source's name.
-        languages: codes of the languages that it knows.
+        languages: codes of the languages that the source states.
 
     Examples:
         >>> measure_texts(["ab", "字c"]).scripts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from headstart.data.auditing.text_findings import how_foreign, unread
+from headstart.data.auditing.text_findings import how_unfamiliar, unfamiliar
 from headstart.scores.registry import SOURCE_SCORES
 from headstart.tasks import is_classification
 from headstart.transfer.ranking.result import Standing, cheapest_of, times_cheaper
@@ -89,9 +89,9 @@ def notes_on(ranked: Sequence[Standing], reference: Standing | None, task: Task,
     if not is_classification(task):
         notes.append("Nearest neighbours are for single labels: this order rests on the left-out loss of solved heads.")
     notes += [
-        f"{one.source} {how_foreign(one.texts, reasons)} these texts: {'; '.join(reasons)}."
+        f"{one.source} {how_unfamiliar(one.texts, reasons)} these texts: {'; '.join(reasons)}."
         for one in ranked
-        if one.texts is not None and (reasons := unread(one.texts))
+        if one.texts is not None and (reasons := unfamiliar(one.texts))
     ]
     stated = [one.source for one in ranked if one.info.accuracy is not None]
     if by_prior:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.auditing.text_findings import unread
+from headstart.data.auditing.text_findings import unfamiliar
 from headstart.engine.capabilities import LabelReading
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
@@ -132,7 +132,7 @@ def unread_labels(source: Source, labels: Sequence[str], texts: Mapping[str, str
         ''
     """
     words = [(texts or {}).get(label, label_words(label)) for label in labels]
-    return ", ".join(unread(read_by(source, words), pieces=False))
+    return ", ".join(unfamiliar(read_by(source, words), pieces=False))
 
 
 def with_label_text(
