@@ -148,6 +148,16 @@ class Task:
         """Columns of the model's output."""
         return len(self.labels)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values; the unit only where it is not the item.
+
+        Examples:
+            >>> Task("regression", ("price",), "price").to_dict()
+            {'kind': 'regression', 'labels': ['price'], 'column': 'price'}
+        """
+        plain: dict[str, Any] = {"kind": self.kind, "labels": list(self.labels), "column": self.column}
+        return plain if self.unit == "item" else plain | {"unit": self.unit}
+
 
 @dataclass(frozen=True)
 class Dataset:

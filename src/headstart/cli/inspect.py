@@ -132,7 +132,7 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
     return {
         "items": len(dataset),
         "modality": dataset.modality,
-        "task": None if dataset.task is None else asdict(dataset.task),
+        "task": None if dataset.task is None else dataset.task.to_dict(),
         "labels": _label_counts(dataset),
         "absent": list(dataset.absent),
         "splits": {} if dataset.split is None else dict(Counter(dataset.split.tolist())),

@@ -283,7 +283,7 @@ def _record(model: TransferModel, given: _Predicted, found: Evaluation) -> dict[
     used, encoding = given.used, given.prediction.encoding
     how = {name: getattr(encoding, name) for name in ("backend", "precision", "encoded")} if encoding else {}
     return {
-        "task": asdict(model.task),
+        "task": model.task.to_dict(),
         "source": asdict(model.source.info),
         "evaluation": {"how": "labelled data that the model is given", **found.to_dict()},
         "data": {

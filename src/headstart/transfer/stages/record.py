@@ -76,7 +76,7 @@ def make_record(
     """
     gains = {baseline.name: baseline.gain.to_dict() for baseline in baselines}
     return {
-        "task": asdict(judged.model.task),
+        "task": judged.model.task.to_dict(),
         "source": asdict(judged.model.source.info),
         "head": _head(judged),
         "evaluation": {
