@@ -293,3 +293,39 @@ def masked(line: str) -> str:
     line = re.sub(r"^1 +(\w+) .*", r"\1", line)
     line = re.sub(r" in (bf16|fp32)\b", "", line)
     return re.sub(r"[-+]?\d[\d.,]*", "#", line)
+
+
+def missing_paths(markdown: str) -> list[str]:
+    """Files and folders of the source, named in backticks, that do not exist; capitals stand for any name."""
+    source = ROOT / "src" / "headstart"
+    named = re.findall(r"`((?:[\w.]+/)+(?:[\w.]+\.py)?|\w+\.py)`", markdown)
+    places = {str(path.relative_to(source)) + "/" * path.is_dir() for path in source.rglob("*")}
+    return [
+        name
+        for name in named
+        if not re.search(r"\b[A-Z]+\b", name)
+        and not (ROOT / name).exists()
+        and not any(place == name or place.endswith(f"/{name}") for place in places)
+    ]
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_paths_that_a_page_names_exist(page):
+    written_by_a_run_or_to_come = {
+        "body/",
+        "logs/",
+        "adapt/",
+        "explain/",
+        "export/",
+        "serve/",
+        "search/",
+        "apps/",
+        "bodies/",
+        "features/",
+        "archives/",
+    }
+    assert set(missing_paths((ROOT / page).read_text())) <= written_by_a_run_or_to_come
+
+
+def test_the_check_of_paths_finds_a_planted_one():
+    assert missing_paths("`heads/ridge.py`, `tune/`, `linear/nothing.py`, `A/B.py`") == ["linear/nothing.py"]
