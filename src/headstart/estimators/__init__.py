@@ -1,7 +1,7 @@
 """scikit-learn estimators: transfer learning inside ``Pipeline``, ``cross_val_score`` and ``GridSearchCV``.
 
-An estimator for users goes in here: it translates between scikit-learn's conventions and a fit, and learns nothing
-itself.
+A public estimator goes in here: it translates between scikit-learn's conventions and a fit, and has no learning
+algorithm of its own.
 """
 
 from headstart.estimators.classifier import TransferClassifier

@@ -28,15 +28,16 @@ class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[m
     """Classification by a frozen pretrained body and a head chosen by exact leave-one-out.
 
     Args:
-        source: name of the source, an open source, None for the one that comes with the install for this kind of item,
-            or ``"auto"`` for the first of a ranking of all that are at hand.
-        head: ``"solved"`` (ridge and LDA), ``"auto"`` (all kinds are compared), the name of a head, or several names.
-        strategy: ``"frozen"`` (the body stays as it is), ``"auto"`` (the body moves where a pilot says that it pays)
-            or another strategy, by name or as it is; what moves the body is judged on a fifth of the items.
-        seed: of all chance, 0.
+        source: name of the source, an open source, None for the source that is installed for this kind of item, or
+            ``"auto"`` for the best in a ranking of all available sources.
+        head: ``"solved"`` (the closed-form ridge and LDA), ``"auto"`` (all kinds are compared), or names of
+            heads.
+        strategy: ``"frozen"`` (the body is not trained), ``"auto"`` (the body is fine-tuned where a pilot run predicts
+            a gain) or another strategy, by name or as an object; fine-tuning is validated on a fifth of the items.
+        seed: seed of all randomness; default 0.
         time_limit: seconds for ranking and training; None for no limit but that of ``strategy="auto"``.
         backend: what runs the body: ``"auto"``, ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``.
-        cache: whether rows are looked up in the feature store and kept there.
+        cache: whether features are read from the feature store and kept there; default True.
 
     Attributes:
         classes_: (classes,) sorted labels.
@@ -73,12 +74,12 @@ class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[m
         self.cache = cache
 
     def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Self:  # noqa: N803 (scikit-learn's name)
-        """Encode each item once and solve the head.
+        """Encode each item once and fit the head.
 
         Args:
             X: n items (paths, texts, PIL images, arrays), or rows (n, d) with ``source="vector"``.
             y: (n,) labels, or a 0/1 matrix (n, labels) for multi-label classification.
-            groups: (n,) what is left out together while choosing (patient, speaker), or None.
+            groups: (n,) groups (patients, speakers) whose items are left out together in the choice of the head.
 
         Raises:
             DataError: if there are fewer than two classes.
@@ -101,7 +102,7 @@ class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[m
         return outputs_of(self, X)
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
-        """The likeliest label of each of n items, or a 0/1 matrix (n, labels) for multi-label."""
+        """The most probable label of each of n items, or a 0/1 matrix (n, labels) for multi-label."""
         probabilities = self.predict_proba(X)
         if is_multilabel(self.model_.task):
             return np.asarray(probabilities >= 0.5, dtype=int)
@@ -117,7 +118,7 @@ class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[m
         """Open a saved classifier, or the run of a fit, whose labels are strings.
 
         Raises:
-            ModelFolderError: if the folder is no model, one for another task, or damaged.
+            ModelFolderError: if the folder is not a model, is for another task, or is damaged.
         """
         model = saved_model(folder, source, ("classification", "multilabel"))
         estimator = cls("vector" if model.source.info.name == "vector" else model.source)

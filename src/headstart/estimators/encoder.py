@@ -31,10 +31,10 @@ class TransferEncoder(TransformerMixin, PicklableEstimator):  # type: ignore[mis
     """Items to the features of a pretrained body, as a transformer.
 
     Args:
-        source: name of the source, an open source, or None for what comes with the install.
+        source: name of the source, an open source, or None for the source that is installed for this kind of item.
         layers: ``"last"`` for the body's usual output, ``"all"`` for the pooled outputs of all blocks side by side.
         backend: what runs the body: ``"auto"``, ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``.
-        cache: whether rows are looked up in the feature store and kept there.
+        cache: whether features are read from the feature store and kept there; default True.
 
     Attributes:
         source_: the open source.
@@ -57,7 +57,7 @@ class TransferEncoder(TransformerMixin, PicklableEstimator):  # type: ignore[mis
         self.cache = cache
 
     def fit(self, X: Any, y: object = None) -> Self:  # noqa: ARG002, N803 (scikit-learn's signature)
-        """Open the source; nothing is learnt from X."""
+        """Open the source; nothing is fitted to X."""
         check_choice(self.layers, "layers", "TransferEncoder", LAYERS)
         Engine(self.backend, self.cache)
         if self.source == "vector":
@@ -67,8 +67,8 @@ class TransferEncoder(TransformerMixin, PicklableEstimator):  # type: ignore[mis
             dataset = items_of(X)
             if isinstance(self.source, str) and self.source == "auto":
                 raise ParameterError(
-                    "An encoder has no labels to rank sources by, which source='auto' asks for; leave 'source' out for "
-                    "the one that comes with the install, or name one."
+                    "An encoder has no labels to rank sources by, as source='auto' requires; leave 'source' out for "
+                    "the installed one, or name one."
                 )
             self.source_ = source_for(dataset, self.source)
         return self
@@ -97,13 +97,13 @@ class TransferEncoder(TransformerMixin, PicklableEstimator):  # type: ignore[mis
         """Open a saved encoder, ready to transform.
 
         Raises:
-            ModelFolderError: if the folder is no encoder.
+            ModelFolderError: if the folder is not an encoder.
             SourceError: if its source cannot be opened here.
         """
         saved = read_json(Path(folder) / "config.json").get("encoder")
         if not isinstance(saved, dict) or saved.get("layers") not in LAYERS:
             raise ModelFolderError(
-                f"'{folder}' is no encoder; give a folder that TransferEncoder.save_pretrained wrote."
+                f"'{folder}' is not an encoder; give a folder that TransferEncoder.save_pretrained wrote."
             )
         source = open_saved(saved.get("reference", {}), Path(folder) / "body", saved.get("modality", "vector"))
         encoder = cls("vector" if source.info.name == "vector" else source, layers=saved["layers"])
@@ -111,7 +111,7 @@ class TransferEncoder(TransformerMixin, PicklableEstimator):  # type: ignore[mis
         return encoder
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:  # noqa: ARG002 (scikit-learn's signature)
-        """Names such as ``"blocks.3_17"``, one a column."""
+        """Names such as ``"blocks.3_17"``, one per column."""
         check_is_fitted(self)
         blocks = self.source_.info.blocks
         if not blocks:

@@ -1,4 +1,4 @@
-"""What the estimators share: items and labels as scikit-learn's callers give them, and the fit behind each of them."""
+"""Helpers of all estimators: the conversion of items, the fit behind an estimator, its outputs and saved models."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Settings(Protocol):
     """The parameters that the estimators with a head have in common.
 
     Attributes:
-        source: name of a source, an open source, None for the one that comes with the install, or ``"auto"``.
+        source: name of a source, an open source, None for the installed one, or ``"auto"``.
         head: name or names of heads.
-        strategy: how knowledge is transferred.
-        seed: of all chance.
+        strategy: name of a strategy, or a strategy.
+        seed: seed of all randomness.
         time_limit: seconds for ranking and training.
-        backend: what runs the body.
+        backend: the runtime of the body.
         cache: whether the feature store is used.
 
     Examples:
@@ -65,20 +65,20 @@ def item_list(X: Any) -> Any:  # noqa: N803 (scikit-learn's name)
     """X as `headstart.data.read` takes it: a single item is refused, a column of texts or paths is flattened.
 
     Args:
-        X: n items, or a column (n, 1) of texts or paths, as scikit-learn's ``ColumnTransformer`` hands on.
+        X: n items, or a column (n, 1) of texts or paths, as scikit-learn's ``ColumnTransformer`` passes it.
 
     Raises:
-        DataError: for one text or path, and for lists of texts inside of a list.
+        DataError: for a single text or path, and for a list of lists of several texts.
 
     Examples:
         >>> item_list([["good"], ["bad"]])
         ['good', 'bad']
         >>> item_list("good")
         Traceback (most recent call last):
-        headstart.errors.DataError: A single str was given as X; give a list of items, also of one.
+        headstart.errors.DataError: A single str was given as X; give a list of items, even for one item.
     """
     if isinstance(X, str | bytes | os.PathLike):
-        raise DataError(f"A single {type(X).__name__} was given as X; give a list of items, also of one.")
+        raise DataError(f"A single {type(X).__name__} was given as X; give a list of items, even for one item.")
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind in "OUST":
         return X[:, 0].tolist()
     if isinstance(X, list) and X and all(isinstance(row, list | tuple) for row in X):
@@ -120,14 +120,14 @@ def check_length(items: int, labels: int) -> None:
 
 
 def fitted_model(estimator: Settings, X: Any, y: NDArray[Any], task: Task, groups: ArrayLike | None) -> TransferModel:  # noqa: N803
-    """The model that an estimator's parameters ask for.
+    """The model that is fitted with an estimator's parameters.
 
     Args:
         estimator: the parameters.
         X: n items, or rows (n, d) that scikit-learn has checked where the source is ``"vector"``.
         y: labels as in `Dataset`.
         task: the label schema.
-        groups: (n,) what is left out together while choosing, or None.
+        groups: (n,) groups whose items are left out together in the choice of the head, or None.
 
     Raises:
         DataError: for items that cannot be read, or a wrong number of labels or groups.
@@ -176,7 +176,7 @@ def outputs_of(estimator: BaseEstimator, X: Any) -> NDArray[np.float64]:  # noqa
 
 
 def saved_model(folder: str | Path, source: Source | None, kinds: Sequence[str]) -> TransferModel:
-    """The saved model, of one of the kinds of task; raises `NoModelError` or `ModelFolderError` for another.
+    """The saved model, for one of the given kinds of task; raises `NoModelError` or `ModelFolderError` for another.
 
     Examples:
         >>> saved_model("no-such-folder", None, ["regression"])

@@ -1,4 +1,4 @@
-"""Labels as scikit-learn's callers give them, checked."""
+"""Checks of the labels that callers of scikit-learn's interface give."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def checked_labels(estimator: BaseEstimator, X: Any, y: ArrayLike) -> tuple[Any,
     """The items, and labels (n,) or a 0/1 matrix (n, labels) as an array.
 
     Args:
-        estimator: whose ``source`` says whether X are rows of numbers, which scikit-learn checks.
+        estimator: its ``source`` decides whether X is an array of numbers, which scikit-learn checks.
         X: n items.
         y: n labels, or a matrix of 0 and 1.
 
     Raises:
-        DataError: for a label that is missing, for sets of labels, and where they are of mixed types.
+        DataError: for a missing label, for a collection of labels, and for labels of mixed types.
 
     Examples:
         >>> from headstart import TransferClassifier
@@ -50,12 +50,12 @@ def checked_labels(estimator: BaseEstimator, X: Any, y: ArrayLike) -> tuple[Any,
 
 
 def _check_each(y: ArrayLike) -> None:
-    """Raise for labels that would end in an error of numpy's, or in one that does not say which label is meant."""
+    """Raise for labels for which numpy or scikit-learn would raise an error without saying which label is wrong."""
     labels = np.asarray(y, dtype=object)
     if labels.ndim == 2 and labels.shape[1] > 1 and any(isinstance(value, str) for value in labels.ravel()):
         raise DataError(f"Label 0 of y is {labels[0].tolist()!r:.80}, {MANY}")
     if labels.ndim != 1:
-        return  # scikit-learn's own checks speak of these
+        return  # scikit-learn checks these itself
     values = labels.tolist()
     for place, value in enumerate(values):
         if isinstance(value, list | tuple | set | frozenset | np.ndarray):
@@ -70,13 +70,13 @@ def _check_each(y: ArrayLike) -> None:
 
 
 def class_names(classes: NDArray[Any]) -> tuple[str, ...]:
-    """The names that the classes have in a model, the same as those of a table with these labels.
+    """The names of the classes in a model, the same as for a table with these labels.
 
     Args:
         classes: (k,) distinct labels.
 
     Raises:
-        DataError: if two of them have one name.
+        DataError: if two of them have the same name.
 
     Examples:
         >>> class_names(np.array([0.0, 1.0]))
@@ -96,12 +96,12 @@ def checked_values(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Any, NDArr
     """The items, and values (n,) or (n, targets) as numbers.
 
     Args:
-        estimator: whose ``source`` says whether X are rows of numbers, which scikit-learn checks.
+        estimator: its ``source`` decides whether X is an array of numbers, which scikit-learn checks.
         X: n items.
         y: n values, or a matrix of them.
 
     Raises:
-        DataError: for a value that is no finite number.
+        DataError: for a value that is not a finite number.
 
     Examples:
         >>> from headstart import TransferRegressor

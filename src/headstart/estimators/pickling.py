@@ -1,4 +1,4 @@
-"""Estimators that go through ``pickle``, ``joblib`` and ``copy``: open sources travel as what their ``save`` writes."""
+"""Pickling of estimators (``pickle``, ``joblib``, ``copy``): open sources are packed as the files that they save."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from headstart.types import Source
 
 __all__ = ["PicklableEstimator"]
 
-SOURCES = ("source", "source_")  # the parameter, and what was opened
+SOURCES = ("source", "source_")  # the parameter, and the opened source
 
 
 class PicklableEstimator(BaseEstimator):  # type: ignore[misc]
-    """An estimator whose open sources are packed when it is pickled, and opened again when it is unpickled.
+    """An estimator whose sources are packed on pickling and opened again on unpickling.
 
     Raises:
         SourceError: on pickling, where a source is a torch module of the user's own.

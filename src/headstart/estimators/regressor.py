@@ -26,15 +26,15 @@ class TransferRegressor(RegressorMixin, PicklableEstimator):  # type: ignore[mis
     """Regression by a frozen pretrained body and a ridge head chosen by exact leave-one-out.
 
     Args:
-        source: name of the source, an open source, None for the one that comes with the install for this kind of item,
-            or ``"auto"`` for the first of a ranking of all that are at hand.
-        head: ``"solved"`` (ridge), ``"auto"`` (all kinds are compared), the name of a head, or several names.
-        strategy: ``"frozen"`` (the body stays as it is), ``"auto"`` (the body moves where a pilot says that it pays)
-            or another strategy, by name or as it is; what moves the body is judged on a fifth of the items.
-        seed: of all chance, 0.
+        source: name of the source, an open source, None for the source that is installed for this kind of item, or
+            ``"auto"`` for the best in a ranking of all available sources.
+        head: ``"solved"`` (the closed-form ridge), ``"auto"`` (all kinds are compared), or names of heads.
+        strategy: ``"frozen"`` (the body is not trained), ``"auto"`` (the body is fine-tuned where a pilot run predicts
+            a gain) or another strategy, by name or as an object; fine-tuning is validated on a fifth of the items.
+        seed: seed of all randomness; default 0.
         time_limit: seconds for ranking and training; None for no limit but that of ``strategy="auto"``.
         backend: what runs the body: ``"auto"``, ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``.
-        cache: whether rows are looked up in the feature store and kept there.
+        cache: whether features are read from the feature store and kept there; default True.
 
     Attributes:
         model_: the fitted `TransferModel`.
@@ -69,12 +69,12 @@ class TransferRegressor(RegressorMixin, PicklableEstimator):  # type: ignore[mis
         self.cache = cache
 
     def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Self:  # noqa: N803 (scikit-learn's name)
-        """Encode each item once and solve the head.
+        """Encode each item once and fit the head.
 
         Args:
             X: n items, or rows (n, d) with ``source="vector"``.
             y: (n,) values, or (n, targets).
-            groups: (n,) what is left out together while choosing, or None.
+            groups: (n,) groups whose items are left out together in the choice of the head, or None.
         """
         items, values = checked_values(self, X, y)
         self._one_target = values.ndim == 1
@@ -100,7 +100,7 @@ class TransferRegressor(RegressorMixin, PicklableEstimator):  # type: ignore[mis
         """Open a saved regressor.
 
         Raises:
-            ModelFolderError: if the folder is no model, or one for another task.
+            ModelFolderError: if the folder is not a model, or is for another task.
         """
         model = saved_model(folder, source, ("regression",))
         estimator = cls("vector" if model.source.info.name == "vector" else model.source)

@@ -1,4 +1,7 @@
-"""Tasks: how labels become targets, how scores become probabilities, and what a mistake costs."""
+"""Tasks: how labels become targets, scores become probabilities, and predictions are scored.
+
+A kind of task goes in here, one file each; it provides what `TaskMethods` names, and is registered in `TASKS`.
+"""
 
 from headstart.tasks.labels import check_labels, encode_labels
 from headstart.tasks.reading import base_dataset, read_labelled

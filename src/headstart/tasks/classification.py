@@ -1,4 +1,4 @@
-"""Classification: one label an item; probabilities by a softmax at a temperature fitted on left-out scores.
+"""Classification: one label per item; probabilities by a softmax with a temperature fitted to left-out scores.
 
 Reference: Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
 """
@@ -24,7 +24,7 @@ __all__ = ["CLASSIFICATION", "Classification"]
 
 @dataclass(frozen=True)
 class Classification:
-    """One label an item.
+    """One label per item.
 
     Attributes:
         base: its own name.
@@ -63,7 +63,7 @@ class Classification:
     def calibrate(
         self, scores: NDArray[np.float64], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
     ) -> Calibration:
-        """The temperature of least log-loss."""
+        """The temperature of least log-loss on ``scores``."""
         return {"temperature": np.array([fit_temperature(scores, np.asarray(y), sample_weight)])}
 
     def outputs(self, scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
@@ -76,7 +76,7 @@ class Classification:
         return np.asarray(-np.log(np.maximum(chosen, np.finfo(np.float64).tiny)))
 
     def decode(self, outputs: NDArray[np.float64], task: Task) -> list[Any]:
-        """The likeliest label of each item."""
+        """The most probable label of each item."""
         return [task.labels[i] for i in outputs.argmax(axis=1)]
 
 

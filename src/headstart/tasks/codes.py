@@ -1,4 +1,4 @@
-"""Labels as users write them, as codes."""
+"""Codes of labels as users write them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["is_list", "label_codes"]
 
 
 def is_list(label: object) -> bool:
-    """Whether a label as a user writes it is several.
+    """Whether a label as a user writes it is a collection of labels.
 
     Examples:
         >>> is_list(["a", "b"]), is_list("ab")
@@ -28,7 +28,7 @@ def label_codes(labels: Iterable[Any], task: Task) -> Iterator[int]:
     """The codes of labels as a user writes them.
 
     Raises:
-        DataError: for a label that the task does not know.
+        DataError: for a label that the task does not have.
 
     Examples:
         >>> list(label_codes(["bee", "ant"], Task("classification", ("ant", "bee"))))

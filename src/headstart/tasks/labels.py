@@ -1,4 +1,4 @@
-"""Labels as users write them, as the codes, matrices and values that fits and metrics read."""
+"""Labels as users write them, encoded as the codes, matrices or values of a `Dataset`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def encode_labels(labels: Sequence[Any] | NDArray[Any], task: Task) -> NDArray[A
 
 
 def check_labels(labels: Sequence[Any] | NDArray[Any], task: Task) -> None:
-    """Raise unless the labels have the shape that the task wants.
+    """Raise unless the labels have the shape that the task requires.
 
     Args:
         labels: n labels, lists of labels, or values.

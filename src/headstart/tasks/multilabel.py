@@ -1,4 +1,4 @@
-"""Multi-label classification: any number of labels an item; probabilities by Platt scaling of each label.
+"""Multi-label classification: any number of labels per item; probabilities by Platt scaling of each label.
 
 Reference: Platt, "Probabilistic Outputs for Support Vector Machines", 1999; Lin, Lin & Weng, 2007.
 """
@@ -23,7 +23,7 @@ __all__ = ["MULTILABEL", "Multilabel"]
 
 @dataclass(frozen=True)
 class Multilabel:
-    """Any number of labels an item.
+    """Any number of labels per item.
 
     Attributes:
         base: its own name.
@@ -63,16 +63,16 @@ class Multilabel:
     def calibrate(
         self, scores: NDArray[np.float64], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
     ) -> Calibration:
-        """A slope and an intercept for each label; a label that the scores do not order right keeps its base rate.
+        """A slope and an intercept for each label; a label whose fitted slope is not positive gets its base rate.
 
-        Left-out scores of a head that knows nothing run against the labels (the mean without a positive item is
-        lower), so a negative slope would turn ignorance into certainty.
+        Left-out scores of an uninformative head are anti-correlated with the labels: leaving out a positive item lowers
+        the mean that it predicts. A negative slope would turn this artefact into confident probabilities.
         """
         fitted = np.array([_rising(scores[:, j], y[:, j], sample_weight) for j in range(scores.shape[1])])
         return {"slope": fitted[:, 0], "intercept": fitted[:, 1]}
 
     def outputs(self, scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
-        """Probabilities (n, labels), each label for itself."""
+        """Probabilities (n, labels), one independent of the other."""
         from scipy.special import expit
 
         return np.asarray(expit(scores * calibration["slope"] + calibration["intercept"]))
@@ -94,7 +94,7 @@ def _rising(
     slope, intercept = fit_platt(scores, y, sample_weight)
     if slope > 0:
         return slope, intercept
-    rate = (np.sum(y) + 1) / (len(y) + 2)
+    rate = (np.sum(y) + 1) / (len(y) + 2)  # Laplace's rule, so that it is neither 0 nor 1
     return 0.0, float(np.log(rate / (1 - rate)))
 
 

@@ -1,7 +1,7 @@
-"""Probabilities for a place where the classes are otherwise frequent than where the model was fitted.
+"""Prior correction: probabilities under class shares that differ from those of the training data (label shift).
 
-p'(c | x) ∝ p(c | x) π'_c / π_c holds where what items of one class look like is the same in both places (label shift).
-The new shares π' are known, or estimated from unlabelled items by EM: correct with the shares so far, take the mean.
+p'(c | x) ∝ p(c | x) π'_c / π_c holds where the items of each class have the same distribution in both places. The new
+shares π' are given, or estimated from unlabelled items by EM: correct with the current shares, average, repeat.
 
 Reference: Saerens, Latinne & Decaestecker, "Adjusting the Outputs of a Classifier to New a Priori Probabilities: A
 Simple Procedure", Neural Computation 2002.
@@ -20,8 +20,8 @@ from headstart.errors import ParameterError
 __all__ = ["corrected", "estimated_priors", "named_priors"]
 
 Array = NDArray[np.float64]
-STEPS = 10_000
-TOLERANCE = 1e-10
+STEPS = 10_000  # of EM, at most
+TOLERANCE = 1e-10  # EM ends when no share changes by more
 
 
 def corrected(outputs: Array, shares: Array, priors: Array) -> Array:
@@ -31,8 +31,8 @@ def corrected(outputs: Array, shares: Array, priors: Array) -> Array:
 
     Args:
         outputs: (n, C) probabilities of the model.
-        shares: (C,) class shares of its fit; a class without share keeps probability zero.
-        priors: (C,) class shares that are to hold.
+        shares: (C,) class shares of its training data; a class with share zero keeps probability zero.
+        priors: (C,) the new class shares.
 
     Examples:
         >>> corrected(np.array([[0.5, 0.5]]), np.array([0.5, 0.5]), np.array([0.9, 0.1])).round(3)
@@ -45,15 +45,15 @@ def corrected(outputs: Array, shares: Array, priors: Array) -> Array:
 
 
 def estimated_priors(outputs: Array, shares: Array) -> Array:
-    """Prior estimation by EM: the class shares (C,) of unlabelled items that make them likeliest.
+    """Prior estimation by EM: the maximum-likelihood class shares (C,) of unlabelled items.
 
     Command: headstart predict MODEL ITEM --priors estimate
 
-    The likelihood Σ_i ln Σ_c p_ic π'_c / π_c is concave in π', so that EM ends at its maximum.
+    The likelihood Σ_i ln Σ_c p_ic π'_c / π_c is concave in π', so EM converges to its maximum.
 
     Args:
         outputs: (n, C) probabilities of the model for n items, at least one.
-        shares: (C,) class shares of its fit.
+        shares: (C,) class shares of its training data.
 
     Examples:
         >>> outputs = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.1, 0.9]])
@@ -70,7 +70,7 @@ def estimated_priors(outputs: Array, shares: Array) -> Array:
 
 
 def named_priors(given: str | Mapping[str, float] | Sequence[float], labels: Sequence[str]) -> Array | None:
-    """Class shares (C,) as a user gives them, made to sum to one; None for ``"estimate"``.
+    """Class shares (C,) as a user gives them, normalised to sum to one; None for ``"estimate"``.
 
     Args:
         given: ``"uniform"``, ``"estimate"``, a share by label, or C shares in the order of the labels.

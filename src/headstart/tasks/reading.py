@@ -1,4 +1,4 @@
-"""Data of every kind of task: labels are read as those of its base kind."""
+"""Read data for every registered kind of task: labels are read as those of its base kind."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def read_labelled(data: Any, reading: ReadOptions) -> Dataset:
 
     Args:
         data: as in `headstart.data.read`.
-        reading: what is known of the data; ``task`` is any registered kind.
+        reading: options of the reading; ``task`` is any registered kind, or None to infer it.
 
     Raises:
-        DataError: if the data cannot be read, or do not make a task.
+        DataError: if the data cannot be read, or their labels do not fit the task.
         ParameterError: if the kind of task is not registered.
 
     Examples:
@@ -40,7 +40,7 @@ def read_labelled(data: Any, reading: ReadOptions) -> Dataset:
 
 
 def base_dataset(dataset: Dataset) -> Dataset:
-    """The same data with a task of the base kind, for what depends on the form of labels alone: audits and splits.
+    """The same data with a task of the base kind, for what depends on the format of labels alone: audits and splits.
 
     Examples:
         >>> from headstart.data import read

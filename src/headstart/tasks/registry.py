@@ -1,4 +1,4 @@
-"""The registry of task kinds and what each of them has to provide."""
+"""The registry of task kinds, and the protocol of what each kind provides."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ Metric = Callable[[NDArray[np.float64], NDArray[Any], NDArray[np.float64]], NDAr
 
 @runtime_checkable
 class TaskMethods(Protocol):
-    """What a kind of task provides; one frozen dataclass a kind, registered in `TASKS`.
+    """What a kind of task provides; one frozen dataclass per kind, registered in `TASKS`.
 
-    Labels are of three forms: a code an item, 0 or 1 for each label, or values. A kind of task has the form of its
-    ``base``, and with it whatever depends on the form alone: how labels are read, stratified and counted, which heads
-    and scores serve it, and the usual metrics. Targets, calibration, outputs, loss, decoded labels and its metric are
-    its own.
+    Labels have one of three formats: a code per item, 0 or 1 for each label, or values. A kind of task has the format
+    of its ``base``, and with it everything that depends on the format alone: how labels are read, stratified and
+    counted, which heads and scores apply, and the usual metrics. Targets, calibration, outputs, loss, decoded labels
+    and the main metric are its own.
 
     Attributes:
-        base: ``"classification"``, ``"multilabel"`` or ``"regression"``, whose form of labels and outputs it shares.
-        main_metric: the metric that stands first, larger being better: one of the base's or of ``metrics``.
+        base: ``"classification"``, ``"multilabel"`` or ``"regression"``, whose format of labels and outputs it shares.
+        main_metric: the main metric, of which larger is better: one of the base's or of ``metrics``.
         metrics: further metrics by name, functions of outputs (n, k), ``y`` and weights (..., n) that give (...,)
             values, as those of `headstart.evaluate.metrics`; empty for none.
         problem_type: its name in the configurations of transformers.
         parameters: names of the parameters that ``calibrate`` gives.
 
-    A head gives *scores* (n, k), one column an output; ``calibrate`` turns left-out scores into a calibration, and
+    A head gives *scores* (n, k), one column per output; ``calibrate`` turns left-out scores into a calibration, and
     ``outputs`` turns scores into what a user reads: probabilities or values.
     """
 
@@ -60,7 +60,7 @@ class TaskMethods(Protocol):
         ...
 
     def check(self, labels: Sequence[Any] | NDArray[Any], task: Task) -> None:
-        """Raise `DataError` unless labels as a user writes them have the shape that the task wants."""
+        """Raise `DataError` unless labels as a user writes them have the shape that the task requires."""
         ...
 
     def targets(self, y: NDArray[Any], num_outputs: int) -> NDArray[np.float64]:
@@ -70,7 +70,7 @@ class TaskMethods(Protocol):
     def calibrate(
         self, scores: NDArray[np.float64], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
     ) -> Calibration:
-        """Parameters that make ``outputs`` of left-out ``scores`` (n, k) trustworthy."""
+        """Calibration parameters of ``outputs``, fitted to left-out ``scores`` (n, k) with weights (n,) or None."""
         ...
 
     def outputs(self, scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
@@ -82,7 +82,7 @@ class TaskMethods(Protocol):
         ...
 
     def decode(self, outputs: NDArray[np.float64], task: Task) -> list[Any]:
-        """What to tell the user for each item: a label, a list of labels, a number or a list of numbers."""
+        """The prediction for each item: a label, a list of labels, a number or a list of numbers."""
         ...
 
 
@@ -106,7 +106,7 @@ def task_methods(task: Task) -> TaskMethods:
 
 
 def base_kind(task: Task) -> str:
-    """The kind of task whose form of labels and outputs a task has; that of the first three kinds is their own name.
+    """The base kind of a task: ``"classification"``, ``"multilabel"`` or ``"regression"``, whose formats it shares.
 
     Raises:
         UnknownNameError: if no such kind is registered.
@@ -119,7 +119,7 @@ def base_kind(task: Task) -> str:
 
 
 def base_task(task: Task) -> Task:
-    """The task as one of its base kind, for what depends on the form of labels alone.
+    """The task as one of its base kind, for what depends on the format of labels alone.
 
     Examples:
         >>> base_task(Task("regression", ("price",))).kind

@@ -1,4 +1,4 @@
-"""Regression: one or several numbers an item; the scores are the values."""
+"""Regression: one or several numbers per item; the scores are the values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["REGRESSION", "Regression"]
 
 @dataclass(frozen=True)
 class Regression:
-    """One or several numbers an item.
+    """One or several numbers per item.
 
     Attributes:
         base: its own name.
