@@ -50,7 +50,7 @@ def test_a_tar_with_a_broken_map_of_a_sparse_file_is_damaged(tmp_path):
         content = b"no number\n" + bytes(502)
         info.size, info.pax_headers = len(content), {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
         file.addfile(info, io.BytesIO(content))
-    with pytest.raises(DataError, match="it is damaged or no archive"):
+    with pytest.raises(DataError, match="it is damaged or not an archive"):
         read(path)
 
 

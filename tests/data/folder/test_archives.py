@@ -157,12 +157,12 @@ def test_a_name_that_comes_twice_is_said(tmp_path):
     path = make_tar(tmp_path / "a.tar", [("a.csv", b"text,label\n"), ("a.csv", CSV)], "w")
     data = read(path)
     assert len(data) == 2
-    assert data.notes[0] == "1 member of the archive has the name of an earlier one, and replaced it: 'a.csv'."
+    assert data.notes[0] == "1 member of the archive has the same name as an earlier one and replaced it: 'a.csv'."
 
 
 @pytest.mark.parametrize("members", [[("a", b"x"), ("a/b.csv", CSV)], [("a/b.csv", CSV), ("a", b"x")]])
 def test_a_file_and_a_folder_of_one_name(tmp_path, members):
-    with pytest.raises(DataError, match="a file and a folder have one name"):
+    with pytest.raises(DataError, match="a file and a folder have the same name"):
         read(raw_zip(tmp_path / "a.zip", members))
 
 
@@ -176,7 +176,7 @@ def test_a_name_that_is_too_long(tmp_path):
 )
 def test_archives_that_are_not_read_are_named(tmp_path, name, content):
     (tmp_path / name).write_bytes(content + bytes(100))
-    with pytest.raises(DataError, match=r"unpack it and give the folder, or pack it as \.zip or \.tar\.gz"):
+    with pytest.raises(DataError, match=r"unpack it and give the folder, or repack it as \.zip or \.tar\.gz"):
         read(tmp_path / name)
 
 
@@ -188,7 +188,7 @@ def test_a_compression_that_is_not_read(tmp_path):
     at = raw.index(b"PK\x01\x02") + 10
     raw[at : at + 2] = b"\x09\0"
     path.write_bytes(raw)
-    with pytest.raises(DataError, match="packed in a way that is not read"):
+    with pytest.raises(DataError, match="compression method is not supported"):
         read(path)
 
 
@@ -210,7 +210,7 @@ def test_zstandard(tmp_path):
     (tmp_path / "a.tar.zst").write_bytes(packed)
     assert read(tmp_path / "a.tar.zst").task.labels == ("ant", "bee")
     (tmp_path / "b.tar.zst").write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(DataError, match="it is damaged or no archive"):
+    with pytest.raises(DataError, match="it is damaged or not an archive"):
         read(tmp_path / "b.tar.zst")
 
 
@@ -227,7 +227,7 @@ def test_links_to_nothing_and_loops_are_left_out_and_said(tmp_path, target):
                                                                               target))]  # fmt: skip
     data = read(make_tar(tmp_path / "a.tar", members, "w"))
     assert len(data) == 2
-    assert data.notes[0].startswith("Left out 1 link that leads to nothing in the archive: ")
+    assert data.notes[0].startswith("Left out 1 link whose target is not in the archive: ")
 
 
 def test_links_in_a_zip(tmp_path):
@@ -243,7 +243,7 @@ def test_copies_of_links_are_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "MAX_MEMBERS", 10)
     members = [(f"a/{index}", b"x") for index in range(4)]
     members += [(f"l{index}", link(tarfile.SYMTYPE, "a")) for index in range(4)]
-    with pytest.raises(DataError, match="it goes beyond 10 members"):
+    with pytest.raises(DataError, match="the archive exceeds 10 members"):
         archives.unpack(make_tar(tmp_path / "a.tar", members, "w"))
 
 
@@ -251,7 +251,7 @@ def test_what_an_archive_does_not_hold_is_said_of_the_archive(tmp_path):
     path = raw_zip(tmp_path / "a.zip", [("a/1.xyz", b"\0"), ("b/1.xyz", b"\0")])
     with pytest.raises(DataError) as caught:
         read(path)
-    assert f"The folder '{path}' holds no pictures" in str(caught.value)
+    assert f"The folder '{path}' contains no pictures" in str(caught.value)
 
 
 def test_processes_at_once(tmp_path, private_cache):
@@ -326,13 +326,15 @@ def test_a_decompression_bomb(tmp_path, monkeypatch, private_cache):
     monkeypatch.setattr(archives, "RATIO_FROM_BYTES", 2**20)
     zeros = bytes(4 * 2**20)
     for path in (make_tar(tmp_path / "a.tar.gz", [("boom.csv", zeros)]), zip_of(tmp_path / "a.zip", "boom.csv", zeros)):
-        with pytest.raises(DataError, match=r"'boom.csv': it unpacks to 4194304 bytes, as a decompression bomb does"):
+        with pytest.raises(
+            DataError, match=r"'boom.csv': the archive unpacks to 4194304 bytes, like a decompression bomb"
+        ):
             read(path)
     monkeypatch.setattr(archives, "MAX_BYTES", 1000)
-    with pytest.raises(DataError, match="it goes beyond"):
+    with pytest.raises(DataError, match="the archive exceeds"):
         read(tmp_path / "a.zip")
     monkeypatch.setattr(archives, "MAX_MEMBERS", 1)
-    with pytest.raises(DataError, match="'b': it goes beyond 1 members"):
+    with pytest.raises(DataError, match="'b': the archive exceeds 1 members"):
         read(make_tar(tmp_path / "b.tar.gz", [("a", b""), ("b", b"")]))
     assert list((private_cache / "archives").iterdir()) == []
 
@@ -341,7 +343,7 @@ def test_damaged_archives(tmp_path):
     whole = make_tar(tmp_path / "a.tar.gz", [("a.csv", os.urandom(50_000))]).read_bytes()
     for name, raw in (("b.tar.gz", whole[:20_000]), ("c.tar.gz", b"no tar"), ("d.zip", b"no zip"), ("e.tar", b"")):
         (tmp_path / name).write_bytes(raw)
-        with pytest.raises(DataError, match="it is damaged or no archive"):
+        with pytest.raises(DataError, match="it is damaged or not an archive"):
             read(tmp_path / name)
 
 
@@ -350,7 +352,7 @@ def test_a_zip_with_a_place_that_cannot_be(tmp_path):
     at = raw.index(b"PK\x05\x06") + 16  # where the directory begins
     raw[at : at + 4] = (int.from_bytes(raw[at : at + 4], "little") + 5000).to_bytes(4, "little")
     (tmp_path / "a.zip").write_bytes(raw)
-    with pytest.raises(DataError, match="it is damaged or no archive"):
+    with pytest.raises(DataError, match="it is damaged or not an archive"):
         read(tmp_path / "a.zip")
 
 

@@ -53,9 +53,9 @@ def test_what_is_no_item_is_ignored_and_counted(folder_of_pictures):
     (root / "ant" / "Thumbs.db").write_text("x")
     data = read(root)
     assert data.ids == ("ant/1.png", "bee/1.png")
-    assert "Left out 2 files that are no pictures: 1 '.md', 1 '.txt'." in data.notes
+    assert "Left out 2 files that are not pictures: 1 '.md', 1 '.txt'." in data.notes
     assert "Left out 2 hidden files." in data.notes
-    assert any(note.startswith("Left out 1 picture that lies beside") for note in data.notes)
+    assert any(note.startswith("Left out 1 picture that is outside") for note in data.notes)
 
 
 def test_a_broken_file_with_a_media_name_is_not_ignored(folder_of_pictures):
@@ -183,7 +183,7 @@ def test_a_missing_folder(tmp_path):
 
 
 def test_an_empty_folder(tmp_path):
-    with pytest.raises(DataError, match="holds no pictures, sounds, texts or tables"):
+    with pytest.raises(DataError, match="contains no pictures, sounds, texts or tables"):
         read(tmp_path)
 
 
@@ -213,7 +213,7 @@ def test_a_column_of_a_folder(folder_of_pictures):
 def test_several_tables(tmp_path):
     for name in ("movies", "ratings"):
         (tmp_path / f"{name}.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match=r"holds the tables 'movies.csv', 'ratings.csv'"):
+    with pytest.raises(DataError, match=r"contains the tables 'movies.csv', 'ratings.csv'"):
         read(tmp_path)
     (tmp_path / "val.csv").write_text("a,b\n1,2\n")
     (tmp_path / "dev.csv").write_text("a,b\n1,2\n")

@@ -40,7 +40,7 @@ def test_where_the_name_says_nothing_the_content_decides(folder_of_pictures, nam
     (root / "wasp" / "1.png").rename(root / "wasp" / name)
     data = read(root)
     assert data.task.labels == ("ant", "bee", "wasp")
-    assert any(note.startswith("Read 1 file as a picture by what they hold") for note in data.notes)
+    assert any(note.startswith("Read 1 file as a picture by content") for note in data.notes)
 
 
 def test_a_class_of_unknown_files_is_named_and_found(folder_of_pictures):
@@ -51,9 +51,9 @@ def test_a_class_of_unknown_files_is_named_and_found(folder_of_pictures):
     (root / "hornet").mkdir()
     data = read(root)
     assert data.absent == ("hornet", "wasp")
-    said = "2 folders of classes hold no pictures: 'hornet' (empty), 'wasp' (2 '.xyz', 1 without an extension)."
+    said = "2 class folders contain no pictures: 'hornet' (empty), 'wasp' (2 '.xyz', 1 without an extension)."
     assert said in data.notes
-    left = "Left out 3 files that are no pictures: 2 '.xyz' (wasp 2), 1 without an extension (wasp 1)."
+    left = "Left out 3 files that are not pictures: 2 '.xyz' (wasp 2), 1 without an extension (wasp 1)."
     assert left in data.notes
     found = next(found for found in audit(data).findings if found.kind == "empty_class")
     assert found.message == "2 classes have no usable item left: 'hornet', 'wasp'."
@@ -79,8 +79,8 @@ def test_a_class_that_is_empty_in_one_split(folder_of_pictures):
     (root / "val").mkdir()
     data = read(root)
     assert data.absent == ()
-    assert "1 folder of a class holds no picture: 'test/bee' (empty)." in data.notes
-    assert "1 folder beside them holds no picture: 'val' (empty)." in data.notes
+    assert "1 class folder contains no picture: 'test/bee' (empty)." in data.notes
+    assert "1 other folder contains no picture: 'val' (empty)." in data.notes
 
 
 def test_splits_of_different_classes(folder_of_pictures):
@@ -97,7 +97,7 @@ def test_a_class_that_is_a_link_to_another_class(folder_of_pictures):
     (root / "ant").symlink_to(root / "bee")  # comes first by name; the real folder counts
     data = read(root)
     assert data.task.labels == ("bee", "cat")
-    assert "1 folder of a class holds no picture: 'ant' (a link to a folder that was read already)." in data.notes
+    assert "1 class folder contains no picture: 'ant' (a link to a folder that was already read)." in data.notes
 
 
 def test_a_class_that_is_a_link_that_leads_nowhere(folder_of_pictures):
@@ -105,7 +105,7 @@ def test_a_class_that_is_a_link_that_leads_nowhere(folder_of_pictures):
     (root / "ant").symlink_to(root / "gone")
     data = read(root)
     assert data.absent == ("ant",)
-    assert "1 folder of a class holds no picture: 'ant' (a link that leads nowhere)." in data.notes
+    assert "1 class folder contains no picture: 'ant' (a broken link)." in data.notes
 
 
 def test_folders_deep_inside_of_a_class(folder_of_pictures):
@@ -123,7 +123,7 @@ def test_a_few_sounds_among_many_pictures_are_said(folder_of_pictures):
     (root / "bee" / "1.wav").write_bytes(b"x")
     data = read(root)
     assert len(data) == 12
-    assert "Left out 1 sound, as a model reads one kind: 1 '.wav' (bee 1)." in data.notes
+    assert "Left out 1 sound, because a model reads only one kind: 1 '.wav' (bee 1)." in data.notes
 
 
 def test_a_class_of_sounds_alone_is_no_stray(folder_of_pictures):
@@ -153,7 +153,7 @@ def test_texts_by_content_where_there_is_nothing_else(tmp_path):
         (tmp_path / name / "about.json").write_text("{}")
     data = read(tmp_path)
     assert (data.modality, data.task.labels) == ("text", ("autos", "mail", "old", "space"))
-    assert any(note.startswith("Read 3 files as texts by what they hold") for note in data.notes)
+    assert any(note.startswith("Read 3 files as texts by content") for note in data.notes)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "gbk", "utf-16"])

@@ -144,6 +144,6 @@ def test_a_table_beside_a_folder_without_labels_is_named(root, tmp_path):
     for path, name in zip(paths(), names, strict=True):
         (root / path).rename(tmp_path / "photos" / name)
     pd.DataFrame({"file": names, "label": LABELS}).to_csv(tmp_path / "labels.csv", index=False)
-    with pytest.raises(DataError, match=r"Beside it lies 'labels\.csv'; if that holds the labels, give its path"):
+    with pytest.raises(DataError, match=r"Next to it is 'labels\.csv'; if that contains the labels, give its path"):
         read(tmp_path / "photos")
     assert read(tmp_path / "labels.csv").modality == "image"

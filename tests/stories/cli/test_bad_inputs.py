@@ -39,7 +39,7 @@ def test_a_link_to_itself(cli):
 
 def test_an_empty_folder(cli):
     (cli.folder / "photos").mkdir()
-    cli.refuses("fit", "photos", code=2, says=["'photos' holds no pictures", "a folder for each class"])
+    cli.refuses("fit", "photos", code=2, says=["'photos' contains no pictures", "a folder for each class"])
 
 
 def test_a_device(cli):
@@ -270,7 +270,7 @@ def test_labels_that_differ_by_case_or_spaces_are_warned_of(cli):
     ]
     table = write_csv(cli.folder / "a.csv", [["text", "label"], *rows])
     cli.works(
-        "fit", table, *TOY, says=["warning", "differ only by case or spaces", "'DELIVERY' and 'delivery'", "saved"]
+        "fit", table, *TOY, says=["warning", "differ only in case or spaces", "'DELIVERY' and 'delivery'", "saved"]
     )
 
 

@@ -183,7 +183,7 @@ def zip_link(name: str) -> zipfile.ZipInfo:
 )
 def test_an_archive_that_reaches_out_is_refused(cli, name, write, member, says):
     write(cli.folder / name, ("ant/1.txt", b"one ant"), member)
-    cli.refuses("fit", name, *TOY, code=2, says=[f"'{name}'", "evil.txt", says, "nothing of it was kept"])
+    cli.refuses("fit", name, *TOY, code=2, says=[f"'{name}'", "evil.txt", says, "nothing was kept"])
     assert list((cli.folder / "cache" / "archives").iterdir()) == []
 
 
@@ -209,7 +209,7 @@ def test_a_damaged_archive(cli, name, content):
             write_tar(cli.folder / name, *members, mode="w:gz" if name.endswith("gz") else "w")
         content = (cli.folder / name).read_bytes()[:9000]
     (cli.folder / name).write_bytes(content)
-    cli.refuses("fit", name, *TOY, code=2, says=[f"cannot unpack '{name}'", "damaged or no archive"])
+    cli.refuses("fit", name, *TOY, code=2, says=[f"cannot unpack '{name}'", "damaged or not an archive"])
 
 
 # Checkpoints.

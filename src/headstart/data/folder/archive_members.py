@@ -1,4 +1,4 @@
-"""What an archive holds, member by member, with names that stay inside and are Unicode."""
+"""The members of an archive, one at a time, with safe paths and Unicode names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from headstart.data.media.file_kinds import LOOKED_AT, content_of
 from headstart.data.text.file_names import zip_names
 from headstart.errors import DataError
 
-__all__ = ["Member", "Said", "members_of", "refuse"]
+__all__ = ["Member", "UnpackNotes", "members_of", "refuse"]
 
 MAX_LINK = 4096
 ZSTANDARD = "a Zstandard file"
@@ -25,13 +25,13 @@ ZSTANDARD = "a Zstandard file"
 
 @dataclass(frozen=True)
 class Member:
-    """A file, a folder or a link of an archive.
+    """A file, a folder or a link in an archive.
 
     Attributes:
-        name: its path inside, with slashes; never absolute, and never above.
-        size: bytes of a file.
+        name: its path in the archive, with slashes; relative, and never outside of the archive.
+        size: size of a file in bytes.
         content: the open file; None for folders and links.
-        link: the path that a link leads to, inside; empty for all others.
+        link: the target of a link, as a path in the archive; empty for all others.
 
     Examples:
         >>> Member("photos", 0, None).link
@@ -45,17 +45,17 @@ class Member:
 
 
 @dataclass
-class Said:
-    """What is to be said of an archive, filled while it is read.
+class UnpackNotes:
+    """What to report about an archive, collected while it is read.
 
     Attributes:
-        encoding: in which its names were read, where they are not marked as Unicode.
+        encoding: the encoding in which its names were read, if they are not marked as Unicode.
         example: such a name.
-        links: links that lead to nothing that was unpacked.
-        replaced: members that another one of the same name replaced.
+        links: links whose targets were not unpacked.
+        replaced: members that a later member of the same name replaced.
 
     Examples:
-        >>> Said(encoding="GBK", example="猫/1.png").sentences()
+        >>> UnpackNotes(encoding="GBK", example="猫/1.png").sentences()
         ["The names in the archive are not marked as Unicode and were read as GBK, such as '猫/1.png'."]
     """
 
@@ -65,30 +65,30 @@ class Said:
     replaced: list[str] = field(default_factory=list)
 
     def sentences(self) -> list[str]:
-        """One sentence on each, where there is something to say."""
+        """One sentence for each attribute that is not empty."""
         from headstart.reporting.wording import name_some, plural
 
-        said = []
+        notes = []
         if self.encoding:
             how = f"and were read as {self.encoding}, such as '{self.example}'"
-            said.append(f"The names in the archive are not marked as Unicode {how}.")
+            notes.append(f"The names in the archive are not marked as Unicode {how}.")
         if self.links:
-            which = plural(len(self.links), "link that leads", "links that lead")
-            said.append(f"Left out {which} to nothing in the archive: {name_some(self.links, 5)}.")
+            which = plural(len(self.links), "link whose target is", "links whose targets are")
+            notes.append(f"Left out {which} not in the archive: {name_some(self.links, 5)}.")
         if self.replaced:
             which = plural(len(self.replaced), "member of the archive has", "members of the archive have")
             names = name_some(dict.fromkeys(self.replaced), 5)
-            said.append(f"{which} the name of an earlier one, and replaced it: {names}.")
-        return said
+            notes.append(f"{which} the same name as an earlier one and replaced it: {names}.")
+        return notes
 
 
 def refuse(archive: Path, member: str, why: str) -> NoReturn:
-    """Raise the error that a member makes the archive unusable.
+    """Raise the error for a member that makes the archive unusable.
 
     Args:
-        archive: the file.
-        member: its name in the archive.
-        why: what is wrong with it.
+        archive: the archive file.
+        member: the name of the member.
+        why: what is wrong with it, as a clause.
 
     Raises:
         DataError: always.
@@ -98,42 +98,42 @@ def refuse(archive: Path, member: str, why: str) -> NoReturn:
         Traceback (most recent call last):
         headstart.errors.DataError: Refused to unpack 'photos.zip' at its member ...
     """
-    raise DataError(f"Refused to unpack '{archive}' at its member '{member}': {why}; nothing of it was kept.")
+    raise DataError(f"Refused to unpack '{archive}' at its member '{member}': {why}; nothing was kept.")
 
 
-def members_of(archive: Path, said: Said) -> Iterator[Member]:
-    """The members of a zip or a tar, whichever the content says that it is.
+def members_of(archive: Path, notes: UnpackNotes) -> Iterator[Member]:
+    """The members of a zip or tar archive; its content, not its name, determines the format.
 
     Args:
-        archive: the file.
-        said: what is to be said is added here.
+        archive: the archive file.
+        notes: collects what to report.
 
     Raises:
-        DataError: if a member is hostile or encrypted, or if the archive is of a kind that is not read.
+        DataError: if a member is unsafe or encrypted, or if the archive format is not supported.
 
     Examples:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "photos.zip"
         >>> with zipfile.ZipFile(path, "w") as file:
         ...     file.writestr("ant/1.jpg", b"...")
-        >>> [member.name for member in members_of(path, Said())]
+        >>> [member.name for member in members_of(path, UnpackNotes())]
         ['ant/1.jpg']
     """
     with archive.open("rb") as file:
         content = content_of(file.read(LOOKED_AT)).name
     if content in ("a RAR archive", "a 7z archive"):
         raise DataError(
-            f"Cannot unpack '{archive}': it is {content}, which is not read; unpack it and give the folder, or pack it "
-            "as .zip or .tar.gz."
+            f"Cannot unpack '{archive}': it is {content}, which is not supported; unpack it and give the folder, or "
+            "repack it as .zip or .tar.gz."
         )
     is_tar = content in ("a gzip file", "an xz file", "a bzip2 file", ZSTANDARD) or not zipfile.is_zipfile(archive)
     if not is_tar or (content == "" and archive.suffix.lower() == ".zip"):
-        return _zip_members(archive, said)
+        return _zip_members(archive, notes)
     return _tar_members(archive, is_zstandard=content == ZSTANDARD)
 
 
 def _checked(archive: Path, name: str) -> str:
-    r"""The member's path with slashes, if it stays inside; Windows PowerShell 5 writes backslashes."""
+    r"""The member's path with slashes; refused if it leaves the archive. Windows PowerShell 5 writes backslashes."""
     plain = name.replace("\\", "/")
     if plain.startswith("/") or re.match(r"[A-Za-z]:", plain) or "\0" in plain:
         refuse(archive, name, "its path is absolute")
@@ -142,15 +142,15 @@ def _checked(archive: Path, name: str) -> str:
     return posixpath.normpath(plain)
 
 
-def _zip_members(archive: Path, said: Said) -> Iterator[Member]:
+def _zip_members(archive: Path, notes: UnpackNotes) -> Iterator[Member]:
     with zipfile.ZipFile(archive) as file:
         infos = file.infolist()
-        names, said.encoding = zip_names(infos)
-        if said.encoding:
-            said.example = next(name for name in names if not name.isascii())
+        names, notes.encoding = zip_names(infos)
+        if notes.encoding:
+            notes.example = next(name for name in names if not name.isascii())
         for info, written in zip(infos, names, strict=True):
             name = _checked(archive, written)
-            kind = stat.S_IFMT(info.external_attr >> 16)
+            kind = stat.S_IFMT(info.external_attr >> 16)  # the upper 16 bits hold the Unix mode
             if info.flag_bits & 1:
                 refuse(archive, written, "it is encrypted; unpack it with its password and give the folder")
             if kind == stat.S_IFLNK and 0 < info.file_size <= MAX_LINK:
@@ -179,7 +179,7 @@ def _tar_members(archive: Path, *, is_zstandard: bool) -> Iterator[Member]:
 
 
 def _headers(archive: Path, *, is_zstandard: bool) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """The open tar and the header of each member, one after the other."""
+    """The open tar file and the header of each member."""
     try:
         with tarfile.open(fileobj=_Zstandard(archive), mode="r|") if is_zstandard else tarfile.open(archive) as file:
             for info in file:
@@ -189,7 +189,7 @@ def _headers(archive: Path, *, is_zstandard: bool) -> Iterator[tuple[tarfile.Tar
 
 
 def _linked(archive: Path, name: str, target: str, base: str) -> str:
-    """The path inside that a link leads to; one that leaves the archive is an attack."""
+    """The target of a link as a path in the archive; a link that leaves the archive is refused as an attack."""
     plain = target.replace("\\", "/")
     path = posixpath.normpath(posixpath.join(base, plain))
     if path.startswith(("/", "../")) or path == ".." or re.match(r"[A-Za-z]:", plain) or "\0" in plain:
@@ -198,7 +198,7 @@ def _linked(archive: Path, name: str, target: str, base: str) -> str:
 
 
 class _Zstandard(io.BufferedIOBase):
-    """A file packed by Zstandard (RFC 8878), to be read from the beginning to the end; damage is an error of tar."""
+    """A sequentially readable file compressed with Zstandard (RFC 8878); damage raises an error of tarfile."""
 
     def __init__(self, path: Path) -> None:
         import pyarrow as pa
@@ -206,7 +206,7 @@ class _Zstandard(io.BufferedIOBase):
         self._stream: Any = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes, unpacked."""
+        """The next decompressed bytes."""
         try:
             return bytes(self._stream.read(size))
         except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Archives, unpacked once into a cache folder, and never outside of it."""
+"""Archives: unpacked once, safely, into a cache folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from headstart.data.folder.archive_members import Member, Said, members_of, refuse
+from headstart.data.folder.archive_members import Member, UnpackNotes, members_of, refuse
 from headstart.data.folder.listing import is_hidden
 from headstart.errors import DataError
 from headstart.io import cache_folder, make_folder, make_private, remove_leftovers
@@ -26,20 +26,20 @@ ARCHIVES = (
     ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tzst", ".zip",
 )  # fmt: skip
 UNREAD_ARCHIVES = (".7z", ".rar", ".zipx", ".tar.z", ".tar.lz", ".tar.lz4", ".cab", ".arj", ".lzh", ".dmg", ".iso")
-"""Ends of the names of archives that are named and not read."""
+"""File name endings of archive formats that are recognised but not supported."""
 
 MAX_MEMBERS = 1_000_000
 MAX_BYTES = 64 * 2**30
-MAX_RATIO = 200
-RATIO_FROM_BYTES = 256 * 2**20  # below, no ratio can hurt
-FORM = 2  # of what an entry of the cache holds: raise it when an archive is unpacked otherwise
+MAX_RATIO = 200  # unpacked size to archive size
+RATIO_FROM_BYTES = 256 * 2**20  # below this size no compression ratio does harm
+FORM = 2  # version of the cache entries: increase it when archives are unpacked differently
 FILES, NOTES = "files", "notes.json"
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
 CLASHES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the file's name ends like that of an archive.
+    """Whether the file's name ends like that of a supported archive.
 
     Examples:
         >>> is_archive(Path("photos.TAR.GZ")), is_archive(Path("photos.csv"))
@@ -49,22 +49,22 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(archive: Path) -> Path:
-    """The folder that holds the archive's content, unpacked on the first call and found again later.
+    """The folder with the archive's content, which is unpacked on the first call and reused later.
 
-    Nothing is written outside of the folder: absolute paths, ``..``, links that leave, and devices are refused, and so
-    are more than 1,000,000 members, more than 64 GiB, and a content above 256 MiB that is 200 times the archive. Names
-    are read as Unicode whatever the system that packed them, with slashes or backslashes; links inside become copies;
-    what systems leave behind (``__MACOSX``, ``Thumbs.db``, hidden files) is not unpacked.
+    Nothing is written outside of the folder. Absolute paths, ``..``, links that leave the archive, and devices are
+    refused. So are more than 1,000,000 members, more than 64 GiB, and content above 256 MiB that is more than 200 times
+    the size of the archive. Names are read as Unicode whatever system packed them, with slashes or backslashes. Links
+    inside the archive become copies. System files (``__MACOSX``, ``Thumbs.db``, hidden files) are not unpacked.
 
     Args:
         archive: a tar (plain, gz, xz, bz2 or zst) or zip file.
 
     Returns:
-        The folder; where the archive holds a single folder, that one.
+        The folder; if the archive contains only a single folder, that folder.
 
     Raises:
-        DataError: if the archive is damaged, encrypted, hostile (the message names the member) or of a kind that is not
-            read, or if it cannot be unpacked for want of space.
+        DataError: if the archive is damaged, encrypted, unsafe (the message names the member) or in an unsupported
+            format, or if it cannot be written, for example because the disk is full.
 
     Examples:
         >>> place = Path(tempfile.mkdtemp())
@@ -83,13 +83,13 @@ def unpack(archive: Path) -> Path:
             reason = error.strerror or str(error)
             raise DataError(
                 f"Cannot unpack '{archive}' into '{target.parent}': {reason}; free space, "
-                "or name another folder by the environment variable HEADSTART_CACHE."
+                "or set another folder in the environment variable HEADSTART_CACHE."
             ) from error
     return _inner(target / FILES)
 
 
 def archive_notes(archive: Path) -> tuple[str, ...]:
-    """What is to be said of an archive that was unpacked: how its names were read, and what was left out.
+    """Notes on an unpacked archive: how its names were read, and what was left out.
 
     Args:
         archive: as given to `unpack`.
@@ -100,10 +100,10 @@ def archive_notes(archive: Path) -> tuple[str, ...]:
         'tuple[str, ...]'
     """
     try:
-        said = json.loads((_entry(archive) / NOTES).read_text(encoding="utf-8"))
+        notes = json.loads((_entry(archive) / NOTES).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ()
-    return tuple(map(str, said)) if isinstance(said, list) else ()
+    return tuple(map(str, notes)) if isinstance(notes, list) else ()
 
 
 def _entry(archive: Path) -> Path:
@@ -123,20 +123,20 @@ def _unpack_into(archive: Path, target: Path) -> None:
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-{os.getpid()}-", dir=target.parent))
     try:
         (scratch / FILES).mkdir()
-        said = _extract(archive, scratch / FILES)
-        (scratch / NOTES).write_text(json.dumps(said.sentences()), encoding="utf-8")
+        notes = _extract(archive, scratch / FILES)
+        (scratch / NOTES).write_text(json.dumps(notes.sentences()), encoding="utf-8")
         make_private(scratch)
         try:
             scratch.rename(target)
         except OSError:
-            if not target.is_dir():  # else another process was faster, and its copy serves as well
+            if not target.is_dir():  # else another process was faster, and its copy is the same
                 raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 class _Budget:
-    """How many members and bytes are still to be unpacked."""
+    """Counts members and bytes, and refuses an archive that exceeds the limits."""
 
     def __init__(self, archive: Path) -> None:
         self._archive = archive
@@ -144,20 +144,20 @@ class _Budget:
         self._count = self._total = 0
 
     def take(self, name: str, size: int) -> None:
-        """Count a member, or refuse the archive."""
+        """Count a member; refuse the archive if it exceeds a limit."""
         self._count, self._total = self._count + 1, self._total + size
         if self._count > MAX_MEMBERS or self._total > MAX_BYTES:
-            refuse(self._archive, name, f"it goes beyond {MAX_MEMBERS} members or {MAX_BYTES} bytes")
+            refuse(self._archive, name, f"the archive exceeds {MAX_MEMBERS} members or {MAX_BYTES} bytes")
         if self._total > self._most:
-            refuse(self._archive, name, f"it unpacks to {self._total} bytes, as a decompression bomb does")
+            refuse(self._archive, name, f"the archive unpacks to {self._total} bytes, like a decompression bomb")
 
 
-def _extract(archive: Path, folder: Path) -> Said:
-    said, budget = Said(), _Budget(archive)
+def _extract(archive: Path, folder: Path) -> UnpackNotes:
+    notes, budget = UnpackNotes(), _Budget(archive)
     links: list[Member] = []
     seen: set[str] = set()
     try:
-        for member in members_of(archive, said):
+        for member in members_of(archive, notes):
             budget.take(member.name, member.size)
             if any(is_hidden(part) for part in member.name.split("/") if part != "."):
                 continue
@@ -165,22 +165,22 @@ def _extract(archive: Path, folder: Path) -> Said:
                 links.append(member)
                 continue
             if member.content is not None:
-                said.replaced += [member.name] if member.name in seen else []
+                notes.replaced += [member.name] if member.name in seen else []
                 seen.add(member.name)
             _write(archive, member, folder)
-        said.links += _copy_links(archive, links, folder, budget)
+        notes.links += _copy_links(archive, links, folder, budget)
     except NotImplementedError as error:
         raise DataError(
-            f"Cannot unpack '{archive}': it is packed in a way that is not read ({error}); unpack it and give the "
-            "folder, or pack it as .zip or .tar.gz."
+            f"Cannot unpack '{archive}': its compression method is not supported ({error}); unpack it and give the "
+            "folder, or repack it as .zip or .tar.gz."
         ) from error
     except DAMAGED as error:
-        raise DataError(f"Cannot unpack '{archive}': it is damaged or no archive ({error}).") from error
+        raise DataError(f"Cannot unpack '{archive}': it is damaged or not an archive ({error}).") from error
     except OSError as error:
-        if error.errno not in (None, errno.EINVAL):  # of a place in the file that cannot be, or of a decompressor
+        if error.errno not in (None, errno.EINVAL):  # an impossible position in the file, or a decompressor: damage
             raise
-        raise DataError(f"Cannot unpack '{archive}': it is damaged or no archive ({error}).") from error
-    return said
+        raise DataError(f"Cannot unpack '{archive}': it is damaged or not an archive ({error}).") from error
+    return notes
 
 
 def _write(archive: Path, member: Member, folder: Path) -> None:
@@ -197,7 +197,7 @@ def _write(archive: Path, member: Member, folder: Path) -> None:
         refuse(archive, ascii(member.name), "its name cannot be written")
     except OSError as error:
         if error.errno in CLASHES:
-            refuse(archive, member.name, "a file and a folder have one name")
+            refuse(archive, member.name, "a file and a folder have the same name")
         if error.errno == errno.ENAMETOOLONG:
             refuse(archive, member.name, "its name is too long for this system")
         raise
@@ -206,12 +206,13 @@ def _write(archive: Path, member: Member, folder: Path) -> None:
 def _read(member: Member) -> bytes:
     try:
         return member.content.read(2**20) if member.content is not None else b""
-    except OSError as error:  # of the decompressors; one of the system is said by its name
+    except OSError as error:  # decompressors raise it without errno; errors of the system have one
         raise error if error.errno is not None else tarfile.ReadError(str(error)) from error
 
 
 def _copy_links(archive: Path, links: list[Member], folder: Path, budget: _Budget) -> list[str]:
-    """Copies in the place of links, so that none is left to follow; gives the names of those that lead to nothing."""
+    """Replace links by copies of their targets; returns the names of links whose targets are missing."""
+    # A link may point to another link, so repeat until a pass copies nothing more.
     waiting, before = links, len(links) + 1
     while waiting and len(waiting) < before:
         before = len(waiting)
@@ -226,7 +227,7 @@ def _copy_links(archive: Path, links: list[Member], folder: Path, budget: _Budge
 def _copy_link(archive: Path, link: Member, folder: Path, budget: _Budget) -> bool:
     source, target = folder / link.link, folder / link.name
     if f"{link.name}/".startswith(f"{link.link}/") or link.link == "." or target.exists():
-        return False  # a loop, or a name that is taken
+        return False  # a loop, or the name is taken
     if source.is_file():
         budget.take(link.name, source.stat().st_size)
         target.parent.mkdir(parents=True, exist_ok=True)

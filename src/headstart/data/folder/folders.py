@@ -1,4 +1,4 @@
-"""Folders: one of each class, of each split or fold, of pictures, sounds or texts, or around a table."""
+"""Folders as data: class folders of pictures, sounds or texts, with splits or folds, or folders with tables."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ __all__ = ["read_folder"]
 
 MAX_TEXT_BYTES = 2**20
 NOUNS = {"image": "picture", "audio": "sound", "text": "text"}
-STRAY = 10  # one kind is read alone where there are so many times as many of it as of the other
+STRAY = 10  # files of one kind are ignored if there are this many times as many of the other kind
 
 
 def read_folder(root: Path, options: ReadOptions) -> RowsRead:
-    """The items of a folder.
+    """Read the items of a folder.
 
-    Folders of classes come first, then the tables train, val and test, then a single table; to predict, all files.
+    Class folders take precedence, then tables named train, val and test, then a single table. To predict, all files are
+    read.
 
     Args:
         root: the folder.
-        options: what the user said.
+        options: how to read.
 
     Raises:
-        DataError: if there is nothing to read in it, or nothing that tells the labels.
+        DataError: if it contains nothing to read, or if there are no labels.
 
     Examples:
         >>> import tempfile
@@ -56,7 +57,7 @@ def read_folder(root: Path, options: ReadOptions) -> RowsRead:
             return rows
     if modality is None or layout is None:
         raise DataError(
-            f"The folder '{root}' holds no pictures, sounds, texts or tables that can be read "
+            f"The folder '{root}' contains no pictures, sounds, texts or tables that can be read "
             f"({_what_else(listing)}); give a folder for each class, or a CSV, TSV, JSONL or Parquet table."
         )
     if not options.labelled:
@@ -64,40 +65,39 @@ def read_folder(root: Path, options: ReadOptions) -> RowsRead:
     if layout.classes is None:
         raise DataError(
             f"The {NOUNS[modality]}s in '{root}' have no labels: put them into a folder for each class, "
-            f"or lay a table with their paths and labels beside them.{_tables_beside(root)}"
+            f"or add a table with their paths and labels.{_tables_beside(root)}"
         )
     return _from_files(root, modality, layout, listing, options)
 
 
 def _tables_beside(root: Path) -> str:
-    """A hint at the tables that lie beside a folder of files without labels."""
+    """A hint at tables next to a folder of files without labels."""
     try:
         tables = sorted(
             path.name for path in root.absolute().parent.iterdir() if path.is_file() and is_table(path.name)
         )
     except OSError:
         return ""
-    return f" Beside it lies {name_some(tables, 3)}; if that holds the labels, give its path." if tables else ""
+    return f" Next to it is {name_some(tables, 3)}; if that contains the labels, give its path." if tables else ""
 
 
 def _with_documents(listing: FolderListing, options: ReadOptions) -> FolderListing:
-    """Files of text under another name than .txt are texts where there are neither pictures, sounds nor tables."""
+    """Count text files with other extensions than .txt as texts if there are no pictures, sounds or tables."""
     is_text = options.modality in (None, "text") and not ({"image", "audio"} & listing.files.keys() or listing.tables)
     if not is_text or not listing.documents:
         return replace(listing, documents=(), others=tuple(sorted((*listing.others, *listing.documents))))
     texts = sorted([*listing.files.get("text", []), *listing.documents])
-    looked = tuple(sorted((*listing.by_content, *listing.documents)))
-    return replace(listing, files={**listing.files, "text": texts}, documents=(), by_content=looked)
+    by_content = tuple(sorted((*listing.by_content, *listing.documents)))
+    return replace(listing, files={**listing.files, "text": texts}, documents=(), by_content=by_content)
 
 
 def _what_else(listing: FolderListing) -> str:
+    """What a folder without readable files contains, in words."""
     hidden = [f"{listing.hidden} hidden"] if listing.hidden else []
-    said = [f"{plural(len(listing.others), 'other file')}: {by_extension(listing.others)}"] if listing.others else []
-    broken = (
-        [plural(len(listing.broken), "link that leads nowhere", "links that lead nowhere")] if listing.broken else []
-    )
+    others = [f"{plural(len(listing.others), 'other file')}: {by_extension(listing.others)}"] if listing.others else []
+    broken = [plural(len(listing.broken), "broken link")] if listing.broken else []
     packed = ["unpack the archives first"] if any(is_archive(Path(path)) for path in listing.others) else []
-    return ", ".join([*said, *broken, *hidden, *packed]) or "it is empty"
+    return ", ".join([*others, *broken, *hidden, *packed]) or "it is empty"
 
 
 def _unlabelled(files: Sequence[str]) -> Layout:
@@ -105,7 +105,7 @@ def _unlabelled(files: Sequence[str]) -> Layout:
 
 
 def _modality(listing: FolderListing, options: ReadOptions, root: Path) -> Modality | None:
-    """The kind of the folder's files: what was asked for, else pictures or sounds, else texts."""
+    """The kind of the folder's files: the requested kind, else pictures or sounds, else texts."""
     if options.modality in listing.files:
         return options.modality
     sizes: dict[Modality, int] = {
@@ -113,8 +113,8 @@ def _modality(listing: FolderListing, options: ReadOptions, root: Path) -> Modal
     }
     if len(sizes) == 2 and not _are_stray(listing, min(sizes, key=lambda kind: sizes[kind])):
         raise DataError(
-            f"The folder '{root}' holds both pictures ({sizes['image']}) and sounds ({sizes['audio']}); a model reads "
-            "one kind, so name it or keep them apart."
+            f"The folder '{root}' contains both pictures ({sizes['image']}) and sounds ({sizes['audio']}); a model "
+            "reads only one kind, so name it or keep them apart."
         )
     if sizes:
         return max(sizes, key=lambda kind: sizes[kind])
@@ -122,7 +122,7 @@ def _modality(listing: FolderListing, options: ReadOptions, root: Path) -> Modal
 
 
 def _are_stray(listing: FolderListing, kind: Modality) -> bool:
-    """Whether the files of a kind are few, and lie in no folder of their own, which might be a class."""
+    """Whether the files of a kind are few, and none is in a folder of its own, which might be a class."""
     few = listing.files[kind]
     others = [path for other in ("image", "audio") if other != kind for path in listing.files[other]]
     folders = {path.rpartition("/")[0] for path in others}
@@ -130,7 +130,7 @@ def _are_stray(listing: FolderListing, kind: Modality) -> bool:
 
 
 def _from_tables(root: Path, listing: FolderListing, options: ReadOptions) -> RowsRead | None:
-    """What the tables of the folder, or of its only folder, hold; None where there are none."""
+    """The rows of the tables in the folder, or in its only sub-folder; None if there are no tables."""
     if not listing.tables:
         inner = [path for path in root.iterdir() if path.is_dir() and not is_hidden(path.name)]
         if len(inner) == 1 and any(is_table(path.name) for path in inner[0].iterdir()):
@@ -151,7 +151,7 @@ def _from_tables(root: Path, listing: FolderListing, options: ReadOptions) -> Ro
         return replace(rows, notes=(*rows.notes, *note))
     if len(listing.tables) > 1:
         raise DataError(
-            f"The folder '{root}' holds the tables {name_some(listing.tables)}; give the path of one of them, "
+            f"The folder '{root}' contains the tables {name_some(listing.tables)}; give the path of one of them, "
             "or name them train, val and test."
         )
     rows = read_table(root / listing.tables[0], options)
@@ -169,8 +169,8 @@ def _from_files(
     items, notes = _contents(root, on_disk) if modality == "text" else ([str(root / path) for path in on_disk], ())
     labels, absent = None, tuple[str, ...]()
     if layout.classes is not None:
-        absent, told = lost_folders(layout, listing, NOUNS[modality]) if options.labelled else ((), ())
-        notes = (*notes, *told)
+        absent, lost = lost_folders(layout, listing, NOUNS[modality]) if options.labelled else ((), ())
+        notes = (*notes, *lost)
         labels = {"folder": np.array(layout.classes, dtype=object)}
     if any(folds):
         notes = (
@@ -203,7 +203,7 @@ def _refuse_columns(root: Path, options: ReadOptions) -> None:
 
 
 def _contents(root: Path, paths: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """The texts of files, of each at most the first MiB."""
+    """The texts of files, at most the first MiB of each."""
     texts, cut = [], 0
     for path in paths:
         try:
@@ -220,30 +220,31 @@ def _left_out(modality: Modality, layout: Layout, listing: FolderListing) -> tup
     noun = NOUNS[modality]
     notes = []
     found = set(listing.files[modality])
-    looked = [path for path in listing.by_content if path in found]
-    if looked:
-        which = plural(len(looked), f"file as a {noun}", f"files as {noun}s")
-        notes.append(f"Read {which} by what they hold, as their names do not say it: {by_extension(looked)}.")
+    by_content = [path for path in listing.by_content if path in found]
+    if by_content:
+        which = plural(len(by_content), f"file as a {noun}", f"files as {noun}s")
+        notes.append(f"Read {which} by content, because the file names do not say so: {by_extension(by_content)}.")
     if listing.encoding:
         count, example = len(listing.on_disk), next(iter(listing.on_disk))
         which = plural(count, "file or folder is", "files and folders are")
         notes.append(f"The names of {which} not UTF-8 and were read as {listing.encoding}, such as '{example}'.")
     for kind, paths in listing.files.items():
         if kind != modality:
-            told = by_extension(paths, layout.depth)
-            notes.append(f"Left out {plural(len(paths), NOUNS[kind])}, as a model reads one kind: {told}.")
+            extensions = by_extension(paths, layout.depth)
+            which = plural(len(paths), NOUNS[kind])
+            notes.append(f"Left out {which}, because a model reads only one kind: {extensions}.")
     if listing.others:
-        others = plural(len(listing.others), f"file that is no {noun}", f"files that are no {noun}s")
+        others = plural(len(listing.others), f"file that is not a {noun}", f"files that are not {noun}s")
         notes.append(f"Left out {others}: {by_extension(listing.others, layout.depth)}.")
     if listing.broken:
-        which = plural(len(listing.broken), "link that leads", "links that lead")
-        notes.append(f"Left out {which} nowhere: {name_some(listing.broken, 5)}.")
+        which = plural(len(listing.broken), "broken link")
+        notes.append(f"Left out {which}: {name_some(listing.broken, 5)}.")
     if listing.hidden:
         notes.append(f"Left out {plural(listing.hidden, 'hidden file')}.")
     if layout.stray:
-        stray = plural(layout.stray, f"{noun} that lies", f"{noun}s that lie")
-        notes.append(f"Left out {stray} beside the folders of the classes.")
+        stray = plural(layout.stray, f"{noun} that is", f"{noun}s that are")
+        notes.append(f"Left out {stray} outside of the class folders.")
     if listing.tables:
         tables = "table" if len(listing.tables) == 1 else "tables"
-        notes.append(f"Did not read the {tables} {name_some(listing.tables)}, because there are folders of classes.")
+        notes.append(f"Did not read the {tables} {name_some(listing.tables)}, because there are class folders.")
     return (*notes, *([describe_links(listing.links)] if listing.links else []))

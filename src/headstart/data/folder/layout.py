@@ -1,4 +1,4 @@
-"""What the folders above a file stand for: splits, folds and classes."""
+"""Folder layouts: which levels of folders are splits, folds or classes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Layout", "Place", "parse_layout"]
 
 @dataclass(frozen=True)
 class Place:
-    """One file, and what is known from where it lies.
+    """One file, and what its location says about it.
 
     Attributes:
         path: POSIX path relative to the folder.
-        folders: the folders above it that nothing is known of yet, from the top.
+        folders: the parent folders that are not interpreted yet, from the top.
         split: its given split, or None.
         fold: its fold, or None.
 
@@ -35,13 +35,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of a folder that belong to its layout.
+    """The interpreted layout of a folder.
 
     Attributes:
-        places: the files with their splits and folds, ordered by path.
-        classes: the class of each, or None where there are no folders of classes.
-        stray: how many files lie beside the folders of the layout.
-        depth: how many folders lie above those of the classes.
+        places: the files that belong to the layout with their splits and folds, ordered by path.
+        classes: the class of each file, or None if there are no class folders.
+        stray: how many files are outside of the folders of the layout.
+        depth: how many levels of folders are above the class folders.
 
     Examples:
         >>> parse_layout(["ant/1.jpg", "bee/2.jpg", "3.jpg"]).stray
@@ -55,11 +55,11 @@ class Layout:
 
 
 def parse_layout(files: Sequence[str]) -> Layout:
-    """What the folders above the files stand for, from the top down.
+    """Interpret the parent folders of files, from the top down.
 
-    A level with two or more folders named as splits is the given split (what lies beside them is stray); a level of
-    ``fold1``, ``fold2``, ... is the folds; a single folder that holds several is passed through. The next level is
-    the classes. What lies deeper belongs to its class, but for splits or folds directly below every class.
+    A level with at least two folders named like splits is the given split (files outside of them are stray). A level of
+    ``fold1``, ``fold2``, ... is the folds. A single folder that contains several is skipped. The next level is the
+    classes. Deeper folders belong to their class, unless there are splits or folds directly below every class.
 
     Args:
         files: POSIX paths relative to the folder.
@@ -91,7 +91,7 @@ Role = Literal["split", "fold", "through"]
 
 
 def _role(places: Sequence[Place]) -> Role | None:
-    """What the top level of folders stands for; None where it is the classes, or where there is none."""
+    """The role of the top level of folders; None if it is the classes, or if there is none."""
     top = {place.folders[0] for place in places if place.folders}
     first = places[0] if places else None
     splits = {SPLITS[name.lower()] for name in top if name.lower() in SPLITS}

@@ -1,4 +1,4 @@
-"""What lies below a folder: files by what they hold, and what is no item."""
+"""Listing a folder: its files by kind, and everything that is not an item."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from headstart.types import Modality
 
 __all__ = ["FolderListing", "by_extension", "is_hidden", "is_table", "list_folder", "media_of_file"]
 
-PAPERS = re.compile(r"(?:readme|licen[cs]e|notice|copying|authors|changelog|citation|requirements)\b", re.IGNORECASE)
-SYSTEM = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"})  # besides names with a dot first
+NOT_ITEMS = re.compile(r"(?:readme|licen[cs]e|notice|copying|authors|changelog|citation|requirements)\b", re.IGNORECASE)
+SYSTEM = frozenset(
+    {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"}
+)  # in addition to names that start with a dot
 TEXTS = (".txt", ".text")
-MOST = 6  # extensions that are named
+MOST = 6  # extensions to name
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,17 @@ class FolderListing:
     """The files below a folder, sorted, as POSIX paths relative to it.
 
     Attributes:
-        files: pictures, sounds and text files by kind.
-        documents: files of another name that hold text, which count where there is nothing else.
-        tables: tables that lie directly in the folder.
-        others: all other files, without those that are hidden or that systems leave behind.
-        hidden: how many these are.
-        folders: the folders below, without hidden ones.
-        links: linked folders that were not entered, because they are listed already or lead above the folder.
-        broken: links that lead nowhere, and whose name is not that of a picture or sound.
-        by_content: those of ``files`` whose name does not say what they hold.
-        on_disk: of paths that are no UTF-8 on the disk, how the system calls them; all others are as they are there.
-        encoding: in which these were read.
+        files: pictures, sounds and text files, by kind.
+        documents: other files with text, which are items only if there are no other items.
+        tables: tables directly in the folder.
+        others: all other files, without hidden files and system files.
+        hidden: number of hidden files and system files.
+        folders: the sub-folders at all levels, without hidden ones.
+        links: linked folders that were not entered, because they are already listed or contain the folder itself.
+        broken: broken links, except those named like a picture or sound.
+        by_content: those of ``files`` whose kind was told by their content, not by their name.
+        on_disk: for paths that are not UTF-8 on disk, the path as the system has it, by the listed path.
+        encoding: the encoding in which these were read.
 
     Examples:
         >>> FolderListing().hidden
@@ -61,11 +63,10 @@ class FolderListing:
 
 
 def list_folder(root: Path) -> FolderListing:
-    """The files below ``root``; each linked folder is entered once, so that a loop ends.
+    """List the files below ``root``; each linked folder is entered at most once, so loops end.
 
-    What a file holds is told by its extension (in any case), and where that says nothing, by its first bytes. Hidden
-    folders, ``__MACOSX`` and the runs of fits that were made here are not entered; papers such as README and LICENSE
-    are no texts.
+    The kind of a file is given by its extension (in any case) or, for other extensions, by its first bytes. Hidden
+    folders, ``__MACOSX`` and run folders of earlier fits are not entered. README, LICENSE and the like are not texts.
 
     Args:
         root: the folder.
@@ -99,14 +100,14 @@ def list_folder(root: Path) -> FolderListing:
                 hidden += 1
             else:
                 files.setdefault(_kind(here, name, at_top=not prefix), []).append(prefix + name)
-    looked = {kind: files.pop(f"{kind} by content", []) for kind in ("image", "audio")}
+    sniffed = {kind: files.pop(f"{kind} by content", []) for kind in ("image", "audio")}
     kinds: dict[Modality, list[str]] = {}
     for kind in ("audio", "image", "text"):
-        found = files.get(kind, []) + looked.get(kind, [])
+        found = files.get(kind, []) + sniffed.get(kind, [])
         if found:
             kinds[kind] = sorted(found)
     rest = {kind: tuple(sorted(files.get(kind, ()))) for kind in ("document", "table", "other", "broken")}
-    by_content = tuple(sorted(path for paths in looked.values() for path in paths))
+    by_content = tuple(sorted(path for paths in sniffed.values() for path in paths))
     listing = FolderListing(
         files=kinds,
         documents=rest["document"],
@@ -122,19 +123,19 @@ def list_folder(root: Path) -> FolderListing:
 
 
 def _in_unicode(listing: FolderListing) -> FolderListing:
-    """The listing with paths in Unicode that are of another encoding on the disk; tables are left as they are."""
+    """The listing with Unicode paths for those in another encoding on disk; tables keep their paths."""
     groups = (listing.documents, listing.others, listing.folders, listing.links, listing.broken, listing.by_content)
     media = [path for paths in listing.files.values() for path in paths]
     names, encoding = readable_paths([*media, *(path for group in groups for path in group)])
     if not names:
         return listing
 
-    def told(paths: Iterable[str]) -> tuple[str, ...]:
+    def readable(paths: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(names.get(path, path) for path in paths))
 
-    documents, others, folders, links, broken, by_content = map(told, groups)
+    documents, others, folders, links, broken, by_content = map(readable, groups)
     return FolderListing(
-        files={kind: list(told(paths)) for kind, paths in listing.files.items()},
+        files={kind: list(readable(paths)) for kind, paths in listing.files.items()},
         documents=documents,
         tables=listing.tables,
         others=others,
@@ -149,7 +150,7 @@ def _in_unicode(listing: FolderListing) -> FolderListing:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is hidden, or is one that systems leave behind.
+    """Whether a file or folder is hidden, or a system file.
 
     Examples:
         >>> is_hidden("._photo.jpg"), is_hidden("Thumbs.db"), is_hidden("photo.jpg")
@@ -159,7 +160,7 @@ def is_hidden(name: str) -> bool:
 
 
 def _holds_runs(folder: Path) -> bool:
-    """Whether a folder is a run of ours, or the ``runs`` that a fit makes where it is called: no data."""
+    """Whether a folder is a run of headstart, or the ``runs`` folder that `fit` creates: these are not data."""
     if is_run(folder):
         return True
     if folder.name != "runs":
@@ -179,11 +180,11 @@ def is_table(name: str) -> bool:
 
 
 def by_extension(paths: Iterable[str], depth: int | None = None) -> str:
-    """How many files there are of each extension, and where, in words; the most frequent first.
+    """The number of files per extension and where they are, in words; the most frequent first.
 
     Args:
         paths: POSIX paths.
-        depth: at which level of folders the classes lie, to be named; None leaves them out.
+        depth: level of the class folders to name, counted from 0; None names no folders.
 
     Examples:
         >>> by_extension(["ant/1.dat", "ant/2.DAT", "bee/notes"], 0)
@@ -195,9 +196,9 @@ def by_extension(paths: Iterable[str], depth: int | None = None) -> str:
         place = "" if depth is None or len(parts) <= depth + 1 else parts[depth]
         found.setdefault(PurePosixPath(path).suffix.lower(), Counter())[place] += 1
     ordered = sorted(found.items(), key=lambda pair: (-pair[1].total(), pair[0]))
-    said = [_one_extension(suffix, places) for suffix, places in ordered[:MOST]]
+    parts = [_one_extension(suffix, places) for suffix, places in ordered[:MOST]]
     rest = sum(places.total() for _, places in ordered[MOST:])
-    return ", ".join([*said, f"{rest} others"] if rest else said)
+    return ", ".join([*parts, f"{rest} others"] if rest else parts)
 
 
 def _one_extension(suffix: str, places: Counter[str]) -> str:
@@ -212,7 +213,7 @@ def _cannot_list(error: OSError) -> None:
 
 
 def _not_seen(here: str, names: list[str], seen: set[str], base: str) -> list[str]:
-    """The folders that lead to nothing that is listed already; real ones come before links to them."""
+    """The folders that are not listed yet and do not contain the root; real folders come before links to them."""
     kept = []
     for name in sorted(names, key=lambda name: (os.path.islink(f"{here}/{name}"), name)):  # noqa: PTH114 (many files)
         real = os.path.realpath(f"{here}/{name}")
@@ -223,29 +224,29 @@ def _not_seen(here: str, names: list[str], seen: set[str], base: str) -> list[st
 
 
 def _kind(here: str, name: str, *, at_top: bool) -> str:
-    """``image``, ``audio``, ``text``, ``table``, ``document``, ``broken`` or ``other``; media looked into are told."""
+    """The kind of a file; " by content" is appended if the content of a picture or sound told it, not its name."""
     suffix = "." + name.rpartition(".")[2].lower() if "." in name else ""
     if suffix in MEDIA:
         return MEDIA[suffix]
     if suffix in TEXTS:
-        return "other" if PAPERS.match(name) else "text"
+        return "other" if NOT_ITEMS.match(name) else "text"
     is_rows = table_kind(name) is not None
     if is_rows or suffix in OTHER_FILES:
         return "table" if is_rows and at_top else "other"
-    return _looked_into(f"{here}/{name}", name)
+    return _kind_by_content(f"{here}/{name}", name)
 
 
-def _looked_into(path: str, name: str) -> str:
+def _kind_by_content(path: str, name: str) -> str:
     if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114 (many files)
         return "broken"
     kind = content_of(_beginning(path)).kind
     if kind in ("image", "audio"):
         return f"{kind} by content"
-    return "document" if kind == "text" and not PAPERS.match(name) else "other"
+    return "document" if kind == "text" and not NOT_ITEMS.match(name) else "other"
 
 
 def media_of_file(path: Path) -> Modality | None:
-    """Whether a file is a picture or a sound: by its extension, else by its first bytes; None where it is neither.
+    """Whether a file is a picture or a sound, by its extension, else by its first bytes; None if it is neither.
 
     Examples:
         >>> media_of_file(Path("IMG_1.HEIC")), media_of_file(Path("nowhere"))
@@ -256,7 +257,7 @@ def media_of_file(path: Path) -> Modality | None:
 
 
 def _beginning(path: str) -> bytes:
-    """The first bytes of a regular file; none of what cannot be read, or is no file."""
+    """The first bytes of a regular file; empty if it cannot be read or is not a regular file."""
     try:
         if not os.path.isfile(path):  # noqa: PTH113 (many files)
             return b""
@@ -271,10 +272,10 @@ def describe_links(links: tuple[str, ...]) -> str:
 
     Examples:
         >>> describe_links(("ant/loop",))
-        "Did not follow 1 link to a folder that was read already or lies above: 'ant/loop'."
+        "Did not follow 1 link to a folder that was already read or contains this one: 'ant/loop'."
     """
     from headstart.reporting.wording import name_some
 
     which = plural(len(links), "link to a folder that was", "links to folders that were")
-    lie = "lies" if len(links) == 1 else "lie"
-    return f"Did not follow {which} read already or {lie} above: {name_some(links, 5)}."
+    contain = "contains" if len(links) == 1 else "contain"
+    return f"Did not follow {which} already read or {contain} this one: {name_some(links, 5)}."
