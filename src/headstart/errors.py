@@ -3,20 +3,20 @@
 The tree, with the exit code that the command line gives for each::
 
     HeadstartError                1   something failed
-      + TrainingError             1   a training taught nothing
+      + TrainingError             1   training gave nothing worth keeping
       + SaveError                 1   a result could not be written
-      + DigestError               1   a file is not the one it claims to be
+      + DigestError               1   a file does not have the expected digest
       + ModelFolderError          1   a run folder is damaged or incomplete
-          - NoModelError          2   a folder that is no model at all
+          - NoModelError          2   a folder that is not a model
       + UsageError                2   the call or the input has to change
           - DataError             2   labelled items that cannot be used
           - ItemError             2   one item that cannot be read
           - SourceError           2   a source that cannot serve this job
-          - ParameterError        2   a parameter outside of its range
-          - UnknownNameError      2   a name that no registry knows
+          - ParameterError        2   a parameter outside its allowed values
+          - UnknownNameError      2   a name that is not registered
           - MissingExtraError     2   an optional dependency is not installed
 
-A message is one sentence that says what is wrong, where, what is allowed, what was found and what to do.
+A message is one sentence: what is wrong, where, what is allowed, what was found and what to do.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
     "UsageError",
 ]
 
-MAX_KNOWN = 12
+MAX_KNOWN = 12  # names that a message lists
 
 
 class HeadstartError(Exception):
@@ -58,7 +58,7 @@ class HeadstartError(Exception):
 
 
 class TrainingError(HeadstartError):
-    """A training that gave nothing worth keeping.
+    """Training gave nothing worth keeping.
 
     Examples:
         >>> TrainingError("no epoch got below the start").exit_code
@@ -67,7 +67,7 @@ class TrainingError(HeadstartError):
 
 
 class SaveError(HeadstartError):
-    """A result could not be written; what stood there before is untouched.
+    """A result could not be written; an earlier result in its place is untouched.
 
     Examples:
         >>> str(SaveError("cannot write 'run': no space left on device"))
@@ -76,14 +76,14 @@ class SaveError(HeadstartError):
 
 
 class DigestError(HeadstartError):
-    """A file's sha256 digest is not the one that was promised for it.
+    """A file's sha256 digest differs from the expected one.
 
     Examples:
         >>> from pathlib import Path
         >>> from headstart.io import check_digest
         >>> check_digest(Path(__file__), "0" * 64)
         Traceback (most recent call last):
-        headstart.errors.DigestError: '...errors.py' has the sha256 digest ..., but 0000000000000000... was p...
+        headstart.errors.DigestError: '...errors.py' has the sha256 digest ..., but 0000000000000000... was e...
     """
 
 
@@ -111,7 +111,7 @@ class UsageError(HeadstartError):
 
 
 class NoModelError(UsageError, ModelFolderError):
-    """A folder that is no model, or not one of the kind that is wanted: another has to be named.
+    """A folder is not a model, or not a model of the required kind; another one has to be named.
 
     Examples:
         >>> NoModelError("'photos' is not a model folder").exit_code
@@ -142,7 +142,7 @@ class ItemError(DataError):
 
 
 class SourceError(UsageError, ValueError):
-    """A source that cannot be opened, or not for this kind of item.
+    """A source that cannot be opened, or does not serve this kind of item.
 
     Examples:
         >>> SourceError("an image source cannot read texts").exit_code
@@ -151,7 +151,7 @@ class SourceError(UsageError, ValueError):
 
 
 class ParameterError(UsageError, ValueError):
-    """A parameter outside of its allowed values.
+    """A parameter outside its allowed values.
 
     Examples:
         >>> from headstart.params import check_number
@@ -162,12 +162,12 @@ class ParameterError(UsageError, ValueError):
 
 
 class UnknownNameError(UsageError, KeyError):
-    """A name that no registry knows; the message suggests the nearest ones.
+    """A name that is not registered; the message suggests the nearest known one.
 
     Args:
         kind: what the name stands for, such as ``"source"``.
-        name: the name that was asked for.
-        known: the names that exist.
+        name: the name that was looked up.
+        known: the registered names.
 
     Examples:
         >>> print(UnknownNameError("head", "rigde", ["ridge", "lda"]))
@@ -187,11 +187,11 @@ class UnknownNameError(UsageError, KeyError):
 
 
 class MissingExtraError(UsageError, ImportError):
-    """An optional dependency is not installed; the message has the pip line.
+    """An optional dependency is not installed; the message gives the pip command.
 
     Args:
-        what: what was asked for, as the subject of the sentence.
-        extra: the extra of the ``headstart`` package that brings it.
+        what: what needs it, as the subject of the sentence.
+        extra: the extra of the ``headstart`` package that installs it.
 
     Examples:
         >>> print(MissingExtraError("The source 'headstart:text'", "text"))

@@ -1,4 +1,4 @@
-"""Checks of parameters at the boundary, with one maker of sentences."""
+"""Checks of the parameters that users give, with uniform error messages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_number(
         owner: the function, class or command that it belongs to.
         low: smallest allowed value.
         high: largest allowed value.
-        integer: whether only whole numbers are allowed.
+        integer: whether only integers are allowed.
         open_low: whether ``low`` itself is excluded.
 
     Raises:
@@ -79,13 +79,13 @@ def parse_duration(text: str) -> float:
     """Seconds in a duration such as ``"90s"``, ``"10m"``, ``"1.5h"`` or ``"30"`` (seconds).
 
     Args:
-        text: a number and, if wanted, one of the units s, m, h.
+        text: a number, optionally followed by a unit: s (seconds, the default), m (minutes) or h (hours).
 
     Returns:
         The duration in seconds.
 
     Raises:
-        ParameterError: if the text is no duration.
+        ParameterError: if the text is not a duration.
 
     Examples:
         >>> parse_duration("10m")

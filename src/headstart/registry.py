@@ -1,7 +1,7 @@
-"""One door for everything that can be extended: sources, heads, tasks and what later layers add.
+"""Registries map names to objects: sources, heads, tasks, scores, strategies and other things that can be extended.
 
-First-party entries register through the same door as third-party ones, which name an entry point in the
-group ``headstart.<plural>``. Duplicate names raise; unknown names suggest the nearest known one.
+Headstart's own entries and those of other packages use the same mechanism. Another package declares an entry point in
+the group ``headstart.<plural>``. Duplicate names raise an error; an unknown name suggests the nearest one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Names to objects; an object may be given as ``"module:attribute"`` and is then imported on first use.
+    """A mapping of names to objects. An object given as ``"module:attribute"`` is imported on first use.
 
     Args:
         kind: singular noun for messages, such as ``"head"``.
@@ -27,7 +27,7 @@ class Registry(Generic[T]):
 
     Raises:
         ParameterError: on registering a name twice.
-        UnknownNameError: on asking for a name that nobody registered.
+        UnknownNameError: on looking up a name that is not registered.
 
     Examples:
         >>> colours = Registry[str]("colour")
@@ -36,7 +36,7 @@ class Registry(Generic[T]):
         ('#f00', False, ['red'])
         >>> colours.register("red", "#e00")
         Traceback (most recent call last):
-        headstart.errors.ParameterError: The colour 'red' is registered already; choose another name.
+        headstart.errors.ParameterError: The colour 'red' is already registered; choose another name.
     """
 
     def __init__(self, kind: str, plural: str | None = None) -> None:
@@ -55,10 +55,10 @@ class Registry(Generic[T]):
             import_path: ``"module:attribute"`` of the code behind an object, for `import_path`.
 
         Raises:
-            ParameterError: if the name is registered already.
+            ParameterError: if the name is already registered.
         """
         if name in self._entries:
-            raise ParameterError(f"The {self.kind} '{name}' is registered already; choose another name.")
+            raise ParameterError(f"The {self.kind} '{name}' is already registered; choose another name.")
         self._entries[name] = entry
         if import_path or _is_import_path(entry):
             self._import_paths[name] = import_path or str(entry)

@@ -1,4 +1,4 @@
-"""Rows by position, without reading or copying them all where they are many."""
+"""Row selection by position: a copy if the selection is small, else a view that is read when it is sliced."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from headstart.types import Rows
 
 __all__ = ["RowView", "take_rows"]
 
-COPIED_BYTES = 256 * 2**20  # more than this is not copied
+COPIED_BYTES = 256 * 2**20  # a larger selection becomes a view
 
 
 @dataclass(frozen=True)
 class RowView:
-    """The rows of ``base`` at ``index``, read when they are sliced.
+    """A view of the rows of ``base`` at ``index``; rows are read when the view is sliced.
 
     Attributes:
         base: (n, d) rows, for instance a memory map.
@@ -45,7 +45,7 @@ class RowView:
 
 
 def take_rows(rows: Rows, index: NDArray[np.intp]) -> Rows:
-    """Rows at ``index``: a copy of up to 256 MiB of what is in memory, a view of more and of what is on disk.
+    """Select rows: a copy if ``rows`` is in memory and the selection takes at most 256 MiB, else a view.
 
     Args:
         rows: (n, d) array, memory map or view.

@@ -144,7 +144,7 @@ def test_bad_checkpoints_are_one_sentence(pair, tmp_path, changes, words):
 
 
 def test_other_weights_than_promised_are_refused(pair, tmp_path):
-    with pytest.raises(DigestError, match="was promised"):
+    with pytest.raises(DigestError, match="was expected"):
         open_local(edited(pair, tmp_path, sha256="0" * 64))
 
 

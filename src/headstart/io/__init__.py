@@ -1,4 +1,4 @@
-"""Reading and writing files so that a crash, a full disk or a hostile file cannot do harm."""
+"""File input and output that is safe against crashes, full disks and hostile files."""
 
 from headstart.io.atomic import atomic_file, atomic_folder, check_writable, follow_umask, is_running, remove_leftovers
 from headstart.io.cache_place import cache_folder, is_private, make_folder, make_private

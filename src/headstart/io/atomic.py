@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all, with the permissions that new ones get."""
+"""Atomic writes: a file or folder appears complete or not at all, with the default permissions of new ones."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["atomic_file", "atomic_folder", "check_writable", "follow_umask", "is
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """A scratch folder that becomes ``target`` when the block ends well, and vanishes otherwise.
+    """A scratch folder that replaces ``target`` if the block succeeds and is removed otherwise.
 
-    A process killed at any moment leaves the previous ``target``, or none: never half of a new one.
+    A process that is killed at any moment leaves the previous ``target`` or none, never a partial one.
 
     Args:
-        target: the folder to make or to replace.
+        target: the folder to create or replace.
 
     Yields:
         The scratch folder, on the same file system as the target.
@@ -45,7 +45,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     try:
         make_folder(target.parent)
         scratch = target.parent / f"{_partial(target)}{secrets.token_hex(8)}"
-        make_folder(scratch)  # unlike tempfile, with the permissions that any new folder gets here
+        make_folder(scratch)  # unlike tempfile, this gives the default permissions of new folders
         yield scratch
         follow_umask(scratch)
         _swap(scratch, target)
@@ -60,17 +60,17 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
-    """A scratch file that becomes ``target`` when the block ends well, and vanishes otherwise.
+    """A scratch file that replaces ``target`` if the block succeeds and is removed otherwise.
 
     Args:
-        target: the file to make or to replace; folders above it are made. A file that is there keeps its permissions,
-            a link its place.
+        target: the file to create or replace; missing parent folders are created. An existing file keeps its
+            permissions. A symbolic link stays, and the file that it points to is replaced.
 
     Yields:
         The path to write to, with the suffix of the target.
 
     Raises:
-        SaveError: if writing fails; what stood there is untouched.
+        SaveError: if writing fails; an existing file is untouched.
 
     Examples:
         >>> import tempfile
@@ -98,10 +98,13 @@ def atomic_file(target: Path) -> Iterator[Path]:
 
 
 def check_writable(target: Path) -> None:
-    """Raise unless something could be written at ``target`` now, so that it is known before long work.
+    """Raise if ``target`` cannot be written, before long work starts.
+
+    Args:
+        target: a file or folder, which need not exist.
 
     Raises:
-        SaveError: if it could not.
+        SaveError: if it cannot be written.
 
     Examples:
         >>> check_writable(Path("a-new-folder"))
@@ -119,24 +122,24 @@ def _partial(target: Path) -> str:
 
 
 def _save_error(error: Exception, target: Path, what: str) -> Exception:
-    """A sentence where writing failed; libraries have errors of their own for a full disk."""
+    """A `SaveError` if writing failed, else the error itself; some libraries have their own error for a full disk."""
     from safetensors import SafetensorError
 
     if not isinstance(error, OSError | SafetensorError) and not disk_is_full(error, target):
         return error
     return SaveError(
-        f"Cannot write '{target}': {write_reason(error, target)}; free space or name another {what} with --out, "
-        "nothing was changed."
+        f"Cannot write '{target}': {write_reason(error, target)}; nothing was changed, so free space or name another "
+        f"{what} with --out."
     )
 
 
 def follow_umask(place: Path) -> None:
-    """Give a file, or all below a folder, the permissions that new ones get there.
+    """Give a file, or everything below a folder, the default permissions of new files there.
 
-    Libraries write weights for the owner alone, so that a server or a colleague could not read them.
+    Some libraries write weights that only the owner may read, so a server or a colleague could not load them.
 
     Args:
-        place: the file or folder.
+        place: the file or folder, which exists.
 
     Examples:
         >>> place = Path(tempfile.mkdtemp()) / "a"
@@ -157,7 +160,10 @@ def follow_umask(place: Path) -> None:
 
 
 def _new_file_mode(folder: Path) -> int:
-    """The permissions of a file that is made there; reading the umask would change it for other threads."""
+    """The permissions of a new file in ``folder``.
+
+    A probe file is created, because reading the umask means setting it, which would affect other threads.
+    """
     if is_private(folder):
         return 0o600
     probe = folder / f".mode-{secrets.token_hex(8)}"
@@ -170,7 +176,8 @@ def _new_file_mode(folder: Path) -> int:
 
 
 def _swap(scratch: Path, target: Path) -> None:
-    """Put ``scratch`` in the place of ``target``; the old one stays whole until the new one is complete."""
+    """Replace ``target`` by ``scratch``; the old folder stays intact until the new one is complete."""
+    # The contents must be on disk before the rename makes them visible: a power cut could leave empty files.
     for path in scratch.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
@@ -190,7 +197,10 @@ def _swap(scratch: Path, target: Path) -> None:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Clear what a killed run left beside ``target``; a replaced run that was caught in mid-swap is put back.
+    """Remove what a killed process left beside ``target``, and restore an old target that it had moved away.
+
+    Args:
+        target: the file or folder, which need not exist.
 
     Examples:
         >>> import tempfile
@@ -212,16 +222,19 @@ def remove_leftovers(target: Path) -> None:
 
 
 def is_running(process: int) -> bool:
-    """Whether a process of this number is there, on this machine.
+    """Whether a process with this number is running on this machine.
+
+    Args:
+        process: its number (PID).
 
     Examples:
         >>> is_running(os.getpid())
         True
     """
     try:
-        os.kill(process, 0)
+        os.kill(process, 0)  # signal 0 is not sent; the system only checks the process
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # it exists, and belongs to another user
         return True
     return True

@@ -1,4 +1,4 @@
-"""Where the cache is, and that nobody else can read it: it holds rows of private items and whole private archives."""
+"""The location of the cache and its permissions: it holds private data, so only its owner may read it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from headstart.errors import ParameterError
 
 __all__ = ["cache_folder", "is_private", "make_folder", "make_private"]
 
-PARTS = ("features", "bodies", "archives", "rankings", "trainings")
-OTHERS = 0o077
+PARTS = ("features", "bodies", "archives", "rankings", "trainings")  # the sub-folders that Headstart creates
+OTHERS = 0o077  # any permission of the group or of other users
 ANYBODY_WRITES = 0o002
 
 
 def cache_folder() -> Path:
-    """Where the cache is: the environment variable HEADSTART_CACHE, else ``headstart`` in the user's cache folder.
+    """The cache folder: the environment variable HEADSTART_CACHE, else ``headstart`` in the user's cache folder.
 
-    That is ``$XDG_CACHE_HOME`` or ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS and ``%LOCALAPPDATA%`` on
-    Windows. The folder need not exist. What is in it is for its owner alone: folders and files that others may read
-    are tightened the first time.
+    The user's cache folder is ``$XDG_CACHE_HOME`` or ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS and
+    ``%LOCALAPPDATA%`` on Windows. The folder need not exist. Only its owner may read it: on first use, permissions of
+    other users on what Headstart keeps there are removed.
 
     Raises:
-        ParameterError: if it belongs to somebody else, or anybody may write to it and it holds other things too.
+        ParameterError: if it belongs to another user, or if anybody may write to it and it holds other files too.
 
     Examples:
         >>> cache_folder().is_absolute()
@@ -53,10 +53,10 @@ def _user_cache() -> Path:
 
 @lru_cache(maxsize=64)
 def _secure(place: Path) -> None:
-    """Refuse a cache of somebody else; make_private one of ours. A folder with other things in it stays as it is."""
+    """Refuse another user's cache; make our own private. A folder that holds other files keeps its permissions."""
     try:
         about, names = place.stat(), {path.name for path in place.iterdir()}
-    except OSError:  # not there yet, or not to be read: whoever uses it says so
+    except OSError:  # it does not exist yet, or cannot be read: the caller reports it
         return
     if about.st_uid not in (os.geteuid(), os.getuid()) and os.geteuid() != 0:
         raise ParameterError(
@@ -66,7 +66,7 @@ def _secure(place: Path) -> None:
     ours = all(name in PARTS or name.startswith(".") for name in names)
     if about.st_mode & ANYBODY_WRITES and not ours:
         raise ParameterError(
-            f"Anybody may write to the cache folder '{place}', which holds other things too; name a folder of its own "
+            f"Anybody may write to the cache folder '{place}', which holds other files too; name a separate folder "
             "with the environment variable HEADSTART_CACHE."
         )
     with suppress(OSError):  # not ours to change
@@ -78,7 +78,10 @@ def _secure(place: Path) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Give a folder and all below it to their owner alone; links stay as they are.
+    """Let only the owner read a folder and everything below it; symbolic links are left alone.
+
+    Args:
+        folder: an existing folder; what belongs to another user is skipped.
 
     Examples:
         >>> import tempfile
@@ -92,7 +95,7 @@ def make_private(folder: Path) -> None:
         for names, mode in ((folders, 0o700), (files, 0o600)):
             for name in names:
                 path = Path(here, name)
-                with suppress(OSError):  # gone in this moment, or not ours
+                with suppress(OSError):  # removed meanwhile, or not ours to change
                     if not path.is_symlink():
                         path.chmod(mode)
     with suppress(OSError):
@@ -100,7 +103,7 @@ def make_private(folder: Path) -> None:
 
 
 def is_private(path: Path) -> bool:
-    """Whether a path lies in the cache, so that its owner alone may read it.
+    """Whether a path lies in the cache, where only the owner may read.
 
     Examples:
         >>> is_private(cache_folder() / "features" / "ab12"), is_private(Path("run"))
@@ -114,10 +117,10 @@ def is_private(path: Path) -> bool:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; in the cache for the owner alone.
+    """Create a folder and its parents; inside the cache, only the owner may read it.
 
     Raises:
-        OSError: if it cannot be made.
+        OSError: if it cannot be created.
 
     Examples:
         >>> import tempfile

@@ -1,4 +1,4 @@
-"""CSV files that a spreadsheet can open: a text is never run as a formula."""
+"""CSV output that is safe to open in a spreadsheet: no text is run as a formula."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["harmless_cell", "harmless_frame", "write_csv"]
 
-# A text that begins so is a formula to Excel, LibreOffice or Google Sheets; in East Asia also in full width.
+# Excel, LibreOffice and Google Sheets run a text as a formula if it starts with one of these characters, also in the
+# full-width forms of East Asian keyboards.
 # OWASP, "CSV Injection", https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 (the signs of full width are meant)
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 (full-width characters are intended)
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?\s*%?")
 
 
 def harmless_cell(value: Any) -> Any:
-    r"""A cell as it may stand in a CSV file: a text that would be run as a formula gets an apostrophe before it.
+    r"""Make a cell safe for a CSV file: a text that would be run as a formula gets a leading apostrophe.
 
-    Numbers stay what they are, also as texts; so do other texts, but for the ends of their lines, which become ``\n``.
+    Numbers are unchanged, also if they are texts. In other texts, line ends become ``\n``.
 
     Args:
         value: the cell.
@@ -33,7 +34,7 @@ def harmless_cell(value: Any) -> Any:
         >>> harmless_cell("=1+1"), harmless_cell("-1.5"), harmless_cell(-1.5), harmless_cell("a = b")
         ("'=1+1", '-1.5', -1.5, 'a = b')
     """
-    if isinstance(value, str) and "\r" in value:  # which would end the row, since csv does not quote it
+    if isinstance(value, str) and "\r" in value:  # csv does not quote it, so it would end the row
         value = value.replace("\r\n", "\n").replace("\r", "\n")
     if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA) and not _NUMBER.fullmatch(value.strip(" ")):
         return f"'{value}"
@@ -41,7 +42,7 @@ def harmless_cell(value: Any) -> Any:
 
 
 def harmless_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """A copy of the table with all cells and names of columns as `harmless_cell` writes them.
+    """A copy of the table with `harmless_cell` applied to every cell and column name.
 
     Args:
         frame: the table.
@@ -54,7 +55,7 @@ def harmless_frame(frame: pd.DataFrame) -> pd.DataFrame:
     safe = frame.copy(deep=False)
     for place, dtype in enumerate(frame.dtypes):
         if dtype.kind not in "biufcmM":
-            cells = np.empty(len(frame), dtype=object)  # of numbers and empty cells, pandas would make 7.0 of 7
+            cells = np.empty(len(frame), dtype=object)  # with empty cells among them, pandas would turn 7 into 7.0
             cells[:] = [harmless_cell(cell) for cell in frame.iloc[:, place].astype(object)]
             safe.isetitem(place, cells)
     safe.columns = [harmless_cell(name) for name in frame.columns]

@@ -1,4 +1,4 @@
-"""Why something could not be written, in words: above all, that a disk is full, whatever the library calls it."""
+"""Why a write failed, in plain words; a full disk is recognised in the error of any library."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from pathlib import Path
 __all__ = ["disk_is_full", "write_reason"]
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-# What libraries say instead of a number: numpy, safetensors, pyarrow, SQLite, torch.
+# Messages for a full disk from libraries that give no error number: numpy, safetensors, pyarrow, SQLite, torch.
 WORDS = re.compile(
     r"no space left|not enough space|disk (is )?full|quota exceeded|(os error|errno) (28|122)\b|"
     r"requested and \d+ written",
     re.IGNORECASE,
 )
+# Messages that may mean a full disk; they count only if no space is left.
 VAGUE = re.compile(
     r"input/output error|i/o error|can't write|cannot write|could not write|failed to write", re.IGNORECASE
 )
-NOTHING_LEFT = 2**20  # bytes; file systems keep a little for themselves
+NOTHING_LEFT = 2**20  # bytes; file systems reserve a little space
 
 
 def disk_is_full(error: BaseException, place: Path) -> bool:
-    """Whether an error comes from a disk without room, or from a quota that is used up.
+    """Whether an error means that the disk is full or a quota is used up.
 
     Args:
         error: what a library raised.
@@ -47,7 +48,7 @@ def disk_is_full(error: BaseException, place: Path) -> bool:
 
 
 def write_reason(error: BaseException, place: Path) -> str:
-    """Why it failed: what the system said, or which disk is full and how much of it is free.
+    """Why a write failed: the system's message, or which disk is full and how much of it is free.
 
     Args:
         error: what a library raised.
@@ -60,7 +61,7 @@ def write_reason(error: BaseException, place: Path) -> str:
     if disk_is_full(error, place):
         there = _existing(place)
         free, total = _free(place), shutil.disk_usage(there).total
-        quota = "" if free < 2**30 else ", so that a quota on it may be used up"
+        quota = "" if free < 2**30 else ", so a quota may be used up"
         disk = f"the disk at '{_mount(there)}' is full"
         return f"No space left on device: {disk} ({_size(free)} of {_size(total)} are free{quota})"
     return str(getattr(error, "strerror", None) or error or type(error).__name__)

@@ -1,4 +1,4 @@
-"""JSON, arrays and digests, read so that a hostile file cannot do harm, and where the cache is."""
+"""JSON files, safetensors files and digests, read safely: sizes are bounded and nothing in a file is executed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
         {'accuracy': 0.5}
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n"
-    # of half a character, as names of files that are not UTF-8 have them, the escape is the one of JSON too
+    # File names that are not UTF-8 hold lone surrogates; their backslash escape is valid in JSON too.
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
     if is_private(path):
         path.chmod(0o600)
@@ -60,7 +60,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object of at most 64 MiB.
 
     Raises:
-        ModelFolderError: if the file is missing, too large, no JSON, or not an object.
+        ModelFolderError: if the file is missing, too large, not JSON, or not an object.
 
     Examples:
         >>> read_json(Path("nowhere.json"))
@@ -70,7 +70,9 @@ def read_json(path: Path) -> dict[str, Any]:
     if not is_file(path):
         raise ModelFolderError(f"'{path}' is missing; the folder is not complete.")
     if path.stat().st_size > MAX_JSON_BYTES:
-        raise ModelFolderError(f"'{path}' is larger than {MAX_JSON_BYTES} bytes, which no file of ours is.")
+        raise ModelFolderError(
+            f"'{path}' is larger than {MAX_JSON_BYTES} bytes, the limit for such files; copy or fit the model again."
+        )
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -82,6 +84,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None) -> None:
     """Write named arrays as safetensors.
+
+    Args:
+        path: the file.
+        tensors: arrays by name.
+        metadata: texts by name, stored in the header.
 
     Examples:
         >>> import tempfile
@@ -120,7 +127,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file is there; False too for what can be no path here, such as a name of 300 letters.
+    """Whether a file exists; False too for a name that the system does not allow, such as one of 300 letters.
 
     Examples:
         >>> is_file(Path("n" * 5000))
@@ -133,7 +140,7 @@ def is_file(path: Path) -> bool:
 
 
 def path_exists(path: Path) -> bool:
-    """Whether a file or folder is there; False too for what can be no path here, such as a name of 300 letters.
+    """Whether a file or folder exists; False too for a name that the system does not allow.
 
     Examples:
         >>> path_exists(Path("n" * 5000)), path_exists(Path())
@@ -163,7 +170,7 @@ def check_digest(path: Path, expected: str) -> None:
     """Raise unless the file has the expected sha256 digest.
 
     Raises:
-        DigestError: if it has another one.
+        DigestError: if the digest differs.
 
     Examples:
         >>> import tempfile
@@ -174,6 +181,6 @@ def check_digest(path: Path, expected: str) -> None:
     found = file_digest(path)
     if found != expected.lower():
         raise DigestError(
-            f"'{path}' has the sha256 digest {found[:16]}..., but {expected[:16]}... was promised; "
-            "the file is damaged or is not the one named, so it was not loaded: fetch it again."
+            f"'{path}' has the sha256 digest {found[:16]}..., but {expected[:16]}... was expected; "
+            "the file is damaged or is another one, so it was not loaded: fetch it again."
         )

@@ -1,4 +1,4 @@
-"""Which folders may be written: new ones, and runs of ours that are to be replaced."""
+"""Which folders may be written: new or empty ones, and earlier runs of Headstart that may be replaced."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ RUN_FILES = {
 
 
 def check_replaceable(target: Path, *, overwrite: bool = True) -> None:
-    """Raise unless ``target`` can and may be written: it is new, empty, or a folder of ours to be replaced.
+    """Raise unless ``target`` may be written: it is new, empty, or an earlier run that may be replaced.
 
     Args:
         target: the folder.
-        overwrite: whether a folder of ours may be replaced.
+        overwrite: whether an earlier run may be replaced.
 
     Raises:
-        UsageError: if something else stands there, or a run that is to be kept.
+        UsageError: if it is a file, holds other files, or holds a run that must not be replaced.
         SaveError: if nothing can be written there.
 
     Examples:
@@ -38,19 +38,20 @@ def check_replaceable(target: Path, *, overwrite: bool = True) -> None:
     names = {path.name for path in target.iterdir() if not path.name.startswith(".")}
     if names and not is_run(target):
         raise UsageError(
-            f"'{target}' holds something other than a run of headstart and is left alone; name another with --out."
+            f"'{target}' holds something other than a run of headstart and is left alone; name another folder with "
+            "--out."
         )
     if names and not overwrite:
-        raise UsageError(f"'{target}' holds a run, which is kept; name another folder, or allow to overwrite it.")
+        raise UsageError(f"'{target}' holds a run, which is kept; name another folder, or allow overwriting it.")
     if names - RUN_FILES:
         raise UsageError(
-            f"'{target}' also holds '{min(names - RUN_FILES)}', which no run wrote and which replacing it would lose; "
-            "move that away, or name another folder with --out."
+            f"'{target}' also holds '{min(names - RUN_FILES)}', which is not part of the run and would be deleted with "
+            "it; move it away, or name another folder with --out."
         )
 
 
 def is_run(folder: Path) -> bool:
-    """Whether the folder is a run or a model of ours; models of other programs have a config.json too.
+    """Whether the folder is a run or a model of Headstart. Models of other programs have a config.json too.
 
     Examples:
         >>> is_run(Path("nowhere"))

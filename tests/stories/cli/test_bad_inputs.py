@@ -225,7 +225,7 @@ def test_an_out_that_holds_something_else(cli, about):
 def test_an_out_that_holds_a_run_and_more(cli, run):
     table = write_csv(cli.folder / "a.csv", texts())
     (cli.folder / run / "predictions of may.csv").write_text("precious")
-    says = ["'run' also holds 'predictions of may.csv'", "would lose", "--out"]
+    says = ["'run' also holds 'predictions of may.csv'", "would be deleted", "--out"]
     cli.refuses("fit", table, "--source", "toy", "--out", run, code=2, says=says)
 
 

@@ -222,7 +222,7 @@ def refuses_body(cli, body, code, says):
 
 def test_a_digest_that_does_not_match(cli):
     body = write_body(cli.folder / "tiny.safetensors", sha256="0" * 64)
-    refuses_body(cli, body, 1, ["tiny.safetensors'", "0000000000000000... was promised", "not loaded"])
+    refuses_body(cli, body, 1, ["tiny.safetensors'", "0000000000000000... was expected", "not loaded"])
 
 
 def test_a_checkpoint_that_is_not_there(cli):

@@ -52,7 +52,7 @@ def test_other_weights_are_refused_before_use(monkeypatch, tmp_path):
         file.seek(-1, 2)
         file.write(b"\x00\x01"[1:])
     monkeypatch.setattr(embedded, "_folder", lambda: tmp_path / "model")
-    with pytest.raises(DigestError, match="was promised"):
+    with pytest.raises(DigestError, match="was expected"):
         open_source("headstart:text")
 
 
