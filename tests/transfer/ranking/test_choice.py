@@ -26,7 +26,7 @@ def test_the_first_source_is_taken_and_nothing_is_encoded_twice(tmp_path, monkey
     choice = json.loads((tmp_path / "run" / "metrics.json").read_text())["source_choice"]
     assert choice["chosen"] == "good"
     assert choice["tie_set"] == ["good"]
-    assert "cross-validation judges too" in choice["chosen_on"]
+    assert "cross-validation evaluates too" in choice["chosen_on"]
     plain = headstart.fit((rows, labels), source=Blurred("good", 0.1), baselines="none", engine=PLAIN)
     assert run.evaluation.to_dict() == plain.evaluation.to_dict()
 
@@ -37,7 +37,7 @@ def test_held_out_items_have_no_say_in_the_choice(tmp_path, monkeypatch):
     poor, good = Blurred("poor", 3.0), Blurred("good", 0.1)
     run = headstart.fit((rows, labels), source="auto", sources=[poor, good], baselines="none", engine=PLAIN)
     assert run.record["source_choice"]["items"] == 1200 - run.evaluation.n
-    assert "no held-out item was looked at" in run.record["source_choice"]["chosen_on"]
+    assert "no held-out item was used" in run.record["source_choice"]["chosen_on"]
     assert len(good.seen) == 1200
     assert run.record["encoding"]["encoded"] == 1200
 

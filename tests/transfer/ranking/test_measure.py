@@ -37,7 +37,7 @@ def test_a_source_without_a_classifier_is_named():
     texts = ["good film", "lovely day", "bad film", "awful day"] * 5, ["good", "good", "bad", "bad"] * 5
     ranking = headstart.rank(texts, [ToySource()], scores=["leep"], untrained=False, engine=Engine(cache=False))
     assert math.isnan(ranking.first.measured.scores["leep"])
-    assert any(note.startswith("leep asks") and note.endswith("toy came without one.") for note in ranking.notes)
+    assert any(note.startswith("leep needs") and note.endswith("toy came without one.") for note in ranking.notes)
 
 
 def test_a_score_that_does_not_serve_the_task_is_refused_before_encoding():

@@ -33,7 +33,7 @@ def test_the_order_is_that_of_the_planted_worth_and_the_reference_stands_last():
     losses = [s.measured.loss.value for s in ranking.standings]
     assert losses == sorted(losses)
     assert ranking.first.measured.merit.low < 1.0 <= ranking.first.measured.merit.high
-    assert "good has the least left-out loss" in ranking.why
+    assert "good has the lowest leave-one-out loss" in ranking.why
     assert any("No published accuracy" in note for note in ranking.notes)
 
 
@@ -61,14 +61,14 @@ def test_published_accuracy_decides_within_the_tie_set_only():
     assert any("third of the evidence" in note for note in told.notes)
 
 
-def test_a_hopeless_source_stops_early_and_the_samples_grow_without_encoding_anything_twice():
+def test_a_clearly_worse_source_stops_early_and_the_samples_grow_without_encoding_anything_twice():
     rows, labels = labelled_rows(1600)
-    good, hopeless = Blurred("good", 0.1), Blurred("hopeless", 9.0)
-    ranking = headstart.rank((rows, labels), [good, hopeless], untrained=False, engine=PLAIN)
+    good, worse = Blurred("good", 0.1), Blurred("worse", 9.0)
+    ranking = headstart.rank((rows, labels), [good, worse], untrained=False, engine=PLAIN)
     assert [s.state for s in ranking.standings] == ["ranked", "stopped"]
-    assert "hopeless after 200 items" in ranking.standings[1].reason
+    assert "clearly worse after 200 items" in ranking.standings[1].reason
     assert ranking.standings[1].measured.items == 200
-    assert len(hopeless.seen) == 200
+    assert len(worse.seen) == 200
     assert sorted(good.seen) == sorted(rows[:, -1].astype(float))
 
 
@@ -81,7 +81,7 @@ def test_the_held_out_part_is_not_looked_at():
     kept = rows[frame["split"] != "test", -1]
     assert set(source.seen) == set(kept.astype(float))
     assert ranking.items == 60
-    assert "held-out part was not looked at" in ranking.how
+    assert "held-out part was not used" in ranking.how
 
 
 def test_a_source_that_fails_is_set_aside_with_its_reason_and_the_others_go_on():
@@ -193,7 +193,7 @@ def test_the_profile_finds_the_block_that_knows_most():
 
 def test_a_body_that_is_no_better_than_its_random_twin_is_said_to_be_so():
     ranking = headstart.rank(labelled_rows(), [Blurred("useless", 60.0)])
-    assert any("cannot be told from the best" in note for note in ranking.notes)
+    assert any("is tied with the best" in note for note in ranking.notes)
 
 
 @pytest.mark.slow

@@ -1,1 +1,1 @@
-"""The ranking of sources: which pretrained body serves these labelled items best, and how sure that is."""
+"""Ranking of sources: which pretrained body serves these labelled items best, and how certain that order is."""

@@ -1,4 +1,4 @@
-"""``source="auto"``: rank, say what was chosen and how sure that is, and go on with the rows that are there."""
+"""``source="auto"``: rank sources, report the choice and its uncertainty, and reuse the rows that were encoded."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["Choice", "choose_source"]
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The source that a fit goes on with.
+    """The source that a fit continues with.
 
     Attributes:
-        source: open.
-        rows: what the ranking has encoded of it, which is not encoded again.
-        record: the ranking and what it was made on, as plain values.
+        source: the opened source.
+        rows: its rows from the ranking, which are not encoded again.
+        record: the ranking and the items it used, as plain JSON values.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -45,7 +45,7 @@ class Choice:
     record: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        """The source, and why it."""
+        """The source, and why it was chosen."""
         return summary_text(*self._facts())
 
     def _repr_html_(self) -> str:
@@ -64,13 +64,13 @@ def choose_source(
 ) -> Choice:
     """Rank sources on the items that the model will be fitted on, and take the first one.
 
-    Where items are held out, they are not looked at. Under cross-validation all items are in some training part, so
-    the source is chosen on all of them; that favours the chosen one a little, which the record says.
+    Held-out items are not used. Under cross-validation every item is in some training part, so the source is chosen on
+    all items. That biases the metrics of the chosen source upwards a little, and the record states so.
 
     Args:
         audited: items that passed the audit.
-        described: the sources; None for all at hand.
-        context: of the fit; when its time is over, no other source is begun.
+        described: the candidates; None for all that are installed or cached.
+        context: of the fit; after its time limit no further source is started.
 
     Raises:
         SourceError: if no source could be measured.
@@ -90,21 +90,21 @@ def choose_source(
     plan = make_plan(dataset, union_groups(dataset.groups, audited.clusters), seed=context.seed)
     if len(plan.parts) == 1:
         train = plan.parts[0][0]
-        part = RankingItems(train, f"the {len(train)} training items; no held-out item was looked at")
+        part = RankingItems(train, f"the {len(train)} training items; no held-out item was used")
     else:
         how = (
-            f"all {len(dataset)} items, which the cross-validation judges too: the metrics of the chosen source are "
-            "better than on new items by what choosing the best of several gives, which is little where they differ"
+            f"all {len(dataset)} items, which the cross-validation evaluates too: choosing the best of several sources "
+            "on them makes its metrics slightly too high, the less so the more the sources differ"
         )
         part = RankingItems(np.arange(len(dataset)), how)
     ranked = rank_audited(audited, described, part, RankOptions(untrained=False), context)
     ranking, rows = ranked.ranking, ranked.first.growing()
-    _say(ranking, context.reporter)
+    _report(ranking, context.reporter)
     record = {"chosen": ranking.first.source, "chosen_on": part.how, **ranking.to_dict()}
     return Choice(rows.source, rows, record)
 
 
-def _say(ranking: Ranking, reporter: Reporter) -> None:
+def _report(ranking: Ranking, reporter: Reporter) -> None:
     for standing in ranking.standings:
         found = standing.measured
         if standing.rank is None or found is None:
@@ -113,13 +113,13 @@ def _say(ranking: Ranking, reporter: Reporter) -> None:
         tie = ", in the tie set" if standing.tied else ""
         reporter.line(
             "ranking",
-            f"{standing.rank}. {standing.source}: {ranking.merit} {found.merit.value:.3f}, left-out loss "
+            f"{standing.rank}. {standing.source}: {ranking.merit} {found.merit.value:.3f}, leave-one-out loss "
             f"{found.loss.value:.3f}{tie}",
         )
     reporter.line("source chosen", ranking.why)
     if ranking.cheapest is not ranking.first:
         reporter.line(
             "cheaper",
-            f"{ranking.cheapest.source} is in the tie set and costs less; name it with --source if you like",
+            f"{ranking.cheapest.source} is in the tie set and costs less; name it with --source to use it",
         )
     reporter.line("chosen on", ranking.how)

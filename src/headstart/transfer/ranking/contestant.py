@@ -1,4 +1,4 @@
-"""One source in a ranking: opened when its turn comes, encoded as far as its samples reach."""
+"""One source in a ranking: opened on its first measurement, and encoded only as far as its samples reach."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from headstart.sources import open_source
 from headstart.sources.bodies.trainable import body_key
 from headstart.tasks import is_classification
 from headstart.transfer.ranking.growing_rows import GrowingRows
-from headstart.transfer.ranking.kept_results import memo_key, remembered
+from headstart.transfer.ranking.kept_results import kept_or_computed, result_key
 from headstart.transfer.ranking.limits import ANY, Limits
 from headstart.transfer.ranking.measure import Measured, Question, measure, source_scores
 from headstart.transfer.ranking.speed import Speed, keep_speed, kept_speed
@@ -31,15 +31,15 @@ __all__ = ["Answer", "Contestant", "Entry"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A source that takes part, not opened yet where it is given by its name.
+    """A candidate source of a ranking, not opened yet if it is given by name.
 
     Attributes:
-        name: what it is called in the ranking; no two have one name.
-        source: an open source, or None for the one of that name.
+        name: its name in the ranking, unique there.
+        source: an open source, or None to open the one of that name.
         modality: of the items.
         info: what is known without opening it.
-        limits: what it may be; its size is looked at again when it is open.
-        untrained: None, or the seed of the random weights that it is given.
+        limits: on size and licence; checked again once it is open, because its size may only be known then.
+        untrained: seed of the random weights that replace its own; None keeps them.
 
     Examples:
         >>> Entry("toy", None, "text", SourceInfo("toy", "text")).untrained is None
@@ -56,16 +56,16 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What came of measuring a source on a sample.
+    """The result of measuring a source on a sample.
 
     Attributes:
-        measured: what it is worth; None where it failed or may not take part.
-        reason: why not; empty where it was measured.
-        excluded: whether a limit keeps it out, not a failure.
+        measured: its losses and metrics; None if it failed or is excluded.
+        reason: why it was not measured; empty if it was.
+        excluded: whether a limit excludes it, as opposed to a failure.
         info: what is known once it is open.
-        speed: how fast its body ran, now or earlier; None where it did not, or has none.
-        failures: item to reason.
-        texts: how it reads the items, where they are texts.
+        speed: encoding speed of its body, now or earlier; None if it did not run or has no body.
+        failures: number of items that it could not encode.
+        texts: how it reads the items, if they are texts.
 
     Examples:
         >>> Answer(reason="it is broken").measured is None
@@ -82,16 +82,16 @@ class Answer:
 
 
 class Contestant:
-    """A source with the rows that it has given.
+    """A candidate source with the rows that it has encoded so far.
 
     Args:
         entry: which source.
-        items: all items.
+        items: all n items.
         engine: how they are encoded.
 
     Attributes:
         entry: as given.
-        rows: its rows; None until it was opened.
+        rows: its rows; None until it is opened.
 
     Examples:
         >>> from headstart.types import Task
@@ -107,11 +107,11 @@ class Contestant:
         self.rows: GrowingRows | None = None
 
     def answer(self, positions: NDArray[np.intp], question: Question, progress: Progress | None = None) -> Answer:
-        """Open, encode and measure; whatever fails becomes a reason, for the other sources go on.
+        """Open, encode and measure; a failure becomes a reason, so that the other sources continue.
 
         Args:
-            positions: the sample, ascending.
-            question: what is asked.
+            positions: (m,) positions of the sample, ascending.
+            question: labels and what to measure.
             progress: called with (items done, items in all, how) while encoding.
         """
         try:
@@ -124,8 +124,8 @@ class Contestant:
         except HeadstartError as error:
             return Answer(reason=str(error))
         except MemoryError:
-            return Answer(reason="it needs more memory than there is")
-        rows.let_go()
+            return Answer(reason="it needs more memory than is available")
+        rows.release()
         texts = read_by(rows.source, [self._items[k] for k in used]) if self.entry.modality == "text" else None
         return Answer(found, info=info, speed=speed, failures=len(rows.failures), texts=texts)
 
@@ -139,13 +139,14 @@ class Contestant:
 
         if not self._engine.cache:
             return fresh()
+        # the rows do not identify the source's own classifier, on which these scores depend
         head = body_key(grown.source) if set(question.scores) & set(SOURCE_SCORES) else ""
-        return remembered(memo_key(rows, used, info.blocks, question, head), info.name, fresh)
+        return kept_or_computed(result_key(rows, used, info.blocks, question, head), info.name, fresh)
 
     def _encoded(
         self, positions: NDArray[np.intp], progress: Progress | None
     ) -> tuple[NDArray[np.intp], GrowingRows, SourceInfo, Speed | None]:
-        """Which of the items have a row now; none where a limit keeps the source out."""
+        """The positions that have a row now; none if a limit excludes the source."""
         try:
             rows = self.growing()
             if self.entry.limits.refuses(rows.source.info) is not None:
@@ -153,13 +154,13 @@ class Contestant:
             used = rows.grow(positions, progress)
         except (HeadstartError, MemoryError):
             raise
-        except Exception as error:  # a source may be anybody's code
+        except Exception as error:  # a source may be third-party code, which may raise anything
             raise SourceError(f"{type(error).__name__}: {error}") from error
-        info = rows.source.info  # widths may be known by the first batch only
+        info = rows.source.info  # read after encoding: some sources know their widths only from the first batch
         return used, rows, info, self._speed(info)
 
     def growing(self) -> GrowingRows:
-        """Its rows, with the source opened."""
+        """Its rows; opens the source on the first call."""
         if self.rows is None:
             self.rows = GrowingRows(self._opened(), self._items, self._engine)
         return self.rows
@@ -173,12 +174,12 @@ class Contestant:
             return source
         twin = source.untrained(entry.untrained)
         if twin is None:
-            raise SourceError("it has no body that could be left untrained")
+            raise SourceError("it has no body whose weights could be random")
         return twin
 
     def _speed(self, info: SourceInfo) -> Speed | None:
         rows = self.rows
-        if rows is None or isinstance(rows.source, ReadyRows):  # rows as they are: nothing runs
+        if rows is None or isinstance(rows.source, ReadyRows):  # the items are the rows: nothing is encoded
             return None
         if not rows.encoded:
             return kept_speed(info, self._engine.backend)
@@ -198,6 +199,6 @@ class Contestant:
 def _check_classes(question: Question, used: NDArray[np.intp], rows: GrowingRows) -> None:
     if len(used) < 2:
         why = next(iter(rows.failures.values()), "no reason was given")
-        raise SourceError(f"it could encode {len(used)} of the items: {why}")
+        raise SourceError(f"it could encode only {len(used)} of the items: {why}")
     if is_classification(question.task) and len(np.unique(question.y[used])) < 2:
-        raise SourceError("only items of one class could be encoded by it")
+        raise SourceError("it could encode items of one class only")

@@ -1,4 +1,4 @@
-"""Who takes part in a ranking: sources that were named, or all that are at hand for this kind of item."""
+"""Candidate sources of a ranking: those that were named, or all that are installed or cached for the modality."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ Described = tuple[str, Source | None, SourceInfo]
 
 
 def split_names(words: Sequence[str]) -> list[str]:
-    """Names in words that may hold several with commas between.
+    """Names from command-line words, each of which may hold several names separated by commas.
+
+    Args:
+        words: as given on the command line.
 
     Examples:
         >>> split_names(["timm:a,timm:b", "toy"])
@@ -26,14 +29,17 @@ def split_names(words: Sequence[str]) -> list[str]:
 
 
 def describe_all(sources: Sequence[str | Source]) -> list[Described]:
-    """What is known of each source without opening it; every one once.
+    """What is known of each source without opening it; repeated names are listed once.
 
     Args:
         sources: names or open sources.
 
+    Returns:
+        (name in the ranking, open source or None, info) for each source.
+
     Raises:
         UnknownNameError: for a name that does not exist.
-        SourceError: where nothing can be read about one, or none was given.
+        SourceError: if a source cannot be described, or none was given.
 
     Examples:
         >>> [name for name, _, _ in describe_all(["toy", "vector", "toy"])]
@@ -48,12 +54,14 @@ def describe_all(sources: Sequence[str | Source]) -> list[Described]:
         elif source not in [name for name, _, _ in found]:
             found.append((source, None, describe(source)))
     if not found:
-        raise SourceError("A ranking needs at least one source; name some, or leave them out to rank what is at hand.")
+        raise SourceError(
+            "A ranking needs at least one source; name some, or none at all to rank those that are installed or cached."
+        )
     return found
 
 
 def _free_name(name: str, found: Sequence[Described]) -> str:
-    """The name, with a number where another source has it."""
+    """The name, with a number appended if another source has it."""
     taken = {other for other, _, _ in found}
     number, free = 1, name
     while free in taken:
@@ -65,15 +73,15 @@ def _free_name(name: str, found: Sequence[Described]) -> str:
 def make_entries(
     described: Sequence[Described] | None, modality: Modality, limits: Limits
 ) -> tuple[list[Entry], list[tuple[Entry, str]]]:
-    """Who takes part, the smallest body first, and who is kept out by a limit, with the reason.
+    """The candidates, smallest body first, and those that a limit excludes, with the reason.
 
     Args:
-        described: what was named; None for all that are at hand.
+        described: from `describe_all`; None for all sources that are installed or cached.
         modality: of the items.
-        limits: what a source may be.
+        limits: on size and licence.
 
     Raises:
-        SourceError: if nothing was named and nothing is at hand.
+        SourceError: if nothing was named and nothing is installed or cached.
 
     Examples:
         >>> entries, out = make_entries(describe_all(["toy"]), "text", Limits(license="permissive"))
@@ -85,7 +93,7 @@ def make_entries(
     if not described:
         raise SourceError(
             f"No source for {modality} items is installed or cached, so there is nothing to rank; name some with "
-            "--sources, such as 'timm:mobilenetv3_large_100.ra_in1k' (fetched from its hub) or 'local:PATH'."
+            "--sources, such as 'timm:mobilenetv3_large_100.ra_in1k' (downloaded from its hub) or 'local:PATH'."
         )
     entries, out = [], []
     for name, source, info in described:
@@ -95,10 +103,11 @@ def make_entries(
             entries.append(entry)
         else:
             out.append((entry, against))
+    # small bodies first: under a time limit they are the ones that can be measured
     entries.sort(key=lambda entry: entry.info.parameters or float("inf"))
     return entries, out
 
 
 def _reads(info: SourceInfo, modality: Modality) -> bool:
-    """Whether a source is for this kind of item; an image source reads pictures of sounds."""
+    """Whether a source encodes items of this modality; an image source reads sounds as spectrograms."""
     return info.modality == modality or (modality == "audio" and info.modality == "image")

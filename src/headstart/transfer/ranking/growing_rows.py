@@ -1,4 +1,4 @@
-"""Rows of one source that grow: a larger sample encodes only what a smaller one has not."""
+"""Growing rows of one source: a larger sample encodes only the items that a smaller one did not."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ __all__ = ["GrowingRows"]
 
 
 class GrowingRows:
-    """The rows of a source, encoded when they are asked for and never twice, whether or not the store is used.
+    """The rows of a source, encoded on request and never twice, with or without the feature store.
 
     Args:
-        source: what encodes.
+        source: the encoder.
         items: all n items.
         engine: how they are encoded.
 
     Attributes:
-        failures: position to reason, of the items that could not be encoded.
-        encoded: on how many items the body ran.
-        seconds: how long that took.
-        last: how the last encoding went, or None.
+        failures: position to reason, for the items that could not be encoded.
+        encoded: number of items that the body ran on.
+        seconds: time of that, without setup.
+        last: the last encoding, or None.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -53,19 +53,19 @@ class GrowingRows:
         self._hits, self._elapsed, self._setup = 0, 0.0, 0.0
         self._there = np.zeros(len(items), bool)
         self._rows: FeatureMatrix | None = None
-        self._whole = False
+        self._ready_taken = False
 
     def grow(self, positions: NDArray[np.intp], progress: Progress | None = None) -> NDArray[np.intp]:
-        """Encode what is missing of the items at ``positions``.
+        """Encode those of the items at ``positions`` that have no row yet.
 
         Args:
-            positions: ascending.
+            positions: (m,) ascending.
             progress: called with (items done, items in all, how).
 
         Returns:
-            Those of the positions that have a row.
+            The positions that have a row now; items that cannot be encoded are left out.
         """
-        self._take_whole()
+        self._take_ready_rows()
         wanted = np.zeros(len(self.items), bool)
         wanted[positions] = True
         wanted[list(self.failures)] = False
@@ -75,14 +75,14 @@ class GrowingRows:
         return positions[self._there[positions]]
 
     def rows(self, positions: NDArray[np.intp]) -> Rows:
-        """The rows of items that have one."""
+        """The rows (m, d) of items that have one, at these positions."""
         assert self._rows is not None  # noqa: S101 (an item that has a row was encoded)
         if len(positions) == len(self._rows):
             return self._rows
         return take_rows(self._rows, positions)
 
     def extraction(self, progress: Progress | None = None) -> Extraction:
-        """All items encoded, as `headstart.engine.extract.extract` gives it."""
+        """All items encoded, in the form of `headstart.engine.extract.extract`."""
         started = time.perf_counter()
         index = self.grow(np.arange(len(self.items)), progress)
         rows = np.empty((0, 0), np.float32) if self._rows is None else self._rows
@@ -96,18 +96,18 @@ class GrowingRows:
             details=() if self.last is None else self.last.details,
         )  # fmt: skip
 
-    def let_go(self) -> None:
-        """Forget the rows where the store gave all of them, and gives them again."""
+    def release(self) -> None:
+        """Free the rows if all of them came from the feature store, which can return them again."""
         if self.last is not None and not self.encoded:
             self._rows, self.last = None, None
             self._there[:] = False
             self._hits, self._elapsed, self._setup = 0, 0.0, 0.0
 
-    def _take_whole(self) -> None:
-        """Rows that are there as they are need neither encoding nor a copy."""
-        if self._whole or not isinstance(self.source, ReadyRows):
+    def _take_ready_rows(self) -> None:
+        """Use the items themselves as rows if the source allows it: no encoding, no copy."""
+        if self._ready_taken or not isinstance(self.source, ReadyRows):
             return
-        self._whole = True
+        self._ready_taken = True
         rows = self.source.ready_rows(self.items)
         if rows is not None:
             self._rows = rows
@@ -128,7 +128,7 @@ class GrowingRows:
         if not len(found.index):
             return
         if self._rows is None:
-            everything = len(found.rows) == len(items)  # few items are no samples: no copy is needed
+            everything = len(found.rows) == len(items)  # without samples the result is used as it is, not copied
             self._rows = found.rows if everything else allocate_rows(len(items), found.rows.shape[1], found.rows.dtype)
         if self._rows is not found.rows:
             self._rows[missing[found.index]] = found.rows

@@ -1,4 +1,4 @@
-"""What a source was worth for the very same rows and labels is looked up, not solved again."""
+"""Cache of ranking results: the same rows and labels are looked up, not solved again."""
 
 from __future__ import annotations
 
@@ -21,29 +21,31 @@ from headstart.transfer.ranking.measure import Measured, Question
 from headstart.transfer.ranking.profile import BlockWorth
 from headstart.types import Block, Rows, group_codes
 
-__all__ = ["memo_key", "remembered"]
+__all__ = ["kept_or_computed", "result_key"]
 
-VERSION = 2  # raise it when the same rows and labels give other figures
+VERSION = 2  # increase it when the same rows and labels give other results
 CHUNK = 16_384
 PROFILED = "-profile"
 TENSORS, FACTS = "evidence.safetensors", "facts.json"
 
 
-def memo_key(rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], question: Question, head: str = "") -> str:
-    """A digest of everything that the figures depend on: rows, labels, groups, what is asked, and versions.
+def result_key(
+    rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], question: Question, head: str = ""
+) -> str:
+    """A digest of everything that the results depend on: rows, labels, groups, the question, and package versions.
 
     Args:
         rows: (n, d) features.
         used: (n,) positions of their items.
         blocks: the source's blocks.
         question: as in `measure`.
-        head: what tells the source's own head from others, where scores need it.
+        head: identifies the source's own classifier, if a score needs it.
 
     Examples:
         >>> from headstart.types import Task
         >>> asked = Question(Task("classification", ("a", "b")), np.array([0, 1]), None)
-        >>> one, other = (memo_key(rows, np.arange(2), (), asked) for rows in (np.eye(2), np.ones((2, 2))))
-        >>> one == other, one == memo_key(np.eye(2), np.arange(2), (), asked)
+        >>> one, other = (result_key(rows, np.arange(2), (), asked) for rows in (np.eye(2), np.ones((2, 2))))
+        >>> one == other, one == result_key(np.eye(2), np.arange(2), (), asked)
         (False, True)
     """
     packages = {name: version(name) for name in ("headstart", "numpy", "scipy")}
@@ -60,22 +62,22 @@ def memo_key(rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], ques
     return digest.hexdigest() + (PROFILED if question.profile else "")
 
 
-def remembered(key: str, name: str, compute: Callable[[], Measured]) -> Measured:
-    """What is kept under the key, else computed and kept.
+def kept_or_computed(key: str, name: str, compute: Callable[[], Measured]) -> Measured:
+    """The cached result, else a computed one, which is then cached.
 
     Args:
-        key: from `memo_key`.
+        key: from `result_key`.
         name: of the source, for ``headstart cache info``.
-        compute: gives it where it is not kept.
+        compute: called if nothing is cached.
 
     Examples:
         >>> loss = Metric(0.5, 0.4, 0.6)
         >>> made = Measured(2, np.arange(2), np.full(2, 0.5), loss, loss, "ridge", "rows", None, None, {}, ())
-        >>> first, again = remembered("doctest", "toy", lambda: made), remembered("doctest", "toy", lambda: made)
+        >>> first, again = (kept_or_computed("doctest", "toy", lambda: made) for _ in range(2))
         >>> again.loss == first.loss, (again.losses == first.losses).all()
         (True, np.True_)
     """
-    for known in (key, key + PROFILED):  # what has more than was asked serves too
+    for known in (key, key + PROFILED):  # a result with a profile also answers a question without one
         folder = entry_folder("ranking", known)
         found = _read(folder)
         if found is not None:
@@ -97,7 +99,7 @@ def _read(folder: Path) -> Measured | None:
             **facts, loss=Metric(**loss), merit=Metric(**merit), profile=profile, scores=scores,
             index=tensors["index"].astype(np.intp), losses=tensors["losses"],
         )  # fmt: skip
-    except (HeadstartError, OSError, KeyError, TypeError):  # damaged, or removed at this moment: it is made anew
+    except (HeadstartError, OSError, KeyError, TypeError):  # damaged, or removed meanwhile: computed again
         return None
 
 
@@ -115,7 +117,7 @@ def _write(folder: Path, name: str, made: Measured) -> None:
         write_about(folder, {"source": name, "what": "ranking"})
         with atomic_file(folder / TENSORS) as scratch:
             write_tensors(scratch, {"index": made.index.astype(np.int64), "losses": made.losses})
-        with atomic_file(folder / FACTS) as scratch:  # last: an entry without it is not looked at
+        with atomic_file(folder / FACTS) as scratch:  # written last: an entry without it counts as absent
             scratch.write_text(json.dumps(facts), encoding="utf-8")
-    except (OSError, HeadstartError):  # a cache that cannot be written costs the time to solve it again
+    except (OSError, HeadstartError):  # a cache that cannot be written costs only the time to solve again
         return

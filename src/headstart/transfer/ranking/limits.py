@@ -1,4 +1,4 @@
-"""What a source may be: its size and its licence, both known without loading it."""
+"""Limits on candidate sources: size and licence, both known without loading the weights."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ RESTRICTED = re.compile(
 
 @dataclass(frozen=True)
 class Limits:
-    """Which sources may take part.
+    """Limits that a source has to meet to be ranked.
 
     Attributes:
-        max_params: the most parameters of a body, or None.
+        max_params: maximum number of parameters of a body; None for no limit.
         license: ``"any"``, or ``"permissive"`` for Apache, MIT, BSD, CC0, CC-BY, ISC and Unlicense.
 
     Raises:
@@ -46,7 +46,7 @@ class Limits:
             check_number(self.max_params, "max_params", "rank", low=1, integer=True)
 
     def refuses(self, info: SourceInfo) -> str | None:
-        """Why a source may not take part; None where it may, or where its size is told by opening it only."""
+        """Why a source is excluded; None if it is not, or if its size is only known after opening it."""
         if self.license == "permissive" and not info.license:
             return "its publisher states no licence"
         if self.license == "permissive" and not is_permissive(info.license or ""):
@@ -58,11 +58,14 @@ class Limits:
 
 
 ANY = Limits()
-"""Every source may take part."""
+"""No limits."""
 
 
 def is_permissive(licence: str) -> bool:
-    """Whether a licence's name is that of a permissive one; a name that says more than that is no such name.
+    """Whether a licence's name is that of a permissive one; a name that adds a restriction is not.
+
+    Args:
+        licence: an SPDX identifier or the name that a publisher gives.
 
     Examples:
         >>> [is_permissive(name) for name in ("Apache-2.0", "bsd-3-clause", "cc-by-nc-4.0", "mit and gpl-3.0", "mitra")]
@@ -72,10 +75,13 @@ def is_permissive(licence: str) -> bool:
 
 
 def parse_count(text: str) -> int:
-    """A number such as ``"10M"``, ``"1.5B"`` or ``"300000"``.
+    """Parse a number such as ``"10M"``, ``"1.5B"`` or ``"300000"``.
+
+    Args:
+        text: digits with an optional unit: K (10³), M (10⁶), G or B (10⁹).
 
     Raises:
-        ParameterError: if the text is no such number.
+        ParameterError: if the text is not such a number, or 0.
 
     Examples:
         >>> parse_count("10M"), parse_count("1.5B")

@@ -1,4 +1,4 @@
-"""What one source is worth for one sample of labelled items: left-out losses of solved heads and of neighbours."""
+"""Measurement of one source on one sample: leave-one-out losses of closed-form heads and of nearest neighbours."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from headstart.scores.inputs import draw_rows
 from headstart.scores.registry import SOURCE_SCORES
 from headstart.sources.bodies.source_classes import source_probabilities
 from headstart.tasks import is_classification
-from headstart.transfer.ranking.figures import mean_with_interval, merit_with_interval
+from headstart.transfer.ranking.figures import main_metric_with_interval, mean_with_interval
 from headstart.transfer.ranking.profile import BlockWorth, transfer_profile
 from headstart.types import Block, Rows, Source, Task, group_codes
 
 __all__ = ["Measured", "Question", "measure", "source_scores"]
 
-MAX_SCORED = 20_000  # rows among which neighbours are looked for, and on which the further scores are made
-MAX_BY_HEAD = 2000  # items on which a source's own head runs, in plain torch
+MAX_SCORED = 20_000  # rows for nearest neighbours and for the further scores
+MAX_BY_HEAD = 2000  # items that a source's own classifier runs on, in torch
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What is asked of every source.
+    """What every source is measured on.
 
     Attributes:
         task: the label schema.
-        y: labels of all items as in `Dataset`.
-        groups: (n,) integer codes of items that are left out together; None where every item stands alone.
+        y: labels of all n items as in `Dataset`.
+        groups: (n,) integer codes of items that are left out together; None if every item is its own group.
         scores: names of further scores.
-        profile: whether each block is scored alone.
-        seed: of draws and resamples.
+        profile: whether each block is measured alone.
+        seed: of samples and resamples.
 
     Examples:
         >>> Question(Task("classification", ("a", "b")), np.array([0, 1]), None).scores
@@ -53,20 +53,21 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What a source is worth for a sample.
+    """The results of a source on a sample.
 
     Attributes:
-        items: on how many items it was fitted.
+        items: number of items that the heads were fitted on.
         index: (m,) positions of the items with losses, ascending.
-        losses: (m,) left-out loss of each, of the best solved head.
-        loss: their mean, with its interval.
-        merit: left-out accuracy, share of right labels, or R².
+        losses: (m,) leave-one-out losses of the best closed-form head: nats, or squared error in units of the target's
+            variance.
+        loss: their mean, with its 95% interval.
+        merit: the main metric, leave-one-out: accuracy, share of correct labels, or R².
         head: name of that head.
         features: what it reads, such as ``"all 7 blocks"``.
-        neighbours: left-out log-loss of nearest neighbours; None where there are no classes.
-        neighbours_accuracy: their left-out accuracy, or None.
-        scores: further scores by name; nan for one that the source lacks the head for.
-        profile: what each block is worth alone; empty where that was not asked.
+        neighbours: leave-one-out log-loss of nearest neighbours, in nats; None without classes.
+        neighbours_accuracy: their leave-one-out accuracy, or None.
+        scores: further scores by name; nan if the source has no classifier to compute one with.
+        profile: the results of each block alone; empty if they were not requested.
     """
 
     items: int
@@ -83,13 +84,13 @@ class Measured:
 
 
 def measure(rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], question: Question) -> Measured:
-    """Score a source's rows.
+    """Measure a source by its rows.
 
     Args:
         rows: (n, d) features.
         used: (n,) positions of their items.
-        blocks: the source's blocks; empty for rows as they are.
-        question: labels of all items, and what is asked.
+        blocks: the source's blocks; empty if the items themselves are the rows.
+        question: labels of all items, and what to measure.
 
     Examples:
         >>> y = np.arange(20) % 2
@@ -112,7 +113,7 @@ def measure(rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], quest
         index=used[evidence.index],
         losses=evidence.losses,
         loss=mean_with_interval(evidence.losses, resampled, seed),
-        merit=merit_with_interval(task, evidence.outputs, y[evidence.index], resampled, seed),
+        merit=main_metric_with_interval(task, evidence.outputs, y[evidence.index], resampled, seed),
         head=fitted.head,
         features=fitted.feature_map.name,
         neighbours=None if near is None else -near.log_likelihood,
@@ -129,20 +130,20 @@ def measure(rows: Rows, used: NDArray[np.intp], blocks: tuple[Block, ...], quest
 def _few(
     rows: Rows, groups: NDArray[np.int64] | None, fitted: FittedHead, seed: int
 ) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """The rows that the chosen head reads, of at most 20,000 items, and which these are."""
+    """The features that the chosen head reads, of at most 20,000 items, and the positions of these."""
     codes = None if groups is None else group_codes(groups, len(rows))
     own = draw_rows(len(rows), MAX_SCORED, seed, codes)
     return fitted.feature_map(rows[:] if len(own) == len(rows) else rows[own]), own
 
 
 def source_scores(source: Source, items: Sequence[Any], used: NDArray[np.intp], question: Question) -> dict[str, float]:
-    """The scores that are asked for and need the source's own class probabilities; nan where it has no head for them.
+    """The requested scores that need the source's own class probabilities; nan if it has no classifier.
 
     Args:
-        source: opened.
+        source: an open source.
         items: all items.
         used: (n,) positions of those that it can encode.
-        question: labels of all items, and what is asked.
+        question: labels of all items, and what to measure.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -167,6 +168,7 @@ def _has_classes(task: Task, y: NDArray[Any]) -> bool:
 
 
 def _together(groups: NDArray[np.int64] | None, used: NDArray[np.intp]) -> NDArray[np.int64] | None:
+    """The groups of the sample; None if each item of it is its own group, which allows exact leave-one-out."""
     own = _part(groups, used)
     return None if own is None or len(np.unique(own)) == len(own) else own
 

@@ -1,9 +1,9 @@
-"""From left-out evidence to an order, a tie set and a first source.
+"""Order of the sources by leave-one-out evidence, with a tie set.
 
-Sources that the paired bootstrap of their item losses cannot tell from the one of least loss make the tie set. Nobody
-outside of it can be first. Within, and again among the others, the order is by the mean of three ranks: by the loss of
-the solved heads, by the loss of nearest neighbours, and by published accuracy where sources of one source task state
-one. No single score wins everywhere, which is why evidence is combined.
+The tie set holds the sources that the paired bootstrap of the item losses cannot distinguish from the source of lowest
+loss. Only a source of the tie set can be first. Inside the tie set, and again outside, the order is by the mean of up
+to three ranks: by the loss of the closed-form heads, by the loss of nearest neighbours, and by published accuracy if
+several sources of the same source task state one. No single score wins everywhere, so the evidence is combined.
 
 References:
     Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13; Agostinelli et al., "How stable are
@@ -29,10 +29,10 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a source's worth before any data: nothing, as a rule.
+    """Prior knowledge of a source, independent of the target data; usually none.
 
     Attributes:
-        accuracy: published, on its own source task; None where its publisher states none.
+        accuracy: published accuracy on its own source task; None if its publisher states none.
         source_task: that task.
 
     Examples:
@@ -49,11 +49,11 @@ class Order:
     """An order of sources.
 
     Attributes:
-        places: positions of the sources, the first one first.
+        places: positions of the sources, first to last.
         tied: for each source, whether it is in the tie set.
-        differences: for each source, its mean loss minus the least one, with the interval of the paired difference.
+        differences: for each source, its mean loss minus the lowest, with the 95% interval of the paired difference.
         ranks: for each source, the mean rank that it was ordered by.
-        by_prior: whether published accuracies had a part in it.
+        by_prior: whether published accuracies were used.
 
     Examples:
         >>> Order((1, 0), (False, True), (), (2.0, 1.0), False).places[0]
@@ -73,10 +73,10 @@ def order_sources(
     """Order sources that were measured on the same sample.
 
     Args:
-        found: what each is worth; losses are compared on the items that two of them share.
-        known: what is published of each.
-        groups: codes of items that are resampled together, for all items; or None.
-        seed: of the resamples.
+        found: the results of each; two sources are compared on the items that both could encode.
+        known: the prior knowledge of each.
+        groups: (n,) codes of items that are resampled together, for all n items; or None.
+        seed: of the 1,000 resamples.
 
     Examples:
         >>> def measured(losses):
@@ -92,20 +92,23 @@ def order_sources(
     losses = np.array([measured.loss.value for measured in found])
     best = found[int(losses.argmin())]
     differences = tuple(difference_from(best, measured, groups, seed) for measured in found)
-    tied = tuple(not difference.low > 0 for difference in differences)
+    tied = tuple(not difference.low > 0 for difference in differences)  # true for a nan bound as well
     evidence = [average_ranks(losses)]
     if all(measured.neighbours is not None for measured in found):
         evidence.append(average_ranks(np.array([measured.neighbours for measured in found], float)))
     ranks = np.mean(evidence, axis=0)
     prior = prior_ranks(ranks, known)
     if prior is not None:
-        ranks = (ranks * len(evidence) + prior) / (len(evidence) + 1)
+        ranks = (ranks * len(evidence) + prior) / (len(evidence) + 1)  # the mean, with the prior as one more rank
     order = sorted(range(len(found)), key=lambda k: (not tied[k], ranks[k], losses[k]))
     return Order(tuple(order), tied, differences, tuple(ranks.tolist()), prior is not None)
 
 
 def average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks from 1 for the least value; equal values share the mean of theirs.
+    """Ranks from 1 for the lowest value; equal values share the mean of their ranks.
+
+    Args:
+        values: (n,) such as losses.
 
     Examples:
         >>> average_ranks(np.array([0.3, 0.1, 0.3]))
@@ -117,17 +120,17 @@ def average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def prior_ranks(ranks: NDArray[np.float64], known: Sequence[Known]) -> NDArray[np.float64] | None:
-    """Ranks by published accuracy among sources of one source task; all others keep the rank of the evidence.
+    """Ranks by published accuracy among sources of the same source task; all others keep their rank by the evidence.
 
-    Of the sources of one task, the most accurate one gets the best of the ranks that they have together, and so on, so
-    that an accuracy says nothing about sources of other tasks.
+    Within a source task, the most accurate source takes the best of the ranks that its sources hold, the second most
+    accurate the next, and so on. A published accuracy therefore does not affect sources of other tasks.
 
     Args:
         ranks: (n,) ranks by the evidence.
-        known: what is published of each.
+        known: the prior knowledge of each.
 
     Returns:
-        (n,) ranks; None where no two sources can be compared.
+        (n,) ranks; None if no two sources can be compared.
 
     Examples:
         >>> known = [Known(0.70, "ImageNet-1k"), Known(0.80, "ImageNet-1k"), Known(0.95, "CIFAR-10")]
@@ -149,19 +152,19 @@ def _reordered(
     for members in comparable.values():
         accuracies = np.array([known[k].accuracy for k in members], float)
         own = np.sort(ranks[members])
-        places = average_ranks(-accuracies)  # equal accuracies share the mean of theirs
+        places = average_ranks(-accuracies)  # fractional for equal accuracies, hence the interpolation
         out[members] = np.interp(places, np.arange(1, len(own) + 1), own)
     return out
 
 
 def difference_from(best: Measured, measured: Measured, groups: NDArray[np.int64] | None, seed: int) -> Metric:
-    """Mean loss of a source minus that of the best one, on the items that both have, with its interval.
+    """Mean loss of a source minus that of the best one, on the items that both encoded, with its 95% interval.
 
     Args:
-        best: the source of least loss.
+        best: the source of lowest loss.
         measured: another one.
-        groups: codes of items that are resampled together, for all items; or None.
-        seed: of the resamples.
+        groups: (n,) codes of items that are resampled together, for all n items; or None.
+        seed: of the 1,000 resamples.
 
     Examples:
         >>> loss = Metric(0.5, 0.4, 0.6)

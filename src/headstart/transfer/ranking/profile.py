@@ -1,7 +1,7 @@
-"""The transfer profile: what each block of a body knows about the target, which shows where the useful knowledge sits.
+"""The transfer profile: leave-one-out loss of each block of a body alone, which shows where the useful features are.
 
-Early blocks hold edges, colours or letters, late ones what the body was trained for. Where a block before the last one
-has the least left-out loss, the source task was another one, and reading that block (or all together) pays.
+Early blocks hold edges, colours or letters; late blocks hold what the body was trained for. If a block before the last
+one has the lowest loss, the source task differs from the target, and reading that block (or all of them) pays.
 
 References:
     Yosinski et al., "How transferable are features in deep neural networks?", NeurIPS 2014; Alain & Bengio,
@@ -23,7 +23,7 @@ from headstart.heads import HEADS, FeatureMap, SpectralHead
 from headstart.heads.contenders.spectral import spectral_contenders
 from headstart.heads.problem import Problem
 from headstart.heads.registry import solved_heads
-from headstart.transfer.ranking.figures import merit_of
+from headstart.transfer.ranking.figures import main_metric
 from headstart.types import Block, Rows, Task
 
 __all__ = ["BlockWorth", "transfer_profile"]
@@ -31,14 +31,14 @@ __all__ = ["BlockWorth", "transfer_profile"]
 
 @dataclass(frozen=True)
 class BlockWorth:
-    """What one block of a body is worth alone.
+    """The results of one block of a body alone.
 
     Attributes:
         block: its name.
-        width: its columns.
-        head: the head of least left-out loss.
-        loss: its mean left-out loss.
-        merit: left-out accuracy, share of right labels, or R².
+        width: its number of columns.
+        head: the head of lowest leave-one-out loss.
+        loss: that mean loss: nats, or squared error in units of the target's variance.
+        merit: the main metric, leave-one-out: accuracy, share of correct labels, or R².
 
     Examples:
         >>> BlockWorth("blocks.3", 64, "lda", 0.31, 0.92).merit
@@ -61,21 +61,21 @@ def transfer_profile(
     *,
     seed: int = 0,
 ) -> tuple[BlockWorth, ...]:
-    """Left-out accuracy and loss of every single block, each from one eigendecomposition of its own columns.
+    """Leave-one-out metric and loss of each block, each from one eigendecomposition of its own columns.
 
     Args:
         rows: (n, d) features, the blocks side by side.
         y: labels as in `Dataset`.
         task: the label schema.
         blocks: the source's blocks, first to last.
-        groups: (n,) integer codes of rows that are left out together; None where every row stands alone.
-        seed: for the rows that losses are compared on, where there are more than 5,000.
+        groups: (n,) integer codes of rows that are left out together; None if every row is its own group.
+        seed: of the sample of rows that losses are compared on, if there are more than 5,000.
 
     Returns:
-        One entry a block, in their order.
+        One entry per block, in their order.
 
     Raises:
-        DataError: if the blocks are not as wide as the rows.
+        DataError: if the widths of the blocks do not sum to d.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -87,7 +87,7 @@ def transfer_profile(
     """
     edges = np.concatenate([[0], np.cumsum([block.width for block in blocks])]).astype(int)
     if edges[-1] != rows.shape[1]:
-        raise DataError(f"The blocks have {edges[-1]} columns together, but the rows {rows.shape[1]}; give all blocks.")
+        raise DataError(f"The blocks have {edges[-1]} columns in total, but the rows {rows.shape[1]}; give all blocks.")
     problem = Problem(rows, y, task, blocks, groups, seed)
     heads = [head for name in solved_heads(task) if isinstance(head := HEADS[name], SpectralHead)]
     truth, found = y[problem.chosen], []
@@ -95,6 +95,6 @@ def transfer_profile(
         alone = FeatureMap(block.name, ((start, stop),), "unit_norm")
         contenders, _ = spectral_contenders(problem, [alone], heads)
         best = min(contenders, key=lambda contender: contender.candidate.loss)
-        merit = merit_of(task, best.evidence.outputs, truth)
-        found.append(BlockWorth(block.name, block.width, best.candidate.head, best.candidate.loss, merit))
+        metric = main_metric(task, best.evidence.outputs, truth)
+        found.append(BlockWorth(block.name, block.width, best.candidate.head, best.candidate.loss, metric))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""`rank`: which source serves these labelled items best, from one encoding of them by each."""
+"""`rank`: which source serves these labelled items best, from one encoding of the items by each source."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def rank(
     verbose: bool = True,
     reporter: Reporter | None = None,
 ) -> Ranking:
-    """Rank sources by what they are worth for labelled items, with the uncertainty of that order.
+    """Rank sources for labelled items, with the uncertainty of that order.
 
-    Every source encodes the items once. Its worth is the exact left-out loss of the heads that one eigendecomposition
-    gives, beside that of nearest neighbours and, where sources of one source task state it, their published accuracy.
-    Where the data give a split, its held-out part is neither encoded nor looked at.
+    Every source encodes the items once. Sources are compared by the exact leave-one-out loss of closed-form heads, by
+    that of nearest neighbours and, if several sources of the same source task state one, by published accuracy. If the
+    data give a split, its held-out part is neither encoded nor used.
 
     Args:
         data: as in `fit`.
-        sources: names or open sources; default: all that are installed or cached for this kind of item.
+        sources: names or open sources; default: all that are installed or cached for the modality.
         label: as in `fit`.
         item: as in `fit`.
         task: as in `fit`.
@@ -60,16 +60,15 @@ def rank(
         group_col: as in `fit`.
         group_pattern: as in `fit`.
         time_col: as in `fit`.
-        scores: names of further transferability scores (`headstart.scores.SCORES`) to show; they do not count.
-            ``"leep"`` and ``"nce"`` are of sources that have a classifier of their own, which runs on up to 2,000 of
-            the items.
-        profile: whether each block of a body is scored alone.
-        untrained: whether the first source's body is measured with random weights too, as a floor.
-        max_params: the most parameters that a body may have.
-        license: ``"any"`` or ``"permissive"``; a source that states no licence is then left out.
-        time_limit: seconds after which no other source is begun.
-        seed: of draws and resamples.
-        engine: as in `fit`; with ``ray``, sources are spread over a cluster.
+        scores: names of further transferability scores (`headstart.scores.SCORES`) to show; they do not affect the
+            order. ``"leep"`` and ``"nce"`` need a source with a classifier of its own, which runs on up to 2,000 items.
+        profile: whether each block of a body is also measured alone.
+        untrained: whether the first source's body is also measured with random weights, as a reference.
+        max_params: maximum number of parameters of a body; default: no limit.
+        license: ``"any"`` or ``"permissive"``, which excludes sources that state no licence.
+        time_limit: seconds after which no further source is started; default: no limit.
+        seed: of samples and resamples.
+        engine: as in `fit`; with ``ray``, sources are distributed over a cluster.
         verbose: as in `fit`.
         reporter: as in `fit`.
 
@@ -79,7 +78,7 @@ def rank(
     Raises:
         DataError: if the data cannot be used.
         UnknownNameError: for a source or a score that does not exist, before any work.
-        SourceError: if there is no source, or none of them could be measured.
+        SourceError: if there is no source, or none could be measured.
 
     Examples:
         >>> texts, moods = ["good film", "lovely day", "bad film", "awful day"] * 5, ["good", "good", "bad", "bad"] * 5
@@ -88,7 +87,7 @@ def rank(
     """
     context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit))
     options = RankOptions(Limits(max_params, license), tuple(scores), profile, untrained)
-    check_scores(scores)  # an unknown one is refused before any work
+    check_scores(scores)  # before any work; once more below, when the task is known
     described = None if sources is None else describe_all(sources)
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,

@@ -1,6 +1,6 @@
-"""A ranking on a Ray cluster: every source has one worker process, which opens it and keeps its rows.
+"""Ranking on a Ray cluster: each source is assigned to one worker process, which opens it and keeps its rows.
 
-The figures are those of one machine: each worker does for its sources what this process would do.
+The results are the same as on one machine, because each worker runs the code that this process would run.
 
 References:
     Moritz et al., "Ray: A distributed framework for emerging AI applications", OSDI 2018.
@@ -34,16 +34,16 @@ RETRIES = 3  # of a worker that died
 
 @contextmanager
 def on_cluster(contestants: Sequence[Contestant], items: Sequence[Any], context: RunContext) -> Iterator[Measure]:
-    """What measures several sources at once, each on one of the cluster's worker processes.
+    """A function that measures several sources at once, each on one of the cluster's worker processes.
 
     Args:
         contestants: all sources of the ranking.
-        items: all items; files go by path and must lie where all workers can read them.
-        context: ``ray`` and ``workers`` of its engine, and who hears how many sources are done.
+        items: all items; files are sent as paths, which all workers must be able to read.
+        context: its engine gives the address (``ray``) and the number of ``workers``; its reporter receives progress.
 
     Raises:
         MissingExtraError: if Ray is not installed.
-        SourceError: if there is no cluster at the address, or items or a source cannot be sent.
+        SourceError: if there is no cluster at the address, or the items or a source cannot be serialised.
 
     Examples:
         >>> from headstart.reporting import SilentReporter
@@ -69,7 +69,7 @@ def on_cluster(contestants: Sequence[Contestant], items: Sequence[Any], context:
 
 
 class _RankingWorker:
-    """An actor: keeps the sources that it is asked about, with their rows."""
+    """A Ray actor that keeps the sources assigned to it, with their rows."""
 
     def __init__(self, items: Sequence[Any], engine: Engine) -> None:
         self._items, self._engine = items, engine
@@ -82,7 +82,7 @@ class _RankingWorker:
 
 
 class _Cluster:
-    """Hands sources to workers, the same source to the same worker."""
+    """Assigns each source to a fixed worker, so that later samples reuse its rows."""
 
     def __init__(self, ray: Any, workers: Sequence[Any], entries: dict[int, Any], reporter: Reporter) -> None:
         self._ray, self._workers, self._entries, self._reporter = ray, workers, entries, reporter
@@ -113,7 +113,7 @@ class _Cluster:
 
 
 def _shared(items: Sequence[Any], contestants: Sequence[Contestant]) -> Sequence[Any]:
-    """The items with absolute paths of files: a worker runs in another folder."""
+    """The items, with files as absolute paths: a worker runs in another working directory."""
     of_files = any(contestant.entry.modality in ("image", "audio") for contestant in contestants)
     if isinstance(items, np.ndarray) or not of_files:
         return items

@@ -1,4 +1,4 @@
-"""What a ranking gives: a standing for each source, and what can be said of all of them."""
+"""The result of a ranking: a standing for each source, and the summary of all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from headstart.data.auditing.token_counts import TextFacts
 from headstart.evaluate.evaluation import Metric
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.tasks import base_kind
-from headstart.transfer.ranking.figures import MERITS
+from headstart.transfer.ranking.figures import METRIC_NAMES
 from headstart.transfer.ranking.measure import Measured
 from headstart.transfer.ranking.speed import Speed
 from headstart.types import SourceInfo, Task
@@ -18,7 +18,7 @@ from headstart.types import SourceInfo, Task
 __all__ = ["Ranking", "Standing", "cheapest_of", "times_cheaper"]
 
 SHOWN = 10  # sources in the text of a ranking
-CHEAPER = 1.25  # from which factor on a difference of speed is worth a word
+CHEAPER = 1.25  # factor of speed (or size) from which another source is reported as cheaper
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,18 +26,18 @@ class Standing:
     """One source in a ranking.
 
     Attributes:
-        rank: its place from 1; None where it has none.
+        rank: its rank from 1; None if it has none.
         source: its name.
-        state: ``"ranked"``, ``"reference"`` (an untrained body), ``"stopped"`` (hopeless, or out of time),
+        state: ``"ranked"``, ``"reference"`` (an untrained body), ``"stopped"`` (clearly worse, or out of time),
             ``"excluded"`` (by a limit) or ``"failed"``.
-        reason: why it has no rank; empty where it has one.
+        reason: why it has no rank; empty if it has one.
         info: what is known about it.
-        measured: left-out evidence, of all items or of the sample at which it stopped; None where it has none.
-        difference: its mean loss minus the least one, with the interval of the paired bootstrap; None where it stopped.
-        tied: whether the data cannot tell it from the one of least loss.
-        speed: how fast it encodes on this machine; None where that is not known.
-        cost: seconds that encoding all items takes; None where that is not known.
-        texts: how it reads the items, where they are texts and it was measured.
+        measured: its results on all items, or on the sample at which it stopped; None if it was not measured.
+        difference: its mean loss minus the lowest, with the 95% interval of the paired bootstrap; None if it stopped.
+        tied: whether the data cannot distinguish it from the source of lowest loss.
+        speed: encoding speed on this machine; None if unknown.
+        cost: seconds for encoding all items; None if unknown.
+        texts: how it reads the items, if they are texts and it was measured.
 
     Examples:
         >>> Standing(None, "toy", "excluded", "its publisher states no licence", SourceInfo("toy", "text")).tied
@@ -97,16 +97,16 @@ def _measured(found: Measured | None) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Sources in the order of their worth for some labelled items, and how sure that order is.
+    """Sources ordered by how well they serve some labelled items, with the uncertainty of that order.
 
     Attributes:
-        standings: the ranked ones first, in their order, then reference, stopped, excluded and failed ones.
+        standings: the ranked sources in order, then the reference, then stopped, excluded and failed ones.
         task: the label schema.
-        items: how many items the order rests on.
+        items: number of items that the order is based on.
         how: which items these are, in one sentence.
-        why: why the first is first, in one sentence.
-        advice: which source to take, and which one where cost counts, in one sentence.
-        notes: what else should be known, in one sentence each.
+        why: why the first source is first, in one sentence.
+        advice: which source to take, and which one if cost matters, in one sentence.
+        notes: caveats, one sentence each.
         seconds: wall time.
 
     Examples:
@@ -127,7 +127,7 @@ class Ranking:
     seconds: float
 
     def __repr__(self) -> str:
-        """The sources in their order, one a line, and why."""
+        """The sources in order, one per line, and the reason."""
         return summary_text(*self._facts())
 
     def _repr_html_(self) -> str:
@@ -139,36 +139,36 @@ class Ranking:
         for standing in self.standings[:SHOWN]:
             found, tie = standing.measured, ", tie" if standing.tied else ""
             place = standing.state if standing.rank is None else str(standing.rank)
-            told = standing.reason if found is None else f"{self.merit} {found.merit}, left-out loss {found.loss}{tie}"
-            shown.append((place, f"{standing.source}: {told}"))
+            figures = f"{self.merit} {found.merit}, leave-one-out loss {found.loss}{tie}" if found else standing.reason
+            shown.append((place, f"{standing.source}: {figures}"))
         more = len(self.standings) - len(shown)
         shown += [("", f"and {more} more in .standings")] if more else []
         return f"Ranking of {len(self.standings)} sources on {self.items:,} items", [*shown, ("why", self.why)]
 
     @property
     def ranked(self) -> tuple[Standing, ...]:
-        """Those that have a rank, the first one first."""
+        """The sources that have a rank, in order."""
         return tuple(standing for standing in self.standings if standing.rank is not None)
 
     @property
     def first(self) -> Standing:
-        """The first one."""
+        """The source of rank 1."""
         return self.standings[0]
 
     @property
     def tie_set(self) -> tuple[str, ...]:
-        """Names of those that the data cannot tell from the one of least loss, the first one among them."""
+        """Names of the sources that the data cannot distinguish from the one of lowest loss, including the first."""
         return tuple(standing.source for standing in self.ranked if standing.tied)
 
     @property
     def cheapest(self) -> Standing:
-        """The cheapest of the tie set, where it is cheaper by a quarter or more; else the first one."""
+        """The cheapest of the tie set, if it is at least 1.25 times as cheap as the first one; else the first one."""
         return cheapest_of(self.ranked)
 
     @property
     def merit(self) -> str:
-        """What ``merit`` of a source is: accuracy, label accuracy or R²."""
-        return MERITS[base_kind(self.task)]
+        """Name of the main metric that ``merit`` of a source holds: accuracy, label accuracy or R²."""
+        return METRIC_NAMES[base_kind(self.task)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -188,7 +188,7 @@ class Ranking:
         }
 
     def rows(self) -> list[Mapping[str, Any]]:
-        """One flat row a source, for a table."""
+        """One flat row per source, for a table."""
         return [_flat(standing) for standing in self.standings]
 
 
@@ -206,7 +206,10 @@ def _flat(standing: Standing) -> dict[str, Any]:
 
 
 def cheapest_of(ranked: Sequence[Standing]) -> Standing:
-    """The cheapest source of the tie set; the first one where no other is cheaper by a quarter.
+    """The cheapest source of the tie set; the first one unless another is at least 1.25 times as cheap.
+
+    Args:
+        ranked: the ranked sources, in order.
 
     Examples:
         >>> from headstart.transfer.ranking.speed import Speed
@@ -224,7 +227,11 @@ def cheapest_of(ranked: Sequence[Standing]) -> Standing:
 
 
 def times_cheaper(other: Standing, first: Standing) -> float:
-    """By which factor another source is cheaper: by its speed, or where one is not known by its size.
+    """By which factor another source is cheaper: by measured speed, or by size if a speed is unknown; else 1.
+
+    Args:
+        other: any source of the ranking.
+        first: the source of rank 1.
 
     Examples:
         >>> small, large = SourceInfo("a", "text", parameters=10), SourceInfo("b", "text", parameters=30)

@@ -1,4 +1,4 @@
-"""A ranking of audited items: entries, samples, the race, the order, and what is told of it."""
+"""Run a ranking on audited items: candidates, samples, successive halving, the order, and its summary."""
 
 from __future__ import annotations
 
@@ -16,13 +16,21 @@ from headstart.evaluate.evaluation import Metric
 from headstart.tasks import base_kind
 from headstart.transfer.ranking.contestant import Contestant
 from headstart.transfer.ranking.entries import Described, make_entries
-from headstart.transfer.ranking.figures import MERITS
+from headstart.transfer.ranking.figures import METRIC_NAMES
 from headstart.transfer.ranking.limits import ANY, Limits
 from headstart.transfer.ranking.measure import Measured, Question
 from headstart.transfer.ranking.order import Known, difference_from, order_sources
 from headstart.transfer.ranking.result import Ranking, Standing
 from headstart.transfer.ranking.sentences import notes_on, what_to_take, why_first
-from headstart.transfer.ranking.successive_halving import Deadline, Lane, Measure, in_turn, race, samples
+from headstart.transfer.ranking.successive_halving import (
+    CLEARLY_WORSE,
+    Deadline,
+    Measure,
+    SourceTrial,
+    in_turn,
+    samples,
+    successive_halving,
+)
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.prepare import Audited
 from headstart.types import SourceInfo
@@ -34,13 +42,13 @@ SHOWN = 6  # reasons in an error
 
 @dataclass(frozen=True)
 class RankOptions:
-    """What a ranking is asked to do; the words are those of `headstart.rank`.
+    """Options of a ranking, named as in `headstart.rank`.
 
     Attributes:
-        limits: what a source may be.
-        scores: further scores to show.
-        profile: whether each block is scored alone.
-        untrained: whether the first body is measured with random weights too.
+        limits: on size and licence of a source.
+        scores: names of further scores to show.
+        profile: whether each block is also measured alone.
+        untrained: whether the first body is also measured with random weights.
 
     Examples:
         >>> RankOptions(scores=("leep",)).untrained
@@ -55,10 +63,10 @@ class RankOptions:
 
 @dataclass(frozen=True, eq=False)
 class RankingItems:
-    """The items that a ranking may look at.
+    """The items that a ranking may use.
 
     Attributes:
-        rows: their positions, ascending.
+        rows: (m,) their positions, ascending.
         how: which they are, in one sentence.
 
     Examples:
@@ -72,7 +80,7 @@ class RankingItems:
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """A ranking and the first source, with the rows that it has given.
+    """A ranking and its first source, with the rows that it has encoded.
 
     Attributes:
         ranking: the ranking.
@@ -84,7 +92,7 @@ class Ranked:
 
 
 def given_part(audited: Audited) -> RankingItems:
-    """The items that a ranking may look at: all but the held-out part of a split that the data give.
+    """The items that a ranking may use: all but the held-out part of a split that the data give.
 
     Args:
         audited: items that passed the audit.
@@ -101,9 +109,7 @@ def given_part(audited: Audited) -> RankingItems:
     if dataset.split is None or len(np.unique(dataset.split)) < 2:
         return RankingItems(np.arange(len(dataset)), f"all {len(dataset)} items")
     train = split(dataset, None, by="given").train
-    return RankingItems(
-        train, f"the {len(train)} items of the given training part; the held-out part was not looked at"
-    )
+    return RankingItems(train, f"the {len(train)} items of the given training part; the held-out part was not used")
 
 
 def rank_audited(
@@ -117,10 +123,10 @@ def rank_audited(
 
     Args:
         audited: the items.
-        described: the sources; None for all at hand.
-        part: the items that may be looked at.
-        options: what is asked.
-        context: how items are encoded, the seed of draws and resamples, and the time that there is.
+        described: the candidates; None for all that are installed or cached.
+        part: the items that may be used.
+        options: what to measure.
+        context: engine, seed of samples and resamples, and time limit.
 
     Raises:
         SourceError: if no source could be measured.
@@ -140,21 +146,22 @@ def rank_audited(
     task, y = dataset.labelled()
     entries, out = make_entries(described, dataset.modality, options.limits)
     units = union_groups(dataset.groups, audited.clusters)
-    # None where every item stands alone: rows are then left out by a closed form
+    # None if every item is its own group: leave-one-out then has a closed form
     groups = units if len(np.unique(units[among])) < len(among) else None
     question = Question(task, y, groups, options.scores, options.profile, seed)
     contestants = [Contestant(entry, dataset.items, context.engine) for entry in entries]
     left = context.clock.left()
     deadline = Deadline.within(None if left is None else max(0.0, left))
     with _runner(contestants, dataset.items, context) as run:
-        lanes = race(contestants, samples(y, base_kind(task), units, among, seed), question, run, deadline)
-    finished = _finished(lanes)
+        nested = samples(y, base_kind(task), units, among, seed)
+        trials = successive_halving(contestants, nested, question, run, deadline)
+    finished = _finished(trials)
     if not finished:
-        reasons = [f"{lane.contestant.entry.name}: {lane.stopped}" for lane in lanes]
+        reasons = [f"{trial.contestant.entry.name}: {trial.stopped}" for trial in trials]
         reasons += [f"{entry.name}: {reason}" for entry, reason in out]
         raise SourceError(f"None of the {len(reasons)} sources could be measured ({_short(reasons)}).")
-    found = [lane.measured for lane in finished if lane.measured is not None]
-    order = order_sources(found, [_known(lane) for lane in finished], groups, seed)
+    found = [trial.measured for trial in finished if trial.measured is not None]
+    order = order_sources(found, [_known(trial) for trial in finished], groups, seed)
     ranked = [
         _standing(
             finished[k], len(dataset), "ranked", rank=place + 1, difference=order.differences[k], tied=order.tied[k]
@@ -166,14 +173,14 @@ def rank_audited(
     if options.untrained:
         run = in_turn(context.reporter)
         reference = _reference(first, best, question, deadline, items=len(dataset), among=among, run=run)
-    rest = [_standing(lane, len(dataset), _state(lane)) for lane in lanes if lane not in finished]
+    rest = [_standing(trial, len(dataset), _state(trial)) for trial in trials if trial not in finished]
     rest += [Standing(None, entry.name, "excluded", reason, entry.info) for entry, reason in out]
     ranking = Ranking(
         standings=(*ranked, *([reference] if reference else []), *rest),
         task=task,
         items=found[0].items,
         how=part.how,
-        why=why_first(ranked, MERITS[base_kind(task)]),
+        why=why_first(ranked, METRIC_NAMES[base_kind(task)]),
         advice=what_to_take(ranked),
         notes=(*_unencoded(finished), *notes_on(ranked, reference, task, by_prior=order.by_prior)),
         seconds=context.clock.elapsed,
@@ -181,37 +188,37 @@ def rank_audited(
     return Ranked(ranking, first)
 
 
-def _finished(lanes: Sequence[Lane]) -> list[Lane]:
-    """Those that came furthest: to the last sample, or where time ran out to the largest that any was measured on."""
-    sizes = [lane.measured.items for lane in lanes if lane.measured is not None]
-    going = [lane for lane in lanes if lane.measured is not None and not lane.stopped]
+def _finished(trials: Sequence[SourceTrial]) -> list[SourceTrial]:
+    """The sources to rank: those measured on the last sample, or if time ran out on the largest sample of any."""
+    sizes = [trial.measured.items for trial in trials if trial.measured is not None]
+    going = [trial for trial in trials if trial.measured is not None and not trial.stopped]
     if going or not sizes:
         return going
-    late = [lane for lane in lanes if lane.measured is not None and not lane.stopped.startswith("hopeless")]
-    furthest = max(lane.measured.items for lane in late if lane.measured)
-    return [lane for lane in late if lane.measured and lane.measured.items >= furthest]
+    late = [trial for trial in trials if trial.measured is not None and not trial.stopped.startswith(CLEARLY_WORSE)]
+    furthest = max(trial.measured.items for trial in late if trial.measured)
+    return [trial for trial in late if trial.measured and trial.measured.items >= furthest]
 
 
-def _known(lane: Lane) -> Known:
-    info = _info(lane)
+def _known(trial: SourceTrial) -> Known:
+    info = _info(trial)
     return Known(info.accuracy, info.source_task)
 
 
-def _info(lane: Lane) -> SourceInfo:
-    answer = lane.answer
-    return lane.contestant.entry.info if answer is None or answer.info is None else answer.info
+def _info(trial: SourceTrial) -> SourceInfo:
+    answer = trial.answer
+    return trial.contestant.entry.info if answer is None or answer.info is None else answer.info
 
 
-def _state(lane: Lane) -> str:
-    if lane.answer is not None and lane.answer.excluded:
+def _state(trial: SourceTrial) -> str:
+    if trial.answer is not None and trial.answer.excluded:
         return "excluded"
-    if lane.measured is not None or lane.answer is None:
+    if trial.measured is not None or trial.answer is None:
         return "stopped"
     return "failed"
 
 
 def _standing(
-    lane: Lane,
+    trial: SourceTrial,
     items: int,
     state: str,
     *,
@@ -219,15 +226,15 @@ def _standing(
     difference: Metric | None = None,
     tied: bool = False,
 ) -> Standing:
-    speed = None if lane.answer is None else lane.answer.speed
-    reason = "" if state in ("ranked", "reference") else lane.stopped
+    speed = None if trial.answer is None else trial.answer.speed
+    reason = "" if state in ("ranked", "reference") else trial.stopped
     cost = None if speed is None else speed.seconds_for(items)
-    name = lane.contestant.entry.name
-    info = _info(lane)
-    if state == "reference":  # what is published was reached with trained weights
+    name = trial.contestant.entry.name
+    info = _info(trial)
+    if state == "reference":  # the published accuracy is that of the trained weights
         info = replace(info, accuracy=None, source_task=None)
-    texts = None if lane.answer is None or state == "reference" else lane.answer.texts
-    return Standing(rank, name, state, reason, info, lane.measured, difference, tied, speed, cost, texts)
+    texts = None if trial.answer is None or state == "reference" else trial.answer.texts
+    return Standing(rank, name, state, reason, info, trial.measured, difference, tied, speed, cost, texts)
 
 
 def _reference(
@@ -240,7 +247,7 @@ def _reference(
     among: NDArray[np.intp],
     run: Measure,
 ) -> Standing | None:
-    """The first source's body with random weights, on the same items; None where there is no such thing, or no time."""
+    """The first source's body with random weights, on the same items; None if it has no body or time is over."""
     twin = first.twin(question.seed)
     if not deadline.leaves(0.0):
         return None
@@ -248,14 +255,14 @@ def _reference(
     if answer.measured is None:
         return None
     difference = difference_from(best, answer.measured, question.groups, question.seed)
-    lane = Lane(twin, answer)
-    return _standing(lane, items, "reference", difference=difference, tied=not difference.low > 0)
+    trial = SourceTrial(twin, answer)
+    return _standing(trial, items, "reference", difference=difference, tied=not difference.low > 0)
 
 
-def _unencoded(lanes: Sequence[Lane]) -> list[str]:
-    counts = {lane.contestant.entry.name: lane.answer.failures for lane in lanes if lane.answer is not None}
+def _unencoded(trials: Sequence[SourceTrial]) -> list[str]:
+    counts = {trial.contestant.entry.name: trial.answer.failures for trial in trials if trial.answer is not None}
     return [
-        f"{count} of the items could not be encoded by {name}; losses are compared on what two sources share."
+        f"{count} of the items could not be encoded by {name}; two sources are compared on the items that both encoded."
         for name, count in counts.items()
         if count
     ]
@@ -270,7 +277,7 @@ def _short(reasons: Sequence[str]) -> str:
 def _runner(
     contestants: Sequence[Contestant], items: Sequence[Any], context: RunContext
 ) -> AbstractContextManager[Measure]:
-    """One source after the other here, or several at once on a Ray cluster."""
+    """Measure one source after the other in this process, or several at once on a Ray cluster."""
     if context.engine.ray is None:
         return nullcontext(in_turn(context.reporter))
     from headstart.transfer.ranking.ray import on_cluster

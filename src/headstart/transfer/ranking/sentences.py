@@ -1,4 +1,4 @@
-"""A ranking in sentences: why the first is first, which one is cheapest, and what the order does not rest on."""
+"""Sentences that summarise a ranking: why the first source is first, which one is cheapest, and the caveats."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from headstart.types import Task
 __all__ = ["joined", "notes_on", "what_to_take", "why_first"]
 
 
-def why_first(ranked: Sequence[Standing], merit: str) -> str:
-    """One sentence on why the first is first.
+def why_first(ranked: Sequence[Standing], metric: str) -> str:
+    """One sentence on why the first source is first.
 
     Args:
-        ranked: those that have a rank, in their order.
-        merit: what the merit is called.
+        ranked: the ranked sources, in order.
+        metric: name of the main metric.
 
     Examples:
         >>> from headstart.evaluate.evaluation import Metric
@@ -29,34 +29,39 @@ def why_first(ranked: Sequence[Standing], merit: str) -> str:
         >>> loss, right = Metric(0.12, 0.1, 0.2), Metric(0.95, 0.9, 0.97)
         >>> found = Measured(9, np.arange(9), np.zeros(9), loss, right, "lda", "last layer", None, None, {}, ())
         >>> why_first([Standing(1, "toy", "ranked", "", SourceInfo("toy", "text"), found, tied=True)], "accuracy")
-        'toy is the only source that went the whole way: left-out loss 0.120, accuracy 0.950.'
+        'toy is the only source that was measured on all items: leave-one-out loss 0.120, accuracy 0.950.'
     """
     first = ranked[0]
     measured = first.measured
     assert measured is not None  # noqa: S101 (what has a rank was measured)
-    figures = f"left-out loss {measured.loss.value:.3f}, {merit} {measured.merit.value:.3f}"
+    figures = f"leave-one-out loss {measured.loss.value:.3f}, {metric} {measured.merit.value:.3f}"
     if len(ranked) == 1:
-        return f"{first.source} is the only source that went the whole way: {figures}."
+        return f"{first.source} is the only source that was measured on all items: {figures}."
     least = min(ranked, key=_loss)
     others = [other.source for other in ranked[1:] if other.tied]
     if least is first:
-        reason = f"{first.source} has the least {figures}"
+        reason = f"{first.source} has the lowest {figures}"
     else:
         reason = (
-            f"{first.source} ({figures}) cannot be told from {least.source}, which has the least loss "
-            f"{_loss(least):.3f}, and stands before it by the other evidence"
+            f"{first.source} ({figures}) is tied with {least.source}, which has the lowest loss {_loss(least):.3f}, "
+            "and comes first by the other evidence"
         )
     beyond = [name for name in others if name != least.source] if least is not first else others
-    told = f"; {joined(beyond)} cannot be told from it either" if beyond and least is not first else ""
-    told = f"; {joined(beyond)} cannot be told from it" if beyond and least is first else told
+    ties = f"; {joined(beyond)} {'is' if len(beyond) == 1 else 'are'} tied with it" if beyond else ""
+    ties = f"{ties} too" if beyond and least is not first else ties
     if not others:
         nearest = min((other for other in ranked[1:]), key=_loss)
-        told = f"; the data tell it from all others, of which {nearest.source} comes next with {_loss(nearest):.3f}"
-    return f"{reason}{told}."
+        ties = (
+            f"; the data distinguish it from all others, of which {nearest.source} comes next with {_loss(nearest):.3f}"
+        )
+    return f"{reason}{ties}."
 
 
 def what_to_take(ranked: Sequence[Standing]) -> str:
-    """One sentence on which source to take, and which one of the tie set where cost counts.
+    """One sentence on which source to take, and which one of the tie set if cost matters.
+
+    Args:
+        ranked: the ranked sources, in order.
 
     Examples:
         >>> from headstart.types import SourceInfo
@@ -68,9 +73,9 @@ def what_to_take(ranked: Sequence[Standing]) -> str:
         by_speed = cheap.speed is not None and first.speed is not None
         how = "cheaper to run" if by_speed else "smaller"
         times = times_cheaper(cheap, first)
-        return f"Take {first.source}; {cheap.source}, in the tie set too, is {times:.1f} times {how}."
+        return f"Take {first.source}; {cheap.source}, also in the tie set, is {times:.1f} times {how}."
     if sum(other.tied for other in ranked) > 1:
-        return f"Take {first.source}: no other of the tie set is clearly cheaper."
+        return f"Take {first.source}: no other source of the tie set is clearly cheaper."
     return f"Take {first.source}."
 
 
@@ -79,15 +84,23 @@ def _loss(standing: Standing) -> float:
 
 
 def notes_on(ranked: Sequence[Standing], reference: Standing | None, task: Task, *, by_prior: bool) -> list[str]:
-    """What else should be known of an order: what it rests on, and whether any source helps at all.
+    """Caveats of an order: which evidence it uses, and whether any source helps at all.
+
+    Args:
+        ranked: the ranked sources, in order.
+        reference: the first source's body with random weights, if it was measured.
+        task: the label schema.
+        by_prior: whether published accuracies were used.
 
     Examples:
         >>> notes_on([], None, Task("regression", ("y",)), by_prior=True)[0]
-        'Nearest neighbours are for single labels: this order rests on the left-out loss of solved heads.'
+        'Nearest neighbours need single labels: this order uses the leave-one-out loss of closed-form heads only.'
     """
     notes = []
     if not is_classification(task):
-        notes.append("Nearest neighbours are for single labels: this order rests on the left-out loss of solved heads.")
+        notes.append(
+            "Nearest neighbours need single labels: this order uses the leave-one-out loss of closed-form heads only."
+        )
     notes += [
         f"{one.source} {how_unfamiliar(one.texts, reasons)} these texts: {'; '.join(reasons)}."
         for one in ranked
@@ -95,23 +108,23 @@ def notes_on(ranked: Sequence[Standing], reference: Standing | None, task: Task,
     ]
     stated = [one.source for one in ranked if one.info.accuracy is not None]
     if by_prior:
-        notes.append("Published accuracy counts as a third of the evidence among sources of one source task.")
+        notes.append("Published accuracy counts as a third of the evidence among sources of the same source task.")
     elif stated:
         notes.append(
-            f"Published accuracy is known of {joined(stated)} only, or of other source tasks; it did not count."
+            f"Published accuracy is known for {joined(stated)} only, or for different source tasks; it was not used."
         )
     elif ranked:
-        notes.append("No published accuracy is known of any of these sources: the order rests on your data alone.")
+        notes.append("No published accuracy is known for any of these sources: the order is based on your data alone.")
     if reference is not None and reference.tied:
         notes.append(
-            f"{reference.source}, a body of random weights, cannot be told from the best: what these sources have "
-            "learnt does not show in these data."
+            f"{reference.source}, a body with random weights, is tied with the best: these data do not show any "
+            "benefit of what these sources have learnt."
         )
     return [*notes, *_without_head(ranked)]
 
 
 def _without_head(ranked: Sequence[Standing]) -> list[str]:
-    """Which scores could not be shown of which sources, for want of a classifier of their own."""
+    """Which scores are missing for which sources, because these have no classifier of their own."""
     lacking: dict[str, list[str]] = {}
     for one in ranked:
         scores = {} if one.measured is None else one.measured.scores
@@ -119,13 +132,13 @@ def _without_head(ranked: Sequence[Standing]) -> list[str]:
             if math.isnan(scores.get(name, 0.0)):
                 lacking.setdefault(name, []).append(one.source)
     return [
-        f"{name} asks what the classifier that a body was pretrained with says, and {joined(sources)} came without one."
+        f"{name} needs the classifier that a body was pretrained with, and {joined(sources)} came without one."
         for name, sources in lacking.items()
     ]
 
 
 def joined(names: Sequence[str]) -> str:
-    """Names in a row with "and" before the last.
+    """Names separated by commas, with "and" before the last.
 
     Examples:
         >>> joined(["a", "b", "c"])

@@ -1,4 +1,4 @@
-"""How fast a source encoded on this machine, kept so that rows from the store do not hide what they cost."""
+"""Encoding speed of a source on this machine, cached: rows from the feature store would not show what they cost."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from headstart.types import SourceInfo
 __all__ = ["Speed", "keep_speed", "kept_speed"]
 
 FILE = "speed.json"
-FEW = 16  # items below which a speed says little
+FEW = 16  # items below which a measured speed is too noisy to keep
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a body encoded.
+    """The measured encoding speed of a body.
 
     Attributes:
-        items_per_second: items through the body a second, once it was set up.
-        items: on how many items that was measured.
-        form: what ran it, such as ``"openvino bf16"``.
+        items_per_second: without setup time.
+        items: number of items that it was measured on.
+        form: backend and number format, such as ``"openvino bf16"``.
 
     Examples:
         >>> Speed(50.0, 400, "torch fp32").seconds_for(1000)
@@ -36,21 +36,21 @@ class Speed:
     form: str
 
     def seconds_for(self, count: int) -> float:
-        """What encoding ``count`` items takes."""
+        """Seconds for encoding ``count`` items."""
         return count / self.items_per_second
 
 
 def keep_speed(info: SourceInfo, backend: str, speed: Speed) -> None:
-    """Keep a speed that was measured on enough items, and on no fewer than the one that is kept.
+    """Cache a speed that was measured on at least 16 items, and on at least as many as the cached one.
 
     Args:
-        info: whose speed.
-        backend: the one that was asked for; another one has a speed of its own.
+        info: of the source.
+        backend: the requested one; speeds are cached per backend.
         speed: as measured.
 
     Examples:
         >>> once = SourceInfo("a source of few items", "text")
-        >>> keep_speed(once, "auto", Speed(1.0, 3, ""))  # of three items: too few to keep
+        >>> keep_speed(once, "auto", Speed(1.0, 3, ""))  # measured on three items: not cached
         >>> kept_speed(once, "auto") is None
         True
     """
@@ -64,12 +64,16 @@ def keep_speed(info: SourceInfo, backend: str, speed: Speed) -> None:
         make_folder(folder)
         write_about(folder, {"source": info.name, "what": "encoding speed"})
         write_json(folder / FILE, asdict(speed))
-    except OSError:  # a cache that cannot be written costs a "-" in a table
+    except OSError:  # a cache that cannot be written only shows as "-" in a later table
         return
 
 
 def kept_speed(info: SourceInfo, backend: str) -> Speed | None:
-    """The speed of an earlier encoding on this machine, or None.
+    """The cached speed of an earlier encoding on this machine, or None.
+
+    Args:
+        info: of the source.
+        backend: the requested one.
 
     Examples:
         >>> kept_speed(SourceInfo("never opened", "text"), "auto") is None

@@ -1,7 +1,7 @@
-"""Successive halving: every source is tried on a sample that doubles, and hopeless ones stop early.
+"""Successive halving: sources are measured on samples of doubling size, and clearly worse ones stop early.
 
-A source whose mean left-out loss is worse than the best one's by more than four standard errors of the paired
-difference is not tried on the next sample. Up to 1,000 items every source sees them all.
+A source stops if its mean leave-one-out loss exceeds the best one's by more than four standard errors of the paired
+difference. With up to 1,000 items there is only one sample, of all items.
 
 References:
     Karnin, Koren & Somekh, "Almost optimal exploration in multi-armed bandits", ICML 2013; Jamieson & Talwalkar,
@@ -24,20 +24,21 @@ from headstart.transfer.ranking.contestant import Answer, Contestant
 from headstart.transfer.ranking.measure import Measured, Question
 from headstart.types import TaskKind, group_codes
 
-__all__ = ["Deadline", "Lane", "Measure", "in_turn", "race", "samples"]
+__all__ = ["CLEARLY_WORSE", "Deadline", "Measure", "SourceTrial", "in_turn", "samples", "successive_halving"]
 
 FEW_ITEMS = 1000  # up to which no sample is drawn
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
 LEAST_ITEMS = 200
 LEAST_PER_CLASS = 10
-HOPELESS = 4.0  # standard errors
+STOPPING_ERRORS = 4.0  # standard errors of the paired difference, beyond which a source stops
+CLEARLY_WORSE = "clearly worse"  # how the reason of a source that stopped for this begins
 
 Measure = Callable[[Sequence[Contestant], NDArray[np.intp], Question], Iterator[tuple[int, Answer]]]
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """When a ranking must end.
+    """The time at which a ranking must end.
 
     Attributes:
         at: as `time.monotonic` counts; None for never.
@@ -51,11 +52,11 @@ class Deadline:
 
     @classmethod
     def within(cls, seconds: float | None) -> Deadline:
-        """In so many seconds from now."""
+        """A deadline this many seconds from now; None for never."""
         return cls(None if seconds is None else time.monotonic() + seconds)
 
     def leaves(self, seconds: float) -> bool:
-        """Whether there is time for something that takes so long."""
+        """Whether something that takes this long would end before the deadline."""
         return self.at is None or time.monotonic() + seconds <= self.at
 
 
@@ -63,31 +64,32 @@ NEVER = Deadline()
 
 
 @dataclass(eq=False)
-class Lane:
-    """How far one source came.
+class SourceTrial:
+    """One source in successive halving, with its results so far.
 
     Attributes:
         contestant: the source.
-        answer: of the last sample that it was tried on; None before the first.
-        stopped: why it goes no further; empty while it does.
+        answer: of the last sample that it was measured on; None before the first.
+        stopped: why it stopped; empty while it continues.
+        seconds: time that its last sample took.
 
     Examples:
         >>> from headstart.engine.options import Engine
         >>> from headstart.transfer.ranking.contestant import Entry
         >>> from headstart.types import SourceInfo
-        >>> lane = Lane(Contestant(Entry("toy", None, "text", SourceInfo("toy", "text")), ["good film"], Engine()))
-        >>> lane.measured is None, lane.stopped     # it was tried on no sample yet
+        >>> toy = Contestant(Entry("toy", None, "text", SourceInfo("toy", "text")), ["good film"], Engine())
+        >>> SourceTrial(toy).measured is None, SourceTrial(toy).stopped     # not measured yet
         (True, '')
     """
 
     contestant: Contestant
     answer: Answer | None = None
     stopped: str = ""
-    seconds: float = 0.0  # that its last sample took
+    seconds: float = 0.0
 
     @property
     def measured(self) -> Measured | None:
-        """What it was found to be worth on its last sample."""
+        """Its results on its last sample; None if there are none."""
         return None if self.answer is None else self.answer.measured
 
 
@@ -96,13 +98,13 @@ def samples(
 ) -> list[NDArray[np.intp]]:
     """Nested samples of an eighth, a quarter and a half of the items, then all of them.
 
-    Samples below 200 items or ten a class are left out. Each is stratified, and what belongs together stays so.
+    Samples below 200 items or ten per class are omitted. Each is stratified, and groups are not split.
 
     Args:
-        y: labels of all items.
+        y: labels of all n items.
         kind: kind of task.
-        units: codes of what belongs together, for all items.
-        among: positions of the items that may be used.
+        units: (n,) group codes of all items.
+        among: (m,) positions of the items that may be used.
         seed: of the draw.
 
     Examples:
@@ -142,24 +144,24 @@ def in_turn(reporter: Reporter) -> Measure:
     return run
 
 
-def race(
+def successive_halving(
     contestants: Sequence[Contestant],
     steps: Sequence[NDArray[np.intp]],
     question: Question,
     run: Measure,
     deadline: Deadline = NEVER,
-) -> list[Lane]:
-    """Try every source on growing samples, and stop those that cannot be first.
+) -> list[SourceTrial]:
+    """Measure every source on growing samples, and stop those that are clearly worse.
 
     Args:
-        contestants: the sources, those that should be tried first in front.
-        steps: nested samples.
-        question: what is asked; its profile of the last sample only.
+        contestants: the sources, in the order in which they are measured.
+        steps: nested samples, smallest first.
+        question: what to measure; profile and further scores on the last sample only.
         run: measures several sources on a sample.
-        deadline: when no other measurement begins.
+        deadline: after which no further measurement starts.
 
     Returns:
-        One lane for each source, in their order.
+        One trial per source, in their order.
 
     Examples:
         >>> from headstart.engine.options import Engine
@@ -169,27 +171,28 @@ def race(
         >>> items, y = ["good film", "bad film"] * 6, np.array([0, 1] * 6)
         >>> toy = Contestant(Entry("toy", None, "text", SourceInfo("toy", "text")), items, Engine(cache=False))
         >>> asked = Question(Task("classification", ("good", "bad")), y, np.arange(12))
-        >>> (lane,) = race([toy], [np.arange(12)], asked, in_turn(SilentReporter()))
-        >>> lane.measured.items, lane.stopped
+        >>> (trial,) = successive_halving([toy], [np.arange(12)], asked, in_turn(SilentReporter()))
+        >>> trial.measured.items, trial.stopped
         (12, '')
     """
-    lanes = [Lane(contestant) for contestant in contestants]
+    trials = [SourceTrial(contestant) for contestant in contestants]
     for number, positions in enumerate(steps):
         last = number == len(steps) - 1
         asked = question if last else replace(question, profile=False, scores=())
-        going = [lane for lane in lanes if not lane.stopped]
-        if not last and len(going) < 2:  # there is nobody to stop
+        going = [trial for trial in trials if not trial.stopped]
+        if not last and len(going) < 2:  # a single source has no other to be compared with
             continue
-        for some in [going] if deadline.at is None else [[lane] for lane in going]:
-            known = any(lane.measured for lane in lanes)
+        # under a time limit the deadline is checked before each source, so they are measured separately
+        for some in [going] if deadline.at is None else [[trial] for trial in going]:
+            known = any(trial.measured for trial in trials)
             _advance(some, positions, asked, run=run, deadline=deadline, some_known=known)
         if not last:
-            _stop_hopeless(lanes, question)
-    return lanes
+            _stop_clearly_worse(trials, question)
+    return trials
 
 
 def _advance(
-    lanes: Sequence[Lane],
+    trials: Sequence[SourceTrial],
     positions: NDArray[np.intp],
     question: Question,
     *,
@@ -197,38 +200,42 @@ def _advance(
     deadline: Deadline,
     some_known: bool,
 ) -> None:
-    if some_known and not deadline.leaves(max(_expected(lane, len(positions)) for lane in lanes)):
-        for lane in lanes:
-            lane.stopped = "the time limit was reached"
+    """Measure some sources on a sample; they stop instead if the deadline is near and some source is measured."""
+    if some_known and not deadline.leaves(max(_expected(trial, len(positions)) for trial in trials)):
+        for trial in trials:
+            trial.stopped = "the time limit was reached"
         return
     started = time.monotonic()
-    for k, answer in run([lane.contestant for lane in lanes], positions, question):
-        lane = lanes[k]
-        lane.stopped = "" if answer.measured is not None else answer.reason
-        lane.answer = answer
-    for lane in lanes:
-        lane.seconds = (time.monotonic() - started) / len(lanes)
+    for k, answer in run([trial.contestant for trial in trials], positions, question):
+        trial = trials[k]
+        trial.stopped = "" if answer.measured is not None else answer.reason
+        trial.answer = answer
+    for trial in trials:
+        trial.seconds = (time.monotonic() - started) / len(trials)
 
 
-def _expected(lane: Lane, count: int) -> float:
-    """Seconds that the next sample takes, by the last one; nothing where none was."""
-    return 0.0 if lane.measured is None else lane.seconds * count / max(lane.measured.items, 1)
+def _expected(trial: SourceTrial, count: int) -> float:
+    """Seconds for the next sample, in proportion to the last one; 0 before the first."""
+    return 0.0 if trial.measured is None else trial.seconds * count / max(trial.measured.items, 1)
 
 
-def _stop_hopeless(lanes: Sequence[Lane], question: Question) -> None:
-    """Stop every source that is worse than the best one beyond four standard errors."""
-    going = [lane for lane in lanes if lane.measured is not None and not lane.stopped]
+def _stop_clearly_worse(trials: Sequence[SourceTrial], question: Question) -> None:
+    """Stop every source whose loss exceeds the best one's by more than four standard errors."""
+    going = [trial for trial in trials if trial.measured is not None and not trial.stopped]
     if len(going) < 2:
         return
-    best = min((lane.measured for lane in going if lane.measured), key=lambda measured: measured.loss.value)
-    for lane in going:
-        mean, error = _difference(lane.measured, best, question.groups)
-        if mean > HOPELESS * error:
-            lane.stopped = f"hopeless after {lane.measured.items if lane.measured else 0} items"
+    best = min((trial.measured for trial in going if trial.measured), key=lambda measured: measured.loss.value)
+    for trial in going:
+        mean, error = _difference(trial.measured, best, question.groups)
+        if mean > STOPPING_ERRORS * error:
+            trial.stopped = f"{CLEARLY_WORSE} after {trial.measured.items if trial.measured else 0} items"
 
 
 def _difference(worse: Measured | None, best: Measured, groups: NDArray[np.int64] | None) -> tuple[float, float]:
-    """Mean of the paired difference of losses and its standard error, over items or whole groups."""
+    """Mean of the paired difference of losses, and its standard error over items or groups.
+
+    With the sums s_g of centred differences in G groups, the cluster-robust error is sqrt(Σ s_g² G / (G - 1)) / n.
+    """
     if worse is None or worse is best:
         return 0.0, 0.0
     common, own, other = np.intersect1d(worse.index, best.index, assume_unique=True, return_indices=True)
