@@ -163,7 +163,7 @@ def test_a_class_in_one_group_is_never_left_out_whole():
     groups = np.array([*(f"g{k}" for k in range(20)), *["one"] * 4])
     left = np.concatenate(validation_folds(y, groups, 0))
     assert sorted(left) == list(range(20))
-    with pytest.raises(DataError, match="can be parted"):
+    with pytest.raises(DataError, match="can be in different folds"):
         validation_folds(np.arange(4), None, 0)
 
 

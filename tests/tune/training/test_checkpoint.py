@@ -40,14 +40,14 @@ def test_a_full_disk_leaves_the_state_before(tmp_path, monkeypatch):
     monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(SaveError) as first:
         write_state(tmp_path, {"w": torch.ones(2)}, {})
-    begin = f"The state of the training could not be written to '{tmp_path}': No space left on device: the disk at '"
+    begin = f"The training checkpoint could not be written to '{tmp_path}': No space left on device: the disk at '"
     assert str(first.value).startswith(begin)
     assert str(first.value).endswith("; free space and run the same command again.")
     monkeypatch.undo()
     write_state(tmp_path, {"w": torch.ones(2)}, {"step": 1})
     before = (tmp_path / FILE).read_bytes()
     monkeypatch.setattr(safetensors.torch, "save_file", full)
-    with pytest.raises(SaveError, match=r"No space left .*; the one written before is still there: free space"):
+    with pytest.raises(SaveError, match=r"No space left .*; the checkpoint before it is kept: free space"):
         write_state(tmp_path, {"w": torch.zeros(2)}, {"step": 2})
     assert (tmp_path / FILE).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
@@ -80,7 +80,7 @@ def test_a_training_whose_disk_is_full_goes_on_when_there_is_room(tmp_path, monk
             monkeypatch.setattr(safetensors.torch, "save_file", full)
 
     budget = Budget(folder=tmp_path, checkpoint_seconds=0)
-    with pytest.raises(SaveError, match=r"No space left on device: .*; the one written before is still there"):
+    with pytest.raises(SaveError, match=r"No space left on device: .*; the checkpoint before it is kept"):
         train(job(body()), TRAINING, budget=Budget(folder=tmp_path, checkpoint_seconds=0, progress=progress), key="a")
     assert read_state(tmp_path)[1]["step"] == 4
     monkeypatch.undo()
@@ -117,7 +117,7 @@ def small_disk(tmp_path):
 
 def test_a_real_full_disk_leaves_the_state_before(small_disk):
     write_state(small_disk, {"w": torch.ones(30_000)}, {"step": 1})
-    with pytest.raises(SaveError, match=r"No space left on device.* the one written before is still there"):
+    with pytest.raises(SaveError, match=r"No space left on device.* the checkpoint before it is kept"):
         write_state(small_disk, {"w": torch.zeros(40_000)}, {"step": 2})
     found, facts = read_state(small_disk)
     assert facts == {"step": 1}

@@ -43,7 +43,7 @@ def data(n=40):
     return torch.from_numpy(x), torch.from_numpy(np.abs(x[:, :1]) + 0.5 * x[:, 1:2])
 
 
-def job(module, *, groups=None, seed=0, parts=1, validate=True, blame=None, n=40, size=8):
+def job(module, *, groups=None, seed=0, parts=1, validate=True, diagnose=None, n=40, size=8):
     x, y = data(n)
 
     class Parts(ArrayBatches):
@@ -62,7 +62,7 @@ def job(module, *, groups=None, seed=0, parts=1, validate=True, blame=None, n=40
             return float(((module(x) - y) ** 2).mean())
 
     groups = groups or (ParameterGroup(tuple(name for name, _ in module.named_parameters())),)
-    return Job(module, groups, Parts((x, y), size, seed=seed), loss, judge if validate else None, blame)
+    return Job(module, groups, Parts((x, y), size, seed=seed), loss, judge if validate else None, diagnose)
 
 
 def weights(module):
@@ -319,7 +319,7 @@ def test_a_diverging_rate_ends_in_one_sentence_with_the_best_weights():
     assert same(weights(module), start)
     assert outcome.loss == outcome.start_loss
     assert outcome.note.startswith("Training stopped in step ")
-    assert outcome.note.endswith("The weights that are kept are those of the start.")
+    assert outcome.note.endswith("The weights kept are those of the start.")
     assert "learning rate" in outcome.note
     assert "\n" not in outcome.note
 
@@ -335,13 +335,13 @@ def test_a_loss_that_rises_tenfold_ends_it_too():
     outcome = train(made, replace(PLAIN, epochs=20))
     assert outcome.stopped == "diverged"
     assert "in step 7: the loss rose from 1 to 51; lower the learning rate" in outcome.note
-    assert outcome.note.endswith("those of the last whole epoch.")
+    assert outcome.note.endswith("those of the last complete epoch.")
 
 
 def test_an_item_that_is_no_number_is_named():
     module = body()
     start = weights(module)
-    made = job(module, blame=lambda part: "the item 'cat 7' holds values that are no numbers" if part else "")
+    made = job(module, diagnose=lambda part: "the item 'cat 7' holds values that are not finite" if part else "")
     inner = made.loss
 
     def loss(batch):
@@ -351,8 +351,8 @@ def test_an_item_that_is_no_number_is_named():
     outcome = train(replace(made, loss=loss), PLAIN, budget=Budget(progress=lambda *_: seen.append(1)))
     assert outcome.stopped == "diverged"
     assert outcome.note == (
-        "Training stopped in step 7: the item 'cat 7' holds values that are no numbers. The weights that are kept are "
-        "the best before it."
+        "Training stopped in step 7: the item 'cat 7' holds values that are not finite. The weights kept are "
+        "the best ones before it."
     )
     assert not same(weights(module), start)
     assert all(torch.isfinite(value.float()).all() for value in weights(module).values())

@@ -24,11 +24,11 @@ __all__ = ["Trained", "fine_tuned_source", "train_network"]
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What a training on all items gave.
+    """The result of a training on all items.
 
     Attributes:
         setting: what was trained; its network, on the CPU, holds the weights of the last step.
-        before: the weights that the network started from.
+        before: the network's weights before training, by name.
         outcome: how the training went.
     """
 
@@ -75,11 +75,11 @@ def train_network(
 
 
 def fine_tuned_source(setting: Setting, name: str) -> Source:
-    """The source with the body of a trained network.
+    """A source with the body of a trained network.
 
     Args:
-        setting: what was trained.
-        name: of the strategy.
+        setting: what was trained; the body is copied.
+        name: name of the strategy, which is added to the source's name.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT

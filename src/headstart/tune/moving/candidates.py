@@ -1,4 +1,8 @@
-"""The candidate models that a trained body gives, each judged on the same validation items."""
+"""The candidate models of a trained body, each judged on the same validation items.
+
+The candidates are the frozen features with their closed-form head, the trained network, weight interpolations between
+the two (WiSE-FT, `headstart.tune.moving.interpolation`), and a head that is solved again on the best body.
+"""
 
 from __future__ import annotations
 
@@ -24,19 +28,19 @@ from headstart.types import Dataset
 
 __all__ = ["Moved", "ValidatedModel", "bounded", "make_candidates"]
 
-SHARES = (0.75, 0.5, 0.25)  # of the trained weights, beside all of them
-LEAST = 30.0  # below the least finite score
+SHARES = (0.75, 0.5, 0.25)  # of the way from the start to the trained weights, besides all of it
+UNSEEN = 30.0  # how far below the smallest finite score that of a class without items is put
 
 
 @dataclass(frozen=True, eq=False)
 class ValidatedModel:
-    """A model with what it says of the validation items.
+    """A candidate model with its scores and losses on the validation items.
 
     Attributes:
-        name: ``"head"`` for the start, else what it is.
+        name: ``"head"`` for the frozen features, else the strategy and what was done with its weights.
         model: fitted on the training items, calibrated on the validation items.
-        losses: (m,) loss of each validation item; for a calibration, each half is calibrated on the other one.
-        scores: (m, k) of the validation items.
+        losses: (m,) loss of each validation item; each half of the items is calibrated on the other half.
+        scores: (m, k) scores of the validation items.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -59,12 +63,12 @@ class ValidatedModel:
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """What a training gave.
+    """The result of fine-tuning: the judged candidates.
 
     Attributes:
-        candidates: the start and what was made of the trained body, each judged on the validation part.
+        candidates: the frozen features with their head, then the candidates of the fine-tuned body.
         outcome: how the training went.
-        valid: the validation part.
+        valid: the items that the candidates were judged on.
         network: the trained network.
 
     Examples:
@@ -83,12 +87,12 @@ class Moved:
 
     @property
     def start(self) -> ValidatedModel:
-        """The frozen features with their solved head."""
+        """The frozen features with their closed-form head."""
         return self.candidates[0]
 
     @property
     def best(self) -> ValidatedModel:
-        """The candidate of least validation loss among those of the moved body."""
+        """The candidate of the fine-tuned body with the least validation loss."""
         return min(self.candidates[1:], key=lambda one: one.loss)
 
 
@@ -101,18 +105,18 @@ def make_candidates(
     base: TransferModel,
     search: HeadSearch,
 ) -> Iterator[ValidatedModel]:
-    """The start, the trained network, its interpolations with the start, and the head solved anew on the best body.
+    """The start, the trained network, its interpolations with the start, and a head solved again on the best body.
 
     Args:
-        name: of the strategy.
-        setting: what was trained; its network holds the trained weights.
-        validation: the validation part.
-        before: the network's weights before training.
-        base: the source's frozen features with their solved head.
-        search: what is compared when the head is solved.
+        name: name of the strategy.
+        setting: what was trained; its network holds the trained weights, and does so again at the end.
+        validation: the validation items.
+        before: the network's weights before training, by name.
+        base: the source's frozen features with their closed-form head.
+        search: which heads and features are compared when the head is solved.
 
     Yields:
-        The start first.
+        The candidates, the start first.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -144,7 +148,7 @@ def make_candidates(
 
 
 def _alike(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> bool:
-    """Whether the structure is that of the start, so that weights between the two make a network."""
+    """Whether both states have the same structure, so that the network can hold weights between the two."""
     return before.keys() == after.keys() and all(before[name].shape == after[name].shape for name in before)
 
 
@@ -157,7 +161,7 @@ def _label(name: str, share: float) -> str:
 
 
 def _trained(name: str, share: float, setting: Setting, validation: Validation) -> ValidatedModel | None:
-    """None where weights between the start and some that went far give no numbers."""
+    """The network as it is, as a candidate; None if interpolated weights give scores that are not numbers."""
     label, scores = _label(name, share), validation.scores(setting.network)
     if share < 1.0 and (np.isnan(scores) | np.isposinf(scores)).any():
         return None
@@ -169,9 +173,13 @@ def _trained(name: str, share: float, setting: Setting, validation: Validation) 
 def _solved_again(
     name: str, share: float, setting: Setting, validation: Validation, *, search: HeadSearch
 ) -> ValidatedModel:
-    """Rows that the body was trained on flatter their leave-one-out losses: what is validated decides, not these."""
+    """The fine-tuned body with a head that is solved again on its rows.
+
+    The leave-one-out losses of these rows are too low, since the body was trained on the same items. They only choose
+    the head; the candidate itself is judged on the validation items.
+    """
     label = f"{_label(name, share)}, head solved again"
-    search = replace(search, prior=None)  # class rows of the frozen body are none of the moved one
+    search = replace(search, prior=None)  # a prior from class names was encoded by the frozen body
     rows = network_rows(setting.network, setting.batches)
     source = _source(label, setting)
     head = select_head(rows, setting.y, setting.task, blocks=source.info.blocks, search=search, seed=setting.seed)
@@ -202,11 +210,14 @@ def _judged(
 
 
 def bounded(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores whose least, of a class without items, are finite.
+    """Scores in which -inf, the score of a class without items, is replaced by 30 below the smallest finite score.
+
+    Args:
+        scores: (m, k).
 
     Examples:
         >>> bounded(np.array([[1.0, -np.inf]]))
         array([[  1., -30.]])
     """
-    least = float(np.where(np.isfinite(scores), scores, 0.0).min()) - LEAST
+    least = float(np.where(np.isfinite(scores), scores, 0.0).min()) - UNSEEN
     return cast("NDArray[np.float64]", np.maximum(scores, least))

@@ -1,8 +1,8 @@
 """The contract between a strategy and the training loop: what every strategy has, and what it may have.
 
-`MovingStrategy` is all that a strategy needs. Each further Protocol is one capability, which a strategy has by having
-its method or field. What ``plan`` is given and what it returns are in `headstart.tune.moving.plan`. Nothing here needs
-torch.
+`MovingStrategy` is all that a strategy needs. Each further Protocol is an optional capability: a strategy has it if it
+has the method or field. `headstart.tune.moving.plan` defines what ``plan`` is given and what it returns. Nothing here
+imports torch.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ S = TypeVar("S")
 class MovingStrategy(Protocol):
     """A strategy that fine-tunes the body: a frozen dataclass whose fields are its settings.
 
-    The class attribute ``fit = fit_moved`` (`headstart.tune.moving.move.fit_moved`) makes it a
-    `headstart.tune.registry.Strategy` too, which can be fitted by itself.
+    With the class attribute ``fit = fit_moved`` (`headstart.tune.moving.move.fit_moved`) it is also a
+    `headstart.tune.registry.Strategy`, which has a ``fit`` method of its own.
 
     Examples:
         >>> from headstart.tune.registry import STRATEGIES
@@ -44,17 +44,17 @@ class MovingStrategy(Protocol):
 
     @property
     def training(self) -> Training:
-        """How it trains."""
+        """The training settings."""
         ...
 
     def plan(self, setting: Setting) -> Plan:
-        """Which parameters are trained, and what is added to the loss."""
+        """Decide which parameters are trained, and what is added to the loss."""
         ...
 
 
 @runtime_checkable
 class BringsBody(Protocol):
-    """A strategy that trains another body than the source's: fresh weights, or a small body beside it.
+    """A strategy that trains another body than the source's: one with random weights, or a small one beside it.
 
     Examples:
         >>> from headstart.tune.registry import MOVING, STRATEGIES
@@ -68,14 +68,14 @@ class BringsBody(Protocol):
         Args:
             source: the source that was given.
             train: labelled items.
-            seed: of fresh weights.
+            seed: of random weights.
         """
         ...
 
 
 @runtime_checkable
 class MovesItself(Protocol):
-    """A strategy that trains and judges its candidates in a way of its own, not as `headstart.tune.moving.move.move`.
+    """A strategy that replaces `headstart.tune.moving.move.move` by its own way to train and judge candidates.
 
     Examples:
         >>> from headstart.tune.registry import MOVING, STRATEGIES
@@ -99,7 +99,7 @@ class MovesItself(Protocol):
 
 @runtime_checkable
 class CrossFits(Protocol):
-    """A strategy that may train on all items and judge itself by cross-fitting, so that it needs no pilot.
+    """A strategy that can train on all items and be judged by cross-fitting, so that it needs no pilot run.
 
     Examples:
         >>> from headstart.tune.registry import MOVING, STRATEGIES
@@ -108,13 +108,13 @@ class CrossFits(Protocol):
     """
 
     def cross_fits(self, train: Dataset) -> bool:
-        """Whether it does so with these items."""
+        """Whether it does so for these items."""
         ...
 
 
 @runtime_checkable
 class ReplaysSource(Protocol):
-    """A strategy that trains on labelled items of the source task too.
+    """A strategy that also trains on labelled items of the source task.
 
     Examples:
         >>> from headstart.tune.registry import MOVING, STRATEGIES
@@ -124,16 +124,16 @@ class ReplaysSource(Protocol):
 
     @property
     def source_data(self) -> Dataset | None:
-        """These items; None where the caller's are taken."""
+        """The labelled source items; None if the caller has to set them."""
         ...
 
 
 def with_settings(strategy: S, **settings: object) -> S:
-    """The strategy with other values of some of its fields.
+    """A copy of a strategy with other values in some fields.
 
     Args:
         strategy: a dataclass.
-        settings: by the name of the field.
+        settings: new values, by the name of the field.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT

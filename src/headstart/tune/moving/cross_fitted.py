@@ -1,10 +1,10 @@
 """Cross-fitting for few items: fine-tune on all of them, and choose what to keep by out-of-fold losses.
 
-Rows that a body was trained on flatter every leave-one-out loss, and a held-out part of a few dozen items is too small
-to choose by. So the body is also fine-tuned on each four fifths of the items and judged on the fifth that it did not
-see: how far the weights go from the start to the trained ones, which features, which head, which λ. The fifths together
-are all items, so that every candidate, the frozen features among them, has an out-of-fold loss on each. Being the least
-of some fifty, that of the chosen one is a little too good; a test part tells the rest.
+Leave-one-out losses on items that a body was trained on are too low, and a validation split of a few dozen items is too
+small to choose by. So the body is also fine-tuned five times on four fifths of the items and judged on the held-out
+fifth. This chooses the interpolation between start and trained weights, the features, the head and λ. Together the
+fifths are all items, so every candidate, the frozen features among them, has an out-of-fold loss on each item. The loss
+of the chosen candidate is the least of about fifty and so slightly optimistic; test items give an unbiased one.
 
 References: Stone 1974, "Cross-validatory choice and assessment of statistical predictions"; Wortsman et al. 2022,
 "Robust fine-tuning of zero-shot models" (WiSE-FT).
@@ -43,20 +43,20 @@ __all__ = ["FOLDS", "move_cross_fitted", "validation_folds"]
 FOLDS = 5
 SHARES = (0.0, 0.5, 1.0)  # of the way from the start to the trained weights
 HEAD_NAMES = ("ridge", "lda")
-RATIOS = tuple(10.0 ** np.arange(-4, 2.1, 0.5))  # λ in mean eigenvalues of the rows
+RATIOS = tuple(10.0 ** np.arange(-4, 2.1, 0.5))  # λ relative to the mean eigenvalue, so that folds share the grid
 
 Array = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
 
 class GridPoint(NamedTuple):
-    """One point of the grid that the choice is made on.
+    """One point of the search grid.
 
     Attributes:
-        share: of the way from the start to the trained weights.
-        features: place among the feature maps of the source.
-        head: its name.
-        ratio: λ, in mean eigenvalues.
+        share: share of the way from the start to the trained weights, in [0, 1].
+        features: index among the feature maps of the source.
+        head: name of the head.
+        ratio: λ, relative to the mean eigenvalue of the rows.
 
     Examples:
         >>> GridPoint(0.5, 0, "ridge", 0.1).share
@@ -79,24 +79,24 @@ def move_cross_fitted(
     search: HeadSearch = HeadSearch(),
     engine: Engine = Engine(),
 ) -> Moved:
-    """Fine-tune on all items, and judge what can be made of the body on out-of-fold items.
+    """Fine-tune on all items, and judge the candidates on out-of-fold items.
 
     Args:
-        strategy: how the body moves; it keeps the structure of the body.
-        source: the body.
-        train_part: labelled items of a classification; a fold holds whole groups.
+        strategy: how the body is fine-tuned; it must keep the structure of the body.
+        source: gives the body.
+        train_part: labelled items of a classification; groups are not split between folds.
         seed: of all random numbers.
-        budget: time, for the six trainings together, checkpoints, logs (of the last one).
-        search: names heads; of these, ridge and LDA are compared, both where it names neither.
-        engine: how the models encode.
+        budget: time limit for the six trainings together, checkpoints, and logs of the last training.
+        search: its ``heads`` choose between ridge and LDA; both are compared if it names neither.
+        engine: how the fitted models encode items.
 
     Returns:
-        The start, the body halfway, and the moved body, each with the features, head and λ of least loss. The losses
-        are out-of-fold, and ``valid`` holds the items that have one.
+        The start, the weights halfway, and the trained weights, each with the features, head and λ of least loss. The
+        losses are out-of-fold, and ``valid`` holds the items that have one.
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
-        DataError: if there are no labels, no two items of a class to part, or an item cannot be read.
+        DataError: if there are no labels, no class has items for two folds, or an item cannot be read.
 
     Examples:
         >>> from dataclasses import replace
@@ -117,12 +117,12 @@ def move_cross_fitted(
     for number, left in enumerate(folds):
         seen = train_part.take(np.setdiff1d(np.arange(len(y)), left))
         own = replace(_part_of(budget, number, sizes), logs=None)
-        way = _WeightPath(strategy, source, seen, seed=seed, budget=own, search=search)
-        outcomes.append(way.outcome)
-        for choice, scores in way.judged(train_part.take(left)):
+        path = _WeightPath(strategy, source, seen, seed=seed, budget=own, search=search)
+        outcomes.append(path.outcome)
+        for choice, scores in path.judged(train_part.take(left)):
             found.setdefault(choice, np.full((len(y), task.num_outputs), np.nan))[left] = bounded(scores)
     items = np.sort(np.concatenate(folds))
-    way = _WeightPath(
+    path = _WeightPath(
         strategy, source, train_part, seed=seed, budget=_part_of(budget, len(folds), sizes), search=search
     )
     candidates = []
@@ -133,33 +133,37 @@ def move_cross_fitted(
             raise DataError("No head can be solved on each four fifths of the items; give more items of each class.")
         choice, losses = _best(known, task, y[items])
         calibration = task_methods(task).calibrate(found[choice][items], y[items])
-        model = way.model(choice, calibration, float(losses.mean()), engine)
+        model = path.model(choice, calibration, float(losses.mean()), engine)
         candidates.append(ValidatedModel(_label(strategy.name, share), model, losses, found[choice][items]))
-    return Moved(tuple(candidates), _together([*outcomes, way.outcome]), train_part.take(items), way.setting.network)
+    outcome = _combined([*outcomes, path.outcome])
+    return Moved(tuple(candidates), outcome, train_part.take(items), path.setting.network)
 
 
 def validation_folds(y: NDArray[np.integer], groups: NDArray[np.str_] | None, seed: int) -> list[Positions]:
-    """Positions that are left out together, five times; each class is spread evenly, and never left out whole.
+    """Positions of the held-out items of each fold, at most five folds.
+
+    Each class is spread evenly over the folds. Items of a class that cannot be spread, since it has a single item or
+    group, are in no fold and always trained on, so that no training lacks a class.
 
     Args:
-        y: (n,) codes of the classes.
-        groups: (n,) names of what must stay together; None for nothing.
+        y: (n,) class codes.
+        groups: (n,) names of groups that must not be split between folds; None for no groups.
         seed: of the order.
 
     Raises:
-        DataError: if no class has two items, or groups, that can be parted.
+        DataError: if no class has two items, or groups, for two folds.
 
     Examples:
         >>> [fold.tolist() for fold in validation_folds(np.array([0, 0, 1, 1, 2]), None, 0)]
         [[1, 2], [0, 3]]
     """
     units = group_codes(groups, len(y))
-    kind = y[np.unique(units, return_index=True)[1]]  # of a unit: the class of its first item
+    kind = y[np.unique(units, return_index=True)[1]]  # class of each group: that of its first item
     rng = np.random.default_rng([seed, FOLDS])
     members = [rng.permutation(np.flatnonzero(kind == code)) for code in np.unique(kind)]
     members = [part for part in members if len(part) > 1]
     count = min(FOLDS, max((len(part) for part in members), default=0))
-    fold, start = np.full(len(kind), -1), 0
+    fold, start = np.full(len(kind), -1), 0  # of each group; -1 for those that are always trained on
     for part in members:
         fold[part] = (start + np.arange(len(part))) % count
         start += len(part)
@@ -169,24 +173,27 @@ def validation_folds(y: NDArray[np.integer], groups: NDArray[np.str_] | None, se
             fold[own] = -1
     parts = [np.flatnonzero(fold[units] == k) for k in range(count) if (fold == k).any()]
     if len(parts) < 2:
-        raise DataError("No class has two items that can be parted to judge a moved body; give more items or groups.")
+        raise DataError(
+            "No class has two items that can be in different folds to judge a fine-tuned body; give more items or "
+            "groups."
+        )
     return parts
 
 
 def _part_of(budget: Budget, number: int, sizes: Sequence[int]) -> Budget:
-    """The budget of one of several trainings on so many items each."""
-    tell, count = budget.progress, len(sizes)
+    """The budget of one of several trainings; time is shared in proportion to their numbers of items."""
+    report, count = budget.progress, len(sizes)
 
     def progress(done: int, total: int, detail: str = "") -> None:
-        if tell is not None:
-            tell(number * total + done, count * total, f"training {number + 1} of {count}, {detail}")
+        if report is not None:
+            report(number * total + done, count * total, f"training {number + 1} of {count}, {detail}")
 
     seconds = None if budget.seconds is None else budget.seconds * sizes[number] / sum(sizes)
     return replace(budget, seconds=seconds, progress=progress)
 
 
-def _together(outcomes: Sequence[Outcome]) -> Outcome:
-    """How the last training went, with the time of all and what is to be said of any."""
+def _combined(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome of the last training, with the time of all, the worst way to end, and every note."""
     last = outcomes[-1]
     ends = {one.stopped for one in outcomes}
     worst = "diverged" if "diverged" in ends else "time" if "time" in ends else last.stopped
@@ -199,7 +206,7 @@ def _label(name: str, share: float) -> str:
 
 
 class _WeightPath:
-    """A body trained on some items, at any share of its way, with heads solved on the same items."""
+    """A body trained on some items, at any point between start and trained weights, with heads solved on the items."""
 
     def __init__(
         self,
@@ -218,7 +225,7 @@ class _WeightPath:
         self._heads = [name for name in HEAD_NAMES if name in (search.heads or HEAD_NAMES)] or list(HEAD_NAMES)
 
     def judged(self, left: Dataset) -> Iterator[tuple[GridPoint, Array]]:
-        """The scores of out-of-fold items, for each choice."""
+        """The scores (m, k) of m out-of-fold items, for each point of the grid."""
         for share in SHARES:
             setting = self._at(share)
             others = network_rows(setting.network, self._read(left))
@@ -226,7 +233,7 @@ class _WeightPath:
                 yield choice, fitted.scores(others)
 
     def model(self, choice: GridPoint, calibration: Mapping[str, Array], loss: float, engine: Engine) -> TransferModel:
-        """The model of a choice, with the calibration and loss of out-of-fold items."""
+        """The model at a point of the grid, with the calibration and loss of out-of-fold items."""
         setting = self._at(choice.share)
         rows = network_rows(setting.network, setting.batches)
         [head] = [fitted for found, fitted in self._solved(choice.share, [choice.ratio], rows) if found == choice]
@@ -246,12 +253,12 @@ class _WeightPath:
     def _solved(
         self, share: float, ratios: Sequence[float], rows: FeatureMatrix | None = None
     ) -> Iterator[tuple[GridPoint, FittedHead]]:
-        """Heads on the rows that the network gives now."""
+        """Heads solved on the rows of the network with the weights that it holds now."""
         setting = self.setting
         rows = network_rows(setting.network, setting.batches) if rows is None else rows
         targets = task_methods(setting.task).targets(setting.y, setting.task.num_outputs)
         for place, feature_map in enumerate(candidate_maps(rows, setting.source.info.blocks, self._layers)):
-            spectrum = Spectrum.from_rows(feature_map(rows), targets)
+            spectrum = Spectrum.from_rows(feature_map(rows), targets)  # one decomposition serves every λ
             mean = float(spectrum.values.mean())
             for name in self._heads:
                 head = cast("SpectralHead", HEADS[name])
@@ -269,7 +276,7 @@ class _WeightPath:
 
 
 def _best(scores: Mapping[GridPoint, Array], task: Task, y: NDArray[np.integer]) -> tuple[GridPoint, Array]:
-    """The choice of least mean loss, the first of equals, with the losses."""
+    """The grid point of least mean loss, the first of equals, with its losses (n,)."""
     losses = {choice: halved_losses(values, y, task) for choice, values in scores.items()}
     best = min(losses, key=lambda choice: float(losses[choice].mean()))
     return best, losses[best]

@@ -1,4 +1,4 @@
-"""Weights between those of two states of one structure.
+"""Weight interpolation between two states of the same network.
 
 Reference: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models" (WiSE-FT).
 """
@@ -13,11 +13,11 @@ __all__ = ["interpolated"]
 
 
 def interpolated(before: Mapping[str, Tensor], after: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
-    """(1 - a) θ₀ + a θ₁, weight by weight; whole numbers (counters) are taken from ``after``.
+    """(1 - a) θ₀ + a θ₁, elementwise; integer tensors (counters) are taken from ``after``.
 
     Args:
-        before: θ₀.
-        after: θ₁, of the same names and shapes.
+        before: θ₀, tensors by name.
+        after: θ₁, with the same names and shapes.
         share: a in [0, 1].
 
     Examples:

@@ -1,8 +1,8 @@
-"""Fine-tune a body by a strategy: solve the head, train both, and judge the candidates that the trained body gives.
+"""Fine-tune a body by a strategy: solve the head, train body and head, and judge the candidates on validation items.
 
-Frozen features and their solved head are the start, so that nothing of them has to be learnt again (LP-FT). What comes
-out are candidates that a validation part which no step saw can compare: the start itself, the trained network, its
-interpolations with the start (WiSE-FT), and the head solved anew on the moved features.
+Training starts from the frozen features with their closed-form head, so that nothing has to be learnt again (LP-FT).
+The candidates are the start itself, the trained network, its interpolations with the start (WiSE-FT), and a head that
+is solved again on the fine-tuned features. They are compared on held-out items.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ from headstart.types import Dataset, Source
 
 __all__ = ["class_weights_of", "fit_moved", "make_job", "make_setting", "move", "solved_start"]
 
-VALIDATION_SEED = 1  # added to the seed, so that the part is not the one that a caller holds out by the same seed
-MAX_VALIDATION = 1500
+VALIDATION_SEED = 1  # added to the seed, so that this split differs from one that the caller makes with the same seed
+MAX_VALIDATION = 1500  # items
 
 
 def fit_moved(
@@ -58,9 +58,9 @@ def fit_moved(
     seed: int = 0,
     budget: Budget = Budget(),
 ) -> TransferModel:
-    """Fine-tune by a strategy; the candidate of the fine-tuned body with the least validation loss.
+    """Fine-tune by a strategy, and return the candidate of the fine-tuned body with the least validation loss.
 
-    As the class attribute ``fit = fit_moved`` it is the ``fit`` method of a strategy.
+    The class attribute ``fit = fit_moved`` makes this the ``fit`` method of a strategy.
 
     Args:
         strategy: how the body is fine-tuned.
@@ -96,7 +96,7 @@ def move(
     search: HeadSearch = HeadSearch(),
     engine: Engine = Engine(),
 ) -> Moved:
-    """Train a body by a strategy and judge what came out on the validation part.
+    """Fine-tune a body by a strategy, and judge the candidates on validation items.
 
     Args:
         strategy: how the body is fine-tuned.
@@ -105,9 +105,9 @@ def move(
         valid: labelled validation items; None holds out a fifth of the training items.
         seed: of all random numbers.
         budget: time limit, checkpoints and logs.
-        search: what is compared when a head is solved.
-        engine: how items are encoded; with ``ray`` the training runs on workers of the cluster too, as
-            `headstart.tune.training.ray` has it.
+        search: which heads and features are compared when a head is solved.
+        engine: how items are encoded; with ``ray`` the training runs on the workers of the cluster too, see
+            `headstart.tune.training.ray`.
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
@@ -122,12 +122,12 @@ def move(
         >>> moved.start.name, moved.candidates[1].name, len(moved.valid)
         ('head', 'lp_ft', 12)
     """
-    whole = train_part
+    all_items = train_part
     if valid is None:
         train_part, valid = _hold_out_validation(train_part, seed)
     task, _ = train_part.labelled()
-    weights = class_weights_of(whole, search.class_weight)
-    # its architecture with fresh weights, or another body beside it
+    weights = class_weights_of(all_items, search.class_weight)
+    # `scratch` draws random weights for the source's architecture, and `side` adds a small body beside it
     body = strategy.source_for(source, train_part, seed) if isinstance(strategy, BringsBody) else source
     base = start = solved_start(source, train_part, search=search, seed=seed, engine=engine)
     if body is not source:
@@ -155,7 +155,7 @@ def _worker_job(
     strategy: MovingStrategy, source: Source, parts: tuple[Dataset, Dataset], head: FittedHead, budget: Budget, *,
     seed: int, weights: NDArray[np.float64] | None,
 ) -> Job:  # fmt: skip
-    """What one of several processes trains, on its share of each batch.
+    """The job of one of several processes, whose batches hold its share of each batch's items.
 
     The start is sent as its source and its head: a model is pickled as its saved files, which cannot hold a torch
     module of the user's own.
@@ -167,8 +167,8 @@ def _worker_job(
     plan = strategy.plan(setting)
     if plan.batches is not None:
         raise ParameterError(
-            f"The strategy '{strategy.name}' needs all items of a batch in one process. Got ray to train on instead; "
-            "leave it out."
+            f"The strategy '{strategy.name}' needs all items of a batch in one process, so it cannot be trained on a "
+            "Ray cluster; leave out 'ray'."
         )
     network = setting.network.to(best_device())
     return make_job(setting, plan, part, lambda: validation.loss(network))
@@ -176,7 +176,7 @@ def _worker_job(
 
 @contextmanager
 def _with_prefix(setting: Setting, plan: Plan, validation: Validation, job: Job) -> Iterator[Job]:
-    """The job with batches that begin where the frozen part ends, if that part gives the same in each epoch."""
+    """The job with batches that start from the outputs of the frozen prefix, if these are the same in each epoch."""
     network, training = setting.network, setting.training
     plain = plan.penalty is None and plan.loss is None and not (training.mixup or training.cutmix)
     if plain and augmentation_of(network.trainable.kind, training) is None:
@@ -191,25 +191,25 @@ def _with_prefix(setting: Setting, plan: Plan, validation: Validation, job: Job)
     network.prefix = None
 
 
-def _hold_out_validation(whole: Dataset, seed: int) -> tuple[Dataset, Dataset]:
-    """Training and validation part: a fifth, at most 1,500 items; whole groups, and classes in their shares."""
-    task, _ = whole.labelled()
-    plain = replace(whole, split=None, times=None)
-    share = min(0.2, MAX_VALIDATION / max(len(whole), 1))
-    parts = split(base_dataset(plain), whole.group_codes, test_size=share, seed=seed + VALIDATION_SEED)
+def _hold_out_validation(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """Training and validation items: a fifth, at most 1,500, is held out, stratified by class; groups are not split."""
+    task, _ = data.labelled()
+    plain = replace(data, split=None, times=None)
+    share = min(0.2, MAX_VALIDATION / max(len(data), 1))
+    parts = split(base_dataset(plain), data.group_codes, test_size=share, seed=seed + VALIDATION_SEED)
     if len(parts.test) == 0:
-        raise DataError(f"{len(whole)} {task.kind} items are too few to hold a validation part out; give more items.")
-    return whole.take(parts.train), whole.take(parts.test)
+        raise DataError(f"{len(data)} {task.kind} items are too few to hold out a validation split; give more items.")
+    return data.take(parts.train), data.take(parts.test)
 
 
 def solved_start(source: Source, part: Dataset, *, search: HeadSearch, seed: int, engine: Engine) -> TransferModel:
-    """Frozen features with their solved head.
+    """Frozen features with their closed-form head.
 
     Args:
-        source: the body.
+        source: gives the body.
         part: labelled items.
-        search: what is compared.
-        seed: of the choice.
+        search: which heads and features are compared.
+        seed: of the random numbers of the choice.
         engine: how items are encoded.
 
     Examples:
@@ -226,14 +226,14 @@ def solved_start(source: Source, part: Dataset, *, search: HeadSearch, seed: int
 
 
 def class_weights_of(part: Dataset, name: str | None) -> NDArray[np.float64] | None:
-    """What each class counts in a loss, (k,); their mean over the items is 1.
+    """The weight of each class in a loss, (k,); the mean weight over the items is 1.
 
     Args:
         part: labelled items.
         name: ``"balanced"``, or None for no weights.
 
     Raises:
-        ParameterError: for weights where the task is no classification.
+        ParameterError: if weights are asked for and the task is not a classification.
 
     Examples:
         >>> from headstart.types import Task
@@ -255,16 +255,16 @@ def make_setting(
     budget: Budget,
     class_weights: NDArray[np.float64] | None = None,
 ) -> Setting:
-    """What a strategy is given: the network at its start, and the batches.
+    """What a strategy is given: the network before training, and the batches.
 
     Args:
         strategy: how the body is fine-tuned.
-        source: the body.
+        source: gives the body.
         part: labelled items.
-        start: frozen features with their solved head.
+        start: frozen features with their closed-form head.
         seed: of all random numbers.
-        budget: names the share of this process.
-        class_weights: (k,) what each class counts in the loss; None where all count as they come.
+        budget: its ``parallel`` gives the share of this process in each batch.
+        class_weights: (k,) weight of each class in the loss; None for 1.
 
     Examples:
         >>> from headstart.sources.toy_shift import toy_shift
@@ -281,7 +281,7 @@ def make_setting(
     centre = spread = None
     if is_regression(task):
         centre, deviation = targets.mean(axis=0), targets.std(axis=0)
-        spread = np.where(deviation > 0, deviation, 1.0)
+        spread = np.where(deviation > 0, deviation, 1.0)  # a constant target stays 0 after centring
         targets = (targets - centre) / spread
     body = trainable(source)
     training = replace(strategy.training, learning_rate=learning_rate_for(body.module, strategy.training))
@@ -301,9 +301,9 @@ def make_job(setting: Setting, plan: Plan, part: Dataset, validate: Callable[[],
 
     Args:
         setting: network and batches.
-        plan: what moves.
+        plan: what the strategy returned.
         part: the training items.
-        validate: gives the validation loss; None keeps the last weights.
+        validate: returns the validation loss; None keeps the weights of the last step.
 
     Examples:
         >>> from headstart.sources.toy_shift import toy_shift
@@ -318,7 +318,7 @@ def make_job(setting: Setting, plan: Plan, part: Dataset, validate: Callable[[],
     """
     return Job(
         setting.network, plan.groups, setting.batches if plan.batches is None else plan.batches,
-        _loss(setting, plan), validate, lambda batch: _blame(batch, part), finish=plan.finish,
+        _loss(setting, plan), validate, lambda batch: _not_finite(batch, part), finish=plan.finish,
     )  # fmt: skip
 
 
@@ -327,7 +327,7 @@ def _share(budget: Budget) -> tuple[int, int]:
 
 
 def _loss(setting: Setting, plan: Plan) -> Callable[[Batch], Tensor]:
-    """The mean loss of a batch with what the strategy adds, as its micro-batch contributes to it."""
+    """What a micro-batch adds to the mean loss of its batch, including the strategy's penalty."""
     network, training = setting.network, setting.training
 
     def loss(batch: Batch) -> Tensor:
@@ -335,7 +335,7 @@ def _loss(setting: Setting, plan: Plan) -> Callable[[Batch], Tensor]:
             return plan.loss(batch) * batch.share
         batch = mixed(batch, training)
         blocks = network.blocks(batch.inputs)
-        logits = network.head(_joined(blocks))
+        logits = network.head(torch.cat([block.float() for block in blocks], dim=1))  # the head computes in float32
         value = setting.losses(logits, batch.targets).mean()
         if plan.penalty is not None:
             value = value + plan.penalty(batch, blocks, logits)
@@ -344,18 +344,14 @@ def _loss(setting: Setting, plan: Plan) -> Callable[[Batch], Tensor]:
     return loss
 
 
-def _joined(blocks: Sequence[Tensor]) -> Tensor:
-    return torch.cat([block.float() for block in blocks], dim=1)
-
-
-def _blame(batch: Batch, part: Dataset) -> str:
-    """The items of a batch whose inputs are no numbers, in a few words."""
+def _not_finite(batch: Batch, part: Dataset) -> str:
+    """Names the first item of a batch whose inputs are not finite; empty if there is none."""
     inputs = batch.inputs
     if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
         return ""
     bad = ~torch.isfinite(inputs).flatten(1).all(dim=1).cpu().numpy()
     names = [part.ids[k] for k in batch.positions[bad]]
-    return f"the item '{names[0]}' holds values that are no numbers" if names else ""
+    return f"the item '{names[0]}' holds values that are not finite" if names else ""
 
 
 def _key(strategy: MovingStrategy, setting: Setting, parts: Sequence[Dataset], search: HeadSearch) -> str:

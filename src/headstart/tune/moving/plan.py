@@ -1,4 +1,4 @@
-"""What a strategy is given and what it returns: which parameters are trained, and what is added to the loss."""
+"""What a strategy is given (`Setting`) and what it returns (`Plan`): parameters to train, and additions to the loss."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class Setting:
     """What a strategy is given.
 
     Attributes:
-        network: body and solved head; a strategy may change its structure (low-rank modules, other normalisations).
-        source: what the body came from.
+        network: body and closed-form head; a strategy may change its structure, for example by low-rank modules.
+        source: the source of the body.
         task: the label schema.
         items: the n training items.
-        y: their labels as in `Dataset`.
-        targets: (n, k) rows that the network is trained towards; of a regression they are standardised.
-        batches: the training items in their order.
-        start: the frozen features with the solved head, fitted on the same items.
-        training: as the strategy's own field has it.
+        y: their labels, as in `Dataset`.
+        targets: (n, k) targets of the network's outputs; those of a regression are standardised.
+        batches: the training items in batches.
+        start: the frozen features with their closed-form head, fitted on the same items.
+        training: the strategy's training settings, with the learning rate filled in.
         seed: of all random numbers.
-        class_weights: (k,) what each class counts in the loss; None where all count as they come.
+        class_weights: (k,) weight of each class in the loss; None for 1.
 
     Examples:
         >>> import torch
@@ -62,7 +62,7 @@ class Setting:
     class_weights: Tensor | None = None
 
     def losses(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each item (n,), with the smoothing of the training and the weights of the classes."""
+        """The loss of each item (n,), with label smoothing and class weights, of logits and targets (n, k)."""
         smoothing = self.training.label_smoothing
         return task_loss(self.task, logits, targets, smoothing=smoothing, class_weights=self.class_weights)
 
@@ -72,12 +72,12 @@ class Plan:
     """What a strategy returns.
 
     Attributes:
-        groups: the parameters that move; all others are frozen.
-        penalty: gives, for a batch, the rows (n, width) of each block and the logits (n, k), a number that is added to
-            the mean loss; None for nothing.
-        loss: gives the mean loss of a batch in place of the task's; None for the task's.
-        batches: the training items in another order, such as several of each class in a batch; None for the setting's.
-        finish: is called on the trained network, such as to merge what was inserted.
+        groups: the parameters to train; all others are frozen.
+        penalty: a function of a batch, of the rows (n, width) of each block and of the logits (n, k). It returns a
+            scalar that is added to the mean loss; None for no penalty.
+        loss: a function that returns the mean loss of a batch, in place of the task's loss; None for the task's.
+        batches: the training items in other batches, such as several items of each class; None for the setting's.
+        finish: called after training, for example to merge inserted modules.
 
     Examples:
         >>> Plan((ParameterGroup(("head.weight",)),)).penalty is None
@@ -92,7 +92,11 @@ class Plan:
 
 
 def head_group(network: Network, rate: float = 1.0) -> ParameterGroup:
-    """The head's parameters.
+    """The head's parameters as one group.
+
+    Args:
+        network: body and head.
+        rate: multiplier of the learning rate.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -104,12 +108,12 @@ def head_group(network: Network, rate: float = 1.0) -> ParameterGroup:
 
 
 def body_groups(network: Network, *, first: int = 0, rates: Sequence[float] | None = None) -> list[ParameterGroup]:
-    """The body's groups of parameters from number ``first`` on, stem first.
+    """The body's parameter groups, one per block, stem first.
 
     Args:
         network: body and head.
-        first: groups before it stay frozen.
-        rates: a multiplier for each of the body's groups; 1 where not given.
+        first: index of the first group that is returned; the groups before it stay frozen.
+        rates: multiplier of the learning rate for each of the body's groups; None for 1.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -127,14 +131,14 @@ ULMFIT_DECAY = 1 / 2.6
 
 
 def decayed_rates(count: int, decay: float) -> list[float]:
-    """Layer-wise rates, decay^(count - 1 - k) for block k: 1 for the last one.
+    """Layer-wise learning rate decay: the multiplier of block k is decay^(count - 1 - k), 1 for the last block.
 
     References: Howard & Ruder 2018, "Universal Language Model Fine-tuning" (discriminative rates: η / 2.6 from layer
     to layer); Clark et al. 2020, "ELECTRA" (layer-wise decay).
 
     Args:
         count: number of blocks.
-        decay: from a block to the one before it, in (0, 1].
+        decay: ratio of a block's rate to that of the next block, in (0, 1].
 
     Examples:
         >>> decayed_rates(3, 0.5)

@@ -1,4 +1,4 @@
-"""How long a training step of a strategy takes on this machine."""
+"""Measure how long a training step of a strategy takes on this machine."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["seconds_per_step"]
 
 
 def seconds_per_step(strategy: MovingStrategy, source: Source, few: Dataset, *, seed: int) -> float:
-    """The seconds of the quickest step of an epoch over a few items; the first one, which warms up, does not count.
+    """Seconds of the quickest step in one epoch over a few items; the first step, a warm-up, does not count.
 
     Args:
-        strategy: what would be run.
-        source: the body.
-        few: labelled items, two batches or more.
+        strategy: the strategy to time.
+        source: gives the body.
+        few: labelled items, two batches or more; with a single batch its step is timed, warm-up included.
         seed: of all random numbers.
 
     Examples:

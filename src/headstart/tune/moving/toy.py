@@ -1,4 +1,4 @@
-"""A strategy's setting of toy items, for examples and tests: what `move` hands to a strategy."""
+"""A toy `Setting` for examples and tests: what `move` gives to a strategy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judge a network on items that no step saw."""
+"""Validation of a network on held-out items, by the loss of its calibrated outputs."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from headstart.types import Dataset, FeatureMatrix, Source, Task
 
 __all__ = ["Validation", "halved_losses", "network_rows"]
 
-BATCH_SIZE = 64
+BATCH_SIZE = 64  # items in one forward pass
 
 
 def network_rows(
     network: Network, batches: ItemBatches, device: str = "cpu", precision: Precision = "auto"
 ) -> FeatureMatrix:
-    """The rows (n, d) that the network's body gives for the items as they are, in evaluation mode.
+    """The rows (n, d) of the network's body for items without augmentation, in evaluation mode.
 
     Args:
         network: body and head.
-        batches: the items.
+        batches: the n items.
         device: where the network is.
-        precision: of the products.
+        precision: number format of the products.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -45,27 +45,28 @@ def network_rows(
         True
     """
     network.eval()
-    order = batches.by_length()
+    order = batches.by_length()  # texts of similar length are padded little
     rows: list[FeatureMatrix] = []
     with torch.inference_mode(), autocast(device, precision):
         for start in range(0, len(order), BATCH_SIZE):
             inputs = to_device(batches.inputs(order[start : start + BATCH_SIZE].tolist()), device)
             rows.append(network.rows(inputs).float().cpu().numpy())
-    return np.concatenate(rows)[np.argsort(order, kind="stable")]
+    return np.concatenate(rows)[np.argsort(order, kind="stable")]  # argsort inverts the permutation
 
 
 class Validation:
-    """The validation part, and the loss of a network on it.
+    """The validation items, and the loss of a network on them.
 
-    The loss is that of calibrated outputs: a network that trains on is right more often and surer than it should be,
-    and a temperature, fitted afterwards in any case, takes the latter back (Guo et al. 2017).
+    The loss is that of calibrated outputs. With more training a network becomes both more accurate and overconfident.
+    The temperature that is fitted afterwards in any case corrects the overconfidence (Guo et al. 2017), so it must not
+    count against the network.
 
     Args:
         task: the label schema.
-        part: labelled items.
+        part: labelled validation items.
         source: reads the items.
         collate: makes a batch of prepared items.
-        class_weights: (k,) what each class counts; None where all count as they come.
+        class_weights: (k,) weight of each class; None for 1.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -106,35 +107,40 @@ class Validation:
         self.batches = self._item_batches
 
     def scores(self, network: Network) -> NDArray[np.float64]:
-        """Logits, or values in units of the data, (n, k)."""
+        """Logits, or values in the units of the data, (n, k)."""
         device = next(network.parameters()).device.type
-        with np.errstate(over="ignore", invalid="ignore"):  # of weights that went far
+        with np.errstate(over="ignore", invalid="ignore"):  # weights that diverged overflow here
             return network.head.fitted().scores(network_rows(network, self.batches, device))
 
     def loss(self, network: Network) -> float:
-        """The mean loss of the calibrated outputs; infinite where weights went so far that an output is no number."""
+        """The mean loss of the calibrated outputs; infinite if an output is not a finite number."""
         scores = self.scores(network)
         return float(self.losses(scores).mean()) if np.isfinite(scores).all() else math.inf
 
     def calibration(self, scores: NDArray[np.float64]) -> Calibration:
-        """What makes the scores of this part trustworthy."""
+        """The calibration parameters fitted on the scores (n, k) of these items."""
         return task_methods(self.task).calibrate(scores, self.y, self.weights)
 
     def losses(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The loss of each item, times the weight of its class; each half calibrated on the other one."""
+        """The loss of each item (n,), times the weight of its class; each half is calibrated on the other half."""
         return halved_losses(scores, self.y, self.task, self.weights)
 
 
 def halved_losses(
     scores: NDArray[np.float64], y: NDArray[Any], task: Task, weights: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
-    """The loss of each item, each half calibrated on the other one; every second item of a class is of one half.
+    """The loss of each item, where each half of the items is calibrated on the other half.
+
+    The halves are stratified: every second item of a class is in the second half.
 
     Args:
-        scores: (n, k) of items that the scores were not fitted on.
+        scores: (n, k) scores of held-out items.
         y: their labels, as in `headstart.types.Dataset`.
-        task: what they are of.
-        weights: (n,) what each item counts, times which its loss is given; None for 1.
+        task: the label schema.
+        weights: (n,) weight of each item in the calibration, by which its loss is multiplied too; None for 1.
+
+    Returns:
+        (n,) losses.
 
     Examples:
         >>> task = Task("classification", ("a", "b"))
@@ -143,7 +149,7 @@ def halved_losses(
     """
     methods, losses = task_methods(task), np.empty(len(y))
     halves = np.arange(len(y)) % 2
-    if is_classification(task):  # a file may have its classes in turn
+    if is_classification(task):  # plain alternation would fail where the items' classes alternate too
         halves[np.argsort(y, kind="stable")] = np.arange(len(y)) % 2
     for half in (0, 1):
         inside, outside = halves == half, halves != half

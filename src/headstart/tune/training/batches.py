@@ -1,4 +1,4 @@
-"""The order in which training items come: by seed and epoch alone, so that a resumed training sees the same."""
+"""Batches of training items; their order depends on seed and epoch alone, so a resumed training sees the same ones."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from headstart.tune.training.settings import Training
 
 __all__ = ["Batch", "ItemBatches", "epoch_order"]
 
-AHEAD = 3  # batches that are prepared while one is trained on
-SORTED = 8  # batches whose texts are sorted by length together, so that few are padded
+AHEAD = 3  # batches that are prepared in advance
+SORTED = 8  # batches whose texts are sorted by length together: more would pad less, but mix less
 MEMORY = 2**30  # bytes of prepared items that are kept between epochs
-ORDER, AUGMENT = 0, 1  # what a seed is used for
+ORDER, AUGMENT = 0, 1  # streams of random numbers that one seed opens
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Items that go through the body together.
+    """A batch of items, or a micro-batch of one.
 
     Attributes:
         inputs: what the body's forward function takes.
         targets: (n, k) float32 rows, as the task's methods make them.
-        positions: (n,) of the items among the training items.
-        whole: items of the whole batch that these are a part of.
+        positions: (n,) positions of the items among the training items.
+        batch_size: number of items in the complete batch, of which these may be a part.
 
     Examples:
         >>> Batch(torch.ones(2, 3), torch.ones(2, 1), np.arange(2), 4).share
@@ -43,15 +43,15 @@ class Batch:
     inputs: Any
     targets: Tensor
     positions: NDArray[np.intp]
-    whole: int
+    batch_size: int
 
     @property
     def share(self) -> float:
-        """The share of the whole batch's items."""
-        return len(self.positions) / self.whole
+        """The share of the complete batch's items, by which a micro-batch's mean loss counts."""
+        return len(self.positions) / self.batch_size
 
     def to(self, device: str) -> Batch:
-        """The same on a device."""
+        """The same batch on a device."""
         from headstart.tune.training.device import to_device
 
         return replace(self, inputs=to_device(self.inputs, device), targets=self.targets.to(device))
@@ -60,16 +60,16 @@ class Batch:
 def epoch_order(
     n: int, size: int, seed: int, epoch: int, lengths: NDArray[np.intp] | None = None
 ) -> list[NDArray[np.intp]]:
-    """Positions of the items of each batch of an epoch.
+    """Positions of the items of each batch of an epoch, in random order.
 
-    A last batch of one item is left out, since a normalisation over a batch of one item knows no deviation.
+    A last batch of a single item is left out, since batch normalisation cannot compute a deviation of one item.
 
     Args:
         n: number of items.
         size: items in a batch.
         seed: of the order.
-        epoch: number of the epoch.
-        lengths: (n,) of texts; batches then hold texts of nearly one length.
+        epoch: number of the epoch, from 0.
+        lengths: (n,) lengths of texts; each batch then holds texts of similar length. None for any order.
 
     Examples:
         >>> [len(batch) for batch in epoch_order(9, 4, 0, 0)]
@@ -91,17 +91,17 @@ def epoch_order(
 
 
 class ItemBatches:
-    """Batches of items that are read, augmented and collated by threads while the body trains.
+    """Batches of items that threads read and augment while the body trains.
 
     Args:
         items: n items.
         targets: (n, k) rows.
-        prepare: reads one item; called by several threads.
-        collate: makes inputs of prepared items.
-        training: batch size, micro-batch.
+        prepare: reads one item; called from several threads.
+        collate: makes the body's inputs from prepared items.
+        training: gives the sizes of batches and micro-batches.
         seed: of the order and of the augmentation.
-        augment: changes a prepared item by a generator; None for none.
-        share: (rank, size) of the process among those that train together.
+        augment: changes a prepared item, given a random generator; None for no augmentation.
+        share: (rank, number of processes) of this process among those that train together.
 
     Examples:
         >>> made = ItemBatches([1.0, 2.0], np.eye(2), np.asarray, np.stack, Training(batch_size=2), seed=0)
@@ -139,11 +139,11 @@ class ItemBatches:
         return len(self._items)
 
     def sort_by_length(self) -> None:
-        """Let batches hold texts of nearly one length; all items are prepared for it."""
+        """Make each batch hold texts of similar length; this prepares all items."""
         self._lengths = np.array([len(self.prepared(k)) for k in range(len(self._items))], dtype=np.intp)
 
     def prepared(self, position: int) -> Any:
-        """A prepared item; kept while there is room."""
+        """A prepared item; it is kept in memory while there is room."""
         if position in self._kept:
             return self._kept[position]
         value = self._prepare(self._items[position])
@@ -153,11 +153,11 @@ class ItemBatches:
         return value
 
     def epoch(self, number: int, start: int) -> Iterator[list[Batch]]:
-        """The batches of an epoch from number ``start`` on, as micro-batches."""
+        """The batches of an epoch from number ``start`` on, each as a list of micro-batches."""
         with ThreadPoolExecutor(max(2, cores())) as pool:
             ahead: deque[tuple[NDArray[np.intp], int, list[Future[Any]]]] = deque()
             for index in self._order(number)[start:]:
-                own = index[self._rank :: self._processes]
+                own = index[self._rank :: self._processes]  # this process's share of the batch
                 ahead.append((own, len(index), [pool.submit(self._ready, int(k), number) for k in own]))
                 if len(ahead) > AHEAD:
                     yield self._batch(*ahead.popleft())
@@ -168,31 +168,32 @@ class ItemBatches:
         item = self.prepared(position)
         if self._augment is None:
             return item
+        # A generator per item and epoch: the result depends neither on the thread nor on what came before.
         return self._augment(item, np.random.default_rng([self._seed, AUGMENT, epoch, position]))
 
-    def _batch(self, index: NDArray[np.intp], whole: int, ready: list[Future[Any]]) -> list[Batch]:
+    def _batch(self, index: NDArray[np.intp], size: int, ready: list[Future[Any]]) -> list[Batch]:
         items = [future.result() for future in ready]
         parts = [slice(k, k + self._micro) for k in range(0, len(index), self._micro)]
         return [
-            Batch(self._collate(items[part]), self._targets[torch.from_numpy(index[part])], index[part], whole)
+            Batch(self._collate(items[part]), self._targets[torch.from_numpy(index[part])], index[part], size)
             for part in parts
         ]
 
     def with_inputs(
         self, items: Sequence[Any], prepare: Callable[[Any], Any], collate: Callable[[Sequence[Any]], Any]
     ) -> ItemBatches:
-        """The same batches in the same order, of other inputs and without augmentation."""
+        """The same batches in the same order, with other inputs and without augmentation."""
         made = copy.copy(self)
         made._items, made._prepare, made._collate, made._augment = items, prepare, collate, None
         made._kept, made._bytes = {}, 0
         return made
 
     def inputs(self, positions: Sequence[int]) -> Any:
-        """The collated inputs of items as they are, without augmentation."""
+        """The collated inputs of items, without augmentation."""
         return self._collate([self.prepared(int(k)) for k in positions])
 
     def by_length(self) -> NDArray[np.intp]:
-        """Positions of all items, long texts first where batches are sorted by length."""
+        """Positions of all items; if batches are sorted by length, longest texts first."""
         if self._lengths is None:
             return np.arange(len(self._items))
         return np.argsort(-self._lengths, kind="stable")

@@ -1,4 +1,4 @@
-"""The state of a training in one file, written completely or not at all."""
+"""Checkpoints: the state of a training in one file, which is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ FILE = "state.safetensors"
 
 
 def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and plain values; the state that stood there stays until the new one is complete.
+    """Write tensors and plain values; an older checkpoint stays until the new one is complete.
 
     Args:
-        folder: made if wanted.
-        tensors: by name.
-        facts: plain JSON values.
+        folder: created if it does not exist.
+        tensors: tensors by name.
+        facts: plain JSON values by name.
 
     Raises:
-        SaveError: if there is no room, or the folder cannot be written.
+        SaveError: if the disk is full or the folder cannot be written.
 
     Examples:
         >>> import tempfile, torch
@@ -38,29 +38,29 @@ def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    saved = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
         make_folder(folder)
         with atomic_file(folder / FILE) as scratch:
-            save_file(whole, scratch, metadata={"facts": json.dumps(dict(facts))})
+            save_file(saved, scratch, metadata={"facts": json.dumps(dict(facts))})
     except (OSError, SafetensorError, SaveError) as error:
         reason = _reason(error, folder)
         kept = (
-            "the one written before is still there: free space and run the same command again, it goes on from there"
+            "the checkpoint before it is kept: free space and run the same command again, and training resumes from it"
             if (folder / FILE).is_file()
             else "free space and run the same command again"
         )
-        raise SaveError(f"The state of the training could not be written to '{folder}': {reason}; {kept}.") from error
+        raise SaveError(f"The training checkpoint could not be written to '{folder}': {reason}; {kept}.") from error
 
 
 def _reason(error: Exception, folder: Path) -> str:
-    """What the system said; `atomic_file` wraps it in advice for other files."""
+    """The system's own error message; `atomic_file` wraps it in advice that does not fit checkpoints."""
     cause = error.__cause__ if isinstance(error, SaveError) and isinstance(error.__cause__, Exception) else error
     return " ".join(write_reason(cause, folder).split())[:200]
 
 
 def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """The tensors and the plain values that `write_state` wrote; None where there is no state that can be read.
+    """The tensors and plain values that `write_state` wrote; None if there is no readable checkpoint.
 
     Examples:
         >>> read_state(Path("nowhere")) is None

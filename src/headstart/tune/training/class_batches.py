@@ -1,4 +1,4 @@
-"""Batches that hold several items of each of their classes, so that every batch has pairs of both kinds."""
+"""Batches with several items of each of their classes, so that every batch has positive and negative pairs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from headstart.tune.training.batches import Batch, ItemBatches
 
 __all__ = ["ClassBatches", "class_order"]
 
-ORDER = 2  # what the seed is used for; `headstart.tune.training.batches` has 0 and 1
+ORDER = 2  # stream of random numbers that the seed opens; `headstart.tune.training.batches` has 0 and 1
 
 
 def class_order(codes: NDArray[np.int64], classes: int, each: int, seed: int, epoch: int) -> list[NDArray[np.intp]]:
-    """Positions of the items of each batch of an epoch: ``classes`` classes and ``each`` items of them.
+    """Positions of the items of each batch of an epoch: ``classes`` classes with ``each`` items per class.
 
-    Classes take turns, and so do the items of a class: none comes again before all others have come, so that a rare
-    class counts as much as a frequent one. An epoch has as many items as there are, but for rounding.
+    Classes take turns, and so do the items of a class: none is drawn again before all others have been drawn. A rare
+    class thus counts as much as a frequent one. Up to rounding, an epoch draws as many items as there are.
 
     Args:
-        codes: (n,) classes of the items.
-        classes: classes in a batch; all where there are fewer.
-        each: items of each class; of a class with fewer all.
+        codes: (n,) class codes of the items.
+        classes: classes in a batch; all classes if there are fewer.
+        each: items per class; all items of a class that has fewer.
         seed: of the order.
-        epoch: number of the epoch.
+        epoch: number of the epoch, from 0.
 
     Examples:
         >>> codes = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2])
@@ -47,13 +47,13 @@ def class_order(codes: NDArray[np.int64], classes: int, each: int, seed: int, ep
 
 
 def _turns(values: NDArray[np.intp], rng: np.random.Generator) -> Iterator[int]:
-    """The values in a random order, and again in another one, without end."""
+    """The values in one random order after another, endlessly."""
     while True:
         yield from (int(value) for value in rng.permutation(values))
 
 
 def _distinct(turns: Iterator[int], count: int) -> list[int]:
-    """The next values, without those that came already where one order ends and the next begins."""
+    """The next ``count`` distinct values; across the border of two random orders a value may come twice."""
     found: list[int] = []
     while len(found) < count:
         value = next(turns)
@@ -63,17 +63,17 @@ def _distinct(turns: Iterator[int], count: int) -> list[int]:
 
 
 class ClassBatches:
-    """Batches by `class_order` of items that other batches read and collate; they come as they are, not augmented.
+    """Batches in the order of `class_order`, of items that other batches read and collate, without augmentation.
 
     Args:
-        batches: the items.
-        targets: (n, k) rows of a classification, 1 for the class of each item.
+        batches: gives the items.
+        targets: (n, k) one-hot rows.
         classes: classes in a batch, at least 2.
         each: items of each class in a batch, at least 2.
         seed: of the order.
 
     Raises:
-        ParameterError: if a batch has no pairs of both kinds.
+        ParameterError: if ``classes`` or ``each`` is below 2, so that a batch lacks negative or positive pairs.
 
     Examples:
         >>> from headstart.tune.training.settings import Training
@@ -100,7 +100,7 @@ class ClassBatches:
         return len(self._order(0))
 
     def epoch(self, number: int, start: int) -> Iterator[list[Batch]]:
-        """The batches of an epoch from number ``start`` on, each in one part: its pairs need all of it."""
+        """The batches of an epoch from number ``start`` on, each as one micro-batch, since pairs span all of it."""
         for index in self._order(number)[start:]:
             inputs = self._batches.inputs(index.tolist())
             yield [Batch(inputs, self._targets[torch.from_numpy(index)], index, len(index))]

@@ -1,4 +1,4 @@
-"""Where a training runs, and in which number format."""
+"""Device, number format and mode of a training: CUDA or CPU, bf16 or float32, training or evaluation mode."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 @runtime_checkable
 class MovesToDevice(Protocol):
-    """A batch that knows which of its parts belong on a device.
+    """A batch with a ``to`` method that moves its tensors to a device.
 
     Examples:
         >>> isinstance(torch.ones(1), MovesToDevice), isinstance("text", MovesToDevice)
@@ -31,12 +31,12 @@ class MovesToDevice(Protocol):
     """
 
     def to(self, device: str) -> Self:
-        """The same on a device."""
+        """The same batch on a device."""
         ...
 
 
 def best_device() -> str:
-    """``"cuda"`` where there is such a GPU, else ``"cpu"``.
+    """``"cuda"`` if a CUDA GPU is available, else ``"cpu"``.
 
     Examples:
         >>> best_device() in ("cuda", "cpu")
@@ -46,7 +46,7 @@ def best_device() -> str:
 
 
 def autocast(device: str, precision: Precision) -> AbstractContextManager[object]:
-    """A context in which products run in bf16 where that is wanted and the machine multiplies in it by itself.
+    """A context in which matrix products run in bf16, if `number_format` says so.
 
     Args:
         device: ``"cpu"`` or ``"cuda"``.
@@ -62,11 +62,11 @@ def autocast(device: str, precision: Precision) -> AbstractContextManager[object
 
 
 def number_format(device: str, precision: Precision) -> Literal["bf16", "fp32"]:
-    """The format that products run in: ``"auto"`` is bf16 where the machine multiplies in it by itself.
+    """The number format of matrix products: ``"auto"`` is bf16 if the hardware multiplies in it, else float32.
 
     Args:
         device: ``"cpu"`` or ``"cuda"``.
-        precision: what is wanted.
+        precision: ``"auto"``, ``"bf16"`` or ``"fp32"``.
 
     Examples:
         >>> number_format("cpu", "fp32")
@@ -79,7 +79,7 @@ def number_format(device: str, precision: Precision) -> Literal["bf16", "fp32"]:
 
 
 def to_device(batch: Any, device: str) -> Any:
-    """Tensors, mappings and lists of them, and batches on a device.
+    """Move tensors, dictionaries and lists of them, and batches to a device; other values are returned unchanged.
 
     Examples:
         >>> to_device({"x": torch.ones(1)}, "cpu")
@@ -95,7 +95,7 @@ def to_device(batch: Any, device: str) -> Any:
 
 
 def channels_last(module: M) -> M:
-    """The module with its convolutions' weights laid out channels last, in which bf16 convolutions are quickest.
+    """The module with the weights of its 2-d convolutions in channels-last layout, the fastest for bf16.
 
     Examples:
         >>> channels_last(nn.Conv2d(2, 3, 3)).weight.is_contiguous(memory_format=torch.channels_last)
@@ -106,9 +106,9 @@ def channels_last(module: M) -> M:
 
 @contextmanager
 def training_mode(module: nn.Module, *, batch_statistics: bool = True) -> Iterator[None]:
-    """Training mode for what moves; what is frozen stays in evaluation mode, so that its statistics do not move.
+    """Training mode for trained parts; frozen parts stay in evaluation mode, so that their statistics are not updated.
 
-    The frozen normalisation in training mode is the classic trap: it forgets its statistics while its gain stays.
+    Frozen batch normalisation in training mode is a common mistake: its statistics would drift while its gain stays.
 
     Examples:
         >>> body = nn.Sequential(nn.BatchNorm1d(2).requires_grad_(False), nn.Linear(2, 2))
@@ -126,11 +126,12 @@ def training_mode(module: nn.Module, *, batch_statistics: bool = True) -> Iterat
 
 
 def set_training(module: nn.Module, *, batch_statistics: bool = True) -> None:
-    """Training mode for the parts of which a parameter requires a gradient, evaluation mode for all others.
+    """Training mode for submodules with a parameter that requires a gradient, evaluation mode for all others.
 
     Args:
         module: body and head.
-        batch_statistics: False leaves all batch normalisations in evaluation mode too; their gains and biases move.
+        batch_statistics: False puts all batch normalisations into evaluation mode; their gains and biases may still be
+            trained.
 
     Examples:
         >>> body = nn.Sequential(nn.BatchNorm1d(2).requires_grad_(False), nn.Linear(2, 2))

@@ -1,4 +1,4 @@
-"""What the training loop is given, and what it gives back."""
+"""The input and the result of the training loop: `Job` and `Outcome`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Stopped = Literal["done", "no longer better", "time", "diverged"]
 
 
 class Batches(Protocol):
-    """Batches that are the same for the same seed, whatever was asked for before."""
+    """Batches that depend on the seed alone, not on which ones were read before."""
 
     @property
     def steps(self) -> int:
@@ -31,13 +31,13 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Parameters that move at one rate.
+    """Parameters that are trained at one learning rate.
 
     Attributes:
-        names: of the job's module.
+        names: their names in the job's module.
         rate: multiplies the learning rate.
-        weight_decay: None for that of the training.
-        begin: share of the training from which they move, 0.
+        weight_decay: None for the weight decay of the training.
+        begin: share of the training, in [0, 1], after which they are unfrozen, 0.
 
     Examples:
         >>> ParameterGroup(("head.weight",)).rate
@@ -55,15 +55,16 @@ class Job:
     """What is trained.
 
     Attributes:
-        module: its parameters are moved in place; at the end it holds the weights that were kept.
-        groups: the parameters that move; all others are frozen.
+        module: its parameters are updated in place; at the end it holds the weights that are kept.
+        groups: the parameters to train; all others are frozen.
         batches: the training items.
-        loss: gives the part that a micro-batch contributes to the mean loss of its whole batch; draws from torch's own
-            generator only, which the loop seeds for each step.
-        validate: gives the validation loss of the module as it is; None where the last weights are kept.
-        blame: names the items of a micro-batch that are no numbers, in a few words; None where nothing can be said.
-        measure: gives more values for the log after each epoch; the module is left as it is.
-        finish: is called on the trained module, such as to merge what was inserted.
+        loss: returns what a micro-batch adds to the mean loss of its batch. Its random numbers must come from torch's
+            global generator, which the loop seeds for each step.
+        validate: returns the validation loss of the module with its current weights; None keeps the last weights.
+        diagnose: says in a few words which items of a micro-batch hold values that are not finite; empty if none do.
+            None if this cannot be found out.
+        measure: returns more values for the log, after each epoch; it must leave the module unchanged.
+        finish: called after training, for example to merge inserted modules.
 
     Examples:
         >>> body = nn.Linear(1, 1)
@@ -77,7 +78,7 @@ class Job:
     batches: Batches
     loss: Callable[[Any], Tensor]
     validate: Callable[[], float] | None = None
-    blame: Callable[[Any], str] | None = None
+    diagnose: Callable[[Any], str] | None = None
     measure: Callable[[], Mapping[str, float]] | None = None
     finish: Callable[[], None] = lambda: None
 
@@ -88,15 +89,15 @@ class Outcome:
 
     Attributes:
         stopped: why it ended: ``"done"``, ``"no longer better"`` (early stopping), ``"time"`` or ``"diverged"``.
-        epochs: that were begun.
-        steps: that were made.
+        epochs: number of epochs that were begun.
+        steps: number of optimiser steps.
         loss: validation loss of the weights that were kept; nan without validation.
         start_loss: validation loss before the first step; nan without validation.
-        seconds: that it took, those before a kill included.
-        items_per_second: training items through the body a second.
-        history: a row an epoch, as in ``training.csv``.
-        note: what else should be said, in one sentence; empty for nothing.
-        kept_epoch: epochs after which the weights were as they are kept; 0 for those of the start.
+        seconds: training time, including the time before a kill and resume.
+        items_per_second: training items per second.
+        history: one row per epoch, as in ``training.csv``.
+        note: a sentence on what went wrong; empty if nothing did.
+        kept_epoch: number of epochs after which the kept weights were reached; 0 for the weights of the start.
 
     Examples:
         >>> Outcome("done", 2, 20, 0.1, 0.5, 3.0, 200.0, kept_epoch=2.0).kept
@@ -118,7 +119,7 @@ class Outcome:
 
     @property
     def kept(self) -> str:
-        """Which weights were kept, and why."""
+        """Which weights were kept, and why, in words."""
         if math.isnan(self.loss):
             return f"the weights after epoch {self.kept_epoch:g} of {self.epochs}, the last ones"
         if self.kept_epoch == 0:
@@ -132,24 +133,24 @@ class Outcome:
 
 
 def check_trained(outcome: Outcome, name: str) -> None:
-    """Raise where a training whose body is to be a source kept the weights of its start.
+    """Raise an error if a training that should yield a new source kept the weights of its start.
 
     Args:
-        outcome: with validation.
-        name: of the body.
+        outcome: the outcome of a training with validation.
+        name: name of the body.
 
     Raises:
-        TrainingError: saying what was kept, why, and what to change.
+        TrainingError: says what was kept, why, and what to change.
 
     Examples:
         >>> check_trained(Outcome("done", 2, 20, 0.5, 0.5, 3.0, 200.0), "resnet18")
         Traceback (most recent call last):
-        headstart.errors.TrainingError: The training of 'resnet18' taught it nothing, so there is no source to keep: ...
+        headstart.errors.TrainingError: The training of 'resnet18' did not improve it, so there is no source to keep...
     """
     if outcome.kept_epoch == 0:
         why = f" {outcome.note}" if outcome.note else ""
         raise TrainingError(
-            f"The training of '{name}' taught it nothing, so there is no source to keep: left are "
+            f"The training of '{name}' did not improve it, so there is no source to keep: the best weights are "
             f"{outcome.kept} ({outcome.steps} steps).{why} Train for more epochs, at a higher learning rate, in "
             "smaller batches, or on more items."
         )

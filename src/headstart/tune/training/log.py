@@ -1,4 +1,4 @@
-"""``training.csv`` and TensorBoard's file: a row an epoch."""
+"""The training log: ``training.csv`` and TensorBoard's event file, one row per epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["TrainingLog"]
 
 
 class _Writer(Protocol):
-    """What of TensorBoard's writer is used."""
+    """The part of TensorBoard's ``SummaryWriter`` that is used."""
 
     def add_scalar(self, tag: str, scalar_value: float, global_step: int, /) -> None: ...
 
@@ -24,14 +24,14 @@ class _Writer(Protocol):
 
 
 class TrainingLog:
-    """Writes a row an epoch to a folder; TensorBoard's file where the package ``tensorboard`` is installed.
+    """Writes one row per epoch to a folder; for TensorBoard too, if the package ``tensorboard`` is installed.
 
     Args:
-        folder: made if wanted; None writes nothing.
-        rows: those of the epochs before a kill; ``training.csv`` begins with them.
+        folder: created if it does not exist; None writes nothing.
+        rows: rows of earlier epochs of a resumed training; ``training.csv`` begins with them.
 
     Raises:
-        SaveError: on entering, and from `row`, if there is no room or the folder cannot be written.
+        SaveError: on entering, and from `row`, if the disk is full or the folder cannot be written.
 
     Examples:
         >>> import tempfile
@@ -49,7 +49,7 @@ class TrainingLog:
     def __enter__(self) -> Self:
         if self._folder is None:
             return self
-        with _said(self._folder):
+        with _as_save_error(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             (self._folder / "training.csv").unlink(missing_ok=True)
             for row in self._rows:
@@ -67,10 +67,10 @@ class TrainingLog:
             self._writer.close()
 
     def row(self, values: Mapping[str, float]) -> None:
-        """Add the values of one epoch; the same names each time."""
+        """Add the values of one epoch; the names must be the same each time."""
         if self._folder is None:
             return
-        with _said(self._folder):
+        with _as_save_error(self._folder):
             self._write(values)
             if self._writer is not None:
                 for name, value in values.items():
@@ -90,11 +90,11 @@ class TrainingLog:
 
 
 @contextmanager
-def _said(folder: Path) -> Iterator[None]:
+def _as_save_error(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise SaveError(
             f"The log of the training could not be written to '{folder}': {error.strerror or error}; free space and "
-            "run the same command again, it goes on from the last checkpoint if there is one."
+            "run the same command again; training resumes from the last checkpoint, if there is one."
         ) from error

@@ -1,8 +1,7 @@
-"""The one training loop.
+"""The one training loop, for strategies, source tasks and distillation.
 
-Whatever is trained goes through here: strategies, source tasks, distillation. The order of items, dropout and all
-other chance follow from the seed and the number of the step, so that a killed training resumes from its checkpoint
-and ends with the same weights.
+The order of items, dropout and all other random numbers depend only on the seed and the number of the step. So a killed
+training that resumes from its checkpoint ends with the same weights.
 """
 
 from __future__ import annotations
@@ -28,23 +27,23 @@ from headstart.tune.training.settings import Budget, Training
 
 __all__ = ["train"]
 
-DIVERGED = 10.0  # times the loss of the start, as a running mean of the last steps
-MEMORY = 0.95  # of that running mean
+DIVERGED = 10.0  # the running mean of the loss relative to the first losses, above which training stops
+MEMORY = 0.95  # decay of that running mean
 
 
 def train(
     job: Job, training: Training, *, seed: int = 0, budget: Budget = Budget(), key: str = "", items: int = 0
 ) -> Outcome:
-    """Train a module; at the end it holds the weights of least validation loss, those of the start among them.
+    """Train a module; at the end it holds the weights with the least validation loss, which may be those of the start.
 
-    A loss that is no number, or ten times that of the start, ends the training: the best weights so far are kept.
+    Training stops if the loss is not finite or rises to ten times its first values; the best weights so far are kept.
 
     Args:
         job: what is trained.
-        training: how.
+        training: the settings.
         seed: of the order of the items and of all other random numbers.
         budget: time limit, checkpoints and logs.
-        key: tells this training from others; a checkpoint of another key, or of another number format, is not resumed.
+        key: identifies this training; a checkpoint with another key, or in another number format, is not resumed.
         items: training items in an epoch; only the reported speed depends on it.
 
     Returns:
@@ -70,7 +69,7 @@ def train(
     run = _Run(job, training, seed, budget, key)
     devices = [torch.cuda.current_device()] if run.device == "cuda" else []
     logs = budget.logs if budget.parallel is None or budget.parallel.rank == 0 else None
-    with torch.random.fork_rng(devices=devices), _only(job), TrainingLog(logs, run.history) as log:
+    with torch.random.fork_rng(devices=devices), _only_trained(job), TrainingLog(logs, run.history) as log:
         run.begin()
         while run.stopped is None:
             run.epoch(log)
@@ -79,12 +78,12 @@ def train(
 
 
 @contextmanager
-def _only(job: Job) -> Iterator[None]:
-    """Only the parameters of the job's groups have gradients; afterwards all are as they were."""
-    moving = {name for group in job.groups for name in group.names}
+def _only_trained(job: Job) -> Iterator[None]:
+    """Only the parameters of the job's groups require gradients; on exit the former state is restored."""
+    trained = {name for group in job.groups for name in group.names}
     before = {name: parameter.requires_grad for name, parameter in job.module.named_parameters()}
     for name, parameter in job.module.named_parameters():
-        parameter.requires_grad_(name in moving)
+        parameter.requires_grad_(name in trained)
     try:
         yield
     finally:
@@ -94,12 +93,12 @@ def _only(job: Job) -> Iterator[None]:
 
 
 class _Run:
-    """One training: where it is, and what it would lose if it were killed."""
+    """A training in progress, with the state that a checkpoint holds."""
 
     def __init__(self, job: Job, training: Training, seed: int, budget: Budget, key: str) -> None:
         self._job, self._training, self._seed, self._budget, self._key = job, training, seed, budget, key
         self._parameters = dict(job.module.named_parameters())
-        self._moving = {name: self._parameters[name] for group in job.groups for name in group.names}
+        self._trained = {name: self._parameters[name] for group in job.groups for name in group.names}
         self.device = next(iter(self._parameters.values())).device.type
         self._format = number_format(self.device, training.precision)
         self._optimizer = make_optimizer(self._parameters, job.groups, training)
@@ -117,7 +116,7 @@ class _Run:
         self.stopped: Stopped | None = None
         if budget.folder is not None:
             self._restore(read_state(budget.folder))
-        self._now = self._spent  # seconds, as all processes have them
+        self._now = self._spent  # seconds, the mean over all processes, so that all of them stop at the same step
 
     @property
     def _seconds(self) -> float:
@@ -125,29 +124,29 @@ class _Run:
 
     @property
     def _share(self) -> float:
-        """How much of the training is over, by steps or by time, whichever is more."""
+        """How much of the training is over, by steps or by time, whichever is larger."""
         steps = self.step / max(self._total, 1)
         return steps if self._budget.seconds is None else max(steps, self._now / max(self._budget.seconds, 1e-9))
 
     def begin(self) -> None:
-        """Validate the start; its weights are the first to be kept."""
+        """Validate the start, whose weights are kept until better ones are found."""
         synchronise_start(self._budget.parallel, self._job.module, self.step)
         if self.step == 0 and not self._best:
             if self._training.ema:
-                self._ema = {name: value.detach().clone() for name, value in self._followed().items()}
+                self._ema = {name: value.detach().clone() for name, value in self._averaged_tensors().items()}
             self._validate()
             self._start_loss = self._best_loss
 
     def epoch(self, log: TrainingLog) -> None:
-        """Train to the end of the epoch that the step is in."""
+        """Train to the end of the current epoch, which a resumed training enters in the middle."""
         number, start = divmod(self.step, self._steps)
         with training_mode(self._job.module, batch_statistics=self._training.batch_statistics):
             for batch in self._job.batches.epoch(number, start):
-                loss = self._take(batch)
+                loss = self._train_step(batch)
                 if self.stopped is not None:
                     break
                 self._losses.append(loss)
-                self._tell(loss)
+                self._report_progress(loss)
                 if self._share >= 1 and self.step < self._total:
                     self.stopped = "time"
                     break
@@ -186,10 +185,10 @@ class _Run:
     def _rate(self) -> float:
         return base_rate(self._training) * schedule_factor(self._training.schedule, self._share, self._training.warmup)
 
-    def _take(self, batch: Sequence[Any]) -> float:
-        """One step of the optimiser; the loss of the batch."""
+    def _train_step(self, batch: Sequence[Any]) -> float:
+        """One step of the optimiser; returns the loss of the batch."""
         torch.manual_seed(_step_seed(self._seed, self.step, self._rank))
-        self._wake()
+        self._unfreeze_due()
         rate = self._rate()
         for group in self._optimizer.param_groups:
             group["lr"] = rate * self._job.groups[group["number"]].rate
@@ -203,65 +202,66 @@ class _Run:
             if not math.isfinite(total):
                 reason = self._reason(moved, float(loss.detach()))
                 break
-            if loss.requires_grad:  # not where all of it moves later
+            if loss.requires_grad:  # False if every parameter in it is still frozen
                 loss.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
-        total = self._together(total, before)
+        total = self._sum_over_processes(total, before)
         if not math.isfinite(total):
             return self._diverge(reason or f"the loss became {total} in another process")
-        norm = nn.utils.clip_grad_norm_(self._moving.values(), self._training.clip or math.inf)
+        norm = nn.utils.clip_grad_norm_(self._trained.values(), self._training.clip or math.inf)
         if not torch.isfinite(norm):
-            return self._diverge("the gradient is no longer a number; a smaller learning rate may help")
-        self._drop_idle()
+            return self._diverge("the gradient is no longer finite; a smaller learning rate may help")
+        self._skip_zero_rates()
         self._optimizer.step()
         self.step += 1
-        self._follow()
-        return self._watch(total)
+        self._update_average()
+        return self._check_divergence(total)
 
-    def _drop_idle(self) -> None:
-        """What has no rate, as at the start of a warm-up, is not stepped: AdamW would count the step."""
+    def _skip_zero_rates(self) -> None:
+        """Do not step parameters at rate 0, as at the start of a warm-up: AdamW would update its moments and count."""
         for group in self._optimizer.param_groups:
             if group["lr"] == 0.0:
                 for parameter in group["params"]:
                     parameter.grad = None
 
-    def _wake(self) -> None:
-        """What does not move yet is as frozen as what never moves: no gradients, and its statistics stay."""
-        asleep = tuple(group.begin > self._share for group in self._job.groups)
-        if asleep == self._asleep:
+    def _unfreeze_due(self) -> None:
+        """Unfreeze the groups that are due; until then a group has no gradients, and its statistics stay fixed."""
+        frozen = tuple(group.begin > self._share for group in self._job.groups)
+        if frozen == self._frozen:
             return
-        self._asleep = asleep
-        for group, sleeps in zip(self._job.groups, asleep, strict=True):
+        self._frozen = frozen
+        for group, is_frozen in zip(self._job.groups, frozen, strict=True):
             for name in group.names:
-                self._parameters[name].requires_grad_(not sleeps)
+                self._parameters[name].requires_grad_(not is_frozen)
         set_training(self._job.module, batch_statistics=self._training.batch_statistics)
 
-    _asleep: tuple[bool, ...] = ()
+    _frozen: tuple[bool, ...] = ()
 
     @property
     def _rank(self) -> int:
         return 0 if self._budget.parallel is None else self._budget.parallel.rank
 
-    def _together(self, total: float, before: Sequence[Tensor]) -> float:
-        """The loss of the whole batch, and its gradients, of all processes; their clocks go with them."""
-        moving = [parameter for parameter in self._moving.values() if parameter.requires_grad]
-        whole = sum_step(self._budget.parallel, moving, self._job.module, before, (total, self._seconds))
-        self._now = whole[1] / (1 if self._budget.parallel is None else self._budget.parallel.size)
-        return whole[0]
+    def _sum_over_processes(self, total: float, before: Sequence[Tensor]) -> float:
+        """Sum loss and gradients of the batch over all processes, and take the mean of their clocks."""
+        trained = [parameter for parameter in self._trained.values() if parameter.requires_grad]
+        loss, seconds = sum_step(self._budget.parallel, trained, self._job.module, before, (total, self._seconds))
+        self._now = seconds / (1 if self._budget.parallel is None else self._budget.parallel.size)
+        return loss
 
-    def _follow(self) -> None:
-        """The running mean of the weights; at first it follows more quickly."""
+    def _update_average(self) -> None:
+        """Update the moving average of the weights: m <- d m + (1 - d) w."""
         if self._ema is None:
             return
-        decay = min(self._training.ema, (1 + self.step) / (10 + self.step))
-        for name, value in self._followed().items():
+        decay = min(self._training.ema, (1 + self.step) / (10 + self.step))  # less at first, to forget the start
+        for name, value in self._averaged_tensors().items():
             self._ema[name].lerp_(value.detach(), 1 - decay)
 
-    def _followed(self) -> dict[str, Tensor]:
-        """What has a running mean: what moves, and the statistics of normalisations, which belong to it."""
+    def _averaged_tensors(self) -> dict[str, Tensor]:
+        """What is averaged: the trained parameters, and the normalisation statistics that belong to them."""
         buffers = {name: value for name, value in self._job.module.named_buffers() if value.is_floating_point()}
-        return {**self._moving, **buffers}
+        return {**self._trained, **buffers}
 
-    def _watch(self, loss: float) -> float:
+    def _check_divergence(self, loss: float) -> float:
+        """Compare the running mean of the loss with the largest of the first five losses."""
         self._running = loss if math.isnan(self._running) else MEMORY * self._running + (1 - MEMORY) * loss
         self._first = loss if math.isnan(self._first) else max(self._first, loss) if self.step <= 5 else self._first
         if self._running > DIVERGED * max(self._first, 0.1):
@@ -270,21 +270,19 @@ class _Run:
         return loss
 
     def _reason(self, part: Any, loss: float) -> str:
-        blamed = self._job.blame(part) if self._job.blame is not None else ""
-        return blamed or f"the loss became {loss}; a smaller learning rate may help"
+        found = self._job.diagnose(part) if self._job.diagnose is not None else ""
+        return found or f"the loss became {loss}; a smaller learning rate may help"
 
     def _diverge(self, reason: str, step: int | None = None) -> float:
         self.stopped = "diverged"
-        kept = "those of the start" if self._best_loss == self._start_loss else "the best before it"
+        kept = "those of the start" if self._best_loss == self._start_loss else "the best ones before it"
         if self._job.validate is None and self.history:
-            kept = "those of the last whole epoch"
-        self._note = (
-            f"Training stopped in step {step or self.step + 1}: {reason}. The weights that are kept are {kept}."
-        )
+            kept = "those of the last complete epoch"
+        self._note = f"Training stopped in step {step or self.step + 1}: {reason}. The weights kept are {kept}."
         return math.nan
 
     def _validate(self) -> bool:
-        """Validate, and keep the weights where they are the best so far."""
+        """Validate, and keep the weights if they are the best so far; returns whether they are."""
         with self._averaged():
             if self._job.validate is None:
                 self._last_loss, self._kept_epoch = math.nan, self.step / self._steps
@@ -303,23 +301,23 @@ class _Run:
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
-        """The module with the running mean of the weights, where there is one."""
+        """The module holds the moving average of the weights, if there is one, until the context is left."""
         if self._ema is None:
             yield
             return
-        followed = self._followed()
-        own = {name: value.detach().clone() for name, value in followed.items()}
-        _copy(self._ema, followed)
+        averaged = self._averaged_tensors()
+        own = {name: value.detach().clone() for name, value in averaged.items()}
+        _copy(self._ema, averaged)
         try:
             yield
         finally:
-            _copy(own, followed)
+            _copy(own, averaged)
 
     def _snapshot(self) -> dict[str, Tensor]:
-        values = {**self._moving, **dict(self._job.module.named_buffers())}
+        values = {**self._trained, **dict(self._job.module.named_buffers())}
         return {name: value.detach().clone() for name, value in values.items()}
 
-    def _tell(self, loss: float) -> None:
+    def _report_progress(self, loss: float) -> None:
         if self._budget.progress is not None:
             share = self._share
             left = self._seconds * (1 - share) / max(share, 1e-9)
@@ -357,13 +355,13 @@ class _Run:
         self.step, self._spent = facts["step"], facts["spent"]
         limit = self._budget.seconds
         if self.stopped == "time" and (limit is None or self._spent < limit):
-            self.stopped = None  # there is more of it now
+            self.stopped = None  # this call has a longer time limit
 
     def _put(self, values: Mapping[str, Tensor]) -> None:
         _copy(values, {**self._parameters, **dict(self._job.module.named_buffers())})
 
     def end(self) -> None:
-        """Give the module the weights that are kept."""
+        """Load the weights that are kept into the module."""
         self._put(self._best)
 
     def outcome(self, items: int) -> Outcome:

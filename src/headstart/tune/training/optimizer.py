@@ -1,4 +1,4 @@
-"""The optimiser of a training, and its state as named tensors."""
+"""The optimiser of a training, the default learning rates, and the optimiser's state as named tensors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from headstart.tune.training.settings import Training
 __all__ = ["base_rate", "learning_rate_for", "make_optimizer", "optimizer_state", "restore_optimizer"]
 
 MOMENTUM = 0.9
-RATE, KEPT_RATE = 5e-4, 2e-4  # of AdamW; SGD takes ten times as much
+# Learning rates of AdamW with and without batch statistics ("kept": pretrained statistics); SGD has ten times as much.
+RATE, KEPT_RATE = 5e-4, 2e-4
 TRANSFORMER_RATE, KEPT_TRANSFORMER_RATE = 1e-4, 7e-5
 
 
 def base_rate(training: Training) -> float:
-    """The learning rate of a training, 5e-4 where it names none.
+    """The largest learning rate of a training's settings; 5e-4 if they name none.
 
     Examples:
         >>> base_rate(Training(learning_rate=0.1)), base_rate(Training())
@@ -30,18 +31,20 @@ def base_rate(training: Training) -> float:
 
 
 def learning_rate_for(body: nn.Module, training: Training) -> float:
-    """The learning rate that suits a body, where the training names none.
+    """The learning rate that suits a body, if the training settings name none.
 
-    5e-4 for bodies with batch normalisation, 2e-4 where ``batch_statistics`` is False (LP-FT, L2-SP; chosen on training
-    pictures of CIFAR-10). For bodies without (transformers) 1e-4 (chosen on training texts of TREC-6), and 7e-5 where
-    it is False: LP-FT, 3 epochs, ended at validation losses of 0.266 (1e-4: 0.271, 5e-5: 0.269) on training texts of
-    BANKING77 that were parted at random, of 0.361 (1e-4: 0.366; the start 0.364) where near duplicates were kept
-    together, and of 0.391 (1e-4: 0.382, 5e-5: 0.402) on tweets: single runs, which hardly tell the two apart. Ten times
-    as much for SGD, since AdamW's steps are of the size of the rate.
+    - With batch normalisation: 5e-4, and 2e-4 if ``batch_statistics`` is False (LP-FT, L2-SP). Both were chosen on
+      training pictures of CIFAR-10.
+    - Without (transformers): 1e-4, chosen on training texts of TREC-6, and 7e-5 if ``batch_statistics`` is False.
+    - For SGD ten times as much, since AdamW's steps are about as large as the rate.
+
+    The evidence for 7e-5 is thin: single runs of LP-FT over 3 epochs, on training texts. On BANKING77, split at random,
+    the validation loss was 0.266 (1e-4: 0.271, 5e-5: 0.269); split with near duplicates kept together it was 0.361
+    (1e-4: 0.366, before training 0.364); on tweets it was 0.391 (1e-4: 0.382, 5e-5: 0.402).
 
     Args:
-        body: the module that moves.
-        training: names the optimiser, and the rate if it has one.
+        body: the module to be trained.
+        training: the settings.
 
     Examples:
         >>> learning_rate_for(nn.LayerNorm(2), Training()), learning_rate_for(nn.BatchNorm2d(2), Training())
@@ -61,11 +64,11 @@ def make_optimizer(
 
     Args:
         parameters: all parameters by name.
-        groups: those that move, each name in one group.
+        groups: the parameters to train, each in one group.
         training: the settings.
 
     Raises:
-        ParameterError: if a group names a parameter that is not there, or two groups name the same.
+        ParameterError: if a group names an unknown parameter, or two groups name the same one.
 
     Examples:
         >>> body = nn.Linear(2, 1)
@@ -95,7 +98,7 @@ def make_optimizer(
 
 
 def optimizer_state(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimiser's state as tensors, named ``parameter/quantity``.
+    """The optimiser's state as tensors, named ``PARAMETER/QUANTITY``.
 
     Examples:
         >>> import torch
@@ -116,7 +119,7 @@ def optimizer_state(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_state` gave.
+    """Restore a state that `optimizer_state` returned.
 
     Examples:
         >>> import torch
@@ -130,7 +133,7 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Tensor]) -> None
         for name, parameter in zip(group["names"], group["params"], strict=True):
             found = {key.split("/", 1)[1]: value for key, value in state.items() if key.split("/", 1)[0] == name}
             if found:
-                device = parameter.device
+                device = parameter.device  # AdamW keeps its step counter on the CPU unless it is fused on a GPU
                 optimizer.state[parameter] = {
                     quantity: value.clone() if quantity == "step" and device.type == "cpu" else value.to(device).clone()
                     for quantity, value in found.items()

@@ -1,4 +1,4 @@
-"""Training on several processes: each takes its share of every batch, and their gradients are summed."""
+"""Data-parallel training: each process takes its share of every batch, and the gradients are summed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Parallel(Protocol):
 
 
 def sum_numbers(parallel: Parallel | None, numbers: Sequence[float]) -> list[float]:
-    """The sum of each number over all processes; the numbers themselves where there is one.
+    """The sum of each number over all processes; the numbers themselves if there is only one process.
 
     Examples:
         >>> sum_numbers(None, [0.5, 2.0])
@@ -40,18 +40,18 @@ def sum_numbers(parallel: Parallel | None, numbers: Sequence[float]) -> list[flo
     """
     if parallel is None or parallel.size == 1:
         return list(numbers)
-    whole = torch.tensor(numbers, dtype=torch.float64)
-    parallel.sum([whole])
-    return [float(value) for value in whole]
+    sums = torch.tensor(numbers, dtype=torch.float64)
+    parallel.sum([sums])
+    return [float(value) for value in sums]
 
 
 def synchronise_start(parallel: Parallel | None, module: nn.Module, step: int) -> None:
-    """Give all processes the weights of the first, and see that they begin in the same step.
+    """Give all processes the weights of the first one, and check that they start at the same step.
 
     Args:
-        parallel: this process; None for the only one.
-        module: what is trained; changed.
-        step: that this process begins with.
+        parallel: this process; None if it is the only one.
+        module: what is trained; changed in place.
+        step: the step that this process starts at.
 
     Raises:
         SaveError: if only some of them found a checkpoint.
@@ -61,12 +61,14 @@ def synchronise_start(parallel: Parallel | None, module: nn.Module, step: int) -
     """
     if parallel is None or parallel.size == 1:
         return
+    # The steps are equal if and only if their variance E[s²] - E[s]² is 0; both sums are exact in float64.
     mean, square = (value / parallel.size for value in sum_numbers(parallel, [step, step**2]))
     if square != mean**2:
         raise SaveError(
-            "The processes that train together do not all find the checkpoint; name a folder for it on a file system "
-            "that they share, or none."
+            "Only some of the processes that train together found the checkpoint; give a folder on a file system that "
+            "they all share, or no folder."
         )
+    # A broadcast by the one operation that `Parallel` has: the first process adds its weights, all others add zeros.
     values = [value.detach() for value in (*module.parameters(), *module.buffers())]
     first = [value.clone() if parallel.rank == 0 else torch.zeros_like(value) for value in values]
     parallel.sum(first)
@@ -75,7 +77,7 @@ def synchronise_start(parallel: Parallel | None, module: nn.Module, step: int) -
 
 
 def statistics_of(parallel: Parallel | None, module: nn.Module) -> list[Tensor]:
-    """A copy of what a step of each process may move by itself (running means), where there are several.
+    """A copy of the running statistics, which each process updates on its own; empty if there is only one process.
 
     Examples:
         >>> statistics_of(None, nn.BatchNorm1d(2))
@@ -93,14 +95,14 @@ def sum_step(
     before: Sequence[Tensor],
     numbers: Sequence[float],
 ) -> list[float]:
-    """Sum gradients and numbers over all processes; running means move by the mean of what each one's did.
+    """Sum gradients and numbers over all processes; running statistics change by the mean change over the processes.
 
     Args:
-        parallel: this process; None for the only one.
-        parameters: whose gradients are summed; where one has none it counts as zero.
-        module: whose running means moved in this step.
-        before: them, as `statistics_of` gave them before the step.
-        numbers: of this process.
+        parallel: this process; None if it is the only one.
+        parameters: the parameters whose gradients are summed; a missing gradient counts as zero.
+        module: the module whose running statistics changed in this step.
+        before: the running statistics before the step, from `statistics_of`.
+        numbers: numbers of this process.
 
     Returns:
         The sums of the numbers.
@@ -113,12 +115,12 @@ def sum_step(
         return list(numbers)
     for parameter in parameters:
         parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-    moved = [(now - was) / parallel.size for now, was in zip(_statistics(module), before, strict=True)]
-    whole = torch.tensor(numbers, dtype=torch.float64)
-    parallel.sum([*(parameter.grad for parameter in parameters if parameter.grad is not None), *moved, whole])
-    for value, was, by in zip(_statistics(module), before, moved, strict=True):
-        value.copy_(was + by)
-    return [float(value) for value in whole]
+    changes = [(now - was) / parallel.size for now, was in zip(_statistics(module), before, strict=True)]
+    sums = torch.tensor(numbers, dtype=torch.float64)
+    parallel.sum([*(parameter.grad for parameter in parameters if parameter.grad is not None), *changes, sums])
+    for value, was, change in zip(_statistics(module), before, changes, strict=True):
+        value.copy_(was + change)
+    return [float(value) for value in sums]
 
 
 def _statistics(module: nn.Module) -> list[Tensor]:

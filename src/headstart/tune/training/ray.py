@@ -1,13 +1,13 @@
 """Data-parallel training on a cluster with Ray Train: each worker takes its share of every batch.
 
-Ray holds the workers and connects them (gloo on CPUs, nccl on GPUs); each runs the one training loop, which sums the
-gradients of a batch over all of them before every step, so that a step is that of the whole batch. The first worker
-writes the checkpoints, in a folder that all machines share; the last of them is what comes back, and what workers that
-replace lost ones go on from.
+Ray starts the workers and connects them (gloo on CPUs, nccl on GPUs). Each runs the one training loop, which sums the
+gradients over all workers before every step, so that a step is that of the complete batch. The first worker writes the
+checkpoints to a folder that all machines share. The last checkpoint is the result, and new workers that replace lost
+ones resume from it.
 
-The result is that of one process but for rounding, where an item's loss depends on no other item of its batch. What is
-taken over a batch is taken over each worker's share: the mean and variance of a batch normalisation in training mode,
-the pairs of mixup, a penalty such as that of BSS. Running means follow the mean of all shares.
+Up to rounding the result is that of one process, if an item's loss does not depend on other items of its batch.
+Whatever is computed over a batch is computed over each worker's share: the mean and variance of batch normalisation in
+training mode, the pairs of mixup, a penalty such as that of BSS. Running statistics follow the mean over all shares.
 
 References:
     Li et al. 2020, "PyTorch Distributed: Experiences on Accelerating Data Parallel Training";
@@ -39,18 +39,18 @@ from headstart.tune.training.settings import Budget, Training
 
 __all__ = ["ProcessGroup", "train_on_ray"]
 
-RETRIES = 3  # after workers died; what kills them every time must not be tried for ever
+RETRIES = 3  # after workers died
 POLL_SECONDS = 0.5
-REFUSAL, PROGRESS = "refusal.json", "progress.json"
+ERROR, PROGRESS = "error.json", "progress.json"
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process in torch's default process group, as `headstart.tune.training.processes.Parallel` has it.
+    """This process in torch's default process group; a `headstart.tune.training.processes.Parallel`.
 
     Attributes:
-        rank: its number.
-        size: how many there are.
+        rank: number of this process, from 0.
+        size: number of processes.
 
     Examples:
         >>> ProcessGroup(0, 2).size
@@ -86,18 +86,18 @@ def train_on_ray(
     address: str = "auto",
     workers: int | None = None,
 ) -> Outcome:
-    """As `headstart.tune.training.loop.train`, on the workers of a Ray cluster.
+    """Train as `headstart.tune.training.loop.train` does, on the workers of a Ray cluster.
 
     Args:
-        make: gives the job of a worker, whose batches are its share by ``budget.parallel``; it is sent to each.
-        job: the same for this process, whose module holds the kept weights at the end.
-        training: how.
+        make: returns the job of a worker, whose batches are its share by ``budget.parallel``; each worker gets a copy.
+        job: the job of this process, whose module holds the kept weights at the end.
+        training: the settings.
         seed: of the order of the items and of all other random numbers.
-        budget: time limit, checkpoints and logs; folders must lie on a file system that all machines share.
-        key: tells this training from others.
+        budget: time limit, checkpoints and logs; folders must be on a file system that all machines share.
+        key: identifies this training; a checkpoint with another key is not resumed.
         items: training items in an epoch; only the reported speed depends on it.
-        address: of the cluster, or ``"auto"``, as `headstart.engine.ray.session.ray_session` has it.
-        workers: how many; None for one a GPU, or a CPU where there is no GPU. Never more than the cluster has.
+        address: address of the cluster, or ``"auto"``, see `headstart.engine.ray.session.ray_session`.
+        workers: number of workers; None for one per GPU, or per CPU if there is no GPU; at most what the cluster has.
 
     Returns:
         How it went.
@@ -105,8 +105,8 @@ def train_on_ray(
     Raises:
         MissingExtraError: if Ray is not installed.
         SourceError: if there is no cluster at the address, or the body cannot be sent to other processes.
-        SaveError: if a checkpoint cannot be written, or workers do not see it.
-        HeadstartError: if workers die again and again.
+        SaveError: if a checkpoint cannot be written, or not all workers find it.
+        HeadstartError: if workers die repeatedly.
 
     Examples:
         >>> from headstart.sources.toy_shift import ToyBody
@@ -127,7 +127,7 @@ def train_on_ray(
 
 @dataclass(frozen=True)
 class _TrainingWork:
-    """What every worker does."""
+    """What is sent to every worker."""
 
     make: Callable[[Budget], Job]
     training: Training
@@ -136,7 +136,7 @@ class _TrainingWork:
 
 
 def _run(ray: Any, work: _TrainingWork, folder: Path, workers: int | None, budget: Budget) -> None:
-    """Let workers train until one group of them ends well."""
+    """Train on workers, and again with new ones after a failure."""
     resources = ray.cluster_resources()
     gpus = int(resources.get("GPU", 0))
     there = max(1, gpus or int(resources.get("CPU", 1)))
@@ -146,7 +146,7 @@ def _run(ray: Any, work: _TrainingWork, folder: Path, workers: int | None, budge
     except TypeError as error:
         reason = " ".join(str(error).split())
         raise SourceError(
-            f"This training cannot be sent to other processes ({reason:.200}); open the source by its name, or train "
+            f"This training cannot be sent to other processes ({reason:.200}); open the source by name, or train "
             "without Ray."
         ) from None
     make_folder(folder)
@@ -155,19 +155,19 @@ def _run(ray: Any, work: _TrainingWork, folder: Path, workers: int | None, budge
             failed = _attempt(shipped, Path(place), count, gpus > 0, budget)
             if failed is None:
                 return
-            _raise_refusal(Path(place))
+            _raise_worker_error(Path(place))
         if attempt == RETRIES:
             reason = " ".join(str(failed).split())[-300:]
             raise HeadstartError(
-                f"Worker processes of Ray failed {RETRIES + 1} times in the training; they do where memory runs out, "
-                f"so use fewer workers or smaller batches, or train on one machine: {reason}"
+                f"Worker processes of Ray failed {RETRIES + 1} times in the training; a likely cause is too little "
+                f"memory, so use fewer workers or smaller batches, or train on one machine: {reason}"
             ) from failed
 
 
 def _attempt(shipped: Any, place: Path, count: int, gpu: bool, budget: Budget) -> Exception | None:
-    """Train once; the error with which Ray ended it, if it did.
+    """Train once; returns the error that Ray raised, if any.
 
-    Ray takes over the main thread's interrupts, so it runs in another one.
+    Ray takes over the interrupts of its thread, so it does not run in the main thread.
     """
     from ray import train as ray_train
     from ray.train.torch import TorchTrainer
@@ -188,27 +188,27 @@ def _attempt(shipped: Any, place: Path, count: int, gpu: bool, budget: Budget) -
 
     thread = threading.Thread(target=fit, daemon=True)
     thread.start()
-    told = ""
+    last = ""
     while thread.is_alive():
         thread.join(POLL_SECONDS)
-        told = _tell(place / PROGRESS, told, budget)
+        last = _report_progress(place / PROGRESS, last, budget)
     return errors_found[0] if errors_found else None
 
 
-def _tell(file: Path, told: str, budget: Budget) -> str:
-    """Pass on how far the first worker is, if that is news."""
+def _report_progress(file: Path, last: str, budget: Budget) -> str:
+    """Report the first worker's progress, if it has changed; returns its text."""
     if budget.progress is None or not file.is_file():
-        return told
+        return last
     text = file.read_text(encoding="utf-8")
-    if text != told:
+    if text != last:
         done, total, detail = json.loads(text)
         budget.progress(done, total, detail)
     return text
 
 
-def _raise_refusal(place: Path) -> None:
-    """Raise what a worker had to say, if anything."""
-    file = place / REFUSAL
+def _raise_worker_error(place: Path) -> None:
+    """Raise the Headstart error that a worker recorded, if there is one."""
+    file = place / ERROR
     if file.is_file():
         name, message = json.loads(file.read_text(encoding="utf-8"))
         kind = getattr(errors, name)
@@ -225,7 +225,7 @@ RAISED_AGAIN = (
 
 
 def _worker(config: Mapping[str, Any]) -> None:
-    """What runs in each worker process."""
+    """Train in a worker process."""
     import ray
     from ray import train as ray_train
 
@@ -245,12 +245,12 @@ def _worker(config: Mapping[str, Any]) -> None:
     try:
         train(work.make(budget), work.training, budget=budget, **work.options)
     except HeadstartError as error:
-        _put(place / REFUSAL, [type(error).__name__, str(error)])
+        _put(place / ERROR, [type(error).__name__, str(error)])
         raise
 
 
 def _put(file: Path, value: object) -> None:
-    """Write a small file whole."""
+    """Write a small file atomically."""
     scratch = file.with_suffix(f".{threading.get_ident()}")
     scratch.write_text(json.dumps(value), encoding="utf-8")
     scratch.replace(file)

@@ -1,7 +1,7 @@
-"""The one frame of a training: device, checkpoint folder, one process or a cluster, and back to the CPU.
+"""Run a training: device, checkpoint folder, one process or a cluster, and back to the CPU.
 
-Fine-tuning by a strategy, fine-tuning on all items and distillation all go through `run_training`. What differs between
-them is in the `Job` that they hand over: module, parameters, batches, loss and validation.
+Fine-tuning by a strategy, fine-tuning on all items and distillation all go through `run_training`. They differ in the
+`Job` that they pass: module, parameters, batches, loss and validation.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from headstart.tune.training.settings import Budget, Training
 
 __all__ = ["Cluster", "run_training", "training_key"]
 
-FOLDER_NAME = 20  # hexadecimal digits of the key that name the folder of a checkpoint
+FOLDER_NAME = 20  # hexadecimal digits of the key in the name of the checkpoint's folder
 
 
 @dataclass(frozen=True, eq=False)
 class Cluster:
-    """Where several workers train together.
+    """A Ray cluster on which several workers train together.
 
     Attributes:
-        address: of the Ray cluster, or ``"auto"``.
-        workers: how many; None for one a GPU, or a CPU where there is no GPU.
-        make: gives the job of a worker, whose batches are its share by ``budget.parallel``; it is sent to each.
+        address: address of the Ray cluster, or ``"auto"``.
+        workers: number of workers; None for one per GPU, or per CPU if there is no GPU.
+        make: returns the job of a worker, whose batches are its share by ``budget.parallel``; each worker gets a copy.
 
     Examples:
         >>> Cluster("auto", 2, lambda budget: None).workers
@@ -42,11 +42,11 @@ class Cluster:
 
 
 def training_key(facts: object, *contents: bytes | memoryview) -> str:
-    """Tells a training from all others, so that no checkpoint of another one is resumed.
+    """A key that no other training has, so that only its own checkpoint is resumed.
 
     Args:
-        facts: whatever the outcome depends on; its ``repr`` counts.
-        contents: bytes of labels or targets.
+        facts: everything that the outcome depends on; its ``repr`` is hashed.
+        contents: bytes of labels or targets, which are hashed too.
 
     Returns:
         64 hexadecimal digits.
@@ -77,12 +77,12 @@ def run_training(
     Args:
         job: what is trained; its ``finish`` is called on the trained module, still on the device.
         training: the settings.
-        key: as `training_key` gives it; the checkpoint lies in the folder of this name inside ``budget.folder``.
+        key: from `training_key`; the checkpoint is in a folder of this name inside ``budget.folder``.
         items: training items in an epoch; only the reported speed depends on it.
         seed: of the order of the items and of all other random numbers.
         budget: time limit, checkpoints and logs.
-        around: gives the job that is trained in place of ``job``, once the module is on its device, and takes back what
-            it changed afterwards; not called on a cluster.
+        around: a context that is entered once the module is on its device. It yields the job to train in place of
+            ``job``, and undoes its changes on exit; not used on a cluster.
         cluster: None to train in this process.
 
     Returns:

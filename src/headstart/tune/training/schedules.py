@@ -1,4 +1,4 @@
-"""How the learning rate runs: its share of the largest rate at a share of the training."""
+"""Learning rate schedules: the factor of the largest rate at a point of the training."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from headstart.tune.training.settings import ScheduleName
 
 __all__ = ["schedule_factor"]
 
-ONE_CYCLE_RISE = 0.3  # as torch and fastai have it
+ONE_CYCLE_RISE = 0.3  # the defaults of torch and fastai
 ONE_CYCLE_START = 1 / 25
 ONE_CYCLE_END = 1e-5
 SLANTED_RISE, SLANTED_RATIO = 0.1, 32.0  # Howard & Ruder 2018
 
 
 def schedule_factor(schedule: ScheduleName, share: float, warmup: float = 0.1) -> float:
-    """The rate, as a share of the largest one, after ``share`` of the training.
+    """The learning rate after ``share`` of the training, as a factor of the largest rate.
 
     Args:
-        schedule: ``"cosine"``: ½(1 + cos πt) after a linear rise; ``"constant"`` after a linear rise;
-            ``"one_cycle"``: cosines from 1/25 up to 1 at 30% and down to 1e-5; ``"slanted"``: straight lines from 1/32
-            up to 1 at 10% and back.
-        share: in [0, 1].
-        warmup: length of the linear rise.
+        schedule: ``"cosine"``: linear warm-up, then ½(1 + cos πt); ``"constant"``: linear warm-up, then 1;
+            ``"one_cycle"``: cosines from 1/25 up to 1 at 30% and down to 1e-5; ``"slanted"``: linear from 1/32 up to 1
+            at 10% and back.
+        share: how much of the training is over, in [0, 1].
+        warmup: length of the linear warm-up, as a share of the training, 0.1.
 
     References:
         Loshchilov & Hutter 2017, "SGDR"; Smith 2018, "A disciplined approach to neural network hyper-parameters";

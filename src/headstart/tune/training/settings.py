@@ -1,4 +1,4 @@
-"""How a body is trained: the numbers of the one training loop, and what it may use."""
+"""The settings of a training (`Training`), and its limits and outputs (`Budget`)."""
 
 from __future__ import annotations
 
@@ -27,29 +27,31 @@ class Training:
     Attributes:
         epochs: passes over the training items, 5.
         batch_size: items whose gradients make one step, 32.
-        micro_batch: items that go through the body together, where fewer than a batch fit into memory; 0 for all.
-        learning_rate: the largest rate, of a group whose multiplier is 1; None for what suits the
-            body, as `headstart.tune.training.optimizer.learning_rate_for` has it.
+        micro_batch: items in one forward and backward pass, if a batch does not fit into memory; 0 for the batch size.
+        learning_rate: the largest learning rate, of a group with multiplier 1; None for the default of the body, see
+            `headstart.tune.training.optimizer.learning_rate_for`.
         optimizer: ``"adamw"`` (Loshchilov & Hutter 2019) or ``"sgd"`` with momentum 0.9.
-        weight_decay: of AdamW, decoupled, or of SGD, added to the gradient; 0.01. Biases and gains have none.
-        schedule: how the rate runs: ``"cosine"`` (Loshchilov & Hutter 2017), ``"one_cycle"`` (Smith 2018),
-            ``"slanted"`` (triangular, Howard & Ruder 2018) or ``"constant"``; all but ``"one_cycle"`` and ``"slanted"``
-            rise linearly at first.
-        warmup: share of the steps in which the rate rises, 0.1.
-        clip: largest norm of the gradient, 1; 0 for no limit.
-        ema: decay of the running mean of the weights that is validated and kept, such as 0.999; 0 for none.
-        patience: epochs without a better validation loss after which training stops; 0 for never.
-        precision: ``"auto"`` computes in bf16 where the machine multiplies in it; weights are float32 always.
+        weight_decay: decoupled for AdamW, added to the gradient for SGD; 0.01. Biases and gains have none.
+        schedule: of the learning rate: ``"cosine"`` (Loshchilov & Hutter 2017), ``"one_cycle"`` (Smith 2018),
+            ``"slanted"`` (triangular, Howard & Ruder 2018) or ``"constant"``. Cosine and constant begin with a linear
+            warm-up.
+        warmup: share of the steps in the warm-up, 0.1.
+        clip: largest norm of the gradient, 1; 0 for no clipping.
+        ema: decay of the exponential moving average of the weights, which is validated and kept in place of the
+            weights, such as 0.999; 0 for none.
+        patience: early stopping after this many epochs without a better validation loss; 0 for none.
+        precision: ``"auto"`` computes in bf16 if the hardware multiplies in it; the weights are always float32.
         augmentation: ``"none"``, ``"light"`` or ``"standard"``, see `headstart.tune.augmentation.choice`; ``"auto"`` is
             light for pictures and sounds and none for texts and rows.
         mixup: parameter of mixup's Beta distribution (Zhang et al. 2018), 0 for none.
-        cutmix: parameter of CutMix's (Yun et al. 2019), 0 for none; with both, each batch draws one.
+        cutmix: parameter of CutMix's Beta distribution (Yun et al. 2019), 0 for none; with both, each batch draws one.
         label_smoothing: share of the probability that is spread over all classes, 0.1 in the paper (Szegedy et al.
-            2016); independent labels are drawn towards a half by it. 0 for none, as for the values of a regression. It
-            helps calibration, and hurts features that are transferred or distilled further (Kornblith et al. 2021).
-        batch_statistics: whether batch normalisations that move use the statistics of each batch, and follow them;
-            False keeps those of the pretraining, which small batches of a new task only disturb at first; where the
-            training names no rate, a smaller one goes with it.
+            2016). For independent labels it pulls each target towards one half. 0 for none, and always for a
+            regression. It helps calibration, but hurts features that are transferred or distilled further (Kornblith et
+            al. 2021).
+        batch_statistics: whether trained batch normalisations use and follow the statistics of each batch. False keeps
+            the pretrained statistics, since small batches of a new task disturb the features at first. The default
+            learning rate is smaller then.
         dropout: share of the rows' entries that are dropped before the head, 0.
 
     Examples:
@@ -102,17 +104,16 @@ class Training:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a training may use, and where it reports; nothing in it changes what is computed, but for ``seconds``.
+    """The time limit and the outputs of a training; only ``seconds`` can change the result.
 
     Attributes:
-        seconds: the rate's schedule ends after this time at the latest; None for no limit. With a limit that binds,
-            the outcome depends on the machine.
-        folder: where a checkpoint is kept while training, so that the same call resumes after it was killed; None for
-            none.
-        checkpoint_seconds: time between two checkpoints, 30; there is one after each epoch too.
-        logs: folder for ``training.csv`` and TensorBoard's file; None for none.
-        progress: is called with the steps done and in all.
-        parallel: how gradients are summed over processes; None for one process.
+        seconds: time limit, by which the learning rate schedule ends at the latest; None for no limit. If the limit is
+            reached, the result depends on the speed of the machine.
+        folder: folder of the checkpoint, from which the same call resumes after a kill; None for no checkpoints.
+        checkpoint_seconds: seconds between two checkpoints, 30; each epoch ends with a checkpoint too.
+        logs: folder for ``training.csv`` and TensorBoard's event file; None for no logs.
+        progress: called with the number of steps done, the total number and a detail.
+        parallel: sums gradients over several processes; None for one process.
 
     Examples:
         >>> Budget(seconds=60).folder is None
