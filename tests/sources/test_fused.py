@@ -88,7 +88,7 @@ def test_the_untrained_twin_has_untrained_parts():
 def test_parts_of_different_kinds_are_refused():
     with pytest.raises(SourceError, match="image, text"):
         FusedSource((ToySource(), ToySource(modality="image")))
-    with pytest.raises(SourceError, match="does not say what its columns are"):
+    with pytest.raises(SourceError, match="does not state its blocks of columns"):
         FusedSource((VectorSource(), VectorSource()))
     with pytest.raises(ParameterError, match="2 parts and 1 positions"):
         FusedSource((ToySource(), ToySource()), (0,))

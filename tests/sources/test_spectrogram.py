@@ -39,7 +39,7 @@ def test_other_settings_are_kept(pair, sounds, tmp_path):
     source.save(tmp_path)
     np.testing.assert_array_equal(open_local(tmp_path).encode(sounds), source.encode(sounds))
     (tmp_path / "spectrogram.json").write_text('{"n_mels": -1}')
-    with pytest.raises(SourceError, match="numbers in their ranges"):
+    with pytest.raises(SourceError, match="within their ranges"):
         open_local(tmp_path)
 
 

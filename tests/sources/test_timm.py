@@ -154,7 +154,7 @@ def test_without_a_promise_the_digest_is_found(pair, tmp_path):
 
 def test_weights_without_their_json(pair, tmp_path):
     shutil.copy(pair, tmp_path / "alone.safetensors")
-    with pytest.raises(SourceError, match=r"has no 'alone\.json' beside it"):
+    with pytest.raises(SourceError, match=r"has no 'alone\.json' next to it"):
         open_local(tmp_path / "alone.safetensors")
 
 
@@ -174,9 +174,9 @@ def test_a_damaged_safetensors_file(pair, tmp_path):
 
 def test_other_files_and_folders_are_no_checkpoints(tmp_path):
     (tmp_path / "weights.pth").write_bytes(b"x")
-    with pytest.raises(SourceError, match="no checkpoint that can be opened"):
+    with pytest.raises(SourceError, match="not a checkpoint that can be opened"):
         open_local(tmp_path / "weights.pth")
-    with pytest.raises(SourceError, match="no checkpoint folder"):
+    with pytest.raises(SourceError, match="not a checkpoint folder"):
         open_local(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Sources: pretrained bodies that encode items to features. `open_source` opens any of them by name."""
+"""Sources: pretrained bodies that encode items to features. `open_source` opens each of them by its name."""
 
 from headstart.sources.default import source_for
 from headstart.sources.module import module

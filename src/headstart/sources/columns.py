@@ -1,7 +1,8 @@
-"""Table columns: numbers and categories as rows, the part of a multimodal item that has no body.
+"""Table columns: numbers and one-hot categories as features, the part of a multimodal item that needs no body.
 
-Numbers stay as they are (a head standardises them on its training rows), categories become columns of 0 and 1. What is
-learnt from the data without labels, the categories and the medians that stand for missing numbers, is kept with it.
+Numbers are not scaled (a head standardises them on its training rows), and categories are one-hot encoded. The
+categories and the medians that replace missing numbers are learnt from the items without labels and saved with the
+source.
 
 Command: headstart fit DATA --item COLUMN,COLUMN
 """
@@ -24,20 +25,20 @@ from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
 __all__ = ["SCHEME", "ColumnsSource", "Quantity"]
 
-LARGEST = 1e30  # of a number of a table, as of rows that come as they are
+LARGEST = 1e30  # magnitude of a number, as for feature vectors
 FILE = "columns.json"
-MAX_CATEGORIES = 100  # the most frequent ones
+MAX_CATEGORIES = 100  # the most frequent ones; the others are all zeros
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A column of numbers, or of categories.
+    """How a column of numbers or categories is encoded.
 
     Attributes:
-        name: of the column.
-        categories: the values that have a column of 0 and 1; empty for numbers.
-        fill: what stands for a missing number, the median of those that are there.
-        gaps: whether numbers were missing, so that a column says where.
+        name: the column's name.
+        categories: the values with a one-hot column each; empty for numbers.
+        fill: replaces a missing number: the median of those present.
+        gaps: whether numbers were missing; if so, a further column of 0 and 1 marks them.
 
     Examples:
         >>> Quantity("price", fill=3.0).width
@@ -51,12 +52,13 @@ class Quantity:
 
     @property
     def width(self) -> int:
-        """How many columns it becomes."""
+        """Number of feature columns."""
         return len(self.categories) or 1 + self.gaps
 
     def row(self, cell: Any) -> list[float]:
-        """The columns of one cell; raises `ItemError` where a number is none."""
+        """The features of one cell; raises `ItemError` if a cell of a numeric column is not a finite number."""
         if self.categories:
+            # An unknown or missing value equals no category: all zeros.
             return [float(_text(cell) == known) for known in self.categories]
         if cell is None:
             return [self.fill, *[1.0] * self.gaps]
@@ -70,16 +72,16 @@ class Quantity:
 
 
 def _text(cell: object) -> str | None:
-    """A category by its name; 3 and 3.0 are one, for a column with gaps is read as fractions."""
+    """A category's name; 3 and 3.0 are the same, because integers in a column with gaps are read as floats."""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else None if cell is None else str(cell)
 
 
 @dataclass(frozen=True)
 class ColumnsSource:
-    """Rows of the numbers and categories of a table.
+    """Features of the numbers and categories of a table.
 
     Args:
-        columns: what each cell of an item becomes.
+        columns: how each cell of an item is encoded, in order.
 
     Examples:
         >>> source = ColumnsSource.learn(["price", "brand"], ["number", "category"], [(5.0, "a"), (None, "b")])
@@ -92,12 +94,12 @@ class ColumnsSource:
 
     @classmethod
     def learn(cls, names: Sequence[str], kinds: Sequence[str], items: Sequence[Sequence[Any]]) -> Self:
-        """The categories and medians of items, without their labels.
+        """Learn the categories and medians from items; labels are not used.
 
         Args:
-            names: of the columns.
-            kinds: ``"number"`` or ``"category"`` for each.
-            items: rows of cells; None where one is missing.
+            names: the columns' names.
+            kinds: ``"number"`` or ``"category"`` for each column.
+            items: rows of cells; None for a missing cell.
         """
         cells = list(zip(*items, strict=True)) or [()] * len(names)
         learnt = [_learn(*one) for one in zip(names, kinds, cells, strict=True)]
@@ -111,7 +113,7 @@ class ColumnsSource:
         return SourceInfo("columns", "vector", width, blocks, architecture="identity", license="none needed")
 
     def prepare(self, item: Sequence[Any]) -> list[float]:
-        """The row of one item; raises `ItemError` where a number is none."""
+        """The row of one item; raises `ItemError` if a cell of a numeric column is not a finite number."""
         return [value for column, cell in zip(self.columns, item, strict=True) for value in column.row(cell)]
 
     def forward(self, prepared: Sequence[list[float]]) -> FeatureMatrix:
@@ -123,7 +125,7 @@ class ColumnsSource:
         return encode(self, items)
 
     def untrained(self, seed: int) -> None:
-        """There is no body to leave untrained."""
+        """None: there is no body whose weights could be random."""
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write the columns as JSON."""
@@ -133,30 +135,31 @@ class ColumnsSource:
 
 
 def _learn(name: str, kind: str, cells: Sequence[Any]) -> Quantity:
-    there = [cell for cell in cells if cell is not None]
+    present = [cell for cell in cells if cell is not None]
     if kind == "category":
-        names, counts = np.unique([str(_text(cell)) for cell in there], return_counts=True)
+        names, counts = np.unique([str(_text(cell)) for cell in present], return_counts=True)
+        # np.unique sorts the names, and a stable sort by frequency then breaks ties by name.
         kept = names[np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]]
         return Quantity(name, tuple(sorted(map(str, kept))) or ("",))
-    numbers = [Quantity(name).row(cell)[0] for cell in there]
-    return Quantity(name, fill=float(np.median(numbers)) if numbers else 0.0, gaps=len(there) < len(cells))
+    numbers = [Quantity(name).row(cell)[0] for cell in present]
+    return Quantity(name, fill=float(np.median(numbers)) if numbers else 0.0, gaps=len(present) < len(cells))
 
 
-def _open(name: str, modality: Modality | None) -> ColumnsSource:  # noqa: ARG001 - it reads one kind
+def _open(name: str, modality: Modality | None) -> ColumnsSource:  # noqa: ARG001 - it has one modality
     path = Path(name) / FILE
     if not name or not is_file(path):
-        raise SourceError(f"'columns:{name}' is made from a table by a fit; there is no {FILE} to open.")
+        raise SourceError(f"'columns:{name}' is created by fitting on a table; there is no {FILE} to open.")
     saved = read_json(path).get("columns")
     try:
         columns = tuple(Quantity(**{**one, "categories": tuple(one["categories"])}) for one in saved or ())
     except (TypeError, KeyError) as error:
         raise SourceError(f"'{path}' is damaged ({error!r:.100}); copy the model again.") from error
-    if not columns or not all(_sound(column) for column in columns):
-        raise SourceError(f"'{path}' holds columns that no table has (names or numbers); copy the model again.")
+    if not columns or not all(_valid(column) for column in columns):
+        raise SourceError(f"'{path}' holds columns with invalid names or numbers; copy the model again.")
     return ColumnsSource(columns)
 
 
-def _sound(column: Quantity) -> bool:
+def _valid(column: Quantity) -> bool:
     texts = all(isinstance(one, str) for one in (column.name, *column.categories))
     number = isinstance(column.fill, int | float) and abs(column.fill) <= LARGEST and isinstance(column.gaps, bool)
     return texts and number

@@ -1,4 +1,4 @@
-"""Which source a fit uses, and whether it can read the items."""
+"""The choice of a fit's source: the named or the default one, checked against the modality of the data."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ __all__ = [
     "source_for",
 ]
 
-# What comes with the install, by the kind of item.
+# The sources that come with the install, by modality.
 DEFAULTS: dict[Modality, str] = {
     "image": "headstart:image", "audio": "headstart:image", "text": "headstart:text", "vector": "vector",
 }  # fmt: skip
 
-
-# What to say where a default that is small on purpose was used.
+# Advice for a fit that used a default which is small by design.
 LARGER: dict[str, str] = {
     "headstart:image": "a small body of 64 pixels a side; a larger one may do better, such as "
     "--source timm:mobilenetv3_large_100.ra_in1k (fetched from its hub once) or --source local:PATH; --source auto "
@@ -39,13 +38,13 @@ LARGER: dict[str, str] = {
 def source_for(
     dataset: Dataset, source: str | Source | Sequence[str | Source] | None, *, option: str = "--source"
 ) -> Source:
-    """The named source opened for the data's modality, or the default one; several are fused.
+    """Open the named source for the data's modality, or the default one; several are fused.
 
     Args:
         dataset: the items that will be encoded.
-        source: a name with its scheme, an open source, several of these, or None for the one that comes with the
-            install. For items of several columns, ``COLUMN=NAME`` names the source of one of them.
-        option: what names it on the command line, for messages.
+        source: a name with its scheme, an open source, several of these, or None for the default that comes with the
+            install. For items of several columns, ``COLUMN=NAME`` names the source of one column.
+        option: the command-line option that names it, for messages.
 
     Raises:
         SourceError: if the source encodes another modality.
@@ -81,16 +80,16 @@ Open = Callable[[Modality, "str | Source | None"], Source]
 
 
 def multimodal_source(dataset: Dataset, wanted: Sequence[str | Source], open_one: Open) -> FusedSource:
-    """A fused source with a part for each column of pictures, sounds or texts, and one for all quantities.
+    """A fused source with a part for each column of pictures, sounds or texts, and one for all numbers and categories.
 
     Args:
         dataset: items of several columns.
-        wanted: ``COLUMN=NAME`` for one column (again for a second source of it), or a name or an open source for all
-            columns of its kind; columns without one take the default of their kind.
-        open_one: opens a name, or the default for None, for a kind of item.
+        wanted: ``COLUMN=NAME`` for one column (repeat it to give a column several sources), or a name or an open source
+            for all columns of its modality; the other columns get the default of their modality.
+        open_one: a function of (modality, name or None for the default) that returns the source.
 
     Raises:
-        SourceError: if a column has no source, or a source no column.
+        SourceError: if no column has the modality of a source.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -101,42 +100,44 @@ def multimodal_source(dataset: Dataset, wanted: Sequence[str | Source], open_one
         (('note', 'columns'), (2, 99))
     """
     columns = [parse_column(name) for name in dataset.columns]
-    held = [column for column in columns if column.kind not in QUANTITIES]
-    counted = [column for column in columns if column.kind in QUANTITIES]
-    of_column, of_kind = _assigned(wanted, held)
+    encoded = [column for column in columns if column.kind not in QUANTITIES]
+    quantities = [column for column in columns if column.kind in QUANTITIES]
+    of_column, of_kind = _assigned(wanted, encoded)
     parts: list[tuple[Source, int, str]] = []
-    for place, column in enumerate(held):
+    for place, column in enumerate(encoded):
         named = of_column.get(column.name) or of_kind.get(column.kind) or [None]
         opened = [open_one(cast("Modality", column.kind), one) for one in named]
         names = [column.name if len(opened) == 1 else f"{column.name} by {one.info.name}" for one in opened]
         parts += [(one, place, name) for one, name in zip(opened, names, strict=True)]
-    if counted:
+    if quantities:
+        # Categories and medians are learnt from the training items only.
         train = np.ones(len(dataset), bool) if dataset.split is None else dataset.split == "train"
-        cells = [item[len(held)] for item, learnt in zip(dataset.items, train, strict=True) if learnt]
-        source = ColumnsSource.learn([one.name for one in counted], [one.kind for one in counted], cells)
-        parts.append((source, len(held), "columns"))
+        cells = [item[len(encoded)] for item, is_train in zip(dataset.items, train, strict=True) if is_train]
+        source = ColumnsSource.learn([one.name for one in quantities], [one.kind for one in quantities], cells)
+        parts.append((source, len(encoded), "columns"))
     return FusedSource(
         tuple(part for part, _, _ in parts), tuple(place for _, place, _ in parts), tuple(name for _, _, name in parts)
     )
 
 
 def _assigned(
-    wanted: Sequence[str | Source], held: Sequence[ItemColumn]
+    wanted: Sequence[str | Source], encoded: Sequence[ItemColumn]
 ) -> tuple[dict[str, list[str | Source | None]], dict[str, list[str | Source | None]]]:
-    """What was named for single columns, and for all columns of a kind."""
+    """The sources named for single columns, and those named for all columns of a modality."""
     of_column: dict[str, list[str | Source | None]] = {}
     of_kind: dict[str, list[str | Source | None]] = {}
-    kinds = {column.kind for column in held}
+    kinds = {column.kind for column in encoded}
     for one in wanted:
         name, equals, rest = one.partition("=") if isinstance(one, str) else ("", "", "")
-        if equals and name in {column.name for column in held}:
+        # A local path may contain "=": it is COLUMN=NAME only if the column exists.
+        if equals and name in {column.name for column in encoded}:
             of_column.setdefault(name, []).append(rest)
             continue
         kind = describe(one).modality if isinstance(one, str) else one.info.modality
         if kind not in kinds:
             raise SourceError(
                 f"The source '{one if isinstance(one, str) else one.info.name}' encodes {kind} items, and no item "
-                f"column holds any; the columns are {', '.join(map(str, held))}. Name a source as COLUMN=NAME."
+                f"column holds any; the columns are {', '.join(map(str, encoded))}. Name a source as COLUMN=NAME."
             )
         of_kind.setdefault(kind, []).append(one)
     return of_column, of_kind

@@ -1,8 +1,8 @@
-"""Built-in sources: ``headstart:NAME``, which come with the install, and for which nothing is fetched.
+"""Built-in sources: ``headstart:NAME``, which come with the install and need no download.
 
-``headstart:image`` is a small ResNet (He et al. 2016) that looks at pictures of 64 pixels a side, pre-trained by the
-project: what larger bodies know was distilled into it on pictures without labels (``pretrain/image.py``).
-``assets/image/CARD.md`` tells of its data, its teachers and its limits.
+``headstart:image`` is a small ResNet (He et al. 2016) for pictures of 64x64 pixels. The project pre-trained it by
+distillation from larger bodies on unlabelled pictures (``pretrain/image.py``). ``assets/image/CARD.md`` describes its
+data, its teachers and its limitations.
 
 Command: headstart fit DATA --source headstart:image
 """
@@ -49,10 +49,10 @@ NAME = "headstart:image"
 
 
 def open_image() -> Source:
-    """Open the source.
+    """Open ``headstart:image``.
 
     Raises:
-        DigestError: if its weights are not the ones that were shipped.
+        DigestError: if its weights are not those that were shipped.
         ModelFolderError: if a file of the install is missing.
 
     Examples:
@@ -63,7 +63,7 @@ def open_image() -> Source:
 
 
 def describe_image() -> SourceInfo:
-    """What is known of the source without loading its weights.
+    """The facts about ``headstart:image``, without loading its weights.
 
     Examples:
         >>> known = describe_image()

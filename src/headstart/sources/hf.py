@@ -1,6 +1,6 @@
 """Hugging Face transformers: ``hf:ORG/NAME`` and checkpoint folders, encoders of text, images and audio.
 
-Only safetensors weights are read, and no code that a repository may hold is ever run.
+Only safetensors weights are read, and code in a repository is never run.
 
 Reference: Wolf et al., "Transformers: State-of-the-Art Natural Language Processing", EMNLP 2020.
 """
@@ -55,7 +55,7 @@ __all__ = ["SCHEME", "describe_folder", "folder_modality", "open_folder"]
 
 
 def folder_modality(folder: Path) -> Modality:
-    """What a checkpoint folder of transformers encodes, from its preprocessor or tokenizer files.
+    """The modality of a checkpoint folder of transformers, from its preprocessor or tokenizer files.
 
     Raises:
         SourceError: if it has neither.
@@ -78,20 +78,20 @@ def folder_modality(folder: Path) -> Modality:
     if any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt")):
         return "text"
     raise SourceError(
-        f"'{folder}' has neither a preprocessor_config.json nor a tokenizer.json, so it is not known what the body "
-        "reads; save the processor or the tokenizer beside the model."
+        f"'{folder}' has neither a preprocessor_config.json nor a tokenizer.json, so it is not known which items "
+        "the body reads; save the processor or the tokenizer with the model."
     )
 
 
 def describe_folder(folder: Path, name: str) -> SourceInfo:
-    """What the JSON files of a checkpoint folder say.
+    """The facts in the JSON files and the model card of a checkpoint folder.
 
     Args:
         folder: holds config.json and the preprocessor's or tokenizer's files.
         name: the source's full name.
 
     Raises:
-        SourceError: if it is not known what the body reads.
+        SourceError: if the modality of the body is not known.
         ModelFolderError: if config.json is missing or damaged.
 
     Examples:
@@ -100,7 +100,7 @@ def describe_folder(folder: Path, name: str) -> SourceInfo:
         headstart.errors.ModelFolderError: 'nowhere/config.json' is missing; the folder is not complete.
     """
     config = read_json(folder / "config.json")
-    width = config.get("hidden_size", config.get("projection_dim"))  # the latter is where two towers meet
+    width = config.get("hidden_size", config.get("projection_dim"))  # the latter: the shared space of two towers
     accuracy, source_task = published_accuracy(folder / "README.md")
     return SourceInfo(
         name=name,
@@ -134,9 +134,9 @@ def open_folder(folder: Path, info: SourceInfo, *, pooling: str = "mean", max_le
 
     Args:
         folder: holds config.json, safetensors weights, and the preprocessor's or tokenizer's files.
-        info: what is known about it.
+        info: the facts about it, from `describe_folder`.
         pooling: for texts, ``"mean"`` or ``"cls"``.
-        max_length: for texts, tokens that are kept; by default what tokenizer and body allow, at most 512.
+        max_length: for texts, the number of tokens to keep; by default what tokenizer and body allow, at most 512.
 
     Returns:
         The source.
@@ -147,11 +147,11 @@ def open_folder(folder: Path, info: SourceInfo, *, pooling: str = "mean", max_le
     Examples:
         >>> open_folder(Path("nowhere"), SourceInfo("local:nowhere", "text"))
         Traceback (most recent call last):
-        headstart.errors.SourceError: 'nowhere' has no safetensors weights, and pickled ones are never read; convert ...
+        headstart.errors.SourceError: 'nowhere' has no safetensors weights, and pickled weights are never read; ...
     """
     if not any(folder.glob("*.safetensors")):
         raise SourceError(
-            f"'{folder}' has no safetensors weights, and pickled ones are never read; "
+            f"'{folder}' has no safetensors weights, and pickled weights are never read; "
             "convert them with save_pretrained of a current transformers."
         )
     info = replace(info, sha256=info.sha256 or weights_digest(folder))
@@ -203,10 +203,11 @@ def _clip_parts(folder: Path, info: SourceInfo, media: MediaParts) -> ClipParts:
     def model(seed: int | None) -> Any:
         return encoder(_model(folder, info, seed))
 
+    # A copy keeps the tokenizer too: the text tower embeds the class names after the model was saved.
     media = replace(media, copy=lambda place, seed: _copy(folder, place, "image", seed, {}, others=TOKENIZER_FILES))
     return ClipParts(
         image=replace(media, key=recipe_key("clip", media.key), build=lambda seed: image_tower(model(seed))),
-        places=replace(media, key=recipe_key("clip places", media.key), build=lambda seed: model(seed).vision_model),
+        patches=replace(media, key=recipe_key("clip places", media.key), build=lambda seed: model(seed).vision_model),
         text=lambda seed: TextTower(model(seed), load_tokenizer(folder)),
         reads_texts=any(file.is_file() for pattern in TOKENIZER_FILES for file in folder.glob(pattern)),
     )
@@ -217,12 +218,12 @@ def _model(folder: Path, info: SourceInfo, seed: int | None) -> Any:
         return fresh_model(folder, info.modality, seed)
     files = list(folder.glob("*.safetensors"))
     if len(files) == 1 and info.sha256 is not None:
-        check_digest(files[0], info.sha256)  # it may have been replaced since it was opened
+        check_digest(files[0], info.sha256)  # the file may have been replaced since the source was opened
     return load_model(folder, info.modality)
 
 
 def _encoder(folder: Path, info: SourceInfo, seed: int | None, structure: Mapping[str, Any]) -> nn.Module:
-    """The part that encodes, with what was inserted into it."""
+    """The encoder part of the model, with the adapters that were inserted into it."""
     model = _model(folder, info, seed)
     part = encoder(model)
     restore_structure(part, structure)
@@ -233,7 +234,7 @@ def _encoder(folder: Path, info: SourceInfo, seed: int | None, structure: Mappin
 
 def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
     output = module(**batch, output_hidden_states=True)
-    # The last entry of hidden_states may lie before the final normalisation: last_hidden_state is after it.
+    # In some models the last entry of hidden_states precedes the final normalisation; last_hidden_state follows it.
     return [*output.hidden_states[:-1], output.last_hidden_state]
 
 
@@ -245,7 +246,7 @@ def _tokenizer(folder: Path, max_length: int | None) -> TokenizerSpec:
 
 
 def _kept(key: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Facts that are read from the cache, or measured and kept there."""
+    """Facts from the cache; if absent, they are measured and cached."""
     cache = BodyCache(key)
     facts = cache.read("facts")
     if facts is None:
@@ -274,7 +275,7 @@ def _copy(
 
 
 def _write(folder: Path, place: Path, modality: Modality, module: nn.Module) -> None:
-    """Write the folder's model with the weights of ``module`` in the part that encodes."""
+    """Write the folder's model with the weights of ``module`` in its encoder part."""
     copy_files(folder, place, TOKENIZER_FILES if modality == "text" else PROCESSOR_FILES)
     model = load_model(folder, modality)
     encoder(model).load_state_dict(without_adapters(module))

@@ -1,7 +1,7 @@
-"""Local checkpoint: ``local:PATH``, a file or folder on this machine, in one of four formats.
+"""Local checkpoints: ``local:PATH``, a file or folder on this machine, in one of four formats.
 
-(a) ``X.safetensors`` with ``X.json`` beside it, which states the timm architecture, its arguments and the
-preprocessing; (b) a folder of transformers; (c) a folder of sentence-transformers; (d) a folder of timm.
+(a) ``X.safetensors`` next to ``X.json``, which states the timm architecture, its arguments and the preprocessing;
+(b) a folder of transformers; (c) a folder of sentence-transformers; (d) a folder of timm.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SCHEME", "describe_local", "open_local", "open_timm_folder"]
 
 FORMATS = (
-    "a .safetensors file with a .json of the same name beside it, or a folder of timm, transformers or "
+    "a .safetensors file next to a .json of the same name, or a folder of timm, transformers or "
     "sentence-transformers with its config.json"
 )
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming", "random")
@@ -45,8 +45,8 @@ def open_local(path: Path) -> Source:
         The source.
 
     Raises:
-        SourceError: if it does not exist, is of no known format, or its body cannot be built.
-        DigestError: if the weights are not the ones that the JSON file promises.
+        SourceError: if it does not exist, its format is unknown, or its body cannot be built.
+        DigestError: if the weights do not have the digest in the JSON file.
         ModelFolderError: if a file is missing or damaged.
 
     Examples:
@@ -64,7 +64,7 @@ def open_local(path: Path) -> Source:
         from headstart.sources.spectrogram import Spectrogram, read_picture_settings
 
         if _kind(path / "image") == "spectrogram":
-            raise SourceError(f"'{path}' holds a spectrogram of a spectrogram, which no source is; copy it again.")
+            raise SourceError(f"'{path}' nests a spectrogram source in another, which is not supported; copy it again.")
         return Spectrogram(open_local(path / "image"), read_picture_settings(path / "spectrogram.json"))
     from headstart.sources.hf import open_folder
 
@@ -79,12 +79,12 @@ def open_timm_folder(path: Path, info: SourceInfo, *, installed: bool = False) -
 
     Args:
         path: the folder.
-        info: what is said of it; its digest, where it names one, is checked.
+        info: the facts about it; if they include a digest, the weights are checked against it.
         installed: whether every install has it under the name in ``info``.
 
     Raises:
         SourceError: if its weights are missing, or its body cannot be built.
-        DigestError: if the weights are not the promised ones.
+        DigestError: if the weights do not have that digest.
 
     Examples:
         >>> open_timm_folder(Path("nowhere"), SourceInfo("local:nowhere", "image"))
@@ -98,13 +98,13 @@ def open_timm_folder(path: Path, info: SourceInfo, *, installed: bool = False) -
 
 
 def describe_local(path: Path) -> SourceInfo:
-    """What the JSON files of a checkpoint say, without reading its weights.
+    """The facts in the JSON files of a checkpoint; its weights are not read.
 
     Args:
         path: the file or folder.
 
     Raises:
-        SourceError: if it does not exist or is of no known format.
+        SourceError: if it does not exist or its format is unknown.
         ModelFolderError: if a JSON file is missing or damaged.
 
     Examples:
@@ -126,7 +126,7 @@ def describe_local(path: Path) -> SourceInfo:
         return _timm_info(name, _folder_spec(path / "config.json"), facts, sha256=facts.get("sha256"))
     if kind == "spectrogram":
         if _kind(path / "image") == "spectrogram":
-            raise SourceError(f"'{path}' holds a spectrogram of a spectrogram, which no source is; copy it again.")
+            raise SourceError(f"'{path}' nests a spectrogram source in another, which is not supported; copy it again.")
         return replace(describe_local(path / "image"), name=name, modality="audio")
     from headstart.sources.hf import describe_folder
 
@@ -135,12 +135,12 @@ def describe_local(path: Path) -> SourceInfo:
 
 
 def _kind(path: Path) -> str:
-    """The format of a checkpoint, from the files that are there."""
+    """The format of a checkpoint, from the files that it has."""
     if not path_exists(path):
         raise SourceError(f"There is no checkpoint '{path!s:.200}'; give {FORMATS}.")
     if path.is_file():
         if path.suffix != ".safetensors":
-            raise SourceError(f"'{path}' is no checkpoint that can be opened; give {FORMATS}.")
+            raise SourceError(f"'{path}' is not a checkpoint that can be opened; give {FORMATS}.")
         return "pair"
     for name, kind in (("spectrogram.json", "spectrogram"), ("modules.json", "sentence-transformers")):
         if (path / name).is_file():
@@ -150,7 +150,7 @@ def _kind(path: Path) -> str:
         return "timm" if "architecture" in config else "transformers"
     if len(_pairs(path)) == 1:
         return "pair"
-    raise SourceError(f"'{path}' is no checkpoint folder; give {FORMATS}.")
+    raise SourceError(f"'{path}' is not a checkpoint folder; give {FORMATS}.")
 
 
 def _pairs(folder: Path) -> list[Path]:
@@ -165,7 +165,7 @@ def _pair_json(path: Path) -> Path:
     file = _weights_file(path).with_suffix(".json")
     if not file.is_file():
         raise SourceError(
-            f"'{path}' has no '{file.name}' beside it, so its architecture and preprocessing are not known; write one "
+            f"'{path}' has no '{file.name}' next to it, so its architecture and preprocessing are not known; write one "
             "with the keys architecture, timm_kwargs, input_size, mean, std, interpolation, crop_pct and sha256."
         )
     return file
@@ -180,7 +180,7 @@ def _pair_spec(file: Path) -> TimmSpec:
         raise SourceError(f"'{file}' must name a timm architecture, as 'architecture'; add it.")
     config = {key: facts[key] for key in PREPROCESSING if key in facts}
     if isinstance(config.get("interpolation"), str):
-        config["interpolation"] = config["interpolation"].split()[0]  # a remark may follow
+        config["interpolation"] = config["interpolation"].split()[0]  # a comment may follow the name
     _check_preprocessing(file, {**config, "sha256": facts.get("sha256")})
     origin = facts.get("source")
     licence = facts.get("license") or (origin.get("licence") if isinstance(origin, dict) else None)
@@ -193,7 +193,7 @@ def _pair_spec(file: Path) -> TimmSpec:
 
 
 def _check_preprocessing(file: Path, config: Mapping[str, Any]) -> None:
-    """Raise on values that would fail later, or would be passed over."""
+    """Raise on values that would fail later or be ignored."""
     allowed: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "input_size": (f"three whole numbers from 1 to {MOST_SIDE}", lambda v: _numbers(v, int, 1, MOST_SIDE)),
         "mean": ("three numbers from -1000 to 1000", lambda v: _numbers(v, (int, float), -1e3, 1e3)),
@@ -205,7 +205,7 @@ def _check_preprocessing(file: Path, config: Mapping[str, Any]) -> None:
     }
     for key, (wanted, holds) in allowed.items():
         if config.get(key) is not None and not holds(config[key]):
-            raise SourceError(f"The '{key}' of '{file}' must be {wanted}. Got {config[key]!r:.80} instead; mend it.")
+            raise SourceError(f"The '{key}' of '{file}' must be {wanted}. Got {config[key]!r:.80} instead; correct it.")
 
 
 def _numbers(value: object, kinds: type | tuple[type, ...], low: float, high: float) -> bool:
@@ -240,8 +240,8 @@ def _timm_info(name: str, spec: TimmSpec, facts: Mapping[str, Any], *, sha256: o
     return SourceInfo(
         name=name,
         modality="image",
-        num_features=_whole(facts.get("num_features")),
-        parameters=_whole(facts.get("num_params")),
+        num_features=_integer(facts.get("num_features")),
+        parameters=_integer(facts.get("num_params")),
         architecture=spec.architecture,
         license=config.get("license"),
         sha256=sha256 if isinstance(sha256, str) else None,
@@ -251,7 +251,7 @@ def _timm_info(name: str, spec: TimmSpec, facts: Mapping[str, Any], *, sha256: o
     )
 
 
-def _whole(value: object) -> int | None:
+def _integer(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
@@ -269,7 +269,7 @@ def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo, *, installed: bool 
         digest = info.sha256.lower()
 
     def load() -> nn.Module:
-        check_digest(file, digest)  # it may have been replaced since
+        check_digest(file, digest)  # the file may have been replaced since the source was opened
         return load_weights(spec, file)
 
     info = replace(info, sha256=info.sha256 or digest)
@@ -289,7 +289,7 @@ def _sentence_parts(path: Path) -> tuple[Path, str, int | None]:
     if "Transformer" not in places or others:
         raise SourceError(
             f"'{path}' has the modules {', '.join(places)}; of sentence-transformers only Transformer, Pooling and "
-            "Normalize are read."
+            "Normalize are supported."
         )
     folder = places["Transformer"]
     settings = folder / "sentence_bert_config.json"
@@ -299,7 +299,7 @@ def _sentence_parts(path: Path) -> tuple[Path, str, int | None]:
 
 
 def _inside(place: object) -> str:
-    """A folder below; raises `ValueError` for one that lies elsewhere."""
+    """The path of a module within the folder; raises `ValueError` for a path that leads outside."""
     parts = PurePosixPath(str(place)).parts
     if not isinstance(place, str) or "\\" in place or ":" in place or ".." in parts or place.startswith("/"):
         raise ValueError(f"the module {place!r:.40} is not in it")
@@ -308,11 +308,12 @@ def _inside(place: object) -> str:
 
 def _pooling(file: Path) -> str:
     settings = read_json(file)
+    # Older releases write one flag per pooling mode, newer ones a single name.
     old = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token"}
     chosen = {name for name, key in old.items() if settings.get(key)} | {str(settings.get("pooling_mode", ""))} - {""}
     others = [key for key, on in settings.items() if key.startswith("pooling_mode_") and on is True]
     if len(chosen) != 1 or not chosen <= set(old) or len(others) > 1:
-        raise SourceError(f"'{file}' asks for another pooling than the mean or the first token; only these are read.")
+        raise SourceError(f"'{file}' asks for a pooling other than the mean or the first token; use one of these two.")
     return chosen.pop()
 
 

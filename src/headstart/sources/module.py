@@ -1,4 +1,4 @@
-"""Torch module: ``module(...)``, any torch body of the user's own as a source.
+"""Torch modules: ``module(...)`` makes a source of any torch module of the user's own.
 
 Command: - (the body is a Python object)
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEME", "ModuleSource", "module"]
 
-EXAMPLES = 4  # items that number formats are compared on
+EXAMPLES = 4  # items on which number formats are compared
 
 
 def module(
@@ -46,28 +46,27 @@ def module(
     num_features: int | None = None,
     version: str | None = None,
 ) -> ModuleSource:
-    """A source from a torch module and a function that makes one tensor of an item.
+    """A source made of a torch module and a function from an item to one tensor.
 
-    The module is put into evaluation mode. A model that was fitted on it cannot keep it: on loading, give the source
-    again.
+    The module is put into evaluation mode. A fitted model does not store the module: give the source again on loading.
 
     Args:
-        body: called with a batch of the tensors; gives (n, width), (n, tokens, width) or (n, channels, h, w), which is
-            pooled to one row an item.
-        preprocess: item to tensor or array, all of one shape; called by several threads at once.
+        body: called with a batch of the tensors; returns (n, width), (n, tokens, width) or (n, channels, h, w), which
+            is pooled to one row per item.
+        preprocess: item to tensor or array, all of the same shape; called by several threads at once.
         name: your name for it, without a scheme.
-        modality: the kind of items that it encodes.
-        blocks: names of submodules whose pooled outputs are wanted too, first to last.
-        num_features: width of the last output; by default the first batch tells.
-        version: your name for this state of the code of ``body`` and ``preprocess``, such as ``"2"``. With it, features
-            are kept in the feature store and found there while version and weights, as they are at this call, stay
-            the same; by default they are computed anew, for what your code does cannot be seen.
+        modality: the modality of the items that it encodes.
+        blocks: names of submodules whose pooled outputs become blocks too, first to last; by default none.
+        num_features: width of the last output; by default it is measured on the first batch.
+        version: your name for the current code of ``body`` and ``preprocess``, such as ``"2"``. With one, features
+            are kept in the feature store and reused while version and weights (as of this call) stay the same. By
+            default they are computed each time, because changes of your code cannot be detected.
 
     Returns:
         The source.
 
     Raises:
-        SourceError: if a block is no submodule of the body.
+        SourceError: if a block is not a submodule of the body.
 
     Examples:
         >>> import torch
@@ -91,18 +90,18 @@ def module(
 
 
 class ModuleSource:
-    """What `module` gives.
+    """The source that `module` returns.
 
     Args:
         module: the body.
         preprocess: item to tensor or array.
-        info: what is known about it; the widths are filled in by the first batch.
-        blocks: submodules whose outputs are wanted.
+        info: the facts about it; the first batch adds the widths.
+        blocks: submodules whose pooled outputs become blocks.
         version: as in `module`.
 
     Attributes:
         module: the body.
-        body: how it is run.
+        body: runs the module on a backend.
 
     Examples:
         >>> import torch
@@ -136,24 +135,24 @@ class ModuleSource:
 
     @property
     def runtime(self) -> Runtime:
-        """What runs its body."""
+        """The runtime of its body."""
         return self.body.runtime
 
     @property
     def body_key(self) -> str:
-        """Tells its body from all others."""
+        """The key that identifies its body."""
         return self.body.recipe.key
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str | None:
-        """Pick the backend for about ``count`` items; gives the digest under which their rows may be kept.
+        """Choose the backend for about ``count`` items; returns the digest under which their rows may be cached.
 
         Args:
-            engine: what the user wants.
+            engine: the user's options.
             count: how many items will be encoded.
-            few: gives some prepared items.
+            few: returns some prepared items.
 
         Returns:
-            The digest; None where no version was given, or nothing could be prepared.
+            The digest; None without a version, or if no item could be prepared.
         """
         if self._example is None:
             prepared = few()
@@ -164,7 +163,7 @@ class ModuleSource:
         return None if self._version is None else rows_key(self.info.modality, self.body.recipe.key, form)
 
     def prepare(self, item: object) -> Any:
-        """What the user's function makes of the item.
+        """The item as the user's function prepares it.
 
         Raises:
             ItemError: if that function fails.
@@ -186,7 +185,7 @@ class ModuleSource:
             (n, sum of block widths) float32.
 
         Raises:
-            SourceError: if the prepared arrays are not of one shape.
+            SourceError: if the prepared arrays differ in shape.
         """
         batch = self._stacked(prepared)
         if self._example is None:
@@ -197,7 +196,7 @@ class ModuleSource:
         shapes = {array.shape for array in prepared}
         if len(shapes) > 1:
             raise SourceError(
-                f"The preprocessing of '{self.info.name}' must give tensors of one shape. "
+                f"The preprocessing of '{self.info.name}' must give tensors of the same shape. "
                 f"Got {sorted(shapes)[:3]} instead."
             )
         return np.stack(prepared)
@@ -206,7 +205,7 @@ class ModuleSource:
         return to_tensors(self._stacked(prepared))
 
     def _learn(self, batch: NDArray[Any]) -> None:
-        """Take the first items as examples, and find the widths of the blocks on them."""
+        """Keep the first items as examples, and measure the widths of the blocks on them."""
         self._example = batch[:EXAMPLES]
         widths = self.body.facts(self._measure)["widths"]
         blocks = tuple(Block(name, width) for name, width in zip([*self._names, "last"], widths, strict=True))
@@ -229,7 +228,7 @@ class ModuleSource:
         return encode(self, items)
 
     def untrained(self, seed: int) -> ModuleSource | None:
-        """The same body with every layer's own fresh weights; None where a layer has no ``reset_parameters``."""
+        """The same body with random weights, initialised by each layer; None if a layer has no ``reset_parameters``."""
         layers = [layer for layer in self.module.modules() if next(layer.parameters(recurse=False), None) is not None]
         if not layers or not all(hasattr(layer, "reset_parameters") for layer in layers):
             return None
@@ -246,9 +245,9 @@ class ModuleSource:
         return ModuleSource(fresh, self._preprocess, info, self._names, self._version)
 
     def trainable(self) -> Trainable:
-        """The body as training sees it; each call makes a module of its own.
+        """The body for training; each call returns a separate copy of the module.
 
-        Before anything was encoded it is not known which parameters features depend on: then all are in a group.
+        Before the first batch it is unknown which parameters the features depend on, so all are in a group.
         """
         module, forward = self._build()
         example = None if self._example is None else to_tensors(self._few()[:1])
@@ -264,18 +263,18 @@ class ModuleSource:
         kept = frozen_copy(module)
         count = sum(parameter.numel() for parameter in kept.parameters())
         info = replace(self.info, name=name, parameters=count, sha256=state_digest(kept), revision=None)
-        moved = ModuleSource(kept, self._preprocess, info, self._names, self._version)
-        moved._example = self._example
-        return moved
+        tuned = ModuleSource(kept, self._preprocess, info, self._names, self._version)
+        tuned._example = self._example
+        return tuned
 
     def save(self, folder: Path) -> Mapping[str, str]:  # noqa: ARG002 - code cannot be stored
-        """Its name only: the module's code is the user's, so the source has to be given again on loading."""
+        """Only its name: the code of the module cannot be stored, so the source must be given again on loading."""
         return {"name": self.info.name}
 
 
 def _refuse(name: str, modality: Modality | None = None) -> NoReturn:  # noqa: ARG001 - as `Scheme.open` is called
     raise SourceError(
-        f"The source 'module:{name}' is a torch module of yours and is not stored; make it again with "
+        f"The source 'module:{name}' is a torch module of yours, which is not stored; create it again with "
         "headstart.sources.module.module(...) and pass it as source=."
     )
 

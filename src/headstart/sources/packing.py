@@ -1,4 +1,4 @@
-"""A source, or a saved folder, as bytes: what a pickled estimator carries; nothing of it is executed."""
+"""Packing a source or a saved folder into bytes, for pickled estimators; no part of the bytes is executed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["PackedSource", "check_packable", "pack_folder", "pack_source", "remo
 
 @dataclass(frozen=True)
 class PackedSource:
-    """What `pack_source` gives: plain values, which any other process can open.
+    """A source as plain values, which another process can open.
 
     Attributes:
-        reference: what `Source.save` returned.
+        reference: the reference that `Source.save` returned.
         modality: the source's modality.
-        files: the folder that it wrote, from `pack_folder`.
+        files: the folder that `Source.save` wrote, packed by `pack_folder`.
 
     Examples:
         >>> from headstart.sources import open_source
@@ -40,7 +40,7 @@ class PackedSource:
     files: bytes
 
     def open(self) -> Source:
-        """The source; raises `SourceError` where it cannot be opened here."""
+        """The source; raises `SourceError` if it cannot be opened here."""
         folder = unpack_folder(self.files)
         source = open_saved(self.reference, folder, self.modality)
         remove_with(source, folder)
@@ -48,10 +48,10 @@ class PackedSource:
 
 
 def pack_source(source: Source) -> PackedSource:
-    """A source as plain values.
+    """Pack a source into plain values.
 
     Args:
-        source: any but a torch module of the user's own.
+        source: any source except a torch module of the user's own.
 
     Raises:
         SourceError: for a torch module of the user's own.
@@ -68,7 +68,7 @@ def pack_source(source: Source) -> PackedSource:
 
 
 def check_packable(source: Source) -> None:
-    """Raise unless another process can open the source from what `Source.save` writes.
+    """Raise unless another process can open the source from the files that `Source.save` writes.
 
     Args:
         source: an open source.
@@ -86,15 +86,15 @@ def check_packable(source: Source) -> None:
     if re.search(r"(^|[:+])module:", source.info.name):
         raise SourceError(
             f"The source '{source.info.name}' is a torch module of yours, whose code cannot be pickled; use "
-            "save_pretrained(FOLDER), and from_pretrained(FOLDER, source=...) where it is wanted."
+            "save_pretrained(FOLDER), and from_pretrained(FOLDER, source=...) to load it."
         )
 
 
 def pack_folder(folder: Path) -> bytes:
-    """The files of a folder as an uncompressed zip archive; an empty one where there is no folder.
+    """The files of a folder as an uncompressed zip archive; an empty archive if the folder does not exist.
 
     Args:
-        folder: with files of plain formats.
+        folder: holds the files, in plain formats.
 
     Examples:
         >>> unpacked = unpack_folder(pack_folder(Path(__file__).parent))
@@ -127,11 +127,11 @@ def unpack_folder(files: bytes) -> Path:
 
 
 def remove_with(owner: object, folder: Path) -> None:
-    """Remove a folder, which the owner may read from, when the owner goes or the process ends.
+    """Remove a folder when its owner is garbage-collected, or when the process ends.
 
     Args:
-        owner: what reads from it.
-        folder: temporary.
+        owner: the object that reads from the folder.
+        folder: a temporary folder.
 
     Examples:
         >>> class Owner: ...
@@ -145,5 +145,5 @@ def remove_with(owner: object, folder: Path) -> None:
 
 
 def _remove(folder: Path, process: int) -> None:
-    if os.getpid() == process:  # a forked child leaves its parent's files alone
+    if os.getpid() == process:  # a forked child must not remove its parent's files
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The one door to sources: names with a scheme, such as ``timm:resnet18.a1_in1k``."""
+"""The registry of sources: opens, describes and lists them by names with a scheme, as ``timm:resnet18.a1_in1k``."""
 
 from __future__ import annotations
 
@@ -26,28 +26,29 @@ SOURCES.register("timm", "headstart.sources.timm:SCHEME")
 SOURCES.register("toy", "headstart.sources.toy:SCHEME")
 SOURCES.register("vector", "headstart.sources.vector:SCHEME")
 
+# A saved model may name only sources that come with it or with the install: it must not fetch or read anything else.
 OWN = ("columns", "fused", "headstart", "hf", "local", "module", "timm", "toy", "vector")
-COPIED = ("columns", "fused", "local")  # written into the folder by `Source.save`
-INSTALLED = ("headstart", "module", "toy", "vector")  # named by it
+COPIED = ("columns", "fused", "local")  # `Source.save` writes them into the model folder
+INSTALLED = ("headstart", "module", "toy", "vector")  # `Source.save` stores their name only
 
 
 def open_source(name: str, *, modality: Modality | None = None) -> Source:
-    """Open a source by its name, with its weights.
+    """Open a source with its weights by its name.
 
     Args:
         name: ``headstart:text``, ``headstart:image``, ``timm:NAME``, ``hf:ORG/NAME``, ``local:PATH``, ``vector``
-            or ``toy``, or the name of a scheme that another package has registered.
-        modality: the kind of items that it is for. With ``"audio"``, an image source is shown log-mel pictures of the
-            sounds; a source that has bodies for several kinds opens the one for this kind.
+            or ``toy``, or a name with a scheme that another package has registered.
+        modality: the modality of the items. With ``"audio"``, an image source encodes log-mel pictures of the sounds. A
+            source with bodies for several modalities opens the one for this modality. By default the source decides.
 
     Returns:
-        The source. Whether its modality is that of the data is for the caller to check.
+        The source. The caller must check whether its modality is that of the data.
 
     Raises:
-        UnknownNameError: for a scheme or name that does not exist.
-        SourceError: for one that cannot be opened.
-        MissingExtraError: where it needs an extra that is not installed.
-        DigestError: where its weights are not the ones promised.
+        UnknownNameError: if the scheme or the name does not exist.
+        SourceError: if the source cannot be opened.
+        MissingExtraError: if it needs an extra that is not installed.
+        DigestError: if its weights do not have the expected digest.
 
     Examples:
         >>> open_source("vector").info.modality
@@ -63,20 +64,20 @@ def open_source(name: str, *, modality: Modality | None = None) -> Source:
 
 
 def open_saved(reference: Mapping[str, str], folder: Path, modality: Modality) -> Source:
-    """Open what `Source.save` wrote.
+    """Open a source that `Source.save` wrote.
 
     Args:
-        reference: what ``save`` returned.
-        folder: where it wrote to.
+        reference: the reference that ``save`` returned.
+        folder: the folder that it wrote.
         modality: the source's modality.
 
     Returns:
         The source.
 
     Raises:
-        SourceError: where it cannot be opened, or names something that ``save`` never names: a repository to fetch
-            from, or a path outside of ``folder``.
-        DigestError: where its weights are not the ones that were saved.
+        SourceError: if it cannot be opened, or if it names what ``save`` never does: a repository to download, or a
+            path outside ``folder``.
+        DigestError: if its weights are not the ones that were saved.
 
     Examples:
         >>> open_saved({"name": "vector"}, Path("anywhere"), "vector").info.name
@@ -85,25 +86,25 @@ def open_saved(reference: Mapping[str, str], folder: Path, modality: Modality) -
     name = reference.get("name") if isinstance(reference, Mapping) else None
     if not isinstance(name, str) or modality not in get_args(Modality):
         raise SourceError(
-            f"The saved model '{folder}' does not say which source it has, or for which kind of items; fit it again."
+            f"The saved model '{folder}' does not state its source or the modality of its items; fit it again."
         )
     _check_saved(name, folder)
     return open_source(f"{name[:-1]}{folder}" if name.endswith(":.") else name, modality=modality)
 
 
 def describe(name: str) -> SourceInfo:
-    """What is known about a source without loading its weights: licence, size, input, digest, revision.
+    """The facts about a source without loading its weights: licence, size, input, digest, revision.
 
     Args:
         name: as in `open_source`.
 
     Returns:
-        The facts; what only loading tells is None or empty.
+        The facts; those that only loading reveals are None or empty.
 
     Raises:
-        UnknownNameError: for a scheme or name that does not exist.
-        SourceError: where nothing can be read about it.
-        MissingExtraError: where it needs an extra that is not installed.
+        UnknownNameError: if the scheme or the name does not exist.
+        SourceError: if its description cannot be read.
+        MissingExtraError: if it needs an extra that is not installed.
 
     Examples:
         >>> describe("toy").num_features
@@ -124,14 +125,14 @@ def list_sources() -> list[SourceInfo]:
 
 
 def _check_saved(name: str, folder: Path) -> None:
-    """Raise where a saved name leads away from its folder and from the install."""
+    """Raise if a saved name points outside its folder and outside the install."""
     key, _, rest = name.partition(":")
     inside = rest == "." and key in COPIED
-    installed = key in INSTALLED or (key in SOURCES and key not in OWN)  # a third party's scheme is its own affair
+    installed = key in INSTALLED or (key in SOURCES and key not in OWN)  # third-party schemes check their own names
     if not inside and not installed:
         raise SourceError(
-            f"The saved model '{folder}' names the source {name[:80]!r}, which lies elsewhere; a saved model holds its "
-            "body or names one of the install, and nothing else is fetched or opened for it: fit it again."
+            f"The saved model '{folder}' names the source {name[:80]!r}, which lies elsewhere; a saved model may "
+            "only use a body in its own folder or one that comes with the install: fit it again."
         )
 
 
@@ -150,7 +151,7 @@ def _pattern(key: str) -> str:
 
 
 def _likely(name: str) -> list[str]:
-    """The name with a scheme that it may have been meant to have."""
+    """The full name that the user may have meant."""
     key, colon, rest = name.partition(":")
     if colon:
         return [f"{near}:{rest}" for near in difflib.get_close_matches(key, SOURCES, n=1)]

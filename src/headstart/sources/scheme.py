@@ -1,4 +1,4 @@
-"""What a registered source scheme gives: one small frozen record of functions."""
+"""The record of functions by which the sources of one scheme are opened, described and listed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["Scheme"]
 
 @dataclass(frozen=True)
 class Scheme:
-    """How the sources of one scheme, such as ``timm``, are opened, described and listed.
+    """The functions of one scheme, such as ``timm``.
 
     Attributes:
-        pattern: how its names look, such as ``"timm:NAME"``; for messages.
-        open: (name without the scheme, wanted modality or None) to a source.
-        describe: name without the scheme to what is known without loading weights.
-        names: gives the names (without the scheme) that can be opened on this machine without a download.
+        pattern: the form of its names, such as ``"timm:NAME"``; for messages.
+        open: (name without the scheme, requested modality or None) to a source.
+        describe: name without the scheme to the facts that are known without loading weights.
+        names: returns the names (without the scheme) that can be opened on this machine without a download.
 
     Examples:
         >>> from headstart.sources.registry import SOURCES

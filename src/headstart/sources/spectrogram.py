@@ -1,7 +1,7 @@
-"""Sounds as log-mel pictures for an image body: transfer across modalities.
+"""Sounds as log-mel pictures for an image body: transfer from images to audio.
 
-Palanisamy et al. 2020, "Rethinking CNN Models for Audio Classification": bodies trained on photographs transfer to
-spectrograms.
+Bodies trained on photographs transfer to spectrograms (Palanisamy et al. 2020, "Rethinking CNN Models for Audio
+Classification").
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = ["PictureSettings", "Spectrogram", "read_picture_settings"]
 
-VERSION = 1  # raise it when the same sound and settings give other pictures
+VERSION = 1  # to be raised when the same sound and settings give other pictures
+# Ranges that a saved file may ask for: it may come from anyone, and some values would fill the memory.
 RANGES = {
     "sample_rate": (1000, 384_000), "n_fft": (16, 2**16), "n_mels": (1, 1024), "fmin": (0, 20_000),
     "range_db": (1, 1000), "frames": (1, 8192), "most_seconds": (0.01, 3600), "most_parts": (1, 1000),
 }  # fmt: skip
-AT_ONCE = 32  # pictures that go through the body together
+AT_ONCE = 32  # pictures in a batch of the body
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,16 @@ class PictureSettings:
     """How a sound becomes pictures. The defaults were chosen on the training parts of ESC-10 and FSDD.
 
     Attributes:
-        sample_rate: samples a second that are analysed.
-        n_fft: samples in a window of the spectrum.
-        n_mels: mel bands, from ``fmin`` to half the sample rate.
-        fmin: in Hz.
-        range_db: how far below the loudest point of the picture black lies.
-        frames: spectra in a picture; the hop follows from the length of the sound, so that a short word and a long
-            clip both fill the picture.
-        most_seconds: longer sounds are cut into equal parts of at most this, whose features are averaged.
-        most_parts: of a sound that would need more parts, so many evenly spread ones count.
+        sample_rate: rate at which sounds are analysed, in Hz.
+        n_fft: samples per window of the spectrum.
+        n_mels: number of mel bands, from ``fmin`` to half the sample rate.
+        fmin: lower end of the lowest band, in Hz.
+        range_db: values this many decibels below the loudest point of the picture are black.
+        frames: windows per picture. The hop follows from the length of the sound, so a short word and a long clip both
+            fill the picture.
+        most_seconds: longer sounds are cut into equal parts of at most this length in seconds, and the features of the
+            parts are averaged.
+        most_parts: if a sound has more parts, only this many, evenly spaced, are used.
 
     Examples:
         >>> PictureSettings().sample_rate
@@ -75,7 +77,7 @@ def read_picture_settings(file: Path) -> PictureSettings:
     """The settings that `Spectrogram.save` wrote.
 
     Raises:
-        SourceError: if the file holds others.
+        SourceError: if the file holds unknown settings, or values out of their ranges.
 
     Examples:
         >>> import tempfile
@@ -91,21 +93,21 @@ def read_picture_settings(file: Path) -> PictureSettings:
         kinds = int | float if known.get(name) == "float" else int
         if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
             raise SourceError(
-                f"'{file}' may hold numbers in their ranges for {', '.join(sorted(known))}. Got {str(value)[:40]} for "
+                f"'{file}' may only set {', '.join(sorted(known))}, within their ranges. Got {str(value)[:40]} for "
                 f"'{name[:40]}' instead; copy the model again."
             )
     return PictureSettings(**settings)
 
 
 class Spectrogram:
-    """An audio source that shows log-mel pictures of the sounds to an image source.
+    """An audio source that encodes log-mel pictures of the sounds with an image source.
 
     Args:
-        image_source: what encodes the pictures.
-        settings: how a sound becomes pictures.
+        image_source: encodes the pictures.
+        settings: how a sound becomes pictures; by default `PictureSettings()`.
 
     Raises:
-        SourceError: if the source is not one for images.
+        SourceError: if the source does not encode images.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -126,35 +128,35 @@ class Spectrogram:
 
     @property
     def info(self) -> SourceInfo:
-        """What is known about the source: the image source's facts, with the settings of the pictures."""
+        """The facts about the source: those of the image source, with the settings of the pictures."""
         inner = self.image_source.info
         return replace(inner, modality="audio", input={**inner.input, "spectrogram": asdict(self.settings)})
 
     @property
     def runtime(self) -> Runtime:
-        """What runs the image source's body."""
+        """The runtime of the image source's body."""
         return runtime_of(self.image_source)
 
     @property
     def positions(self) -> bool:
-        """Whether each place of a picture has a row; else each sound has one."""
+        """Whether each position of a picture has a row; else each sound has one."""
         return reads_positions(self.image_source)
 
     @property
     def body_key(self) -> str:
-        """Tells the image source's body, with how pictures are made, from all others."""
+        """The key that identifies the image source's body and the settings of the pictures."""
         return f"{body_key(self.image_source)} {self.settings}"
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[list[Any]]]) -> str | None:
-        """Pick the backend for about ``count`` sounds; gives the digest under which their rows may be kept.
+        """Choose the backend for about ``count`` sounds; returns the digest under which their rows may be cached.
 
         Args:
-            engine: what the user wants.
+            engine: the user's options.
             count: how many sounds will be encoded.
-            few: gives some prepared sounds.
+            few: returns some prepared sounds.
 
         Returns:
-            The digest; None where the image source's rows may not be kept.
+            The digest; None if the rows of the image source may not be cached.
         """
         inner = self.image_source
         if not isinstance(inner, Cacheable):
@@ -176,16 +178,17 @@ class Spectrogram:
         """The rows of n prepared sounds.
 
         Returns:
-            (n, sum of block widths) float32, the mean over each sound's pictures; where the image source gives a row
-            for each position, a list of n arrays (positions of all pictures of a sound one after another, sum of block
-            widths) float32.
+            (n, sum of block widths) float32, the mean over each sound's pictures. If the image source returns a row for
+            each position, a list of n arrays (positions, sum of block widths) float32, with the positions of a sound's
+            pictures one after another.
         """
         pictures = [one for part in prepared for one in part]
         rows = [self.image_source.forward(pictures[k : k + AT_ONCE]) for k in range(0, len(pictures), AT_ONCE)]
+        # The pictures of sound i are begins[i] to begins[i + 1].
         begins = np.cumsum([0, *(len(part) for part in prepared)])
         if isinstance(rows[0], list):
-            places = [row for batch in rows for row in batch]
-            return [np.concatenate(places[begin:end]) for begin, end in pairwise(begins)]
+            each = [row for batch in rows for row in batch]
+            return [np.concatenate(each[begin:end]) for begin, end in pairwise(begins)]
         counts = np.diff(begins).astype(np.float32)
         sums = np.add.reduceat(np.concatenate(rows), begins[:-1], axis=0)
         return (sums / counts[:, None]).astype(np.float32)
@@ -195,16 +198,16 @@ class Spectrogram:
         return encode(self, items)
 
     def untrained(self, seed: int) -> Spectrogram | None:
-        """The same with an untrained image source."""
+        """The same source with an untrained image source."""
         inner = self.image_source.untrained(seed)
         return None if inner is None else Spectrogram(inner, self.settings)
 
     def with_layers(self, layers: str | Sequence[str], *, positions: bool = False) -> Spectrogram:
-        """The same with other layers of the image source read.
+        """The same source, reading other layers of the image source.
 
         Args:
-            layers: as the image source takes them; ``"all"`` is what it is there.
-            positions: whether each place of a picture has a row.
+            layers: as in `with_layers` of the image source.
+            positions: whether each position of a picture has a row.
 
         Raises:
             SourceError: if the image source has no layers to choose.
@@ -215,7 +218,7 @@ class Spectrogram:
         return Spectrogram(inner.with_layers(layers, positions=positions), self.settings)
 
     def trainable(self) -> Trainable:
-        """The image source's body; of a batch all pictures run together, and each sound's rows are averaged.
+        """The image source's body; all pictures of a batch run together, and the rows of each sound are averaged.
 
         Raises:
             SourceError: if the image source has no body that can be fine-tuned.
@@ -231,10 +234,10 @@ class Spectrogram:
         )
 
     def with_module(self, module: nn.Module, name: str) -> Spectrogram:
-        """The same with an image source whose weights are those of ``module``, under another name.
+        """The same source with the weights of ``module`` in its image source, under another name.
 
         Args:
-            module: from `trainable`, with other weights, or with adapters; it is not changed any more.
+            module: from `trainable`, with other weights or with adapters; it must not be changed afterwards.
             name: the new source's full name.
 
         Raises:
@@ -248,25 +251,26 @@ class Spectrogram:
         return Spectrogram(inner.with_module(module, name), self.settings)
 
     def save(self, folder: Path) -> Mapping[str, str]:
-        """Write the image source's checkpoint and the settings; a source without a checkpoint is named only."""
+        """Write the image source's checkpoint and the settings; of a source without a checkpoint, only the name."""
         inner = self.image_source
         reference = inner.save(folder / "image")
         named = reference["name"] != "local:."
+        # A name cannot carry settings, so a named source is made to write its checkpoint.
         if named and self.settings != PictureSettings() and isinstance(inner, LayerChoosing):
-            reference = inner.with_layers("blocks").save(folder / "image")  # the same body, but for the install's name
+            reference = inner.with_layers("blocks").save(folder / "image")  # the same body, without a name
         if reference["name"] != "local:.":
             return reference
         write_json(folder / "spectrogram.json", asdict(self.settings))
         return {"name": "local:."}
 
     def _parts(self, wave: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Equal parts of at most ``most_seconds``."""
+        """Equal parts of at most ``most_seconds``; of too many, ``most_parts`` evenly spaced ones."""
         count = math.ceil(len(wave) / (self.settings.most_seconds * self.settings.sample_rate))
         edges = np.linspace(0, len(wave), max(count, 1) + 1).round().astype(int)
         return [wave[begin:end] for begin, end in spread(list(pairwise(edges)), self.settings.most_parts)]
 
     def _picture(self, wave: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """(side + margins, side + margins, 3) uint8: the source's crop then cuts off the margins and no more."""
+        """(side + margins, side + margins, 3) uint8; the image source's centre crop removes exactly the margins."""
         s = self.settings
         bands = log_mel(
             wave,
@@ -284,7 +288,7 @@ class Spectrogram:
 
 
 def _counted(collate: Callable[[Sequence[Any]], Any], prepared: Sequence[list[Any]]) -> dict[str, Any]:
-    """The pictures of all sounds as one batch, with how many each sound has."""
+    """The pictures of all sounds as one batch, with the number of pictures of each sound."""
     import torch
 
     batch = collate([one for part in prepared for one in part])
@@ -304,6 +308,7 @@ def _averaging(head: Callable[[nn.Module, Any], Tensor]) -> Callable[[nn.Module,
 
 def _averaged(blocks: Sequence[Tensor], counts: Tensor) -> list[Tensor]:
     """The mean over each sound's pictures."""
+    # owners[j] is the sound of picture j; index_add is differentiable and leaves the shape of a row open
     owners = counts.new_tensor(range(len(counts))).repeat_interleave(counts)
     empty = [block.new_zeros(len(counts), *block.shape[1:]) for block in blocks]
     sums = [start.index_add(0, owners, block) for start, block in zip(empty, blocks, strict=True)]
@@ -311,9 +316,9 @@ def _averaged(blocks: Sequence[Tensor], counts: Tensor) -> list[Tensor]:
 
 
 def _sides(settings: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:
-    """The side that the image source looks at, and the margins that its resize and crop cut off."""
+    """The side in pixels of the image source's input, and the margins that its resize and crop remove."""
     size = settings.get("input_size")
     side = int(size[-1]) if isinstance(size, list | tuple) else 224
-    whole = math.floor(side / float(settings.get("crop_pct", 1.0)))
-    before = round((whole - side) / 2)
-    return side, (before, whole - side - before)
+    resized = math.floor(side / float(settings.get("crop_pct", 1.0)))
+    before = round((resized - side) / 2)
+    return side, (before, resized - side - before)

@@ -1,6 +1,6 @@
 """timm: image bodies of the timm library, ``timm:NAME``, with their own preprocessing.
 
-torch and timm are loaded where something is new: what only they tell of a body is kept in the cache.
+Facts that only torch and timm can compute about a body are cached, so these libraries are imported only when needed.
 
 Reference: Wightman, "PyTorch Image Models", 2019.
 """
@@ -42,19 +42,19 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEME", "TimmSource", "Weights", "random_weights"]
 
-VERSION = 1  # raise it when the same body and picture give other features
-DECIDING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")  # of timm's description of weights
+VERSION = 1  # to be raised when the same body and picture give other features
+DECIDING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")  # keys that affect features
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Where the weights of a body come from.
+    """The origin of a body's weights.
 
     Attributes:
-        digest: tells them from all others: the sha256 digest of their file, or a description.
-        load: gives the body with them.
-        file: the safetensors file, where there is one.
-        lasting: whether a later process can open them again.
+        digest: identifies them: the sha256 digest of their file, or a description.
+        load: returns the body with the weights.
+        file: the safetensors file; None if there is none.
+        lasting: whether a later process can load them again.
 
     Examples:
         >>> Weights("0" * 64, load=lambda: None).file is None
@@ -68,7 +68,7 @@ class Weights:
 
 
 def random_weights(spec: TimmSpec, seed: int) -> Weights:
-    """Fresh random weights, the same for the same seed.
+    """Random weights, the same for the same seed.
 
     Examples:
         >>> random_weights(TimmSpec("test_resnet"), 0).digest[:17]
@@ -78,20 +78,20 @@ def random_weights(spec: TimmSpec, seed: int) -> Weights:
 
 
 class TimmSource:
-    """An image body of timm: its blocks' pooled outputs, then what its classifier would have got.
+    """An image body of timm: the pooled outputs of its blocks, then the input of its classifier.
 
     Args:
-        spec: how it is built and what its images look like.
+        spec: how it is built and how its images are preprocessed.
         weights: its weights.
-        info: what is known; the rest is filled in.
+        info: the facts known so far; the source adds the missing ones.
         layers: which layers are read, as in `with_layers`.
-        positions: whether each place of the map, or each patch, has a row.
-        facts: what is known of the body, where it need not be found out.
-        installed: whether every install has it under the name in ``info``, so that a model need not keep its weights.
+        positions: whether each position of the feature map, or each patch, has a row.
+        facts: the facts that `measure` returns; by default they are measured, or read from the cache.
+        installed: whether every install has it under the name in ``info``, so a model need not store its weights.
 
     Attributes:
         spec: as given.
-        body: how it is run.
+        body: runs the module on a backend.
 
     Examples:
         >>> spec = TimmSpec("test_resnet", pretrained_cfg={"input_size": (3, 64, 64)})
@@ -113,8 +113,8 @@ class TimmSource:
         self.spec = spec
         self._installed = installed
         self._weights, self._layers, self._positions = weights, layers, positions
-        looks = {key: spec.pretrained_cfg[key] for key in DECIDING if spec.pretrained_cfg.get(key) is not None}
-        built = (spec.architecture, dict(spec.model_args), looks, weights.digest)
+        preprocessing = {key: spec.pretrained_cfg[key] for key in DECIDING if spec.pretrained_cfg.get(key) is not None}
+        built = (spec.architecture, dict(spec.model_args), preprocessing, weights.digest)
         inserted = [dict(spec.structure)] if spec.structure else []
         key = recipe_key("timm", VERSION, *built, layers, positions, *inserted)
         self.body = FrozenBody(Recipe(key, self._build, self._example, lasting=weights.lasting))
@@ -136,12 +136,12 @@ class TimmSource:
 
     @property
     def runtime(self) -> Runtime:
-        """What runs its body."""
+        """The runtime of its body."""
         return self.body.runtime
 
     @property
     def body_key(self) -> str:
-        """Tells its body from all others."""
+        """The key that identifies its body."""
         return self.body.recipe.key
 
     @property
@@ -150,12 +150,12 @@ class TimmSource:
         return self._positions
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[np.uint8]]]) -> str:
-        """Pick the backend for about ``count`` images; gives the digest under which their rows may be kept.
+        """Choose the backend for about ``count`` images; returns the digest under which their rows may be cached.
 
         Args:
-            engine: what the user wants.
+            engine: the user's options.
             count: how many images will be encoded.
-            few: gives some prepared images; called where a backend is compared with the plain body.
+            few: returns some prepared images; called if a backend is compared with the body in plain torch.
         """
 
         def batch() -> Batch | None:
@@ -166,7 +166,7 @@ class TimmSource:
         return rows_key("image", self.body.recipe.key, asdict(self._transform), form)
 
     def prepare(self, item: object) -> NDArray[np.uint8]:
-        """The image as timm's own evaluation transform makes it, (height, width, 3), before it is normalised.
+        """The image after timm's own evaluation transform, (height, width, 3) uint8, not yet normalised.
 
         Raises:
             ItemError: if the image cannot be read.
@@ -177,8 +177,8 @@ class TimmSource:
         """The rows of n prepared images.
 
         Returns:
-            (n, sum of block widths) float32; with ``positions``, a list of n arrays (places of the map or patches, sum
-            of block widths) float32.
+            (n, sum of block widths) float32; with ``positions``, a list of n arrays (positions of the map or patches,
+            sum of block widths) float32.
         """
         rows = self.body(np.stack(prepared))
         return list(rows) if self._positions else rows
@@ -188,7 +188,7 @@ class TimmSource:
         return encode(self, items)
 
     def untrained(self, seed: int) -> TimmSource:
-        """The same body with fresh random weights; nothing is built before it is needed."""
+        """The same body with random weights; it is built only when needed."""
         name = f"{self.info.name} (untrained, seed {seed})"
         info = replace(self.info, name=name, sha256=None, revision=None)
         return self._with(random_weights(self.spec, seed), info, self._layers, self._positions, self._facts)
@@ -197,15 +197,15 @@ class TimmSource:
         """The same body with other layers read.
 
         Args:
-            layers: ``"last"``, ``"blocks"`` (the default), ``"all"`` (every submodule that gives an activation of its
-                own, as Head2Toe, and the last output), or names: of submodules, or ``"last"``, which comes last.
-            positions: whether each place of the map, or each patch, has a row, so that `forward` gives one array an
-                image; of layers whose maps are of one size.
+            layers: ``"last"``, ``"blocks"`` (the default), ``"all"`` (every submodule that computes a new activation,
+                as in Head2Toe, and the last output), or names of submodules, or ``"last"``, which is always read last.
+            positions: whether each position of the feature map, or each patch, has a row. `forward` then returns one
+                array per image. All layers must have maps of the same size.
 
         Raises:
-            ParameterError: for another rule, or no names.
+            ParameterError: for another rule, or for no names.
             UnknownNameError: for a name that the body lacks.
-            SourceError: for a submodule that gives nothing, or no map; for maps of several sizes.
+            SourceError: for a submodule without an output or without a map, and for maps of several sizes.
         """
         wanted = check_layers(layers)
         for name in () if isinstance(wanted, str) else wanted:
@@ -214,7 +214,7 @@ class TimmSource:
         return self._with(self._weights, self.info, wanted, positions, None)
 
     def trainable(self) -> Trainable:
-        """The body as training sees it; each call makes a module of its own."""
+        """The body for training; each call returns a separate copy of the module."""
         module, forward = self._build()
         logits = source_logits(self.spec, module)
         head = None if logits is None else lambda inner, batch: logits(inner, batch)[0]
@@ -225,7 +225,7 @@ class TimmSource:
         """The same source with the weights of ``module``, under another name.
 
         Args:
-            module: from `trainable`, with other weights, or with adapters; it is not changed any more.
+            module: from `trainable`, with other weights or with adapters; it must not be changed afterwards.
             name: the new source's full name.
         """
         spec = replace(self.spec, structure=structure_of(module))
@@ -243,17 +243,16 @@ class TimmSource:
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder in timm's own format, which ``timm.create_model("local-dir:...")`` loads too.
 
-        Other layers than the default ones, and adapters, are noted beside it, in headstart.json; timm alone does not
-        load a body with adapters.
-
-        Of a source that every install has, only the name is given.
+        Adapters, and layers other than the default ones, are recorded in headstart.json next to it; timm alone cannot
+        load a body with adapters. For a source that every install has, nothing is written and its name is returned.
 
         Raises:
-            DigestError: if the weights' file is no longer the one that was opened.
+            DigestError: if the file of the weights has changed since it was opened.
         """
         if self._installed:
             return {"name": self.info.name, "sha256": self._weights.digest}
         folder.mkdir(parents=True, exist_ok=True)
+        # An unchanged file is copied, so its digest stays that of the publisher.
         if self._weights.file is not None and self._facts["is_file"]:
             from shutil import copyfile
 
@@ -292,7 +291,7 @@ def _collate(prepared: Sequence[NDArray[np.uint8]]) -> Any:
 
 
 def _config(name: str) -> dict[str, Any]:
-    """What timm knows of a model, kept for the version of timm that is installed."""
+    """Timm's description of a model, cached for the installed version of timm."""
     cache = BodyCache(recipe_key("timm config", version("timm"), name))
     config = cache.read("config")
     if config is None:
@@ -306,7 +305,7 @@ def _find_config(name: str) -> dict[str, Any]:
 
     try:
         found = timm.get_pretrained_cfg(name)
-    except RuntimeError:  # the architecture exists, this tag of it does not
+    except RuntimeError:  # the architecture exists, but not with this tag
         found = None
     if found is None:
         raise UnknownNameError("timm model", name, timm.list_pretrained(f"{name[:4]}*") or ["resnet18.a1_in1k"])
@@ -318,7 +317,7 @@ def _plain(value: object) -> object:
 
 
 def _file(config: Mapping[str, Any]) -> Path | None:
-    """The weights in the hub's cache."""
+    """The weights in the cache of the Hugging Face hub; None if they are not there."""
     identifier = str(config.get("hf_hub_id") or "")
     repository = f"timm/{_full_name(config)}" if identifier == "timm/" else identifier
     return cached_file(repository, "model.safetensors")
@@ -331,6 +330,7 @@ def _full_name(config: Mapping[str, Any]) -> str:
 def _describe(name: str) -> SourceInfo:
     config = _config(name)
     file = _file(config)
+    # The cache stores large files under their sha256 digest, and links to them.
     blob = file.resolve().name if file else ""
     accuracy, source_task = published_accuracy(file.parent / "README.md") if file else (None, None)
     return SourceInfo(
@@ -351,7 +351,7 @@ def _open(name: str, modality: Modality | None) -> TimmSource:  # noqa: ARG001 -
     args = {"num_classes": config["num_classes"]} if "num_classes" in config else {}
     spec = TimmSpec(config["architecture"], args, config)
     if _describe(name).sha256 is None:
-        _pretrained(name)  # fetches the weights
+        _pretrained(name)  # downloads the weights
     info, file = _describe(name), _file(config)
     digest = info.sha256 or (file_digest(file) if file else state_digest(_pretrained(name)))
     return TimmSource(spec, Weights(digest, lambda: _pretrained(name), file), info)
@@ -366,7 +366,7 @@ def _pretrained(name: str) -> nn.Module:
         reason = " ".join(str(error).split())[:300]
         raise SourceError(
             f"The weights of 'timm:{name}' are neither on this machine nor could they be fetched: {reason}; "
-            f"go online once and open it, or copy the checkpoint here and use 'local:PATH'."
+            f"open it once while online, or copy the checkpoint here and use 'local:PATH'."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Architectures of timm with fresh weights."""
+"""Architectures of timm with random weights, for training from scratch."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def timm_architecture(
     seed: int = 0,
     model_args: Mapping[str, Any] | None = None,
 ) -> TimmSource:
-    """A body of timm with fresh weights, for which no checkpoint is needed.
+    """A body of timm with random weights; no checkpoint is needed.
 
     Args:
         name: timm's name of the architecture, such as ``"mobilenetv2_035"``.
-        num_classes: outputs of its classifier; 0 for none.
-        side: of the pictures in pixels; None for the architecture's own.
-        seed: of the weights.
-        model_args: what else timm's constructor gets, such as ``{"layers": (2, 2, 2, 1)}`` for a ResNet.
+        num_classes: outputs of its classifier; 0 (the default) for no classifier.
+        side: height and width of the pictures in pixels; by default the architecture's own.
+        seed: for the random weights.
+        model_args: further arguments of timm's constructor, such as ``{"layers": (2, 2, 2, 1)}`` for a ResNet.
 
     Raises:
         SourceError: if timm does not know the architecture, or cannot build it with these arguments.
@@ -52,7 +52,7 @@ def timm_architecture(
     info = SourceInfo(f"timm:{name} (untrained, seed {seed})", "image")
     try:
         return TimmSource(spec, random_weights(spec, seed), info)
-    except (AssertionError, RuntimeError, ValueError) as error:  # what bodies say to pictures of another size
+    except (AssertionError, RuntimeError, ValueError) as error:  # raised for pictures of a size the body cannot read
         reason = " ".join(str(error).split())[:200]
         raise SourceError(
             f"timm's '{name}' cannot read pictures of {side or 'its own'} pixels a side ({reason}); give another side, "

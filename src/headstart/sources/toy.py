@@ -1,4 +1,4 @@
-"""Toy source: tiny, deterministic and without torch, for tests of whatever is built on sources."""
+"""Toy source: tiny, deterministic and without torch, for tests of the code that uses sources."""
 
 from __future__ import annotations
 
@@ -20,20 +20,23 @@ from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
 __all__ = ["SCHEME", "ToySource"]
 
-LAYERS = {"letters": (1, 32), "trigrams": (3, 64)}  # length of what is counted, and columns
+LAYERS = {"letters": (1, 32), "trigrams": (3, 64)}  # length of the n-grams, and number of columns
 
 
 @dataclass(frozen=True)
 class ToySource:
     """Signed counts of hashed letters and trigrams of a text, or of the bytes of an array of any shape.
 
-    Two texts that share words are near each other, so a head can learn from it; nothing is loaded.
+    Texts that share words are close to each other, so a head can learn from the features. Nothing is loaded.
 
     Args:
-        seed: of the hash; 0 stands for "pretrained", all others for untrained copies.
-        modality: what it claims to encode.
-        layers: which of the blocks ``"letters"`` and ``"trigrams"`` it gives.
-        positions: whether each word has a row, not each item.
+        seed: of the hash; 0 stands for the pretrained source, other seeds for untrained copies.
+        modality: the modality that it reports.
+        layers: which of the blocks ``"letters"`` and ``"trigrams"`` it computes.
+        positions: whether each word has a row, instead of each item.
+
+    References:
+        Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning".
 
     Examples:
         >>> source = ToySource()
@@ -48,7 +51,7 @@ class ToySource:
 
     @property
     def info(self) -> SourceInfo:
-        """What is known about the source."""
+        """The facts about the source."""
         name = "toy" if self.seed == 0 else f"toy (untrained, seed {self.seed})"
         blocks = tuple(Block(layer, LAYERS[layer][1]) for layer in self.layers)
         return SourceInfo(name, self.modality, blocks[-1].width, blocks, architecture="toy", license="Apache-2.0")
@@ -83,6 +86,7 @@ class ToySource:
 
     def _counts(self, data: bytes, gram: int, width: int) -> NDArray[np.float32]:
         grams = [data[k : k + gram] for k in range(max(len(data) - gram + 1, 1))]
+        # Feature hashing: the lowest bit of the hash is the sign, the other bits choose the column.
         codes = np.array([zlib.crc32(g, self.seed) for g in grams], dtype=np.int64)
         signs = np.where(codes & 1, 1.0, -1.0)
         return np.bincount((codes >> 1) % width, signs, width).astype(np.float32)
@@ -97,18 +101,18 @@ class ToySource:
         return encode(self, items)
 
     def untrained(self, seed: int) -> ToySource:
-        """The same with another hash."""
+        """The same source with another hash."""
         return replace(self, seed=seed + 1)
 
     def with_layers(self, layers: str | Sequence[str], *, positions: bool = False) -> ToySource:
-        """The same with other blocks, or with a row for each word.
+        """The same source with other blocks, or with a row for each word.
 
         Args:
             layers: ``"last"``, ``"blocks"`` or ``"all"`` (both blocks), or names of blocks.
             positions: whether each word has a row.
 
         Raises:
-            UnknownNameError: for a name that is no block.
+            UnknownNameError: for a name that is not a block.
         """
         names = (layers,) if isinstance(layers, str) else tuple(layers)
         rules: dict[tuple[str, ...], tuple[str, ...]] = {

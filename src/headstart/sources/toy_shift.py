@@ -1,4 +1,4 @@
-"""A toy shift for tests: a tiny body whose kinks lie where the target's items are not, and items that need them."""
+"""A toy domain shift for tests: a tiny body that is nearly linear on the target's items, and a task that is not."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ __all__ = [
 
 SIDE, BANDS, WIDTH = 3, 10, 24
 CONSTANT = 40.0
-# Of each normalisation's bias, in deviations: most that comes lies above the kink. Were it all, the loss would be flat
-# where training starts, and only rounding errors would lead away from there.
+# Bias of each batch normalisation, in standard deviations: most activations are above the ReLU's threshold, but not all
+# of them. With all of them above, the loss would be flat at the start, and rounding errors would decide the training.
 LIFTED = 2.0
 
 
 class ToyBody(nn.Module):
-    """Three convolutions with normalisation and a ReLU each, whose biases were lifted: the body is all but linear.
+    """Three blocks of 1x1 convolution, normalisation and ReLU with raised biases, so the body is nearly linear.
 
     Examples:
         >>> ToyBody()(torch.zeros(2, 3, 3, 10)).shape
@@ -59,7 +59,8 @@ class ToyBody(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """The features (n, 25) of pictures (n, h, w, 10); the last one is constant and large.
 
-        Scaled to unit length the others so stay all but linear, and the length does not tell the class.
+        After scaling to unit length, the other features therefore stay nearly linear, and the length of a row does not
+        depend on the class.
         """
         pooled = self.features(pictures).mean(dim=(2, 3))
         return torch.cat([pooled, torch.full_like(pooled[:, :1], CONSTANT)], dim=1)
@@ -71,9 +72,9 @@ class ToyShift:
 
     Attributes:
         source: the tiny body.
-        train: 240 labelled items: small pictures, whose class says whether two of ten bands differ much or little.
+        train: 240 labelled items: small pictures, whose class is whether two of ten bands differ much or little.
         test: 240 further ones.
-        source_data: 96 labelled items of the task that the body was made for: which of three bands is strongest.
+        source_data: 96 labelled items of the body's source task: which of three bands is strongest.
 
     Examples:
         >>> len(toy_shift().train)
@@ -101,7 +102,7 @@ def toy_shift(seed: int = 0) -> ToyShift:
     body = seeded(seed, ToyBody)
     pictures, y = _target(rng, 480)
     colours, strongest = _source(rng, 96)
-    with torch.no_grad():  # statistics of what the body saw
+    with torch.no_grad():  # sets the running statistics of the normalisations
         body.train()
         for _ in range(60):
             body(torch.from_numpy(colours))
@@ -118,7 +119,7 @@ def _target(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float32], NDAr
     y = rng.permutation(n) % 2
     difference = np.where(y == 1, rng.choice([-1, 1], n) * rng.uniform(1.0, 1.6, n), rng.uniform(-0.5, 0.5, n))
     pictures = rng.normal(scale=0.1, size=(n, SIDE, SIDE, BANDS))
-    pictures += rng.normal(size=(n, 1, 1, BANDS))  # so that no row's length tells the class
+    pictures += rng.normal(size=(n, 1, 1, BANDS))  # hides the class from the length of a row
     pictures[..., 1:3] = rng.normal(scale=0.1, size=(n, SIDE, SIDE, 2))
     pictures[..., 1] += difference[:, None, None]
     pictures[..., 2] -= difference[:, None, None]
@@ -135,8 +136,8 @@ def _dataset(items: NDArray[Any], y: NDArray[np.int64], labels: tuple[str, ...])
     return Dataset(list(items), ids, "image", Task("classification", labels), y)
 
 
-SHARPNESS = 3.0  # of the logits, whose least squares are near 0 and 1
-CUT = 0.01  # smallest singular value of the rows that counts, as a share of the largest: the others need huge weights
+SHARPNESS = 3.0  # factor of the logits: the least-squares solution is near 0 and 1
+CUT = 0.01  # smaller singular values, as a fraction of the largest, are dropped: they would need huge weights
 
 
 class HeadedToy(ModuleSource):
@@ -149,16 +150,16 @@ class HeadedToy(ModuleSource):
     """
 
     def trainable(self) -> Trainable:
-        """The body as training sees it, with its source head."""
+        """The body for training, with its source head."""
         return replace(super().trainable(), source_head=_logits)
 
     def with_module(self, module: nn.Module, name: str) -> HeadedToy:
-        """The same with the weights of ``module``, under another name."""
+        """The same source with the weights of ``module``, under another name."""
         return _headed(super().with_module(module, name))
 
 
 def toy_with_head(shift: ToyShift) -> HeadedToy:
-    """The toy's body with a classifier of its source data, solved by least squares.
+    """The toy's body with a classifier of its source task, fitted by least squares.
 
     Examples:
         >>> from headstart.sources.toy_shift import toy_shift
@@ -181,8 +182,8 @@ def toy_with_head(shift: ToyShift) -> HeadedToy:
 
 
 def _headed(source: ModuleSource) -> HeadedToy:
-    source.__class__ = HeadedToy  # the same state with one more method
-    return source  # type: ignore[return-value] # as the line before says
+    source.__class__ = HeadedToy  # the same state, with a source head
+    return source  # type: ignore[return-value] # the line above made it one
 
 
 def _pooled(body: Any, pictures: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Feature vectors: rows of numbers as they are, the source without a body."""
+"""Feature vectors: the identity source, for items that are rows of numbers already."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LARGEST = 1e30  # fourth powers of it still fit into a float64
 
 @dataclass(frozen=True)
 class VectorSource:
-    """Rows of finite numbers as float64, for rounding a year or a price to float32 would lose digits.
+    """Rows of finite numbers as float64, because float32 would round values such as prices or timestamps.
 
-    A matrix of float32 stays as it is: a copy of a memory map of a million rows would fill the memory.
+    A float32 matrix stays float32: a copy of a memory map of a million rows might not fit into memory.
 
-    There is no body, so there is no untrained one either.
+    There is no body, so there is no untrained source either.
 
     Examples:
         >>> source = VectorSource()
@@ -44,7 +44,7 @@ class VectorSource:
         """One row (d,), float64.
 
         Raises:
-            ItemError: if the item is no row of finite numbers.
+            ItemError: if the item is not a row of finite numbers of at most 1e30.
         """
         try:
             row = np.asarray(item, dtype=np.float64)
@@ -60,7 +60,7 @@ class VectorSource:
         """The rows (n, d), float64.
 
         Raises:
-            ItemError: if the rows are not equally long.
+            ItemError: if the rows differ in length.
         """
         if not isinstance(prepared, np.ndarray):
             widths = {len(row) for row in prepared}
@@ -70,18 +70,18 @@ class VectorSource:
         return rows
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """The rows (n, d), float64; a matrix is read as a whole, and one of float32 stays as it is.
+        """The rows (n, d), float64; a matrix is read in one step, and a float32 matrix stays float32.
 
         Raises:
-            ItemError: on the first row that is not finite.
+            ItemError: for the first row that is not finite.
         """
         return _checked(_as_float(items)) if _is_matrix(items) else encode(self, items)
 
     def ready_rows(self, items: Sequence[Any]) -> FeatureMatrix | None:
-        """The rows of a matrix (n, d) without a copy of float32 or float64 ones, also where they are a memory map.
+        """The rows of a matrix (n, d); float32 and float64 matrices, memory maps included, are not copied.
 
         Returns:
-            The rows, or None where the items are no matrix or some row is not finite, so that each has to be looked at.
+            The rows; None if the items are not a matrix or a row is not finite, so that each item must be checked.
         """
         if not _is_matrix(items):
             return None
@@ -89,7 +89,7 @@ class VectorSource:
         return rows if _first_bad(rows) is None else None
 
     def untrained(self, seed: int) -> None:
-        """There is no body to leave untrained."""
+        """None: there is no body whose weights could be random."""
 
     def save(self, folder: Path) -> Mapping[str, str]:  # noqa: ARG002 - nothing needs to be written
         """The reference that opens it again."""
@@ -105,9 +105,9 @@ def _as_float(rows: NDArray[Any]) -> FeatureMatrix:
 
 
 def _first_bad(rows: FeatureMatrix) -> int | None:
-    """The first row with a number that cannot be used, looked for a chunk at a time."""
+    """The index of the first row with an unusable number, searched chunk by chunk to bound the memory."""
     for start in range(0, len(rows), CHUNK):
-        usable = (np.abs(rows[start : start + CHUNK]) <= LARGEST).all(axis=1)  # false for NaN too
+        usable = (np.abs(rows[start : start + CHUNK]) <= LARGEST).all(axis=1)  # NaN compares false
         if not usable.all():
             return start + int(np.argmin(usable))
     return None

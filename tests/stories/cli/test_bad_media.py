@@ -232,7 +232,7 @@ def test_a_checkpoint_that_is_not_there(cli):
 def test_a_checkpoint_without_its_json(cli):
     body = write_body(cli.folder / "tiny.safetensors")
     (cli.folder / "tiny.json").unlink()
-    refuses_body(cli, body, 2, ["no 'tiny.json' beside it", "architecture", "sha256"])
+    refuses_body(cli, body, 2, ["no 'tiny.json' next to it", "architecture", "sha256"])
 
 
 def test_a_checkpoint_with_a_broken_json(cli):
@@ -264,4 +264,4 @@ def test_a_checkpoint_of_another_architecture(cli):
 )
 def test_a_checkpoint_with_nonsense_beside_it(cli, key, value):
     body = write_body(cli.folder / "tiny.safetensors", **{key: value})
-    refuses_body(cli, body, 2, [f"The '{key}' of", "tiny.json' must be", "mend it"])
+    refuses_body(cli, body, 2, [f"The '{key}' of", "tiny.json' must be", "correct it"])

@@ -156,12 +156,12 @@ def test_fused_sources_are_not_nested_without_end(tmp_path):
         folder.mkdir(exist_ok=True)
         write_json(folder / "fused.json", {"parts": [part, part], "positions": [], "labels": ["a", "b"]})
         folder /= "part0"
-    with pytest.raises(SourceError, match="inside of"):
+    with pytest.raises(SourceError, match="nested in"):
         open_saved({"name": "fused:."}, tmp_path, "text")
     (tmp_path / "loop").mkdir()
     write_json(tmp_path / "loop" / "fused.json", {"parts": [part, part], "positions": [], "labels": ["a", "b"]})
     (tmp_path / "loop" / "part0").symlink_to(tmp_path / "loop")
-    with pytest.raises(SourceError, match="inside of"):
+    with pytest.raises(SourceError, match="nested in"):
         open_saved({"name": "fused:."}, tmp_path / "loop", "text")
 
 
@@ -288,7 +288,7 @@ def test_a_spectrogram_of_a_spectrogram_is_refused(tmp_path):
     inner.mkdir(parents=True)
     for folder in (tmp_path, tmp_path / "image"):
         write_json(folder / "spectrogram.json", {})
-    with pytest.raises(SourceError, match="spectrogram of a spectrogram"):
+    with pytest.raises(SourceError, match="nests a spectrogram source"):
         open_local(tmp_path)
 
 

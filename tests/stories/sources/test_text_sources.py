@@ -257,7 +257,7 @@ def test_weights_that_lack_a_layer_are_refused(bert):
 
 def test_pickled_weights_and_remote_code_are_refused(bert):
     (bert / "model.safetensors").rename(bert / "pytorch_model.bin")
-    with pytest.raises(SourceError, match="pickled ones are never read"):
+    with pytest.raises(SourceError, match="pickled weights are never read"):
         open_local(bert)
 
 

@@ -1,4 +1,4 @@
-"""All that knows the timm library: building its bodies and the arguments that it may be given.
+"""The parts that depend on the timm library: building its bodies, and checking the arguments given to it.
 
-`headstart.sources.timm` is the source that uses it.
+`headstart.sources.timm` is the source that uses them.
 """

@@ -1,8 +1,8 @@
-"""What a saved checkpoint may ask of timm's constructor: numbers in bounds, switches, and names of layers.
+"""The allow-list of arguments that a saved checkpoint may give timm: bounded numbers, switches and names of layers.
 
-Everything else is refused before timm sees it. Among timm's arguments are paths that it unpickles
-(``checkpoint_path``), places to download from (``pretrained``, ``cache_dir``) and objects; a checkpoint that came from
-somebody else may not use them.
+All other arguments are refused before timm is called. timm also accepts paths that it unpickles (``checkpoint_path``),
+locations to download from (``pretrained``, ``cache_dir``) and objects; a checkpoint from an untrusted source must not
+use them.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from headstart.errors import SourceError
 __all__ = ["MOST_SIDE", "check_arguments"]
 
 MOST_CLASSES = 200_000
-MOST_SIDE = 2048  # of a picture, or of a part of one
+MOST_SIDE = 2048  # pixels of a picture or a patch
 MOST_WIDTH = 16_384
 MOST_BLOCKS = 256
-MOST_PLACES = 2**28  # numbers in a table of positions: 1 GiB
-LONGEST = 64  # entries of a list, such as a width for each stage
+MOST_POSITIONS = 2**28  # numbers in a table of position embeddings: 1 GiB
+LONGEST = 64  # entries of a list, such as one width per stage
 
 Check = tuple[str, Callable[[Any], bool]]
 
 
-def _whole(low: int, high: int) -> Callable[[Any], bool]:
+def _integer(low: int, high: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def _number(low: float, high: float) -> Callable[[Any], bool]:
     def holds(value: object) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high  # false for NaN
+        return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high  # NaN: false
 
     return holds
 
@@ -50,11 +50,11 @@ def _word(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_.]{0,40}", value) is not None
 
 
-COUNT: Check = (f"a whole number from 0 to {MOST_CLASSES}", _whole(0, MOST_CLASSES))
-SIDE: Check = (f"whole numbers from 1 to {MOST_SIDE}", _one_or_several(_whole(1, MOST_SIDE)))
-PATCH: Check = (f"whole numbers from 2 to {MOST_SIDE}", _one_or_several(_whole(2, MOST_SIDE)))
-WIDTH: Check = (f"whole numbers from 0 to {MOST_WIDTH}", _one_or_several(_whole(0, MOST_WIDTH)))
-DEPTH: Check = (f"whole numbers from 0 to {MOST_BLOCKS}", _one_or_several(_whole(0, MOST_BLOCKS)))
+COUNT: Check = (f"a whole number from 0 to {MOST_CLASSES}", _integer(0, MOST_CLASSES))
+SIDE: Check = (f"whole numbers from 1 to {MOST_SIDE}", _one_or_several(_integer(1, MOST_SIDE)))
+PATCH: Check = (f"whole numbers from 2 to {MOST_SIDE}", _one_or_several(_integer(2, MOST_SIDE)))
+WIDTH: Check = (f"whole numbers from 0 to {MOST_WIDTH}", _one_or_several(_integer(0, MOST_WIDTH)))
+DEPTH: Check = (f"whole numbers from 0 to {MOST_BLOCKS}", _one_or_several(_integer(0, MOST_BLOCKS)))
 RATE: Check = ("a number from 0 to 1", _number(0, 1))
 RATIO: Check = ("numbers from 0 to 64", _one_or_several(_number(0, 64)))
 FLAG: Check = ("true or false", lambda value: isinstance(value, bool))
@@ -62,7 +62,7 @@ WORD: Check = ("the name of a layer of timm", _word)
 
 _NAMES: dict[str, tuple[Check, ...]] = {
     "num_classes reg_tokens num_reg_tokens num_prefix_tokens": (COUNT,),
-    "in_chans": (("a whole number from 1 to 16", _whole(1, 16)),),
+    "in_chans": (("a whole number from 1 to 16", _integer(1, 16)),),
     "img_size window_size": (SIDE,),
     "patch_size": (PATCH,),
     (
@@ -70,7 +70,7 @@ _NAMES: dict[str, tuple[Check, ...]] = {
         "base_width head_hidden_size head_width init_channels growth_rate conv_dim stem_channels"
     ): (WIDTH,),
     "depth depths layers num_heads cardinality num_stages groups kernel_size kernel_sizes ws strides": (DEPTH,),
-    "output_stride": (("a whole number from 1 to 64", _whole(1, 64)),),
+    "output_stride": (("a whole number from 1 to 64", _integer(1, 64)),),
     (
         "drop_rate drop_path_rate drop_block_rate proj_drop_rate attn_drop_rate pos_drop_rate patch_drop_rate attn_drop"
     ): (RATE,),
@@ -92,14 +92,14 @@ ALLOWED: dict[str, Check] = {name: checks[0] for names, checks in _NAMES.items()
 
 
 def check_arguments(arguments: Mapping[str, Any], where: str) -> None:
-    """Raise unless every argument is one that a checkpoint may give, of its type and in its range.
+    """Raise unless every argument is on the allow-list, of its type and in its range.
 
     Args:
-        arguments: what ``timm.create_model`` is to get; None stands for its default.
-        where: what asks for them, for the message, such as a quoted path.
+        arguments: the arguments for ``timm.create_model``; None stands for its default.
+        where: their origin, for the message, such as a quoted path.
 
     Raises:
-        SourceError: if one is not.
+        SourceError: for the first argument that is not allowed.
 
     Examples:
         >>> check_arguments({"num_classes": 10, "img_size": [64, 64]}, "'body/config.json'")
@@ -118,20 +118,21 @@ def check_arguments(arguments: Mapping[str, Any], where: str) -> None:
         wanted, holds = ALLOWED[name]
         if not holds(value):
             raise SourceError(
-                f"The argument '{name}' in {where} must be {wanted}. Got {str(value)[:60]!r} instead; mend it."
+                f"The argument '{name}' in {where} must be {wanted}. Got {str(value)[:60]!r} instead; correct it."
             )
-    _check_places(arguments, where)
+    _check_positions(arguments, where)
 
 
-def _check_places(arguments: Mapping[str, Any], where: str) -> None:
-    """The table of positions is filled before anything of the body could be compared with the weights."""
+def _check_positions(arguments: Mapping[str, Any], where: str) -> None:
+    """Check the position embeddings: they are filled before the body can be compared with the stored weights."""
+    # Defaults for missing values: a large picture, a small patch and a wide body.
     sides, patch = _flat(arguments.get("img_size") or 1024), _flat(arguments.get("patch_size") or 14)
-    places = math.prod(max(1, side / patch[-1]) for side in (sides * 2)[:2])
+    positions = math.prod(max(1, side / patch[-1]) for side in (sides * 2)[:2])
     width = max(_flat(arguments.get("embed_dim") or 1024))
-    if places * width > MOST_PLACES:
+    if positions * width > MOST_POSITIONS:
         raise SourceError(
-            f"{where} asks for {places:.0f} patches of {width} columns, more than the {MOST_PLACES} numbers that are "
-            "made; give a smaller img_size or a larger patch_size."
+            f"{where} asks for {positions:.0f} patches of {width} columns, more than the {MOST_POSITIONS} numbers "
+            "allowed; give a smaller img_size or a larger patch_size."
         )
 
 

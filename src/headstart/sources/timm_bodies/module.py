@@ -1,4 +1,4 @@
-"""What needs timm itself: building a body, finding its blocks, and running it."""
+"""Bodies of timm as torch modules: building them, finding their blocks, and reading their features."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ __all__ = [
 ]
 
 MOST_BLOCKS = 12
-NAME = r"[\w-]+(\.[\w-]+)*"  # of an architecture, with a tag; timm takes others for places to load from
+NAME = r"[\w-]+(\.[\w-]+)*"  # an architecture and its tag; other names make timm load from elsewhere
 
 
 @dataclass(frozen=True)
 class TimmSpec:
-    """How a timm body is built and what its images must look like.
+    """How a timm body is built and how its images are preprocessed.
 
     Attributes:
         architecture: timm's name of it, such as ``"mobilenetv2_100"``.
-        model_args: what else timm's constructor gets, such as ``{"num_classes": 10}``; of an allow-list.
+        model_args: further arguments of timm's constructor, such as ``{"num_classes": 10}``, from an allow-list.
         pretrained_cfg: timm's description of the weights: input_size, mean, std, interpolation, crop_pct, license, ...
-        structure: what is inserted after that, as `headstart.sources.bodies.copies.structure_of` tells.
+        structure: the adapters inserted afterwards, from `headstart.sources.bodies.copies.structure_of`.
 
     Examples:
         >>> TimmSpec("resnet18").model_args
@@ -87,7 +87,7 @@ def build(spec: TimmSpec) -> nn.Module:
         module: nn.Module = timm.create_model(spec.architecture, pretrained=False, **spec.model_args)
     except SourceError:
         raise
-    except Exception as error:  # constructors meet whatever the arguments are, with errors of every kind
+    except Exception as error:  # timm's constructors raise errors of every kind
         reason = " ".join(str(error).split())[:300]
         raise SourceError(
             f"timm cannot build '{spec.architecture}' with the arguments {dict(spec.model_args)}: {reason}"
@@ -125,8 +125,8 @@ def load_weights(spec: TimmSpec, file: Path) -> nn.Module:
 def block_names(module: nn.Module) -> list[str]:
     """The submodules whose outputs are the body's blocks, first to last, at most twelve.
 
-    timm names them in ``feature_info``; where those are children of one container, such as ``blocks.0``, all its
-    children count.
+    timm lists them in ``feature_info``. If they are children of one container, as ``blocks.0`` is, all children of the
+    container are blocks.
 
     Examples:
         >>> block_names(build(TimmSpec("test_resnet")))
@@ -143,7 +143,7 @@ def block_names(module: nn.Module) -> list[str]:
 
 
 def data_config(spec: TimmSpec, module: nn.Module) -> dict[str, Any]:
-    """What the images of a body must look like, as timm resolves it, in plain values.
+    """The preprocessing of a body's images, as timm resolves it, in plain values.
 
     Examples:
         >>> spec = TimmSpec("test_resnet")
@@ -158,7 +158,7 @@ def data_config(spec: TimmSpec, module: nn.Module) -> dict[str, Any]:
 
 
 def layer_names(spec: TimmSpec, module: nn.Module, layers: Layers) -> dict[str, bool]:
-    """The submodules that are read, each with whether its maps have their channels on axis 1, and then ``"last"``.
+    """The submodules that are read, then ``"last"``; each with whether its maps have their channels on axis 1.
 
     Args:
         spec: how the body was built.
@@ -170,6 +170,7 @@ def layer_names(spec: TimmSpec, module: nn.Module, layers: Layers) -> dict[str, 
         >>> list(layer_names(spec, build(spec), ("last", "layer1")))
         ['layer1', 'last']
     """
+    # Swin and its relatives compute maps of (n, height, width, channels).
     first = getattr(module, "output_fmt", "NCHW") != "NHWC"
     last = {"last": first}
     if layers == "last":
@@ -192,13 +193,13 @@ def _activations(spec: TimmSpec, module: nn.Module, *, channels_first: bool, gro
 
 
 def reader(spec: TimmSpec, module: nn.Module, layers: Layers, *, positions: bool) -> Forward:
-    """The function that gives a body's rows, of (module, (n, height, width, 3) uint8).
+    """The forward function that computes a body's rows, of (module, (n, height, width, 3) uint8).
 
     Args:
         spec: how the body was built.
         module: the body.
         layers: as in `layer_names`.
-        positions: whether each place of the map, or each patch, has a row.
+        positions: whether each position of the feature map, or each patch, has a row.
 
     Examples:
         >>> import torch
@@ -218,7 +219,7 @@ def reader(spec: TimmSpec, module: nn.Module, layers: Layers, *, positions: bool
 
 
 def source_logits(spec: TimmSpec, module: nn.Module) -> Forward | None:
-    """The logits of a body's own classes, of (module, (n, height, width, 3) uint8); None where it has no classifier.
+    """The forward function of a body's own logits, of (module, (n, height, width, 3) uint8); None without a classifier.
 
     Args:
         spec: how the body was built.
@@ -238,7 +239,7 @@ def source_logits(spec: TimmSpec, module: nn.Module) -> Forward | None:
 
 
 class _TimmModule(Protocol):
-    """What every body of timm has beside the methods of `torch.nn.Module`."""
+    """The methods that every body of timm adds to `torch.nn.Module`."""
 
     def forward_features(self, x: Tensor) -> Tensor: ...
 
@@ -255,17 +256,17 @@ def _map(module: nn.Module, batch: Tensor) -> Tensor:
 
 
 def measure(spec: TimmSpec, module: nn.Module, run: Forward, layers: Layers, file: Path | None) -> dict[str, Any]:
-    """What is kept of a body: its preprocessing, the widths of its blocks, and what else only loading tells.
+    """The facts to cache about a body: its preprocessing, the widths of its blocks, and others that need its module.
 
     Args:
         spec: how the body was built.
         module: the body.
-        run: as `reader` gives it.
+        run: the forward function, from `reader`.
         layers: as in `layer_names`.
-        file: where the weights came from.
+        file: the safetensors file of the weights; None if there is none.
 
     Raises:
-        SourceError: where rows for each position are wanted of maps of several sizes.
+        SourceError: if rows for each position are requested from maps of several sizes.
 
     Examples:
         >>> spec = TimmSpec("test_resnet")
@@ -296,7 +297,7 @@ def measure(spec: TimmSpec, module: nn.Module, run: Forward, layers: Layers, fil
 
 
 def matches_file(module: nn.Module, file: Path) -> bool:
-    """Whether a safetensors file holds exactly the weights of a body, under the same names.
+    """Whether a safetensors file holds exactly the weights of a body under the same names.
 
     Examples:
         >>> matches_file(build(TimmSpec("test_resnet")), Path(__file__))

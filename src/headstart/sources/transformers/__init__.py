@@ -1,4 +1,4 @@
-"""All that knows the transformers library: checkpoints, tokenizers, and the bodies of texts, pictures and sounds.
+"""The parts that depend on the transformers library: checkpoints, tokenizers, and bodies of texts, pictures and sounds.
 
-A model family of that library goes in here.
+Further model families of that library belong here. `headstart.sources.hf` is the source that uses them.
 """

@@ -1,7 +1,7 @@
 """BERT's encoder (Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers") in plain torch.
 
-The same arithmetic and the same names of weights as transformers' ``BertModel`` without its pooler. Importing that
-class costs two seconds more than torch alone, which is most of a first run on a few hundred texts.
+It has the same arithmetic and the same names of weights as transformers' ``BertModel`` without the pooler. Importing
+that class takes two seconds longer than torch alone, most of the time of a first run on a few hundred texts.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ __all__ = ["bert_hidden", "bert_module"]
 
 
 def bert_module(config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> nn.Module:
-    """The encoder's layers under the names of transformers' ``BertModel``; `bert_hidden` runs them.
+    """The encoder's layers under the names of transformers' ``BertModel``, to be run by `bert_hidden`.
 
     Args:
-        config: BERT's config.json; the activation is the exact GELU and positions are absolute.
-        tensors: the weights by name; by default fresh ones as BERT draws them: normal with the configuration's
-            deviation, biases zero.
+        config: the contents of BERT's config.json; the activation must be the exact GELU, and positions absolute.
+        tensors: the weights by name; by default random weights, initialised as in BERT: normal with the standard
+            deviation ``initializer_range`` of the configuration, and zero biases.
 
     Returns:
-        Nested layers in evaluation mode.
+        The nested layers in evaluation mode.
 
     Raises:
-        RuntimeError: where ``tensors`` are not those of the layers.
+        RuntimeError: if ``tensors`` do not fit the layers.
 
     Examples:
         >>> tiny = {"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 16,
@@ -39,7 +39,7 @@ def bert_module(config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None 
     """
     import torch
 
-    with torch.device("meta"):  # torch's own first weights would cost more time than loading the right ones
+    with torch.device("meta"):  # initialising weights in torch would take longer than loading them
         module = _layers(config)
     if tensors is None:
         module.to_empty(device="cpu")
@@ -90,6 +90,7 @@ def _draw(module: nn.Module, deviation: float, pad: int) -> None:
             nn.init.normal_(layer.weight, std=deviation)
         if isinstance(layer, nn.Linear):
             nn.init.zeros_(layer.bias)
+    # transformers zeroes the embedding of the padding token after drawing all of them
     nn.init.zeros_(module.get_parameter("embeddings.word_embeddings.weight")[pad])
 
 
@@ -97,13 +98,13 @@ def bert_hidden(module: Any, ids: Tensor, mask: Tensor, heads: int) -> list[Tens
     """The embeddings and the output of every layer.
 
     Args:
-        module: what `bert_module` gave.
-        ids: (n, tokens) numbers of tokens; all of the first type.
+        module: the layers, from `bert_module`.
+        ids: (n, tokens) token ids; all tokens have the token type 0.
         mask: (n, tokens), 1 for a token and 0 for padding.
-        heads: heads of the attention.
+        heads: number of attention heads.
 
     Returns:
-        One (n, tokens, width) tensor for the embeddings and each layer.
+        The (n, tokens, width) outputs of the embeddings and of each layer.
 
     Examples:
         >>> import torch
@@ -118,7 +119,7 @@ def bert_hidden(module: Any, ids: Tensor, mask: Tensor, heads: int) -> list[Tens
     tables = module["embeddings"]
     shifts = tables["position_embeddings"].weight[: ids.shape[1]] + tables["token_type_embeddings"].weight[0]
     hidden = [tables["LayerNorm"](tables["word_embeddings"](ids) + shifts)]
-    # 0 for a token, and for padding the least number there is, so that the softmax gives it no weight
+    # Added to the attention scores: 0 for a token, the lowest float32 for padding, whose softmax weight is then 0.
     bias = (1.0 - mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
     for layer in module["encoder"]["layer"]:
         hidden.append(layer(hidden[-1], bias, heads))
@@ -127,7 +128,7 @@ def bert_hidden(module: Any, ids: Tensor, mask: Tensor, heads: int) -> list[Tens
 
 @cache
 def _layer_class() -> Any:
-    """A layer that is called as a module, so that hooks can listen to it and stand in for it."""
+    """The class of one layer; it is called as a module, so hooks can read or replace its output."""
     from torch import nn
     from torch.nn.functional import gelu
 
@@ -145,9 +146,12 @@ def _layer_class() -> Any:
 
 def _attention(products: Any, x: Tensor, bias: Tensor, heads: int) -> Tensor:
     query, key, value = (
-        products[name](x).unflatten(2, (heads, -1)).transpose(1, 2) for name in ("query", "key", "value")
+        # (n, tokens, width) to (n, heads, tokens, width / heads)
+        products[name](x).unflatten(2, (heads, -1)).transpose(1, 2)
+        for name in ("query", "key", "value")
     )
-    # On a CPU the fused attention is 10 to 18% slower than plain products for texts of 12 to 40 tokens.
+    # softmax(Q K^T / sqrt(d) + bias) V with d = width / heads. On a CPU, torch's fused attention is 10 to 18% slower
+    # than these products for texts of 12 to 40 tokens.
     scale = math.sqrt(heads / products["query"].out_features)
     weights = (query @ key.transpose(2, 3) * scale + bias).softmax(dim=3)
     mixed: Tensor = (weights @ value).transpose(1, 2).flatten(2)

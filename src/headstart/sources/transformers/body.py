@@ -1,4 +1,4 @@
-"""What bodies of transformers share, whatever they read: layers, fresh and other weights, training, saving."""
+"""The base class of transformers' bodies of every modality: layers, random and trained weights, training, saving."""
 
 from __future__ import annotations
 
@@ -33,23 +33,22 @@ P = TypeVar("P", bound=BodyParts)
 
 
 class TransformersBody(ABC, Generic[P]):
-    """A source of transformers: a front makes arrays of items, a body gives the layers that are read.
+    """A source of transformers: items are prepared as arrays, and the body computes the layers that are read.
 
-    Opening it loads no weights: they are loaded where a backend has to be made, or where facts about the body are not
-    known yet. A kind of body says what stands before it (`prepare`), which items run together, and how they become a
-    batch.
+    Opening the source loads no weights. They are loaded when a backend is created, or when facts about the body are not
+    cached. A subclass defines the preprocessing (`prepare`), which items run together, and how they form a batch.
 
     Args:
-        parts: what it is made of.
-        info: what is known; the rest is filled in.
+        parts: how its module is built, copied and written.
+        info: the facts known so far; the source adds the missing ones.
         layers: which layers are read, as in `with_layers`.
         positions: whether each position has a row.
-        seed: for the body with fresh random weights, their seed.
-        facts: what is known of the body where it need not be found out.
+        seed: for random weights; None for the pretrained ones.
+        facts: the facts about the body; by default they are measured, or read from the cache.
 
     Attributes:
         parts: as given.
-        body: how it is run.
+        body: runs the module on a backend.
 
     Examples:
         >>> from headstart.sources.registry import open_source
@@ -88,17 +87,17 @@ class TransformersBody(ABC, Generic[P]):
 
     @property
     def info(self) -> SourceInfo:
-        """What is known about the source."""
+        """The facts about the source."""
         return self._info
 
     @property
     def runtime(self) -> Runtime:
-        """What runs its body."""
+        """The runtime of its body."""
         return self.body.runtime
 
     @property
     def body_key(self) -> str:
-        """Tells its body from all others."""
+        """The key that identifies its body."""
         return self.body.recipe.key
 
     @property
@@ -107,12 +106,12 @@ class TransformersBody(ABC, Generic[P]):
         return self._reading.positions
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str:
-        """Pick the backend for about ``count`` items; gives the digest under which their rows may be kept.
+        """Choose the backend for about ``count`` items; returns the digest under which their rows may be cached.
 
         Args:
-            engine: what the user wants.
+            engine: the user's options.
             count: how many items will be encoded.
-            few: gives some prepared items; called where a backend is compared with the plain body.
+            few: returns some prepared items; called if a backend is compared with the body in plain torch.
         """
 
         def batch() -> Batch | None:
@@ -123,7 +122,7 @@ class TransformersBody(ABC, Generic[P]):
 
     @abstractmethod
     def prepare(self, item: object) -> NDArray[Any]:
-        """The array of one item; raises `ItemError` where it cannot be read."""
+        """The array of one item; raises `ItemError` if the item cannot be read."""
 
     def forward(self, prepared: Sequence[NDArray[Any]]) -> Any:
         """The rows of n prepared items.
@@ -138,7 +137,7 @@ class TransformersBody(ABC, Generic[P]):
             found = self.body(self._batch([prepared[k] for k in group]))
             if positions:
                 for k, row in zip(group, found, strict=True):
-                    rows[k] = self._own(row, prepared[k])
+                    rows[k] = self._own(row, prepared[k])  # without the padding of the batch
             else:
                 rows[group] = found
         return rows
@@ -148,7 +147,7 @@ class TransformersBody(ABC, Generic[P]):
         return encode(self, items)
 
     def untrained(self, seed: int) -> Self:
-        """The same body with fresh random weights."""
+        """The same body with random weights."""
         name = f"{self.info.name} (untrained, seed {seed})"
         info = replace(self._given, name=name, sha256=None, revision=None)
         layers, positions = self._reading.layers, self._reading.positions
@@ -158,26 +157,26 @@ class TransformersBody(ABC, Generic[P]):
         """The same body with other layers read.
 
         Args:
-            layers: ``"last"``, ``"blocks"`` (at most 13 hidden states, evenly spread: the default), ``"all"`` (every
-                hidden state), or names: of a hidden state, ``"last"`` for the last one, or of a submodule, first to
-                last. The hidden states of a text body are ``"embeddings"``, ``"layer.1"``, ``"layer.2"``, ...; those
-                of others ``"hidden.0"``, ``"hidden.1"``, ...
-            positions: whether each token, patch or frame has a row, so that `forward` gives one array an item; class
-                tokens of pictures and the like have none.
+            layers: ``"last"``, ``"blocks"`` (the default: at most 13 hidden states, evenly spaced), ``"all"`` (every
+                hidden state), or names of hidden states or submodules, first to last; ``"last"`` names the last hidden
+                state. The hidden states of a text body are ``"embeddings"``, ``"layer.1"``, ``"layer.2"``, ...; those
+                of other bodies ``"hidden.0"``, ``"hidden.1"``, ...
+            positions: whether each token, patch or frame has a row. `forward` then returns one array per item. Special
+                tokens of pictures, such as the class token, have no row.
 
         Raises:
-            ParameterError: for another rule, or no names.
+            ParameterError: for another rule, or for no names.
             UnknownNameError: for a name that the body lacks.
-            SourceError: for a submodule whose output is no row for each position.
+            SourceError: for a submodule whose output has no row for each position.
         """
         wanted = check_layers(layers)
         return type(self)(self.parts, self._given, layers=wanted, positions=positions, seed=self._seed)
 
     def trainable(self) -> Trainable:
-        """The body as training sees it; each call makes a module of its own.
+        """The body for training; each call returns a separate copy of the module.
 
-        Items of several shapes, such as sounds of several lengths, are in one batch: each shape runs by itself, and
-        none is padded. Texts are padded to the longest of them.
+        A batch may hold items of several shapes, such as sounds of several lengths: each shape runs separately, without
+        padding. Texts are padded to the longest in the batch.
         """
         module, reading = self._build()
         example = to_tensors(first_items(self._example(self._facts), 1))
@@ -191,7 +190,7 @@ class TransformersBody(ABC, Generic[P]):
         """The same source with the weights of ``module``, under another name.
 
         Args:
-            module: from `trainable`, with other weights, or with adapters; it is not changed any more.
+            module: from `trainable`, with other weights or with adapters; it must not be changed afterwards.
             name: the new source's full name.
         """
         info = replace(self._given, name=name, sha256=None, revision=None)
@@ -214,12 +213,12 @@ class TransformersBody(ABC, Generic[P]):
         return {**facts, "blocks": blocks, "parameters": parameter_count(module)}
 
     def _known(self) -> Mapping[str, Any] | None:
-        """The facts, where the parts know them without loading the body."""
+        """The facts if the parts hold them, so that the body need not be loaded."""
         return None
 
     @abstractmethod
     def _identity(self) -> tuple[object, ...]:
-        """What decides the features, but for the layers that are read."""
+        """Everything that determines the features, except the layers that are read."""
 
     @abstractmethod
     def _reader(self, layers: Layers, *, positions: bool) -> Reading:
@@ -227,27 +226,27 @@ class TransformersBody(ABC, Generic[P]):
 
     @abstractmethod
     def _preprocessing(self) -> Mapping[str, Any]:
-        """What is done to an item before it gets to the body, as plain values."""
+        """The preprocessing of an item, as plain values."""
 
     @abstractmethod
     def _about(self, module: nn.Module) -> Mapping[str, Any]:
-        """What is known of a module without running it: ``architecture``, and what `_example` needs."""
+        """The facts about a module that need no run: ``architecture``, and those that `_example` uses."""
 
     @abstractmethod
     def _example(self, facts: Mapping[str, Any]) -> Batch:
-        """A few items as a batch, made without any data."""
+        """A batch of a few synthetic items."""
 
     @abstractmethod
     def _groups(self, prepared: Sequence[NDArray[Any]]) -> Iterable[Sequence[int] | NDArray[np.intp]]:
-        """Positions of the items that run together."""
+        """Indices of the items that run together, group by group."""
 
     @abstractmethod
     def _batch(self, prepared: Sequence[NDArray[Any]]) -> Batch:
-        """The batch of items that run together."""
+        """The batch of a group of items."""
 
     @abstractmethod
     def _own(self, row: NDArray[np.float32], prepared: NDArray[Any]) -> NDArray[np.float32]:
-        """The positions of a row (k, width) that are the item's own."""
+        """The rows (k, width) of an item's own positions, without padding."""
 
     @abstractmethod
     def _compared(self, prepared: Sequence[NDArray[Any]]) -> Batch:
@@ -255,11 +254,11 @@ class TransformersBody(ABC, Generic[P]):
 
     @abstractmethod
     def _rows_key(self, form: str) -> str:
-        """The digest under which rows of a form may be kept."""
+        """The digest under which rows may be cached that the compiled form ``form`` of the body computes."""
 
     @abstractmethod
     def _kind(self) -> PreparedKind:
-        """What a prepared item is."""
+        """The kind of a prepared item."""
 
     @abstractmethod
     def _collate(self, prepared: Sequence[NDArray[Any]]) -> Any:

@@ -1,4 +1,4 @@
-"""Files of a checkpoint folder of transformers: their digests, and copies of them in another folder."""
+"""Files of a checkpoint folder of transformers: their digests, and copying them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json")
 
 
 def _files(folder: Path, patterns: Sequence[str]) -> list[Path]:
-    """The folder's own files of these names; the weights of adapters and of other formats lie in folders below."""
+    """The matching files of the folder itself; its subfolders hold adapters and weights in other formats."""
     return sorted({file for pattern in patterns for file in folder.glob(pattern) if file.is_file()})
 
 
 def weights_digest(folder: Path) -> str:
-    """The digest of the weights; of several files, the digest of their digests.
+    """The sha256 digest of the weights; for several files, the digest of their digests.
 
     Examples:
         >>> import tempfile
@@ -48,7 +48,7 @@ def weights_digest(folder: Path) -> str:
 
 
 def files_digest(folder: Path, patterns: Sequence[str]) -> str:
-    """One digest of the names and the contents of a few small files.
+    """The sha256 digest of the names and contents of a few small files.
 
     Examples:
         >>> files_digest(Path("nowhere"), ["config.json"])[:8]
@@ -59,7 +59,7 @@ def files_digest(folder: Path, patterns: Sequence[str]) -> str:
 
 
 def copy_files(folder: Path, place: Path, patterns: Sequence[str]) -> None:
-    """Copy the files of these names, with config.json and the model card, into ``place`` (made if wanted).
+    """Copy the matching files, config.json and the model card into ``place``, which is created if needed.
 
     Examples:
         >>> import tempfile
@@ -75,13 +75,13 @@ def copy_files(folder: Path, place: Path, patterns: Sequence[str]) -> None:
 
 
 def write_sentence_files(folder: Path, *, pooling: str, max_length: int, width: int) -> None:
-    """Write what makes a folder of transformers one of sentence-transformers.
+    """Write the files that turn a folder of transformers into one of sentence-transformers.
 
     Args:
         folder: holds the checkpoint.
         pooling: ``"mean"`` or ``"cls"``.
-        max_length: tokens that are kept of a text.
-        width: columns of the last layer.
+        max_length: number of tokens to keep of a text.
+        width: width of the last layer.
 
     Examples:
         >>> import tempfile

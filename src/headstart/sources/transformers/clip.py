@@ -1,4 +1,4 @@
-"""Pictures and texts in one space: the image tower encodes items, the text tower says where class names lie.
+"""CLIP and SigLIP: the image tower encodes items, and the text tower embeds class names in the same space.
 
 References: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021 (CLIP);
 Zhai et al., "Sigmoid Loss for Language Image Pre-Training", ICCV 2023 (SigLIP).
@@ -25,26 +25,26 @@ from headstart.types import FeatureMatrix, SourceInfo
 
 __all__ = ["PAIRED", "ClipParts", "ClipSource", "LabelledClipSource", "open_clip"]
 
-PAIRED = ("clip", "siglip")  # model types of transformers with an image and a text tower
+PAIRED = ("clip", "siglip")  # model types of transformers that have two towers
 
 
 @dataclass(frozen=True)
 class ClipParts:
-    """What a source with two towers is made of; nothing in it has been loaded yet.
+    """The parts of a source with two towers; none of them is loaded yet.
 
     Attributes:
-        image: the image tower with its projection into the shared space as the last layer.
-        places: the image tower alone, for a row for each patch: the projection is of whole pictures.
-        text: opens the text tower, with its weights for None, with fresh ones for a seed.
+        image: the image tower, with its projection into the shared space as the last layer.
+        patches: the image tower without the projection, which applies only to entire pictures; for a row per patch.
+        text: opens the text tower: with pretrained weights for None, with random weights for a seed.
         reads_texts: whether the checkpoint has a tokenizer.
 
     Examples:
-        >>> ClipParts(image=None, places=None, text=None).reads_texts
+        >>> ClipParts(image=None, patches=None, text=None).reads_texts
         True
     """
 
     image: MediaParts
-    places: MediaParts
+    patches: MediaParts
     text: Callable[[int | None], TextTower]
     reads_texts: bool = True
 
@@ -52,14 +52,14 @@ class ClipParts:
 class ClipSource:
     """An image source whose body was trained together with a text tower.
 
-    Its last block is the picture in the space that both towers share. Where that block is the last one that is read,
-    and the checkpoint has a tokenizer, it is a `LabelledClipSource`.
+    Its last block is the embedding of the picture in the space that both towers share. If that block is read, and the
+    checkpoint has a tokenizer, `open_clip` returns a `LabelledClipSource`.
 
     Args:
-        parts: what it is made of.
+        parts: the two towers.
         body: the image tower, which encodes items.
         positions: whether each patch has a row.
-        seed: for towers with fresh random weights, their seed.
+        seed: for random weights; None for the pretrained ones.
 
     Examples:
         >>> from headstart.sources.registry import open_source
@@ -75,12 +75,12 @@ class ClipSource:
 
     @property
     def info(self) -> SourceInfo:
-        """What is known about the source."""
+        """The facts about the source."""
         return self.body.info
 
     @property
     def runtime(self) -> Runtime:
-        """What runs the image tower."""
+        """The runtime of the image tower."""
         return self.body.runtime
 
     @property
@@ -89,7 +89,7 @@ class ClipSource:
         return self._positions
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str:
-        """Pick the backend of the image tower, as in `MediaBody.choose`."""
+        """Choose the backend of the image tower, as in `MediaBody.choose`."""
         return self.body.choose(engine, count, few)
 
     def prepare(self, item: object) -> NDArray[Any]:
@@ -105,7 +105,7 @@ class ClipSource:
         return encode(self, items)
 
     def untrained(self, seed: int) -> ClipSource:
-        """The same towers with fresh random weights."""
+        """The same towers with random weights."""
         return type(self)(self.parts, self.body.untrained(seed), positions=self._positions, seed=seed)
 
     def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> ClipSource:
@@ -122,7 +122,7 @@ class ClipSource:
 
 
 class LabelledClipSource(ClipSource):
-    """The same where the last layer that is read is the space that pictures and texts share.
+    """A `ClipSource` whose last block is in the space that pictures and texts share, so it can embed class names.
 
     Examples:
         >>> from headstart.sources.registry import open_source
@@ -132,18 +132,18 @@ class LabelledClipSource(ClipSource):
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        """Another process opens the text tower anew."""
+        """Leave out the text tower, which another process opens again."""
         return {name: value for name, value in vars(self).items() if name != "_text"}
 
     def label_rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Rows (C, sum of block widths), float32, of C texts: 0 but in the last block."""
+        """Rows (C, sum of block widths), float32, of C texts: zero except in the last block."""
         found = self._text.label_embeddings(texts)
         rows = np.zeros((len(texts), sum(block.width for block in self.info.blocks)), np.float32)
         rows[:, -found.shape[1] :] = found
         return rows
 
     def label_scale(self) -> float:
-        """What the towers were trained to multiply cosines with: the inverse of a softmax's temperature."""
+        """The factor on cosine similarities that the towers learnt: the inverse of the softmax temperature."""
         return self._text.scale
 
     @cached_property
@@ -154,14 +154,14 @@ class LabelledClipSource(ClipSource):
 def open_clip(
     parts: ClipParts, info: SourceInfo, *, layers: Layers = "blocks", positions: bool = False, seed: int | None = None
 ) -> ClipSource:
-    """The source whose image tower is read as wanted.
+    """The source of two towers, reading the given layers of its image tower.
 
     Args:
-        parts: what it is made of.
-        info: what is known; the rest is filled in.
+        parts: the two towers.
+        info: the facts known so far; the source adds the missing ones.
         layers: which layers are read, as in `MediaBody.with_layers`.
         positions: whether each patch has a row.
-        seed: for towers with fresh random weights, their seed.
+        seed: for random weights; None for the pretrained ones.
 
     Examples:
         >>> from headstart.sources.registry import open_source
@@ -169,7 +169,7 @@ def open_clip(
         >>> open_clip(clip.parts, clip.info, positions=True).positions          # doctest: +SKIP
         True
     """
-    tower = parts.places if positions else parts.image
+    tower = parts.patches if positions else parts.image
     body = MediaBody(tower, info, layers=layers, positions=positions, seed=seed)
     shared = parts.reads_texts and not positions and body.info.blocks[-1].name == "last"
     return (LabelledClipSource if shared else ClipSource)(parts, body, positions=positions, seed=seed)

@@ -1,4 +1,4 @@
-"""The two towers of a CLIP-like model of transformers, each by itself."""
+"""The image tower and the text tower of a CLIP-like model of transformers, as separate modules."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 __all__ = ["TEMPLATES", "TextTower", "image_tower"]
 
-# A name alone is not what the towers were trained on: captions are. Their mean is steadier than any one (Radford et
-# al. 2021, section 3.1.4).
+# The towers were trained on captions, not on bare class names. The mean over several captions is more accurate than any
+# single one (Radford et al. 2021, section 3.1.4).
 TEMPLATES = ("a photo of a {}.", "a photo of the {}.", "a picture of {}.", "{}")
 TEXTS_AT_ONCE = 256
 INPUTS = ("input_ids", "attention_mask")
 
 
 def image_tower(model: Any) -> nn.Module:
-    """A module that gives the hidden states of the image tower, and then the picture in the shared space.
+    """A module that returns the hidden states of the image tower, then the picture's embedding in the shared space.
 
     Args:
-        model: a model of transformers with a ``vision_model`` and, where it is not its pooler, a ``visual_projection``.
+        model: a model of transformers with a ``vision_model`` and, unless its pooler projects, a ``visual_projection``.
 
     Examples:
         >>> import torch
@@ -53,7 +53,7 @@ def image_tower(model: Any) -> nn.Module:
         def forward(self, pixel_values: Tensor, **options: Any) -> Any:
             found = self.vision_model(pixel_values=pixel_values, **options)
             shared = self.visual_projection(found.pooler_output)
-            # the last layer of all stands in for that of the shared space, which is one more
+            # Callers read last_hidden_state in place of the last hidden state, so one more entry is appended.
             return BaseModelOutput(last_hidden_state=shared, hidden_states=(*found.hidden_states, shared))
 
     return ImageTower().eval()
@@ -79,11 +79,11 @@ class TextTower:
 
     @property
     def scale(self) -> float:
-        """The factor that cosines of the two towers are multiplied with."""
+        """The factor on the cosine similarity of the two towers."""
         return float(self.model.logit_scale.detach().exp())
 
     def embeddings(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Texts in the shared space, (n, width) of unit norm."""
+        """Embeddings of texts in the shared space, (n, width) float32 of unit norm."""
         import torch
 
         with torch.inference_mode():
@@ -91,13 +91,13 @@ class TextTower:
         return unit_rows(np.concatenate(parts))
 
     def label_embeddings(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """For each text the mean of its captions by every template, (C, width) of unit norm."""
+        """For each text the mean embedding of its captions by all templates, (C, width) float32 of unit norm."""
         captions = [template.replace("{}", text) for text in texts for template in TEMPLATES]
         return unit_rows(self.embeddings(captions).reshape(len(texts), len(TEMPLATES), -1).mean(axis=1))
 
     def _some(self, texts: Sequence[str]) -> NDArray[np.float32]:
         config = self.model.config
-        filled = config.model_type == "siglip"  # trained on texts of one length, whose padding is no different
+        filled = config.model_type == "siglip"  # trained on texts padded to one length, without a mask
         tokens = self.tokenizer(
             [one_form(text) for text in texts],
             padding="max_length" if filled else True,
@@ -107,5 +107,5 @@ class TextTower:
             return_tensors="pt",
         )
         found = self.model.get_text_features(**{key: tokens[key] for key in INPUTS if key in tokens})
-        # since release 5 of transformers the features are the pooler's output of an object
+        # transformers 5 returns an object with the features as its pooler's output, earlier releases the features
         return np.asarray(getattr(found, "pooler_output", found).float().numpy())

@@ -1,10 +1,10 @@
-"""What transformers gets to see of a checkpoint folder: its data, and nothing that names something elsewhere.
+"""A restricted view of a checkpoint folder for transformers: its data, without references to anything outside.
 
 A configuration may name code (``auto_map``), other repositories and paths (``_name_or_path``, ``vocab_file``, an
 adapter's base model, an attention kernel of the hub), pickles (``checkpoint_path`` of a timm body inside) and any size.
-transformers follows some of these, and each release follows others. So it is handed a temporary folder with links to
-the weights in safetensors and the tokenizer's files, and with copies of the settings in which such entries are left
-out, or refused where the body would be another one without them.
+transformers follows some of these, and which ones depends on its release. So it is given a temporary folder instead,
+with links to the safetensors weights and the tokenizer's files, and with copies of the settings. Unsafe entries are
+dropped from the copies; if the body would differ without an entry, the folder is refused.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ SETTINGS = (
 LINKED = ("tokenizer.json", "vocab*.txt", "vocab*.json", "merges.txt", "*.model")
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 OURS = "headstart_adapters.safetensors"
-# Left out: the folder's own files are meant, or nothing of it is used to encode.
-LEFT_OUT = {
+# Dropped: entries that the folder's own files replace, or that encoding does not use.
+DROPPED = {
     "_attn_implementation", "_attn_implementation_autoset", "_attn_implementation_internal", "_commit_hash",
     "_experts_implementation", "_experts_implementation_internal", "_name_or_path", "auto_map", "chat_template",
     "custom_pipelines", "dtype", "fast_tokenizer_files", "kernel_config", "name_or_path", "processor_class",
     "torch_dtype", "use_kernels",
 }  # fmt: skip
+# Refused: without these entries the body would be a different one.
 REFUSED = {
-    "quantization_config": "is quantised, which is not read; save it in float32 or float16",
-    "compression_config": "is compressed, which is not read; save it in float32 or float16",
+    "quantization_config": "is quantised, which is not supported; save it in float32 or float16",
+    "compression_config": "is compressed, which is not supported; save it in float32 or float16",
     "backbone_kwargs": "has arguments for a body of another library inside, which may name files; save that body",
     "model_args": "has arguments for a body of another library inside, which may name files; save that body",
     "use_timm_backbone": "has a body of timm inside; open that body with timm:NAME",
@@ -48,7 +49,7 @@ REFUSED = {
 }
 FOREIGN = {"timm_wrapper", "timm_backbone"}
 ATTENTION = {"eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"}
-MOST = 2**24  # of any whole number in a configuration, but a base of rotations
+MOST = 2**24  # of any integer in a configuration, except the base of rotary embeddings (theta)
 MOST_SIDE = 8192
 BOUNDS = {
     "height": MOST_SIDE, "width": MOST_SIDE, "shortest_edge": MOST_SIDE, "size": MOST_SIDE, "crop_size": MOST_SIDE,
@@ -77,15 +78,15 @@ TOKENIZERS = {f"{name}Tokenizer{fast}" for name in _FAST.split() for fast in (""
 
 @contextmanager
 def library_view(folder: Path, *, weights: bool = False) -> Iterator[Path]:
-    """A temporary folder with what a library may read of a checkpoint folder.
+    """A temporary folder with the parts of a checkpoint folder that a library may read.
 
     Args:
         folder: the checkpoint.
-        weights: whether the weights are wanted too.
+        weights: whether to include the weights.
 
     Raises:
-        SourceError: if its settings ask for what is not read: another model, a body of another library inside, a
-            quantisation, or sizes beyond any bearable one.
+        SourceError: if its settings ask for something unsupported: another model, a body of another library,
+            quantisation, or sizes beyond the bounds.
         ModelFolderError: if one of its JSON files is damaged.
 
     Examples:
@@ -97,8 +98,8 @@ def library_view(folder: Path, *, weights: bool = False) -> Iterator[Path]:
     """
     if (folder / "adapter_config.json").is_file():
         raise SourceError(
-            f"'{folder}' holds an adapter (adapter_config.json) of a model that lies elsewhere; merge the two with "
-            "peft's merge_and_unload and save the result."
+            f"'{folder}' holds an adapter (adapter_config.json) of a model that is stored elsewhere; merge the two "
+            "with peft's merge_and_unload and save the result."
         )
     with tempfile.TemporaryDirectory(prefix="headstart-view-", ignore_cleanup_errors=True) as place:
         view = Path(place)
@@ -116,7 +117,7 @@ def library_view(folder: Path, *, weights: bool = False) -> Iterator[Path]:
 
 
 def _of_tokens(name: str) -> bool:
-    """Files that hold what tokens are called: any text, and lengths without a bound."""
+    """Whether a file is about tokens: its texts are free, and its lengths have no bound."""
     return "token" in name
 
 
@@ -128,7 +129,8 @@ def _cleaned(value: object, file: Path, *, bounded: bool, name: str = "", depth:
         return {
             key: _cleaned(inside, file, bounded=bounded, name=key, depth=depth + 1)
             for key, inside in value.items()
-            if key not in LEFT_OUT and not (key.endswith("_file") and isinstance(inside, str | None))
+            # Any *_file entry would be a path of the machine that saved the folder.
+            if key not in DROPPED and not (key.endswith("_file") and isinstance(inside, str | None))
         }
     if isinstance(value, list):
         return [_cleaned(inside, file, bounded=bounded, name=name, depth=depth + 1) for inside in value]
@@ -148,20 +150,20 @@ def _check_mapping(settings: Mapping[str, Any], file: Path) -> None:
         if named is not None and str(named) not in ATTENTION:
             raise SourceError(
                 f"'{file}' names the attention {str(named)[:60]!r}, which would be fetched and run; only "
-                f"{', '.join(sorted(ATTENTION))} are taken: remove it."
+                f"{', '.join(sorted(ATTENTION))} are allowed: remove it."
             )
     for key, pattern in KINDS.items():
         named = settings.get(key)
         if named is not None and not (isinstance(named, str) and re.fullmatch(pattern, named)):
-            raise SourceError(f"The '{key}' of '{file}' is no name of its kind. Got {str(named)[:60]!r}; mend it.")
+            raise SourceError(f"The '{key}' of '{file}' is not a valid name. Got {str(named)[:60]!r}; correct it.")
 
 
 def _check_number(value: object, name: str, file: Path) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise SourceError(f"The '{name}' of '{file}' must be a finite number. Got {value} instead; mend it.")
+        raise SourceError(f"The '{name}' of '{file}' must be a finite number. Got {value} instead; correct it.")
     if isinstance(value, int) and abs(value) > BOUNDS.get(name, MOST) and "theta" not in name:
         raise SourceError(
-            f"The '{name}' of '{file}' may be {BOUNDS.get(name, MOST)} at most. Got {str(value)[:30]} instead; mend it."
+            f"The '{name}' of '{file}' may be at most {BOUNDS.get(name, MOST)}. Got {str(value)[:30]}; correct it."
         )
 
 
@@ -169,8 +171,8 @@ def _check_tokenizer(settings: Mapping[str, Any], file: Path) -> None:
     named = settings.get("tokenizer_class")
     if named is not None and str(named) not in TOKENIZERS:
         raise SourceError(
-            f"'{file}' names the tokenizer {str(named)[:60]!r}, which is not among the fast ones that are read; save "
-            "it with a tokenizer.json as PreTrainedTokenizerFast."
+            f"'{file}' names the tokenizer {str(named)[:60]!r}, which is not a supported fast tokenizer; save it "
+            "with a tokenizer.json as PreTrainedTokenizerFast."
         )
 
 
@@ -186,5 +188,5 @@ def _check_index(file: Path) -> None:
 def _link(file: Path, place: Path) -> None:
     try:
         place.symlink_to(file.resolve())
-    except OSError:  # a system that lets nobody link
+    except OSError:  # some systems do not allow links
         shutil.copyfile(file, place)

@@ -1,4 +1,4 @@
-"""Checkpoint folders by transformers itself: bodies, tokenizers and processors; run only where no cache knows them."""
+"""Loading checkpoint folders by transformers itself: bodies, tokenizers and processors."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ __all__ = [
     "tokenizer_facts",
 ]
 
-MOST_TOKENS = 512  # longer texts are cut: the cost of attention grows with the square of the length
-ATTENTION = {"text": "eager"}  # short texts are quicker with plain products; others keep the default of transformers
+MOST_TOKENS = 512  # longer texts are truncated: attention is quadratic in the length
+ATTENTION = {"text": "eager"}  # faster for short texts; others keep the default of transformers
 
 
 @contextmanager
 def one_sentence(folder: Path) -> Iterator[None]:
-    """Whatever transformers raises on a checkpoint that it cannot load, as one sentence.
+    """Turn every error of transformers on a checkpoint that it cannot load into one sentence.
 
     Examples:
         >>> with one_sentence(Path("model")):
@@ -50,26 +50,26 @@ def one_sentence(folder: Path) -> Iterator[None]:
         yield
     except HeadstartError:
         raise
-    except Exception as error:  # it meets whatever the files hold, with errors of every kind
+    except Exception as error:  # invalid files make transformers raise errors of every kind
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise SourceError(f"transformers cannot open '{folder}': {reason}") from error
 
 
 @contextmanager
 def _reading(folder: Path, *, weights: bool = False) -> Iterator[tuple[Any, Path]]:
-    """The library and what it may see of a folder, as in `_quiet`."""
+    """The transformers library, as in `_quiet`, and its restricted view of a folder."""
     with library_view(folder, weights=weights) as view, _quiet(folder, view) as transformers:
         yield transformers, view
 
 
 @contextmanager
 def _quiet(folder: Path, view: Path | None = None) -> Iterator[Any]:
-    """transformers, without a progress bar, a report of unused keys, or errors of more than a sentence."""
+    """The transformers library without progress bars and reports of unused keys, and with one-sentence errors."""
     with one_sentence(folder), _named(folder, view):
         import transformers
         from transformers.utils import logging as module
 
-        logging: Any = module  # without annotations
+        logging: Any = module  # not annotated
         level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
         logging.set_verbosity_error()
         logging.disable_progress_bar()
@@ -85,7 +85,7 @@ def _quiet(folder: Path, view: Path | None = None) -> Iterator[Any]:
 
 @contextmanager
 def _named(folder: Path, view: Path | None) -> Iterator[None]:
-    """Errors that name the folder, and not its view."""
+    """Make errors name the folder instead of its view."""
     try:
         yield
     except HeadstartError:
@@ -101,12 +101,12 @@ def _config(transformers: ModuleType, view: Path) -> Any:
 
 
 def _size_limit(folder: Path) -> AbstractContextManager[None]:
-    """Of the weights that are made: what the folder holds."""
+    """Limit the number of weights of the model to what the folder holds."""
     return limited_to(stored_numbers(sorted(folder.glob("*.safetensors"))), f"'{folder / 'config.json'}'")
 
 
 def load_model(folder: Path, modality: str) -> Any:
-    """The model of a checkpoint folder with its weights, in float32 and evaluation mode.
+    """The model of a checkpoint folder with its weights, in float32 and in evaluation mode.
 
     Raises:
         SourceError: if transformers cannot load it, or weights are missing.
@@ -129,7 +129,7 @@ def load_model(folder: Path, modality: str) -> Any:
             trust_remote_code=False,
             output_loading_info=True,
         )
-    # A layer that the file does not hold would be random; only an unused pooler may be.
+    # transformers fills missing weights at random. Only those of a pooler may be missing, because it is not used.
     missing = sorted(key for key in loading["missing_keys"] if "pooler" not in key)
     if missing:
         raise SourceError(
@@ -142,7 +142,7 @@ def load_model(folder: Path, modality: str) -> Any:
 
 
 def fresh_model(folder: Path, modality: str, seed: int) -> Any:
-    """The model of a checkpoint folder with fresh random weights, in float32 and evaluation mode.
+    """The model of a checkpoint folder with random weights, in float32 and in evaluation mode.
 
     Raises:
         SourceError: if transformers cannot build it.
@@ -180,7 +180,7 @@ def save_model(model: Any, folder: Path) -> None:
 
 
 def encoder(model: Any) -> nn.Module:
-    """The part of a model that encodes.
+    """The encoder part of a model: of an encoder-decoder its encoder, else the entire model.
 
     Examples:
         >>> from transformers import T5Config, T5Model
@@ -190,7 +190,7 @@ def encoder(model: Any) -> nn.Module:
     module: nn.Module = model.get_encoder() if model.config.is_encoder_decoder else model
     parts: list[Any] = list(module.modules())
     for part in parts:
-        if hasattr(part, "loss_type"):  # tracing looks at every attribute, and transformers warns of one that is unset
+        if hasattr(part, "loss_type"):  # unset, transformers warns when tracing reads it
             part.loss_type = "ForMaskedLM"
     return module
 
@@ -212,10 +212,10 @@ def load_processor(folder: Path, modality: str) -> Any:
 
 
 def processor_facts(folder: Path, modality: str) -> dict[str, Any]:
-    """What transformers makes of a folder's image processor or feature extractor.
+    """The facts about a folder's image processor or feature extractor.
 
     Returns:
-        ``settings``, its plain values; ``key``, what the body calls its input; ``rate``, samples a second, or None.
+        ``settings``, its plain values; ``key``, the name of the body's input; ``rate``, the sample rate in Hz, or None.
 
     Raises:
         SourceError: if transformers cannot load it.
@@ -229,7 +229,7 @@ def processor_facts(folder: Path, modality: str) -> dict[str, Any]:
     settings = {key: value for key, value in processor.to_dict().items() if _is_plain(value)}
     rate = getattr(processor, "sampling_rate", None)
     facts = {"settings": settings, "key": processor.model_input_names[0], "rate": None if rate is None else int(rate)}
-    plain: dict[str, Any] = json.loads(json.dumps(facts, default=str))  # what a later process reads is the same
+    plain: dict[str, Any] = json.loads(json.dumps(facts, default=str))  # as later read from the cache
     return plain
 
 
@@ -238,7 +238,7 @@ def _is_plain(value: object) -> bool:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a checkpoint folder, as transformers runs it.
+    """The tokenizer of a checkpoint folder, as an object of transformers.
 
     Raises:
         SourceError: if transformers cannot load it.
@@ -253,15 +253,15 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def tokenizer_facts(folder: Path) -> dict[str, Any]:
-    """What transformers makes of a folder's tokenizer files.
+    """The facts about a folder's tokenizer.
 
     Returns:
-        ``pad``, the number of the padding token; ``max_length``, the tokens that tokenizer and body allow, at most 512;
-        ``tokenizer``, the tokenizer as JSON text, or None where the folder's tokenizer.json is the same; ``unknown``,
-        the number of the token for what the vocabulary lacks, or None.
+        ``pad``, the id of the padding token; ``max_length``, the number of tokens that tokenizer and body allow, at
+        most 512; ``tokenizer``, the tokenizer as JSON text, or None if the folder's tokenizer.json is the same;
+        ``unknown``, the id of the unknown token, or None.
 
     Raises:
-        SourceError: if transformers cannot load it, or it is none of the Rust library.
+        SourceError: if transformers cannot load it, or if it is not a fast tokenizer (of the Rust library).
 
     Examples:
         >>> tokenizer_facts(Path("nowhere"))
@@ -273,7 +273,7 @@ def tokenizer_facts(folder: Path) -> dict[str, Any]:
     tokenizer = load_tokenizer(folder)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        raise SourceError(f"'{folder}' has no tokenizer.json, and only fast tokenizers are read; save one beside it.")
+        raise SourceError(f"'{folder}' has no tokenizer.json, and only fast tokenizers are supported; add one.")
     pad, file = tokenizer.pad_token_id, folder / "tokenizer.json"
     limit = _limit(tokenizer.model_max_length, getattr(config, "max_position_embeddings", None))
     text = open_tokenizer(TokenizerSpec(backend.to_str(), limit)).to_str()
@@ -290,4 +290,4 @@ def _limit(most: int, positions: int | None) -> int:
     positions = positions or MOST_TOKENS + 2
     if most == positions <= MOST_TOKENS:
         return positions
-    return min(most, positions - 2, MOST_TOKENS)  # bodies of the RoBERTa family have two positions more than they use
+    return min(most, positions - 2, MOST_TOKENS)  # bodies of the RoBERTa family have two unused positions

@@ -1,4 +1,4 @@
-"""Image and audio bodies of transformers: every layer's mean over patches, space or frames, or a row for each."""
+"""Image and audio bodies of transformers: each layer pooled over patches, space or frames, or one row per position."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["MediaBody", "MediaParts"]
 
-LAYOUT = 1  # raised when the same checkpoint gives other features than before
+LAYOUT = 1  # to be raised when the same checkpoint gives other features
 
 
 @dataclass(frozen=True, kw_only=True)
 class MediaParts(BodyParts):
-    """What an image or audio source of transformers is made of; nothing in it has been loaded yet.
+    """The parts of an image or audio source of transformers; nothing is loaded yet.
 
     Attributes:
-        front: makes arrays of items.
-        settings: the preprocessing, as plain values; the key stands for it too.
+        front: the preprocessing of items to arrays.
+        settings: the preprocessing as plain values; the key includes them.
 
     Examples:
         >>> MediaParts(key="", build=None, front=None, settings={}, copy=None, write=None).settings
@@ -45,10 +45,10 @@ class MediaParts(BodyParts):
 
 
 class MediaBody(TransformersBody[MediaParts]):
-    """An image or audio source of transformers; of a sound longer than 30 seconds, the first 30 count.
+    """An image or audio source of transformers; it reads the first 30 seconds of a sound.
 
-    Sounds of different lengths never share a batch, so none is padded and the features of one do not depend on its
-    neighbours. The layers are named ``"hidden.0"``, ``"hidden.1"``, ..., ``"last"``.
+    Sounds of different lengths never share a batch, so none is padded, and the features of a sound do not depend on the
+    other items. The layers are named ``"hidden.0"``, ``"hidden.1"``, ..., ``"last"``.
 
     Examples:
         >>> from transformers import ViTConfig, ViTModel
@@ -65,7 +65,7 @@ class MediaBody(TransformersBody[MediaParts]):
     """
 
     def prepare(self, item: object) -> NDArray[Any]:
-        """The item as the body's own processor makes it: pixels, samples, or frames of a spectrogram.
+        """The item as the body's own processor prepares it: pixels, samples, or frames of a spectrogram.
 
         Raises:
             ItemError: if the item cannot be read.
@@ -76,7 +76,7 @@ class MediaBody(TransformersBody[MediaParts]):
         return "media", LAYOUT, self.parts.key
 
     def _reader(self, layers: Layers, *, positions: bool) -> Reading:
-        hidden, front = _places if positions else _layers, self.parts.front
+        hidden, front = _patches if positions else _layers, self.parts.front
         return Reading(lambda module, batch: hidden(module, front.inputs(batch)), _names, layers, positions)
 
     def _preprocessing(self) -> Mapping[str, Any]:
@@ -85,7 +85,7 @@ class MediaBody(TransformersBody[MediaParts]):
     def _about(self, module: Any) -> Mapping[str, Any]:
         return {"architecture": str(module.config.model_type)}
 
-    def _example(self, facts: Mapping[str, Any]) -> Batch:  # noqa: ARG002 - the front knows
+    def _example(self, facts: Mapping[str, Any]) -> Batch:  # noqa: ARG002 - the front decides
         return self._batch([self.prepare(item) for item in self.parts.front.example()])
 
     def _groups(self, prepared: Sequence[NDArray[Any]]) -> list[list[int]]:
@@ -113,7 +113,7 @@ class MediaBody(TransformersBody[MediaParts]):
 
 
 def _by_shape(prepared: Sequence[NDArray[Any]]) -> list[list[int]]:
-    """Positions of the items of each shape."""
+    """Indices of the items of each shape."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for position, values in enumerate(prepared):
         groups.setdefault(values.shape, []).append(position)
@@ -125,17 +125,18 @@ def _names(count: int) -> list[str]:
 
 
 def _layers(module: nn.Module, inputs: Mapping[str, Tensor]) -> list[Tensor]:
-    """Hidden states; the last is the pooler's of convolutional bodies."""
+    """Hidden states; of convolutional bodies, the last one is the pooler's output."""
     output = module(**inputs, output_hidden_states=True)
     last = output.last_hidden_state
     pooled = last.ndim == 4 and "pooler_output" in output
     return [*output.hidden_states[:-1], output.pooler_output.flatten(1) if pooled else last]
 
 
-def _places(module: Any, inputs: Mapping[str, Tensor]) -> list[Tensor]:
-    """Hidden states without the tokens that stand before those of the patches."""
+def _patches(module: Any, inputs: Mapping[str, Tensor]) -> list[Tensor]:
+    """Hidden states without the tokens that precede the patches, such as the class token."""
     output = module(**inputs, output_hidden_states=True)
     hidden = [*output.hidden_states[:-1], output.last_hidden_state]
+    # Only patch transformers of one resolution have such tokens; bodies with ``depths`` are hierarchical.
     side = getattr(module.config, "patch_size", None)
     if "pixel_values" not in inputs or not isinstance(side, int) or hasattr(module.config, "depths"):
         return hidden

@@ -1,4 +1,4 @@
-"""What stands before an image or audio body of transformers: items to arrays, and arrays to what the body reads."""
+"""Preprocessing for image and audio bodies of transformers: items to arrays, and batches of arrays to body inputs."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Front", "PictureFront", "ProcessorFront", "SoundFront", "front_for"]
 
-MOST_SECONDS = 30.0  # longer sounds are cut: the cost of attention grows with the square of the length
-NOTHING_LEARNT = 1e-7  # transformers adds it to the variance of a sound
+MOST_SECONDS = 30.0  # longer sounds are truncated: attention is quadratic in the length
+VARIANCE_FLOOR = 1e-7  # transformers adds it to the variance of a sound
 
 
 class Front(Protocol):
-    """How one item becomes an array, and a batch of arrays what the body reads.
+    """The preprocessing before a body: from an item to an array, and from a batch of arrays to the body's inputs.
 
     Examples:
         >>> front: Front = PictureFront(PictureTransform(size=(4, 4), scale=(5, 5)))
@@ -35,15 +35,15 @@ class Front(Protocol):
     """
 
     def prepare(self, item: object) -> NDArray[Any]:
-        """The array of one item; raises `ItemError` where it cannot be read."""
+        """The array of one item; raises `ItemError` if the item cannot be read."""
         ...
 
     def batch(self, stacked: NDArray[Any]) -> Batch:
-        """What is handed to the backend."""
+        """The batch for the backend."""
         ...
 
     def inputs(self, batch: Any) -> Mapping[str, Tensor]:
-        """What the body is called with, from the batch as tensors."""
+        """The arguments of the body, from the batch as tensors."""
         ...
 
     def example(self) -> list[Any]:
@@ -53,7 +53,7 @@ class Front(Protocol):
 
 @dataclass(frozen=True)
 class PictureFront:
-    """Pictures by our own transform, without torch; the body's forward normalises the pixels.
+    """Pictures by our own transform, without torch; the pixels are normalised together with the body's forward pass.
 
     Attributes:
         transform: resizes and crops.
@@ -70,7 +70,7 @@ class PictureFront:
         return self.transform.prepare(item)
 
     def batch(self, stacked: NDArray[np.uint8]) -> Batch:
-        """As it is."""
+        """The batch, unchanged."""
         return stacked
 
     def inputs(self, batch: Any) -> Mapping[str, Tensor]:
@@ -87,7 +87,7 @@ class ProcessorFront:
     """Pictures by transformers' own image processor.
 
     Attributes:
-        load: gives the processor.
+        load: returns the processor.
 
     Examples:
         >>> from transformers import ViTImageProcessor
@@ -108,11 +108,11 @@ class ProcessorFront:
         return found
 
     def batch(self, stacked: NDArray[np.float32]) -> Batch:
-        """Pixels under their name."""
+        """The pixels by the name of the body's input."""
         return {"pixel_values": stacked}
 
     def inputs(self, batch: Any) -> Mapping[str, Tensor]:
-        """As they are."""
+        """The batch, unchanged."""
         given: Mapping[str, Tensor] = batch
         return given
 
@@ -123,13 +123,13 @@ class ProcessorFront:
 
 @dataclass(frozen=True)
 class SoundFront:
-    """Sounds as samples, or as what transformers' feature extractor makes of them; the first 30 seconds count.
+    """The first 30 seconds of a sound, as samples or as the output of transformers' feature extractor.
 
     Attributes:
-        rate: samples a second that the body was trained on.
-        key: what the body calls its input.
-        normalise: whether samples are brought to mean 0 and variance 1.
-        load: gives the feature extractor; None for a body that reads samples.
+        rate: sample rate that the body was trained on, in Hz.
+        key: name of the body's input.
+        normalise: whether each sound is standardised to mean 0 and variance 1.
+        load: returns the feature extractor; None for a body that reads samples.
 
     Examples:
         >>> SoundFront(16_000, "input_values", normalise=True).prepare((np.ones(8000), 8000)).shape
@@ -149,37 +149,37 @@ class SoundFront:
         """Samples (n,), or frames of a spectrogram, float32."""
         samples, rate = read_audio(item)
         samples = resample(samples, rate, self.rate)[: int(MOST_SECONDS * self.rate)]
-        shortest = self.rate // 10  # convolutional front ends need more samples than one of their windows
+        shortest = self.rate // 10  # 0.1 s, more than one window of a convolutional front end
         samples = np.pad(samples, (0, max(0, shortest - len(samples))))
         if self._extractor is not None:
             found = self._extractor(samples, sampling_rate=self.rate, return_tensors="np")[self.key][0]
             return np.asarray(found, np.float32)
         if self.normalise:
-            samples = (samples - samples.mean()) / np.sqrt(samples.var() + NOTHING_LEARNT)
+            samples = (samples - samples.mean()) / np.sqrt(samples.var() + VARIANCE_FLOOR)
         return samples.astype(np.float32)
 
     def batch(self, stacked: NDArray[np.float32]) -> Batch:
-        """The input under its name."""
+        """The arrays by the name of the body's input."""
         return {self.key: stacked}
 
     def inputs(self, batch: Any) -> Mapping[str, Tensor]:
-        """As it is."""
+        """The batch, unchanged."""
         given: Mapping[str, Tensor] = batch
         return given
 
     def example(self) -> list[Any]:
-        """Four seconds of noise, one by one."""
+        """Four sounds of one second of noise."""
         noises = np.random.default_rng(0).normal(scale=0.1, size=(4, self.rate)).astype(np.float32)
         return [(noise, self.rate) for noise in noises]
 
 
 def front_for(facts: Mapping[str, Any], load: Callable[[], Any]) -> Front:
-    """The quickest front that does what a processor of transformers does.
+    """The fastest front that is equivalent to a processor of transformers.
 
     Args:
-        facts: ``settings`` (the processor's, as plain JSON), ``key`` (what the body calls its input) and ``rate``
-            (samples a second; None for pictures).
-        load: gives the processor.
+        facts: ``settings`` (the processor's, as plain JSON), ``key`` (name of the body's input) and ``rate`` (sample
+            rate in Hz; None for pictures).
+        load: returns the processor.
 
     Examples:
         >>> facts = {"settings": {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "do_normalize": True},

@@ -1,4 +1,4 @@
-"""What every source of transformers is made of: how its module is built, copied and written."""
+"""The parts of a transformers source: functions that build, copy and write its module."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["BodyParts", "parameter_count"]
 
 @dataclass(frozen=True, kw_only=True)
 class BodyParts:
-    """What a source of transformers is made of; nothing in it has been loaded yet.
+    """How the module of a transformers source is built, copied and written; nothing is loaded yet.
 
     Attributes:
-        key: digest of everything that decides what the module gives for its input, weights and configuration among it.
-        build: makes the module in evaluation mode: with its weights for None, with fresh ones for a seed.
-        copy: writes a checkpoint folder of the body with its weights, or with those of a seed.
-        write: writes a checkpoint folder of the body with the weights of a module of the same make.
-        structure: what was inserted into the body, as `headstart.sources.bodies.copies.structure_of` tells.
+        key: digest of everything that determines the module's output, including weights and configuration.
+        build: makes the module in evaluation mode: with its weights for None, with random weights for a seed.
+        copy: writes a checkpoint folder of the body with its weights, or with the random weights of a seed.
+        write: writes a checkpoint folder of the body with the weights of a module of the same architecture.
+        structure: the adapters inserted into the body, from `headstart.sources.bodies.copies.structure_of`.
         lasting: whether a later process can open it again.
 
     Examples:
@@ -46,7 +46,7 @@ class BodyParts:
     lasting: bool = True
 
     def with_module(self, module: nn.Module) -> Self:
-        """The same with the weights, and the structure, of ``module``, which is not changed any more."""
+        """The same parts with the weights and the structure of ``module``, which must not be changed afterwards."""
         structure, make, write = structure_of(module), self.build, self.write
 
         def build(seed: int | None) -> nn.Module:
@@ -68,7 +68,7 @@ class BodyParts:
 
 
 def parameter_count(module: nn.Module) -> int:
-    """How many weights a module has.
+    """The number of parameters of a module.
 
     Examples:
         >>> from torch import nn

@@ -1,4 +1,4 @@
-"""Text bodies: tokens in, every layer's mean over the tokens out, or a row for each token."""
+"""Text bodies of transformers: each layer pooled over the tokens of a text, or one row per token."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
 
 __all__ = ["TextBody", "TextParts"]
 
-LAYOUT = 1  # raised when the same checkpoint gives other features than before
-TEXT_FORM = 2  # raised when texts are read in another form than before
-TOKENS_AT_ONCE = 2048  # 1024 to 2048 are best on OpenVINO for texts of 4 to 100 tokens
+LAYOUT = 1  # to be raised when the same checkpoint gives other features
+TEXT_FORM = 2  # to be raised when texts are normalised differently
+TOKENS_AT_ONCE = 2048  # in a batch; 1024 to 2048 are fastest on OpenVINO for texts of 4 to 100 tokens
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextParts(BodyParts):
-    """What a text source is made of; nothing in it has been loaded yet.
+    """The parts of a text source; nothing is loaded yet.
 
     Attributes:
-        hidden: a function of (module, batch) that gives the embeddings and every layer, (n, tokens, width) each.
-        tokenizer: where its tokenizer is.
-        reference: what opens the source again on every install; None where a copy of it is needed.
-        pooling: ``"mean"`` over the tokens or ``"cls"``, the first token; for the last layer.
-        known: where they are known without loading it, the facts of the body: ``architecture``, ``parameters`` (number
-            of weights), ``vocabulary`` (number of tokens), ``width`` (columns of the last layer) and ``blocks`` (name
-            and width of every layer).
+        hidden: a function of (module, batch) that returns the embeddings and every layer, (n, tokens, width) each.
+        tokenizer: the location of its tokenizer.
+        reference: the reference that opens the source on every install; None if a saved model needs a copy of it.
+        pooling: of the last layer: ``"mean"`` over the tokens or ``"cls"``, the first token.
+        known: the facts about the body if they are known without loading it: ``architecture``, ``parameters`` (their
+            number), ``vocabulary`` (number of tokens), ``width`` (of the last layer) and ``blocks`` (name and width of
+            every layer).
 
     Examples:
         >>> TextParts(key="", build=None, hidden=None, tokenizer=TokenizerSpec("", 8), copy=None, write=None).pooling
@@ -66,13 +66,13 @@ class TextParts(BodyParts):
     known: Mapping[str, Any] | None = None
 
     def with_module(self, module: nn.Module) -> TextParts:
-        """The same with the weights, and the structure, of ``module``, which is not changed any more."""
+        """The same parts with the weights and the structure of ``module``, which must not be changed afterwards."""
         known = None if self.known is None else {**self.known, "parameters": parameter_count(module)}
         return replace(super().with_module(module), reference=None, known=known)
 
 
 class TextBody(TransformersBody[TextParts]):
-    """A text source: the mean over the tokens of the embeddings and of every layer.
+    """A text source: the embeddings and every layer, each averaged over the tokens.
 
     The layers are named ``"embeddings"``, ``"layer.1"``, ``"layer.2"``, ...
 
@@ -87,10 +87,10 @@ class TextBody(TransformersBody[TextParts]):
         return open_tokenizer(self.parts.tokenizer)
 
     def prepare(self, item: object) -> Tokens:
-        """The numbers of the text's tokens, int64.
+        """The token ids of the text, int64.
 
         Raises:
-            ItemError: if the item is no text, or has no tokens.
+            ItemError: if the item is not a text, or has no tokens.
         """
         outcome = tokenize(self._tokenizer, [item])[0]
         if isinstance(outcome, ItemError):
@@ -98,11 +98,11 @@ class TextBody(TransformersBody[TextParts]):
         return outcome
 
     def prepare_many(self, items: Sequence[object]) -> list[Tokens | ItemError]:
-        """`prepare` for many texts in one call of the tokenizer; an error stands in the place of its text."""
+        """`prepare` for many texts in one call of the tokenizer; for a faulty text, its error is returned."""
         return tokenize(self._tokenizer, items)
 
     def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
-        """What the tokenizer makes of texts to their end, and of the words in them."""
+        """Statistics of the tokens and words of texts, not truncated."""
         return count_tokens(self.parts.tokenizer, texts)
 
     def save(self, folder: Path) -> Mapping[str, str]:
@@ -125,7 +125,7 @@ class TextBody(TransformersBody[TextParts]):
         return {"max_length": self.parts.tokenizer.max_length, "pooling": self.parts.pooling}
 
     def _known(self) -> Mapping[str, Any] | None:
-        """The facts, where the parts know those of all layers that are read."""
+        """The facts if the parts hold those of all layers that are read."""
         if self.parts.known is None:
             return None
         widths = dict(self.parts.known["blocks"])
@@ -135,7 +135,7 @@ class TextBody(TransformersBody[TextParts]):
         return {**self.parts.known, "blocks": [[name, widths[name]] for name in chosen]}
 
     def _about(self, module: Any) -> Mapping[str, Any]:
-        """What is known, or what a module of transformers says of itself."""
+        """The facts that the parts hold, else those from the module's configuration."""
         return self.parts.known or {
             "architecture": str(module.config.model_type),
             "vocabulary": int(module.get_input_embeddings().num_embeddings),
@@ -176,10 +176,10 @@ class TextBody(TransformersBody[TextParts]):
         return to_tensors(self._batch(prepared))
 
 
-def _batches(columns: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    """Positions of texts that run together: of one padded length, the longest first."""
-    for length in np.unique(columns)[::-1]:
-        alike = np.flatnonzero(columns == length)
+def _batches(lengths: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Indices of texts that run together: texts of the same padded length, the longest first."""
+    for length in np.unique(lengths)[::-1]:
+        alike = np.flatnonzero(lengths == length)
         size = max(1, TOKENS_AT_ONCE // int(length))
         yield from (alike[begin : begin + size] for begin in range(0, len(alike), size))
 

@@ -1,4 +1,4 @@
-"""Texts to numbers of tokens, by the Rust tokenizer alone."""
+"""Tokenizing texts to token ids with the Rust library alone, and padding them to batches."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ __all__ = [
 ]  # fmt: skip
 
 Tokens = NDArray[np.int64]
-AT_ONCE = 128  # texts whose places in the text are held at once
+AT_ONCE = 128  # texts whose token offsets are in memory together
 
 
 @dataclass(frozen=True)
 class TokenizerSpec:
-    """A tokenizer that has not been read yet.
+    """A tokenizer that is not loaded yet.
 
     Attributes:
-        tokenizer: a tokenizer.json, or what would stand in one.
-        max_length: tokens that are kept of a text, its special tokens among them.
-        pad: the number of the padding token.
-        digest: of the files that it was made of.
-        unknown: the number of the token for what the vocabulary lacks, or None where there is none.
+        tokenizer: the path of a tokenizer.json, or its contents.
+        max_length: number of tokens to keep of a text, special tokens included.
+        pad: the id of the padding token.
+        digest: digest of its files.
+        unknown: the id of the unknown token; None if there is none.
 
     Examples:
         >>> TokenizerSpec(Path("tokenizer.json"), 256).pad
@@ -53,15 +53,15 @@ class TokenizerSpec:
 
 @runtime_checkable
 class Tokenizing(Protocol):
-    """A source of texts that can tell what its tokenizer makes of them."""
+    """A text source that reports statistics of its tokenizer."""
 
     def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
-        """What the tokenizer makes of texts, and of the words in them."""
+        """Statistics of the tokens and words of texts."""
         ...
 
 
 def open_tokenizer(spec: TokenizerSpec) -> Tokenizer:
-    """The tokenizer; it cuts long texts off and does not pad.
+    """Open the tokenizer, with truncation to ``max_length`` and without padding.
 
     Examples:
         >>> from tokenizers import Tokenizer, models
@@ -79,13 +79,13 @@ def open_tokenizer(spec: TokenizerSpec) -> Tokenizer:
 
 
 def tokenize(tokenizer: Tokenizer, items: Sequence[Any]) -> list[Tokens | ItemError]:
-    """The numbers of each text's tokens, or why it has none; all texts at once, on every core.
+    """The token ids of each text, int64, or the error of a text without tokens; all texts at once, on all cores.
 
-    Texts are read in one form (`headstart.data.text.forms.one_form`).
+    Texts are normalised to one Unicode form first (`headstart.data.text.forms.one_form`).
 
     Args:
-        tokenizer: what `open_tokenizer` gave.
-        items: n texts, or what is none.
+        tokenizer: from `open_tokenizer`.
+        items: n items; an item that is not a text gives an error.
 
     Examples:
         >>> from tokenizers import Tokenizer, models
@@ -101,11 +101,14 @@ def tokenize(tokenizer: Tokenizer, items: Sequence[Any]) -> list[Tokens | ItemEr
 
 
 def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
-    """What a tokenizer makes of texts to their end, and of the words in them.
+    """Statistics of the tokens of texts, not truncated, and of the words in them.
 
     Args:
-        spec: which tokenizer, and how many tokens of a text the body reads.
+        spec: the tokenizer, and how many tokens of a text the body reads.
         texts: n texts.
+
+    Returns:
+        The counts per text and per word.
 
     Examples:
         >>> from tokenizers import Tokenizer, models, pre_tokenizers
@@ -122,18 +125,19 @@ def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
     tokens, unknown = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
     letters: Counter[str] = Counter()
     signs: Counter[str] = Counter()
-    whole = [one_form(text.encode("utf-8", "replace").decode()) for text in texts]
+    full = [one_form(text.encode("utf-8", "replace").decode()) for text in texts]
     for start in range(0, len(texts), AT_ONCE):
-        part = whole[start : start + AT_ONCE]
+        part = full[start : start + AT_ONCE]
         for k, encoded in enumerate(tokenizer.encode_batch(part, add_special_tokens=False)):
             places = _unknown_places(encoded, lacking)
             tokens[start + k], unknown[start + k] = len(encoded.ids), len(places)
+            # Several tokens may share one place in the text, such as the bytes of a character: each place counts once.
             for written in (part[k][begin:end] for begin, end in dict.fromkeys(places)):
                 scripts = [script for script in map(script_of, written) if script]
                 letters.update(scripts)
                 signs.update({} if scripts or not written.strip() else {written: 1})
-    words = plain_words(whole)
-    distinct = sorted(set(words))
+    words = plain_words(full)
+    distinct = sorted(set(words))  # each distinct word is tokenized once
     encoded_words = tokenizer.encode_batch_fast(distinct, add_special_tokens=False)
     pieces = {word: len(one.ids) for word, one in zip(distinct, encoded_words, strict=True)}
     return TokenCounts(
@@ -143,13 +147,13 @@ def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
         max_length=spec.max_length,
         unknown_letters=letters,
         pieces=np.array([pieces[word] for word in words], np.int64),
-        altered=_altered(tokenizer, whole),
+        altered=_altered(tokenizer, full),
         unknown_signs=signs,
     )
 
 
 def _lacking(tokenizer: Tokenizer, unknown: int | None) -> frozenset[int]:
-    """Numbers of the tokens that stand for what the vocabulary lacks: the unknown one, and single bytes."""
+    """Ids of the tokens for text that the vocabulary lacks: the unknown token, and those of single bytes."""
     found = {tokenizer.token_to_id(f"<0x{byte:02X}>") for byte in range(256)} | {unknown}
     return frozenset(number for number in found if number is not None)
 
@@ -159,7 +163,7 @@ def _unknown_places(encoded: Encoding, lacking: frozenset[int]) -> list[tuple[in
 
 
 def _altered(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, str]:
-    """Words that lose marks before they are read, the most frequent first, with what is read instead."""
+    """Words that the normalizer strips of marks, most frequent first, with the text that is read instead."""
     normalizer = tokenizer.normalizer
     if normalizer is None:
         return {}
@@ -169,6 +173,7 @@ def _altered(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, str]:
         if word.isascii():
             continue
         read = normalizer.normalize_str(word).replace(" ", "").replace("\u2581", "")
+        # Differences in case and in compatibility forms do not count.
         if _plain(read) != _plain(word):
             found[word] = unicodedata.normalize("NFC", read)
     return found
@@ -195,29 +200,29 @@ def _no_tokens(item: str) -> ItemError:
 
 
 def padded_length(length: int, most: int) -> int:
-    """The columns of the batch that a text of ``length`` tokens runs in: a few more, so that texts share batches.
+    """The padded length of a text of ``length`` tokens: rounded up a little, so that texts share batches.
 
-    It depends on the text alone, because products in bf16 are rounded differently in batches of other widths.
+    It depends only on the text, because products in bf16 are rounded differently in batches of other widths.
 
     Args:
-        length: tokens of the text.
-        most: columns that the body allows.
+        length: number of tokens of the text.
+        most: number of tokens that the body allows.
 
     Examples:
         >>> [padded_length(length, 512) for length in (1, 13, 31, 33, 500, 512)]
         [2, 14, 32, 36, 512, 512]
     """
-    step = max(2, (1 << (length.bit_length() - 1)) // 8)  # at most an eighth of a long text
+    step = max(2, (1 << (length.bit_length() - 1)) // 8)  # of a text of 16 tokens or more, padding is at most an eighth
     return max(length, min(-(-length // step) * step, most))
 
 
 def pad(rows: Sequence[Tokens], width: int, filler: int) -> dict[str, Tokens]:
-    """The batch that a body of transformers reads.
+    """Pad token ids to the batch that a body of transformers reads.
 
     Args:
-        rows: n texts' tokens, none longer than ``width``.
-        width: columns of the batch.
-        filler: the number of the padding token.
+        rows: the token ids of n texts, none longer than ``width``.
+        width: length of the padded rows.
+        filler: the id of the padding token.
 
     Returns:
         ``input_ids`` and ``attention_mask``, (n, width) int64; the mask is 1 for a token and 0 for padding.
@@ -227,7 +232,7 @@ def pad(rows: Sequence[Tokens], width: int, filler: int) -> dict[str, Tokens]:
         [[5, 6, 0], [7, 0, 0]]
     """
     lengths = np.array([len(row) for row in rows])
-    there = np.arange(width) < lengths[:, None]
-    ids = np.full(there.shape, filler, np.int64)
-    ids[there] = np.concatenate(rows)
-    return {"input_ids": ids, "attention_mask": there.astype(np.int64)}
+    mask = np.arange(width) < lengths[:, None]  # (n, width)
+    ids = np.full(mask.shape, filler, np.int64)
+    ids[mask] = np.concatenate(rows)  # a boolean mask is filled row by row
+    return {"input_ids": ids, "attention_mask": mask.astype(np.int64)}
