@@ -107,7 +107,7 @@ class ColumnsSource:
 
     @property
     def info(self) -> SourceInfo:
-        """What is known about the source."""
+        """The facts about the source."""
         width = sum(column.width for column in self.columns)
         blocks = (Block("columns", width, numbers=True),)
         return SourceInfo("columns", "vector", width, blocks, architecture="identity", license="none needed")

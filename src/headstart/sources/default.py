@@ -29,9 +29,9 @@ DEFAULTS: dict[Modality, str] = {
 
 # Advice for a fit that used a default which is small by design.
 LARGER: dict[str, str] = {
-    "headstart:image": "a small body of 64 pixels a side; a larger one may do better, such as "
-    "--source timm:mobilenetv3_large_100.ra_in1k (fetched from its hub once) or --source local:PATH; --source auto "
-    "compares those at hand"
+    "headstart:image": "a small body for pictures of 64 pixels a side; a larger one may do better, such as "
+    "--source timm:mobilenetv3_large_100.ra_in1k (downloaded once) or --source local:PATH; --source auto compares "
+    "those on this machine"
 }
 
 

@@ -166,6 +166,7 @@ def open_folder(folder: Path, info: SourceInfo, *, pooling: str = "mean", max_le
 
 
 def _key(folder: Path, info: SourceInfo) -> str:
+    # config.json counts as well: it sets activations, norms and positions, which the weights do not show.
     structure = saved_structure(folder)
     return recipe_key(info.sha256, files_digest(folder, ["config.json"]), *([structure] if structure else []))
 
@@ -187,7 +188,7 @@ def _text_parts(folder: Path, info: SourceInfo, pooling: str, max_length: int | 
 def _media_parts(folder: Path, info: SourceInfo) -> MediaParts:
     modality, structure = info.modality, saved_structure(folder)
     digest = files_digest(folder, PROCESSOR_FILES)
-    facts = _kept(recipe_key("processor", digest), lambda: processor_facts(folder, modality))
+    facts = _cached_facts(recipe_key("processor", digest), lambda: processor_facts(folder, modality))
     return MediaParts(
         key=recipe_key(_key(folder, info), digest),
         build=lambda seed: _encoder(folder, info, seed, structure),
@@ -240,12 +241,13 @@ def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
 
 def _tokenizer(folder: Path, max_length: int | None) -> TokenizerSpec:
     digest = files_digest(folder, [*TOKENIZER_FILES, "config.json"])
-    facts = _kept(recipe_key("tokenizer 2", digest), lambda: tokenizer_facts(folder))
+    facts = _cached_facts(recipe_key("tokenizer 2", digest), lambda: tokenizer_facts(folder))
+    # tokenizer.json itself is used if transformers builds the same tokenizer from it
     limit = max_length or facts["max_length"]
     return TokenizerSpec(facts["tokenizer"] or folder / "tokenizer.json", limit, facts["pad"], digest, facts["unknown"])
 
 
-def _kept(key: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _cached_facts(key: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Facts from the cache; if absent, they are measured and cached."""
     cache = BodyCache(key)
     facts = cache.read("facts")

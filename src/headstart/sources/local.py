@@ -147,6 +147,7 @@ def _kind(path: Path) -> str:
             return kind
     if (path / "config.json").is_file():
         config = read_json(path / "config.json")
+        # timm writes "architecture", transformers "architectures"
         return "timm" if "architecture" in config else "transformers"
     if len(_pairs(path)) == 1:
         return "pair"
@@ -262,7 +263,7 @@ def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo, *, installed: bool 
 
     if not file.is_file():
         raise SourceError(f"'{file}' is missing, and pickled weights are never read; save the model as safetensors.")
-    if info.sha256 is None:
+    if info.sha256 is None:  # read once in full, so later changes of the file are noticed
         digest = file_digest(file)
     else:
         check_digest(file, info.sha256)
@@ -282,7 +283,7 @@ def _sentence_parts(path: Path) -> tuple[Path, str, int | None]:
     """The transformer's folder, the pooling and the token limit of a sentence-transformers folder."""
     try:
         modules = json.loads((path / "modules.json").read_text(encoding="utf-8"))
-        places = {str(entry["type"]).rsplit(".", 1)[-1]: path / _inside(entry["path"]) for entry in modules}
+        places = {str(entry["type"]).rsplit(".", 1)[-1]: path / _relative_path(entry["path"]) for entry in modules}
     except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
         raise SourceError(f"'{path / 'modules.json'}' is damaged ({error}); copy the model again.") from error
     others = set(places) - {"Transformer", "Pooling", "Normalize"}
@@ -298,8 +299,9 @@ def _sentence_parts(path: Path) -> tuple[Path, str, int | None]:
     return folder, pooling, limit if isinstance(limit, int) else None
 
 
-def _inside(place: object) -> str:
+def _relative_path(place: object) -> str:
     """The path of a module within the folder; raises `ValueError` for a path that leads outside."""
+    # Also refused: drive letters and backslashes, which are path separators on Windows.
     parts = PurePosixPath(str(place)).parts
     if not isinstance(place, str) or "\\" in place or ":" in place or ".." in parts or place.startswith("/"):
         raise ValueError(f"the module {place!r:.40} is not in it")

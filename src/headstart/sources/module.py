@@ -126,11 +126,12 @@ class ModuleSource:
         self._example: Batch | None = None
         about = (info.name, info.modality, repr(module), info.sha256)
         key = recipe_key("module", *about, blocks, version)
+        # Not lasting: no later process can build the body, because its code is not stored.
         self.body = FrozenBody(Recipe(key, self._build, self._few, lasting=False))
 
     @property
     def info(self) -> SourceInfo:
-        """What is known about the source."""
+        """The facts about the source."""
         return self._info
 
     @property
@@ -154,6 +155,7 @@ class ModuleSource:
         Returns:
             The digest; None without a version, or if no item could be prepared.
         """
+        # A recipe needs a batch of real items: the shape of the module's input is not known otherwise.
         if self._example is None:
             prepared = few()
             if not prepared:
@@ -196,7 +198,7 @@ class ModuleSource:
         shapes = {array.shape for array in prepared}
         if len(shapes) > 1:
             raise SourceError(
-                f"The preprocessing of '{self.info.name}' must give tensors of the same shape. "
+                f"The preprocessing of '{self.info.name}' must return tensors of the same shape. "
                 f"Got {sorted(shapes)[:3]} instead."
             )
         return np.stack(prepared)
@@ -260,7 +262,7 @@ class ModuleSource:
             module: from `trainable`, with other weights, or with adapters.
             name: the new source's full name.
         """
-        kept = frozen_copy(module)
+        kept = frozen_copy(module)  # the user may train the module further
         count = sum(parameter.numel() for parameter in kept.parameters())
         info = replace(self.info, name=name, parameters=count, sha256=state_digest(kept), revision=None)
         tuned = ModuleSource(kept, self._preprocess, info, self._names, self._version)

@@ -103,7 +103,7 @@ def pack_folder(folder: Path) -> bytes:
         >>> shutil.rmtree(unpacked)
     """
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    with zipfile.ZipFile(packed, "w") as archive:  # stored: weights hardly compress
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 archive.write(path, path.relative_to(folder))

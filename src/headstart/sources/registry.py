@@ -27,7 +27,7 @@ SOURCES.register("toy", "headstart.sources.toy:SCHEME")
 SOURCES.register("vector", "headstart.sources.vector:SCHEME")
 
 # A saved model may name only sources that come with it or with the install: it must not fetch or read anything else.
-OWN = ("columns", "fused", "headstart", "hf", "local", "module", "timm", "toy", "vector")
+BUILT_IN = ("columns", "fused", "headstart", "hf", "local", "module", "timm", "toy", "vector")
 COPIED = ("columns", "fused", "local")  # `Source.save` writes them into the model folder
 INSTALLED = ("headstart", "module", "toy", "vector")  # `Source.save` stores their name only
 
@@ -128,7 +128,8 @@ def _check_saved(name: str, folder: Path) -> None:
     """Raise if a saved name points outside its folder and outside the install."""
     key, _, rest = name.partition(":")
     inside = rest == "." and key in COPIED
-    installed = key in INSTALLED or (key in SOURCES and key not in OWN)  # third-party schemes check their own names
+    # Schemes of other packages check their own names.
+    installed = key in INSTALLED or (key in SOURCES and key not in BUILT_IN)
     if not inside and not installed:
         raise SourceError(
             f"The saved model '{folder}' names the source {name[:80]!r}, which lies elsewhere; a saved model may "
@@ -143,14 +144,14 @@ def _split(name: str) -> tuple[Scheme, str]:
     if path_exists(Path(name).expanduser()):
         raise SourceError(f"The source '{name}' has no scheme; to open that file or folder write 'local:{name}'.")
     patterns = [_pattern(known) for known in SOURCES]
-    raise UnknownNameError("source", name, [*patterns, *_likely(name)])
+    raise UnknownNameError("source", name, [*patterns, *_suggestions(name)])
 
 
 def _pattern(key: str) -> str:
     return SOURCES[key].pattern
 
 
-def _likely(name: str) -> list[str]:
+def _suggestions(name: str) -> list[str]:
     """The full name that the user may have meant."""
     key, colon, rest = name.partition(":")
     if colon:

@@ -115,6 +115,7 @@ class TimmSource:
         self._weights, self._layers, self._positions = weights, layers, positions
         preprocessing = {key: spec.pretrained_cfg[key] for key in DECIDING if spec.pretrained_cfg.get(key) is not None}
         built = (spec.architecture, dict(spec.model_args), preprocessing, weights.digest)
+        # Without adapters nothing is added to the key, so features cached before stay valid.
         inserted = [dict(spec.structure)] if spec.structure else []
         key = recipe_key("timm", VERSION, *built, layers, positions, *inserted)
         self.body = FrozenBody(Recipe(key, self._build, self._example, lasting=weights.lasting))
@@ -131,7 +132,7 @@ class TimmSource:
 
     @property
     def info(self) -> SourceInfo:
-        """What is known about the source."""
+        """The facts about the source."""
         return self._info
 
     @property
@@ -235,7 +236,7 @@ class TimmSource:
             **self._facts,
             "modules": [part for part, _ in module.named_modules() if part],
             "parameters": sum(parameter.numel() for parameter in module.parameters()),
-            "is_file": False,
+            "is_file": False,  # the weights differ from the file: `save` must write them
         }
         info = replace(self.info, name=name, sha256=None, revision=None)
         return TimmSource(spec, weights, info, layers=self._layers, positions=self._positions, facts=facts)

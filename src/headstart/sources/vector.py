@@ -37,7 +37,7 @@ class VectorSource:
 
     @property
     def info(self) -> SourceInfo:
-        """What is known about the source."""
+        """The facts about the source."""
         return SourceInfo("vector", "vector", architecture="identity")
 
     def prepare(self, item: object) -> FeatureMatrix:

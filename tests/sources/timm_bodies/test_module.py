@@ -122,7 +122,7 @@ def test_a_row_for_each_position(source, side, width, pictures):
 
 
 def test_positions_of_maps_of_several_sizes(pair):
-    with pytest.raises(SourceError, match=r"different numbers of positions \(.*name one"):
+    with pytest.raises(SourceError, match=r"different numbers of positions \(.*choose one"):
         open_local(pair).with_layers("blocks", positions=True)
     two = open_local(pair).with_layers(["layer4.0", "last"], positions=True)
     assert [block.width for block in two.info.blocks] == [96, 96]

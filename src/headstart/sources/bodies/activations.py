@@ -43,8 +43,8 @@ def activations(
         >>> activations(body.eval(), lambda module: module(torch.ones(2, 3, 5, 5)))
         {'1': True, '2': True}
     """
-    atoms = set(_atoms(module, ""))
-    seen = _Recorder(atoms, channels_first)
+    leaves = set(_leaf_names(module, ""))
+    seen = _Recorder(leaves, channels_first)
     handles = []
     for name, layer in module.named_modules():
         handles.append(layer.register_forward_pre_hook(seen.before))
@@ -54,15 +54,15 @@ def activations(
     finally:
         for handle in handles:
             handle.remove()
-    own = atoms - seen.redundant
+    own = leaves - seen.redundant
     return {name: layout for name, layout in seen.layouts.items() if name and (groups or name in own)}
 
 
 class _Recorder:
     """Records which submodule made each tensor, and in which layout, while a body runs."""
 
-    def __init__(self, atoms: set[str], channels_first: bool) -> None:
-        self._atoms = atoms
+    def __init__(self, leaves: set[str], channels_first: bool) -> None:
+        self._leaf_names = leaves
         self.layouts: dict[str, bool] = {}
         self.redundant: set[str] = set()  # leaves whose pooled output adds nothing
         self._default = channels_first
@@ -83,18 +83,18 @@ class _Recorder:
             maker = self._makers.get(id(output)) or (self._makers.get(id(inputs[0])) if inputs else None)
             inherited = self._default if maker is None else self.layouts[maker[0]]
             self.layouts.setdefault(name, _layout(layer, inherited))
-            if name in self._atoms or id(output) not in self._makers:
+            if name in self._leaf_names or id(output) not in self._makers:
                 self._makers[id(output)] = (name, output)
 
         return hook
 
 
-def _atoms(module: nn.Module, prefix: str) -> Iterator[str]:
+def _leaf_names(module: nn.Module, prefix: str) -> Iterator[str]:
     for name, child in module.named_children():
         if _is_batch_norm(child) or next(child.children(), None) is None:  # timm's may contain an activation
             yield f"{prefix}{name}"
         else:
-            yield from _atoms(child, f"{prefix}{name}.")
+            yield from _leaf_names(child, f"{prefix}{name}.")
 
 
 def _is_batch_norm(layer: nn.Module) -> bool:

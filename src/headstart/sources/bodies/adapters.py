@@ -225,5 +225,5 @@ def _axis(shape: tuple[int, ...], width: int) -> int:
     # (n, channels, height, width) has the channels on axis 1; tokens and channels-last maps have them on the last axis.
     axis = 1 if len(shape) == 4 and shape[1] == width else len(shape) - 1
     if shape[axis] != width:
-        raise SourceError(f"A block gives {shape}, but its adapter is {width} wide; use LoRA for this body.")
+        raise SourceError(f"A block returns {shape}, but its adapter has width {width}; use LoRA for this body.")
     return axis

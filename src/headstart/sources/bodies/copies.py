@@ -121,4 +121,5 @@ def by_shape(forward: Forward, module: nn.Module, batch: Tensors) -> list[Tensor
         if shape:
             parts.setdefault(shape, {})[name] = tensor
     rows = [forward(module, part) for part in parts.values()]
+    # Rows of each block, shape by shape, then back in the order of the items.
     return [torch.cat(block)[batch["order"]] for block in zip(*rows, strict=True)]

@@ -198,7 +198,7 @@ class Reading:
         with torch.inference_mode():
             read = self.read(module, to_tensors(batch))
         if self.positions and len({tensor.shape[1] for tensor in read.values()}) > 1:
-            raise SourceError("The chosen layers have different numbers of positions; name one of them at a time.")
+            raise SourceError("The chosen layers have different numbers of positions; choose one of them at a time.")
         return [[name, int(tensor.shape[-1])] for name, tensor in read.items()]
 
     def read(self, module: nn.Module, batch: Tensors) -> dict[str, Tensor]:

@@ -46,7 +46,7 @@ def parameter_groups(module: nn.Module, used: Iterable[str] | None = None) -> tu
     """
     names = [name for name, _ in module.named_parameters()]
     kept = set(names if used is None else used)
-    groups = _matched(module) or (_by_number(names) if any(map(numbered, names)) else _by_child(names))
+    groups = _by_matcher(module) or (_by_number(names) if any(map(numbered, names)) else _by_child(names))
     found = [tuple(name for name in group if name in kept) for group in groups]
     return tuple(_joined([group for group in found if group]))
 
@@ -81,7 +81,7 @@ def _leaves(nodes: Iterable[Any]) -> Iterator[Tensor]:
         waiting.extend(following for following, _ in node.next_functions if following is not None)
 
 
-def _matched(module: nn.Module) -> list[list[str]]:
+def _by_matcher(module: nn.Module) -> list[list[str]]:
     """The groups of timm's matcher; empty if the body has none."""
     matcher = getattr(module, "group_matcher", None)
     if matcher is None:

@@ -49,7 +49,7 @@ def pool(output: Output, *, channels_first: bool = True) -> Tensor:
     if axes is None:
         found = tuple(getattr(tensor, "shape", ())) or type(tensor).__name__
         raise SourceError(
-            f"A block of the body must give (n, width), (n, tokens, width) or (n, channels, height, width). "
+            f"A block of the body must return (n, width), (n, tokens, width) or (n, channels, height, width). "
             f"Got {found} instead; name other blocks."
         )
     jit: Any = torch.jit  # partly annotated
@@ -91,7 +91,7 @@ def position_rows(output: Output, *, channels_first: bool = True, prefix: int = 
     if dimensions not in (3, 4):
         found = tuple(getattr(tensor, "shape", ())) or type(tensor).__name__
         raise SourceError(
-            f"A layer with rows for each position must give (n, tokens, width) or (n, channels, height, width). "
+            f"A layer with rows for each position must return (n, tokens, width) or (n, channels, height, width). "
             f"Got {found} instead; name another layer."
         )
     if dimensions == 3:

@@ -137,6 +137,7 @@ def block_names(module: nn.Module) -> list[str]:
     containers = {match[1] for name in names if (match := re.fullmatch(r"(blocks|stages|layers)\.\d+", name))}
     if len(containers) == 1:
         container = containers.pop()
+        # feature_info may list only the last block of each resolution, as for EfficientNet
         names = [f"{container}.{name}" for name, _ in module.get_submodule(container).named_children()]
     known = dict(module.named_modules())
     return spread([name for name in names if name in known], MOST_BLOCKS)
@@ -285,7 +286,7 @@ def measure(spec: TimmSpec, module: nn.Module, run: Forward, layers: Layers, fil
     if len({tuple(block.shape[:-1]) for block in blocks}) > 1:
         found = ", ".join(f"{name} {block.shape[1]}" for name, block in zip(names, blocks, strict=True))
         raise SourceError(
-            f"The chosen layers have different numbers of positions ({found:.200}); name one, or several of one size."
+            f"The chosen layers have different numbers of positions ({found:.200}); choose one, or several of one size."
         )
     return {
         "config": config,

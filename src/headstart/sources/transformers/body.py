@@ -70,6 +70,7 @@ class TransformersBody(ABC, Generic[P]):
         self.parts = parts
         self._reading = self._reader(layers, positions=positions)
         self._seed = seed
+        # Random weights depend on the seed and on the releases that draw them, so both are part of the key.
         trained = recipe_key(*self._identity(), layers, positions)
         key = trained if seed is None else recipe_key(trained, initialization_key(seed))
         example = lambda: self._example(self._facts)  # noqa: E731 (called once the facts are known)
@@ -139,7 +140,7 @@ class TransformersBody(ABC, Generic[P]):
                 for k, row in zip(group, found, strict=True):
                     rows[k] = self._own(row, prepared[k])  # without the padding of the batch
             else:
-                rows[group] = found
+                rows[group] = found  # back in the order of the items
         return rows
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:

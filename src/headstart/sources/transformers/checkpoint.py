@@ -54,6 +54,7 @@ def files_digest(folder: Path, patterns: Sequence[str]) -> str:
         >>> files_digest(Path("nowhere"), ["config.json"])[:8]
         'e3b0c442'
     """
+    # sorted by name, so the digest does not depend on the order of a directory listing
     lines = [f"{file.name} {file_digest(file)}\n" for file in _files(folder, patterns)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

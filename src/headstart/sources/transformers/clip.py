@@ -171,5 +171,6 @@ def open_clip(
     """
     tower = parts.patches if positions else parts.image
     body = MediaBody(tower, info, layers=layers, positions=positions, seed=seed)
+    # Class names can be embedded only where rows end with the shared space: one row per picture, last layer read.
     shared = parts.reads_texts and not positions and body.info.blocks[-1].name == "last"
     return (LabelledClipSource if shared else ClipSource)(parts, body, positions=positions, seed=seed)

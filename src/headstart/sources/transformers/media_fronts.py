@@ -154,7 +154,7 @@ class SoundFront:
         if self._extractor is not None:
             found = self._extractor(samples, sampling_rate=self.rate, return_tensors="np")[self.key][0]
             return np.asarray(found, np.float32)
-        if self.normalise:
+        if self.normalise:  # as Wav2Vec2's feature extractor, without importing it
             samples = (samples - samples.mean()) / np.sqrt(samples.var() + VARIANCE_FLOOR)
         return samples.astype(np.float32)
 

@@ -107,6 +107,7 @@ class TextBody(TransformersBody[TextParts]):
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder that transformers and sentence-transformers load too."""
+        # A source that every install has is stored by its name, unless something about it was changed.
         default = self._reading.layers == "blocks" and not self._reading.positions
         if self.parts.reference is not None and default and self._seed is None:
             return self.parts.reference

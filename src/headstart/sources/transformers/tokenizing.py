@@ -93,10 +93,10 @@ def tokenize(tokenizer: Tokenizer, items: Sequence[Any]) -> list[Tokens | ItemEr
         >>> tokenize(words, ["a", " "])
         [array([0]), ItemError('The text is empty.')]
     """
-    outcomes: list[Tokens | ItemError] = [_fault(item) or np.empty(0, np.int64) for item in items]
+    outcomes: list[Tokens | ItemError] = [_text_error(item) or np.empty(0, np.int64) for item in items]
     good = [k for k, outcome in enumerate(outcomes) if not isinstance(outcome, ItemError)]
     for k, encoded in zip(good, tokenizer.encode_batch_fast([one_form(items[k]) for k in good]), strict=True):
-        outcomes[k] = np.asarray(encoded.ids, np.int64) if encoded.ids else _no_tokens(items[k])
+        outcomes[k] = np.asarray(encoded.ids, np.int64) if encoded.ids else _no_tokens_error(items[k])
     return outcomes
 
 
@@ -120,7 +120,7 @@ def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
     """
     tokenizer = open_tokenizer(spec)
     tokenizer.no_truncation()
-    lacking = _lacking(tokenizer, spec.unknown)
+    lacking = _unknown_ids(tokenizer, spec.unknown)
     special = tokenizer.num_special_tokens_to_add(is_pair=False)
     tokens, unknown = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
     letters: Counter[str] = Counter()
@@ -147,12 +147,12 @@ def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
         max_length=spec.max_length,
         unknown_letters=letters,
         pieces=np.array([pieces[word] for word in words], np.int64),
-        altered=_altered(tokenizer, full),
+        altered=_stripped_words(tokenizer, full),
         unknown_signs=signs,
     )
 
 
-def _lacking(tokenizer: Tokenizer, unknown: int | None) -> frozenset[int]:
+def _unknown_ids(tokenizer: Tokenizer, unknown: int | None) -> frozenset[int]:
     """Ids of the tokens for text that the vocabulary lacks: the unknown token, and those of single bytes."""
     found = {tokenizer.token_to_id(f"<0x{byte:02X}>") for byte in range(256)} | {unknown}
     return frozenset(number for number in found if number is not None)
@@ -162,7 +162,7 @@ def _unknown_places(encoded: Encoding, lacking: frozenset[int]) -> list[tuple[in
     return [place for number, place in zip(encoded.ids, encoded.offsets, strict=True) if number in lacking]
 
 
-def _altered(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, str]:
+def _stripped_words(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, str]:
     """Words that the normalizer strips of marks, most frequent first, with the text that is read instead."""
     normalizer = tokenizer.normalizer
     if normalizer is None:
@@ -174,16 +174,16 @@ def _altered(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, str]:
             continue
         read = normalizer.normalize_str(word).replace(" ", "").replace("\u2581", "")
         # Differences in case and in compatibility forms do not count.
-        if _plain(read) != _plain(word):
+        if _case_folded(read) != _case_folded(word):
             found[word] = unicodedata.normalize("NFC", read)
     return found
 
 
-def _plain(word: str) -> str:
+def _case_folded(word: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
 
 
-def _fault(item: object) -> ItemError | None:
+def _text_error(item: object) -> ItemError | None:
     if not isinstance(item, str):
         return ItemError(f"A text must be a string. Got {type(item).__name__} instead.")
     if not item.strip():
@@ -195,7 +195,7 @@ def _fault(item: object) -> ItemError | None:
     return None
 
 
-def _no_tokens(item: str) -> ItemError:
+def _no_tokens_error(item: str) -> ItemError:
     return ItemError(f"The text {item!r:.80} has no tokens.")
 
 
