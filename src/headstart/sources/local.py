@@ -1,4 +1,4 @@
-"""Local checkpoints: ``local:PATH``, a file or folder on this machine, in one of four formats.
+"""Local checkpoint: ``local:PATH``, a file or folder on this machine, in one of four formats.
 
 (a) ``X.safetensors`` next to ``X.json``, which states the timm architecture, its arguments and the preprocessing;
 (b) a folder of transformers; (c) a folder of sentence-transformers; (d) a folder of timm.

@@ -1,4 +1,4 @@
-"""Torch modules: ``module(...)`` makes a source of any torch module of the user's own.
+"""Torch module: ``module(...)`` makes a source of any torch module of the user's own.
 
 Command: - (the body is a Python object)
 """
