@@ -46,13 +46,12 @@ class Registry(Generic[T]):
         self._import_paths: dict[str, str] = {}
         self._third_party_read = False
 
-    def register(self, name: str, entry: T | str, *, import_path: str = "") -> None:
+    def register(self, name: str, entry: T | str) -> None:
         """Add an entry under a new name.
 
         Args:
             name: the name that users give.
             entry: the object, or ``"module:attribute"`` to import it on first use.
-            import_path: ``"module:attribute"`` of the code behind an object, for `import_path`.
 
         Raises:
             ParameterError: if the name is already registered.
@@ -60,8 +59,8 @@ class Registry(Generic[T]):
         if name in self._entries:
             raise ParameterError(f"The {self.kind} '{name}' is already registered; choose another name.")
         self._entries[name] = entry
-        if import_path or _is_import_path(entry):
-            self._import_paths[name] = import_path or str(entry)
+        if _is_import_path(entry):
+            self._import_paths[name] = str(entry)
 
     def import_path(self, name: str) -> str:
         """``"module:attribute"`` of an entry as it was registered, else the module of its class.

@@ -20,8 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from headstart.params import check_choice
 from headstart.scores.inputs import check_classes, check_rows, class_means, class_spectrum, principal_rows
+from headstart.scores.registry import CLASSES, RegisteredScore
 
-__all__ = ["bhattacharyya_distances", "gbc"]
+__all__ = ["GBC", "bhattacharyya_distances", "gbc"]
 
 Array = NDArray[np.float64]
 
@@ -91,3 +92,6 @@ def bhattacharyya_distances(means: Array, variances: Array) -> Array:
         apart = ((means - mean) ** 2 / middle).sum(axis=1) / 8
         out[i] = apart + 0.5 * (np.log(middle).sum(axis=1) - 0.5 * logs - 0.5 * logs[i])
     return out
+
+
+GBC = RegisteredScore("gbc", CLASSES, lambda x, y, _task, _groups, _seed: gbc(x, y))

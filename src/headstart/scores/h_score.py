@@ -24,8 +24,9 @@ from headstart.linear.checks import chunks
 from headstart.linear.spectrum import Spectrum
 from headstart.params import check_number
 from headstart.scores.inputs import check_classes, check_rows, class_spectrum
+from headstart.scores.registry import CLASSES, RegisteredScore
 
-__all__ = ["h_score", "ledoit_wolf_share"]
+__all__ = ["H_SCORE", "h_score", "ledoit_wolf_share"]
 
 
 def h_score(x: ArrayLike, y: ArrayLike, *, shrinkage: float | None = None) -> float:
@@ -89,3 +90,6 @@ def ledoit_wolf_share(spectrum: Spectrum, x: NDArray[Any]) -> float:
     spread = (fourth / n - squares) / n
     # a covariance that is a multiple of the identity already is its own target
     return float(np.clip(spread / distance, 0.0, 1.0)) if distance > 1e-15 * squares else 0.0
+
+
+H_SCORE = RegisteredScore("h_score", CLASSES, lambda x, y, _task, _groups, _seed: h_score(x, y))

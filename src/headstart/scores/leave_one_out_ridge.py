@@ -22,10 +22,11 @@ from headstart.linear.leave_out import LeftOut, leave_one_group_out, leave_one_o
 from headstart.linear.ridge import lambda_grid
 from headstart.linear.spectrum import Spectrum
 from headstart.scores.inputs import check_classes, check_groups, check_rows, class_spectrum, draw_rows, one_hot
+from headstart.scores.registry import EVERY_TASK, RegisteredScore
 from headstart.tasks import is_classification, is_multilabel, task_methods
 from headstart.types import Task
 
-__all__ = ["LeftOutRidge", "leave_one_out_ridge"]
+__all__ = ["LEAVE_ONE_OUT_ACCURACY", "LEAVE_ONE_OUT_RIDGE", "LeftOutRidge", "leave_one_out_ridge"]
 
 Array = NDArray[np.float64]
 
@@ -121,3 +122,16 @@ def _accuracy(outputs: Array, truth: NDArray[Any], task: Task) -> float | None:
     if is_classification(task):
         return float((outputs.argmax(axis=1) == truth).mean())
     return float(((outputs > 0.5) == (truth > 0.5)).mean()) if is_multilabel(task) else None
+
+
+def _ridge(x: ArrayLike, y: ArrayLike, task: Task, groups: ArrayLike | None, seed: int) -> float:
+    return leave_one_out_ridge(x, y, task, groups=groups, seed=seed).log_likelihood
+
+
+def _ridge_accuracy(x: ArrayLike, y: ArrayLike, task: Task, groups: ArrayLike | None, seed: int) -> float:
+    accuracy = leave_one_out_ridge(x, y, task, groups=groups, seed=seed).accuracy
+    return float("nan") if accuracy is None else accuracy
+
+
+LEAVE_ONE_OUT_RIDGE = RegisteredScore("leave_one_out_ridge", EVERY_TASK, _ridge)
+LEAVE_ONE_OUT_ACCURACY = RegisteredScore("leave_one_out_accuracy", EVERY_TASK - {"regression"}, _ridge_accuracy)

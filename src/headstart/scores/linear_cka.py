@@ -20,8 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError, ParameterError
 from headstart.scores.inputs import check_classes, check_rows, one_hot
+from headstart.scores.registry import CLASSES, MANY, RegisteredScore
 
-__all__ = ["label_cka", "linear_cka"]
+__all__ = ["LINEAR_CKA", "label_cka", "linear_cka"]
 
 Array = NDArray[np.float64]
 
@@ -95,3 +96,6 @@ def _product(left: Array, right: Array, debiased: bool) -> float:
     # the diagonals of both Gram matrices, which the debiased form takes out (Song et al. 2012)
     a, b = (left**2).sum(axis=1), (right**2).sum(axis=1)
     return product - n / (n - 2) * float(a @ b) + float(a.sum() * b.sum()) / ((n - 1) * (n - 2))
+
+
+LINEAR_CKA = RegisteredScore("linear_cka", CLASSES, lambda x, y, _task, _groups, _seed: label_cka(x, y), MANY)

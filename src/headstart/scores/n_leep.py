@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike
 from headstart.params import check_choice, check_number
 from headstart.scores.inputs import check_classes, check_rows, class_spectrum, principal_rows
 from headstart.scores.leep import leep
+from headstart.scores.registry import CLASSES, MANY, RegisteredScore
 
-__all__ = ["n_leep"]
+__all__ = ["N_LEEP", "n_leep"]
 
 ENERGY = 0.8
 
@@ -75,3 +76,6 @@ def n_leep(
         warnings.simplefilter("ignore", ConvergenceWarning)
         posterior = mixture.fit(z).predict_proba(z)
     return leep(posterior, codes)
+
+
+N_LEEP = RegisteredScore("n_leep", CLASSES, lambda x, y, _task, _groups, seed: n_leep(x, y, seed=seed), MANY)

@@ -24,8 +24,10 @@ from headstart.errors import ParameterError
 from headstart.linear.checks import chunks, unit_rows
 from headstart.params import check_number
 from headstart.scores.inputs import check_classes, check_groups, check_rows, draw_rows
+from headstart.scores.registry import CLASSES, MANY, RegisteredScore
+from headstart.types import Task
 
-__all__ = ["LeftOutNeighbours", "nearest_neighbours"]
+__all__ = ["NEAREST_NEIGHBOURS", "LeftOutNeighbours", "nearest_neighbours"]
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -151,3 +153,10 @@ def _nearest(x: NDArray[Any], queries: Codes, owners: NDArray[np.intp], k: int) 
             similarity, place = np.take_along_axis(similarity, keep, 1), np.take_along_axis(place, keep, 1)
     order = np.argsort(-similarity, axis=1, kind="stable")
     return np.take_along_axis(similarity, order, 1), np.take_along_axis(place, order, 1)
+
+
+def _neighbours(x: ArrayLike, y: ArrayLike, _task: Task, groups: ArrayLike | None, seed: int) -> float:
+    return nearest_neighbours(x, y, groups=groups, seed=seed).log_likelihood
+
+
+NEAREST_NEIGHBOURS = RegisteredScore("nearest_neighbours", CLASSES, _neighbours, MANY)

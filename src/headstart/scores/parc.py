@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.errors import DataError
 from headstart.linear.checks import unit_rows
 from headstart.scores.inputs import check_classes, check_rows, class_spectrum, draw_rows, principal_rows
+from headstart.scores.registry import CLASSES, RegisteredScore
 
-__all__ = ["parc"]
+__all__ = ["PARC", "parc"]
 
 Array = NDArray[np.float64]
 
@@ -81,3 +82,6 @@ def _unlikeness(z: Array) -> Array:
     z = z - z.mean(axis=1, keepdims=True)
     z = unit_rows(z)
     return np.asarray(1 - z @ z.T)
+
+
+PARC = RegisteredScore("parc", CLASSES, lambda x, y, _task, _groups, seed: parc(x, y, seed=seed))

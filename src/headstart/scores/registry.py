@@ -13,23 +13,13 @@ from headstart.errors import ParameterError, UnknownNameError
 from headstart.linear.checks import check_matrix
 from headstart.params import check_choice
 from headstart.registry import Registry
-from headstart.scores.gbc import gbc
-from headstart.scores.h_score import h_score
 from headstart.scores.inputs import check_groups, draw_rows
-from headstart.scores.leave_one_out_ridge import leave_one_out_ridge
 from headstart.scores.leep import leep
-from headstart.scores.linear_cka import label_cka
-from headstart.scores.logme import logme
-from headstart.scores.n_leep import n_leep
 from headstart.scores.nce import nce
-from headstart.scores.nearest_neighbours import nearest_neighbours
-from headstart.scores.parc import parc
-from headstart.scores.sfda import sfda
-from headstart.scores.transrate import transrate
 from headstart.tasks import base_kind
 from headstart.types import Task
 
-__all__ = ["SCORES", "SOURCE_SCORES", "RegisteredScore", "Score", "check_scores"]
+__all__ = ["CLASSES", "EVERY_TASK", "MANY", "SCORES", "SOURCE_SCORES", "RegisteredScore", "Score", "check_scores"]
 
 Compute = Callable[[Any, Any, Task, Any, int], float]
 
@@ -115,37 +105,17 @@ EVERY_TASK = frozenset({"classification", "multilabel", "regression"})
 MANY = 20_000
 
 
-def _register(
-    name: str, tasks: frozenset[str], of: Callable[..., Any], compute: Compute, max_rows: int | None = None
-) -> None:
-    score = RegisteredScore(name, tasks, compute, max_rows)
-    SCORES.register(name, score, import_path=f"{of.__module__}:{of.__name__}")
-
-
-def _ridge(x: ArrayLike, y: ArrayLike, task: Task, groups: ArrayLike | None, seed: int) -> float:
-    return leave_one_out_ridge(x, y, task, groups=groups, seed=seed).log_likelihood
-
-
-def _ridge_accuracy(x: ArrayLike, y: ArrayLike, task: Task, groups: ArrayLike | None, seed: int) -> float:
-    accuracy = leave_one_out_ridge(x, y, task, groups=groups, seed=seed).accuracy
-    return float("nan") if accuracy is None else accuracy
-
-
-def _neighbours(x: ArrayLike, y: ArrayLike, _task: Task, groups: ArrayLike | None, seed: int) -> float:
-    return nearest_neighbours(x, y, groups=groups, seed=seed).log_likelihood
-
-
-_register("leave_one_out_ridge", EVERY_TASK, leave_one_out_ridge, _ridge)
-_register("leave_one_out_accuracy", frozenset({"classification", "multilabel"}), leave_one_out_ridge, _ridge_accuracy)
-_register("nearest_neighbours", CLASSES, nearest_neighbours, _neighbours, MANY)
-_register("logme", EVERY_TASK, logme, lambda x, y, _task, _groups, _seed: logme(x, y))
-_register("h_score", CLASSES, h_score, lambda x, y, _task, _groups, _seed: h_score(x, y))
-_register("n_leep", CLASSES, n_leep, lambda x, y, _task, _groups, seed: n_leep(x, y, seed=seed), MANY)
-_register("transrate", CLASSES, transrate, lambda x, y, _task, _groups, _seed: transrate(x, y))
-_register("gbc", CLASSES, gbc, lambda x, y, _task, _groups, _seed: gbc(x, y))
-_register("parc", CLASSES, parc, lambda x, y, _task, _groups, seed: parc(x, y, seed=seed))
-_register("sfda", CLASSES, sfda, lambda x, y, _task, _groups, _seed: sfda(x, y), MANY)
-_register("linear_cka", CLASSES, label_cka, lambda x, y, _task, _groups, _seed: label_cka(x, y), MANY)
+SCORES.register("leave_one_out_ridge", "headstart.scores.leave_one_out_ridge:LEAVE_ONE_OUT_RIDGE")
+SCORES.register("leave_one_out_accuracy", "headstart.scores.leave_one_out_ridge:LEAVE_ONE_OUT_ACCURACY")
+SCORES.register("nearest_neighbours", "headstart.scores.nearest_neighbours:NEAREST_NEIGHBOURS")
+SCORES.register("logme", "headstart.scores.logme:LOGME")
+SCORES.register("h_score", "headstart.scores.h_score:H_SCORE")
+SCORES.register("n_leep", "headstart.scores.n_leep:N_LEEP")
+SCORES.register("transrate", "headstart.scores.transrate:TRANSRATE")
+SCORES.register("gbc", "headstart.scores.gbc:GBC")
+SCORES.register("parc", "headstart.scores.parc:PARC")
+SCORES.register("sfda", "headstart.scores.sfda:SFDA")
+SCORES.register("linear_cka", "headstart.scores.linear_cka:LINEAR_CKA")
 
 SOURCE_SCORES: Mapping[str, Callable[[Any, Any], float]] = {
     "leep": leep,

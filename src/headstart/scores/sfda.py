@@ -21,8 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from headstart.linear.calibration import softmax
 from headstart.scores.inputs import check_classes, check_rows, class_means, class_spectrum, principal_rows
+from headstart.scores.registry import CLASSES, MANY, RegisteredScore
 
-__all__ = ["discriminant_posterior", "sfda"]
+__all__ = ["SFDA", "discriminant_posterior", "sfda"]
 
 Array = NDArray[np.float64]
 
@@ -95,3 +96,6 @@ def discriminant_posterior(
     weight = vectors @ (turned / shrunk).T
     bias = np.log(counts / len(z)) - 0.5 * (turned**2 / shrunk).sum(axis=1)
     return softmax(z @ weight + bias), shrinkage
+
+
+SFDA = RegisteredScore("sfda", CLASSES, lambda x, y, _task, _groups, _seed: sfda(x, y), MANY)

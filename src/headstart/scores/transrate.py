@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.errors import DataError
 from headstart.params import check_number
 from headstart.scores.inputs import check_classes, check_rows, class_spectrum
+from headstart.scores.registry import CLASSES, RegisteredScore
 
-__all__ = ["transrate"]
+__all__ = ["TRANSRATE", "transrate"]
 
 
 def transrate(x: ArrayLike, y: ArrayLike, *, epsilon: float = 1e-4) -> float:
@@ -60,3 +61,6 @@ def _rate(rows: NDArray[np.float64], epsilon: float) -> float:
     # Sylvester: det(I + ZᵀZ) = det(I + ZZᵀ), so the smaller side will do
     gram = rows.T @ rows if d < n else rows @ rows.T
     return 0.5 * float(np.linalg.slogdet(np.eye(len(gram)) + gram / (n * epsilon))[1])
+
+
+TRANSRATE = RegisteredScore("transrate", CLASSES, lambda x, y, _task, _groups, _seed: transrate(x, y))
