@@ -282,7 +282,7 @@ def test_a_path_out_of_the_folder_is_refused(text_model, tmp_path):
     config = read_json(folder / "config.json")
     config["sha256"]["../secret"] = "0" * 64
     write_json(folder / "config.json", config)
-    with pytest.raises(ModelFolderError, match="outside of the folder"):
+    with pytest.raises(ModelFolderError, match="outside the folder"):
         TransferModel.load(folder)
 
 

@@ -1,6 +1,6 @@
-"""The model that a fit gives: source + head + task + card; predict, update, forget, save, load.
+"""The fitted model: source, head, task and card; predict, update, forget, save and load.
 
-What can be done with a fitted model goes in here; how its files are written and checked is `headstart.model.files`.
+What can be done with a fitted model goes in here; its files are written and checked in `headstart.model.files`.
 """
 
 from headstart.model.packing import pack_model, unpack_model

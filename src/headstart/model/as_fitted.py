@@ -1,4 +1,4 @@
-"""Data for a model that is there already: read by its columns, coded by its labels."""
+"""Read data for a fitted model: by the columns that it was fitted on, with labels coded as its own."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = ["check_any_left", "part_of", "read_as_fitted", "read_for"]
 
 
 def read_as_fitted(data: Any, model: TransferModel, options: ReadOptions) -> Dataset:
-    """The data, read by the column of items that the model was fitted on; an error about it says so.
+    """The data, read by the column of items that the model was fitted on.
 
     Args:
-        data: what is read.
-        model: what knows the column.
-        options: how to read; a column of items that is named there takes the place of the model's.
+        data: what `headstart.data.read` takes.
+        model: the fitted model.
+        options: options of the reading; an item column that is named there replaces the model's.
 
     Raises:
-        DataError: if the data cannot be read.
+        DataError: if the data cannot be read; where the model's column is missing, the error names it.
 
     Examples:
         >>> from headstart import zero_shot
@@ -51,12 +51,12 @@ def read_as_fitted(data: Any, model: TransferModel, options: ReadOptions) -> Dat
 
 
 def check_any_left(count: int, names: Sequence[str], failures: Mapping[int, str]) -> None:
-    """Raise if no item could be read, so that nothing is written over earlier results.
+    """Raise if no item could be read, so that earlier results are not overwritten.
 
     Args:
-        count: how many items could be read.
-        names: of all items.
-        failures: position to reason of the others.
+        count: the number of readable items.
+        names: the names of all items.
+        failures: the reason for each unreadable item, by position.
 
     Raises:
         ItemError: with the first reason.
@@ -73,9 +73,9 @@ def read_for(model: TransferModel, data: Any, options: ReadOptions) -> Dataset:
     """Labelled data, read and coded as the model was fitted.
 
     Args:
-        model: what judges.
+        model: the model to evaluate.
         data: what `headstart.data.read` takes.
-        options: how to read; what is not named there is read as for the fit.
+        options: options of the reading; the model's own apply where they are not set.
 
     Raises:
         DataError: if the data cannot be read, or do not fit the model.
@@ -97,18 +97,18 @@ def read_for(model: TransferModel, data: Any, options: ReadOptions) -> Dataset:
             f"{_named(data)} holds {dataset.modality} items, but the model reads {model.source.info.modality} items; "
             "give data of that kind."
         )
-    return align_columns(_in_words_of(dataset, model.task), model.columns)
+    return align_columns(_coded_as_fitted(dataset, model.task), model.columns)
 
 
 def part_of(dataset: Dataset, wanted: str | None) -> tuple[Dataset, str]:
-    """The part of given splits that is judged: as asked, else test, else val, else everything.
+    """The part of the data to evaluate on: the wanted one, else test, else val, else train; all without a split.
 
     Args:
         dataset: the data.
         wanted: ``"train"``, ``"val"``, ``"test"`` or ``"all"``; None for the default.
 
     Returns:
-        The part, and what it is in words.
+        The part, and its description.
 
     Raises:
         DataError: if there is no such part.
@@ -137,7 +137,7 @@ def _named(data: object) -> str:
 
 
 def _holds_tables(data: object) -> bool:
-    """Whether the data are tables, whose columns must be named; folders of files name their labels themselves."""
+    """Whether the data are tables, whose label columns must be named; folders of files hold their labels themselves."""
     if not isinstance(data, str | Path):
         return not isinstance(data, tuple | list)
     path = Path(data)
@@ -147,12 +147,12 @@ def _holds_tables(data: object) -> bool:
     return any(table_kind(file) is not None for file in files)
 
 
-def _in_words_of(dataset: Dataset, task: Task) -> Dataset:
-    """The data with labels coded as the model codes them."""
+def _coded_as_fitted(dataset: Dataset, task: Task) -> Dataset:
+    """The data with labels coded by the model's task."""
     found, codes = dataset.labelled()
     if found.kind != task.kind:
         raise DataError(
-            f"The task of {dataset.origin} is {found.kind}, but the model does {task.kind}; set it with --task."
+            f"The task of {dataset.origin} is {found.kind}, but that of the model is {task.kind}; set it with --task."
         )
     if is_classification(task):
         y = encode_labels([found.labels[code] for code in codes], task)

@@ -1,4 +1,4 @@
-"""`load`: the model of a folder."""
+"""`load`: open a saved model."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def load(folder: str | Path, *, source: Source | None = None, engine: Engine = E
 
     Args:
         folder: the run folder.
-        source: the body, for models whose source was a module of the user's own.
-        engine: how items are to be encoded.
+        source: the body, for models whose source was a torch module of the user.
+        engine: how items are encoded: backend, feature store, batch size.
 
     Returns:
         The model: ``predict``, ``predict_proba``, ``update``, ``forget``, and with `headstart.evaluate` its metrics on
         other data.
 
     Raises:
-        NoModelError: if the folder is no model.
+        NoModelError: if the folder is not a model.
         ModelFolderError: if it is incomplete or damaged.
-        DigestError: if a file is not the one that was written.
+        DigestError: if a file has changed since it was written.
         SourceError: if the source cannot be opened here.
 
     Examples:

@@ -1,4 +1,4 @@
-"""Pickling and copying a model: it travels as the files that `TransferModel.save` writes, and is opened like these."""
+"""Pickling and copying of a model: it is packed as the files that `TransferModel.save` writes, and opened as these."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["pack_model", "unpack_model"]
 
 
 def pack_model(model: TransferModel) -> tuple[Callable[..., TransferModel], tuple[Any, ...]]:
-    """What ``pickle``, ``joblib`` and ``copy`` ask for: a function and its arguments, which are plain values.
+    """The reduction for ``pickle``, ``joblib`` and ``copy``: a function, and its arguments as plain values.
 
     Args:
-        model: to be sent.
+        model: the model to pack.
 
     Raises:
-        SourceError: if its source is a torch module of the user's own.
+        SourceError: if its source is a torch module of the user.
 
     Examples:
         >>> import copy

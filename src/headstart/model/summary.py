@@ -1,4 +1,4 @@
-"""What a model shows of itself."""
+"""The facts in the ``repr`` of a model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from headstart.types import SourceInfo, Task
 
 __all__ = ["model_facts"]
 
-SHOWN = 8  # labels that are named
+SHOWN = 8  # labels that are listed
 
 
 def model_facts(task: Task, head: FittedHead, info: SourceInfo) -> list[tuple[str, str]]:

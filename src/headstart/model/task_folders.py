@@ -1,4 +1,4 @@
-"""Where the runs of several label columns are."""
+"""The run folders of a fit with several label columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INDEX = "tasks.json"
 
 
 def task_folders(folder: str | Path) -> dict[str, Path] | None:
-    """The run folder of each column below a folder that `fit_tasks` wrote; None where it is none.
+    """The run folder of each column below a folder that `fit_tasks` wrote; None for another folder.
 
     Raises:
         ModelFolderError: if its index is damaged.

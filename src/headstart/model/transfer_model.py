@@ -1,7 +1,7 @@
-"""`TransferModel`: a source, a head and a task, with what is needed to predict, to be taught further and to be saved.
+"""`TransferModel`: a source, a head and a task, with the state that predicting, updating and saving need.
 
-The folder that it writes holds plain formats only (JSON, safetensors, the body's own checkpoint); nothing in it is
-executed on load, and its digests are checked.
+A saved folder has plain formats only (JSON, safetensors, the body's own checkpoint). Loading executes nothing in it and
+checks its digests.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from headstart.model.files.format import (
     open_body,
     read_head,
     read_task,
-    said_where_unreadable,
+    named_if_unreadable,
     write_head,
 )
 from headstart.model.files.soundness import check_moments, check_source
@@ -67,7 +67,7 @@ class Prediction:
     Attributes:
         outputs: (m, k) calibrated probabilities or values of the m readable items.
         index: (m,) their positions among the items given.
-        failures: position to reason, for the others.
+        failures: the reason for each unreadable item, by position.
         encoding: how the items were encoded; None where there were none.
 
     Examples:
@@ -83,18 +83,18 @@ class Prediction:
 
 @dataclass(frozen=True)
 class TransferModel:
-    """What a fit hands over.
+    """A fitted model, as a fit returns it.
 
     Attributes:
         source: the body that encodes items.
         task: the label schema.
-        head: the solved head, with its features and calibration.
+        head: the fitted head, with its features and calibration.
         moments: sufficient statistics of the head's training rows, for exact update and removal; None if not kept.
         columns: for a model of a table, the names of the numbers of a row, or of the one column of the items; else
             empty.
         card: facts about the fit (metrics, data, environment), as plain JSON values.
         engine: how items are encoded: backend, feature store, batch size.
-        folder: where it was loaded from, which tells what it was fitted on; else None.
+        folder: the folder that it was loaded from, whose files list its training items; else None.
 
     Examples:
         >>> from headstart.heads import select_head
@@ -117,7 +117,7 @@ class TransferModel:
     folder: Path | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        """Task, source and head, one a line."""
+        """Task, source and head, one per line."""
         return summary_text("TransferModel", model_facts(self.task, self.head, self.source.info))
 
     def _repr_html_(self) -> str:
@@ -126,14 +126,14 @@ class TransferModel:
 
     @property
     def item_column(self) -> str | tuple[str, ...] | None:
-        """The column of texts or media that the model was fitted on, where there was one; several with their kinds."""
+        """The column of texts or media that the model was fitted on; if multimodal, all columns with their kinds."""
         if self.source.info.modality == "multimodal":
             return self.columns
         return self.columns[0] if self.columns and self.source.info.modality != "vector" else None
 
     @property
     def label_columns(self) -> list[str]:
-        """The columns that labels came from; in a table of new items they are no features."""
+        """The columns of the labels, which are not features in a table of new items."""
         if self.task.column is not None:
             return [self.task.column]
         return [] if is_classification(self.task) else list(self.task.labels)
@@ -143,7 +143,7 @@ class TransferModel:
 
         Args:
             items: a list or array of items as the source encodes them, or a DataFrame or Hugging Face dataset, of which
-                the columns are read that the model was fitted on.
+                the model reads the columns that it was fitted on.
             priors: as in `with_priors`.
 
         Raises:
@@ -168,19 +168,19 @@ class TransferModel:
                 of the labels.
 
         Raises:
-            DataError: if the model is no classifier, or was saved without the shares of its classes.
+            DataError: if the model is not a classifier, or was saved without the shares of its classes.
             ParameterError: if the priors do not fit the labels.
         """
         shares = self.head.calibration.get("shares")
         if not is_classification(self.task) or shares is None:
             raise DataError(
-                "Priors correct a classifier that knows its classes' shares; this model is none: fit again."
+                "Priors need a classifier that was saved with its class shares; this model is not one, so fit again."
             )
         wanted = named_priors(priors, self.task.labels)
         return corrected(outputs, shares, estimated_priors(outputs, shares) if wanted is None else wanted)
 
     def predict_readable(self, items: Sequence[Any], *, progress: Progress | None = None) -> Prediction:
-        """Outputs of the readable items, given as in `predict`; the others are set aside with their reasons."""
+        """Outputs of the readable items, given as in `predict`; the unreadable ones are returned with their reasons."""
         items = self._as_list(items)
         if len(items) == 0:
             return Prediction(np.empty((0, self.task.num_outputs)), np.empty(0, np.intp), {})
@@ -188,7 +188,7 @@ class TransferModel:
         return Prediction(self.outputs(encoded.rows), encoded.index, encoded.failures, encoded)
 
     def outputs(self, rows: Rows) -> NDArray[np.float64]:
-        """Calibrated probabilities or values (n, k) of rows (n, d) that the source gave; `DataError` for another d."""
+        """Calibrated probabilities or values (n, k) for features (n, d) of the source; `DataError` for another d."""
         if len(rows) == 0:
             return np.empty((0, self.task.num_outputs))
         if rows.shape[1] != self.head.feature_map.num_inputs:
@@ -200,9 +200,9 @@ class TransferModel:
         return task_methods(self.task).outputs(self.head.scores(rows), self.head.calibration)
 
     def update(self, items: Sequence[Any], labels: Sequence[Any]) -> TransferModel:
-        """A model that has also learnt these items, exactly as if they had been there from the start.
+        """A model that is also fitted on these items, exactly as if they had been in the training data.
 
-        Labels that are new become new classes. Features, λ and calibration stay as they were chosen.
+        New labels become new classes. Features, λ and calibration stay the same.
 
         Args:
             items: n items, of the kind that the source encodes.
@@ -219,25 +219,25 @@ class TransferModel:
         return self._solved(task, kept + self._moments_of(items, labels, task))
 
     def forget(self, items: Sequence[Any], labels: Sequence[Any]) -> TransferModel:
-        """A model that never saw these items: exact removal by subtracting their moments.
+        """A model that was not fitted on these items: exact unlearning by subtracting their moments.
 
         Args:
             items: n items that the model was fitted on, unchanged.
-            labels: the labels that they were fitted with.
+            labels: the labels that the model was fitted with.
 
         Returns:
             A new model; this one is unchanged.
 
         Raises:
             DataError: if the model was saved without its moments.
-            ParameterError: if more is removed than there is.
+            ParameterError: if more items are removed than the model was fitted on.
         """
         return self._solved(self.task, self._moments() - self._moments_of(items, labels, self.task))
 
     def _as_list(self, items: Any) -> Sequence[Any]:
-        """The items of a frame or dataset, found by the model's columns; lists and arrays as they are."""
+        """The items of a data frame or dataset, read by the model's columns; lists and arrays unchanged."""
         if isinstance(items, str | bytes | os.PathLike) or not isinstance(items, Sized):
-            raise DataError(f"A single {type(items).__name__} was given; give a list of items, also of one.")
+            raise DataError(f"A single {type(items).__name__} was given; give a list of items, even for one item.")
         package = type(items).__module__.partition(".")[0]
         if len(items) == 0 or package not in ("pandas", "datasets"):
             return cast("Sequence[Any]", items)
@@ -249,7 +249,7 @@ class TransferModel:
 
     def _moments(self) -> Moments:
         if self.moments is None:
-            raise DataError("This model was kept without its moments, so it cannot be taught further; fit it again.")
+            raise DataError("This model was saved without its moments, so it cannot be updated; fit it again.")
         return self.moments
 
     def _with_new_labels(self, labels: Sequence[Any]) -> Task:
@@ -281,8 +281,8 @@ class TransferModel:
         head = HEADS[self.head.head]
         if not isinstance(head, SpectralHead):
             raise DataError(
-                f"A model with a '{head.name}' head cannot be taught further exactly; fit it again on all items, or "
-                "with a head that is solved in closed form ('ridge' or 'lda')."
+                f"A model with a '{head.name}' head cannot be updated exactly; fit it again on all items, or with "
+                "a closed-form head ('ridge' or 'lda')."
             )
         weight, bias = head.coefficients(Spectrum.from_moments(moments), self.head.lam)
         calibration = dict(self.head.calibration)
@@ -301,11 +301,11 @@ class TransferModel:
 
         Args:
             folder: a new or empty folder, or one that a fit or a model wrote.
-            extra: further JSON files, by name.
-            overwrite: whether a model that is there is replaced.
+            extra: further JSON files to write, by name.
+            overwrite: whether to replace an existing model; default True.
 
         Raises:
-            UsageError: if something else stands there, or a model that is to be kept.
+            UsageError: if the folder holds something else, or a model and ``overwrite`` is False.
             SaveError: if it cannot be written.
         """
         check_replaceable(Path(folder), overwrite=overwrite)
@@ -343,16 +343,16 @@ class TransferModel:
 
         Args:
             folder: a run folder, or one that `save` wrote.
-            source: the body, for models whose source was a module of the user's own.
-            engine: how items are to be encoded.
+            source: the body, for models whose source was a torch module of the user.
+            engine: how items are encoded: backend, feature store, batch size.
 
         Raises:
-            NoModelError: if the folder is no model.
+            NoModelError: if the folder is not a model.
             ModelFolderError: if it is incomplete or damaged.
-            DigestError: if a file is not the one that was written.
+            DigestError: if a file has changed since it was written.
             SourceError: if the source cannot be opened here.
         """
-        with said_where_unreadable(Path(folder)):
+        with named_if_unreadable(Path(folder)):
             return cls._load(Path(folder), source, engine)
 
     @classmethod
@@ -396,5 +396,5 @@ class TransferModel:
         if tried.shape != (1, task.num_outputs):
             raise ValueError(f"{task.num_outputs} labels, but a head for {tried.shape[1]}")
         if not np.isfinite(tried).all():
-            raise ValueError("a head whose answers are no finite numbers")
+            raise ValueError("a head whose outputs are not finite")
         return model

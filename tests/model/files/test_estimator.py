@@ -85,7 +85,7 @@ def test_a_bottomless_file_is_refused(saved):
             inner = {"deeper": inner}
         return inner
 
-    with pytest.raises(ModelFolderError, match="deeper"):
+    with pytest.raises(ModelFolderError, match="nested more deeply"):
         read_estimator(rewritten(saved, deepen))
 
 

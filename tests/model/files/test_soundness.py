@@ -182,7 +182,7 @@ def test_a_link_out_of_the_folder_is_refused(saved, tmp_path):
     (tmp_path / "elsewhere").write_bytes((folder / "calibration.json").read_bytes())
     (folder / "calibration.json").unlink()
     (folder / "calibration.json").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ModelFolderError, match="outside of the model's folder"):
+    with pytest.raises(ModelFolderError, match="outside the model's folder"):
         TransferModel.load(folder)
 
 

@@ -144,7 +144,7 @@ def test_a_fitted_estimator_is_taught_further_only_by_fitting_it_again(tmp_path)
     from headstart.heads.spectral.spectra import stream_moments
 
     moments = stream_moments(x, TargetRows(y, task), model.head.feature_map)
-    with pytest.raises(DataError, match="cannot be taught further exactly"):
+    with pytest.raises(DataError, match="cannot be updated exactly"):
         replace(model, moments=moments).forget(x[:2], [task.labels[i] for i in y[:2]])
 
 

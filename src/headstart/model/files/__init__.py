@@ -1,4 +1,4 @@
-"""The files of a saved model: written, read back, and checked before anything is made of them.
+"""The files of a saved model: written, read, and checked before anything is built from them.
 
-A kind of file, or a check of what one holds, goes in here; nothing in here runs a model.
+A kind of file, or a check of its content, goes in here; nothing in here runs a model.
 """

@@ -1,8 +1,8 @@
-"""``head.skops``: a fitted scikit-learn estimator as arrays and named types, and only of types that are listed here.
+"""``head.skops``: a fitted scikit-learn estimator, as arrays and named types from the list in this module.
 
-Nothing is unpickled. The file says which class each part is of; all are compared with the list before anything is
-imported or made, so that a file which names another type is refused unread. Then the numbers that compiled code would
-follow are checked (`headstart.model.files.estimator_checks`), and only then something is made of them.
+Nothing is unpickled. The file names the class of each part. All names are compared with the list before anything is
+imported or built, so a file that names another type is refused unread. Then the numbers that compiled code relies on
+are checked (`headstart.model.files.estimator_checks`), and only then is the estimator built.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from headstart.model.files.estimator_checks import check_parts
 
 __all__ = ["ALLOWED", "read_estimator", "write_estimator"]
 
-MAX_BYTES = 2 << 30  # unpacked; a forest of a hundred deep trees for a hundred classes takes a quarter of it
+MAX_BYTES = 2 << 30  # unpacked: four times a forest of a hundred deep trees for a hundred classes
 MAX_SCHEMA_BYTES = 256 << 20
-TIMES_READ, SPARE_BYTES = 4, 64 << 20  # of all bytes of a file, while its parts are checked
+TIMES_READ, SPARE_BYTES = 4, 64 << 20  # the checks read at most 4 times the unpacked bytes, plus 64 MiB
 MAX_FILES = 1_000_000
 MAX_DEPTH = 200
 
@@ -35,7 +35,7 @@ _OURS = {
     "prototypes": "ClassPrototypes", "siamese": "SiameseMetric", "stacking": "HeadStacking",
     "svm": "SupportVectorClassifier SupportVectorRegressor",
 }  # fmt: skip
-# Where classes stood when older folders were written; a file names a class by its module.
+# Former modules of classes, which the files of older models name.
 _MOVED = {
     "headstart.heads.closed_form": "headstart.heads.contenders.closed_form",
     "headstart.heads.one_by_one": "headstart.heads.estimator.per_output",
@@ -76,7 +76,7 @@ _OTHERS = {
     ("TypeNode", "builtins"): "str",
 }
 
-# (how skops reads it, module, name) of every part that a saved head may have.
+# (skops loader, module, name) of every part that a saved head may have.
 ALLOWED = frozenset(
     {("ObjectNode", module, name) for module, names in _OBJECTS.items() for name in names.split()}
     | {(loader, module, name) for (loader, module), names in _OTHERS.items() for name in names.split()}
@@ -84,11 +84,11 @@ ALLOWED = frozenset(
 
 
 def write_estimator(path: Path, estimator: Estimator) -> None:
-    """Write a fitted estimator whose parts are all of types that `read_estimator` takes.
+    """Write a fitted estimator, all of whose parts have types that `read_estimator` accepts.
 
     Args:
         path: the file to write.
-        estimator: fitted.
+        estimator: the fitted estimator.
 
     Raises:
         SaveError: if it has a part of another type, as a third party's head may.
@@ -130,16 +130,16 @@ def read_estimator(path: Path) -> Any:
         raise ModelFolderError(f"'{path}' is missing; the folder is not complete.")
     _checked(path)
     try:
-        with _of_today(path) as current:
+        with _with_current_modules(path) as current:
             return load(current, trusted=sorted({f"{module}.{name}" for _, module, name in ALLOWED}))
     except UntrustedTypesFoundException as error:
         raise ModelFolderError(f"'{path}' names types that no head has ({error}); it was not loaded.") from None
-    except Exception as error:  # the reader meets whatever a damaged file holds, with errors of every kind
+    except Exception as error:  # a damaged file can make the reader raise any error
         raise ModelFolderError(f"'{path}' is damaged ({error!r:.200}); copy or fit the model again.") from error
 
 
 def _checked(path: Path) -> None:
-    """Raise `ModelFolderError` unless the file is of a bearable size, names listed types only, and can be a fit's."""
+    """Raise `ModelFolderError` unless the file is of a bounded size, names listed types only, and passes the checks."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -163,14 +163,14 @@ def _checked(path: Path) -> None:
 
 
 def _renamed(part: dict[str, Any]) -> dict[str, Any]:
-    """A part with the module where its class stands today."""
+    """A part with the current module of its class."""
     module = part.get("__module__")
     return part | {"__module__": _MOVED[module]} if isinstance(module, str) and module in _MOVED else part
 
 
 @contextmanager
-def _of_today(path: Path) -> Iterator[Path]:
-    """The file itself, or a copy for the time of the block where it names a class by a module of older versions."""
+def _with_current_modules(path: Path) -> Iterator[Path]:
+    """The file itself, or a temporary copy with current module names where it was written by an older version."""
     with zipfile.ZipFile(path) as archive:
         written = archive.read("schema.json")
         if not any(f'"{module}"'.encode() in written for module in _MOVED):
@@ -187,7 +187,7 @@ def _of_today(path: Path) -> Iterator[Path]:
 
 
 def _bounded(archive: zipfile.ZipFile, most: int) -> Callable[[str], bytes]:
-    """Reads files of an archive; many parts may name one file, which then would be unpacked for each of them."""
+    """A reader of the files in an archive, with a total limit, since many parts may name, and so unpack, one file."""
     left = most
 
     def read(name: str) -> bytes:
@@ -211,9 +211,11 @@ def _check_types(parts: object, path: Path) -> None:
 
 
 def _named(part: object, depth: int) -> Iterator[tuple[str, str, str]]:
-    """(loader, module, name) of a part and all below it; raises `ModelFolderError` where they lie too deep."""
+    """(loader, module, name) of a part and all parts in it; raises `ModelFolderError` if they are nested too deeply."""
     if depth > MAX_DEPTH:
-        raise ModelFolderError("The parts of a saved head lie deeper than those of any that was saved; not loaded.")
+        raise ModelFolderError(
+            "The parts of a saved head are nested more deeply than in any real head; it was not loaded."
+        )
     if isinstance(part, dict):
         if {"__class__", "__module__", "__loader__"} & set(part):
             yield str(part.get("__loader__")), str(part.get("__module__")), str(part.get("__class__"))

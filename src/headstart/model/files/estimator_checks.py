@@ -1,8 +1,8 @@
-"""Whether the parts of a saved estimator can be those of a fit, found out before anything is made of them.
+"""Checks of the parts of a saved estimator, before anything is built from them.
 
-Compiled code of scikit-learn trusts what it is given: it follows the numbers of a tree's nodes, of features and of
-support vectors without a look at where memory ends, and follows a cycle for ever. So each such number is checked here
-against the sizes that the file itself states, on plain arrays.
+Compiled code of scikit-learn trusts its arrays. It uses the indices of tree nodes, features and support vectors without
+bounds checks, and never ends on a cycle. Each such index is therefore checked here, on plain arrays, against the sizes
+in the file itself.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 __all__ = ["check_parts"]
 
 MOST_OUTPUTS = 1_000_000
-MOST_DIGITS = 45  # of a whole number: the states of random generators have 39
-UNKNOWN = ("constant_",)  # arrays in which NaN stands for nothing
+MOST_DIGITS = 45  # of an integer; the states of random generators have 39
+MAY_BE_NAN = ("constant_",)  # arrays in which NaN marks an unset value
 CHILDREN = {"left_child": "right_child", "left": "right"}
 MT19937_WORDS = 624
 Part = Mapping[str, Any]
@@ -28,19 +28,19 @@ Read = Callable[[str], bytes]
 
 
 class _Checker:
-    """A walk through the parts; raises `ValueError` with the first that cannot be."""
+    """A walk through the parts; raises `ValueError` at the first impossible one."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
         self._seen: dict[Any, Any] = {}
 
     def walk(self, part: object, owners: tuple[Part, ...] = (), name: str = "") -> None:
-        """Check a part and all below it.
+        """Check a part and all parts in it.
 
         Args:
-            part: of the schema.
-            owners: the attributes of the objects around it, outermost first.
-            name: the attribute that it is.
+            part: a part of the schema.
+            owners: the attributes of the enclosing objects, outermost first.
+            name: the attribute that holds the part.
         """
         if isinstance(part, list):
             for inside in part:
@@ -63,7 +63,7 @@ class _Checker:
             self.walk(inside, inner, name if key in ("content", "__reduce__", "args") else key)
 
     def _check_identity(self, part: Part) -> None:
-        """A part that is named again is the one of before, whatever stands there."""
+        """Raise if two parts have one id but different content, since skops builds only the first."""
         number = part.get("__id__")
         if number is None:
             return
@@ -74,7 +74,7 @@ class _Checker:
             raise ValueError(f"two parts of the number {number}")
 
     def _content(self, part: object) -> Any:
-        """A part without what is made up when it is written: the numbers of parts and the names of files."""
+        """A part without its arbitrary ids and file names, but with the bytes of its files."""
         if isinstance(part, list):
             return [self._content(inside) for inside in part]
         if not isinstance(part, dict):
@@ -88,7 +88,7 @@ class _Checker:
         return dict(inside) if isinstance(inside, dict) else {}
 
     def value(self, part: Any) -> Any:
-        """What a part of plain values holds; of others the part."""
+        """The value of a part of plain values; any other part itself."""
         loader = part.get("__loader__") if isinstance(part, dict) else None
         if loader == "JsonNode":
             return json.loads(part["content"])
@@ -100,7 +100,7 @@ class _Checker:
         return part
 
     def _loaded(self, part: Part) -> NDArray[Any]:
-        """An array whose bytes are all there, so that its size is bounded by that of the file."""
+        """An array, after a check that all its bytes are in the file, which bounds its size."""
         stream = io.BytesIO(self._read(part["file"]))
         major, _ = np.lib.format.read_magic(stream)
         header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
@@ -127,7 +127,7 @@ class _Checker:
         found = self._loaded(part)
         if found.dtype.kind not in "biufUSV":
             raise ValueError(f"'{name}' of type {found.dtype}")
-        if found.dtype.kind == "f" and name not in UNKNOWN and not np.isfinite(found).all():
+        if found.dtype.kind == "f" and name not in MAY_BE_NAN and not np.isfinite(found).all():
             raise ValueError(f"NaN or infinite numbers in '{name}'")
 
     def _object(self, part: Part, owners: tuple[Part, ...], _: str) -> None:
@@ -143,24 +143,24 @@ class _Checker:
         features, classes, outputs = self.value(part["__reduce__"]["args"])
         state = {key: self.value(one) for key, one in part["content"]["content"].items()}
         nodes, values = state["nodes"], state["values"]
-        _whole("the features of a tree", features, 1, 2**31)
-        _whole("the outputs of a tree", outputs, 1, MOST_OUTPUTS)
+        _check_integer("the features of a tree", features, 1, 2**31)
+        _check_integer("the outputs of a tree", outputs, 1, MOST_OUTPUTS)
         if classes.dtype.kind not in "iu" or classes.shape != (outputs,) or classes.min() < 1:
             raise ValueError(f"the classes of a tree of {outputs} outputs")
         if nodes.ndim != 1 or not len(nodes) or values.shape != (len(nodes), outputs, classes.max()):
             raise ValueError(f"{nodes.shape} nodes with values of shape {values.shape}")
-        _whole("the depth of a tree", state["max_depth"], 0, len(nodes))
-        _whole("the nodes of a tree", state["node_count"], len(nodes), len(nodes))
+        _check_integer("the depth of a tree", state["max_depth"], 0, len(nodes))
+        _check_integer("the nodes of a tree", state["node_count"], len(nodes), len(nodes))
         for owner in owners:
             if "Tree" in owner["__class__"]:
-                _whole("the columns of a tree", self.value(owner["n_features_in_"]), features, features)
+                _check_integer("the columns of a tree", self.value(owner["n_features_in_"]), features, features)
         _check_nodes(nodes, nodes["left_child"] == -1, "left_child", "feature", features)
         _finite("nodes", nodes["threshold"])
 
     def _predictor(self, state: Part, owners: Sequence[Part]) -> None:
         nodes = self.value(state["nodes"])
         features = self.value(owners[-1]["n_features_in_"])
-        _whole("the columns of a tree", features, 1, 2**31)
+        _check_integer("the columns of a tree", features, 1, 2**31)
         if nodes.ndim != 1 or not len(nodes) or nodes["is_leaf"].max() > 1 or nodes["is_categorical"].any():
             raise ValueError("nodes of a tree that no fit makes")
         _check_nodes(nodes, nodes["is_leaf"] == 1, "left", "feature_idx", features)
@@ -169,13 +169,13 @@ class _Checker:
             raise ValueError("NaN in thresholds")
 
     def _boosting(self, state: Part, _: Sequence[Part]) -> None:
-        if "_predictors" not in state:  # what others are copied from, and was never fitted
+        if "_predictors" not in state:  # an unfitted template of other estimators
             return
         for name in ("is_categorical_", "_preprocessor"):
             if self.value(state[name]) is not None:
                 raise ValueError(f"categories in '{name}', which no head has")
         features = self.value(state["n_features_in_"])
-        _whole("the columns of the trees", self.value(state["_n_features"]), features, features)
+        _check_integer("the columns of the trees", self.value(state["_n_features"]), features, features)
         bins = self._attributes(state["_bin_mapper"])
         if self.value(bins["is_categorical_"]).shape != (features,):
             raise ValueError("bins of another number of columns")
@@ -185,7 +185,7 @@ class _Checker:
             raise ValueError("categories in bins, which no head has")
 
     def _machine(self, state: Part, owners: Sequence[Part]) -> None:
-        """Libsvm copies by these sizes, and reads columns of the kernel's rows by the numbers of support vectors."""
+        """libsvm copies by these sizes, and indexes the columns of the kernel matrix by ``support_``."""
         if "support_" not in state:
             return
         get = {name: self.value(part) for name, part in state.items()}
@@ -203,10 +203,10 @@ class _Checker:
                 raise ValueError(f"'{name}' of shape {get[name].shape} for {len(support)} support vectors")
         if get["kernel"] != "precomputed" or get["_sparse"] is not False or get["_effective_probability"] is not False:
             raise ValueError("a support vector machine of another kind than ours")
-        _whole("the rows of a kernel", rows, 1, 2**31)
+        _check_integer("the rows of a kernel", rows, 1, 2**31)
         sizes = [*get["shape_fit_"], *(self.value(one["num_rows_"]) for one in owners[-1:] if "num_rows_" in one)]
         for size in sizes:
-            _whole("the rows of a kernel", size, rows, rows)
+            _check_integer("the rows of a kernel", size, rows, rows)
         if len(support) and (support.dtype.kind != "i" or support.min() < 0 or support.max() >= rows):
             raise ValueError("support vectors that are no rows of the kernel")
         counts = get["_n_support"]
@@ -216,7 +216,7 @@ class _Checker:
     def _random_state(self, part: Part, _: tuple[Part, ...], __: str) -> None:
         state = {key: self.value(one) for key, one in part["content"]["content"].items()}
         inner = {key: self.value(one) for key, one in state["state"]["content"].items()}
-        _whole("the place in a random generator", inner["pos"], 0, MT19937_WORDS)
+        _check_integer("the place in a random generator", inner["pos"], 0, MT19937_WORDS)
         if state["bit_generator"] != "MT19937" or inner["key"].shape != (MT19937_WORDS,):
             raise ValueError("a random generator of another kind than ours")
 
@@ -228,18 +228,18 @@ class _Checker:
 
 
 def _check_nodes(nodes: NDArray[Any], leaves: NDArray[np.bool_], left: str, feature: str, features: int) -> None:
-    """Children come after their parents, as all builders of trees write them: then no walk is endless."""
+    """Raise unless children come after their parents, as all tree builders write them; then every walk ends."""
     inner = np.flatnonzero(~leaves)
     for name in (left, CHILDREN[left]):
         child = nodes[name][inner].astype(np.int64)
         if (child <= inner).any() or (child >= len(nodes)).any():
-            raise ValueError("a tree whose nodes lead to none of it, or back")
+            raise ValueError("a tree whose nodes lead back or out of it")
     columns = nodes[feature][inner].astype(np.int64)
     if len(inner) and (columns.min() < 0 or columns.max() >= features):
         raise ValueError(f"a tree that reads other columns than {features}")
 
 
-def _whole(what: str, value: object, low: int, high: int) -> None:
+def _check_integer(what: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"{what} are {str(value)[:30]}, not {low} to {high}" if low < high else f"{what} differ")
 
@@ -250,17 +250,17 @@ def _finite(name: str, values: NDArray[Any]) -> None:
 
 
 def check_parts(parts: Mapping[str, Any], read: Read) -> None:
-    """Raise unless every number that compiled code would follow leads to something that is there.
+    """Raise unless every index that compiled code uses is within bounds.
 
     Args:
-        parts: the schema of a skops file, whose types are all listed.
-        read: gives the bytes of a file in it.
+        parts: the schema of a skops file, after the check of its types.
+        read: returns the bytes of a file in it, by name.
 
     Raises:
-        ValueError: with what is wrong.
-        LookupError: if something is missing.
-        TypeError: if something is of another kind.
-        AttributeError: likewise.
+        ValueError: if a value is impossible.
+        LookupError: if a part is missing.
+        TypeError: if a part is of another type.
+        AttributeError: if a part is of another type.
 
     Examples:
         >>> check_parts({"__loader__": "JsonNode", "__id__": 1, "content": "NaN"}, read=lambda name: b"")

@@ -29,7 +29,7 @@ __all__ = [
     "open_body",
     "read_head",
     "read_task",
-    "said_where_unreadable",
+    "named_if_unreadable",
     "write_head",
 ]
 
@@ -39,7 +39,7 @@ REQUIRED = ("model.safetensors", "calibration.json")
 
 
 def describe_task(task: Task) -> dict[str, Any]:
-    """The part of ``config.json`` that says what the outputs mean.
+    """The part of ``config.json`` that describes the outputs.
 
     Examples:
         >>> describe_task(Task("classification", ("ant", "bee")))["id2label"]
@@ -57,7 +57,7 @@ def describe_task(task: Task) -> dict[str, Any]:
 
 
 def _unusual(task: Task) -> dict[str, Any]:
-    """What no file says of a task of the first three kinds whose labels are of whole items."""
+    """Keys for another kind of task than the three base kinds, and for another unit than items; else none."""
     kind = {} if task.kind == base_kind(task) else {"task_kind": task.kind}
     return kind | ({} if task.unit == "item" else {"unit": task.unit})
 
@@ -72,7 +72,7 @@ def read_task(config: Mapping[str, Any]) -> Task:
     kinds = {TASKS[kind].problem_type: kind for kind in TASKS if TASKS[kind].base == kind}
     kind = config.get("task_kind", kinds[config["problem_type"]])
     if kind not in TASKS or config.get("unit", "item") not in get_args(Unit):
-        raise ValueError(f"a task '{kind}' of a unit '{config.get('unit')}', which nothing here registers")
+        raise ValueError(f"an unknown task '{kind}' or unit '{config.get('unit')}'")
     labels = tuple(config["id2label"][str(i)] for i in range(min(config["num_labels"], len(config["id2label"]) + 1)))
     task = Task(kind, labels, config["label_column"], config.get("unit", "item"))
     check_task(task)
@@ -80,11 +80,11 @@ def read_task(config: Mapping[str, Any]) -> Task:
 
 
 def describe_head(head: FittedHead) -> dict[str, Any]:
-    """The part of ``config.json`` that says which features the head reads and how it was chosen.
+    """The part of ``config.json`` that describes the features of the head and how it was chosen.
 
     Examples:
-        >>> whole = FeatureMap("last layer", ((0, 2),), "unit_norm")
-        >>> head = FittedHead(whole, "ridge", 1.0, np.eye(2), np.zeros(2), {}, 0.5, ())
+        >>> features = FeatureMap("last layer", ((0, 2),), "unit_norm")
+        >>> head = FittedHead(features, "ridge", 1.0, np.eye(2), np.zeros(2), {}, 0.5, ())
         >>> describe_head(head)["head"]
         {'name': 'ridge', 'lambda': 1.0, 'left_out_loss': 0.5}
     """
@@ -105,13 +105,13 @@ def write_head(folder: Path, head: FittedHead) -> None:
     """Write ``model.safetensors``, ``calibration.json`` and, for a head that is not linear, ``head.skops``.
 
     Raises:
-        SaveError: if the head is of a third party and holds types that are not read back.
+        SaveError: if a third party's head has types that `read_head` would refuse.
 
     Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> whole = FeatureMap("last layer", ((0, 2),), "unit_norm")
-        >>> write_head(folder, FittedHead(whole, "ridge", 1.0, np.eye(2), np.zeros(2), {}, 0.5, ()))
+        >>> features = FeatureMap("last layer", ((0, 2),), "unit_norm")
+        >>> write_head(folder, FittedHead(features, "ridge", 1.0, np.eye(2), np.zeros(2), {}, 0.5, ()))
         >>> sorted(path.name for path in folder.iterdir())
         ['calibration.json', 'model.safetensors']
     """
@@ -127,23 +127,23 @@ def write_head(folder: Path, head: FittedHead) -> None:
 
 
 def read_head(folder: Path, config: Mapping[str, Any], task: Task) -> FittedHead:
-    """The head that `write_head` and `describe_head` wrote, with numbers that are finite and in range.
+    """The head that `write_head` and `describe_head` wrote; its numbers are checked.
 
     Args:
         folder: the model's folder.
-        config: what its ``config.json`` holds.
-        task: what the head's outputs mean.
+        config: the content of its ``config.json``.
+        task: the label schema of the head's outputs.
 
     Raises:
         ModelFolderError: if a file is missing or damaged.
         UnknownNameError: if its kind of head is not registered here.
-        ValueError: if the parts do not fit together, or a number is not one that a fit gives.
+        ValueError: if the parts do not match, or a number is out of its range.
 
     Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> whole = FeatureMap("last layer", ((0, 2),), "unit_norm")
-        >>> head = FittedHead(whole, "ridge", 1.0, np.eye(2), np.zeros(2), {}, 0.5, ())
+        >>> features = FeatureMap("last layer", ((0, 2),), "unit_norm")
+        >>> head = FittedHead(features, "ridge", 1.0, np.eye(2), np.zeros(2), {}, 0.5, ())
         >>> write_head(folder, head)
         >>> read_head(folder, describe_head(head), Task("regression", ("a", "b"))).feature_map.num_features
         2
@@ -184,7 +184,7 @@ def _number(value: float | None) -> float:
 
 
 def no_model(folder: Path, message: str) -> ModelFolderError:
-    """The error for a folder that cannot be opened: one that is no model at all, or a model that is damaged.
+    """The error for a folder that cannot be opened: it is not a model, or it is a damaged model.
 
     Args:
         folder: the folder.
@@ -199,36 +199,36 @@ def no_model(folder: Path, message: str) -> ModelFolderError:
 
 
 @contextmanager
-def said_where_unreadable(folder: Path) -> Iterator[None]:
-    """Files that this user may not read are no damage: say whom to ask.
+def named_if_unreadable(folder: Path) -> Iterator[None]:
+    """Turn a missing read permission into an error that names the file, since the model is not damaged.
 
     Args:
-        folder: of the model.
+        folder: the model's folder.
 
     Raises:
         ModelFolderError: in place of a `PermissionError`.
 
     Examples:
-        >>> with said_where_unreadable(Path("run")):
+        >>> with named_if_unreadable(Path("run")):
         ...     raise PermissionError(13, "Permission denied", "run/config.json")
         Traceback (most recent call last):
-        headstart.errors.ModelFolderError: 'run/config.json' may not be read by you; ...
+        headstart.errors.ModelFolderError: You have no permission to read 'run/config.json'; ...
     """
     try:
         yield
     except PermissionError as error:
         raise ModelFolderError(
-            f"'{error.filename or folder}' may not be read by you; ask its owner for read permission on the folder."
+            f"You have no permission to read '{error.filename or folder}'; ask the owner of the folder for it."
         ) from error
 
 
 def check_files(folder: Path, config: Mapping[str, Any]) -> None:
-    """Raise unless the folder was written by a version that is known, and all its files are as they were written.
+    """Raise unless a known version wrote the folder and none of its files has changed.
 
     Raises:
         ModelFolderError: if the format is newer, or a file is missing or was added.
-        ValueError: if the digests are not there.
-        DigestError: if a file is another one.
+        ValueError: if the digests are missing.
+        DigestError: if a file has changed.
 
     Examples:
         >>> check_files(Path("run"), {"model_type": "bert"})
@@ -245,14 +245,16 @@ def check_files(folder: Path, config: Mapping[str, Any]) -> None:
         )
     digests = config["sha256"]
     if not isinstance(digests, dict) or not set(REQUIRED) <= set(digests):
-        raise ValueError("the digests of its files are not there")
+        raise ValueError("the digests of its files are missing")
     for name in ("moments.safetensors", HEAD_FILE):
         if (folder / name).is_file() and name not in digests:
             raise ModelFolderError(f"'{folder}/{name}' was not written with this model; remove it.")
     for name in digests:
         inside = PurePosixPath(name.replace("\\", "/"))
         if inside.is_absolute() or ".." in inside.parts:
-            raise ModelFolderError(f"'{folder}/config.json' names '{name}', which is outside of the folder; refused.")
+            raise ModelFolderError(
+                f"'{folder}/config.json' names '{name}', which is outside the folder, so it was not read."
+            )
         if not is_file(folder / name):
             raise ModelFolderError(f"'{folder}/{name}' is missing; the folder is not complete.")
         check_digest(folder / name, str(digests[name]))
@@ -260,12 +262,12 @@ def check_files(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def _check_links(folder: Path) -> None:
-    """Raise where a link leads out of the folder, to a file that is no part of the model."""
+    """Raise if a link leads out of the folder, to a file that is not part of the model."""
     root = folder.resolve()
     for path in folder.rglob("*"):
         if path.is_symlink() and not path.resolve().is_relative_to(root):
             raise ModelFolderError(
-                f"'{path}' is a link to '{path.resolve()}', outside of the model's folder; put a copy in its place."
+                f"'{path}' is a link to '{path.resolve()}', outside the model's folder; replace it by a copy."
             )
 
 
@@ -274,11 +276,11 @@ def open_body(folder: Path, saved: Mapping[str, Any], source: Source | None) -> 
 
     Args:
         folder: the model's folder.
-        saved: the reference and the facts that were saved.
-        source: a body to use instead, for models whose source was a module of the user's own.
+        saved: the saved reference and facts.
+        source: a body to use instead, for models whose source was a torch module of the user.
 
     Raises:
-        SourceError: if the body cannot be opened here, or is another one than the model was fitted on.
+        SourceError: if the body cannot be opened here, or differs from the one that the model was fitted on.
 
     Examples:
         >>> saved = {"reference": {"name": "vector"}, "info": {"name": "vector", "modality": "vector", "sha256": None}}

@@ -1,7 +1,7 @@
-"""Whether the numbers of a loaded model can be those of a fit: finite, in range, and of sizes that fit together.
+"""Checks of the numbers of a loaded model: finite, in range, and of matching sizes.
 
-A NaN in a head answers every item with the first label, a negative temperature reverses the order of the labels, and a
-scale of zero divides by it; none of them raises anything by itself.
+With a NaN, a head predicts the first label for every item; a negative temperature reverses the order of the labels; a
+scale of zero makes features infinite. None of these raises an error by itself.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ __all__ = ["MOST_COLUMNS", "check_head", "check_map", "check_moments", "check_so
 
 MOST_COLUMNS = 10_000_000
 MOST_LABELS = 1_000_000
-LARGEST = 1e60  # of a weight or a scale; rows are at most 1e30, so that products are finite
+LARGEST = 1e60  # a weight or a scale; features are at most 1e30, so that products are finite
 TEMPERATURES = (1e-12, 1e12)
-STEEPEST = 1e15
+STEEPEST = 1e15  # the slope or the intercept of a calibration
 
 
 def _finite(name: str, values: NDArray[Any], shape: tuple[int, ...] | None = None) -> None:
@@ -35,22 +35,22 @@ def _finite(name: str, values: NDArray[Any], shape: tuple[int, ...] | None = Non
 
 
 def check_task(task: Task) -> None:
-    """Raise `ValueError` unless the labels are different texts.
+    """Raise `ValueError` unless the labels are distinct texts.
 
     Examples:
         >>> check_task(Task("classification", ("ant", "ant")))
         Traceback (most recent call last):
-        ValueError: labels that are no different texts
+        ValueError: labels that are not distinct texts
     """
     texts = all(isinstance(label, str) for label in task.labels)
     if not 0 < len(task.labels) <= MOST_LABELS or not texts or len(set(task.labels)) < len(task.labels):
-        raise ValueError("labels that are no different texts")
+        raise ValueError("labels that are not distinct texts")
     if not isinstance(task.column, str | None):
-        raise ValueError("a label column that is no text")
+        raise ValueError("a label column that is not a text")
 
 
 def check_map(feature_map: FeatureMap) -> None:
-    """Raise `ValueError` unless a feature map reads columns that there are, and scales them by positive numbers.
+    """Raise `ValueError` unless a feature map reads existing columns and scales them by positive numbers.
 
     Examples:
         >>> check_map(FeatureMap("last layer", ((0, 2),), "none", np.zeros(2), np.zeros(2)))
@@ -58,9 +58,9 @@ def check_map(feature_map: FeatureMap) -> None:
         ValueError: 'features.scale' holds numbers of 0 or less
     """
     if not isinstance(feature_map.name, str):
-        raise ValueError("a feature map whose name is no text")
+        raise ValueError("a feature map whose name is not a text")
     if not feature_map.blocks or not all(0 <= a < b <= MOST_COLUMNS for a, b in feature_map.blocks):
-        raise ValueError(f"columns that there are not: {str(feature_map.blocks)[:60]}")
+        raise ValueError(f"columns that do not exist: {str(feature_map.blocks)[:60]}")
     width = sum(b - a for a, b in feature_map.blocks)
     if width > MOST_COLUMNS or not 0 <= feature_map.width <= MOST_COLUMNS:
         raise ValueError(f"more than {MOST_COLUMNS} columns")
@@ -68,7 +68,7 @@ def check_map(feature_map: FeatureMap) -> None:
         raise ValueError(f"{len(feature_map.scalings)} scalings for {len(feature_map.blocks)} blocks")
     columns = feature_map.columns
     if columns.size and (columns.ndim != 1 or columns.min() < 0 or columns.max() >= width):
-        raise ValueError(f"'features.columns' that are not among {width}")
+        raise ValueError(f"'features.columns' outside of {width} columns")
     shape = (feature_map.num_features,)
     if feature_map.shift.size:
         _finite("features.shift", feature_map.shift, shape)
@@ -79,14 +79,14 @@ def check_map(feature_map: FeatureMap) -> None:
 
 
 def check_head(head: FittedHead, task: Task) -> None:
-    """Raise `ValueError` unless a head's weights, its λ and what calibrates it are in their ranges.
+    """Raise `ValueError` unless the weights, the λ and the calibration of a head are in their ranges.
 
-    A class without rows, as removing them all leaves, has a bias of minus infinity; nothing else is infinite.
+    A class whose training items were all removed has a bias of minus infinity; nothing else may be infinite.
 
     Examples:
-        >>> whole = FeatureMap("last layer", ((0, 1),), "none")
+        >>> features = FeatureMap("last layer", ((0, 1),), "none")
         >>> good = {"temperature": np.array([-1.0])}
-        >>> head = FittedHead(whole, "ridge", 1.0, np.ones((1, 2)), np.zeros(2), good, 0.5, ())
+        >>> head = FittedHead(features, "ridge", 1.0, np.ones((1, 2)), np.zeros(2), good, 0.5, ())
         >>> check_head(head, Task("classification", ("ant", "bee")))
         Traceback (most recent call last):
         ValueError: 'temperature' must lie between 1e-12 and 1e+12
@@ -114,7 +114,7 @@ def _check_calibration(calibration: Mapping[str, NDArray[np.float64]], task: Tas
     }  # fmt: skip
     for name in task_methods(task).parameters:
         if name not in calibration:
-            raise ValueError(f"no '{name}' to calibrate by")
+            raise ValueError(f"a calibration without '{name}'")
     for name in set(ranges) & set(calibration):
         shape, low, high = ranges[name]
         values = calibration[name]
@@ -127,11 +127,11 @@ def _check_calibration(calibration: Mapping[str, NDArray[np.float64]], task: Tas
 
 
 def check_moments(moments: Moments, head: FittedHead, task: Task) -> None:
-    """Raise `ValueError` unless kept moments are finite, of rows that can be, and of the head's columns.
+    """Raise `ValueError` unless saved moments are finite, possible, and of the head's columns.
 
     Examples:
-        >>> whole = FeatureMap("last layer", ((0, 1),), "none")
-        >>> head = FittedHead(whole, "ridge", 1.0, np.ones((1, 2)), np.zeros(2), {}, 0.5, ())
+        >>> features = FeatureMap("last layer", ((0, 1),), "none")
+        >>> head = FittedHead(features, "ridge", 1.0, np.ones((1, 2)), np.zeros(2), {}, 0.5, ())
         >>> check_moments(Moments.zeros(3, 2), head, Task("classification", ("ant", "bee")))
         Traceback (most recent call last):
         ValueError: moments of 3 columns and 2 targets for a head of 1 and 2
