@@ -130,5 +130,5 @@ class Peeking(RidgeHead):
 
 def test_a_head_that_peeks_is_caught(monkeypatch):
     monkeypatch.setitem(HEADS._entries, "ridge", Peeking())
-    with pytest.raises(AssertionError, match="not those of a refit"):
+    with pytest.raises(AssertionError, match="differ from those of a refit"):
         checks_for("head")[0]("ridge")

@@ -1,4 +1,4 @@
-"""Headstart: transfer learning for people with small data.
+"""Headstart: transfer learning for small data.
 
 >>> import headstart
 >>> texts = ["good film", "lovely", "great fun", "bad film", "awful", "dull"] * 4
@@ -71,10 +71,10 @@ _WHERE = {
 
 
 class _Evaluate(ModuleType):
-    """The package `headstart.evaluate`, which is also the function of that name."""
+    """The module `headstart.evaluate`, which can also be called as the function of that name."""
 
     def __call__(self, model: Any, data: Any, **options: Any) -> ModelEvaluation:
-        """Judge a model on labelled data; see `headstart.transfer.evaluate.evaluate`."""
+        """Evaluate a model on labelled data; see `headstart.transfer.evaluate.evaluate`."""
         from headstart.transfer.evaluate import evaluate as judge
 
         return judge(model, data, **options)
@@ -85,7 +85,7 @@ evaluate.__class__ = _Evaluate
 
 
 def __getattr__(name: str) -> Any:
-    # public names are imported on first use, so that `import headstart` costs next to nothing
+    # public names are imported on first use, so that `import headstart` stays fast
     if name in _WHERE:
         return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'headstart' has no attribute '{name}'")

@@ -1,7 +1,7 @@
-"""Public conformance checks: what every source, head, task and strategy has to keep.
+"""Public conformance checks of tasks, heads, scores, strategies and sources.
 
-Our own tests run them over the registries, so a new entry is tested before its author writes a test; authors of
-third-party entries call them in theirs::
+The tests of Headstart run them over the registries, so a new entry is tested before its author writes a test. Authors
+of third-party entries call them in their own tests::
 
     from headstart.checks import checks_for
     for check in checks_for("head"):
@@ -76,12 +76,12 @@ def checks_for(kind: str) -> tuple[Callable[..., None], ...]:
 
 
 def toy_task(kind: TaskKind, *, n: int = 90, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[Any], Task]:
-    """Rows (n, 6), labels and a task that any sound method solves.
+    """Rows (n, 6), labels and a task that any working method solves.
 
     Args:
-        kind: the task's kind.
-        n: rows.
-        seed: of the noise.
+        kind: the kind of task.
+        n: number of rows; default 90.
+        seed: seed of the noise; default 0.
 
     Examples:
         >>> x, y, task = toy_task("classification")
@@ -100,7 +100,7 @@ def toy_task(kind: TaskKind, *, n: int = 90, seed: int = 0) -> tuple[NDArray[np.
 
 
 def check_task_contract(name: str) -> None:
-    """Targets, calibration, outputs, losses and decoded labels have their shapes and ranges, and inputs stay as given.
+    """Targets, calibration, outputs, losses and decoded labels have the right shapes; inputs are not changed.
 
     Raises:
         AssertionError: if the task breaks the contract.
@@ -117,17 +117,17 @@ def check_task_contract(name: str) -> None:
     outputs = methods.outputs(scores, methods.calibrate(scores, y))
     _require(outputs.shape == scores.shape, f"{name}: outputs must have the shape of the scores")
     losses = methods.loss(outputs, y)
-    _require(losses.shape == (len(y),), f"{name}: one loss an item is wanted")
+    _require(losses.shape == (len(y),), f"{name}: it must give one loss per item")
     _require(np.isfinite(losses).all(), f"{name}: losses must be finite")
     _require(losses.mean() < methods.loss(outputs[::-1], y).mean(), f"{name}: better outputs must have a smaller loss")
-    _require(len(methods.decode(outputs, task)) == len(y), f"{name}: one decoded label an item is wanted")
+    _require(len(methods.decode(outputs, task)) == len(y), f"{name}: it must decode one label per item")
     _require(np.array_equal(y, before), f"{name}: labels were changed in place")
 
 
 def check_head_left_out(name: str) -> None:
-    """Left-out scores are those of refits without each row, and without each group, for small and large λ.
+    """Leave-one-out and leave-one-group-out scores equal those of actual refits, for small and large λ.
 
-    It holds for heads that are read off a spectrum; others are left out by fitting them again.
+    Only closed-form heads (`SpectralHead`) are checked; other heads are refitted anyway.
 
     Raises:
         AssertionError: if they are not.
@@ -146,10 +146,10 @@ def check_head_left_out(name: str) -> None:
             for left_out in leave_one_group_out(spectrum, x, targets, groups, (1e-3, 1.0, 1e3)):
                 scores = head.left_out_scores(spectrum, left_out, targets, groups)
                 refitted = _refitted_scores(head, x, targets, groups, left_out.lam)
-                if kind == "classification":  # a constant of each row cancels in the softmax
+                if kind == "classification":  # a constant per row cancels in the softmax
                     scores, refitted = softmax(scores), softmax(refitted)
                 agree = np.allclose(scores, refitted, rtol=1e-7, atol=1e-8)
-                _require(agree, f"{name} on {kind}: left-out scores are not those of a refit at λ = {left_out.lam}")
+                _require(agree, f"{name} on {kind}: left-out scores differ from those of a refit at λ = {left_out.lam}")
 
 
 def _refitted_scores(
@@ -164,30 +164,30 @@ def _refitted_scores(
 
 
 def check_head_solves(name: str) -> None:
-    """Left-out outputs of the head are better than outputs for shuffled labels, and the choice is deterministic.
+    """The left-out loss is below half of that for shuffled labels, and two fits give the same scores.
 
     Raises:
-        AssertionError: if the head does not solve the toy task.
+        AssertionError: if the head does not learn the toy task.
 
     Examples:
         >>> check_head_solves("lda")
     """
     for kind in sorted(HEADS[name].tasks):
         x, y, task = toy_task(kind, n=60)
-        if kind == "classification":  # numbers, for heads that want an order
+        if kind == "classification":  # numbers, for ordinal heads
             task = replace(task, labels=("1", "2", "3"))
         first = select_head(x, y, task, search=HeadSearch((name,)))
         again = select_head(x, y, task, search=HeadSearch((name,)))
         shuffled = select_head(x, y[np.random.default_rng(1).permutation(len(y))], task, search=HeadSearch((name,)))
-        _require(first.loss < 0.5 * shuffled.loss, f"{name} on {kind}: does not learn ({first.loss} left-out loss)")
+        _require(first.loss < 0.5 * shuffled.loss, f"{name} on {kind}: it does not learn (left-out loss {first.loss})")
         _require(np.allclose(first.scores(x), again.scores(x), rtol=1e-9), f"{name} on {kind}: two fits differ")
 
 
 def check_score_ranks(name: str) -> None:
-    """Features that carry the labels score higher than for shuffled labels, twice the same, and inputs stay.
+    """Informative features score higher than shuffled labels, repeatably, and inputs are not changed.
 
     Raises:
-        AssertionError: if the score does not tell a useful source from noise.
+        AssertionError: if the score does not separate a useful source from noise.
 
     Examples:
         >>> check_score_ranks("logme")
@@ -198,13 +198,13 @@ def check_score_ranks(name: str) -> None:
         before, labels = x.copy(), y.copy()
         useful = score(x, y, task)
         noise = score(x, y[np.random.default_rng(1).permutation(len(y))], task)
-        _require(useful > noise, f"{name} on {kind}: {useful} for features with the labels, {noise} without")
+        _require(useful > noise, f"{name} on {kind}: {useful} for the true labels, {noise} for shuffled ones")
         _require(score(x, y, task) == useful, f"{name} on {kind}: two calls differ")
         _require(np.array_equal(x, before) and np.array_equal(y, labels), f"{name} on {kind}: inputs were changed")
 
 
 def check_source_encodes(source: Source, items: Sequence[Any]) -> None:
-    """Rows have the promised width, are finite, repeat, and do not depend on the order of the items.
+    """Features have the declared width, are finite and repeatable, and do not depend on the order of the items.
 
     Args:
         source: an open source.
@@ -223,23 +223,26 @@ def check_source_encodes(source: Source, items: Sequence[Any]) -> None:
     _require(np.isfinite(rows).all(), f"{name}: rows must be finite")
     _require(np.array_equal(rows, source.encode(items)), f"{name}: encoding twice gives different rows")
     backwards = source.encode(list(items)[::-1])[::-1]
-    _require(np.allclose(rows, backwards, rtol=0.02, atol=0.02 * np.abs(rows).max()), f"{name}: the order matters")
+    _require(
+        np.allclose(rows, backwards, rtol=0.02, atol=0.02 * np.abs(rows).max()),
+        f"{name}: rows depend on the order of the items",
+    )
     if source.info.num_features is not None and source.info.blocks:
         _require(
-            source.info.blocks[-1].width == source.info.num_features, f"{name}: the last block is the usual output"
+            source.info.blocks[-1].width == source.info.num_features, f"{name}: the last block must be the usual output"
         )
     encoded = extract(source, [items[0], object()], engine=Engine(cache=False))
-    _require(list(encoded.failures) == [1], f"{name}: an item that is none must raise ItemError")
+    _require(list(encoded.failures) == [1], f"{name}: an invalid item must raise ItemError")
     try:
         source.prepare(object())
     except ItemError:
         pass
     else:
-        raise AssertionError(f"{name}: prepare must raise ItemError for an item that is none")
+        raise AssertionError(f"{name}: prepare must raise ItemError for an invalid item")
 
 
 def check_source_untrained(source: Source, items: Sequence[Any]) -> None:
-    """The untrained twin has the same blocks, other weights, and repeats for a seed.
+    """The body with random weights has the same blocks and other weights, and is repeatable for a seed.
 
     Args:
         source: an open source.
@@ -253,11 +256,13 @@ def check_source_untrained(source: Source, items: Sequence[Any]) -> None:
     """
     twin, again = source.untrained(1), source.untrained(1)
     if twin is None or again is None:
-        _require(not source.info.blocks, f"{source.info.name}: a source with a body needs an untrained twin")
+        _require(not source.info.blocks, f"{source.info.name}: a source with a body must have an untrained one")
         return
     rows = twin.encode(items)
-    _require(rows.shape == source.encode(items).shape, f"{source.info.name}: the untrained twin has another width")
-    _require(not np.allclose(rows, source.encode(items)), f"{source.info.name}: the untrained twin is trained")
+    _require(rows.shape == source.encode(items).shape, f"{source.info.name}: the untrained body has another width")
+    _require(
+        not np.allclose(rows, source.encode(items)), f"{source.info.name}: the untrained body has the trained weights"
+    )
     _require(np.array_equal(rows, again.encode(items)), f"{source.info.name}: the same seed gives other weights")
 
 
@@ -281,7 +286,7 @@ def check_source_saves(source: Source, items: Sequence[Any]) -> None:
 
 @contextmanager
 def _opened_again(source: Source) -> Iterator[Source | None]:
-    """The source as another process opens it, from what it saves; None where code of the user's own is not saved."""
+    """The source as another process opens it from its saved files; None for a user's module, which is not saved."""
     with tempfile.TemporaryDirectory() as folder:
         name = source.save(Path(folder) / "body")["name"]
         if name == "local:.":
@@ -290,10 +295,10 @@ def _opened_again(source: Source) -> Iterator[Source | None]:
 
 
 def check_source_caches(source: Source, items: Sequence[Any]) -> None:
-    """The key of kept rows is the same for the same choice, and another one for other layers.
+    """The key of stored features is the same for the same choice, and differs for other layers.
 
-    A source without ``choose`` passes: its rows are never kept. On OpenVINO, where rows do not depend on their
-    neighbours, they have to be equal bit for bit whatever the order of the items.
+    A source without ``choose`` passes, since its features are never stored. On OpenVINO, where rows do not depend on
+    their batch, they must be equal to the last bit for every order of the items.
 
     Args:
         source: an open source.
@@ -311,7 +316,9 @@ def check_source_caches(source: Source, items: Sequence[Any]) -> None:
     found = source.choose(Engine(), len(items), lambda: prepared)
     _require(found is None or (isinstance(found, str) and found != ""), f"{name}: choose must give a str or None")
     backend = runtime_of(source).backend
-    engine = Engine(backend if backend in BACKENDS else "auto")  # whether a conversion pays may change, a name not
+    engine = Engine(
+        backend if backend in BACKENDS else "auto"
+    )  # with "auto" the choice may change between calls, with a name not
 
     def key(other: Source) -> str | None:
         return other.choose(engine, len(items), lambda: prepared) if isinstance(other, Cacheable) else None
@@ -330,7 +337,7 @@ def check_source_caches(source: Source, items: Sequence[Any]) -> None:
 def check_strategy_solves(name: str) -> None:
     """The strategy fits a model that solves a toy task of texts, and the saved model gives the same outputs.
 
-    A strategy that moves the body has to refuse this source, which has none, in one sentence.
+    A strategy that fine-tunes the body must refuse this source, which has no trainable body, in one sentence.
 
     Raises:
         AssertionError: if it does not.
@@ -349,11 +356,12 @@ def check_strategy_solves(name: str) -> None:
         return
     model = fit(strategy, source, data, seed=0)
     new = ["sunshine 77", "thunder 99"]
-    _require(model.predict(new) == ["sun", "storm"], f"{name}: does not solve the toy task")
+    _require(model.predict(new) == ["sun", "storm"], f"{name}: it does not solve the toy task")
     with tempfile.TemporaryDirectory() as folder:
         loaded = TransferModel.load(model.save(Path(folder) / "model"))
         _require(
-            np.abs(loaded.predict_proba(new) - model.predict_proba(new)).max() <= 1e-6, f"{name}: saving changes it"
+            np.abs(loaded.predict_proba(new) - model.predict_proba(new)).max() <= 1e-6,
+            f"{name}: saving changes its outputs",
         )
 
 

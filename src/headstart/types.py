@@ -1,7 +1,7 @@
-"""The words of the project as types: frozen dataclasses and small Protocols.
+"""The shared types: frozen dataclasses and small Protocols.
 
-``Dataset -> Source.encode -> Features -> head -> TransferModel -> evaluate``: each arrow makes a new value
-and nothing writes upstream.
+``Dataset -> Source.encode -> Features -> head -> TransferModel -> evaluate``: each step makes a new value and changes
+none of its inputs.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ __all__ = [
     "Task",
     "TaskKind",
     "Unit",
+    "escape_surrogates",
     "group_codes",
-    "whole_text",
 ]
 
-Modality = Literal["image", "text", "audio", "vector", "multimodal"]  # the last: an item holds one thing of each column
+Modality = Literal["image", "text", "audio", "vector", "multimodal"]  # multimodal: an item has one value of each column
 TaskKind = str  # a name in `headstart.tasks.TASKS`
-Unit = Literal["item", "token", "patch", "frame"]  # what has a label: an item as a whole, or each of its positions
+Unit = Literal["item", "token", "patch", "frame"]  # what is labelled: an item, or each of its positions
 FeatureMatrix = NDArray[np.floating[Any]]  # float32 from a body; float64 for rows as they are
 
 
@@ -58,28 +58,30 @@ class Rows(Protocol):
     def __getitem__(self, key: Any, /) -> Any: ...
 
 
-def whole_text(text: str) -> str:
-    r"""A name that every file format can hold: halves of characters become escapes.
+def escape_surrogates(text: str) -> str:
+    r"""The text with lone surrogates escaped, so that every file format can hold it.
 
-    Python reads a file name that is not UTF-8, such as one that an old archive brought, as text with halves of
-    characters (lone surrogates), one for each byte that it could not decode.
+    Python decodes a file name that is not UTF-8, such as one from an old archive, to text with lone surrogates, one for
+    each byte that it cannot decode.
 
     Args:
         text: a label, or the name of an item.
 
     Examples:
-        >>> whole_text("caf\udce9"), whole_text("caf\u00e9")
+        >>> escape_surrogates("caf\udce9"), escape_surrogates("caf\u00e9")
         ('caf\\udce9', 'café')
     """
-    if not _has_halves(text):
+    if not _has_surrogates(text):
         return text
     try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8")  # in a locale that knows ASCII only
+        return text.encode("utf-8", "surrogateescape").decode(
+            "utf-8"
+        )  # the bytes are UTF-8, but were decoded in an ASCII locale
     except UnicodeError:
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _has_halves(text: str) -> bool:
+def _has_surrogates(text: str) -> bool:
     return not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
@@ -87,11 +89,11 @@ def group_codes(groups: ArrayLike | None, n: int) -> NDArray[np.int64]:
     """The code (n,) of each item's group, 0 to groups - 1 in the sorted order of the groups.
 
     Args:
-        groups: (n,) names or codes of what belongs together, or None where each item stands alone.
-        n: how many items there are.
+        groups: (n,) names or codes of groups, or None where each item is its own group.
+        n: the number of items.
 
     Raises:
-        ParameterError: if the groups are not one for each item.
+        ParameterError: if there is not one group for each item.
 
     Examples:
         >>> group_codes(["bob", "ann", "bob"], 3), group_codes(None, 3)
@@ -110,15 +112,15 @@ class Task:
     """The label schema of a target task.
 
     Attributes:
-        kind: a name in `headstart.tasks.TASKS`, such as ``"classification"`` (one label an item), ``"multilabel"`` (any
-            number of labels) or ``"regression"``.
+        kind: a name in `headstart.tasks.TASKS`, such as ``"classification"`` (one label per item), ``"multilabel"``
+            (any number of labels) or ``"regression"``.
         labels: the class names, the label names, or the names of the target columns, in the order of the model's
             outputs.
         column: the column or folder level that the labels were read from, where there was one.
-        unit: what has a label: ``"item"``, or each ``"token"``, ``"patch"`` or ``"frame"`` of an item.
+        unit: what is labelled: the ``"item"``, or each ``"token"``, ``"patch"`` or ``"frame"`` of it.
 
     Raises:
-        ParameterError: for an empty kind, or a unit that is none.
+        ParameterError: for an empty kind or an unknown unit.
 
     Examples:
         >>> Task("classification", ("ant", "bee")).num_outputs
@@ -140,12 +142,12 @@ class Task:
         if self.unit not in get_args(Unit):
             known = ", ".join(map(repr, get_args(Unit)))
             raise ParameterError(f"The 'unit' parameter of Task must be one of {known}. Got {self.unit!r} instead.")
-        if any(map(_has_halves, self.labels)):
-            object.__setattr__(self, "labels", tuple(map(whole_text, self.labels)))
+        if any(map(_has_surrogates, self.labels)):
+            object.__setattr__(self, "labels", tuple(map(escape_surrogates, self.labels)))
 
     @property
     def num_outputs(self) -> int:
-        """Columns of the model's output."""
+        """Number of columns of the model's output."""
         return len(self.labels)
 
     def to_dict(self) -> dict[str, Any]:
@@ -164,22 +166,21 @@ class Dataset:
     """Labelled (or unlabelled) items as read, before any encoding.
 
     Attributes:
-        items: what a source encodes: paths of files, strings, PIL images, arrays or rows of numbers; n of them.
+        items: the n items that a source encodes: file paths, strings, PIL images, arrays or rows of numbers.
         ids: a unique and stable name for each item, such as its path below the root or its row number.
-        modality: what kind of thing an item is.
+        modality: the kind of the items.
         task: the label schema; None where there are no labels.
         y: classification: int64 codes (n,) into ``task.labels``; multi-label: float64 (n, labels) of 0 and 1;
             regression: float64 (n, targets). None where there are no labels.
-        groups: (n,) names of what belongs together (patient, speaker, site), or None.
-        split: (n,) of ``"train"``, ``"val"`` or ``"test"`` as given by the data, or None.
-        times: (n,) sortable float64 times, or None.
-        columns: names of the table's columns that items were read from: of the numbers of a row, or the one of texts or
-            paths; empty where there was no table.
-        absent: names of classes that the data have a place for (a folder), and no item that can be read.
+        groups: (n,) names of groups (patients, speakers, sites), or None.
+        split: (n,) with ``"train"``, ``"val"`` or ``"test"`` as given by the data, or None.
+        times: (n,) float64 times in any unit, for sorting, or None.
+        columns: names of the table's columns that items were read from: those of the numbers, or the one of the texts
+            or paths; empty without a table.
+        absent: names of classes that the data list (as a folder) without a readable item.
         origin: where the data came from, as the user named it.
         notes: what was inferred while reading, in one sentence each.
-        named: (n,) values by name of a table's columns that are no items and no labels, such as a file's or a subject's
-            name.
+        named: by column, (n,) values of the other columns of a table, such as file or subject names.
 
     Examples:
         >>> Dataset(items=["good", "bad"], ids=("0", "1"), modality="text").take([1]).items
@@ -201,8 +202,8 @@ class Dataset:
     named: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if any(map(_has_halves, self.ids)):
-            object.__setattr__(self, "ids", tuple(map(whole_text, self.ids)))
+        if any(map(_has_surrogates, self.ids)):
+            object.__setattr__(self, "ids", tuple(map(escape_surrogates, self.ids)))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -219,7 +220,7 @@ class Dataset:
         return self.task, self.y
 
     def take(self, index: Sequence[int] | NDArray[np.intp]) -> Dataset:
-        """The items at ``index``, in that order, with everything known about them; all of them without a copy."""
+        """The items at ``index``, in that order, with all their fields; the dataset itself where that is all items."""
         rows = np.asarray(index, dtype=np.intp)
         if np.array_equal(rows, np.arange(len(self))):
             return self
@@ -244,8 +245,8 @@ class Block:
     Attributes:
         name: the block's name in the body, such as ``"blocks.3"``.
         width: how many columns it has.
-        part: of a fused source, the part that it comes from; empty for a source by itself.
-        numbers: whether its columns are quantities of a table, which are standardised one by one, and not features.
+        part: for a fused source, the name of the source that it comes from; else empty.
+        numbers: whether its columns are numbers of a table, which are standardised per column, not features of a body.
 
     Examples:
         >>> Block("last", 384)
@@ -265,9 +266,9 @@ class SourceInfo:
     Attributes:
         name: the full name with its scheme, such as ``"timm:resnet18.a1_in1k"``.
         modality: the kind of item that it encodes.
-        num_features: width of the last layer's features; None where only loading tells.
-        blocks: the feature columns that ``encode`` returns, first block to last; empty where only loading tells.
-            The last one is the body's usual output and has ``num_features`` columns.
+        num_features: width of the last layer's features; None where that is known only after loading.
+        blocks: the feature columns that ``encode`` returns, first block to last; empty where they are known only
+            after loading. The last one is the body's usual output and has ``num_features`` columns.
         architecture: the body's architecture, such as ``"mobilenetv2_100"``.
         parameters: number of weights in the body, or None.
         license: the weights' licence as stated by their publisher, or None where none is stated.
@@ -276,10 +277,10 @@ class SourceInfo:
         input: the preprocessing, as plain values (``input_size``, ``mean``, ``std``, ``max_length``, ...).
         accuracy: published accuracy of the body on its own source task, in [0, 1], as stated by its publisher; None
             where none is stated.
-        source_task: the data that this accuracy was measured on, as stated; accuracies of two tasks say nothing about
-            each other.
-        languages: codes of the languages that a source of texts knows, as stated by its publisher (``"en"``); empty
-            where none is stated.
+        source_task: the data that this accuracy was measured on, as stated; accuracies on different data are not
+            comparable.
+        languages: codes of the languages that a text source was trained on, as stated by its publisher (``"en"``);
+            empty where none is stated.
 
     Examples:
         >>> SourceInfo(name="vector", modality="vector").license is None
@@ -302,9 +303,9 @@ class SourceInfo:
 
 
 class Encoder(Protocol):
-    """What the extraction pipeline needs of a source.
+    """The part of a source that the extraction pipeline needs.
 
-    ``prepare`` is run by several threads at once, ``forward`` by one, or by as many as the source's runtime says.
+    Several threads call ``prepare`` at once; one calls ``forward``, or as many as the source's runtime declares.
     """
 
     @property
@@ -330,9 +331,9 @@ class Encoder(Protocol):
 class Source(Protocol):
     """A pretrained body that encodes items to features: the shared layers of transfer learning.
 
-    ``prepare`` is run by several threads at once, ``forward`` by one; `headstart.engine.extract` overlaps them. These
-    methods are all that a source needs. `headstart.engine.capabilities` lists what it may have beside them: a key under
-    which its rows are kept, several streams, layers to choose among, texts of labels, and more.
+    Several threads call ``prepare`` at once and one calls ``forward``; `headstart.engine.extract` overlaps them. These
+    methods are all that a source needs. `headstart.engine.capabilities` lists optional ones: a key for stored features,
+    several streams, a choice of layers, the encoding of label texts, and more.
     """
 
     @property
@@ -358,14 +359,14 @@ class Source(Protocol):
         ...
 
     def untrained(self, seed: int) -> Source | None:
-        """The same body with fresh random weights, the honest baseline; None where there is no body."""
+        """The same body with random weights, as the baseline of the transfer gain; None where there is no body."""
         ...
 
     def save(self, folder: Path) -> Mapping[str, str]:
-        """Write what is needed to open this source again into ``folder`` (made if wanted).
+        """Write what is needed to open this source again into ``folder``, which is created only if needed.
 
         Returns:
-            The reference that opens it again: ``{"name": ...}`` for a source that every install has (with
+            The reference that opens it again: ``{"name": ...}`` for a source that is available everywhere (with
             ``sha256``), ``{"name": "local:."}`` where ``folder`` now holds a checkpoint.
         """
         ...
@@ -373,14 +374,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Features:
-    """Rows that a source gave, with their labels.
+    """Features of items, as a source encodes them, with their labels.
 
     Attributes:
         x: (n, d) features, the blocks of ``info`` side by side; float32 from a body.
         y: labels as in `Dataset`, or None.
         ids: names of the n items.
-        groups: (n,) integer codes of what belongs together (near duplicates, patients, ...), or None.
-        info: the source that gave them.
+        groups: (n,) integer codes of groups (near duplicates, patients, ...), or None.
+        info: the source of the features.
 
     Examples:
         >>> rows = Features(np.zeros((2, 3), np.float32), None, ("a", "b"), None, SourceInfo("vector", "vector"))

@@ -39,11 +39,11 @@ from headstart.model.files.format import (
     check_files,
     describe_head,
     describe_task,
+    named_if_unreadable,
     no_model,
     open_body,
     read_head,
     read_task,
-    named_if_unreadable,
     write_head,
 )
 from headstart.model.files.soundness import check_moments, check_source

@@ -145,5 +145,5 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("headstart.model.files.format.read_tensors", refused)
-    with pytest.raises(ModelFolderError, match="You have no permission to read .*; ask the owner"):
+    with pytest.raises(ModelFolderError, match=r"You have no permission to read .*; ask the owner"):
         headstart.load(tmp_path / "model")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.cli.output.spreadsheet import write_spreadsheet
 from headstart.io import atomic_file, harmless_frame
-from headstart.types import whole_text
+from headstart.types import escape_surrogates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _whole(cell: object) -> object:
-    return whole_text(cell) if isinstance(cell, str) else cell
+    return escape_surrogates(cell) if isinstance(cell, str) else cell
 
 
 def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:

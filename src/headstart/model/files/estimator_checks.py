@@ -185,7 +185,7 @@ class _Checker:
             raise ValueError("categories in bins, which no head has")
 
     def _machine(self, state: Part, owners: Sequence[Part]) -> None:
-        """libsvm copies by these sizes, and indexes the columns of the kernel matrix by ``support_``."""
+        """Libsvm copies by these sizes, and indexes the columns of the kernel matrix by ``support_``."""
         if "support_" not in state:
             return
         get = {name: self.value(part) for name, part in state.items()}

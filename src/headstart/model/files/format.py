@@ -25,11 +25,11 @@ __all__ = [
     "check_files",
     "describe_head",
     "describe_task",
+    "named_if_unreadable",
     "no_model",
     "open_body",
     "read_head",
     "read_task",
-    "named_if_unreadable",
     "write_head",
 ]
 
