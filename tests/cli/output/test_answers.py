@@ -158,7 +158,7 @@ def test_one_bad_cell_of_two_rows_costs_its_row_and_no_column(cli, numbers_run):
     found = json.loads(done.out)
     assert (done.code, [row["prediction"] for row in found["predictions"]]) == (1, ["a"])
     assert [row["item"] for row in found["failures"]] == ["1"]
-    assert "1 cell that is no number counts as missing ('wide')" in done.err
+    assert "1 cell that is not a number counts as missing ('wide')" in done.err
 
 
 def test_a_column_without_any_number_is_still_missed(cli, numbers_run):

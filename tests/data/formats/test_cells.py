@@ -72,7 +72,7 @@ def test_one_odd_cell_does_not_make_names_of_numbers():
     found = type_column([*(f"{index}.5" for index in range(30)), "abc"])
     assert found.values.dtype == np.float64
     assert np.isnan(found.values[-1])
-    assert found.note == "1 cell that is no number counts as missing ('abc')"
+    assert found.note == "1 cell that is not a number counts as missing ('abc')"
     assert type_column([*map(str, range(30)), "NA", "n/a", "-", "#N/A", ""]).note == ""
 
 

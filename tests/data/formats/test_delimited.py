@@ -48,7 +48,7 @@ def test_files_without_quotation_marks_are_read_like_those_with_one(mark):
     text = f"text,label\n\n  \none,{mark}a{mark}\n,\ntwo\u2028more,b\nthree,c,\nfour\n"
     values = parse_values(text, "a.csv")
     assert values.rows == [["one", "a"], ["", ""], ["two\u2028more", "b"], ["three", "c"]]
-    assert [str(row) for row in values.set_aside] == ["row 4 (line 8): it has 1 cell, the header 2"]
+    assert [str(row) for row in values.set_aside] == ["row 4 (line 8): it has 1 cell, but the header has 2"]
 
 
 def test_comments_above_the_header():
@@ -61,8 +61,8 @@ def test_comments_above_the_header():
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        ("one, two, three,a", "row 3 (line 5): it has 4 cells, the header 2"),
-        ("only one", "row 3 (line 5): it has 1 cell, the header 2"),
+        ("one, two, three,a", "row 3 (line 5): it has 4 cells, but the header has 2"),
+        ("only one", "row 3 (line 5): it has 1 cell, but the header has 2"),
         ("byte \udce9,a", "row 3 (line 5): it contains an undecodable byte (0xE9)"),
         ("half \ud83d,a", "row 3 (line 5): it contains half of a character (U+D83D)"),
     ],
@@ -117,12 +117,12 @@ def test_spaces_after_separators():
 def test_rows_that_end_early_by_habit_are_filled_and_said():
     values = parse_values(table("a,b,c", "d", "e", "f,g", head="x,y,z"), "a.csv")
     assert values.rows[1] == ["d", "", ""]
-    assert "3 rows of 'a.csv' end before the last column; their further cells are empty." in values.notes
+    assert "3 rows of 'a.csv' end before the last column; their missing cells are empty." in values.notes
     assert parse_values(table("a,b,,", "c,d,,"), "a.csv").rows == [["a", "b"], ["c", "d"]]
 
 
 def test_where_most_rows_do_not_fit_the_file_is_refused():
-    with pytest.raises(DataError, match="20 of 20 rows have not as many cells as the header, as line 2"):
+    with pytest.raises(DataError, match="20 of 20 rows do not have as many cells as the header, such as line 2"):
         parse_values(table(*(f"{row},x" for row in GOOD)), "a.csv")
 
 

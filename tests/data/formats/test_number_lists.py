@@ -17,7 +17,7 @@ def test_one_broken_list_does_not_make_texts(tmp_path, place, broken):
     data = read(tmp_path / "a.csv")
     assert (data.modality, data.items.shape) == ("vector", (20, 3))
     assert np.isnan(data.items).all(axis=1).nonzero()[0].tolist() == [place]
-    assert any("1 cell that is none counts as missing" in note for note in data.notes)
+    assert any("1 other cell counts as missing" in note for note in data.notes)
 
 
 @pytest.mark.parametrize("cells", [["[1, 2]", "[1, 2, 3]"], ["[1]", "[2]"], ["[1, 2]", "one"], []])

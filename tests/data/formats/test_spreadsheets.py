@@ -95,10 +95,10 @@ def test_the_sheet_and_the_header_are_found_and_said(tmp_path):
     data = read(path, label="code")
     assert len(data) == 8
     assert (
-        "Read the sheet 'Data' of 'a.xlsx', not 'Notes', 'More'; save another one as a file of its own to read it."
+        "Read the sheet 'Data' of 'a.xlsx', not 'Notes', 'More'; to read another sheet, save it as a file of its own."
         in data.notes
     )
-    assert "Took row 3 of the sheet 'Data' for the header." in data.notes
+    assert "Took row 3 of the sheet 'Data' as the header." in data.notes
 
 
 @needs_calamine

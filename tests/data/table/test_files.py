@@ -213,15 +213,15 @@ def test_a_missing_column(tmp_path):
         (
             "a.csv",
             "text,label\na,x\nb,y,z,w\n",
-            "1 of 2 rows .* line 3: it has 4 cells, the header 2",
+            "1 of 2 rows .* line 3: it has 4 cells, but the header has 2",
         ),
         (
             "a.csv",
             "text,label\na,x,p\nb,y,q\n",
-            "2 of 2 rows have not as many cells as the header",
+            "2 of 2 rows do not have as many cells as the header",
         ),
         ("a.jsonl", '{"text": "a"}\n{"text": ', "Line 2 of .* is not valid JSON"),
-        ("a.jsonl", "[1, 2]\n", "it is no JSON object but a int"),
+        ("a.jsonl", "[1, 2]\n", "it is not a JSON object but of type int"),
         ("a.json", "[1,", "is not valid JSON"),
         ("a.parquet", "no parquet", "as Parquet"),
     ],

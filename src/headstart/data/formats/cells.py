@@ -1,4 +1,4 @@
-"""What the cells of a text file hold: numbers in any notation, truth values or names, told by the whole column."""
+"""Type inference for columns of a text file: numbers in any notation, booleans or strings, from all cells."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from headstart.reporting.wording import plural
 __all__ = ["NumbersRead", "TypedColumn", "describe_numbers", "read_numbers", "type_column", "written_labels"]
 
 PROBE = 256
-MAX_EXACT = 2**53
-MAX_WIDTH = 64  # characters; no number is written longer
+MAX_EXACT = 2**53  # up to here float64 represents all integers
+MAX_WIDTH = 64  # characters; longer cells are not numbers
 NO_CELL = frozenset({"", "nan", "<na>", "#n/a", "null"})
 TRUTH = {"true": True, "false": False}
 
@@ -34,7 +34,7 @@ COMMA_GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[-+]?[1-9]\d?
 DECIMAL_COMMA = re.compile(
     r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+(?:[eE][-+]?\d+)?|[-+]?\d{1,3}(?:\.\d{3})+|[-+]?\d+(?:[eE][-+]?\d+)?"
 )
-EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")  # 1,234 is one number with groups of thousands, another with a comma
+EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")  # 1,234 may have a thousands separator or a decimal comma
 LEADING_ZERO = re.compile(r"[-+]?0\d")
 ZERO_AHEAD = re.compile(r"^[-+]?0\d", re.MULTILINE)
 NOT_PLAIN = re.compile(r"[^0-9.\n+eE-]")
@@ -50,14 +50,14 @@ FOREIGN = str.maketrans(
 
 @dataclass(frozen=True)
 class NumbersRead:
-    """Numbers as found in strings.
+    """Numbers parsed from strings.
 
     Attributes:
-        values: (n,) numbers; NaN where a cell holds none.
+        values: (n,) float64; NaN for cells that are not numbers.
         is_number: (n,) whether a cell is a number.
-        is_missing: (n,) whether a cell holds one of the words for no number.
-        how: what stands in the notation beyond digits and a point, for a note; empty for plain numbers.
-        odd: some cells that are neither.
+        is_missing: (n,) whether a cell is empty or a word for a missing number.
+        how: the special notation (decimal commas, units), for a note; empty for plain numbers.
+        odd: the distinct cells that are neither numbers nor missing.
 
     Examples:
         >>> read_numbers(["3,5", "4,25", "n/a"]).how
@@ -78,14 +78,15 @@ class NumbersRead:
 
 
 def read_numbers(cells: Sequence[str], *, comma: str = "unknown") -> NumbersRead:
-    """Numbers in the notation of most cells: decimal points or commas, groups of thousands, percent, one currency.
+    """Parse numbers in the notation of most cells: decimal commas, thousands separators, percent, one currency.
 
-    "1,234" alone says nothing; it is a number with groups unless some other cell, such as "0,5" or "12,5", or ``comma``
-    shows a decimal comma.
+    "1,234" alone is ambiguous: its comma separates thousands unless ``comma`` or another cell, such as "0,5" or "12,5",
+    shows decimal commas.
 
     Args:
         cells: strings.
-        comma: ``"decimal"`` where a comma is known to stand before decimals, as in files separated by semicolons.
+        comma: ``"decimal"`` if commas are known to be decimal commas, as in files separated by semicolons; else
+            ``"unknown"``.
 
     Examples:
         >>> read_numbers(["1.234,5 €", "12,0 €"]).values.tolist(), read_numbers(["12 %", "(1,000)"]).values.tolist()
@@ -103,7 +104,7 @@ def read_numbers(cells: Sequence[str], *, comma: str = "unknown") -> NumbersRead
 
 
 def _read_distinct(counts: Counter[str], comma: str) -> NumbersRead:
-    """The numbers of distinct cells, each with how often it is met."""
+    """Parse distinct cells, given how often each occurs."""
     plain = [len(cell) <= MAX_WIDTH and PLAIN.fullmatch(cell) is not None for cell in counts]
     missing = [not good and cell.strip().lower() in NO_NUMBER for cell, good in zip(counts, plain, strict=True)]
     bare, units = [], set[str]()
@@ -118,7 +119,7 @@ def _read_distinct(counts: Counter[str], comma: str) -> NumbersRead:
         float(text) if good and not is_comma else _value(text, pattern, is_comma=is_comma)
         for text, good in zip(bare, plain, strict=True)
     ]
-    if len(units) > 1:  # two currencies are no one quantity
+    if len(units) > 1:  # amounts in two currencies are not one quantity
         found = [None] * len(found)
     is_number = np.array([value is not None for value in found], bool)
     values = np.array([np.nan if value is None else value for value in found], np.float64)
@@ -127,7 +128,7 @@ def _read_distinct(counts: Counter[str], comma: str) -> NumbersRead:
 
 
 def _bare(cell: str) -> tuple[str, str]:
-    """Digits, separators and exponent of one cell without spaces and apostrophes between groups, and its unit."""
+    """Digits, separators and exponent of a cell, without spaces or apostrophes between thousands; and its unit."""
     text = cell.strip()
     if len(text) > MAX_WIDTH:
         return "", ""
@@ -150,17 +151,17 @@ def _bare(cell: str) -> tuple[str, str]:
 
 
 def _has_decimal_comma(bare: Sequence[str], counts: Iterable[int], comma: str) -> bool:
-    """Whether the commas stand before decimals: by the cells that can only be read in one way, else by the file."""
+    """Whether commas are decimal commas: by the unambiguous cells, else by ``comma``."""
     with_comma = [(text, count) for text, count in zip(bare, counts, strict=True) if "," in text]
     clear = [(text, count) for text, count in with_comma if EITHER.fullmatch(text) is None]
     decimal = sum(count for text, count in clear if DECIMAL_COMMA.fullmatch(text))
     grouped = sum(count for text, count in clear if COMMA_GROUPS.fullmatch(text))
-    # Each cell that can be read in one way only is a vote.
+    # Each unambiguous cell is a vote.
     if decimal != grouped:
         return decimal > grouped
     if with_comma:
         return comma == "decimal"
-    # Points between thousands mean that the comma is the decimal one, even where none occurs.
+    # Points between thousands imply decimal commas, even if no comma occurs.
     several = [text for text in bare if text.count(".") > 1]  # 1.234.567
     return bool(several) and all(DECIMAL_COMMA.fullmatch(text) for text in several)
 
@@ -174,22 +175,22 @@ def _value(text: str, pattern: re.Pattern[str], *, is_comma: bool) -> float | No
 
 
 def _how(bare: Sequence[str], units: set[str], *, is_comma: bool) -> str:
-    said = []
+    parts = []
     if any("," in text for text in bare):
-        said.append("decimal commas" if is_comma else "commas between thousands")
+        parts.append("decimal commas" if is_comma else "commas between thousands")
     elif is_comma:
-        said.append("points between thousands")
-    said += [f"'{unit}'" for unit in sorted(units)]
-    return " and ".join(said)
+        parts.append("points between thousands")
+    parts += [f"'{unit}'" for unit in sorted(units)]
+    return " and ".join(parts)
 
 
 @dataclass(frozen=True)
 class TypedColumn:
-    """A column of a text file, in the type that all of it has.
+    """A column of a text file with its inferred type.
 
     Attributes:
-        values: (n,) float64, int64, bool, or strings with None where a cell holds nothing.
-        note: what is to be said of it where it is used; empty if nothing.
+        values: (n,) float64, int64, bool, or strings with None for empty cells.
+        note: a clause on how it was read, for the user; empty if nothing was special.
 
     Examples:
         >>> type_column(["1", "2", ""]).values.tolist()
@@ -201,11 +202,11 @@ class TypedColumn:
 
 
 def type_column(cells: Sequence[str], *, comma: str = "unknown") -> TypedColumn:
-    """The column of numbers, of truth values or of names that strings make, by a rule that looks at all of them.
+    """Infer the type of a column of strings (numbers, booleans or names) from all its cells.
 
-    Nine of ten cells that are not empty have to be numbers of one notation; of the rest it is said that they count as
-    missing. Leading zeros, and whole numbers of more digits than a number holds, make names, for they are codes. Truth
-    values are ``true`` and ``false`` in any case, and nothing else.
+    A column is numeric if 90% of its non-empty cells are numbers in one notation; the other cells count as missing,
+    which is reported. Numbers with leading zeros, and whole numbers too long for float64, are codes and stay strings.
+    Only ``true`` and ``false``, in any case, are booleans.
 
     Args:
         cells: the strings of a column.
@@ -215,7 +216,7 @@ def type_column(cells: Sequence[str], *, comma: str = "unknown") -> TypedColumn:
         >>> type_column(["01", "1", "10"]).values.tolist(), type_column(["yes", "no"]).values.tolist()
         (['01', '1', '10'], ['yes', 'no'])
         >>> type_column([*map(str, range(20)), "12?"]).note
-        "1 cell that is no number counts as missing ('12?')"
+        "1 cell that is not a number counts as missing ('12?')"
     """
     fast = _fast_column(cells, comma)
     if fast is not None:
@@ -240,18 +241,18 @@ def _codes_or_numbers(cells: Sequence[str], found: NumbersRead) -> TypedColumn:
 
 
 def written_labels(cells: Sequence[str], *, comma: str = "unknown") -> NDArray[np.object_] | None:
-    """The cells of a column of numbers with the way in which they are written, where classes need it.
+    """Labels of a column of numbers that keep their spelling, if the spelling may tell classes apart.
 
-    That is where one number is written in two ways (1.1 and 1.10, as versions are), in powers of ten (1e5, as codes may
-    look), with a leading zero, or beside cells that are no numbers.
+    It may if a number is written in two ways (1.1 and 1.10, as in versions), in scientific notation (1e5, perhaps a
+    code), with a leading zero, or if some cells are not numbers.
 
     Args:
         cells: the strings of a column.
         comma: as for `read_numbers`.
 
     Returns:
-        (n,) `headstart.data.naming.label_names.WrittenNumber`, strings, and None where a cell is empty;
-        None where the numbers themselves tell the classes apart.
+        (n,) `headstart.data.naming.label_names.WrittenNumber`, strings, and None for empty cells;
+        None if the numbers themselves tell the classes apart.
 
     Examples:
         >>> written_labels(["1.1", "1.10"]).tolist(), written_labels(["1.0", "2.0"])
@@ -260,7 +261,7 @@ def written_labels(cells: Sequence[str], *, comma: str = "unknown") -> NDArray[n
     found = read_numbers(cells, comma=comma)
     writings = {_writing(cell) for cell, good in zip(cells, found.is_number, strict=True) if good}
     distinct = len(np.unique(found.values[found.is_number]))
-    # 1e5 and 100000 are one number, and two names.
+    # 1e5 and 100000 are the same number, but different names.
     strange = any("e" in text.lower() or LEADING_ZERO.match(text) for text in writings)
     if len(writings) == distinct and not strange and (found.is_number | found.is_missing).all():
         return None
@@ -274,14 +275,14 @@ def written_labels(cells: Sequence[str], *, comma: str = "unknown") -> NDArray[n
 
 
 def _writing(cell: str) -> str:
-    """How a number is written, but for a plus sign and a point before zeros only."""
+    """How a number is written, without a plus sign and without a fraction of zeros only."""
     text = cell.strip().lstrip("+")
     head, point, tail = text.partition(".")
     return head if point and not tail.strip("0") else text
 
 
 def _fast_column(cells: Sequence[str], comma: str) -> TypedColumn | None:
-    """The fast way for columns of plain numbers, but for missing cells, decimal commas and one unit."""
+    """Fast path for columns of plain numbers, possibly with missing cells, decimal commas or one unit."""
     found = _fast_numbers(cells, comma)
     if found is not None:
         return found
@@ -297,13 +298,13 @@ def _fast_column(cells: Sequence[str], comma: str) -> TypedColumn | None:
 
 
 def _blanked(cells: Sequence[str]) -> Sequence[str]:
-    """The cells, empty where they hold a word for no number."""
+    """The cells, with words for a missing number replaced by empty strings."""
     words = {cell for cell in set(cells) if cell and not cell[-1].isdecimal() and cell.strip().lower() in NO_NUMBER}
     return ["" if cell in words else cell for cell in cells] if words else cells
 
 
 def _without_unit(cells: Sequence[str]) -> tuple[Sequence[str], str]:
-    """The cells without the unit of the first one; as they are where it has none, or where a unit stands alone."""
+    """The cells without the unit of the first cell; unchanged if it has none, or if a cell is only a unit."""
     first = next((cell.strip() for cell in cells if cell), "")
     behind, before = UNIT_BEHIND.search(first), UNIT_BEFORE.match(first)
     if behind is not None:
@@ -329,7 +330,7 @@ def _fast_numbers(cells: Sequence[str], comma: str) -> TypedColumn | None:
 
 
 def _plain_column(cells: Sequence[str], joined: str) -> NDArray[Any] | None:
-    # One search over all cells joined is many times faster than one for each cell.
+    # One search over all cells joined is many times faster than a search per cell.
     if NOT_PLAIN.search(joined) or ZERO_AHEAD.search(joined):
         return None
     is_whole = "." not in joined and "e" not in joined.lower()
@@ -338,11 +339,11 @@ def _plain_column(cells: Sequence[str], joined: str) -> NDArray[Any] | None:
             whole = list(map(int, cells))
             return np.array(whole, np.int64) if max(map(abs, whole), default=0) < 2**63 else None
         known = list(map(float, filter(None, cells)))
-    except ValueError:  # a sign or a point alone
+    except ValueError:  # a sign or a point without digits
         return None
     values = np.full(len(cells), np.nan)
     values[np.fromiter(map(bool, cells), bool, len(cells))] = known
-    # With a gap the column is of float64, which holds all whole numbers up to 2^53 only.
+    # With an empty cell the column is float64, which is exact only up to 2^53.
     too_large = is_whole and bool((np.abs(values) > MAX_EXACT).any())
     return None if too_large or np.isnan(values).all() else values
 
@@ -352,36 +353,36 @@ def _too_long(cell: str) -> bool:
 
 
 def describe_numbers(found: NumbersRead) -> str:
-    """A note on the notation and on the cells that are no numbers; empty where there is nothing to say.
+    """A note on the notation and on cells that are not numbers; empty for plain numbers.
 
     Args:
-        found: what `read_numbers` gave.
+        found: the result of `read_numbers`.
 
     Examples:
         >>> describe_numbers(read_numbers(["1,5", "2,25", "soon"]))
-        "read with decimal commas; 1 cell that is no number counts as missing ('soon')"
+        "read with decimal commas; 1 cell that is not a number counts as missing ('soon')"
     """
     parts = [f"read with {found.how}"] if found.how else []
     count = int((~found.is_number & ~found.is_missing).sum())
     if count:
         shown = ", ".join(repr(cell[:40]) for cell in found.odd[:3]) + (", ..." if len(found.odd) > 3 else "")
-        counts = "that is no number counts as missing" if count == 1 else "that are no numbers count as missing"
+        counts = "that is not a number counts as missing" if count == 1 else "that are not numbers count as missing"
         parts.append(f"{plural(count, 'cell')} {counts} ({shown})")
     return "; ".join(parts)
 
 
 def _may_be_numbers(cells: Sequence[str]) -> bool:
-    """Whether half of the cells of a spread sample have a digit and few letters; most texts are told by that."""
+    """Whether more than half of a spread sample of cells are short and have a digit: rules out most texts cheaply."""
     step = max(1, len(cells) // PROBE)
     probe = [text for text in (cell.strip() for cell in cells[::step]) if text.lower() not in NO_NUMBER]
-    if not probe:  # the known cells may be few
+    if not probe:  # the sample may have missed the few known cells
         probe = [text for text in (cell.strip() for cell in cells) if text.lower() not in NO_NUMBER][:PROBE]
     likely = sum(len(text) <= MAX_WIDTH and any(map(str.isdecimal, text)) for text in probe)
     return likely * 2 > len(probe)
 
 
 def _truth(cells: Sequence[str]) -> NDArray[Any] | None:
-    """The truth values; None where any cell that holds something is none."""
+    """The column as booleans; None if any non-empty cell is not one."""
     spellings = {cell: TRUTH.get(cell.strip().lower()) for cell in set(cells) if cell.strip().lower() not in NO_CELL}
     if not spellings or None in spellings.values():
         return None

@@ -1,4 +1,4 @@
-"""Text files of separated values: the separator, the header and the rows; a row that does not fit is set aside."""
+"""Delimited text files (CSV and the like): finds the separator, the header and the rows, and sets unfit rows aside."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ __all__ = ["SEPARATORS", "Values", "assemble", "parse_values"]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 PROBE_LINES = 200
-FIELD_LIMIT = 2**30  # of the csv module, whose own is 131,072 characters: a long text is no defect
-RETRIES = 20  # times the lines of a file read anew because a quotation mark was not closed; beyond, all marks are text
-MANY_SHORT = 0.1  # of the rows; where more end early, the program that wrote them leaves empty cells out
+FIELD_LIMIT = 2**30  # the csv module's default is 131,072 characters, but long texts are valid
+RETRIES = 20  # lines read again after bad quotation marks, per line of the file; beyond, all marks are text
+MANY_SHORT = 0.1  # of the rows; if more end early, the program that wrote them omits empty cells at the end
 EXAMPLES = 3
 HINT = re.compile(
     r'\s*"?sep=(?:(\\t|[^\w"])\1*)?"?\1*\s*', re.IGNORECASE
-)  # a spreadsheet that saves it may quote or fill it
+)  # Excel's hint; a spreadsheet may have quoted or padded it
 KNOWN_NAMES = frozenset({*LABEL_NAMES, *TEXT_NAMES, *MEDIA_NAMES, *SPLIT_NAMES, *ID_NAMES})
 
 
 @dataclass(frozen=True)
 class Values:
-    r"""A file of separated values.
+    r"""The parsed content of a delimited file.
 
     Attributes:
-        header: names of the columns; None where the file has none.
-        rows: cells of each row, as many as the header has names.
-        numbers: the number of each row, as it is counted in the file.
-        separator: the sign between cells.
-        set_aside: the rows that are not read.
-        notes: on how it was read.
+        header: names of the columns; None if the file has no header.
+        rows: cells of each row, as many as there are columns.
+        numbers: the position of each row in the file, counted from 0 without the header.
+        separator: the character between cells.
+        set_aside: the rows that cannot be read.
+        notes: notes on how it was read.
 
     Examples:
         >>> parse_values("a;b\n1;2\n", "x.csv").header
@@ -58,24 +58,24 @@ class Values:
 
 
 def parse_values(text: str, name: str, *, is_tabs: bool = False) -> Values:
-    r"""Header and rows of separated values.
+    r"""Parse a delimited text into header and rows.
 
-    The separator is the one that divides most lines into as many cells as the first; a first line ``sep=;`` (Excel's
-    hint) names it. Lines that begin with ``#`` above the header are comments. A quotation mark that is never closed, or
-    that would swallow rows, is text.
+    The separator is the one that splits most lines into as many cells as the first line; a first line ``sep=;``
+    (Excel's hint) names it. Lines above the header that begin with ``#`` are comments. A quotation mark that is never
+    closed, or whose cell would span several rows, is read as text.
 
     Args:
-        text: the file.
+        text: the content of the file.
         name: its name, for messages.
-        is_tabs: whether tabs are expected; another separator is taken only where there are no tabs at all.
+        is_tabs: whether tabs are expected; another separator is used only if there are no tabs at all.
 
     Raises:
-        DataError: if it is empty, or if most rows have not as many cells as the header.
+        DataError: if it is empty, or if at least half of the rows do not have as many cells as the header.
 
     Examples:
         >>> values = parse_values("text,label\nyes,a\nno,b,c\nwell,d\n", "x.csv")
         >>> values.rows, str(values.set_aside[0])
-        ([['yes', 'a'], ['well', 'd']], 'row 1 (line 3): it has 3 cells, the header 2')
+        ([['yes', 'a'], ['well', 'd']], 'row 1 (line 3): it has 3 cells, but the header has 2')
     """
     lines = _split_lines(text)
     start, hint, notes = _skip_preamble(lines, name)
@@ -84,7 +84,7 @@ def parse_values(text: str, name: str, *, is_tabs: bool = False) -> Values:
         raise DataError(f"The table '{name}' is empty; give a header and rows.")
     separator = hint or _separator(probe, is_tabs=is_tabs)
     is_whole = half_characters(text) is None
-    if '"' not in text:  # the csv module does the same, slowly
+    if '"' not in text:  # the same result as the csv module, but faster
         filled = (
             (place, line) for place, line in enumerate(lines[start:], start + 1) if separator in line or line.strip()
         )
@@ -93,12 +93,14 @@ def parse_values(text: str, name: str, *, is_tabs: bool = False) -> Values:
     parser = _Parser(lines, start, separator, spaced=sum(f'{separator} "' in line for line in probe) * 2 > len(probe))
     records = list(parser)
     if parser.unclosed:
-        notes.append(f"Took the quotation marks of {_lines(parser.unclosed)} of '{name}' as text: they do not pair.")
+        notes.append(
+            f"Read the quotation marks in {_lines(parser.unclosed)} of '{name}' as text, because they are not paired."
+        )
     return assemble(records, separator, name, notes, is_whole=is_whole)
 
 
 def _split_lines(text: str) -> list[str]:
-    """Lines that end as on Linux, Windows or old Macintoshes; NUL is no part of a text."""
+    """Lines with Unix, Windows or classic Mac OS line endings; NUL characters are removed."""
     text = text.replace("\x00", "") if "\x00" in text else text
     if "\r" in text:
         text = text.replace("\r\n", "\n")
@@ -114,17 +116,17 @@ def _lines(numbers: Sequence[int]) -> str:
 def assemble(
     records: list[tuple[int, list[str]]], separator: str, name: str, notes: list[str], *, is_whole: bool = False
 ) -> Values:
-    """The rows that fit the first record, which is the header unless it looks like the others.
+    """Assemble rows as long as the first record, which is the header unless it looks like the other records.
 
     Args:
-        records: at least one, each with the number of its line.
-        separator: the sign between cells.
-        name: of the file, for messages.
-        notes: on how it was read so far.
-        is_whole: whether the cells are known to be valid Unicode; else each is looked at.
+        records: at least one record, each with its line number.
+        separator: the character between cells.
+        name: name of the file, for messages.
+        notes: notes on how it was read so far; more are added.
+        is_whole: whether the cells are known to be valid Unicode; otherwise each row is checked.
 
     Raises:
-        DataError: if most rows have not as many cells as the header.
+        DataError: if at least half of the rows do not have as many cells as the header.
 
     Examples:
         >>> assemble([(1, ["text", "label"]), (2, ["yes", "a"])], ",", "x.csv", []).rows
@@ -137,13 +139,13 @@ def assemble(
     short = sum(len(cells) < width for _, cells in rows)
     padded = short > MANY_SHORT * len(rows) and all(len(cells) <= width for _, cells in rows)
     if padded and short:
-        notes.append(f"{plural(short, 'row')} of '{name}' end before the last column; their further cells are empty.")
+        notes.append(f"{plural(short, 'row')} of '{name}' end before the last column; their missing cells are empty.")
     kept, numbers, aside = list[list[str]](), list[int](), list[SetAside]()
     for number, (line, cells) in enumerate(rows):
         fitted = _fit(cells, width, padded=padded)
         reason = None if is_whole else _half(cells)
         if len(fitted) != width:
-            reason = f"it has {plural(len(cells), 'cell')}, the header {width}"
+            reason = f"it has {plural(len(cells), 'cell')}, but the header has {width}"
         if reason is None:
             kept.append(fitted)
             numbers.append(number)
@@ -152,9 +154,9 @@ def assemble(
     misfits = [row for row in aside if "the header" in row.reason]
     if len(misfits) >= MOST_ASIDE * len(rows) and misfits:
         raise DataError(
-            f"Cannot read '{name}' as a table: {len(misfits)} of {plural(len(rows), 'row')} have not as many cells as "
-            f"the header, as line {misfits[0].line}: {misfits[0].reason}; mend the header, or quote cells that hold "
-            "a separator."
+            f"Cannot read '{name}' as a table: {len(misfits)} of {plural(len(rows), 'row')} do not have as many cells "
+            f"as the header, such as line {misfits[0].line}: {misfits[0].reason}; fix the header, or quote cells that "
+            "contain a separator."
         )
     header = [normalized(cell) for cell in head] if has_header else None
     return Values(header, kept, numbers, separator, tuple(aside), tuple(notes))
@@ -166,14 +168,14 @@ def _half(cells: Sequence[str]) -> str | None:
 
 
 def _fit(cells: list[str], width: int, *, padded: bool) -> list[str]:
-    """A row without further empty cells at its end, or filled up with such."""
+    """A row without surplus empty cells at its end; with ``padded``, short rows are filled with empty cells."""
     if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
         return cells[:width]
     return cells + [""] * (width - len(cells)) if padded else cells
 
 
 def _skip_preamble(lines: Sequence[str], name: str) -> tuple[int, str, list[str]]:
-    """Where the header begins, the separator that a line ``sep=`` names, and notes."""
+    """The line of the header, the separator that a line ``sep=`` names, and notes."""
     start, hint, comments = 0, "", 0
     notes: list[str] = []
     for start, line in enumerate(lines):
@@ -181,7 +183,7 @@ def _skip_preamble(lines: Sequence[str], name: str) -> tuple[int, str, list[str]
         named = None if hint else HINT.fullmatch(line.lstrip("\ufeff"))
         if named is not None:
             hint = "\t" if named[1] in (None, r"\t") else named[1]
-            notes.append(f"The first line of '{name}' only names the separator; it was left out.")
+            notes.append(f"The first line of '{name}' only names the separator and was left out.")
         elif text.startswith("#") and not _is_header_with_sign(lines, start):
             comments += 1
         elif text:
@@ -194,7 +196,7 @@ def _skip_preamble(lines: Sequence[str], name: str) -> tuple[int, str, list[str]
 
 
 def _is_header_with_sign(lines: Sequence[str], start: int) -> bool:
-    """Whether a line that begins with # is a header (``#id,text``): it has as many cells as the next line."""
+    """Whether a line that begins with # is a header (``#id,text``): it has as many separators as the next line."""
     following = next((line for line in lines[start + 1 :] if line.strip()), "")
     if following.lstrip().startswith("#"):
         return False
@@ -202,7 +204,7 @@ def _is_header_with_sign(lines: Sequence[str], start: int) -> bool:
 
 
 class _Parser:
-    """Records of a file, each with the number of its first line; bad quotation marks cost their line only."""
+    """Iterator over records and their first line numbers; a bad quotation mark affects only its own line."""
 
     def __init__(self, lines: Sequence[str], start: int, separator: str, *, spaced: bool) -> None:
         self.lines = lines
@@ -220,8 +222,9 @@ class _Parser:
                 first = self.place
                 try:
                     cells = next(reader, [])
-                except csv.Error:  # a mark that is never closed, or closed before the end of its cell
+                except csv.Error:  # a quotation mark that is never closed, or closed inside of its cell
                     cells = None
+                # A record of several lines with a wrong number of cells has swallowed rows: read its first line alone.
                 if cells is None or (self.place - first > 1 and self.width and len(cells) != self.width):
                     self.wasted += self.place - first
                     self.place = first + 1
@@ -243,7 +246,7 @@ class _Parser:
         return csv.reader(self._feed(), delimiter=self.separator, strict=True, skipinitialspace=self.spaced)
 
     def _alone(self, place: int) -> list[str]:
-        """The cells of one line, its quotation marks as text unless they pair and give the cells that are wanted."""
+        """The cells of one line; its quotation marks are text unless they pair and give the expected cell count."""
         line = self.lines[place]
         if line.count('"') % 2 == 0:
             cells = next(csv.reader([line], delimiter=self.separator, skipinitialspace=self.spaced), [])
@@ -254,7 +257,7 @@ class _Parser:
 
 
 class _FieldLimit:
-    """The csv module's limit of a field, which is one for the process, raised for as long as a table is read."""
+    """Raises the csv module's field size limit, which is global to the process, while any table is being read."""
 
     lock = threading.Lock()
     users = 0
@@ -274,7 +277,7 @@ class _FieldLimit:
 
 
 def _separator(probe: Sequence[str], *, is_tabs: bool) -> str:
-    """The sign that divides most lines into as many cells as the first one."""
+    """The separator that splits most lines into as many cells as the first line."""
     if is_tabs and any("\t" in line for line in probe):
         return "\t"
     best, score = "\t" if is_tabs else ",", (0.0, 1)
@@ -289,9 +292,9 @@ def _separator(probe: Sequence[str], *, is_tabs: bool) -> str:
 
 
 def _is_row(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first record is a row and no header: all numbers, a file, or a value that its column holds again.
+    """Whether the first record is a row, not a header: all numbers, a file name, or a value that recurs in its column.
 
-    0, 1, 2, ... may be names of columns.
+    The numbers 0, 1, 2, ... may be column names, so they count as a header.
     """
     found = read_numbers(head)
     if found.is_number.all():

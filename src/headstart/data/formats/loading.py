@@ -1,4 +1,4 @@
-"""Table files as frames: what each format gives, in types that the whole of a column has."""
+"""Table files as data frames, with one type per column."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet"}) |
 """File extensions, in lower case, of the tables that can be read."""
 
 PACKED: Mapping[str, Callable[[Path], Any]] = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File, ".xz": lzma.LZMAFile}
-MAX_UNPACKED = 4 * 2**30
+MAX_UNPACKED = 4 * 2**30  # bytes
 ALIASES = {".tab": ".tsv", ".pq": ".parquet"}
 
 
 def table_kind(name: str | Path) -> str | None:
-    """The extension of a table, without that of a packed one; None where a file is no table by its name.
+    """The extension of a table file, without that of its compression; None if the name is not that of a table.
 
     Examples:
         >>> table_kind("a.CSV.gz"), table_kind("a.xlsx"), table_kind("a.tar.gz"), table_kind("a.jpg")
@@ -55,11 +55,10 @@ class Loaded:
     """A table file as read.
 
     Attributes:
-        frame: rows that could be read, counted from 0.
-        notes: on how it was read.
-        numbers: the number of each row in the file, counted from 0 without the header.
-        cells: of columns that were read as numbers from a text file, the strings that it holds; None where the file has
-            types of its own.
+        frame: the rows that could be read, indexed from 0.
+        notes: notes on how it was read.
+        numbers: the position of each row in the file, counted from 0 without the header.
+        cells: for columns of a text file that were read as numbers, the original strings; None for formats with types.
         set_aside: the rows that could not be read.
 
     Examples:
@@ -76,13 +75,13 @@ class Loaded:
 
 
 def load_table(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    r"""A table file as a frame with nested objects laid out as columns, and notes on how it was read.
+    r"""Load a table file as a frame with nested objects flattened, and notes on how it was read.
 
     Args:
-        path: the file; its extension says what it is.
+        path: the file; its extension determines the format.
 
     Raises:
-        DataError: if it cannot be read, is empty, or has two columns of one name.
+        DataError: if it cannot be read, is empty, or has two columns of the same name.
 
     Examples:
         >>> import tempfile
@@ -96,13 +95,13 @@ def load_table(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 
 def load(path: Path) -> Loaded:
-    r"""A table file; rows that cannot be read are set aside, named in a note.
+    r"""Load a table file; rows that cannot be read are set aside and reported in a note.
 
     Args:
-        path: the file; its extension says what it is.
+        path: the file; its extension determines the format.
 
     Raises:
-        DataError: if it cannot be read, is empty, or has two columns of one name.
+        DataError: if it cannot be read, is empty, or has two columns of the same name.
 
     Examples:
         >>> import tempfile
@@ -124,19 +123,19 @@ def load(path: Path) -> Loaded:
     except OSError as error:
         raise DataError(f"Cannot read '{path}': {error.strerror or error}.") from error
     if not len(table.frame):
-        said = "".join(f" {note}" for note in table.notes if note.startswith("Set aside"))
-        raise DataError(f"The table '{path}' has no rows; give at least two for each class.{said}")
+        lost = "".join(f" {note}" for note in table.notes if note.startswith("Set aside"))
+        raise DataError(f"The table '{path}' has no rows; give at least two for each class.{lost}")
     return replace(table, frame=flatten(table.frame, f"table '{path}'"))
 
 
 def _content(path: Path) -> bytes:
-    """The bytes of a file, unpacked where its name says that it is packed."""
+    """The bytes of a file, decompressed if its name says that it is compressed."""
     opener = PACKED.get(path.suffix.lower())
     if opener is None:
         return path.read_bytes()
     try:
         with opener(path) as file:
-            # One byte beyond the limit tells a bomb from a file of just that size.
+            # One byte beyond the limit tells a larger file from one of exactly that size.
             raw: bytes = file.read(MAX_UNPACKED + 1)
     except (EOFError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"Cannot unpack '{path}': {_first_line(error)}; copy it again.") from error
@@ -162,7 +161,7 @@ def _load_parquet(path: Path) -> Loaded:
 
 
 def _as_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column of Arrow without its dictionary, and decimals as float64, which is what they are learnt from."""
+    """An Arrow column without dictionary encoding, and with decimals as float64, as models need them."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
@@ -177,8 +176,8 @@ def _first_line(error: Exception) -> str:
 def _load_json(text: str, path: Path) -> Loaded:
     found = parse_json(text, str(path))
     found.frame.columns = found.frame.columns.map(str)
-    said = describe_set_aside(found.set_aside, len(found.numbers) + len(found.set_aside), path.name)
-    return Loaded(found.frame, (said,) if said else (), found.numbers, set_aside=found.set_aside)
+    note = describe_set_aside(found.set_aside, len(found.numbers) + len(found.set_aside), path.name)
+    return Loaded(found.frame, (note,) if note else (), found.numbers, set_aside=found.set_aside)
 
 
 def _load_values(text: str, path: Path, kind: str | None) -> Loaded:
@@ -187,7 +186,7 @@ def _load_values(text: str, path: Path, kind: str | None) -> Loaded:
 
 
 def _of_values(values: Values, path: Path, separator: str) -> Loaded:
-    """The table of separated values, each column in the type that all of it has."""
+    """The table of separated values, each column in the type that fits all its cells."""
     import pandas as pd
 
     width = len(values.rows[0]) if values.rows else len(values.header or ())
@@ -203,14 +202,14 @@ def _of_values(values: Values, path: Path, separator: str) -> Loaded:
     check_names([name for place, name in enumerate(header) if place not in copies], f"table '{path}'")
     if values.separator != separator:
         notes.append(f"The columns of '{path.name}' are separated by {SEPARATORS.get(values.separator, 'signs')}.")
-    said = describe_set_aside(values.set_aside, len(values.rows) + len(values.set_aside), path.name)
-    notes += [said] if said else []
+    lost = describe_set_aside(values.set_aside, len(values.rows) + len(values.set_aside), path.name)
+    notes += [lost] if lost else []
     columns, cells, typed = _typed(header, values, copies)
     return Loaded(pd.DataFrame(columns), (*notes, *typed), values.numbers, cells, values.set_aside)
 
 
 def _copies(header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[int, str]:
-    """The places and names of columns that repeat an earlier one of their name, cell by cell."""
+    """The positions and names of columns that are equal to an earlier column of the same name."""
     first: dict[str, int] = {}
     copies = {}
     for place, name in enumerate(header):
@@ -223,11 +222,12 @@ def _copies(header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[int, s
 def _typed(
     header: Sequence[str], values: Values, left_out: Collection[int]
 ) -> tuple[dict[str, Any], dict[str, Sequence[str]], list[str]]:
-    """The columns in their types, the strings of those that are numbers, and notes on how they were read."""
+    """The typed columns, the original strings of columns of numbers, and notes on how they were read."""
+    # With another separator than the comma, a comma inside of a number is most likely the decimal one.
     comma = "decimal" if values.separator in (";", "\t", "|") else "unknown"
     columns: dict[str, Any] = {}
     cells: dict[str, Sequence[str]] = {}
-    said: dict[str, list[str]] = {}
+    noted: dict[str, list[str]] = {}
     in_columns = zip(*values.rows, strict=True) if values.rows else [()] * len(header)
     for place, (name, strings) in enumerate(zip(header, in_columns, strict=True)):
         if place in left_out:
@@ -237,6 +237,6 @@ def _typed(
         if found.values.dtype.kind in "iuf":
             cells[name] = strings
         if found.note:
-            said.setdefault(found.note, []).append(name)
-    notes = [f"Column{'s' if len(names) > 1 else ''} {name_some(names)}: {note}." for note, names in said.items()]
+            noted.setdefault(found.note, []).append(name)
+    notes = [f"Column{'s' if len(names) > 1 else ''} {name_some(names)}: {note}." for note, names in noted.items()]
     return columns, cells, notes

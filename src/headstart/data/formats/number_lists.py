@@ -1,4 +1,4 @@
-"""Lists of numbers of one length, such as embeddings, in the cells of a text file."""
+"""Lists of numbers, such as embeddings, in the cells of a text file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ BETWEEN = re.compile(r"\s*,\s*|\s+")
 
 
 def read_vectors(cells: Sequence[str]) -> tuple[NDArray[np.object_], str] | None:
-    """The lists that strings hold, and a note; None unless nine of ten are lists, all of one length above 1.
+    """Parse strings as lists of numbers; None unless 90% of them are lists, all of one length above 1.
 
     Args:
         cells: the strings of a column.
 
     Returns:
-        (n,) arrays of float64, of NaN where a cell is no list; and what is to be said.
+        (n,) float64 arrays, all NaN for cells that are not lists; and a note for the user.
 
     Examples:
         >>> read_vectors(["[1, 2]", "[0.5 1.5]"])[0].tolist()
@@ -33,6 +33,7 @@ def read_vectors(cells: Sequence[str]) -> tuple[NDArray[np.object_], str] | None
         >>> read_vectors(["one", "two"]) is None
         True
     """
+    # A spread sample first: most columns are not lists, and all their cells need not be parsed.
     probe = cells[:: max(1, len(cells) // PROBE)]
     if sum(VECTOR.fullmatch(cell) is not None for cell in probe) * 2 <= len(probe):
         return None
@@ -46,7 +47,7 @@ def read_vectors(cells: Sequence[str]) -> tuple[NDArray[np.object_], str] | None
         values[row] = np.full(max(widths), np.nan) if one is None else one
     if not odd:
         return values, "read as lists of numbers"
-    which = plural(len(odd), "cell that is none counts as missing", "cells that are none count as missing")
+    which = plural(len(odd), "other cell counts as missing", "other cells count as missing")
     return values, f"read as lists of numbers; {which} ({odd[0][:40]!r})"
 
 

@@ -1,4 +1,4 @@
-"""Records of JSON and of Python, and their nested objects laid out as columns."""
+"""Records from JSON and Python, with nested objects flattened into columns."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["Records", "check_names", "flatten", "parse_json"]
 
 MAX_DEPTH = 16
-MAX_KEYS = 1000  # beyond, the keys are data rather than names of columns
+MAX_KEYS = 1000  # with more, the keys are data rather than column names
 MEDIA_KEYS = ({"bytes", "path"}, {"array", "sampling_rate"})
 
 
 def check_names(names: Iterable[str], origin: str) -> None:
-    """Raise if two columns have one name.
+    """Raise if two columns have the same name.
 
     Examples:
         >>> check_names(["a", "b", "a"], "table 'x.csv'")
@@ -44,9 +44,9 @@ class Records:
     """The records of a JSON file.
 
     Attributes:
-        frame: a row for each record that could be read.
-        numbers: the number of each in the file, from 0.
-        set_aside: the others.
+        frame: one row for each record that could be read.
+        numbers: the position of each in the file, counted from 0.
+        set_aside: the other records.
 
     Examples:
         >>> parse_json('{"a": 1}', "a.jsonl").numbers
@@ -59,12 +59,12 @@ class Records:
 
 
 def parse_json(text: str, name: str) -> Records:
-    r"""The records of a JSON text: an object on each line, one list of objects, or one object of columns.
+    r"""Parse a JSON text: one object per line, one list of objects, or one object of columns.
 
-    A line that is no valid JSON, a record that is no object, and one with half of a character are set aside.
+    Lines that are not valid JSON, records that are not objects, and records with invalid Unicode are set aside.
 
     Args:
-        text: the file.
+        text: the content of the file.
         name: its name, for messages.
 
     Raises:
@@ -78,9 +78,9 @@ def parse_json(text: str, name: str) -> Records:
     """
     import pandas as pd
 
-    whole = _whole(text, name)
+    single = _single_value(text, name)
     lines = ((line, part) for line, part in enumerate(text.split("\n"), 1) if part.strip())
-    found = [(line, _parse(part)) for line, part in lines] if whole is None else [(0, record) for record in whole]
+    found = [(line, _parse(part)) for line, part in lines] if single is None else [(0, record) for record in single]
     records, numbers, aside = [], [], []
     for number, (line, record) in enumerate(found):
         reason = _reason(record)
@@ -93,14 +93,14 @@ def parse_json(text: str, name: str) -> Records:
         where = f"Line {aside[0].line} of '{name}': " if aside[0].line else f"Record {aside[0].row} of '{name}': "
         count = f"{len(aside)} of {plural(len(found), 'record')}"
         raise DataError(
-            f"{where}{aside[0].reason}, as is so for {count}; give one JSON object for each row, such as "
+            f"{where}{aside[0].reason} ({count} cannot be read); give one JSON object for each row, such as "
             '{"text": ..., "label": ...}.'
         )
     return Records(pd.DataFrame.from_records(records), numbers, tuple(aside))
 
 
-def _whole(text: str, name: str) -> list[Any] | None:
-    """The records of a text that is one JSON value; None where it holds a value on each line."""
+def _single_value(text: str, name: str) -> list[Any] | None:
+    """The records of a text that is a single JSON value; None if it has one value per line."""
     head, _, rest = text.lstrip().partition("\n")
     first = _parse(head)
     if head[:1] not in ("[", "{") or (isinstance(first, dict) and rest.strip()):
@@ -114,7 +114,7 @@ def _whole(text: str, name: str) -> list[Any] | None:
 
 
 def _from_columns(value: dict[str, Any]) -> list[Any]:
-    """The records of an object of columns, as pandas writes it, of files with their labels, or of its one list."""
+    """The records of one object: columns as pandas writes them, files with their labels, or its only list of rows."""
     parts = list(value.values())
     if len(parts) > 1 and not any(isinstance(part, dict) for part in parts) and all(map(media_suffix, value)):
         return [{"file": name, "label": part} for name, part in value.items()]
@@ -131,14 +131,14 @@ def _from_columns(value: dict[str, Any]) -> list[Any]:
 
 @dataclass(frozen=True)
 class Broken:
-    """What could not be parsed.
+    """A JSON text that could not be parsed.
 
     Attributes:
-        reason: why.
+        reason: why, as a clause.
 
     Examples:
-        >>> Broken("it is no valid JSON").reason
-        'it is no valid JSON'
+        >>> Broken("it is not valid JSON").reason
+        'it is not valid JSON'
     """
 
     reason: str
@@ -155,7 +155,7 @@ def _reason(record: object) -> str | None:
     if isinstance(record, Broken):
         return record.reason
     if not isinstance(record, dict):
-        return f"it is no JSON object but a {type(record).__name__}"
+        return f"it is not a JSON object but of type {type(record).__name__}"
     return next((reason for value in _strings(record) if (reason := half_characters(value))), None)
 
 
@@ -172,17 +172,17 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def flatten(frame: pd.DataFrame, origin: str) -> pd.DataFrame:
-    """The frame with a column for each field of its nested objects, named ``outer.inner``.
+    """Flatten a frame: each field of a nested object becomes a column, named ``outer.inner``.
 
-    Cells that hold a picture or a sound as Hugging Face ``datasets`` do (``bytes`` and ``path``, or ``array`` and
-    ``sampling_rate``) stay as they are, and so do objects with more than 1000 keys or nested deeper than 16 levels.
+    Pictures and sounds as Hugging Face ``datasets`` stores them (``bytes`` and ``path``, or ``array`` and
+    ``sampling_rate``) stay as they are. So do objects with more than 1000 keys or nested deeper than 16 levels.
 
     Args:
-        frame: the table, its names of columns strings.
+        frame: the table, with strings as column names.
         origin: what the table is, for messages.
 
     Raises:
-        DataError: if a field gets the name of another column.
+        DataError: if a field would get the name of another column.
 
     Examples:
         >>> import pandas as pd
@@ -202,7 +202,7 @@ def flatten(frame: pd.DataFrame, origin: str) -> pd.DataFrame:
 
 
 def _fields(column: pd.Series[Any]) -> pd.DataFrame | None:
-    """The fields of a column of objects; None where it is no such column."""
+    """The fields of a column of objects; None if it is not such a column."""
     import pandas as pd
 
     if column.dtype != object:
@@ -221,7 +221,7 @@ def _fields(column: pd.Series[Any]) -> pd.DataFrame | None:
 
 
 def _column(cells: list[Any]) -> pd.Series[Any]:
-    """Cells as they are, in the narrowest type that holds them all."""
+    """The cells as a series of the narrowest type that holds them all."""
     import pandas as pd
 
     values = np.empty(len(cells), dtype=object)

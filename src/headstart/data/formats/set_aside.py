@@ -1,4 +1,4 @@
-"""Rows that are not read: each is named with its reason, and the rest is read."""
+"""Rows that cannot be read: each is reported with its reason, and all other rows are read."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from headstart.reporting.wording import plural
 __all__ = ["MOST_ASIDE", "SetAside", "describe_set_aside"]
 
 MOST_ASIDE = 0.5
-"""The share of rows that may be set aside; where as many do not fit, the file is not what it was taken for."""
+"""From this share of unfit rows on, reading fails: the file is probably not what it was taken for."""
 
 EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class SetAside:
-    """A row that is not read.
+    """A row that cannot be read.
 
     Attributes:
         row: its number, counted from 0 without the header.
-        line: the line of the file that it begins in, from 1; 0 where rows are no lines.
-        reason: why, as a clause.
+        line: the line of the file where it begins, counted from 1; 0 if rows are not lines.
+        reason: why it cannot be read, as a clause.
 
     Examples:
-        >>> str(SetAside(4, 6, "it has 3 cells, the header 2"))
-        'row 4 (line 6): it has 3 cells, the header 2'
+        >>> str(SetAside(4, 6, "it has 3 cells, but the header has 2"))
+        'row 4 (line 6): it has 3 cells, but the header has 2'
     """
 
     row: int
@@ -38,11 +38,11 @@ class SetAside:
 
 
 def describe_set_aside(found: Sequence[SetAside], total: int, name: str) -> str | None:
-    """One sentence on rows that were not read; None where there are none.
+    """One sentence on the rows that were set aside; None if there are none.
 
     Examples:
-        >>> describe_set_aside([SetAside(4, 6, "it has 3 cells, the header 2")], 40, "a.csv")
-        "Set aside 1 of 40 rows of 'a.csv': row 4 (line 6): it has 3 cells, the header 2."
+        >>> describe_set_aside([SetAside(4, 6, "it has 3 cells, but the header has 2")], 40, "a.csv")
+        "Set aside 1 of 40 rows of 'a.csv': row 4 (line 6): it has 3 cells, but the header has 2."
     """
     if not found:
         return None

@@ -1,7 +1,7 @@
-"""Run as a script in a process of its own: the cells of one sheet of a spreadsheet file, as JSON lines.
+"""Script for a separate process: writes the cells of one sheet of a spreadsheet as JSON lines.
 
-A crafted file can make the parser ask for any amount of memory, which ends the process; so it is not ours. Nothing of
-headstart is imported here.
+A crafted file can make the parser request any amount of memory, which kills the process; so the parser never runs in
+the main process. Nothing of headstart is imported here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_CELLS = 20_000_000
 
 
 def plain(cell: object) -> str:
-    """A cell as a CSV file would hold it: whole numbers without a point, dates in ISO 8601, nothing for an empty cell.
+    """A cell as a CSV file would contain it: whole numbers without a point, dates in ISO 8601, empty cells as "".
 
     Examples:
         >>> plain(3.0), plain(0.5), plain(True), plain(None), plain("007")
@@ -33,7 +33,7 @@ def plain(cell: object) -> str:
 
 
 def choose(sizes: list[tuple[str, int, int]]) -> str:
-    """The first sheet of at least two rows and two columns, else the first of two rows, else the first.
+    """The first sheet with at least two rows and two columns, else the first with two rows, else the first.
 
     Examples:
         >>> choose([("Notes", 1, 1), ("Data", 9, 2)])
@@ -47,7 +47,7 @@ def choose(sizes: list[tuple[str, int, int]]) -> str:
 
 
 def _main(path: str) -> None:
-    """Write the sheets' names and sizes and the one that is taken, then its rows."""
+    """Write the names of the sheets and of the chosen one, then its rows."""
     import python_calamine
 
     with python_calamine.CalamineWorkbook.from_path(path) as book:
@@ -55,7 +55,7 @@ def _main(path: str) -> None:
         names = [sheet.name for sheet in book.sheets_metadata if sheet.visible == visible] or book.sheet_names
         sheets = {name: book.get_sheet_by_name(name) for name in names}
         if not sheets:
-            raise ValueError("it holds no sheet")
+            raise ValueError("it contains no sheet")
         sizes = [(name, sheet.total_height, sheet.total_width) for name, sheet in sheets.items()]
         taken = choose(sizes)
         sheet = sheets[taken]
@@ -67,7 +67,7 @@ def _main(path: str) -> None:
 
 
 def write(value: object) -> None:
-    """One JSON value on a line of its own.
+    """Write one JSON value on a line of its own.
 
     Examples:
         >>> write(["a"])
@@ -85,5 +85,5 @@ if __name__ == "__main__":
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     try:
         _main(sys.argv[1])
-    except Exception as error:  # noqa: BLE001  the parent makes a sentence of it
+    except Exception as error:  # noqa: BLE001  the parent process turns it into a message
         write({"error": str(error).splitlines()[0] if str(error) else type(error).__name__})

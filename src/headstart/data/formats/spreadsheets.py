@@ -1,4 +1,4 @@
-"""Spreadsheets of Excel and OpenDocument, read by calamine in a process of its own."""
+"""Excel and OpenDocument spreadsheets, read by calamine in a separate process."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from headstart.reporting.wording import name_some
 __all__ = ["SPREADSHEETS", "read_spreadsheet"]
 
 SPREADSHEETS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
-"""File extensions, in lower case, of the spreadsheets that the extra ``excel`` reads."""
+"""File extensions, in lower case, of the spreadsheets that can be read with the extra ``excel``."""
 
 MAX_BYTES = 256 * 2**20
 MAX_SECONDS = 300
 
 
 def read_spreadsheet(path: Path) -> Values:
-    """Header and rows of one sheet: the first visible one with two rows and columns; the others are named in a note.
+    """Read one sheet: the first visible one with at least two rows and two columns. A note names the other sheets.
 
-    Rows above the header, such as a title, have fewer cells and are left out. Cells are strings as a CSV file would
-    hold them: whole numbers without a point, dates in ISO 8601, text (also ``007``) as it is.
+    Rows with fewer filled cells above the header, such as a title, are left out. Cells are strings as in a CSV file:
+    whole numbers without a point, dates in ISO 8601, text (including ``007``) unchanged.
 
     Args:
         path: the file.
 
     Raises:
         MissingExtraError: if python-calamine is not installed.
-        DataError: if the file cannot be read, is protected by a password, or asks for too much memory.
+        DataError: if the file cannot be read, is protected by a password, or needs too much memory.
 
     Examples:
         >>> read_spreadsheet(Path("nowhere.xlsx"))
@@ -58,15 +58,15 @@ def read_spreadsheet(path: Path) -> Values:
     others = [name for name in facts["sheets"] if name != facts["taken"]]
     if others:
         read = f"Read the sheet '{facts['taken']}' of '{path.name}'"
-        notes.append(f"{read}, not {name_some(others)}; save another one as a file of its own to read it.")
+        notes.append(f"{read}, not {name_some(others)}; to read another sheet, save it as a file of its own.")
     first = _header_row(records)
     if first:
-        notes.append(f"Took row {records[first][0]} of the sheet '{facts['taken']}' for the header.")
+        notes.append(f"Took row {records[first][0]} of the sheet '{facts['taken']}' as the header.")
     return assemble(_without_empty_columns(records[first:]), ",", str(path), notes)
 
 
 def _header_row(records: Sequence[tuple[int, list[str]]]) -> int:
-    """The first record that fills at least two thirds as many cells as most of them do."""
+    """The first record with at least two thirds as many filled cells as the median record."""
     filled = [sum(bool(cell.strip()) for cell in cells) for _, cells in records]
     usual = sorted(filled)[len(filled) // 2]
     return next(place for place, count in enumerate(filled) if count * 3 >= usual * 2)
@@ -78,7 +78,7 @@ def _without_empty_columns(records: Sequence[tuple[int, list[str]]]) -> list[tup
 
 
 def _cells(path: Path) -> tuple[dict[str, Any], list[list[str]]]:
-    """What the child says of the sheets, and the cells of the one taken."""
+    """What the child process reports about the sheets, and the cells of the chosen one."""
     script = Path(__file__).with_name("spreadsheet_child.py")
     command = [sys.executable, "-P", str(script), os.fspath(path.absolute())]
     try:
@@ -94,7 +94,7 @@ def _cells(path: Path) -> tuple[dict[str, Any], list[list[str]]]:
         raise DataError(f"Cannot read '{path}' as a spreadsheet: {reason}; save its sheet as CSV.")
     if done.returncode or not lines:
         raise DataError(
-            f"Cannot read '{path}' as a spreadsheet: its sheets ask for more memory than is allowed, or the file is "
+            f"Cannot read '{path}' as a spreadsheet: its sheets need more memory than is allowed, or the file is "
             "damaged; save its sheet as CSV."
         )
     return facts, [json.loads(line) for line in lines[1:]]
