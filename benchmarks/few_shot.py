@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 from headstart.engine.extract import extract
 from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.heads.out_of_distribution import class_distance, energy, leverage, max_prob, neighbour_distance
-from headstart.heads.spectral.left_out import spectrum_of
+from headstart.heads.spectral.leave_one_out import spectrum_of
 from headstart.linear.calibration import log_loss
 from headstart.sources import open_source
 from headstart.tasks import task_methods

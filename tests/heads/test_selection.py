@@ -104,7 +104,7 @@ def test_standardised_rows_do_not_divide_by_zero():
     np.testing.assert_allclose(candidate_maps(rows, ())[1](rows), [[-1, 0], [1, 0]])
 
 
-def test_choice_on_a_sample_of_many_rows_keeps_whole_groups(monkeypatch):
+def test_choice_on_a_sample_of_many_rows_keeps_chunks_of_groups(monkeypatch):
     monkeypatch.setattr(problem, "MAX_ROWS_FOR_CHOICE", 40)
     groups = np.repeat(np.arange(30), 3)
     rows = rows_for_choice(90, groups, 0)

@@ -1,7 +1,7 @@
-"""Heads: the layers from features to the labels of a task, solved or fitted on features that are there already.
+"""Heads: the last layer of a model, from features to the labels of a task, fitted on features extracted beforehand.
 
-A head is a module of its own here, named in `headstart.heads.registry`; what serves several heads, or their choice,
-goes into a sub-package named by its concern.
+Each head is a module of its own, listed in `headstart.heads.registry`. Code that several heads share, or that chooses
+between them, goes into a sub-package named after its concern.
 """
 
 from headstart.heads.feature_map import FeatureMap, candidate_maps

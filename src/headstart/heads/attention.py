@@ -1,7 +1,7 @@
-"""Attention pooling: a learnt query says how much each block, source or token counts for an item.
+"""Attention pooling: a learnt query weighs the blocks, sources or tokens of each item.
 
-a_t = softmax(q·k_t / √w), z = Σ_t a_t k_t, logits = z W + b, with k_t the token t in w columns. All of it is learnt
-together by AdamW on all rows at once.
+a_t = softmax(q·k_t / √w), z = Σ_t a_t k_t, logits = z W + b, where k_t is token t projected to w columns. Projection,
+query and output layer are trained jointly by full-batch AdamW.
 
 References: Bahdanau, Cho & Bengio, ICLR 2015 (attention); Yang et al., "Hierarchical Attention Networks for Document
 Classification", NAACL 2016 (one learnt query); Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
@@ -32,12 +32,12 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A learnt query over tokens (n, t, d), or over the blocks of rows (n, sum of widths).
 
     Args:
-        widths: of the blocks of rows, each projected by itself; None for one block, or for tokens.
-        width: columns that tokens are projected to.
-        steps: of AdamW, each on all rows.
-        rate: the learning rate, which falls to zero by a cosine.
-        decay: the weight decay.
-        seed: of the first projection.
+        widths: number of columns of each block, each with its own projection; None for one block, or for tokens.
+        width: number of columns that tokens are projected to, default 64.
+        steps: number of full-batch AdamW steps, default 200.
+        rate: the initial learning rate, default 0.01, with cosine decay to zero.
+        decay: the weight decay, default 0.1.
+        seed: of the random initial projection, default 0.
 
     Attributes:
         classes_: (C,) sorted labels.
@@ -45,7 +45,7 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         query_: (width,).
         weight_: (width, C).
         bias_: (C,).
-        scale_: (blocks or 1,) what each token is divided by: its root mean square length on the rows of the fit.
+        scale_: (blocks or 1,) divisor of each block's tokens: their root mean square norm on the training rows.
 
     Examples:
         >>> tokens, y = np.random.default_rng(0).normal(size=(60, 3, 4)), np.repeat(["a", "b"], 30)
@@ -78,10 +78,10 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             X: rows or tokens, finite.
             y: labels.
-            mask: (n, t) true where there is a token; at least one in each row. Default: everywhere.
+            mask: (n, t) true for real tokens, false for padding; at least one true in each row. Default: all true.
 
         Raises:
-            ParameterError: if shapes do not fit each other.
+            ParameterError: if shapes do not match.
             DataError: if there are fewer than two classes, or a number is not finite.
         """
         check_number(self.width, "width", "AttentionHead", low=1, integer=True)
@@ -107,6 +107,7 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         drawn = np.random.default_rng(self.seed).normal(size=(self.n_features_in_, self.width))
         places = self._edges()
         parts = [torch.tensor(part / np.sqrt(self.width)).float() for part in np.split(drawn, places)]
+        # a neutral start: a zero query is mean pooling, zero weights give uniform probabilities
         query, weight = torch.zeros(self.width), torch.zeros(self.width, len(self.classes_))
         bias = torch.zeros(len(self.classes_))
         learnt = [one.requires_grad_() for one in (*parts, query, weight, bias)]
@@ -115,6 +116,7 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         truth, hidden = torch.from_numpy(codes.astype(np.int64)), torch.from_numpy(~there)
         for _ in range(self.steps):
             keys = _keys(torch_blocks, parts, torch.stack)
+            # (n, t); padding gets -inf, so its attention is exactly zero
             score = (keys @ query / np.sqrt(self.width)).masked_fill(hidden, -torch.inf)
             pooled = (torch.softmax(score, dim=1)[:, :, None] * keys).sum(dim=1)
             loss = torch.nn.functional.cross_entropy(pooled @ weight + bias, truth)
@@ -127,7 +129,7 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.query_, self.weight_, self.bias_ = arrays[len(parts) :]
 
     def attention(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
-        """How much each token or block counts, (n, t), of sum one."""
+        """Attention weights of the tokens or blocks, (n, t); each row sums to one."""
         return self._pooled(X, mask)[0]
 
     def decision_function(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
@@ -140,14 +142,16 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(softmax(scores, axis=1))
 
     def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
-        """The likeliest label of each row."""
+        """The most probable label of each row."""
         return np.asarray(self.classes_[self.decision_function(X, mask).argmax(axis=1)])
 
     def _pooled(self, rows: ArrayLike, mask: ArrayLike | None) -> tuple[Array, Array]:
         check_is_fitted(self)
         array = self._checked(rows)
         if array.shape[-1] != self.n_features_in_:
-            raise ParameterError(f"This head reads {self.n_features_in_} columns. Got {array.shape[-1]} instead.")
+            raise ParameterError(
+                f"This AttentionHead was fitted on {self.n_features_in_} columns. Got {array.shape[-1]} instead."
+            )
         blocks = [block / scale for block, scale in zip(self._blocks(array), self.scale_, strict=True)]
         keys = _keys(blocks, np.split(self.projection_, self._edges()), np.stack)
         score = np.where(_masked(array, mask), keys @ self.query_ / np.sqrt(self.width), -np.inf)
@@ -159,7 +163,7 @@ class AttentionHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         blocks = self.widths is not None
         if array.ndim not in (2, 3) or (blocks and (array.ndim != 2 or array.shape[1] != sum(self.widths or ()))):
             wanted = f"rows (n, {sum(self.widths or ())})" if blocks else "rows (n, d) or tokens (n, t, d)"
-            raise ParameterError(f"An AttentionHead reads {wanted}. Got shape {array.shape} instead.")
+            raise ParameterError(f"An AttentionHead takes {wanted}. Got shape {array.shape} instead.")
         if not np.isfinite(array).all():
             raise DataError("An AttentionHead needs finite rows. Got a NaN or an infinity; leave it out or fill it.")
         return array
@@ -185,15 +189,15 @@ def _masked(array: Array, mask: ArrayLike | None) -> NDArray[np.bool_]:
     there = np.asarray(mask, dtype=bool)
     if array.ndim != 3 or there.shape != array.shape[:2] or not there.any(axis=1).all():
         raise ParameterError(
-            "The mask of tokens (n, t, d) is (n, t), with a token in each row. Got shape "
-            f"{there.shape} for {array.shape} instead."
+            "The mask of tokens (n, t, d) must have shape (n, t) and a true value in each row. Got a mask of shape "
+            f"{there.shape} for tokens of shape {array.shape}."
         )
     return there
 
 
 @dataclass(frozen=True)
 class AttentionKind:
-    """Attention over blocks; of rows without blocks it makes one token.
+    """Attention over blocks; rows without blocks are a single token.
 
     Attributes:
         name: ``"attention"``.
@@ -214,8 +218,8 @@ class AttentionKind:
         return AttentionHead(seed=seed)
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002 (one contract)
-        """Why ``auto`` leaves it out: one block alone leaves nothing to attend to."""
-        return "it weighs several sources; ask for it by --fusion attention"
+        """Why ``auto`` skips it: with a single block there is nothing to weigh."""
+        return "it weighs several sources; select it with --fusion attention"
 
 
 ATTENTION = AttentionKind()

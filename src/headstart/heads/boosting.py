@@ -1,4 +1,4 @@
-"""Gradient boosting: histogram trees on principal components.
+"""Gradient boosting: histogram-based boosted trees on principal components.
 
 References: Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", Annals of Statistics 2001; Ke et
 al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NIPS 2017 (histograms).
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.per_output import per_output
 from headstart.heads.estimator.principal_components import on_principal_components
 from headstart.heads.estimator.protocols import Estimator
 from headstart.tasks import is_regression
@@ -27,7 +27,7 @@ class BoostingHead:
 
     Attributes:
         name: ``"boosting"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 3.
 
     References:
@@ -45,6 +45,8 @@ class BoostingHead:
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
         """An unfitted estimator."""
         kind = HistGradientBoostingRegressor if is_regression(task) else HistGradientBoostingClassifier
+        # the smallest leaf scales with n, so that a few dozen rows can still be split; no early stopping, which would
+        # hold out a tenth of the rows
         head = kind(
             max_iter=60,
             max_leaf_nodes=15,
@@ -52,12 +54,12 @@ class BoostingHead:
             early_stopping=False,
             random_state=seed,
         )
-        return one_by_one(on_principal_components(head, n=n, d=d, most=COMPONENTS, seed=seed), task)
+        return per_output(on_principal_components(head, n=n, d=d, most=COMPONENTS, seed=seed), task)
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
-        """Why ``auto`` does not try it here; empty where it does."""
+        """Why ``auto`` skips this head here; empty if it does not."""
         slow = task.num_outputs > 30 and n > 3000
-        return f"a tree for each of {task.num_outputs} outputs a round on {n} rows is slow" if slow else ""
+        return f"one tree per round for each of {task.num_outputs} outputs on {n} rows is slow" if slow else ""
 
 
 BOOSTING = BoostingHead()

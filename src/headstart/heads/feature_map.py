@@ -1,4 +1,4 @@
-"""From the rows of a source to the rows that a head is fitted on."""
+"""Feature maps: the columns of a source's rows that a head is fitted on, and how they are scaled."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class FeatureMap:
     """Which columns a head sees, and how they are scaled.
 
     Attributes:
-        name: what is printed, such as ``"all 7 blocks"``.
-        blocks: (start, stop) column ranges that are kept, side by side.
-        scaling: ``"unit_norm"`` divides each block of each row by its L2 norm, which leaves leave-one-out exact;
-            ``"none"`` keeps rows.
-        shift: (num_features,) subtracted afterwards, or empty.
-        scale: (num_features,) divided by at the end, or empty. Both are fitted on training rows without labels, which
-            makes leave-one-out approximate in the order of one part in n.
-        scalings: a scaling for each block, where they differ; empty where ``scaling`` holds for all.
-        columns: positions of the columns that are kept of the scaled blocks, or empty for all of them; ``shift`` and
-            ``scale`` are then of these.
-        width: columns of the source's rows, where the blocks do not reach the last one; else 0.
+        name: the name shown to users, such as ``"all 7 blocks"``.
+        blocks: (start, stop) column ranges that are kept and concatenated.
+        scaling: ``"unit_norm"`` divides each block of each row by its L2 norm, which keeps leave-one-out exact;
+            ``"none"`` leaves rows unchanged.
+        shift: (num_features,) subtracted after that, or empty.
+        scale: (num_features,) final divisor, or empty. Shift and scale are computed from all training rows without
+            their labels, so leave-one-out is approximate, with an error of order 1/n.
+        scalings: one scaling per block if they differ; empty if ``scaling`` applies to all.
+        columns: positions of the columns that are kept from the scaled blocks, or empty for all; ``shift`` and
+            ``scale`` then refer to these columns.
+        width: number of columns of the source's rows if the blocks do not include the last one; else 0.
 
     Examples:
         >>> chosen = FeatureMap("last layer", ((2, 4),), "unit_norm")
@@ -53,17 +53,17 @@ class FeatureMap:
 
     @property
     def num_features(self) -> int:
-        """Columns that the head sees."""
+        """Number of columns that the head is fitted on."""
         return len(self.columns) or sum(stop - start for start, stop in self.blocks)
 
     @property
     def num_inputs(self) -> int:
-        """Columns of the source's rows."""
+        """Number of columns of the source's rows."""
         return max(self.width, *(stop for _, stop in self.blocks))
 
     @property
-    def reading(self) -> tuple[Any, ...]:
-        """What decides the columns before they are shifted and scaled: two maps that share it share their moments."""
+    def moments_key(self) -> tuple[Any, ...]:
+        """A key of the columns before shift and scale: maps with equal keys can share one pass over the rows."""
         return self.blocks, self.block_scalings, self.columns.tobytes()
 
     @property
@@ -72,10 +72,10 @@ class FeatureMap:
         return self.scalings or (self.scaling,) * len(self.blocks)
 
     def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Rows (n, d) of the source as rows (n, num_features) for the head; float64 where a shift is subtracted."""
+        """Map source rows (n, d) to head rows (n, num_features); float64 if a shift is subtracted."""
         scaled = zip(self.blocks, self.block_scalings, strict=True)
         parts = [unit_rows(rows[:, a:b]) if scaling == "unit_norm" else rows[:, a:b] for (a, b), scaling in scaled]
-        # one block is a view: no copy of rows that need none
+        # one unscaled block stays a view, without a copy
         joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         joined = joined[:, self.columns] if self.columns.size else joined
         if self.shift.size:
@@ -84,22 +84,22 @@ class FeatureMap:
 
 
 def candidate_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") -> tuple[FeatureMap, ...]:
-    """The feature maps worth comparing for a source: simplest first.
+    """The feature maps to compare for a source, simplest first.
 
-    A body with several blocks offers its last layer and all blocks together. Each block is of unit norm in each row
-    and then divided by the root of its total variance, so that a block whose rows hardly differ (early layers share a
-    large mean) weighs as much as the others: against unit norm alone this lowered the left-out log-loss on
-    twitter_financial_news (0.483 to 0.480) and TREC-6 (0.260 to 0.258) and left BANKING77 where it was (0.305). Rows
-    that came as they are offer themselves and their standardised columns.
+    For a body with several blocks these are its last layer and all blocks concatenated. Each block of each row is
+    scaled to unit norm and then divided by the square root of the block's total variance. Otherwise a block whose rows
+    hardly differ (early layers share a large mean) would have little weight. Compared with unit norm alone this lowered
+    the leave-one-out log-loss on twitter_financial_news (0.483 to 0.480) and TREC-6 (0.260 to 0.258); BANKING77 did not
+    change (0.305). For a source without blocks the maps are its rows and its standardised rows.
 
     Args:
         rows: (n, d) training rows of the source.
-        blocks: the source's blocks, first to last; empty for rows as they are.
-        layers: ``"auto"`` or ``"select"`` for the last layer and all blocks, ``"last"`` or ``"all"`` for one of them,
-            ``"best"`` for every block by itself too.
+        blocks: the source's blocks, first to last; empty for a source without blocks.
+        layers: ``"auto"`` or ``"select"`` for the last layer and all blocks, ``"last"`` or ``"all"`` for only one of
+            these, ``"best"`` to add every single block.
 
     Returns:
-        One or two maps, and with ``"best"`` one for each block more.
+        One or two maps; with ``"best"`` also one per earlier block.
 
     Examples:
         >>> [m.name for m in candidate_maps(np.ones((3, 4)), [Block("stem", 1), Block("last", 3)])]
@@ -124,7 +124,7 @@ def candidate_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") ->
 
 
 def _block_scale(together: FeatureMap, rows: Rows) -> NDArray[np.float64]:
-    """(num_features,) the root of each block's total variance, one number a block."""
+    """(num_features,) the square root of each block's total variance, repeated over its columns."""
     sample = together(rows[:: max(1, len(rows) // MAX_ROWS_FOR_SCALE)])
     variance = sample.var(axis=0, dtype=np.float64)
     widths = [stop - start for start, stop in together.blocks]
@@ -133,7 +133,7 @@ def _block_scale(together: FeatureMap, rows: Rows) -> NDArray[np.float64]:
 
 
 def _mean_and_deviation(rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each column, a chunk at a time (Chan, Golub & LeVeque 1983)."""
+    """Mean and standard deviation of each column, computed in chunks (Chan, Golub & LeVeque 1983)."""
     mean, square, seen = np.zeros(rows.shape[1]), np.zeros(rows.shape[1]), 0
     for start in range(0, len(rows), CHUNK):
         part = np.asarray(rows[start : start + CHUNK])
@@ -141,16 +141,16 @@ def _mean_and_deviation(rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.flo
         offset = part - near
         total = seen + len(part)
         step = (near - mean) * len(part) / total
-        # Chan's update: the chunk's own squares, and those of the shift of its mean
+        # Chan's update: the squares within the chunk, plus those of the shift between the two means
         square += np.einsum("nd,nd->d", offset, offset) + (near - mean) * step * seen
         mean, seen = mean + step, total
     return mean, np.sqrt(square / max(seen, 1))
 
 
 def _vector_maps(rows: Rows) -> tuple[FeatureMap, ...]:
-    whole = ((0, rows.shape[1]),)
+    every = ((0, rows.shape[1]),)
     shift, scale = _mean_and_deviation(rows)
     return (
-        FeatureMap("rows as they are", whole, "none"),
-        FeatureMap("standardised rows", whole, "none", shift, np.where(scale > 0, scale, 1.0)),
+        FeatureMap("rows as they are", every, "none"),
+        FeatureMap("standardised rows", every, "none", shift, np.where(scale > 0, scale, 1.0)),
     )

@@ -1,4 +1,4 @@
-"""What a choice of head gives: the fitted head, what was compared, and the left-out evidence of the choice."""
+"""The result of head selection: the fitted head, the candidates, and the out-of-fold outputs behind the choice."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ __all__ = ["Candidate", "Evidence", "FittedHead"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to read features, scored.
+    """A combination of feature map, head and penalty, with its loss.
 
     Attributes:
         features: name of the feature map.
         head: name of the head.
-        lam: the ridge penalty λ of a head that is read off a spectrum; nan for other heads.
-        loss: mean left-out loss (log-loss in nats, or squared error in units of the target's variance).
-        prior: how many rows each class's name or description counts for; 0 without.
-        note: of a head whose loss is nan, why it was not run to the end; else empty.
+        lam: the ridge penalty λ of a closed-form head; nan for other heads.
+        loss: mean leave-one-out or out-of-fold loss (log-loss in nats, or squared error in units of the target's
+            variance).
+        prior: the weight, in rows, of each class's name or description; 0 for none.
+        note: why the head was skipped or stopped early, if its loss is nan; else empty.
 
     Examples:
         >>> Candidate("last layer", "ridge", 0.1, 0.42).head
@@ -47,12 +48,12 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What a head says of rows as if they had not been fitted: the rows that the choice was made on.
+    """Leave-one-out or out-of-fold outputs of a head for the rows that the selection used.
 
     Attributes:
-        index: (m,) positions of these rows among the n of the fit; all of them up to 5,000.
-        outputs: (m, k) calibrated left-out probabilities or values.
-        losses: (m,) left-out loss of each row, as in `TaskMethods.loss`.
+        index: (m,) positions of these rows among the n training rows; all of them up to n = 5,000.
+        outputs: (m, k) calibrated out-of-fold probabilities or values.
+        losses: (m,) out-of-fold loss of each row, as in `TaskMethods.loss`.
 
     Examples:
         >>> Evidence(np.arange(2), np.full((2, 2), 0.5), np.full(2, 0.69)).losses.mean()
@@ -71,20 +72,19 @@ class FittedHead:
     Attributes:
         feature_map: from source rows to head rows.
         head: name of the head.
-        lam: the chosen λ; nan for a head that has none.
+        lam: the chosen λ; nan for a head without one.
         weight: (num_features, k) float64 of a linear head; empty (0, k) for one that is not linear.
         bias: (k,) float64; zeros for a head that is not linear.
-        calibration: parameters that make outputs of scores.
-        loss: mean left-out loss of the choice.
-        candidates: everything that was compared, in the order of the search.
-        moments: of the mapped rows, where the head was solved from them; None where there were fewer rows than
-            features.
-        evidence: left-out outputs and losses; None for a head that was loaded.
+        calibration: parameters that turn scores into outputs.
+        loss: mean out-of-fold loss of the chosen head.
+        candidates: all candidates, in the order of the search.
+        moments: of the mapped rows, if the head was solved from them; None if there were fewer rows than features.
+        evidence: out-of-fold outputs and losses; None for a head loaded from disk.
         estimator: the fitted scikit-learn estimator of a head that is not linear, else None.
-        prior: how many rows each class's name or description counted for; 0 without. They are in ``moments``.
-        dropped: positions of the rows that were left aside as suspect; empty for none.
-        notes: what else was found by the choice, in one sentence each, such as whether fusing sources helps.
-        left_out: the mean loss of rows that were left out, which a saved head keeps; None where it is not known.
+        prior: the weight, in rows, of each class's name or description; 0 for none. ``moments`` include them.
+        dropped: positions of the rows that were dropped as suspect; empty for none.
+        notes: further findings, one sentence each, such as whether fusing sources helps.
+        left_out: mean out-of-fold loss, which is saved with the head; None if unknown.
 
     Examples:
         >>> from headstart.heads import select_head

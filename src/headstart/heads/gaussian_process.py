@@ -1,4 +1,4 @@
-"""Gaussian process: with a Gaussian kernel; beyond 1,000 rows its equivalent with a linear kernel.
+"""Gaussian process: with a Gaussian (RBF) kernel; beyond 1,000 rows a Bayesian linear model instead.
 
 Reference: Rasmussen & Williams, "Gaussian Processes for Machine Learning", MIT Press 2006.
 """
@@ -19,7 +19,7 @@ from sklearn.linear_model import BayesianRidge
 from sklearn.utils.validation import validate_data
 
 from headstart.heads.estimator.inputs import FLOATS, checked_rows, class_codes
-from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.per_output import per_output
 from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.laplace import LAPLACE
 from headstart.params import check_choice
@@ -30,19 +30,19 @@ __all__ = ["GAUSSIAN_PROCESS", "GaussianProcess", "GaussianProcessHead"]
 
 Array = NDArray[np.float64]
 MOST_ROWS = 1000
-ROWS_FOR_EVIDENCE = 300  # on which the kernel's parameters are found; each step costs their cube
+ROWS_FOR_EVIDENCE = 300  # rows used to fit the kernel's parameters; each step costs their number cubed
 
 
 class GaussianProcess(BaseEstimator):  # type: ignore[misc]
     """scikit-learn's Gaussian process regression, on values or on the 0/1 columns of classes and labels.
 
-    Classes are regressed on their columns with one kernel for all (least-squares classification), because the posterior
-    is then exact and costs one factorisation whatever the number of classes; the head's temperature makes
-    probabilities of it.
+    Classification is by regression on one-hot columns with a shared kernel (least-squares classification). The
+    posterior is then exact and needs a single factorisation for any number of classes. The head's temperature turns
+    the scores into probabilities.
 
     Args:
         kind: ``"classification"``, ``"multilabel"`` or ``"regression"``.
-        seed: of the rows on which the kernel's parameters are found, where there are more than 300.
+        seed: of the subset on which the kernel's parameters are fitted, if there are more than 300 rows; default 0.
 
     Attributes:
         classes_: (C,) sorted labels of a classification, else None.
@@ -74,22 +74,23 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
             self.classes_ = None
             targets = np.asarray(labels, dtype=np.float64).reshape(len(rows), -1)
         rows = np.asarray(rows, dtype=np.float64)
+        # one divisor for all columns (total variance 1), so that the bounds of the length scale fit every source
         self.mean_, self.scale_ = rows.mean(axis=0), float(np.sqrt(rows.var(axis=0).sum())) or 1.0
         self.centre_ = targets.mean(axis=0)
         spread = targets.std(axis=0)
         self.spread_ = np.where(spread > 0, spread, 1.0)
         mapped, standard = (rows - self.mean_) / self.scale_, (targets - self.centre_) / self.spread_
-        # the evidence costs n³ for each step; the kernel's parameters are learnt on some rows, and kept for all
+        # each step on the marginal likelihood costs n³: fit the kernel's parameters on a subset, then fix them
         few = np.sort(np.random.default_rng(self.seed).permutation(len(rows))[:ROWS_FOR_EVIDENCE])
         kernel = ConstantKernel(1.0, (1e-3, 1e3)) * RBF(1.0, (1e-2, 1e2)) + WhiteKernel(0.1, (1e-6, 10.0))
-        with warnings.catch_warnings():  # a parameter at its bound is as good as that bound
+        with warnings.catch_warnings():  # scikit-learn warns of a parameter at its bound, which is fine here
             warnings.simplefilter("ignore", ConvergenceWarning)
             kernel = GaussianProcessRegressor(kernel).fit(mapped[few], standard[few]).kernel_
         self.process_ = GaussianProcessRegressor(kernel, optimizer=None).fit(mapped, standard)
         return self
 
     def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
-        """The posterior mean (n, k) of each column."""
+        """Posterior mean (n, k), one column per class, label or target."""
         mapped = (checked_rows(self, X) - self.mean_) / self.scale_
         found = np.asarray(self.process_.predict(mapped)).reshape(len(mapped), -1)
         return np.asarray(self.centre_ + self.spread_ * found)
@@ -112,11 +113,11 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class GaussianProcessHead:
-    """Gaussian process up to 1,000 rows; beyond, Bayesian linear regression or last-layer Laplace, its linear twins.
+    """Gaussian process up to 1,000 rows; beyond, its linear counterpart: Bayesian ridge or last-layer Laplace.
 
     Attributes:
         name: ``"gaussian_process"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 3.
 
     Examples:
@@ -133,12 +134,12 @@ class GaussianProcessHead:
         if n <= MOST_ROWS:
             return GaussianProcess(base_kind(task), seed=seed)
         if is_regression(task):
-            return one_by_one(BayesianRidge(), task)
+            return per_output(BayesianRidge(), task)
         return LAPLACE.make(task, n=n, d=d, seed=seed)
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
-        """Why ``auto`` does not try it here; empty where it does."""
-        return f"beyond {MOST_ROWS} rows it is a linear head" if n > MOST_ROWS else ""
+        """Why ``auto`` skips this head here; empty if it does not."""
+        return f"beyond {MOST_ROWS} rows it is replaced by a linear head" if n > MOST_ROWS else ""
 
 
 GAUSSIAN_PROCESS = GaussianProcessHead()

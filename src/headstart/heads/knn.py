@@ -1,4 +1,4 @@
-"""k nearest neighbours: by cosine, closer ones weighing more; k is chosen by leave-one-out."""
+"""k nearest neighbours: by cosine similarity, with closer neighbours weighted more; leave-one-out chooses k."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from headstart.types import Task
 __all__ = ["KNN", "KNearestNeighbours", "KNearestNeighboursHead"]
 
 Array = NDArray[np.float64]
-COUNTS = (1, 3, 5, 10, 20, 50, 100, 200)  # 10 to 200 are DINOv2's; fewer for sets of a few rows a class
+COUNTS = (1, 3, 5, 10, 20, 50, 100, 200)  # DINOv2 uses 10 to 200; smaller ones are for a few rows per class
 TEMPERATURE = 0.07  # of the weights exp(cos/0.07), as in DINO and DINOv2
 CHUNK = 1024
-SMOOTHING = 1e-3  # of the share of each class, so that k = 1 is not certainty
+SMOOTHING = 1e-3  # weight of the class frequencies, so that k = 1 does not give probability 1
 
 
 class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
-    """Weighted shares, or means, of the k rows of largest cosine.
+    """Weighted class frequencies, or weighted means, of the k rows with the largest cosine similarity.
 
     Args:
-        k: neighbours, or ``"auto"`` for the number of 1 to 200 of least leave-one-out loss.
-        temperature: of the weights exp(cos / temperature), 0.07.
-        kind: ``"classification"``, ``"multilabel"`` or ``"regression"``; ``"auto"`` reads it off y (numbers with a
-            fraction are values).
+        k: number of neighbours; ``"auto"`` picks the one of 1 to 200 with the lowest leave-one-out loss.
+        temperature: of the weights exp(cos / temperature), default 0.07.
+        kind: ``"classification"``, ``"multilabel"`` or ``"regression"``; ``"auto"`` infers it from y (non-integer
+            numbers mean regression).
 
     Attributes:
         classes_: (C,) sorted labels of a classification, else None.
-        k_: neighbours used.
+        k_: number of neighbours used.
 
     References:
         Cover & Hart, "Nearest neighbor pattern classification", 1967; Wu et al., "Unsupervised Feature Learning via
@@ -59,7 +59,7 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
         self.kind = kind
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
-        """Keep rows (n, d) with labels (n,), 0/1 columns (n, k) or values (n, k)."""
+        """Store rows (n, d) with labels (n,), 0/1 columns (n, k) or values (n, k)."""
         self._remember(X, y)
         if self.k == "auto":
             self._choose(None)
@@ -68,20 +68,20 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
         return self
 
     def left_out_scores(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Fit, and give the scores of each row by its neighbours outside of itself, or of its group."""
+        """Fit, and return the scores of each row from its neighbours without itself and without its group."""
         self._remember(X, y)
         return self._choose(groups)
 
     def chosen_params(self) -> dict[str, Any]:
-        """The parameters to fit with again, on more rows, without a new choice."""
+        """The chosen parameters, for a refit on more rows without a new search."""
         return {"k": self.k_}
 
     def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Logs of the classes' shares, log-odds of the labels, or values."""
+        """Log-probabilities of the classes, log-odds of the labels, or values."""
         return self._scored(self._means(checked_rows(self, X), [self.k_], None)[self.k_])
 
     def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Shares (n, C) of the classes, or of the labels."""
+        """Smoothed probabilities (n, C) of the classes or labels."""
         return self._smoothed(self._means(checked_rows(self, X), [self.k_], None)[self.k_])
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
@@ -114,6 +114,7 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
         n = len(self.rows_)
         alone = np.arange(n) if groups is None else np.asarray(groups)
         counts = [int(self.k)] if self.k != "auto" else [k for k in COUNTS if k < n] or [1]
+        # one search for the largest k serves all smaller ones
         found = self._means(self.rows_, counts, alone)
         scores = {k: self._scored(means) for k, means in found.items()}
         self.k_ = min(counts, key=lambda k: self._loss(found[k]))
@@ -131,22 +132,25 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
     def _neighbours(
         self, rows: NDArray[Any], most: int, alone: NDArray[Any] | None
     ) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
-        """For each chunk its start, the (m, most) nearest rows, nearest first, and their weights."""
+        """For each chunk of queries: its start, the (m, most) nearest rows in order of distance, and their weights."""
         most = min(most, len(self.rows_))
         for start in range(0, len(rows), CHUNK):
             cosine = (rows[start : start + CHUNK] @ self.rows_.T).astype(np.float64)
             if alone is not None:
-                # a row, and its group, is no neighbour of its own
+                # exclude the row itself and its group
                 cosine[alone[start : start + CHUNK, None] == alone] = -np.inf
-            # the largest k for all k at once: the first columns, once sorted, are the smaller ones
+            # partition for the largest k, then sort only those: every smaller k is a prefix
             near = np.argpartition(-cosine, most - 1, axis=1)[:, :most]
             value = np.take_along_axis(cosine, near, axis=1)
             order = np.argsort(-value, axis=1, kind="stable")
             near, value = np.take_along_axis(near, order, axis=1), np.take_along_axis(value, order, axis=1)
-            top = np.where(np.isfinite(value[:, :1]), value[:, :1], 0.0)  # a row whose group is everything: all alike
+            # a row whose group holds all rows has no finite cosine: all its neighbours then weigh the same
+            top = np.where(np.isfinite(value[:, :1]), value[:, :1], 0.0)
+            # subtracting the largest cosine avoids overflow; 1e-300 keeps the sum of weights above zero
             yield start, near, np.exp((value - top) / self.temperature) + 1e-300
 
     def _smoothed(self, means: Array) -> Array:
+        # mix in the overall class frequencies
         return np.asarray((1 - SMOOTHING) * means + SMOOTHING * self.targets_.mean(axis=0))
 
     def _scored(self, means: Array) -> Array:
@@ -156,7 +160,7 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
         return np.asarray(np.log(share) if self._kind == "classification" else np.log(share) - np.log1p(-share))
 
     def _loss(self, means: Array) -> float:
-        """Squared error of values; log-loss of shares."""
+        """Mean squared error of values; log-loss of probabilities."""
         if self._kind == "regression":
             return float(np.mean((means - self.targets_) ** 2))
         share = np.clip(self._smoothed(means), 1e-9, 1 - 1e-9)
@@ -176,11 +180,11 @@ def _kind_of(labels: NDArray[Any]) -> str:
 
 @dataclass(frozen=True)
 class KNearestNeighboursHead:
-    """k nearest neighbours by cosine; serves every task.
+    """k nearest neighbours by cosine similarity, for every kind of task.
 
     Attributes:
         name: ``"knn"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 2.
 
     Examples:
@@ -197,8 +201,8 @@ class KNearestNeighboursHead:
         return KNearestNeighbours(kind=base_kind(task))
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
-        """Why ``auto`` does not try it here; empty where it does."""
-        return f"it would keep all {n} rows" if n > 100_000 else ""
+        """Why ``auto`` skips this head here; empty if it does not."""
+        return f"it would store all {n} rows" if n > 100_000 else ""
 
 
 KNN = KNearestNeighboursHead()

@@ -1,4 +1,4 @@
-"""Linear discriminant analysis: by optimal scoring, which repairs the masking of one-hot least squares.
+"""Linear discriminant analysis: by optimal scoring, which avoids the masking of classes in one-hot least squares.
 
 Reference: Hastie, Tibshirani & Buja, "Flexible Discriminant Analysis by Optimal Scoring", JASA 1994.
 """
@@ -21,11 +21,11 @@ __all__ = ["LDA", "OptimalScoringHead"]
 
 @dataclass(frozen=True)
 class OptimalScoringHead:
-    """Penalised LDA from the same spectrum as the ridge head; serves classification.
+    """Penalised LDA from the same eigendecomposition as the ridge head, for classification.
 
     Attributes:
         name: ``"lda"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 0.
 
     Examples:
@@ -49,17 +49,17 @@ class OptimalScoringHead:
         *,
         sample_weight: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
-        """Log-posterior scores by the discriminants of the other rows."""
+        """Leave-one-out log-posterior scores: the discriminants are those of the other rows."""
         return left_out_scores(spectrum, left_out, targets, groups, sample_weight=sample_weight)
 
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weight (d, k) and bias (k,): the quadratic term is the same for all classes and cancels."""
+        """Weight (d, k) and bias (k,); the quadratic term is the same for all classes and is omitted."""
         weight, bias = ridge_coefficients(spectrum, lam)
         return optimal_scoring(spectrum, lam, priors=_priors(spectrum)).coefficients(weight, bias)
 
 
 def _priors(spectrum: Spectrum) -> NDArray[np.float64]:
-    # the mean of one-hot targets is the weighted share of each class; rounding may leave less than nothing of one
+    # the mean of one-hot targets is the weighted share of each class; rounding can make an empty class negative
     return np.where(spectrum.target_mean > NO_SHARE, spectrum.target_mean, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Multinomial logistic regression: with an L2 penalty that is chosen by (approximate) leave-one-out."""
+"""Multinomial logistic regression: with an L2 penalty chosen by approximate leave-one-out or cross-validation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from headstart.heads.estimator.cross_fitting import few_folds
+from headstart.heads.estimator.cross_fitting import five_folds
 from headstart.heads.estimator.inputs import checked_rows, class_codes
-from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.per_output import per_output
 from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.estimator.softmax_path import SoftmaxFit, SoftmaxProblem, approximate_leave_one_out, fit_softmax
 from headstart.linear.calibration import log_loss
@@ -23,25 +23,26 @@ from headstart.types import Task
 __all__ = ["LOGISTIC", "LogisticHead", "MultinomialLogisticRegression"]
 
 Array = NDArray[np.float64]
-# λ from the largest eigenvalue down by half decades: the 45 values of DINOv2's linear probe span as much, three times
-# as densely, for losses that differ in the third digit.
+# Powers of ten of λ, relative to the largest eigenvalue, in half decades. DINOv2's linear probe spans the same range
+# with 45 values, which changes losses only in the third digit.
 STRONGEST, WEAKEST, STEP = 0.0, -8.0, -0.5
-PATIENCE = 2  # λ in a row that hardly improved before the path stops: rows that are separable have no end of it
-ENOUGH = 1e-3  # nats
+PATIENCE = 2  # consecutive λ without a clear gain before the path stops; separable rows improve without end
+ENOUGH = 1e-3  # nats; a smaller gain does not count
 MAX_SIDE = 2000  # of the Hessian, for approximate leave-one-out
-MAX_COST = 4e9  # n times its side squared; a second or two for each λ
-LOOSE, TIGHT = 1e-4, 1e-7
-NEVER_SEEN = -15.0  # logit, against the least of a row, of a class that the fit saw no row of
+MAX_COST = 4e9  # n times that side squared; one or two seconds per λ
+LOOSE, TIGHT = 1e-4, 1e-7  # tolerances along the path and of the final fit
+NEVER_SEEN = -15.0  # bias of a class without training rows, relative to the smallest bias
 
 
 class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Softmax regression: Σ log-loss + λ/2 ‖W‖², with a free intercept.
 
     Args:
-        lam: λ, or ``"auto"`` for the one of least left-out log-loss on a path from strong to weak: by approximate
-            leave-one-out where the Hessian is small (side up to 2,000) and rows stand alone, else by five folds.
-        tol: of the final fit, the scaled gradient relative to that of zero weights, 1e-7.
-        seed: of the folds, 0.
+        lam: λ; ``"auto"`` takes the one with the lowest log-loss on a path from strong to weak penalties, by
+            approximate leave-one-out if the Hessian is small (side up to 2,000) and rows are ungrouped, else by
+            five-fold cross-validation.
+        tol: of the final fit: the scaled gradient relative to that at zero weights, default 1e-7.
+        seed: of the folds, default 0.
 
     Attributes:
         classes_: (C,) sorted labels.
@@ -71,7 +72,7 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
         return self
 
     def left_out_scores(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Fit, and give the logits (n, C) of each row as if it, or its group, had not been fitted.
+        """Fit, and return the leave-one-out or out-of-fold logits (n, C).
 
         Args:
             X: (n, d) rows.
@@ -94,19 +95,19 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
             if scored:
                 left_out = _path_of(problem, codes, groups, self.seed)(self.lam_)
         fitted = fit_softmax(problem, self.lam_, tol=self.tol)
-        # back from the eigenbasis: (d, r)(r, C), and the intercept of rows that are not centred
+        # back from the eigenbasis: (d, r)(r, C); the intercept absorbs the mean that was subtracted from the rows
         self.coef_ = (spectrum.vectors @ fitted.weight).T
         self.intercept_ = fitted.bias - self.coef_ @ spectrum.mean
         return left_out
 
     def chosen_params(self) -> dict[str, Any]:
-        """The parameters to fit with again, on more rows, without a new choice."""
+        """The chosen parameters, for a refit on more rows without a new search."""
         return {"lam": self.lam_}
 
     def linear_map(self, num_outputs: int) -> tuple[Array, Array]:
         """Weight (d, num_outputs) and bias (num_outputs,) where the labels are codes below ``num_outputs``."""
         weight = np.zeros((self.coef_.shape[1], num_outputs))
-        # classes of the task that the fit saw no row of
+        # classes of the task without training rows
         bias = np.full(num_outputs, float(self.intercept_.min()) + NEVER_SEEN)
         seen = np.asarray(self.classes_, dtype=np.intp)
         weight[:, seen], bias[seen] = self.coef_.T, self.intercept_
@@ -121,7 +122,7 @@ class MultinomialLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ig
         return softmax(self.decision_function(X), axis=1)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
-        """The likeliest label of each row."""
+        """The most probable label of each row."""
         return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
 
 
@@ -129,14 +130,14 @@ LeftOutAt = Callable[[float], Array]
 
 
 def _path_of(problem: SoftmaxProblem, codes: NDArray[np.intp], groups: ArrayLike | None, seed: int) -> LeftOutAt:
-    """Left-out logits (n, C) at one λ after another, each warm from the one before."""
+    """A function from λ to leave-one-out or out-of-fold logits (n, C); each call starts from the last solution."""
     n, classes = problem.onehot.shape
     side = (len(problem.values) + 1) * classes
     alone = groups is None or len(np.unique(groups)) == n
     if alone and side <= MAX_SIDE and n * side**2 <= MAX_COST:
-        whole = _Warm(problem)
-        return lambda lam: approximate_leave_one_out(problem, whole.at(lam))
-    parts = few_folds(codes, "classification", groups, seed)
+        all_rows = _Warm(problem)
+        return lambda lam: approximate_leave_one_out(problem, all_rows.at(lam))
+    parts = five_folds(codes, "classification", groups, seed)
     warm = [(_Warm(problem.take(train)), test) for train, test in parts]
 
     def folded(lam: float) -> Array:
@@ -150,7 +151,7 @@ def _path_of(problem: SoftmaxProblem, codes: NDArray[np.intp], groups: ArrayLike
 
 @dataclass
 class _Warm:
-    """Fits of one problem, each started from the last."""
+    """Warm-started fits of one problem: each starts from the last solution."""
 
     problem: SoftmaxProblem
     last: SoftmaxFit | None = None
@@ -161,6 +162,7 @@ class _Warm:
 
 
 def _best_on(path: LeftOutAt, codes: NDArray[np.intp], strongest: float) -> tuple[float, Array]:
+    # from strong to weak penalties, stopping early: fits are slowest at the weak end
     best, least, worse = (strongest, np.empty((0, 0))), np.inf, 0
     for lam in _penalties(strongest):
         scores = path(lam)
@@ -179,11 +181,11 @@ def _penalties(strongest: float) -> Iterator[float]:
 
 @dataclass(frozen=True)
 class LogisticHead:
-    """Multinomial logistic regression; one label at a time where there are several.
+    """Multinomial logistic regression; one model per label for multi-label tasks.
 
     Attributes:
         name: ``"logistic"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 1, linear.
 
     Examples:
@@ -197,10 +199,10 @@ class LogisticHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
-        return one_by_one(MultinomialLogisticRegression(seed=seed), task)
+        return per_output(MultinomialLogisticRegression(seed=seed), task)
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:
-        """Why ``auto`` does not try it here; empty where it does."""
+        """Why ``auto`` skips this head here; empty if it does not."""
         cost = n * min(n, d) * task.num_outputs
         return f"its passes over {n} x {d} rows for {task.num_outputs} classes are slow" if cost > 2e10 else ""
 

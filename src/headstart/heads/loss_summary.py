@@ -1,4 +1,4 @@
-"""What is kept of many losses: enough to compare their mean with that of other items later."""
+"""Loss summary: mean, standard error and number of independent units, to compare with the loss of later items."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class LossSummary:
 
     Attributes:
         mean: log-loss in nats, or squared error in units of ``variance``.
-        error: its standard error, where items of a group count as one draw; infinite for a single unit.
-        units: how many items, or groups of them, it rests on.
-        variance: of each target of a regression among the training items; empty for other tasks.
+        error: its standard error; a group counts as one observation. Infinite for a single unit.
+        units: number of items, or of groups.
+        variance: of each regression target over the training items; empty for other tasks.
 
     Examples:
         >>> LossSummary(0.5, 0.1, 20).to_dict()
@@ -47,7 +47,7 @@ class LossSummary:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> LossSummary:
-        """The summary that `to_dict` wrote.
+        """Read a summary that `to_dict` wrote.
 
         Raises:
             ValueError: if a number is not finite, or negative.
@@ -55,7 +55,7 @@ class LossSummary:
         error = math.inf if saved["error"] is None else float(saved["error"])
         found = cls(float(saved["mean"]), error, int(saved["units"]), tuple(float(one) for one in saved["variance"]))
         if not (math.isfinite(found.mean) and found.error >= 0 and found.units >= 1):
-            raise ValueError(f"a left-out loss of {found.mean} ± {found.error} from {found.units}")
+            raise ValueError(f"an out-of-fold loss of {found.mean} ± {found.error} from {found.units} units")
         if not all(math.isfinite(one) and one > 0 for one in found.variance):
             raise ValueError(f"variances {found.variance}")
         return found
@@ -75,8 +75,8 @@ def summarise(
         task: the label schema.
         outputs: (m, k) probabilities or values.
         y: labels of these items as in `Dataset`.
-        groups: (m,) codes of items that count as one draw, or None.
-        variance: of a regression, in units of which errors are; default: that of ``y``.
+        groups: (m,) codes of items that count as one observation, or None.
+        variance: of each regression target, the unit of the squared errors; default: that of ``y``.
 
     Examples:
         >>> task = Task("classification", ("a", "b"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.per_output import per_output
 from headstart.heads.estimator.principal_components import on_principal_components
 from headstart.heads.estimator.protocols import Estimator
 from headstart.tasks import is_classification, is_regression
@@ -20,11 +20,11 @@ EPOCHS = 100
 
 @dataclass(frozen=True)
 class MultilayerPerceptronHead:
-    """scikit-learn's perceptron with one hidden layer of 128 rectified units, on at most 128 principal components.
+    """scikit-learn's perceptron with one hidden layer of 128 ReLU units, on at most 128 principal components.
 
     Attributes:
         name: ``"mlp"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 3.
 
     References:
@@ -46,12 +46,12 @@ class MultilayerPerceptronHead:
             hidden_layer_sizes=(128,), alpha=1.0 if n < 1000 else 0.1, batch_size=64 if n >= 300 else "auto",
             learning_rate_init=2e-3, max_iter=EPOCHS, random_state=seed,
         )  # fmt: skip
-        return one_by_one(on_principal_components(head, n=n, d=d, most=COMPONENTS, seed=seed), task)
+        return per_output(on_principal_components(head, n=n, d=d, most=COMPONENTS, seed=seed), task)
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
-        """Why ``auto`` does not try it here; empty where it does."""
+        """Why ``auto`` skips this head here; empty if it does not."""
         fits = 1 if is_classification(task) else task.num_outputs
-        return f"{EPOCHS} epochs over {n} rows, {fits} times, are slow" if n * fits > 50_000 else ""
+        return f"{EPOCHS} epochs over {n} rows for {fits} networks are slow" if n * fits > 50_000 else ""
 
 
 MLP = MultilayerPerceptronHead()

@@ -1,4 +1,4 @@
-"""Gaussian naive Bayes: features that are independent normals within each class.
+"""Gaussian naive Bayes: features are independent and normal within each class.
 
 Reference: Hand & Yu, "Idiot's Bayes: Not So Stupid After All?", International Statistical Review 2001.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sklearn.naive_bayes import GaussianNB
 
-from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.per_output import per_output
 from headstart.heads.estimator.protocols import Estimator
 from headstart.types import Task
 
@@ -18,11 +18,11 @@ __all__ = ["NAIVE_BAYES", "NaiveBayesHead"]
 
 @dataclass(frozen=True)
 class NaiveBayesHead:
-    """scikit-learn's ``GaussianNB``; one label at a time where there are several.
+    """scikit-learn's ``GaussianNB``; one model per label for multi-label tasks.
 
     Attributes:
         name: ``"naive_bayes"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 2.
 
     Examples:
@@ -36,7 +36,7 @@ class NaiveBayesHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
-        return one_by_one(GaussianNB(), task)
+        return per_output(GaussianNB(), task)
 
 
 NAIVE_BAYES = NaiveBayesHead()

@@ -1,4 +1,4 @@
-"""Nearest class mean: by Euclidean distance or cosine, with exact leave-one-out."""
+"""Nearest class mean: by Euclidean distance or cosine similarity, with exact leave-one-out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from headstart.heads.estimator.inputs import checked_rows, class_codes
-from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.per_output import per_output
 from headstart.heads.estimator.protocols import Estimator
 from headstart.linear.calibration import fit_temperature, log_loss
 from headstart.linear.checks import unit_rows
@@ -25,19 +25,19 @@ METRICS = ("euclidean", "cosine")
 
 
 class NearestMean(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """The class whose mean is nearest.
+    """Predict the class whose mean is nearest.
 
-    A row's own class is judged by the mean of the others: (n_c μ_c - x) / (n_c - 1), so leave-one-out is exact.
+    Leave-one-out is exact: without a row x, the mean of its class is (n_c μ_c - x) / (n_c - 1).
 
     Args:
-        metric: ``"euclidean"``, ``"cosine"``, or ``"auto"`` for the one of least left-out log-loss, each at its best
-            temperature.
+        metric: ``"euclidean"``, ``"cosine"``, or ``"auto"`` for the one with the lowest leave-one-out log-loss, each
+            at its best temperature.
 
     Attributes:
         classes_: (C,) sorted labels.
-        means_: (C, d); of unit rows for the cosine.
+        means_: (C, d); means of unit rows for the cosine.
         metric_: the metric used.
-        temperature_: of the probabilities, fitted on left-out scores.
+        temperature_: of the softmax, fitted on leave-one-out scores.
 
     References:
         Mensink et al., "Distance-Based Image Classification: Generalizing to New Classes at Near-Zero Cost", TPAMI
@@ -58,7 +58,7 @@ class NearestMean(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def left_out_scores(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Fit, and give the scores (n, C) of each row by means without it, or without its group."""
+        """Fit, and return the scores (n, C) of each row for class means without the row, or without its group."""
         check_choice(self.metric, "metric", type(self).__name__, ("auto", *METRICS))
         rows, codes = class_codes(self, X, y)
         best = np.inf
@@ -74,13 +74,13 @@ class NearestMean(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return left_out
 
     def chosen_params(self) -> dict[str, Any]:
-        """The parameters to fit with again, on more rows, without a new choice."""
+        """The chosen parameters, for a refit on more rows without a new search."""
         return {"metric": self.metric_}
 
     def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Cosines (n, C), or -½‖x - μ‖² without what is the same for all classes, divided by the temperature.
+        """Cosines (n, C), or -½‖x - μ‖² up to a constant per row, divided by the temperature.
 
-        So folds that choose different metrics give scores of one scale.
+        The temperature makes scores comparable between folds that choose different metrics.
         """
         return _scores(_mapped(checked_rows(self, X), self.metric_), self.means_, self.metric_) / self.temperature_
 
@@ -102,24 +102,24 @@ def _mapped(rows: NDArray[Any], metric: str) -> Array:
 
 def _sums(rows: Array, codes: NDArray[np.intp], classes: int) -> Array:
     sums = np.zeros((classes, rows.shape[1]))
-    # unbuffered: rows of one class add up, in their order
+    # np.add.at is unbuffered, so rows with the same code all count
     np.add.at(sums, codes, rows)
     return sums
 
 
 def _scores(rows: Array, means: Array, metric: str) -> Array:
     if metric == "euclidean":
-        # -½‖x - μ‖² + ½‖x‖², the last being the same for all classes
+        # xᵀμ - ½‖μ‖² = -½‖x - μ‖² + ½‖x‖², and ‖x‖² is the same for all classes
         return np.asarray(rows @ means.T - 0.5 * np.einsum("cd,cd->c", means, means))
     return np.asarray(rows @ unit_rows(means).T)
 
 
 def _left_out(rows: Array, codes: NDArray[np.intp], groups: ArrayLike | None, classes: int, metric: str) -> Array:
-    """Only the classes that a group has rows of have other means without it."""
+    """Leave-one-group-out scores (n, C): without a group, only the means of the classes it contains change."""
     sums, counts = _sums(rows, codes, classes), np.bincount(codes, minlength=classes)
     scores = _scores(rows, sums / counts[:, None], metric)
     unit = group_codes(groups, len(rows))
-    # (group, class) pairs that have rows: only these means change when a group leaves
+    # the (group, class) pairs that occur: one changed mean for each
     pairs, inverse = np.unique(np.column_stack([unit, codes]), axis=0, return_inverse=True)
     inverse = inverse.ravel()
     members = np.argsort(unit, kind="stable")
@@ -131,21 +131,21 @@ def _left_out(rows: Array, codes: NDArray[np.intp], groups: ArrayLike | None, cl
         judged = members[starts[group] : starts[group + 1]]
         rest = counts[c] - len(out)
         if rest > 0:
-            # the class mean without the group's rows, for all rows of the group
+            # class mean without the group, used for all rows of the group
             mean = (sums[c] - rows[out].sum(axis=0)) / rest
             scores[judged, c] = _scores(rows[judged], mean[None], metric)[:, 0]
-        else:  # without the group nothing is known of the class: it is as unlikely as the least likely one
+        else:  # no other rows of this class: give it the lowest score of any other class
             scores[judged, c] = np.delete(scores[judged], c, axis=1).min(axis=1)
     return scores
 
 
 @dataclass(frozen=True)
 class NearestMeanHead:
-    """Nearest class mean; one label at a time where there are several.
+    """Nearest class mean; one model per label for multi-label tasks.
 
     Attributes:
         name: ``"nearest_mean"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 1.
 
     Examples:
@@ -159,7 +159,7 @@ class NearestMeanHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
-        return one_by_one(NearestMean(), task)
+        return per_output(NearestMean(), task)
 
 
 NEAREST_MEAN = NearestMeanHead()

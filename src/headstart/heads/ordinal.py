@@ -1,4 +1,4 @@
-"""Ordinal regression: proportional odds over ordered labels."""
+"""Ordinal regression: the proportional-odds model for ordered labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from headstart.errors import DataError
-from headstart.heads.estimator.cross_fitting import few_folds
+from headstart.heads.estimator.cross_fitting import five_folds
 from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.protocols import Estimator
 from headstart.linear.spectrum import Spectrum
@@ -31,8 +31,8 @@ class ProportionalOdds(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         order: the labels from lowest to highest; default: sorted.
-        lam: λ, or None for the one of least log-loss over five folds.
-        seed: of the folds, 0.
+        lam: λ; None takes the one with the lowest log-loss in five-fold cross-validation.
+        seed: of the folds, default 0.
 
     Attributes:
         classes_: (K,) sorted labels, the columns of probabilities.
@@ -76,7 +76,7 @@ class ProportionalOdds(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         place = {label: i for i, label in enumerate(self.order)}
         missing = [label for label in self.classes_.tolist() if label not in place]
         if missing:
-            raise DataError(f"The order of the labels lacks {missing[0]!r}; name every label from lowest to highest.")
+            raise DataError(f"The order of the labels lacks {missing[0]!r}; list every label from lowest to highest.")
         return np.argsort([place[label] for label in self.classes_.tolist()])
 
     def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
@@ -87,11 +87,12 @@ class ProportionalOdds(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return found
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
-        """The likeliest label of each row."""
+        """The most probable label of each row."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
 
 def _probabilities(score: Array, thresholds: Array) -> Array:
+    # P(y ≤ k) for k = 1 ... K-1; differences, with 0 and 1 at the ends, are the class probabilities
     below = expit(thresholds - score[:, None])
     return np.diff(below, axis=1, prepend=0.0, append=1.0)
 
@@ -99,13 +100,13 @@ def _probabilities(score: Array, thresholds: Array) -> Array:
 def _fit(
     rows: Array, ranks: NDArray[np.intp], values: Array, classes: int, *, lam: float, tol: float = 1e-6
 ) -> tuple[Array, Array]:
-    """Weights and thresholds, by L-BFGS over weights in the eigenbasis, θ_1 and the logs of the gaps between θ."""
-    # the curvature of the logistic loss is at most ¼ S² + λ in each direction
+    """Weights and thresholds, by L-BFGS over weights in the eigenbasis, θ_1, and the log gaps between thresholds."""
+    # preconditioning: the curvature of the logistic loss is at most ¼ S² + λ in each direction
     scale = np.sqrt(0.25 * values + lam)
     width = rows.shape[1]
 
     def unpack(flat: Array) -> tuple[Array, Array, Array]:
-        # θ_k = θ_1 + Σ exp(gap): in order whatever the parameters; clipped against overflow in a line search
+        # θ_k = θ_1 + Σ exp(gap) is increasing for any parameters; clipped because a line search could overflow it
         gaps = np.exp(np.clip(flat[width + 1 :], -30, 30))
         return flat[:width] / scale, flat[width] + np.concatenate([[0.0], np.cumsum(gaps)]), gaps
 
@@ -115,19 +116,20 @@ def _fit(
         below = np.column_stack([np.zeros(len(rows)), expit(thresholds - score[:, None]), np.ones(len(rows))])
         high, low = below[np.arange(len(rows)), ranks + 1], below[np.arange(len(rows)), ranks]
         chance = np.maximum(high - low, TINY)
-        # d ln(high - low): by the upper threshold rise, by the lower one -fall
+        # derivative of ln(high - low): +rise in the upper threshold, -fall in the lower one
         rise, fall = high * (1 - high) / chance, low * (1 - low) / chance
         slope_weight = rows.T @ (rise - fall) + lam * weight
-        slope = np.zeros(classes + 1)  # of the loss by threshold k at k + 1, where nothing stands at either end
+        # gradient of the loss in θ_k, stored at k; positions 0 and K are the fixed ends -∞ and +∞
+        slope = np.zeros(classes + 1)
         np.add.at(slope, ranks + 1, -rise)
         np.add.at(slope, ranks, fall)
         inner = slope[1:-1]
-        # a gap moves all thresholds from its own on
+        # a gap shifts all thresholds above it, so its gradient is a cumulative sum from the end
         later = np.cumsum(inner[::-1])[::-1]
         gradient = np.concatenate([slope_weight / scale, later[:1], later[1:] * gaps])
         return float(-np.log(chance).sum() + 0.5 * lam * weight @ weight), gradient
 
-    # start at the logits of the cumulated shares, each class with half a row more
+    # start at the logits of the cumulative class frequencies, with half a row added to each class
     share = np.cumsum(np.bincount(ranks, minlength=classes) + 0.5)[:-1] / (len(ranks) + 0.5 * classes)
     first = np.log(share) - np.log1p(-share)
     start = np.concatenate([np.zeros(width), first[:1], np.log(np.diff(first))])
@@ -137,8 +139,8 @@ def _fit(
 
 
 def _best(rows: Array, ranks: NDArray[np.intp], values: Array, classes: int, seed: int) -> float:
-    """The λ of least left-out log-loss over five folds."""
-    parts = few_folds(ranks, "classification", None, seed)
+    """The λ with the lowest log-loss in five-fold cross-validation."""
+    parts = five_folds(ranks, "classification", None, seed)
     grid = (float(values[0]) if len(values) else 1.0) * 10.0**STEPS
 
     def loss(lam: float) -> float:
@@ -154,11 +156,11 @@ def _best(rows: Array, ranks: NDArray[np.intp], values: Array, classes: int, see
 
 @dataclass(frozen=True)
 class OrdinalHead:
-    """Proportional odds, for classes whose labels are numbers.
+    """Proportional odds, for classification tasks whose labels are numbers.
 
     Attributes:
         name: ``"ordinal"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 1, linear.
 
     Examples:
@@ -175,16 +177,16 @@ class OrdinalHead:
         values = _numbers(task.labels)
         if values is None:
             raise DataError(
-                "The 'ordinal' head needs labels that are numbers, such as 1 to 5, for their order. Got "
+                "The 'ordinal' head takes the order of the classes from labels that are numbers, such as 1 to 5. Got "
                 f"{task.labels[0]!r}; choose another head or number the labels."
             )
         return ProportionalOdds(tuple(int(i) for i in np.argsort(values, kind="stable")), seed=seed)
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
-        """Why ``auto`` does not try it here; empty where it does."""
+        """Why ``auto`` skips this head here; empty if it does not."""
         if _numbers(task.labels) is None:
             return "the labels are not numbers"
-        return "two labels have no order to use" if task.num_outputs < 3 else ""
+        return "with two labels, order adds nothing" if task.num_outputs < 3 else ""
 
 
 def _numbers(labels: Sequence[str]) -> list[float] | None:

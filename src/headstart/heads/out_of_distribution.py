@@ -1,8 +1,8 @@
-"""How far an item is from anything that was fitted: scores of items that belong to no class, higher is farther.
+"""Out-of-distribution scores: how far an item is from the training data; higher is farther.
 
-From arrays and the spectrum that the head was read off:
+They need only arrays and the spectrum that the head was solved from:
 
-- ``energy``: -ln Σ_c exp(score_c / T), low where some class claims the item;
+- ``energy``: -T ln Σ_c exp(score_c / T), low where some class has a high score;
 - ``max_prob``: 1 - the largest calibrated probability;
 - ``leverage``: (x-μ)ᵀ(X̃ᵀX̃+λ)⁻¹(x-μ), the Mahalanobis distance under the head's own penalty;
 - ``knn``: cosine distance to the k-th nearest training row.
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 def energy(scores: ArrayLike, temperature: float = 1.0) -> Array:
-    """Energy score: -T ln Σ_c exp(score_c / T) of each row, (n,).
+    """Energy score: -T ln Σ_c exp(score_c / T) of each row, (n,), low for in-distribution rows.
 
     Reference: Liu, Wang, Owens & Li, "Energy-based Out-of-distribution Detection", NeurIPS 2020.
 
@@ -64,7 +64,7 @@ def max_prob(outputs: ArrayLike) -> Array:
 
 
 def leverage(spectrum: Spectrum, x: ArrayLike, lam: float) -> Array:
-    """Leverage: (x-μ)ᵀ(X̃ᵀX̃+λ)⁻¹(x-μ) of each row, (n,), with what lies outside of the training rows' span.
+    """Leverage: (x-μ)ᵀ(X̃ᵀX̃+λ)⁻¹(x-μ) of each row, (n,), including the part outside the span of the training rows.
 
     Reference: Cook & Weisberg, "Residuals and Influence in Regression", 1982.
 
@@ -84,6 +84,8 @@ def leverage(spectrum: Spectrum, x: ArrayLike, lam: float) -> Array:
     out = np.empty(len(x))
     for rows in chunks(len(x)):
         centred = np.asarray(x[rows], dtype=np.float64) - spectrum.mean
+        # squared coordinates (m, r) in the eigenbasis; the remaining squared length lies outside the span, where the
+        # Gram matrix is zero and only λ is left to divide by
         inside = (centred @ spectrum.vectors) ** 2
         outside = np.maximum((centred**2).sum(axis=1) - inside.sum(axis=1), 0.0)
         out[rows] = inside @ (1 / (spectrum.values + lam)) + outside / lam
@@ -96,7 +98,7 @@ def class_distance(scores: ArrayLike, temperature: float = 1.0) -> Array:
     Reference: Lee, Lee, Lee & Shin, "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
     Adversarial Attacks", NeurIPS 2018.
 
-    With scores -½‖z - z̄_c‖² of discriminants this is half the least Mahalanobis distance to a class mean.
+    For LDA scores -½‖z - z̄_c‖² this is half the squared Mahalanobis distance to the nearest class mean.
 
     Args:
         scores: (n, C) scores of a head.
@@ -119,7 +121,8 @@ def neighbour_distance(train: ArrayLike, x: ArrayLike, k: int = 10) -> Array:
     Args:
         train: (m, d) training rows.
         x: (n, d) rows.
-        k: which neighbour, from 1 on; with fewer rows the farthest. The default of 10 is a custom, not tuned.
+        k: which neighbour, from 1; if there are fewer rows, the farthest. The default of 10 is conventional, not
+            tuned.
 
     Examples:
         >>> neighbour_distance([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0]], k=1)
@@ -132,5 +135,6 @@ def neighbour_distance(train: ArrayLike, x: ArrayLike, k: int = 10) -> Array:
     out = np.empty(len(x))
     for rows in chunks(len(x)):
         cosine = unit_rows(np.asarray(x[rows], dtype=np.float64)) @ reference.T
+        # the k-th largest cosine is at position m - k of an ascending partition
         out[rows] = 1.0 - np.partition(cosine, len(reference) - place, axis=1)[:, len(reference) - place]
     return out

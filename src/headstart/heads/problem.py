@@ -1,4 +1,4 @@
-"""What a choice of head is made on: rows, labels, and the rows whose left-out losses are compared."""
+"""The input of head selection: rows, labels, the candidates to compare, and the subset on which they are compared."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ __all__ = [
 
 Fusion = Literal["auto", "concat", "banded", "stack", "select", "attention", "none"]
 LayerChoice = Literal["auto", "last", "all", "best", "select"]
-# Left-out loss is an average; 5,000 rows give it to 1.4 percent of its spread, whatever n is, and candidates are
-# compared on the same rows, so that their difference is known better still.
+# A mean over 5,000 rows has a standard error of 1.4 percent of the losses' standard deviation, for any n. Candidates
+# are compared on the same rows, so their difference is known even better.
 MAX_ROWS_FOR_CHOICE = 5000
 MIN_GROUPS_FOR_CHOICE = 10
 
 
 @dataclass(frozen=True)
 class HeadSearch:
-    """What is compared when a head is chosen.
+    """The candidates that head selection compares.
 
     Attributes:
-        heads: names of heads; None or ``("solved",)`` for those that one eigendecomposition gives (ridge and LDA),
-            ``("auto",)`` for all that serve the task.
-        class_weight: ``"balanced"`` lets each class count the same; None each row.
-        prior: (C, d) what the source makes of the classes' names or descriptions, in the order of the task's labels:
-            rows that solved heads shrink towards; None for none.
-        drop_suspects: whether rows whose label all others contradict are left out of the fit.
-        fusion: how several sources are put together: ``"auto"`` (concatenated, banded and stacked), one of
-            ``"concat"``, ``"banded"``, ``"stack"``, ``"select"`` (features of all blocks by relevance) and
-            ``"attention"``, or ``"none"`` (the best one alone).
-        layers: which layers of a source are in the running: ``"auto"`` (the last one, and all blocks together),
-            ``"last"``, ``"all"``, ``"best"`` (each block by itself too) or ``"select"`` (features of all blocks by
-            relevance too).
-        until: when `time.perf_counter` says so, ``("auto",)`` tries no further head; never by default.
+        heads: names of heads; None or ``("solved",)`` for the closed-form heads (ridge and LDA, both solved from one
+            eigendecomposition), ``("auto",)`` for all that support the task.
+        class_weight: ``"balanced"`` gives each class the same total weight; None gives each row the same.
+        prior: (C, d) the source's features of the class names or descriptions, in the order of the task's labels;
+            closed-form heads shrink towards them. None for no such prior.
+        drop_suspects: whether to leave out of the fit the rows whose label is contradicted by the other rows.
+        fusion: how several sources are combined: ``"auto"`` (compares concatenation, banded ridge and stacking), one
+            of ``"concat"``, ``"banded"``, ``"stack"``, ``"select"`` (the most relevant features of all blocks) and
+            ``"attention"``, or ``"none"`` (only the best single source).
+        layers: which layers of a source are candidates: ``"auto"`` (the last layer, and all blocks concatenated),
+            ``"last"``, ``"all"``, ``"best"`` (also each single block) or ``"select"`` (also the most relevant features
+            of all blocks).
+        until: the value of `time.perf_counter` from which ``("auto",)`` tries no further head; default: no limit.
 
     Examples:
         >>> HeadSearch(("ridge",)).heads
@@ -66,21 +66,21 @@ class HeadSearch:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Rows with labels, and the part of them that the choice is made on.
+    """Rows with labels, and the subset on which candidates are compared.
 
     Attributes:
         rows: (n, d) features of a source.
         y: labels as in `Dataset`.
         task: the label schema.
-        blocks: the source's blocks; empty for rows as they are.
-        groups: (n,) integer codes of rows that are left out together; None where every row stands alone.
-        seed: for the rows that the choice is made on, and for heads that draw.
-        weights: (n,) weights of the rows, or None where all weigh the same.
-        prior: (C, d) class rows that solved heads shrink towards, or None.
+        blocks: the source's blocks; empty for a source without blocks.
+        groups: (n,) integer codes of rows that are left out together; None if every row is its own group.
+        seed: of the subset, and of heads that use random numbers.
+        weights: (n,) weights of the rows, or None for equal weights.
+        prior: (C, d) features of the classes that closed-form heads shrink towards, or None.
 
     Examples:
         >>> problem = Problem(np.eye(4), np.array([0, 0, 1, 1]), Task("classification", ("a", "b")), (), None, 0)
-        >>> problem.chosen, problem.truth.shape
+        >>> problem.chosen, problem.chosen_targets.shape
         (array([0, 1, 2, 3]), (4, 2))
     """
 
@@ -95,16 +95,16 @@ class Problem:
 
     @cached_property
     def targets(self) -> TargetRows:
-        """(n, k) targets of all rows, made as they are wanted."""
+        """(n, k) targets of all rows, computed when they are sliced."""
         return TargetRows(self.y, self.task)
 
     @cached_property
     def chosen(self) -> NDArray[np.intp]:
-        """(m,) sorted positions of the rows that the choice is made on."""
+        """(m,) sorted positions of the rows on which candidates are compared."""
         return rows_for_choice(len(self.y), self.groups, self.seed)
 
     @cached_property
-    def truth(self) -> NDArray[np.float64]:
+    def chosen_targets(self) -> NDArray[np.float64]:
         """(m, k) targets of the chosen rows."""
         return self.targets[self.chosen]
 
@@ -114,18 +114,20 @@ class Problem:
         return None if self.weights is None else self.weights[self.chosen]
 
     @cached_property
-    def together(self) -> NDArray[np.int64] | None:
+    def chosen_groups(self) -> NDArray[np.int64] | None:
         """(m,) groups of the chosen rows, or None."""
         return None if self.groups is None else self.groups[self.chosen]
 
 
 def rows_for_choice(n: int, groups: NDArray[np.int64] | None, seed: int) -> NDArray[np.intp]:
-    """Sorted positions of 5,000 of n rows, or of whole groups until there are as many rows and ten groups.
+    """Sorted positions of the rows on which candidates are compared: all up to 5,000, else a random subset.
+
+    With groups, complete groups are drawn until there are at least 5,000 rows and ten groups.
 
     Args:
         n: number of rows.
         groups: (n,) integer codes of rows that stay together, or None.
-        seed: of the draw.
+        seed: of the random draw.
 
     Examples:
         >>> rows_for_choice(3, None, 0), len(rows_for_choice(20_000, None, 0))
@@ -139,7 +141,7 @@ def rows_for_choice(n: int, groups: NDArray[np.int64] | None, seed: int) -> NDAr
     codes = group_codes(groups, n)
     counts = np.bincount(codes)
     order = rng.permutation(len(counts))
-    # whole groups in a random order until they hold enough rows
+    # complete groups in random order until they hold enough rows
     enough = int(np.searchsorted(np.cumsum(counts[order]), MAX_ROWS_FOR_CHOICE)) + 1
     taken = order[: max(enough, MIN_GROUPS_FOR_CHOICE)]
     return np.flatnonzero(np.isin(codes, taken))
@@ -147,7 +149,7 @@ def rows_for_choice(n: int, groups: NDArray[np.int64] | None, seed: int) -> NDAr
 
 @dataclass(frozen=True, eq=False)
 class TargetRows:
-    """Rows of targets (n, k) that are made when they are sliced: one-hot rows of all items would be n times k numbers.
+    """Targets (n, k) computed when they are sliced; the full one-hot matrix would need n·k numbers of memory.
 
     Attributes:
         y: labels as in `Dataset`, of n items.

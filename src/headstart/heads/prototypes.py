@@ -1,4 +1,4 @@
-"""Class prototypes: several centres a class, found by k-means, as a class may look like more than one thing."""
+"""Class prototypes: several k-means centres per class, for classes with more than one cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 
 from headstart.heads.estimator.inputs import checked_rows, class_codes
-from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.per_output import per_output
 from headstart.heads.estimator.protocols import Estimator
 from headstart.params import check_number
 from headstart.types import Task
@@ -20,25 +20,25 @@ from headstart.types import Task
 __all__ = ["PROTOTYPES", "ClassPrototypes", "PrototypesHead"]
 
 Array = NDArray[np.float64]
-ROWS_EACH = 3  # a prototype of fewer rows is noise
+ROWS_EACH = 3  # rows per prototype; a mean of fewer is mostly noise
 
 
 class ClassPrototypes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Mixture of equal spherical Gaussians around k-means centres of each class.
+    """Mixture of spherical Gaussians with one shared variance around the k-means centres of each class.
 
-    The score of a class is ln Σ_p π_p exp(-‖x - m_p‖² / 2v) over its prototypes m_p, each with its share π_p of all
-    rows and one variance v for all: the mean squared distance of rows to their prototypes, divided by the degrees of
-    freedom that the centres leave and by the rows' effective dimension.
+    The score of a class is ln Σ_p π_p exp(-‖x - m_p‖² / 2v) over its prototypes m_p. π_p is the prototype's share of
+    all rows. The variance v is the summed squared distance of rows to their prototypes, divided by the residual degrees
+    of freedom and by the effective dimension of the rows.
 
     Args:
-        prototypes: of a class, at most, 4; a class has no more than a third of its rows.
-        seed: of k-means, 0.
+        prototypes: maximum per class, default 4; there is at most one for every three rows of the class.
+        seed: of k-means, default 0.
 
     Attributes:
         classes_: (C,) sorted labels.
         prototypes_: (P, d).
         owner_: (P,) codes of their classes.
-        share_: (P,) ln of each one's share of all rows.
+        share_: (P,) ln π_p.
         variance_: v.
 
     References:
@@ -71,15 +71,15 @@ class ClassPrototypes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.prototypes_, self.owner_ = np.concatenate(centres), np.concatenate(owners)
         self.share_ = np.log(np.maximum(np.concatenate(shares), 1e-12))
         total = float(((rows - rows.mean(axis=0)) ** 2).sum())
-        # each centre takes one row's worth of freedom
+        # each centre uses one degree of freedom
         degrees = max(len(rows) - len(self.prototypes_), 1)
         self.variance_ = max(spent / degrees / _effective_dimension(rows), 1e-6 * total / len(rows), 1e-12)
         return self
 
     def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Log-likelihoods (n, C) up to a constant of each row."""
+        """Log-likelihoods (n, C) up to a constant per row."""
         rows = np.asarray(checked_rows(self, X), dtype=np.float64)
-        # x·m - ½‖m‖² = -½‖x - m‖² + ½‖x‖², the last being the same for all prototypes
+        # x·m - ½‖m‖² = -½‖x - m‖² + ½‖x‖², and ‖x‖² is the same for all prototypes
         reach = rows @ self.prototypes_.T - 0.5 * np.einsum("pd,pd->p", self.prototypes_, self.prototypes_)
         near = reach / self.variance_ + self.share_
         return np.column_stack([logsumexp(near[:, self.owner_ == c], axis=1) for c in range(len(self.classes_))])
@@ -89,12 +89,12 @@ class ClassPrototypes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return softmax(self.decision_function(X), axis=1)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
-        """The likeliest label of each row."""
+        """The most probable label of each row."""
         return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
 
 
 def _k_means(rows: Array, count: int, seed: int) -> tuple[Array, NDArray[np.intp]]:
-    """Centres (count or fewer, d) and the centre of each row."""
+    """At most ``count`` centres (p, d), and the position of each row's centre (n,)."""
     count = min(count, len(np.unique(rows, axis=0)))
     if count == 1:
         return rows.mean(axis=0, keepdims=True), np.zeros(len(rows), dtype=np.intp)
@@ -103,9 +103,9 @@ def _k_means(rows: Array, count: int, seed: int) -> tuple[Array, NDArray[np.intp
 
 
 def _effective_dimension(rows: Array) -> float:
-    """(Σ s²)² / Σ s⁴ of the centred rows: rows that vary along few directions are no cloud of d dimensions."""
+    """Participation ratio (Σ s²)² / Σ s⁴ of the centred rows: the number of directions in which they really vary."""
     centred = rows - rows.mean(axis=0)
-    # the smaller side has the same trace and the same Frobenius norm
+    # X̃ᵀX̃ and X̃X̃ᵀ have the same trace Σ s² and squared Frobenius norm Σ s⁴: take the smaller one
     gram = centred.T @ centred if len(rows) >= rows.shape[1] else centred @ centred.T
     square = float(np.sum(gram**2))
     return float(np.trace(gram) ** 2 / square) if square > 0 else 1.0
@@ -113,11 +113,11 @@ def _effective_dimension(rows: Array) -> float:
 
 @dataclass(frozen=True)
 class PrototypesHead:
-    """Prototypes of each class; one label at a time where there are several.
+    """Prototypes of each class; one model per label for multi-label tasks.
 
     Attributes:
         name: ``"prototypes"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 2.
 
     Examples:
@@ -131,7 +131,7 @@ class PrototypesHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
-        return one_by_one(ClassPrototypes(seed=seed), task)
+        return per_output(ClassPrototypes(seed=seed), task)
 
 
 PROTOTYPES = PrototypesHead()

@@ -1,4 +1,4 @@
-"""The registry of heads: those that are read off one spectrum, and scikit-learn estimators."""
+"""The registry of heads: closed-form heads from one eigendecomposition, and scikit-learn estimators."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ __all__ = [
 
 
 class HeadKind(Protocol):
-    """What every registered head says of itself.
+    """The properties that every registered head has.
 
     Attributes:
         name: the name in the registry.
-        tasks: the task kinds that it serves.
-        complexity: of heads that the data cannot tell apart, the one of least complexity is kept: 0 for linear heads
-            solved in closed form, 1 for linear heads and prototypes, 2 for other simple ones, 3 for the rest.
+        tasks: the task kinds it supports.
+        complexity: selection prefers lower values among heads whose losses do not differ significantly: 0 for
+            closed-form linear heads, 1 for other linear heads, 2 for other simple heads, 3 for all others.
 
     Examples:
         >>> HEADS["ridge"].complexity
@@ -52,7 +52,7 @@ class HeadKind(Protocol):
 
 @runtime_checkable
 class SpectralHead(HeadKind, Protocol):
-    """A linear head that one eigendecomposition gives for every λ, with its left-out scores."""
+    """A closed-form linear head: one eigendecomposition gives coefficients and leave-one-out scores for every λ."""
 
     def left_out_scores(
         self,
@@ -63,40 +63,40 @@ class SpectralHead(HeadKind, Protocol):
         *,
         sample_weight: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
-        """Scores (n, k) that the head would give to rows if they, or their whole group, had not been fitted."""
+        """Leave-one-out scores (n, k): each row is scored by the fit without it, or without its group."""
         ...
 
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weight (d, k) and bias (k,) of the head; scores are up to a constant of each row under a softmax."""
+        """Weight (d, k) and bias (k,) of the head; under a softmax, scores are defined up to a constant per row."""
         ...
 
 
 @runtime_checkable
 class EstimatorHead(HeadKind, Protocol):
-    """A head that is a scikit-learn estimator, compared by cross-fitting or by what it knows of its left-out rows.
+    """A head that is a scikit-learn estimator, compared by its own leave-one-out scores or by cross-validation.
 
-    What is optional is used where it is there: `ScreenedHead` of the head, and of the estimator what the Protocols of
-    `headstart.heads.estimator.protocols` name (left-out scores of its own, chosen parameters, one linear map).
+    Optional abilities are Protocols: `ScreenedHead` for the head, and those of `headstart.heads.estimator.protocols`
+    for the estimator (leave-one-out scores of its own, chosen parameters, one linear map).
     """
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
-        """An unfitted estimator for n rows of d features; it is fitted on the ``y`` of a `Dataset`."""
+        """An unfitted estimator for n rows of d features; it will be fitted on the ``y`` of a `Dataset`."""
         ...
 
 
 @runtime_checkable
 class ScreenedHead(EstimatorHead, Protocol):
-    """An estimator head that knows on which rows it is too slow, or of no use, to be tried by ``auto``.
+    """An estimator head that tells ``auto`` when to skip it, because it would be too slow or of no use.
 
     Examples:
         >>> HEADS["svm"].skipped(Task("classification", ("a", "b")), n=10_000, d=8)
-        'its kernel of 10000 x 10000 rows is slow'
+        'its kernel matrix of 10000 x 10000 rows is slow'
         >>> isinstance(HEADS["naive_bayes"], ScreenedHead)
         False
     """
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:
-        """Why ``auto`` does not try it on n rows of d features, in a few words; empty where it does."""
+        """Why ``auto`` skips this head for n rows of d features, in a few words; empty if it does not."""
         ...
 
 
@@ -106,7 +106,7 @@ HEADS.register("lda", "headstart.heads.lda:LDA")
 HEADS.register("late_fusion", "headstart.heads.fusion.late_fusion:LATE_FUSION")
 HEADS.register("trained", "headstart.heads.trained:TRAINED")
 
-# Those of ours that import scikit-learn, which a fit with the solved heads does without.
+# Built-in heads that import scikit-learn; a fit with closed-form heads does not need it.
 ESTIMATORS = {
     "attention": "headstart.heads.attention:ATTENTION",
     "boosting": "headstart.heads.boosting:BOOSTING",
@@ -128,11 +128,11 @@ ESTIMATORS = {
 for _name, _place in ESTIMATORS.items():
     HEADS.register(_name, _place)
 
-SOLVED, AUTO = "solved", "auto"  # names that stand for several heads
+SOLVED, AUTO = "solved", "auto"  # names of groups of heads
 
 
 def solved_heads(task: Task) -> list[str]:
-    """Names of the heads that one eigendecomposition gives for this kind of task.
+    """Names of the closed-form heads for this kind of task.
 
     Examples:
         >>> solved_heads(Task("regression", ("price",)))
@@ -143,16 +143,16 @@ def solved_heads(task: Task) -> list[str]:
 
 
 def heads_for(task: Task, names: Sequence[str] | None) -> list[HeadKind]:
-    """The heads that are compared.
+    """The heads to compare.
 
     Args:
         task: the label schema.
-        names: names of heads; ``"solved"`` stands for those that one eigendecomposition gives (as None does) and
-            ``"auto"`` for all that serve the task.
+        names: names of heads; ``"solved"`` (or None) stands for the closed-form heads, ``"auto"`` for all heads that
+            support the task.
 
     Raises:
         UnknownNameError: if a name is not registered.
-        ParameterError: if a head does not serve the task.
+        ParameterError: if a head does not support the task.
 
     Examples:
         >>> [head.name for head in heads_for(Task("classification", ("a", "b")), ("solved",))]
@@ -173,13 +173,13 @@ def heads_for(task: Task, names: Sequence[str] | None) -> list[HeadKind]:
 
 
 def check_head_names(names: Sequence[str] | None) -> None:
-    """Raise unless every name is a head's, or stands for several.
+    """Raise unless every name is a registered head or a group of heads.
 
     Args:
         names: as in `heads_for`.
 
     Raises:
-        UnknownNameError: naming the nearest known one.
+        UnknownNameError: with the most similar known name.
 
     Examples:
         >>> check_head_names(("rigde",))

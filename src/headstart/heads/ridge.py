@@ -1,4 +1,4 @@
-"""Ridge regression: least squares on targets (one-hot, 0/1 or values) with an L2 penalty and a free intercept.
+"""Ridge regression: least squares on targets (one-hot, 0/1 or values) with an L2 penalty and an unpenalised intercept.
 
 Reference: Hoerl & Kennard, "Ridge Regression", Technometrics 1970.
 """
@@ -19,11 +19,11 @@ __all__ = ["RIDGE", "RidgeHead"]
 
 @dataclass(frozen=True)
 class RidgeHead:
-    """Least squares with an L2 penalty; serves every task.
+    """Least squares with an L2 penalty, for every kind of task.
 
     Attributes:
         name: ``"ridge"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 0.
 
     Examples:
@@ -46,7 +46,7 @@ class RidgeHead:
         *,
         sample_weight: NDArray[np.float64] | None = None,  # noqa: ARG002
     ) -> NDArray[np.float64]:
-        """The left-out values themselves."""
+        """The leave-one-out predictions themselves."""
         return left_out.predictions
 
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

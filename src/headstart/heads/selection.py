@@ -1,10 +1,11 @@
-"""Leave-one-out selection: features, head and λ are chosen by left-out loss, then solved on all rows.
+"""Leave-one-out selection: features, head and λ are chosen by leave-one-out loss; the choice is refitted on all rows.
 
-Ridge and LDA are read off one eigendecomposition for each feature map; nothing is trained and no row is held out. Rows
-that belong together (near duplicates, patients) are left out together. All rows are fitted, in chunks; the losses are
-compared on 5,000 of them, so that nothing with a number for each row and class is ever made. Heads that are
-scikit-learn estimators are compared with them on the same rows, on the feature map that served the solved heads best;
-of the heads that the data cannot tell from the best, the simplest is kept.
+Ridge and LDA are closed-form ("solved") heads: one eigendecomposition per feature map gives them for every λ, with
+exact leave-one-out predictions. Nothing is trained by gradients and no row is held out. Rows that belong together (near
+duplicates, images of one patient) are left out together. All rows are fitted, in chunks, but losses are compared on at
+most 5,000 of them, so that no matrix of all rows by classes is needed. Heads that are scikit-learn estimators are
+compared on the same rows, on the feature map that was best for the closed-form heads. Among heads whose loss does not
+differ significantly from the best, the simplest is chosen.
 
 Command: headstart fit DATA --layers best --head auto
 """
@@ -35,7 +36,7 @@ from headstart.types import Block, Rows, Task
 
 __all__ = ["select_head"]
 
-FEW_NUMBERS = 2_000_000  # of rows whose eigendecomposition gains nothing from a second thread
+FEW_NUMBERS = 2_000_000  # n·d below which an eigendecomposition gains nothing from a second thread
 
 
 def select_head(
@@ -48,27 +49,27 @@ def select_head(
     search: HeadSearch = HeadSearch(),
     seed: int = 0,
 ) -> FittedHead:
-    """Fit the head of least left-out loss over feature maps, heads and λ; of heads that tie, the simplest.
+    """Fit the head with the lowest leave-one-out loss over feature maps, heads and λ; among ties, the simplest head.
 
-    Above 5,000 rows the loss is that of 5,000 drawn at random (or of whole groups), each predicted exactly by the fit
-    on all the others. Leave-one-out on all rows would choose no better: on a million rows of 512 features and 100
-    classes it takes minutes instead of seconds for the same held-out log-loss (``benchmarks/million_rows.py``).
+    Above 5,000 rows the loss is averaged over 5,000 random rows (or complete groups), each predicted exactly by the fit
+    on all other rows. Using all rows would not improve the choice: on a million rows of 512 features and 100 classes
+    it takes minutes instead of seconds, for the same held-out log-loss (``benchmarks/million_rows.py``).
 
     Args:
         rows: (n, d) features of a source; a memory map is read in chunks and never copied.
         y: labels as in `Dataset`.
         task: the label schema.
-        blocks: the source's blocks; empty for rows as they are.
-        groups: (n,) integer codes of rows that are left out together; None where every row stands alone.
-        search: what is compared.
-        seed: for the rows that the choice is made on, where there are more than 5,000.
+        blocks: the source's blocks; empty for a source without blocks.
+        groups: (n,) integer codes of rows that are left out together; None if every row is its own group.
+        search: the candidates to compare.
+        seed: of the subset on which candidates are compared, if there are more than 5,000 rows.
 
     Returns:
-        The chosen head, solved on all rows and calibrated on left-out scores.
+        The chosen head, fitted on all rows and calibrated on leave-one-out or out-of-fold scores.
 
     Raises:
         UnknownNameError: if a head's name is not registered.
-        ParameterError: if a head does not serve the task.
+        ParameterError: if a head does not support the task.
 
     References:
         Allen, "The relationship between variable selection and data augmentation and a method for prediction",
@@ -91,24 +92,25 @@ def select_head(
     others = [head for head in heads if isinstance(head, EstimatorHead)]
     if others and weights is not None:
         raise ParameterError(
-            f"Class weights serve heads that are solved in closed form ('ridge', 'lda'). Got '{others[0].name}'; leave "
-            "the weights out, or name a solved head."
+            "Class weights work only with heads that are solved in closed form ('ridge', 'lda'). Got "
+            f"'{others[0].name}'; drop the class weights or choose one of these heads."
         )
     with threads_for(len(rows), rows.shape[1], FEW_NUMBERS):
+        # without a closed-form candidate, ridge still picks the features for the estimators
         choice = choose_features(problem, search, solved or [cast("SpectralHead", RIDGE)])
         contenders, tried = (list(choice.contenders), list(choice.tried)) if solved else ([], [])
         if others:
             found, more = estimator_contenders(
-                problem, _least(choice.contenders).feature_map, others,
-                best=_least(contenders) if contenders else None, screen=AUTO in (search.heads or ()),
+                problem, _lowest_loss(choice.contenders).feature_map, others,
+                best=_lowest_loss(contenders) if contenders else None, screen=AUTO in (search.heads or ()),
                 until=search.until,
             )  # fmt: skip
             contenders, tried = contenders + found, tried + more
-        best = simplest_of_the_best(contenders, problem.together).fitted(tuple(tried))
+        best = simplest_of_the_best(contenders, problem.chosen_groups).fitted(tuple(tried))
     late = [candidate.head for candidate in tried if candidate.note.endswith(LATE)]
     notes = (*choice.notes, *([f"not tried, because {LATE}: {', '.join(late)}"] if late else []))
     return replace(best, notes=notes) if notes else best
 
 
-def _least(contenders: Sequence[Contender]) -> Contender:
+def _lowest_loss(contenders: Sequence[Contender]) -> Contender:
     return min(contenders, key=lambda contender: contender.candidate.loss)

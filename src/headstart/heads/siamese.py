@@ -1,4 +1,4 @@
-"""Siamese metric learning: a projection in which rows of the same class are close, and the neighbours there."""
+"""Siamese metric learning: a projection in which rows of the same class are close, then k nearest neighbours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from headstart.heads.estimator.inputs import checked_rows, class_codes
-from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.per_output import per_output
 from headstart.heads.estimator.principal_components import on_principal_components
 from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.knn import KNearestNeighbours
@@ -27,18 +27,18 @@ __all__ = ["SIAMESE", "SiameseHead", "SiameseMetric"]
 
 Array = NDArray[np.float64]
 COMPONENTS = 64
-MOST_ROWS = 1500  # the loss is over pairs of rows
+MOST_ROWS = 1500  # the loss is over all pairs of rows
 STEPS = 30
 
 
 class SiameseMetric(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Neighbourhood components analysis on principal components, then k nearest neighbours by cosine.
 
-    Both rows of a pair go through the same projection, which is learnt so that a row's neighbours are of its class.
+    Both rows of a pair go through the same projection, trained so that the neighbours of a row have its class.
 
     Args:
-        width: of the projection, 32.
-        seed: of the rows that it is learnt on, where there are more than 1,500.
+        width: output columns of the projection, default 32.
+        seed: of the optimiser, and of the training subset if there are more than 1,500 rows; default 0.
 
     Attributes:
         classes_: (C,) sorted labels.
@@ -80,31 +80,31 @@ class SiameseMetric(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.projection_.transform(checked_rows(self, X)), dtype=np.float64)
 
     def similarity(self, a: ArrayLike, b: ArrayLike) -> Array:
-        """Cosine (n,) of n pairs of rows (n, d) after the projection: 1 for the same direction."""
+        """Cosine similarity (n,) of n pairs of rows (n, d) after the projection, from -1 to 1."""
         check_is_fitted(self)
         left, right = self.transform(a), self.transform(b)
         return np.asarray(np.einsum("nd,nd->n", unit_rows(left), unit_rows(right)))
 
     def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Logs of the classes' shares among the neighbours."""
+        """Log-probabilities (n, C) of the classes among the neighbours."""
         return self.neighbours_.decision_function(self.transform(X))
 
     def predict_proba(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Shares (n, C) of the classes among the neighbours."""
+        """Weighted class frequencies (n, C) among the neighbours."""
         return self.neighbours_.predict_proba(self.transform(X))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
-        """The label of most of the neighbours."""
+        """The label with the largest weight among the neighbours."""
         return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
 
 
 @dataclass(frozen=True)
 class SiameseHead:
-    """Siamese head; one label at a time where there are several.
+    """Siamese head; one model per label for multi-label tasks.
 
     Attributes:
         name: ``"siamese"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 3.
 
     Examples:
@@ -118,11 +118,11 @@ class SiameseHead:
 
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
-        return one_by_one(SiameseMetric(seed=seed), task)
+        return per_output(SiameseMetric(seed=seed), task)
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
-        """Why ``auto`` does not try it here; empty where it does."""
-        return f"its pairs of {n} rows are slow" if n > 3000 or (is_multilabel(task) and n > 500) else ""
+        """Why ``auto`` skips this head here; empty if it does not."""
+        return f"its loss over all pairs of {n} rows is slow" if n > 3000 or (is_multilabel(task) and n > 500) else ""
 
 
 SIAMESE = SiameseHead()

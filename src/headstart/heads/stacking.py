@@ -1,4 +1,4 @@
-"""Stacking: a weighted mean of the calibrated outputs of several heads, weights fitted on left-out outputs."""
+"""Stacking: a weighted mean of the calibrated outputs of several heads, with weights fitted on out-of-fold outputs."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ SMALLEST = 1e-9
 
 
 class HeadStacking(BaseEstimator):  # type: ignore[misc]
-    """Heads of different kinds, mixed by how well each predicts rows that it was not fitted on.
+    """A weighted mean of heads of different kinds, weighted by their out-of-fold predictions.
 
-    Probabilities are mixed with weights ≥ 0 of sum 1 that minimise the left-out log-loss (a concave problem, solved by
-    EM); values with those of least squared error.
+    For probabilities, the weights (≥ 0, sum 1) minimise the out-of-fold log-loss, a convex problem solved by EM. For
+    values they minimise the out-of-fold squared error.
 
     Args:
         members: unfitted estimators.
         kind: ``"classification"``, ``"multilabel"`` or ``"regression"``.
-        seed: of the folds, 0.
+        seed: of the folds, default 0.
 
     Attributes:
         classes_: (C,) sorted labels of a classification, else None.
-        weights_: one a member.
-        members_: fitted on all rows.
-        calibrations_: of each member's scores.
+        weights_: (members,) the weight of each member.
+        members_: the members, fitted on all rows.
+        calibrations_: the calibration parameters of each member.
 
     References:
         Wolpert, "Stacked generalization", 1992; Breiman, "Stacked regressions", 1996.
@@ -74,7 +74,7 @@ class HeadStacking(BaseEstimator):  # type: ignore[misc]
         return self
 
     def left_out_scores(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Fit, and give the mixed scores (n, k) of each row by members that were not fitted on it."""
+        """Fit, and return the mixed out-of-fold scores (n, k)."""
         rows, labels = np.asarray(X), self._encoded(y)
         outputs, self.calibrations_, self.members_ = [], [], []
         methods = task_methods(self._task())
@@ -91,7 +91,7 @@ class HeadStacking(BaseEstimator):  # type: ignore[misc]
         return self._mixed(joined)
 
     def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Logs of the mixed probabilities, log-odds of the mixed labels, or mixed values (n, k)."""
+        """Mixed scores (n, k): log-probabilities of classes, log-odds of labels, or values."""
         task, rows = self._task(), np.asarray(X)
         return self._mixed(np.stack([
             _outputs(task, estimator_scores(member, rows, self.width_), calibration)
@@ -147,7 +147,7 @@ def _outputs(task: Task, scores: Array, calibration: Calibration) -> Array:
 def _weights(outputs: Array, y: NDArray[Any], kind: str) -> Array:
     if kind == "regression":
         scale = np.where(y.std(axis=0) > 0, y.std(axis=0), 1.0)
-        # (rows·k, members) by (rows·k,): one weight a member, over all targets together
+        # non-negative least squares, (n·k, members) against (n·k,): one weight per member for all targets
         found = nnls((outputs / scale).reshape(len(outputs), -1).T, (y / scale).ravel())[0]
         return found / found.sum() if found.sum() > 0 else np.full(len(outputs), 1 / len(outputs))
     if kind == "classification":
@@ -159,7 +159,7 @@ def mixture_weights(likelihoods: Array) -> Array:
     """Weights (M,) ≥ 0 of sum 1 that maximise Σ_i ln Σ_m w_m L_mi, by EM from equal weights.
 
     Args:
-        likelihoods: (M, n) what each of M members gave to what happened.
+        likelihoods: (M, n) the probability that each of M members gave to the true outcome of row i.
 
     References:
         Dempster, Laird & Rubin, JRSS B 1977.
@@ -171,7 +171,7 @@ def mixture_weights(likelihoods: Array) -> Array:
     given = np.maximum(likelihoods, SMALLEST)
     weights = np.full(len(given), 1 / len(given))
     for _ in range(STEPS):
-        # E step: the share of each member in what happened to row i; M step: its mean over rows
+        # E step: responsibility of each member for row i; M step: its mean over rows
         share = weights[:, None] * given
         weights = (share / share.sum(axis=0)).mean(axis=1)
     return weights
@@ -183,7 +183,7 @@ class StackingHead:
 
     Attributes:
         name: ``"stacking"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 4, the most: it holds several heads.
 
     Examples:
@@ -201,8 +201,8 @@ class StackingHead:
         return HeadStacking(members, base_kind(task), seed=seed)
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
-        """Never in ``auto``."""
-        return "it fits several heads over again; ask for it by name"
+        """Why ``auto`` always skips it."""
+        return "it refits several heads; select it by name"
 
 
 def _member(name: str, task: Task, *, n: int, d: int, seed: int) -> Any:

@@ -1,4 +1,4 @@
-"""The mean of values and its standard error, where items of a group count as one draw.
+"""Cluster-robust standard error of a mean: the items of a group count as one observation.
 
 Reference: Liang & Zeger, "Longitudinal Data Analysis Using Generalized Linear Models", Biometrika 1986 (cluster-robust
 variance).
@@ -15,11 +15,14 @@ __all__ = ["mean_and_error"]
 
 
 def mean_and_error(values: NDArray[np.float64], groups: NDArray[np.int64] | None = None) -> tuple[float, float]:
-    """The mean of (m,) values and its standard error, where rows of a group count as one draw.
+    """The mean of (m,) values and its standard error, clustered by group.
 
     Args:
-        values: (m,) such as paired differences of losses.
-        groups: (m,) codes, or None where every row stands alone.
+        values: (m,) for example paired differences of losses.
+        groups: (m,) codes of groups, or None if every row is its own group.
+
+    Returns:
+        The mean and its standard error; the error is infinite for a single group.
 
     Examples:
         >>> mean_and_error(np.array([1.0, 3.0, 1.0, 3.0]))
@@ -29,7 +32,7 @@ def mean_and_error(values: NDArray[np.float64], groups: NDArray[np.int64] | None
     """
     mean = float(values.mean())
     codes = group_codes(groups, len(values))
-    # residuals summed by group: Var(mean) = G/(G-1) Σ_g (Σ_{i in g} r_i)² / n²
+    # cluster-robust: residuals are summed by group, Var(mean) = G/(G-1) Σ_g (Σ_{i in g} r_i)² / n²
     sums = np.bincount(codes, values - mean)
     count = len(sums)
     if count < 2:

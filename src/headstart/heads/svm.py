@@ -1,4 +1,4 @@
-"""Support vector machine: linear or Gaussian kernel and C by the log-loss of three folds."""
+"""Support vector machine: linear or Gaussian (RBF) kernel; kernel and C are chosen by three-fold cross-validation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn.utils.validation import validate_data
 from headstart.data import folds
 from headstart.errors import DataError
 from headstart.heads.estimator.inputs import FLOATS, checked_rows, class_codes
-from headstart.heads.estimator.per_output import one_by_one
+from headstart.heads.estimator.per_output import per_output
 from headstart.heads.estimator.protocols import Estimator
 from headstart.heads.estimator.scores import aligned
 from headstart.linear.calibration import fit_temperature, log_loss
@@ -28,19 +28,19 @@ __all__ = ["SVM", "SupportVectorClassifier", "SupportVectorHead", "SupportVector
 Array = NDArray[np.float64]
 GRID = (("linear", 3.0), ("linear", 30.0), ("rbf", 1.0), ("rbf", 10.0))  # on rows of total variance 1
 NUM_FOLDS = 3
-MOST_ROWS = 20_000  # their kernel fills 3 GiB
+MOST_ROWS = 20_000  # a kernel matrix of 3 GiB
 CHUNK = 2048
 
 
 class SupportVectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """scikit-learn's ``SVC`` on centred rows of total variance 1, with kernel and C chosen together.
+    """scikit-learn's ``SVC`` on centred rows of total variance 1, with kernel and C chosen jointly.
 
-    Its decision function is calibrated with the head, by a temperature on left-out scores.
+    Its decision function becomes probabilities by the head's temperature, fitted on out-of-fold scores.
 
     Args:
         kernel: ``"linear"``, ``"rbf"`` (with gamma 1) or ``"auto"``.
-        C: the cost of a violated margin; None for the one of least log-loss over three folds.
-        seed: of the folds, 0.
+        C: the cost of margin violations; None takes the one with the lowest log-loss over three folds.
+        seed: of the folds, default 0.
 
     Attributes:
         classes_: (C,) sorted labels.
@@ -72,19 +72,19 @@ class SupportVectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         return _in_chunks(self, self.machine_.decision_function, checked_rows(self, X))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
-        """The label of largest score."""
+        """The label with the largest score."""
         scores = self.decision_function(X)
         codes = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         return np.asarray(self.classes_[codes])
 
 
 class SupportVectorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """scikit-learn's ``SVR`` on centred rows of total variance 1 and standardised values, kernel and C chosen together.
+    """scikit-learn's ``SVR`` on centred rows of total variance 1 and standardised values, kernel and C chosen jointly.
 
     Args:
-        kernel: ``"linear"``, ``"rbf"`` or ``"auto"``.
-        C: the cost of a violated margin; None for the one of least squared error over three folds.
-        seed: of the folds, 0.
+        kernel: ``"linear"``, ``"rbf"`` (with gamma 1) or ``"auto"``.
+        C: the cost of margin violations; None takes the one with the lowest squared error over three folds.
+        seed: of the folds, default 0.
 
     Attributes:
         kernel_: the kernel used.
@@ -122,11 +122,9 @@ def _fit(
 ) -> None:
     check_choice(estimator.kernel, "kernel", type(estimator).__name__, ("auto", "linear", "rbf"))
     if len(rows) > MOST_ROWS:
-        raise DataError(
-            f"A support vector machine here takes at most {MOST_ROWS} rows. Got {len(rows)}; choose another head."
-        )
+        raise DataError(f"The 'svm' head takes at most {MOST_ROWS} rows. Got {len(rows)}; choose another head.")
     estimator.mean_ = rows.mean(axis=0, dtype=np.float64)
-    # one number for all columns: total variance 1 makes gamma and C mean the same for every source
+    # one divisor for all columns: with total variance 1, gamma and C mean the same for every source
     estimator.scale_ = float(np.sqrt(rows.var(axis=0, dtype=np.float64).sum())) or 1.0
     mapped = (rows - estimator.mean_) / estimator.scale_
     grid = [one for one in GRID if estimator.kernel in ("auto", one[0])]
@@ -146,22 +144,22 @@ def _kernel(a: Array, b: Array, kernel: str) -> Array:
     dots = a @ b.T
     if kernel == "linear":
         return np.asarray(dots)
-    # ‖a - b‖² from the dot products at hand; rounding may make it negative
+    # ‖a - b‖² = ‖a‖² + ‖b‖² - 2a·b; rounding can make it slightly negative
     square = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("nd,nd->n", b, b) - 2 * dots
     return np.asarray(np.exp(-np.maximum(square, 0.0)))
 
 
 def _best(rows: Array, y: NDArray[Any], kind: TaskKind, grid: list[tuple[str, float]], seed: int) -> tuple[str, float]:
-    """The kernel and C of least loss over three folds; the first where there are too few rows for folds."""
+    """The kernel and C with the lowest loss over three folds; the first of the grid if rows are too few for folds."""
     try:
         parts = folds(
             y if kind == "classification" else y[:, None], kind, np.arange(len(y)), n_folds=NUM_FOLDS, seed=seed
         )
-    except DataError:  # such as a single row of one class: nothing can be compared
+    except DataError:  # for example a class with a single row
         return grid[0]
-    # the kernel of all rows once; folds and costs take parts of it
-    whole = {kernel: _kernel(rows, rows, kernel) for kernel, _ in grid}
-    losses = [sum(_loss(whole[kernel], y, part, cost=cost, kind=kind) for part in parts) for kernel, cost in grid]
+    # compute each kernel matrix once; folds and costs index into it
+    grams = {kernel: _kernel(rows, rows, kernel) for kernel, _ in grid}
+    losses = [sum(_loss(grams[kernel], y, part, cost=cost, kind=kind) for part in parts) for kernel, cost in grid]
     return grid[int(np.argmin(losses))]
 
 
@@ -174,6 +172,7 @@ def _loss(
     if kind == "regression":
         return float(((machine.predict(seen) - y[test]) ** 2).sum())
     scores = machine.decision_function(seen)
+    # binary SVC gives one signed distance; two columns make it a softmax problem
     scores = np.column_stack([-scores, scores]) if scores.ndim == 1 else scores
     scores = aligned(scores, machine.classes_, int(y.max()) + 1)
     return len(test) * log_loss(scores / fit_temperature(scores, y[test]), y[test])
@@ -182,12 +181,12 @@ def _loss(
 def _in_chunks(
     estimator: SupportVectorClassifier | SupportVectorRegressor, scored: Callable[[Array], Array], rows: NDArray[Any]
 ) -> Array:
-    """What the machine says of rows, whose kernel with all but the support vectors is never looked at."""
+    """Outputs of the SVM for rows, in chunks; only kernel values with the support vectors are computed."""
     parts = []
     for i in range(0, len(rows), CHUNK):
         mapped = (rows[i : i + CHUNK] - estimator.mean_) / estimator.scale_
         kernel = np.zeros((len(mapped), estimator.num_rows_))
-        # the machine was fitted on a precomputed kernel, and wants a column for each of its rows
+        # with a precomputed kernel, scikit-learn expects a column for every training row; it ignores the others
         kernel[:, estimator.machine_.support_] = _kernel(mapped, estimator.support_rows_, estimator.kernel_)
         parts.append(scored(kernel))
     return np.concatenate(parts)
@@ -195,11 +194,11 @@ def _in_chunks(
 
 @dataclass(frozen=True)
 class SupportVectorHead:
-    """Support vector machine; one label or target at a time where there are several.
+    """Support vector machine, with one model per label or target.
 
     Attributes:
         name: ``"svm"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 3.
 
     Examples:
@@ -214,12 +213,12 @@ class SupportVectorHead:
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:  # noqa: ARG002 (one contract for all heads)
         """An unfitted estimator."""
         kind = SupportVectorRegressor if is_regression(task) else SupportVectorClassifier
-        return one_by_one(kind(seed=seed), task)
+        return per_output(kind(seed=seed), task)
 
     def skipped(self, task: Task, *, n: int, d: int) -> str:  # noqa: ARG002
-        """Why ``auto`` does not try it here; empty where it does."""
+        """Why ``auto`` skips this head here; empty if it does not."""
         fits = 1 if is_classification(task) else task.num_outputs
-        return f"its kernel of {n} x {n} rows is slow" if n**2 * fits > 4e7 else ""
+        return f"its kernel matrix of {n} x {n} rows is slow" if n**2 * fits > 4e7 else ""
 
 
 SVM = SupportVectorHead()

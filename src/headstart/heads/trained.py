@@ -1,4 +1,4 @@
-"""Trained head: the linear layer that was trained together with its body.
+"""Trained head: the linear layer trained jointly with its body by a fine-tuning strategy.
 
 Command: headstart fit DATA --strategy full
 """
@@ -12,12 +12,12 @@ __all__ = ["TRAINED", "TrainedHead"]
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """A linear head whose weights came from gradients; strategies that move the body make it, nothing chooses it.
+    """A linear head trained by gradient descent; fine-tuning strategies create it, head selection never does.
 
     Attributes:
         name: ``"trained"``.
-        tasks: none: it never competes for the rows of a frozen body.
-        complexity: 1: it is linear.
+        tasks: empty, since it is no candidate for the features of a frozen body.
+        complexity: 1, linear.
 
     Examples:
         >>> from headstart.heads.registry import HEADS

@@ -1,4 +1,4 @@
-"""Decision tree: the rules that a person can read.
+"""Decision tree: a classifier or regressor whose rules can be read.
 
 Reference: Breiman, Friedman, Olshen & Stone, "Classification and Regression Trees", 1984.
 """
@@ -18,11 +18,11 @@ __all__ = ["TREE", "TreeHead"]
 
 @dataclass(frozen=True)
 class TreeHead:
-    """scikit-learn's decision tree, with leaves of at least a fiftieth of the rows (2 to 20).
+    """scikit-learn's decision tree, with leaves of at least n/50 rows, bounded to 2 to 20.
 
     Attributes:
         name: ``"tree"``.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         complexity: 2.
 
     References:

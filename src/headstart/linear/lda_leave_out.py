@@ -53,7 +53,7 @@ def left_out_scores(
         spectrum: of the rows of the fit, with one-hot targets.
         left_out: from `leave_one_out`, or from `leave_one_group_out` with the same ``groups``.
         targets: (n, C) one-hot targets of these rows.
-        groups: (n,) integer codes of rows that are left out together; None where every row stands alone.
+        groups: (n,) integer codes of rows that are left out together; None if every row is its own group.
         sample_weight: (n,) the weights that these rows had in the spectrum; default: ones.
 
     Returns:

@@ -8,14 +8,14 @@ from headstart.scores.evidence import ModelEvidence, gaussian_evidence
 from headstart.scores.frechet import frechet_distance
 from headstart.scores.gbc import gbc
 from headstart.scores.h_score import h_score
-from headstart.scores.leave_one_out_ridge import LeftOutRidge, leave_one_out_ridge
+from headstart.scores.leave_one_out_ridge import LeaveOneOutRidge, leave_one_out_ridge
 from headstart.scores.leep import leep
 from headstart.scores.linear_cka import label_cka, linear_cka
 from headstart.scores.logme import logme
 from headstart.scores.mmd import DomainDiscrepancy, maximum_mean_discrepancy
 from headstart.scores.n_leep import n_leep
 from headstart.scores.nce import nce
-from headstart.scores.nearest_neighbours import LeftOutNeighbours, nearest_neighbours
+from headstart.scores.nearest_neighbours import LeaveOneOutNeighbours, nearest_neighbours
 from headstart.scores.parc import parc
 from headstart.scores.proxy_a_distance import proxy_a_distance
 from headstart.scores.registry import SCORES, Score
@@ -25,8 +25,8 @@ from headstart.scores.transrate import transrate
 __all__ = [
     "SCORES",
     "DomainDiscrepancy",
-    "LeftOutNeighbours",
-    "LeftOutRidge",
+    "LeaveOneOutNeighbours",
+    "LeaveOneOutRidge",
     "ModelEvidence",
     "Score",
     "frechet_distance",

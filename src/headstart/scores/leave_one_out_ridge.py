@@ -26,13 +26,13 @@ from headstart.scores.registry import EVERY_TASK, RegisteredScore
 from headstart.tasks import is_classification, is_multilabel, task_methods
 from headstart.types import Task
 
-__all__ = ["LEAVE_ONE_OUT_ACCURACY", "LEAVE_ONE_OUT_RIDGE", "LeftOutRidge", "leave_one_out_ridge"]
+__all__ = ["LEAVE_ONE_OUT_ACCURACY", "LEAVE_ONE_OUT_RIDGE", "LeaveOneOutRidge", "leave_one_out_ridge"]
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class LeftOutRidge:
+class LeaveOneOutRidge:
     """Left-out evidence about features, at the λ of least loss.
 
     Attributes:
@@ -44,7 +44,7 @@ class LeftOutRidge:
         rows: (m,) positions of these rows among those given.
 
     Examples:
-        >>> LeftOutRidge(1.0, -0.5, 0.9, np.array([0.5]), np.array([0])).log_likelihood
+        >>> LeaveOneOutRidge(1.0, -0.5, 0.9, np.array([0.5]), np.array([0])).log_likelihood
         -0.5
     """
 
@@ -64,14 +64,14 @@ def leave_one_out_ridge(
     lambdas: Iterable[float] | None = None,
     max_rows: int = 5000,
     seed: int = 0,
-) -> LeftOutRidge:
+) -> LeaveOneOutRidge:
     """Exact left-out losses of the ridge head at the λ of least mean loss.
 
     Args:
         x: (n, d) features.
         y: labels as in `Dataset`: (n,) codes, or (n, k) zeros and ones, or (n, k) values.
         task: the label schema.
-        groups: (n,) codes or names of rows that are left out together; None where every row stands alone.
+        groups: (n,) codes or names of rows that are left out together; None if every row is its own group.
         lambdas: penalties above 0; default: the 17 of `lambda_grid`.
         max_rows: above this number of rows, losses are those of as many drawn at random (or of whole groups), each
             predicted by the fit to all others; 5,000 give a mean loss to 1.4 percent of its spread.
@@ -110,12 +110,12 @@ def _truth(y: ArrayLike, n: int, task: Task, owner: str) -> tuple[NDArray[Any], 
     return check_targets(y, n, owner, columns=task.num_outputs), 0
 
 
-def _judged(left: LeftOut, truth: NDArray[Any], task: Task, rows: NDArray[np.intp]) -> LeftOutRidge:
+def _judged(left: LeftOut, truth: NDArray[Any], task: Task, rows: NDArray[np.intp]) -> LeaveOneOutRidge:
     methods = task_methods(task)
     # calibrated on the left-out predictions themselves: one number (or two a label) for m rows
     outputs = methods.outputs(left.predictions, methods.calibrate(left.predictions, truth))
     losses = methods.loss(outputs, truth)
-    return LeftOutRidge(left.lam, -float(losses.mean()), _accuracy(outputs, truth, task), losses, rows)
+    return LeaveOneOutRidge(left.lam, -float(losses.mean()), _accuracy(outputs, truth, task), losses, rows)
 
 
 def _accuracy(outputs: Array, truth: NDArray[Any], task: Task) -> float | None:

@@ -27,7 +27,7 @@ from headstart.scores.inputs import check_classes, check_groups, check_rows, dra
 from headstart.scores.registry import CLASSES, MANY, RegisteredScore
 from headstart.types import Task
 
-__all__ = ["NEAREST_NEIGHBOURS", "LeftOutNeighbours", "nearest_neighbours"]
+__all__ = ["NEAREST_NEIGHBOURS", "LeaveOneOutNeighbours", "nearest_neighbours"]
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -37,7 +37,7 @@ QUERIES = 512
 
 
 @dataclass(frozen=True, eq=False)
-class LeftOutNeighbours:
+class LeaveOneOutNeighbours:
     """Left-out evidence of nearest neighbours, at the k of highest likelihood.
 
     Attributes:
@@ -48,7 +48,7 @@ class LeftOutNeighbours:
         rows: (m,) positions of these rows among those given.
 
     Examples:
-        >>> LeftOutNeighbours(5, -0.5, 0.9, np.array([0.5]), np.array([0])).k
+        >>> LeaveOneOutNeighbours(5, -0.5, 0.9, np.array([0.5]), np.array([0])).k
         5
     """
 
@@ -67,7 +67,7 @@ def nearest_neighbours(
     groups: ArrayLike | None = None,
     max_rows: int = 5000,
     seed: int = 0,
-) -> LeftOutNeighbours:
+) -> LeaveOneOutNeighbours:
     """Left-out likelihood and accuracy of k nearest neighbours, at the best k.
 
     Memory beside the rows is that of 512 by 4,096 similarities, whatever n is; time grows with n times ``max_rows``.
@@ -112,10 +112,10 @@ def nearest_neighbours(
     return max(found, key=lambda candidate: candidate.log_likelihood)
 
 
-def _judged(k: int, shares: Array, truth: Codes, rows: Codes) -> LeftOutNeighbours:
+def _judged(k: int, shares: Array, truth: Codes, rows: Codes) -> LeaveOneOutNeighbours:
     losses = -np.log(shares[np.arange(len(truth)), truth])
     accuracy = float((shares.argmax(axis=1) == truth).mean())
-    return LeftOutNeighbours(k, -float(losses.mean()), accuracy, losses, rows)
+    return LeaveOneOutNeighbours(k, -float(losses.mean()), accuracy, losses, rows)
 
 
 def _shares(similarity: Array, found: Codes, classes: int, counts: list[int]) -> Array:

@@ -51,7 +51,7 @@ class RegisteredScore:
 
     Attributes:
         name: its name in the registry.
-        tasks: the task kinds that it serves.
+        tasks: the task kinds it supports.
         compute: (x, y, task, groups, seed) to the number.
         max_rows: above this number of rows, the score is that of as many drawn at random (or of whole groups); None
             where memory and time hold for any number.

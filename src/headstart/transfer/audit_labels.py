@@ -16,7 +16,7 @@ from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.heads.label_noise.suspects import Suspects, find_suspects, influential_rows
-from headstart.heads.spectral.left_out import left_out_rows
+from headstart.heads.spectral.leave_one_out import leave_one_out_outputs
 from headstart.io import atomic_file, write_csv
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
@@ -181,7 +181,7 @@ def _suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | 
     together = union_groups(prepared.dataset.groups, prepared.clusters)[index]
     groups = together if len(np.unique(together)) < len(together) else None
     head = select_head(features, own, task, blocks=prepared.source.info.blocks, groups=groups, seed=seed)
-    outputs = left_out_rows(features, own, task, head, groups=groups)
+    outputs = leave_one_out_outputs(features, own, task, head, groups=groups)
     found = find_suspects(outputs, own)
     ids = [prepared.dataset.ids[i] for i in index]
     because = _because(features, own, task, head, found)

@@ -83,7 +83,7 @@ def test_scikit_learns_estimators_are_asked_for_what_they_have_at_the_moment():
 
 
 def test_an_estimator_that_scores_nothing_is_refused():
-    with pytest.raises(ParameterError, match="Got a StandardScaler without them"):
+    with pytest.raises(ParameterError, match="Got a StandardScaler with none of them"):
         scoring(StandardScaler())
 
 

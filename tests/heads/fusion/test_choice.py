@@ -68,9 +68,9 @@ def test_a_named_way_to_fuse_is_used_whatever_is_better(way):
     """Kind: an option that is silently disobeyed."""
     rows, y = make_rows(strength=(0.8, 0.0, 0.0))
     head = select_head(rows, y, CLASSES, blocks=BLOCKS, search=HeadSearch(fusion=way))
-    assert head.notes[0].startswith(f"Fused by {way} as asked")
+    assert head.notes[0].startswith(f"Fused by {way} as requested")
     assert "It does not help here" in head.notes[0]
-    assert "by 'a' alone" in head.notes[0]
+    assert "with 'a' alone" in head.notes[0]
     assert not head.feature_map.name.endswith("layer of a")
     if way in ("concat", "attention"):
         assert {start // 6 for start, _ in head.feature_map.blocks} == {0, 1, 2}

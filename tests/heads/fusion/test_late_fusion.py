@@ -5,7 +5,7 @@ import pytest
 from fused_rows import BLOCKS, CLASSES, make_problem
 
 from headstart.heads.contenders.spectral import spectral_contenders
-from headstart.heads.fusion.late_fusion import fit_stack, stacked
+from headstart.heads.fusion.late_fusion import fit_stack, stack_contender
 from headstart.heads.fusion.maps import single_maps
 from headstart.heads.lda import LDA
 from headstart.heads.problem import Problem
@@ -36,7 +36,7 @@ def logits_of(outputs, task):
 def test_a_stack_is_one_linear_head(task):
     problem = make_problem(task)
     members = members_of(problem)
-    stack = stacked(problem, members, "both")
+    stack = stack_contender(problem, members, "both")
     head = stack.fitted(())
     methods = task_methods(task)
     logits = []
@@ -46,7 +46,7 @@ def test_a_stack_is_one_linear_head(task):
     left = np.stack([logits_of(one.evidence.outputs, task) for one in members])
     weights = fit_stack(left, problem.y, task)
     kept = weights > 1e-3 * weights.max()
-    centre = problem.truth.mean(axis=0) if task.kind == "regression" else 0.0
+    centre = problem.chosen_targets.mean(axis=0) if task.kind == "regression" else 0.0
     wanted = np.tensordot(weights[kept], np.stack(logits)[kept] - centre, axes=1) + centre
     scores = head.scores(problem.rows)
     if task.kind == "classification":  # scores are up to a constant of each row
@@ -70,4 +70,4 @@ def test_the_loss_of_a_stack_is_of_weights_fitted_without_the_row():
     rng = np.random.default_rng(0)
     y = rng.integers(3, size=90)
     problem = Problem(rng.normal(size=(90, 32)), y, CLASSES, BLOCKS, None, 0)
-    assert stacked(problem, members_of(problem), "noise").candidate.loss > np.log(3) - 0.03
+    assert stack_contender(problem, members_of(problem), "noise").candidate.loss > np.log(3) - 0.03

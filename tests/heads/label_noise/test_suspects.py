@@ -9,7 +9,7 @@ from headstart.checks import toy_task
 from headstart.errors import ParameterError
 from headstart.heads import HeadSearch, select_head
 from headstart.heads.label_noise.suspects import find_suspects, influential_rows
-from headstart.heads.spectral.left_out import left_out_rows
+from headstart.heads.spectral.leave_one_out import leave_one_out_outputs
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 from headstart.types import Block, Task
@@ -31,7 +31,7 @@ def flipped(n=300, share=0.1, seed=0):
 def test_most_flipped_labels_are_found():
     x, y, _, wrong = flipped()
     head = select_head(x, y, TASK, blocks=BLOCKS)
-    found = find_suspects(left_out_rows(x, y, TASK, head), y)
+    found = find_suspects(leave_one_out_outputs(x, y, TASK, head), y)
     hits = np.isin(found.index, wrong).sum()
     assert hits / len(wrong) > 0.5
     assert hits / len(found) > 0.8
@@ -40,20 +40,20 @@ def test_most_flipped_labels_are_found():
 
 
 def test_left_out_outputs_of_all_rows_are_those_of_refits_in_any_chunk(monkeypatch):
-    from headstart.heads.spectral import left_out as module
+    from headstart.heads.spectral import leave_one_out as module
 
     x, y, _, _ = flipped(60)
     groups = np.random.default_rng(0).permutation(np.arange(60) // 2)
     head = select_head(x, y, TASK, blocks=BLOCKS, groups=groups)
     monkeypatch.setattr(module, "CHUNK", 7)
-    found = left_out_rows(x, y, TASK, head, groups=groups)
+    found = leave_one_out_outputs(x, y, TASK, head, groups=groups)
     np.testing.assert_allclose(found, head.evidence.outputs, atol=1e-9)
 
 
 def test_the_most_influential_rows_change_the_prediction_most_when_they_go():
     x, y, _, _ = flipped(40)
     head = select_head(x, y, TASK, blocks=BLOCKS, search=HeadSearch(("ridge",)))
-    outputs = left_out_rows(x, y, TASK, head)
+    outputs = leave_one_out_outputs(x, y, TASK, head)
     suspects = find_suspects(outputs, y, odds=1.0)
     mapped, first = head.feature_map(x), suspects.index[0]
 

@@ -12,7 +12,7 @@ from headstart.heads.problem import Problem
 from headstart.heads.ridge import RIDGE
 from headstart.heads.spectral.class_name_prior import prior_moments
 from headstart.heads.spectral.kept_moments import kept_moments
-from headstart.heads.spectral.left_out import left_out_rows
+from headstart.heads.spectral.leave_one_out import leave_one_out_outputs
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 from headstart.tasks import TASKS
@@ -125,4 +125,4 @@ def test_left_out_rows_are_the_evidence_of_the_choice():
     x, y, prior = problem(6)
     search = HeadSearch(prior=prior, class_weight="balanced")
     head = select_head(x, y, TASK, blocks=(Block("only", WIDTH),), search=search)
-    np.testing.assert_allclose(left_out_rows(x, y, TASK, head, search=search), head.evidence.outputs, atol=1e-8)
+    np.testing.assert_allclose(leave_one_out_outputs(x, y, TASK, head, search=search), head.evidence.outputs, atol=1e-8)

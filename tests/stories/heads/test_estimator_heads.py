@@ -150,5 +150,5 @@ def test_a_fitted_estimator_is_taught_further_only_by_fitting_it_again(tmp_path)
 
 def test_ordinal_labels_have_to_be_numbers():
     x, y, task = toy_task("classification", n=30)
-    with pytest.raises(DataError, match="needs labels that are numbers"):
+    with pytest.raises(DataError, match="from labels that are numbers"):
         select_head(x, y, task, search=HeadSearch(("ordinal",)))

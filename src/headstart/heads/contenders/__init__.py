@@ -1,4 +1,4 @@
-"""Heads that compete: each with its leave-one-out or out-of-fold evidence, and the tie set of the best.
+"""Candidates of head selection: their leave-one-out or out-of-fold losses, and the set that ties with the best.
 
-A family of candidates for the choice of head goes in here; a head itself is a module of `headstart.heads`.
+Families of candidates go in here; the heads themselves are modules of `headstart.heads`.
 """

@@ -1,4 +1,4 @@
-"""The heads that one eigendecomposition gives, as scikit-learn estimators on arrays."""
+"""Closed-form heads (ridge, LDA) as scikit-learn estimators on arrays."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Array = NDArray[np.float64]
 
 
 class ClosedForm(BaseEstimator):  # type: ignore[misc]
-    """Ridge or LDA with the λ of least exact leave-one-out loss.
+    """Ridge or LDA at the λ with the lowest exact leave-one-out loss.
 
     Args:
-        head: ``"ridge"`` or ``"lda"``, or another head that is read off a spectrum.
+        head: ``"ridge"``, ``"lda"`` or another closed-form head.
         kind: ``"classification"``, ``"multilabel"`` or ``"regression"``.
 
     Attributes:
@@ -66,8 +66,8 @@ class ClosedForm(BaseEstimator):  # type: ignore[misc]
         rows, labels = self._read(X, y)
         width = len(self.classes_) if self.classes_ is not None else labels.shape[1]
         task = Task(self.kind, tuple(str(i) for i in range(width)))
-        whole = FeatureMap("rows", ((0, rows.shape[1]),), "none")
-        found, _ = spectral_contenders(Problem(rows, labels, task, (), None, 0), [whole], [head])  # type: ignore[list-item]  # checked above
+        identity = FeatureMap("rows", ((0, rows.shape[1]),), "none")
+        found, _ = spectral_contenders(Problem(rows, labels, task, (), None, 0), [identity], [head])  # type: ignore[list-item]  # checked above
         return found[0]
 
     def _read(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:  # noqa: N803
@@ -78,7 +78,7 @@ class ClosedForm(BaseEstimator):  # type: ignore[misc]
         return rows, np.asarray(labels, dtype=np.float64).reshape(len(rows), -1)
 
     def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Scores (n, k): least-squares values, or log-posteriors of LDA up to a constant of each row."""
+        """Scores (n, k): least-squares values, or log-posteriors of LDA up to a constant per row."""
         return np.asarray(checked_rows(self, X) @ self.coef_.T + self.intercept_)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)

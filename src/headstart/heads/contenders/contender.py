@@ -1,4 +1,4 @@
-"""A head that is in the running: how it did on left-out rows, and how to solve it if it wins."""
+"""A candidate of head selection: its out-of-fold outputs and loss, and a function that fits it on all rows."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = [
     "Contender",
     "FeatureChoice",
     "Solution",
-    "weigh",
+    "calibrated_evidence",
 ]
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """A head solved on all rows.
+    """A head fitted on all rows.
 
     Attributes:
-        weight: (num_features, k); empty (0, k) where there is an estimator.
+        weight: (num_features, k); empty (0, k) if there is an estimator.
         bias: (k,).
         estimator: the fitted estimator of a head that is not linear, else None.
 
@@ -46,14 +46,14 @@ class Solution:
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """One candidate with its left-out evidence.
+    """A candidate with its leave-one-out or out-of-fold evidence.
 
     Attributes:
-        candidate: what it is, and its mean left-out loss.
-        calibration: fitted on its left-out scores.
-        evidence: its left-out outputs and losses.
-        feature_map: from source rows to its rows.
-        moments: of the mapped rows, where they were summed.
+        candidate: its names, λ and mean out-of-fold loss.
+        calibration: fitted on its out-of-fold scores.
+        evidence: its out-of-fold outputs and losses.
+        feature_map: from source rows to head rows.
+        moments: of the mapped rows, if they were computed.
         solve: fits it on all rows.
 
     Examples:
@@ -75,7 +75,7 @@ class Contender:
     solve: Callable[[], Solution]
 
     def fitted(self, candidates: tuple[Candidate, ...]) -> FittedHead:
-        """The head solved on all rows, with everything that it was compared with."""
+        """The head fitted on all rows, together with all candidates that it was compared with."""
         solution, found = self.solve(), self.candidate
         return FittedHead(
             self.feature_map, found.head, found.lam, solution.weight, solution.bias, self.calibration, found.loss,
@@ -83,18 +83,23 @@ class Contender:
         )  # fmt: skip
 
 
-def weigh(problem: Problem, scores: NDArray[np.float64], prior: float = 0.0) -> tuple[Calibration, Evidence]:
-    """Calibrate left-out scores (m, k) of the chosen rows, and what they then cost.
+def calibrated_evidence(
+    problem: Problem, scores: NDArray[np.float64], prior: float = 0.0
+) -> tuple[Calibration, Evidence]:
+    """Calibrate out-of-fold scores, and compute the outputs and losses that follow.
 
     Args:
         problem: rows and labels.
-        scores: (m, k) left-out scores of the chosen rows.
-        prior: how many rows each class's name counted for.
+        scores: (m, k) out-of-fold scores of the rows ``problem.chosen``.
+        prior: the weight, in rows, of each class's name; 0 for none.
+
+    Returns:
+        The calibration, and the calibrated outputs with their losses (weighted by the rows' weights, if any).
 
     Examples:
         >>> from headstart.types import Task
         >>> problem = Problem(np.eye(4), np.array([0, 0, 1, 1]), Task("classification", ("a", "b")), (), None, 0)
-        >>> _, evidence = weigh(problem, np.array([[2.0, 0.0], [0.0, 1.0], [0.0, 2.0], [0.0, 2.0]]))
+        >>> _, evidence = calibrated_evidence(problem, np.array([[2.0, 0.0], [0.0, 1.0], [0.0, 2.0], [0.0, 2.0]]))
         >>> evidence.losses.shape
         (4,)
     """
@@ -110,28 +115,27 @@ def weigh(problem: Problem, scores: NDArray[np.float64], prior: float = 0.0) -> 
 
 
 def _class_facts(problem: Problem, prior: float) -> Calibration:
-    """What prior correction and exact update need to know: the classes' shares, and their weights where they differ."""
+    """Class frequencies, and class weights if there are any: prior correction and exact updates need them later."""
     count = problem.task.num_outputs
     seen = class_shares(problem.y, count, problem.weights)
     total = len(problem.y) if problem.weights is None else problem.weights.sum()
+    # each class's name counts as ``prior`` further rows of that class
     shares = {"shares": (total * seen + prior) / (total + prior * count)}
     return shares if problem.weights is None else {**shares, "class_weight": balanced_weights(problem.y, count)}
 
 
 Contend = Callable[[Sequence[FeatureMap]], tuple[list[Contender], list[Candidate]]]
-
-
-"""Gives the contenders of feature maps, and everything that was tried for them."""
+"""Fits heads on feature maps: returns the best contenders, and all candidates that were tried."""
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureChoice:
-    """Features in the running.
+    """The result of comparing feature maps.
 
     Attributes:
-        contenders: heads on them with their left-out evidence.
-        tried: everything that was compared.
-        notes: what was found, in one sentence each.
+        contenders: heads on the chosen features, with their out-of-fold evidence.
+        tried: all candidates that were compared.
+        notes: findings, one sentence each.
 
     Examples:
         >>> FeatureChoice([], [], ("Fusing does not help here.",)).notes

@@ -1,4 +1,4 @@
-"""Heads that are scikit-learn estimators: left-out losses on the rows of the choice, hopeless ones dropped early."""
+"""Candidates that are scikit-learn estimators: their out-of-fold losses, with clearly worse ones stopped early."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.contenders.contender import Contender, Solution, weigh
-from headstart.heads.estimator.cross_fitting import cross_fitted_scores, few_folds, fold_scores, quietly_fitted
+from headstart.heads.contenders.contender import Contender, Solution, calibrated_evidence
+from headstart.heads.estimator.cross_fitting import cross_fitted_scores, five_folds, fold_scores, quietly_fitted
 from headstart.heads.estimator.protocols import ChoosesParameters, Estimator, LeaveOneOutScores, Linear
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import Candidate
@@ -25,7 +25,7 @@ __all__ = ["LATE", "estimator_contenders"]
 
 Array = NDArray[np.float64]
 LATE = "the time limit is over"
-HOPELESS = 3.0  # standard errors of the paired difference on the first fold
+CLEARLY_WORSE = 3.0  # standard errors of the paired difference on the first fold
 
 
 def estimator_contenders(
@@ -37,18 +37,21 @@ def estimator_contenders(
     screen: bool = False,
     until: float = math.inf,
 ) -> tuple[list[Contender], list[Candidate]]:
-    """A contender for each head that is worth its time, and every candidate with what became of it.
+    """Compute the out-of-fold loss of each head, with optional screening.
 
-    With ``screen``, a head that says why it is too slow for so many rows is left out, and one whose loss on the first
-    fold is more than three standard errors behind the best so far is not run on the others.
+    With ``screen``, a head that declares itself too slow for the data is skipped. A head whose loss on the first fold
+    exceeds the best so far by more than three standard errors is not run on the other folds.
 
     Args:
         problem: rows and labels.
-        feature_map: from source rows to the rows that the heads see.
+        feature_map: from source rows to head rows.
         heads: heads to compare.
-        best: the best so far, to screen against.
-        screen: whether heads may be left out.
-        until: when `time.perf_counter` says so, no further head is tried where heads may be left out.
+        best: the best contender so far, to screen against.
+        screen: whether heads may be skipped or stopped early.
+        until: with ``screen``, the value of `time.perf_counter` from which no further head is tried.
+
+    Returns:
+        The contenders that were run on all folds, and all candidates, with a note on each that was not.
 
     Examples:
         >>> from headstart.heads.naive_bayes import NAIVE_BAYES
@@ -78,7 +81,7 @@ def estimator_contenders(
 
 
 def _skipped(head: EstimatorHead, problem: Problem) -> str:
-    """Why the head is not tried, in its own words; a head that has no opinion is tried."""
+    """The head's reason to be skipped, or an empty string; a head that is no `ScreenedHead` is always tried."""
     n, d = problem.rows.shape
     return head.skipped(problem.task, n=n, d=d) if isinstance(head, ScreenedHead) else ""
 
@@ -91,35 +94,38 @@ def _run(
     make = partial(head.make, task, n=n, d=d, seed=problem.seed)
     known: list[Array] = []
     if best is not None and not isinstance(make(), LeaveOneOutScores):
-        fold = few_folds(y, base_kind(task), problem.together, problem.seed)[0]
+        fold = five_folds(y, base_kind(task), problem.chosen_groups, problem.seed)[0]
         known.append(fold_scores(make, mapped, y, task, fold))
         behind = _behind(problem, known[0], fold[1], best)
         if behind:
             return None, Candidate(feature_map.name, head.name, np.nan, np.nan, note=behind)
-    scores, fitted = cross_fitted_scores(make, mapped, y, task, groups=problem.together, seed=problem.seed, known=known)
-    calibration, evidence = weigh(problem, scores)
+    scores, fitted = cross_fitted_scores(
+        make, mapped, y, task, groups=problem.chosen_groups, seed=problem.seed, known=known
+    )
+    calibration, evidence = calibrated_evidence(problem, scores)
     candidate = Candidate(feature_map.name, head.name, np.nan, float(evidence.losses.mean()))
     solve = partial(_solve, problem, feature_map, head, fitted)
     return Contender(candidate, calibration, evidence, feature_map, None, solve), candidate
 
 
 def _behind(problem: Problem, scores: Array, test: NDArray[np.intp], best: Contender) -> str:
-    """What is said of a head that the first fold shows to be hopeless; empty for others.
+    """A note for a head that is clearly worse on the first fold; empty for other heads.
 
-    Its calibration is fitted on the rows that it is judged on, which errs in its favour; on rows without a mistake,
-    where it counts one row as undecided (ln 2 among them all), that is given back.
+    The head is calibrated on the rows that it is evaluated on, which errs in its favour. The exception is a fold
+    without any mistake, where the temperature acts as if one row were undecided; the loss of that row, ln 2, is
+    allowed for.
     """
     methods, y = task_methods(problem.task), problem.y[problem.chosen][test]
     losses = methods.loss(methods.outputs(scores, methods.calibrate(scores, y)), y)
-    together = None if problem.together is None else problem.together[test]
+    together = None if problem.chosen_groups is None else problem.chosen_groups[test]
     mean, error = mean_and_error(losses - best.evidence.losses[test], together)
-    if mean <= HOPELESS * error + np.log(2) / len(test):
+    if mean <= CLEARLY_WORSE * error + np.log(2) / len(test):
         return ""
     return f"dropped: {mean:.2g} behind '{best.candidate.head}' on the first fold"
 
 
 def _solve(problem: Problem, feature_map: FeatureMap, head: EstimatorHead, fitted: Estimator | None) -> Solution:
-    """The head on all rows; its own choices (k, λ, ...) stay as they were made on the rows of the choice."""
+    """Fit the head on all rows, with the hyperparameters (k, λ, ...) that it chose during the comparison."""
     width = problem.task.num_outputs
     if fitted is None or len(problem.chosen) < len(problem.y):
         n, d = len(problem.y), feature_map.num_features

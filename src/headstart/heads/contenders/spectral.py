@@ -1,4 +1,4 @@
-"""The heads that one eigendecomposition gives: every feature map, head and λ by exact left-out loss."""
+"""Closed-form candidates: every feature map, head and λ, compared by exact leave-one-out loss."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.contenders.contender import Contender, Solution, weigh
+from headstart.heads.contenders.contender import Contender, Solution, calibrated_evidence
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import Candidate
 from headstart.heads.problem import Problem
@@ -27,7 +27,7 @@ __all__ = ["spectral_contenders"]
 def spectral_contenders(
     problem: Problem, maps: Sequence[FeatureMap], heads: Sequence[SpectralHead]
 ) -> tuple[list[Contender], list[Candidate]]:
-    """The best λ of each head on each feature map, and everything that was tried.
+    """The best λ of each head on each feature map, and all candidates that were tried.
 
     Args:
         problem: rows and labels.
@@ -35,7 +35,7 @@ def spectral_contenders(
         heads: heads to compare.
 
     Returns:
-        One contender for each feature map and head, and every candidate in the order of the search.
+        One contender per feature map, prior weight and head, and all candidates in the order of the search.
 
     Examples:
         >>> from headstart.heads.ridge import RIDGE
@@ -63,7 +63,7 @@ def _best_penalties(
     solved: tuple[Spectrum, Moments | None],
     prior: float,
 ) -> tuple[list[Contender], list[Candidate]]:
-    """The best λ of each head on one spectrum, and all that was tried."""
+    """The best λ of each head on one spectrum, and all candidates that were tried."""
     spectrum, moments = solved
     tried: list[Candidate] = []
     best: dict[str, Contender] = {}
@@ -72,9 +72,9 @@ def _best_penalties(
     for left_out in _left_out(spectrum, mapped, problem, penalties):
         for head in heads:
             scores = head.left_out_scores(
-                spectrum, left_out, problem.truth, problem.together, sample_weight=problem.chosen_weights
+                spectrum, left_out, problem.chosen_targets, problem.chosen_groups, sample_weight=problem.chosen_weights
             )
-            calibration, evidence = weigh(problem, scores, prior)
+            calibration, evidence = calibrated_evidence(problem, scores, prior)
             candidate = Candidate(feature_map.name, head.name, left_out.lam, float(evidence.losses.mean()), prior=prior)
             tried.append(candidate)
             if head.name not in best or candidate.loss < best[head.name].candidate.loss:
@@ -88,20 +88,22 @@ def _solve(head: SpectralHead, spectrum: Spectrum, lam: float) -> Solution:
 
 
 def _penalties(grid: Iterable[float], tried: Sequence[Candidate]) -> Iterator[float]:
-    """The λ of a grid, then the one where a parabola through the best three in log λ is lowest.
+    """The λ of a grid, then the minimum of a parabola in log λ through the best λ and its two neighbours.
 
     Args:
         grid: λ at equal steps of log λ.
-        tried: what came out so far; it grows while the λ are drawn.
+        tried: the candidates so far; the caller appends to it while iterating.
     """
     yield from grid
     best = min(tried, key=lambda candidate: candidate.loss)
     curve = sorted((candidate.lam, candidate.loss) for candidate in tried if candidate.head == best.head)
     place = curve.index((best.lam, best.loss))
+    # no refinement at the ends of the grid, where there is only one neighbour
     if not 0 < place < len(curve) - 1:
         return
     (below, left), (middle, low), (above, right) = curve[place - 1 : place + 2]
     bend = left - 2 * low + right
+    # vertex at ½ (left - right)/bend steps from the middle; √(above/below) is one step as a factor
     if bend > 0 and np.isfinite(bend):
         yield float(middle * np.sqrt(above / below) ** (0.5 * (left - right) / bend))
 
@@ -109,7 +111,7 @@ def _penalties(grid: Iterable[float], tried: Sequence[Candidate]) -> Iterator[fl
 def _left_out(
     spectrum: Spectrum, mapped: NDArray[Any], problem: Problem, lambdas: Iterator[float]
 ) -> Iterator[LeftOut]:
-    targets, groups, weights = problem.truth, problem.together, problem.chosen_weights
+    targets, groups, weights = problem.chosen_targets, problem.chosen_groups, problem.chosen_weights
     if groups is None or len(np.unique(groups)) == len(groups):
         return leave_one_out(spectrum, mapped, targets, lambdas, sample_weight=weights)
     return leave_one_group_out(spectrum, mapped, targets, groups, lambdas, sample_weight=weights)

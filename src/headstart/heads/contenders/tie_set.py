@@ -1,8 +1,8 @@
-"""Heads that the data cannot tell from the best, and the simplest of them.
+"""Tie set: the candidates whose loss does not differ significantly from the best, and the simplest of them.
 
 References:
-    The rule of one standard error of Breiman et al., "Classification and Regression Trees", 1984, with the interval of
-    the paired difference in its place.
+    Breiman et al., "Classification and Regression Trees", 1984 (the one-standard-error rule; here with a confidence
+    interval of the paired difference).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ WIDTH = 1.96  # standard errors of a 95% interval
 
 
 def tie_set(contenders: Sequence[Contender], groups: NDArray[np.int64] | None = None) -> list[Contender]:
-    """The contenders whose paired difference of left-out loss to the best is within its 95% interval.
+    """The contenders whose paired difference of out-of-fold loss to the best has a 95% interval that includes 0.
 
     Args:
-        contenders: at least one, judged on the same rows.
+        contenders: at least one, evaluated on the same rows.
         groups: (m,) groups of these rows, or None.
 
     Examples:
@@ -36,7 +36,7 @@ def tie_set(contenders: Sequence[Contender], groups: NDArray[np.int64] | None = 
     best = min(contenders, key=lambda one: one.candidate.loss)
 
     def tied(one: Contender) -> bool:
-        # paired on the same rows: what is hard for both cancels
+        # paired: rows that are hard for both cancel in the difference
         mean, error = mean_and_error(one.evidence.losses - best.evidence.losses, groups)
         return one is best or mean <= WIDTH * error
 
@@ -44,10 +44,10 @@ def tie_set(contenders: Sequence[Contender], groups: NDArray[np.int64] | None = 
 
 
 def simplest_of_the_best(contenders: Sequence[Contender], groups: NDArray[np.int64] | None = None) -> Contender:
-    """Of the `tie_set`, the least loss among the heads of least complexity.
+    """The head with the lowest loss among the least complex ones of the `tie_set`.
 
     Args:
-        contenders: at least one, judged on the same rows.
+        contenders: at least one, evaluated on the same rows.
         groups: (m,) groups of these rows, or None.
 
     Examples:

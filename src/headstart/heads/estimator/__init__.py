@@ -1,4 +1,4 @@
-"""What the heads that are scikit-learn estimators share: checked rows, out-of-fold scores, principal components.
+"""Shared code of the heads that are scikit-learn estimators: input checks, out-of-fold scores, principal components.
 
-Helpers of several estimators go in here. An estimator of its own is a module of `headstart.heads`.
+Helpers of several estimators go in here. The estimators themselves are modules of `headstart.heads`.
 """

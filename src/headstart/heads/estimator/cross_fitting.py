@@ -1,4 +1,4 @@
-"""Left-out scores of any head: by what it knows of its left-out rows itself, else by fitting it on folds.
+"""Out-of-fold scores of any estimator: its own leave-one-out scores if it has them, else five-fold cross-validation.
 
 References:
     Stone, "Cross-validatory choice and assessment of statistical predictions", JRSS B 1974.
@@ -20,15 +20,15 @@ from headstart.heads.estimator.threads import threads_for
 from headstart.tasks import base_kind, is_classification
 from headstart.types import Task, TaskKind
 
-__all__ = ["cross_fitted_scores", "few_folds", "fold_scores", "quietly_fitted"]
+__all__ = ["cross_fitted_scores", "five_folds", "fold_scores", "quietly_fitted"]
 
 Array = NDArray[np.float64]
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 NUM_FOLDS = 5
 
 
-def few_folds(y: NDArray[Any], kind: TaskKind, groups: ArrayLike | None, seed: int) -> list[Fold]:
-    """Five stratified folds of rows, or of whole groups.
+def five_folds(y: NDArray[Any], kind: TaskKind, groups: ArrayLike | None, seed: int) -> list[Fold]:
+    """Five stratified folds of rows; rows of a group stay in one fold.
 
     Args:
         y: labels as in `Dataset`.
@@ -36,18 +36,21 @@ def few_folds(y: NDArray[Any], kind: TaskKind, groups: ArrayLike | None, seed: i
         groups: (n,) codes of rows that stay together, or None.
         seed: of the shuffle.
 
+    Returns:
+        (train, test) positions of each fold.
+
     Raises:
-        DataError: if some fold would leave one class to train on.
+        DataError: if some fold would have only one class to train on.
 
     Examples:
-        >>> len(few_folds(np.arange(40) % 2, "classification", None, 0))
+        >>> len(five_folds(np.arange(40) % 2, "classification", None, 0))
         5
     """
     return folds(y, kind, np.arange(len(y)) if groups is None else np.asarray(groups), n_folds=NUM_FOLDS, seed=seed)
 
 
 def quietly_fitted(estimator: Estimator, rows: NDArray[Any], y: NDArray[Any]) -> Estimator:
-    """The estimator, fitted; a network that was stopped at its last epoch is as good a head as its left-out loss says.
+    """Fit an estimator, with scikit-learn's convergence warning silenced: the out-of-fold loss judges the result.
 
     Examples:
         >>> from sklearn.naive_bayes import GaussianNB
@@ -63,12 +66,19 @@ def quietly_fitted(estimator: Estimator, rows: NDArray[Any], y: NDArray[Any]) ->
 
 
 def _labels(y: NDArray[Any]) -> NDArray[Any]:
-    """One target is a vector, as scikit-learn wants it."""
+    """Flatten a single target column (n, 1) to (n,), the shape scikit-learn expects."""
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def fold_scores(make: Callable[[], Estimator], rows: NDArray[Any], y: NDArray[Any], task: Task, fold: Fold) -> Array:
-    """Scores (m, k) of the m test rows of a fold by the head fitted on its training rows.
+    """Scores (m, k) of the m test rows of a fold, from the head fitted on the fold's training rows.
+
+    Args:
+        make: returns an unfitted estimator.
+        rows: (n, d).
+        y: labels as in `Dataset`.
+        task: the label schema.
+        fold: (train, test) positions.
 
     Examples:
         >>> from sklearn.naive_bayes import GaussianNB
@@ -93,16 +103,19 @@ def cross_fitted_scores(
     seed: int = 0,
     known: Sequence[Array] = (),
 ) -> tuple[Array, Estimator | None]:
-    """Left-out scores (n, k) of all rows, and the estimator where it was fitted on all of them on the way.
+    """Leave-one-out or out-of-fold scores (n, k) of all rows.
 
     Args:
-        make: gives an unfitted estimator.
+        make: returns an unfitted estimator.
         rows: (n, d).
         y: labels as in `Dataset`.
         task: the label schema.
         groups: (n,) codes of rows that are left out together, or None.
         seed: of the folds.
-        known: scores of the first folds, where they are there already.
+        known: scores of the first folds, if already computed.
+
+    Returns:
+        The scores, and the estimator fitted on all rows if computing the scores required that, else None.
 
     Examples:
         >>> from sklearn.naive_bayes import GaussianNB
@@ -118,6 +131,6 @@ def cross_fitted_scores(
         classes = classes_of(estimator) if is_classification(task) else None
         return aligned(given, classes, task.num_outputs), estimator
     scores = np.empty((len(y), task.num_outputs))
-    for i, fold in enumerate(few_folds(y, base_kind(task), groups, seed)):
+    for i, fold in enumerate(five_folds(y, base_kind(task), groups, seed)):
         scores[fold[1]] = known[i] if i < len(known) else fold_scores(make, rows, y, task, fold)
     return scores, None

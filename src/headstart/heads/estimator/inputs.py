@@ -1,4 +1,4 @@
-"""What the estimators of this package share: checked rows and class codes."""
+"""Input checks of the estimators: validated rows and class codes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def class_codes(estimator: BaseEstimator, x: ArrayLike, y: ArrayLike) -> tuple[N
     Args:
         estimator: a scikit-learn estimator that is being fitted.
         x: (n, d) finite rows; float32 stays float32.
-        y: (n,) labels of any kind that sorts.
+        y: (n,) labels of any sortable type.
 
     Raises:
         DataError: if there are fewer than two classes.
-        ValueError: scikit-learn's, for rows or labels of another shape.
+        ValueError: from scikit-learn, if rows or labels have a wrong shape.
 
     Examples:
         >>> from sklearn.base import BaseEstimator
@@ -43,7 +43,7 @@ def class_codes(estimator: BaseEstimator, x: ArrayLike, y: ArrayLike) -> tuple[N
 
 
 def checked_rows(estimator: BaseEstimator, x: ArrayLike) -> NDArray[Any]:
-    """Rows (n, d) for a fitted estimator; scikit-learn's errors where they do not fit it.
+    """Validated rows (n, d) for a fitted estimator; raises scikit-learn's errors.
 
     Examples:
         >>> from sklearn.naive_bayes import GaussianNB

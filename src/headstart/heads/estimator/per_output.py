@@ -1,8 +1,8 @@
-"""One copy of a head for each label or target, where the head itself serves one at a time.
+"""One copy of an estimator per label or target, for estimators that support only one at a time.
 
 References:
     Binary relevance: Tsoumakas & Katakis, "Multi-Label Classification: An Overview", 2007. scikit-learn's
-    ``OneVsRestClassifier`` and ``MultiOutputRegressor`` do the same, but warn of a label that all rows have or lack.
+    ``OneVsRestClassifier`` and ``MultiOutputRegressor`` do the same, but warn about a label that is constant.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from headstart.heads.estimator.scores import scoring
 from headstart.tasks import is_classification, is_regression
 from headstart.types import Task
 
-__all__ = ["OneByOne", "one_by_one"]
+__all__ = ["OneByOne", "per_output"]
 
 Array = NDArray[np.float64]
-ALWAYS = 16.0  # log-odds, before calibration, of a label that all rows have; minus this where none has it
+ALWAYS = 16.0  # log-odds, before calibration, of a label that all rows have; negated for one that no row has
 
 
-def one_by_one(estimator: Estimator, task: Task) -> Estimator:
-    """The estimator itself for one class or target an item, else `OneByOne` of it.
+def per_output(estimator: Estimator, task: Task) -> Estimator:
+    """The estimator itself for classification or a single target, else one copy per output in a `OneByOne`.
 
     Args:
-        estimator: an unfitted classifier, or regressor for a regression.
+        estimator: an unfitted classifier, or a regressor for regression.
         task: the label schema.
 
     Examples:
         >>> from sklearn.naive_bayes import GaussianNB
-        >>> one_by_one(GaussianNB(), Task("classification", ("a", "b")))
+        >>> per_output(GaussianNB(), Task("classification", ("a", "b")))
         GaussianNB()
-        >>> one_by_one(GaussianNB(), Task("multilabel", ("a", "b")))
+        >>> per_output(GaussianNB(), Task("multilabel", ("a", "b")))
         OneByOne(estimator=GaussianNB())
     """
     single = is_classification(task) or (is_regression(task) and task.num_outputs == 1)
@@ -49,14 +49,14 @@ def _classifies(self: OneByOne) -> bool:
 
 
 class OneByOne(BaseEstimator):  # type: ignore[misc]
-    """A copy of an estimator for each column of y.
+    """One copy of an estimator for each column of y.
 
     Args:
         estimator: a classifier for 0/1 columns (it needs ``decision_function`` or ``predict_proba``), or a regressor.
 
     Attributes:
-        estimators_: one fitted copy a column; None where all rows have the same value.
-        constant_: (k,) that value, or nan.
+        estimators_: one fitted copy per column; None for a constant column.
+        constant_: (k,) the value of constant columns, nan for others.
 
     Examples:
         >>> from sklearn.naive_bayes import GaussianNB
@@ -86,20 +86,20 @@ class OneByOne(BaseEstimator):  # type: ignore[misc]
         return np.column_stack(given)
 
     def predict(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Values (n, k) of a regressor, 0 or 1 of a classifier."""
+        """Values (n, k) for a regressor, 0 or 1 for a classifier."""
         check_is_fitted(self)
         parts = [None if one is None else np.asarray(one.predict(X), dtype=np.float64) for one in self.estimators_]
         return self._joined(len(np.asarray(X)), parts, 0.0, 1.0)
 
     @available_if(_classifies)  # type: ignore[untyped-decorator]
     def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Log-odds (n, k) of a classifier; ±16 for a label that all rows had or lacked."""
+        """Log-odds (n, k) of a classifier; ±16 for a label that was constant in training."""
         check_is_fitted(self)
         parts = [None if one is None else _log_odds(one, X) for one in self.estimators_]
         return self._joined(len(np.asarray(X)), parts, 0.5, 2 * ALWAYS)
 
     def linear_map(self, num_outputs: int) -> tuple[Array, Array] | None:
-        """Weight (d, k) and bias (k,) where the copies are linear, else None."""
+        """Weight (d, k) and bias (k,) if the copies are linear, else None."""
         maps = [one.linear_map(2) if isinstance(one, Linear) else None for one in self.estimators_]
         width = next((found[0].shape[0] for found in maps if found is not None), None)
         if width is None:
@@ -118,6 +118,7 @@ def _columns(y: ArrayLike) -> NDArray[Any]:
 
 
 def _log_odds(fitted: Estimator, rows: ArrayLike) -> Array:
+    """Log-odds (n,) of the second class of a binary classifier."""
     method, score = scoring(fitted)
     if method == "decision_function":
         scores = np.asarray(score(rows), dtype=np.float64)

@@ -1,7 +1,7 @@
-"""What the estimator of a head has to do, and what it may do beside: small Protocols that are asked for at run time.
+"""Protocols of estimators: the required interface, and optional abilities that are checked at run time.
 
-Every estimator fits. What else one of this package can do is said by the methods that it has, so that a new one is
-served by being written, and one of scikit-learn, or of a user, is served as it is.
+Every estimator has ``fit``. Optional abilities are recognised by their methods, so a new estimator needs no
+registration, and estimators of scikit-learn or of users work unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 @runtime_checkable
 class Estimator(Protocol):
-    """An estimator in scikit-learn's sense: it is fitted, and has one of the methods that `scoring` finds.
+    """An estimator in scikit-learn's sense: it has ``fit``, and one of the methods that `scoring` looks for.
 
     Examples:
         >>> from sklearn.naive_bayes import GaussianNB
@@ -28,13 +28,13 @@ class Estimator(Protocol):
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Any:  # noqa: N803 (scikit-learn's name)
-        """Fit rows (n, d) with labels as in `Dataset`; gives the estimator itself."""
+        """Fit rows (n, d) with labels as in `Dataset`; returns the estimator itself."""
         ...
 
 
 @runtime_checkable
 class LeaveOneOutScores(Estimator, Protocol):
-    """An estimator that knows what it would say of each row without that row, which spares the folds.
+    """An estimator that computes its own leave-one-out (or cross-validated) scores, so that no folds are needed.
 
     Examples:
         >>> from headstart.heads.knn import KNearestNeighbours
@@ -44,13 +44,13 @@ class LeaveOneOutScores(Estimator, Protocol):
     """
 
     def left_out_scores(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Array:  # noqa: N803
-        """Fit, and give scores (n, c) of each row as if it, or its whole group, had not been fitted."""
+        """Fit, and return scores (n, c) of each row as if it, or its group, had not been in the training data."""
         ...
 
 
 @runtime_checkable
 class ChoosesParameters(Estimator, Protocol):
-    """An estimator that chooses parameters of its own (k, λ, ...), and says which, to fit more rows without a choice.
+    """An estimator that chooses its own hyperparameters (k, λ, ...) and reports them, for a refit without a search.
 
     Examples:
         >>> from headstart.heads.knn import KNearestNeighbours
@@ -59,7 +59,7 @@ class ChoosesParameters(Estimator, Protocol):
     """
 
     def chosen_params(self) -> Mapping[str, Any]:
-        """The chosen parameters by name, for ``set_params``; asked of a fitted estimator."""
+        """The chosen parameters by name, for ``set_params``; only of a fitted estimator."""
         ...
 
     def set_params(self, **params: Any) -> Any:
@@ -69,7 +69,7 @@ class ChoosesParameters(Estimator, Protocol):
 
 @runtime_checkable
 class Linear(Estimator, Protocol):
-    """An estimator whose scores are one linear map of the rows, and which is kept as that.
+    """An estimator whose scores are a linear map of the rows, and which is stored as weight and bias.
 
     Examples:
         >>> from headstart.heads.logistic import MultinomialLogisticRegression
@@ -79,5 +79,5 @@ class Linear(Estimator, Protocol):
     """
 
     def linear_map(self, num_outputs: int) -> tuple[Array, Array] | None:
-        """Weight (d, num_outputs) and bias (num_outputs,) of the fitted estimator; None where it is not linear."""
+        """Weight (d, num_outputs) and bias (num_outputs,) of the fitted estimator; None if it is not linear."""
         ...

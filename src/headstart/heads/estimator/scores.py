@@ -1,4 +1,4 @@
-"""Scores of a fitted scikit-learn estimator in the form that every head gives: one column an output."""
+"""Scores of a fitted scikit-learn estimator as a matrix with one column per output of the task."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["ScoringMethod", "aligned", "classes_of", "estimator_scores", "scorin
 
 ScoringMethod = Literal["decision_function", "predict_proba", "predict"]
 
-# Where a forest or a neighbourhood has seen no other class, its probability of 0 says less than it seems to.
+# Floor of probabilities: a forest or a neighbourhood gives exactly 0 to a class it did not meet, from few rows.
 SMALLEST = 1e-6
 
 
 def scoring(estimator: Estimator) -> tuple[ScoringMethod, Callable[[Any], Any]]:
-    """The method that the scores of an estimator come from, by name and bound: the first of three that it has.
+    """The method that gives an estimator's scores: the first it has of three, as a name and a bound method.
 
-    scikit-learn takes methods away that an estimator cannot serve (a pipeline has those of its last step, ``SVC`` no
-    probabilities unless asked for), so that only looking at the object tells, not its class.
+    The object is inspected, not its class, since scikit-learn hides methods that an instance does not support: a
+    pipeline has the methods of its last step, and ``SVC`` has probabilities only on request.
 
     Args:
         estimator: of scikit-learn, of this package or of a user.
 
     Raises:
-        ParameterError: if it has none of them.
+        ParameterError: if it has none of the three.
 
     Examples:
         >>> from sklearn.linear_model import Ridge
@@ -44,15 +44,15 @@ def scoring(estimator: Estimator) -> tuple[ScoringMethod, Callable[[Any], Any]]:
         if method is not None:
             return name, method
     raise ParameterError(
-        "An estimator is a head if it has decision_function, predict_proba or predict. Got a "
-        f"{type(estimator).__name__} without them; add one."
+        "An estimator used as a head needs a decision_function, predict_proba or predict method. Got a "
+        f"{type(estimator).__name__} with none of them; add one."
     )
 
 
 def classes_of(estimator: Estimator) -> Any:
     """The class codes (c,) that a classifier was fitted on; None for regressors.
 
-    scikit-learn's classifiers of several labels have a list, (2,) or (1,) for each label.
+    scikit-learn's multi-label classifiers have a list instead, with an array (2,) or (1,) for each label.
 
     Examples:
         >>> from sklearn.naive_bayes import GaussianNB
@@ -71,8 +71,8 @@ def estimator_scores(estimator: Estimator, rows: NDArray[Any], num_outputs: int)
         num_outputs: the number of classes, labels or targets of the task.
 
     Returns:
-        The decision function, or else log-probabilities of the classes or log-odds of the labels, or values. A class
-        that the fit did not see is as unlikely as the least likely one of the row.
+        The decision function, or else log-probabilities of the classes, log-odds of the labels, or values. A class
+        without training rows gets the lowest score of its row.
 
     Examples:
         >>> from sklearn.naive_bayes import GaussianNB
@@ -90,18 +90,18 @@ def estimator_scores(estimator: Estimator, rows: NDArray[Any], num_outputs: int)
     if method == "predict":
         return np.asarray(score(rows), dtype=np.float64).reshape(len(rows), num_outputs)
     proba = score(rows)
-    if isinstance(proba, list):  # scikit-learn gives a list of (n, 2) where there are several labels
+    if isinstance(proba, list):  # multi-label: scikit-learn returns a list with one (n, 2) per label
         return _log_odds(np.column_stack([_of_label(p, seen) for p, seen in zip(proba, classes, strict=True)]))
     return aligned(np.log(np.maximum(np.asarray(proba, dtype=np.float64), SMALLEST)), classes, num_outputs)
 
 
 def aligned(scores: NDArray[np.float64], classes: NDArray[Any] | None, num_outputs: int) -> NDArray[np.float64]:
-    """Scores (n, num_outputs) with a column for each class of the task.
+    """Scores (n, num_outputs) with a column for each class of the task; missing classes get the lowest score.
 
     Args:
-        scores: (n, c), one column for each class that the fit saw.
-        classes: (c,) codes of these classes; None where columns are outputs already.
-        num_outputs: of the task.
+        scores: (n, c), one column for each class in the training data.
+        classes: (c,) codes of these classes; None if columns are the task's outputs already.
+        num_outputs: number of outputs of the task.
 
     Examples:
         >>> aligned(np.array([[1.0, 0.0]]), np.array([0, 2]), 3).round(1).tolist()
@@ -115,7 +115,7 @@ def aligned(scores: NDArray[np.float64], classes: NDArray[Any] | None, num_outpu
 
 
 def _of_label(proba: NDArray[Any], seen: NDArray[Any]) -> NDArray[np.float64]:
-    """The probability (n,) that a label is there, also where the fit saw only rows with it, or only rows without."""
+    """The probability (n,) that a label is present, also if all training rows had it or none had."""
     there = np.flatnonzero(np.asarray(seen) > 0)
     return np.asarray(proba[:, there[0]], dtype=np.float64) if len(there) else np.zeros(len(proba))
 

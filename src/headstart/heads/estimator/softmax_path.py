@@ -1,11 +1,12 @@
-"""Multinomial logistic regression in the eigenbasis of the rows: fits at one λ after another, and left-out logits.
+"""Multinomial logistic regression in the eigenbasis of the rows: a path of fits over λ, and leave-one-out logits.
 
 With centred rows X̃ = U S Vᵀ and Z = U S, the fit minimises
 
     Σ_i [ln Σ_c exp(z_iᵀB_c + b_c) - (z_iᵀB_{y_i} + b_{y_i})] + λ/2 ‖B‖².
 
-Its Hessian is at most ½(I - 11ᵀ/C) ⊗ S² + λ (Böhning), which is diagonal here, so that L-BFGS on B·√(½S² + λ) sees
-almost the same curvature everywhere and takes few steps whatever the spread of S.
+Its Hessian is at most ½(I - 11ᵀ/C) ⊗ S² + λ (Böhning). In the eigenbasis S² is diagonal, so L-BFGS on the scaled
+coefficients B·√(½S² + λ) meets nearly the same curvature in every direction and needs few steps, even if S is badly
+conditioned.
 
 References:
     Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of Statistical Mathematics 1992;
@@ -29,7 +30,7 @@ __all__ = ["SoftmaxFit", "SoftmaxProblem", "approximate_leave_one_out", "fit_sof
 
 Array = NDArray[np.float64]
 MAX_STEPS = 2000
-STIFF = 1e4
+STIFF = 1e4  # penalty on the null direction of the Hessian, relative to its largest diagonal entry
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +54,14 @@ class SoftmaxProblem:
 
     @classmethod
     def of(cls, x: NDArray[np.floating], codes: NDArray[np.intp], classes: int) -> tuple[SoftmaxProblem, Spectrum]:
-        """Rows (n, d) with class codes (n,), and the spectrum that rotated them."""
+        """The problem of rows (n, d) with class codes (n,), and the spectrum whose eigenbasis it uses."""
         onehot = np.eye(classes)[codes]
         spectrum = Spectrum.from_rows(x, onehot)
         return cls(np.ascontiguousarray(spectrum.project(x)), spectrum.values, onehot), spectrum
 
     def take(self, index: NDArray[np.intp]) -> SoftmaxProblem:
-        """Some of the rows, in the same basis."""
+        """The problem of some of the rows, in the same basis."""
+        # the eigenvalues are only a preconditioner here, so scaling them by the number of rows is accurate enough
         return SoftmaxProblem(self.rows[index], self.values * (len(index) / len(self.rows)), self.onehot[index])
 
 
@@ -70,7 +72,7 @@ class SoftmaxFit:
     Attributes:
         weight: (r, C).
         bias: (C,), of mean zero.
-        lam: the λ that they were fitted at.
+        lam: the λ of the fit.
 
     Examples:
         >>> SoftmaxFit(np.zeros((2, 3)), np.zeros(3), 1.0).scores(np.ones((1, 2)))
@@ -87,13 +89,14 @@ class SoftmaxFit:
 
 
 def fit_softmax(problem: SoftmaxProblem, lam: float, start: SoftmaxFit | None = None, tol: float = 1e-6) -> SoftmaxFit:
-    """The minimiser at λ.
+    """The minimiser at λ, by L-BFGS.
 
     Args:
         problem: rotated rows and targets.
         lam: the penalty, above zero.
-        start: where to start, such as the fit at the next larger λ; default: zero weights, bias of the class shares.
-        tol: largest entry of the scaled gradient at the end, as a share of that of zero weights.
+        start: the starting point, such as the fit at the next larger λ; default: zero weights, and a bias of the log
+            class frequencies.
+        tol: stop when the largest entry of the scaled gradient is below this share of its value at the default start.
 
     Examples:
         >>> problem, _ = SoftmaxProblem.of(np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 0, 1, 1]), 2)
@@ -110,8 +113,7 @@ def fit_softmax(problem: SoftmaxProblem, lam: float, start: SoftmaxFit | None = 
         both = flat.reshape(width + 1, classes) / scale
         weight, bias = both[:-1], both[-1]
         scores = problem.rows @ weight + bias
-        # softmax and its log-partition ln Σ exp(z) out of the same powers: the loss and the slope need both
-        # value and gradient share the exponentials
+        # loss and gradient share the exponentials; subtracting the largest score avoids overflow
         top = scores.max(axis=1, keepdims=True)
         powers = np.exp(scores - top)
         total = powers.sum(axis=1, keepdims=True)
@@ -140,23 +142,23 @@ def fit_softmax(problem: SoftmaxProblem, lam: float, start: SoftmaxFit | None = 
 
 def _without_rows(problem: SoftmaxProblem, lam: float) -> SoftmaxFit:
     classes = problem.onehot.shape[1]
-    share = np.log(problem.onehot.sum(axis=0) + 1 / classes)  # a class without rows keeps a finite bias
+    share = np.log(problem.onehot.sum(axis=0) + 1 / classes)  # finite also for a class without rows
     return SoftmaxFit(np.zeros((len(problem.values), classes)), share - share.mean(), lam)
 
 
 def approximate_leave_one_out(problem: SoftmaxProblem, fitted: SoftmaxFit) -> Array:
-    """Logits (n, C) that each row would get from the fit without it, by one Newton step from the fit with it.
+    """Approximate leave-one-out logits (n, C): one Newton step per row, from the fit on all rows to that without it.
 
     With g_i = p_i - y_i, W_i = diag(p_i) - p_ip_iᵀ and H_ii = (a_i ⊗ I)ᵀ H⁻¹ (a_i ⊗ I), where H is the Hessian and
     a_i the row with a one for the intercept:
 
         z⁻ⁱ ≈ z_i + H_ii (I - W_i H_ii)⁻¹ g_i.
 
-    It takes the inverse of a matrix of side (r + 1)·C.
+    It inverts a single matrix, of side (r + 1)·C.
 
     Args:
         problem: rotated rows and targets.
-        fitted: the minimiser at its λ.
+        fitted: the minimiser at some λ.
 
     Examples:
         >>> x, codes = np.array([[0.0], [1.0], [1.2], [3.0]]), np.array([0, 1, 0, 1])
@@ -184,12 +186,12 @@ def approximate_leave_one_out(problem: SoftmaxProblem, fitted: SoftmaxFit) -> Ar
 
 
 def inverse_hessian(rows: Array, proba: Array, lam: float) -> Array:
-    """The covariance (C, D, C, D) of the weights at the minimiser, without what all classes share.
+    """The inverse Hessian (C, D, C, D) at the minimiser, with no variance along weights that all classes share.
 
     Args:
         rows: (n, D), the last column ones for the intercept.
-        proba: (n, C) of the fit.
-        lam: its λ; the intercept has none.
+        proba: (n, C) probabilities of the fit.
+        lam: its λ; the intercept is not penalised.
 
     Examples:
         >>> inverse_hessian(np.array([[-1.0, 1.0], [1.0, 1.0]]), np.full((2, 2), 0.5), 1.0)[0, :, 0, :].round(3)
@@ -207,8 +209,8 @@ def inverse_hessian(rows: Array, proba: Array, lam: float) -> Array:
     diagonal = np.arange(width - 1)
     for c in range(classes):
         hessian[c, diagonal, c, diagonal] += lam
-    # The same number on all classes changes no probability, and no curvature couples that direction with the others:
-    # much of it there leaves it out of every variance.
+    # Adding the same weights to all classes changes no probability, so the Hessian is singular in that direction (up to
+    # λ) and not coupled to the others. A stiff penalty there removes it from every variance.
     stiff = STIFF * float(max(hessian[c, j, c, j] for c in range(classes) for j in range(width))) / classes
     every = np.arange(width)
     for c in range(classes):

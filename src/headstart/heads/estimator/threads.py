@@ -1,7 +1,7 @@
-"""One thread for small work: with more, threads wait for each other longer than the work takes.
+"""A single thread for small problems, where synchronising threads takes longer than the computation.
 
-On two busy cores, boosting of thirty rows took 46 seconds with two threads and 0.14 with one; logistic regression of
-1,500 x 384 rows 41 seconds and 1.7; a fit of two sources on 200 texts 69 seconds and 20.
+Measured on two busy cores: boosting on 30 rows took 46 seconds with two threads and 0.14 with one; logistic regression
+on 1,500 x 384 rows took 41 and 1.7; a fit of two sources on 200 texts took 69 and 20.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 
 __all__ = ["threads_for"]
 
-FEW_ROWS = 20_000  # for OpenMP, which is what scikit-learn's trees, k-means and boosting run on
-FEW_NUMBERS = 20_000_000  # of a matrix; solvers take thousands of small steps on it, each a few milliseconds long
+FEW_ROWS = 20_000  # for OpenMP, used by scikit-learn's trees, k-means and boosting
+FEW_NUMBERS = 20_000_000  # entries of a matrix; solvers take thousands of steps of a few milliseconds on it
 
 
 @contextmanager
 def threads_for(rows: int, columns: int, few: int = FEW_NUMBERS) -> Iterator[None]:
-    """Limit OpenMP, and BLAS on small matrices, to one thread inside of the block.
+    """Limit OpenMP (for few rows) and BLAS (for small matrices) to one thread within the block.
 
     Args:
-        rows: of what is fitted.
-        columns: of what is fitted.
-        few: numbers from which on a matrix is not small.
+        rows: number of training rows.
+        columns: number of training columns.
+        few: number of matrix entries from which BLAS keeps all its threads.
 
     Examples:
         >>> with threads_for(10, 4):
         ...     pass
     """
     limits = {"openmp": rows < FEW_ROWS, "blas": rows * columns < few}
-    with threadpool_limits({kind: 1 for kind, small in limits.items() if small}):  # one look at what is loaded
+    with threadpool_limits({kind: 1 for kind, small in limits.items() if small}):  # one call: each scans all libraries
         yield

@@ -1,4 +1,4 @@
-"""Several sources, or several layers, in one head: concatenation, banded ridge, late fusion, and selection of features.
+"""Feature fusion: several sources or layers in one head, by concatenation, banded ridge, stacking or selection.
 
-A way to combine groups of features goes in here.
+Methods that combine groups of features go in here.
 """

@@ -1,11 +1,11 @@
-"""Banded ridge: a scale for each group of features, learnt by exact leave-one-out loss.
+"""Banded ridge: one scale per group of features ("band"), chosen by exact leave-one-out loss.
 
-K = Σ_b g_b K_b with g on the simplex, each K_b of centred rows of total variance one. The scales end up in a
-`FeatureMap`, so that what is fitted on it is still one linear head.
+K = Σ_b g_b K_b with g on the simplex; each K_b is the Gram matrix of centred rows of total variance one. The scales are
+stored in a `FeatureMap`, so the head fitted on it is still linear.
 
 References: Nunez-Elizalde, Huth & Gallant, "Voxelwise encoding models with non-spherical multivariate normal priors",
 NeuroImage 2019; Dupré la Tour, Eickenberg, Nunez-Elizalde & Gallant, "Feature-space selection with banded ridge
-regression", NeuroImage 2022 (the search by Dirichlet samples; here it is refined coordinate by coordinate).
+regression", NeuroImage 2022 (search by Dirichlet samples; here refined by coordinate search).
 
 Command: headstart fit DATA --source NAME --source NAME --fusion banded
 """
@@ -28,22 +28,22 @@ __all__ = ["BandWeights", "banded_map", "kernel_left_out", "learn_bands", "optim
 
 Array = NDArray[np.float64]
 
-MAX_ROWS = 800  # whose (n, n) kernels are decomposed about 60 times, some ten seconds in all
+MAX_ROWS = 800  # about 60 eigendecompositions of (n, n) kernels, some ten seconds in all
 MAX_BANDS = 8
-SAMPLES = 16
-SWEEPS = 2
-FACTORS = (0.0, 0.25, 4.0)
-LIFTED = 0.02  # the least weight that is made larger
+SAMPLES = 16  # Dirichlet draws
+SWEEPS = 2  # of the coordinate search
+FACTORS = (0.0, 0.25, 4.0)  # tried on each band's weight
+LIFTED = 0.02  # a smaller weight counts as this much when it is increased, so that zero can grow
 PENALTIES = 10.0 ** np.arange(-4.0, 1.6, 0.5)  # times the mean eigenvalue
 
 
 @dataclass(frozen=True, eq=False)
 class BandWeights:
-    """What a search gave.
+    """The result of a search over band weights.
 
     Attributes:
-        weights: (bands,) g, not negative, of sum one.
-        loss: the mean left-out loss at the best λ.
+        weights: (bands,) g, non-negative, with sum one.
+        loss: the mean leave-one-out loss at the best λ.
 
     Examples:
         >>> BandWeights(np.array([1.0, 0.0]), 0.3).weights.sum()
@@ -57,13 +57,13 @@ class BandWeights:
 def kernel_left_out(
     kernel: Array, targets: Array, lambdas: Iterable[float], groups: NDArray[np.int64] | None = None
 ) -> Iterator[Array]:
-    """Predictions for each row by the kernel ridge fit (with a free mean) without it, or without its group.
+    """Leave-one-out predictions of kernel ridge regression with an intercept, for rows or groups.
 
     With K of centred rows and K = QΛQᵀ, H = 11ᵀ/n + QΛ(Λ+λ)⁻¹Qᵀ; e_i = (y_i - f_i) / (1 - h_i), and for a group
     e_B = (I - H_BB)⁻¹ (Y_B - F_B).
 
     Args:
-        kernel: (n, n) Gram of centred rows.
+        kernel: (n, n) Gram matrix of centred rows.
         targets: (n, k).
         lambdas: penalties above 0.
         groups: (n,) integer codes of rows that are left out together.
@@ -77,7 +77,7 @@ def kernel_left_out(
         array([1.])
     """
     n = len(kernel)
-    # (n, n): one decomposition for every λ; Q turns the targets once
+    # K = QΛQᵀ once for every λ; Qᵀ(Y - ȳ) is (n, k)
     values, vectors = np.linalg.eigh(kernel)
     values = np.maximum(values, 0.0)
     mean = targets.mean(axis=0)
@@ -87,13 +87,13 @@ def kernel_left_out(
         shrunk = values / (values + lam)
         residual = targets - mean - vectors @ (shrunk[:, None] * turned)
         if groups is None:
-            # the diagonal of H without making it
+            # diag(H) without forming H
             leverage = 1 / n + (vectors**2) @ shrunk
             yield targets - residual / np.maximum(1 - leverage, 1e-12)[:, None]
             continue
         for rows in members:
             part = vectors[rows]
-            # the rows and columns of H that belong to the group, (m, m)
+            # H_BB (m, m): the rows and columns of the group
             hat = 1 / n + (part * shrunk) @ part.T
             residual[rows] = np.linalg.solve(np.eye(len(rows)) - hat, residual[rows])
         yield targets - residual
@@ -107,16 +107,17 @@ def learn_bands(
     groups: NDArray[np.int64] | None = None,
     seed: int = 0,
 ) -> BandWeights:
-    """Weights g on the simplex of least mean loss: equal ones, single bands, Dirichlet samples, then band by band.
+    """Search the simplex for the weights g with the lowest mean loss.
 
-    In the end a band is left out where the loss without it is higher by no more than its standard error.
+    Equal weights, single bands and Dirichlet samples are tried first; the best of them is refined band by band.
+    Finally, a band is dropped if the loss without it is higher by at most one standard error.
 
     Args:
-        kernels: (n, n) of each band.
-        losses: of a kernel, one for each row.
-        first: weights to try first, of sum one.
-        groups: (n,) codes of rows that count as one, or None.
-        seed: of the samples.
+        kernels: the (n, n) kernel of each band.
+        losses: a function from a kernel to the loss of each row, (n,).
+        first: weights to try first, with sum one; default: none.
+        groups: (n,) codes of rows that count as one observation, or None.
+        seed: of the Dirichlet samples, default 0.
 
     Examples:
         >>> wanted = lambda kernel: np.full(4, abs(kernel[0, 1] - 0.2))
@@ -127,7 +128,7 @@ def learn_bands(
     stack, count = np.stack(kernels), len(kernels)
 
     def cost(weights: Array) -> Array:
-        # Σ_b g_b K_b, (bands,) times (bands, n, n)
+        # Σ_b g_b K_b: (bands,) times (bands, n, n)
         return losses(np.tensordot(weights, stack, axes=1))
 
     drawn = np.random.default_rng(seed).dirichlet(np.ones(count), SAMPLES if count > 1 else 0)
@@ -135,12 +136,13 @@ def learn_bands(
     best, lowest = min(((weights, cost(weights)) for weights in tried), key=lambda pair: pair[1].mean())
     for _ in range(SWEEPS):
         before = lowest.mean()
-        for moved in (moved for band in range(count) for moved in _moves(best, band)):
-            found = cost(moved)
+        for changed in (changed for band in range(count) for changed in _changes(best, band)):
+            found = cost(changed)
             if found.mean() < lowest.mean():
-                best, lowest = moved, found
+                best, lowest = changed, found
         if lowest.mean() >= before:
             break
+    # try to drop bands, starting with the smallest weight
     for band in np.argsort(best):
         if not 0 < best[band] < 1:
             continue
@@ -152,23 +154,25 @@ def learn_bands(
     return BandWeights(best, float(lowest.mean()))
 
 
-def _moves(weights: Array, band: int) -> Iterator[Array]:
-    """The weights with one band left out, made smaller and made larger."""
+def _changes(weights: Array, band: int) -> Iterator[Array]:
+    """The weights with one band removed, decreased and increased."""
     for factor in FACTORS:
-        moved = weights.copy()
-        moved[band] = (max(moved[band], LIFTED) if factor > 1 else moved[band]) * factor
-        if moved.sum() > 0 and not np.allclose(moved / moved.sum(), weights):
-            yield moved / moved.sum()
+        changed = weights.copy()
+        changed[band] = (max(changed[band], LIFTED) if factor > 1 else changed[band]) * factor
+        # back to the simplex; unchanged weights are not tried again
+        if changed.sum() > 0 and not np.allclose(changed / changed.sum(), weights):
+            yield changed / changed.sum()
 
 
 def banded_map(problem: Problem, name: str) -> FeatureMap:
-    """The blocks of all parts, each scaled by √g of its band; blocks of a band without weight are left out.
+    """All blocks, each scaled by √g of its band; bands with zero weight are dropped.
 
-    A part has two bands, its last layer and its earlier blocks, or one where there would be more than eight in all.
+    Each part (source) has two bands, its last layer and its earlier blocks; it has only one if there would be more than
+    eight bands in all.
 
     Args:
         problem: rows of a fused source, with their labels.
-        name: of the map.
+        name: name of the map.
 
     Examples:
         >>> from headstart.types import Block, Task
@@ -183,30 +187,30 @@ def banded_map(problem: Problem, name: str) -> FeatureMap:
     spans = spans_of(problem.blocks)
     bands = _bands(spans)
     places = _places(problem)
-    whole = scaled_map(name, spans, problem.rows)
-    mapped = np.asarray(whole(problem.rows[places]), dtype=np.float64)
-    # the Gram matrices below are of centred rows, which `kernel_left_out` takes for granted
+    all_blocks = scaled_map(name, spans, problem.rows)
+    mapped = np.asarray(all_blocks(problem.rows[places]), dtype=np.float64)
+    # `kernel_left_out` requires Gram matrices of centred rows
     mapped = mapped - mapped.mean(axis=0)
     edges = np.cumsum([span.stop - span.start for span in spans])[:-1]
     parts = np.split(mapped, edges, axis=1)
     kernels = [sum((parts[k] @ parts[k].T for k in band), np.zeros((len(places),) * 2)) / len(band) for band in bands]
     together = None if problem.groups is None else problem.groups[places]
-    sizes = np.array([len(band) for band in bands])  # as if every block weighed the same
+    sizes = np.array([len(band) for band in bands])  # equal weight for every block
     found = learn_bands(
         kernels, _losses_of(problem, places), first=sizes / sizes.sum(), groups=together, seed=problem.seed
     )
     factor = np.zeros(len(spans))
     for band, weight in zip(bands, found.weights, strict=True):
-        # a kernel scaled by g is rows scaled by √g; the band's kernel is the mean of its blocks'
+        # scaling a kernel by g scales its rows by √g; the band's kernel is the mean over its blocks
         factor[band] = np.sqrt(weight / len(band))
-    return _weighed(whole, spans, factor)
+    return _rescaled(all_blocks, spans, factor)
 
 
 def optimism(problem: Problem) -> float:
-    """By how much the left-out loss of a `banded_map` is too low, since its weights were fitted to that loss.
+    """Optimism of the leave-one-out loss of a `banded_map`: how much it is too low, as the weights were fitted to it.
 
-    One nat over the number of rows for each free weight, as in Akaike's criterion (Akaike, "A New Look at the
-    Statistical Model Identification", 1974).
+    It is 1/n nats for each free weight, as in Akaike's information criterion (Akaike, "A New Look at the Statistical
+    Model Identification", 1974).
 
     Args:
         problem: rows of a fused source, with their labels.
@@ -221,29 +225,30 @@ def optimism(problem: Problem) -> float:
 
 
 def _bands(spans: Sequence[Span]) -> list[list[int]]:
+    """Positions of the spans of each band."""
     found: dict[tuple[str, bool], list[int]] = {}
     last = {span.part: place for place, span in enumerate(spans) if not span.numbers}
     for place, span in enumerate(spans):
         found.setdefault((span.part, place == last.get(span.part) or span.numbers), []).append(place)
     if len(found) <= MAX_BANDS:
         return list(found.values())
-    whole: dict[str, list[int]] = {}
+    by_part: dict[str, list[int]] = {}
     for place, span in enumerate(spans):
-        whole.setdefault(span.part, []).append(place)
-    return list(whole.values())
+        by_part.setdefault(span.part, []).append(place)
+    return list(by_part.values())
 
 
 def _places(problem: Problem) -> NDArray[np.intp]:
-    """Up to 600 of the chosen rows, evenly spread, or whole groups of them."""
+    """Positions of up to 800 of the chosen rows, evenly spaced, or of complete groups of them."""
     chosen = problem.chosen
     if len(chosen) <= MAX_ROWS:
         return chosen
-    if problem.together is None:
+    if problem.chosen_groups is None:
         return chosen[np.linspace(0, len(chosen) - 1, MAX_ROWS).round().astype(np.intp)]
-    codes = np.random.default_rng(problem.seed).permutation(np.unique(problem.together))
-    sizes = np.cumsum([np.count_nonzero(problem.together == code) for code in codes])
+    codes = np.random.default_rng(problem.seed).permutation(np.unique(problem.chosen_groups))
+    sizes = np.cumsum([np.count_nonzero(problem.chosen_groups == code) for code in codes])
     taken = codes[: max(2, int(np.searchsorted(sizes, MAX_ROWS, side="right")))]
-    return chosen[np.isin(problem.together, taken)]
+    return chosen[np.isin(problem.chosen_groups, taken)]
 
 
 def _losses_of(problem: Problem, places: NDArray[np.intp]) -> Callable[[Array], Array]:
@@ -251,26 +256,28 @@ def _losses_of(problem: Problem, places: NDArray[np.intp]) -> Callable[[Array], 
     groups = None if problem.groups is None else problem.groups[places]
 
     def losses(kernel: Array) -> Array:
-        # the mean eigenvalue, in units of which the penalties are
+        # penalties are multiples of the mean eigenvalue
         middle = max(float(np.trace(kernel)) / max(len(kernel) - 1, 1), np.finfo(np.float64).tiny)
         found: list[Array] = []
         for scores in kernel_left_out(kernel, targets, PENALTIES * middle, groups):
             found.append(methods.loss(methods.outputs(scores, methods.calibrate(scores, y)), y))
-            if len(found) > 2 and found[-1].mean() > found[-2].mean() > found[-3].mean():  # past the lowest
+            if len(found) > 2 and found[-1].mean() > found[-2].mean() > found[-3].mean():  # past the minimum
                 break
         return min(found, key=lambda loss: float(loss.mean()))
 
     return losses
 
 
-def _weighed(whole: FeatureMap, spans: Sequence[Span], factor: Array) -> FeatureMap:
+def _rescaled(all_blocks: FeatureMap, spans: Sequence[Span], factor: Array) -> FeatureMap:
+    """The map with each block's rows multiplied by ``factor`` (spans,); blocks of factor zero are dropped."""
     kept = np.flatnonzero(factor > 0)
     widths = np.array([span.stop - span.start for span in spans])
     columns = np.isin(np.repeat(np.arange(len(spans)), widths), kept)
     return replace(
-        whole,
-        blocks=tuple(whole.blocks[k] for k in kept),
-        scalings=tuple(whole.scalings[k] for k in kept) if whole.scalings else (),
-        shift=whole.shift[columns] if whole.shift.size else whole.shift,
-        scale=whole.scale[columns] / np.repeat(factor[kept], widths[kept]),
+        all_blocks,
+        blocks=tuple(all_blocks.blocks[k] for k in kept),
+        scalings=tuple(all_blocks.scalings[k] for k in kept) if all_blocks.scalings else (),
+        shift=all_blocks.shift[columns] if all_blocks.shift.size else all_blocks.shift,
+        # scale divides, so a factor in the numerator goes below it
+        scale=all_blocks.scale[columns] / np.repeat(factor[kept], widths[kept]),
     )

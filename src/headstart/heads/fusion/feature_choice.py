@@ -1,4 +1,4 @@
-"""Which features are in the running: layers of one source, or several sources by themselves and together."""
+"""Feature choice: candidate layers of one source, or several sources alone and fused, compared by leave-one-out."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["choose_features"]
 
 
 def choose_features(problem: Problem, search: HeadSearch, heads: Sequence[SpectralHead]) -> FeatureChoice:
-    """Compare feature maps by the left-out loss of solved heads.
+    """Compare feature maps by the leave-one-out loss of closed-form heads.
 
     Args:
         problem: rows and labels.
-        search: ``layers`` and, for several sources, ``fusion``.
-        heads: the solved heads that features are compared by.
+        search: ``layers`` and, for several sources, ``fusion`` are used.
+        heads: the closed-form heads to fit on each feature map.
 
     Examples:
         >>> import numpy as np
@@ -38,7 +38,7 @@ def choose_features(problem: Problem, search: HeadSearch, heads: Sequence[Spectr
         return choose_fusion(problem, search, contend)
     found, tried = contend(candidate_maps(problem.rows, problem.blocks, search.layers))
     if search.layers == "select" and len(problem.blocks) > 1:
-        whole = scaled_map("all blocks", spans_of(problem.blocks), problem.rows)
-        contender, more = selection_contender(problem, whole, f"selected of {len(problem.blocks)} blocks", contend)
+        all_blocks = scaled_map("all blocks", spans_of(problem.blocks), problem.rows)
+        contender, more = selection_contender(problem, all_blocks, f"selected of {len(problem.blocks)} blocks", contend)
         found, tried = [*found, contender], [*tried, *more]
     return FeatureChoice(found, tried)

@@ -1,11 +1,11 @@
-"""Head2Toe: selection among the features of all layers by the weights that a linear head gives them.
+"""Head2Toe: selects features of all layers by the weights that a linear head gives them.
 
-Each block is of unit norm, all blocks stand side by side, a ridge head is solved, and a feature's relevance is the norm
-of its weights, s_i = √Σ_c W_ic². The share of features that is kept is chosen by left-out loss with the selection
-redone without the rows that are judged: selected once on all rows, left-out rows would have had a say in it.
+Blocks are scaled to unit norm and concatenated, and a ridge head is fitted. The relevance of feature i is the norm of
+its weights, s_i = √Σ_c W_ic². The fraction of features to keep is chosen by cross-validation. The selection is repeated
+in every fold: features selected on all rows would already depend on the test rows.
 
 Reference: Evci, Dumoulin, Larochelle & Mozer, "Head2Toe: Utilizing Intermediate Representations for Better Transfer
-Learning", ICML 2022 (there by a group lasso fitted by gradient steps and a held-out fifth; here by ridge and folds).
+Learning", ICML 2022 (there with a group lasso, gradient descent and a held-out fifth; here with ridge and folds).
 
 Command: headstart fit DATA --layers select
 """
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.contenders.contender import Contend, Contender, weigh
+from headstart.heads.contenders.contender import Contend, Contender, calibrated_evidence
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import Candidate
 from headstart.heads.problem import Problem
@@ -33,16 +33,16 @@ __all__ = ["FRACTIONS", "relevance", "selected_map", "selection_contender"]
 
 Array = NDArray[np.float64]
 
-RIDGE = "ridge"  # the head by which features are ranked and judged
+RIDGE = "ridge"  # the head used to rank and to evaluate features
 
 FRACTIONS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 FOLDS = 5
-MAX_TRAIN = 2000  # rows that a fold is fitted on: 35 eigendecompositions of at most this side
-COUNT = 9  # penalties
+MAX_TRAIN = 2000  # training rows of a fold: 35 eigendecompositions of at most this side
+COUNT = 9  # number of penalties
 
 
 def relevance(weight: Array) -> Array:
-    """How much a linear head uses each feature: the norm of its row of weights.
+    """Relevance (d,) of each feature to a linear head: the L2 norm of its weights over outputs.
 
     Args:
         weight: (d, k).
@@ -54,42 +54,42 @@ def relevance(weight: Array) -> Array:
     return np.asarray(np.sqrt((weight**2).sum(axis=1)))
 
 
-def selected_map(whole: FeatureMap, scores: Array, fraction: float, name: str) -> FeatureMap:
-    """The map that keeps the most relevant features of another.
+def selected_map(full: FeatureMap, scores: Array, fraction: float, name: str) -> FeatureMap:
+    """A feature map that keeps only the most relevant features of another.
 
     Args:
-        whole: a map that keeps all of its columns.
+        full: a map that keeps all of its columns.
         scores: (num_features,) relevance.
-        fraction: the share that is kept; at least one feature is.
-        name: of the new map.
+        fraction: the share of features to keep, between 0 and 1; at least one feature is kept.
+        name: name of the new map.
 
     Examples:
-        >>> whole = FeatureMap("all", ((0, 4),), "none")
-        >>> selected_map(whole, np.array([1.0, 4.0, 2.0, 3.0]), 0.5, "half").columns
+        >>> full = FeatureMap("all", ((0, 4),), "none")
+        >>> selected_map(full, np.array([1.0, 4.0, 2.0, 3.0]), 0.5, "half").columns
         array([1, 3])
     """
     count = max(1, round(fraction * len(scores)))
-    # the best ones, kept in their order, so that blocks stay together
+    # the most relevant ones, in their original order
     columns = np.sort(np.argsort(-scores, kind="stable")[:count])
     return replace(
-        whole,
+        full,
         name=name,
         columns=columns,
-        shift=whole.shift[columns] if whole.shift.size else whole.shift,
-        scale=whole.scale[columns] if whole.scale.size else whole.scale,
+        shift=full.shift[columns] if full.shift.size else full.shift,
+        scale=full.scale[columns] if full.scale.size else full.scale,
     )
 
 
 def selection_contender(
-    problem: Problem, whole: FeatureMap, name: str, contend: Contend
+    problem: Problem, full: FeatureMap, name: str, contend: Contend
 ) -> tuple[Contender, list[Candidate]]:
-    """The best share of the features of ``whole`` as a contender, and every share that was tried.
+    """The best fraction of the features of ``full`` as a contender, and a candidate for every fraction.
 
     Args:
         problem: rows and labels.
-        whole: all blocks side by side.
-        name: of the chosen features; the share is added to it.
-        contend: gives the contenders of feature maps.
+        full: the map of all blocks, concatenated.
+        name: name of the selected features; the fraction is appended.
+        contend: fits heads on feature maps.
 
     Examples:
         >>> from headstart.heads import HEADS
@@ -103,28 +103,28 @@ def selection_contender(
         >>> [candidate.features for candidate in tried][:3]
         ['chosen (1%)', 'chosen (5%)', 'chosen (10%)']
     """
-    labelled = _Labelled(problem.y[problem.chosen], problem.truth, problem.together, problem.task)
-    mapped = np.asarray(whole(problem.rows[problem.chosen]), np.float64)
+    labelled = _Labelled(problem.y[problem.chosen], problem.chosen_targets, problem.chosen_groups, problem.task)
+    mapped = np.asarray(full(problem.rows[problem.chosen]), np.float64)
     tried, found = [], []
     for fraction, left_out in _cross_fitted(mapped, labelled, problem.seed).items():
-        found.append(weigh(problem, left_out)[1])
+        found.append(calibrated_evidence(problem, left_out)[1])
         tried.append(Candidate(f"{name} ({fraction:.0%})", RIDGE, float("nan"), float(found[-1].losses.mean())))
     best = int(np.argmin([candidate.loss for candidate in tried]))
     few = _thinned(np.arange(len(mapped)))
     spectrum = Spectrum.from_rows(mapped[few], labelled.targets[few])
     lam = _best_penalty(spectrum, mapped[few], labelled.at(few))
     scores = relevance(ridge_coefficients(spectrum, lam)[0])
-    chosen = selected_map(whole, scores, FRACTIONS[best], tried[best].features)
+    chosen = selected_map(full, scores, FRACTIONS[best], tried[best].features)
     contenders, _ = contend([chosen])
     solved = min(contenders, key=lambda one: (one.candidate.head != RIDGE, one.candidate.loss))
-    # exact left-out losses of features that were selected with the row are too low; those of the folds are honest
+    # leave-one-out losses on features selected with the same rows are too low: report those of the folds
     candidate = replace(solved.candidate, loss=tried[best].loss)
     return replace(solved, candidate=candidate, evidence=found[best]), tried
 
 
 @dataclass(frozen=True, eq=False)
 class _Labelled:
-    """Labels of rows in every form that a fit and its judgement need."""
+    """Labels, targets and groups of rows, for fitting and evaluation."""
 
     y: NDArray[Any]
     targets: Array
@@ -141,14 +141,14 @@ class _Labelled:
 
 
 def _cross_fitted(mapped: Array, labelled: _Labelled, seed: int) -> dict[float, Array]:
-    """For each share the scores of rows by a head that was selected and fitted without them."""
+    """For each fraction, out-of-fold scores (n, k) with selection and fit both repeated in every fold."""
     scores = {fraction: np.empty_like(labelled.targets) for fraction in FRACTIONS}
     for test in _folds(len(mapped), labelled.groups, seed):
         train = _thinned(np.setdiff1d(np.arange(len(mapped)), test))
         own, rows = labelled.at(train), mapped[train]
         spectrum = Spectrum.from_rows(rows, own.targets)
         weight, _ = ridge_coefficients(spectrum, _best_penalty(spectrum, rows, own))
-        # features are chosen on the training rows of the fold alone: chosen with the test rows they would look too good
+        # select features on the training rows of the fold only; the test rows must not influence the selection
         order = np.argsort(-relevance(weight), kind="stable")
         for fraction in FRACTIONS:
             columns = order[: max(1, round(fraction * len(order)))]
@@ -159,6 +159,7 @@ def _cross_fitted(mapped: Array, labelled: _Labelled, seed: int) -> dict[float, 
 
 
 def _thinned(train: NDArray[np.intp]) -> NDArray[np.intp]:
+    """At most 2,000 of the positions, evenly spaced."""
     if len(train) <= MAX_TRAIN:
         return train
     return train[np.linspace(0, len(train) - 1, MAX_TRAIN).round().astype(np.intp)]
@@ -172,7 +173,7 @@ def _folds(n: int, groups: NDArray[np.int64] | None, seed: int) -> Sequence[NDAr
 
 
 def _best_penalty(spectrum: Spectrum, rows: Array, labelled: _Labelled) -> float:
-    """The penalty of least left-out loss."""
+    """The penalty with the lowest leave-one-out loss."""
     grid, groups = lambda_grid(spectrum, COUNT), labelled.groups
     if groups is not None and len(np.unique(groups)) < len(groups):
         left = leave_one_group_out(spectrum, rows, labelled.targets, groups, grid)

@@ -1,10 +1,10 @@
-"""Late fusion: the left-out log-probabilities of several heads, added with weights of 0 or more.
+"""Late fusion: stacking of one linear head per source, with non-negative weights fitted on out-of-fold logits.
 
-softmax(Σ_s w_s z_s / T_s) is linear in the rows side by side, so the stack is stored as one linear head. What is
-reported is the loss of weights that were fitted without the row that they are judged on (5 folds).
+softmax(Σ_s w_s z_s / T_s) is linear in the concatenated rows, so the stack is stored as one linear head. The reported
+loss is out-of-fold also for the weights: each row is scored with weights fitted on the other four of five folds.
 
 References: Wolpert, "Stacked generalization", Neural Networks 1992; Breiman, "Stacked regressions", Machine Learning
-1996 (weights that are not negative).
+1996 (non-negative weights).
 
 Command: headstart fit DATA --source NAME --source NAME --fusion stack
 """
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.contenders.contender import Contender, Solution, weigh
+from headstart.heads.contenders.contender import Contender, Solution, calibrated_evidence
 from headstart.heads.fitted import Candidate
 from headstart.heads.fusion.maps import join_maps
 from headstart.heads.problem import Problem
@@ -27,23 +27,23 @@ from headstart.linear.calibration import log_softmax, softmax
 from headstart.tasks import Calibration, is_classification, is_multilabel, is_regression
 from headstart.types import Task, group_codes
 
-__all__ = ["LATE_FUSION", "LateFusionHead", "fit_stack", "folded", "stacked"]
+__all__ = ["LATE_FUSION", "LateFusionHead", "fit_stack", "folded", "stack_contender"]
 
 Array = NDArray[np.float64]
 
 FOLDS = 5
-SMALLEST = 1e-12
-SMALL_WEIGHT = 1e-3  # of the largest: a head of less is left out, and its source with it
+SMALLEST = 1e-12  # floor of probabilities before the logarithm
+SMALL_WEIGHT = 1e-3  # relative to the largest: a head with less is dropped, together with its source
 
 
 @dataclass(frozen=True)
 class LateFusionHead:
-    """A weighted sum of linear heads, one for each source; it is made by fusing sources, not by itself.
+    """A weighted sum of linear heads, one per source; only fusion creates it.
 
     Attributes:
         name: ``"late_fusion"``.
-        tasks: the task kinds that it serves.
-        complexity: 0: a weighted sum of heads that are solved in closed form.
+        tasks: empty, since it cannot be fitted on a single source.
+        complexity: 0, a weighted sum of closed-form heads.
 
     Examples:
         >>> LATE_FUSION.name
@@ -51,7 +51,7 @@ class LateFusionHead:
     """
 
     name: str = "late_fusion"
-    tasks: frozenset[str] = frozenset()  # of a single source there is nothing to stack
+    tasks: frozenset[str] = frozenset()
     complexity: int = 0
 
 
@@ -59,10 +59,10 @@ LATE_FUSION = LateFusionHead()
 
 
 def fit_stack(logits: Array, y: NDArray[Any], task: Task) -> Array:
-    """Weights (s,) of 0 or more of least mean loss; a convex problem.
+    """Stacking weights (s,): non-negative, with the lowest mean loss; a convex problem.
 
     Args:
-        logits: (s, m, k) left-out log-probabilities, log-odds or values of s heads.
+        logits: (s, m, k) out-of-fold log-probabilities, log-odds or values of s heads.
         y: labels of the m rows as in `Dataset`.
         task: the label schema.
 
@@ -77,7 +77,7 @@ def fit_stack(logits: Array, y: NDArray[Any], task: Task) -> Array:
     if is_regression(task):
         truth = np.asarray(y, dtype=np.float64).reshape(logits.shape[1:])
         spread = np.where(truth.std(axis=0) > 0, truth.std(axis=0), 1.0)
-        # non-negative least squares on (s, m·k) standardised columns: targets of any unit weigh the same
+        # non-negative least squares on (m·k, s), standardised so that targets in any unit count equally
         centred = (logits - truth.mean(axis=0)) / spread
         return np.asarray(nnls(centred.reshape(len(logits), -1).T, ((truth - truth.mean(axis=0)) / spread).ravel())[0])
     cost = partial(_classes_cost if is_classification(task) else _labels_cost, logits=logits, y=np.asarray(y))
@@ -91,7 +91,7 @@ def _classes_cost(weights: Array, logits: Array, y: NDArray[Any]) -> tuple[float
     scores = np.tensordot(weights, logits, axes=1)
     rows = np.arange(len(y))
     loss = -float(log_softmax(scores)[rows, y].mean())
-    # the gradient E_p[z_s] - z_s at the label, for each member s, mean over the m rows
+    # ∂loss/∂w_s = E_p[z_s] - z_s[y], averaged over the m rows
     expected = np.einsum("mk,smk->s", softmax(scores), logits) / len(y)
     return loss, expected - logits[:, rows, y].mean(axis=1)
 
@@ -99,13 +99,13 @@ def _classes_cost(weights: Array, logits: Array, y: NDArray[Any]) -> tuple[float
 def _labels_cost(weights: Array, logits: Array, y: NDArray[Any]) -> tuple[float, Array]:
     scores = np.tensordot(weights, logits, axes=1)
     loss = float((np.logaddexp(0.0, scores) - y * scores).mean())
-    # expit(scores) - y without overflow: the derivative of the loss in the scores (m, k)
+    # ∂loss/∂scores = expit(scores) - y, (m, k); tanh avoids overflow
     error = 0.5 * (1 + np.tanh(0.5 * scores)) - y
     return loss, np.asarray(np.einsum("mk,smk->s", error, logits) / error.size)
 
 
 def folded(weight: Array, bias: Array, calibration: Calibration, task: Task) -> tuple[Array, Array]:
-    """A linear head whose scores are logits, the calibration folded into it.
+    """Fold the calibration into a linear head, so that its scores are logits.
 
     Args:
         weight: (d, k).
@@ -125,13 +125,13 @@ def folded(weight: Array, bias: Array, calibration: Calibration, task: Task) -> 
     return weight, bias
 
 
-def stacked(problem: Problem, members: Sequence[Contender], name: str) -> Contender:
-    """The stack of linear contenders as one linear contender on the union of their features.
+def stack_contender(problem: Problem, members: Sequence[Contender], name: str) -> Contender:
+    """The stack of several linear contenders, as one linear contender on their concatenated features.
 
     Args:
         problem: rows and labels.
-        members: the best linear head of each source, all judged on ``problem.chosen``.
-        name: of the union of features.
+        members: the best linear head of each source, all evaluated on ``problem.chosen``.
+        name: name of the concatenated features.
 
     Examples:
         >>> from headstart.heads.contenders.spectral import spectral_contenders
@@ -142,21 +142,21 @@ def stacked(problem: Problem, members: Sequence[Contender], name: str) -> Conten
         >>> problem = Problem(rows, y, Task("classification", ("n", "p")), (), None, 0)
         >>> maps = [FeatureMap("a", ((0, 1),), "none"), FeatureMap("b", ((1, 2),), "none")]
         >>> members = [spectral_contenders(problem, [one], [RIDGE])[0][0] for one in maps]
-        >>> both = stacked(problem, members, "a + b")
+        >>> both = stack_contender(problem, members, "a + b")
         >>> both.feature_map.blocks, both.candidate.loss < min(one.candidate.loss for one in members)
         (((0, 1), (1, 2)), True)
     """
     task, y = problem.task, problem.y[problem.chosen]
     logits = np.stack([_logits(member.evidence.outputs, task) for member in members])
-    centre = np.asarray(problem.truth.mean(axis=0)) if is_regression(task) else np.zeros(task.num_outputs)
+    centre = np.asarray(problem.chosen_targets.mean(axis=0)) if is_regression(task) else np.zeros(task.num_outputs)
     scores = np.empty(logits.shape[1:])
-    for test in _folds(len(y), problem.together, problem.seed):
+    for test in _folds(len(y), problem.chosen_groups, problem.seed):
         train = np.setdiff1d(np.arange(len(y)), test)
         weights = fit_stack(logits[:, train], y[train], task)
-        # of the training rows only: the row that is judged has no part in the centre
-        middle = problem.truth[train].mean(axis=0) if is_regression(task) else centre
+        # the centre comes from training rows only, not from the test rows
+        middle = problem.chosen_targets[train].mean(axis=0) if is_regression(task) else centre
         scores[test] = np.tensordot(weights, logits[:, test] - middle, axes=1) + middle
-    calibration, evidence = weigh(problem, scores)
+    calibration, evidence = calibrated_evidence(problem, scores)
     final = fit_stack(logits, y, task)
     kept = [s for s, weight in enumerate(final) if weight > SMALL_WEIGHT * final.max()] or [0]
     members, final = [members[s] for s in kept], final[kept]
@@ -178,13 +178,13 @@ def _logits(outputs: Array, task: Task) -> Array:
 def _folds(m: int, groups: NDArray[np.int64] | None, seed: int) -> list[NDArray[np.intp]]:
     codes = group_codes(groups, m)
     count = int(codes.max()) + 1
-    # whole groups go round the folds in a random order
+    # complete groups are dealt to the folds in random order
     fold = np.random.default_rng(seed).permutation(count) % min(FOLDS, count)
     return [np.flatnonzero(fold[codes] == k) for k in range(min(FOLDS, count))]
 
 
 def _solve(members: Sequence[Contender], weights: Array, centre: Array, task: Task) -> Solution:
-    # Σ w_s (z_s - c) + c: values are stacked around their mean c, which is 0 for classes
+    # Σ w_s (z_s - c) + c with the mean target c, which is 0 for classification
     blocks, bias = [], centre * (1 - weights.sum())
     for member, weight in zip(members, weights, strict=True):
         solution = member.solve()

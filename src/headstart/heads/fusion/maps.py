@@ -1,4 +1,4 @@
-"""Feature concatenation: maps over the parts of a fused source, each part by itself and parts side by side.
+"""Feature concatenation: feature maps of a fused source, for each of its parts alone and for all parts concatenated.
 
 Command: headstart fit DATA --source NAME --source NAME --fusion concat
 """
@@ -16,19 +16,19 @@ from headstart.types import Block, Rows
 
 __all__ = ["Span", "concatenated_maps", "is_fused", "join_maps", "scaled_map", "single_maps", "spans_of"]
 
-# An eigendecomposition of this side takes about a minute on two cores.
+# Largest side of an eigendecomposition; this one takes about a minute on two cores.
 MAX_SIDE = 6144
 
 
 @dataclass(frozen=True)
 class Span:
-    """One block of rows, by its place.
+    """The column range of one block.
 
     Attributes:
-        start: its first column.
-        stop: after its last column.
-        part: the part of the fused source that it comes from.
-        numbers: whether it holds quantities, to be standardised one by one.
+        start: first column.
+        stop: one past the last column.
+        part: the part of the fused source that the block comes from.
+        numbers: whether it holds numeric columns, which are standardised one by one.
 
     Examples:
         >>> Span(0, 3, "toy").numbers
@@ -42,7 +42,7 @@ class Span:
 
 
 def spans_of(blocks: Sequence[Block]) -> tuple[Span, ...]:
-    """Where each block stands.
+    """The column range of each block, first to last.
 
     Examples:
         >>> spans_of([Block("a/last", 2, "a"), Block("b/last", 3, "b")])[1]
@@ -66,15 +66,15 @@ def is_fused(blocks: Sequence[Block]) -> bool:
 
 
 def scaled_map(name: str, spans: Sequence[Span], rows: Rows) -> FeatureMap:
-    """Blocks side by side, each of total variance one.
+    """A map of concatenated blocks, each with total variance one.
 
-    Features are of unit norm in each block of each row and then divided by the root of the block's total variance.
-    Quantities lose their mean and are divided by their deviation times the root of their number.
+    Features are scaled to unit norm in each block of each row, then divided by the square root of the block's total
+    variance. Numeric columns are centred and divided by their standard deviation times √(number of columns).
 
     Args:
-        name: of the map.
+        name: name of the map.
         spans: the blocks, first to last.
-        rows: (n, d) training rows; scales are taken from some 2,000 of them.
+        rows: (n, d) training rows; scales are estimated on about 2,000 of them.
 
     Examples:
         >>> rows = np.array([[3.0, 4.0, 10.0], [4.0, 3.0, 30.0]])
@@ -91,13 +91,14 @@ def scaled_map(name: str, spans: Sequence[Span], rows: Rows) -> FeatureMap:
         deviation = part.std(axis=0)
         if span.numbers:
             shift.append(part.mean(axis=0))
+            # √columns, so that the standardised columns together have variance one
             scale.append(np.where(deviation > 0, deviation, 1.0) * np.sqrt(part.shape[1]))
         else:
             total = float((deviation**2).sum())
             shift.append(np.zeros(part.shape[1]))
             scale.append(np.full(part.shape[1], np.sqrt(total) if total > 0 else 1.0))
-    moved = any(span.numbers for span in spans)
-    return replace(plain, shift=np.concatenate(shift) if moved else np.empty(0), scale=np.concatenate(scale))
+    shifted = any(span.numbers for span in spans)
+    return replace(plain, shift=np.concatenate(shift) if shifted else np.empty(0), scale=np.concatenate(scale))
 
 
 def _plain(name: str, spans: Sequence[Span], rows: Rows) -> FeatureMap:
@@ -112,7 +113,7 @@ def _plain(name: str, spans: Sequence[Span], rows: Rows) -> FeatureMap:
 
 
 def single_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") -> Mapping[str, tuple[FeatureMap, ...]]:
-    """For each part the maps that it would have by itself: its last layer, and all of its blocks; or its quantities.
+    """The feature maps of each part alone: its last layer and all of its blocks, or its numeric columns.
 
     Args:
         rows: (n, d) training rows.
@@ -135,8 +136,8 @@ def _of_part(part: str, spans: Sequence[Span], rows: Rows, layers: str) -> list[
     alone = len(last) == 1  # without an indicator of missing values
     found = [_plain(f"last layer of {part}", last, rows) if alone else scaled_map(f"last layer of {part}", last, rows)]
     if len(features) > 1 and layers != "last":
-        whole = scaled_map(f"all {len(features)} blocks of {part}", spans, rows)
-        return [whole] if layers == "all" else [*found, whole]
+        all_blocks = scaled_map(f"all {len(features)} blocks of {part}", spans, rows)
+        return [all_blocks] if layers == "all" else [*found, all_blocks]
     return found
 
 
@@ -148,18 +149,18 @@ def _by_part(spans: Sequence[Span]) -> dict[str, list[Span]]:
 
 
 def _last(spans: Sequence[Span]) -> list[Span]:
-    """The last block of features of one part, and its quantities."""
+    """The last block of features of one part, and its numeric columns."""
     features = [span for span in spans if not span.numbers]
     return [*features[-1:], *(span for span in spans if span.numbers)]
 
 
 def concatenated_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") -> tuple[FeatureMap, ...]:
-    """All parts side by side: their last layers, and all of their blocks where that can be solved in about a minute.
+    """All parts concatenated: their last layers, and all of their blocks if that can be solved in about a minute.
 
     Args:
         rows: (n, d) training rows.
         blocks: blocks of several parts.
-        layers: ``"auto"`` for both, ``"last"`` or ``"all"`` for one of them.
+        layers: ``"auto"`` for both, ``"last"`` or ``"all"`` for only one of them.
 
     Examples:
         >>> blocks = [Block("a/stem", 1, "a"), Block("a/last", 1, "a"), Block("b/last", 2, "b")]
@@ -173,17 +174,17 @@ def concatenated_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto")
     found = [scaled_map(f"last layers of {names}", last, rows)]
     solvable = layers == "all" or min(len(rows), spans[-1].stop) <= MAX_SIDE
     if layers != "last" and len(last) < len(spans) and solvable:
-        whole = scaled_map(f"all {sum(not span.numbers for span in spans)} blocks of {names}", spans, rows)
-        return (whole,) if layers == "all" else (*found, whole)
+        all_blocks = scaled_map(f"all {sum(not span.numbers for span in spans)} blocks of {names}", spans, rows)
+        return (all_blocks,) if layers == "all" else (*found, all_blocks)
     return tuple(found)
 
 
 def join_maps(maps: Sequence[FeatureMap], name: str) -> FeatureMap:
-    """One map that gives the columns of several side by side.
+    """One map whose columns are those of several maps, concatenated.
 
     Args:
         maps: maps of the same rows.
-        name: of the joint map.
+        name: name of the new map.
 
     Examples:
         >>> one, two = FeatureMap("a", ((0, 1),), "none"), FeatureMap("b", ((1, 3),), "unit_norm")
@@ -214,5 +215,6 @@ def _filled(
 ) -> NDArray[np.float64]:
     if not wanted and not any(array.size for array in given):
         return np.empty(0)
+    # a map without shift or scale gets the neutral value
     both = zip(given, maps, strict=True)
     return np.concatenate([array if array.size else np.full(one.num_features, value) for array, one in both])

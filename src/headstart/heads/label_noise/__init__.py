@@ -1,4 +1,4 @@
-"""Labels that leave-one-out predictions contradict: which rows they are, and a head fitted without them.
+"""Label noise: detecting labels that leave-one-out predictions contradict, and fitting a head without them.
 
 Methods for wrong labels go in here.
 """

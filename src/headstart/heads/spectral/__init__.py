@@ -1,4 +1,4 @@
-"""One eigendecomposition for every λ: spectra of feature maps, leave-one-out outputs, class weights and kept moments.
+"""Closed-form heads from one eigendecomposition for every λ: spectra, leave-one-out outputs, weights, kept moments.
 
-What is read off a spectrum goes in here; the algebra itself is `headstart.linear`.
+Code that works on the spectrum of a feature map goes in here; the linear algebra itself is in `headstart.linear`.
 """

@@ -1,4 +1,4 @@
-"""Weights that make each class count the same, however many items it has, and the shares that classes then have."""
+"""Class weights: balanced weights that give each class the same total, and the class frequencies that result."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["balanced_weights", "class_shares", "row_weights"]
 
 
 def balanced_weights(y: NDArray[Any], num_classes: int) -> NDArray[np.float64]:
-    """N / (C n_c) for each class, (num_classes,), so that all classes weigh the same and the weights sum to N.
+    """Balanced class weights N / (C n_c), (num_classes,): all classes get the same total, and row weights sum to N.
 
     Args:
         y: (n,) class codes.
-        num_classes: of the task; C counts those that have rows, and a class without rows has weight 1.
+        num_classes: of the task; C counts only classes with rows, and a class without rows gets weight 1.
 
     References:
         King & Zeng, "Logistic Regression in Rare Events Data", Political Analysis 2001.
@@ -32,13 +32,13 @@ def balanced_weights(y: NDArray[Any], num_classes: int) -> NDArray[np.float64]:
     counts = np.bincount(np.asarray(y, dtype=np.intp), minlength=num_classes)
     there = counts > 0
     weights = np.ones(num_classes)
-    # N / (C n_c): each class then weighs N / C
+    # n_c rows of weight N / (C n_c) sum to N / C for every class
     weights[there] = len(y) / (there.sum() * counts[there])
     return weights
 
 
 def row_weights(y: NDArray[Any], task: Task, class_weight: str | None) -> NDArray[np.float64] | None:
-    """The weight of each row (n,), or None where all weigh the same.
+    """The weight of each row (n,), or None if all weights are equal.
 
     Args:
         y: labels as in `Dataset`.
@@ -46,7 +46,7 @@ def row_weights(y: NDArray[Any], task: Task, class_weight: str | None) -> NDArra
         class_weight: ``"balanced"``, or None.
 
     Raises:
-        ParameterError: if the name is another one, or the task is no classification.
+        ParameterError: if ``class_weight`` has another value, or the task is not classification.
 
     Examples:
         >>> row_weights(np.array([0, 0, 0, 1]), Task("classification", ("a", "b")), "balanced").round(3)
@@ -56,12 +56,12 @@ def row_weights(y: NDArray[Any], task: Task, class_weight: str | None) -> NDArra
         return None
     check_choice(class_weight, "class_weight", "a fit", ("balanced",))
     if not is_classification(task):
-        raise ParameterError(f"Class weights serve classification only. Got a {task.kind} task; leave them out.")
+        raise ParameterError(f"Class weights work with classification only. Got a {task.kind} task; leave them out.")
     return balanced_weights(y, task.num_outputs)[np.asarray(y, dtype=np.intp)]
 
 
 def class_shares(y: NDArray[Any], num_classes: int, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """The weighted share of each class, (num_classes,): what a fit takes for the frequency of the classes.
+    """The weighted frequency of each class, (num_classes,), which the fit uses as the class priors.
 
     Args:
         y: (n,) class codes.

@@ -1,4 +1,4 @@
-"""The moments that a model keeps: what exact update and removal add to and subtract from."""
+"""Kept moments: the sufficient statistics saved with a model, so that rows can be added or removed exactly later."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from headstart.types import Rows, Task
 __all__ = ["MAX_KEPT_FEATURES", "kept_moments"]
 
 MAX_KEPT_FEATURES = 6144
-"""Moments of wider rows are not kept: of 6144 columns they fill 144 MiB in a run folder, and twice that in memory."""
+"""Widest rows whose moments are kept: with 6144 columns they take 144 MiB in a run folder and twice that in memory."""
 
 
 def kept_moments(rows: Rows, y: NDArray[Any], task: Task, head: FittedHead, search: HeadSearch) -> Moments:
-    """The moments from which the head follows: of the weighted rows, and of the class rows where it shrinks to them.
+    """The moments that determine the head: those of the weighted rows, plus those of the class rows if it uses them.
 
     Args:
         rows: (n, d) source rows that the head was fitted on.
         y: their labels as in `Dataset`.
         task: the label schema.
         head: the fitted head.
-        search: what was compared when it was chosen.
+        search: the candidates that were compared when it was chosen.
 
     Examples:
         >>> from headstart.heads import select_head

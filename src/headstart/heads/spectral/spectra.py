@@ -1,4 +1,4 @@
-"""Moments and spectra of the rows that a feature map gives, streamed or from the smaller side."""
+"""Moments and spectra of mapped rows: streamed over chunks, or from the n x n side if that is smaller."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 def stream_moments(
     rows: Rows, targets: Rows, feature_map: FeatureMap, weights: NDArray[np.float64] | None = None
 ) -> Moments:
-    """Moments of mapped rows, a chunk at a time, so that memory does not grow with n.
+    """Moments of mapped rows, computed in chunks so that memory does not grow with n.
 
     Args:
         rows: (n, d) source rows, for instance a memory map.
@@ -40,8 +40,8 @@ def stream_moments(
         weights: (n,) weights of the rows; default: ones.
 
     Examples:
-        >>> whole = FeatureMap("rows", ((0, 2),), "none")
-        >>> stream_moments(np.eye(2), np.ones((2, 1)), whole).n
+        >>> identity = FeatureMap("rows", ((0, 2),), "none")
+        >>> stream_moments(np.eye(2), np.ones((2, 1)), identity).n
         2
     """
     own = np.ones(len(rows)) if weights is None else weights
@@ -52,17 +52,20 @@ def stream_moments(
 def solve_spectrum(
     rows: Rows, targets: Rows, feature_map: FeatureMap, weights: NDArray[np.float64] | None = None
 ) -> tuple[Spectrum, Moments | None]:
-    """The spectrum of mapped rows from whichever side is smaller, and the moments if it was theirs.
+    """The spectrum of mapped rows from the smaller side, n x n or d x d; in the second case also the moments.
 
     Args:
         rows: (n, d) source rows.
-        targets: (n, k) float64.
+        targets: (n, k) float64, an array or `TargetRows`.
         feature_map: from source rows to head rows.
         weights: (n,) weights of the rows; default: ones.
 
+    Returns:
+        The spectrum, and the moments that it was computed from or None.
+
     Examples:
-        >>> whole = FeatureMap("rows", ((0, 2),), "none")
-        >>> spectrum, moments = solve_spectrum(np.array([[0.0, 0.0], [2.0, 0.0]]), np.ones((2, 1)), whole)
+        >>> identity = FeatureMap("rows", ((0, 2),), "none")
+        >>> spectrum, moments = solve_spectrum(np.array([[0.0, 0.0], [2.0, 0.0]]), np.ones((2, 1)), identity)
         >>> spectrum.values, moments is None
         (array([2.]), True)
     """
@@ -84,7 +87,7 @@ def _solve_spectrum(
 def solved_maps(
     rows: Rows, targets: Rows, maps: Sequence[FeatureMap], weights: NDArray[np.float64] | None = None
 ) -> Iterator[tuple[FeatureMap, Spectrum, Moments | None]]:
-    """Each feature map with what `solve_spectrum` gives; columns that are only shifted and scaled need no new pass.
+    """Each feature map with its spectrum and moments; maps that differ only by shift and scale share one pass.
 
     Args:
         rows: (n, d) source rows.
@@ -93,14 +96,14 @@ def solved_maps(
         weights: (n,) weights of the rows; default: ones.
 
     Examples:
-        >>> whole = FeatureMap("rows", ((0, 2),), "none")
-        >>> [(found.name, spectrum.n) for found, spectrum, _ in solved_maps(np.eye(2), np.ones((2, 1)), [whole])]
+        >>> identity = FeatureMap("rows", ((0, 2),), "none")
+        >>> [(found.name, spectrum.n) for found, spectrum, _ in solved_maps(np.eye(2), np.ones((2, 1)), [identity])]
         [('rows', 2)]
     """
     summed: dict[Any, Moments] = {}
     for feature_map in maps:
-        read = feature_map.reading
-        # moments of (x - shift)/scale follow from those of x
+        read = feature_map.moments_key
+        # the moments of (x - shift)/scale follow from those of x, without another pass over the rows
         if feature_map.shift.size and read in summed:
             moments = summed[read].rescaled(feature_map.shift, feature_map.scale)
             yield feature_map, Spectrum.from_moments(moments), moments
@@ -111,16 +114,16 @@ def solved_maps(
         yield feature_map, spectrum, found
 
 
-MOST_BYTES = 2**29  # of eigenvectors; what does not fit is decomposed again
+MOST_BYTES = 2**29  # of cached eigenvectors; spectra beyond that are recomputed
 
 
 @dataclass(eq=False)
 class SharedSpectra:
-    """Decomposed rows, by digest.
+    """A cache of eigendecompositions.
 
     Attributes:
         known: spectra by digest of mapped rows and weights.
-        reused: how often a decomposition was there already.
+        reused: number of cache hits.
 
     Examples:
         >>> SharedSpectra().reused
@@ -136,13 +139,13 @@ _CURRENT: ContextVar[SharedSpectra | None] = ContextVar("shared_spectra", defaul
 
 @contextmanager
 def shared_spectra() -> Iterator[SharedSpectra]:
-    """Share eigendecompositions among the fits inside.
+    """Share eigendecompositions among the fits within the block.
 
     Examples:
         >>> from headstart.heads.spectral.spectra import solve_spectrum
-        >>> x, whole = np.arange(6.0).reshape(3, 2), FeatureMap("rows", ((0, 2),), "none")
+        >>> x, identity = np.arange(6.0).reshape(3, 2), FeatureMap("rows", ((0, 2),), "none")
         >>> with shared_spectra() as shared:
-        ...     first, second = (solve_spectrum(x, np.full((3, k), [[1.0], [2.0], [4.0]]), whole)[0] for k in (1, 2))
+        ...     first, second = (solve_spectrum(x, np.full((3, k), [[1.0], [2.0], [4.0]]), identity)[0] for k in (1, 2))
         >>> shared.reused, second.cross.shape
         (1, (1, 2))
     """
@@ -161,18 +164,19 @@ def known_spectrum(
     weights: NDArray[np.float64] | None,
     make: Callable[[], Spectrum],
 ) -> Spectrum | None:
-    """The spectrum of mapped rows with these targets inside of `shared_spectra`; None outside of it.
+    """The spectrum of mapped rows with these targets, from the cache of `shared_spectra`; None outside of its block.
 
     Args:
         rows: (n, d) source rows.
         targets: (n, k) targets.
         feature_map: from source rows to head rows.
         weights: (n,) weights, or None.
-        make: decomposes them where they are new, with these targets.
+        make: computes the spectrum with these targets if the rows are not in the cache.
 
     Examples:
-        >>> whole = FeatureMap("rows", ((0, 2),), "none")
-        >>> known_spectrum(np.eye(2), np.eye(2), whole, None, lambda: Spectrum.from_rows(np.eye(2), np.eye(2))) is None
+        >>> identity = FeatureMap("rows", ((0, 2),), "none")
+        >>> x = np.eye(2)
+        >>> known_spectrum(x, x, identity, None, lambda: Spectrum.from_rows(x, x)) is None
         True
     """
     shared = _CURRENT.get()
@@ -200,6 +204,7 @@ def _digest(rows: Rows, feature_map: FeatureMap, weights: NDArray[np.float64] | 
 def _with_targets(
     spectrum: Spectrum, rows: Rows, targets: Rows, feature_map: FeatureMap, weights: NDArray[np.float64] | None
 ) -> Spectrum:
+    """The same eigendecomposition with other targets: their mean ȳ, VᵀX̃ᵀỸ and the diagonal of ỸᵀỸ, in chunks."""
     n, width = targets.shape
     own = np.ones(n) if weights is None else weights
     parts = [slice(start, start + CHUNK) for start in range(0, n, CHUNK)]

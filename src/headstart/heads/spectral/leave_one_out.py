@@ -1,4 +1,4 @@
-"""Left-out outputs of every row at the chosen head and λ: exact, chunk by chunk, with groups left out together."""
+"""Exact leave-one-out outputs of every training row for a fitted closed-form head; groups are left out together."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from headstart.linear.spectrum import Spectrum
 from headstart.tasks import task_methods
 from headstart.types import Rows, Task
 
-__all__ = ["left_out_rows", "spectrum_of"]
+__all__ = ["leave_one_out_outputs", "spectrum_of"]
 
 
 def spectrum_of(rows: Rows, y: NDArray[Any], task: Task, head: FittedHead, search: HeadSearch) -> Spectrum:
-    """The spectrum that a solved head was read off: of its weighted rows and of its class rows.
+    """The spectrum that a closed-form head was solved from: that of its weighted rows and its class rows.
 
     Args:
         rows: (n, d) source rows that the head was fitted on.
         y: their labels as in `Dataset`.
         task: the label schema.
         head: the fitted head.
-        search: what was compared when it was chosen.
+        search: the candidates that were compared when it was chosen.
 
     Examples:
         >>> from headstart.heads import select_head
@@ -48,7 +48,7 @@ def spectrum_of(rows: Rows, y: NDArray[Any], task: Task, head: FittedHead, searc
     return spectrum_with_prior(problem, search.prior, head.feature_map, moments, head.prior)[0]
 
 
-def left_out_rows(
+def leave_one_out_outputs(
     rows: Rows,
     y: NDArray[Any],
     task: Task,
@@ -57,18 +57,18 @@ def left_out_rows(
     groups: NDArray[np.int64] | None = None,
     search: HeadSearch = HeadSearch(),
 ) -> NDArray[np.float64]:
-    """Calibrated outputs (n, k) of all rows, each as if it, or its whole group, had not been fitted.
+    """Calibrated leave-one-out outputs (n, k) of all rows, computed in chunks; a group is left out as one.
 
     Args:
         rows: (n, d) source rows that the head was fitted on.
         y: their labels as in `Dataset`.
         task: the label schema.
-        head: a head that is solved in closed form.
-        groups: (n,) integer codes of rows that are left out together; None where every row stands alone.
-        search: what was compared when the head was chosen.
+        head: a fitted closed-form head.
+        groups: (n,) integer codes of rows that are left out together; None if every row is its own group.
+        search: the candidates that were compared when the head was chosen.
 
     Raises:
-        ParameterError: if the head is none that is solved in closed form.
+        ParameterError: if the head is not a closed-form head.
 
     References:
         Allen, Technometrics 1974 (see `headstart.linear.leave_out`).
@@ -77,18 +77,19 @@ def left_out_rows(
         >>> from headstart.heads import select_head
         >>> x, y = np.array([[0.0], [1.0], [4.0], [5.0]]), np.array([0, 0, 1, 1])
         >>> task = Task("classification", ("low", "high"))
-        >>> left_out_rows(x, y, task, select_head(x, y, task)).argmax(axis=1)
+        >>> leave_one_out_outputs(x, y, task, select_head(x, y, task)).argmax(axis=1)
         array([0, 0, 1, 1])
     """
     kind = HEADS[head.head]
     if not isinstance(kind, SpectralHead):
         raise ParameterError(
-            f"left_out_rows needs a head that is solved in closed form, such as 'ridge' or 'lda'. Got '{head.head}'."
+            "leave_one_out_outputs needs a head that is solved in closed form, such as 'ridge' or 'lda'. "
+            f"Got '{head.head}'."
         )
     spectrum, methods = spectrum_of(rows, y, task, head, search), task_methods(task)
     weights, targets = row_weights(y, task, search.class_weight), TargetRows(y, task)
     outputs = np.empty((len(y), task.num_outputs))
-    for part in _whole_groups(len(y), groups):
+    for part in _chunks_of_groups(len(y), groups):
         mapped, truth = head.feature_map(rows[part]), targets[part]
         own = None if weights is None else weights[part]
         together = None if groups is None else groups[part]
@@ -101,14 +102,14 @@ def left_out_rows(
     return outputs
 
 
-def _whole_groups(n: int, groups: NDArray[np.int64] | None) -> Iterator[NDArray[np.intp]]:
-    """Positions of some 4,096 rows at a time, no group in two parts."""
+def _chunks_of_groups(n: int, groups: NDArray[np.int64] | None) -> Iterator[NDArray[np.intp]]:
+    """Positions of about 4,096 rows at a time; no group is split."""
     if groups is None:
         for start in range(0, n, CHUNK):
             yield np.arange(start, min(start + CHUNK, n))
         return
     order = np.argsort(groups, kind="stable")
-    # positions, in the order by group, where a group begins
+    # where each group begins in the sorted order; the prepended value differs from the first code
     starts = np.flatnonzero(np.diff(groups[order], prepend=groups[order[0]] - 1))
     cuts, last = [], 0
     for start in starts.tolist():
