@@ -15,7 +15,7 @@ FAST = ("--epochs", "2", "--no-augment")
 def test_a_small_body_learns_from_a_large_one_and_is_a_source(cli, tiny_body):
     pictures(cli.folder / "photos", count=10)
     words = ("distill", "photos", "--teacher", "headstart:image", "--student", tiny_body, "--out", "small", *FAST)
-    done = cli.works(*words, says=["20 image items", "teacher", "student", "loss on items that no step saw", "saved"])
+    done = cli.works(*words, says=["20 image items", "teacher", "student", "loss on held-out items", "saved"])
     assert "headstart fit DATA --source local:small" in done.out
     record = json.loads((cli.folder / "small" / "distillation.json").read_text())
     assert record["teachers"] == [{"given": "headstart:image", "name": "headstart:image", "license": "Apache-2.0"}]
@@ -55,7 +55,7 @@ def test_the_answers_of_a_fitted_model_are_learnt_beside_its_rows(cli, tiny_body
     for name, teacher in (("rows", tiny_body), ("both", str(tiny_image_run))):  # the run was fitted on that very body
         words = ("--teacher", teacher, "--student", "headstart:image", "--out", name)
         done = cli.works("distill", "photos", *words, *FAST, says=["saved"])
-        assert ("its answers too" in done.out) == (name == "both")
+        assert ("its predictions are targets too" in done.out) == (name == "both")
         found[name] = json.loads((cli.folder / name / "distillation.json").read_text())
     assert found["both"]["teachers"][0]["given"] == str(tiny_image_run)
     assert found["both"]["loss"]["before"] > found["rows"]["loss"]["before"] + 1e-4
@@ -149,7 +149,7 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(cli, words, says):
 
 def test_a_folder_that_is_there_is_left_alone(cli):
     pictures(cli.folder / "photos", count=3)
-    says = ["'photos' is there already", "--out"]
+    says = ["'photos' already exists", "--out"]
     cli.refuses("distill", "photos", "--teacher", "headstart:image", "--out", "photos", code=2, says=says)
 
 

@@ -84,7 +84,7 @@ def without_progress(err: str) -> list[str]:
 
 def assert_said(text: str, words: Iterable[str]) -> None:
     assert "Traceback" not in text
-    assert "defect of headstart" not in text
+    assert "bug in headstart" not in text
     for word in words:
         assert word.lower() in text.lower(), f"{word!r} is not in: {text}"
 

@@ -1,6 +1,6 @@
 """The command line: ``headstart VERB ...``."""
 
-# Nothing is imported here but what stops a process in a sentence: whatever else is imported may be interrupted.
+# Only `main`, which is light, is imported here: Ctrl-C during a longer import would end in a traceback.
 from headstart.cli.main import build_parser, main
 
 __all__ = ["build_parser", "main"]

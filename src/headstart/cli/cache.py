@@ -14,13 +14,13 @@ from headstart.io import cache_folder
 
 __all__ = ["run"]
 
-AGE = 14  # columns of the longest age
+AGE = 14  # characters of the longest age, such as '59 minutes ago'
 UNITS = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 AGES = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show or clear.
+    """Show the cache, or remove entries from it.
 
     Examples:
         >>> from headstart.cli.main import main
@@ -39,7 +39,7 @@ def _info(args: argparse.Namespace) -> int:
         write_line(json_text({**_summary(entries), "limit_bytes": limit, "entries": facts}))
         return 0
     write_pair("cache", cache_folder())
-    write_pair("limit", f"{_bytes(limit)} of bodies and features (HEADSTART_CACHE_LIMIT sets another)")
+    write_pair("limit", f"{_bytes(limit)} of bodies and features (HEADSTART_CACHE_LIMIT changes it)")
     write_pair("used", f"{_bytes(_total(entries))}, {_entries(len(entries))}")
     if entries:
         write_line()
@@ -52,6 +52,7 @@ def _info(args: argparse.Namespace) -> int:
 
 def _prune(args: argparse.Namespace) -> int:
     limit = parse_size(args.limit) if args.limit is not None else 0 if args.all else cache_limit()
+    # the limit holds for bodies and features only; --all removes entries of every kind
     removed = prune(limit) if args.all else prune(limit, kinds=LIMITED)
     left = cache_entries()
     if args.json:

@@ -1,4 +1,4 @@
-"""``headstart demo``: the main job, offline, on data that come with the install."""
+"""``headstart demo``: the main workflow, offline, on data that come with the installation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REQUESTS = (
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit support requests, scanned digits as numbers and as pictures, and drawn scenes, each through its source.
+    """Fit support requests, scanned digits (as numbers and as pictures) and drawn scenes, each with its default source.
 
     Examples:
         >>> from headstart.cli.parser import build_parser
@@ -79,7 +79,7 @@ def _digit_pictures(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
     from headstart.transfer import fit
 
     write_line(stream=reporter.stream)
-    reporter.line("demo 3", "the same digits as 1797 PNG files, encoded by the image body of the install")
+    reporter.line("demo 3", "the same digits as 1797 PNG files, encoded by the image body that comes with headstart")
     with TemporaryDirectory(prefix="headstart-demo-") as folder:
         run = fit(write_digits(Path(folder)), out=out, reporter=reporter, command="headstart demo")
     return {"run": str(out), **summary(run.record)}
@@ -90,12 +90,12 @@ def _scenes(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
     from headstart.transfer import fit
 
     write_line(stream=reporter.stream)
-    reporter.line("demo 4", f"pictures that are drawn on the spot: {len(SCENES)} scenes, 12 of each")
+    reporter.line("demo 4", f"pictures drawn by the program: {len(SCENES)} scenes, 12 of each")
     with TemporaryDirectory(prefix="headstart-demo-") as folder:
         drawn, new = draw_scenes(Path(folder) / "scenes", each=12), draw_scenes(Path(folder) / "new", each=1, seed=1)
         run = fit(drawn, out=out, reporter=reporter, command="headstart demo")
         names = sorted(SCENES)
         predicted = run.predict([str(new / name / "000.png") for name in names])
-    told = dict(zip(names, predicted, strict=True))
-    reporter.line("prediction", "of one new drawing each: " + ", ".join(f"{k} -> {v}" for k, v in told.items()))
-    return {"run": str(out), **summary(run.record), "predictions": told}
+    by_scene = dict(zip(names, predicted, strict=True))
+    reporter.line("prediction", "one new drawing of each: " + ", ".join(f"{k} -> {v}" for k, v in by_scene.items()))
+    return {"run": str(out), **summary(run.record), "predictions": by_scene}

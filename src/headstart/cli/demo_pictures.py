@@ -1,4 +1,4 @@
-"""The pictures of ``headstart demo``: scanned digits as PNG files, and small scenes that are drawn on the spot."""
+"""The pictures of ``headstart demo``: scanned digits as PNG files, and small scenes drawn by the program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["SCENES", "draw_scenes", "write_digits"]
 
 Colour = tuple[int, int, int]
 Draw = Callable[["Pen"], None]
-SIDE = 96
+SIDE = 96  # pixels
 
 
 def write_digits(folder: Path) -> Path:
@@ -36,6 +36,7 @@ def write_digits(folder: Path) -> Path:
     for number, (page, label) in enumerate(zip(digits.images, digits.target, strict=True)):
         place = folder / str(label)
         place.mkdir(parents=True, exist_ok=True)
+        # scikit-learn stores ink from 0 to 16; the picture is black (0) on white (255)
         ink = Image.fromarray(np.round(255 * (1 - page / 16)).astype(np.uint8))
         ink.resize((32, 32), Resampling.BICUBIC).save(place / f"{number:04}.png")
     return folder
@@ -44,7 +45,7 @@ def write_digits(folder: Path) -> Path:
 def draw_scenes(folder: Path, *, each: int = 24, seed: int = 0) -> Path:
     """Draw ``each`` pictures of every scene as ``folder/SCENE/NUMBER.png``, 96 pixels a side.
 
-    Place, size, tilt, colours and the strength of noise are drawn anew for each.
+    Position, size, tilt, colours and noise level are random for each picture.
 
     Examples:
         >>> import tempfile
@@ -55,17 +56,18 @@ def draw_scenes(folder: Path, *, each: int = 24, seed: int = 0) -> Path:
         place = folder / name
         place.mkdir(parents=True, exist_ok=True)
         for number in range(each):
+            # a generator for each picture: the first ones are the same for any number of pictures
             rng = np.random.default_rng([seed, list(SCENES).index(name), number])
             _scene(draw, rng).save(place / f"{number:03}.png")
     return folder
 
 
 class Pen:
-    """Draws shapes given in units of the thing, from -1 to 1, at its place on the picture.
+    """Draws shapes in the coordinates of an object (x and y from -1 to 1, y downwards) at its place on the picture.
 
     Args:
-        draw: of the whole picture.
-        rng: what colours, place, size and tilt are drawn from.
+        draw: Pillow's drawing context of the picture.
+        rng: source of the random colours, position, size and tilt.
         side: of the picture, in pixels.
 
     Examples:
@@ -80,7 +82,7 @@ class Pen:
         self._draw, self.rng = draw, rng
         self._size = side * rng.uniform(0.24, 0.4)
         self._x, self._y = side * rng.uniform(0.42, 0.58, 2)
-        angle = rng.uniform(-0.25, 0.25)
+        angle = rng.uniform(-0.25, 0.25)  # radians
         self._cos, self._sin = math.cos(angle), math.sin(angle)
 
     def colour(self) -> Colour:
@@ -89,7 +91,7 @@ class Pen:
         return red, green, blue
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """The pixel of a point of the thing."""
+        """The pixel of a point of the object: rotated, scaled, then shifted."""
         return (
             self._x + self._size * (x * self._cos - y * self._sin),
             self._y + self._size * (x * self._sin + y * self._cos),
@@ -169,11 +171,11 @@ SCENES: dict[str, Draw] = {
 
 
 def _scene(draw: Draw, rng: np.random.Generator) -> Image:
-    """One picture: a sky that fades, the thing, and noise."""
+    """One picture: a sky with a gradient, the object, and Gaussian noise."""
     from PIL import ImageDraw
     from PIL.Image import Resampling, fromarray
 
-    side = 2 * SIDE  # drawn twice as large, so that edges are smooth
+    side = 2 * SIDE  # drawn at twice the size and averaged down, so that edges are smooth
     top, bottom = rng.uniform(60, 255, (2, 1, 1, 3))
     fade = np.linspace(0, 1, side).reshape(-1, 1, 1)
     sky = np.broadcast_to((1 - fade) * top[0] + fade * bottom[0], (side, side, 3))

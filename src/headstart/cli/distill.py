@@ -27,7 +27,7 @@ __all__ = ["run"]
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train a small body towards larger ones, and write it as a checkpoint.
+    """Train a small body to reproduce the outputs of larger ones, and write it as a checkpoint.
 
     Examples:
         >>> from headstart.cli.main import main
@@ -51,8 +51,9 @@ def run(args: argparse.Namespace) -> int:
         student = _student(args, dataset)
         if not isinstance(student, TrainableSource):
             raise UsageError(f"The student '{student.info.name}' has no body that can be fine-tuned; name another one.")
-    _say(teachers, student, dataset, reporter)
+    _report_bodies(teachers, student, dataset, reporter)
     key = recipe_key("distill", str(out.resolve()))
+    # checkpoints of the training are kept under the name of --out: the same command resumes a killed run
     folder = None if args.no_cache else training_entry(key, student.info.name, "distillation")
     with reporter.progress("distilling") as step:
         found = distilled(
@@ -65,18 +66,18 @@ def run(args: argparse.Namespace) -> int:
         reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")
     record = _record(found, teachers, student, len(dataset) - len(found.failures), args)
     _write(found, folder, out, record)
-    return _tell(args, out, record, reporter)
+    return _report_result(args, out, record, reporter)
 
 
 def _check_out(out: Path) -> None:
     check_writable(out)
     remove_leftovers(out)
     if out.exists() and (not out.is_dir() or any(not path.name.startswith(".") for path in out.iterdir())):
-        raise UsageError(f"'{out}' is there already and is left alone; name a new folder with --out.")
+        raise UsageError(f"'{out}' already exists and is not overwritten; name a new folder with --out.")
 
 
 def _training_part(dataset: Dataset, reporter: ConsoleReporter) -> Dataset:
-    """Of a given split only the training part: a student that saw the others could not be judged on them."""
+    """Only the training part of a given split, so that the student can be evaluated on the other parts."""
     from headstart.data.folder.layout import parse_layout
 
     split = dataset.split
@@ -85,12 +86,12 @@ def _training_part(dataset: Dataset, reporter: ConsoleReporter) -> Dataset:
         split = np.array([parts.get(name, "") for name in dataset.ids])
     if split is None or "train" not in split:
         return dataset
-    reporter.line("read", "Took the training part of the given split; the others are left for judging.")
+    reporter.line("read", "Took the training part of the given split; the other parts are kept for evaluation.")
     return dataset.take(np.flatnonzero(split == "train"))
 
 
 def _teacher(name: str, dataset: Dataset) -> Teacher:
-    """A fitted model for its run folder, else the source of that name."""
+    """The fitted model of a run folder, or else the source of that name."""
     from headstart.model import TransferModel
     from headstart.sources.default import source_for
 
@@ -117,32 +118,33 @@ def _student(args: argparse.Namespace, dataset: Dataset) -> Source:
     from headstart.sources.timm_architecture import timm_architecture
 
     if dataset.modality not in ("image", "audio"):
-        raise UsageError(f"--architecture names a body for pictures, and the data hold {dataset.modality} items.")
+        raise UsageError(f"--architecture names a body for pictures, but the data hold {dataset.modality} items.")
     fresh = timm_architecture(args.architecture, side=args.side, seed=args.seed)
+    # sounds reach a body for pictures as spectrograms
     return Spectrogram(fresh) if dataset.modality == "audio" else fresh
 
 
-def _say(teachers: Sequence[Teacher], student: Source, dataset: Dataset, reporter: ConsoleReporter) -> None:
+def _report_bodies(teachers: Sequence[Teacher], student: Source, dataset: Dataset, reporter: ConsoleReporter) -> None:
     reporter.line("data", f"{len(dataset)} {dataset.modality} items")
     for teacher in teachers:
-        reporter.line("teacher", _words(_source_of(teacher).info) + _learnt(teacher))
-    reporter.line("student", _words(student.info))
+        reporter.line("teacher", _description(_source_of(teacher).info) + _targets_note(teacher))
+    reporter.line("student", _description(student.info))
 
 
-def _words(info: SourceInfo) -> str:
+def _description(info: SourceInfo) -> str:
     size = f", {info.parameters / 1e6:.1f} M parameters" if info.parameters else ""
     return f"{info.name}{size}" + (f", licence {info.license}" if info.license else "")
 
 
-def _learnt(teacher: Teacher) -> str:
-    """What of a fitted teacher is learnt, and what follows from it."""
+def _targets_note(teacher: Teacher) -> str:
+    """Which outputs of a fitted teacher are targets, and what that means for evaluation; empty for a source."""
     from headstart.model import TransferModel
 
     if not isinstance(teacher, TransferModel):
         return ""
     if not is_classification(teacher.task):
-        return f"; its features alone, since its answers are those of a {teacher.task.kind} task"
-    return "; its answers too: the student knows labels that it learnt from, so judge it on other items"
+        return f"; only its features are targets, since its predictions are those of a {teacher.task.kind} task"
+    return "; its predictions are targets too: they reflect labels of its training data, so judge on other items"
 
 
 def _source_of(teacher: Teacher) -> Source:
@@ -187,7 +189,7 @@ def _write(found: Distilled, folder: Path | None, out: Path, record: dict[str, A
 
 
 def _join_licences(folder: Path, record: dict[str, Any]) -> None:
-    """The student's own licence does not tell what was learnt from teachers: theirs stand beside it."""
+    """Add the licences of the teachers to the student's, since it was trained on their outputs."""
     for config in (folder / "config.json", folder / "image" / "config.json"):
         facts = read_json(config) if config.is_file() else {}
         if isinstance(facts.get("pretrained_cfg"), dict):
@@ -196,14 +198,14 @@ def _join_licences(folder: Path, record: dict[str, Any]) -> None:
             write_json(config, facts)
 
 
-def _tell(args: argparse.Namespace, out: Path, record: dict[str, Any], reporter: ConsoleReporter) -> int:
+def _report_result(args: argparse.Namespace, out: Path, record: dict[str, Any], reporter: ConsoleReporter) -> int:
     if args.json:
         write_line(json_text({"out": str(out), **{k: v for k, v in record.items() if k != "history"}}))
         return 0
     loss, training = record["loss"], record["training"]
     reporter.line(
         "distilled",
-        f"loss on items that no step saw {loss['before']:.3f} -> {loss['after']:.3f}; {training['epochs']} epochs, "
+        f"loss on held-out items {loss['before']:.3f} -> {loss['after']:.3f}; {training['epochs']} epochs, "
         f"{training['seconds']:.0f} s, {training['items_per_second']:.0f} items/s",
     )
     if training["note"]:

@@ -24,7 +24,7 @@ EXTRAS = {
 
 
 def run(args: argparse.Namespace) -> int:
-    """Say what works; exit with 1 if something that should work does not.
+    """Report what works; exit with 1 if something that should work does not.
 
     Examples:
         >>> from headstart.cli.main import main
@@ -76,7 +76,7 @@ def _machine() -> dict[str, str]:
 
 
 def _bf16(gpu: str | None) -> str:
-    """Whether products run in bf16 here, and who forbade it."""
+    """Whether matrix products run in bf16 here, and the environment variable that forbids it."""
     from headstart.engine.backends.cuda import cuda_half_precision
     from headstart.engine.body.machine import BF16_SWITCH, bf16_setting, native_bf16
 
@@ -86,7 +86,7 @@ def _bf16(gpu: str | None) -> str:
 
 
 def _problems() -> list[str]:
-    """Open every source that the install claims to have."""
+    """The errors of opening every source that the installation lists."""
     from headstart.sources import list_sources, open_source
 
     problems = []

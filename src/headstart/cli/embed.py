@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-SLICE_BYTES = 128 * 2**20  # of rows that are made a table at a time
+SLICE_BYTES = 128 * 2**20  # of features; rows become tables in slices of this size, which bounds memory
 
 
 def run(args: argparse.Namespace) -> int:
-    """Encode every item once and write the rows.
+    """Encode every item once and write the features.
 
     Examples:
         >>> from headstart.cli.main import main
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     source = _with_layers(source_for(dataset, args.source), args.layers, positions=args.per == "position")
     with reporter.progress("encoding") as step:
         encoded = extract(source, dataset.items, engine=engine, progress=step)
-    # nothing is written over an earlier file where no item could be read
+    # checked before writing: where no item could be read, an earlier file is kept
     check_any_left(len(encoded.index), dataset.ids, encoded.failures)
     for position, reason in encoded.failures.items():
         reporter.warning(f"Set aside {dataset.ids[position]}: {reason}")
@@ -76,7 +76,10 @@ def run(args: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows with the names of their items; ``offsets`` say where an item's rows begin where it has several."""
+    """Features (rows, d) with the names of their items.
+
+    Where an item has several rows, those of item k are ``rows[offsets[k]:offsets[k + 1]]``.
+    """
 
     rows: NDArray[Any]
     ids: list[str]
@@ -105,17 +108,15 @@ def _rows(encoded: Extraction, ids: Sequence[str], blocks: Sequence[Block], *, o
 def _with_layers(source: Source, layers: str, *, positions: bool) -> Source:
     """The source with the layers that were asked for."""
     if not positions and layers in ("last", "blocks"):
-        return source  # one source gives both, so that a fit and an embed share their rows
+        return source  # its rows hold both, and `fit` and `embed` share them in the cache
     if not isinstance(source, LayerChoosing):
         raise UsageError(
-            f"The source '{source.info.name}' has no layers to choose and one row an item; "
+            f"The source '{source.info.name}' has no layers to choose and gives one row per item; "
             "leave --layers and --per out, or name another source."
         )
     names = tuple(name.strip() for name in layers.split(","))
     if "" in names:
-        raise ParameterError(
-            f"--layers must be last, blocks, all or names with commas between. Got '{layers}' instead."
-        )
+        raise ParameterError(f"--layers must be last, blocks, all or comma-separated names. Got '{layers}' instead.")
     return source.with_layers(layers if layers in ("last", "blocks", "all") else names, positions=positions)
 
 
@@ -137,6 +138,7 @@ def _frames(found: _Rows) -> Iterator[pd.DataFrame]:
     step = max(1, SLICE_BYTES // max(1, len(names) * found.rows.itemsize))
     for begin in range(0, max(1, total), step):
         places = np.arange(begin, min(begin + step, total))
+        # the item k that owns row p is the one with offsets[k] <= p < offsets[k + 1]
         owner = places if found.offsets is None else np.searchsorted(found.offsets, places, side="right") - 1
         frame = pd.DataFrame(found.rows[begin : begin + len(places)], columns=names)
         frame.insert(0, "id", [found.ids[k] for k in owner])
@@ -146,7 +148,7 @@ def _frames(found: _Rows) -> Iterator[pd.DataFrame]:
 
 
 def _write_parquet(path: Path, found: _Rows) -> None:
-    """One row group a table; the layers as JSON under ``blocks`` in the metadata of the schema."""
+    """One row group per slice; the layers as JSON under ``blocks`` in the metadata of the schema."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
@@ -169,7 +171,7 @@ def _write_npy(path: Path, found: _Rows) -> None:
 
 
 def _write_safetensors(path: Path, found: _Rows) -> None:
-    """``features``; with several rows an item ``offsets`` (items + 1,); ids and layers as JSON in the metadata."""
+    """``features``; with several rows per item ``offsets`` (items + 1,); ids and layers as JSON in the metadata."""
     offsets = {} if found.offsets is None else {"offsets": found.offsets}
     about = {"ids": json.dumps(found.ids), "blocks": json.dumps(found.widths)}
     write_tensors(path, {"features": found.rows, **offsets}, about)

@@ -11,7 +11,7 @@ __all__ = ["run"]
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge a saved model on labelled items.
+    """Evaluate a saved model on labelled items.
 
     Examples:
         >>> from headstart.cli.main import main

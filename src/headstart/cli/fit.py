@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     reporter = reporter_of(args)
     with run_folder(args.data, named=args.out, overwrite=args.overwrite, reporter=reporter) as out:
-        # asked before the fit, which puts its own run there
-        replaced = ", replaced the run that was there" if is_run(out) else ""
+        # asked before the fit, which writes its own run there
+        replaced = ", replaced an earlier run" if is_run(out) else ""
         done = fit(
             args.data,
             sources=sources_to_rank(args),

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     if args.label or args.task:
         raise UsageError("--tasks names the label columns and infers their tasks; leave out --label and --task.")
     if args.time_limit is not None:
-        raise UsageError("--time-limit is for one task; leave it out, or use --baselines fast.")
+        raise UsageError("--time-limit applies to a fit of one label column; leave it out, or use --baselines fast.")
     if args.strategy != "frozen" or args.source_data or args.sources or args.zero_shot is not None:
         raise UsageError(
             "--tasks fits heads on the frozen features of one encoding; leave out --strategy, --source-data and "

@@ -1,4 +1,4 @@
-"""``headstart fit --zero-shot``: a model from the names of its classes."""
+"""``headstart fit --zero-shot``: a classifier from the names of its classes, without labelled items."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.data is not None:
         raise UsageError(
-            "--zero-shot needs no DATA; leave one of the two out (a fit reads class names by --label-text)."
+            "--zero-shot takes no DATA; leave one of the two out (a fit on data uses class names by --label-text)."
         )
     _refuse_others(args)
     source = args.source[0] if isinstance(args.source, list) and len(args.source) == 1 else args.source
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     labels = [label.strip() for label in args.zero_shot.split(",") if label.strip()]
     text = None if args.label_text in ("auto", "names") else args.label_text
     if text == "none":
-        raise UsageError("--zero-shot knows its classes by their names alone; leave out '--label-text none'.")
+        raise UsageError("--zero-shot has only the names of its classes; leave out '--label-text none'.")
     reporter = reporter_of(args)
     with run_folder(None, named=args.out, overwrite=args.overwrite, reporter=reporter, name="zero-shot") as out:
         model = zero_shot(labels, source=source, label_text=text, out=out, engine=engine_of(args), reporter=reporter)
@@ -42,13 +42,13 @@ def run(args: argparse.Namespace) -> int:
         facts = {"run": str(out), "labels": labels, "source": model.source.info.name, "examples": 0}
         write_line(json_text(facts))
         return 0
-    reporter.line("saved", f"{out}; a fit of a few labelled items would know more")
+    reporter.line("saved", f"{out}; a fit on a few labelled items is usually more accurate")
     reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")
     return 0
 
 
-# What a fit does with items, of which there are none here; with the value that stands for "not given".
-OF_ITEMS = {
+# Options that act on items, which a zero-shot model has none of, each with its default, which means "not given".
+NEED_ITEMS = {
     **dict.fromkeys(
         ("label", "item", "task", "group_col", "group_pattern", "time_col", "tasks", "class_weight", "source_data")
     ),
@@ -63,8 +63,8 @@ OF_ITEMS = {
 
 
 def _refuse_others(args: argparse.Namespace) -> None:
-    """Raise if an option was given that needs items."""
-    given = [name for name, default in OF_ITEMS.items() if getattr(args, name) not in (default, None)]
+    """Raise if an option that needs items was given."""
+    given = [name for name, default in NEED_ITEMS.items() if getattr(args, name) not in (default, None)]
     if given:
         option = "--" + given[0].replace("_", "-")
-        raise UsageError(f"--zero-shot sees no items, so {option} has nothing to act on; leave it out, or give DATA.")
+        raise UsageError(f"--zero-shot has no items, so {option} has no effect; leave it out, or give DATA instead.")

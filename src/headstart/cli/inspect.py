@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-EXAMPLES = 3  # of groups, and of their values
+EXAMPLES = 3  # options to group by that are shown, and values shown of each
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read and audit; report what a fit would have to know.
+    """Read and audit data, and report what matters for a fit.
 
     Examples:
         >>> from headstart.cli.main import main
@@ -45,10 +45,10 @@ def run(args: argparse.Namespace) -> int:
 
         return run_label_audit(args, reporter)
     if args.out:
-        raise UsageError("--out of inspect belongs to --labels; add it, or leave it out.")
+        raise UsageError("--out of inspect needs --labels; add --labels, or leave out --out.")
     dataset = read_labelled(args.data, ReadOptions.of(**reading_options(args)))
     if args.source and dataset.modality != "text":
-        raise UsageError("--source of inspect is for texts, or belongs to --labels; add that, or leave it out.")
+        raise UsageError("--source of inspect is for texts or for --labels; add --labels, or leave out --source.")
     with reporter.progress("auditing") as step:
         sketches = kept_sketches(dataset.modality, step, cache=not args.no_cache)
         checked = _with_source(audit(base_dataset(dataset), progress=step, sketch_all=sketches), dataset, args.source)
@@ -58,12 +58,12 @@ def run(args: argparse.Namespace) -> int:
         facts |= {"findings": [asdict(finding) for finding in checked.findings]}
         write_line(json_text(facts | {"texts": [asdict(texts) for texts in checked.texts]}))
         return 0
-    _say(dataset, checked, reporter)
+    _report(dataset, checked, reporter)
     reporter.line("next", _next_command(args))
     return 0
 
 
-def _say(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
+def _report(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
     for note in dataset.notes:
         reporter.line("read", note)
     reporter.line("data", f"{len(dataset)} {dataset.modality} items, {int(checked.keep.sum())} of them usable")
@@ -72,7 +72,7 @@ def _say(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
     for texts in checked.texts:
         reporter.line("scripts", script_words(texts.scripts) or "no letters")
         if texts.unknown is not None:
-            reporter.line("tokens", _token_words(texts))
+            reporter.line("tokens", _token_statistics(texts))
     for finding in checked.findings:
         examples = f" (such as {', '.join(finding.examples)})" if finding.examples else ""
         reporter.line(finding.severity, finding.message + examples)
@@ -81,13 +81,13 @@ def _say(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
     for option, values in _possible_groups(dataset, checked).items():
         reporter.line(
             "possible groups",
-            f"{len(values)} by {option}, such as {', '.join(values[:EXAMPLES])}: a fit looks whether items of one "
-            "group are alike, and says so",
+            f"{len(values)} by {option}, such as {', '.join(values[:EXAMPLES])}: a fit checks whether items of one "
+            "group are alike, and reports it",
         )
 
 
 def _possible_groups(dataset: Dataset, checked: Audit) -> dict[str, tuple[str, ...]]:
-    """What names of usable items could stand for, by the option that groups by it; whether it matters a fit tells."""
+    """Groupings that the names of usable items suggest: values by option. A fit checks whether they matter."""
     from headstart.transfer.stages.group_proposal import candidate_keys
 
     usable = dataset.take(np.flatnonzero(checked.keep))
@@ -97,7 +97,7 @@ def _possible_groups(dataset: Dataset, checked: Audit) -> dict[str, tuple[str, .
 
 
 def _with_source(checked: Audit, dataset: Dataset, name: str | None) -> Audit:
-    """The audit with how a source reads texts: the named one, or the default where it is installed."""
+    """The audit with token statistics of a source: the named one, or the default where it is installed."""
     from headstart.sources.default import source_for
     from headstart.sources.embedded_text import is_installed
     from headstart.transfer.stages.text_audit import audit_texts
@@ -108,17 +108,17 @@ def _with_source(checked: Audit, dataset: Dataset, name: str | None) -> Audit:
     return audit_texts(readable, checked, source_for(dataset, name)) if len(readable) else checked
 
 
-def _token_words(texts: TextFacts) -> str:
-    """How a source reads texts, in one line."""
+def _token_statistics(texts: TextFacts) -> str:
+    """How much of the texts the tokenizer of a source knows, in one line."""
     known = f"{percent(texts.unknown or 0)} unknown to {texts.source} (languages: {language_names(texts.languages)})"
     if letters := script_words(texts.unknown_letters):
-        known += f", of the letters {letters}; above a tenth in {percent(texts.hardly_read or 0)} of the texts"
-    pieces = "" if texts.pieces_per_word is None else f"; {texts.pieces_per_word:.2f} pieces a word"
+        known += f", by letters: {letters}; more than 10% unknown in {percent(texts.hardly_read or 0)} of the texts"
+    pieces = "" if texts.pieces_per_word is None else f"; {texts.pieces_per_word:.2f} tokens per word"
     return f"{known}{pieces}; {percent(texts.truncated or 0)} of the texts longer than its {texts.max_length} tokens"
 
 
 def _next_command(args: argparse.Namespace) -> str:
-    """The fit that reads the data in the same way."""
+    """The command of a fit that reads the data in the same way."""
     words = ["headstart", "fit", args.data]
     for name, given in reading_options(args).items():
         option = "--" + name.replace("_", "-")

@@ -1,4 +1,4 @@
-"""``headstart inspect --labels``: which labels all other items contradict."""
+"""``headstart inspect --labels``: labels that are probably wrong, by predictions of a head fitted without the item."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from headstart.reporting.text import shortened
 
 __all__ = ["run"]
 
-SHOWN = 20
-TEXT = 60  # columns of a text
+SHOWN = 20  # suspects
+TEXT = 60  # characters of a text
 
 
 def run(args: argparse.Namespace, reporter: ConsoleReporter) -> int:
-    """Audit the labels, list the suspects, and write them where wanted.
+    """Audit the labels, list the suspects, and write them to ``--out``.
 
     Examples:
         >>> from headstart.cli.main import main
@@ -48,8 +48,8 @@ def run(args: argparse.Namespace, reporter: ConsoleReporter) -> int:
     for suspect in found.suspects[:SHOWN]:
         reporter.line(
             "suspect",
-            f"{_named(suspect.id, suspect.item)}: {suspect.label} ({suspect.p_label:.3f}), rather {suspect.predicted} "
-            f"({suspect.p_predicted:.3f})",
+            f"{_named(suspect.id, suspect.item)}: {suspect.label} ({suspect.p_label:.3f}), more likely "
+            f"{suspect.predicted} ({suspect.p_predicted:.3f})",
         )
         others = zip(suspect.because, suspect.because_labels, suspect.because_items, strict=True)
         named = [f"{_named(name, item)} ({label})" for name, label, item in others]
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, reporter: ConsoleReporter) -> int:
 
 
 def _named(name: str, item: str) -> str:
-    """A text beside the number of its row; a path alone, since it is the name."""
+    """The row number and the text of an item; for a file its path alone, which ends in the name."""
     if not item or item.replace("\\", "/").endswith(name):
         return item or name
     return f"{name} '{shortened(item, TEXT)}'"

@@ -1,6 +1,6 @@
-"""Parse, run, and turn every error into one sentence and a stable exit code."""
+"""The entry point: parse the command line, run the command, turn every error into one sentence and an exit code."""
 
-# Only what stops a process in a sentence is imported here: the import of anything else may be interrupted.
+# Only what handles signals is imported here: Ctrl-C during a longer import would end in a traceback.
 from __future__ import annotations
 
 import os
@@ -8,30 +8,38 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from headstart.cli.process import INTERRUPTED, Terminated, own_process, process_ends, show_details, silence
+from headstart.cli.process import (
+    INTERRUPTED,
+    Terminated,
+    discard_output,
+    install_handlers,
+    mark_ending,
+    show_warnings,
+)
 
 if TYPE_CHECKING:
     from headstart.cli.parser.base import Parser
 
 __all__ = ["build_parser", "main"]
 
-UNREAD = 141  # 128 + SIGPIPE, as of any program whose output nobody reads further
+UNREAD = 141  # 128 + SIGPIPE (13), which a shell reports for a program that writes to a closed pipe
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    Without ``argv`` the process is the command's own: signals end it in a sentence, whenever they come.
+    Without ``argv`` the command owns the process: a signal ends it with one sentence, at any time.
 
     Args:
-        argv: the words after ``headstart``; default: the process's own.
+        argv: the arguments after ``headstart``; default: those of this process.
 
     Returns:
-        0 done; 1 failed; 2 usage or bad input; 130 interrupted; 141 nobody read its answers to the end; 143 terminated.
+        0 done; 1 failed; 2 usage or bad input; 130 interrupted; 141 the pipe of its output was closed early; 143
+        terminated.
 
     Raises:
-        SystemExit: with 0 behind a help text, with 2 for words that cannot be understood.
+        SystemExit: with 0 after a help text, with 2 for a command line that cannot be parsed.
 
     Examples:
         >>> main(["sources", "show", "vector", "--json"])     # doctest: +ELLIPSIS
@@ -41,29 +49,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
     try:
         if argv is None:
-            own_process()
+            install_handlers()
         try:
             code = _run(words)
         finally:
             _flush()
-    except BrokenPipeError:  # of a command whose answers are its output: what was not read is lost
-        silence()
+    except BrokenPipeError:  # raised while the command was writing its results, so a part of them is lost
+        discard_output()
         return UNREAD
     except (Exception, KeyboardInterrupt, Terminated) as error:  # noqa: BLE001 (a traceback reaches no user)
         return _fail(error, as_json=_wants_json(words))
     finally:
         if argv is None:
-            process_ends()
+            mark_ending()
     return code
 
 
 def _flush() -> None:
-    """Write what is left; nobody may read it any more, which undoes nothing of what the command has done."""
+    """Flush standard output. A pipe that is closed only now does not change the exit code: the command is done."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        silence()
+        discard_output()
 
 
 def build_parser() -> Parser:
@@ -98,27 +106,28 @@ def _run(words: Sequence[str]) -> int:
             _write_failure("UsageError", refused.message, 2)
         raise
     if args.verbose:
-        show_details()
+        show_warnings()
     if args.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     return int(import_module(f"headstart.cli.{args.verb}").run(args))
 
 
 def _wants_json(words: Sequence[str]) -> bool:
+    # asked before parsing, which may fail; like argparse, it accepts an abbreviation such as --js
     return any(len(word) > 2 and "--json".startswith(word) for word in words)
 
 
 def _fail(error: BaseException, *, as_json: bool) -> int:
-    """Say what went wrong, in one sentence; under ``--json`` also as an object on standard output."""
+    """Report an error in one sentence; under ``--json`` also as an object on standard output."""
     from headstart.reporting.terminal import write_error
 
-    message, code = _sentence(error)
+    message, code = _message_and_code(error)
     try:
         if as_json:
             _write_failure(error.name if isinstance(error, Terminated) else type(error).__name__, message, code)
         write_error("headstart", message)
-    except (OSError, ValueError):  # nobody reads it
-        silence()
+    except (OSError, ValueError):  # the stream is closed
+        discard_output()
     return code
 
 
@@ -133,8 +142,8 @@ def _write_failure(kind: str, message: str, code: int) -> None:
         sys.stdout.flush()
 
 
-def _sentence(error: BaseException) -> tuple[str, int]:
-    """What to say of an error, and the exit code."""
+def _message_and_code(error: BaseException) -> tuple[str, int]:
+    """The message of an error, and the exit code."""
     from headstart.errors import HeadstartError
 
     if isinstance(error, KeyboardInterrupt):
@@ -143,11 +152,11 @@ def _sentence(error: BaseException) -> tuple[str, int]:
         return f"terminated by {error.name}; nothing was written", error.exit_code
     if isinstance(error, HeadstartError):
         return str(error), error.exit_code
-    return _of_the_machine(error) or _unexpected(error), 1
+    return _system_message(error) or _unexpected(error), 1
 
 
-def _of_the_machine(error: BaseException) -> str:
-    """What to say of an error that memory, the system or the install made; empty for another."""
+def _system_message(error: BaseException) -> str:
+    """The message of an error of memory, the operating system or the installation; empty for any other."""
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY):
         return "out of memory; nothing was written: close other programs or give fewer items"
     from pathlib import Path
@@ -157,14 +166,14 @@ def _of_the_machine(error: BaseException) -> str:
     place = Path(str(getattr(error, "filename", None) or Path.cwd()))
     if disk_is_full(error, place):
         return f"{write_reason(error, place)}; nothing was written: free space or name another disk"
-    if isinstance(error, RecursionError):
+    if isinstance(error, RecursionError):  # raised by parsers of JSON and the like
         return "the input is nested too deeply to be read; nothing was written: give flat rows, texts or files"
     if isinstance(error, OSError):
         what = f"cannot read or write '{error.filename}'" if error.filename else "the system refused to read or write"
         reason = error.strerror or str(error) or type(error).__name__
-        return f"{what}: {reason}; check that it is there, who may read and write it, and the free space"
+        return f"{what}: {reason}; check that it exists, its permissions and the free space"
     if isinstance(error, ImportError):
-        return f"the install is incomplete: {error}; install it again: pip install --force-reinstall headstart"
+        return f"the installation is incomplete: {error}; reinstall it: pip install --force-reinstall headstart"
     return ""
 
 
@@ -173,5 +182,5 @@ def _unexpected(error: BaseException) -> str:
         import traceback
 
         traceback.print_exception(error)
-    text = f"unexpected {type(error).__name__}: {error}; this is a defect of headstart, please report it"
+    text = f"unexpected {type(error).__name__}: {error}; this is a bug in headstart, please report it"
     return f"{text} (HEADSTART_DEBUG=1 shows where)"

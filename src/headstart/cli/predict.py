@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.cli.input.arguments import engine_of
-from headstart.cli.output.answer_lines import tell_answers
+from headstart.cli.output.answer_lines import report_answers
 from headstart.cli.output.answers import FORMATS, answer, rounded
 from headstart.cli.output.console import ConsoleReporter, reporter_of
 from headstart.cli.output.out_file import check_out_file
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.model.task_folders import task_folders
     from headstart.tasks import task_methods
 
-    reporter = reporter_of(args, sys.stderr)  # standard output holds the answers alone
+    reporter = reporter_of(args, sys.stderr)  # standard output is kept for the predictions
     out = None if args.out is None else check_out_file(args.out, FORMATS, args.items)
     priors = _priors(args.priors)
     if task_folders(args.model) is not None:
@@ -49,33 +49,35 @@ def run(args: argparse.Namespace) -> int:
         reporter.line("read", note)
     with reporter.progress("predicting") as step:
         predicted = model.predict_readable(given.items, progress=step)
+    # three numberings: `given.names` (all items), `given.items` (those read) and `predicted` (those encoded too);
+    # answers and failures are both keyed by the position among the names
     index = given.index[predicted.index]
     failures = {**given.failures, **{int(given.index[i]): reason for i, reason in predicted.failures.items()}}
     check_any_left(len(index), given.names, failures)
-    _say_encoding(predicted, model, reporter)
+    _report_encoding(predicted, model, reporter)
     outputs = predicted.outputs if priors is None else model.with_priors(predicted.outputs, priors)
     decoded = task_methods(model.task).decode(outputs, model.task)
     answers = {
         int(position): answer(label, output, model.task)
         for position, label, output in zip(index, decoded, rounded(outputs, model.task), strict=True)
     }
-    return tell_answers(
+    return report_answers(
         args, out, given, answers, failures=dict(sorted(failures.items())), tasks={"prediction": model.task}
     )
 
 
-def _say_encoding(predicted: Prediction, model: TransferModel, reporter: ConsoleReporter) -> None:
+def _report_encoding(predicted: Prediction, model: TransferModel, reporter: ConsoleReporter) -> None:
     if predicted.encoding is None:
         return
     for detail in predicted.encoding.details:
         reporter.detail("encoding", detail)
     for note in predicted.encoding.notes:
-        if note != runtime_of(model.source).hint:  # which a fit has said
+        if note != runtime_of(model.source).hint:  # the fit reported it already
             reporter.line("encoding", note)
 
 
 def _priors(given: str | None) -> Any:
-    """The word, or the shares by label of a JSON file."""
+    """The value of ``--priors`` if it is a keyword, or else the content of the JSON file: class shares by label."""
     if given in (None, "uniform", "estimate"):
         return given
     if not Path(given).is_file():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.cli.input.arguments import engine_of
-from headstart.cli.output.answer_lines import tell_answers
+from headstart.cli.output.answer_lines import report_answers
 from headstart.cli.output.answers import rounded
 from headstart.cli.output.console import reporter_of
 from headstart.errors import UsageError
@@ -18,7 +18,7 @@ __all__ = ["run"]
 
 
 def run(args: argparse.Namespace, out: Path | None = None) -> int:
-    """Predict every column; a row holds an item's prediction for each.
+    """Predict every label column; each item gives one row with a prediction per column.
 
     Examples:
         >>> run(argparse.Namespace(priors="uniform"))
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, out: Path | None = None) -> int:
 
     models = load_tasks(args.model, engine=engine_of(args))
     given = gather_items(args.items, next(iter(models.values())), item=args.item)
-    reporter = reporter_of(args, sys.stderr)  # standard output holds the answers alone
+    reporter = reporter_of(args, sys.stderr)  # standard output is kept for the predictions
     for note in given.notes:
         reporter.line("read", note)
     answers: dict[int, dict[str, Any]] = {}
@@ -53,4 +53,4 @@ def run(args: argparse.Namespace, out: Path | None = None) -> int:
                 row[f"{column}.probability"] = float(output.max())
     check_any_left(len(answers), given.names, failures)
     tasks = {column: model.task for column, model in models.items()}
-    return tell_answers(args, out, given, answers, failures=dict(sorted(failures.items())), tasks=tasks)
+    return report_answers(args, out, given, answers, failures=dict(sorted(failures.items())), tasks=tasks)

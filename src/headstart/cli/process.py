@@ -1,6 +1,6 @@
-"""A process of its own: signals end it in a sentence whenever they come, and nothing prints a traceback at its end."""
+"""The process of a command: signals, warnings and uncaught errors each give one sentence, never a traceback."""
 
-# Nothing heavy is imported here: until this has run, Ctrl-C shows a traceback.
+# Nothing heavy is imported here: until the handlers are installed, Ctrl-C prints a traceback.
 from __future__ import annotations
 
 import os
@@ -11,17 +11,17 @@ import warnings
 from types import FrameType
 from typing import TextIO
 
-__all__ = ["Terminated", "own_process", "process_ends", "show_details", "silence"]
+__all__ = ["Terminated", "discard_output", "install_handlers", "mark_ending", "show_warnings"]
 
-INTERRUPTED = 130
-SHOW_CURSOR = "\x1b[?25h"
+INTERRUPTED = 130  # 128 + SIGINT (2)
+SHOW_CURSOR = "\x1b[?25h"  # the escape sequence DECTCEM, which undoes the hiding of the cursor by a progress bar
 
 
 class Terminated(BaseException):
-    """Somebody asked this process to end.
+    """A signal asked this process to end. Not an `Exception`, so that no ``except Exception`` of a library stops it.
 
     Args:
-        number: the signal.
+        number: of the signal; the exit code is 128 plus it.
 
     Examples:
         >>> Terminated(signal.SIGTERM).exit_code
@@ -34,80 +34,87 @@ class Terminated(BaseException):
 
 
 class _State:
-    """Whether the next Ctrl-C raises an exception, or ends the process at once: what is being done is ending."""
+    """Shared by the handlers, which take no arguments of ours.
+
+    Attributes:
+        ending: whether the process is about to end, so that a further signal ends it at once.
+        verbose: whether warnings of libraries are shown.
+    """
 
     ending = False
     verbose = False
 
 
-def own_process() -> None:
-    """Let signals end this process in a sentence, where nobody else has said what they do.
+def install_handlers() -> None:
+    """Handle signals, warnings and errors of threads in this process; a signal that has a handler keeps it.
 
-    Ctrl-C raises KeyboardInterrupt, and the next one ends the process at once. SIGTERM, and SIGHUP of a terminal that
-    is closed, raise `Terminated`.
+    The first Ctrl-C raises KeyboardInterrupt, the second ends the process at once. SIGTERM raises `Terminated`, as does
+    SIGHUP, which a terminal sends when it is closed.
 
     Examples:
-        >>> own_process()     # doctest: +SKIP
+        >>> install_handlers()     # doctest: +SKIP
     """
     if threading.current_thread() is not threading.main_thread():
-        return  # only the main thread may say it
+        return  # Python lets only the main thread set handlers
     _State.ending = False
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
-    for number in _ends():
+    for number in _termination_signals():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _terminated)
     _State.verbose = False
     warnings.showwarning = _warned
     sys.unraisablehook = _unraisable
     threading.excepthook = _in_a_thread
-    if sys.platform != "win32":
-        os.register_at_fork(after_in_child=_like_any_child)
+    if sys.platform != "win32":  # Windows has no fork
+        os.register_at_fork(after_in_child=_restore_in_child)
 
 
-def show_details() -> None:
-    """From here on warnings that libraries give their programmers are shown, each in a line.
+def show_warnings() -> None:
+    """Show warnings of libraries from now on, one line each.
 
     Examples:
-        >>> show_details()
+        >>> show_warnings()
         >>> _State.verbose
         True
     """
     _State.verbose = True
 
 
-def process_ends() -> None:
-    """From here on Ctrl-C ends the process at once, without a word: all has been said.
+def mark_ending() -> None:
+    """Let Ctrl-C end the process at once and silently from now on: the command has reported its result.
 
     Examples:
-        >>> process_ends()
+        >>> mark_ending()
         >>> _State.ending
         True
     """
     _State.ending = True
 
 
-def silence() -> None:
-    """Let what is still to be written go nowhere: whoever read it has gone, or its disk is full.
+def discard_output() -> None:
+    """Discard what is still to be written to a stream whose reader has gone or whose disk is full.
+
+    Python flushes both streams when it exits; without this, that flush would fail and print a traceback.
 
     Examples:
-        >>> silence()     # doctest: +SKIP
+        >>> discard_output()     # doctest: +SKIP
     """
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except (OSError, ValueError):
-            _to_nowhere(stream)
+            _redirect_to_null(stream)
 
 
-def _to_nowhere(stream: TextIO) -> None:
+def _redirect_to_null(stream: TextIO) -> None:
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (OSError, ValueError):
         return
 
 
-def _ends() -> tuple[signal.Signals, ...]:
+def _termination_signals() -> tuple[signal.Signals, ...]:
     """The signals that ask a process to end."""
     return (signal.SIGTERM,) if sys.platform == "win32" else (signal.SIGTERM, signal.SIGHUP)
 
@@ -121,7 +128,7 @@ def _interrupted(_number: int, _frame: FrameType | None) -> None:
 
 def _terminated(number: int, _frame: FrameType | None) -> None:
     if _State.ending:
-        os._exit(128 + number)
+        os._exit(128 + number)  # without clean-up by Python, which may be what hangs
     _State.ending = True
     raise Terminated(number)
 
@@ -135,41 +142,41 @@ def _leave() -> None:
         os._exit(INTERRUPTED)
 
 
-def _like_any_child() -> None:
-    """A forked child is nobody's command: signals do there what they do anywhere."""
+def _restore_in_child() -> None:
+    """Restore the default handlers in a forked child, which runs no command and has nothing to report."""
     if threading.current_thread() is not threading.main_thread():
         return
     if signal.getsignal(signal.SIGINT) is _interrupted:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in _ends():
+    for number in _termination_signals():
         if signal.getsignal(number) is _terminated:
             signal.signal(number, signal.SIG_DFL)
 
 
 def _unraisable(found: sys.UnraisableHookArgs) -> None:
-    """An interruption that hit a destructor or a callback of a library: nobody can catch it, so it ends here."""
+    """End the process if a signal arrived inside a destructor or callback, where Python drops exceptions."""
     if issubclass(found.exc_type, KeyboardInterrupt | Terminated):
-        _say("interrupted; nothing was written")
+        _write("interrupted; nothing was written")
         _leave()
     if os.environ.get("HEADSTART_DEBUG"):
         sys.__unraisablehook__(found)
 
 
 def _warned(message: Warning | str, category: type[Warning], *_where: object, **_more: object) -> None:
-    """A warning of a library: meant for whoever calls it, so that only somebody who asked for details reads it."""
+    """Show a warning of a library only under ``--verbose``: it is meant for programmers who call that library."""
     if _State.verbose or os.environ.get("HEADSTART_DEBUG"):
-        _say(f"{category.__name__}: {message}", kind="warning")
+        _write(f"{category.__name__}: {message}", kind="warning")
 
 
 def _in_a_thread(found: threading.ExceptHookArgs) -> None:
-    """A thread that failed: in a sentence."""
+    """Report an error that ended a thread, in one sentence."""
     if os.environ.get("HEADSTART_DEBUG"):
         threading.__excepthook__(found)
     elif not issubclass(found.exc_type, SystemExit | BrokenPipeError):
-        _say(f"a thread failed with {found.exc_type.__name__}: {found.exc_value} (HEADSTART_DEBUG=1 shows where)")
+        _write(f"a thread failed with {found.exc_type.__name__}: {found.exc_value} (HEADSTART_DEBUG=1 shows where)")
 
 
-def _say(text: str, kind: str = "error") -> None:
+def _write(text: str, kind: str = "error") -> None:
     from headstart.reporting.terminal import write
     from headstart.reporting.text import one_line
 

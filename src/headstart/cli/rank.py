@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-FEW_SOURCES = 4  # whose profiles --json gives without being asked
+FEW_SOURCES = 4  # up to this many sources, --json gives their profiles even without --profile
 
 
 def run(args: argparse.Namespace) -> int:
-    """Rank, show the table, and end with the next command.
+    """Rank the sources, show the table, and end with the next command.
 
     Examples:
         >>> from headstart.cli.main import main
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     reporter = reporter_of(args)
     out = None if args.out is None else check_out_file(args.out, (".csv", ".json"), [args.data])
     names = sources_to_rank(args)
-    # --json of a few sources holds their profiles too: they cost little beside the encoding
+    # the profile of a source costs little compared with encoding the items
     ranking = rank(
         args.data,
         names,

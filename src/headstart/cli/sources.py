@@ -12,7 +12,7 @@ __all__ = ["run"]
 
 
 def run(args: argparse.Namespace) -> int:
-    """List or show.
+    """List the sources that come with the installation, or show one.
 
     Examples:
         >>> from headstart.cli.main import main

@@ -52,7 +52,7 @@ def test_predict_and_evaluate_take_the_same_options(cli, table):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--batch-size", "0"), ["--batch-size", "whole number from 1 on", "'0'"]),
+        (("--batch-size", "0"), ["--batch-size", "whole number of 1 or more", "'0'"]),
         (("--batch-size", "many"), ["--batch-size", "'many'"]),
         (("--backend", "tpu"), ["--backend", "tpu", "openvino"]),
     ],
@@ -92,7 +92,7 @@ def test_the_cluster_is_handed_everything(cli, table, monkeypatch):
 def test_data_after_a_bare_ray_are_no_address(cli, table, verb):
     done = cli(verb, "--ray", "a.csv", "--out", "rows.npy")
     assert done.code == 2
-    assert "'a.csv' is a file or folder here and no address. Write --ray after it, or --ray=ADDRESS." in done.err
+    assert "'a.csv' is a file or folder, not an address. Write --ray after it, or --ray=ADDRESS." in done.err
 
 
 def test_inspect_keeps_nothing_where_it_is_told_so(cli):
@@ -169,7 +169,7 @@ def test_layers_that_are_not_there_are_refused(cli, table):
     cli.refuses(*EMBED, *out, "--layers", "letters,,x", code=2, says=["--layers must be", "'letters,,x'"])
     rows = write_csv(cli.folder / "rows.csv", vectors())
     cli.refuses("embed", rows, *out, "--layers", "all", code=2, says=["'vector' has no layers"])
-    cli.refuses("embed", rows, "--out", "r.csv", "--per", "position", code=2, says=["one row an item"])
+    cli.refuses("embed", rows, "--out", "r.csv", "--per", "position", code=2, says=["one row per item"])
 
 
 def positions(cli, suffix: str) -> Path:

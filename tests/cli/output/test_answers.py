@@ -124,20 +124,20 @@ def test_a_bad_line_of_numbers_costs_no_other(cli, tmp_path, monkeypatch):
 
 
 def test_a_file_that_is_read_is_never_written(cli, run, table, tiny_image_run):
-    cli.refuses("predict", run, table, "-o", table, code=2, says=["is what is read, and would be lost"])
-    cli.refuses("predict", run, table, "-o", f"./{table}", code=2, says=["is what is read"])
-    cli.refuses("embed", table, "--source", "toy", "-o", table, code=2, says=["is what is read"])
-    cli.refuses("rank", table, "--sources", "toy", "-o", table, code=2, says=["is what is read"])
-    cli.refuses("inspect", table, "--labels", "-o", table, code=2, says=["is what is read"])
+    cli.refuses("predict", run, table, "-o", table, code=2, says=["is an input and would be overwritten"])
+    cli.refuses("predict", run, table, "-o", f"./{table}", code=2, says=["is an input"])
+    cli.refuses("embed", table, "--source", "toy", "-o", table, code=2, says=["is an input"])
+    cli.refuses("rank", table, "--sources", "toy", "-o", table, code=2, says=["is an input"])
+    cli.refuses("inspect", table, "--labels", "-o", table, code=2, says=["is an input"])
     photos = pictures(cli.folder / "photos", count=1)
     (cli.folder / photos / "labels.csv").write_text("mine")
     words = ("predict", str(tiny_image_run), photos, "-o", f"{photos}/labels.csv")
-    cli.refuses(*words, code=2, says=["lies in 'photos', which is read"])
+    cli.refuses(*words, code=2, says=["is part of the input 'photos'"])
 
 
 def test_a_file_that_is_replaced_is_said(cli, run, table):
     assert "replaced" not in cli("predict", run, table, "-o", "p.csv").out
-    assert "written to p.csv, replaced the file that was there" in cli("predict", run, table, "-o", "p.csv").out
+    assert "written to p.csv, replaced an earlier file" in cli("predict", run, table, "-o", "p.csv").out
 
 
 @pytest.fixture(scope="module")

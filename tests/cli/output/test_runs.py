@@ -50,13 +50,13 @@ def test_a_named_run_is_replaced_which_is_said_before_the_work(cli, table):
     cli.works("fit", table, *QUICK, "-o", "mine")
     lines = cli.works("fit", table, *QUICK, "-o", "mine").out.splitlines()
     assert "mine holds a run of 20" in lines[0]
-    assert "replaced the run that was there" in lines[-2]
+    assert "replaced an earlier run" in lines[-2]
 
 
 def test_a_folder_that_is_no_run_keeps_its_name_and_its_files(cli, table):
     (cli.folder / "runs" / "small").mkdir(parents=True)
     (cli.folder / "runs" / "small" / "thesis.txt").write_text("years of work")
-    cli.works("fit", table, *QUICK, says=["runs/small-2, because runs/small is there already"])
+    cli.works("fit", table, *QUICK, says=["runs/small-2, because runs/small already exists"])
     cli.works("fit", table, *QUICK, "--overwrite")
     assert (cli.folder / "runs" / "small" / "thesis.txt").read_text() == "years of work"
     cli.refuses("fit", table, *QUICK, "--out", "runs/small", code=2, says=["is left alone"])
@@ -84,7 +84,7 @@ def test_models_of_several_columns_are_kept_and_never_written_into_a_run(cli, ru
     table = write_csv(cli.folder / "two.csv", [[*head, "size"], *([*row, "ab"[i % 2]] for i, row in enumerate(rows))])
     words = ("fit", table, "--tasks", "label,size", *QUICK)
     cli.works(*words)
-    cli.works(*words, says=["runs/two-2, because runs/two is there already"])
+    cli.works(*words, says=["runs/two-2, because runs/two already exists"])
     cli.works(*words, "--overwrite", says=["runs/two holds a run of several columns, which this one replaces"])
     assert runs(cli) == ["two", "two-2"]
     cli.refuses(*words, "--out", run, code=2, says=[f"'{run}' holds something other", "left alone"])

@@ -277,9 +277,9 @@ def test_data_of_one_name_do_not_replace_each_others_runs(cli):
     assert "replaced" not in cli.works("fit", "d1/train.csv", *words, says=["runs/train "]).out
     assert "replaced" not in cli.works("fit", "d2/train.csv", *words, says=["runs/train-2 "]).out
     assert "replaced" not in cli.works("fit", "d3/train.csv", *words, says=["runs/train-3 "]).out
-    again = ["runs/train-2 ", "replaced the run that was there"]
+    again = ["runs/train-2 ", "replaced an earlier run"]
     cli.works("fit", str(cli.folder / "d2" / ".." / "d2" / "train.csv"), *words, "--overwrite", says=again)
-    cli.works("fit", "d2/train.csv", *words, "--out", "runs/train", says=["replaced the run that was there"])
+    cli.works("fit", "d2/train.csv", *words, "--out", "runs/train", says=["replaced an earlier run"])
     assert sorted(path.name for path in (cli.folder / "runs").iterdir()) == ["train", "train-2", "train-3"]
 
 

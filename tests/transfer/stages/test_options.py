@@ -39,7 +39,7 @@ def test_what_would_be_ignored_is_refused(options, message):
 )
 def test_zero_shot_refuses_what_needs_items(option, capsys):
     assert main(["fit", "--zero-shot", "good,bad", "--source", "toy", *option]) == 2
-    assert f"{option[0]} has nothing to act on" in capsys.readouterr().err
+    assert f"{option[0]} has no effect" in capsys.readouterr().err
 
 
 def test_several_tasks_refuse_a_strategy(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""What comes in on the command line: items, typed text, and options of encoding.
+"""Input of the command line: arguments, items and standard input.
 
-Nothing here prints.
+Code that turns them into arguments of Python functions goes in here. Nothing here prints.
 """

@@ -1,4 +1,4 @@
-"""From the words of a command line to the arguments of the function that the command calls."""
+"""Parsed options as arguments of the Python functions that the commands call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 
 
 class ReadingArguments(TypedDict):
-    """How to read the data: what `headstart.fit`, `rank`, `evaluate` and `headstart.data.read` share."""
+    """How to read the data: arguments that `headstart.fit`, `rank`, `evaluate` and `headstart.data.read` share."""
 
     label: str | list[str] | None
     item: str | None
@@ -32,7 +32,7 @@ class ReadingArguments(TypedDict):
 
 
 class FitArguments(TypedDict):
-    """What a fit of one label column and of several share."""
+    """Arguments that a fit of one label column and a fit of several share."""
 
     source: str | list[str] | None
     heads: tuple[str, ...] | None
@@ -96,12 +96,12 @@ def fit_arguments(args: argparse.Namespace) -> FitArguments:
 
 
 def _one_or_several(given: list[str] | None) -> str | list[str] | None:
-    """What an option that may be repeated was given: one word by itself."""
+    """The values of an option that may be repeated; a single value is returned without its list."""
     return given[0] if given and len(given) == 1 else given
 
 
 def engine_of(args: argparse.Namespace) -> Engine:
-    """How the words of a command line want items to be encoded.
+    """The options that say how to encode items.
 
     Args:
         args: of a command with `headstart.cli.parser.common.add_encoding`.
@@ -115,14 +115,12 @@ def engine_of(args: argparse.Namespace) -> Engine:
         Engine(backend='auto', cache=False, batch_size=None, ray='auto', workers=None)
     """
     if args.workers is not None and args.ray is None:
-        raise UsageError(
-            "--workers says how many processes work on a Ray cluster; give --ray with it, or leave it out."
-        )
+        raise UsageError("--workers sets the number of processes on a Ray cluster; add --ray, or leave out --workers.")
     return Engine(args.backend, not args.no_cache, args.batch_size, args.ray, args.workers)
 
 
 def sources_to_rank(args: argparse.Namespace) -> list[str] | None:
-    """The sources that ``--sources`` names, with spaces or commas between; None for all at hand.
+    """The sources that ``--sources`` names, separated by spaces or commas; None for all that are available.
 
     Args:
         args: of a command with ``--sources``.
@@ -149,7 +147,7 @@ def seconds_of(args: argparse.Namespace) -> float | None:
 
 
 def command_line() -> str:
-    """The command of this process as it can be typed again, for the record.
+    """The command of this process, quoted so that a shell can run it again; kept in the record of a run.
 
     Examples:
         >>> command_line().startswith("headstart")

@@ -1,4 +1,4 @@
-"""Items on the command line: files, folders, tables, texts as they are, and standard input."""
+"""Items on the command line: files, folders, tables, literal texts, and standard input."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Gathered", "gather_items"]
 
-MAX_LINE = 1_000_000
-PROBED = 100  # cells that tell whether a column holds bytes or arrays
+MAX_LINE = 1_000_000  # characters
+PROBED = 100  # cells of a column that are checked for bytes or arrays
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """Items, and what is known of each.
+    """Items in the order in which they were given, with their names and the columns of their tables.
 
     Attributes:
-        items: n items.
-        names: where each came from, those that cannot be read too; no two items of different places share one.
-        ids: the cells of the tables' own columns of identifiers, None for an item that has none; None where no table
-            has such a column.
+        items: n items that can be read.
+        names: (n + failures) where each came from, including those that cannot be read; unique.
+        ids: (n + failures) cells of the tables' own identifier columns, None for an item without one; None where no
+            table has such a column.
         notes: what was inferred while reading.
-        failures: position among the names to reason, for what cannot be read; the items are those of the other names.
-        cells: the columns of the tables, a row for each name; None where no table was given.
-        written: the same as the file holds them, such as ``007``.
+        failures: reasons by position among the names, for items that cannot be read.
+        cells: the columns of the tables, one row per name; None where no table was given.
+        written: the same cells as the file spells them, such as ``007``.
 
     Examples:
         >>> Gathered(["my parcel is late"], ["0"], ["T-17"]).place(0)
@@ -61,33 +61,33 @@ class Gathered:
 
     @property
     def index(self) -> NDArray[np.intp]:
-        """(n,) the position of each item among the names."""
+        """(n,) position of each item among the names."""
         return np.setdiff1d(np.arange(len(self.names)), list(self.failures))
 
     def place(self, position: int) -> dict[str, Any]:
-        """The name at a position, with its identifier where there are any."""
+        """The first columns of an answer: the name at a position, and its identifier where there are any."""
         name = {"item": self.names[position]}
         return name if self.ids is None else {**name, "id": self.ids[position]}
 
 
 def gather_items(words: Sequence[str], model: TransferModel, *, item: str | None = None) -> Gathered:
-    """The items that the words of a command line stand for.
+    """Read the items that are given on a command line.
 
-    A folder, table or archive gives all of its items; a media file gives itself; ``-`` reads one item a line from
-    standard input; for a text model any other word is the text.
+    A folder, table or archive gives all of its items; a media file is one item; ``-`` reads one item per line from
+    standard input; for a text model any other argument is itself a text.
 
-    A media file is named as it was given, an item of a folder or archive ``FOLDER/ID``, a row ``ROW`` (from 0) or,
-    beside other words, ``TABLE:ROW``. Texts are named by their position, and lines of standard input by their number
-    (beside other words ``-:LINE``), both from 1.
+    A media file is named as it was given, an item of a folder or archive ``FOLDER/ID``, a row ``ROW`` (from 0), or
+    ``TABLE:ROW`` if there are other arguments. Texts are named by their position, and lines of standard input by their
+    number (``-:LINE`` if there are other arguments), both from 1.
 
     Args:
-        words: what stands on the command line.
-        model: what will predict; it knows the columns that it was fitted on.
-        item: another column of texts or paths.
+        words: the arguments.
+        model: the model that will predict; it knows the columns that it was fitted on.
+        item: the column of texts or paths; default: that of the fit.
 
     Raises:
-        DataError: if a word is neither a file nor a text for a text model, or holds another kind of item, and there is
-            no other word that can be read; beside others it is one of the failures.
+        DataError: if no argument can be read. If others can, one that is neither a file nor a text for a text model, or
+            that holds another kind of item, is one of the failures.
 
     Examples:
         >>> from headstart.sources import open_source
@@ -134,15 +134,15 @@ def _joined_failures(parts: Sequence[Gathered]) -> dict[int, str]:
 
 
 def _joined_cells(parts: Sequence[Gathered], *, written: bool) -> pd.DataFrame | None:
-    """The tables one below the other, with empty rows for what came from elsewhere."""
+    """The tables concatenated, with empty rows for items that came from no table."""
     frames = [part.written if written else part.cells for part in parts]
     if len(frames) == 1 or all(frame is None for frame in frames):
         return frames[0]
     import pandas as pd
 
     empty = [pd.DataFrame(index=range(len(part.names))) for part in parts]
-    whole = pd.concat([e if f is None else f for f, e in zip(frames, empty, strict=True)], ignore_index=True)
-    return _with_none(whole)
+    joined = pd.concat([e if f is None else f for f, e in zip(frames, empty, strict=True)], ignore_index=True)
+    return _with_none(joined)
 
 
 def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, alone: bool) -> Gathered:
@@ -159,8 +159,8 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
     dataset = read_as_fitted(word, model, asked)
     if dataset.modality != modality:
         raise DataError(
-            f"'{word}' holds {dataset.modality} items, but this model reads {modality} items; give these, or another "
-            "model."
+            f"'{word}' holds {dataset.modality} items, but this model reads {modality} items; give {modality} items, "
+            "or another model."
         )
     items = list(align_columns(dataset, model.columns).items)
     names = _names(word, dataset, alone=alone)
@@ -170,10 +170,10 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
 
 
 def _rows_of(table: Loaded, read_rows: Gathered, prefix: str, model: TransferModel) -> Gathered:
-    """The rows of a table in their order, with its columns; those that were set aside have a name and a reason."""
+    """The rows of a table in their order, with its columns; rows that were set aside have a name and a reason."""
     aside = {row.row: row.reason for row in table.set_aside}
     numbers = sorted([*table.numbers, *aside])
-    places = [k for k, number in enumerate(numbers) if number not in aside]
+    places = [k for k, number in enumerate(numbers) if number not in aside]  # positions of the rows that were read
     names = [f"{prefix}{number}" for number in numbers]
     for place, name in zip(places, read_rows.names, strict=True):
         names[place] = name
@@ -199,7 +199,7 @@ def _with_none(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_blob(column: pd.Series[Any]) -> bool:
-    """Whether cells are bytes, objects or arrays, which no answer needs beside it."""
+    """Whether cells are bytes, objects or arrays, which are not copied into the output."""
     return any(isinstance(cell, bytes | dict | np.ndarray) for cell in column.dropna().head(PROBED))
 
 
@@ -213,7 +213,7 @@ def _names(word: str, dataset: Dataset, *, alone: bool) -> list[str]:
 
 
 def _own_ids(frame: pd.DataFrame, labels: Sequence[str]) -> list[Any] | None:
-    """The cells of the table's column of identifiers, such as ``id`` or ``ticket_id``; None where it has none."""
+    """The cells of a table's identifier column, such as ``id`` or ``ticket_id``; None where it has none."""
     known = {name: plain_name(name) for name in frame.columns if name not in labels}
     likely = [name for name, word in known.items() if word in ID_NAMES]
     likely += [name for name, word in known.items() if word.endswith("_id") and name not in likely]
@@ -225,7 +225,7 @@ def _own_ids(frame: pd.DataFrame, labels: Sequence[str]) -> list[Any] | None:
 
 
 def _joined_ids(parts: Sequence[Gathered]) -> list[Any] | None:
-    """The identifiers as they are, or as strings where they are of several types, so that one column can hold them."""
+    """The identifiers of all items; as strings if their types differ, since a column has one type."""
     if all(part.ids is None for part in parts):
         return None
     ids = [value for part in parts for value in part.ids or [None] * len(part.names)]
@@ -236,12 +236,12 @@ def _joined_ids(parts: Sequence[Gathered]) -> list[Any] | None:
 def _exists(word: str) -> bool:
     try:
         return bool(word.strip()) and Path(word).exists()
-    except (OSError, ValueError):  # a text longer than a name may be, or with a NUL
+    except (OSError, ValueError):  # a text that is too long for a file name, or has a NUL
         return False
 
 
 def _looks_like_path(word: str) -> bool:
-    """Whether a word is meant as a file: it has no spaces, and ends in a slash or like a file that can be read."""
+    """Whether a word is meant as a path: it has no spaces, and ends in a slash or in the extension of a data file."""
     if not word or word.split() != [word]:
         return False
     path = Path(word)
@@ -253,7 +253,7 @@ def _from_stdin(model: TransferModel, *, alone: bool) -> Gathered:
     lines = standard_input()
     kept = [(str(number), line) for number, line in enumerate(lines, start=1) if line.strip()]
     if any(len(line) > MAX_LINE for _, line in kept):
-        raise DataError(f"A line of standard input is longer than {MAX_LINE} characters; give one item a line.")
+        raise DataError(f"A line of standard input is longer than {MAX_LINE} characters; give one item per line.")
     modality = model.source.info.modality
     lines = [line for _, line in kept]
     names = lines if modality in ("image", "audio") else [number if alone else f"-:{number}" for number, _ in kept]
@@ -264,14 +264,15 @@ def _from_stdin(model: TransferModel, *, alone: bool) -> Gathered:
 
 
 def _rows(lines: Sequence[tuple[str, str]], width: int) -> tuple[list[Any], dict[int, str]]:
-    """The lines as rows of numbers, and the reasons for those that are none or of another length than most."""
+    """The lines as rows of numbers, and the reasons why others are not: no numbers, or not ``width`` of them."""
     rows: dict[int, NDArray[np.float64]] = {}
     failures: dict[int, str] = {}
     for place, (number, line) in enumerate(lines):
         try:
             rows[place] = np.array([float(cell) for cell in next(csv.reader([line]))])
         except ValueError as error:
-            failures[place] = f"Line {number} of standard input must be numbers with commas between ({error})."
+            failures[place] = f"Line {number} of standard input must be comma-separated numbers ({error})."
+    # if no row has the right length, the rows are kept and the model refuses them as a whole
     if any(len(row) == width for row in rows.values()):
         for place in [place for place, row in rows.items() if len(row) != width]:
             failures[place] = f"it has {len(rows.pop(place))} numbers, but the model reads rows of {width}"

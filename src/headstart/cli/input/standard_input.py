@@ -1,4 +1,4 @@
-"""What was typed, or comes through a pipe, as text, whatever encoding the process was told."""
+"""Typed and piped text, decoded as UTF-8 even if the process was started with another encoding."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["as_typed", "standard_input"]
 
 
 def as_typed(word: str) -> str:
-    r"""A word of the command line as it was typed, also where the process was told to read ASCII only.
+    r"""An argument of the command line as it was typed, even under a locale that is ASCII only.
 
     Args:
-        word: as Python gives it; bytes that it could not decode are halves of characters.
+        word: as Python gives it; bytes that it could not decode are lone surrogates (PEP 383).
 
     Examples:
         >>> as_typed("gr\udcc3\udcb6\udcc3\udc9fe")
@@ -24,15 +24,15 @@ def as_typed(word: str) -> str:
         return word
     try:
         return word.encode("utf-8", "surrogateescape").decode("utf-8")
-    except UnicodeError:  # it is no UTF-8: whoever encodes it says so
+    except UnicodeError:  # not UTF-8; the source reports it when it encodes the text
         return word
 
 
 def standard_input() -> list[str]:
-    """The lines of standard input: UTF-8 where they are that, whatever a console of Windows calls its encoding.
+    """The lines of standard input, decoded as UTF-8, or else in the encoding of the process (as a Windows console has).
 
     Raises:
-        DataError: if they are text in no known encoding, or there is no standard input.
+        DataError: if neither encoding fits, or there is no standard input.
 
     Examples:
         >>> before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO("größe".encode()), "ascii")

@@ -1,4 +1,4 @@
-"""What commands print and write: answers, tables, run folders.
+"""Output of the command line: predictions, tables, run folders.
 
-A command is a module of `headstart.cli`; how its result looks goes in here.
+Commands are modules of `headstart.cli`; code that formats, prints or writes their results goes in here.
 """

@@ -1,4 +1,4 @@
-"""What is shown of predictions: a table on a terminal, lines elsewhere, and a summary."""
+"""Predictions as text: a table on a terminal, tab-separated lines elsewhere, and a summary."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from headstart.types import Task
 if TYPE_CHECKING:
     from headstart.cli.input.items import Gathered
 
-__all__ = ["show", "summary_lines", "tell_answers"]
+__all__ = ["report_answers", "show", "summary_lines"]
 
 SHOWN = 20  # rows on a terminal
-WIDEST = 30  # columns of a cell that is no item
-UNSURE = 0.5
+WIDEST = 30  # characters of a cell, other than the item
+UNSURE = 0.5  # a calibrated probability below it means: more likely wrong than right
 NAMED = 8  # classes and unsure items in a summary
 
 
-def tell_answers(
+def report_answers(
     args: argparse.Namespace,
     out: Path | None,
     given: Gathered,
@@ -38,29 +38,32 @@ def tell_answers(
     failures: Mapping[int, str],
     tasks: Mapping[str, Task],
 ) -> int:
-    """Write and show answers; the exit code says whether every item has one.
+    """Write the predictions to a file or to standard output, with warnings and a summary.
 
     Args:
-        args: of the command line.
-        out: the file to write, or None.
+        args: the parsed command line.
+        out: the file to write; None for standard output.
         given: the items.
-        answers: by position.
-        failures: reasons by position, for the others.
-        tasks: the task of each prediction, by its key.
+        answers: by position of the item.
+        failures: reasons by position, for items without an answer.
+        tasks: the task of each prediction, by its key in an answer.
+
+    Returns:
+        The exit code: 0 if every item has an answer, else 1.
 
     Examples:
         >>> from headstart.cli.input.items import Gathered
         >>> args = argparse.Namespace(json=True, verbose=False, out=None)
         >>> given, task = Gathered(["x"], ["1"]), Task("regression", ("price",))
-        >>> told = {"failures": {}, "tasks": {"prediction": task}}
-        >>> tell_answers(args, None, given, {0: {"prediction": 2.5}}, **told)
+        >>> about = {"failures": {}, "tasks": {"prediction": task}}
+        >>> report_answers(args, None, given, {0: {"prediction": 2.5}}, **about)
         {"predictions": [{"item": "1", "prediction": 2.5}], "failures": [], "out": null}
         0
     """
     reporter = reporter_of(args, sys.stderr)
     for position, reason in failures.items():
         reporter.warning(f"{given.names[position]}: {reason}")
-    replaced = ", replaced the file that was there" if out is not None and out.exists() else ""
+    replaced = ", replaced an earlier file" if out is not None and out.exists() else ""
     if out is not None:
         write_answers(out, given, answers, failures)
     if args.json:
@@ -82,15 +85,15 @@ def tell_answers(
 
 
 def show(given: Gathered, answers: Mapping[int, Mapping[str, Any]], *, short: bool) -> None:
-    """Write answers to standard output.
+    """Write predictions to standard output.
 
-    On a terminal the first twenty as a table; elsewhere a line an item with tabs between: its name, the prediction and
-    the probability; both of the last are empty for an item that cannot be read.
+    On a terminal the first 20 as a table; elsewhere one tab-separated line per item: its name, the prediction and the
+    probability. The last two are empty for an item that cannot be read.
 
     Args:
         given: the items.
-        answers: by position.
-        short: whether it is for a terminal.
+        answers: by position of the item.
+        short: whether to write the table for a terminal.
 
     Examples:
         >>> from headstart.cli.input.items import Gathered
@@ -157,13 +160,13 @@ def _runner_up(row: Mapping[str, Any]) -> str:
 def summary_lines(
     given: Gathered, answers: Mapping[int, Mapping[str, Any]], task: Task, *, what: str = "prediction"
 ) -> Iterator[tuple[str, str]]:
-    """What all answers say together, as labels and texts: counts by class, confidence, unsure items.
+    """A summary of all predictions as labels and texts: counts by class, mean confidence, unsure items.
 
     Args:
         given: the items.
-        answers: by position.
+        answers: by position of the item.
         task: the model's task.
-        what: the key of the prediction.
+        what: the key of the prediction in an answer.
 
     Examples:
         >>> from headstart.cli.input.items import Gathered
@@ -171,7 +174,7 @@ def summary_lines(
         >>> for line in summary_lines(Gathered(["x", "y"], ["1", "2"]), rows, Task("classification", ("a", "b"))):
         ...     line
         ('predicted', '2 items: a 1, b 1')
-        ('confidence', 'mean probability 0.650; 1 below 0.5, so likelier wrong than right: 2')
+        ('confidence', 'mean probability 0.650; 1 below 0.5, so more likely wrong than right: 2')
     """
     values = [row[what] for row in answers.values()]
     missing = len(given.names) - len(values)
@@ -188,8 +191,8 @@ def summary_lines(
     if sure:
         unsure = sorted((p for p in sure if sure[p] < UNSURE), key=lambda p: sure[p])
         names = [given.names[p] for p in unsure[:NAMED]] + (["..."] if len(unsure) > NAMED else [])
-        said = f"; {len(unsure)} below {UNSURE}, so likelier wrong than right: {', '.join(names)}" if unsure else ""
-        yield "confidence", f"mean probability {np.mean(list(sure.values())):.3f}{said}"
+        doubt = f"; {len(unsure)} below {UNSURE}, so more likely wrong than right: {', '.join(names)}" if unsure else ""
+        yield "confidence", f"mean probability {np.mean(list(sure.values())):.3f}{doubt}"
 
 
 def _spread(values: Sequence[Any]) -> str:

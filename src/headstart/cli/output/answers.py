@@ -1,4 +1,4 @@
-"""Predictions as rows: in the order of the items, with the columns of their table, and rounded."""
+"""Predictions as rows of a table: rounded, in the order of the items, beside the columns of their table."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "answer", "rounded", "write_answers"]
 
 FORMATS = (".csv", ".tsv", ".xlsx", ".jsonl", ".parquet")
-DIGITS = 6
-TABLE = "table."  # before a column of the table whose name is one of ours
+DIGITS = 6  # after the decimal point
+TABLE = "table."  # prefix of a column of the table whose name is also a column of the answers
 
 
 def rounded(outputs: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
-    """Outputs (n, k) with six digits; probabilities of classes still add up to 1. Values of a regression stay.
+    """Largest-remainder rounding: probabilities with six decimals whose rows still add up to 1.
 
     Args:
-        outputs: of the model.
-        task: its task.
+        outputs: (n, k) outputs of the model.
+        task: its task. Independent probabilities of several labels are rounded one by one; values of a regression are
+            not rounded.
+
+    Returns:
+        (n, k) outputs.
 
     Examples:
         >>> rounded(np.full((1, 3), 1 / 3), Task("classification", ("a", "b", "c"))).tolist()
@@ -41,19 +45,20 @@ def rounded(outputs: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
     if is_multilabel(task):
         return np.round(outputs, DIGITS)
     scaled = outputs * 10**DIGITS
-    whole = np.floor(scaled)
-    left = 10**DIGITS - whole.sum(axis=1).astype(np.int64)  # goes to the largest fractions, the first of equal ones
-    order = np.argsort(-(scaled - whole), axis=1, kind="stable")
-    rank = np.empty_like(order)
+    floors = np.floor(scaled)
+    # each row lacks this many units of 1e-6; they go to its largest remainders, to the first of equal ones
+    missing = 10**DIGITS - floors.sum(axis=1).astype(np.int64)
+    order = np.argsort(-(scaled - floors), axis=1, kind="stable")
+    rank = np.empty_like(order)  # the inverse permutation of each row: rank 0 is the largest remainder
     np.put_along_axis(rank, order, np.arange(outputs.shape[1])[None, :], axis=1)
-    return np.asarray((whole + (rank < left[:, None])) / 10**DIGITS)
+    return np.asarray((floors + (rank < missing[:, None])) / 10**DIGITS)
 
 
 def answer(label: object, output: NDArray[np.float64], task: Task) -> dict[str, Any]:
     """The answer for one item: prediction, its probability, and all probabilities.
 
     Args:
-        label: what is predicted.
+        label: the predicted class, labels or value.
         output: (k,) the model's output, rounded.
         task: the model's task.
 
@@ -72,15 +77,15 @@ def answer(label: object, output: NDArray[np.float64], task: Task) -> dict[str, 
 def write_answers(
     path: Path, given: Gathered, answers: Mapping[int, Mapping[str, Any]], failures: Mapping[int, str]
 ) -> None:
-    """Write a row for each item, in their order: its name, the columns of its table, the answer, and why there is none.
+    """Write one row per item, in their order: name, columns of its table, answer, and the reason if there is no answer.
 
-    A column of the table whose name is one of the others is called ``table.NAME``.
+    A column of the table that has the name of another column is written as ``table.NAME``.
 
     Args:
-        path: the file; its extension says the format.
+        path: the file; its extension gives the format, one of `FORMATS`.
         given: the items.
-        answers: by position.
-        failures: reasons by position, for the others.
+        answers: by position of the item.
+        failures: reasons by position, for items without an answer.
 
     Raises:
         SaveError: if it cannot be written.
@@ -93,6 +98,7 @@ def write_answers(
         >>> path.read_text().split()
         ['item,prediction,reason', '1,good,', '2,,it', 'is', 'empty']
     """
+    # these formats hold no lists, and get cells as their file spelled them (007 stays 007)
     as_text = path.suffix.lower() in (".csv", ".tsv", ".xlsx")
     flat = {position: _flat(found, as_text=as_text) for position, found in answers.items()}
     names = list(dict.fromkeys(name for row in flat.values() for name in row))
@@ -110,7 +116,7 @@ def write_answers(
 
 
 def _is_id(name: object, table: pd.DataFrame, given: Gathered) -> bool:
-    """Whether a column of the table stands there already as the identifiers."""
+    """Whether a column of the table is already written as the identifiers."""
     return name == "id" and given.ids is not None and list(map(str, table[name])) == list(map(str, given.ids))
 
 

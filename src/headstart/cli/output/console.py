@@ -1,4 +1,4 @@
-"""What the user sees: lines of results, one JSON object, and the reporter that a command talks to."""
+"""Console output: lines, name-value pairs, tables, one JSON object, and the reporter of a command."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from headstart.reporting.text import display_width, printable, shortened, wrap
 
 __all__ = ["ConsoleReporter", "json_text", "reporter_of", "write_line", "write_pair", "write_table", "write_text"]
 
-LEAST = 8  # columns of a cell that is cut
+LEAST = 8  # characters that stay of a cell that is cut
 
 
 def reporter_of(args: argparse.Namespace, stream: TextIO | None = None) -> ConsoleReporter:
-    """The reporter of a command: standard output, but under ``--json`` standard error.
+    """The reporter of a command: it writes to standard output, or under ``--json`` to standard error.
 
     Args:
-        args: of the command line, with ``json`` and ``verbose``.
-        stream: where lines go whatever ``--json`` says.
+        args: the parsed command line, with ``json`` and ``verbose``.
+        stream: where lines go, with or without ``--json``.
 
     Examples:
         >>> reporter_of(argparse.Namespace(json=False, verbose=False)).line("data", "400 images")
@@ -34,7 +34,7 @@ def reporter_of(args: argparse.Namespace, stream: TextIO | None = None) -> Conso
 
 
 def write_line(text: str = "", *, stream: TextIO | None = None) -> None:
-    """Write one line to standard output, or to ``stream``; nothing in it can steer a terminal.
+    """Write one line to standard output, or to ``stream``; control characters are escaped.
 
     Examples:
         >>> write_line("done")
@@ -44,12 +44,12 @@ def write_line(text: str = "", *, stream: TextIO | None = None) -> None:
 
 
 def write_pair(label: str, text: object, *, room: int = 14) -> None:
-    """Write a fact: its name, and beside it the value with a hanging indent.
+    """Write a name and its value, with a hanging indent.
 
     Args:
         label: the name.
         text: the value.
-        room: columns for the name.
+        room: characters for the name.
 
     Examples:
         >>> write_pair("device", "cpu")
@@ -64,12 +64,12 @@ def write_pair(label: str, text: object, *, room: int = 14) -> None:
 
 
 def write_table(rows: Sequence[Sequence[str]], *, flexible: int = 0, right: Sequence[int] = ()) -> None:
-    """Write a table, its header first; columns that the terminal has no room for are left out from the last on.
+    """Write a table. Where the terminal is too narrow, columns are left out, beginning with the last.
 
     Args:
-        rows: cells, the header's first.
-        flexible: the column that is cut where even the first ones do not fit.
-        right: columns that are aligned on the right.
+        rows: cells; the first row is the header.
+        flexible: index of the column whose cells are cut where even the first columns do not fit.
+        right: indices of the right-aligned columns.
 
     Examples:
         >>> write_table([["name", "items"], ["toy", "3"]], right=[1])
@@ -81,6 +81,7 @@ def write_table(rows: Sequence[Sequence[str]], *, flexible: int = 0, right: Sequ
     rooms = [max(display_width(row[k]) for row in cells) for k in range(len(cells[0]))]
     kept = len(rooms)
     if width is not None:
+        # first drop columns after the flexible one, then shrink that one, and only then drop columns before it
         while kept > flexible + 1 and _taken(rooms[:kept]) > width:
             kept -= 1
         least = [min(LEAST, room) if k == flexible else room for k, room in enumerate(rooms)]
@@ -92,11 +93,11 @@ def write_table(rows: Sequence[Sequence[str]], *, flexible: int = 0, right: Sequ
         padded = [_padded(row[k], rooms[k], right=k in right) for k in range(kept)]
         write_line("  ".join(padded).rstrip())
     if kept < len(rooms):
-        write_text(f"(there is no room for {', '.join(cells[0][kept:])}; --json has all)")
+        write_text(f"(no room for {', '.join(cells[0][kept:])}; --json has all columns)")
 
 
 def _taken(rooms: Sequence[int]) -> int:
-    return sum(rooms) + 2 * (len(rooms) - 1)
+    return sum(rooms) + 2 * (len(rooms) - 1)  # two blanks between columns
 
 
 def _padded(cell: str, room: int, *, right: bool) -> str:
@@ -121,9 +122,9 @@ def write_text(text: str, *, indent: int = 2) -> None:
 
 
 def json_text(value: Mapping[str, Any]) -> str:
-    r"""One JSON object on one line; numbers that are not finite become null, and what steers a terminal its escape.
+    r"""One JSON object on one line; non-finite numbers become null, and control characters are escaped.
 
-    Where standard output lacks letters, all that are not ASCII are escaped too, so that the text stays JSON.
+    Where standard output is not in UTF-8, all characters that are not ASCII are escaped too.
 
     Examples:
         >>> json_text({"value": float("nan"), "n": np.int64(3), "item": "a\x9b"})
@@ -134,6 +135,7 @@ def json_text(value: Mapping[str, Any]) -> str:
     if not encoding.lower().replace("_", "-").startswith("utf"):
         return json.dumps(plain)
     text = json.dumps(plain, ensure_ascii=False)
+    # json.dumps escapes control characters below U+0020 only; those from U+007F to U+009F can steer a terminal too
     return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 

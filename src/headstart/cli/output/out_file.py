@@ -1,4 +1,4 @@
-"""The file of ``--out``: what is refused before any work."""
+"""Checks of the file of ``--out``, made before any work."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ FEW = 2
 
 
 def check_out_file(out: str, formats: Collection[str], inputs: Sequence[str]) -> Path:
-    """The file to write, refused before any work where it cannot be, or where it is what is read.
+    """The file to write, after a check that it can be written and is not an input.
 
     Args:
-        out: what the user named.
-        formats: extensions in lower case.
-        inputs: files and folders that are read; other words do not count.
+        out: the value of ``--out``.
+        formats: allowed extensions in lower case.
+        inputs: arguments that may name files or folders to read; others, such as texts, are ignored.
 
     Raises:
-        UsageError: for another extension, or a file that is read.
+        UsageError: for another extension, or a file that is an input or lies in one.
         SaveError: for a folder, or if nothing can be written there.
 
     Examples:
@@ -47,6 +47,8 @@ def _check_not_read(out: Path, given: str) -> None:
         return
     read = Path(given)
     if read.samefile(out):
-        raise UsageError(f"'{out}' is what is read, and would be lost; name another file with --out.")
+        raise UsageError(f"'{out}' is an input and would be overwritten; name another file with --out.")
     if read.is_dir() and out.resolve().is_relative_to(read.resolve()):
-        raise UsageError(f"'{out}' lies in '{given}', which is read, and would be lost; name another file with --out.")
+        raise UsageError(
+            f"'{out}' is part of the input '{given}' and would be overwritten; name another file with --out."
+        )

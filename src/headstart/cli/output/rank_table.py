@@ -1,4 +1,4 @@
-"""A ranking as a table and as bars of text."""
+"""A ranking as a table, and the profile of each source as a bar chart in text."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["profile_lines", "table_rows"]
 
-BAR = 30
-WIDEST_NAME = 56
+BAR = 30  # characters of a bar at accuracy or R² 1
+WIDEST_NAME = 56  # characters
 WIDEST_LICENCE = 14
 
 
 def table_rows(ranking: Ranking, scores: Sequence[str] = ()) -> list[list[str]]:
-    """A header, and the cells of each source that was measured.
+    """A header row, and a row for each source that was measured.
 
     Args:
         ranking: from `headstart.rank`.
@@ -36,7 +36,7 @@ def table_rows(ranking: Ranking, scores: Sequence[str] = ()) -> list[list[str]]:
     """
     of_texts = any(standing.texts is not None for standing in ranking.standings)
     header = [
-        "rank", "source", f"{ranking.merit} [95%]", "left-out loss [95%]", "kNN loss", "tie", "licence", "params",
+        "rank", "source", f"{ranking.merit} [95%]", "out-of-fold loss [95%]", "kNN loss", "tie", "licence", "params",
         "items/s", "cost", "published", *(["languages", "unknown tokens"] if of_texts else []), *scores,
     ]  # fmt: skip
     shown = [standing for standing in ranking.standings if standing.measured is not None]
@@ -65,7 +65,7 @@ def _cells(standing: Standing, scores: Sequence[str], of_texts: bool) -> list[st
 
 
 def _reading(standing: Standing) -> list[str]:
-    """The languages that a source knows, and the share of tokens that it does not."""
+    """The languages of a source, and the share of tokens that are unknown to it."""
     if standing.texts is None:
         return ["-", "-"]
     unknown = standing.texts.unknown
@@ -77,7 +77,7 @@ def _figure(score: float) -> str:
 
 
 def _ending(name: str) -> str:
-    """A name, of a long one the end, which tells paths apart."""
+    """The last characters of a long name, since it is the end that distinguishes paths."""
     return name if len(name) <= WIDEST_NAME else "..." + name[3 - WIDEST_NAME :]
 
 
@@ -88,7 +88,7 @@ def _short(licence: str | None) -> str:
 
 
 def profile_lines(ranking: Ranking) -> list[str]:
-    """For each ranked source, a bar for each block's left-out merit, and where the useful knowledge sits.
+    """For each ranked source, a bar for the out-of-fold accuracy (or R²) of each block, and the best block alone.
 
     Args:
         ranking: made with ``profile=True``.
@@ -112,7 +112,9 @@ def profile_lines(ranking: Ranking) -> list[str]:
             lines.append(f"  {worth.block:<{width}}  {bar:<{BAR}}  {worth.merit:.3f}  {worth.loss:.3f}")
         best = min(found.profile, key=lambda worth: worth.loss)
         last = (
-            " (the last one)" if best is found.profile[-1] else ", before the last one: another task was learnt there"
+            " (the last one)"
+            if best is found.profile[-1]
+            else ", before the last one, which is closer to the task of pretraining"
         )
         lines += [f"  best alone: {best.block}{last}; read in the ranking: {found.features}", ""]
     return lines

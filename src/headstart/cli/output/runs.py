@@ -1,4 +1,4 @@
-"""Run folders on the command line: where a fit writes, and what ``--json`` tells of it."""
+"""Run folders on the command line: where a fit writes, and what ``--json`` gives of its record."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ EXTENSIONS = (
     *(".gz", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".zip"),
     *(".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xls", ".ods"),
 )
-LONGEST = 120  # bytes of a name, which a file system gives 255, with what is put before and behind it
+LONGEST = 120  # bytes of a folder name; file systems allow 255, and scratch names add a prefix and a suffix
 
 
 @contextmanager
 def run_folder(
     data: str | None, *, named: str | None, overwrite: bool, reporter: ConsoleReporter, name: str = "data"
 ) -> Iterator[Path]:
-    """The folder that a fit writes: the named one, else ``runs/NAME`` for data called NAME.
+    """The folder that a fit writes: the one given, or else ``runs/NAME`` for data called NAME.
 
-    A run that is there under the default name is kept: the new one goes to ``runs/NAME-2`` and so on, which is said
-    before the work. While the block runs, no other process is given the same name.
+    An existing run under the default name is kept: the new one goes to ``runs/NAME-2`` and so on, which is reported
+    before the work. While the block runs, no other process gets the same name.
 
     Args:
-        data: what is fitted; None where there are none.
-        named: what the user named, which may be replaced.
-        overwrite: whether the run of the same data under the default name is replaced.
-        reporter: hears of another name than the first.
-        name: the default name without data.
+        data: path of the data; None for a fit without data.
+        named: the value of ``--out``; a run there is replaced.
+        overwrite: whether to replace a run of the same data under the default name.
+        reporter: is told if the folder is not the default one.
+        name: the default name for a fit without data.
 
     Yields:
-        The folder; it need not exist.
+        The folder, which may not exist yet.
 
     Examples:
         >>> with run_folder("photos.tar", named="runs/a", overwrite=False, reporter=ConsoleReporter()) as folder:
@@ -65,48 +65,48 @@ def _why_not(first: Path, *, overwrite: bool) -> str:
     if _is_free(first):
         return f"another fit is writing {first}"
     if not is_run(first):
-        return f"{first} is there already"
+        return f"{first} already exists"
     return (
         f"{first} holds a run of other data" if overwrite else f"{first} holds a run, which is kept (see --overwrite)"
     )
 
 
 def _plain_name(data: str) -> str:
-    """The name of data without the extensions of tables and archives."""
-    name = Path(os.path.realpath(data)).name  # unlike Path.resolve, it takes a loop of links
+    """The file name of data without the extensions of tables and archives."""
+    name = Path(os.path.realpath(data)).name  # unlike Path.resolve, it accepts a loop of symbolic links
     for suffix in EXTENSIONS:
         name = name.removesuffix(suffix)
     return name.encode("utf-8", "surrogateescape")[:LONGEST].decode("utf-8", "ignore") or "data"
 
 
 def _is_free(folder: Path) -> bool:
-    """Whether nothing is there, or an empty folder."""
+    """Whether nothing is there, or only an empty folder."""
     try:
         if folder.is_symlink():
             return False
         if not folder.exists():
             return True
-    except OSError:  # a name that is too long, or folders above that may not be read: the fit says so in its own words
+    except OSError:  # a name that is too long, or parent folders without access: the fit itself reports that
         return True
     try:
         return not any(folder.iterdir())
-    except OSError:  # a file, or a folder that may not be read
+    except OSError:  # a file, or a folder that cannot be read
         return False
 
 
 @contextmanager
 def _claimed(folder: Path) -> Iterator[bool]:
-    """Whether the name is this process's own until the block ends; a claim of a process that died counts no more."""
+    """Reserve a folder name by a hidden file; yields whether that worked. Claims of dead processes are removed."""
     claim, made = folder.with_name(f".{folder.name}.claim"), not folder.parent.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(claim)
-        with claim.open("x", encoding="utf-8") as file:
+        with claim.open("x", encoding="utf-8") as file:  # "x" fails if the file exists, atomically
             file.write(f"{os.getpid()} {platform.node()}")
     except FileExistsError:
         yield False
         return
-    except OSError:  # nothing can be written here, which the fit says in its own words
+    except OSError:  # nothing can be written here, which the fit itself reports
         yield True
         return
     try:
@@ -128,11 +128,11 @@ def _is_of(run: Path, data: str | None) -> bool:
     """Whether the folder holds a run of these data; without data, any model."""
     if data is None:
         return is_run(run)
-    if task_folders(run) is not None:  # several columns are fitted from a frame, so that their data have no path
+    if task_folders(run) is not None:  # the models of several columns are fitted on a frame and record no path
         return True
     try:
         about = read_json(run / "manifest.json").get("data")
-    except ModelFolderError:  # nothing is there, or no run
+    except ModelFolderError:  # nothing is there, or something other than a run
         return False
     if not isinstance(about, dict):
         return False

@@ -1,4 +1,4 @@
-"""A table as a spreadsheet (``.xlsx``): one sheet of texts and numbers, written by the standard library alone.
+"""A table as a spreadsheet (``.xlsx``): one sheet of texts and numbers, written with the standard library only.
 
 References:
     ECMA-376, "Office Open XML File Formats", part 1, section 18 (SpreadsheetML).
@@ -24,7 +24,7 @@ __all__ = ["write_spreadsheet"]
 
 # What one sheet and one cell may hold (Excel specifications and limits); longer texts are cut, as Excel cuts them.
 MAX_ROWS, MAX_COLUMNS, MAX_TEXT = 2**20, 2**14, 32_767
-EXACT = 10**15  # spreadsheets keep 15 digits; a longer whole number, such as an identifier, is written as a text
+EXACT = 10**15  # spreadsheets keep 15 digits; a longer integer, such as an identifier, is written as text
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -54,14 +54,14 @@ PARTS = {
 
 
 def write_spreadsheet(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame as the one sheet of a new workbook; texts are texts, never formulas.
+    """Write a frame as the only sheet of a new workbook; a text is never read as a formula.
 
     Args:
-        frame: n rows; the names of its columns become the first row.
+        frame: n rows; the column names become the first row.
         path: the file to write.
 
     Raises:
-        SaveError: if the rows or columns are more than a sheet holds.
+        SaveError: if there are more rows or columns than a sheet holds.
 
     Examples:
         >>> import pandas as pd, tempfile
@@ -96,7 +96,7 @@ def _row(cells: Sequence[object]) -> str:
 
 
 def _cell(value: object) -> str:
-    """A cell: a truth value, a number, a text, or nothing."""
+    """A cell: a Boolean, a number, a text, or empty. Cells carry no address: they follow each other in the row."""
     if value is None:
         return "<c/>"
     if isinstance(value, bool):

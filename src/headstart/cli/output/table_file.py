@@ -1,4 +1,4 @@
-"""Rows as a table file."""
+"""Rows as a table file: CSV, TSV, Excel, JSON lines or Parquet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ __all__ = ["write_rows"]
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    r"""Write rows as a table; the file's extension says which. In CSV and TSV no cell is a formula to a spreadsheet.
+    r"""Write rows as a table in the format of the file's extension; CSV and TSV cells are escaped against formulas.
+
+    Args:
+        path: ``.csv``, ``.tsv``, ``.xlsx``, ``.jsonl`` or, for any other extension, Parquet.
+        rows: cells by column name; a missing name is an empty cell.
 
     Examples:
         >>> import tempfile
@@ -28,14 +32,15 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """
     import pandas as pd
 
-    kept = [{_whole(name): _whole(cell) for name, cell in row.items()} for row in rows]
+    cleaned = [{_valid_text(name): _valid_text(cell) for name, cell in row.items()} for row in rows]
     with atomic_file(path) as scratch:
-        frame = pd.DataFrame(kept, dtype=object)
-        whole = frame.columns[frame.notna().all()]  # with empty cells between, pandas would make 7.0 of 7
-        _write_frame(frame.astype(frame[whole].infer_objects().dtypes), scratch, path.suffix.lower())
+        frame = pd.DataFrame(cleaned, dtype=object)
+        filled = frame.columns[frame.notna().all()]  # with empty cells in the column, pandas would turn 7 into 7.0
+        _write_frame(frame.astype(frame[filled].infer_objects().dtypes), scratch, path.suffix.lower())
 
 
-def _whole(cell: object) -> object:
+def _valid_text(cell: object) -> object:
+    """A text with lone surrogates escaped, since no file format holds them; any other cell as it is."""
     return escape_surrogates(cell) if isinstance(cell, str) else cell
 
 
@@ -49,6 +54,6 @@ def _write_frame(frame: pd.DataFrame, path: Path, suffix: str) -> None:
     else:
         for name in [name for name, dtype in frame.dtypes.items() if dtype.kind == "O"]:
             kinds = {type(value) for value in frame[name] if value is not None}
-            if len(kinds) > 1:  # a column of a Parquet file has one type
+            if len(kinds) > 1:  # Parquet gives a column one type
                 frame[name] = [None if value is None else str(value) for value in frame[name]]
         frame.to_parquet(path, index=False)

@@ -1,4 +1,4 @@
-"""What the generated pages of the documentation are made of.
+"""Content of the generated pages of the documentation.
 
-What reads facts off docstrings, registries or parsers for a page goes in here.
+Code that reads facts from docstrings, registries or parsers for a page goes in here.
 """

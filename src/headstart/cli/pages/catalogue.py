@@ -1,4 +1,4 @@
-"""Where the methods stand: sections, each with what finds its methods in registries or packages."""
+"""The catalogue of methods: sections of the page, each with a function that finds its methods."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["SECTIONS", "Found", "Section"]
 
 @dataclass(frozen=True)
 class Found:
-    """A method: where it stands, and what its docstring says.
+    """A method: its place in the code, and the facts of its docstring.
 
     Attributes:
         module: its module.
-        target: the object there; the module itself where it is what is documented.
-        facts: of the docstring.
-        attribute: the object's name in the module.
-        names: names in the registry.
-        pattern: of a source, how its names look.
+        target: its object in the module.
+        facts: from the docstring.
+        attribute: name of the object in the module.
+        names: its names in the registry.
+        pattern: of a source: the form of its names, such as ``timm:NAME``.
 
     Examples:
         >>> next(iter(SECTIONS[1].find())).names
@@ -44,15 +44,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page.
+    """A section of the page.
 
     Attributes:
         title: its heading.
-        find: gives its methods.
-        command: for methods that state none: the command line, where ``{name}`` stands for the name in the registry and
-            ``{pattern}`` for a source's; or a dash and the reason why there is none.
-        example: lines of Python for methods whose docstring has none that show much, with ``{name}`` as before.
-        helpers: whether the example of another public name of the module stands before these lines.
+        find: finds its methods.
+        command: default for methods that state no command: a template where ``{name}`` is the name in the registry and
+            ``{pattern}`` that of a source; or a dash and the reason why there is none.
+        example: default session for methods without an example of their own; ``{name}`` as above.
+        helpers: whether an example of another public name of the module is preferred to this default.
 
     Examples:
         >>> [section.title for section in SECTIONS][:2]
@@ -67,13 +67,13 @@ class Section:
 
 
 def _registered(place: str, transfers: str = "") -> Callable[[], Iterator[Found]]:
-    """Finds what a registry has of ours; of strategies, those that transfer this."""
+    """Find the entries of a registry that this package provides; of strategies, those that transfer ``transfers``."""
 
     def find() -> Iterator[Found]:
         registry: Registry[Any] = _at(place)
         for name in registry:
             where, _, attribute = registry.import_path(name).partition(":")
-            if not where.startswith("headstart."):  # a third party's
+            if not where.startswith("headstart."):  # registered by another package
                 continue
             module = import_module(where)
             facts = _named(module)
@@ -85,7 +85,7 @@ def _registered(place: str, transfers: str = "") -> Callable[[], Iterator[Found]
 
 
 def _scores() -> Iterator[Found]:
-    """The modules of scores, with the names that are registered for what they compute."""
+    """The modules of scores, each with the names under which its scores are registered."""
     registered: Registry[Any] = _at("headstart.scores:SCORES")
     places = {name: registered.import_path(name).partition(":")[0] for name in registered}
     places |= {name: f"headstart.scores.{name}" for name in _at("headstart.scores.registry:SOURCE_SCORES")}
@@ -96,12 +96,12 @@ def _scores() -> Iterator[Found]:
 
 
 def _modules(*packages: str) -> Callable[[], Iterator[Found]]:
-    """Finds the modules of packages whose docstring begins with a name; of one that cites a paper it must."""
+    """Find the modules of packages whose docstring begins with a name; one that cites a paper must have a name."""
 
     def find() -> Iterator[Found]:
         for module in (one for package in packages for one in _inside(import_module(package))):
             if facts_of(module) is None and "\nReference" not in (module.__doc__ or ""):
-                continue  # machinery
+                continue  # not a method, but code that serves methods
             attribute = main_name(module)
             yield Found(module, getattr(module, attribute), _named(module), attribute)
 
@@ -109,7 +109,7 @@ def _modules(*packages: str) -> Callable[[], Iterator[Found]]:
 
 
 def _functions(*packages: str) -> Callable[[], Iterator[Found]]:
-    """Finds the public functions and classes of packages, or modules, whose docstring begins with a name."""
+    """Find the public functions and classes of packages or modules whose docstring begins with a name."""
 
     def find() -> Iterator[Found]:
         for module in (one for package in packages for one in _inside(import_module(package))):
@@ -123,7 +123,7 @@ def _functions(*packages: str) -> Callable[[], Iterator[Found]]:
 
 
 def _inside(package: ModuleType) -> Iterator[ModuleType]:
-    """The modules of a package; a module by itself."""
+    """The modules of a package, without its sub-packages; a module gives itself."""
     paths = None if package.__spec__ is None else package.__spec__.submodule_search_locations
     if paths is None:
         yield package
@@ -137,8 +137,8 @@ def _named(module: ModuleType) -> Facts:
     facts = facts_of(module)
     if facts is None:
         raise UsageError(
-            f"The docstring of {module.__name__} must begin with the method's name in the field and a colon, as in "
-            f"'Ridge regression: what it does.'; write them."
+            f"The docstring of {module.__name__} must begin with the method's name in the field and a colon; write it "
+            f"as in 'Ridge regression: what it does.'."
         )
     return replace(facts, paper=paper_of(module, *public_of(module)))
 
@@ -193,7 +193,7 @@ SECTIONS = (
     Section(
         "Losses",
         _functions("headstart.tune.losses"),
-        "- (a strategy brings it)",
+        "- (part of a strategy)",
     ),
     Section("Attacks", _modules("headstart.tune.attacks"), "- (Python)"),
     Section("Distillation", _modules("headstart.tune.distillation"), "headstart distill DATA --teacher NAME --out DIR"),

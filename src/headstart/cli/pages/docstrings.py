@@ -1,4 +1,4 @@
-"""Facts of a method from its docstring: its name, one line, its paper, and lines of Python that run by themselves."""
+"""Facts of a method from its docstring: name, summary, paper, and an example that runs on its own."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from typing import Any
 
 __all__ = ["Facts", "citation", "example_of", "facts_of", "main_name", "paper_of", "public_of"]
 
-MOST_LINES = 5
+MOST_LINES = 5  # of an example, without imports
 CITING = {"Reference", "References"}
-EMPTY = ("__name__", "__dataclass_fields__", "__annotations__")  # what an example that shows nothing asks for
+VACUOUS = ("__name__", "__dataclass_fields__", "__annotations__")  # an example that reads these shows no use
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a docstring says of a method.
+    """The facts that a docstring gives of a method.
 
     Attributes:
         name: the field's name for it.
         line: what it does, in one sentence.
         paper: authors, title, venue and year; empty where none is cited.
-        command: the command line that uses it, or a dash and the reason why there is none; empty for that of its kind.
+        command: the command line that uses it, or a dash and the reason why there is none; empty for the default of
+            its section.
         transfers: of a strategy: ``"features"``, ``"parameters"`` or ``"structure"``.
 
     Examples:
@@ -52,39 +53,40 @@ def facts_of(target: Any) -> Facts | None:
         'Feature transfer'
     """
     first, *rest = _paragraphs(inspect.getdoc(target) or "")
+    # "NAME: LINE." at the start; "The coefficients: ..." and the like are sentences about something, not names
     summary = re.match(r"(?!(?:The|Which|What|How|Whether) )(?P<name>[^:.`]{2,60}): (?P<line>.*?[.])(?=\s|$)", first)
     if summary is None:
         return None
-    line, told = summary["line"], dict(_told(rest))
+    line, given = summary["line"], dict(_labelled(rest))
     return Facts(
         name=summary["name"],
         line=line[0].upper() + line[1:],
         paper=paper_of(target),
-        command=told.get("Command", ""),
-        transfers=told.get("Transfers", "").rstrip("."),
+        command=given.get("Command", ""),
+        transfers=given.get("Transfers", "").rstrip("."),
     )
 
 
 def paper_of(*documented: Any) -> str:
-    """The paper that the first of several docstrings cites; empty where none does.
+    """The paper cited in the first of several docstrings that cites one; empty where none does.
 
     Examples:
         >>> from headstart.heads import knn
         >>> paper_of(knn, knn.KNearestNeighbours)[:12]
         'Cover & Hart'
     """
-    told = (dict(_told(_paragraphs(inspect.getdoc(one) or ""))) for one in documented)
-    return next((citation(one.get("Reference") or one["References"]) for one in told if CITING & set(one)), "")
+    found = (dict(_labelled(_paragraphs(inspect.getdoc(one) or ""))) for one in documented)
+    return next((citation(one.get("Reference") or one["References"]) for one in found if CITING & set(one)), "")
 
 
 def citation(text: str) -> str:
-    """Papers without the remarks behind them: up to the end of the sentence, or a colon, after the last one's year.
+    """Papers without the remarks that follow: up to the full stop or colon after the year of the last one.
 
     Examples:
         >>> citation('Hu et al. 2022, "LoRA: Low-Rank Adaptation"; Li 2018, "L2-SP": Ω(w) is a penalty. It holds.')
         'Hu et al. 2022, "LoRA: Low-Rank Adaptation"; Li 2018, "L2-SP"'
     """
-    quoted, dated = False, False
+    quoted, dated = False, False  # inside a title; after the year of the current paper
     for found in re.finditer(r"\"|;|\b(?:19|20)\d\d\b|[.:]+(?=\s|$)", text):
         if found[0] == '"':
             quoted = not quoted
@@ -99,8 +101,8 @@ def citation(text: str) -> str:
     return text.rstrip(".")
 
 
-def _told(paragraphs: list[str]) -> Iterator[tuple[str, str]]:
-    """What stands behind the words that begin paragraphs."""
+def _labelled(paragraphs: list[str]) -> Iterator[tuple[str, str]]:
+    """Label and text of each paragraph of the form ``Label: text``."""
     for paragraph in paragraphs:
         word, colon, text = paragraph.partition(":")
         if colon and word.isidentifier():
@@ -130,16 +132,17 @@ def example_of(module: ModuleType, target: Any, *, helpers: bool = True) -> str:
     """The example of a method as a session, with the imports that it needs; empty where none shows a use.
 
     Args:
-        module: where the method stands.
-        target: its object. Of one whose own docstring has no example of two statements, such as the entry of a
-            registry, that of another public name of the module is taken.
-        helpers: whether other public names count.
+        module: the module of the method.
+        target: its object. If its docstring has no example of two statements (an entry of a registry, say), the example
+            of another public name of the module is taken.
+        helpers: whether to look at other public names.
 
     Examples:
         >>> from headstart.scores import logme
         >>> example_of(inspect.getmodule(logme), logme).splitlines()[0]
         '>>> import numpy as np'
     """
+    # a call shows the use of a function; an instance, such as a registered strategy, needs a line to make it too
     least = 1 if inspect.isfunction(target) or inspect.isclass(target) else 2
     own = target if least == 1 else type(target)
     first = [own] if own.__module__ == module.__name__ else []
@@ -152,7 +155,7 @@ def example_of(module: ModuleType, target: Any, *, helpers: bool = True) -> str:
 
 
 def main_name(module: ModuleType) -> str:
-    """The public name of a module that stands for its method: what is called like it, or shows most in its example.
+    """The public name of a module that represents its method: the module's own name, or the one with most to show.
 
     Examples:
         >>> from headstart.scores import logme
@@ -161,6 +164,7 @@ def main_name(module: ModuleType) -> str:
     """
     short = module.__name__.rpartition(".")[2]
     public = {target.__name__: len(_first(target)) for target in public_of(module)}
+    # among names with an example, the one that shares most words with the module's name and its method's name
     words = set(re.findall(r"[a-z]+", f"{short} {(module.__doc__ or '').partition(':')[0]}".lower()))
 
     def fit(name: str) -> tuple[int, int]:
@@ -170,7 +174,7 @@ def main_name(module: ModuleType) -> str:
 
 
 def _first(target: Any) -> list[doctest.Example]:
-    """The leading lines of an example up to a result, five at most without imports; none for one that shows nothing."""
+    """The first lines of an example, at most five without imports, that end in a result; none for a vacuous one."""
     kept: list[doctest.Example] = []
     lines, end = 0, 0
     for example in doctest.DocTestParser().get_examples(inspect.getdoc(target) or ""):
@@ -180,7 +184,7 @@ def _first(target: Any) -> list[doctest.Example]:
         kept.append(example)
         end = len(kept) if example.want else end
     shown = kept[:end]
-    return [] if any(word in example.source for example in shown for word in EMPTY) else shown
+    return [] if any(word in example.source for example in shown for word in VACUOUS) else shown
 
 
 def _is_import(source: str) -> bool:
@@ -188,6 +192,7 @@ def _is_import(source: str) -> bool:
 
 
 def _session(module: ModuleType, examples: list[doctest.Example]) -> str:
+    """The examples with the imports that the module's own names need, so that they run outside of it."""
     source = "".join(example.source for example in examples)
     own = [example.source.rstrip() for example in examples if _is_import(example.source)]
     wanted = dict.fromkeys([*_imports(module, _free_names(ast.parse(source))), *own])
@@ -201,12 +206,12 @@ def _session(module: ModuleType, examples: list[doctest.Example]) -> str:
 
 
 def _free_names(tree: ast.Module) -> set[str]:
-    """Names that the code reads and does not make itself."""
+    """Names that the code reads and does not define itself."""
     loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    return loaded - set(_made(tree)) - set(dir(builtins))
+    return loaded - set(_defined(tree)) - set(dir(builtins))
 
 
-def _made(tree: ast.Module) -> Iterator[str]:
+def _defined(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
@@ -217,7 +222,7 @@ def _made(tree: ast.Module) -> Iterator[str]:
 
 
 def _imports(module: ModuleType, names: set[str]) -> list[str]:
-    """The import lines that bring the names, as the module itself has them; what it defines comes from the module."""
+    """The imports of these names, written as in the module; names that it defines are imported from it."""
     known = dict(_imported(ast.parse(inspect.getsource(module))))
     plain = sorted({known[name][0] for name in names if name in known and not known[name][1]})
     parts: dict[str, list[str]] = {}
@@ -229,7 +234,7 @@ def _imports(module: ModuleType, names: set[str]) -> list[str]:
 
 
 def _imported(tree: ast.Module) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Each name that a module imports: the line that brings it, or where it is from and how it is written there."""
+    """Each name that a module imports, with its import line, or with the module it comes from and its name there."""
     for node in tree.body:
         if isinstance(node, ast.Import):
             for alias in node.names:

@@ -1,4 +1,7 @@
-"""The words of the command line, a module for each verb; nothing heavy is imported, so that ``--help`` is quick."""
+"""The parser of the command line, one module per command; no heavy imports, so that ``--help`` is quick.
+
+Options and help texts go in here; what a command does goes in `headstart.cli`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="headstart",
         usage="headstart COMMAND [options]",
-        description="Transfer learning for people with small data: labelled files in, a model that can be trusted out.",
+        description="Transfer learning for small data: from labelled files to a model with honest error estimates.",
         epilog=f"Start with 'headstart demo', or 'headstart fit DATA'. {EXIT_CODES}",
     )
     parser.add_argument("--version", action="version", version=f"headstart {__version__}")

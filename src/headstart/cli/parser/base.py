@@ -1,4 +1,4 @@
-"""A parser that says what was probably meant, with the usage of the command in question."""
+"""An argument parser that suggests the option that was probably meant, below the usage of the command in question."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Parser", "UsageExit"]
 
 
 class UsageExit(SystemExit):
-    """The end of a call whose words cannot be understood; its code is 2.
+    """Exit after a command line that cannot be parsed; its code is 2.
 
     Attributes:
-        message: the sentence that stands on standard error.
+        message: the sentence that was written to standard error.
 
     Examples:
         >>> UsageExit("unknown option '--modle'").code
@@ -31,22 +31,22 @@ class UsageExit(SystemExit):
 
 
 class Parser(argparse.ArgumentParser):
-    """As in `argparse`, but an unknown word is answered by its own command, with the word that was probably meant.
+    """An `argparse` parser whose sub-commands report their own unknown arguments, with a suggestion.
 
     Examples:
         >>> parser = Parser(prog="headstart fit", usage="headstart fit DATA")
         >>> _ = parser.add_argument("--source")
-        >>> parser.answer("--model")
+        >>> parser.unknown_option("--model")
         "unknown option '--model'. Did you mean '--source SOURCE'?"
     """
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse; a word that is not known ends the call here, so that the usage shown is the command's own."""
+        """Parse, and end here on an unknown argument: `argparse` would show the usage of the main parser."""
         given = list(sys.argv[1:] if args is None else args)
         if self.actions:
             self._check_start(given)
         elif (unknown := next(filter(self._is_unknown, _before_dashes(given)), None)) is not None:
-            self.error(self.answer(unknown))
+            self.error(self.unknown_option(unknown))
         found, further = super().parse_known_args(given, namespace)
         self._check_words(found)
         if further:
@@ -59,19 +59,20 @@ class Parser(argparse.ArgumentParser):
         below = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
         return {name: parser for action in below for name, parser in action.choices.items()}
 
-    def answer(self, word: str) -> str:
-        """What is said of an unknown option."""
+    def unknown_option(self, word: str) -> str:
+        """The error message for an unknown option."""
         name = word.partition("=")[0]
         options = self._option_string_actions
+        # where a hint fits, only an exact synonym of another option is the better answer
         hint = option_hint(name, [str(action.metavar or action.dest) for action in self._get_positional_actions()])
         near = nearest_option(name, options, exact=hint is not None)
         if near is not None:
             return f"unknown option '{name}'. Did you mean '{_as_written(near, options[near])}'?"
-        listed = f"'{self.prog} --help' lists those that there are"
+        listed = f"'{self.prog} --help' lists all options"
         return f"unknown option '{name}'; {hint or listed}."
 
     def error(self, message: str) -> NoReturn:
-        """Show the usage of this command and one sentence, and end with 2."""
+        """Show the usage of this command and one sentence, and exit with 2."""
         self.print_usage(sys.stderr)
         write_error(self.prog, message)
         raise UsageExit(message)
@@ -86,11 +87,12 @@ class Parser(argparse.ArgumentParser):
             near = f"{self.prog} fit {value}"
         elif is_verb and value == "help":
             near = f"{self.prog} --help"
-        said = f" Did you mean '{near}'?" if near else ""
-        raise argparse.ArgumentError(action, f"invalid choice: '{value}'.{said} (choose from {', '.join(choices)})")
+        suggestion = f" Did you mean '{near}'?" if near else ""
+        listed = f"(choose from {', '.join(choices)})"
+        raise argparse.ArgumentError(action, f"invalid choice: '{value}'.{suggestion} {listed}")
 
     def _check_start(self, given: list[str]) -> None:
-        """Before a command come no options but --help and --version."""
+        """Refuse options before the command, except --help and --version."""
         if not given:
             self.print_help()
             self.exit(0)
@@ -99,12 +101,12 @@ class Parser(argparse.ArgumentParser):
             return
         place = next((k for k, word in enumerate(given) if word in self.actions), None)
         if place is None:
-            self.error(f"'{start}' stands before a command; write '{self.prog} COMMAND ... {' '.join(given)}'.")
-        moved = " ".join([given[place], *given[place + 1 :], *given[:place]])
-        self.error(f"'{start}' stands before the command; options come after it: '{self.prog} {moved}'.")
+            self.error(f"'{start}' needs a command; write '{self.prog} COMMAND ... {' '.join(given)}'.")
+        reordered = " ".join([given[place], *given[place + 1 :], *given[:place]])
+        self.error(f"'{start}' is given before the command; options come after it: '{self.prog} {reordered}'.")
 
     def _is_unknown(self, word: str) -> bool:
-        """Whether a word is an option that this command does not have."""
+        """Whether an argument is an option that this command does not have."""
         name = word.partition("=")[0]
         if len(name) < 2 or name[0] != "-" or name == "--" or " " in name:
             return False
@@ -115,6 +117,7 @@ class Parser(argparse.ArgumentParser):
             return True
         if name[1].isdecimal() or name[1] == ".":  # a negative number
             return False
+        # -ofile is -o with its value; -out would be -o with the value "ut", but --out is meant
         return (
             name[:2] not in options
             or f"-{name}" in options
@@ -122,6 +125,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def _too_many(self, given: Sequence[str], further: Sequence[str]) -> str:
+        """The error message for arguments that nothing takes, by the likeliest cause of the first."""
         word = further[0]
         if (meant := self._meant_as_option(word)) is not None:
             return meant
@@ -131,14 +135,14 @@ class Parser(argparse.ArgumentParser):
             takers = {name: action for name, action in self._option_string_actions.items() if action.nargs != 0}
             near = nearest_option(given[place - 1], takers)
             meant = f" Did you mean '{near} {word}'?" if near else ""
-            return f"'{given[place - 1]}' takes no value, so that '{word}' is a word too many.{meant}"
+            return f"'{given[place - 1]}' takes no value, so '{word}' is an unexpected argument.{meant}"
         joined = f"{given[place - 1]} {word}"
         if place and os.path.exists(joined):  # noqa: PTH110 (it takes any text)
-            return f"'{word}' is a word too many. Did you mean '{joined}', in quotation marks?"
-        return f"'{word}' is a word too many."
+            return f"unexpected argument '{word}'. Did you mean '{joined}', in quotation marks?"
+        return f"unexpected argument '{word}'."
 
     def _check_words(self, found: argparse.Namespace) -> None:
-        """Refuse a word such as ``label=mood`` that was meant as an option."""
+        """Refuse a positional argument such as ``label=mood`` that was meant as an option."""
         for action in self._get_positional_actions():
             given = getattr(found, action.dest, None)
             for word in given if isinstance(given, list) else [given]:
@@ -146,6 +150,7 @@ class Parser(argparse.ArgumentParser):
                     self.error(meant)
 
     def _meant_as_option(self, word: str) -> str | None:
+        """The error message for ``name=value`` if that is no file and the name is close to an option; else None."""
         name, equals, value = word.partition("=")
         if (
             not equals
@@ -158,15 +163,16 @@ class Parser(argparse.ArgumentParser):
         if near is None or os.path.exists(word):  # noqa: PTH110 (it takes any text)
             return None
         takes = self._option_string_actions[near].nargs != 0
-        return f"'{word}' is no file here. Did you mean '{near}{f' {value}' if takes else ''}'?"
+        return f"there is no file '{word}'. Did you mean '{near}{f' {value}' if takes else ''}'?"
 
 
 def _before_dashes(given: Sequence[str]) -> Sequence[str]:
-    """The words before ``--``, behind which no word is an option."""
+    """The arguments before ``--``; those after it are never options."""
     return given[: given.index("--")] if "--" in given else given
 
 
 def _as_written(option: str, action: argparse.Action) -> str:
+    """An option with its placeholder or choices, as the help shows it; without them where they are long."""
     if action.nargs == 0:
         return option
     value = "|".join(map(str, action.choices)) if action.choices else action.metavar or action.dest.upper()

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the list of exit codes below each help text."""
 
 from __future__ import annotations
 
@@ -31,14 +31,17 @@ Verbs = argparse._SubParsersAction
 Group = argparse._ArgumentGroup
 
 DATA = "a folder per class, a folder with train/val/test, a table (CSV, TSV, JSONL, Parquet), or a tar or zip of these"
-NO_CACHE = "neither look rows up in the feature store nor keep them; converted bodies are still kept"
-EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted, 143 terminated."
+NO_CACHE = "neither read nor write cached features; converted bodies are still cached"
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted,\n"
+    "141 output pipe closed early, 143 terminated."
+)
 
 
 def new_verb(
     verbs: Verbs[Parser], name: str, text: str, *, words: str = "", example: str, codes: str = EXIT_CODES
 ) -> Parser:
-    """The parser of a command, without options; ``words`` is what stands behind its name.
+    """The parser of a command, without options; ``words`` are the positional arguments that its usage shows.
 
     Examples:
         >>> parser = Parser(prog="headstart")
@@ -59,7 +62,7 @@ def new_verb(
 
 
 def first_group(parser: Parser) -> Group:
-    """The options that a beginner needs, which stand first in the help.
+    """The group of options that a beginner needs; it comes first in the help.
 
     Examples:
         >>> first_group(Parser()).title
@@ -69,7 +72,7 @@ def first_group(parser: Parser) -> Group:
 
 
 def add_common(parser: Parser) -> None:
-    """What every command has, last in its help.
+    """Options of every command; they come last in its help.
 
     Examples:
         >>> parser = Parser(add_help=False)
@@ -78,10 +81,16 @@ def add_common(parser: Parser) -> None:
         True
     """
     group = parser.add_argument_group("general")
-    group.add_argument("--json", action="store_true", help="write one JSON object to standard output, lines to stderr")
-    group.add_argument("-v", "--verbose", action="store_true", help="also show details, such as why this backend")
-    group.add_argument("--offline", action="store_true", help="never ask a model hub; use what is on this machine")
-    group.add_argument("-h", "--help", action="help", help="show this help and end")
+    group.add_argument(
+        "--json", action="store_true", help="write one JSON object to standard output, and all messages to stderr"
+    )
+    group.add_argument(
+        "-v", "--verbose", action="store_true", help="also show details, such as why a backend was chosen"
+    )
+    group.add_argument(
+        "--offline", action="store_true", help="never contact a model hub; use only what is on this machine"
+    )
+    group.add_argument("-h", "--help", action="help", help="show this help and exit")
 
 
 def add_label(group: Group) -> None:
@@ -93,7 +102,9 @@ def add_label(group: Group) -> None:
         >>> parser.parse_args(["--label", "mood"]).label
         ['mood']
     """
-    group.add_argument("--label", metavar="COLUMN", action="append", help="label column; repeat it for several")
+    group.add_argument(
+        "--label", metavar="COLUMN", action="append", help="label column; repeat the option for several columns"
+    )
 
 
 def add_out(group: Group, metavar: str, text: str, *, required: bool = False, default: str | None = None) -> None:
@@ -141,11 +152,11 @@ def add_seed(group: Group | Parser, what: str) -> None:
         >>> parser.parse_args([]).seed
         0
     """
-    group.add_argument("--seed", type=_seed, default=0, help=f"for {what} (default: 0)")
+    group.add_argument("--seed", type=_seed, default=0, help=f"random seed of {what} (default: 0)")
 
 
 def add_reading(parser: Parser, *, label: bool = True) -> None:
-    """How data are read; ``label`` where ``--label`` does not stand among the first options.
+    """How to read data; ``label`` where ``--label`` is not among the most used options.
 
     Examples:
         >>> parser = Parser()
@@ -153,27 +164,31 @@ def add_reading(parser: Parser, *, label: bool = True) -> None:
         >>> parser.parse_args(["--group-col", "patient"]).group_col
         'patient'
     """
-    group = parser.add_argument_group("how to read the data (inferred and said where not given)")
+    group = parser.add_argument_group("how to read the data (inferred and reported where not given)")
     if label:
         add_label(group)
     group.add_argument(
         "--item", metavar="COLUMN",
-        help="column of texts or of paths; or several with commas between, of pictures, sounds, texts, numbers and "
-        "categories that make one item, each with :KIND behind it where its kind is not to be inferred",
+        help="column of texts or paths; or several comma-separated columns that make one item (pictures, sounds, "
+        "texts, numbers and categories), each followed by :KIND to state its kind instead of inferring it",
     )  # fmt: skip
     group.add_argument("--task", choices=list(TASKS), help="kind of task")
     group.add_argument("--modality", choices=["image", "text", "audio", "vector"], help="kind of item")
-    group.add_argument("--group-col", metavar="COLUMN", help="what must not be split: patient, speaker, site")
+    group.add_argument(
+        "--group-col", metavar="COLUMN", help="column of groups that a split keeps together: patient, speaker, site"
+    )
     group.add_argument(
         "--group-pattern", metavar="REGEX",
-        help="what captures that from each item's name (its path below the folder) or value of --group-col: "
-        "'_([a-z]+)_' takes the speaker of 7_jackson_32.wav",
+        help="regular expression that captures the group from each item's name (its path below the folder) or value "
+        "of --group-col: '_([a-z]+)_' captures the speaker of 7_jackson_32.wav",
     )  # fmt: skip
-    group.add_argument("--time-col", metavar="COLUMN", help="times; the latest fifth is then held out")
+    group.add_argument(
+        "--time-col", metavar="COLUMN", help="column of times; the latest fifth of the items is then held out"
+    )
 
 
 def add_encoding(parser: Parser, *, cluster: bool = False) -> None:
-    """How items are encoded; ``cluster`` where Ray may spread them.
+    """How to encode items; ``cluster`` adds the options of Ray.
 
     Examples:
         >>> parser = Parser()
@@ -181,47 +196,47 @@ def add_encoding(parser: Parser, *, cluster: bool = False) -> None:
         >>> parser.parse_args(["--batch-size", "8"]).batch_size
         8
     """
-    group = parser.add_argument_group("how to encode (chosen and said where not given)")
+    group = parser.add_argument_group("how to encode (chosen and reported where not given)")
     group.add_argument(
         "--backend", choices=["auto", *BACKENDS], default="auto",
-        help="what runs the body; torch stands for torch on the CPU (default: auto, the fastest here)",
+        help="runtime of the body; torch means torch on the CPU (default: auto, the fastest on this machine)",
     )  # fmt: skip
     group.add_argument("--no-cache", action="store_true", help=NO_CACHE)
-    group.add_argument("--batch-size", type=count, metavar="N", help="items that go through the body at once")
+    group.add_argument("--batch-size", type=count, metavar="N", help="items per batch")
     if cluster:
         group.add_argument(
             "--ray", metavar="ADDRESS", nargs="?", const="auto", type=_address,
-            help="spread over the Ray cluster at ADDRESS, such as --ray=10.0.0.5:6379; as the last word or before "
-            "another option, over the cluster that runs here or is started",
+            help="encode on the Ray cluster at ADDRESS, such as --ray=10.0.0.5:6379; without ADDRESS (as the last "
+            "argument or before another option), on the cluster that runs on this machine, or on a new one",
         )  # fmt: skip
-        group.add_argument("--workers", type=count, metavar="N", help="worker processes on Ray (default: one a CPU)")
+        group.add_argument("--workers", type=count, metavar="N", help="Ray worker processes (default: one per CPU)")
     else:
-        parser.set_defaults(ray=None, workers=None)  # every command that encodes has these words
+        parser.set_defaults(ray=None, workers=None)  # `engine_of` reads them for every command that encodes
 
 
 def count(text: str) -> int:
-    """A whole number from 1 on.
+    """Parse a whole number of 1 or more.
 
     Examples:
         >>> count("8")
         8
     """
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"it must be a whole number from 1 on. Got '{text}' instead.")
+        raise argparse.ArgumentTypeError(f"it must be a whole number of 1 or more. Got '{text}' instead.")
     return int(text)
 
 
 def _seed(text: str) -> int:
-    """A seed that every generator of random numbers takes."""
+    """Parse a seed in the range that NumPy, torch and Python all accept: 32 bits, unsigned."""
     if not text.isascii() or not text.isdecimal() or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"a seed must be a whole number from 0 to {2**32 - 1}. Got '{text}' instead.")
     return int(text)
 
 
 def _address(text: str) -> str:
-    """An address; the data that come after a bare ``--ray`` are none."""
+    """Parse an address, and refuse a path: after a bare ``--ray``, argparse takes DATA for its value."""
     if text != "auto" and os.path.exists(text):  # noqa: PTH110 (it takes any text)
         raise argparse.ArgumentTypeError(
-            f"'{text}' is a file or folder here and no address. Write --ray after it, or --ray=ADDRESS."
+            f"'{text}' is a file or folder, not an address. Write --ray after it, or --ray=ADDRESS."
         )
     return text

@@ -1,4 +1,4 @@
-"""The words of ``headstart distill``."""
+"""Options of ``headstart distill``."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ def add(verbs: Verbs[Parser]) -> None:
         20
     """
     parser = new_verb(
-        verbs, "distill", "make a body small: train it to give what larger ones know of items",
+        verbs, "distill", "train a small body to reproduce the outputs of larger ones",
         words="DATA --teacher NAME --out DIR", example="headstart distill photos/ --teacher runs/photos --out small",
     )  # fmt: skip
     parser.add_argument("data", metavar="DATA", help=DATA + "; labels are not needed")
     group = first_group(parser)
     group.add_argument(
         "--teacher", metavar="NAME", action="append", required=True,
-        help="a pretrained body whose features are learnt, or the run folder of a fit, whose answers are learnt too; "
-        "repeat it for several",
+        help="a pretrained body, whose features are the targets, or the run folder of a fit, whose predictions are "
+        "targets too; repeat the option for several teachers",
     )  # fmt: skip
     who = group.add_mutually_exclusive_group()
-    who.add_argument("--student", metavar="NAME", help="the body that learns (default: what comes with the install)")
-    who.add_argument("--architecture", metavar="NAME", help="or a body of timm with fresh weights")
+    who.add_argument("--student", metavar="NAME", help="the body to train (default: the one that comes with headstart)")
+    who.add_argument("--architecture", metavar="NAME", help="or a timm architecture with random weights")
     add_out(group, "DIR", "new folder for the checkpoint", required=True)
-    add_time_limit(group, "such as 90s or 10m")
+    add_time_limit(group, "limit of the training, such as 90s or 10m")
     group = parser.add_argument_group("how to train")
-    group.add_argument("--side", type=count, metavar="PIXELS", help="of the pictures that --architecture looks at")
+    group.add_argument("--side", type=count, metavar="PIXELS", help="side of the input pictures of --architecture")
     group.add_argument("--epochs", type=count, default=20, metavar="N", help="passes over the items (default: 20)")
-    group.add_argument("--loss", choices=["mse", "cosine"], default="mse", help="how rows are compared (default: mse)")
+    group.add_argument("--loss", choices=["mse", "cosine"], default="mse", help="loss between features (default: mse)")
     group.add_argument(
         "--augment", action=argparse.BooleanOptionalAction, default=True,
-        help="let the student see pictures cropped and mirrored (default: yes)",
+        help="train the student on cropped and mirrored pictures (default: yes)",
     )  # fmt: skip
-    add_seed(group, "fresh weights, order and augmentation")
+    add_seed(group, "initial weights, order and augmentation")
     add_reading(parser)
     add_encoding(parser)
     add_common(parser)

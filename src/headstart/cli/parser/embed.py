@@ -1,4 +1,4 @@
-"""The words of ``headstart embed``."""
+"""Options of ``headstart embed``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from headstart.cli.parser.common import (
 __all__ = ["add"]
 
 LAYERS = (
-    "last (what the body gives at its end), blocks (the pooled output of each block, or of 13 of them where there are "
-    "more: what a fit reads), all (of everything in the body), or names of layers with commas between; --layers all "
+    "last (the final output of the body), blocks (the pooled output of each block, or of 13 blocks if there are more: "
+    "the layers that a fit reads), all (the output of every layer), or comma-separated names of layers; --layers all "
     "--json lists the names as 'blocks' (default: last)"
 )
-CODES = "An item that cannot be read is reported and makes the exit code 1; the others are written.\n\n" + EXIT_CODES
+CODES = "If an item cannot be read, it is reported, the others are written and the exit code is 1.\n\n" + EXIT_CODES
 
 
 def add(verbs: Verbs[Parser]) -> None:
@@ -35,17 +35,17 @@ def add(verbs: Verbs[Parser]) -> None:
         'last'
     """
     parser = new_verb(
-        verbs, "embed", "write the features that a source gives", words="DATA --out FILE",
+        verbs, "embed", "write the features of items under a source", words="DATA --out FILE",
         example="headstart embed photos/ --source local:body.safetensors --out features.parquet", codes=CODES,
     )  # fmt: skip
     parser.add_argument("data", metavar="DATA", help=DATA + "; labels are not needed")
     group = first_group(parser)
     add_out(group, "FILE", ".parquet, .csv, .npy or .safetensors", required=True)
-    group.add_argument("--source", metavar="NAME", help="pretrained body (default: what comes with the install)")
+    group.add_argument("--source", metavar="NAME", help="pretrained body (default: the one that comes with headstart)")
     group.add_argument("--layers", metavar="WHICH", default="last", help=LAYERS)
     group.add_argument(
         "--per", choices=["item", "position"], default="item",
-        help="a row for each item, or for each position in it: token, patch or frame (default: item)",
+        help="one row per item, or per position in it: token, patch or frame (default: item)",
     )  # fmt: skip
     add_reading(parser)
     add_encoding(parser, cluster=True)

@@ -1,4 +1,4 @@
-"""The words of ``headstart evaluate``."""
+"""Options of ``headstart evaluate``."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def add(verbs: Verbs[Parser]) -> None:
         'val'
     """
     parser = new_verb(
-        verbs, "evaluate", "judge a saved model on labelled data", words="MODEL DATA",
+        verbs, "evaluate", "evaluate a saved model on labelled data", words="MODEL DATA",
         example="headstart evaluate runs/photos photos-of-may/ --out may",
     )  # fmt: skip
     parser.add_argument("model", metavar="MODEL", help="run folder of a fit")
     parser.add_argument("data", metavar="DATA", help=DATA)
     group = first_group(parser)
     add_label(group)
-    add_out(group, "DIR", "write metrics.json, confusion.csv, predictions (.csv and .parquet) and report.html there")
+    add_out(group, "DIR", "folder for metrics.json, confusion.csv, predictions (.csv and .parquet) and report.html")
     group.add_argument(
         "--split", choices=["train", "val", "test", "all"],
-        help="which part of data that come with a split (default: test, else val)",
+        help="part to evaluate on, if the data come with a split (default: test, else val)",
     )  # fmt: skip
-    add_seed(group, "resamples")
+    add_seed(group, "bootstrap resamples")
     add_reading(parser, label=False)
     add_encoding(parser)
     add_common(parser)

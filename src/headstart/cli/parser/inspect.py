@@ -1,4 +1,4 @@
-"""The words of ``headstart inspect``."""
+"""Options of ``headstart inspect``."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ def add(verbs: Verbs[Parser]) -> None:
     add_label(group)
     group.add_argument(
         "--labels", action="store_true",
-        help="also encode the items and list those whose label the others contradict, with the three items that did "
-        "most to contradict it",
+        help="also encode the items and list those whose label is probably wrong, each with the three items that "
+        "contradict it most",
     )  # fmt: skip
-    group.add_argument("--source", metavar="NAME", help="pretrained body that is to read texts, or that judges labels")
-    add_out(group, "FILE", "write the suspect labels to a .csv file")
+    group.add_argument(
+        "--source", metavar="NAME", help="pretrained body whose tokenizer is checked on texts, or, with --labels, that "
+        "encodes the items",
+    )  # fmt: skip
+    add_out(group, "FILE", "write the suspect labels to a .csv file (needs --labels)")
     add_reading(parser, label=False)
     parser.add_argument_group("other").add_argument(
-        "--no-cache", action="store_true", help="neither look up nor keep what is read of pictures and sounds"
+        "--no-cache", action="store_true", help="neither read nor write cached sketches of pictures and sounds"
     )
     add_common(parser)

@@ -1,4 +1,4 @@
-"""The words of ``headstart predict``."""
+"""Options of ``headstart predict``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from headstart.cli.parser.common import EXIT_CODES, Verbs, add_common, add_encod
 __all__ = ["add"]
 
 CODES = (
-    "Standard output is a table and a summary on a terminal, and elsewhere a line an item: its name, the prediction\n"
-    "and the probability, with tabs between. An item that cannot be read is reported, keeps its row with an empty\n"
-    "answer (and the reason in --out), and makes the exit code 1; the others are predicted.\n\n" + EXIT_CODES
+    "On a terminal, standard output is a table and a summary; elsewhere it is one line per item: name, prediction\n"
+    "and probability, separated by tabs. If an item cannot be read, it is reported and keeps its row with an empty\n"
+    "prediction (and the reason in --out), the others are predicted, and the exit code is 1.\n\n" + EXIT_CODES
 )
 
 
@@ -30,19 +30,20 @@ def add(verbs: Verbs[Parser]) -> None:
     parser.add_argument("model", metavar="MODEL", help="run folder of a fit")
     parser.add_argument(
         "items", metavar="ITEM", nargs="+",
-        help="files, folders or tables; texts as they are for a text model; - reads a line an item from standard input",
+        help="files, folders or tables; for a text model also literal texts; - reads one item per line from standard "
+        "input",
     )  # fmt: skip
     group = first_group(parser)
     add_out(
         group, "FILE",
-        "write .csv, .tsv, .xlsx, .jsonl or .parquet: a row an item, with the columns of its table and all "
+        "write .csv, .tsv, .xlsx, .jsonl or .parquet: one row per item, with the columns of its table and all "
         "probabilities",
     )  # fmt: skip
-    group.add_argument("--item", metavar="COLUMN", help="column of texts or of paths in a table")
+    group.add_argument("--item", metavar="COLUMN", help="column of texts or paths in a table")
     group.add_argument(
         "--priors", metavar="SHARES",
-        help="how frequent the classes are among these items: uniform, estimate (from the items themselves), or a JSON "
-        "file of shares by label (default: as in the training data)",
+        help="class frequencies among these items: uniform, estimate (from the items themselves), or a JSON file of "
+        "shares by label (default: as in the training data)",
     )  # fmt: skip
     add_encoding(parser)
     add_common(parser)

@@ -1,4 +1,4 @@
-"""The words of ``headstart rank``."""
+"""Options of ``headstart rank``."""
 
 from __future__ import annotations
 
@@ -31,30 +31,32 @@ def add(verbs: Verbs[Parser]) -> None:
         ['a', 'b']
     """
     parser = new_verb(
-        verbs, "rank", "rank pretrained bodies by what they are worth for labelled data", words="DATA",
+        verbs, "rank", "rank pretrained bodies by how well they suit labelled data", words="DATA",
         example="headstart rank photos/ --sources timm:resnet18.a1_in1k local:body.safetensors",
     )  # fmt: skip
     parser.add_argument("data", metavar="DATA", help=DATA)
     group = first_group(parser)
     add_label(group)
     add_sources_to_rank(group)
-    add_out(group, "FILE", "write the ranking to a .csv or .json file too")
-    add_time_limit(group, "such as 90s or 10m; no source is begun after that")
+    add_out(group, "FILE", "also write the ranking to a .csv or .json file")
+    add_time_limit(group, "limit such as 90s or 10m; no source is started after that")
     group = parser.add_argument_group("what is ranked and shown")
-    group.add_argument("--max-params", metavar="N", help="the most parameters of a body, such as 10M")
+    group.add_argument("--max-params", metavar="N", help="largest number of parameters of a body, such as 10M")
     group.add_argument(
         "--license", choices=["any", "permissive"], default="any",
-        help="permissive: Apache, MIT, BSD, CC0, CC-BY, ISC or Unlicense; one that states none is left out (default: "
-        "any)",
+        help="permissive: Apache, MIT, BSD, CC0, CC-BY, ISC or Unlicense; bodies that state no licence are left out "
+        "(default: any)",
     )  # fmt: skip
     group.add_argument(
         "--scores", metavar="NAME", nargs="+", action="extend", default=[],
-        help="further transferability scores to show, such as logme h_score (leep and nce: of bodies that hold the "
-        "classifier they were pretrained with); they do not count",
+        help="further transferability scores to show, such as logme h_score (leep and nce: only for bodies with the "
+        "classifier of their pretraining); they do not affect the order",
     )  # fmt: skip
-    group.add_argument("--profile", action="store_true", help="show what each block of a body is worth alone")
-    group.add_argument("--no-untrained", action="store_true", help="leave out the body of random weights, the floor")
-    add_seed(group, "draws and resamples")
+    group.add_argument("--profile", action="store_true", help="show how accurate each block of a body is alone")
+    group.add_argument(
+        "--no-untrained", action="store_true", help="leave out the body with random weights, the lower baseline"
+    )
+    add_seed(group, "samples and bootstrap resamples")
     add_reading(parser, label=False)
     add_encoding(parser, cluster=True)
     add_common(parser)
@@ -71,6 +73,6 @@ def add_sources_to_rank(group: Group) -> None:
     """
     group.add_argument(
         "--sources", metavar="NAME", nargs="+", action="extend",
-        help="bodies to rank, with spaces or commas between (default: all that are installed or cached for this kind "
+        help="bodies to rank, separated by spaces or commas (default: all that are installed or cached for this kind "
         "of item)",
     )  # fmt: skip

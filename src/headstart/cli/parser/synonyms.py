@@ -1,4 +1,4 @@
-"""Words of other tools for what is called otherwise here, and the nearest word to a mistyped one."""
+"""Suggestions: the option or choice that a mistyped word, or the name that another tool uses, stands for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 
 __all__ = ["nearest_choice", "nearest_option", "option_hint"]
 
-SHORT = 3  # words of so few letters are near to too many others
+SHORT = 3  # words of up to this many letters resemble too many others
 
-# What an option is called elsewhere, without the dashes; of several options, the first that the command has is meant.
+# Names of options in other tools, without the dashes. If a name stands for several, the first that a command has wins.
 _OPTIONS: dict[str, str] = {
     "--source": "model models backbone body encoder base-model pretrained pretrained-model model-name arch "
     "architecture checkpoint weights network net model-name-or-path feature-extractor extractor m",
@@ -50,16 +50,15 @@ _OPTIONS: dict[str, str] = {
     "--label-text": "descriptions prompts",
 }
 
-# What no option is for, and what to do instead.
+# What to do instead, for names that no option stands for.
 _HINTS: dict[str, str] = {
-    "epochs num-epochs n-epochs steps max-steps iterations": "a fit trains as long as it pays, within --time-limit",
-    "lr learning-rate weight-decay momentum optimizer scheduler dropout": "a fit chooses that itself (or give a "
-    "strategy of headstart.tune with other settings from Python)",
+    "epochs num-epochs n-epochs steps max-steps iterations": "a fit decides how long to train, within --time-limit",
+    "lr learning-rate weight-decay momentum optimizer scheduler dropout": "a fit chooses it (from Python, you can "
+    "pass a strategy of headstart.tune with other settings)",
     "test-size val-split validation-split test test-data valid-data validation cv folds n-folds k-fold holdout "
-    "train-size": "a given split is read from a column 'split' or from folders train/val/test, and made where there is "
-    "none",
+    "train-size": "a split is read from a column 'split' or from folders train/val/test, or else made by the fit",
     "num-labels num-classes n-classes": "the labels are read from the data",
-    "quiet silent q": "lines can be sent to /dev/null, and --json writes one object",
+    "quiet silent q": "send standard output to /dev/null, or use --json for one object",
 }
 
 _POSITIONAL: dict[str, str] = {
@@ -68,7 +67,7 @@ _POSITIONAL: dict[str, str] = {
     "ITEM": "item items data dataset input inputs files file text texts image images i",
 }
 
-# Values of options and commands.
+# Names of commands and of values of options in other tools.
 _CHOICES: dict[str, str] = {
     "fit": "train training learn finetune fine-tune tune transfer create build run new classify-data",
     "predict": "infer inference classify label apply prediction test-item use score-items",
@@ -97,12 +96,12 @@ _CHOICES: dict[str, str] = {
 
 
 def nearest_option(name: str, options: Collection[str], *, exact: bool = False) -> str | None:
-    """The option that a word stands for: spelt alike, called so by other tools, or nearly so.
+    """The option that a word stands for: the same name, its name in another tool, or a similar spelling of either.
 
     Args:
         name: the word, with its dashes.
         options: those of the command.
-        exact: whether nearly is not enough.
+        exact: whether to leave out similar spellings.
 
     Examples:
         >>> nearest_option("--model", ["--source", "--out"]), nearest_option("--souce", ["--source", "--out"])
@@ -118,6 +117,7 @@ def nearest_option(name: str, options: Collection[str], *, exact: bool = False) 
     for option, words in _OPTIONS.items():
         for other in words.split() if option in options else ():
             elsewhere.setdefault(other, option)
+    # the same letters in another order, such as --suorce
     swapped = [other for other in elsewhere if sorted(other) == sorted(word)]
     long = [other for other in elsewhere if len(other) > SHORT]
     likely = swapped or difflib.get_close_matches(word, long, n=1, cutoff=0.75)
@@ -125,26 +125,26 @@ def nearest_option(name: str, options: Collection[str], *, exact: bool = False) 
 
 
 def option_hint(name: str, positional: Sequence[str]) -> str | None:
-    """What to do where no option of the command is meant.
+    """What to do instead, for a word that stands for no option of the command; None where nothing is known.
 
     Args:
         name: the word, with its dashes.
-        positional: the words that the command takes without an option.
+        positional: names of the positional arguments of the command.
 
     Examples:
         >>> option_hint("--data", ["DATA"])
-        'DATA is written without an option'
+        'DATA is given without an option name'
     """
     word = name.lstrip("-").lower().replace("_", "-")
     for place in positional:
         words = _POSITIONAL.get(place, "").split()
         if word in words or (len(word) > SHORT and difflib.get_close_matches(word, words, n=1, cutoff=0.8)):
-            return f"{place} is written without an option"
+            return f"{place} is given without an option name"
     return next((hint for words, hint in _HINTS.items() if word in words.split()), None)
 
 
 def nearest_choice(word: str, choices: Collection[str]) -> str | None:
-    """The choice that a word stands for, as `nearest_option`.
+    """The choice that a word stands for; it works like `nearest_option`.
 
     Examples:
         >>> nearest_choice("train", ["fit", "predict"]), nearest_choice("fti", ["fit", "predict"])

@@ -1,4 +1,4 @@
-"""The words of ``headstart sources``, ``cache``, ``doctor`` and ``demo``."""
+"""Options of ``headstart sources``, ``cache``, ``doctor`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def add_sources(verbs: Verbs[Parser]) -> None:
         'vector'
     """
     actions = _several(
-        verbs, "sources", "list the pretrained bodies at hand, or show one", example="headstart sources list"
+        verbs, "sources", "list the available pretrained bodies, or show one", example="headstart sources list"
     )
-    text = "list what comes with the install and the schemes of other names"
+    text = "list the bodies that come with headstart, and how to name others"
     add_common(new_verb(actions, "list", text, example="headstart sources list --json"))
     show = new_verb(
         actions, "show", "show what is known about a source, without loading it", words="NAME",
@@ -41,14 +41,14 @@ def add_cache(verbs: Verbs[Parser]) -> None:
         >>> parser.parse_args(["cache", "prune", "--all"]).all
         True
     """
-    text = "show or clear what is kept so that nothing is computed twice"
+    text = "show or clear cached features, bodies and results"
     actions = _several(verbs, "cache", text, example="headstart cache info")
     text = "show where the cache is, what it holds and how large it is"
     add_common(new_verb(actions, "info", text, example="headstart cache info"))
-    text = "remove what was not used for longest, and what killed processes left"
+    text = "remove the least recently used entries, and remains of killed processes"
     prune = new_verb(actions, "prune", text, example="headstart cache prune --limit 5GB")
     how = first_group(prune).add_mutually_exclusive_group()
-    how.add_argument("--limit", metavar="SIZE", help="what may stay, such as 5GB (default: the cache's own limit)")
+    how.add_argument("--limit", metavar="SIZE", help="size to keep, such as 5GB (default: the limit of the cache)")
     how.add_argument("--all", action="store_true", help="remove everything")
     add_common(prune)
 
@@ -62,7 +62,7 @@ def add_doctor(verbs: Verbs[Parser]) -> None:
         >>> parser.parse_args(["doctor"]).verb
         'doctor'
     """
-    text = "say what this machine and this install can do, and what is broken"
+    text = "report what this machine and this installation can do, and what is broken"
     add_common(new_verb(verbs, "doctor", text, example="headstart doctor"))
 
 
@@ -75,14 +75,14 @@ def add_demo(verbs: Verbs[Parser]) -> None:
         >>> parser.parse_args(["demo"]).out
         'runs/demo'
     """
-    text = "run the main job offline on data that comes with the install"
+    text = "run the main workflow offline on data that come with headstart"
     parser = new_verb(verbs, "demo", text, example="headstart demo")
-    add_out(first_group(parser), "DIR", "where to write (default: runs/demo)", default="runs/demo")
+    add_out(first_group(parser), "DIR", "folder to write (default: runs/demo)", default="runs/demo")
     add_common(parser)
 
 
 def _several(verbs: Verbs[Parser], name: str, text: str, *, example: str) -> Verbs[Parser]:
-    """The actions of a command that has several."""
+    """Add a command that has several actions, and return where to add them."""
     parser = verbs.add_parser(
         name,
         help=text,
