@@ -18,7 +18,7 @@ def test_names_that_may_tell_groups_are_shown_with_their_option(tmp_path, capsys
     words = ["inspect", table(tmp_path / "a.csv"), "--label", "label", "--item", "x"]
     assert main(words) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert r"4 by --group-col file --group-pattern 'speaker(\d+)', such as 0, 1, 2: a fit looks whether" in out
+    assert r"4 by --group-col file --group-pattern 'speaker(\d+)', such as 0, 1, 2: a fit checks whether" in out
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["possible_groups"]
     assert found == {r"--group-col file --group-pattern 'speaker(\d+)'": ["0", "1", "2", "3"]}
