@@ -36,7 +36,7 @@ def table_rows(ranking: Ranking, scores: Sequence[str] = ()) -> list[list[str]]:
     """
     of_texts = any(standing.texts is not None for standing in ranking.standings)
     header = [
-        "rank", "source", f"{ranking.merit} [95%]", "out-of-fold loss [95%]", "kNN loss", "tie", "licence", "params",
+        "rank", "source", f"{ranking.merit} [95%]", "leave-one-out loss [95%]", "kNN loss", "tie", "licence", "params",
         "items/s", "cost", "published", *(["languages", "unknown tokens"] if of_texts else []), *scores,
     ]  # fmt: skip
     shown = [standing for standing in ranking.standings if standing.measured is not None]
@@ -88,7 +88,7 @@ def _short(licence: str | None) -> str:
 
 
 def profile_lines(ranking: Ranking) -> list[str]:
-    """For each ranked source, a bar for the out-of-fold accuracy (or R²) of each block, and the best block alone.
+    """For each ranked source, a bar for the leave-one-out accuracy (or R²) of each block, and the best block alone.
 
     Args:
         ranking: made with ``profile=True``.
