@@ -11,7 +11,9 @@ from command_line import texts, write_csv
 def test_rank_shows_a_table_and_the_next_command(cli):
     write_csv(cli.folder / "texts.csv", texts(40))
     words = ("rank", "texts.csv", "--sources", "toy", "--profile", "--scores", "logme", "--out", "ranking.csv")
-    outcome = cli.works(*words, says=["leave-one-out loss", "toy (untrained)", "trigrams", "logme", "Apache-2.0", "why"])
+    outcome = cli.works(
+        *words, says=["leave-one-out loss", "toy (untrained)", "trigrams", "logme", "Apache-2.0", "why"]
+    )
     assert "headstart fit texts.csv --source toy" in outcome.out
     with (cli.folder / "ranking.csv").open() as file:
         rows = list(csv.DictReader(file))
