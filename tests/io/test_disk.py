@@ -58,7 +58,7 @@ def test_other_errors_are_no_full_disk(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", [atomic_file, atomic_folder])
 def test_whatever_is_written_whole_names_the_disk(tmp_path, monkeypatch, kind, error):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: FULL)
-    says = r"Cannot write '.*out': No space left on device: the disk at '.*' is full .*; free space or name"
+    says = r"Cannot write '.*out': No space left on device: the disk at '.*' is full .*; nothing was changed, so free"
     with pytest.raises(SaveError, match=says), kind(tmp_path / "out"):
         raise error
     assert list(tmp_path.iterdir()) == []

@@ -95,7 +95,7 @@ def test_parts_of_different_kinds_are_refused():
 
 
 def test_several_rows_an_item_are_refused():
-    with pytest.raises(SourceError, match="one row an item"):
+    with pytest.raises(SourceError, match="one row per item"):
         extract(FusedSource((ToySource(positions=True), ToySource())), ["good day"], engine=PLAIN)
 
 

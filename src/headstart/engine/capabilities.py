@@ -1,7 +1,8 @@
-"""What a source may offer beyond `headstart.types.Source`: small Protocols, each of which a source may have or lack.
+"""Optional capabilities of a source beyond `headstart.types.Source`, each a small runtime Protocol.
 
-A source with the required methods alone works everywhere. Each capability is a method or a property of that name, no
-base class, and is asked for by ``isinstance``. A source that wraps another one passes on what that one has.
+A source with only the required methods works everywhere. A capability is a method or property with the name given
+here; no base class is needed, and ``isinstance`` tests for it. A source that wraps another one forwards its
+capabilities.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Runtime:
-    """What runs a body, as far as it has been chosen.
+    """The backend and number format that run a body, as far as they have been chosen.
 
     Attributes:
-        backend: such as ``"openvino"``; empty before it is chosen, and where there is no body.
-        precision: the number format, such as ``"bf16"``; empty as above.
-        reason: why it runs in this way, in a sentence; empty for nothing.
-        hint: what could not be had and the user can mend, in a sentence; empty for nothing.
+        backend: such as ``"openvino"``; empty before it is chosen, and if there is no body.
+        precision: the number format, such as ``"bf16"``; empty in the same cases.
+        reason: why they were chosen, in a sentence; may be empty.
+        hint: what was unavailable and the user can install or fix, in a sentence; may be empty.
         streams: how many threads may call ``forward`` at once.
 
     Examples:
@@ -60,7 +61,7 @@ class Runtime:
 
 @runtime_checkable
 class HasRuntime(Protocol):
-    """Runs a body, and says in which way.
+    """Reports how its body is run.
 
     Examples:
         >>> from headstart.sources.vector import VectorSource
@@ -70,16 +71,16 @@ class HasRuntime(Protocol):
 
     @property
     def runtime(self) -> Runtime:
-        """The backend, the number format and the reason for them; asking chooses and loads nothing."""
+        """The backend, the number format and the reason for them; reading it chooses and loads nothing."""
         ...
 
 
 @runtime_checkable
 class Cacheable(Protocol):
-    """Picks its backend itself and names the key under which its rows may be kept; without it they are never kept.
+    """Picks its own backend and gives the key under which its rows may be cached; other sources' rows never are.
 
-    The key stands for everything but the item that decides a row: weights, layers, preprocessing and the form in which
-    the body runs. Of an item that is found under it the row is taken as it was kept, in this process or a later one.
+    The key covers everything except the item that determines a row: weights, layers, preprocessing and the form of the
+    body (its backend and number format). A row that is found under the key is used as stored, in any process.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -91,13 +92,13 @@ class Cacheable(Protocol):
         """Pick the backend; called before ``forward``, and again for each new set of items.
 
         Args:
-            engine: what the user wants.
-            count: about how many items will be encoded, which decides whether converting the body pays.
-            few: gives some prepared items of the real data, on which backends are compared; slow, so it is called only
-                where one has to be.
+            engine: the user's settings.
+            count: roughly how many items will be encoded, which decides whether converting the body pays.
+            few: returns some prepared items of the real data, on which backends are compared; slow, so it is called
+                only if a comparison is needed.
 
         Returns:
-            The key, the same for the same choice in every process; None where rows must not be kept.
+            The key, the same for the same choice in every process; None if rows must not be cached.
         """
         ...
 
@@ -113,13 +114,13 @@ class BatchPreparing(Protocol):
     """
 
     def prepare_many(self, items: Sequence[Any]) -> Sequence[Any | ItemError]:
-        """``prepare`` for many items; an `ItemError` stands in the place of its item."""
+        """``prepare`` for many items, in order; an item that fails gives its `ItemError` instead of a value."""
         ...
 
 
 @runtime_checkable
 class Branching(Protocol):
-    """Is made of sources whose rows stand side by side in its own.
+    """Combines several sources: their rows are concatenated.
 
     Examples:
         >>> from headstart.sources import open_source
@@ -129,13 +130,13 @@ class Branching(Protocol):
 
     @property
     def branches(self) -> Sequence[tuple[Source, int | None]]:
-        """Each source with the position in an item of the part that it encodes; None for the item itself."""
+        """Each source with the position of the part of an item that it encodes; None for the entire item."""
         ...
 
 
 @runtime_checkable
 class ReadyRows(Protocol):
-    """Knows items that are rows already, such as those of a matrix.
+    """Recognises items that are feature rows already, such as the rows of a matrix.
 
     Examples:
         >>> from headstart.sources.vector import VectorSource
@@ -144,13 +145,13 @@ class ReadyRows(Protocol):
     """
 
     def ready_rows(self, items: Sequence[Any]) -> FeatureMatrix | None:
-        """The rows of all items without a copy; None where each item has to be looked at."""
+        """All items as one (n, d) matrix without a copy; None if they must be prepared one at a time."""
         ...
 
 
 @runtime_checkable
 class LayerChoosing(Protocol):
-    """Has layers to choose among.
+    """Can read other layers of its body.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -160,11 +161,11 @@ class LayerChoosing(Protocol):
     """
 
     def with_layers(self, layers: str | Sequence[str], *, positions: bool = False) -> Source:
-        """The same body with other layers read.
+        """A source with the same body that reads other layers.
 
         Args:
             layers: ``"last"``, ``"blocks"``, ``"all"``, or names of layers.
-            positions: whether each position (token, patch, frame) has a row, so that ``forward`` gives n arrays (k,
+            positions: whether each position (token, patch, frame) gets a row, so that ``forward`` returns n arrays (k,
                 width).
         """
         ...
@@ -172,7 +173,7 @@ class LayerChoosing(Protocol):
 
 @runtime_checkable
 class PositionReading(Protocol):
-    """Says whether it gives a row for each position of an item, or one for the item.
+    """Reports whether it gives one row per position of an item (token, patch, frame) or one row per item.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -182,13 +183,13 @@ class PositionReading(Protocol):
 
     @property
     def positions(self) -> bool:
-        """Whether ``forward`` gives n arrays (k, width)."""
+        """Whether ``forward`` returns n arrays (k, width) instead of one (n, width)."""
         ...
 
 
 @runtime_checkable
 class LabelReading(Protocol):
-    """Encodes texts beside its items, by a text tower that was trained together with its body (CLIP).
+    """Encodes texts as well as items, by a text tower that was trained together with its body (as in CLIP).
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -197,19 +198,19 @@ class LabelReading(Protocol):
     """
 
     def label_rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Rows (C, sum of block widths) of C texts, 0 but in the last block."""
+        """Rows (C, sum of block widths) of C texts, zero except in the last block."""
         ...
 
     def label_scale(self) -> float:
-        """What the towers were trained to multiply cosines with: the inverse of a softmax's temperature."""
+        """The factor on cosine similarities that the towers were trained with: the inverse softmax temperature."""
         ...
 
 
 def runtime_of(source: object) -> Runtime:
-    """What runs a source's body; empty where it does not say, or has none.
+    """The runtime of a source's body; an empty `Runtime` if it has no body or does not report one.
 
     Args:
-        source: any.
+        source: any source.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -220,10 +221,10 @@ def runtime_of(source: object) -> Runtime:
 
 
 def reads_positions(source: object) -> bool:
-    """Whether a source gives a row for each position of an item.
+    """Whether a source gives one row per position of an item.
 
     Args:
-        source: any but one of several branches, which gives one row an item.
+        source: any source except a `Branching` one, which always gives one row per item.
 
     Examples:
         >>> from headstart.sources.toy import ToySource

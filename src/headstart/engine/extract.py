@@ -1,4 +1,4 @@
-"""Items to rows of features: on this machine, or spread over a cluster."""
+"""Feature extraction: items to feature rows, on this machine or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def extract(
     progress: Progress | None = None,
     on_error: Literal["set_aside", "raise"] = "set_aside",
 ) -> Extraction:
-    """Encode every content once, ever.
+    """Encode items; each distinct content is encoded exactly once, also over several runs.
 
-    A source that can choose its backend says under which key its rows may be kept; rows that the feature store has are
-    taken from there. The other items, each content once, are read and preprocessed (`Source.prepare`) by a few threads
-    while the body runs (`Source.forward`), and their rows are kept batch by batch, so that a killed run goes on where
-    it was. Texts go longest first, so that a batch holds little padding; the rows come back in the order of the items.
-    Rows of more than 256 MiB live in a temporary file that vanishes with the array.
+    A `headstart.engine.capabilities.Cacheable` source gives the key under which its rows are stored; rows that the
+    feature store has are reused. The other distinct contents are read and preprocessed (`Source.prepare`) by a few
+    threads while the body runs (`Source.forward`). Rows are stored after each batch, so a killed run resumes. Texts run
+    longest first, which keeps padding low; the rows are returned in the order of the items. Rows of more than 256 MiB
+    are held in a temporary file that is removed with the array.
 
     Args:
         source: what encodes the items.
         items: n items of the source's modality.
         engine: backend, feature store, batch size (by default 32 images, 1024 texts, 16 sounds or 4096 rows of
-            numbers, and fewer where memory or the work is small), and the cluster to spread over, if any.
-        progress: called with (items done, items in all, how) at the start and after every batch.
+            numbers, and fewer if there is little memory or work), and the cluster, if any.
+        progress: called with (items done, items in total, details) at the start and after every batch.
         on_error: whether an item that cannot be encoded is set aside with its reason, or raises.
 
     Returns:
-        The rows, and what could not be encoded.
+        The rows, and the reasons of the items that could not be encoded.
 
     Raises:
         ItemError: with ``on_error="raise"``, on an item that cannot be encoded.
@@ -71,12 +71,12 @@ def extract(
 
 
 def encode(source: Source, items: Sequence[Any], *, engine: Engine = PLAIN) -> FeatureMatrix:
-    """Features of all items, or the reason why one has none: `Source.encode` for sources that have the other two verbs.
+    """Features of all items, or an error if one has none: `Source.encode` for sources with ``prepare`` and ``forward``.
 
     Args:
         source: what encodes the items.
         items: n items of the source's modality.
-        engine: as in `extract`; by default the body runs, whatever the feature store has.
+        engine: as in `extract`; by default without the feature store, so the body always runs.
 
     Returns:
         (n, d) float32 features.

@@ -1,4 +1,4 @@
-"""A frozen body as the sources use it: arrays in, rows of features out, on whatever backend is fastest here."""
+"""A frozen body as the sources use it: arrays in, feature rows out, on the fastest backend of this machine."""
 
 from __future__ import annotations
 
@@ -28,17 +28,18 @@ GPUS = ("cuda", "mps")
 
 
 class FrozenBody:
-    """A body that only encodes.
+    """A body that only encodes, in the fastest form that agrees with the plain module.
 
-    The first time that a body runs on a backend, its rows for a few items are compared with those of the plain module
-    in fp32: bf16 (on Apple's GPU fp16) is taken only where every item's features agree in every block to a cosine of
-    0.999, and OpenVINO only where its fp32 rows agree to 0.99999. What was found is kept beside the converted body,
-    so that a later process needs neither the comparison nor torch.
+    The form of a body is its backend together with its number format, such as ``"openvino bf16"``. The first time that
+    a body runs on a backend, its features for a few items are compared with those of the plain module in fp32. bf16
+    (fp16 on Apple's GPU) is used only if the cosine similarity of every item's features in every block is at least
+    0.999, and OpenVINO only if it is at least 0.99999 in fp32. The outcome is cached with the converted body, so a
+    later process needs neither the comparison nor torch.
 
-    Stored rows are those of one form, so under ``"auto"`` the form of a body that lasts does not change with the number
-    of items: that a conversion did not pay the first time is kept as well. It is chosen anew with another release of
-    torch or of OpenVINO, on another CPU or GPU, and once the backend ``"openvino"`` was asked for by name. Only what
-    may pass is not kept: no room for temporary files, or no memory on the GPU.
+    Stored rows belong to one form. With ``"auto"``, the form of a body that later processes can open therefore does not
+    depend on the number of items: the decision that a conversion does not pay is cached too. The form is chosen again
+    after an update of torch or OpenVINO, on another CPU or GPU, and once the backend ``"openvino"`` has been requested
+    by name. Temporary failures are not cached: no room for temporary files, or not enough memory on the GPU.
 
     Args:
         recipe: how the body is made and run.
@@ -80,18 +81,18 @@ class FrozenBody:
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        """In a forked child: the backend is opened anew on first use, for the parent's waits for threads."""
+        """In a forked child, reopen the backend on first use: the parent's waits for threads that do not exist here."""
         if self._running is not None:
             abandon(self._running)
             self._running = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process opens the body anew: what runs it here cannot be sent."""
+        """Pickle the recipe only: another process opens the body again, because a running backend cannot be sent."""
         return FrozenBody, (self.recipe,)
 
     @property
     def note(self) -> str:
-        """Why it runs in this form, and what could not be had."""
+        """Why it runs in this form, and what was unavailable."""
         return "; ".join(filter(None, [self.reason, self.hint]))
 
     @property
@@ -102,26 +103,26 @@ class FrozenBody:
 
     @property
     def hint(self) -> str:
-        """What could not be had, and whoever runs it could mend."""
+        """What was unavailable and the user can install or fix."""
         return "; ".join(filter(None, [self._advice, self._cache.problem]))
 
     def choose(self, backend: str = "auto", count: int = 1, few: Callable[[], Batch | None] = lambda: None) -> str:
-        """Pick the backend and the number format; what was found by an earlier process is taken as it is.
+        """Pick the backend and the number format; the cached outcome of an earlier process is reused.
 
         Args:
             backend: ``"auto"``, or the name of one.
-            count: about how many items there are to encode, which decides whether a conversion pays.
-            few: gives a few items of the real data, or None; called only where the body is compared.
+            count: roughly how many items there are to encode, which decides whether a conversion pays.
+            few: returns a few items of the real data, or None; called only if the body is compared.
 
         Returns:
-            The form of its rows, such as ``"openvino bf16"``; rows of one form are alike.
+            The form, such as ``"openvino bf16"``; rows of the same form may be mixed.
 
         Raises:
-            UsageError: where the named backend is not possible here.
-            SourceError: where it cannot run this body.
-            MissingExtraError: where it is not installed.
-            MemoryError: where the body does not fit.
-            SaveError: where the named backend has no room for temporary files.
+            UsageError: if the named backend is not available here.
+            SourceError: if it cannot run this body.
+            MissingExtraError: if it is not installed.
+            MemoryError: if the body does not fit.
+            SaveError: if the named backend has no room for temporary files.
         """
         with self._lock:
             self._expected = count
@@ -141,16 +142,16 @@ class FrozenBody:
 
     @property
     def runtime(self) -> Runtime:
-        """What runs it, and why; asking chooses and loads nothing."""
+        """What runs it, and why; reading it chooses and loads nothing."""
         return Runtime(self.backend, self.precision, self.reason, self.hint, self.streams)
 
     def __call__(self, batch: Batch) -> FeatureMatrix:
         """Features (n, ..., sum of widths) float32 of a batch of n items, blocks side by side on the last axis.
 
         Raises:
-            MemoryError: where the batch does not fit into memory.
-            SourceError: where the items have another shape than the body was converted for.
-            HeadstartError: where the chosen form was kept, is gone, and cannot be made so again.
+            MemoryError: if the batch does not fit into memory.
+            SourceError: if the items have another shape than the body was converted for.
+            HeadstartError: if the cached form was removed and cannot be recreated.
         """
         running = self._running or self._load(batch)
         count = count_items(batch)
@@ -159,10 +160,10 @@ class FrozenBody:
         return rows
 
     def built(self) -> tuple[nn.Module, Forward]:
-        """The module and its forward function; made once, and let go when a backend has what it needs.
+        """The module and its forward function; built once, and released when a backend no longer needs them.
 
         Raises:
-            SourceError: or what else ``recipe.build`` raises, where the body cannot be made.
+            SourceError: or what else ``recipe.build`` raises, if the body cannot be built.
         """
         with self._lock:
             if self._built is None:
@@ -170,14 +171,14 @@ class FrozenBody:
             return self._built
 
     def facts(self, measure: Callable[[nn.Module, Forward], dict[str, Any]]) -> dict[str, Any]:
-        """Plain JSON values about the body that only loading tells; measured once, and kept if the recipe lasts.
+        """Plain JSON values about the body that require loading it; measured once, and cached if ``recipe.lasting``.
 
         Args:
-            measure: gives them; called only where they are not known.
+            measure: returns them; called only if they are not cached.
 
         Raises:
-            SourceError: or what else ``recipe.build`` and ``measure`` raise; nothing is kept then.
-            TypeError: where a value is not a plain JSON one.
+            SourceError: or what else ``recipe.build`` and ``measure`` raise; nothing is cached then.
+            TypeError: if a value is not plain JSON.
         """
         with self._lock:
             if self._facts is None:
@@ -189,7 +190,7 @@ class FrozenBody:
             return self._facts
 
     def _record(self, name: str, *, named: bool) -> dict[str, Any] | None:
-        """How an earlier call or process ran the body on a backend; that it did not pay binds only ``"auto"``."""
+        """The record of a backend from an earlier call or process; "does not pay" counts only for ``"auto"``."""
         record = self._records.get(name) or self._cache.read(record_name(name))
         if record is None or (named and record.get("unpaid")):
             return None
@@ -197,14 +198,14 @@ class FrozenBody:
         return record
 
     def _examine(self, name: str, count: int, few: Callable[[], Batch | None], *, named: bool) -> dict[str, Any]:
-        """Open the body on a backend for the first time; an empty refusal where it is not there or does not pay."""
+        """Open the body on a backend for the first time; the refusal is empty if it is unavailable or does not pay."""
         problem = availability_error(name)
         if problem is not None:
             if named:
                 raise problem
             return {"refused": ""}
         if name == "openvino" and not named and not self._pays(count, few):
-            if not self.recipe.lasting:  # its rows are kept nowhere, so another count may decide otherwise
+            if not self.recipe.lasting:  # its rows are never cached, so another count may decide differently
                 return {"refused": ""}
             reason = f"converting did not pay for the first {count} items; to convert it, ask for this backend by name"
             return self._keep(name, {"refused": reason, "unpaid": True})
@@ -225,7 +226,7 @@ class FrozenBody:
 
     def _keep(self, name: str, record: dict[str, Any]) -> dict[str, Any]:
         self._records[name] = record
-        if "unkept" not in record:  # a later process would find the record, and no body
+        if "unkept" not in record:  # otherwise a later process would find the record but no body
             self._cache.write(record_name(name), record)
         return record
 
@@ -233,18 +234,18 @@ class FrozenBody:
         if self._running is not None and self._running.name != name:
             self._running = None
         if self._running is not None:
-            self._built = None  # the backend has its own
+            self._built = None  # the backend has its own copy
         self._measured = None
         self.backend, self.precision, self.streams = name, str(record["precision"]), KINDS[name].streams()
         return _form(name, record)
 
     def _load(self, batch: Batch) -> Backend:
-        """The chosen backend, opened from what was kept; examined again where that is gone."""
+        """The chosen backend, opened from the cache, or examined again if its files were removed."""
         limit_threads_in_fork()
         if is_forked() and self.backend in GPUS:
             raise HeadstartError(
-                f"The backend '{self.backend}' cannot go on in a forked process: start workers by 'spawn', load the "
-                "model in each of them, or use the backend 'torch'."
+                f"The backend '{self.backend}' does not work in a forked process; start workers with 'spawn' and load "
+                "the model in each of them, or use the backend 'torch'."
             )
         with self._lock:
             if self._running is None and not self.backend:
@@ -266,10 +267,10 @@ class FrozenBody:
             reason = f": {refused}"
         self._cache.remove(record_name(self.backend))
         form = f"{self.backend} {self.precision}"
-        raise HeadstartError(f"The body was kept as '{form}' and cannot be made so again{reason}; run it again.")
+        raise HeadstartError(f"The body was cached as '{form}' and cannot be recreated{reason}; run it again.")
 
     def _reference(self, few: Callable[[], Batch | None]) -> Reference:
-        """What the plain module gives for the recipe's example and, where its features are numbers, for real items."""
+        """The plain module's features for the recipe's example and, if they are finite, for real items."""
         if self._measured is None:
             real = few()
             batches = [self.recipe.example(), *([] if real is None else [real])]

@@ -1,4 +1,4 @@
-"""Items to moments, on this machine or on a cluster: features are encoded, summed and forgotten, chunk by chunk."""
+"""Moments of items: features are encoded and summed chunk by chunk and never stored, here or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ def moments_of(
     progress: Progress | None = None,
     on_error: Literal["set_aside", "raise"] = "set_aside",
 ) -> ItemMoments:
-    """Encode items and keep only the moments of their features, in memory that does not grow with their number.
+    """Encode items and keep only the moments of their features, so memory does not grow with the number of items.
 
-    The moments are the same to the last bit on this machine and on a Ray cluster of any size: both sum the moments of
-    the same chunks in the same order, and take each chunk's with one thread of linear algebra, because the order of a
-    sum inside a matrix product depends on the number of threads.
+    The moments are the same to the last bit on this machine and on a Ray cluster of any size. Both sum the moments of
+    the same chunks in the same order. Each chunk uses one thread of linear algebra, because the order of summation
+    inside a matrix product depends on the number of threads.
 
     Args:
-        source: what encodes the items, one row an item.
+        source: what encodes the items, one row per item.
         items: n items of the source's modality.
         targets: (n, k) numbers.
-        engine: how items are encoded, and the cluster to spread over, if any.
-        feature_map: from rows (m, d) of the source to the rows that are summed, each by itself; default: as they are.
-        progress: called with (items done, items in all, how) after every chunk.
+        engine: how items are encoded, and the cluster, if any.
+        feature_map: maps rows (m, d) of the source, each independently, to the rows that are summed; default: identity.
+        progress: called with (items done, items in total, details) after every chunk.
         on_error: whether an item that cannot be encoded is set aside with its reason, or raises.
 
     Returns:
-        The moments, and what could not be encoded.
+        The moments, and the reasons of the items that could not be encoded.
 
     Raises:
         ItemError: with ``on_error="raise"``, on an item that cannot be encoded.
         DataError: if there are no items, or none that can be encoded.
         ParameterError: if the targets do not fit the items.
-        SourceError: if the source gives several rows an item.
+        SourceError: if the source gives several rows per item.
         HeadstartError: as `headstart.engine.ray.extraction.chunks_on_ray`, with ``ray``.
 
     Examples:

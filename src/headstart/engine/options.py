@@ -1,4 +1,4 @@
-"""How items are to be encoded: the choices that a user may make, with defaults that need none."""
+"""Settings of feature extraction, all with defaults."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Engine:
     """How items are encoded.
 
     Attributes:
-        backend: ``"auto"`` (what is fastest here for this body) or one of ``"openvino"``, ``"torch"`` (on the CPU),
-            ``"cuda"`` and ``"mps"``.
-        cache: whether rows are looked up in the feature store and kept there.
-        batch_size: items in a batch; None for the best known one of the modality.
-        ray: None for this machine alone; ``"auto"`` for the Ray cluster that is running, or one started here; else the
+        backend: ``"auto"`` (the fastest for this body on this machine) or one of ``"openvino"``, ``"torch"`` (on the
+            CPU), ``"cuda"`` and ``"mps"``.
+        cache: whether rows are looked up in the feature store and stored there.
+        batch_size: items per batch; None for the default of the modality.
+        ray: None for this machine only; ``"auto"`` for a running Ray cluster, or one that is started here; else the
             cluster's address.
-        workers: worker processes on Ray; None for one a CPU.
+        workers: worker processes on Ray; None for one per CPU.
 
     Raises:
         ParameterError: for a value that is not allowed, or ``workers`` without ``ray``.
@@ -49,6 +49,6 @@ class Engine:
                 check_number(getattr(self, name), name, "Engine", low=1, integer=True)
         if self.workers is not None and self.ray is None:
             raise ParameterError(
-                "The 'workers' parameter of Engine says how many processes work on a Ray cluster. Got "
+                "The 'workers' parameter of Engine sets how many processes work on a Ray cluster. Got "
                 f"workers={self.workers} without 'ray' instead; give ray='auto' or an address with it, or leave it out."
             )

@@ -160,7 +160,7 @@ def test_real_items_decide_too(without_openvino, monkeypatch):
     assert FrozenBody(Counting("a", forward=forward).recipe).choose("torch") == "torch bf16"
     body = FrozenBody(Counting("b", forward=forward).recipe)
     assert body.choose("torch", few=lambda: few) == "torch fp32"
-    assert "0.999 is wanted" in body.note
+    assert "0.999 is required" in body.note
 
 
 def test_real_items_without_finite_features_are_passed_over(without_openvino):

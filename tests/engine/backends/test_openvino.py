@@ -25,7 +25,7 @@ pytestmark = [
 ]
 SHORT = "bf16" if native_bf16() else "fp32"
 # that bf16 is chosen as its rows agree is tested on every CPU in test_number_format.py; here OpenVINO itself rounds
-needs_bf16 = pytest.mark.skipif(SHORT == "fp32", reason="this CPU does not multiply in bf16 by itself")
+needs_bf16 = pytest.mark.skipif(SHORT == "fp32", reason="this CPU has no native bf16")
 
 
 class Net(nn.Module):
@@ -204,7 +204,7 @@ def test_a_body_that_bf16_breaks_stays_in_fp32():
     x = np.array([[100.3, 100.1], [77.7, 77.2]], np.float32)
     body = FrozenBody(Recipe(recipe_key("difference"), lambda: (Difference(), lambda m, b: [m(b)]), lambda: x))
     assert body.choose("openvino") == "openvino fp32"
-    assert "0.999 is wanted" in body.note
+    assert "0.999 is required" in body.note
     np.testing.assert_allclose(body(x)[:, 0], [0.2, 0.5], atol=1e-3)
 
 

@@ -12,7 +12,7 @@ from headstart.engine.backends.torch_cpu import TorchCpu, cpu_has_bf16
 from headstart.engine.backends.torch_forms import TorchForm, known_form
 from headstart.engine.body.agreement import agreement
 
-needs_bf16 = pytest.mark.skipif(not cpu_has_bf16(), reason="this CPU does not multiply in bf16 by itself")
+needs_bf16 = pytest.mark.skipif(not cpu_has_bf16(), reason="this CPU has no native bf16")
 
 
 def test_fp32_equals_the_plain_module():
@@ -46,7 +46,7 @@ def test_a_body_that_a_short_format_breaks_stays_in_fp32(kind, short, options):
     x = np.array([[100.31, 100.1], [77.72, 77.2]], np.float32)
     form, backend = opened(Difference(), x, short, lambda module, batch: [module(batch)], kind, **options)
     assert form.precision == "fp32"
-    assert "0.999 is wanted" in backend.note
+    assert "0.999 is required" in backend.note
     np.testing.assert_allclose(backend(x)[:, 0], [0.21, 0.52], atol=1e-3)
 
 

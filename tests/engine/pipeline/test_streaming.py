@@ -42,16 +42,16 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_work_goes_on():
     found = extract(source, range(100), engine=Engine(batch_size=32))
     np.testing.assert_array_equal(found.rows[:, 0], 2.0 * np.arange(100))
     assert found.notes == (
-        "A batch of 32 did not fit into memory; it went on with batches of 16.",
-        "A batch of 16 did not fit into memory; it went on with batches of 8.",
-        "A batch of 8 did not fit into memory; it went on with batches of 4.",
+        "A batch of 32 did not fit into memory; batches of 16 were used instead.",
+        "A batch of 16 did not fit into memory; batches of 8 were used instead.",
+        "A batch of 8 did not fit into memory; batches of 4 were used instead.",
     )
     assert source.batches[:3] == [32, 16, 8]
     assert max(source.batches[3:]) <= 4
 
 
 def test_a_single_item_that_does_not_fit_is_one_sentence():
-    with pytest.raises(SourceError, match="'doubling' needs more memory for a single item than there is"):
+    with pytest.raises(SourceError, match="'doubling' needs more memory for a single item than is free"):
         extract(Doubling(fits=0), range(10), engine=Engine(batch_size=4))
 
 
@@ -69,7 +69,7 @@ def test_preparing_that_runs_out_of_memory_is_tried_again_one_by_one():
 
     found = extract(Tight(), range(40), engine=Engine(batch_size=20))
     np.testing.assert_array_equal(found.rows[:, 0], 2.0 * np.arange(40))
-    assert found.notes[0] == "A batch of 20 did not fit into memory; it went on with batches of 10."
+    assert found.notes[0] == "A batch of 20 did not fit into memory; batches of 10 were used instead."
 
 
 def test_preparing_that_always_runs_out_of_memory_is_one_sentence():

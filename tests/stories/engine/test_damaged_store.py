@@ -51,7 +51,7 @@ def test_no_damage_ends_the_process_or_gives_a_wrong_row(tmp_path, width):
                 found, got = one.get(keys(*some))
                 assert np.array_equal(got, whole[found]) or not found.any()
                 one.put(keys(*some), whole)
-            assert all("begun anew" in note or "damaged, and computed again" in note for note in one.notes)
+            assert all("replaced by a new one" in note or "damaged and computed again" in note for note in one.notes)
         with FeatureStore(folder) as one:
             found, got = one.get(keys(*some))
             assert found.mean() > 0.9
@@ -70,7 +70,7 @@ def test_a_row_with_another_bit_is_said_and_written_again(tmp_path):
         assert np.flatnonzero(~found).tolist() == [7]
         one.put(keys(7), whole[7:8])
         (note,) = one.notes
-        assert note == f"In the feature store '{tmp_path.name}' 1 row was damaged, and computed again."
+        assert note == f"In the feature store '{tmp_path.name}' 1 row was damaged and computed again."
     with FeatureStore(tmp_path) as one:
         assert one.get(keys(*range(40)))[0].all()
         assert one.notes == []
@@ -87,7 +87,7 @@ def test_rows_of_several_forms_are_no_store_of_one_body(tmp_path, other):
         one.put(keys(1, 2), rows(1, 2, width=4))
         assert one.get(keys(1, 2))[0].all()
         (note,) = one.notes
-        assert "begun anew" in note
+        assert "replaced by a new one" in note
 
 
 def test_rows_of_several_forms_are_told_over_several_transactions(tmp_path, monkeypatch):
@@ -96,4 +96,4 @@ def test_rows_of_several_forms_are_told_over_several_transactions(tmp_path, monk
         one.put(keys(1), rows(1, width=4))
         one.put(keys(2), rows(2, width=5))
         assert not one.get(keys(1, 2))[0].any()
-        assert "begun anew" in one.notes[0]
+        assert "replaced by a new one" in one.notes[0]

@@ -1,1 +1,1 @@
-"""What runs a frozen body: one interface, one file each."""
+"""The backends that run a frozen body: one interface, one module for each backend."""

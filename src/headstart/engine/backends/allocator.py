@@ -1,8 +1,8 @@
-"""Keep freed memory in the process instead of handing every large buffer back to the system.
+"""Keep freed memory in the process instead of returning every large buffer to the system.
 
-A body allocates and frees the same large activations on every batch. glibc maps each of them anew and the kernel
-zeroes its pages, which on a CPU costs as much as the convolutions themselves (MobileNetV2, batches of 32: 132 images/s
-before, 345 after, in one run on 2 cores). Memory at its highest point is the same; it is only returned later.
+A body allocates and frees the same large activations in every batch. glibc maps them again each time and the kernel
+zeroes their pages, which on a CPU costs as much as the convolutions (MobileNetV2, batches of 32: 132 images/s
+before, 345 after, in one run on 2 cores). Peak memory is the same; it is only returned later.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["keep_freed_memory"]
 # Names and numbers of <malloc.h>
 M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
-LARGEST = 2**30
+LARGEST = 2**30  # bytes
 
 
 @cache

@@ -16,17 +16,17 @@ __all__ = ["KINDS", "availability_error", "candidates", "converting_pays", "reco
 
 KINDS: dict[str, BackendKind] = {kind.name: kind for kind in (OPENVINO, TORCH, CUDA, MPS)}
 
-# Measured on 2 to 16 CPU cores. Of the time of the plain module, torch in its best form takes a quarter to a half and
-# OpenVINO a thirteenth to a fifth; the difference was never less than this.
+# Measured on 2 to 16 CPU cores: torch in its best form takes a quarter to a half of the plain module's time, OpenVINO a
+# thirteenth to a fifth. OpenVINO never saved less than this share over torch.
 SAVED_OF_PLAIN = 0.1
 CONVERT_SECONDS = 1.5  # trace, convert, compare and compile a small body
 CONVERT_SECONDS_PER_GIGABYTE = 10.0  # of its weights
-START_UP_SECONDS = 3.0  # importing torch and what builds the module, which a later process does without
-LATER_PROCESSES = 10  # assumed of a body that lasts: a fit, an evaluation and a few predictions
+START_UP_SECONDS = 3.0  # importing torch and building the module, which a later process need not do
+LATER_PROCESSES = 10  # assumed for a body that they can open: a fit, an evaluation and a few predictions
 
 
 def candidates(backend: str = "auto") -> list[str]:
-    """The backends that may be tried here, the fastest first; none that is sure to be impossible.
+    """The backends to try here, the fastest first, without those that certainly cannot run.
 
     Args:
         backend: ``"auto"``, or the name of one.
@@ -42,7 +42,7 @@ def candidates(backend: str = "auto") -> list[str]:
 
 
 def availability_error(backend: str) -> UsageError | None:
-    """What to raise because a backend cannot run here, or None; asks torch about GPUs.
+    """The error to raise if a backend cannot run here, else None; loads torch to look for a GPU.
 
     Args:
         backend: its name.
@@ -57,13 +57,13 @@ def availability_error(backend: str) -> UsageError | None:
 def converting_pays(count: int, plain_seconds: float, weight_bytes: int, *, lasting: bool) -> bool:
     """Whether a conversion takes less time than it saves.
 
-    It does if ``count * SAVED_OF_PLAIN * plain_seconds``, and where it lasts the start-up of ``LATER_PROCESSES`` too,
-    is more than ``CONVERT_SECONDS + CONVERT_SECONDS_PER_GIGABYTE * gigabytes``. So a body that lasts is converted
-    whatever the count up to 2.8 gigabytes.
+    It does if ``count * SAVED_OF_PLAIN * plain_seconds``, plus the start-up time of ``LATER_PROCESSES`` if ``lasting``,
+    exceeds ``CONVERT_SECONDS + CONVERT_SECONDS_PER_GIGABYTE * gigabytes``. A lasting body of up to 2.8 gigabytes is
+    therefore converted for any count.
 
     Args:
         count: items to encode now.
-        plain_seconds: how long the plain module takes for one.
+        plain_seconds: seconds that the plain module takes per item.
         weight_bytes: the size of its weights.
         lasting: whether later processes can use the conversion.
 
@@ -80,10 +80,10 @@ def converting_pays(count: int, plain_seconds: float, weight_bytes: int, *, last
 
 
 def record_name(backend: str) -> str:
-    """The name under which a body's cache keeps how a backend runs it here.
+    """The name of the cache entry that records how a backend runs a body on this machine.
 
-    It holds the releases of the libraries and what of this machine decides the number format, read without importing
-    them, so that a new release or another CPU is tried anew.
+    It covers the versions of the libraries and the properties of the machine that decide the number format, read
+    without importing the libraries. After an update or on another CPU, the backend is therefore tried again.
 
     Args:
         backend: its name.

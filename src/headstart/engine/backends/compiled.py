@@ -1,4 +1,4 @@
-"""torch.compile, where what it saves pays for compiling."""
+"""torch.compile, used if it will save more time than compiling costs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CompileWhenItPays", "can_compile"]
 
-# Compiling took 7 to 34 s on a server CPU and saves 14 to 39% of a convolutional body's or a text body's time, nothing
-# of some others'; both figures are taken on the safe side.
+# Compiling took 7 to 34 s on a server CPU. It saves 14 to 39% of the time of convolutional bodies and of text bodies,
+# and nothing for some others. Both constants are on the safe side.
 COMPILE_SECONDS = 60.0
 SAVED = 0.15
 
@@ -38,23 +38,23 @@ def can_compile(device: str) -> bool:
 
 
 class CompileWhenItPays:
-    """A function of a batch of tensors that is compiled in mid-work once that is sure to pay.
+    """A function of a batch of tensors that is compiled during the work, once compiling will pay.
 
-    Two things must hold: the eager form has run for as long as compiling may take, so that at worst the time doubles
-    even where most of the items turn out to be stored already (the ski-rental rule); and of what remains, compiling
-    saves more than it costs. The compiled form is then compared on the batch at hand and dropped, with a note, where
-    its rows differ from the eager ones or where it is no faster.
+    Two conditions must hold. First, the eager function has run for as long as compiling may take. The total time then
+    at most doubles, even if most remaining items turn out to be cached (the ski-rental rule). Second, compiling saves
+    more on the remaining items than it costs. The compiled function is compared with the eager one on the current
+    batch. It is dropped, with a note, if its rows differ or if it is not faster.
 
     Args:
         eager: the function.
-        remaining: how many items are still to come.
-        precision: what ``eager`` computes in.
+        remaining: returns how many items are still to come.
+        precision: the number format of ``eager``.
         able: whether there is a compiler.
-        wait: returns when a GPU has done what it was asked, so that times are right.
-        compile_: makes the fast form; ``torch.compile`` by default.
+        wait: returns when the GPU has finished, so that timings are right.
+        compile_: compiles the function; default: ``torch.compile``.
 
     Attributes:
-        note: what became of it, in a sentence.
+        note: the outcome, in a sentence; empty before compiling.
 
     Examples:
         >>> import torch
@@ -98,7 +98,7 @@ class CompileWhenItPays:
         return rows
 
     def _count(self, seconds: float, items: int) -> bool:
-        """Whether this thread is the one to compile now."""
+        """Count a batch; True for the one thread that is to compile now."""
         with self._lock:
             self._seconds += seconds
             self._items += items
@@ -140,7 +140,7 @@ def _compile(eager: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:
 
 
 def _any_length(batch: Tensors) -> Tensors:
-    """Tell the compiler that the number of items may change, and in a mapping the length of texts and sounds too."""
+    """Mark the sizes that may change: the number of items and, in a mapping, the length of texts and sounds."""
     import torch
 
     for array in batch.values() if isinstance(batch, Mapping) else [batch]:

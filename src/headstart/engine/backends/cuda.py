@@ -1,4 +1,4 @@
-"""A CUDA GPU: bf16 where it multiplies in it, channels last, and transfers beside the computing."""
+"""The backend for CUDA GPUs: native bf16, channels-last layout, and transfers that overlap with computation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CUDA", "Cuda", "cuda_half_precision", "cuda_is_available"]
 
-STREAMS = 2  # while one batch is computed, the next one is copied to the GPU and the last one's rows from it
+STREAMS = 2  # while one batch is computed, the next is copied to the GPU and the rows of the previous one from it
 
 
 def cuda_is_available() -> bool:
@@ -41,7 +41,7 @@ def cuda_is_available() -> bool:
 
 
 def cuda_half_precision() -> str | None:
-    """The number format to try before fp32: bf16 where the GPU multiplies in it and ``HEADSTART_BF16`` allows it.
+    """``"bf16"`` if the GPU multiplies in it natively and ``HEADSTART_BF16`` allows it, else None: fp32 is used.
 
     Examples:
         >>> cuda_half_precision() in ("bf16", None)
@@ -53,13 +53,13 @@ def cuda_half_precision() -> str | None:
 
 
 class Cuda:
-    """A form of a torch module that runs on a GPU.
+    """A torch module in one form, run on a CUDA GPU.
 
     Each thread that calls it has a CUDA stream and pinned buffers of its own, so that one batch is copied while
     another is computed.
 
     Args:
-        form: the module and its number format; the module is copied to the device, and itself left where it is.
+        form: the module and its number format; the module is copied to the device, and the original is not changed.
         forward: as `Recipe.build` gives it.
         remaining: how many items are still to come, which decides whether compiling pays.
         device: ``"cuda"``, or ``"cpu"`` to run the same steps without a GPU.
@@ -97,7 +97,7 @@ class Cuda:
             if device == "cuda":
                 torch.cuda.current_stream().synchronize()
 
-        wait()  # for the weights: the slots' streams run beside this one
+        wait()  # until the weights are on the device: the slots use other streams
         able = can_compile(device)
         self._run = CompileWhenItPays(eager, remaining, precision=form.precision, able=able, wait=wait)
 
@@ -110,7 +110,7 @@ class Cuda:
         """Features (n, ..., sum of widths) float32 of a batch.
 
         Raises:
-            MemoryError: where the batch does not fit into the GPU's memory; smaller ones may go on.
+            MemoryError: if the batch does not fit into the GPU's memory; a smaller one may fit.
         """
         import torch
 
@@ -118,7 +118,7 @@ class Cuda:
         try:
             with memory_errors(), torch.inference_mode(), slot.current():
                 there = map_arrays(slot.to_device(batch), channels_last)
-                with self._launching:  # only launches the work: copies of the other stream go on
+                with self._launching:  # only while kernels are launched; copies of the other stream continue
                     found = self._run(there)
                 rows: FeatureMatrix = slot.back(found)
                 return rows
@@ -132,7 +132,7 @@ class Cuda:
 
 
 class _Slot:
-    """A stream of the GPU with buffers that the system cannot move, which is what copies beside the work need."""
+    """A CUDA stream with pinned buffers, which asynchronous copies require."""
 
     def __init__(self, device: str) -> None:
         import torch
@@ -156,7 +156,7 @@ class _Slot:
         return {name: self._send(name, tensor) for name, tensor in tensors.items()}
 
     def back(self, rows: Tensor) -> Any:
-        """The rows as an array of their own; waits for all that this stream has to do."""
+        """A copy of the rows as an array; waits until the stream has finished."""
         buffer = self._buffer(" rows", rows)
         buffer.copy_(rows, non_blocking=True)
         if self._stream is not None:
@@ -172,7 +172,7 @@ class _Slot:
         return buffer.to(self._device, non_blocking=True)
 
     def _buffer(self, name: str, like: Tensor) -> Tensor:
-        """A part of the kept buffer of that name, which grows where it is too small; shaped as ``like``."""
+        """A view, in the shape of ``like``, of the buffer with that name, which is enlarged if it is too small."""
         import torch
 
         kept = self._buffers.get(name)
@@ -185,7 +185,7 @@ class _Slot:
 def _problem() -> UsageError | None:
     if cuda_is_available():
         return None
-    return UsageError("The backend 'cuda' needs a GPU that torch can use. There is none; take 'auto'.")
+    return UsageError("The backend 'cuda' needs a GPU that torch can use, and there is none; use 'auto'.")
 
 
 def _make(form: TorchForm, forward: Forward, remaining: Callable[[], int]) -> Backend:
@@ -193,7 +193,7 @@ def _make(form: TorchForm, forward: Forward, remaining: Callable[[], int]) -> Ba
 
 
 def _open_new(access: BodyAccess, reference: Reference) -> tuple[Backend, dict[str, Any]]:
-    why = "this GPU does not multiply in bf16 by itself"
+    why = "this GPU has no native bf16"
     return open_found(access, reference, _make, half=cuda_half_precision(), why=why)
 
 

@@ -1,4 +1,4 @@
-"""What every backend is, and what is known of it before a body runs on it."""
+"""The interface of backends: how a body that is ready to run is called, and how a backend is described before."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Backend(Protocol):
 
     Attributes:
         name: ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``.
-        precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``; what products are computed in, while rows are float32.
+        precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``: the number format of products; rows are always float32.
         streams: how many threads may call it at once.
         note: why it runs in this form, in a sentence.
     """
@@ -52,14 +52,14 @@ class Backend(Protocol):
         """Features (n, ..., sum of widths) float32 of a batch: its blocks side by side on the last axis.
 
         Raises:
-            MemoryError: where the batch does not fit into memory.
-            SourceError: where the items have another shape than the body was converted for.
+            MemoryError: if the batch does not fit into memory.
+            SourceError: if the items have another shape than the body was converted for.
         """
         ...
 
 
 class Refused(Exception):  # noqa: N818 - an outcome, not a mistake
-    """A backend cannot run a body, and why.
+    """A backend cannot run a body; the message gives the reason.
 
     Examples:
         >>> str(Refused("it cannot be traced"))
@@ -69,13 +69,13 @@ class Refused(Exception):  # noqa: N818 - an outcome, not a mistake
 
 @dataclass(frozen=True)
 class BodyAccess:
-    """What opening a body needs.
+    """What a backend needs to open a body.
 
     Attributes:
-        built: gives the module and its forward function.
-        example: gives a few items.
-        cache: what is kept of the body.
-        remaining: how many items are still to come.
+        built: returns the module and its forward function.
+        example: returns a few items.
+        cache: the body's cache.
+        remaining: returns how many items are still to come.
 
     Examples:
         >>> BodyAccess(lambda: None, lambda: None, BodyCache(None), lambda: 5).remaining()
@@ -90,18 +90,18 @@ class BodyAccess:
 
 @dataclass(frozen=True)
 class BackendKind:
-    """One backend, as its file describes it.
+    """One backend, as its module describes it.
 
     Attributes:
-        name: what users call it.
-        problem: gives what to raise because it cannot run here, or None; may ask torch about GPUs.
-        streams: gives how many threads may call it at once.
-        fingerprint: gives what decides, besides the version of torch, how it runs a body here: (library version, GPU or
-            CPU). Importing heavy packages is not allowed here.
-        open_new: gives the body in its fastest form that agrees with the plain module, and the record of that form.
-            Raises `Refused` where the backend cannot run it, MemoryError where it does not fit, OSError where there is
-            no room for temporary files.
-        open_known: gives the body as the record of an earlier ``open_new`` says; None where the files that it needs
+        name: the name that users give.
+        problem: returns the error to raise if it cannot run here, else None; may load torch to look for a GPU.
+        streams: returns how many threads may call it at once.
+        fingerprint: returns what decides, besides the version of torch, how it runs a body here: (version of its
+            library, GPU or CPU). It must not import heavy packages.
+        open_new: returns the body in its fastest form that agrees with the plain module, and the record of that form.
+            Raises `Refused` if the backend cannot run it, MemoryError if it does not fit, OSError if there is no room
+            for temporary files.
+        open_known: returns the body in the form that ``open_new`` recorded earlier; None if the files that it needs
             are gone or damaged.
 
     Examples:

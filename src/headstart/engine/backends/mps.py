@@ -1,4 +1,4 @@
-"""Apple's GPU: fp16 where it agrees with fp32, the usual memory layout."""
+"""The backend for Apple's GPU: fp16 if it agrees with fp32, and the default memory layout."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def mps_is_available() -> bool:
 
 
 class Mps:
-    """A form of a torch module that runs on Apple's GPU.
+    """A torch module in one form, run on Apple's GPU.
 
     Args:
-        form: as of `Cuda`; the module is copied.
-        forward: as of `Cuda`.
+        form: as in `Cuda`; the module is copied.
+        forward: as in `Cuda`.
         device: ``"mps"``, or ``"cpu"`` for tests.
 
     Examples:
@@ -66,7 +66,7 @@ class Mps:
         """Features (n, ..., sum of widths) float32 of a batch.
 
         Raises:
-            MemoryError: where the batch does not fit into memory.
+            MemoryError: if the batch does not fit into memory.
         """
         import torch
 
@@ -83,7 +83,7 @@ class Mps:
 def _problem() -> UsageError | None:
     if mps_is_available():
         return None
-    return UsageError("The backend 'mps' needs an Apple GPU that torch can use. There is none; take 'auto'.")
+    return UsageError("The backend 'mps' needs an Apple GPU that torch can use, and there is none; use 'auto'.")
 
 
 def _make(form: TorchForm, forward: Forward, _remaining: Callable[[], int]) -> Backend:

@@ -1,7 +1,7 @@
-"""OpenVINO on the CPU: a converted body run without torch.
+"""The backend for OpenVINO on the CPU: runs a converted body without torch.
 
-Its rows are the same to the bit whatever the batch and the number of threads, and whatever the padding where lengths
-are multiples of 16, as many numbers as a vector of AVX-512 holds: else the order of sums over the positions changes.
+Its rows are the same to the bit for any batch and any number of threads. They are also the same for any padding if
+lengths are multiples of 16, the numbers in a vector of AVX-512; otherwise the order of sums over positions changes.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ TYPES = {"fp32": "f32", "bf16": "bf16"}
 
 
 def import_openvino() -> Any:
-    """The module openvino, without its telemetry, which its import would start.
+    """Import the module openvino without its telemetry, which the import would start.
 
     Raises:
-        MissingExtraError: where it is not installed.
+        MissingExtraError: if it is not installed.
 
     Examples:
         >>> "CPU" in import_openvino().Core().available_devices
@@ -51,7 +51,7 @@ def import_openvino() -> Any:
 
 @contextmanager
 def no_telemetry() -> Iterator[None]:
-    """No thread can import openvino_telemetry here; openvino then takes its own stub, which sends nothing.
+    """Block the import of openvino_telemetry in all threads; openvino then uses its own stub, which sends nothing.
 
     Examples:
         >>> with no_telemetry():
@@ -84,10 +84,10 @@ class OpenVino:
     """A converted body, compiled for this CPU.
 
     Args:
-        model: the converted body, OpenVINO's.
-        precision: ``"fp32"`` or ``"bf16"``, what products are computed in.
+        model: the converted body, an OpenVINO model.
+        precision: ``"fp32"`` or ``"bf16"``: the number format of products.
         note: why, in a sentence.
-        exact_convolutions: of the first matrix products and convolutions, how many the model keeps in fp32.
+        exact_convolutions: how many of the first convolutions the model keeps in fp32.
 
     Examples:
         >>> OpenVino.name
@@ -107,7 +107,7 @@ class OpenVino:
             "INFERENCE_PRECISION_HINT": TYPES[precision],
             "NUM_STREAMS": str(self.streams),
             "INFERENCE_NUM_THREADS": str(cores()),
-            "ENABLE_CPU_PINNING": "NO",  # several processes would all take the first cores
+            "ENABLE_CPU_PINNING": "NO",  # with it, several processes would all use the first cores
         }
         with memory_errors():
             self._compiled = ov.Core().compile_model(model, "CPU", options)
@@ -123,8 +123,8 @@ class OpenVino:
         """Features (n, ..., sum of widths) float32 of a batch.
 
         Raises:
-            MemoryError: where the batch does not fit into memory.
-            SourceError: where an item has another shape than the body was converted for.
+            MemoryError: if the batch does not fit into memory.
+            SourceError: if an item has another shape than the body was converted for.
         """
         inputs = [self._input(batch, *wanted) for wanted in self._inputs]
         request = self._requests.get()

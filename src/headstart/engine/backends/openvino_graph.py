@@ -1,4 +1,4 @@
-"""OpenVINO's form of a body: traced on a few items, converted, and compared with the plain module."""
+"""Conversion to OpenVINO: a body is traced on a few items, converted, and compared with the plain module."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["OPENVINO", "convert", "find_openvino", "graph_name", "read_again", "read_graph", "save_graph"]
 
 XML = "body.xml"
-GRAPH_BYTES = 2**20  # about what the description of a graph takes, without its weights
+GRAPH_BYTES = 2**20  # the approximate size of a graph's description, without weights
 LAYER = re.compile(r'<layer id="\d+" name="[^"]*" type="(\w+)"[^>]*>')
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
-PRECISE = '<rt_info><attribute name="precise" version="0" /></rt_info>'  # the plugin leaves such a layer in fp32
+PRECISE = '<rt_info><attribute name="precise" version="0" /></rt_info>'  # the CPU plugin keeps such a layer in fp32
 EXACT_CONVOLUTIONS = (0, 3, 6, 12)  # how many of the first ones stay in fp32, tried in this order
 TRACED = 2  # items; with one alone, sizes of 1 might become constants
 CONVERTING = ForkSafeLock()  # torch traces one module at a time
@@ -42,8 +42,8 @@ def save_graph(model: Any, folder: Path) -> None:
     """Write a converted body and its weights, in fp32.
 
     Args:
-        model: OpenVINO's.
-        folder: an existing one.
+        model: the OpenVINO model.
+        folder: an existing folder.
 
     Raises:
         OSError: if there is no room.
@@ -65,7 +65,10 @@ def save_graph(model: Any, folder: Path) -> None:
 
 
 def read_graph(folder: Path) -> Any:
-    """The converted body, OpenVINO's model, that `save_graph` wrote.
+    """The converted body, an OpenVINO model, that `save_graph` wrote.
+
+    Args:
+        folder: the folder of its files.
 
     Raises:
         RuntimeError: if it cannot be read.
@@ -79,13 +82,14 @@ def read_graph(folder: Path) -> Any:
 
 
 def read_again(model: Any, exact: int = 0) -> Any:
-    """A converted body as it is after saving and reading, which may differ in the last bits from what was converted.
+    """Save a converted body and read it again, which may change the last bits; every process then has the same model.
 
     Args:
-        model: OpenVINO's.
-        exact: how many of the first convolutions, with all before them, stay in fp32 where the others run in bf16. A
-            plain background has one rounding error everywhere, which no mean takes out, and the first layers' errors
-            are carried through all others. (OpenVINO heeds no such mark on products with constant weights.)
+        model: the OpenVINO model.
+        exact: how many of the first convolutions, with all layers before them, stay in fp32 while the others run in
+            bf16. A uniform background has the same rounding error everywhere, which no mean removes, and the errors of
+            the first layers propagate through all others. (OpenVINO ignores this mark on products with constant
+            weights.)
 
     Raises:
         OSError: if there is no room for temporary files.
@@ -98,7 +102,7 @@ def read_again(model: Any, exact: int = 0) -> Any:
         array([[0., 0., 0.]], dtype=float32)
     """
     core = import_openvino().Core()
-    core.set_property({"ENABLE_MMAP": False})  # the files are gone at once
+    core.set_property({"ENABLE_MMAP": False})  # the files are deleted right after reading
     with tempfile.TemporaryDirectory(prefix="headstart-body-") as name:
         path = Path(name) / XML
         save_graph(model, path.parent)
@@ -117,16 +121,16 @@ def convert(module: nn.Module, forward: Forward, example: Batch, lengths: bool) 
     """Trace the body on an example and convert it, all blocks as one output.
 
     Args:
-        module: the body; left as it is.
+        module: the body; it is not changed.
         forward: as `Recipe.build` gives it.
         example: a few items.
         lengths: whether axis 1 of the arrays of a mapping is a length that changes from batch to batch.
 
     Returns:
-        OpenVINO's model.
+        The OpenVINO model.
 
     Raises:
-        RuntimeError: or another error of torch's or OpenVINO's, where the body cannot be traced or converted.
+        RuntimeError: or another error of torch or OpenVINO, if the body cannot be traced or converted.
         OSError: if there is no room for temporary files.
 
     Examples:
@@ -141,7 +145,7 @@ def convert(module: nn.Module, forward: Forward, example: Batch, lengths: bool) 
         from openvino.frontend import FrontEndManager
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-        decoder = TorchScriptPythonDecoder(_traced(module, forward, example))  # has to live until all is converted
+        decoder = TorchScriptPythonDecoder(_traced(module, forward, example))  # must live until the conversion ends
         frontend = FrontEndManager().load_by_framework("pytorch")
         model = frontend.convert(frontend.load(decoder))
     names = list(example) if isinstance(example, Mapping) else ["items"]
@@ -174,34 +178,34 @@ def _traced(module: nn.Module, forward: Forward, example: Batch) -> Any:
             batch = inputs[0] if names is None else dict(zip(names, inputs, strict=True))
             return torch.cat([block.float() for block in forward(self.body, batch)], dim=-1)
 
-    whole = Traced().eval()
+    traced = Traced().eval()
     inputs = (tensors,) if names is None else tuple(tensors[name] for name in names)
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # torch 2.6 traces it, and OpenVINO cannot read it
     try:
         with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # what tracing may miss is looked for by comparing rows
-            return torch.jit.trace(whole, inputs, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+            warnings.simplefilter("ignore")  # errors of tracing are found by comparing rows
+            return torch.jit.trace(traced, inputs, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> tuple[Any, OpenVino]:
-    """The converted body in bf16 where the CPU multiplies in it and the rows agree with fp32, else in fp32.
+    """Convert a body: to bf16 if the CPU multiplies in it natively and the rows agree with fp32, else to fp32.
 
-    In fp32, its rows must be those of the plain module, on other batches than the traced one too. Where bf16 differs
+    In fp32, the rows must agree with those of the plain module, also on batches unlike the traced one. If bf16 differs
     too much, the first 3, 6 or 12 convolutions stay in fp32.
 
     Args:
-        module: the body; left as it is.
+        module: the body; it is not changed.
         forward: as `Recipe.build` gives it.
-        reference: what the plain body gives; its first batch is traced.
+        reference: features of the plain body; its first batch is traced.
 
     Returns:
-        The converted body, OpenVINO's model, and the same ready to run.
+        The converted body, an OpenVINO model, and the same ready to run.
 
     Raises:
-        Refused: where it cannot be converted, or differs.
+        Refused: if it cannot be converted, or differs.
         OSError: if there is no room for temporary files.
 
     Examples:
@@ -229,7 +233,7 @@ def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> 
         return _quick(exact, graph_of, folded, reference)
     except (MemoryError, OSError, Refused):
         raise
-    except Exception as error:  # torch, the frontend and the plugin each have errors of their own
+    except Exception as error:  # torch, OpenVINO's frontend and its plugin each raise their own errors
         raise Refused(f"it cannot convert this body ({type(error).__name__}: {_line(error)})") from error
 
 
@@ -242,9 +246,9 @@ def _quick(
     exact: Any, graph_of: Callable[[nn.Module], Any], folded: nn.Module | None, reference: Reference
 ) -> tuple[Any, OpenVino]:
     if not native_bf16():
-        return exact, OpenVino(exact, "fp32", "this CPU does not multiply in bf16 by itself")
+        return exact, OpenVino(exact, "fp32", "this CPU has no native bf16")
     model = exact
-    if folded is not None:  # without it, plain rounding of the folded kernels would drift
+    if folded is not None:  # otherwise the plugin would round the folded kernels with drift
         round_kernels(folded)
         model = graph_of(folded)
     least = -1.0
@@ -257,11 +261,11 @@ def _quick(
         if least >= HALF_AGREEMENT:
             quick.note += f", with the first {count} convolutions in fp32" if count else ""
             return tried, quick
-    return exact, OpenVino(exact, "fp32", f"{quick.note}, and {HALF_AGREEMENT} is wanted")
+    return exact, OpenVino(exact, "fp32", f"{quick.note}, but {HALF_AGREEMENT} is required")
 
 
 def _plain(module: nn.Module, forward: Forward, batch: Batch | None) -> Reference | None:
-    """What the plain body gives for a probe; None where it takes no such batch or its features are not finite."""
+    """The plain body's features for a probe; None if it rejects the batch or its features are not finite."""
     if batch is None:
         return None
     try:
@@ -276,7 +280,7 @@ def _line(error: Exception) -> str:
 
 
 def graph_name(precision: str, exact: int = 0) -> str:
-    """The name under which OpenVINO's form of a body is kept: for bf16, its kernels are rounded.
+    """The name under which a converted body is cached; it depends on the format, because bf16 rounds the kernels.
 
     Examples:
         >>> graph_name("bf16", 3).startswith("openvino-bf16-3-")

@@ -1,4 +1,4 @@
-"""Every library's way to say that memory ran out, as Python's own."""
+"""Out-of-memory errors of all libraries, raised as Python's `MemoryError`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 __all__ = ["memory_errors"]
 
-# Of torch's allocators, of the C++ standard library, of OpenVINO and of cuBLAS, in lower case.
+# Messages of torch's allocators, the C++ standard library, OpenVINO and cuBLAS, in lower case.
 SIGNS = ("out of memory", "not enough memory", "allocate memory", "failed to allocate", "bad_alloc", "alloc_failed")
 
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Raise `MemoryError` in the place of a library's own error for it.
+    """Raise `MemoryError` instead of a library's own out-of-memory error.
 
     Examples:
         >>> with memory_errors():

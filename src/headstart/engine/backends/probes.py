@@ -1,7 +1,7 @@
-"""Batches that a traced body is tried on: other numbers of items, other lengths, other values than it was traced with.
+"""Test batches for a traced body: with another number of items, other lengths and other values than the traced one.
 
-Tracing records one run. A branch that depends on the values, or a size that became a constant, shows where the traced
-body differs from the plain one on a batch unlike the one that was recorded.
+Tracing records one run. A branch that depends on values, or a size that became a constant, shows up as a difference
+from the plain body on a batch unlike the recorded one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def has_lengths(array: NDArray[Any]) -> bool:
 
 
 def longer(example: Batch) -> Batch | None:
-    """A few of the items twice as long, each repeated; None where no array has a length.
+    """A few of the items at twice their length, each repeated; None if no array has a length.
 
     Examples:
         >>> longer({"ids": np.array([[1, 2]])})["ids"]
@@ -48,7 +48,7 @@ def longer(example: Batch) -> Batch | None:
 
 
 def shorter(example: Batch) -> Batch | None:
-    """A few of the items cut to half their length; None where no array has a length.
+    """A few of the items cut to half their length; None if no array has a length.
 
     Examples:
         >>> shorter({"ids": np.array([[1, 2]])})["ids"]
@@ -65,7 +65,7 @@ def shorter(example: Batch) -> Batch | None:
 
 
 def mirrored(example: Batch) -> Batch:
-    """A few of the items with bright and dark exchanged, or signs; whole numbers such as tokens only change places.
+    """A few of the items, changed: bytes are inverted, floats change sign, integers (such as tokens) change places.
 
     Examples:
         >>> mirrored(np.array([[0, 250]], np.uint8))

@@ -1,4 +1,4 @@
-"""torch on the CPU: folded normalisations, channels last, and bf16 products where the CPU multiplies in it."""
+"""The backend for torch on the CPU: folded batch normalisation, channels-last layout, and native bf16."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["TORCH", "TorchCpu", "cpu_has_bf16"]
 
 
 def cpu_has_bf16() -> bool:
-    """Whether torch multiplies in bf16 by itself here: the CPU can, and torch has oneDNN.
+    """Whether torch multiplies in bf16 natively here: the CPU can, and torch has oneDNN.
 
     Examples:
         >>> cpu_has_bf16() in (True, False)
@@ -35,7 +35,7 @@ def cpu_has_bf16() -> bool:
 
 
 class TorchCpu:
-    """A form of a torch module that runs on the CPU.
+    """A torch module in one form, run on the CPU.
 
     Args:
         form: the module and its number format; the module's memory layout becomes channels last.
@@ -74,7 +74,7 @@ class TorchCpu:
         """Features (n, ..., sum of widths) float32 of a batch.
 
         Raises:
-            MemoryError: where the batch does not fit into memory.
+            MemoryError: if the batch does not fit into memory.
         """
         import torch
 
@@ -85,7 +85,7 @@ class TorchCpu:
 
 def _open_new(access: BodyAccess, reference: Reference) -> tuple[Backend, dict[str, Any]]:
     half = "bf16" if cpu_has_bf16() else None
-    return open_found(access, reference, TorchCpu, half=half, why="this CPU does not multiply in bf16 by itself")
+    return open_found(access, reference, TorchCpu, half=half, why="this CPU has no native bf16")
 
 
 def _open_known(access: BodyAccess, record: Mapping[str, Any]) -> Backend:

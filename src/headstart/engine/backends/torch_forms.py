@@ -29,7 +29,7 @@ __all__ = [
     "torch_type",
 ]
 
-Make = Callable[["TorchForm", Forward, Callable[[], int]], Backend]  # a backend of a form, for so many items to come
+Make = Callable[["TorchForm", Forward, Callable[[], int]], Backend]  # (form, forward, items still to come)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TorchForm:
     """A module and the number format to run it in.
 
     Attributes:
-        module: the body, or a copy with folded normalisations and shorter weights.
+        module: the body, or a copy with folded normalisations and weights in half precision.
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
         folded: whether batch normalisations were folded into the convolutions before them.
         note: why, in a sentence.
@@ -53,7 +53,7 @@ class TorchForm:
     note: str = ""
 
     def record(self) -> dict[str, Any]:
-        """What a later process needs to make the same form again without a comparison."""
+        """What a later process needs to recreate the form without a comparison."""
         return {"precision": self.precision, "folded": self.folded, "note": self.note}
 
 
@@ -70,9 +70,9 @@ def torch_type(precision: str) -> torch.dtype:
 
 
 def channels_last(pictures: Tensor) -> Tensor:
-    """Pictures (n, channels, height, width) of real numbers in the layout that convolutions are fastest in.
+    """Pictures (n, channels, height, width) of floats in channels-last layout, in which convolutions are fastest.
 
-    Pictures of bytes come as (n, height, width, channels) and lie that way already.
+    Pictures of bytes come as (n, height, width, channels) and are left as they are.
 
     Examples:
         >>> import torch
@@ -116,12 +116,12 @@ def find_form(
     """The fastest form of a body that agrees with the plain one.
 
     Args:
-        module: the body; left as it is.
+        module: the body; it is not changed.
         forward: as `Recipe.build` gives it.
-        reference: what the plain body gives.
-        make: a backend that runs a form.
-        half: the shorter number format to try, or None.
-        why: the note where none is tried.
+        reference: features of the plain body.
+        make: returns a backend that runs a form.
+        half: the half-precision format to try, or None.
+        why: the note if none is tried.
 
     Examples:
         >>> import torch
@@ -140,19 +140,19 @@ def find_form(
     exact = TorchForm(folded or module, "fp32", folded is not None, why)
     if half is None:
         return exact
-    quick = _shortened(exact, half)
+    quick = _in_half_precision(exact, half)
     least = reference.agreement(make(quick))
     note = f"{half} features have a cosine of at least {least:.4f} with fp32 ones"
     if least < HALF_AGREEMENT:
-        return TorchForm(exact.module, "fp32", exact.folded, f"{note}, and {HALF_AGREEMENT} is wanted")
+        return TorchForm(exact.module, "fp32", exact.folded, f"{note}, but {HALF_AGREEMENT} is required")
     return TorchForm(quick.module, half, quick.folded, note)
 
 
 def known_form(module: nn.Module, forward: Forward, example: Batch, record: Mapping[str, Any]) -> TorchForm:
-    """The form that an earlier process found.
+    """Recreate the form that an earlier process found.
 
     Args:
-        module: the body; left as it is.
+        module: the body; it is not changed.
         forward: as `Recipe.build` gives it.
         example: at least one item.
         record: as `TorchForm.record` gives it.
@@ -165,7 +165,7 @@ def known_form(module: nn.Module, forward: Forward, example: Batch, record: Mapp
     """
     folded = folded_copy(module, forward, example) if record["folded"] else None
     form = TorchForm(folded or module, "fp32", folded is not None, str(record["note"]))
-    return form if record["precision"] == "fp32" else _shortened(form, str(record["precision"]))
+    return form if record["precision"] == "fp32" else _in_half_precision(form, str(record["precision"]))
 
 
 def open_found(
@@ -175,13 +175,13 @@ def open_found(
 
     Args:
         access: the body.
-        reference: what the plain body gives.
-        make: makes the device's backend.
-        half: the shorter number format to try, or None.
-        why: the note where none is tried.
+        reference: features of the plain body.
+        make: returns the device's backend.
+        half: the half-precision format to try, or None.
+        why: the note if none is tried.
 
     Raises:
-        MemoryError: where it does not fit.
+        MemoryError: if it does not fit.
 
     Examples:
         >>> import numpy as np, torch
@@ -210,10 +210,10 @@ def open_recorded(access: BodyAccess, record: Mapping[str, Any], make: Make) -> 
     Args:
         access: the body.
         record: as `open_found` gave it.
-        make: makes the device's backend.
+        make: returns the device's backend.
 
     Raises:
-        MemoryError: where it does not fit.
+        MemoryError: if it does not fit.
 
     Examples:
         >>> import numpy as np, torch
@@ -232,7 +232,7 @@ def open_recorded(access: BodyAccess, record: Mapping[str, Any], make: Make) -> 
 
 
 def folded_copy(module: nn.Module, forward: Forward, example: Batch) -> nn.Module | None:
-    """A copy with its batch normalisations folded, which is still to be compared; None where there are none.
+    """A copy with folded batch normalisations, not yet compared with the original; None if there are none.
 
     Examples:
         >>> import torch
@@ -248,7 +248,7 @@ def folded_copy(module: nn.Module, forward: Forward, example: Batch) -> nn.Modul
         return fold_batch_norms(module, run)
 
 
-def _shortened(exact: TorchForm, precision: str) -> TorchForm:
+def _in_half_precision(exact: TorchForm, precision: str) -> TorchForm:
     module = copy.deepcopy(exact.module)
     if exact.folded and precision == "bf16":  # only bodies with batch normalisation gain from it
         round_kernels(module)

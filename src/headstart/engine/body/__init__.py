@@ -1,4 +1,4 @@
-"""What a body is to the engine: its recipe, its arrays, the machine that it runs on, and how two forms of it agree.
+"""What the engine knows about a body: its recipe, its batches, the machine, and how well two forms of it agree.
 
-The base of the other sub-packages; it runs nothing.
+A form is a backend with a number format. The other sub-packages build on this one; nothing here runs a backend.
 """

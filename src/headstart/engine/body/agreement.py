@@ -1,4 +1,4 @@
-"""How well the features of two forms of one body agree: the least cosine of an item in any block."""
+"""Agreement of two forms of one body: the smallest cosine similarity of an item's features in any block."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 __all__ = ["FP32_AGREEMENT", "HALF_AGREEMENT", "Reference", "agreement", "measure_reference"]
 
-FP32_AGREEMENT = 0.99999  # least cosine of features in two forms of one body in fp32
-HALF_AGREEMENT = 0.999  # least cosine of an item's features in a shorter number format with its fp32 ones, in any block
+# The smallest cosine similarity that is accepted, of two forms in fp32, and of bf16 or fp16 with fp32.
+FP32_AGREEMENT = 0.99999
+HALF_AGREEMENT = 0.999
 
 
 def agreement(exact: Sequence[NDArray[Any]], fast: Sequence[NDArray[Any]]) -> float:
-    """The least cosine of an item's features in any block; zeros agree with zeros, and nothing agrees with NaN.
+    """The smallest cosine similarity of an item's features in any block.
+
+    Two zero vectors agree (1), and nothing agrees with NaN (-1).
 
     Args:
         exact: for each block, (n, ...) features.
-        fast: the same in another form, of the same shapes.
+        fast: the features of the other form, of the same shapes.
 
     Examples:
         >>> agreement([np.eye(2)], [np.eye(2)])
@@ -39,6 +42,7 @@ def agreement(exact: Sequence[NDArray[Any]], fast: Sequence[NDArray[Any]]) -> fl
     """
     least = 1.0
     for one, other in zip(exact, fast, strict=True):
+        # cos(a, b) = a.b / (|a| |b|) for each item; in float64, because float32 sums are too coarse for 0.99999.
         a = one.reshape(len(one), -1).astype(np.float64)
         b = other.reshape(len(other), -1).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -51,12 +55,12 @@ def agreement(exact: Sequence[NDArray[Any]], fast: Sequence[NDArray[Any]]) -> fl
 
 @dataclass(frozen=True)
 class Reference:
-    """What the plain module in fp32 gives for a few batches.
+    """Features of a few batches from the plain module in fp32, with which other forms are compared.
 
     Attributes:
-        batches: what it was run on.
+        batches: the batches.
         blocks: for each batch, its blocks (n, ..., width) float32.
-        seconds: how long an item took it, at best.
+        seconds: seconds per item, of the fastest batch.
 
     Examples:
         >>> x = np.eye(2, dtype=np.float32)
@@ -69,11 +73,11 @@ class Reference:
     seconds: float
 
     def is_finite(self, index: int) -> bool:
-        """Whether all features of the batch ``index`` are numbers."""
+        """Whether all features of the batch ``index`` are finite."""
         return all(bool(np.isfinite(block).all()) for block in self.blocks[index])
 
     def agreement(self, run: Callable[[Batch], NDArray[Any]]) -> float:
-        """The least agreement of what ``run`` gives, blocks side by side on the last axis, on any batch."""
+        """The smallest agreement, on any batch, of the rows that ``run`` gives: its blocks along the last axis."""
         least = 1.0
         for batch, exact in zip(self.batches, self.blocks, strict=True):
             rows = run(batch)

@@ -23,7 +23,7 @@ def count_items(batch: Batch) -> int:
 
 
 def map_arrays(batch: Any, change: Callable[[Any], Any]) -> Any:
-    """The batch with each of its arrays (or tensors) changed.
+    """Apply a function to each array (or tensor) of a batch.
 
     Examples:
         >>> map_arrays({"ids": np.ones((3, 7))}, lambda array: array[:1])["ids"].shape
@@ -46,7 +46,7 @@ def first_items(batch: Batch, count: int) -> Batch:
 
 
 def to_tensors(batch: Batch) -> Any:
-    """The batch as tensors on the CPU, without a copy where the array can be written.
+    """The batch as tensors on the CPU, without a copy if an array is contiguous and writable.
 
     Examples:
         >>> to_tensors(np.ones((3, 7))).shape

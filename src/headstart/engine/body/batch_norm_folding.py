@@ -1,8 +1,8 @@
-"""Batch normalisation folded into the convolution before it, and weights rounded to bf16 without a drift.
+"""Batch normalisation folded into the convolution before it, and kernels rounded to bf16 without drift.
 
-In evaluation mode a batch normalisation is an affine map of each channel, so it can be a part of the convolution: one
-pass over memory less, and one rounding less (Jacob et al. 2018, "Quantization and Training of Neural Networks for
-Efficient Integer-Arithmetic-Only Inference", section 3.2).
+In evaluation mode, batch normalisation is an affine map of each channel, so the convolution can absorb it. This saves
+one pass over memory and one rounding (Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference", section 3.2).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ __all__ = ["cast_linear", "fold_batch_norms", "round_kernels"]
 def fold_batch_norms(module: nn.Module, run: Callable[[nn.Module], object]) -> nn.Module | None:
     """A copy of a body in evaluation mode whose batch normalisations are folded into their convolutions.
 
-    Which normalisation follows which convolution is seen by running the body. A convolution whose output is used by
-    another layer as well is not told apart here, so the caller compares the features of both bodies.
+    The body is run to find which normalisation follows which convolution. A convolution whose output feeds another
+    layer as well is not detected, so the caller must compare the features of both bodies.
 
     Args:
-        module: the body; left as it is.
+        module: the body; it is not changed.
         run: runs a body on some batch.
 
     Returns:
-        The copy, or None where there is nothing to fold.
+        The copy, or None if there is nothing to fold.
 
     Examples:
         >>> import torch
@@ -57,11 +57,11 @@ def fold_batch_norms(module: nn.Module, run: Callable[[nn.Module], object]) -> n
 
 
 def _pairs(module: nn.Module, run: Callable[[nn.Module], object]) -> dict[str, str]:
-    """Convolution to the normalisation that gets exactly its output."""
+    """Names of convolutions, each with the name of the normalisation that receives its output."""
     from torch import nn
     from torch.nn.modules.batchnorm import _BatchNorm
 
-    outputs: dict[int, tuple[str, Any]] = {}  # the tensors are kept, so that no id is used twice
+    outputs: dict[int, tuple[str, Any]] = {}  # holding the tensors ensures that no id is reused
     pairs: dict[str, str] = {}
     handles = []
 
@@ -94,17 +94,20 @@ def _pairs(module: nn.Module, run: Callable[[nn.Module], object]) -> dict[str, s
 def _fold(conv: Any, norm: Any) -> None:
     from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+    # norm(conv(x)) = g (w x + b - mean) / s + beta with s = sqrt(var + eps), for each output channel, so
+    # w' = w g / s and b' = (b - mean) g / s + beta.
     conv.weight, conv.bias = fuse_conv_bn_weights(
         conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )
 
 
 def round_kernels(module: nn.Module) -> None:
-    """Round the kernels of all convolutions to bf16 in place, so that the sum of each kernel stays.
+    """Round the kernels of all convolutions to bf16 in place, and keep the sum of each kernel.
 
-    Images are smooth: rounding the taps of a kernel one by one shifts its answer to an even surface, always to the
-    same side, and pooling does not average that away. So each tap takes over what the larger ones before it lost
-    (error diffusion): the sum is then right to half a unit of the smallest tap.
+    Images are smooth. If each tap of a kernel is rounded independently, the response to a uniform surface shifts,
+    always in the same direction, and pooling does not average that out. Error diffusion avoids the shift: taps are
+    rounded from the largest to the smallest, and each takes over the rounding error so far. The sum is then exact to
+    half a unit in the last place of the smallest tap.
 
     Args:
         module: the body.
@@ -127,9 +130,9 @@ def round_kernels(module: nn.Module) -> None:
 
 
 def cast_linear(module: nn.Module, dtype: torch.dtype | None = None) -> None:
-    """Keep the weights of fully connected layers in a short format, in place, instead of casting them for every batch.
+    """Store the weights of fully connected layers in half precision, in place, instead of casting them in every batch.
 
-    The features stay the same to the bit: autocast would round each weight in the same way.
+    The features are the same to the bit: autocast rounds each weight in the same way.
 
     Args:
         module: the body, to be run under autocast.
@@ -146,18 +149,18 @@ def cast_linear(module: nn.Module, dtype: torch.dtype | None = None) -> None:
     from torch import nn
 
     for layer in module.modules():
-        if type(layer) is nn.Linear:  # others may compute with their weights outside of autocast
+        if type(layer) is nn.Linear:  # a subclass may use its weights outside autocast
             layer.to(dtype or torch.bfloat16)
 
 
 def _diffused(weight: Tensor) -> Tensor:
     import torch
 
-    taps = weight.flatten(2)
+    taps = weight.flatten(2)  # (out, in, taps), from here on by decreasing magnitude
     order = taps.abs().argsort(dim=2, descending=True)
     taps = taps.gather(2, order)
     rounded = torch.empty_like(taps)
-    carry = torch.zeros_like(taps[..., 0])
+    carry = torch.zeros_like(taps[..., 0])  # the rounding error so far
     for k in range(taps.shape[2]):
         wanted = taps[..., k] + carry
         rounded[..., k] = wanted.bfloat16().float()

@@ -1,10 +1,11 @@
-"""What this machine can do, told without torch and without OpenVINO.
+"""What this machine can do, found without importing torch or OpenVINO.
 
-The environment variable ``HEADSTART_BF16`` says whether products may run in bf16 where nobody named a number format:
+The environment variable ``HEADSTART_BF16`` controls whether matrix products may run in bf16 if no number format is
+named:
 
-- ``auto``, or unset: where the CPU (or the GPU) multiplies in bf16 by itself;
-- ``0``: nowhere. All is done as on a machine without bf16: extraction, training, and what is kept in the cache;
-- ``1``: as ``auto``, but a CPU that does not multiply in bf16 by itself is an error.
+- ``auto``, or unset: if the CPU (or GPU) multiplies in bf16 natively;
+- ``0``: never. Extraction, training and the cache work as on a machine without bf16;
+- ``1``: as ``auto``, but a CPU without native bf16 is an error.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvmap")  # NVIDIA; WS
 
 @cache
 def package_version(package: str) -> str:
-    """The installed release of a package, or nothing.
+    """The installed version of a package, or an empty string.
 
     Examples:
         >>> package_version("no-such-package")
@@ -42,7 +43,7 @@ def package_version(package: str) -> str:
 
 
 def cores() -> int:
-    """CPU cores that this process may use; ``OMP_NUM_THREADS``, which Ray sets for its workers, may lower it.
+    """CPU cores that this process may use; ``OMP_NUM_THREADS``, which Ray sets for its workers, may lower the number.
 
     Examples:
         >>> cores() >= 1
@@ -54,44 +55,43 @@ def cores() -> int:
 
 
 def bf16_setting() -> str:
-    """What the environment variable ``HEADSTART_BF16`` says: ``"auto"``, ``"0"`` or ``"1"``.
+    """The value of the environment variable ``HEADSTART_BF16``: ``"auto"`` (the default), ``"0"`` or ``"1"``.
 
     Raises:
-        ParameterError: where it says something else.
+        ParameterError: if it has another value.
 
     Examples:
         >>> bf16_setting() in ("auto", "0", "1")
         True
     """
-    wish = os.environ.get(BF16_SWITCH, "").strip().lower() or "auto"
-    if wish not in ("auto", "0", "1"):
+    setting = os.environ.get(BF16_SWITCH, "").strip().lower() or "auto"
+    if setting not in ("auto", "0", "1"):
         raise ParameterError(
-            f"The environment variable {BF16_SWITCH} must be 'auto', '0' (never compute in bf16) or '1' (fail where "
-            f"the CPU does not multiply in it by itself). Got {wish!r} instead."
+            f"The environment variable {BF16_SWITCH} must be 'auto', '0' (never compute in bf16) or '1' (fail if the "
+            f"CPU has no native bf16). Got {setting!r} instead."
         )
-    return wish
+    return setting
 
 
 def native_bf16() -> bool:
-    """Whether this CPU multiplies in bf16 by itself (AVX512-BF16 or AMX) and ``HEADSTART_BF16`` allows it.
+    """Whether this CPU multiplies in bf16 natively (AVX512-BF16 or AMX) and ``HEADSTART_BF16`` allows it.
 
-    Emulated bf16 is slower than fp32. Only where the system does not list the CPU's abilities is torch asked.
+    Emulated bf16 is slower than fp32. torch is imported only if the system does not list the CPU's features.
 
     Raises:
-        ParameterError: where ``HEADSTART_BF16`` is ``1`` and the CPU does not, or where it is no known word.
+        ParameterError: if ``HEADSTART_BF16`` is ``1`` and the CPU has no native bf16, or if its value is not allowed.
 
     Examples:
         >>> native_bf16() in (True, False)
         True
     """
-    wish = bf16_setting()
-    if wish == "0":
+    setting = bf16_setting()
+    if setting == "0":
         return False
     able = _cpu_multiplies_bf16()
-    if wish == "1" and not able:
+    if setting == "1" and not able:
         raise ParameterError(
-            f"The environment variable {BF16_SWITCH} is '1', and this CPU does not multiply in bf16 by itself; take "
-            "'auto' or leave it out."
+            f"The environment variable {BF16_SWITCH} is '1', but this CPU has no native bf16; use 'auto' or unset it."
         )
     return able
 
@@ -109,7 +109,7 @@ def _cpu_multiplies_bf16() -> bool:
 
 
 def cpu_kind() -> str:
-    """What of the CPU decides the number format: its architecture and, where they may be used, abilities.
+    """The properties of the CPU that decide the number format: its architecture and, if allowed, its bf16 features.
 
     Examples:
         >>> len(cpu_kind()) > 0
@@ -133,7 +133,7 @@ def _cpu_flags() -> frozenset[str] | None:
 
 
 def gpu_hint() -> str:
-    """What tells that a GPU may be there, without asking torch: ``"cuda ..."``, ``"mps"`` or nothing.
+    """A GPU that may be present, found without importing torch: ``"cuda ..."``, ``"mps"`` or an empty string.
 
     Examples:
         >>> gpu_hint().split(" ")[0] in ("", "cuda", "mps")
@@ -161,7 +161,7 @@ def _model(path: Path) -> str:
 
 
 def _torch_knows_gpus() -> bool:
-    """Whether the installed torch was built for GPUs, from its version.py; True where that does not tell."""
+    """Whether the installed torch was built for GPUs, from its version.py; True if that does not say."""
     spec = find_spec("torch")
     places = spec.submodule_search_locations if spec is not None else None
     try:

@@ -1,4 +1,4 @@
-"""What a backend needs to know of a body; nothing here loads torch before `Recipe.build` is called."""
+"""The recipe of a body: what a backend needs to build and run it. torch is not loaded before `Recipe.build`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Forward", "Recipe", "Tensors", "recipe_key", "rows_key"]
 
 Batch = NDArray[Any] | Mapping[str, NDArray[Any]]
-# A batch on its way through a body, as tensors.
+# A batch as tensors, as it goes through a body.
 Tensors: TypeAlias = "Tensor | Mapping[str, Tensor]"
 Forward = Callable[["nn.Module", Any], "list[Tensor]"]
 
-# Of the code that reads and prepares items: raise it when the same item gives other pixels, samples or tokens.
+# The version of the code that reads and prepares items: raise it when the same item gives other pixels, samples or
+# tokens. READERS names the packages on whose version this depends too.
 PREPARING = 2
 READERS: Mapping[Modality, tuple[str, ...]] = {
     "image": ("pillow",),
@@ -38,12 +39,12 @@ class Recipe:
     """How a frozen body is made and run.
 
     Attributes:
-        key: hexadecimal digest of everything that decides the features in exact arithmetic: weights, architecture,
-            layers that are read, preprocessing inside of ``forward``. Two recipes of one key are interchangeable.
-        build: gives the module (evaluation mode, float32, on the CPU, with its weights) and a function of
-            (module, batch of tensors) that gives one (n, width) tensor for each block.
-        example: a few items as a batch of arrays, on which number formats are compared; loads no torch.
-        lasting: whether the same body can be opened in a later process, so that a conversion is worth keeping.
+        key: hexadecimal digest of everything that determines the features in exact arithmetic: weights, architecture,
+            layers that are read, preprocessing inside ``forward``. Recipes with the same key are interchangeable.
+        build: returns the module (evaluation mode, float32, on the CPU, with its weights) and a function of
+            (module, batch of tensors) that returns one (n, width) tensor for each block.
+        example: returns a few items as a batch of arrays, on which number formats are compared; must not load torch.
+        lasting: whether a later process can open the same body, so that a conversion is worth keeping.
 
     Examples:
         >>> Recipe(recipe_key("toy"), build=lambda: None, example=lambda: None).lasting
@@ -68,11 +69,11 @@ def recipe_key(*parts: object) -> str:
 
 
 def rows_key(modality: Modality, *parts: object) -> str:
-    """The digest under which rows may be kept: of what gave them, and of what reads and prepares the items.
+    """The digest under which rows are cached: of what computes them, and of what reads and prepares the items.
 
     Args:
         modality: the kind of items.
-        parts: plain JSON values that decide the rows, such as a recipe's key and the form that the body runs in.
+        parts: plain JSON values that determine the rows, such as a recipe's key and the form of the body.
 
     Examples:
         >>> rows_key("image", "resnet18", "torch fp32") != rows_key("image", "resnet18", "openvino bf16")

@@ -1,4 +1,4 @@
-"""What is kept between processes: converted bodies and rows of features, in one folder that may be removed at any time.
+"""The cache on disk: converted bodies and feature rows, in one folder that may be removed at any time.
 
-Whatever is stored under a digest goes in here. It encodes nothing.
+Code that stores results under a digest belongs here. Nothing here encodes items.
 """

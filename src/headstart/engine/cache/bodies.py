@@ -1,4 +1,4 @@
-"""What is kept of a body between processes: its facts, how it runs best here, and its converted form."""
+"""The body cache: a body's facts, the record of its backend and its converted form, kept between processes."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from headstart.io import atomic_file, atomic_folder, make_folder, read_json, rem
 __all__ = ["FORMAT", "BodyCache"]
 
 FORMAT = 1  # raise it when the meaning of anything kept here changes
-CHUNK = 2**22
+CHUNK = 2**22  # bytes read at a time
 
 
 class BodyCache:
-    """A folder of one body in the cache; everything in it is complete or absent, whatever process was killed.
+    """The cache folder of one body. An entry is complete or absent, even if a process is killed while writing it.
 
-    Several processes may write the same entry at once: each writes its own copy and the last one stays. A cache that
-    cannot be read or written counts as empty.
+    Several processes may write the same entry at once: each writes its own copy, and the last one wins. A cache that
+    cannot be read counts as empty.
 
     Args:
-        key: the recipe's key; None for a body that no later process can open, of which nothing is kept.
+        key: the recipe's key; None for a body that no later process can open, of which nothing is cached.
 
     Attributes:
-        problem: why the last entry could not be written, or nothing.
+        problem: why the last entry could not be written; empty if it was.
 
     Examples:
         >>> BodyCache(None).read("facts") is None
@@ -41,7 +41,7 @@ class BodyCache:
         self.problem = ""
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """The entry ``name``, or None where there is none that can be read."""
+        """The entry ``name``, or None if there is no readable one."""
         if self._folder is None:
             return None
         try:
@@ -52,34 +52,34 @@ class BodyCache:
             return None
 
     def write(self, name: str, value: Mapping[str, Any]) -> None:
-        """Keep an entry of plain JSON values."""
+        """Store an entry of plain JSON values."""
         if self._folder is None:
             return
         try:
             with atomic_file(self._folder / f"{name}.json") as path:
                 write_json(path, {"value": value, "sum": _json_sum(value)})
         except SaveError as error:
-            self._say(error)
+            self._note_problem(error)
 
     def read_folder(self, name: str) -> Path | None:
-        """The kept folder ``name`` with all its files as they were written, or None."""
+        """The stored folder ``name``, or None unless all its files are as they were written."""
         folder = None if self._folder is None else self._folder / name
         if folder is None:
             return None
         try:
             sums = read_json(folder / "sums.json")
-            whole = all(_sum(folder / file) == sums[file] for file in sums)
+            intact = all(_sum(folder / file) == sums[file] for file in sums)
         except (ModelFolderError, OSError):
             return None
         mark_used(folder.parent)
-        return folder if whole else None
+        return folder if intact else None
 
     def write_folder(self, name: str, fill: Callable[[Path], None], size: int) -> Path | None:
-        """Keep the files, of about ``size`` bytes, that ``fill`` writes into a folder; None where there is no room."""
+        """Store the files, about ``size`` bytes, that ``fill`` writes into a folder; None if there is no room."""
         if self._folder is None:
             return None
         if make_room(size, keep=self._folder) < size:
-            self._say(OSError("the cache is full; HEADSTART_CACHE_LIMIT sets its size"))
+            self._note_problem(OSError("the cache is full; HEADSTART_CACHE_LIMIT sets its size"))
             return None
         try:
             make_folder(self._folder)
@@ -88,32 +88,32 @@ class BodyCache:
                 fill(scratch)
                 write_json(scratch / "sums.json", {path.name: _sum(path) for path in scratch.iterdir()})
         except (SaveError, OSError) as error:
-            if self.read_folder(name) is None:  # else another process was a moment faster
-                self._say(error)
+            if self.read_folder(name) is None:  # otherwise another process has stored the same files
+                self._note_problem(error)
         return self.read_folder(name)
 
     def remove(self, name: str) -> None:
-        """Forget an entry."""
+        """Delete an entry."""
         if self._folder is not None:
             try:
                 (self._folder / f"{name}.json").unlink(missing_ok=True)
             except OSError as error:
-                self._say(error)
+                self._note_problem(error)
             shutil.rmtree(self._folder / name, ignore_errors=True)
 
-    def _say(self, error: Exception) -> None:
-        reason = error.__cause__ or error
-        said = str(reason) if self._folder is None else write_reason(reason, self._folder)
-        self.problem = f"nothing of it could be kept in '{self._folder}' ({said})"
+    def _note_problem(self, error: Exception) -> None:
+        cause = error.__cause__ or error
+        reason = str(cause) if self._folder is None else write_reason(cause, self._folder)
+        self.problem = f"it could not be cached in '{self._folder}' ({reason})"
 
 
 def _json_sum(value: Mapping[str, Any]) -> int:
-    """CRC-32 of the format and the value: another release's entry counts as none."""
+    """CRC-32 of the format and the value, so an entry in another format does not match."""
     return zlib.crc32(json.dumps([FORMAT, value], sort_keys=True).encode())
 
 
 def _sum(path: Path) -> list[int]:
-    """Size and CRC-32: what a crash of the machine leaves of a file is told from the file; tampering is not."""
+    """Size and CRC-32: they detect a file that a crash cut short, but not tampering."""
     total, size = 0, 0
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):

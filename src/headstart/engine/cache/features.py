@@ -1,4 +1,4 @@
-"""The feature store: rows of features by the content of their items, kept between runs and shared by processes."""
+"""The feature store: feature rows by the digest of their items' contents, kept between runs, shared by processes."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ T = TypeVar("T")
 Keys = Sequence[bytes | None] | NDArray[np.uint8]
 StoredRows = FeatureMatrix | list[FeatureMatrix]
 
-WINDOW = 4096  # keys that one read transaction looks up
-LEASE_SHARE = 50  # the size of the cache is looked at again after each 1/50 of the limit
-OVERHEAD_BYTES = 128  # of an item in the tree, pages that are half full included
-USED_SECONDS = 60.0
-TRIES = 3
+WINDOW = 4096  # keys per read transaction
+LEASE_SHARE = 50  # the size of the cache is measured again after writing 1/50 of the limit
+OVERHEAD_BYTES = 128  # per item in the database, half-empty pages included
+USED_SECONDS = 60.0  # at least this long between two updates of the time of last use
+TRIES = 3  # attempts, if another process removes or replaces the store
 
 
 class FeatureStore:
-    """Rows of features of one body, by digests of items.
+    """Feature rows of one body, by digests of items.
 
-    Several threads and processes may read and write the same store at once. Each `put` is one transaction and at most
-    one is in flight: a process that is killed at any moment loses at most that one, and a row that comes back is the
-    row that was put, or it is missing. A store never stops the work: where it cannot be read or written (no permission,
-    a full disk, a damaged file, the cache's limit) it goes on with what still works and says so in ``notes``.
+    Several threads and processes may read and write the same store at once. Each `put` is one transaction, and at most
+    one is in flight, so a killed process loses at most that one. A row that is found is exactly the row that was put; a
+    damaged row counts as missing. A store never stops the work: if it cannot be read or written (no permission, a full
+    disk, a damaged file, the cache's limit), it continues with what still works and reports it in ``notes``.
 
     Args:
-        folder: the folder of the store, made where it is missing.
-        about: what the rows are, as plain values (source, form, width): shown by ``headstart cache info``.
+        folder: the folder of the store, created if missing.
+        about: what the rows are, as plain JSON values (source, form, width): shown by ``headstart cache info``.
 
     Attributes:
         folder: as given.
 
     Raises:
-        ParameterError: if the environment variable HEADSTART_CACHE_LIMIT is no size.
+        ParameterError: if the environment variable HEADSTART_CACHE_LIMIT is not a size.
 
     Examples:
         >>> import tempfile
@@ -94,44 +94,44 @@ class FeatureStore:
 
     @property
     def notes(self) -> list[str]:
-        """What went wrong until now, in one sentence each; empty as a rule."""
+        """What went wrong so far, one sentence each; usually empty."""
         self.flush()
         if not self._damaged:
             return list(self._notes)
         what = "1 row was" if self._damaged == 1 else f"{self._damaged} rows were"
-        return [*self._notes, f"In the feature store '{self.folder.name}' {what} damaged, and computed again."]
+        return [*self._notes, f"In the feature store '{self.folder.name}' {what} damaged and computed again."]
 
     def count(self) -> int:
-        """How many items the store has rows of."""
+        """How many items have rows in the store."""
         self.flush()
         return self._try(lambda database: database.read(count_rows), 0)
 
     def flush(self) -> None:
-        """Wait until everything that was put is written."""
+        """Wait until all rows that were put are written."""
         with self._lock:
             in_flight = self._in_flight
         if in_flight is not None:
             in_flight.result()
 
     def close(self) -> None:
-        """Write what is in flight and let go of the file."""
+        """Write pending rows and close the file."""
         self.flush()
         with self._lock:
             if self._writer is not None:
                 self._writer.shutdown(wait=False)
             self._writer = self._in_flight = None
-            self._let_go()
+            self._release()
             self._readable = self._writable = False
 
     def get(self, keys: Keys) -> tuple[NDArray[np.bool_], StoredRows]:
-        """The rows of the items that the store has.
+        """Look up rows.
 
         Args:
-            keys: n digests; None is never found. An array (n, 16) of uint8 serves as well.
+            keys: n digests; None is never found. An array (n, 16) of uint8 works too.
 
         Returns:
-            found (n,), and the rows of those that were found, in the order of the keys: (found.sum(), width), or a
-            list of (k, width) arrays where several rows were put for an item.
+            found (n,), and the rows of the items that were found, in the order of the keys: (found.sum(), width), or a
+            list of (k, width) arrays if items have several rows.
         """
         self.flush()
         names = _names(keys)
@@ -150,12 +150,12 @@ class FeatureStore:
         return found, rows
 
     def put(self, keys: Keys, rows: StoredRows) -> None:
-        """Keep rows; those that are there already stay as they are.
+        """Store rows; existing ones stay as they are.
 
-        They are copied and written by a thread, so that the caller need not wait for the disk but for the `put` before.
+        The rows are copied and written by a background thread, so the caller waits at most for the previous `put`.
 
         Args:
-            keys: n digests; the row of a None is not kept.
+            keys: n digests; a row whose key is None is not stored.
             rows: (n, width) of float32 or float64, or n arrays (k, width).
         """
         names = _names(keys)
@@ -180,13 +180,13 @@ class FeatureStore:
 
     @property
     def _lock(self) -> threading.RLock:
-        if self._process != os.getpid():  # a fork: the lock may have been held by a thread that is not here
+        if self._process != os.getpid():  # after a fork: a thread that does not exist here may have held the lock
             self._process, self._own_lock = os.getpid(), threading.RLock()
             self._database = self._writer = self._in_flight = None
         return self._own_lock
 
     def _has_room(self, wanted: int) -> bool:
-        """Take ``wanted`` bytes from a lease on the cache's room, which is renewed now and then."""
+        """Reserve ``wanted`` bytes. Room is leased in larger amounts, because measuring the cache's size is slow."""
         if not self._writable:
             return False
         if wanted > self._lease:
@@ -195,21 +195,21 @@ class FeatureStore:
         if wanted > self._lease:
             self._writable = False
             self._notes.append(
-                f"The cache is full: it may take {self._limit / 2**30:.3g} GiB, which these rows fill, so that no more "
-                "of them are kept; allow more with the environment variable HEADSTART_CACHE_LIMIT, such as 50GB."
+                f"The cache is full (its limit is {self._limit / 2**30:.3g} GiB), so no more of these rows are kept; "
+                "raise the limit with the environment variable HEADSTART_CACHE_LIMIT, such as 50GB."
             )
             return False
         self._lease -= wanted
         return True
 
     def _try(self, job: Callable[[RowDatabase], T], default: T, *, put: bool = False) -> T:
-        """What ``job`` gives; where the store fails, the default, a note, and no more of what failed."""
+        """The result of ``job``; if the store fails, the default, with a note and without further attempts."""
         with self._lock:
             for _ in range(TRIES if self._readable else 0):
                 try:
                     return job(self._ready())
                 except sqlite3.Error as error:
-                    problem = self._after(error)
+                    problem = self._recover(error)
                 except (OSError, MemoryError) as error:
                     problem = error
                 if problem is not None:
@@ -218,9 +218,9 @@ class FeatureStore:
             return default
 
     def _ready(self) -> RowDatabase:
-        """The database, opened again where a fork or a removal of its folder left another one behind."""
+        """The database, reopened if a fork or the removal of its folder has left a stale one."""
         if self._database is not None and not self._database.in_place:
-            self._let_go()
+            self._release()
         if self._database is None:
             self._database = self._open()
         if time.monotonic() - self._used_at > USED_SECONDS:
@@ -235,7 +235,7 @@ class FeatureStore:
                 shared = network_file_system(self.folder)
                 if shared is not None:
                     raise OSError(
-                        f"it is on a network file system ({shared}), where several machines would spoil it; name a "
+                        f"it is on a network file system ({shared}), where several machines would corrupt it; name a "
                         "folder on a disk of this machine with the environment variable HEADSTART_CACHE"
                     )
                 write_about(self.folder, self._about)
@@ -244,19 +244,19 @@ class FeatureStore:
                     continue
                 return acquire(self.folder)
             except (sqlite3.Error, OSError):
-                if not left or self.folder.is_dir():  # else another process has just removed it
+                if not left or self.folder.is_dir():  # otherwise another process has just removed it: try again
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._database is not None:
             release(self._database)
         self._database = None
 
-    def _after(self, error: sqlite3.Error) -> Exception | None:
-        """What keeps the store from going on after an error; None where it can be tried again."""
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_DBMOVED:  # removed in this moment
-            self._let_go()
+    def _recover(self, error: sqlite3.Error) -> Exception | None:
+        """The error that stops the store; None if the operation can be tried again."""
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_DBMOVED:  # another process removed it
+            self._release()
             return None
         return self._set_aside(error) if is_damage(error, self.folder) else error
 
@@ -264,9 +264,9 @@ class FeatureStore:
         self.folder.rename(self.folder.with_name(f"{TRASH}{self.folder.name}-{uuid.uuid4().hex[:8]}"))
 
     def _set_aside(self, damage: Exception) -> Exception | None:
-        """Move a damaged store away, unless another process was faster; what kept it from going is returned."""
+        """Move a damaged store away, unless another process already has; returns the error if that fails."""
         broken = file_identity(self.folder) if self._database is None else self._database.identity
-        self._let_go()
+        self._release()
         if file_identity(self.folder) != broken:
             return None
         try:
@@ -274,7 +274,7 @@ class FeatureStore:
         except OSError as error:
             return error
         self._notes.append(
-            f"The feature store '{self.folder.name}' was damaged ({damage}) and is begun anew; its rows are "
+            f"The feature store '{self.folder.name}' was damaged ({damage}) and is replaced by a new one; its rows are "
             "computed again."
         )
         return None
@@ -295,7 +295,10 @@ def _names(keys: Keys) -> list[bytes]:
 
 
 def _copy_rows(connection: sqlite3.Connection, names: list[bytes]) -> tuple[NDArray[np.bool_], StoredRows, int]:
-    """Which of the names are found, their rows, and how many of them are damaged; a body's rows are of one form."""
+    """A mask of the names that are found, their rows, and how many rows are damaged.
+
+    All rows of a body have one layout: the same width and type, and either one or several rows per item.
+    """
     found = np.zeros(len(names), bool)
     rows: FeatureMatrix | None = None
     several: dict[int, FeatureMatrix] = {}
@@ -324,7 +327,7 @@ def _form(rows: StoredRows) -> tuple[Any, ...]:
 
 
 def _of_several_forms(*_: RowDatabase) -> None:
-    raise sqlite3.DatabaseError("rows of several forms, where a body gives one")
+    raise sqlite3.DatabaseError("its rows differ in width or type")
 
 
 def _joined(parts: list[StoredRows]) -> StoredRows:
@@ -337,14 +340,14 @@ def _joined(parts: list[StoredRows]) -> StoredRows:
 
 
 def open_store(key: str, about: Mapping[str, Any] | None = None) -> FeatureStore:
-    """The store of the rows that one body gives, in the cache folder.
+    """The feature store of one body, in the cache folder.
 
     Args:
         key: digest of body, preprocessing and form.
         about: as in `FeatureStore`.
 
     Raises:
-        ParameterError: if the environment variable HEADSTART_CACHE_LIMIT is no size.
+        ParameterError: if the environment variable HEADSTART_CACHE_LIMIT is not a size.
 
     Examples:
         >>> with open_store("doctest", {"source": "toy"}) as store:
@@ -355,7 +358,7 @@ def open_store(key: str, about: Mapping[str, Any] | None = None) -> FeatureStore
 
 
 def stored_rows(folder: Path) -> int | None:
-    """How many items a store has rows of; None where it cannot be read.
+    """How many items have rows in a store; None if it cannot be read.
 
     Examples:
         >>> stored_rows(Path("nowhere")) is None

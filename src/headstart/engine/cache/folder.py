@@ -1,4 +1,4 @@
-"""The folder of what need not be computed twice: where it is, how large it may grow, and what goes first.
+"""The cache folder: its entries, its size limit, and which entries are removed first.
 
 ::
 
@@ -6,11 +6,11 @@
         bodies/KEY/      a converted body
         features/KEY/    rows of features that one body gave
         archives/KEY/    an unpacked tar or zip
-        rankings/KEY/    how fast a source encoded, or what a ranking found
-        trainings/KEY/   where a training was when it was killed
+        rankings/KEY/    how fast a source encodes, or results of a ranking
+        trainings/KEY/   the checkpoint of a training run that has not finished
 
-Each KEY is an entry. It can be removed at any time, while other processes use it: they go on with what they have
-open and begin a new one for what comes later.
+Each KEY is an entry. It can be removed at any time, even while other processes use it: they keep the files that they
+have open and start a new entry for later results.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ ABOUT = "about.json"
 KINDS = {
     "features": "features", "body": "bodies", "archive": "archives", "ranking": "rankings", "training": "trainings",
 }  # fmt: skip
-MARKS = (ABOUT, "data.mdb", "facts.json")  # what an entry of features or of a body holds
-LIMITED = ("features", "body")  # items of a run that goes on may be files of an unpacked archive
-MAX_LIMIT = 20 * 2**30
+MARKS = (ABOUT, "data.mdb", "facts.json")  # an entry of features or of a body holds one of these files
+LIMITED = ("features", "body")  # not archives: a job that is running may still read files of an unpacked one
+MAX_LIMIT = 20 * 2**30  # bytes
 DISK_SHARE = 0.1
-LEFTOVER_SECONDS = 3600.0
+LEFTOVER_SECONDS = 3600.0  # a half-written file that has not changed for this long is abandoned
 TRASH = ".trash-"
 LEFTOVERS = (TRASH, ".partial-", ".old-")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
@@ -68,9 +68,9 @@ class CacheEntry:
         kind: ``"features"``, ``"body"``, ``"archive"``, ``"ranking"`` or ``"training"``.
         key: the name of its folder.
         folder: where it is.
-        about: what was written about it (of features: source, form and width); empty where nothing was.
+        about: its description (for features: source, form and width); may be empty.
         bytes: its size on disk.
-        last_used: seconds since 1970.
+        last_used: Unix time in seconds.
 
     Examples:
         >>> CacheEntry("body", "ab12", Path("bodies/ab12"), {}, 4096, 0.0).bytes
@@ -103,7 +103,7 @@ def parse_size(text: str) -> int:
     """Bytes in a size such as ``"5GB"``, ``"512 MiB"`` or ``"1000"``; GB is 10^9 and GiB 2^30 bytes.
 
     Raises:
-        ParameterError: if the text is no size.
+        ParameterError: if the text is not a size.
 
     Examples:
         >>> parse_size("5GB"), parse_size("1.5 KiB")
@@ -116,19 +116,19 @@ def parse_size(text: str) -> int:
 
 
 def training_entry(key: str, source: str, form: str) -> Path:
-    """The folder in which a training keeps where it is; one that was killed is listed, and can be pruned.
+    """The folder for the checkpoints of a training run. A killed run stays listed, and can be pruned.
 
     Args:
-        key: tells the training from all others.
-        source: the name of the source whose body moves.
-        form: what is done to it, in a word or two.
+        key: identifies the training run.
+        source: the name of the source whose body is trained.
+        form: how it is trained, in a word or two.
 
     Examples:
         >>> training_entry("ab12", "toy", "fine-tuning").relative_to(cache_folder()).as_posix()
         'trainings/ab12'
     """
     folder = entry_folder("training", key)
-    with suppress(OSError):  # a cache that cannot be written is said where a checkpoint is
+    with suppress(OSError):  # a cache that cannot be written is reported when a checkpoint is saved
         make_folder(folder)
         write_about(folder, {"source": source, "form": form})
     return folder
@@ -138,7 +138,7 @@ def cache_limit() -> int:
     """Bytes that bodies and features may take: HEADSTART_CACHE_LIMIT, else 20 GiB or a tenth of the disk if smaller.
 
     Raises:
-        ParameterError: if the environment variable is no size.
+        ParameterError: if the environment variable is not a size.
 
     Examples:
         >>> cache_limit() <= 20 * 2**30
@@ -151,7 +151,7 @@ def cache_limit() -> int:
         except ParameterError as error:
             raise ParameterError(f"The environment variable HEADSTART_CACHE_LIMIT cannot be read: {error}") from None
     places = (cache_folder(), *cache_folder().parents)
-    try:  # unlike Path.is_dir, os.path.isdir raises on nothing
+    try:  # unlike Path.is_dir, os.path.isdir never raises
         there = next(place for place in places if os.path.isdir(place))  # noqa: PTH112
         return min(MAX_LIMIT, int(DISK_SHARE * shutil.disk_usage(there).total))
     except (OSError, StopIteration):
@@ -159,7 +159,7 @@ def cache_limit() -> int:
 
 
 def write_about(folder: Path, about: Mapping[str, Any]) -> None:
-    """Say what an entry is, unless it is said already.
+    """Record what an entry is, unless that is recorded already.
 
     Args:
         folder: the entry's folder, which exists.
@@ -182,7 +182,10 @@ def write_about(folder: Path, about: Mapping[str, Any]) -> None:
 
 
 def mark_used(folder: Path) -> None:
-    """Note that an entry was used now; what was not used for longest is removed first.
+    """Mark an entry as used now; the least recently used entries are removed first.
+
+    Args:
+        folder: the entry's folder.
 
     Examples:
         >>> import tempfile
@@ -191,12 +194,12 @@ def mark_used(folder: Path) -> None:
     path = folder / ABOUT
     try:
         os.utime(path if path.exists() else folder)
-    except OSError:  # removed by another process, or not ours to write: then the order is a little off
+    except OSError:  # removed by another process, or not ours to write: the order is then only approximate
         return
 
 
 def cache_entries(kinds: tuple[str, ...] = tuple(KINDS)) -> list[CacheEntry]:
-    """What the cache holds, the last used first.
+    """The entries of the cache, the most recently used first.
 
     Args:
         kinds: which kinds of entries.
@@ -218,7 +221,7 @@ def _folders(parent: Path) -> Iterator[Path]:
 
 
 def _is_entry(folder: Path) -> bool:
-    """Whether a folder was made by Headstart: HEADSTART_CACHE may name one that holds other things too."""
+    """Whether a folder was created by Headstart: HEADSTART_CACHE may name one that holds other files too."""
     if folder.parent.name == KINDS["archive"]:
         return re.fullmatch("[0-9a-f]{24}", folder.name) is not None and folder.is_dir()
     return any((folder / name).exists() for name in MARKS) or any(folder.glob("choice-*.json"))
@@ -238,7 +241,7 @@ def _entry(kind: str, folder: Path) -> CacheEntry | None:
 
 
 def _size(folder: Path) -> int:
-    """Bytes on disk: a hole in a file takes none."""
+    """Bytes on disk; holes of sparse files take none."""
     total = 0
     for here, _, names in os.walk(folder):
         for name in names:
@@ -251,17 +254,20 @@ def _size(folder: Path) -> int:
 
 
 def remove_entry(folder: Path) -> bool:
-    """Remove an entry while others may use it: they keep what they have open, and find nothing at its place.
+    """Remove an entry, even while other processes use it: they keep the files that they have open.
+
+    Args:
+        folder: the entry's folder.
 
     Returns:
-        Whether it was there and could be removed.
+        Whether it existed and could be removed.
 
     Examples:
         >>> remove_entry(Path("nowhere"))
         False
     """
     trash = folder.with_name(f"{TRASH}{folder.name}-{uuid.uuid4().hex[:8]}")
-    try:
+    try:  # renamed first, so that no process opens an entry that is half deleted
         folder.rename(trash)
     except OSError:
         return False
@@ -270,15 +276,15 @@ def remove_entry(folder: Path) -> bool:
 
 
 def prune(limit: int = 0, *, kinds: tuple[str, ...] = tuple(KINDS), keep: Path | None = None) -> list[CacheEntry]:
-    """Remove what was not used for longest, until the rest takes no more than ``limit`` bytes; and leftovers.
+    """Remove leftovers, and the least recently used entries until the others take at most ``limit`` bytes.
 
     Args:
         limit: bytes that may stay.
-        kinds: which kinds of entries count and may go.
-        keep: an entry's folder that stays whatever its size.
+        kinds: which kinds of entries count and may be removed.
+        keep: the folder of an entry that is never removed.
 
     Returns:
-        What was removed.
+        The entries that were removed.
 
     Examples:
         >>> prune(10**15)
@@ -298,7 +304,7 @@ def prune(limit: int = 0, *, kinds: tuple[str, ...] = tuple(KINDS), keep: Path |
 
 
 def make_room(wanted: int, *, keep: Path, limit: int | None = None) -> int:
-    """Bytes by which the cache may grow, after other entries made room where there was less than ``wanted``.
+    """Bytes by which the cache may grow; other entries are removed if less than ``wanted`` is free.
 
     Args:
         wanted: bytes.
@@ -306,7 +312,7 @@ def make_room(wanted: int, *, keep: Path, limit: int | None = None) -> int:
         limit: bytes that bodies and features may take together; None for `cache_limit`.
 
     Raises:
-        ParameterError: with ``limit=None``, if HEADSTART_CACHE_LIMIT is no size.
+        ParameterError: with ``limit=None``, if HEADSTART_CACHE_LIMIT is not a size.
 
     Examples:
         >>> make_room(1, keep=entry_folder("features", "ab12")) >= 1
@@ -331,7 +337,7 @@ def sweep() -> None:
         >>> sweep()
     """
     for kind, name in KINDS.items():
-        inside = () if kind == "archive" else (cache_folder() / name).glob("*/.*")  # what an archive holds is its own
+        inside = () if kind == "archive" else (cache_folder() / name).glob("*/.*")  # never look inside archives
         for path in (*(cache_folder() / name).glob(".*"), *inside):
             if any(mark in path.name for mark in LEFTOVERS) and _is_abandoned(path):
                 shutil.rmtree(path, ignore_errors=True)
@@ -345,7 +351,7 @@ def _is_abandoned(path: Path) -> bool:
     try:
         for one in (path, *path.rglob("*")):
             newest = max(newest, one.lstat().st_mtime)
-    except OSError:  # it changes at this moment
+    except OSError:  # it is changing now
         return False
     return time.time() - newest > LEFTOVER_SECONDS
 

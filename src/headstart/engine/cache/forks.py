@@ -1,4 +1,4 @@
-"""A forked child: it has a copy of its parent's memory and none of its threads: what waits for these waits for ever."""
+"""Safety after a fork: a child has its parent's memory but none of its threads, so waiting for a thread would hang."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ForkSafeLock", "Forked", "abandon", "is_forked", "limit_threads_in_f
 
 
 class Forked(Protocol):
-    """What holds threads, or locks that other threads may hold.
+    """An object with threads, or with locks that other threads may hold.
 
     Examples:
         >>> class Pool:
@@ -22,7 +22,7 @@ class Forked(Protocol):
     """
 
     def after_fork(self) -> None:
-        """Start anew in a child; called there before anything else runs."""
+        """Reset the object in a child; called before anything else runs there."""
 
 
 _held: WeakSet[Forked] = WeakSet()
@@ -34,7 +34,7 @@ def renew_after_fork(holder: Forked) -> None:
     """Have ``holder.after_fork`` called in each child that is forked while the holder lives.
 
     Args:
-        holder: kept by a weak reference.
+        holder: the object; only a weak reference to it is kept.
 
     Examples:
         >>> import threading
@@ -69,7 +69,7 @@ class ForkSafeLock:
         self._lock.release()
 
     def after_fork(self) -> None:
-        """The threads that may hold it are not there."""
+        """Replace the lock: a thread that does not exist here may hold it."""
         self._lock = RLock()
 
 
@@ -84,10 +84,10 @@ def is_forked() -> bool:
 
 
 def abandon(value: object) -> None:
-    """Never destroy a value, not even at exit: its destructor would wait for threads that are not there.
+    """Never destroy a value, not even at exit: its destructor would wait for threads that do not exist.
 
     Args:
-        value: what a child has of its parent.
+        value: an object that a child has inherited from its parent.
 
     Examples:
         >>> import sys
@@ -103,7 +103,7 @@ def abandon(value: object) -> None:
 def limit_threads_in_fork() -> None:
     """In a forked child, limit OpenMP to one thread; elsewhere do nothing.
 
-    GNU's OpenMP, which torch and scikit-learn bring, hands work to the threads of the parent's pool and waits for ever.
+    GNU OpenMP, which torch and scikit-learn use, would hand work to the threads of the parent's pool and hang.
 
     References:
         https://gcc.gnu.org/bugzilla/show_bug.cgi?id=58378
@@ -111,7 +111,7 @@ def limit_threads_in_fork() -> None:
     Examples:
         >>> limit_threads_in_fork()
     """
-    global _limited  # noqa: PLW0603 - once a process
+    global _limited  # noqa: PLW0603 - once per process
     if _child and not _limited:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 

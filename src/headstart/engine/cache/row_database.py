@@ -1,12 +1,11 @@
-"""SQLite databases of rows: each opened once a process, shared by threads and processes, safe across forks.
+"""SQLite databases of feature rows: each opened once per process, shared by threads and processes, safe across forks.
 
-SQLite's rollback journal keeps a file sound when a writer is killed at any moment, and several processes may read and
-write it. Nothing of it is memory-mapped, so a file that is cut or damaged gives an error and never a signal (a damaged
-page of a mapped file would end the process). It asks of its users that a forked child opens its own; this module is
-where that is kept.
+SQLite's rollback journal keeps a file intact when a writer is killed, and several processes may read and write it. The
+file is not memory-mapped, so a truncated or damaged file gives an error and never a signal (a damaged page of a mapped
+file would kill the process). SQLite requires that a forked child opens its own connection; this module ensures it.
 
-A row has a CRC-32 of its own, so nothing waits for the disk: it outlives the process at once; if the machine itself
-stops, the file may be spoilt, which is found, and rows are computed again.
+Each row has its own CRC-32, so no write waits for the disk (``synchronous = OFF``). A written row survives the end of
+the process. If the machine itself crashes, the file may be damaged; that is detected and the rows are computed again.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ __all__ = [
 
 T = TypeVar("T")
 
-FILE = "data.mdb"
-LAYOUT = 1  # raised when rows lie otherwise in the file
-PATIENCE_SECONDS = 60.0  # for another process that writes
+FILE = "data.mdb"  # the name that LMDB files of earlier releases had, so that these are found and replaced
+LAYOUT = 1  # raise it when the layout of the file changes
+PATIENCE_SECONDS = 60.0  # to wait for another process that writes
 NETWORK = {
     "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "nfs",
     "nfs4", "smb3", "smbfs",
 }  # fmt: skip
-# What says something about the place of a file; everything else says that the file is no sound one.
+# Errors about the location of a file (full, locked, forbidden); every other error means that the file is damaged.
 PLACE = {
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_ABORT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM,
     sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
@@ -57,11 +56,11 @@ SETTINGS = (
 )
 TABLE = "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY NOT NULL, shape BLOB NOT NULL, numbers BLOB NOT NULL)"
 LMDB_MAGIC = b"\xde\xc0\xef\xbe"
-_left_behind: list[sqlite3.Connection] = []  # by a fork: to close one here would meddle with the parent's locks
+_left_behind: list[sqlite3.Connection] = []  # inherited by a fork: closing one would touch the parent's locks
 
 
 def is_damage(error: sqlite3.Error, folder: Path) -> bool:
-    """Whether an error says that the file itself is no sound one, and not that its place is full or forbidden.
+    """Whether an error means that the file itself is damaged, not that its location is full or forbidden.
 
     Args:
         error: what SQLite raised.
@@ -74,7 +73,7 @@ def is_damage(error: sqlite3.Error, folder: Path) -> bool:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
     if code in (sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS):
         return True
-    if code & 0xFF == sqlite3.SQLITE_READONLY:  # so says a damaged header too
+    if code & 0xFF == sqlite3.SQLITE_READONLY:  # a damaged header gives this code too
         return (
             code != sqlite3.SQLITE_READONLY_DBMOVED and os.access(folder, os.W_OK) and os.access(folder / FILE, os.W_OK)
         )
@@ -82,13 +81,13 @@ def is_damage(error: sqlite3.Error, folder: Path) -> bool:
 
 
 class RowDatabase:
-    """One database; made by `acquire`, not by hand.
+    """One open database. Use `acquire` instead of the constructor.
 
     Args:
         folder: the folder of its file, which exists.
 
     Attributes:
-        lock: held by whoever reads or writes: a connection is for one thread at a time.
+        lock: held while reading or writing, because a connection serves one thread at a time.
 
     Examples:
         >>> import tempfile
@@ -105,7 +104,7 @@ class RowDatabase:
         self.lock = threading.RLock()
         self.users = 0
         self.process = os.getpid()
-        os.close(os.open(folder / FILE, os.O_CREAT | os.O_RDWR, 0o600))  # rows are for their owner alone
+        os.close(os.open(folder / FILE, os.O_CREAT | os.O_RDWR, 0o600))  # only the owner may read rows
         self._connection = sqlite3.connect(
             folder / FILE, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -123,11 +122,11 @@ class RowDatabase:
 
     @property
     def in_place(self) -> bool:
-        """Whether the file that is open is still the one at its place."""
+        """Whether the open file is still the one at its path."""
         return file_identity(self.folder) == self.identity
 
     def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """What ``job`` gives of the database."""
+        """The result of ``job`` on the connection."""
         with self.lock, _readable_errors():
             return job(self._connection)
 
@@ -139,18 +138,18 @@ class RowDatabase:
                 done = job(self._connection)
                 self._connection.execute("COMMIT")
             except BaseException:
-                with suppress(sqlite3.Error):  # what went wrong before may have ended the transaction
+                with suppress(sqlite3.Error):  # the error may have ended the transaction already
                     self._connection.execute("ROLLBACK")
                 raise
             return done
 
     def abandon(self) -> None:
-        """Leave it alone in a forked child, which may not touch its parent's connection."""
+        """In a forked child, keep the connection open and unused: it belongs to the parent."""
         _left_behind.append(self._connection)
 
     def close(self) -> None:
-        """Close it, and have the disk take what was written; called by `release`."""
-        with suppress(sqlite3.Error):  # what was written was written as well as it could be
+        """Close it and flush the file to disk; called by `release`."""
+        with suppress(sqlite3.Error):  # every row is checked when it is read
             self._connection.close()
         with suppress(OSError), (self.folder / FILE).open("rb") as file:
             os.fsync(file.fileno())
@@ -158,7 +157,7 @@ class RowDatabase:
 
 @contextmanager
 def _readable_errors() -> Iterator[None]:
-    """Of a damaged file SQLite's own message may quote what is no text."""
+    """SQLite's message about a damaged file may quote bytes that are not text."""
     try:
         yield
     except UnicodeError as error:
@@ -171,13 +170,13 @@ def _create_table(connection: sqlite3.Connection) -> None:
         connection.execute("SELECT * FROM sqlite_master").fetchall(),
     )
     if version not in ((0,), (LAYOUT,)) or (version == (0,) and tables):
-        raise sqlite3.DatabaseError("it is no database of rows")
+        raise sqlite3.DatabaseError("it is not a database of feature rows")
     connection.execute(TABLE)
     connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
 
 def file_identity(folder: Path) -> tuple[int, int] | None:
-    """Device and inode of a database's file, or None where there is none.
+    """Device and inode of a database's file, or None if there is no file.
 
     Examples:
         >>> file_identity(Path("nowhere")) is None
@@ -191,13 +190,13 @@ def file_identity(folder: Path) -> tuple[int, int] | None:
 
 
 def is_lmdb_file(folder: Path) -> bool:
-    """Whether the file is one of LMDB, as earlier releases wrote it.
+    """Whether the file is in the LMDB format of earlier releases.
 
     Examples:
         >>> is_lmdb_file(Path("nowhere"))
         False
     """
-    if file_identity(folder) in _opened:  # to open and close it again would give up this process's locks
+    if file_identity(folder) in _opened:  # closing a second handle would release this process's POSIX locks
         return False
     try:
         with (folder / FILE).open("rb") as file:
@@ -207,9 +206,9 @@ def is_lmdb_file(folder: Path) -> bool:
 
 
 def network_file_system(folder: Path) -> str | None:
-    """The type of the network file system that a folder is on, where locks of files do not hold; else None.
+    """The type of the network file system that holds a folder, or None; file locks are unreliable on those.
 
-    Known on Linux only.
+    Detected on Linux only.
 
     Examples:
         >>> network_file_system(Path("/proc")) is None
@@ -232,13 +231,13 @@ _opened: dict[tuple[int, int], RowDatabase] = {}
 
 
 def acquire(folder: Path) -> RowDatabase:
-    """The database in ``folder``, opened if this process has not yet.
+    """The database in ``folder``, opened once per process.
 
     Args:
-        folder: an existing folder; the file is made where it is missing.
+        folder: an existing folder; the file is created if missing.
 
     Raises:
-        sqlite3.Error: if it cannot be opened; `is_damage` tells whether the file is no sound one.
+        sqlite3.Error: if it cannot be opened; `is_damage` tells whether the file is damaged.
         OSError: if its file cannot be reached.
 
     Examples:
@@ -264,10 +263,10 @@ def acquire(folder: Path) -> RowDatabase:
 
 
 def release(database: RowDatabase) -> None:
-    """Give back what `acquire` gave; the last one closes it.
+    """Release a database from `acquire`; the last user closes it.
 
     Args:
-        database: the database; one of before a fork is left alone.
+        database: the database; one that was opened before a fork is left alone.
 
     Examples:
         >>> import tempfile
@@ -284,6 +283,7 @@ def release(database: RowDatabase) -> None:
 
 
 def _before_fork() -> None:
+    """Hold every lock during the fork, so that no transaction is half done in the child's copy."""
     _guard.acquire()
     for database in _opened.values():
         database.lock.acquire()
@@ -296,7 +296,7 @@ def _after_fork() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """A child may not use its parent's databases; they are left behind as they are."""
+    """A child must not use its parent's connections; they stay open and unused."""
     for database in _opened.values():
         database.abandon()
         database.lock.release()

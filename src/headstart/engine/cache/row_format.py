@@ -1,7 +1,7 @@
-"""How rows of features lie in a database, and how a damaged one is told from a sound one.
+"""How feature rows are stored in a database, and how a damaged row is detected.
 
-For each item its digest, the shape of its row with a CRC-32, and the numbers themselves. The sum covers digest, shape
-and numbers: a row of another item, of another shape or with another bit is no row.
+A record holds the digest of its item, the shape of the row with a CRC-32, and the numbers. The checksum covers digest,
+shape and numbers, so the row of another item, of another shape or with a flipped bit does not count.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 
 __all__ = ["count_rows", "iter_rows", "write_rows"]
 
-AT_ONCE = 500  # keys of one query; SQLite takes 999 at least
-FLAT = 2**32 - 1  # stands for the number of rows of an item that has one row without that axis
-SHAPE = struct.Struct("<IIB")  # number of rows, width, bytes of a number
+AT_ONCE = 500  # keys per query; every build of SQLite allows at least 999
+FLAT = 2**32 - 1  # instead of the number of rows: one row of shape (width,), not (1, width)
+SHAPE = struct.Struct("<IIB")  # number of rows, width, bytes per number
 SHAPE_AND_SUM = struct.Struct("<IIBI")
 TYPES: dict[int, type[np.floating[Any]]] = {4: np.float32, 8: np.float64}
 
 
 def iter_rows(connection: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[tuple[int, NDArray[Any] | None]]:
-    """The rows that are there among ``keys``, in any order.
+    """Look up the rows of ``keys``, in any order; missing ones are left out.
 
     Args:
         connection: to the database.
@@ -58,7 +58,7 @@ def iter_rows(connection: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator
 
 
 def _sound(key: object, described: object, numbers: object) -> NDArray[Any] | None:
-    """The row, or None where what a database gave is none."""
+    """The row, or None if the record is damaged."""
     if not (isinstance(key, bytes) and isinstance(described, bytes) and isinstance(numbers, bytes)):
         return None
     if len(described) != SHAPE_AND_SUM.size:
@@ -77,12 +77,12 @@ def _sum(key: bytes, count: int, width: int, size: int, raw: bytes) -> int:
 
 
 def write_rows(connection: sqlite3.Connection, keys: Sequence[bytes], arrays: Sequence[NDArray[Any]]) -> int:
-    """Write the rows that are not there yet, or no longer sound.
+    """Write the rows that are missing or damaged.
 
     Args:
         connection: to the database, in a transaction.
         keys: digests of items.
-        arrays: as many arrays (width,) or (k, width), of float32 or float64.
+        arrays: one array (width,) or (k, width) per key, of float32 or float64.
 
     Returns:
         How many were written.
@@ -112,7 +112,7 @@ def _described(key: bytes, row: NDArray[Any]) -> tuple[bytes, bytes, bytes]:
 
 
 def count_rows(connection: sqlite3.Connection) -> int:
-    """How many items there are.
+    """How many items have rows.
 
     Examples:
         >>> import tempfile

@@ -1,4 +1,4 @@
-"""Look up, encode what is missing, gather and sum: how items become rows on this machine.
+"""How items become rows on this machine: look up, encode what is missing, gather, and sum.
 
-What passes items through a body goes in here; what a body runs on is the concern of `headstart.engine.backends`.
+Code that passes items through a body belongs here; what a body runs on is the concern of `headstart.engine.backends`.
 """

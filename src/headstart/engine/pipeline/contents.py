@@ -1,4 +1,4 @@
-"""Which items are the same, so that each content is encoded once."""
+"""Items with equal content, so that each distinct content is encoded exactly once."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from headstart.types import Modality
 
 __all__ = ["Contents"]
 
-# items that a thread reads at a time
+# items that a thread digests at a time
 CHUNKS: dict[Modality, int] = {"image": 64, "text": 1024, "audio": 16, "vector": 1024}
-WINDOW = 4096  # digests that are handed on at a time
+WINDOW = 4096  # digests per lookup
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Contents:
     """Digests of the items' contents.
 
     Attributes:
-        digests: (n, 16) uint8; zeros where there is none.
+        digests: (n, 16) uint8; zeros for an item without a digest.
         known: (n,) whether an item has a digest.
-        first: (n,) the position of the first item of the same content.
-        stamps: (n, 2) size and time of change of the files that were read; zeros for other items.
+        first: (n,) the position of the first item with the same content.
+        stamps: (n, 2) size in bytes and modification time in ns of the files that were read; zeros for other items.
 
     Examples:
         >>> Contents.of(["good", "bad", "good"], "text").first
@@ -45,7 +45,7 @@ class Contents:
 
     @classmethod
     def of(cls, items: Sequence[Any], modality: Modality, progress: Progress | None = None) -> Contents:
-        """Read all items, in threads; ``progress`` hears how many were looked at, while none of them is done."""
+        """Digest all items, in threads; ``progress`` is called with 0 items done and the number digested so far."""
         size = CHUNKS[modality]
         digests = np.zeros((len(items), DIGEST_BYTES), np.uint8)
         known = np.zeros(len(items), bool)
@@ -68,17 +68,17 @@ class Contents:
 
     @classmethod
     def unread(cls, count: int) -> Contents:
-        """No digests: each item stands for itself."""
+        """Contents without digests: each item counts as distinct."""
         nothing = np.zeros((count, DIGEST_BYTES), np.uint8), np.zeros(count, bool)
         return cls(*nothing, np.arange(count), np.zeros((count, 2), np.int64))
 
     @property
     def distinct(self) -> NDArray[np.intp]:
-        """Positions of the first item of each content, ascending."""
+        """Positions of the first item of each distinct content, ascending."""
         return np.flatnonzero(self.first == np.arange(len(self.first)))
 
     def keys(self, positions: NDArray[np.intp], items: Sequence[Any]) -> list[bytes | None]:
-        """The digests of the items at ``positions``; None for one without, or whose file has changed since."""
+        """The digests of the items at ``positions``; None for an item without, or whose file has changed since."""
         return [
             self.digests[k].tobytes() if self.known[k] and self._is_as_read(k, items[k]) else None for k in positions
         ]
@@ -88,7 +88,7 @@ class Contents:
         return before == (0, 0) or before == _stamp(item, "image")
 
     def windows(self) -> Iterator[NDArray[np.intp]]:
-        """The positions of the contents that have digests, a few thousand at a time."""
+        """Positions of the distinct contents that have digests, a few thousand at a time."""
         positions = self.distinct
         positions = positions[self.known[positions]]
         return (positions[begin : begin + WINDOW] for begin in range(0, len(positions), WINDOW))
@@ -107,10 +107,11 @@ def _stamp(item: object, modality: Modality) -> tuple[int, int]:
 def _first(digests: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.intp]:
     first = np.arange(len(digests))
     rows = np.flatnonzero(known)
-    halves = digests[rows].view(np.uint64)
+    halves = digests[rows].view(np.uint64)  # (m, 2): a digest of 16 bytes as two numbers, for fast sorting
     order = np.lexsort((rows, halves[:, 0], halves[:, 1]))  # equal digests side by side, the first item first
     ranked = halves[order]
     new = np.ones(len(order), bool)
     new[1:] = (ranked[1:] != ranked[:-1]).any(axis=1)
+    # cumsum(new) - 1 numbers the runs of equal digests; each item gets the first item of its run
     first[rows[order]] = rows[order][np.flatnonzero(new)[np.cumsum(new) - 1]]
     return first

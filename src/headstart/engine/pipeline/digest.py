@@ -1,4 +1,4 @@
-"""A digest of what an item holds, so that the same picture, sound or text is encoded once, wherever it lies."""
+"""Content digests: the same picture, sound or text has the same digest, wherever it is stored."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["DIGEST_BYTES", "item_digest"]
 
 DIGEST_BYTES = 16
 KNOWN_KEYS = {"bytes", "path", "array", "sampling_rate"}  # of the dicts of Hugging Face datasets
-MOST = {"image": MAX_IMAGE_BYTES, "audio": MAX_AUDIO_BYTES}
+MAX_BYTES = {"image": MAX_IMAGE_BYTES, "audio": MAX_AUDIO_BYTES}
 
 
 def item_digest(item: object, modality: Modality) -> bytes | None:
-    """16 bytes (BLAKE2b) that stand for the exact content of an item.
+    """A digest of 16 bytes (BLAKE2b) of the exact content of an item.
 
-    A file, its bytes, and a Hugging Face dict of either have one digest: that of the encoded bytes, whatever the path.
-    A picture or sound that is decoded already (a PIL image, an array, ``(samples, rate)``) has another than its file.
+    A file, its bytes, and a Hugging Face dict of either have the same digest, that of the encoded bytes; the path does
+    not count. A decoded picture or sound (a PIL image, an array, ``(samples, rate)``) has another digest than its file.
 
     Args:
         item: a path, bytes, a dict with ``bytes`` or ``path`` or with ``array`` and ``sampling_rate``, a PIL image, an
@@ -33,7 +33,7 @@ def item_digest(item: object, modality: Modality) -> bytes | None:
         modality: the kind of item; a string is a text where it is ``"text"``, and a path elsewhere.
 
     Returns:
-        The digest; None where the item is unreadable or holds what has no exact content, so that it is not cached.
+        The digest; None if the item is unreadable or its content cannot be determined exactly, so it is not cached.
 
     Examples:
         >>> item_digest("good", "text").hex()[:8], item_digest("nowhere.jpg", "image")
@@ -44,7 +44,7 @@ def item_digest(item: object, modality: Modality) -> bytes | None:
     try:
         return _content_digest(item, modality)
     except (ItemError, *BROKEN, AttributeError, MemoryError):
-        return None  # preparing it will tell what is wrong with it
+        return None  # preparing the item will report what is wrong with it
 
 
 def _content_digest(item: object, modality: Modality) -> bytes | None:
@@ -53,13 +53,13 @@ def _content_digest(item: object, modality: Modality) -> bytes | None:
     if modality == "vector" or isinstance(item, np.ndarray):
         return _array("array", np.asarray(item))
     if isinstance(item, Mapping) and not KNOWN_KEYS.issuperset(item):
-        return None  # what else it holds may matter to whoever reads it
+        return None  # the source may read its other keys
     samples, rate = item if isinstance(item, tuple) else _decoded(item)
     if samples is not None:
         values = np.asarray(samples)
         return _array("sound", values, repr(float(rate)).encode()) if values.dtype.kind in "iuf" else None
     if isinstance(item, bytes | str | os.PathLike | Mapping):
-        return _digest("file", read_bytes(item, MOST[modality]))
+        return _digest("file", read_bytes(item, MAX_BYTES[modality]))
     return _picture(item)
 
 
@@ -68,7 +68,7 @@ def _decoded(item: object) -> tuple[Any, Any]:
 
 
 def _digest(kind: str, *parts: bytes | memoryview) -> bytes:
-    """Of the parts with their lengths, so that no two lists of parts look alike."""
+    """The digest of the parts with their lengths, so that two ways to split the same bytes differ."""
     state = hashlib.blake2b(digest_size=DIGEST_BYTES, person=kind.encode())
     for part in parts:
         state.update(len(part).to_bytes(8, "little"))
@@ -84,12 +84,12 @@ def _array(kind: str, values: NDArray[Any], *more: bytes) -> bytes | None:
 
 
 def _picture(item: object) -> bytes | None:
-    """Of the decoded pixels and of all that decides how they look."""
+    """The digest of the decoded pixels and of everything that determines how they look."""
     from PIL import ExifTags, Image
 
     if not isinstance(item, Image.Image):
         return None
-    pixels = item.tobytes()  # which also reads what is known of a file only when it is decoded
+    pixels = item.tobytes()  # before the rest: decoding the file also fills in its palette and metadata
     palette = item.getpalette("RGBA") if item.mode in ("P", "PA") else None
     shown = (
         item.mode,

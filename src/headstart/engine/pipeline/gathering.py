@@ -1,4 +1,4 @@
-"""Rows by position, in whatever order they come: in memory, or in a file where they would fill it."""
+"""Collect feature rows that arrive in any order: in memory, or in a temporary file if they are large."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from headstart.types import FeatureMatrix
 __all__ = ["Gathering", "PositionGathering", "allocate_rows"]
 
 MEMORY_BYTES = 256 * 2**20  # rows larger than this live in a temporary file
-MOVED_BYTES = 16 * 2**20  # of rows that are moved at a time
+COPIED_BYTES = 16 * 2**20  # of rows that are copied at a time
 
 
 def allocate_rows(n: int, width: int, dtype: np.dtype[np.floating[Any]] | type[np.floating[Any]]) -> FeatureMatrix:
-    """An empty array (n, width): in memory up to 256 MiB, else in a temporary file that vanishes with it.
+    """An uninitialised array (n, width): in memory up to 256 MiB, else in a temporary file that is removed with it.
+
+    Args:
+        n: the number of rows.
+        width: numbers per row.
+        dtype: their type.
 
     Raises:
         SaveError: if there is no room for the file.
@@ -34,7 +39,7 @@ def allocate_rows(n: int, width: int, dtype: np.dtype[np.floating[Any]] | type[n
         return np.empty((n, width), dtype)
     with tempfile.TemporaryFile(prefix="headstart-rows-") as file:  # the map keeps its own handle
         try:
-            if hasattr(os, "posix_fallocate"):  # a full disk must be an error here, not a crash on writing the map
+            if hasattr(os, "posix_fallocate"):  # a full disk must raise here; a write to the map would crash
                 os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
             raise _no_room(size, error) from error
@@ -48,14 +53,14 @@ def _no_room(size: int, error: OSError) -> SaveError:
     )
 
 
-def _moves(count: int, rows: FeatureMatrix) -> Iterator[slice]:
-    """Places 0 to ``count`` - 1, as many at a time as rows may be copied at once."""
-    step = max(1, MOVED_BYTES // max(1, rows.shape[1] * rows.itemsize))
+def _slices(count: int, rows: FeatureMatrix) -> Iterator[slice]:
+    """Slices that cover 0 to ``count``, each with as many rows as may be copied at once."""
+    step = max(1, COPIED_BYTES // max(1, rows.shape[1] * rows.itemsize))
     return (slice(begin, min(begin + step, count)) for begin in range(0, count, step))
 
 
 class Gathering:
-    """One row an item.
+    """Collects one row per item.
 
     Args:
         total: how many items there are.
@@ -73,7 +78,7 @@ class Gathering:
         self._rows: FeatureMatrix = np.empty((0, 0), np.float32)
 
     def put(self, positions: NDArray[np.intp], rows: FeatureMatrix) -> None:
-        """Keep the rows of the items at ``positions``."""
+        """Store the rows of the items at ``positions``."""
         if self._rows.size == 0:
             self._rows = allocate_rows(self._total, rows.shape[1], rows.dtype)
         if rows.shape[1] != self._rows.shape[1]:
@@ -85,19 +90,19 @@ class Gathering:
 
     def copy(self, positions: NDArray[np.intp], like: NDArray[np.intp]) -> None:
         """Give the items at ``positions`` the rows of those at ``like``."""
-        for some in _moves(len(positions), self._rows):
+        for some in _slices(len(positions), self._rows):
             self._rows[positions[some]] = self._rows[like[some]]
 
     def finish(self, index: NDArray[np.intp]) -> tuple[FeatureMatrix, None]:
-        """The rows of the items at ``index``, ascending, moved together in place."""
+        """The rows of the items at ``index``, ascending, copied to the front of the array in place."""
         if len(index) < self._total:
-            for some in _moves(len(index), self._rows):  # no row is overwritten before it has moved: index[k] >= k
+            for some in _slices(len(index), self._rows):  # index[k] >= k, so no row is overwritten before it is copied
                 self._rows[some] = self._rows[index[some]]
         return self._rows[: len(index)], None
 
 
 class PositionGathering:
-    """Several rows an item, one for each of its positions (tokens, patches, frames).
+    """Collects several rows per item, one for each of its positions (tokens, patches, frames).
 
     Args:
         total: how many items there are.
@@ -111,7 +116,7 @@ class PositionGathering:
     """
 
     def __init__(self, total: int) -> None:
-        self._begin = np.zeros(total, np.int64)  # in the order in which they came
+        self._begin = np.zeros(total, np.int64)  # the first row of each item, counted in the order of arrival
         self._count = np.zeros(total, np.int64)
         self._end = 0
         self._bytes = 0
@@ -120,7 +125,7 @@ class PositionGathering:
         self._shape: tuple[int, np.dtype[Any]] = (0, np.dtype(np.float32))
 
     def put(self, positions: NDArray[np.intp], rows: Sequence[FeatureMatrix]) -> None:
-        """Keep the rows (k, d) of each of the items at ``positions``."""
+        """Store the rows (k, d) of each of the items at ``positions``."""
         for position, own in zip(positions, rows, strict=True):
             self._begin[position], self._count[position] = self._end, len(own)
             self._end += len(own)
@@ -136,7 +141,8 @@ class PositionGathering:
         offsets = np.concatenate([[0], np.cumsum(self._count[index])]).astype(np.int64)
         came = self._all()
         rows = allocate_rows(int(offsets[-1]), came.shape[1], came.dtype)
-        for some in _moves(len(rows), rows):
+        for some in _slices(len(rows), rows):
+            # Row p of the result belongs to the item with offsets[owner] <= p < offsets[owner + 1].
             places = np.arange(some.start, some.stop)
             owner = np.searchsorted(offsets, places, side="right") - 1
             rows[some] = came[self._begin[index[owner]] + places - offsets[owner]]
@@ -150,7 +156,7 @@ class PositionGathering:
             return
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="headstart-rows-")  # noqa: SIM115 (closed by finish)
+                self._file = tempfile.TemporaryFile(prefix="headstart-rows-")  # noqa: SIM115 (finish closes it)
             self._shape = (own.shape[1], own.dtype)
             for part in self._parts:
                 self._file.write(np.ascontiguousarray(part).data)

@@ -1,4 +1,4 @@
-"""Extraction on this machine: choose, look up, encode what is missing, keep it."""
+"""Extraction on this machine: choose a backend, look rows up, encode what is missing and store it."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def extract_here(
     Args:
         source: what encodes the items.
         items: at least one item.
-        engine: how; ``ray`` and ``workers`` are not looked at.
-        progress: called with (done, total, how).
+        engine: the settings; ``ray`` and ``workers`` are ignored.
+        progress: called with (items done, items in total, details).
         on_error: ``"set_aside"`` or ``"raise"``.
-        run: takes the items that are missing through the body, as `encoded_batches` does.
+        run: runs the body on the missing items, as `encoded_batches` does.
 
     Raises:
         ItemError: with ``on_error="raise"``, on an item that cannot be encoded.
@@ -73,7 +73,8 @@ def extract_here(
     key = chosen_key(source, items, engine)
     setup = time.perf_counter() - started
     with _open(source, key) if engine.cache and key is not None else nullcontext() as store:
-        read = key is not None and (store is not None or len(items) > 1)  # else an item may be more than its content
+        # Without a key, items of equal content may have different rows, so each counts as distinct.
+        read = key is not None and (store is not None or len(items) > 1)
         work = _Work(source, items, progress, on_error, read=read)
         if store is not None:
             work.look_up(store)
@@ -96,10 +97,10 @@ def chosen_key(source: Encoder, items: Sequence[Any], engine: Engine) -> str | N
     Args:
         source: what encodes them.
         items: at least one item.
-        engine: what the user wants.
+        engine: the user's settings.
 
     Returns:
-        The key under which its rows may be kept; None where they may not.
+        The key under which its rows may be cached; None if they must not be.
 
     Examples:
         >>> from headstart.sources.vector import VectorSource
@@ -112,7 +113,7 @@ def chosen_key(source: Encoder, items: Sequence[Any], engine: Engine) -> str | N
 
 
 class _Work:
-    """One extraction: what is done, and what is known of it."""
+    """The state of one extraction."""
 
     def __init__(
         self, source: Encoder, items: Sequence[Any], progress: Progress | None, on_error: str, *, read: bool
@@ -120,14 +121,14 @@ class _Work:
         self.source, self.items, self.progress, self.on_error = source, items, progress, on_error
         self.contents = Contents.of(items, source.info.modality, progress) if read else Contents.unread(len(items))
         self.gathering: Gathering | PositionGathering | None = None
-        self.copies = np.bincount(self.contents.first, minlength=len(items))  # how many items a content stands for
+        self.copies = np.bincount(self.contents.first, minlength=len(items))  # items per content, at its first item
         self.missing = np.ones(len(items), bool)
         self.failures: dict[int, str] = {}
         self.done = self.hits = self.encoded = 0
         self.notes: list[str] = []
 
     def look_up(self, store: FeatureStore) -> None:
-        """Take the rows that the store has."""
+        """Take rows from the store."""
         for positions in self.contents.windows():
             found, rows = store.get(self.contents.digests[positions])
             there = positions[found]
@@ -137,18 +138,18 @@ class _Work:
         self.done = self.hits
 
     def encode(self, engine: Engine, store: FeatureStore | None, run: Run) -> None:
-        """Run the body on what is missing."""
+        """Run the body on the contents that are missing."""
         source, distinct = self.source, self.contents.distinct
         order = running_order(self.items, distinct[self.missing[distinct]], source.info.modality)
         streams, several = runtime_of(source).streams, reads_positions(source)
         pace = Pace(source.info.modality, len(order), streams, engine.batch_size, several=several)
         began = time.perf_counter()
-        self._say(began)
+        self._report(began)
         if len(order):
             with closing(run(source, self.items, order, pace)) as batches:
                 for batch in batches:
                     self._take(batch, store)
-                    self._say(began)
+                    self._report(began)
         self.notes += pace.notes
 
     def _take(self, batch: Encoded, store: FeatureStore | None) -> None:
@@ -169,7 +170,7 @@ class _Work:
             self.gathering = (PositionGathering if isinstance(rows, list) else Gathering)(len(self.items))
         self.gathering.put(positions, rows)  # type: ignore[arg-type] # a source gives rows of one kind
 
-    def _say(self, began: float) -> None:
+    def _report(self, began: float) -> None:
         if self.progress is None:
             return
         form = str(runtime_of(self.source))
@@ -183,7 +184,7 @@ class _Work:
         self.progress(self.done, len(self.items), ", ".join(how))
 
     def finish(self, notes: Sequence[str]) -> Extraction:
-        """Copy rows to the items of the same content, and move the good ones together."""
+        """Copy rows to the items of equal content, and close the gaps of failed items."""
         first = self.contents.first
         again = np.flatnonzero(first != np.arange(len(first)))
         bad = np.isin(first[again], list(self.failures))
@@ -203,7 +204,10 @@ class _Work:
         )  # fmt: skip
 
     def _reason(self, position: int, first: int) -> str:
-        """Why an item has no features, in its own words: those for the ``first`` of its content may name that file."""
+        """Why an item has no features.
+
+        It is prepared again, because the message for the ``first`` item of the same content may name that item's file.
+        """
         try:
             self.source.prepare(self.items[position])
         except ItemError as error:

@@ -1,4 +1,4 @@
-"""How much memory this process may still take, containers included."""
+"""How much memory this process may still use, with the limits of containers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 __all__ = ["available_memory"]
 
-HALF = 0.5  # of the whole memory, where nothing tells how much of it is free
+HALF = 0.5  # of the total memory, if the system does not report how much is free
 
 
 def available_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that can be taken without swapping: what is free here, or less where a container sets a limit.
+    """Bytes that can be allocated without swapping: the free memory, or less under the limit of a container.
 
     Args:
-        root: where ``proc`` and ``sys`` lie; for tests.
+        root: the folder of ``proc`` and ``sys``; for tests.
 
     Returns:
-        The bytes, or None where the system does not tell.
+        The bytes, or None if the system does not report them.
 
     Examples:
         >>> free = available_memory()
@@ -42,7 +42,7 @@ def _system(root: Path) -> Iterator[int]:
 
 
 def _version_2(root: Path) -> Iterator[int]:
-    """Control groups, version 2: each of the groups above may set a limit too."""
+    """Control groups, version 2: each parent group may set a limit too."""
     for line in _read(root / "proc/self/cgroup").splitlines():
         if line.startswith("0::"):
             group = root / "sys/fs/cgroup" / line[3:].strip().lstrip("/")
@@ -61,7 +61,8 @@ def _left(folder: Path, limit: str, used: str, cached: str) -> Iterator[int]:
     most, now = _read(folder / limit).strip(), _read(folder / used).strip()
     if most.isdecimal() and now.isdecimal():
         words = (line.split() for line in _read(folder / "memory.stat").splitlines())
-        freeable = next((int(pair[1]) for pair in words if pair[0] == cached), 0)  # files' pages, given back on demand
+        # The page cache counts as used, but the kernel frees it on demand.
+        freeable = next((int(pair[1]) for pair in words if pair[0] == cached), 0)
         yield int(most) - int(now) + freeable
 
 

@@ -1,4 +1,4 @@
-"""Moments of items, a fixed chunk at a time: the sum is the same to the last bit, wherever the chunks are computed."""
+"""Moments of items in fixed chunks, so that the sum is the same to the last bit wherever the chunks are computed."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ __all__ = [
 
 FeatureMap = Callable[[NDArray[Any]], NDArray[Any]]
 
-CHUNKS = 64  # at least, where there are enough items: work for many processes, and little lost with one of them
-LEAST = 32
+CHUNKS = 64  # at least, if there are enough items: work for many processes, and little is lost if one of them dies
+LEAST = 32  # items per chunk
 MOST = 4096
-FEW_ROWS = 0.5  # of the number of columns: so few rows take a quarter of the bytes of their moments, or less
+FEW_ROWS = 0.5  # n < d / 2 rows in float32 take at most a quarter of the bytes of their (d, d) moments in float64
 
 
 @dataclass(frozen=True)
 class ItemMoments:
-    """What `headstart.engine.moments.moments_of` gave.
+    """The result of `headstart.engine.moments.moments_of`.
 
     Attributes:
         moments: of the features and targets of the items that could be encoded.
-        failures: position to reason, for the items that could not.
-        seconds: wall-clock time that it took.
+        failures: position to reason, for the items that could not be encoded.
+        seconds: wall-clock time, in seconds.
 
     Examples:
         >>> ItemMoments(Moments.zeros(3, 2), {4: "The text is empty."}, 0.5).failures
@@ -63,13 +63,13 @@ class ItemMoments:
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """What a chunk of items adds.
+    """What one chunk of items contributes to the sum: moments, or the rows themselves if they are few.
 
     Attributes:
         count: how many items it has.
         failures: position in the chunk to reason, for the items that could not be encoded.
-        moments: of the others; None where there are none, or where the rows say it shorter.
-        rows: the mapped features (m, d) and targets (m, k) of the others where they are few.
+        moments: of the encoded items; None if there are none, or if ``rows`` is given instead.
+        rows: the mapped features (m, d) and targets (m, k) of the encoded items, if they are few.
 
     Examples:
         >>> ChunkResult(1, {0: "The text is empty."}).moments is None
@@ -87,7 +87,7 @@ def check_items(items: Sequence[Any], targets: ArrayLike, owner: str) -> NDArray
 
     Raises:
         DataError: if there are no items.
-        ParameterError: if the targets do not fit them.
+        ParameterError: if the targets do not fit the items.
 
     Examples:
         >>> check_items(["good"], [[1]], "moments_of")
@@ -99,12 +99,15 @@ def check_items(items: Sequence[Any], targets: ArrayLike, owner: str) -> NDArray
 
 
 def choose_backend(source: Encoder, items: Sequence[Any], engine: Engine) -> tuple[Engine, str | None]:
-    """The backend for all of the work, chosen once, and the key of the source's rows on it.
+    """Choose the backend for all chunks, once.
 
     Args:
         source: what encodes the items.
-        items: all of them.
-        engine: what the user wants.
+        items: all items.
+        engine: the user's settings.
+
+    Returns:
+        The settings with that backend and without Ray, and the key of the source's rows, None if they are not cached.
 
     Examples:
         >>> from headstart.sources.vector import VectorSource
@@ -148,7 +151,7 @@ def encode_chunk(
 
     Args:
         source: as in `headstart.engine.moments.moments_of`.
-        items: of the chunk.
+        items: the m items of the chunk.
         targets: (m, k) of the chunk.
         engine: as `choose_backend` gave it.
         feature_map: as in `headstart.engine.moments.moments_of`.
@@ -161,7 +164,7 @@ def encode_chunk(
     found = extract_here(source, items, engine=engine)
     if found.offsets is not None:
         raise SourceError(
-            f"Moments need one row an item, and '{source.info.name}' gives several; take the layers without positions."
+            f"Moments need one row per item, but '{source.info.name}' gives several; take the layers without positions."
         )
     if len(found.index) == 0:
         return ChunkResult(len(items), found.failures)
@@ -175,7 +178,7 @@ def encode_chunk(
 def sum_chunks(
     results: Iterable[ChunkResult], total: int, progress: Progress | None, on_error: str = "set_aside"
 ) -> ItemMoments:
-    """The sum of chunks, in their order.
+    """Sum the results of chunks, in their order.
 
     Args:
         results: one for each chunk, first to last.
@@ -214,7 +217,7 @@ def sum_chunks(
 
 
 class _Sums:
-    """The sum so far; parts that are rows are summed in place until one comes that is not."""
+    """The sum so far; chunks of rows are added in place until a chunk of moments follows."""
 
     def __init__(self) -> None:
         self._moments: Moments | None = None
@@ -249,6 +252,7 @@ def _plus(left: Moments | None, right: Moments) -> Moments:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
+    """One thread for linear algebra: the order of a sum, and with it the last bit, depends on their number."""
     import scipy.linalg.blas  # noqa: F401 - its threads can be limited once it is loaded
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it comes with scikit-learn
 

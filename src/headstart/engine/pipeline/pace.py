@@ -1,4 +1,4 @@
-"""How many items go through the body at once, and how many may wait for it."""
+"""Batch sizes, and how many prepared items may wait for the body; both adapt to memory."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from headstart.types import Modality
 
 __all__ = ["Pace", "running_order", "size_in_bytes"]
 
-BATCH_SIZES: dict[Modality, int] = {  # best or near best on 2 to 16 CPU cores
+BATCH_SIZES: dict[Modality, int] = {  # the fastest or nearly the fastest on 2 to 16 CPU cores
     "image": 32,
     "text": 1024,
     "audio": 16,
     "vector": 4096,
 }
-# What a body may need for one item while it runs: a convolutional body of 224 pixels in fp32 takes about 10 MiB.
+# Working memory for one item: a convolutional body at 224 pixels in fp32 takes about 10 MiB.
 WORKING_BYTES: dict[Modality, int] = {
     "image": 16 * 2**20,
     "text": 2**20,
@@ -29,23 +29,23 @@ WORKING_BYTES: dict[Modality, int] = {
     "vector": 2**16,
 }
 BATCHES_AHEAD = 3  # prepared batches that may wait for the body
-FEW = 32  # a batch is not made smaller than this to have more of them
-WAITING_BYTES = 512 * 2**20  # of prepared items, or an eighth of what is free
+FEW = 32  # batches are not made smaller than this to get more of them
+WAITING_BYTES = 512 * 2**20  # of prepared items, or an eighth of the free memory if that is less
 
 
 class Pace:
-    """The size of batches, which adapts to memory.
+    """The batch size, which adapts to memory.
 
     Args:
-        modality: what kind of thing an item is.
+        modality: the kind of items.
         count: how many items there are.
         streams: how many batches run at once.
-        wanted: items in a batch; None for the best known number, or less where memory or ``count`` is small.
-        several: whether an item has several rows, whose size only the first batch tells; it is then small.
+        wanted: items per batch; None for the default of the modality, or less if memory or ``count`` is small.
+        several: whether an item has several rows. Their size is known only after the first batch, which is then small.
 
     Attributes:
-        size: items in a batch.
-        notes: what happened to it, in one sentence each.
+        size: items per batch.
+        notes: how the size was changed, one sentence each.
 
     Examples:
         >>> pace = Pace("image", 1000, 1, 8)
@@ -66,7 +66,7 @@ class Pace:
         self._lock = Lock()
 
     def has_room(self, batches: int, items: int) -> bool:
-        """Whether another batch may be prepared while so many wait; the first one goes alone, to be measured."""
+        """Whether another batch may be prepared while so many wait; the first one runs alone, to be measured."""
         if batches == 0:
             return True
         if self._largest is None or batches >= BATCHES_AHEAD:
@@ -74,30 +74,30 @@ class Pace:
         return (items + self.size) * self._largest <= self._bytes_ahead
 
     def measure(self, prepared: Sequence[Any]) -> None:
-        """Learn how large prepared items, or their rows, are; a batch must not fill the memory that may wait."""
+        """Record the size of prepared items or their rows; one batch must fit into the memory for waiting items."""
         largest = max(map(size_in_bytes, prepared), default=1)
         with self._lock:
             self._largest = max(self._largest or 1, largest)
             self.size = min(self.size, max(1, self._bytes_ahead // self._largest))
 
     def halve(self, size: int, name: str) -> None:
-        """Go on with smaller batches, because one of ``size`` items did not fit into memory.
+        """Halve the batch size, because a batch of ``size`` items did not fit into memory.
 
         Raises:
-            SourceError: where a single item does not fit.
+            SourceError: if a single item does not fit.
         """
         with self._lock:
             if size <= 1:
                 free = available_memory()
-                there = "" if free is None else f" (there are {free / 2**20:,.0f} MiB)"
+                there = "" if free is None else f" ({free / 2**20:,.0f} MiB)"
                 raise SourceError(
-                    f"The source '{name}' needs more memory for a single item than there is{there}; close other "
-                    "programs, or take a smaller source."
+                    f"The source '{name}' needs more memory for a single item than is free{there}; close other "
+                    "programs, or use a smaller source."
                 )
             smaller = max(1, size // 2)
-            if smaller < self.size:  # else another batch that ran at the same time has said so
+            if smaller < self.size:  # otherwise a batch that ran at the same time has halved it already
                 self.size = smaller
-                self.notes.append(f"A batch of {size} did not fit into memory; it went on with batches of {smaller}.")
+                self.notes.append(f"A batch of {size} did not fit into memory; batches of {smaller} were used instead.")
 
 
 def _first_size(modality: Modality, count: int, streams: int, free: int | None) -> int:
@@ -110,7 +110,7 @@ def _first_size(modality: Modality, count: int, streams: int, free: int | None) 
 
 
 def size_in_bytes(value: Any) -> int:
-    """About how much memory an item takes, as it was given or prepared.
+    """The approximate memory of an item, raw or prepared, in bytes.
 
     Examples:
         >>> size_in_bytes(np.zeros(3)), size_in_bytes({"ids": [1, 2]}), size_in_bytes("good")
@@ -124,18 +124,18 @@ def size_in_bytes(value: Any) -> int:
         return 8 * len(value) + (
             sum(map(size_in_bytes, value)) if value and not isinstance(value[0], int | float) else 0
         )
-    if hasattr(value, "getbands"):  # a picture, decoded or not
+    if hasattr(value, "getbands"):  # a PIL image, decoded or not
         return int(4 * value.width * value.height)
     return int(getattr(value, "nbytes", 64))
 
 
 def running_order(items: Sequence[Any], positions: NDArray[np.intp], modality: Modality) -> NDArray[np.intp]:
-    """The positions in the order to run: texts longest first, so that a batch holds little padding.
+    """The positions in the order to run: texts longest first, which keeps padding low.
 
     Args:
         items: all items.
-        positions: (m,) of those that are to run.
-        modality: what kind of thing an item is.
+        positions: (m,) of the items to run.
+        modality: the kind of items.
 
     Examples:
         >>> running_order(["a", "bbb", "cc"], np.arange(3), "text").tolist()

@@ -1,4 +1,4 @@
-"""Rows of several sources side by side: each source encodes by itself, so that nothing is encoded twice."""
+"""Concatenate the rows of several sources; each source is extracted on its own, so its cached rows are used."""
 
 from __future__ import annotations
 
@@ -26,22 +26,23 @@ ExtractOne = Callable[[Source, Sequence[Any], Progress | None], Extraction]
 def extract_side_by_side(
     branches: Sequence[Branch], items: Sequence[Any], one: ExtractOne, progress: Progress | None = None
 ) -> Extraction:
-    """Extract each branch and put the rows of the items that all of them could read side by side.
+    """Extract each branch and concatenate the rows of the items that all branches could read.
 
-    A branch with a position reads that part of each item, and gives it one more column: 1 and a row of zeros where the
-    part is missing (None), else 0. Joined rows of more than 256 MiB live in a temporary file.
+    A branch with a position reads that part of each item and adds one column: 1 and a row of zeros if the part is
+    missing (None), else 0. Concatenated rows of more than 256 MiB are held in a temporary file.
 
     Args:
-        branches: sources, and the part of an item that each reads; None for the whole item.
+        branches: sources, and the position of the part of an item that each reads; None for the entire item.
         items: n items.
         one: extracts the items of one branch: (source, items, progress).
-        progress: called with (items done, n, how), over all branches.
+        progress: called with (items done, n, details), over all branches.
 
     Returns:
-        The joined rows; ``failures`` are those of any branch, ``encoded`` the most of any, ``hits`` the fewest.
+        The concatenated rows. ``failures`` are those of any branch, ``encoded`` is the maximum over the branches and
+        ``hits`` the minimum.
 
     Raises:
-        SourceError: where a branch gives several rows an item.
+        SourceError: if a branch gives several rows per item.
 
     Examples:
         >>> from headstart.engine.pipeline.local import extract_here
@@ -54,8 +55,8 @@ def extract_side_by_side(
     started = time.perf_counter()
     done = []
     for place, (source, position) in enumerate(branches):
-        heard = None if progress is None else _part_of(progress, place, len(branches), source.info.name)
-        done.append(_extract_branch(source, items, position, one, heard))
+        report = None if progress is None else _branch_progress(progress, place, len(branches), source.info.name)
+        done.append(_extract_branch(source, items, position, one, report))
     failures: dict[int, str] = {}
     for found in done:
         failures = found.failures | failures
@@ -66,7 +67,7 @@ def extract_side_by_side(
     return Extraction(
         rows, index, dict(sorted(failures.items())), time.perf_counter() - started,
         encoded=max(found.encoded for found in done), hits=min(found.hits for found in done),
-        backend=_words(found.backend for found in done), precision=_words(found.precision for found in done),
+        backend=_joined(found.backend for found in done), precision=_joined(found.precision for found in done),
         notes=tuple(dict.fromkeys(note for found in done for note in found.notes)),
         setup_seconds=sum(found.setup_seconds for found in done),
         details=tuple(dict.fromkeys(detail for found in done for detail in found.details)),
@@ -85,7 +86,7 @@ def _extract_branch(
                            len(items))  # fmt: skip
     if found.offsets is not None:
         raise SourceError(
-            f"Sources are fused by one row an item, and '{source.info.name}' gives several; take its layers without "
+            f"Fused sources need one row per item, but '{source.info.name}' gives several; take its layers without "
             "positions."
         )
     return found
@@ -102,7 +103,7 @@ def _value(item: Any, position: int) -> Any:
 
 
 def _with_gaps(source: Source, found: Extraction | None, there: NDArray[np.intp], n: int) -> Extraction:
-    """The extraction with a row of zeros for each missing part, and a column that says where they are."""
+    """The extraction with a row of zeros for each missing part, and a last column that marks these rows with 1."""
     width = sum(block.width for block in source.info.blocks)
     missing = np.ones(n, bool)
     missing[there] = False
@@ -142,14 +143,14 @@ def _steps(n: int, rows: FeatureMatrix) -> list[slice]:
     return [slice(begin, min(begin + step, n)) for begin in range(0, n, step)]
 
 
-def _part_of(progress: Progress, place: int, count: int, name: str) -> Progress:
-    """Progress of one branch as progress of all."""
+def _branch_progress(progress: Progress, place: int, count: int, name: str) -> Progress:
+    """Report the progress of one branch as the progress of all."""
 
-    def heard(done: int, total: int, detail: str = "") -> None:
+    def report(done: int, total: int, detail: str = "") -> None:
         progress((place * total + done) // count, total, ", ".join(word for word in (name, detail) if word))
 
-    return heard
+    return report
 
 
-def _words(found: Iterable[str]) -> str:
+def _joined(found: Iterable[str]) -> str:
     return " + ".join(dict.fromkeys(word for word in found if word))

@@ -1,4 +1,4 @@
-"""Rows that a plain function makes of each item, kept in the feature store as those of a body are."""
+"""Rows that a plain function computes from each item, cached in the feature store like those of a body."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def simple_rows(
     progress: Progress | None = None,
     cache: bool = True,
 ) -> Extraction:
-    """Make a row of each item by a function that decodes it, in threads, or take it from the feature store.
+    """Compute a row of each item with a function, in threads, or read it from the feature store.
 
     Args:
-        name: of the function; it must change when the rows do, for kept ones are found by it.
-        row: gives the finite row (d,) of an item, or raises `ItemError`.
+        name: the name of the function. It is part of the cache key, so it must change whenever the rows change.
+        row: returns the finite row (d,) of an item, or raises `ItemError`.
         items: at least one item.
-        modality: what kind of thing an item is.
-        progress: called with (done, total, how).
-        cache: whether the store is used.
+        modality: the kind of items.
+        progress: called with (items done, items in total, details).
+        cache: whether the feature store is used.
 
     Returns:
         The rows; items that cannot be read are set aside with their reason.
@@ -50,7 +50,7 @@ def simple_rows(
 
 @dataclass(frozen=True)
 class _Function:
-    """A function in the place of a body."""
+    """A function as a source, without a body."""
 
     info: SourceInfo
     prepare: Callable[[Any], FeatureMatrix]

@@ -1,4 +1,4 @@
-"""The sketches that an audit compares, kept between runs so that no picture or sound is decoded twice."""
+"""Cached sketches for the audit, so that no picture or sound is decoded twice."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from headstart.types import Modality
 
 __all__ = ["kept_sketches"]
 
-VERSION = 2  # of what a sketch holds
+VERSION = 2  # raise it when the contents of a sketch change
 
 
 def kept_sketches(
     modality: Modality, progress: Progress | None = None, *, cache: bool = True
 ) -> Callable[..., list[Sketch | str]]:
-    """What `headstart.data.auditing.audit` takes to read all pictures or sounds.
+    """The function by which `headstart.data.auditing.audit` sketches all pictures or sounds, with the feature store.
 
     Args:
-        modality: what kind of thing an item is; of items of several columns, the function that sketches tells.
-        progress: called with (done, total, how) while they are read, in the place of the audit's own.
+        modality: the kind of items; if items have several columns, the sketching function decides.
+        progress: called with (items done, items in total, details), instead of the audit's own.
         cache: whether the feature store is used.
 
     Examples:

@@ -1,4 +1,4 @@
-"""Items through a body: threads prepare a few batches ahead while the body runs, in as many streams as it takes."""
+"""Stream items through a body: threads prepare a few batches ahead while the body runs, in one or more streams."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ __all__ = ["Encoded", "encoded_batches", "prepare_few", "threads"]
 
 MAX_THREADS = 16
 CHUNKS_PER_BATCH = 4  # so that every thread has work from the first batch on
-FEW = 8  # items that number formats are compared on
-TRIED = 32  # unreadable items do not count, up to here
+FEW = 8  # items on which number formats are compared
+TRIED = 32  # items that are tried, at most, to find readable ones
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,16 @@ def encoded_batches(source: Encoder, items: Sequence[Any], order: NDArray[np.int
     """Prepare and run the items at ``order``, batch by batch and in that order.
 
     Args:
-        source: what encodes them; its ``forward`` is run by as many threads at once as its runtime says, else by this
-            one.
+        source: what encodes them; its ``forward`` runs in as many threads at once as its runtime allows.
         items: all items.
         order: (m,) positions, in the order to run.
-        pace: the size of batches; smaller ones are taken where memory runs out.
+        pace: the batch size, which is reduced if memory runs out.
 
     Yields:
-        What became of each batch.
+        The result of each batch.
 
     Raises:
-        SourceError: where a single item does not fit into memory.
+        SourceError: if a single item does not fit into memory.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -96,7 +95,7 @@ def _in_streams(
     try:
         for batch in prepared:
             running.append(pool.submit(_encode, source, *batch, pace))
-            if len(running) > streams:  # one more than runs, so that no stream waits for this thread
+            if len(running) > streams:  # one batch more than there are streams, so that no stream waits
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
@@ -105,7 +104,7 @@ def _in_streams(
 
 
 def prepare_few(source: Encoder, items: Sequence[Any]) -> list[Any]:
-    """Up to eight prepared items, evenly spread over all; unreadable ones are passed over.
+    """Up to eight prepared items, evenly spread over all; unreadable ones are skipped.
 
     Args:
         source: what prepares them.
@@ -125,7 +124,7 @@ def prepare_few(source: Encoder, items: Sequence[Any]) -> list[Any]:
 def _prepared(
     source: Encoder, items: Sequence[Any], order: NDArray[np.intp], pace: Pace
 ) -> Generator[tuple[NDArray[np.intp], list[Any]]]:
-    """Batches of positions with what preparing gave for each: a value, or the `ItemError` itself."""
+    """Batches of positions, each with the prepared values of its items; an `ItemError` for one that failed."""
     stop = Event()
     count = threads()
     pool = ThreadPoolExecutor(count, thread_name_prefix="headstart-prepare")
@@ -156,7 +155,7 @@ def _prepared(
 
 
 def _prepare(source: Encoder, items: Sequence[Any], positions: NDArray[np.intp], stop: Event) -> list[Any]:
-    """What preparing gave for each: a value, an `ItemError`, or a `MemoryError`."""
+    """The prepared value of each item, or its `ItemError` or `MemoryError`."""
     if isinstance(source, BatchPreparing) and not stop.is_set():
         try:
             return list(source.prepare_many([items[position] for position in positions]))
@@ -169,7 +168,7 @@ def _prepare(source: Encoder, items: Sequence[Any], positions: NDArray[np.intp],
         try:
             outcomes.append(_attempt(source, items[position]))
         except MemoryError:
-            outcomes.append(MemoryError())  # a new one: that which was raised holds what filled the memory
+            outcomes.append(MemoryError())  # a new one: the traceback of the original holds large arrays
     return outcomes
 
 
@@ -183,7 +182,7 @@ def _attempt(source: Encoder, item: object) -> Any:
 def _prepare_again(
     source: Encoder, items: Sequence[Any], batch: NDArray[np.intp], outcomes: list[Any], pace: Pace
 ) -> None:
-    """What ran out of memory, once more, in place and one by one, while no other thread prepares this batch."""
+    """Prepare again, in place and one at a time, the items that ran out of memory; no other thread prepares here."""
     failed = [k for k, outcome in enumerate(outcomes) if isinstance(outcome, MemoryError)]
     if failed:
         pace.halve(max(2, len(batch)), source.info.name)
@@ -195,7 +194,7 @@ def _prepare_again(
 
 
 def _encode(source: Encoder, positions: NDArray[np.intp], outcomes: Sequence[Any], pace: Pace) -> Encoded:
-    """Run the body on what could be prepared; what could not, or has no finite features, is set aside."""
+    """Run the body on the prepared items; items that failed or have non-finite features are set aside."""
     good = [k for k, outcome in enumerate(outcomes) if not isinstance(outcome, ItemError)]
     failures = {int(positions[k]): str(o) for k, o in enumerate(outcomes) if isinstance(o, ItemError)}
     if not good:
@@ -220,7 +219,7 @@ def _finite(rows: FeatureMatrix | list[FeatureMatrix]) -> NDArray[np.bool_]:
 
 
 def _forward(source: Encoder, prepared: list[Any], pace: Pace) -> FeatureMatrix | list[FeatureMatrix]:
-    """The features of a batch, in smaller pieces where it does not fit into memory."""
+    """The features of a batch, in smaller pieces if it does not fit into memory."""
     parts: list[Any] = []
     begin = 0
     while begin < len(prepared):

@@ -1,4 +1,4 @@
-"""The same work spread over a cluster with Ray: the session, and extraction by workers.
+"""Extraction on a Ray cluster: the session, and the workers.
 
-Only this package and the training and ranking that use its session import Ray.
+Ray is imported only here, and by training and ranking through this session.
 """

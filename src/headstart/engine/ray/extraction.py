@@ -1,10 +1,10 @@
-"""Extraction on a cluster with Ray Data: chunks of items go to worker processes, features or moments come back.
+"""Extraction on a cluster with Ray Data: chunks of items go to worker processes, which return features or moments.
 
-Ray holds the workers, hands out the chunks, does a lost worker's chunks again and gives the results in their order.
-What a chunk is depends on the items alone, so nothing in the result tells how many workers there were.
+Ray manages the workers, hands out the chunks, repeats the chunks of a lost worker and returns the results in order. The
+chunks depend on the items only, so the result does not depend on the number of workers.
 
-Workers need Headstart itself, of the same version, and whatever the source reads (a checkpoint, a package) under the
-same path as here; files that are items are named by absolute paths and must lie on a file system that all share.
+Workers need the same version of Headstart, and everything that the source reads (a checkpoint, a package) under the
+same path as here. Items that are files are passed by absolute path and must be on a file system that all share.
 
 References:
     Moritz et al., "Ray: A distributed framework for emerging AI applications", OSDI 2018.
@@ -43,9 +43,9 @@ from headstart.types import Encoder, Modality
 
 __all__ = ["chunks_on_ray", "encoded_on_ray"]
 
-BATCHES_PER_CHUNK = 8  # at most: what a lost worker loses, and enough that handing it out costs nothing
-CHUNK_BYTES = 64 * 2**20  # of items that are shipped
-RETRIES = 3  # of a chunk whose worker died; what kills every worker must not be tried for ever
+BATCHES_PER_CHUNK = 8  # at most: a lost worker loses no more than this, and the overhead per chunk is negligible
+CHUNK_BYTES = 64 * 2**20  # of items that are sent at a time
+RETRIES = 3  # of a chunk whose worker died; an item that kills every worker must not be tried without end
 
 Work = Callable[[Encoder, Sequence[Any], Any], Any]
 
@@ -55,31 +55,31 @@ def encoded_on_ray(
 ) -> Generator[Encoded]:
     """As `headstart.engine.pipeline.streaming.encoded_batches`, on the workers of a Ray cluster.
 
-    The rows equal those of one machine exactly where a row depends on its item alone, as it does with OpenVINO; torch
-    may round the last bit of a row differently in another batch.
+    The rows equal those of one machine exactly if a row depends on its item only, as with OpenVINO. With torch, the
+    last bit of a row may depend on its batch.
 
     Args:
         source: what encodes them; it is sent to each worker once.
-        items: all items. Files go by path: one that a worker cannot read is set aside with the reason. Texts, arrays
-            and pictures are sent.
+        items: all items. Files are passed by path, and one that a worker cannot read is set aside with the reason.
+            Texts, arrays and pictures are sent.
         order: (m,) positions, in the order to run; neighbours go to the same worker.
-        pace: takes the notes of the workers; they have batch sizes of their own.
-        engine: how; ``ray`` is ``"auto"`` or an address, ``workers`` their number.
+        pace: receives the notes of the workers, which have their own batch sizes.
+        engine: the settings; ``ray`` is ``"auto"`` or an address, ``workers`` their number.
 
     Yields:
-        What became of each batch, in the order of the chunks.
+        The result of each batch, in the order of the chunks.
 
     Raises:
         MissingExtraError: if Ray is not installed.
         SourceError: if there is no cluster at the address, the source cannot be sent, or a worker would run it in
-            another form than this machine.
-        HeadstartError: if workers die over the same items again and again.
+            another form (backend and number format) than this machine.
+        HeadstartError: if workers die repeatedly on the same items.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
         >>> next(encoded_on_ray(ToySource(), ["good"], np.arange(1), Pace("text", 1), engine=Engine(ray="nowhere")))
         Traceback (most recent call last):
-        headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
+        headstart.errors.SourceError: There is no Ray cluster at 'nowhere' (nothing answers there); give ...
     """
     modality = source.info.modality
     shared = _shared(items, modality)
@@ -104,28 +104,28 @@ def chunks_on_ray(
     engine: Engine,
     feature_map: FeatureMap | None = None,
 ) -> Generator[ChunkResult]:
-    """What each chunk of items adds to their moments, computed by the workers of a Ray cluster.
+    """The moments of each chunk of items, computed by the workers of a Ray cluster.
 
     Args:
-        source: what encodes the items, one row an item; it is sent to each worker once.
-        items: as `headstart.engine.moments.moments_of` takes them.
+        source: what encodes the items, one row per item; it is sent to each worker once.
+        items: as in `headstart.engine.moments.moments_of`.
         targets: (n, k) of the items.
         engine: as in `encoded_on_ray`.
-        feature_map: from rows (m, d) of the source to the rows that are summed; it is sent to the workers.
+        feature_map: maps rows (m, d) of the source to the rows that are summed; it is sent to the workers.
 
     Yields:
-        The parts of the chunks that `headstart.engine.pipeline.moment_chunks.split_items` gives, in their order.
+        The results of the chunks of `headstart.engine.pipeline.moment_chunks.split_items`, in their order.
 
     Raises:
         MissingExtraError: if Ray is not installed.
-        SourceError: as in `encoded_on_ray`, or if the source gives several rows an item.
-        HeadstartError: if workers die over the same items again and again.
+        SourceError: as in `encoded_on_ray`, or if the source gives several rows per item.
+        HeadstartError: if workers die repeatedly on the same items.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
         >>> next(chunks_on_ray(ToySource(), ["good"], np.ones((1, 1)), Engine(ray="nowhere")))
         Traceback (most recent call last):
-        headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
+        headstart.errors.SourceError: There is no Ray cluster at 'nowhere' (nothing answers there); give ...
     """
     shared = _shared(items, source.info.modality)
     chunks = split_items(len(items))
@@ -137,7 +137,7 @@ def chunks_on_ray(
 
 @dataclass(frozen=True)
 class _Payload:
-    """What goes to a worker at a time."""
+    """What is sent to a worker at a time."""
 
     items: Sequence[Any]
     targets: NDArray[np.float64] | None = None
@@ -145,7 +145,7 @@ class _Payload:
 
 @dataclass(frozen=True)
 class _Job:
-    """What every worker does, and in which form this machine would run the source."""
+    """The work of every worker, and the key of the form in which this machine would run the source."""
 
     work: Work
     engine: Engine
@@ -154,7 +154,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Refusal:
-    """An error that stops the work; several of ours cannot be sent as they are."""
+    """An error that stops the work, in a form that can be pickled: some of our errors cannot."""
 
     message: str
     exit_code: int
@@ -194,15 +194,15 @@ class _Worker:
         if key != self._job.key:
             raise SourceError(
                 f"A worker on {platform.node()} would run '{source.info.name}' in another form ({runtime_of(source)}) "
-                "than the machine that asked; name a backend that all machines have with --backend, or use machines "
-                "of one kind."
+                "than the machine that started the work; name a backend that all machines have with --backend, or use "
+                "machines of one kind."
             )
         self._source = source
         return source
 
 
 def _on_workers(source: Encoder, payloads: list[_Payload], job: _Job, engine: Engine) -> Generator[Any]:
-    """What the job gave for each payload, in their order."""
+    """The result of the job for each payload, in their order."""
     with ray_session(engine.ray or "auto", engine.workers) as ray:
         shipped = _ship(ray, source)
         gpus = 1 if job.engine.backend == "cuda" else 0
@@ -216,13 +216,14 @@ def _on_workers(source: Encoder, payloads: list[_Payload], job: _Job, engine: En
                 yield row["outcome"]
         except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
             raise HeadstartError(
-                f"Worker processes of Ray died {RETRIES + 1} times over the same items; they do where memory runs out, "
-                "so use fewer workers or smaller batches, or encode on one machine to see which item it is."
+                f"Ray workers died {RETRIES + 1} times on the same items, as they do when memory runs out; use fewer "
+                "workers or smaller batches, or encode on one machine to find the item."
             ) from None
         except ray.exceptions.RayError as error:
             reason = " ".join(str(error).split())[-300:]
             raise HeadstartError(
-                f"A worker process of Ray failed; see that all have the same version of headstart and files: {reason}"
+                f"A Ray worker failed; check that all machines have the same version of headstart and the same files: "
+                f"{reason}"
             ) from error
 
 
@@ -238,14 +239,14 @@ def _ship(ray: ModuleType, source: Encoder) -> Any:
 
 
 def _dataset(ray: ModuleType, payloads: list[_Payload], worker: partial[_Worker], workers: int, gpus: int) -> Any:
-    """The outcomes as a data set that is computed while it is read."""
+    """A lazy Ray dataset of the outcomes, computed while it is read."""
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
     context.max_errored_blocks = 0
     rows = [{"payload": payload} for payload in payloads]
     with ray.data.DataContext.current(context), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the limit of retries has no other door before Ray 2.64
+        warnings.simplefilter("ignore", DeprecationWarning)  # before Ray 2.64, retries can be limited only this way
         try:
             waiting = ray.data.from_items(rows, override_num_blocks=len(rows))
         except TypeError as error:
@@ -263,14 +264,14 @@ def _dataset(ray: ModuleType, payloads: list[_Payload], worker: partial[_Worker]
 
 
 def _shared(items: Sequence[Any], modality: Modality) -> Sequence[Any]:
-    """The items with absolute paths: a worker runs in another folder."""
+    """The items with absolute paths, because a worker runs in another folder."""
     if isinstance(items, np.ndarray) or modality not in ("image", "audio"):
         return items
     return [os.path.abspath(item) if isinstance(item, str | Path) else item for item in items]  # noqa: PTH100
 
 
 def _most_shipped(items: Sequence[Any], order: NDArray[np.intp]) -> int:
-    """How many items are sent at a time, by the largest of eight."""
+    """How many items may be sent at a time, judged by the largest of eight."""
     spread = order[np.linspace(0, len(order) - 1, min(8, len(order))).astype(np.intp)]
     largest = max(size_in_bytes(items[k]) for k in spread)
     return max(1, CHUNK_BYTES // max(1, largest))

@@ -1,4 +1,4 @@
-"""A quiet connection to Ray, without telemetry: to a cluster that runs, or one of this machine for the time of work."""
+"""A quiet connection to Ray, without telemetry: to a running cluster, or to a temporary one on this machine."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ from headstart.errors import MissingExtraError, SourceError
 
 __all__ = ["keep_ray_open", "ray_session"]
 
-# Read by Ray when it is imported or started; what the user has set himself stays.
+# Ray reads these when it is imported or started; values that the user has set are kept.
 QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # Ray prints on standard output when a worker dies, in the middle of --json
+    "RAY_USAGE_STATS_ENABLED": "0",  # no usage statistics are sent
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # else Ray prints to standard output when a worker dies, which breaks --json
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 LOGGERS = ("ray", "ray.data")
 ANSWER_SECONDS = 5.0
 
-_kept: ContextVar[ExitStack | None] = ContextVar("kept", default=None)  # what ends with the outermost `keep_ray_open`
+# The sessions that the outermost `keep_ray_open` closes.
+_kept: ContextVar[ExitStack | None] = ContextVar("kept", default=None)
 
 
 @contextmanager
 def keep_ray_open() -> Iterator[None]:
-    """Several works, one connection: what the first `ray_session` within opens stays open until the end of this.
+    """Share one connection: the first `ray_session` inside the block stays open until the block ends.
 
-    Without any, nothing is opened.
+    If there is none, nothing is opened.
 
     Examples:
         >>> with keep_ray_open():
@@ -54,13 +55,14 @@ def keep_ray_open() -> Iterator[None]:
 def ray_session(address: str, workers: int | None) -> Iterator[Any]:
     """The module ``ray``, connected.
 
-    A session that this process has opened already is used as it is and left open; one that is opened within
-    `keep_ray_open` ends with that.
+    A session that this process has opened already is used and left open. A session that is opened inside
+    `keep_ray_open` ends with that block.
 
     Args:
-        address: ``"auto"`` for the cluster that the environment variable RAY_ADDRESS or ``ray start`` on this machine
-            tells of, else one that is started here and stopped afterwards; or a cluster's address, ``host:port``.
-        workers: CPUs of a cluster that is started here; None for those of this machine.
+        address: ``"auto"`` for the cluster that is named by the environment variable RAY_ADDRESS or was started by
+            ``ray start`` on this machine, else one that is started here and stopped afterwards; or a cluster's
+            address, ``host:port``.
+        workers: CPUs of a cluster that is started here; None for all of this machine.
 
     Yields:
         The module.
@@ -73,7 +75,7 @@ def ray_session(address: str, workers: int | None) -> Iterator[Any]:
         >>> with ray_session("nowhere", 2):
         ...     pass
         Traceback (most recent call last):
-        headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); ...
+        headstart.errors.SourceError: There is no Ray cluster at 'nowhere' (nothing answers there); ...
     """
     running = _find(address)
     if find_spec("ray") is None:
@@ -99,10 +101,10 @@ def ray_session(address: str, workers: int | None) -> Iterator[Any]:
 
 
 def _find(address: str) -> bool:
-    """Whether a cluster runs at the address, or for ``"auto"`` anywhere that this machine knows of.
+    """Whether a cluster is running at the address; for ``"auto"``, any cluster that this machine knows of.
 
     Raises:
-        SourceError: where one was named and nothing answers: Ray itself would wait for minutes.
+        SourceError: if an address was named and nothing answers; Ray itself would wait for minutes.
     """
     named = os.environ.get("RAY_ADDRESS") if address == "auto" else address
     if named and not _answers(named):
@@ -123,25 +125,25 @@ def _connect(ray: ModuleType, address: str, workers: int | None) -> None:
 
 def _no_cluster(address: str, reason: str) -> SourceError:
     return SourceError(
-        f"There is no Ray cluster to be had at '{address}' ({reason}); give the address of its head as host:port, or "
-        "'auto' for the one that runs on this machine."
+        f"There is no Ray cluster at '{address}' ({reason}); give the address of its head node as host:port, or 'auto' "
+        "for the one that runs on this machine."
     )
 
 
 def _last_started() -> str:
-    """The address that ``ray start`` left on this machine, or nothing; the cluster may be gone."""
+    """The address that ``ray start`` recorded on this machine, or an empty string; the cluster may be gone."""
     folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or tempfile.gettempdir()
     path = Path(folder) / "ray" / "ray_current_cluster"
     try:
         if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
-            return ""  # what another user's cluster sends back must not run as this one
+            return ""  # another user's cluster could run its code as this user
         return path.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 
 
 def _answers(address: str) -> bool:
-    """Whether somebody listens at ``host:port``."""
+    """Whether anything listens at ``host:port``."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS):
@@ -152,7 +154,7 @@ def _answers(address: str) -> bool:
 
 @contextmanager
 def _sigterm_kept() -> Iterator[None]:
-    """Ray takes over SIGTERM and never gives it back."""
+    """Restore the handler of SIGTERM, which Ray replaces and never restores."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -165,7 +167,7 @@ def _sigterm_kept() -> Iterator[None]:
 
 @contextmanager
 def _standard_error_closed() -> Iterator[None]:
-    """Ray's C++ part says on standard error which level of messages it was told to keep silent about."""
+    """Silence standard error, to which Ray's C++ core prints the log level that it was given."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -50,7 +50,7 @@ def on_cluster(contestants: Sequence[Contestant], items: Sequence[Any], context:
         >>> with on_cluster([], [], RunContext(SilentReporter(), Engine(ray="nowhere"))):
         ...     pass
         Traceback (most recent call last):
-        headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
+        headstart.errors.SourceError: There is no Ray cluster at 'nowhere' (nothing answers there); give ...
     """
     engine = context.engine
     with ray_session(engine.ray or "auto", engine.workers) as ray:

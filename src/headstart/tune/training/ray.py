@@ -112,7 +112,7 @@ def train_on_ray(
         >>> from headstart.sources.toy_shift import ToyBody
         >>> train_on_ray(lambda budget: job, None, Training(), address="nowhere")
         Traceback (most recent call last):
-        headstart.errors.SourceError: There is no Ray cluster to be had at 'nowhere' (nothing answers there); give ...
+        headstart.errors.SourceError: There is no Ray cluster at 'nowhere' (nothing answers there); give ...
     """
     with ExitStack() as stack:
         ray = stack.enter_context(ray_session(address, workers))
