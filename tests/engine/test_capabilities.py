@@ -94,8 +94,8 @@ def test_it_is_encoded_fitted_and_predicts(blocks, tmp_path):
 
 def test_it_gives_moments_growing_rows_and_class_rows():
     assert moments_of(Lengths(), TEXTS, np.ones((40, 1)), engine=PLAIN).moments.n == 40
-    rows = GrowingRows(Lengths(), TEXTS)
-    assert len(rows.grow(np.arange(4), PLAIN)) == 4
+    rows = GrowingRows(Lengths(), TEXTS, PLAIN)
+    assert len(rows.grow(np.arange(4))) == 4
     np.testing.assert_array_equal(class_rows(Lengths(), ["a", "b_a"], engine=PLAIN), [[1, 0], [1, 1]])
 
 
