@@ -84,6 +84,7 @@ def _cells(entry: CacheEntry, rows: int | None) -> list[str]:
 
 
 def _what(entry: CacheEntry) -> str:
+    """What an entry was made from, such as the name of a source; its key where nothing is recorded."""
     return ", ".join(str(value) for value in entry.about.values()) or entry.key
 
 

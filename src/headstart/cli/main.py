@@ -108,7 +108,7 @@ def _run(words: Sequence[str]) -> int:
     if args.verbose:
         show_warnings()
     if args.offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
+        os.environ["HF_HUB_OFFLINE"] = "1"  # huggingface_hub reads it once, when a command imports it
     return int(import_module(f"headstart.cli.{args.verb}").run(args))
 
 

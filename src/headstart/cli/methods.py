@@ -105,7 +105,7 @@ def _method(found: Found, section: Section) -> Method:
         )
     return Method(
         name=found.facts.name,
-        line=found.facts.line.replace("``", "`"),
+        line=found.facts.line.replace("``", "`"),  # code in reStructuredText, as docstrings have it, to Markdown
         paper=found.facts.paper.replace("``", "`"),
         place=".".join(filter(None, (module.__name__, found.attribute))),
         file=module.__name__.removeprefix("headstart.").replace(".", "/") + ".py",

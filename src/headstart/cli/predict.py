@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     reporter = reporter_of(args, sys.stderr)  # standard output is kept for the predictions
     out = None if args.out is None else check_out_file(args.out, FORMATS, args.items)
-    priors = _priors(args.priors)
+    priors = _priors(args.priors)  # before the model is loaded: a bad value should fail at once
     if task_folders(args.model) is not None:
         from headstart.cli.predict_tasks import run as run_tasks
 

@@ -153,6 +153,7 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
         if modality == "text" and not _looks_like_path(word):
             return Gathered([as_typed(word)], [str(place)])
         raise DataError(f"'{word}' does not exist; give a file, a folder or a table of {modality} items.")
+    # the cells of a table do not show what they mean (a text may be a path): the model does
     is_table = Path(word).is_file() and table_kind(word) is not None
     kind = modality if is_table else None
     asked = ReadOptions.of(label=model.label_columns, item=item, modality=kind, labelled=False)
@@ -166,6 +167,7 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
     names = _names(word, dataset, alone=alone)
     if not is_table:
         return Gathered(items, names, notes=dataset.notes)
+    # read a second time for the columns that the dataset leaves out, which are written beside the answers
     return _rows_of(load(Path(word)), Gathered(items, names, notes=dataset.notes), "" if alone else f"{word}:", model)
 
 
@@ -217,7 +219,7 @@ def _own_ids(frame: pd.DataFrame, labels: Sequence[str]) -> list[Any] | None:
     known = {name: plain_name(name) for name in frame.columns if name not in labels}
     likely = [name for name, word in known.items() if word in ID_NAMES]
     likely += [name for name, word in known.items() if word.endswith("_id") and name not in likely]
-    for name in likely:
+    for name in likely:  # only unique values identify a row
         cells = frame[name].astype(object).tolist()
         if all(isinstance(cell, str | int) for cell in cells) and len(set(cells)) == len(cells):
             return cells
@@ -256,6 +258,7 @@ def _from_stdin(model: TransferModel, *, alone: bool) -> Gathered:
         raise DataError(f"A line of standard input is longer than {MAX_LINE} characters; give one item per line.")
     modality = model.source.info.modality
     lines = [line for _, line in kept]
+    # lines that are paths name their items; other lines are named by their number
     names = lines if modality in ("image", "audio") else [number if alone else f"-:{number}" for number, _ in kept]
     if modality != "vector":
         return Gathered(lines, names)

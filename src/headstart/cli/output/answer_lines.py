@@ -128,6 +128,7 @@ def _show_table(given: Gathered, answers: Mapping[int, Mapping[str, Any]]) -> No
     for position in list(range(len(given.names)))[:SHOWN]:
         row = answers.get(position, {})
         item, text = given.names[position], texts.get(position)
+        # a number does not identify a text or a row for a reader, so the text follows it
         shown = f"{item}  {text}" if isinstance(text, str) and item.rpartition(":")[2].isdecimal() else item
         rows.append([shown, *(_short(row.get(name)) for name in names), _runner_up(row)])
     if not any(row[-1] for row in rows[1:]):
@@ -151,7 +152,7 @@ def _three(value: object) -> str:
 
 def _runner_up(row: Mapping[str, Any]) -> str:
     shares = row.get("probabilities", {})
-    if "probability" not in row or len(shares) < 3:
+    if "probability" not in row or len(shares) < 3:  # of two classes, the second follows from the first
         return ""
     label, value = sorted(shares.items(), key=lambda pair: -pair[1])[1]
     return f"{label} {value:.3f}"

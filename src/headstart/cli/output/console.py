@@ -148,6 +148,6 @@ def _plain(value: object) -> object:
         return _plain(value.tolist())
     if isinstance(value, np.generic):
         return _plain(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
+    if isinstance(value, float) and not np.isfinite(value):  # JSON has no NaN and no infinity (RFC 8259, section 6)
         return None
     return value

@@ -46,7 +46,7 @@ def _check_not_read(out: Path, given: str) -> None:
     if not path_exists(Path(given)):
         return
     read = Path(given)
-    if read.samefile(out):
+    if read.samefile(out):  # also through a link or another spelling of the path
         raise UsageError(f"'{out}' is an input and would be overwritten; name another file with --out.")
     if read.is_dir() and out.resolve().is_relative_to(read.resolve()):
         raise UsageError(

@@ -108,7 +108,7 @@ def profile_lines(ranking: Ranking) -> list[str]:
         lines.append(f"{_ending(standing.source)}: {ranking.merit} and loss of each block alone")
         width = max(len(worth.block) for worth in found.profile)
         for worth in found.profile:
-            bar = "#" * round(BAR * min(1.0, max(0.0, worth.merit)))
+            bar = "#" * round(BAR * min(1.0, max(0.0, worth.merit)))  # R² may be negative
             lines.append(f"  {worth.block:<{width}}  {bar:<{BAR}}  {worth.merit:.3f}  {worth.loss:.3f}")
         best = min(found.profile, key=lambda worth: worth.loss)
         last = (

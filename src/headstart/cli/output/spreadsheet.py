@@ -25,6 +25,7 @@ __all__ = ["write_spreadsheet"]
 # What one sheet and one cell may hold (Excel specifications and limits); longer texts are cut, as Excel cuts them.
 MAX_ROWS, MAX_COLUMNS, MAX_TEXT = 2**20, 2**14, 32_767
 EXACT = 10**15  # spreadsheets keep 15 digits; a longer integer, such as an identifier, is written as text
+# what XML 1.0 forbids even as a character reference (section 2.2, "Char"); such characters are replaced by U+FFFD
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -99,7 +100,7 @@ def _cell(value: object) -> str:
     """A cell: a Boolean, a number, a text, or empty. Cells carry no address: they follow each other in the row."""
     if value is None:
         return "<c/>"
-    if isinstance(value, bool):
+    if isinstance(value, bool):  # before integers, since bool is one
         return f'<c t="b"><v>{value:d}</v></c>'
     if isinstance(value, Integral) and abs(int(value)) < EXACT:
         return f"<c><v>{int(value)}</v></c>"

@@ -148,6 +148,7 @@ def _at(place: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
+# Defaults of whole sections. The page's test runs each with every name of its section.
 STRATEGIES = "headstart.tune:STRATEGIES"
 STRATEGY = "headstart fit DATA --strategy {name}"
 MOVE = """\

@@ -195,6 +195,7 @@ def _session(module: ModuleType, examples: list[doctest.Example]) -> str:
     """The examples with the imports that the module's own names need, so that they run outside of it."""
     source = "".join(example.source for example in examples)
     own = [example.source.rstrip() for example in examples if _is_import(example.source)]
+    # sorted as isort does: lines with `import`, then lines with `from`; without duplicates
     wanted = dict.fromkeys([*_imports(module, _free_names(ast.parse(source))), *own])
     lines = [f">>> {line}" for line in sorted(wanted, key=lambda line: (line.startswith("from "), line))]
     for example in examples:

@@ -78,6 +78,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageExit(message)
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
+        # overrides a method of argparse, whose message lists the choices but suggests none
         if action.choices is None or value in action.choices:
             return
         choices = [str(choice) for choice in action.choices]
@@ -130,6 +131,7 @@ class Parser(argparse.ArgumentParser):
         if (meant := self._meant_as_option(word)) is not None:
             return meant
         place = given.index(word) if word in given else 0
+        # a value behind a flag such as --json, or one part of a path with spaces that was not quoted
         before = self._option_string_actions.get(given[place - 1]) if place else None
         if before is not None and before.nargs == 0:
             takers = {name: action for name, action in self._option_string_actions.items() if action.nargs != 0}

@@ -27,6 +27,7 @@ __all__ = [
     "new_verb",
 ]
 
+# argparse has no public names for these types
 Verbs = argparse._SubParsersAction
 Group = argparse._ArgumentGroup
 
@@ -152,7 +153,7 @@ def add_seed(group: Group | Parser, what: str) -> None:
         >>> parser.parse_args([]).seed
         0
     """
-    group.add_argument("--seed", type=_seed, default=0, help=f"random seed of {what} (default: 0)")
+    group.add_argument("--seed", type=_seed, default=0, help=f"random seed for {what} (default: 0)")
 
 
 def add_reading(parser: Parser, *, label: bool = True) -> None:

@@ -35,12 +35,12 @@ def add(verbs: Verbs[Parser]) -> None:
         'last'
     """
     parser = new_verb(
-        verbs, "embed", "write the features of items under a source", words="DATA --out FILE",
+        verbs, "embed", "encode items with a source and write their features", words="DATA --out FILE",
         example="headstart embed photos/ --source local:body.safetensors --out features.parquet", codes=CODES,
     )  # fmt: skip
     parser.add_argument("data", metavar="DATA", help=DATA + "; labels are not needed")
     group = first_group(parser)
-    add_out(group, "FILE", ".parquet, .csv, .npy or .safetensors", required=True)
+    add_out(group, "FILE", "file to write: .parquet, .csv, .npy or .safetensors", required=True)
     group.add_argument("--source", metavar="NAME", help="pretrained body (default: the one that comes with headstart)")
     group.add_argument("--layers", metavar="WHICH", default="last", help=LAYERS)
     group.add_argument(
