@@ -1,4 +1,4 @@
-"""What the sections of `extraction.py` share: what is asked for, the data unpacked, the ways run."""
+"""Shared by the sections of `extraction.py`: the options, the unpacked data, and the runs of each variant."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SUFFIXES = {".jpg", ".jpeg", ".ogg", ".wav"}
 
 @dataclass(frozen=True)
 class Bench:
-    """What is asked for, and where things lie for this run."""
+    """The options of this run, and its folders."""
 
     folder: Path
     repeats: int
@@ -45,11 +45,11 @@ class Bench:
         return target
 
     def files(self, name: str, most: int) -> list[str]:
-        """At most so many files of a data set, shuffled by a fixed seed; few for a quick run."""
+        """At most this many files of a data set, shuffled with a fixed seed; few for a quick run."""
         return self.all_files(name)[: min(most, 48) if self.quick else most]
 
     def all_files(self, name: str) -> list[str]:
-        """The files of a data set, shuffled by a fixed seed."""
+        """The files of a data set, shuffled with a fixed seed."""
         found = sorted(str(path) for path in self.unpacked(name).rglob("*") if path.suffix.lower() in SUFFIXES)
         random.Random(0).shuffle(found)  # noqa: S311 (an order, no secret)
         return found
@@ -63,32 +63,32 @@ class Bench:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of every process: a cache folder of this run, and no GPU unless it was asked for."""
+        """Environment of every process: a cache folder of this run, and no GPU unless asked for."""
         hidden = {} if self.device == "cuda" else {"CUDA_VISIBLE_DEVICES": ""}
         return {"HEADSTART_CACHE": str(self.folder / "cache"), **hidden}
 
     @property
     def bodies(self) -> str:
-        """Where the workers share converted bodies."""
+        """The folder in which the workers share converted bodies."""
         return str(self.folder / "cache" / "bodies")
 
     @property
     def backend(self) -> str:
-        """What ours runs on."""
+        """The backend of Headstart's variants."""
         return "cuda" if self.device == "cuda" else "auto"
 
     def cold(self, way: str, settings: Mapping[str, Any]) -> Cold:
-        """Run a way once in a cold process."""
+        """Run a variant once in a cold process."""
         file = self.folder / "settings.json"
         file.write_text(json.dumps(settings), encoding="utf-8")
         return cold([sys.executable, str(HERE / "_worker.py"), way, "--once", str(file)], **self.environment)
 
     def once(self, way: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """What a way tells when it runs once in a cold process."""
+        """The report of a variant that runs once in a cold process."""
         return self.cold(way, settings).json()
 
     def run(self, ways: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, Measured]:
-        """Warm workers, alternating."""
+        """Run warm workers, alternating."""
         with ExitStack() as stack:
             workers = {}
             for name, (way, settings) in ways.items():
@@ -97,7 +97,7 @@ class Bench:
             return alternate(workers, self.repeats)
 
     def write(self, title: str, lines: Sequence[str]) -> None:
-        """A section of RESULTS.md; of a quick run only on the screen."""
+        """Write a section of RESULTS.md; a quick run only prints it."""
         if self.quick:
             print(section(f"{title} (quick: not to be quoted)", lines), flush=True)
         else:

@@ -1,4 +1,4 @@
-"""A source whose rows are there already, for benchmarks of what comes after encoding."""
+"""A source of precomputed features, for benchmarks of the steps after encoding."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class CachedRows:
         return self.rows if len(order) == len(self.rows) else RowView(self.rows, order)
 
     def untrained(self, seed: int) -> None:
-        """There is no body."""
+        """None, since there is no body."""
 
     def save(self, folder: Path) -> Mapping[str, str]:
-        """It is for benchmarks only."""
+        """Refused, since the source is for benchmarks only."""
         raise NotImplementedError(str(folder))

@@ -1,6 +1,6 @@
 """The CIFAR-10 ResNets of He et al. (2016, section 4.2) as headstart sources, with published weights.
 
-Option A shortcuts, and the names of github.com/akamaster/pytorch_resnet_cifar10.
+The shortcuts are of option A; the names are those of github.com/akamaster/pytorch_resnet_cifar10.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 import headstart
 
-VERSION = "1"  # of the code below: rows are kept under it
-BLOCKS = {20: 3, 56: 9}  # in each of the three stages
+VERSION = "1"  # of the code below; part of the key of stored features
+BLOCKS = {20: 3, 56: 9}  # blocks in each of the three stages, by depth
 
 
 class BasicBlock(nn.Module):

@@ -1,6 +1,6 @@
-"""What the benchmarks share: where the data are, cold and warm processes, and the tables they write.
+"""Shared by the benchmarks: the data folder, cold and warm processes, and the tables in RESULTS.md.
 
-Nothing heavy is imported here: a process takes over the peak memory of the one that starts it.
+Nothing heavy is imported here, since a process inherits the peak memory of the one that starts it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MARK = "@@ "  # begins the lines in which a worker answers
 
 @dataclass(frozen=True)
 class Cold:
-    """One cold process: seconds on the wall, peak memory in MiB, what it printed."""
+    """One cold process: wall-clock seconds, peak memory in MiB, and its output."""
 
     seconds: float
     peak_mib: float
@@ -72,12 +72,12 @@ def median(commands: Sequence[str], repeats: int) -> float:
 
 
 class Worker:
-    """A warm process that does one thing each time that it is asked to (see `_worker.py`).
+    """A warm process that runs one variant each time it is asked to (see `_worker.py`).
 
     Args:
-        way: ``"module:function"`` of this folder; the function gets the settings and gives what to run.
+        way: ``"module:function"`` of this folder; the function takes the settings and returns the function to run.
         settings: plain values.
-        environment: what else the process finds in its environment.
+        environment: further environment variables of the process.
     """
 
     def __init__(self, way: str, settings: Mapping[str, Any], **environment: str) -> None:
@@ -90,7 +90,7 @@ class Worker:
         self._ask(json.dumps(settings))
 
     def run(self) -> dict[str, Any]:
-        """Do it once: ``seconds``, ``count``, ``peak_mib`` and what else the way tells."""
+        """Run once and return ``seconds``, ``count``, ``peak_mib`` and what else the variant reports."""
         return self._ask("go")
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class Worker:
         try:
             stdin.write(line + "\n")
             stdin.flush()
-        except BrokenPipeError:  # it ended; its errors say why
+        except BrokenPipeError:  # the process ended; its standard error states why
             pass
         for answer in stdout:
             if answer.startswith(MARK):
@@ -118,32 +118,32 @@ class Worker:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a way did in all its repeats.
+    """The measurements of a variant in all its repeats.
 
     Attributes:
-        runs: what it told after each.
+        runs: its report after each run.
     """
 
     runs: Sequence[Mapping[str, Any]]
 
     @property
     def rates(self) -> list[float]:
-        """Items a second, one for each repeat."""
+        """Items per second of each repeat."""
         return [run["count"] / run["seconds"] for run in self.runs]
 
     @property
     def last(self) -> Mapping[str, Any]:
-        """What it told after the last."""
+        """Its report after the last run."""
         return self.runs[-1]
 
     @property
     def rate(self) -> float:
-        """Median items a second."""
+        """Median items per second."""
         return statistics.median(self.rates)
 
     @property
     def spread(self) -> str:
-        """Slowest to fastest."""
+        """Range from the slowest to the fastest run."""
         return f"{min(self.rates):,.0f} to {max(self.rates):,.0f}"
 
     @property
@@ -154,7 +154,7 @@ class Measured:
 
 
 def alternate(workers: Mapping[str, Worker], repeats: int) -> dict[str, Measured]:
-    """Let every worker run once, then every worker again, and so on."""
+    """Run every worker once, then every worker again, and so on."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in workers}
     for _ in range(repeats):
         for name, worker in workers.items():
@@ -164,7 +164,7 @@ def alternate(workers: Mapping[str, Worker], repeats: int) -> dict[str, Measured
 
 
 def say(text: str) -> None:
-    """What is going on, to standard error."""
+    """Print the progress to standard error."""
     print(f"  {time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
@@ -178,7 +178,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def goal(shown: str, wanted: str, *, reached: bool) -> str:
-    """A figure with the goal that the project set itself beside it.
+    """A figure beside the goal of the project.
 
     Args:
         shown: the figure.
@@ -189,14 +189,14 @@ def goal(shown: str, wanted: str, *, reached: bool) -> str:
 
 
 def machine() -> str:
-    """The machine by what it can do."""
+    """A description of the machine's hardware."""
     flags = set(re.findall(r"\w+", Path("/proc/cpuinfo").read_text())) if Path("/proc/cpuinfo").exists() else set()
     able = [name for name in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if name in flags]
     return f"{os.cpu_count()} {platform.machine()} cores ({', '.join(able[:2]) or 'no vector units known'})"
 
 
 def write_section(title: str, lines: Sequence[str]) -> None:
-    """Put a section into RESULTS.md in the place of the one of that title, and print it."""
+    """Replace the section of this title in RESULTS.md, and print it."""
     body = section(title, lines)
     old = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Results\n\n"
     sections = [part for part in re.split(r"(?m)^(?=## )", old) if not part.startswith(f"## {title}\n")]

@@ -1,4 +1,4 @@
-"""What `contrastive.py` runs of headstart: fits on the texts of a job, says how long it took and what it predicts."""
+"""Headstart's side of `contrastive.py`: fits on the texts of a job, and reports the seconds and the predictions."""
 
 import json
 import sys

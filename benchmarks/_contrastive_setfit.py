@@ -1,4 +1,4 @@
-"""What `contrastive.py` runs in SetFit's environment: fits on the texts of a job as SetFit's paper does."""
+"""SetFit's side of `contrastive.py`, run in its own environment: fits on the texts of a job as in SetFit's paper."""
 
 import json
 import sys

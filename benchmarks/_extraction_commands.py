@@ -1,4 +1,4 @@
-"""Sections of `extraction.py`: whole commands from cold processes, and the feature store."""
+"""Sections of `extraction.py`: complete commands in cold processes, and the feature store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WORDS = {
 
 
 def commands(bench: Bench) -> None:
-    """Whole commands on hymenoptera, each in a cold process."""
+    """Complete commands on hymenoptera, each in a cold process."""
     runs: dict[str, list[Cold]] = {name: [] for name in WORDS}
     photos = bench.unpacked("hymenoptera")
     strangers = bench.files("clothing10", bench.repeats)
@@ -48,7 +48,7 @@ def commands(bench: Bench) -> None:
 
 
 def _commands(bench: Bench, photos: Path, stranger: str, folder: Path) -> dict[str, Cold]:
-    """Every command once, in an order in which each finds the cache that its name says."""
+    """Every command once, in an order in which each finds the state of the cache that its name states."""
     source = ["--source", f"local:{MOBILENET}"]
     fit = ["fit", str(photos), *source, "--json", "--out"]
     embed = ["embed", str(photos), *source, "--json", "--out"]
@@ -119,7 +119,7 @@ def _command_lines(bench: Bench, runs: Mapping[str, Sequence[Cold]]) -> list[str
 
 
 def store(bench: Bench) -> None:
-    """What keeping features costs and what it saves."""
+    """The cost of storing features, and the time that it saves."""
     pictures = bench.files("clothing10", 1813) + bench.files("hymenoptera", 187)
     source = {"source": f"local:{MOBILENET}", "modality": "image", "bodies": bench.bodies}
     cases: list[tuple[str, dict[str, Any]]] = [

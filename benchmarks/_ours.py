@@ -1,6 +1,6 @@
-"""Headstart's ways, and the limits that they are measured against.
+"""Headstart's variants, and the limits that they are measured against.
 
-Each function gets the settings of a `_common.Worker` and gives what to run.
+Each function takes the settings of a `_common.Worker` and returns the function to run.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def fresh_cache(bodies: str) -> Iterator[None]:
 
 
 def _extract(source: Any, items: Sequence[Any], engine: Engine, *, hits: int = 0) -> tuple[Extraction, float]:
-    """Extract, and make sure that as many items as expected came from the store and none was set aside."""
+    """Extract, and check that the expected number of items came from the store and that none was set aside."""
     started = time.perf_counter()
     found = extract(source, items, engine=engine)
     seconds = time.perf_counter() - started
@@ -71,7 +71,7 @@ def extraction(settings: Settings) -> Run:
 
 
 def bare_backend(settings: Settings) -> Run:
-    """The batches that the pipeline gave to the body, given to the body again, in as many streams as it takes."""
+    """The body alone: it gets the batches of the pipeline again, in as many streams as it can use."""
     recorded: list[tuple[FrozenBody, Any]] = []
     original = FrozenBody.__call__
 
@@ -119,7 +119,7 @@ def bare_preparing(settings: Settings) -> Run:
 
 
 def overhead(settings: Settings) -> Run:
-    """The same extraction with a new feature store and without one, in turn."""
+    """The same extraction with a new feature store and without one, alternating."""
     source = open_source(settings["source"], modality=settings["modality"])
     items = settings["items"]
 
@@ -143,7 +143,7 @@ def overhead(settings: Settings) -> Run:
 
 
 def _different(items: Sequence[str], modality: str) -> list[str]:
-    """The items without those whose content came before."""
+    """The items without those whose content occurred before."""
     contents = items if modality == "text" else [Path(item).read_bytes() for item in items]
     return list(dict(zip(reversed(contents), reversed(items), strict=True)).values())[::-1]
 

@@ -1,6 +1,6 @@
-"""The ways of others, as their documentation shows them, and the machine's own limits.
+"""Reference implementations, as the documentation of other libraries shows them, and the limits of the machine.
 
-Each function gets the settings of a `_common.Worker` and gives what to run.
+Each function takes the settings of a `_common.Worker` and returns the function to run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Settings = dict[str, Any]
 
 @dataclass(frozen=True)
 class Pictures:
-    """A dataset of picture files, as torch wants it."""
+    """A torch dataset of image files."""
 
     files: Sequence[str]
     transform: Callable[[Any], Any]
@@ -37,7 +37,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Sounds:
-    """A dataset of sound files as log-mel pictures: the same pictures as headstart's, one for each sound."""
+    """A torch dataset of sound files as log-mel spectrograms, the same as headstart's."""
 
     files: Sequence[str]
     mean: Sequence[float]
@@ -99,7 +99,7 @@ def images(settings: Settings) -> Run:
 
 
 def sounds(settings: Settings) -> Run:
-    """Sound files to saved features: a DataLoader that reads and draws them, fp32, eager, default layout."""
+    """Sound files to saved features: a DataLoader that computes the spectrograms, fp32, eager, default layout."""
     body, config = timm_body(settings["checkpoint"])
     return _loader_run(
         settings, body, Sounds(settings["items"], config["mean"], config["std"], config["input_size"][-1])
@@ -181,7 +181,7 @@ class _Labelled:
 
 
 def timm_ready(settings: Settings) -> Run:
-    """The benchmark loop of timm: one random batch that lies on the device, amp, channels last."""
+    """The benchmark loop of timm: one random batch on the device, amp, channels last."""
     import torch
 
     device = torch.device(settings["device"])
@@ -229,7 +229,7 @@ def sentences(settings: Settings) -> Run:
 
 
 def openvino_by_hand(settings: Settings) -> Run:
-    """OpenVINO as its documentation shows it: the last layer of one float batch that lies ready, requests in flight."""
+    """OpenVINO as its documentation shows it: the last layer of one prepared float batch, asynchronous requests."""
     import openvino as ov
     import torch
     from openvino.frontend import FrontEndManager
@@ -273,9 +273,9 @@ def openvino_by_hand(settings: Settings) -> Run:
 
 
 def matrix_products(settings: Settings) -> Run:
-    """The best TFLOP/s of square matrix products in fp32 and, where the machine multiplies in it by itself, in bf16.
+    """The best TFLOP/s of square matrix products in fp32 and, where the hardware supports it, in bf16.
 
-    An emulated product in bf16 takes minutes and is no limit of anything. Where a body is named, its FLOP an image too.
+    Emulated products in bf16 take minutes and are no limit of the machine. With a body, its FLOP per image too.
     """
     import torch
 
@@ -314,7 +314,7 @@ def _products(size: int, dtype: Any, device: Any) -> Iterator[float]:
 
 
 def _flop(checkpoint: str) -> int:
-    """Floating point operations of one picture (a multiplication and an addition are two)."""
+    """Floating-point operations for one image (a multiplication and an addition count as two)."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -325,7 +325,7 @@ def _flop(checkpoint: str) -> int:
 
 
 def random_resnet(settings: Settings) -> Run:
-    """Write a checkpoint folder of timm: a ResNet-50 of random weights whose activations have a natural size."""
+    """Write a checkpoint folder of timm: a ResNet-50 of random weights, with activations of realistic size."""
     import timm
     import torch
     from safetensors.torch import save_file
@@ -356,7 +356,7 @@ def random_resnet(settings: Settings) -> Run:
 
 
 def least_cosine(settings: Settings) -> Run:
-    """The least cosine of rows that two ways saved for the same items."""
+    """The least cosine similarity of the rows that two variants saved for the same items."""
 
     def run() -> dict[str, Any]:
         one, other = (np.load(file) for file in settings["files"])

@@ -1,4 +1,4 @@
-"""The accuracy of headstart's features beside that of plain ones: timm's own transform and an fp32 eager torch body.
+"""The accuracy of headstart's features compared with plain ones: timm's own transform and an fp32 eager torch body.
 
     python benchmarks/_same_accuracy.py DATA CHECKPOINT
 
@@ -31,7 +31,7 @@ BATCH = 32
 
 
 def compare(archive: Path, checkpoint: Path) -> dict[str, Any]:
-    """Both accuracies on the given split, how many predictions differ, and the least cosine of an item's rows."""
+    """Both accuracies on the given split, the number of different predictions, and the least cosine of two rows."""
     silent = SilentReporter()
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(archive) as tar:
@@ -50,7 +50,7 @@ def compare(archive: Path, checkpoint: Path) -> dict[str, Any]:
 
 
 def plain_rows(checkpoint: str, files: Sequence[str]) -> np.ndarray:
-    """The means of all blocks' maps and the last layer, of every picture, in fp32."""
+    """The mean-pooled outputs of all blocks and the last layer, of every image, in fp32."""
     import timm
     import torch
 

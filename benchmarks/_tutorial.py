@@ -3,7 +3,7 @@
     python benchmarks/_tutorial.py FOLDER CHECKPOINT [EPOCHS]
 
 Chilamkurthy, "Transfer Learning for Computer Vision Tutorial", the part "ConvNet as fixed feature extractor": its
-pictures, augmentations, optimiser, schedule and evaluation after every epoch, in batches of 32 and with this body.
+images, augmentations, optimiser, schedule and evaluation after every epoch, in batches of 32 and with this body.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torchvision import datasets, transforms
 
 
 def main(folder: str, checkpoint: str, epochs: int) -> None:
-    """Train and print seconds an epoch and the best accuracy."""
+    """Train, and print the seconds per epoch and the best accuracy."""
     body, config = timm_body(checkpoint)
     normalise = [transforms.ToTensor(), transforms.Normalize(config["mean"], config["std"])]
     seen = {

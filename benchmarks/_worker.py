@@ -1,9 +1,9 @@
-"""The other end of `_common.Worker`: one way in a process of its own.
+"""The process of `_common.Worker`: one variant in its own process.
 
     python benchmarks/_worker.py MODULE:FUNCTION [--once SETTINGS]
 
-The first line of standard input holds the settings as JSON; each further line asks for one run. With ``--once`` the
-settings are in the file that the next argument names, and there is one run without a warm-up. A way times its own runs.
+The first line of standard input has the settings as JSON; each further line asks for one run. With ``--once``, the
+settings are in the file that the next argument names, and there is one run without warm-up. Variants time themselves.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from _common import MARK, MIB
 
 
 def main() -> None:
-    """Set the way up, then run it as often as asked."""
+    """Set the variant up, then run it as often as asked."""
     module, function = sys.argv[1].split(":")
     make: Callable[[dict[str, Any]], Callable[[], dict[str, Any]]] = getattr(importlib.import_module(module), function)
     if sys.argv[2:3] == ["--once"]:
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _usage(found: dict[str, Any]) -> dict[str, Any]:
-    """With the peak memory of this process and of the largest process that it has ended."""
+    """Add the peak memory of this process and of its largest finished child process."""
     multiprocessing.active_children()  # reaps them
     own, children = (
         resource.getrusage(who).ru_maxrss / MIB for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

@@ -2,8 +2,8 @@
 
     python benchmarks/accuracy.py [NAME ...] [--plain]
 
-Nothing is tuned here: every fit runs with its defaults, and every figure is on items that the fit did not see. Without
-arguments both sections are measured; ``--plain`` measures only whether the accuracy is that of plain features.
+Nothing is tuned here: every fit runs with its defaults, and every figure is on held-out items. Without arguments, both
+sections are measured; ``--plain`` only compares the accuracy with that of plain features.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ SETS = {
 }
 FEW_SHOT = "BANKING77, 10 per class"
 PLAIN = ("hymenoptera tv", "hymenoptera tf", "clothing10 tv")
-POINTS = 0.3  # by which the accuracy may differ from that of plain features
+POINTS = 0.3  # largest allowed difference of the accuracy from that of plain features
 
 
 def main() -> None:
-    """Measure what is asked for, or all."""
+    """Measure the named sets, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *SETS, FEW_SHOT], help="sets; default: all")
     parser.add_argument("--plain", action="store_true", help="only the comparison with plain features")
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _same_accuracy(names: Sequence[str]) -> None:
-    """The accuracy beside that of plain features."""
+    """The accuracy compared with that of plain features."""
     rows = []
     for name in names:
         data, source, _ = SETS[name]
@@ -111,7 +111,7 @@ def _row(name: str, data: Path, source: str, floor: float | None) -> str:
 
 
 def _few_shot() -> str:
-    """Five seeds of ten training items a class, judged on the whole test file."""
+    """Five seeds of ten training items per class, evaluated on the complete test file."""
     import pandas as pd
 
     train, test = (pd.read_csv(DATA / "text" / "banking77" / f"{part}.csv") for part in ("train", "test"))

@@ -1,9 +1,9 @@
-"""Moments of pictures on Ray: 1, 2 and 4 workers on this machine, and with one of them killed in mid-run.
+"""Moments of pictures on Ray: 1, 2 and 4 workers on this machine, and with one of them killed during the run.
 
 python benchmarks/cluster.py [--times 10] [--repeats 5]
 
-The pictures are hymenoptera's, several times over, so that the work outlasts the start of the workers; rows are not
-kept, so that each is encoded. Every run must give the moments of one process to the last bit.
+The images are those of hymenoptera, repeated so that the work takes longer than the start of the workers. Features are
+not stored, so all images are encoded. Every run must give the moments of a single process to the last bit.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WORKERS = (1, 2, 4)
 
 
 class Deadly:
-    """A source that kills the worker in which it meets a certain batch, once."""
+    """A source that once kills the worker that encodes a certain batch."""
 
     def __init__(self, source: Any, batches: int, marker: Path) -> None:
         self.source, self.batches, self.marker = source, batches, marker
@@ -48,7 +48,7 @@ class Deadly:
         return getattr(self.source, name)
 
     def forward(self, prepared: Sequence[Any]) -> Any:
-        """The features, unless this is the batch."""
+        """The features, unless this is that batch."""
         self.batches -= 1
         if self.batches < 0 and not self.marker.exists():
             self.marker.touch()
@@ -58,7 +58,7 @@ class Deadly:
 
 @dataclass
 class Clock:
-    """When chunks came back."""
+    """The times at which chunks were returned."""
 
     began: float
     first: float = 0.0
@@ -67,13 +67,13 @@ class Clock:
     done: int = 0
 
     def __call__(self, done: int, *_: Any) -> None:
-        """Hear that so many items are through."""
+        """Record that so many items are done."""
         self.last, self.done = time.perf_counter(), done
         if not self.done_first:
             self.first, self.done_first = self.last, done
 
     def row(self, name: str) -> tuple[str, float, float, float]:
-        """Seconds in all, items a second in all, and after the first chunk, when the workers are there."""
+        """Total seconds, items per second in total, and after the first chunk, when the workers have started."""
         seconds = self.last - self.began
         return name, seconds, self.done / seconds, (self.done - self.done_first) / max(self.last - self.first, 1e-9)
 

@@ -2,11 +2,11 @@
 
     python benchmarks/contrastive.py --setfit-python VENV/bin/python --out contrastive.csv [--draws 3] [--threads 2]
 
-Both start from all-MiniLM-L6-v2 as the extra ``text`` brings it, in a process of their own with an empty cache. Seconds
-are those of fitting alone: texts in, fitted model out. SetFit runs as in its paper: batches of 16 pairs, one epoch,
-``num_iterations=20`` (40 pairs a text; its newer default, all pairs oversampled, takes many times longer), a logistic
-head. The settings of ours were chosen on training texts that were not drawn; test texts are read here alone. A row is
-written as soon as it is there.
+Both start from the all-MiniLM-L6-v2 of the extra ``text``, each in its own process with an empty cache. Seconds are
+those of fitting alone, from texts to a fitted model. SetFit runs as in its paper: batches of 16 pairs, one epoch,
+``num_iterations=20`` (40 pairs per text; its newer default, all pairs oversampled, takes many times longer), a logistic
+head. Headstart's settings were chosen on training texts that were not drawn; test texts are used here only. Each row is
+written as soon as it is measured.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from _common import DATA, HERE, cold, say, section, table
 
-SETS = {"banking77": (8, "test"), "twitter_financial_news": (64, "valid")}  # texts of a class, and the test file
+SETS = {"banking77": (8, "test"), "twitter_financial_news": (64, "valid")}  # texts per class, and the test file
 FIELDS = ("set", "draw", "way", "accuracy", "seconds", "peak_mib", "load")
 WAYS = {"headstart": "_contrastive_ours.py", "SetFit 1.2": "_contrastive_setfit.py"}
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def drawn(name: str, draw: int, threads: int, *, quick: bool) -> dict[str, Any]:
-    """The texts of a draw, and the test file."""
+    """The texts of a draw, and of the test file."""
     count, test_file = SETS[name]
     train, test = (pd.read_csv(DATA / f"text/{name}/{part}.csv") for part in ("train", test_file))
     labels = sorted(train["label"].unique())
@@ -82,7 +82,7 @@ def drawn(name: str, draw: int, threads: int, *, quick: bool) -> dict[str, Any]:
 
 
 def measured(python: str, script: str, job: Mapping[str, Any]) -> dict[str, Any]:
-    """What a way gives, in a process of its own; the load is the mean of the last minute before and after."""
+    """The result of a variant in its own process; the load is the mean of the last minute, before and after."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "job.json")
         path.write_text(json.dumps(job), encoding="utf-8")

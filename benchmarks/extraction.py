@@ -1,9 +1,9 @@
-"""Items to features beside the ways of others and the machine's limits, all in one run.
+"""Extraction of features, compared with other libraries and the limits of the machine, all in one run.
 
     python benchmarks/extraction.py [--only SECTION ...] [--repeats 5] [--quick] [--device cpu|cuda]
 
-Each way has a warm process of its own, all alternate, and medians are given. ``--quick`` takes few items and writes
-nothing into RESULTS.md: it shows that everything runs. Whole commands are measured from cold processes.
+Each variant has its own warm process; all alternate, and medians are reported. ``--quick`` takes few items and writes
+nothing to RESULTS.md: it checks that everything runs. Complete commands are measured in cold processes.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _has_gpu() -> bool:
 
 
 def peak(bench: Bench) -> None:
-    """What the machine can do."""
+    """The limits of the machine."""
     found = [bench.once("_plain:matrix_products", {"device": bench.device}) for _ in range(bench.repeats)]
     kinds = [kind for kind in ("bf16", "fp32") if kind in found[0]]
     rows = [(f"matrix product, {kind}", f"{max(run[kind] for run in found):.2f} TFLOP/s") for kind in kinds]
@@ -165,7 +165,7 @@ def texts(bench: Bench) -> None:
 
 
 def sounds(bench: Bench) -> None:
-    """Sound files to stored features, through log-mel pictures."""
+    """Sound files to stored features, as log-mel spectrograms."""
     lines: list[str] = []
     words = {
         **IMAGE_WORDS,
@@ -195,12 +195,12 @@ def _ours(bench: Bench, source: str, modality: str, items: Sequence[str]) -> dic
 
 
 def _rows(bench: Bench, way: str) -> str:
-    """The file that a way saves its last layer's rows to."""
+    """The file in which a variant saves the rows of its last layer."""
     return str(bench.folder / f"{way}.npy")
 
 
 def _rates(found: Mapping[str, Measured], words: Mapping[str, str]) -> list[str]:
-    """The table of all ways."""
+    """The table of all variants."""
     ways = [name for name in words if name in found]
     forms = {name: f" ({form})" if (form := found[name].last.get("form")) else "" for name in ways}
     header = ["way", "items/s", "slowest to fastest", "peak memory, MiB"]
@@ -214,7 +214,7 @@ def _rates(found: Mapping[str, Measured], words: Mapping[str, str]) -> list[str]
 
 
 def _ratios(found: Mapping[str, Measured], goals: Mapping[str, float]) -> list[str]:
-    """Ours against the others and against the limits."""
+    """Headstart compared with other libraries and with the limits."""
     rate = {name: measured.rate for name, measured in found.items()}
     body = max(rate["backend"], rate.get("by hand", 0))
     shared = 1 / (1 / body + 1 / rate["preparing"])
@@ -233,7 +233,7 @@ def _ratios(found: Mapping[str, Measured], goals: Mapping[str, float]) -> list[s
 
 
 def _beside(figure: float, least: float | None, form: str) -> str:
-    """A figure beside the goal that it has to reach, if it has one."""
+    """A figure beside its goal, if it has one."""
     shown = format(figure, form)
     if least is None:
         return f"**{shown}**"
@@ -264,7 +264,7 @@ def _share(found: Mapping[str, Measured], goals: Mapping[str, float]) -> list[st
 
 
 def _agreement(bench: Bench) -> list[str]:
-    """How alike the rows of both ways are."""
+    """The similarity of the rows of two variants."""
     files = [_rows(bench, way) for way in ("ours", "plain")]
     found = bench.once("_plain:least_cosine", {"files": files})
     return [f"- least cosine of an item's features in both ways ({found['count']} items): {found['least']:.4f}"]

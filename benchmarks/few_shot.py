@@ -1,10 +1,11 @@
-"""BANKING77 by the number of examples a class, from none on; CLINC150 with its out-of-scope class.
+"""BANKING77 by the number of examples per class, starting at none; CLINC150 with its out-of-scope class.
 
     python benchmarks/few_shot.py [--seeds 5] [--counts 0 1 2 5 10 20 50] [--skip-clinc]
 
-What a class is called comes from its label alone ("card_arrival" becomes "card arrival"). All choices of a fit (head, λ
-and weight of the names, temperature) are made on the drawn texts. Two defaults were first set with a look at the
-test texts, and then confirmed on training texts: that names weigh at most 2, and the temperature without examples.
+The name of a class comes from its label alone ("card_arrival" becomes "card arrival"). All choices of a fit (head, λ
+and weight of the names, temperature) are made on the drawn texts. Two defaults were first set with knowledge of the
+test texts and then confirmed on training texts: the limit of 2 for the weight of names, and the temperature without
+examples.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def main() -> None:
 
 
 def banking(counts: Sequence[int], seeds: int) -> list[str]:
-    """Accuracy and log-loss on the test texts, with and without what the labels say."""
+    """Accuracy and log-loss on the test texts, with and without the class names."""
     source = open_source(SOURCE)
     train, test = (pd.read_csv(DATA / f"text/banking77/{part}.csv") for part in ("train", "test"))
     labels = tuple(sorted(train["label"].unique()))
@@ -66,7 +67,7 @@ def banking(counts: Sequence[int], seeds: int) -> list[str]:
             index = drawn(y, count, seed)
             found = []
             for prior in (names, None):
-                if prior is None and count == 1:  # a class of one row has none left to be chosen by
+                if prior is None and count == 1:  # with one row per class, none can be left out for the choice
                     found += [float("nan"), float("nan")]
                     continue
                 blocks, search = source.info.blocks, HeadSearch(prior=prior)
@@ -82,7 +83,7 @@ def banking(counts: Sequence[int], seeds: int) -> list[str]:
 
 
 def drawn(y: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:
-    """Positions of ``count`` rows of each class, or all where there are fewer."""
+    """Positions of ``count`` rows of each class, or of all rows where there are fewer."""
     rng = np.random.default_rng(seed)
     parts = [np.flatnonzero(y == code) for code in np.unique(y)]
     return np.concatenate([rng.permutation(part)[:count] for part in parts])
@@ -103,7 +104,7 @@ def cell(values: Sequence[float]) -> str:
 
 
 def clinc() -> list[str]:
-    """In-scope accuracy and AUROC of each score, with out-of-scope texts unseen, and as a class of their own."""
+    """In-scope accuracy and AUROC of each score, with out-of-scope texts not in training, and as a class."""
     source = open_source(SOURCE)
     parts = {
         name: pd.read_csv(DATA / f"text/clinc150/{name}.csv") for name in ("train", "test", "oos_train", "oos_test")

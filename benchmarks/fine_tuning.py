@@ -1,11 +1,11 @@
-"""What moving a body gives: the frozen head, single strategies and ``auto``, judged on the same test items.
+"""Fine-tuning strategies and ``auto`` compared with a head on the frozen body, on the same test items.
 
     python benchmarks/fine_tuning.py [SET ...] [--strategies lp_ft,full,...]
 
 Each fit is a cold process, so that its peak memory is its own. ``lp_ft`` and its kin train for as many epochs as make
-about 300 steps (3 to 15); ``full`` is the tutorial way: a fresh head, one rate, the same epochs. CIFAR-10's pictures of
-32 pixels are shown to the body with 96 a side, all others with 224. What a row gains over the frozen head is paired, in
-points. Rows are kept in a file as they come, so that a run that is cut off goes on.
+about 300 steps (3 to 15); ``full`` is the standard recipe: a fresh head, one rate, the same epochs. CIFAR-10's images
+of 32 pixels are enlarged to 96 pixels a side, all others to 224. The gain of a row over the frozen head is paired, in
+points. Rows are saved to a file as they are measured, so that an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def measure(name: str, strategy: str) -> dict[str, Any]:
-    """One fit, and what it says of each test item."""
+    """One fit, and its outputs for each test item."""
     import pandas as pd
 
     import headstart
@@ -85,7 +85,7 @@ def measure(name: str, strategy: str) -> dict[str, Any]:
 
 
 def _source(name: str, folder: Path) -> str | None:
-    """The body, with the side that its pictures are looked at; the default source for texts."""
+    """The body, with the side of its input images; the default source for texts."""
     if "text" in SETS[name]:
         return None
     if name not in SMALL:
@@ -98,7 +98,7 @@ def _source(name: str, folder: Path) -> str | None:
 
 
 class _Told:
-    """Says on standard error what a fit says."""
+    """Prints the reports of a fit to standard error."""
 
     def line(self, label: str, text: str) -> None:
         print(f"{label}: {text}", file=sys.stderr, flush=True)

@@ -1,9 +1,9 @@
-"""One source or several: each source alone and every way to fuse them, by left-out loss and on items of the test part.
+"""One source or several: each source alone and every fusion of them, by left-out loss and on items of the test part.
 
     python benchmarks/fusion.py [NAME ...] [--ways none,concat,...]
 
 Pictures and sounds are read by two or three ImageNet and insect bodies, texts by MiniLM and by TF-IDF of the training
-texts (whose document frequencies have seen the left-out row, but no label has). ``auto`` is what a fit of these sources
+texts (whose document frequencies include the left-out row, but use no label). ``auto`` is what a fit of these sources
 does; "behind" is its accuracy minus that of the best source alone on the test part, in points, paired.
 """
 
@@ -32,7 +32,7 @@ SETS = {
     "CLINC150": ("text/clinc150", TEXT),
 }
 WAYS = ("none", "concat", "banded", "stack", "select", "attention", "auto")
-POINTS = 0.5  # by which fusing may fall behind the best source alone
+POINTS = 0.5  # by which fusion may be worse than the best source alone
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def measure(name: str, ways: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Each source alone, then each way to fuse, on one set."""
+    """Each source alone, then each fusion, on one set."""
     import numpy as np
 
     from headstart.data import read, union_groups

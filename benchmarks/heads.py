@@ -1,10 +1,10 @@
-"""Every head on eight real sets, on items that it did not see: accuracy, log-loss, calibration error and time.
+"""Every head on held-out items of eight real sets: accuracy, log-loss, calibration error and time.
 
     python benchmarks/heads.py [NAME ...] [--heads ridge,lda,...]
 
 The features are those of a `headstart fit` (audit, given split or cross-validation, feature map of least left-out
-loss); each head is chosen and solved on the training part alone. Nothing is tuned on the test part. The last row of
-each set is ``auto``, and the last column says whether the test part can tell a row from the row of least log-loss.
+loss); each head is chosen and fitted on the training part alone. Nothing is tuned on the test part. The last row of
+each set is ``auto``. The last column states whether a row differs significantly from the row of least log-loss.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SETS = {
     "twitter_financial_news": ("text/twitter_financial_news", "headstart:text"),
     "CLINC150": ("text/clinc150", "headstart:text"),
 }
-NEEDS_MORE = {"stacking", "ordinal", "siamese"}  # ensembles of the others, ordered labels: not of these tables
+NEEDS_MORE = {"stacking", "ordinal", "siamese"}  # ensembles, ordered labels: not for these tables
 
 
 def main() -> None:

@@ -1,13 +1,13 @@
-"""What ``headstart:image`` knows, beside its teacher at full size and on small pictures, itself untrained, and pixels.
+"""``headstart:image`` compared with its teacher at full size and on small images, with random weights, and with pixels.
 
     python benchmarks/image_source.py [SET ...] [--speed] [--kept image_source.json]
 
-Accuracy is that of a ridge head: left out one by one on the training part (last block), and on items that the fit did
-not see (as `headstart fit` judges them, with its choice of layers). The way is the share of the distance from the
-untrained body to the teacher on the same pictures of 64 pixels a side (enlarged to 224 for it), with a bootstrap
-interval over the items (whole folds of ESC-10) that all three were judged on. Sounds are log-mel pictures of the same
-sides. None of the sets was used in the pre-training. ``--speed`` measures pictures a second from
-JPEG files to features instead, each way in warm workers in turn.
+Accuracy is that of a ridge head: leave-one-out on the training part (last block), and on held-out items (as `headstart
+fit` evaluates them, with its choice of layers). The column "way" is the share of the distance from the untrained body
+to the teacher, on the same images of 64 pixels a side (enlarged to 224 for the teacher), with a bootstrap interval over
+the items (folds of ESC-10) that all three were evaluated on. Sounds are log-mel spectrograms of the same sides. None of
+the sets was used in the pre-training. ``--speed`` instead measures images per second from JPEG files to features, with
+alternating warm workers.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _rows(name: str, found: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """Left-out and held-out accuracies, and how far the first way comes from the fourth to the third."""
+    """Leave-one-out and held-out accuracies, and the share of the distance from the fourth variant to the third."""
     lines = []
     for kind, words in (("left_out", "left out one by one"), ("held_out", f"held out ({found[0]['judged_by']})")):
         values = [one[kind]["value"] for one in found]
@@ -87,7 +87,7 @@ def _share(body: Any, teacher: Any, untrained: Any) -> Any:
 
 
 def _spread(found: Sequence[dict[str, Any]]) -> tuple[float, float]:
-    """The interval of the share of the way on the held-out items."""
+    """The interval of the share of the distance, on the held-out items."""
     from headstart.evaluate.intervals.bootstrap import bootstrap
 
     ids = [one for one in found[0]["right"] if all(one in other["right"] for other in found)]
@@ -100,7 +100,7 @@ def _spread(found: Sequence[dict[str, Any]]) -> tuple[float, float]:
 
 
 def judged(name: str, way: str, image: str) -> dict[str, Any]:
-    """Both accuracies of a ridge head on what a way gives."""
+    """Both accuracies of a ridge head on the features of a variant."""
     import pandas as pd
 
     import headstart
@@ -150,7 +150,7 @@ def _source(way: str, image: str, modality: str) -> Any:
 
 
 def _whole(teacher: Any) -> Any:
-    """The teacher without the crop at the borders, which pictures of 64 pixels have behind them."""
+    """The teacher without the crop at the borders, since images of 64 pixels are already cropped."""
     from headstart.sources.timm import TimmSource
 
     config = {**teacher.spec.pretrained_cfg, "crop_pct": 1.0}
@@ -158,7 +158,7 @@ def _whole(teacher: Any) -> Any:
 
 
 class Small:
-    """A body that is shown what another one sees, enlarged."""
+    """A body that gets the input images of another one, enlarged."""
 
     def __init__(self, seen_by: Any, body: Any) -> None:
         self._seen_by, self._body = seen_by, body
@@ -188,7 +188,7 @@ class Small:
 
 
 class Pixels:
-    """The means of 16 x 16 fields of what a body sees."""
+    """The means of 16 x 16 fields of the input image of a body."""
 
     def __init__(self, seen_by: Any) -> None:
         from headstart.types import Block
@@ -217,7 +217,7 @@ class Pixels:
 
 
 def speed() -> None:
-    """From JPEG files to features, warm, in turn."""
+    """From JPEG files to features, with alternating warm workers."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), 5, quick=False, device="cpu", tutorial_repeats=1)
         lines = []

@@ -1,4 +1,4 @@
-"""What the label audit finds where a tenth of the training labels is wrong, and what dropping the suspects is worth.
+"""Label audit with a tenth of the training labels wrong: the suspects found, and the gain from dropping them.
 
     python benchmarks/label_noise.py [banking77 clothing10 trec6] [--share 0.1] [--seeds 1]
 

@@ -2,10 +2,10 @@
 
 python benchmarks/million_rows.py [--repeats 5] [--choices] [--only rank]
 
-The rows (float32) are class centres and noise whose spread falls as 1/j over the directions j of a rotated space, so
-that a large λ takes away what tells the classes apart. They are mapped from a file and never read whole. Memory is
-what the kernel says of a fresh process: ``RssAnon`` (all that it has of its own, which the mapped rows are not), read
-every 20 ms, and ``ru_maxrss``, which counts the pages of the mapped file that are in memory too. Linux only.
+The rows (float32) are class centres plus noise whose spread falls as 1/j over the directions j of a rotated space, so
+that a large λ removes the differences between the classes. They are mapped from a file and never read in full. Memory
+is that of a fresh process as the kernel reports it: ``RssAnon`` (its own memory, without the mapped rows), read every
+20 ms, and ``ru_maxrss``, which also counts the pages of the mapped file that are in memory. Linux only.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ HELD_OUT = 100_000
 BLOCK = 50_000
 SPREAD = 0.15  # of the class centres; the noise has 1
 WORK = {"head": "head: two feature maps, λ path, leave-one-out", "fit": "whole `headstart.fit`"}
-TOLERANCE = 0.05  # by how much the memory of the head may grow from the fewest rows to the most
-MOST_SECONDS, MOST_MIB = 60, 3 * 1024  # of a whole fit of the most rows
+TOLERANCE = 0.05  # largest growth of the head's memory from the fewest rows to the most
+MOST_SECONDS, MOST_MIB = 60, 3 * 1024  # of a complete fit of the most rows
 
 
 def make_rows(folder: Path, name: str, count: int, *, seed: int) -> None:
@@ -57,7 +57,7 @@ def read_rows(folder: Path, name: str) -> tuple[Any, Any]:
 
 
 def own_mib(field: str = "RssAnon") -> float:
-    """Memory of this process that no file holds, in MiB."""
+    """Memory of this process that is not backed by a file, in MiB."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return float(status.split(f"{field}:")[1].split()[0]) / 1024
 
@@ -82,7 +82,7 @@ class Watch:
 
 
 def measure(what: str, folder: Path, name: str) -> dict[str, Any]:
-    """Do one thing in this process, and tell what it took."""
+    """Run one task in this process, and report its seconds and memory."""
     rows, codes = read_rows(folder, name)
     work = {"head": _head, "fit": _fit, "moments": _moments, "rank": _rank}[what]
     with Watch() as watch:
@@ -108,7 +108,7 @@ def _fit(rows: Any, codes: Any) -> dict[str, Any]:
 
 
 def _rank(rows: Any, codes: Any) -> dict[str, Any]:
-    """Three sources whose rows are there: all columns, the first half of them, and rows of other items."""
+    """Three sources of precomputed rows: all columns, the first half of them, and the rows of other items."""
     from _cached_rows import CachedRows
 
     import headstart
@@ -137,7 +137,7 @@ def _task() -> Any:
 
 
 def compare_choices(folder: Path, name: str) -> dict[str, Any]:
-    """The λ chosen on 5,000 rows beside the one that exact leave-one-out on all rows chooses, for the chosen head."""
+    """The λ chosen on 5,000 rows compared with the choice of exact leave-one-out on all rows, for the chosen head."""
     from headstart.heads import select_head
     from headstart.heads.problem import TargetRows
     from headstart.heads.spectral.spectra import solve_spectrum
@@ -159,7 +159,7 @@ def compare_choices(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _left_out_losses(spectrum: Any, chosen: Any, rows: Any, targets: Any, lambdas: Sequence[float]) -> list[float]:
-    """Mean left-out log-loss of all rows at each λ, exactly, block by block; the temperature is that of the choice."""
+    """Exact mean leave-one-out log-loss of all rows at each λ, block by block, at the temperature of the choice."""
     from headstart.heads import HEADS
     from headstart.linear.leave_out import leave_one_out
     from headstart.tasks import TASKS
@@ -238,7 +238,7 @@ def _measure_all(folder: Path, repeats: int) -> list[str]:
 
 
 def _rank_lines(folder: Path) -> list[str]:
-    """A ranking of three sources whose rows are there, first and again."""
+    """A ranking of three sources of precomputed rows, the first and the second time."""
     rows = []
     for size in (SIZES[0], SIZES[-1]):
         make_rows(folder, str(size), size, seed=0)
@@ -256,7 +256,7 @@ def _rank_lines(folder: Path) -> list[str]:
 
 
 def _stream_line(streams: Mapping[int, tuple[float, float, float]]) -> str:
-    """Items into moments: labels and targets (8 bytes each) are the caller's, and chunks have 4,096 rows from 2**18."""
+    """Moments of items: labels and targets (8 bytes each) are the caller's, and chunks have 4,096 rows from 2**18."""
     size = SIZES[-1]
     seconds, own, _ = streams[size]
     full = [k for k in SIZES if k >= 2**18]
@@ -269,7 +269,7 @@ def _stream_line(streams: Mapping[int, tuple[float, float, float]]) -> str:
 
 
 def _goal_lines(seconds: float, own: float) -> list[str]:
-    """The goals of a whole fit of the most rows."""
+    """The goals for a complete fit of the most rows."""
     return [
         f"- whole fit of {SIZES[-1]:,} rows, s: "
         + goal(f"{seconds:.1f}", f"at most {MOST_SECONDS}", reached=seconds <= MOST_SECONDS),
@@ -296,7 +296,7 @@ def _run(what: str, folder: Path, name: str) -> dict[str, Any]:
 
 
 def _choice_lines(found: dict[str, Any]) -> list[str]:
-    """How far the choice on 5,000 rows is from that on all rows."""
+    """The difference between the choice on 5,000 rows and that on all rows."""
     path = found["path"]
     mine = next(one for one in path if one["lam"] == found["chosen"])
     best = min(path, key=lambda one: one["all"])

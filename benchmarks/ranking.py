@@ -1,10 +1,10 @@
-"""Whether the ranking of sources is the true one, how sure it says that it is, and how long a second one takes.
+"""The ranking of sources compared with the true order: its rank correlation, its uncertainty and its time.
 
     python benchmarks/ranking.py [SET ...]
 
-Six sources on hymenoptera and clothing10: two ImageNet bodies, one of insects, two of CIFAR-10, one left random. The
-true order is that of the held-out accuracy of the frozen head, which the ranking never sees. Kendall's τ of each score
-with it has an interval over resamples of the held-out items.
+Six sources on hymenoptera and clothing10: two ImageNet bodies, one of insects, two of CIFAR-10, one with random
+weights. The true order is that of the held-out accuracy of the frozen head, which the ranking does not use. Kendall's τ
+of each score with it has an interval over resamples of the held-out items.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _names() -> list[str]:
 
 
 def _one_set(data: Path) -> list[str]:
-    """Rank in a process of its own, where torch and six bodies fit; then time the command."""
+    """Rank in a separate process, because of the memory of torch and six bodies; then time the command."""
     with tempfile.TemporaryDirectory() as cache:
         here = str(Path(__file__).resolve().parent)
         code = f"import sys; sys.path.insert(0, {here!r}); import ranking; ranking.measure({str(data)!r})"
@@ -68,7 +68,7 @@ def _one_set(data: Path) -> list[str]:
 
 
 def measure(data: str) -> None:
-    """Rank, fit each source and print what was found as one JSON object."""
+    """Rank, fit each source and print the results as one JSON object."""
     import json
     import time
 
@@ -95,7 +95,7 @@ def measure(data: str) -> None:
 
 
 def _sources() -> dict[str, Any]:
-    """Open sources by the names that the ranking gives them."""
+    """The open sources, by their names in the ranking."""
     from _cifar import cifar_source
 
     from headstart import open_source
@@ -106,7 +106,7 @@ def _sources() -> dict[str, Any]:
 
 
 def _held_out(data: str, source: Any) -> list[bool]:
-    """Whether each held-out item is classified right by the frozen head on this source."""
+    """Whether the frozen head on this source classifies each held-out item correctly."""
     from pyarrow import parquet
 
     from headstart import fit

@@ -2,9 +2,9 @@
 
     python benchmarks/robustness.py --out robustness.csv --folder FOLDER [--epochs 10] [--epsilon 2] [--source NAME]
 
-Before: the frozen body of headstart:image with its solved head. After: the strategy ``adversarial`` (FGSM from
-a random start). Also LP-FT with the same training, which tells what attacks in training add. The attack is PGD with 10
-steps from a random start, within epsilon/255 of each pixel, on the whole network.
+Before: the frozen body of headstart:image with its closed-form head. After: the strategy ``adversarial`` (FGSM from a
+random start). Also LP-FT with the same training, which isolates the effect of the attacks in training. The attack is
+PGD with 10 steps from a random start, within epsilon/255 of each pixel, on the entire network.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FIELDS = ("way", "accuracy", "robust accuracy", "seconds", "load")
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Train and attack."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="CSV file for the results as they come")
     parser.add_argument("--folder", type=Path, required=True, help="where the pictures are unpacked")
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def part(place: Path, name: str, most: int) -> Dataset:
-    """At most so many pictures of a part, drawn by a fixed seed."""
+    """At most this many images of a part, drawn with a fixed seed."""
     whole = read(next(path for path in place.rglob(name) if path.is_dir()))
     order = list(range(len(whole)))
     random.Random(0).shuffle(order)  # noqa: S311 (an order, no secret)
@@ -91,7 +91,7 @@ def part(place: Path, name: str, most: int) -> Dataset:
 
 
 def judged(model: TransferModel, test: Dataset, epsilon: float) -> tuple[str, str]:
-    """Accuracy as they are, and attacked."""
+    """Accuracy on clean and on attacked images."""
     body = trainable(model.source)
     network = Network(body, TorchHead(model.head, model.task)).eval()
     y = np.array([model.task.labels.index(test.task.labels[code]) for code in test.y])  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Start-up and whole fits from cold processes, beside the plain way in the same run.
+"""Start-up and complete fits in cold processes, compared with plain scripts in the same run.
 
 python benchmarks/start_up.py
 """

@@ -1,10 +1,11 @@
-"""A training step of ours against the plain loop: fp32, default layout, on the same items in one run.
+"""A training step of headstart against a plain loop (fp32, default layout), on the same items in one run.
 
     python benchmarks/training_throughput.py [--steps 6] [--batch 32]
 
-Ours is what `headstart.tune.training.loop` does: bf16 autocast and channels last where the machine multiplies in it,
-and a fused AdamW; the plain way is fp32, eager, AdamW as torch makes it. Both have the same body with a fresh linear
-head on its last features; tensors are ready, so that nothing but the step is timed. Medians of alternating steps.
+Headstart's step is that of `headstart.tune.training.loop`: bf16 autocast and channels last where the hardware supports
+bf16, and a fused AdamW. The plain loop is fp32, eager, with torch's default AdamW. Both have the same body with a fresh
+linear head on its last features. Tensors are prepared in advance, so that only the step is timed. Medians of
+alternating steps.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def _texts(batch: int, *, fast: bool) -> Callable[[], None]:
     texts = [f"why was my card payment declined in the shop again {k}" for k in range(batch)]
     inputs = found.collate([source.prepare(text) for text in texts])
     body, head = found.module.train(), nn.Linear(384, 10)
-    for name, parameter in body.named_parameters():  # as lp_ft has it, for both
+    for name, parameter in body.named_parameters():  # as in lp_ft, for both
         parameter.requires_grad_("word_embeddings" not in name and "position_embeddings" not in name)
     both = nn.ModuleList([body, head])
     return _step(both, lambda: head(found.forward(body, inputs)[-1]), batch, fast=fast)

@@ -1,12 +1,12 @@
-"""Where transfer stops paying: a source trained here on CIFAR-10's first five classes, transferred to the other five.
+"""When transfer stops paying: a source trained here on CIFAR-10's first five classes, transferred to the other five.
 
     python benchmarks/transfer_curve.py [--source-epochs 25] [--epochs 20]
 
-The body is a ResNet-18 with fresh weights at 64 pixels a side, trained on the 2,000 training pictures of the classes 0
-to 4, saved, and opened again as ``local:``. For 10, 50, 200 and 400 pictures a class (the set has no more) of the
-classes 5 to 9 three ways are compared on the 500 test pictures: feature transfer (frozen body, solved head), parameter
-transfer (lp_ft) and structure transfer (the architecture with fresh weights). Transfer pays as long as one of the first
-two beats the third.
+The body is a ResNet-18 with random weights at 64 pixels a side, trained on the 2,000 training images of the classes 0
+to 4, saved, and opened again as ``local:``. For 10, 50, 200 and 400 images per class (the set has no more) of the
+classes 5 to 9, three kinds of transfer are compared on the 500 test images: feature transfer (frozen body, closed-form
+head), parameter transfer (lp_ft) and structure transfer (the architecture with random weights). Transfer pays as long
+as one of the first two is better than the third.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _parts() -> tuple[Any, Any]:
 
 
 def _only(data: Any, classes: range) -> Any:
-    """The items of some classes, as a task of their own."""
+    """The items of some classes, as a separate task."""
     task, y = data.labelled()
     part = data.take(np.flatnonzero(np.isin(y, classes)))
     return replace(part, y=part.y - classes.start, task=replace(task, labels=task.labels[classes.start : classes.stop]))

@@ -1,13 +1,13 @@
-"""Pre-train the body of ``headstart:image``: a small ResNet learns to give what larger teachers know of pictures.
+"""Pre-train the body of ``headstart:image``: a small ResNet is distilled from larger teachers.
 
     python pretrain/image.py --images tiny-imagenet-200 --weights ../shared/data/weights --out pretrained
 
-The student begins from fresh weights and sees the pictures of Tiny-ImageNet-200's parts ``train`` and ``test``, 64
-pixels a side, but for those that a set on which it is judged holds too (image_excluded.txt); no label is used. Its
-teachers are the MobileNetV2 bodies named in image.json, which look at the same pictures with 224 pixels a side, once.
-After each epoch the log says the loss on 1,000 pictures that no step sees, and how well a ridge head on the student's
-rows tells the 200 classes of pictures of the part ``val``, each left out in turn. What was killed goes on where it was;
-the same call gives the same weights on the same kind of machine.
+The student starts from random weights and is trained on the images of Tiny-ImageNet-200's parts ``train`` and ``test``,
+64 pixels a side, without those that are also in an evaluation set (image_excluded.txt). No labels are used. The
+teachers are the MobileNetV2 bodies named in image.json, which encode the same images once, with 224 pixels a side.
+After each epoch, the log gets the loss on 1,000 held-out images, and the leave-one-out accuracy of a ridge head on the
+student's features for the 200 classes of images of the part ``val``. A killed training resumes. The same call gives the
+same weights on the same kind of machine.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from headstart.tune.training.settings import Budget, Training
 from headstart.types import Source, Task
 
 HERE = Path(__file__).parent
-PROBED = 4000  # pictures of the part val
+PROBED = 4000  # images of the part val
 
 
 def main() -> None:
-    """Pre-train, and write the body as the package ships it."""
+    """Pre-train, and write the body in the form that the package ships."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True, help="the unpacked folder tiny-imagenet-200")
     parser.add_argument("--weights", type=Path, required=True, help="folder with the teachers' checkpoints")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, the log and the body")
     parser.add_argument("--config", type=Path, default=HERE / "image.json", help="default: image.json beside this file")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=JSON", help="settings to try, such as epochs=2")
-    parser.add_argument("--pictures", type=int, help="train on so many pictures only")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=JSON", help="settings to change, such as epochs=2")
+    parser.add_argument("--pictures", type=int, help="train on this many images only")
     given = parser.parse_args()
     config = _with(json.loads(given.config.read_text()), given.set)
     excluded = set((HERE / "image_excluded.txt").read_text().split())
@@ -58,7 +58,7 @@ def main() -> None:
     began = time.monotonic()
     found = distilled(
         teachers, student, items, loss=DistillationLoss(**config["loss"]), training=Training(**config["training"]),
-        seed=config["seed"], budget=Budget(folder=given.out / "checkpoints", logs=given.out, progress=_Told()),
+        seed=config["seed"], budget=Budget(folder=given.out / "checkpoints", logs=given.out, progress=_Printed()),
         probe=_probe(given.images),
     )  # fmt: skip
     print(f"{time.monotonic() - began:.0f} s; {found.outcome.stopped}; loss {found.outcome.loss:.4f}", flush=True)
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _with(config: dict[str, Any], changes: list[str]) -> dict[str, Any]:
-    """The settings with others in place of some, by their own names, wherever they are."""
+    """The configuration with changed settings, each found by its name at either level."""
     for change in changes:
         name, _, value = change.partition("=")
         owner = next((part for part in (config, config["training"], config["loss"]) if name in part), None)
@@ -77,7 +77,7 @@ def _with(config: dict[str, Any], changes: list[str]) -> dict[str, Any]:
 
 
 def pictures(images: Path) -> list[str]:
-    """Names of the pictures of the parts train and test, relative to the folder."""
+    """Names of the images of the parts train and test, relative to the folder."""
     found = [*sorted(images.glob("train/*/images/*.JPEG")), *sorted(images.glob("test/images/*.JPEG"))]
     if not found:
         raise SystemExit(f"There are no pictures in '{images}'; give the unpacked folder tiny-imagenet-200.")
@@ -85,7 +85,7 @@ def pictures(images: Path) -> list[str]:
 
 
 def _probe(images: Path) -> Any:
-    """Left-out accuracy of a ridge head on pictures of the part ``val``, which the student never sees."""
+    """Leave-one-out accuracy of a ridge head on images of the part ``val``, which are not used in training."""
     lines = [line.split("\t") for line in (images / "val" / "val_annotations.txt").read_text().splitlines()]
     lines = lines[:: max(1, len(lines) // PROBED)][:PROBED]
     labels = sorted({line[1] for line in lines})
@@ -100,8 +100,8 @@ def _probe(images: Path) -> Any:
     return probe
 
 
-class _Told:
-    """Says every hundredth step."""
+class _Printed:
+    """Prints every hundredth step."""
 
     def __call__(self, done: int, total: int, detail: str = "") -> None:
         if done % 100 == 0:
@@ -109,7 +109,7 @@ class _Told:
 
 
 def _ship(source: Source, folder: Path, config: dict[str, Any]) -> None:
-    """Write the body with weights of 16 bits."""
+    """Write the body with 16-bit weights."""
     from safetensors.torch import load_file, save_file
 
     shutil.rmtree(folder, ignore_errors=True)
