@@ -106,5 +106,5 @@ def test_module_errors_are_sentences():
     source = module(body(), torch.tensor, name="mine", modality="vector")
     with pytest.raises(ItemError, match="preprocessing of 'module:mine' failed"):
         source.prepare("text")
-    with pytest.raises(SourceError, match="one shape"):
+    with pytest.raises(SourceError, match="the same shape"):
         source.encode([[1.0, 2.0, 3.0], [1.0]])

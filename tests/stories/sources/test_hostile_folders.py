@@ -298,7 +298,7 @@ def test_a_part_that_reads_a_column_that_no_item_has(tmp_path):
     saved = json.loads((tmp_path / "fused.json").read_text())
     for positions in ([0, 2**70], [0, -1], [0, "1"], [0, 1.5]):
         write_json(tmp_path / "fused.json", saved | {"positions": positions})
-        with pytest.raises(SourceError, match="places that no item has"):
+        with pytest.raises(SourceError, match="positions that no item has"):
             open_saved({"name": "fused:."}, tmp_path, "multimodal")
     write_json(tmp_path / "fused.json", saved | {"positions": [0, 7]})
     with pytest.raises(HeadstartError, match="8 or more"):

@@ -264,7 +264,7 @@ def test_pickled_weights_and_remote_code_are_refused(bert):
 def test_a_folder_without_a_tokenizer(bert):
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (bert / name).unlink()
-    with pytest.raises(SourceError, match="not known what the body reads"):
+    with pytest.raises(SourceError, match="not known which items"):
         open_local(bert)
 
 
