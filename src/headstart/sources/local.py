@@ -315,7 +315,7 @@ def _pooling(file: Path) -> str:
     chosen = {name for name, key in old.items() if settings.get(key)} | {str(settings.get("pooling_mode", ""))} - {""}
     others = [key for key, on in settings.items() if key.startswith("pooling_mode_") and on is True]
     if len(chosen) != 1 or not chosen <= set(old) or len(others) > 1:
-        raise SourceError(f"'{file}' asks for a pooling other than the mean or the first token; use one of these two.")
+        raise SourceError(f"'{file}' asks for another pooling; only the mean and the first token (cls) are supported.")
     return chosen.pop()
 
 
