@@ -98,7 +98,7 @@ class Registry(Generic[T]):
     def _read_third_party(self) -> None:
         if self._third_party_read:
             return
-        self._third_party_read = True
+        self._third_party_read = True  # before the loop: loading an entry may look up a name here
         for point in entry_points(group=f"headstart.{self.plural}"):
             self.register(point.name, cast("T", point.load()))
 

@@ -77,11 +77,11 @@ class FrozenBody:
         self._notes: list[str] = []
         self._advice = ""
         self._measured: Reference | None = None
-        self._plain: tuple[float, int] | None = None
+        self._plain: tuple[float, int] | None = None  # seconds per item and bytes of weights of the plain module
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        """In a forked child, reopen the backend on first use: the parent's waits for threads that do not exist here."""
+        """In a forked child, reopen the backend on first use: the old one would wait for threads that do not exist."""
         if self._running is not None:
             abandon(self._running)
             self._running = None
@@ -125,8 +125,9 @@ class FrozenBody:
             SaveError: if the named backend has no room for temporary files.
         """
         with self._lock:
-            self._expected = count
+            self._expected = count  # __call__ counts it down, so that compiling knows how many items are to come
             self._notes, self._advice = [], ""
+            # From the fastest to the slowest; torch on the CPU is last and refuses no body.
             for name in candidates(backend):
                 named = backend != "auto"
                 record = self._record(name, named=named) or self._examine(name, count, few, named=named)
@@ -163,7 +164,7 @@ class FrozenBody:
         """The module and its forward function; built once, and released when a backend no longer needs them.
 
         Raises:
-            SourceError: or what else ``recipe.build`` raises, if the body cannot be built.
+            SourceError: or another error of ``recipe.build``, if the body cannot be built.
         """
         with self._lock:
             if self._built is None:
@@ -177,7 +178,7 @@ class FrozenBody:
             measure: returns them; called only if they are not cached.
 
         Raises:
-            SourceError: or what else ``recipe.build`` and ``measure`` raise; nothing is cached then.
+            SourceError: or another error of ``recipe.build`` or ``measure``; nothing is cached then.
             TypeError: if a value is not plain JSON.
         """
         with self._lock:
@@ -248,7 +249,7 @@ class FrozenBody:
                 "the model in each of them, or use the backend 'torch'."
             )
         with self._lock:
-            if self._running is None and not self.backend:
+            if self._running is None and not self.backend:  # nobody called choose: compare on this batch
                 self.choose("auto", count_items(batch), lambda: first_items(batch, COMPARED_ITEMS))
             if self._running is None:
                 self._running = KINDS[self.backend].open_known(self._access, self._records[self.backend])
@@ -261,6 +262,7 @@ class FrozenBody:
         reason = ""
         try:
             running, record = KINDS[self.backend].open_new(self._access, self._reference(lambda: None))
+            # Stored rows belong to the old form; rows of another form must not be mixed with them.
             if _form(self.backend, record) == _form(self.backend, self._records[self.backend]):
                 return running
         except (Refused, OSError) as refused:

@@ -185,6 +185,8 @@ def _swap(scratch: Path, target: Path) -> None:
     if not target.exists():
         scratch.rename(target)
         return
+    # A folder with files cannot be replaced by one rename. If the process is killed between the two renames,
+    # remove_leftovers restores the old folder.
     old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old-", dir=target.parent))
     target.rename(old / "was")
     try:

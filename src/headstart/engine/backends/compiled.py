@@ -102,7 +102,7 @@ class CompileWhenItPays:
         with self._lock:
             self._seconds += seconds
             self._items += items
-            still = self._remaining() * self._seconds / self._items
+            still = self._remaining() * self._seconds / self._items  # expected eager seconds of the remaining items
             pays = self._open and self._seconds >= COMPILE_SECONDS and still * SAVED > COMPILE_SECONDS
             if pays:
                 self._open = False
@@ -112,7 +112,7 @@ class CompileWhenItPays:
         begin = perf_counter()
         try:
             fast = self._compile(self._eager)
-            found = fast(_any_length(batch))
+            found = fast(_any_length(batch))  # the first call compiles; the second one is timed
             self._wait()
             spent = perf_counter() - begin
             begin = perf_counter()

@@ -168,7 +168,7 @@ class _Slot:
 
     def _send(self, name: str, tensor: Tensor) -> Tensor:
         buffer = self._buffer(name, tensor)
-        buffer.copy_(tensor)
+        buffer.copy_(tensor)  # only a copy from pinned memory overlaps with computation
         return buffer.to(self._device, non_blocking=True)
 
     def _buffer(self, name: str, like: Tensor) -> Tensor:

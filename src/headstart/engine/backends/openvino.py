@@ -25,7 +25,7 @@ from headstart.types import FeatureMatrix
 
 __all__ = ["OpenVino", "import_openvino", "no_telemetry", "openvino_streams"]
 
-STREAMS = 2  # batches at once; more help only where there are many cores
+STREAMS = 2  # batches at once; more of them help only on many cores
 CORES_PER_STREAM = 8
 IMPORTING = ForkSafeLock()
 TYPES = {"fp32": "f32", "bf16": "bf16"}
@@ -115,7 +115,7 @@ class OpenVino:
             (port.node.friendly_name, port.element_type.to_dtype(), port.partial_shape)
             for port in self._compiled.inputs
         ]
-        self._requests: LifoQueue[Any] = LifoQueue()
+        self._requests: LifoQueue[Any] = LifoQueue()  # last in, first out: one caller reuses one request's buffers
         for _ in range(self.streams):
             self._requests.put(self._compiled.create_infer_request())
 

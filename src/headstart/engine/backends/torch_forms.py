@@ -134,6 +134,7 @@ def find_form(
         >>> find_form(body, forward, reference, make, half=None, why="fp32 was asked for").precision
         'fp32'
     """
+    # Folding is exact up to rounding, unless another layer uses a convolution's output too: then it is dropped.
     folded = folded_copy(module, forward, reference.batches[0])
     if folded is not None and reference.agreement(make(TorchForm(folded, "fp32", folded=True))) < FP32_AGREEMENT:
         folded = None
@@ -249,7 +250,7 @@ def folded_copy(module: nn.Module, forward: Forward, example: Batch) -> nn.Modul
 
 
 def _in_half_precision(exact: TorchForm, precision: str) -> TorchForm:
-    module = copy.deepcopy(exact.module)
+    module = copy.deepcopy(exact.module)  # the fp32 form is the fallback
     if exact.folded and precision == "bf16":  # only bodies with batch normalisation gain from it
         round_kernels(module)
     cast_linear(module, torch_type(precision))

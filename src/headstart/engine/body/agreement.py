@@ -77,10 +77,10 @@ class Reference:
         return all(bool(np.isfinite(block).all()) for block in self.blocks[index])
 
     def agreement(self, run: Callable[[Batch], NDArray[Any]]) -> float:
-        """The smallest agreement, on any batch, of the rows that ``run`` gives: its blocks along the last axis."""
+        """The smallest agreement of the rows of ``run``, its blocks side by side on the last axis, on any batch."""
         least = 1.0
         for batch, exact in zip(self.batches, self.blocks, strict=True):
-            rows = run(batch)
+            rows = run(batch)  # (n, ..., sum of widths)
             ends = np.cumsum([block.shape[-1] for block in exact])
             if rows.shape != (*exact[0].shape[:-1], ends[-1]):
                 return -1.0

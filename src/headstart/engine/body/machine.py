@@ -129,7 +129,7 @@ def _cpu_flags() -> frozenset[str] | None:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return frozenset(text.split())
+    return frozenset(text.split())  # the flags are among the words of the file
 
 
 def gpu_hint() -> str:

@@ -1,4 +1,4 @@
-"""The recipe of a body: what a backend needs to build and run it. torch is not loaded before `Recipe.build`."""
+"""The recipe of a body: how a backend builds and runs it. torch is not loaded before `Recipe.build` is called."""
 
 from __future__ import annotations
 

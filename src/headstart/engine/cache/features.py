@@ -84,7 +84,7 @@ class FeatureStore:
         self._database: RowDatabase | None = None
         self._writer: ThreadPoolExecutor | None = None
         self._in_flight: Future[None] | None = None
-        self._try(lambda _: None, None)
+        self._try(lambda _: None, None)  # open it now, so that a problem is noted even if nothing is looked up
 
     def __enter__(self) -> Self:
         return self

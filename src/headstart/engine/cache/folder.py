@@ -4,7 +4,7 @@
 
     $HEADSTART_CACHE/
         bodies/KEY/      a converted body
-        features/KEY/    rows of features that one body gave
+        features/KEY/    the feature rows of one body
         archives/KEY/    an unpacked tar or zip
         rankings/KEY/    how fast a source encodes, or results of a ranking
         trainings/KEY/   the checkpoint of a training run that has not finished
@@ -249,6 +249,7 @@ def _size(folder: Path) -> int:
                 about = os.lstat(os.path.join(here, name))  # noqa: PTH118 (a million files of an archive)
             except OSError:
                 continue
+            # st_blocks counts units of 512 bytes, and leaves out the holes of a sparse file
             total += min(about.st_size, getattr(about, "st_blocks", about.st_size) * 512)
     return total
 

@@ -25,9 +25,9 @@ class Forked(Protocol):
         """Reset the object in a child; called before anything else runs there."""
 
 
-_held: WeakSet[Forked] = WeakSet()
-_limited = False
-_child = False
+_held: WeakSet[Forked] = WeakSet()  # objects to reset in a child
+_limited = False  # whether OpenMP was limited in this process
+_child = False  # whether this process is a forked child
 
 
 def renew_after_fork(holder: Forked) -> None:
@@ -97,6 +97,7 @@ def abandon(value: object) -> None:
         >>> sys.getrefcount(value) - before
         1
     """
+    # A reference that nobody releases: the count never reaches zero.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
 
 

@@ -30,7 +30,7 @@ def item_digest(item: object, modality: Modality) -> bytes | None:
     Args:
         item: a path, bytes, a dict with ``bytes`` or ``path`` or with ``array`` and ``sampling_rate``, a PIL image, an
             array, a tuple ``(samples, rate)``, a text, or a row of numbers.
-        modality: the kind of item; a string is a text where it is ``"text"``, and a path elsewhere.
+        modality: the kind of item; a string is a text for ``"text"``, and a path otherwise.
 
     Returns:
         The digest; None if the item is unreadable or its content cannot be determined exactly, so it is not cached.

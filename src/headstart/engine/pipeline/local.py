@@ -61,7 +61,7 @@ def extract_here(
         2
     """
     if isinstance(source, Branching):
-
+        # Each branch looks up and stores its own rows, so a source is not encoded again when it is fused with others.
         def extract_one(branch: Source, own: Sequence[Any], report: Progress | None) -> Extraction:
             return extract_here(branch, own, engine=engine, progress=report, on_error=on_error, run=run)
 
@@ -161,7 +161,7 @@ class _Work:
             store.put(self.contents.keys(batch.positions, self.items), batch.rows)
         self.failures |= batch.failures
         self.encoded += len(batch.positions)
-        self.done += int(self.copies[[*batch.positions, *batch.failures]].sum())
+        self.done += int(self.copies[[*batch.positions, *batch.failures]].sum())  # with all items of equal content
 
     def _gather(self, positions: NDArray[np.intp], rows: FeatureMatrix | list[FeatureMatrix]) -> None:
         if len(positions) == 0:
@@ -186,7 +186,7 @@ class _Work:
     def finish(self, notes: Sequence[str]) -> Extraction:
         """Copy rows to the items of equal content, and close the gaps of failed items."""
         first = self.contents.first
-        again = np.flatnonzero(first != np.arange(len(first)))
+        again = np.flatnonzero(first != np.arange(len(first)))  # items whose content came earlier, at `first`
         bad = np.isin(first[again], list(self.failures))
         self.failures |= {int(position): self._reason(position, int(first[position])) for position in again[bad]}
         index = self._index()

@@ -120,7 +120,10 @@ def choose_backend(source: Encoder, items: Sequence[Any], engine: Engine) -> tup
 
 
 def split_items(count: int, most: int = MOST) -> list[range]:
-    """Chunks of positions that depend on the number of items alone: 64 or more, of 32 to ``most`` items each.
+    """Chunks of positions: 64 or more, of 32 to ``most`` items each, if there are enough items.
+
+    They depend on the number of items only, not on the workers, because another grouping would change the last bits of
+    a sum.
 
     Examples:
         >>> [len(chunk) for chunk in split_items(100)]
@@ -227,7 +230,7 @@ class _Sums:
     def add(self, chunk: ChunkResult) -> None:
         if chunk.rows is not None:
             self._check(chunk.rows[0].shape[1])
-            self._running = self._running or RunningMoments()
+            self._running = self._running or RunningMoments()  # adds in place, without moments for each chunk
             with _one_thread():
                 self._running.add(*chunk.rows)
         elif chunk.moments is not None:

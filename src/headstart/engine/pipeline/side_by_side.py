@@ -63,6 +63,7 @@ def extract_side_by_side(
     good = np.ones(len(items), bool)
     good[list(failures)] = False
     index = np.flatnonzero(good)
+    # Every item at `index` has a row in each branch; searchsorted finds its place among the branch's sorted positions.
     rows = _side_by_side([(found.rows, np.searchsorted(found.index, index)) for found in done], len(index))
     return Extraction(
         rows, index, dict(sorted(failures.items())), time.perf_counter() - started,
@@ -113,11 +114,11 @@ def _with_gaps(source: Source, found: Extraction | None, there: NDArray[np.intp]
     index = np.flatnonzero(good)
     rows = allocate_rows(len(index), width + 1, np.float32 if found is None else found.rows.dtype)
     rows[:, width] = missing[index]
-    place = np.searchsorted(index, np.flatnonzero(missing & good))
+    place = np.searchsorted(index, np.flatnonzero(missing & good))  # rows of items whose part is missing
     rows[place, :width] = 0
     if found is None:
         return Extraction(rows, index, failures, 0.0)
-    target = np.searchsorted(index, there[found.index])
+    target = np.searchsorted(index, there[found.index])  # rows of items whose part was encoded
     for some in _steps(len(target), rows):
         rows[target[some], :width] = found.rows[some]
     return Extraction(

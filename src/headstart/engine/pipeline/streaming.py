@@ -116,6 +116,7 @@ def prepare_few(source: Encoder, items: Sequence[Any]) -> list[Any]:
         [b'good', b'bad']
     """
     spread = np.linspace(0, len(items) - 1, min(TRIED, len(items))).round().astype(np.intp)
+    # In steps of four through the 32 positions, so that the first eight are spread over all items too.
     tried = (spread[k] for first in range(TRIED // FEW) for k in range(first, len(spread), TRIED // FEW))
     outcomes = (_attempt(source, items[position]) for position in tried)
     return list(islice((outcome for outcome in outcomes if not isinstance(outcome, ItemError)), FEW))
@@ -136,6 +137,7 @@ def _prepared(
         while begin < len(order) and pace.has_room(len(waiting), sum(len(batch) for batch, _ in waiting)):
             batch = order[begin : begin + pace.size]
             begin += len(batch)
+            # All threads work on the same batch, so the next one to run is ready as early as possible.
             chunks = np.array_split(batch, min(max(CHUNKS_PER_BATCH, count), len(batch)))
             waiting.append((batch, [pool.submit(_prepare, source, items, chunk, stop) for chunk in chunks]))
 
