@@ -24,7 +24,7 @@ def test_each_position_has_a_row():
 
 def test_positions_that_fill_the_memory_live_in_a_file(monkeypatch):
     monkeypatch.setattr(gathering, "MEMORY_BYTES", 2000)
-    monkeypatch.setattr(gathering, "MOVED_BYTES", 5 * 96 * 4)
+    monkeypatch.setattr(gathering, "SLICE_BYTES", 5 * 96 * 4)
     texts = [" ".join(f"w{k}" for k in range(1 + n % 4)) for n in range(60)]
     found = extract(ToySource(positions=True), texts, engine=Engine(cache=False, batch_size=7))
     assert isinstance(found.rows, np.memmap)

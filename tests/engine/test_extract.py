@@ -104,7 +104,7 @@ def test_large_rows_live_in_a_file(monkeypatch):
 
 
 def test_many_rows_move_together_a_part_at_a_time(monkeypatch):
-    monkeypatch.setattr(gathering, "MOVED_BYTES", 7 * 8)
+    monkeypatch.setattr(gathering, "SLICE_BYTES", 7 * 8)
     bad = {0, 1, 13, 57, 58, 199}
     result = extract(Counting(bad=bad), list(range(200)), engine=Engine(batch_size=32))
     assert list(result.rows[:, 0]) == [k for k in range(200) if k not in bad]

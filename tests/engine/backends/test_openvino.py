@@ -113,7 +113,7 @@ def test_fp32_rows_are_the_plain_ones(recipe, batch, monkeypatch):
     monkeypatch.setattr(openvino_graph, "native_bf16", lambda: False)
     body = FrozenBody(recipe)
     assert body.choose("openvino") == "openvino fp32"
-    assert "does not multiply in bf16" in body.note
+    assert "has no native bf16" in body.note
     np.testing.assert_allclose(body(batch), np.concatenate(plain(recipe, batch), axis=1), atol=2e-5)
 
 

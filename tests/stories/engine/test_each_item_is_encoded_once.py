@@ -73,7 +73,7 @@ def test_each_content_is_encoded_once(engine):
 
 
 def test_many_copies_of_a_content_get_its_row(monkeypatch):
-    monkeypatch.setattr(gathering, "MOVED_BYTES", 5 * 96 * 4)
+    monkeypatch.setattr(gathering, "SLICE_BYTES", 5 * 96 * 4)
     texts = [TEXTS[k % 7] for k in range(100)]
     for source in (Counting(), Counting(positions=True)):
         found = extract(source, texts)

@@ -16,7 +16,7 @@ from headstart.types import FeatureMatrix
 __all__ = ["Gathering", "PositionGathering", "allocate_rows"]
 
 MEMORY_BYTES = 256 * 2**20  # rows larger than this live in a temporary file
-COPIED_BYTES = 16 * 2**20  # of rows that are copied at a time
+SLICE_BYTES = 16 * 2**20  # of rows that are copied at a time
 
 
 def allocate_rows(n: int, width: int, dtype: np.dtype[np.floating[Any]] | type[np.floating[Any]]) -> FeatureMatrix:
@@ -55,7 +55,7 @@ def _no_room(size: int, error: OSError) -> SaveError:
 
 def _slices(count: int, rows: FeatureMatrix) -> Iterator[slice]:
     """Slices that cover 0 to ``count``, each with as many rows as may be copied at once."""
-    step = max(1, COPIED_BYTES // max(1, rows.shape[1] * rows.itemsize))
+    step = max(1, SLICE_BYTES // max(1, rows.shape[1] * rows.itemsize))
     return (slice(begin, min(begin + step, count)) for begin in range(0, count, step))
 
 
