@@ -82,7 +82,7 @@ def test_a_class_without_a_readable_picture(cli):
     pictures(cli.folder / "photos")
     for path in (cli.folder / "photos" / "ant").iterdir():
         path.write_text("no picture")
-    says = ["'photos'", "at least two classes that can be read", "only 'bee'", "no usable item of 'ant'"]
+    says = ["'photos'", "at least two classes", "only 'bee'", "no usable items of 'ant'"]
     cli.refuses("fit", "photos", *TOY, code=2, says=says)
 
 

@@ -22,7 +22,7 @@ def test_many_classes_with_few_items_are_judged_in_folds():
     assert len(plan.parts) == 10
     assert plan.how == (
         "10-fold cross-validation of 1500 items, with the choice made inside each fold; a held-out fifth would have "
-        "4.0 items a class"
+        "4.0 items per class"
     )
     assert len(plan.evaluated) == 1500
 

@@ -214,14 +214,14 @@ def test_unread_names_are_left_out_and_it_is_said(capsys):
     labelled = (ENGLISH[:3] * 4, ["退款", "登录", "配送"] * 4)
     run = headstart.fit(labelled, baselines="none")
     told = " ".join(capsys.readouterr().err.split())
-    assert "the names of the classes are no knowledge to headstart:text and are not used" in told
+    assert "headstart:text cannot read the names of the classes, so they are not used" in told
     assert run.model.head.prior == 0
 
 
 def test_names_that_were_asked_for_are_warned_of(capsys):
     labelled = (ENGLISH[:3] * 4, ["退款", "登录", "配送"] * 4)
     headstart.fit(labelled, baselines="none", label_text="names")
-    assert "say little to headstart:text" in " ".join(capsys.readouterr().err.split())
+    assert "headstart:text can hardly read the texts of the classes" in " ".join(capsys.readouterr().err.split())
 
 
 def test_zero_shot_with_unread_names_warns_and_guesses(tmp_path, capsys, monkeypatch):

@@ -1,4 +1,4 @@
-"""The stages of a fit, in their order: prepare, judge, compare, record; and what each of them needs.
+"""The stages of a fit in order (prepare, judge, compare, record), and the modules that they use.
 
-A stage takes what the one before it made. The calls that users make are modules of `headstart.transfer`.
+Each stage takes the result of the one before. The functions that users call are modules of `headstart.transfer`.
 """

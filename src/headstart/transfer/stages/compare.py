@@ -1,4 +1,4 @@
-"""What the transfer was worth: the same items judged with baselines, and the paired difference."""
+"""Baselines evaluated on the same items as the model, with the paired difference: the gain from transfer."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ CHOSEN_IN_EACH_PART = "TF-IDF of words or characters"
 
 @dataclass(frozen=True)
 class Baseline:
-    """One baseline, judged on the same items as the model.
+    """One baseline, evaluated on the same items as the model.
 
     Attributes:
         name: ``"frozen features"``, ``"majority"``, ``"TF-IDF of words"`` (or of characters, or of both),
             ``"raw pixels"``, ``"mel statistics"`` or ``"untrained body"``.
         evaluation: its metrics.
-        gain: the model's main metric minus the baseline's, paired.
+        gain: the model's main metric minus the baseline's, with the interval of the paired difference.
     """
 
     name: str
@@ -48,18 +48,18 @@ class Baseline:
 def compare(
     prepared: Prepared, judged: Judged, which: str, reporter: Reporter, *, frozen: NDArray[np.float64] | None = None
 ) -> Iterator[Baseline]:
-    """Judge each baseline on the items that the model was judged on, and say what the transfer was worth.
+    """Evaluate each baseline on the items that the model was evaluated on, and report the gain over it.
 
     Args:
         prepared: encoded items.
         judged: the model and its outputs.
-        which: ``"all"``, or ``"fast"`` to leave out the untrained body, which costs as much as encoding did.
-        reporter: hears of the results.
-        frozen: (m, k) outputs of the frozen features for the same items, where the model's body moved.
+        which: ``"all"``, or ``"fast"`` to omit the untrained body, which takes as long as encoding did.
+        reporter: receives the results.
+        frozen: (m, k) outputs of the head on frozen features for the same items, if the model's body is fine-tuned.
 
     Yields:
-        The frozen features where they are given, majority, the simple features of the modality where there are any, and
-        the untrained body where there is one.
+        Frozen features if given, majority, the simple features of the modality if it has any, and the untrained body if
+        the source has one.
 
     Examples:
         >>> from headstart.data import read
@@ -82,7 +82,7 @@ def compare(
     for name, reference in chain(given, _reference_outputs(prepared, judged, which == "all", reporter)):
         evaluation = evaluate_predictions(task, truth, reference, groups=groups, seed=seed)
         gain = transfer_gain(task, truth, judged.outputs, reference, groups=groups, seed=seed, reference=name)
-        _say(name, evaluation, gain, reporter)
+        _report(name, evaluation, gain, reporter)
         yield Baseline(name, evaluation, gain)
 
 
@@ -91,7 +91,8 @@ def _reference_outputs(
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     dataset, plan = prepared.dataset, judged.plan
     task, y = dataset.labelled()
-    # in cross-validation the majority of all items: that of each training part would run against its test part
+    # in cross-validation the majority of all items: the majority of each training part is negatively correlated with
+    # its test part, which would put this baseline below chance
     yield "majority", majority_outputs(task, y[plan.fitted], len(plan.evaluated))
     with reporter.progress("solving the simple baseline"), threads_for(len(dataset), MAX_TERMS):
         simple = _simple_outputs(prepared, judged)
@@ -102,7 +103,9 @@ def _reference_outputs(
         with reporter.progress("encoding with the untrained body") as step:
             encoded = extract(twin, dataset.items, engine=prepared.engine, progress=step)
         if encoded.failures:
-            reporter.warning("The untrained body gave no finite features for some items: the transfer gain is unknown.")
+            reporter.warning(
+                "The untrained body gave non-finite features for some items: the transfer gain is unknown."
+            )
             return
         yield UNTRAINED, _outputs(encoded.rows, dataset, judged, plan, blocks=twin.info.blocks)
 
@@ -124,16 +127,16 @@ def _outputs(
 
 
 def _simple_outputs(prepared: Prepared, judged: Judged) -> tuple[str, NDArray[np.float64]] | None:
-    """TF-IDF, raw pixels or mel statistics with the same head."""
+    """Name and outputs of TF-IDF, raw pixels or mel statistics with the same heads; None for other modalities."""
     dataset = prepared.dataset
-    if dataset.modality != "text":  # each item by itself: read once
+    if dataset.modality != "text":  # these features do not depend on other items, so one pass serves all folds
         found = baseline_rows(dataset.modality, dataset.items, dataset.items[:1], cache=prepared.engine.cache)
         return None if found is None else (found[2], _outputs(found[0], dataset, judged, judged.plan, blocks=()))
     return _text_outputs(dataset, judged)
 
 
 def _text_outputs(dataset: Dataset, judged: Judged) -> tuple[str, NDArray[np.float64]]:
-    """TF-IDF of words, characters or both; what terms weigh, and which of these, is learnt from each training part."""
+    """TF-IDF of words, characters or both; the term weights and this choice are fitted on each training part alone."""
     task, y = dataset.labelled()
     outputs, names = [], []
     for train, test in judged.plan.parts:
@@ -150,7 +153,7 @@ def _text_outputs(dataset: Dataset, judged: Judged) -> tuple[str, NDArray[np.flo
     return names[0] if len(set(names)) == 1 else CHOSEN_IN_EACH_PART, np.concatenate(outputs)
 
 
-def _say(name: str, evaluation: Evaluation, gain: Gain, reporter: Reporter) -> None:
+def _report(name: str, evaluation: Evaluation, gain: Gain, reporter: Reporter) -> None:
     metric, value = next(iter(evaluation.metrics.items()))
     reporter.line(
         "baseline",
@@ -162,4 +165,4 @@ def _say(name: str, evaluation: Evaluation, gain: Gain, reporter: Reporter) -> N
     elif gain.low <= 0 <= gain.high:
         reporter.warning(f"The model is not shown to be better than the {name} baseline.")
     elif gain.high < 0:
-        reporter.warning(f"{gain.verdict} Without transfer you would do better here; another source may change that.")
+        reporter.warning(f"{gain.verdict} Without transfer the result is better here; another source may change that.")

@@ -1,4 +1,4 @@
-"""What stays the same from the start of a run to its end: how items are encoded, who hears of it, seed and time."""
+"""The context of a run, constant from start to end: engine, reporter, seed and clock."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Clock", "RunContext"]
 
 @dataclass(frozen=True)
 class Clock:
-    """When a run began, and how long it may take.
+    """Start time and time limit of a run.
 
     Attributes:
-        started: as `time.perf_counter` counts.
-        limit: seconds from then on; None for no limit.
+        started: in seconds of `time.perf_counter`.
+        limit: seconds from the start; None for no limit.
 
     Examples:
         >>> Clock.start().left() is None, Clock.start(limit=0.0).is_over
@@ -30,7 +30,11 @@ class Clock:
 
     @classmethod
     def start(cls, limit: float | None = None) -> Clock:
-        """A clock of a run that begins now."""
+        """A clock for a run that starts now.
+
+        Args:
+            limit: seconds; None for no limit.
+        """
         return cls(time.perf_counter(), limit)
 
     @property
@@ -40,29 +44,29 @@ class Clock:
 
     @property
     def until(self) -> float:
-        """When the limit is passed, as `time.perf_counter` counts; infinite without a limit."""
+        """When the limit is reached, in seconds of `time.perf_counter`; infinite without a limit."""
         return math.inf if self.limit is None else self.started + self.limit
 
     def left(self) -> float | None:
-        """The seconds that are left, below 0 where the limit is passed; None without a limit."""
+        """Remaining seconds, negative after the limit; None without a limit."""
         return None if self.limit is None else self.limit - self.elapsed
 
     @property
     def is_over(self) -> bool:
-        """Whether the limit is passed."""
+        """Whether the limit is reached."""
         left = self.left()
         return left is not None and left <= 0
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """What stays the same from the start of a run to its end.
+    """The context of a run, constant from start to end.
 
     Attributes:
-        reporter: hears what happens.
+        reporter: receives progress, results and warnings.
         engine: how items are encoded.
-        seed: of all chance.
-        clock: when the run began, and how long it may take.
+        seed: random seed.
+        clock: start time and time limit.
 
     Examples:
         >>> from headstart.reporting import SilentReporter

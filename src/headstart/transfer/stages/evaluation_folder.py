@@ -1,4 +1,4 @@
-"""The folder of an evaluation: every file, written at once or not at all."""
+"""The output folder of an evaluation, written atomically."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ __all__ = ["check_evaluation_folder", "write_evaluation"]
 FILES = {"metrics.json", "confusion.csv", "predictions.csv", "predictions.parquet", "report.html"}
 DIGITS = 6  # of a probability
 KIND = "evaluation of headstart"
-TRUE = "true class"  # heads the rows of the confusions, whose columns are what was predicted
+TRUE = "true class"  # first column of confusion.csv; the others are the predicted classes
 
 
 def check_evaluation_folder(target: Path, *, overwrite: bool = True, reporter: Reporter | None = None) -> None:
-    """Raise unless an evaluation can and may be written there: it is new, empty, or an evaluation to be replaced.
+    """Raise unless an evaluation may be written there: the folder is new, empty, or holds one to be replaced.
 
     Args:
         target: the folder.
-        overwrite: whether an evaluation may be replaced.
-        reporter: hears that one will be.
+        overwrite: whether an existing evaluation may be replaced.
+        reporter: receives a line if one will be.
 
     Raises:
-        UsageError: if something else stands there, or an evaluation that is to be kept.
-        SaveError: if nothing can be written there.
+        UsageError: if the folder holds anything else, or an evaluation that must be kept.
+        SaveError: if the folder is not writable.
 
     Examples:
         >>> check_evaluation_folder(Path("a-new-folder"))
@@ -77,11 +77,11 @@ def write_evaluation(target: Path, record: Mapping[str, Any], predictions: pd.Da
 
     Args:
         target: the folder to make or to replace.
-        record: the facts, as `headstart.transfer.evaluate.evaluate` makes them.
-        predictions: a row for each judged item.
+        record: the facts, from `headstart.transfer.evaluate.evaluate`.
+        predictions: one row per evaluated item.
 
     Raises:
-        SaveError: if it cannot be written; what stood there is untouched.
+        SaveError: if it cannot be written; the previous content is then unchanged.
 
     Examples:
         >>> import tempfile
@@ -107,6 +107,6 @@ def write_evaluation(target: Path, record: Mapping[str, Any], predictions: pd.Da
 
 
 def _joined(frame: pd.DataFrame) -> pd.DataFrame:
-    """Lists of labels with semicolons between."""
+    """The table with lists of labels joined by semicolons."""
     names = [name for name in ("label", "predicted") if any(isinstance(cell, list) for cell in frame[name])]
     return frame.assign(**{name: [";".join(map(str, cell)) for cell in frame[name]] for name in names})

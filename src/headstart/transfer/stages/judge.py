@@ -1,4 +1,4 @@
-"""Second half of a fit: plan who is judged by whom, judge, and solve the final head."""
+"""Evaluation of a fit: plan the splits, compute held-out outputs, and solve the final head."""
 
 from __future__ import annotations
 
@@ -29,34 +29,35 @@ from headstart.types import Dataset, Features, Task
 
 __all__ = ["FEW_ITEMS", "Judged", "affordable_folds", "judge", "make_plan"]
 
-# Below this many items a held-out fifth is too small to say much, so everything is judged by cross-validation.
+# With fewer items, a held-out fifth gives wide intervals, so cross-validation evaluates all items.
 FEW_ITEMS = 1000
-# Ten stratified folds rather than single rows: where nothing can be learnt, the mean without a row runs against it, and
-# leave-one-out then reports worse than chance. Groups are left out one by one while they are few.
+# Ten stratified folds rather than single rows: without any signal, the mean of the other rows is negatively correlated
+# with the left-out row, so leave-one-out reports worse than chance. Up to 20 groups are left out one at a time.
 MAX_FOLDS = 10
 FEWEST_FOLDS = 3  # two would train on half of the items
-FEW_OF_A_CLASS = 10  # judged items: one more mistake moves a class's recall by more than 0.1
-LEAST_SECONDS = 20.0  # that folds may take where encoding is quicker
+FEW_OF_A_CLASS = 10  # held-out items of a class: with fewer, one mistake changes its recall by more than 0.1
+LEAST_SECONDS = 20.0  # that folds may take even if encoding was faster
 OPERATIONS_A_SECOND = 4e10
 ENCODING_SECONDS = {"text": 0.005, "image": 0.01, "audio": 0.015, "multimodal": 0.02}
 MAX_GROUPS_ALONE = 20
-SHOWN = 3  # further metrics in the printed line; the report has all
+SHOWN = 3  # further metrics in the printed line; the report lists all
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The model and how it did on items that it did not see.
+    """The model and its evaluation on held-out items.
 
     Attributes:
-        model: fitted on the training part, or on everything after cross-validation.
-        plan: who was judged by whom.
-        groups: (n,) codes of rows that were left out together while choosing; None where every row stands alone.
-        search: what was compared when the head was chosen.
+        model: fitted on the training part, or on all items after cross-validation.
+        plan: the splits.
+        groups: (n,) codes of rows that are left out together when the head is chosen; None if every row is its own
+            group.
+        search: the candidates of the choice of head.
         seed: of splits and resamples.
         outputs: (m, k) outputs for ``plan.evaluated``.
         evaluation: their metrics.
-        shift: their loss beside that of left-out training items; None after cross-validation.
-        seconds: that judging took.
+        shift: their loss compared with the leave-one-out loss of training items; None after cross-validation.
+        seconds: wall time of the evaluation.
 
     Examples:
         >>> from headstart.transfer.stages.context import RunContext
@@ -84,24 +85,24 @@ class Judged:
 
     @property
     def resample_groups(self) -> NDArray[np.int64] | None:
-        """(m,) codes of evaluated items that are resampled together."""
+        """(m,) codes of evaluated items that are resampled together; None if each is its own group."""
         return None if self.groups is None else self.groups[self.plan.evaluated]
 
 
 def make_plan(
     dataset: Dataset, groups: NDArray[np.int64], *, seed: int, once: bool = False, widths: Sequence[int] = ()
 ) -> SplitPlan:
-    """Given splits first, then time, then a held-out fifth where there are many items, else cross-validation.
+    """The given split, else a split by time, else a held-out fifth of 1,000 items or more, else cross-validation.
 
-    Items are many from 1,000 on, unless a fifth would hold fewer than ten of a class on average: then folds are used as
-    far as solving in each of them takes no longer than encoding did (`affordable_folds`).
+    With 1,000 items or more, folds are still used if a fifth would hold fewer than ten items per class on average, as
+    many as can be solved in the time that encoding takes (`affordable_folds`).
 
     Args:
         dataset: n labelled items.
-        groups: (n,) codes of what stays together.
-        seed: for the split.
-        once: whether a fifth is held out however few items there are, for what is too slow to be done in each fold.
-        widths: of the source's blocks, first to last, or of the rows; they tell what solving costs.
+        groups: (n,) codes of items that must not be split.
+        seed: of the split.
+        once: whether to hold out a fifth however few items there are, because the fit is too slow for each fold.
+        widths: of the source's blocks, first to last, or of the rows; they determine the cost of solving.
 
     Raises:
         DataError: if no split is possible.
@@ -127,21 +128,21 @@ def make_plan(
     parts = folds(y, base_kind(task), groups, n_folds=min(wanted, most) if many else wanted, seed=seed)
     kind = f"{len(parts)}-fold cross-validation"
     if dataset.groups is not None:
-        whole = len(parts) == count
-        kind = f"leave-one-group-out over {len(parts)} groups" if whole else f"{kind} with whole groups"
+        single = len(parts) == count
+        kind = f"leave-one-group-out over {len(parts)} groups" if single else f"{kind} that keeps groups together"
     how = f"{kind} of {len(dataset)} items, with the choice made inside each fold"
     if many:
         fifth = len(dataset) / 5 / task.num_outputs
-        how += f"; a held-out fifth would have {fifth:.1f} items a class"
+        how += f"; a held-out fifth would have {fifth:.1f} items per class"
     return SplitPlan(tuple(parts), how)
 
 
 def affordable_folds(dataset: Dataset, widths: Sequence[int]) -> int:
-    """How many folds may judge 1,000 items or more, at most ten; 0 where a held-out fifth says enough.
+    """Number of folds for 1,000 items or more, at most ten; 0 if a held-out fifth is enough.
 
-    Solving one fold takes about 2 max(n, d) s² + 25 s³ + 120 n s C operations for each feature map of d columns, with
-    s = min(n, d), at 4·10¹⁰ a second; encoding about 5 ms a text, 10 ms a picture and 15 ms a sound (two CPU cores).
-    Both follow from the data alone, so that the plan is the same on every machine.
+    Solving one fold takes about 2 max(n, d) s² + 25 s³ + 120 n s C operations for each feature map of d columns and C
+    classes, with s = min(n, d), at 4·10¹⁰ per second. Encoding takes about 5 ms per text, 10 ms per image and 15 ms per
+    sound. These are figures of two CPU cores, not measured at run time: the plan is the same on every machine.
 
     Args:
         dataset: n labelled items.
@@ -168,14 +169,17 @@ def affordable_folds(dataset: Dataset, widths: Sequence[int]) -> int:
 
 
 def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter, *, once: bool = False) -> Judged:
-    """Judge by the plan, then solve the model that is handed over.
+    """Evaluate heads on the held-out parts of the plan, then solve the final model.
 
     Args:
         prepared: encoded items.
-        search: what is compared when the head is chosen.
-        seed: for the split, the choice and the resamples.
-        reporter: hears of the results.
+        search: the candidates of the choice of head.
+        seed: of the split, the choice and the resamples.
+        reporter: receives the results.
         once: as in `make_plan`.
+
+    Raises:
+        DataError: if no split is possible, or a training part has a single group.
 
     Examples:
         >>> from headstart.data import read
@@ -195,7 +199,7 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
     together = union_groups(dataset.groups, prepared.clusters)
     widths = [block.width for block in source.info.blocks] or [prepared.rows.shape[1]]
     plan = make_plan(dataset, together, seed=seed, once=once, widths=widths)
-    # None where every item stands alone: rows are then left out by a closed form, without solving again
+    # None if every item is its own group: leave-one-out then has a closed form and nothing is solved again
     groups = together if len(np.unique(together)) < len(together) else None
     if groups is not None:
         _check_groups(groups, plan)
@@ -211,14 +215,14 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
     shift = None
     if len(plan.parts) == 1:
         shift = loss_shift(model.head.left_out, task, held_out.outputs, y[plan.evaluated], resampled)
-    _say(model, evaluation, plan, reporter)
+    _report(model, evaluation, plan, reporter)
     if shift is not None and shift.differs:
         reporter.warning(shift.sentence)
     return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift, time.perf_counter() - began)
 
 
 def _left_out(head: FittedHead, task: Task, y: NDArray[Any], groups: NDArray[np.int64] | None) -> LossSummary | None:
-    """The loss of left-out rows of the fit; None where it is not known, or of rows that were chosen by their loss."""
+    """The leave-one-out loss of the fit; None if it is unknown, or if suspects were dropped, which biases it."""
     if head.evidence is None or len(head.dropped):
         return None
     rows = head.evidence.index
@@ -226,11 +230,11 @@ def _left_out(head: FittedHead, task: Task, y: NDArray[Any], groups: NDArray[np.
 
 
 def _check_groups(groups: NDArray[np.int64], plan: SplitPlan) -> None:
-    """Raise unless each training part has two groups, so that one can be left out while choosing."""
+    """Raise unless each training part has two groups: choosing the head leaves one out."""
     for train, _ in plan.parts:
         if len(np.unique(groups[train])) < 2:
             raise DataError(
-                f"Of the {len(np.unique(groups))} groups (or clusters of near duplicates) only one is left to train "
+                f"Only one of the {len(np.unique(groups))} groups (or clusters of near duplicates) is left to train "
                 "on, but choosing the head needs two; give items of at least three groups."
             )
 
@@ -248,9 +252,9 @@ def _final_model(
     task, y = dataset.labelled()
     training = take_rows(prepared.rows, rows)
     keep = training.shape[1] <= MAX_KEPT_FEATURES
-    if len(plan.parts) == 1:  # the head that was judged is the head that is handed over
+    if len(plan.parts) == 1:  # the evaluated head is the head of the model
         head = held_out.heads[0]
-        keep = keep and isinstance(HEADS[head.head], SpectralHead)  # others cannot be solved again from moments
+        keep = keep and isinstance(HEADS[head.head], SpectralHead)  # only these can be solved again from moments
         moments = kept_moments(training, y[rows], task, head, search) if keep else None
         head = replace(head, left_out=_left_out(head, task, y[rows], None if groups is None else groups[rows]))
         return TransferModel(
@@ -274,13 +278,13 @@ def _prior(weight: float) -> str:
     return f"the classes' names as {weight:g} examples each, " if weight else ""
 
 
-def _say(model: TransferModel, evaluation: Evaluation, plan: SplitPlan, reporter: Reporter) -> None:
+def _report(model: TransferModel, evaluation: Evaluation, plan: SplitPlan, reporter: Reporter) -> None:
     head = model.head
     compared = {(candidate.features, candidate.head) for candidate in head.candidates}
     reporter.line(
         "head",
         f"{head.head} on {head.feature_map.name} ({head.feature_map.num_features} features), {_prior(head.prior)}"
-        f"{_penalty(head.lam)}chosen among {len(compared)} by left-out loss {head.loss:.3f}",
+        f"{_penalty(head.lam)}chosen among {len(compared)} by out-of-fold loss {head.loss:.3f}",
     )
     for note in head.notes:
         reporter.line("left out" if note.startswith("not tried") else "fusion", note)
@@ -288,11 +292,11 @@ def _say(model: TransferModel, evaluation: Evaluation, plan: SplitPlan, reporter
         reporter.warning(
             f"The moments of {head.feature_map.num_features} features would fill "
             f"{head.feature_map.num_features**2 * 4 / 2**20:,.0f} MiB and were not kept: this model predicts, but "
-            "cannot be taught further."
+            "cannot be updated."
         )
     if len(head.dropped):
         reporter.line(
-            "suspects", f"{len(head.dropped)} items whose label all others contradict were left out of the fit"
+            "suspects", f"{len(head.dropped)} items whose label all others contradict were excluded from the fit"
         )
     main, *others = evaluation.metrics.items()
     reporter.line("judged by", plan.how)

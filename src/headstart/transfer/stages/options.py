@@ -1,4 +1,4 @@
-"""What a fit is asked to do, in one record, and whether it can be done: what would be ignored is refused."""
+"""Options of a fit, and the checks that refuse combinations in which one option would be ignored."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ AUTO_SOURCE = "auto"
 FROZEN_BODY = "frozen"
 
 OWN_HEADS = ("stack", "attention")
-"""Ways to fuse that are heads of their own."""
+"""Fusion methods that are heads themselves."""
 
 FITTING_LAYERS = {
     "banded": ("auto", "all"),
     "select": ("auto", "all"),
     "attention": ("auto", "last"),
 }
-"""Which choices of layers these ways to fuse can follow; the others follow all that serve several sources."""
+"""Choices of layers that these fusion methods support; the others support all that several sources allow."""
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """What a fit is asked to do; the words are those of `headstart.transfer.fit.fit`.
+    """Options of a fit, named as in `headstart.transfer.fit.fit`.
 
     Attributes:
-        source: name of the source, an open one, several of them, ``"auto"``, or None for the default one.
-        sources: what ``"auto"`` ranks; None for all at hand.
-        search: what is compared when the head is chosen.
-        label_text: what the classes are called.
+        source: name of a source, an open one, several of them, ``"auto"``, or None for the default source.
+        sources: candidates of ``"auto"``; None for all that are installed or cached.
+        search: the candidates of the choice of head.
+        label_text: names or descriptions of the classes.
         strategy: how knowledge is transferred.
         source_data: labelled data of the source's own task, or None.
-        baselines: which baselines the model is compared with.
+        baselines: ``"all"``, ``"fast"`` or ``"none"``.
 
     Examples:
         >>> FitOptions("toy").strategy, FitOptions("auto").ranks_sources
@@ -60,20 +60,23 @@ class FitOptions:
 
     @property
     def ranks_sources(self) -> bool:
-        """Whether the source is the first of a ranking."""
+        """Whether the source is chosen by a ranking."""
         return isinstance(self.source, str) and self.source == AUTO_SOURCE
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the body stays as it is."""
+        """Whether the body stays frozen."""
         return isinstance(self.strategy, str) and self.strategy == FROZEN_BODY
 
 
 def check_choices(options: FitOptions) -> None:
-    """Raise unless each choice is one of those that there are.
+    """Raise unless ``baselines``, ``layers`` and ``fusion`` are among the allowed values.
+
+    Args:
+        options: of the fit.
 
     Raises:
-        ParameterError: naming the parameter and its choices.
+        ParameterError: names the parameter and its allowed values.
 
     Examples:
         >>> check_choices(FitOptions(baselines="some"))
@@ -89,11 +92,11 @@ def check_together(options: FitOptions) -> None:
     """Raise if an option of a fit would be ignored because of another one.
 
     Args:
-        options: what is asked; whether items and source can follow is not looked at.
+        options: of the fit; whether items and source support them is not checked here.
 
     Raises:
         UnknownNameError: for an unknown head.
-        ParameterError: naming both, and what to do.
+        ParameterError: names both options, and what to do.
 
     Examples:
         >>> check_together(FitOptions(search=HeadSearch(("svm",), fusion="attention")))
@@ -106,7 +109,7 @@ def check_together(options: FitOptions) -> None:
         raise ParameterError("The 'sources' parameter of fit is for source='auto'; give that with it, or one source.")
     if options.ranks_sources and fusion not in ("auto", "none"):
         raise ParameterError(
-            f"fusion='{fusion}' puts several sources together, and source='auto' takes the first of its ranking. Name "
+            f"fusion='{fusion}' combines several sources, but source='auto' takes the first one of its ranking. Name "
             "the sources, or leave the fusion out."
         )
     named = tuple(name for name in heads or () if name != SOLVED)
@@ -117,13 +120,13 @@ def check_together(options: FitOptions) -> None:
         )
     if options.is_frozen and options.source_data is not None:
         raise ParameterError(
-            "Source data serve a strategy that moves the body. Got source_data with strategy='frozen'; name another "
-            "strategy, such as 'auto', or leave the source data out."
+            "Source data are for a strategy that fine-tunes the body. Got source_data with strategy='frozen'; name "
+            "another strategy, such as 'auto', or leave the source data out."
         )
     if not options.is_frozen and options.search.drop_suspects:
         raise ParameterError(
-            "Suspect labels are left out of the fit of a head, and a strategy would train on them all the same. Got "
-            "drop_suspects with another strategy than 'frozen'; drop one."
+            "Suspect labels are excluded from the fit of a head, but a strategy would still train on them. Got "
+            "drop_suspects with a strategy other than 'frozen'; leave one of them out."
         )
     if (
         options.label_text not in (None, "auto", "none")
@@ -132,42 +135,43 @@ def check_together(options: FitOptions) -> None:
         and AUTO not in named
     ):
         raise ParameterError(
-            f"What classes are called is known to heads that are solved ('ridge', 'lda'). Got a label text with "
+            f"Label texts are used by the closed-form heads ('ridge', 'lda'). Got a label text with "
             f"'{', '.join(named)}'; leave one out."
         )
 
 
 def _estimators(names: Sequence[str]) -> list[str]:
+    """Those of the heads that are scikit-learn estimators, and ``"auto"``, which includes such heads."""
     return [name for name in names if name == AUTO or isinstance(HEADS[name], EstimatorHead)]
 
 
 def check_several(source: Source, search: HeadSearch) -> None:
-    """Raise if there is nothing to fuse although a way to fuse was named, or several sources cannot have these layers.
+    """Raise if fusion was requested for a single source, or the fusion of several does not support these layers.
 
     Args:
-        source: opened.
-        search: what is compared, with the way to fuse and the layers.
+        source: an open source, fused or not.
+        search: the candidates, with fusion and layers.
 
     Raises:
-        ParameterError: naming what was given, and what to do.
+        ParameterError: names what was given, and what to do.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
         >>> check_several(ToySource(), HeadSearch(fusion="concat"))
         Traceback (most recent call last):
-        headstart.errors.ParameterError: fusion='concat' puts several sources together. Got one, 'toy'; name another ...
+        headstart.errors.ParameterError: fusion='concat' combines several sources. Got one, 'toy'; name another one ...
     """
     fusion, layers, heads = search.fusion, search.layers, search.heads
     if not is_fused(source.info.blocks):
         if fusion not in ("auto", "none"):
             raise ParameterError(
-                f"fusion='{fusion}' puts several sources together. Got one, '{source.info.name}'; name another one "
-                "too (repeat --source), or leave the fusion out."
+                f"fusion='{fusion}' combines several sources. Got one, '{source.info.name}'; name another one too "
+                "(repeat --source), or leave the fusion out."
             )
         if heads is not None and "attention" in heads:
             raise ParameterError(
-                f"The head 'attention' weighs several sources. Got one, '{source.info.name}'; name another one too, or "
-                "another head."
+                f"The head 'attention' weights several sources. Got one, '{source.info.name}'; name another one too, "
+                "or another head."
             )
         return
     allowed = FITTING_LAYERS.get(fusion, ("auto", "last", "all"))

@@ -1,4 +1,4 @@
-"""First half of a fit: audit the items, then encode each one once."""
+"""Preparation of a fit: audit the items, then encode each item exactly once."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Audited:
     """Labelled items that passed the audit, before any encoding.
 
     Attributes:
-        dataset: n items with labels, of classes that have items.
+        dataset: n labelled items; classes without items are removed.
         kept: (n,) their positions among all the items that were read.
-        audit: what was found in all of these.
+        audit: the audit of all the items that were read.
 
     Examples:
         >>> from headstart.data import read
@@ -52,7 +52,7 @@ class Audited:
 
     @property
     def clusters(self) -> NDArray[np.int64]:
-        """(n,) codes; near duplicates share one."""
+        """(n,) cluster codes; near duplicates share one."""
         return self.audit.clusters[self.kept]
 
 
@@ -61,13 +61,13 @@ class Prepared:
     """Items that passed the audit and could be encoded, with their rows.
 
     Attributes:
-        dataset: n items with labels.
-        source: what encoded them.
+        dataset: n labelled items.
+        source: the encoder.
         rows: (n, d) features.
-        clusters: (n,) codes; near duplicates share one.
+        clusters: (n,) cluster codes; near duplicates share one.
         content: n digests of the items' exact content.
-        audit: what was found in all the items that were read.
-        extraction: how the encoding went.
+        audit: the audit of all the items that were read.
+        extraction: the encoding: time, backend, failures.
         engine: how items are encoded.
     """
 
@@ -82,10 +82,10 @@ class Prepared:
 
 
 class KnownRows(Protocol):
-    """Rows of audited items that a ranking has made, as far as it came."""
+    """Rows of audited items that a ranking has encoded so far."""
 
     def extraction(self, progress: Progress | None = None) -> Extraction:
-        """All items encoded, those that have a row not again."""
+        """Encode the items that have no row yet, and return all rows."""
         ...
 
 
@@ -94,15 +94,15 @@ def prepare(
     source: Source,
     context: RunContext,
 ) -> Prepared:
-    """Audit and encode labelled items, saying what was found.
+    """Audit and encode labelled items, and report the findings.
 
     Args:
         dataset: items as read.
-        source: the body that encodes them.
-        context: how items are encoded, and who hears of the steps.
+        source: the encoder.
+        context: engine and reporter.
 
     Raises:
-        DataError: if there are no labels, fewer than two classes, or nothing is left after the audit.
+        DataError: if there are no labels, fewer than two classes, or no items after the audit.
 
     Examples:
         >>> from headstart.sources import open_source
@@ -118,14 +118,14 @@ def prepare(
 
 
 def audit_items(dataset: Dataset, context: RunContext) -> Audited:
-    """Audit labelled items, saying what was found.
+    """Audit labelled items, and report the findings.
 
     Args:
         dataset: items as read.
-        context: whether the feature store is used, and who hears of the findings.
+        context: engine, which decides whether sketches are cached, and reporter.
 
     Raises:
-        DataError: if there are no labels, fewer than two classes, or nothing is left after the audit.
+        DataError: if there are no labels, fewer than two classes, or no items after the audit.
 
     Examples:
         >>> from headstart.data import read
@@ -139,7 +139,7 @@ def audit_items(dataset: Dataset, context: RunContext) -> Audited:
     with reporter.progress("auditing") as step:
         sketch_all = kept_sketches(dataset.modality, step, cache=context.engine.cache)
         checked = audit(base_dataset(dataset), progress=step, sketch_all=sketch_all)
-    _say_audit(dataset, checked, reporter)
+    _report_audit(dataset, checked, reporter)
     kept = np.flatnonzero(checked.keep)
     if len(kept) == 0:
         raise DataError(f"None of the {len(dataset)} items of {dataset.origin} can be used; see 'headstart inspect'.")
@@ -153,13 +153,13 @@ def encode_items(
     *,
     known: KnownRows | None = None,
 ) -> Prepared:
-    """Encode audited items, saying how it went.
+    """Encode audited items, and report speed, backend and failures.
 
     Args:
         audited: from `audit_items`.
-        source: the body that encodes them.
-        context: how items are encoded, and who hears of it.
-        known: rows of these items that are there already; only the others are encoded.
+        source: the encoder.
+        context: engine and reporter.
+        known: rows of these items that already exist; only the others are encoded.
 
     Raises:
         DataError: if fewer than two classes are left.
@@ -174,9 +174,9 @@ def encode_items(
         (2, 96)
     """
     clean, kept, reporter = audited.dataset, audited.kept, context.reporter
-    # the audit of the items knew no source: only now can it be told which tokens are unknown to it
+    # unknown tokens depend on the source's tokenizer, so the first audit could not count them
     checked = audit_texts(clean, audited.audit, source)
-    _say_findings([finding for finding in checked.findings if finding not in audited.audit.findings], reporter)
+    _report_findings([finding for finding in checked.findings if finding not in audited.audit.findings], reporter)
     with reporter.progress("encoding") as step:
         if known is None:
             extraction = extract(source, clean.items, engine=context.engine, progress=step)
@@ -184,9 +184,9 @@ def encode_items(
             extraction = known.extraction(step)
     for position, reason in extraction.failures.items():
         reporter.warning(f"Set aside {clean.ids[position]}: {reason}")
-    _say_source(source, extraction, reporter)
+    _report_source(source, extraction, reporter)
     used = extraction.index
-    # a class may have lost its last item: no head could be fitted to it
+    # a class whose last item could not be encoded has nothing to fit a head on
     final = without_absent_classes(clean.take(used)) if len(used) < len(clean) else clean
     rows = kept[used]
     clusters, content = checked.clusters[rows], tuple(checked.content[row] for row in rows)
@@ -194,7 +194,10 @@ def encode_items(
 
 
 def without_absent_classes(dataset: Dataset) -> Dataset:
-    """The data with classes that lost all their items taken out of the schema.
+    """The data without classes that have no items; the codes in y are renumbered.
+
+    Args:
+        dataset: n labelled items.
 
     Raises:
         DataError: if there are no labels, or fewer than two classes are left.
@@ -213,11 +216,11 @@ def without_absent_classes(dataset: Dataset) -> Dataset:
     if len(present) < 2:
         found = f"only '{task.labels[present[0]]}'" if len(present) else "none"
         lost = [*(name for code, name in enumerate(task.labels) if code not in present), *dataset.absent]
-        found += f", and no usable item of {name_some(lost, 5)}" if lost else ""
+        found += f", and no usable items of {name_some(lost, 5)}" if lost else ""
         where = f" of {dataset.origin}" if dataset.origin else ""
         raise DataError(
-            f"Classification needs items{where} of at least two classes that can be read. Got {found}; add items of "
-            "other classes."
+            f"Classification needs readable items{where} of at least two classes. Got {found}; add items of other "
+            "classes."
         )
     if len(present) == task.num_outputs:
         return dataset
@@ -225,7 +228,7 @@ def without_absent_classes(dataset: Dataset) -> Dataset:
     return replace(dataset, task=replace(task, labels=labels), y=np.searchsorted(present, y))
 
 
-def _say_audit(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
+def _report_audit(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
     task = dataset.task
     shape = ""
     if task is not None and is_classification(task):
@@ -238,12 +241,12 @@ def _say_audit(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
     for facts in checked.texts:
         if any(script != "Latin" for script, share in facts.scripts.items() if share >= SEEN):
             reporter.line("scripts", script_words(facts.scripts))
-    _say_findings(checked.findings, reporter)
+    _report_findings(checked.findings, reporter)
     if not checked.findings:
         reporter.line("audit", "nothing unreadable, duplicated, leaking, contradictory or scarce")
 
 
-def _say_findings(findings: Sequence[Finding], reporter: Reporter) -> None:
+def _report_findings(findings: Sequence[Finding], reporter: Reporter) -> None:
     for finding in findings:
         if finding.severity == "info":
             reporter.line("audit", finding.message)
@@ -251,7 +254,7 @@ def _say_findings(findings: Sequence[Finding], reporter: Reporter) -> None:
             reporter.warning(finding.message)
 
 
-def _say_source(source: Source, extraction: Extraction, reporter: Reporter) -> None:
+def _report_source(source: Source, extraction: Extraction, reporter: Reporter) -> None:
     info = source.info
     size = f", {info.parameters / 1e6:.1f} M parameters" if info.parameters else ""
     licence = f", licence {info.license}" if info.license else ""
@@ -263,7 +266,10 @@ def _say_source(source: Source, extraction: Extraction, reporter: Reporter) -> N
 
 
 def encoding_words(extraction: Extraction) -> str:
-    """How the encoding went: how many items the body ran on, how fast and in what form, and how many were known.
+    """The encoding in one line: number of items that the body ran on, backend and number format, cached rows, speed.
+
+    Args:
+        extraction: of all items.
 
     Examples:
         >>> index = np.arange(400)

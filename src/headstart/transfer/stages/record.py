@@ -1,4 +1,4 @@
-"""Everything that a fit found, as plain JSON values: what ``metrics.json``, the card and the report are made of."""
+"""The record of a fit as plain JSON values, from which ``metrics.json``, the model card and the report are made."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACKAGES = ("headstart", "numpy", "scipy", "scikit-learn", "torch", "timm", "tra
 
 
 def environment() -> dict[str, str]:
-    """Versions of Python and of the packages that decide a result.
+    """Versions of Python and of the packages that affect a result.
 
     Examples:
         >>> "numpy" in environment()
@@ -36,7 +36,7 @@ def environment() -> dict[str, str]:
 
 @cache
 def _version(package: str) -> str:
-    """Read once in a process: each is a file to find and to parse."""
+    """The installed version; cached, because each lookup finds and parses a file."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -52,19 +52,19 @@ def make_record(
     seed: int,
     command: str | None,
 ) -> dict[str, Any]:
-    """The facts of a fit.
+    """The record of a fit.
 
     Args:
         prepared: data, audit and encoding.
         judged: model and metrics.
-        baselines: what it was compared with.
+        baselines: the baselines that were evaluated.
         seconds: wall time of the fit so far.
         seed: of splits, choices and resamples.
-        command: the command line, where there was one.
+        command: the command line; None if the fit was called from Python.
 
     Returns:
         A JSON-ready object with keys ``task``, ``source``, ``head``, ``evaluation``, ``baselines``,
-        ``transfer_gain`` (None where there is no untrained body), ``data``, ``seconds``, ``items_per_second``,
+        ``transfer_gain`` (None without an untrained body), ``data``, ``seconds``, ``items_per_second``,
         ``encoding``, ``seed``, ``command`` and ``environment``.
 
     Examples:
@@ -128,7 +128,7 @@ def _head(judged: Judged) -> dict[str, Any]:
 
 
 def _finite(value: object) -> object:
-    """None for a number that is not there, since JSON has no nan."""
+    """None for nan and infinity, which JSON does not have."""
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 

@@ -1,4 +1,4 @@
-"""The run folder: every file of a fit, written at once or not at all."""
+"""The run folder: all files of a fit, written atomically."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["RunTables", "check_run_folder", "run_tables", "write_run"]
 
 @dataclass(frozen=True)
 class RunTables:
-    """What a run folder holds beside the model and the record: small tables, and the logs of a training.
+    """Contents of a run folder besides the model and the record: small tables, and training logs.
 
     Attributes:
         splits: columns of ``splits.parquet``.
         predictions: columns of ``predictions.parquet``.
-        logs: files of a training's logs, by name.
+        logs: contents of the training logs, by file name.
 
     Examples:
         >>> RunTables({"id": ["0"]}, {"id": ["0"]}, {}).logs
@@ -43,16 +43,16 @@ class RunTables:
 
 
 def check_run_folder(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
-    """Before the work: whether the run folder may be written; what it would replace is said.
+    """Raise before any work unless the run folder may be written, and report a run that would be replaced.
 
     Args:
         out: the folder.
-        reporter: hears what would be replaced.
-        overwrite: whether a run that is there may be replaced.
+        reporter: receives a line if a run would be replaced.
+        overwrite: whether an existing run may be replaced.
 
     Raises:
-        UsageError: if something else stands there, or a run that is to be kept.
-        SaveError: if nothing can be written there.
+        UsageError: if the folder holds anything else, or a run that must be kept.
+        SaveError: if the folder is not writable.
 
     Examples:
         >>> from headstart.reporting import SilentReporter
@@ -73,7 +73,7 @@ def run_tables(prepared: Prepared, judged: Judged, logs: Path | None = None) -> 
     Args:
         prepared: data and audit.
         judged: model, plan and outputs.
-        logs: folder of a training's logs; None where nothing was trained.
+        logs: folder of the training logs; None without a training.
 
     Examples:
         >>> from headstart.transfer.stages.context import RunContext
@@ -99,12 +99,12 @@ def write_run(target: Path, model: TransferModel, record: Mapping[str, Any], tab
 
     Args:
         target: the folder to make or to replace.
-        model: what was fitted.
-        record: the facts, from `make_record`.
+        model: the fitted model.
+        record: from `make_record`.
         tables: from `run_tables`.
 
     Raises:
-        SaveError: if it cannot be written; what stood there is untouched.
+        SaveError: if it cannot be written; the previous content is then unchanged.
 
     Examples:
         >>> import headstart, tempfile
@@ -133,12 +133,12 @@ MANIFEST = ("source", "encoding", "seed", "command", "environment")
 
 
 def _place(origin: str) -> str | None:
-    """The absolute path of data that were read from one, whose origin is quoted; None for a Python object."""
+    """The absolute path of data that were read from a path, whose origin is quoted; None for a Python object."""
     return os.path.realpath(Path(origin[1:-1]).expanduser()) if origin.startswith("'") else None
 
 
 def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
-    import pyarrow as pa  # by itself it loads in a fifth of the time that pandas takes
+    import pyarrow as pa  # loads in a fifth of the time of pandas
     from pyarrow import parquet
 
     parquet.write_table(pa.table(dict(columns)), path)

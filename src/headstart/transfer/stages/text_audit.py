@@ -1,4 +1,4 @@
-"""How a source reads the texts of a dataset: the part of the audit that needs a tokenizer."""
+"""Audit of texts with the source's tokenizer: unknown tokens, foreign scripts, truncated texts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["audit_texts", "read_by", "texts_read_by"]
 
 
 def audit_texts(dataset: Dataset, checked: Audit, source: Source) -> Audit:
-    """The audit with what is found once the source is known: unknown tokens, foreign scripts, texts that are cut off.
+    """The audit with the findings that need the source: unknown tokens, foreign scripts, truncated texts.
 
     Args:
         dataset: the items that will be encoded.
         checked: the audit of all items.
-        source: what will encode them; of a fused one, each part that reads texts.
+        source: the encoder; of a fused one, each part that reads texts is checked.
 
     Examples:
         >>> from headstart.data import audit
@@ -46,7 +46,7 @@ def texts_read_by(source: Source, dataset: Dataset) -> list[TextFacts]:
     """How a source reads each column of texts; of a fused one, each part that reads texts.
 
     Args:
-        source: what encodes the items.
+        source: the encoder of the items.
         dataset: n items.
 
     Examples:
@@ -62,12 +62,12 @@ def texts_read_by(source: Source, dataset: Dataset) -> list[TextFacts]:
 
 
 def read_by(source: Source, texts: list[str], column: str = "") -> TextFacts:
-    """What is known of texts, and of how a source reads them.
+    """Facts about texts and about how a source reads them.
 
     Args:
-        source: a source of texts; of one without a tokenizer only what it states is known.
-        texts: n texts, of which a sample is looked at.
-        column: the column that they stand in, where items have several.
+        source: a source of texts; without a tokenizer, tokens are not counted.
+        texts: n texts, of which a sample is read.
+        column: their column, if items have several columns.
 
     Examples:
         >>> from headstart.sources import open_source
@@ -80,7 +80,7 @@ def read_by(source: Source, texts: list[str], column: str = "") -> TextFacts:
 
 
 def _readers(source: Source, dataset: Dataset, column: str) -> Iterator[Source]:
-    """What reads a column of texts."""
+    """The sources that read a column of texts."""
     if not isinstance(source, FusedSource):
         if source.info.modality == "text":
             yield source

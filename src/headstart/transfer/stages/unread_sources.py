@@ -1,4 +1,4 @@
-"""A model without the sources that its head does not read, so that a prediction costs no body in vain."""
+"""Removal of fused sources that the head does not read, so that a prediction does not run their bodies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["without_unread_sources"]
 
 
 def without_unread_sources(model: TransferModel) -> TransferModel:
-    """The same model with those parts of a fused source that its features come from; it predicts the same.
+    """The same model with only those parts of a fused source that its features come from; its predictions are the same.
 
     Args:
-        model: of any source.
+        model: with any source; one that is not fused is returned as it is.
 
     Examples:
         >>> import numpy as np
@@ -30,14 +30,14 @@ def without_unread_sources(model: TransferModel) -> TransferModel:
         ('toy (untrained, seed 1)', ((32, 96),))
     """
     source, features = model.source, model.head.feature_map
-    if not (isinstance(source, FusedSource) and is_fused(source.info.blocks)):  # a body and its side are one
+    if not (isinstance(source, FusedSource) and is_fused(source.info.blocks)):  # a side-tuned body counts as one source
         return model
     spans, names = spans_of(source.info.blocks), source.names
     read = {span.part for span in spans if any(a < span.stop and span.start < b for a, b in features.blocks)}
     if len(read) == len(names):
         return model
     place = {name: [span for span in spans if span.part == name] for name in names}
-    # parts stand side by side: one that is kept moves left by the width of those before it that go
+    # the columns of the parts are concatenated: a kept part moves left by the width of the removed parts before it
     moved, width = {}, 0
     for name in (name for name in names if name in read):
         moved[name] = width - place[name][0].start
