@@ -1,4 +1,4 @@
-"""The facade: audit, encode, solve, evaluate, compare, save."""
+"""The functions that users call: fit, evaluate, rank and audit labels, built from stages, the gate and the ranking."""
 
 from headstart.reporting import Reporter, SilentReporter
 from headstart.transfer.fit import Run, fit

@@ -1,4 +1,4 @@
-"""Audit of labels: which items carry a label that all the others contradict."""
+"""Audit of labels: items whose label is contradicted by the leave-one-out prediction from all other items."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from headstart.types import Modality, Rows, Source, Task, TaskKind
 
 __all__ = ["LabelAudit", "Suspect", "audit_labels", "write_suspects"]
 
-SHOWN = 10  # suspects in the text of an audit
-NUMBERS = 8  # of a row that is shown
-MOST_EXPLAINED = 200  # suspects with neighbours: each costs a pass over all rows
+SHOWN = 10  # suspects in the printed summary
+NUMBERS = 8  # values of a row that are shown
+MOST_EXPLAINED = 200  # suspects with influential items: each costs a pass over all rows
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Suspect:
 
     Attributes:
         id: name of the item.
-        label: the label that it carries.
-        predicted: what the fit without it says.
-        p_label: left-out probability of its label.
-        p_predicted: left-out probability of the prediction.
-        because: ids of the items that did most for the prediction.
-        item: its text, or the path of its file, or its numbers; empty where it is none of these.
-        because_items: the same of the items in ``because``.
+        label: its given label.
+        predicted: the label that a fit without it predicts.
+        p_label: leave-one-out probability of its given label.
+        p_predicted: leave-one-out probability of the predicted label.
+        because: ids of the items with the largest influence on the prediction.
+        item: its text, the path of its file, or its numbers; empty for any other kind of item.
+        because_items: the same for the items in ``because``.
         because_labels: their labels.
 
     Examples:
@@ -71,13 +71,13 @@ class Suspect:
 
 @dataclass(frozen=True)
 class LabelAudit:
-    """What an audit of labels found.
+    """The result of an audit of labels.
 
     Attributes:
         suspects: the most suspect item first.
-        items: how many items were judged.
-        head: the head that judged, in words.
-        index: (m,) positions of the suspects among the items that were judged.
+        items: number of audited items.
+        head: the head that was used, in words.
+        index: (m,) positions of the suspects among the audited items.
 
     Examples:
         >>> len(LabelAudit((), 10, "ridge", np.empty(0, np.intp)).suspects)
@@ -90,7 +90,7 @@ class LabelAudit:
     index: NDArray[np.intp]
 
     def __repr__(self) -> str:
-        """The most suspect items, one a line."""
+        """The most suspect items, one per line."""
         return summary_text(*self._facts())
 
     def _repr_html_(self) -> str:
@@ -123,7 +123,7 @@ def audit_labels(
     verbose: bool = True,
     reporter: Reporter | None = None,
 ) -> LabelAudit:
-    """Find items whose label every other item contradicts: left out of the fit, another label is ten times likelier.
+    """Find items whose label all others contradict: in a fit without the item, another label is ten times as likely.
 
     Args:
         data: as in `fit`.
@@ -135,13 +135,16 @@ def audit_labels(
         group_col: as in `fit`.
         group_pattern: as in `fit`.
         time_col: as in `fit`.
-        seed: for the rows that the head is chosen on, where there are more than 5,000.
+        seed: of the sample of rows that the head is chosen on, if there are more than 5,000.
         engine: how items are encoded.
         verbose: as in `fit`.
         reporter: as in `fit`.
 
+    Returns:
+        The suspects, with the items that explain each of the first 200.
+
     Raises:
-        DataError: if the data cannot be used, or their task is no classification.
+        DataError: if the data cannot be used, or their task is not classification.
 
     Examples:
         >>> rows = [[0.0], [0.1], [0.2], [0.3], [5.0], [5.1], [5.2], [5.15]] * 5 + [[0.15]]
@@ -157,7 +160,7 @@ def audit_labels(
     )  # fmt: skip
     dataset = read_with(data, reading)
     prepared = prepare(dataset, source_for(dataset, source), context)
-    with context.reporter.progress("judging the labels"):
+    with context.reporter.progress("auditing the labels"):
         return _suspects_of(prepared, seed=seed)
 
 
@@ -166,18 +169,18 @@ def _suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | 
 
     Args:
         prepared: encoded items.
-        seed: for the choice of the head.
-        rows: positions of the items to judge, by each other alone; default: all.
+        seed: of the choice of the head.
+        rows: (m,) positions of the items to audit, from which the head is fitted too; default: all.
 
     Raises:
-        DataError: if the task is no classification.
+        DataError: if the task is not classification.
     """
     task, y = prepared.dataset.labelled()
     if not is_classification(task):
         raise DataError(f"Labels are audited for classification only. Got a {task.kind} task.")
     index = np.arange(len(y)) if rows is None else rows
     features, own = _rows(prepared.rows, index), y[index]
-    # an item is left out with its near copies and its group, which would vouch for its label
+    # near duplicates and items of the same group would confirm a wrong label, so they are left out together
     together = union_groups(prepared.dataset.groups, prepared.clusters)[index]
     groups = together if len(np.unique(together)) < len(together) else None
     head = select_head(features, own, task, blocks=prepared.source.info.blocks, groups=groups, seed=seed)
@@ -201,7 +204,7 @@ def _suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | 
 
 
 def _shown(item: object) -> str:
-    """An item as a reader knows it: a text, a path, the first numbers of a row; empty for what has no such form."""
+    """An item as text: a text, a path, or the first numbers of a row; empty for any other kind of item."""
     if isinstance(item, str | os.PathLike):
         return str(item)
     if isinstance(item, np.ndarray) and item.ndim == 1:
@@ -223,7 +226,7 @@ def _because(rows: Rows, y: NDArray[Any], task: Task, head: FittedHead, found: S
 
 
 def write_suspects(path: Path, suspects: Sequence[Suspect]) -> None:
-    """Write suspects as CSV, one a line: id, label, predicted, probabilities, ids of three others, and what all are.
+    """Write suspects as CSV, one per line, with a column for each attribute of `Suspect`.
 
     Args:
         path: the file to write.

@@ -1,4 +1,4 @@
-"""Judge a saved model on labelled data that it did not see."""
+"""Evaluation of a fitted model on labelled data."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ __all__ = ["ModelEvaluation", "evaluate"]
 
 @dataclass(frozen=True)
 class ModelEvaluation:
-    """How a model does on labelled data.
+    """The evaluation of a model on labelled data.
 
     Attributes:
-        evaluation: metrics with intervals, of each class too, and the confusions.
-        ids: names of the n judged items.
+        evaluation: metrics with intervals, metrics per class, and the confusion matrix.
+        ids: names of the n evaluated items.
         truth: their labels or values.
-        predicted: what the model says.
-        outputs: (n, k) probabilities or values, a column for each label or target.
+        predicted: the predicted ones.
+        outputs: (n, k) probabilities or values, one column per label or target.
         labels: names of the columns.
         failures: reasons by name, for items that could not be read.
-        fitted_on: how many of the items the model was fitted on; its numbers are too good where there are any.
-        shift: whether the items belong to those of the fit, by their losses; None where that cannot be told.
-        record: everything above but the items, as plain JSON values; what ``metrics.json`` and the report hold.
+        fitted_on: number of items that the model was fitted on; if there are any, the metrics are too good.
+        shift: whether the losses differ from the leave-one-out losses of the fit; None if that is unknown.
+        record: everything above except the items, as plain JSON values, as in ``metrics.json`` and the report.
 
     Examples:
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
@@ -74,12 +74,12 @@ class ModelEvaluation:
 
     @property
     def metrics(self) -> Mapping[str, Any]:
-        """Name to metric, with its interval; the main one first."""
+        """Metrics with their intervals by name; the main one first."""
         return self.evaluation.metrics
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """A row for each judged item: id, label, predicted, and ``output.LABEL`` for each label."""
+        """One row per evaluated item: id, label, predicted, and ``output.LABEL`` for each label."""
         import pandas as pd
 
         outputs = {f"output.{label}": column for label, column in zip(self.labels, self.outputs.T, strict=True)}
@@ -90,10 +90,13 @@ class ModelEvaluation:
 
         Args:
             folder: a new or empty folder, or one that an evaluation wrote.
-            overwrite: whether an evaluation that is there is replaced.
+            overwrite: whether an existing evaluation is replaced.
+
+        Returns:
+            The folder.
 
         Raises:
-            UsageError: if something else stands there, or an evaluation that is to be kept.
+            UsageError: if the folder holds anything else, or an evaluation that must be kept.
             SaveError: if it cannot be written.
         """
         check_evaluation_folder(Path(folder), overwrite=overwrite)
@@ -101,7 +104,7 @@ class ModelEvaluation:
         return Path(folder)
 
     def __repr__(self) -> str:
-        """The metrics, a line each."""
+        """The metrics, one per line."""
         return summary_text(*self._facts())
 
     def _repr_html_(self) -> str:
@@ -136,35 +139,36 @@ def evaluate(
     reporter: Reporter | None = None,
     command: str | None = None,
 ) -> ModelEvaluation:
-    """Judge a model on labelled data: the metrics of a fit, with intervals, for other items.
+    """Evaluate a model on labelled data, with the metrics and intervals of a fit.
 
     Args:
-        model: a model, what a fit gave, or the folder of one.
-        data: labelled data, as `fit` takes them.
-        split: which part of data that come with a split: ``"train"``, ``"val"``, ``"test"`` or ``"all"``; default:
+        model: a model, a run, or the folder of one.
+        data: labelled data, as in `fit`.
+        split: which part to use of data that have a split: ``"train"``, ``"val"``, ``"test"`` or ``"all"``; default:
             test, else val, else train.
         label: as in `fit`; default: the columns that the model was fitted on.
-        item: as in `fit`; default: the column that the model was fitted on.
+        item: as in `fit`; default: the columns that the model was fitted on.
         task: as in `fit`; default: that of the model.
         modality: as in `fit`.
-        group_col: column of what is resampled together.
+        group_col: column of groups, which are resampled together.
         group_pattern: as in `fit`.
         time_col: column of times.
-        out: folder for metrics, confusions, predictions and the report; none is written where not given.
-        overwrite: whether an evaluation that is there is replaced.
-        seed: of the resamples, 0.
+        out: folder for metrics, confusion matrix, predictions and the report; default: none.
+        overwrite: whether an existing evaluation is replaced.
+        seed: of the resamples; default 0.
         engine: how items are encoded; default: that of the model.
         verbose: as in `fit`.
         reporter: as in `fit`.
         command: the command line, for the record.
 
     Returns:
-        Metrics, predictions and what they rest on.
+        Metrics, predictions, and the warnings that apply to them.
 
     Raises:
         DataError: if the data cannot be used, or do not fit the model.
         ItemError: if no item can be read.
-        UsageError: if ``out`` holds something else than an evaluation.
+        UsageError: if ``out`` holds something other than an evaluation, or one that must be kept.
+        SaveError: if ``out`` cannot be written.
 
     Examples:
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
@@ -177,13 +181,13 @@ def evaluate(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
         modality=modality,
     )  # fmt: skip
-    told, clock = chosen_reporter(reporter, verbose=verbose), Clock.start()
+    reporter, clock = chosen_reporter(reporter, verbose=verbose), Clock.start()
     if out is not None:
-        check_evaluation_folder(Path(out), overwrite=overwrite, reporter=told)
+        check_evaluation_folder(Path(out), overwrite=overwrite, reporter=reporter)
     opened, folder = _opened(model, engine)
-    given = _predicted(opened, *part_of(read_for(opened, data, reading), split), told)
-    judged = _judged(opened, given, folder, seed, told)
-    _say(judged, given, told)
+    given = _predicted(opened, *part_of(read_for(opened, data, reading), split), reporter)
+    judged = _judged(opened, given, folder, seed, reporter)
+    _report(judged, given, reporter)
     record = {
         **judged.record,
         "seed": seed,
@@ -193,12 +197,12 @@ def evaluate(
     judged = replace(judged, record=record)
     if out is not None:
         judged.save(out)
-        told.line("saved", f"{out}; read {Path(out) / 'report.html'}")
+        reporter.line("saved", f"{out}; read {Path(out) / 'report.html'}")
     return judged
 
 
 def _opened(model: TransferModel | Run | str | Path, engine: Engine | None) -> tuple[TransferModel, Path | None]:
-    """The model, and the run folder that tells what it was fitted on."""
+    """The model, and the run folder that records which items it was fitted on; None if it has no folder."""
     folder = model.path if isinstance(model, Run) else None
     if isinstance(model, str | Path):
         folder = Path(model)
@@ -210,7 +214,7 @@ def _opened(model: TransferModel | Run | str | Path, engine: Engine | None) -> t
 
 @dataclass(frozen=True, eq=False)
 class _Predicted:
-    """What a model says of labelled items: those that it could read, why it could not read others, and which part."""
+    """Predictions for the labelled items that could be read, the reasons for the others, and the part they are from."""
 
     used: Dataset
     part: str
@@ -239,10 +243,10 @@ def _judged(
     groups = None if used.groups is None else union_groups(used.groups, np.arange(len(used)))
     truth = used.labelled()[1]
     found = evaluate_predictions(task, truth, outputs, groups=groups, seed=seed)
-    shift = None  # items that were fitted on cost less than new ones
+    shift = None  # items of the fit have lower losses than new ones, which would look like a shift
     if not fitted_on:
         shift = loss_shift(model.head.left_out, task, outputs, truth, groups)
-    # the record has the form of a fit's, so that one report shows both
+    # the same keys as in the record of a fit, so that one report shows both
     record = _record(model, given, found) | {
         "model": str(folder) if folder is not None else "",
         "part": given.part,
@@ -258,7 +262,7 @@ def _judged(
     )  # fmt: skip
 
 
-def _say(judged: ModelEvaluation, given: _Predicted, reporter: Reporter) -> None:
+def _report(judged: ModelEvaluation, given: _Predicted, reporter: Reporter) -> None:
     found = judged.evaluation
     reporter.line("data", f"{found.n} {given.used.modality} items ({given.part})")
     for name, metric in found.metrics.items():
@@ -271,9 +275,7 @@ def _say(judged: ModelEvaluation, given: _Predicted, reporter: Reporter) -> None
 def _warnings(fitted_on: int, count: int, shift: LossShift | None) -> list[str]:
     found = []
     if fitted_on:
-        found.append(
-            f"{fitted_on} of {count} items are ones that this model was fitted on, so these numbers are too good."
-        )
+        found.append(f"This model was fitted on {fitted_on} of the {count} items, so these metrics are too good.")
     if shift is not None and shift.differs:
         found.append(shift.sentence)
     return found
@@ -285,7 +287,7 @@ def _record(model: TransferModel, given: _Predicted, found: Evaluation) -> dict[
     return {
         "task": model.task.to_dict(),
         "source": asdict(model.source.info),
-        "evaluation": {"how": "labelled data that the model is given", **found.to_dict()},
+        "evaluation": {"how": "labelled data given to the model", **found.to_dict()},
         "data": {
             "origin": used.origin,
             "modality": used.modality,
@@ -306,7 +308,7 @@ def _encoding_seconds(predicted: Prediction) -> float:
 
 
 def _warn_of_texts(model: TransferModel, dataset: Dataset, reporter: Reporter) -> None:
-    """Say where the new texts are ones that the model's source hardly knows, whatever it was fitted on."""
+    """Warn if the model's source can hardly read the new texts, even if it could read those of the fit."""
     for facts in texts_read_by(model.source, dataset):
         for finding in check_texts(facts):
             if finding.severity == "warning":
@@ -314,11 +316,11 @@ def _warn_of_texts(model: TransferModel, dataset: Dataset, reporter: Reporter) -
 
 
 def _count_fitted(run: Path, dataset: Dataset, reporter: Reporter, *, cache: bool) -> int:
-    """How many of the items have the content of one that the model was fitted on, as its run folder tells."""
+    """Number of items whose content equals that of a training item, by the digests in the run folder."""
     import pandas as pd
 
     path = run / "splits.parquet"
-    if not path.is_file():  # a model that was saved by itself
+    if not path.is_file():  # a model that was saved without a run
         return 0
     try:
         splits = pd.read_parquet(path)
@@ -328,7 +330,7 @@ def _count_fitted(run: Path, dataset: Dataset, reporter: Reporter, *, cache: boo
         return 0
     part = splits["part"].astype(str)
     fitted = set(splits["content"][(part == "train") | part.str.startswith("fold ")])
-    with reporter.progress("comparing") as step:
+    with reporter.progress("comparing with the training items") as step:
         read_all = kept_sketches(dataset.modality, cache=cache)
         contents = audit(base_dataset(dataset), near=False, progress=step, sketch_all=read_all).content
         return sum(content in fitted for content in contents)

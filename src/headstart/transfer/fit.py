@@ -1,4 +1,4 @@
-"""`fit`: labelled items in, a model that can be trusted out."""
+"""`fit`: from labelled items to a model with an evaluation, baselines and an audit."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ from headstart.types import Dataset, Modality, Source, TaskKind
 
 __all__ = ["Run", "fit"]
 
-ENOUGH = 30.0  # seconds of a time limit that leave room for a look at names
-SAMPLE = 32  # items that tell how long all take
+ENOUGH = 30.0  # remaining seconds of a time limit that allow the search for groups in the names
+SAMPLE = 32  # items that are encoded to estimate the time of all
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a fit did and gave.
+    """The result of a fit.
 
     Attributes:
         model: the fitted model.
-        evaluation: metrics on items that the fit did not see.
+        evaluation: metrics on held-out items.
         baselines: the same metrics for each baseline, with the paired gain over it.
-        audit: what was found in the data.
-        record: everything above as plain JSON values; what ``metrics.json`` and the report hold.
-        path: the run folder, or None where none was asked for.
-        tables: splits, predictions and logs, as the run folder holds them.
+        audit: the findings in the data.
+        record: everything above as plain JSON values, as in ``metrics.json`` and the report.
+        path: the run folder, or None if none was written.
+        tables: splits, predictions and logs, as in the run folder.
 
     Examples:
         >>> import headstart
@@ -76,7 +76,7 @@ class Run:
     tables: RunTables | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        """What came out, in a few lines."""
+        """The main results, in a few lines."""
         return summary_text(*self._facts())
 
     def _repr_html_(self) -> str:
@@ -94,11 +94,11 @@ class Run:
         return f"Run: {main} {found.metrics[found.main]} on {found.n:,} items", facts
 
     def predict(self, items: Sequence[Any]) -> list[Any]:
-        """Labels or values of new items."""
+        """Labels or values of n new items."""
         return self.model.predict(items)
 
     def predict_proba(self, items: Sequence[Any]) -> NDArray[np.float64]:
-        """Calibrated probabilities (n, labels) of new items."""
+        """Calibrated probabilities (n, labels) of n new items; for regression their values (n, targets)."""
         return self.model.predict_proba(items)
 
     def save(self, folder: str | Path, *, overwrite: bool = True) -> Path:
@@ -106,13 +106,13 @@ class Run:
 
         Args:
             folder: a new or empty folder, or one that a fit or a model wrote.
-            overwrite: whether a run that is there is replaced.
+            overwrite: whether an existing run is replaced.
 
         Returns:
             The folder; `headstart.load` opens its model.
 
         Raises:
-            UsageError: if something else stands there, or a run that is to be kept.
+            UsageError: if the folder holds anything else, or a run that must be kept.
             SaveError: if it cannot be written.
         """
         check_replaceable(Path(folder), overwrite=overwrite)
@@ -153,50 +153,50 @@ def fit(
     reporter: Reporter | None = None,
     command: str | None = None,
 ) -> Run:
-    """Fit a model to labelled items, judge it on items it did not see, and say what the transfer was worth.
+    """Fit a model to labelled items, evaluate it on held-out items, and measure the gain from transfer.
 
     Args:
         data: a folder, table, archive, DataFrame, Hugging Face dataset, or ``(items, labels)``.
-        source: name of the source, such as ``"timm:resnet18.a1_in1k"``, or an open one; default: what comes with the
-            install for this kind of item; ``"auto"`` ranks several and takes the first. Several are fused where that
-            helps; for items of several columns, ``"COLUMN=NAME"`` names the source of one of them.
+        source: name of a source, such as ``"timm:resnet18.a1_in1k"``, or an open one; default: the one that comes with
+            the install for the modality. ``"auto"`` ranks several and takes the first. Several sources are fused if
+            that helps. For items of several columns, ``"COLUMN=NAME"`` names the source of one column.
         sources: with ``source="auto"``, names or open sources to rank; default: all that are installed or cached for
-            this kind of item.
-        label: label column, or columns; inferred and said where not given.
-        item: column of texts or paths, or several columns of pictures, sounds, texts, numbers and categories that make
-            one item together; one is inferred and said where not given.
-        task: ``"classification"``, ``"multilabel"`` or ``"regression"``; inferred and said where not given.
-        modality: ``"image"``, ``"text"``, ``"audio"`` or ``"vector"``; inferred where not given.
-        group_col: column of what must not be split (patient, speaker, site).
-        group_pattern: a regular expression that captures an item's group of its name (its path below the folder), or of
-            its value of ``group_col``.
+            the modality.
+        label: label column or columns; default: inferred and reported.
+        item: column of texts or paths, or several columns of images, sounds, texts, numbers and categories that
+            together form one item; default: one column, inferred and reported.
+        task: ``"classification"``, ``"multilabel"`` or ``"regression"``; default: inferred and reported.
+        modality: ``"image"``, ``"text"``, ``"audio"`` or ``"vector"``; default: inferred.
+        group_col: column of groups that must not be split (patient, speaker, site).
+        group_pattern: a regular expression that captures the group of an item from its name (its path below the
+            folder), or from its value of ``group_col``.
         time_col: column of times; the latest fifth is then held out.
-        heads: names of heads to compare; ``("auto",)`` for all that serve the task; default: those that one
-            eigendecomposition gives, ridge and LDA.
-        layers: which layers are compared: ``"auto"`` (the last, and all together), ``"last"``, ``"all"``, ``"best"``
-            (each by itself too) or ``"select"`` (features of all layers by relevance too).
-        fusion: how several sources are put together: ``"auto"`` (``"concat"``, ``"banded"`` or ``"stack"`` where one of
-            them helps, else the best source alone), one of these, ``"select"`` or ``"attention"``, which is then used
-            whatever is better, or ``"none"`` (the best source alone).
-        class_weight: ``"balanced"`` lets each class count the same, however many items it has.
-        label_text: what the classes are called, as rows that heads may shrink towards where examples are few:
-            ``"auto"`` (names, with at most 20 texts a class), ``"names"``, ``"none"``, descriptions by label, or a JSON
-            or CSV file of them, which may hold classes without any item. Left-out loss decides how much they count.
-        drop_suspects: whether training items whose label all others contradict are left out of the fit.
-        strategy: how knowledge is transferred: ``"frozen"`` (the body stays as it is), ``"auto"`` (the body moves where
-            the evidence says that it pays, and what is kept is the best validated), the name of a strategy or one of
-            `headstart.tune`, which is run whatever is expected of it.
-        source_data: labelled data of the source's own task, as ``data`` may be given: what a moved body has forgotten
-            is measured on them, and the strategy ``"joint"`` replays them.
+        heads: names of heads to compare; ``("auto",)`` for all that support the task; default: the closed-form heads
+            ridge and LDA, which one eigendecomposition gives.
+        layers: which layers are compared: ``"auto"`` (the last, and all concatenated), ``"last"``, ``"all"``,
+            ``"best"`` (also each alone) or ``"select"`` (also features of all layers, selected by relevance).
+        fusion: how several sources are combined: ``"auto"`` (``"concat"``, ``"banded"`` or ``"stack"`` if one of
+            them helps, else the best source alone); one of these, ``"select"`` or ``"attention"``, which is then used
+            without a comparison; or ``"none"`` (the best source alone).
+        class_weight: ``"balanced"`` gives each class the same total weight; default: each item counts the same.
+        label_text: class names or descriptions as a prior that heads may shrink towards: ``"auto"`` (names, with at
+            most 20 items per class), ``"names"``, ``"none"``, a mapping from label to description, or a JSON or CSV
+            file of one, which may hold classes without items. The weight of the prior is chosen by leave-one-out loss.
+        drop_suspects: whether training items whose label all others contradict are excluded from the fit.
+        strategy: how knowledge is transferred: ``"frozen"`` (the body stays frozen), ``"auto"`` (the body is fine-tuned
+            if the evidence says that it pays, and the model of lowest validation loss is kept), or a strategy of
+            `headstart.tune` or its name, which is run without a forecast.
+        source_data: labelled data of the source's own task, in any form of ``data``: forgetting of a fine-tuned body is
+            measured on them, and the strategy ``"joint"`` replays them.
         baselines: ``"all"``, ``"fast"`` (without the untrained body) or ``"none"``.
-        out: run folder to write; none is written where not given.
-        overwrite: whether a run that is there is replaced, when the new one is complete; else it is an error.
-        seed: for splits, resamples and the untrained body, 0.
-        time_limit: seconds; the untrained body is left out where it would not fit in, and the body moves only where
-            that fits in.
+        out: run folder to write; default: none.
+        overwrite: whether an existing run is replaced, once the new one is complete; otherwise it is an error.
+        seed: of splits, resamples and the untrained body; default 0.
+        time_limit: seconds; default: no limit. The untrained body is omitted, and the body stays frozen, if they would
+            not fit into it.
         engine: how items are encoded: backend, feature store, batch size, cluster.
-        verbose: whether it says what it does as the command does: lines, and progress on a terminal or in a notebook.
-        reporter: hears what happens in the place of these lines.
+        verbose: whether to report as the command does: lines, and progress on a terminal or in a notebook.
+        reporter: receives the reports instead.
         command: the command line, for the manifest.
 
     Returns:
@@ -204,10 +204,10 @@ def fit(
 
     Raises:
         DataError: if the data cannot be used.
-        SourceError: if the source cannot be opened or encodes another kind of item.
-        ParameterError: for ``sources`` without ``source="auto"``, and for a time limit that is no number of seconds.
-        UnknownNameError: for an unknown strategy.
-        UsageError: if ``out`` holds something else than a run, or a run that is not to be overwritten.
+        SourceError: if the source cannot be opened or encodes another modality.
+        ParameterError: for an invalid value, or for options of which one would be ignored.
+        UnknownNameError: for an unknown source, head or strategy.
+        UsageError: if ``out`` holds something other than a run, or a run that must not be overwritten.
         SaveError: if the run folder cannot be written.
 
     Examples:
@@ -242,7 +242,7 @@ def fit(
     )  # fmt: skip
     if run.path is not None:
         run.save(run.path)
-        _say_saved(run.path, seconds, command, context.reporter)
+        _report_saved(run.path, seconds, command, context.reporter)
     if fitted.moved is not None:
         fitted.moved.clear()
     return run
@@ -257,7 +257,7 @@ def _check_bounds(time_limit: float | None, out: str | Path | None, reporter: Re
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """What each stage gave; None for one that was not asked for."""
+    """The results of the stages; None for a stage that was not requested."""
 
     prepared: Prepared
     judged: Judged
@@ -276,10 +276,10 @@ def _fitted(
     described: Sequence[Described] | None,
     context: RunContext,
 ) -> _Fitted:
-    """Read, audit, choose the source, encode, judge, move the body, compare: each stage once, in this order."""
+    """Read, audit, choose the source, encode, evaluate, fine-tune, compare: each stage once, in this order."""
     dataset = read_labelled(data, reading)
     replayed = None if options.source_data is None else read(options.source_data, modality=dataset.modality)
-    # a source that does not exist is refused before the audit, which may read every file
+    # an unknown source is refused before the audit, which may read every file
     opened = None if options.ranks_sources else _opened(dataset, options, context)
     with keep_ray_open():  # one Ray session serves ranking, encoding and training
         audited = audit_items(dataset, context)
@@ -288,7 +288,7 @@ def _fitted(
             choice = choose_source(audited, described, context)
             opened = choice.source
         prepared = encode_items(audited, opened, context, known=None if choice is None else choice.rows)
-        _say_larger(options, opened, context.reporter)
+        _report_larger(options, opened, context.reporter)
         search = replace(options.search, until=context.clock.until)
         prepared, search = with_label_text(prepared, search, options.label_text, context.reporter)
         prepared, judged, moved = _judge(prepared, search, options.strategy, replayed, context)
@@ -309,12 +309,12 @@ def _record(fitted: _Fitted, seconds: float, seed: int, command: str | None) -> 
     return record | {key: found.record for key, found in further.items() if found is not None}
 
 
-def _say_saved(path: Path, seconds: float, command: str | None, reporter: Reporter) -> None:
-    if command is None:  # else the command says so, with what comes next
+def _report_saved(path: Path, seconds: float, command: str | None, reporter: Reporter) -> None:
+    if command is None:  # the command line reports this itself, with the next steps
         reporter.line("saved", f"{path}  ({seconds:.1f} s in all); read {path / 'report.html'}")
 
 
-def _say_larger(options: FitOptions, opened: Source, reporter: Reporter) -> None:
+def _report_larger(options: FitOptions, opened: Source, reporter: Reporter) -> None:
     if options.source is None and opened.info.name in LARGER:
         reporter.line("", LARGER[opened.info.name])
 
@@ -326,16 +326,16 @@ def _judge(
     source_data: Dataset | None,
     context: RunContext,
 ) -> tuple[Prepared, Judged, MovedBody | None]:
-    """The frozen features, or what became of moving the body; with groups that names suggest among the findings."""
+    """Evaluate frozen features, propose groups, and fine-tune the body if the strategy is not ``"frozen"``."""
     clock, reporter, is_frozen = context.clock, context.reporter, strategy == FROZEN_BODY
     if clock.is_over and is_frozen:
         reporter.warning(
-            "The time limit is over: the model is judged once, on held-out items, not by cross-validation."
+            "The time limit is over: the model is evaluated once, on held-out items, not by cross-validation."
         )
-    # a strategy trains the body: in each of ten folds it would take ten times as long
+    # with a strategy one held-out part: training the body in each of ten folds would take ten times as long
     judged = judge(prepared, search, context.seed, reporter, once=not is_frozen or clock.is_over)
     left = clock.left()
-    # the look at names solves heads again, which a short limit needs for what was asked
+    # the search for groups solves more heads, and under a short limit that time is needed for the fit itself
     if left is None or left > ENOUGH:
         prepared = with_proposal(prepared, judged, reporter)
     if is_frozen:
@@ -352,20 +352,20 @@ def _compare(
     left, reporter = context.clock.left(), context.reporter
     if context.clock.is_over:
         reporter.warning(
-            "The baselines were left out: the time limit is over. Without them nothing says what it was worth."
+            "The baselines were skipped: the time limit is over. Without them the gain from transfer is unknown."
         )
         return ()
-    # a fifth more than the estimate, for loading the body and solving its heads
+    # 20% on top of the estimate for loading the body and solving its heads
     if which == "all" and left is not None and left < 1.2 * _encoding_seconds(prepared):
-        reporter.warning("The untrained body was left out: it would not fit into the time limit.")
+        reporter.warning("The untrained body was skipped: it would not fit into the time limit.")
         which = "fast"
     return tuple(compare(prepared, judged, which, reporter, frozen=None if moved is None else moved.frozen))
 
 
 def _encoding_seconds(prepared: Prepared) -> float:
-    """About how long the body takes for all items, whether it has just run or their rows were known."""
+    """Estimated time of the body for all items, whether it has just run or the rows were cached."""
     done, n = prepared.extraction, len(prepared.dataset)
-    # rows from the store say nothing of the time: then a few items are encoded without it
+    # cached rows give no timing, so a few items are encoded without the cache
     few = min(SAMPLE, n)
     if done.encoded < few:
         plain = Engine(prepared.engine.backend, cache=False)

@@ -1,4 +1,4 @@
-"""The model alone, for estimators, which are judged by the tools that call them: no baselines, no run folder."""
+"""Fit of a model alone, for scikit-learn estimators: no evaluation, no baselines, no run folder."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ __all__ = ["fit_model"]
 
 
 def fit_model(dataset: Dataset, options: FitOptions, context: RunContext) -> TransferModel:
-    """Fit a model to all items, each of which has to be readable.
+    """Fit a model to all items, each of which must be readable.
 
     Args:
         dataset: n labelled items.
-        options: source, search and strategy; a strategy that moves the body is judged on a fifth of the items.
-        context: how items are encoded, who hears of it, the seed, and seconds for ranking and training (without a limit
-            the gate's own).
+        options: source, search and strategy; a strategy that fine-tunes the body is validated on a fifth of the items.
+        context: engine, reporter, seed, and time limit of ranking and training (without one, that of the gate).
 
     Raises:
         DataError: if an item cannot be read, or there are fewer than two classes.
-        SourceError: if the source cannot be opened, or has no body that the strategy can move.
+        SourceError: if the source cannot be opened, or has no body that the strategy can fine-tune.
         UnknownNameError: for an unknown source or strategy.
-        ParameterError: if the time limit is no number of seconds.
+        ParameterError: if the time limit is not a number of seconds.
 
     Examples:
         >>> from headstart.data import read
@@ -50,7 +49,7 @@ def fit_model(dataset: Dataset, options: FitOptions, context: RunContext) -> Tra
     opened = None if options.ranks_sources else source_for(dataset, options.source)
     with keep_ray_open():
         if opened is not None and options.is_frozen:
-            # nothing is ranked or moved, so nothing needs the audit: scikit-learn may call this hundreds of times
+            # without ranking and fine-tuning nothing uses the audit, and a grid search may call this hundreds of times
             return _frozen(dataset, opened, options, context)
         audited = _all_of(audit_items(dataset, context), dataset)
         choice = None
@@ -73,11 +72,12 @@ def _frozen(dataset: Dataset, source: Source, options: FitOptions, context: RunC
 
 
 def _all_of(audited: Audited, dataset: Dataset) -> Audited:
+    """The audited items; raises if the audit excluded any, since an estimator must fit exactly what it is given."""
     if len(audited.kept) < len(dataset):
         first = int(np.flatnonzero(~audited.audit.keep)[0])
         reasons = [finding.message for finding in audited.audit.findings if finding.severity == "error"]
         raise DataError(
-            f"Item {first} cannot be used, as {len(dataset) - len(audited.kept)} of {len(dataset)}: "
-            f"{' '.join(reasons) or 'it is empty.'} Leave such items out."
+            f"{len(dataset) - len(audited.kept)} of {len(dataset)} items cannot be used, the first at position "
+            f"{first}: {' '.join(reasons) or 'it is empty.'} Leave such items out."
         )
     return audited

@@ -1,4 +1,4 @@
-"""Several label columns of one table: one encoding, one eigendecomposition, one report."""
+"""Fit of several label columns of one table, with one encoding and one eigendecomposition for all of them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ __all__ = ["TasksRun", "fit_tasks", "load_tasks"]
 
 @dataclass(frozen=True)
 class TasksRun:
-    """What a fit of several label columns gave.
+    """The result of a fit of several label columns.
 
     Attributes:
         runs: the run of each column.
-        path: the folder that holds a run folder for each column, or None.
+        path: the folder that holds a run folder for each column, or None if none was written.
 
     Examples:
         >>> TasksRun({}).predict([[1.0]])
@@ -46,7 +46,7 @@ class TasksRun:
     path: Path | None = None
 
     def __repr__(self) -> str:
-        """The main metric of each column, one a line."""
+        """The main metric of each column, one per line."""
         return summary_text(*self._facts())
 
     def _repr_html_(self) -> str:
@@ -75,26 +75,26 @@ def fit_tasks(
     reporter: Reporter | None = None,
     **options: Any,
 ) -> TasksRun:
-    """Fit a model for each of several label columns; classification and regression may mix.
+    """Fit a model for each of several label columns; classification and regression may be mixed.
 
-    Rows without a label in one column serve the others. With the feature store each item is encoded once for all
-    columns; columns that are labelled in the same rows share one eigendecomposition for each feature map, and choose λ
-    apart.
+    A row without a label in one column is used for the others. With the feature store each item is encoded once for all
+    columns. Columns that are labelled in the same rows share one eigendecomposition per feature map; λ is chosen for
+    each column.
 
     Args:
         data: the path of a table, a DataFrame, or a dict of columns.
         tasks: two or more label columns.
         source: as in `fit`.
         group_col: as in `fit`.
-        out: folder that will hold a run folder for each column, ``README.md``, ``metrics.json`` and ``tasks.json``.
+        out: folder for one run folder per column, ``README.md``, ``metrics.json`` and ``tasks.json``; default: none.
         engine: how items are encoded.
         verbose: as in `fit`.
         reporter: as in `fit`.
         **options: further arguments of `fit`, for every column.
 
     Raises:
-        DataError: if the data are no table, or a column is missing or named twice.
-        UsageError: if ``out`` holds something else than a run of several columns.
+        DataError: if the data are not a table, or a column is missing or named twice.
+        UsageError: if ``out`` holds something other than a run of several columns.
 
     References:
         Caruana, "Multitask Learning", Machine Learning 1997.
@@ -114,7 +114,7 @@ def fit_tasks(
     missing = [column for column in columns if column not in frame.columns]
     if missing or len(columns) != len(tasks) or len(columns) < 2:
         known = ", ".join(map(str, frame.columns[:10]))
-        what = f"'{missing[0]}' is no column" if missing else f"got {', '.join(tasks) or 'none'}"
+        what = f"'{missing[0]}' is not a column" if missing else f"got {', '.join(tasks) or 'none'}"
         raise DataError(f"Several tasks need two or more different label columns: {what}; the columns are {known}.")
     folders = _folder_names(columns)
     split = (
@@ -123,7 +123,7 @@ def fit_tasks(
         else _shared_split(frame, columns, options.get("seed", 0))
     )
     runs: dict[str, Run] = {}
-    with shared_spectra():  # the eigendecomposition of rows that one column has used serves the next
+    with shared_spectra():  # columns with the same rows reuse their eigendecomposition
         for column in columns:
             reporter.line("task", column)
             kept = frame if split is None else frame.assign(split=split)
@@ -140,7 +140,7 @@ def fit_tasks(
 
 
 def _check_out(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
-    """Before the work: whether the folder may be written, and that its runs will be replaced."""
+    """Raise before any work unless the folder may be written, and report runs that will be replaced."""
     check_writable(out)
     if not out.exists():
         return
@@ -150,7 +150,7 @@ def _check_out(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
         )
     if task_folders(out) is not None:
         if not overwrite:
-            raise UsageError(f"'{out}' holds a run, which is kept; name another folder, or allow to overwrite it.")
+            raise UsageError(f"'{out}' holds a run, which is kept; name another folder, or allow overwriting it.")
         reporter.line("run folder", f"{out} holds a run of several columns, which this one replaces")
 
 
@@ -165,7 +165,7 @@ def _frame(data: object) -> pd.DataFrame:
     if path is None or not path.is_file():
         raise DataError(f"Several tasks need a table (CSV, TSV, JSONL, Parquet) or a DataFrame. Got {data!r:.80}.")
     frame, _ = load_table(path)
-    for name in frame.columns:  # paths in a table are relative to it
+    for name in frame.columns:  # relative paths in a table are relative to its folder
         first = next((value for value in frame[name] if isinstance(value, str) and value.strip()), None)
         if first is not None and len(first) < 1000 and (path.parent / first).is_file():
             frame[name] = [str(path.parent / value) if isinstance(value, str) else value for value in frame[name]]
@@ -173,20 +173,21 @@ def _frame(data: object) -> pd.DataFrame:
 
 
 def _shared_split(frame: pd.DataFrame, columns: Sequence[str], seed: int) -> np.ndarray[Any, Any] | None:
-    """One held-out fifth for all columns, which then share the rows that they are fitted on; None for few rows."""
+    """One held-out fifth for all columns, so that they share their training rows; None below 1,000 rows."""
     from headstart.transfer.stages.judge import FEW_ITEMS
 
-    # with few rows everything is judged by cross-validation, and with missing labels the rows differ anyway
+    # few rows are evaluated by cross-validation, and with missing labels the training rows differ anyway
     if "split" in frame.columns or len(frame) < FEW_ITEMS or frame[list(columns)].isna().any(axis=None):
         return None
     features = [name for name in frame.columns if name not in columns]
-    # equal rows stay on one side
+    # duplicate rows must be on the same side of the split
     codes = frame.groupby(features, sort=False, dropna=False).ngroup().to_numpy()
     drawn = np.random.default_rng(seed).permutation(codes.max() + 1) < 0.2 * (codes.max() + 1)
     return np.where(drawn[codes], "test", "train")
 
 
 def _folder_names(columns: Sequence[str]) -> dict[str, str]:
+    """A unique file name for each column, such as ``"unit_price"`` for ``"unit price"``."""
     names: dict[str, str] = {}
     for column in columns:
         name = re.sub(r"[^\w.-]+", "_", column).strip("._") or "task"
@@ -201,7 +202,7 @@ def _write(place: Path, folders: Mapping[str, str], runs: Mapping[str, Run]) -> 
     write_json(place / INDEX, {"model_type": "headstart-tasks", "tasks": dict(folders)})
     lines = [f"# {place.name}: {len(runs)} label columns from one encoding", ""]
     lines += [
-        "| column | task | items judged | metric | value | 95% interval | head |",
+        "| column | task | evaluated items | metric | value | 95% interval | head |",
         "|---|---|---|---|---|---|---|",
     ]
     for column, run in runs.items():
@@ -217,10 +218,15 @@ def _write(place: Path, folders: Mapping[str, str], runs: Mapping[str, Run]) -> 
 
 
 def load_tasks(folder: str | Path, *, engine: Engine = Engine()) -> dict[str, TransferModel]:
-    """The model of each column.
+    """Load the model of each column.
+
+    Args:
+        folder: written by `fit_tasks`.
+        engine: how items are encoded.
 
     Raises:
-        ModelFolderError: if the folder is none of several tasks, or damaged.
+        NoModelError: if the folder was not written by a fit of several columns.
+        ModelFolderError: if it is damaged.
 
     Examples:
         >>> load_tasks("no-such-folder")

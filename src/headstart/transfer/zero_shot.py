@@ -1,8 +1,8 @@
-"""A classifier from nothing but the names of its classes; a few examples later it is the head that a fit gives.
+"""Zero-shot classification: nearest class text by cosine, as an LDA head that further examples update.
 
-Each class's text is encoded and stands as the one row of its class. LDA on these rows is then the nearest class by
-cosine (`headstart.heads.spectral.class_name_prior`), so that 0, 1, 5 and 50 examples a class are one
-path: an example is one more row.
+The encoded text of each class is used as the only row of that class. LDA on these rows is the nearest class by cosine
+(`headstart.heads.spectral.class_name_prior`). An example is one more row, so 0, 1, 5 and 50 examples per class are
+handled by the same head.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ from headstart.types import Source, Task
 
 __all__ = ["zero_shot"]
 
-# Nothing is there to calibrate on. On the training texts of BANKING77 and CLINC150 the log-loss is least at 16 and 20
-# times MiniLM's cosine; where names say little it is far too sure (TREC-6 and financial news: no better than chance).
+# A default, since there are no items to calibrate on. On the training texts of BANKING77 and CLINC150 the log-loss is
+# lowest at 16 and 20 times MiniLM's cosine. It is far too confident where names are not informative (TREC-6 and
+# financial news: no better than chance).
 COSINE_SCALE = 16.0
-# In units of the mean eigenvalue; the prediction does not depend on it, later updates little. 10 texts a class chose 3.
+# λ in units of the mean eigenvalue. Predictions do not depend on it, later updates only a little; with 10 texts per
+# class, 3 was chosen.
 PENALTY = 3.0
 
 
@@ -49,25 +51,26 @@ def zero_shot(
     verbose: bool = True,
     reporter: Reporter | None = None,
 ) -> TransferModel:
-    """A model that has seen no example: each item goes to the class whose text is nearest by cosine.
+    """A model without training examples: each item is assigned to the class whose text is nearest by cosine.
 
-    Its probabilities are a softmax of 16 times the cosine (or of what a source of `LabelReading` says), a default
-    that is calibrated on nothing. `TransferModel.update` adds examples exactly; a `fit` also chooses λ and calibrates.
+    Its probabilities are a softmax of 16 times the cosine, or of the scale that a `LabelReading` source states. This is
+    a default that is not calibrated. `TransferModel.update` adds examples exactly; a `fit` also chooses λ and
+    calibrates.
 
     Args:
-        labels: two or more class names, or descriptions by name.
+        labels: two or more class names, or a mapping from name to description.
         source: a source of texts, or one with a text tower; default: ``"headstart:text"``.
-        label_text: descriptions of the classes, as `read_label_texts` takes them; default: the names as words.
-        out: folder to save to; none is written where not given.
-        overwrite: whether a run that is there is replaced, when the new one is complete; else it is an error.
+        label_text: descriptions of the classes, as for `read_label_texts`; default: the names as words.
+        out: folder to save to; default: none.
+        overwrite: whether an existing run is replaced, once the new one is complete; otherwise it is an error.
         engine: how texts are encoded.
         verbose: as in `fit`.
         reporter: as in `fit`.
 
     Raises:
-        DataError: if there are fewer than two labels, or one twice.
-        SourceError: if the source knows no texts.
-        UsageError: if ``out`` holds something else, or a run that is to be kept; said before the work.
+        DataError: if there are fewer than two labels, or a label is repeated or empty.
+        SourceError: if the source cannot encode texts.
+        UsageError: if ``out`` holds something other than a run, or a run that must be kept; raised before any work.
 
     References:
         Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
@@ -94,14 +97,14 @@ def zero_shot(
     model = TransferModel(opened, Task("classification", names), head, moments, engine=engine)
     if unread := unread_labels(opened, names, texts):
         reporter.warning(
-            f"What these classes are called says little to {opened.info.name} ({unread}), so the answers are hardly "
+            f"{opened.info.name} can hardly read the names of these classes ({unread}), so the predictions are hardly "
             "better than guesses; name a source that knows their language with --source, name the classes in a "
             "language that this one knows, or fit a few labelled items."
         )
-    told = "name" if texts is None else "description"
-    reporter.line("labels", f"{len(names)}, each by its {told}; no example was seen")
+    given_as = "name" if texts is None else "description"
+    reporter.line("labels", f"{len(names)}, each by its {given_as}; no examples were used")
     scale = _scale(opened)
-    reporter.line("probability", f"softmax of {scale:g} times the cosine, a default that is calibrated on nothing")
+    reporter.line("probability", f"softmax of {scale:g} times the cosine, a default that is not calibrated")
     if out is not None:
         model.save(out, overwrite=overwrite)
     return model
@@ -111,10 +114,10 @@ def _zero_shot_head(rows: NDArray[np.floating], source: Source) -> FittedHead:
     last = replace(candidate_maps(rows, source.info.blocks)[0], width=rows.shape[1])
     mapped = np.asarray(last(rows), dtype=np.float64)
     spectrum = Spectrum.from_moments(prior_moments(rows, last, 1.0))
-    # rows that are all the same (names of unknown tokens) have no eigenvalue: every item then fits all classes alike
+    # identical rows (names of unknown tokens) have no eigenvalue above 0: all classes then have the same score
     lam = PENALTY * (float(spectrum.values.mean()) if len(spectrum.values) else 1.0)
     weight, bias = LDA.coefficients(spectrum, lam)
-    # scores are a multiple of the cosine, up to a constant of each row: the slope between the two
+    # scores = slope * cosine + a constant per item; least squares on the class rows, slope = <W, X> / <X, X>
     centred = mapped - mapped.mean(axis=0)
     slope = float((weight.T * centred).sum() / (centred**2).sum()) if len(spectrum.values) else 1.0
     scale = _scale(source)
@@ -123,5 +126,5 @@ def _zero_shot_head(rows: NDArray[np.floating], source: Source) -> FittedHead:
 
 
 def _scale(source: Source) -> float:
-    """What cosines are multiplied with."""
+    """The factor of the cosine inside the softmax."""
     return source.label_scale() if isinstance(source, LabelReading) else COSINE_SCALE

@@ -287,7 +287,7 @@ def test_judging_by_items_that_the_model_was_fitted_on_is_warned_of(cli, run):
     old, new = texts()[1:], [["a wholly new request", "refund"], ["another one of these", "delivery"]]
     write_csv(cli.folder / "mixed.csv", [["text", "label"], *old[:3], *new])
     write_csv(cli.folder / "new.csv", [["text", "label"], *new])
-    cli.works("evaluate", run, "mixed.csv", says=["3 of 5 items are ones that this model was fitted on", "too good"])
+    cli.works("evaluate", run, "mixed.csv", says=["This model was fitted on 3 of the 5 items", "too good"])
     assert json.loads(cli.works("evaluate", run, "mixed.csv", "--json").out)["fitted_on"] == 3
     assert "fitted on" not in cli.works("evaluate", run, "new.csv").told
     (cli.folder / run / "splits.parquet").unlink()  # a model that was saved by itself

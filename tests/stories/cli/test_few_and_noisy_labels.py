@@ -10,7 +10,7 @@ from command_line import texts, vectors, write_csv
 
 def test_zero_shot_then_predict(cli):
     cli.works(
-        "fit", "--zero-shot", "parcel, money back", "--source", "toy", "--out", "zero", says=["no example was seen"]
+        "fit", "--zero-shot", "parcel, money back", "--source", "toy", "--out", "zero", says=["no examples were used"]
     )
     cli.works("predict", "zero", "where is my parcel", says=["parcel"])
     cli.refuses("fit", "--zero-shot", "one", "--source", "toy", code=2, says=["two or more"])
