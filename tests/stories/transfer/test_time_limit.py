@@ -102,4 +102,4 @@ def test_a_limit_that_is_over_leaves_out_folds_and_baselines_and_says_so():
     run = fit((x, np.where(x[:, 0] > 0, "up", "down").tolist()), time_limit=1e-9, reporter=Said())
     assert "cross-validation" not in run.record["evaluation"]["how"]
     assert run.baselines == ()
-    assert [text.split(":")[0] for text in said] == ["The time limit is over", "The baselines were left out"]
+    assert [text.split(":")[0] for text in said] == ["The time limit is over", "The baselines were skipped"]

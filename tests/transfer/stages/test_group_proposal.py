@@ -33,8 +33,8 @@ def proposals(frame):
 
 def test_a_speaker_in_the_name_is_proposed_with_the_option_to_use():
     (found,) = proposals(table(0, 2.0, lambda g, k: f"take{k}_speaker{g:02}.wav"))
-    assert r"Then fit with --group-col file --group-pattern 'speaker(\d+)', and give the folder" in found.message
-    assert "where these are left out together" in found.message
+    assert r"In that case fit with --group-col file --group-pattern 'speaker(\d+)', and give the folder" in found.message
+    assert "if these are left out together" in found.message
     assert found.count == 16
     assert len(found.examples) == 5
 
@@ -45,7 +45,7 @@ def test_the_option_groups_and_silences_the_proposal(tmp_path, capsys):
     assert main([*words, "--group-col", "file", "--group-pattern", r"speaker(\d+)"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "Found 17 groups in the names" in out
-    assert "Then fit with" not in out
+    assert "In that case fit with" not in out
 
 
 def test_names_that_say_nothing_are_not_proposed():
@@ -86,5 +86,5 @@ def test_subjects_of_the_parkinsons_voices_are_proposed(real_data):
     frame = pd.read_csv(real_data / "medical/parkinsons_voice/parkinsons.data")
     frame["status"] = np.where(frame["status"] == 1, "ill", "well")
     (found,) = proposals(frame.rename(columns={"status": "label"}))
-    assert found.message.endswith(r"Then fit with --group-col name --group-pattern 'S(\d+)'")
+    assert found.message.endswith(r"In that case fit with --group-col name --group-pattern 'S(\d+)'")
     assert found.count == 32
