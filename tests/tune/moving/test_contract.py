@@ -13,7 +13,7 @@ from headstart.checks import check_strategy_solves
 from headstart.errors import ParameterError
 from headstart.sources import module
 from headstart.sources.toy_shift import toy_shift
-from headstart.transfer.gate.strategy_choice import is_crossed, sized
+from headstart.transfer.gate.strategy_choice import is_cross_fitted, sized
 from headstart.tune import MOVING, STRATEGIES, MovingStrategy, Strategy, fit
 from headstart.tune.distillation.strategy import Distillation
 from headstart.tune.frozen import FROZEN
@@ -80,7 +80,7 @@ def test_a_strategy_with_a_plan_alone_is_one_and_has_no_further_capability():
     assert isinstance(strategy, MovingStrategy)
     assert not isinstance(strategy, Strategy)
     assert not any(isinstance(strategy, one) for one in (BringsBody, CrossFits, MovesItself, ReplaysSource))
-    assert not is_crossed(strategy, part)
+    assert not is_cross_fitted(strategy, part)
     assert sized(strategy, part).training.epochs == 15
 
 

@@ -135,7 +135,7 @@ def decide(
         moved = trial.run(replace(judged.search, heads=_linear(judged.search.heads)), budget)
     on_all_items = None
     # a cross-fitted training (one process only) fits every candidate on all items, so the comparison is already fair
-    if prepared.engine.ray is not None or not trial.crossed:
+    if prepared.engine.ray is not None or not trial.cross_fitted:
         on_all_items = leave_one_out_losses(judged.model.head, train, moved.valid)
     return _keep(moved, name, forecast, on_all_items, forced=wanted != AUTO, reporter=reporter)
 

@@ -99,14 +99,14 @@ def make_forecast(trial: Trial, judged: Judged, *, seconds: float | None, report
     error, high = headroom(judged.model.head, y, task)
     if is_classification(task) and high < LITTLE and judged.search.class_weight is None:
         return Forecast(error, high, None, None, 0.0, None, f"at most {high:.1%} of the items could be gained", False)
-    crossed = trial.crossed
-    if len(train) < FEWEST and not crossed:
+    cross_fitted = trial.cross_fitted
+    if len(train) < FEWEST and not cross_fitted:
         return Forecast(error, high, None, None, 0.0, None, f"{len(train)} items are too few to tell", False)
     rows, blocks = take_rows(prepared.rows, judged.plan.fitted), prepared.source.info.blocks
     with reporter.progress("estimating gain and cost"):
         cost = trial.cost()
         judging = judging_seconds(cost, judged, train)
-        expected = (FITS if crossed else 1 + PILOT) * (cost.training(len(train)) + judging)
+        expected = (FITS if cross_fitted else 1 + PILOT) * (cost.training(len(train)) + judging)
         forecast = Forecast(error, high, None, None, expected, None, "", False)
         if expected > time_left():
             reason = f"it would take about {expected:.0f} s, more than the remaining {time_left():.0f} s"
@@ -119,7 +119,7 @@ def make_forecast(trial: Trial, judged: Judged, *, seconds: float | None, report
             forecast = replace(forecast, curve=curve, mismatch=found)
         else:
             reporter.line("skipped", "the learning curve of the frozen features does not fit into the time limit")
-    if crossed:
+    if cross_fitted:
         return replace(forecast, verdict="each item is judged by a body that was trained without it", go=True)
     with reporter.progress("a pilot on half of the items") as step:
         seconds = max(time_left() / 3 - judging / 2, 1.0)

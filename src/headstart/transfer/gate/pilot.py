@@ -15,7 +15,7 @@ from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.heads import HeadSearch
 from headstart.reporting import Progress
 from headstart.tasks import base_kind, task_methods
-from headstart.transfer.gate.strategy_choice import is_crossed
+from headstart.transfer.gate.strategy_choice import is_cross_fitted
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune.moving.contract import MovesItself, MovingStrategy, with_settings
 from headstart.tune.training.settings import Budget
@@ -116,7 +116,7 @@ class Trial:
         >>> rows = np.arange(16.0).reshape(8, 2)
         >>> prepared = prepare(read((rows, ["a"] * 4 + ["b"] * 4)), open_source("vector"), RunContext(SilentReporter()))
         >>> trial = Trial(LP_FT, prepared, prepared.dataset, 0)
-        >>> trial.crossed
+        >>> trial.cross_fitted
         False
         >>> trial.cost()
         Traceback (most recent call last):
@@ -129,9 +129,9 @@ class Trial:
     seed: int
 
     @property
-    def crossed(self) -> bool:
+    def cross_fitted(self) -> bool:
         """Whether the training cross-fits: its validation losses are out-of-fold, so it needs no pilot."""
-        return is_crossed(self.strategy, self.train)
+        return is_cross_fitted(self.strategy, self.train)
 
     def cost(self) -> Cost:
         """How long the strategy takes on this machine, extrapolated from a few timed steps.

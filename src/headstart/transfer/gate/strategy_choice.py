@@ -15,7 +15,7 @@ from headstart.types import Dataset
 
 M = TypeVar("M", bound=MovingStrategy)
 
-__all__ = ["AUTO", "UNWEIGHTED", "is_crossed", "moving_strategy", "sized", "strategy_for"]
+__all__ = ["AUTO", "UNWEIGHTED", "is_cross_fitted", "moving_strategy", "sized", "strategy_for"]
 
 AUTO = "auto"
 UNWEIGHTED = frozenset({"contrastive"})  # strategies that do not use class weights
@@ -79,7 +79,7 @@ def moving_strategy(wanted: object) -> MovingStrategy:
     )
 
 
-def is_crossed(strategy: MovingStrategy, train: Dataset) -> bool:
+def is_cross_fitted(strategy: MovingStrategy, train: Dataset) -> bool:
     """Whether the training cross-fits: its validation losses are out-of-fold, so it needs no pilot.
 
     Args:
@@ -88,7 +88,7 @@ def is_crossed(strategy: MovingStrategy, train: Dataset) -> bool:
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
-        >>> is_crossed(LP_FT, Dataset([0], ("0",), "vector"))
+        >>> is_cross_fitted(LP_FT, Dataset([0], ("0",), "vector"))
         False
     """
     return isinstance(strategy, CrossFits) and strategy.cross_fits(train)
@@ -111,7 +111,7 @@ def sized(strategy: M, train: Dataset) -> M:
         >>> [sized(LP_FT, part).training.epochs for part in parts]
         [15, 8, 3]
     """
-    if is_crossed(strategy, train):
+    if is_cross_fitted(strategy, train):
         return strategy
     steps = max(1, len(train) // strategy.training.batch_size)
     epochs = int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS))

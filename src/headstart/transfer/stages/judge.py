@@ -287,7 +287,7 @@ def _report(model: TransferModel, evaluation: Evaluation, plan: SplitPlan, repor
         f"{_penalty(head.lam)}chosen among {len(compared)} by out-of-fold loss {head.loss:.3f}",
     )
     for note in head.notes:
-        reporter.line("left out" if note.startswith("not tried") else "fusion", note)
+        reporter.line("skipped" if note.startswith("not tried") else "fusion", note)
     if model.moments is None and isinstance(HEADS[head.head], SpectralHead):
         reporter.warning(
             f"The moments of {head.feature_map.num_features} features would fill "

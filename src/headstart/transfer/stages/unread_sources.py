@@ -38,12 +38,12 @@ def without_unread_sources(model: TransferModel) -> TransferModel:
         return model
     place = {name: [span for span in spans if span.part == name] for name in names}
     # the columns of the parts are concatenated: a kept part moves left by the width of the removed parts before it
-    moved, width = {}, 0
+    offsets, width = {}, 0
     for name in (name for name in names if name in read):
-        moved[name] = width - place[name][0].start
+        offsets[name] = width - place[name][0].start
         width += place[name][-1].stop - place[name][0].start
     part_of = {start: span.part for span in spans for start in range(span.start, span.stop)}
-    blocks = tuple((a + moved[part_of[a]], b + moved[part_of[a]]) for a, b in features.blocks)
+    blocks = tuple((a + offsets[part_of[a]], b + offsets[part_of[a]]) for a, b in features.blocks)
     return replace(
         model,
         source=source.only([k for k, name in enumerate(names) if name in read]),
