@@ -33,7 +33,7 @@ def proposals(frame):
 
 def test_a_speaker_in_the_name_is_proposed_with_the_option_to_use():
     (found,) = proposals(table(0, 2.0, lambda g, k: f"take{k}_speaker{g:02}.wav"))
-    assert r"In that case fit with --group-col file --group-pattern 'speaker(\d+)', and give the folder" in found.message
+    assert r"fit with --group-col file --group-pattern 'speaker(\d+)', and give the folder" in found.message
     assert "if these are left out together" in found.message
     assert found.count == 16
     assert len(found.examples) == 5

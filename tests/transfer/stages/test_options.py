@@ -25,7 +25,7 @@ TEXTS = (["good film", "bad film"] * 6, ["good", "bad"] * 6)
         ({"source": ["toy", ToySource(1)], "layers": "last", "fusion": "banded"}, "must be one of auto, all"),
         ({"source": "toy", "source_data": TEXTS}, "strategy that fine-tunes the body"),
         ({"source": "toy", "drop_suspects": True, "strategy": "lp_ft"}, "Suspect labels"),
-        ({"source": "toy", "label_text": "names", "heads": ("knn",)}, "solved"),
+        ({"source": "toy", "label_text": "names", "heads": ("knn",)}, "closed-form"),
         ({"source": "toy", "heads": ("attention",)}, "several sources"),
     ],
 )
