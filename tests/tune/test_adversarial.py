@@ -238,7 +238,7 @@ def test_texts_are_attacked_in_their_embedding():
 def test_what_cannot_be_attacked_is_refused_in_one_sentence():
     with pytest.raises(ParameterError, match="'epsilon' parameter"):
         AdversarialTraining(epsilon=-1)
-    with pytest.raises(DataError, match="attacks arrays of numbers"):
+    with pytest.raises(DataError, match="needs numeric arrays or texts"):
         Pixels.of({"x": torch.ones(1)}, picture=False)
     with pytest.raises(SourceError, match="no embedding layer"):
         token_embedding(nn.Linear(1, 1))

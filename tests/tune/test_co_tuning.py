@@ -67,7 +67,7 @@ def test_the_source_head_moves_and_statistics_are_followed_once(planned):
 
 def test_a_body_without_source_head_is_refused():
     shift = toy_shift()
-    with pytest.raises(SourceError, match="'co_tuning' needs the head of the source task, which 'module:toy' has not"):
+    with pytest.raises(SourceError, match="'co_tuning' needs the head of the source task, and 'module:toy' has none"):
         CO_TUNING.fit(shift.source, shift.train)
 
 

@@ -109,5 +109,5 @@ def test_a_text_side_is_the_first_layers_of_the_body(tmp_path):
 
 
 def test_a_source_without_a_body_is_refused():
-    with pytest.raises(SourceError, match="beside 'vector', which has no body"):
+    with pytest.raises(SourceError, match="No side body can be trained for 'vector'"):
         SIDE.source_for(open_source("vector"), toy_shift().train, 0)

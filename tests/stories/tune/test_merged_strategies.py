@@ -157,7 +157,7 @@ def test_low_rank_layers_are_those_wide_enough():
     names = LORA.plan(setting_of(LORA, source, part)).groups[0].names
     layers = {name.split(".")[1] for name in names}
     assert layers == {"wide", "dense", "plain"}  # no stem, no grouped ones, no classifier
-    with pytest.raises(SourceError, match="at least 18 channels on both sides"):
+    with pytest.raises(SourceError, match="at least 18 input and output channels"):
         replace(LORA, rank=9).plan(setting_of(LORA, source, part))
 
 

@@ -218,7 +218,7 @@ def test_bodies_without_the_parts_are_refused():
     part = Dataset(items, tuple(map(str, range(30))), "vector", Task("classification", ("a", "b")), np.arange(30) % 2)
     source = module(nn.Linear(4, 3, bias=False), np.asarray, name="bare", modality="vector")
     source.encode(items[:2])
-    for strategy, wanted in ((BITFIT, "moves biases"), (NORM_ONLY, "moves normalisations")):
+    for strategy, wanted in ((BITFIT, "trains biases"), (NORM_ONLY, "trains normalisations")):
         with pytest.raises(SourceError, match=wanted):
             strategy.plan(setting_of(strategy, source, part))
     source = module(nn.PReLU(), np.asarray, name="bare", modality="vector")

@@ -128,7 +128,7 @@ def test_it_is_harder_than_plain_training_and_deterministic(model):
 def test_bad_input_is_refused(model):
     with pytest.raises(DataError, match=r"perturbs an embedding \(n, tokens, width\)"):
         free_lb(model.loss, torch.zeros(2, 3), generator=seeded(0))
-    with pytest.raises(DataError, match="a number for each token"):
+    with pytest.raises(DataError, match="one number per token"):
         free_lb(model.loss, torch.zeros(2, 4, 6), mask=MASK[:, :3], generator=seeded(0))
     with pytest.raises(ParameterError, match="'steps' parameter of free_lb"):
         free_lb(model.loss, torch.zeros(2, 4, 6), steps=0, generator=seeded(0))

@@ -64,7 +64,7 @@ def test_half_of_the_pictures_are_mirrored(photograph):
 
 @pytest.mark.parametrize("bad", [np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.uint8), [1, 2]])
 def test_what_is_no_picture_is_refused(bad):
-    with pytest.raises(DataError, match=r"arrays \(height, width, 3\) of uint8"):
+    with pytest.raises(DataError, match=r"an array \(height, width, 3\) of uint8"):
         PictureAugmentation()(bad, np.random.default_rng(0))
 
 

@@ -42,5 +42,5 @@ def test_masking_needs_the_number_of_the_mask_token():
 
 
 def test_what_are_no_tokens_is_refused():
-    with pytest.raises(DataError, match="numbers of tokens"):
+    with pytest.raises(DataError, match="token ids"):
         TokenDropout()(np.zeros(4), np.random.default_rng(0))

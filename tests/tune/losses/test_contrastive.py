@@ -50,7 +50,7 @@ def test_losses_have_right_gradients_and_ask_for_classes(loss):
     leaf = torch.from_numpy(rows).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: loss(x, torch.from_numpy(codes)), (leaf,))
     assert torch.isfinite(loss(leaf, torch.arange(5)))  # no pairs of a class
-    with pytest.raises(DataError, match="a class for each"):
+    with pytest.raises(DataError, match="a class code for each"):
         loss(leaf, torch.zeros(4))
     with pytest.raises(ParameterError, match="temperature"):
         supervised_contrastive_loss(leaf, torch.from_numpy(codes), temperature=0)

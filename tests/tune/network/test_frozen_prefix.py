@@ -179,8 +179,8 @@ def test_items_are_kept_in_memory_and_in_a_file(limit):
 def test_half_the_room_in_bf16():
     kept = KeptInputs("bf16", limit=2 * 100)
     kept.put([0, 1], {"input": torch.full((2, 100), 1.001)})
-    assert list(kept._near) == [0]
-    assert list(kept._far) == [1]
+    assert list(kept._in_memory) == [0]
+    assert list(kept._in_file) == [1]
     found = kept.batch([0, 1])["input"]
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, torch.full((2, 100), 1.001).bfloat16().float(), rtol=0, atol=0)

@@ -106,6 +106,6 @@ def test_entries_are_dropped_in_training_alone_and_products_are_float32():
 
 def test_a_head_that_is_not_linear_is_refused():
     task, _, head = solved("classification")
-    with pytest.raises(ParameterError, match="Training begins with a linear head"):
+    with pytest.raises(ParameterError, match="Training starts from a linear head"):
         TorchHead(select_head(X, LABELS["classification"][1], task, search=HeadSearch(("knn",))), task)
     assert head.linear

@@ -1,4 +1,4 @@
-"""Adversarial perturbations: FGSM, PGD and FreeLB, and the accuracy that is left under attack.
+"""Adversarial attacks: FGSM, PGD and FreeLB, and the robust accuracy of a model under attack.
 
-One module for each attack; the strategy that trains on them is `headstart.tune.adversarial`.
+One module per attack; the strategy that trains on perturbed items is `headstart.tune.adversarial`.
 """

@@ -1,4 +1,4 @@
-"""Fast gradient sign method: from the picture itself or from a random start.
+"""Fast gradient sign method: a single step along the sign of the gradient, from the picture or from a random start.
 
 References: Goodfellow, Shlens & Szegedy, "Explaining and Harnessing Adversarial Examples", ICLR 2015:
 x' = x + ε sign ∇L(x); Wong, Rice & Kolter, "Fast is better than free: Revisiting adversarial training", ICLR 2020:
@@ -19,20 +19,20 @@ __all__ = ["fgsm", "fgsm_random_start"]
 
 
 def fgsm(loss_fn: LossFunction, x: Tensor, *, epsilon: float, high: float = 1.0) -> Tensor:
-    """Pictures within ``epsilon`` (largest change of a pixel) of the given ones that have a higher loss.
+    """Perturbed pictures with a higher loss, by one step from the pictures themselves.
 
     Args:
-        loss_fn: gives the mean loss, or the losses (n,), of a batch of pictures; its module stands in evaluation mode
-            where running means of a normalisation shall stay as they are.
+        loss_fn: returns the mean loss, or the losses (n,), of a batch of pictures. Put its module into evaluation mode
+            if the running statistics of its normalisations must not change.
         x: (n, ...) pictures, floating point, in [0, high].
-        epsilon: radius, in the units of the pixels, such as 8/255 or 8.
+        epsilon: largest change of a pixel, in the units of the pixels, such as 8/255 or 8.
         high: the largest valid pixel, 1 or 255.
 
     Returns:
         (n, ...) in [0, high], without a gradient.
 
     Raises:
-        DataError: if ``x`` are no such pictures.
+        DataError: if ``x`` does not hold such pictures.
         ParameterError: if ``epsilon`` is negative, or the loss does not depend on the pictures.
 
     Examples:
@@ -54,21 +54,23 @@ def fgsm_random_start(
     generator: torch.Generator,
     high: float = 1.0,
 ) -> Tensor:
-    """The same from a random start, with which adversarial training is nearly as good as with PGD at a step's cost.
+    """Perturbed pictures with a higher loss, by one step from a random start.
+
+    With it adversarial training is nearly as good as with PGD, at the cost of a single step.
 
     Args:
         loss_fn: as in `fgsm`.
         x: (n, ...) pictures, floating point, in [0, high].
-        epsilon: radius, in the units of the pixels.
-        step_size: length of the step; 1.25 ``epsilon`` by default, as in the paper.
-        generator: what the start is drawn from.
+        epsilon: largest change of a pixel, in the units of the pixels.
+        step_size: length of the step; None for 1.25 ``epsilon``, as in the paper.
+        generator: source of the random start.
         high: the largest valid pixel, 1 or 255.
 
     Returns:
         (n, ...) in [0, high], without a gradient.
 
     Raises:
-        DataError: if ``x`` are no such pictures.
+        DataError: if ``x`` does not hold such pictures.
         ParameterError: if ``epsilon`` or ``step_size`` is negative, or the loss does not depend on the pictures.
 
     Examples:

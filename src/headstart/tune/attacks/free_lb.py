@@ -1,12 +1,12 @@
-"""FreeLB: adversarial training of texts in the space of their token embeddings.
+"""FreeLB: adversarial training on texts, with perturbations of their token embeddings.
 
 Reference: Zhu, Cheng, Gan, Sun, Goldstein & Liu, "FreeLB: Enhanced Adversarial Training for Natural Language
-Understanding", ICLR 2020, algorithm 1. With N the numbers in an item's embedding::
+Understanding", ICLR 2020, algorithm 1. With N, the number of entries of an item's embedding::
 
     δ_0 = U(-ε, ε) / √N
     g  += ∇_θ L(e + δ_t) / K        δ_{t+1} = Π_{|δ| <= ε}(δ_t + s ∇_δ L / |∇_δ L|)        for t = 0 .. K - 1
 
-Each of the K passes gives the gradients of parameters and perturbation at once, so that none is wasted.
+Each of the K passes computes the gradients of parameters and perturbation at once, so no pass serves the attack alone.
 
 Command: headstart fit DATA --strategy adversarial
 """
@@ -45,22 +45,22 @@ def free_lb(
 ) -> Tensor:
     """Add the mean gradient of the loss over K perturbations of an embedding to the parameters' gradients.
 
-    It takes the place of ``loss.backward()``: the gradients of all that ``loss_fn`` uses, and of what the embedding was
-    computed from, are in ``.grad`` afterwards, where an optimiser looks for them.
+    This replaces ``loss.backward()``: it adds to ``.grad`` of all parameters that ``loss_fn`` uses, and of those that
+    the embedding was computed from.
 
     Args:
-        loss_fn: gives the mean loss, or the losses (n,), of an embedding; divided by the number of micro-batches where
-            gradients of several add up. Where it uses dropout, the same entries should be dropped in each call, as the
-            paper says.
+        loss_fn: returns the mean loss, or the losses (n,), for an embedding, divided by the number of micro-batches if
+            the gradients of several are summed. If it uses dropout, each call should drop the same entries, as in the
+            paper.
         embedding: (n, tokens, width) output of the embedding layer, with or without a gradient.
         epsilon: largest norm of the perturbation of an item, 0.6.
-        step_size: length of an ascent step, 0.1. These and ``steps`` are what the authors' scripts take for SST-2.
-        steps: K, 3; the cost is that of K trainings.
-        mask: (n, tokens), 1 for tokens and 0 for padding, which is not perturbed; None where there is none.
-        generator: what the first perturbation is drawn from.
+        step_size: length of an ascent step, 0.1. These and ``steps`` are the values of the authors' scripts for SST-2.
+        steps: K, 3; training costs K times as much.
+        mask: (n, tokens), 1 for tokens and 0 for padding, which is not perturbed; None if there is no padding.
+        generator: source of the first perturbation.
 
     Returns:
-        The mean loss over the perturbations, (), without a gradient.
+        The mean loss over the perturbations, a scalar without a gradient.
 
     Raises:
         DataError: if the embedding or the mask has another shape.
@@ -78,7 +78,7 @@ def free_lb(
     check_number(step_size, "step_size", "free_lb", low=0)
     check_number(steps, "steps", "free_lb", low=1, integer=True)
     inside = _inside(embedding, mask)
-    origin = embedding.detach()
+    origin = embedding.detach()  # its gradient is collected below and sent through the embedding layer once
     change = _start(origin, inside, epsilon, generator)
     gradient, total = torch.zeros_like(origin), torch.zeros((), device=origin.device)
     for _ in range(steps):
@@ -96,7 +96,7 @@ def free_lb(
 
 
 def _inside(embedding: Tensor, mask: Tensor | None) -> Tensor:
-    """(n, tokens, 1) of 1 for what is perturbed."""
+    """(n, tokens, 1), 1 for tokens that are perturbed and 0 for padding."""
     if embedding.ndim != 3:
         raise DataError(
             f"free_lb perturbs an embedding (n, tokens, width). Got a tensor of shape {tuple(embedding.shape)} instead."
@@ -105,26 +105,28 @@ def _inside(embedding: Tensor, mask: Tensor | None) -> Tensor:
         return torch.ones_like(embedding[..., :1].detach())
     if mask.shape != embedding.shape[:2]:
         raise DataError(
-            f"The mask given to free_lb must have a number for each token, {tuple(embedding.shape[:2])}. Got "
+            f"The mask given to free_lb must have one number per token, {tuple(embedding.shape[:2])}. Got "
             f"{tuple(mask.shape)} instead."
         )
     return mask[..., None].to(embedding.dtype)
 
 
 def _start(origin: Tensor, inside: Tensor, epsilon: float, generator: torch.Generator) -> Tensor:
+    """δ_0 = U(-ε, ε) / √N (n, tokens, width), whose norm is at most ε."""
     drawn = torch.rand(origin.shape, generator=generator, device=generator.device, dtype=origin.dtype)
     numbers = inside.sum(dim=(1, 2), keepdim=True) * origin.shape[2]
     return (2 * drawn.to(origin.device) - 1) * inside * (epsilon / numbers.clamp_min(1).sqrt())
 
 
 def _ascend(change: Tensor, gradient: Tensor, epsilon: float, step_size: float) -> Tensor:
+    """δ_{t+1}: a step along the normalised gradient, projected onto the ball of radius ε."""
     tiny = torch.finfo(gradient.dtype).tiny
-    moved = change + step_size * gradient / row_norms(gradient).clamp_min(tiny)
-    return moved * (epsilon / row_norms(moved).clamp_min(tiny)).clamp_max(1)
+    stepped = change + step_size * gradient / row_norms(gradient).clamp_min(tiny)
+    return stepped * (epsilon / row_norms(stepped).clamp_min(tiny)).clamp_max(1)
 
 
 def token_embedding(body: nn.Module) -> nn.Embedding:
-    """The layer that gives a row for each token: of the layers that do, the one that knows most tokens.
+    """The token embedding of a body: its embedding layer with the most rows.
 
     Raises:
         SourceError: if the body has no such layer.
@@ -148,18 +150,18 @@ def free_lb_step(
     step_size: float,
     steps: int,
 ) -> Tensor:
-    """Add the gradients of a batch by `free_lb`; all chance is from torch's own generator.
+    """Add the gradients of a batch by `free_lb`; all random numbers come from torch's global generator.
 
     Args:
-        network: body and head; its gradients grow by those of the batch's share of a whole batch.
-        batch: texts; its inputs hold ``input_ids`` and ``attention_mask``.
-        losses: gives the loss of each item (n,) of logits (n, k).
+        network: body and head; the gradients are added to those of its parameters, weighted by the batch's share.
+        batch: texts, or a micro-batch; its inputs hold ``input_ids`` and ``attention_mask``.
+        losses: returns the loss of each item (n,) for logits (n, k).
         epsilon: as in `free_lb`.
         step_size: as in `free_lb`.
         steps: as in `free_lb`.
 
     Returns:
-        The mean loss, (). Its own gradient is 0, since gradients have been added already.
+        The mean loss, a scalar. Its gradient is 0, since the gradients have been added already.
 
     Raises:
         SourceError: if the body has no embedding layer.
@@ -184,22 +186,23 @@ def free_lb_step(
     layer = token_embedding(network.body)
     dropped = int(torch.randint(2**62, ()))
 
-    def of(embedding: Tensor) -> Tensor:
-        torch.manual_seed(dropped)  # the same entries are dropped in each pass
+    def loss_of(embedding: Tensor) -> Tensor:
+        torch.manual_seed(dropped)  # each pass drops the same entries
         with _in_place_of(layer, embedding):
             return losses(network(batch.inputs)) * batch.share
 
     total = free_lb(
-        of, layer(batch.inputs["input_ids"]), epsilon=epsilon, step_size=step_size, steps=steps,
+        loss_of, layer(batch.inputs["input_ids"]), epsilon=epsilon, step_size=step_size, steps=steps,
         mask=batch.inputs["attention_mask"], generator=drawn_generator(),
     )  # fmt: skip
+    # The loop calls backward() on the result: a zero that depends on the head lets it, and adds nothing.
     nothing = sum((0.0 * parameter.sum() for parameter in network.head.parameters()), torch.zeros_like(total))
     return total / batch.share + nothing
 
 
 @contextmanager
 def _in_place_of(layer: nn.Module, output: Tensor) -> Iterator[None]:
-    """The layer gives ``output`` once, whatever it is called with."""
+    """The layer returns ``output`` in this context, whatever its input is."""
 
     def stand_in(module: nn.Module, inputs: object, found: Tensor) -> Tensor:  # noqa: ARG001 (as torch calls it)
         return output

@@ -1,4 +1,4 @@
-"""The ball that a perturbation stays in, and the gradient by the pictures alone, which the attacks share."""
+"""What the attacks share: the norm ball of allowed perturbations, and the gradient of the loss by the pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Ball", "LossFunction", "Norm", "input_gradient", "row_norms"]
 LossFunction = Callable[[Tensor], Tensor]
 Norm = Literal["linf", "l2"]
 
-SLACK = 1e-6  # of the range: what rounding adds to mixed or resized pictures
+SLACK = 1e-6  # of the range: rounding may take mixed or resized pictures this far out of it
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Ball:
     """The pictures within ``epsilon`` of a given one whose pixels have valid values.
 
     Attributes:
-        epsilon: radius, in the units of the pixels; for ``"l2"`` of a whole picture.
-        norm: ``"linf"``, the largest change of a pixel, or ``"l2"``, the root of the sum of squared changes.
+        epsilon: radius, in the units of the pixels.
+        norm: ``"linf"``, the largest change of a pixel, or ``"l2"``, the Euclidean norm of the change of a picture.
         high: the largest valid pixel, 1 or 255; the smallest is 0.
 
     Raises:
@@ -47,9 +47,9 @@ class Ball:
         check_choice(self.norm, "norm", "an attack", get_args(Norm))
 
     def project(self, moved: Tensor, x: Tensor) -> Tensor:
-        """``moved`` (n, ...) brought back into the ball around ``x`` (n, ...), then into the valid range.
+        """Project ``moved`` (n, ...) onto the ball around ``x`` (n, ...), then clip it to the valid range.
 
-        Cutting off at the range moves each pixel towards that of ``x``, so that it does not leave the ball.
+        Clipping brings each pixel closer to that of ``x``, which is valid, so the result stays in the ball.
         """
         change = moved - x
         if self.norm == "linf":
@@ -59,13 +59,13 @@ class Ball:
         return (x + change).clamp(0, self.high)
 
     def steepest(self, gradient: Tensor) -> Tensor:
-        """The change (n, ...) of norm 1 that raises the loss most; 0 for a picture whose gradient is 0."""
+        """The direction (n, ...) of norm 1 in which the loss rises most; 0 for a picture whose gradient is 0."""
         if self.norm == "linf":
             return gradient.sign()
         return gradient / row_norms(gradient).clamp_min(torch.finfo(gradient.dtype).tiny)
 
     def random_start(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Pictures (n, ...) drawn evenly from the ball around ``x``, then cut off at the valid range."""
+        """Pictures (n, ...) drawn uniformly from the ball around ``x``, then clipped to the valid range."""
         device = generator.device
         if self.norm == "linf":
             change = 2 * torch.rand(x.shape, generator=generator, device=device, dtype=x.dtype) - 1
@@ -77,14 +77,14 @@ class Ball:
         return self.project(x + self.epsilon * change.to(x.device), x)
 
     def check(self, x: Tensor) -> Tensor:
-        """The pictures, cut off from what they were computed of.
+        """The pictures, detached from their computation graph.
 
         Raises:
-            DataError: if ``x`` is no batch of floating-point numbers in the valid range.
+            DataError: if ``x`` is not a batch of floating-point numbers in the valid range.
         """
         if not x.is_floating_point() or x.ndim < 2 or not len(x):
             raise DataError(
-                "An attack changes a batch (n, ...) of pictures as floating-point numbers. Got "
+                "An attack needs a batch (n, ...) of pictures as floating-point numbers. Got "
                 f"{tuple(x.shape)} of {x.dtype} instead; convert them by x.float()."
             )
         x = x.detach()
@@ -102,11 +102,11 @@ def input_gradient(loss_fn: LossFunction, x: Tensor) -> Tensor:
     """The gradient (n, ...) of the loss by the pictures; gradients of parameters are neither computed nor changed.
 
     Args:
-        loss_fn: gives the mean loss, or the losses (n,), of a batch of pictures.
+        loss_fn: returns the mean loss, or the losses (n,), of a batch of pictures.
         x: (n, ...) pictures.
 
     Raises:
-        ParameterError: if the loss is not computed of the pictures by operations that have gradients.
+        ParameterError: if the loss is not a differentiable function of the pictures.
 
     Examples:
         >>> input_gradient(lambda x: (x**2).sum(dim=1), torch.tensor([[1.0, 2.0]]))
@@ -119,13 +119,13 @@ def input_gradient(loss_fn: LossFunction, x: Tensor) -> Tensor:
     if found is None:
         raise ParameterError(
             "The 'loss_fn' parameter of an attack must compute the loss from the pictures that it is given. Got a loss "
-            "without a gradient by them instead; take care that nothing in it calls detach() or no_grad()."
+            "that has no gradient by them instead; make sure that nothing in it calls detach() or no_grad()."
         )
     return found
 
 
 def row_norms(rows: Tensor) -> Tensor:
-    """The Euclidean norm of each row (n, ...), in a shape (n, 1, ...) that can be divided by.
+    """The Euclidean norm of each row (n, ...), with shape (n, 1, ...), which broadcasts against the rows.
 
     Args:
         rows: (n, ...).

@@ -1,7 +1,7 @@
-"""Projected gradient descent: on the negative loss, the strongest attack that uses gradients alone.
+"""Projected gradient descent: several gradient steps on the negative loss, the standard first-order attack.
 
 Reference: Madry, Makelov, Schmidt, Tsipras & Vladu, "Towards Deep Learning Models Resistant to Adversarial Attacks",
-ICLR 2018: x_{t+1} = Π(x_t + s u(∇L(x_t))), s the length of a step, u the sign for L-inf and the unit vector for L2.
+ICLR 2018: x_{t+1} = Π(x_t + s u(∇L(x_t))), where s is the step size, and u(g) is sign(g) for L-inf and g / ‖g‖ for L2.
 Without a random start it is the basic iterative method of Kurakin, Goodfellow & Bengio, 2017.
 
 Command: - (it judges a model; Python)
@@ -32,22 +32,23 @@ def pgd(
     """Pictures within ``epsilon`` of the given ones that have a high loss.
 
     Args:
-        loss_fn: gives the mean loss, or the losses (n,), of a batch of pictures; its module stands in evaluation mode
-            where running means of a normalisation shall stay as they are.
+        loss_fn: returns the mean loss, or the losses (n,), of a batch of pictures. Put its module into evaluation mode
+            if the running statistics of its normalisations must not change.
         x: (n, ...) pictures, floating point, in [0, high].
-        epsilon: radius, in the units of the pixels, such as 8/255 or 8; for ``"l2"`` of a whole picture.
-        step_size: length of a step; 2.5 ``epsilon / steps`` by default, with which every place of the ball can be
-            reached from every other (Madry et al., section 5).
-        steps: how many steps are made, 10.
+        epsilon: radius of the ball, in the units of the pixels, such as 8/255 or 8: the largest change of a pixel for
+            ``"linf"``, the norm of the change of a picture for ``"l2"``.
+        step_size: length of a step; None for 2.5 ``epsilon / steps``, so that the steps can cross the ball (Madry et
+            al., section 5).
+        steps: number of steps, 10.
         norm: ``"linf"`` or ``"l2"``.
-        generator: what the start is drawn from, evenly in the ball; None to start at the pictures themselves.
+        generator: source of a start that is uniform in the ball; None to start at the pictures themselves.
         high: the largest valid pixel, 1 or 255.
 
     Returns:
-        (n, ...) in [0, high], without a gradient: the last of the steps.
+        (n, ...) in [0, high], without a gradient: the result of the last step.
 
     Raises:
-        DataError: if ``x`` are no such pictures.
+        DataError: if ``x`` does not hold such pictures.
         ParameterError: if a number is out of its range, or the loss does not depend on the pictures.
 
     Examples:
@@ -62,7 +63,7 @@ def pgd(
     size = 2.5 * epsilon / steps if step_size is None else step_size
     check_number(size, "step_size", "pgd", low=0)
     x = ball.check(x)
-    moved = x if generator is None else ball.random_start(x, generator)
+    attacked = x if generator is None else ball.random_start(x, generator)
     for _ in range(steps):
-        moved = ball.project(moved + size * ball.steepest(input_gradient(loss_fn, moved)), x)
-    return moved
+        attacked = ball.project(attacked + size * ball.steepest(input_gradient(loss_fn, attacked)), x)
+    return attacked

@@ -1,4 +1,4 @@
-"""Inputs of a body as pixels in [0, 255], which an attack can move, and back."""
+"""Convert inputs of a body to pixels in [0, 255], which an attack can perturb, and back."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ HIGH = 255.0
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """A batch of arrays whose range [low, low + 255 unit] is that of pixels.
+    """A batch of inputs as pixels: input = low + unit · pixel.
 
     Attributes:
-        values: (n, ...) float32 in [0, 255].
-        low: what 0 stands for.
-        unit: what 1 stands for.
+        values: (n, ...) float32 pixels in [0, 255].
+        low: the input for pixel 0.
+        unit: the difference of inputs for one unit of pixels.
 
     Examples:
         >>> made = Pixels.of(torch.tensor([[0, 255]], dtype=torch.uint8), picture=True)
@@ -41,16 +41,16 @@ class Pixels:
         """The pixels of a batch.
 
         Args:
-            inputs: (n, ...); of pictures, in [0, 255].
-            picture: whether they are pictures; else the range is that of the batch.
+            inputs: (n, ...); pictures must be in [0, 255].
+            picture: whether they are pictures; otherwise the range of the batch is mapped to [0, 255].
 
         Raises:
-            DataError: if they are no tensor of numbers.
+            DataError: if ``inputs`` is not a tensor.
         """
         if not isinstance(inputs, Tensor):
             raise DataError(
-                f"The strategy 'adversarial' attacks arrays of numbers and texts. Got {type(inputs).__name__} as input "
-                "of the body; use another strategy."
+                f"The strategy 'adversarial' needs numeric arrays or texts. Got {type(inputs).__name__} as input of "
+                "the body; use another strategy."
             )
         values = inputs.detach().float()
         if picture:
@@ -60,12 +60,12 @@ class Pixels:
         return cls(((values - low) / unit).clamp(0, HIGH), low, unit)
 
     def inputs(self, values: Tensor) -> Tensor:
-        """What the body reads for pixels, with gradients."""
+        """The inputs of the body (n, ...) for pixels (n, ...), with gradients."""
         return values if self.low == 0.0 and self.unit == 1.0 else self.low + self.unit * values
 
 
 def drawn_generator() -> torch.Generator:
-    """A generator whose seed is drawn from torch's own one, so that a resumed training draws the same.
+    """A generator seeded from torch's global one, which the loop seeds per step, so a resumed training draws the same.
 
     Examples:
         >>> with torch.random.fork_rng():

@@ -1,7 +1,7 @@
-"""Robust accuracy: how many items are classified rightly before and after an attack.
+"""Robust accuracy: the share of items that are classified correctly before and after an attack.
 
-Reference: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018. What is measured
-bounds the true robust accuracy from above: another attack may find more (Croce & Hein, ICML 2020).
+Reference: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018. The measured value
+is an upper bound of the true robust accuracy, since a stronger attack may lower it (Croce & Hein, ICML 2020).
 
 Command: - (it judges a model; Python)
 """
@@ -27,11 +27,12 @@ Attack = Callable[[LossFunction, Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class RobustAccuracy:
-    """Which items are classified rightly.
+    """Which items are classified correctly, without and under attack.
 
     Attributes:
-        clean: (n,) whether the item as it is was.
-        robust: (n,) whether it was both as it is and attacked: an item is a place in its own ball.
+        clean: (n,) whether the clean item is classified correctly.
+        robust: (n,) whether the item is classified correctly both clean and attacked: a clean item is within its own
+            ball, so it counts as an attack too.
 
     Examples:
         >>> found = RobustAccuracy(np.array([True, True]), np.array([True, False]))
@@ -44,28 +45,28 @@ class RobustAccuracy:
 
     @property
     def clean_accuracy(self) -> float:
-        """Share of the items that are classified rightly as they are."""
+        """Share of the items that are classified correctly without attack."""
         return float(self.clean.mean())
 
     @property
     def robust_accuracy(self) -> float:
-        """Share of the items that are classified rightly under attack."""
+        """Share of the items that are classified correctly under attack."""
         return float(self.robust.mean())
 
 
 def robust_accuracy(
     predict: Callable[[Tensor], Tensor], batches: Iterable[tuple[Tensor, Tensor]], attack: Attack
 ) -> RobustAccuracy:
-    """Accuracy on items as they are and attacked, with an entry for each item on which intervals can be put.
+    """Accuracy on clean and on attacked items, item by item, so that confidence intervals can be computed.
 
     Args:
-        predict: gives logits (n, classes) of pictures, with gradients; its module stands in evaluation mode.
-        batches: pairs of pictures (n, ...), as the attack wants them, and class codes (n,) int64.
-        attack: gives attacked pictures of a function of the losses (n,), cross-entropy, and of pictures; such as
-            ``functools.partial(pgd, epsilon=8 / 255, generator=generator)``.
+        predict: returns logits (n, classes) of pictures, with gradients; its module must be in evaluation mode.
+        batches: pairs of pictures (n, ...), in the attack's range of pixels, and class codes (n,) int64.
+        attack: a function of a loss function and of pictures that returns attacked pictures, such as
+            ``functools.partial(pgd, epsilon=8 / 255, generator=generator)``. The losses (n,) are cross-entropies.
 
     Raises:
-        DataError: if there are no items, or classes are no codes (n,).
+        DataError: if there are no items, or the classes are not codes (n,).
 
     Examples:
         >>> from functools import partial
@@ -82,10 +83,10 @@ def robust_accuracy(
                 f"robust_accuracy needs a class code for each of {len(x)} items, (n,) int64. Got {tuple(y.shape)} of "
                 f"{y.dtype} instead."
             )
-        right = _right(predict, x, y)
+        correct = _correct(predict, x, y)
         attacked = attack(_losses(predict, y), x)
-        clean.append(right)
-        robust.append(right & _right(predict, attacked, y))
+        clean.append(correct)
+        robust.append(correct & _correct(predict, attacked, y))
     if len(clean) == 1:
         raise DataError("robust_accuracy needs at least one batch of items. Got none.")
     return RobustAccuracy(np.concatenate(clean), np.concatenate(robust))
@@ -95,7 +96,7 @@ def _losses(predict: Callable[[Tensor], Tensor], y: Tensor) -> LossFunction:
     return lambda x: cross_entropy(predict(x), y, reduction="none")
 
 
-def _right(predict: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> NDArray[np.bool_]:
+def _correct(predict: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> NDArray[np.bool_]:
     with torch.no_grad():
         found: NDArray[np.bool_] = (predict(x).argmax(dim=1) == y).cpu().numpy()
     return found

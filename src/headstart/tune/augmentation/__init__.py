@@ -1,4 +1,4 @@
-"""Random changes of training items: pictures, spectrograms, texts, and mixtures of several items.
+"""Data augmentation: random changes of pictures, spectrograms and texts, and mixtures of several items.
 
-One module for each augmentation; `choice` picks by the kind of item.
+One module per augmentation; `choice` picks one by the kind of item.
 """

@@ -1,7 +1,7 @@
-"""Which augmentation suits which kind of prepared item, for small data.
+"""The default augmentation for each kind of item, for small data sets.
 
-An augmentation is a pure function of a prepared item and a generator, so that threads may run it and a training that
-was killed sees the same items again: give each item of each epoch a generator of its own.
+An augmentation is a pure function of a prepared item and a random generator. So threads can run it, and if each item of
+each epoch has a generator of its own, a resumed training sees the same items.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ AUGMENTATIONS: dict[tuple[str, str], Augmentation] = {
 
 
 def augmentation_for(kind: Kind, strength: Strength) -> Augmentation | None:
-    """How prepared items of a kind are changed while a body is trained on them.
+    """The augmentation of prepared items of a kind, at a given strength.
 
     ========== ==================================== ======================================
     kind       light                                standard
@@ -53,18 +53,18 @@ def augmentation_for(kind: Kind, strength: Strength) -> Augmentation | None:
     picture    random resized crop, flip            the same, then TrivialAugment Wide
     pictures   shift in time, one mask of frequency the same with two masks of each
                and one of time
-    tokens     5% of the tokens left out            10% of the tokens left out
+    tokens     5% of the tokens dropped             10% of the tokens dropped
     ========== ==================================== ======================================
 
     Args:
-        kind: what a prepared item is, as `headstart.sources.bodies.trainable.Trainable` names it:
-            ``"picture"`` (h, w, 3) uint8, ``"pictures"`` of a sound, a list of them, ``"tokens"`` (n,) int64, or
-            ``"array"``, anything else.
+        kind: the kind of a prepared item, as in `headstart.sources.bodies.trainable.Trainable`: ``"picture"``, an array
+            (h, w, 3) uint8; ``"pictures"``, a list of a sound's pictures; ``"tokens"``, an array (n,) int64; or
+            ``"array"``, any other.
         strength: ``"none"``, ``"light"`` or ``"standard"``.
 
     Returns:
-        A function of an item and a generator that gives a changed item of the same type and leaves the given one as it
-        is; None where nothing is changed: for ``"none"``, and for arrays, of which nothing is known.
+        A function of an item and a generator that returns a changed item of the same type; the given item is not
+        modified. None, for no augmentation, for ``"none"`` and for arrays, whose meaning is not known.
 
     Raises:
         ParameterError: if there is no such kind or strength.
@@ -83,11 +83,11 @@ def augmentation_for(kind: Kind, strength: Strength) -> Augmentation | None:
 
 
 def augmentation_of(kind: PreparedKind, training: Training) -> Callable[[Any, np.random.Generator], Any] | None:
-    """The augmentation of one prepared item; None for none.
+    """The augmentation that the training settings ask for; None for none.
 
     Args:
-        kind: what a prepared item is.
-        training: names the strength.
+        kind: the kind of a prepared item.
+        training: gives the strength; ``"auto"`` is light for pictures and sounds, and none for other items.
 
     Examples:
         >>> augmentation_of("tokens", Training()) is None
@@ -99,9 +99,13 @@ def augmentation_of(kind: PreparedKind, training: Training) -> Callable[[Any, np
 
 
 def mixed(batch: Batch, training: Training) -> Batch:
-    """The batch with pictures and targets mixed in pairs, where the training asks for it and the inputs are pictures.
+    """The batch after mixup or CutMix, if the training settings ask for it and the inputs are pictures.
 
-    Draws from torch's own generator.
+    The random numbers come from torch's global generator, which the training loop seeds for each step.
+
+    Args:
+        batch: inputs and targets.
+        training: gives the parameters of mixup and CutMix; with both, each batch draws one.
 
     Examples:
         >>> batch = Batch(torch.ones(2, 3), torch.eye(2), np.arange(2), 2)

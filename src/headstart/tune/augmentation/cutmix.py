@@ -1,8 +1,8 @@
-"""CutMix: a box of a picture is replaced by that of another one, and targets are mixed by area.
+"""CutMix: a box of each picture is replaced by the same box of another picture, and targets are mixed by area.
 
 Reference: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features", ICCV
-2019. With λ ~ Beta(a, a), the box has √(1 - λ) of each side; its centre is drawn evenly, what sticks out is cut off,
-and targets are weighted by the area that was left in.
+2019. With λ ~ Beta(a, a), the sides of the box are √(1 - λ) times those of the picture. Its centre is uniform, the box
+is clipped at the border, and targets are weighted by the area of the clipped box.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ CHANNELS = (1, 3)
 
 
 def cutmix(x: Tensor, y: Tensor, *, alpha: float = 1.0, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Each picture of a batch with a box of another one of it; the box is the same for all.
+    """Replace a box of each picture of a batch by that of another picture; the box is the same for all.
 
     Args:
-        x: (n, h, w, c) or (n, c, h, w) pictures of any type of numbers, c being 1 or 3; they are not changed. Channels
-            are taken to be last where the last axis is 1 or 3 long.
-        y: (n, k) targets, float, such as one-hot rows.
-        alpha: parameter of the Beta distribution, 1 as in the paper: the box's area is drawn evenly.
-        generator: what is drawn from.
+        x: (n, h, w, c) or (n, c, h, w) pictures of any dtype, with 1 or 3 channels c; not modified. The last axis is
+            taken for the channels if its length is 1 or 3.
+        y: (n, k) float targets, such as one-hot rows.
+        alpha: parameter of the Beta distribution, 1 as in the paper, for which the box's area is uniform.
+        generator: source of the random numbers.
 
     Returns:
-        Pictures and targets of the same shapes and types.
+        Pictures and targets of the same shapes and dtypes.
 
     Raises:
-        DataError: if ``x`` holds no pictures, or targets are no float rows, one for each picture.
+        DataError: if ``x`` does not hold pictures, or ``y`` is not one float row per picture.
         ParameterError: if ``alpha`` is not above 0.
 
     Examples:
-        >>> whole = torch.eye(2)[:, :, None, None].expand(2, 2, 8, 8)[:, :1]  # one white and one black picture
-        >>> x, y = cutmix(whole, torch.eye(2), generator=torch.Generator().manual_seed(3))
+        >>> pictures = torch.eye(2)[:, :, None, None].expand(2, 2, 8, 8)[:, :1]  # one white and one black picture
+        >>> x, y = cutmix(pictures, torch.eye(2), generator=torch.Generator().manual_seed(3))
         >>> torch.allclose(x[0].mean(), y[0, 0]), 0 < y[0, 0] < 1
         (True, tensor(True))
     """

@@ -1,4 +1,4 @@
-"""Which items of a batch are mixed with which, and how much of each."""
+"""What mixup and CutMix share: the mixing weight, the partner of each item, and the check of a batch."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Mixing:
     """Item i is mixed with item ``partners[i]`` of the same batch.
 
     Attributes:
-        weight: share of the item itself, in [0, 1]; the partner has the rest.
-        partners: (n,) positions, each once.
+        weight: weight λ of the item itself, in [0, 1]; its partner has 1 - λ.
+        partners: (n,) positions, a permutation.
 
     Examples:
         >>> Mixing(0.75, torch.tensor([1, 0])).mix(torch.eye(2))
@@ -36,10 +36,13 @@ class Mixing:
     partners: Tensor
 
     def mix(self, rows: Tensor) -> Tensor:
-        """Each row by its weight and its partner by the rest, with gradients; whole numbers are rounded.
+        """λ row + (1 - λ) partner, with gradients; integers are rounded.
 
         Args:
-            rows: (n, ...) of any type of numbers.
+            rows: (n, ...), of any numeric dtype.
+
+        Returns:
+            (n, ...), of the same dtype.
         """
         others = rows[self.partners.to(rows.device)]
         if not rows.is_floating_point():
@@ -48,12 +51,12 @@ class Mixing:
 
 
 def draw_mixing(n: int, alpha: float, generator: torch.Generator) -> Mixing:
-    """A weight from Beta(alpha, alpha), one for the whole batch as in the papers, and a random order of partners.
+    """Draw one weight from Beta(alpha, alpha) for the batch, as in the papers, and a random permutation of partners.
 
     Args:
         n: items in the batch.
-        alpha: both parameters of the Beta distribution; the smaller, the closer weights are to 0 or 1.
-        generator: what is drawn from; best one on the CPU, as drawing on an accelerator waits for it.
+        alpha: both parameters of the Beta distribution; with a smaller one weights are closer to 0 or 1.
+        generator: source of the random numbers; one on the CPU is faster, since a GPU would have to be waited for.
 
     Raises:
         ParameterError: if ``alpha`` is not above 0.
@@ -70,12 +73,12 @@ def draw_mixing(n: int, alpha: float, generator: torch.Generator) -> Mixing:
 
 
 def check_batch(x: Tensor, y: Tensor, owner: str) -> None:
-    """Raise unless there is a row of floating-point targets for each item.
+    """Check that there is one row of floating-point targets per item.
 
     Args:
         x: (n, ...) items.
         y: (n, k) targets.
-        owner: the function that they were given to.
+        owner: name of the function that they were given to, for the message.
 
     Raises:
         DataError: if they do not match.
@@ -88,5 +91,5 @@ def check_batch(x: Tensor, y: Tensor, owner: str) -> None:
     if y.ndim != 2 or len(y) != len(x) or not y.is_floating_point():
         raise DataError(
             f"{owner} needs a row of targets (n, k), float, for each of {len(x)} items. Got {tuple(y.shape)} of "
-            f"{y.dtype} instead; make one-hot rows of class codes."
+            f"{y.dtype} instead; turn class codes into one-hot rows."
         )

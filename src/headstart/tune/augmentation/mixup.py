@@ -17,19 +17,19 @@ __all__ = ["mixup"]
 
 
 def mixup(x: Tensor, y: Tensor, *, alpha: float = 0.2, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Each item of a batch mixed with another one of it.
+    """Mix each item of a batch with another item of the batch.
 
     Args:
-        x: (n, ...) pictures or other tensors, float or uint8; the mixture of uint8 is rounded.
-        y: (n, k) targets, float, such as one-hot rows.
-        alpha: parameter of the Beta distribution; 0.2 as in the paper for ImageNet, where 0.1 to 0.4 did best.
-        generator: what is drawn from.
+        x: (n, ...) pictures or other tensors, float or uint8; mixtures of uint8 are rounded.
+        y: (n, k) float targets, such as one-hot rows.
+        alpha: parameter of the Beta distribution; 0.2 as in the paper for ImageNet, where 0.1 to 0.4 was best.
+        generator: source of the random numbers.
 
     Returns:
-        Items and targets of the same shapes and types.
+        Items and targets of the same shapes and dtypes.
 
     Raises:
-        DataError: if targets are no float rows, one for each item.
+        DataError: if ``y`` is not one float row per item.
         ParameterError: if ``alpha`` is not above 0.
 
     Examples:

@@ -1,8 +1,8 @@
-"""Random resized crop: of photographs, with a flip and TrivialAugment.
+"""Random resized crop: with a horizontal flip and TrivialAugment, for photographs.
 
 References: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015 (the crop); Müller & Hutter, "TrivialAugment",
-ICCV 2021. All is drawn from a given generator and done by ``torchvision.transforms.v2.functional`` on PIL pictures,
-whose operations take less time than those on tensors and start no threads of their own.
+ICCV 2021. All random numbers come from a given generator. The operations are those of
+``torchvision.transforms.v2.functional`` on PIL pictures, which are faster than those on tensors and start no threads.
 
 Command: headstart fit DATA --strategy lp_ft
 """
@@ -22,17 +22,17 @@ from headstart.tune.augmentation.trivial_augment import trivial_augment
 
 __all__ = ["Box", "PictureAugmentation", "random_box"]
 
-TRIES = 10  # as torchvision
+TRIES = 10  # as in torchvision
 
 
 class Box(NamedTuple):
-    """A part of a picture, in pixels.
+    """A rectangle in a picture, in pixels.
 
     Attributes:
-        top: its first row.
-        left: its first column.
-        height: how many rows.
-        width: how many columns.
+        top: first row.
+        left: first column.
+        height: number of rows.
+        width: number of columns.
 
     Examples:
         >>> Box(0, 2, 4, 6).width
@@ -50,15 +50,16 @@ class PictureAugmentation:
     """Random resized crop, then a flip, then TrivialAugment Wide.
 
     Attributes:
-        scale: smallest and largest share of the picture's area that is kept, (0.5, 1): less than half, as ImageNet's
-            training keeps, loses the object too often where pictures are few. (1, 1) with a ratio of (1, 1) crops
-            nothing.
-        ratio: smallest and largest stretch of the kept part, relative to the picture's own shape; (3/4, 4/3).
-        flip: whether every second picture is mirrored left to right; False for digits, texts and sides of a body.
-        trivial: whether one operation of TrivialAugment Wide is done.
+        scale: smallest and largest share of the picture's area that is kept, (0.5, 1). Training on ImageNet keeps as
+            little as 8%, but with few pictures a crop below one half loses the object too often. (1, 1) with a ratio of
+            (1, 1) crops nothing.
+        ratio: smallest and largest aspect ratio of the crop, relative to that of the picture; (3/4, 4/3).
+        flip: whether a picture is mirrored left to right with probability 1/2; False for digits, texts and left or
+            right sides of a body.
+        trivial: whether one operation of TrivialAugment Wide is applied.
 
     Raises:
-        ParameterError: if a share or a stretch is no range of positive numbers, or a share is above 1.
+        ParameterError: if ``scale`` or ``ratio`` is not a range of positive numbers, or ``scale`` exceeds 1.
 
     Examples:
         >>> picture = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
@@ -78,14 +79,14 @@ class PictureAugmentation:
         _check_range(self.ratio, "ratio", high=math.inf)
 
     def __call__(self, picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """The changed picture, (h, w, 3) uint8, in an array of its own.
+        """The augmented picture, a new array (h, w, 3) uint8.
 
         Args:
-            picture: (h, w, 3) uint8; it is not changed.
-            rng: what everything is drawn from.
+            picture: (h, w, 3) uint8; not modified.
+            rng: source of all random numbers.
 
         Raises:
-            DataError: if the picture is none.
+            DataError: if ``picture`` is not such an array.
         """
         from PIL import Image
         from torchvision.transforms.v2 import InterpolationMode
@@ -103,17 +104,17 @@ class PictureAugmentation:
 def random_box(
     height: int, width: int, rng: np.random.Generator, *, scale: tuple[float, float], ratio: tuple[float, float]
 ) -> Box:
-    """A part of a picture of random area and shape at a random place.
+    """A box of random area, aspect ratio and position.
 
-    Its area is drawn evenly, its stretch evenly in the logarithm; what does not fit is drawn again, at most ten times,
-    after which the whole picture is taken.
+    The area is uniform, and the aspect ratio log-uniform. A box that does not fit is drawn again, at most ten times;
+    after that the box is the complete picture.
 
     Args:
         height: rows of the picture.
         width: columns of the picture.
-        rng: what it is drawn from.
+        rng: source of the random numbers.
         scale: smallest and largest share of the area.
-        ratio: smallest and largest stretch (width over height), relative to the whole picture's.
+        ratio: smallest and largest aspect ratio (width / height), relative to that of the picture.
 
     Examples:
         >>> random_box(100, 100, np.random.default_rng(0), scale=(1.0, 1.0), ratio=(1.0, 1.0))
@@ -131,7 +132,7 @@ def random_box(
 def _check_range(value: tuple[float, float], name: str, *, high: float) -> None:
     if not isinstance(value, tuple | list) or len(value) != 2 or value[0] > value[1]:
         raise ParameterError(
-            f"The '{name}' parameter of PictureAugmentation must be two numbers, the smaller first. Got {value!r} "
+            f"The '{name}' parameter of PictureAugmentation must be two numbers, the smaller one first. Got {value!r} "
             "instead."
         )
     for number in value:
@@ -142,6 +143,6 @@ def _check_picture(picture: NDArray[np.generic]) -> None:
     shape = np.shape(picture)
     if len(shape) != 3 or shape[2] != 3 or getattr(picture, "dtype", None) != np.uint8:
         raise DataError(
-            "PictureAugmentation changes pictures that are arrays (height, width, 3) of uint8. Got an array "
+            "PictureAugmentation needs a picture as an array (height, width, 3) of uint8. Got an array "
             f"{shape} of {getattr(picture, 'dtype', type(picture).__name__)} instead; train without augmentation."
         )

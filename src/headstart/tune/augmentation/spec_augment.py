@@ -1,7 +1,7 @@
-"""SpecAugment: bands of frequencies and stretches of time of a spectrogram are blanked, and it is shifted in time.
+"""SpecAugment: frequency bands and time intervals of a spectrogram are masked, and it is shifted in time.
 
 Reference: Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech Recognition", Interspeech
-2019, without its time warping, which the paper finds to be worth least. The largest masks (3/16 of the bands and of the
+2019, without time warping, which contributes least in the paper. The largest masks (3/16 of the bands and of the
 frames) are those of Gong, Chung & Glass, "AST: Audio Spectrogram Transformer", Interspeech 2021, for ESC-50.
 
 Command: headstart fit DATA --strategy lp_ft
@@ -24,16 +24,15 @@ __all__ = ["SpecAugment"]
 
 @dataclass(frozen=True)
 class SpecAugment:
-    """A circular shift in time, then masks of frequency and of time, filled with the picture's mean.
+    """A circular shift in time, then frequency masks and time masks, filled with the picture's mean.
 
-    Every picture of a sound has a shift and masks of its own. Nothing is mirrored and no colour is changed.
+    Each picture of a sound has its own shift and masks. Nothing is mirrored, and no colour is changed.
 
     Attributes:
-        masks: how many masks of frequency, and as many of time, 2 as in the paper's policy LD.
+        masks: number of frequency masks, and of time masks, 2 as in the paper's policy LD.
         frequency: largest share of the bands that one mask covers, 3/16.
         time: largest share of the frames that one mask covers, 3/16.
-        shift: largest share of the frames by which the picture is turned to either side, 0.1; what leaves on one side
-            enters on the other.
+        shift: largest circular shift to either side, as a share of the frames, 0.1.
 
     Raises:
         ParameterError: if a share is not in [0, 1].
@@ -59,21 +58,21 @@ class SpecAugment:
             check_number(getattr(self, name), name, "SpecAugment", low=0, high=1)
 
     def __call__(self, pictures: Sequence[NDArray[Any]], rng: np.random.Generator) -> list[NDArray[Any]]:
-        """The changed pictures of one sound, in arrays of their own.
+        """The augmented pictures of one sound, as new arrays.
 
         Args:
-            pictures: of the sound, (bands, frames, channels), any type of numbers; they are not changed.
-            rng: what everything is drawn from.
+            pictures: the pictures of the sound, (bands, frames, channels), of any numeric dtype; not modified.
+            rng: source of all random numbers.
 
         Raises:
-            DataError: if one is no such array.
+            DataError: if one of them is not such an array.
         """
         return [self._one(picture, rng) for picture in pictures]
 
     def _one(self, picture: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         if np.ndim(picture) != 3:
             raise DataError(
-                "SpecAugment changes pictures of sounds that are arrays (bands, frames, channels). Got one of shape "
+                "SpecAugment needs pictures of sounds as arrays (bands, frames, channels). Got one of shape "
                 f"{np.shape(picture)} instead; train without augmentation."
             )
         bands, frames = picture.shape[:2]

@@ -1,4 +1,4 @@
-"""Token dropout: words are left out of a text, or hidden by the mask token.
+"""Token dropout: tokens are removed from a text, or replaced by the mask token.
 
 References: Iyyer, Manjunatha, Boyd-Graber & Daumé, "Deep Unordered Composition Rivals Syntactic Methods for Text
 Classification", ACL 2015 (word dropout); Wei & Zou, "EDA: Easy Data Augmentation Techniques", EMNLP 2019 (random
@@ -20,17 +20,17 @@ __all__ = ["TokenDropout"]
 
 @dataclass(frozen=True)
 class TokenDropout:
-    """Each token but the first and the last (the tokenizer's own) is removed, or masked, with some probability.
+    """Removes or masks each token with some probability, except the first and the last, the tokenizer's special tokens.
 
-    At least one token stays between them.
+    At least one token stays between these two.
 
     Attributes:
         drop: probability that a token is removed, 0.1.
-        mask: probability that a token that stays is replaced by the mask token, 0.
-        mask_id: number of the mask token; needed where ``mask`` is above 0.
+        mask: probability that a remaining token is replaced by the mask token, 0.
+        mask_id: id of the mask token; required if ``mask`` is above 0.
 
     Raises:
-        ParameterError: if a probability is not in [0, 1], or the mask token's number is missing.
+        ParameterError: if a probability is not in [0, 1], or the id of the mask token is missing.
 
     Examples:
         >>> tokens = np.array([101, 7, 8, 9, 10, 102])
@@ -51,18 +51,18 @@ class TokenDropout:
             check_number(self.mask_id, "mask_id", "TokenDropout", low=0, integer=True)
 
     def __call__(self, tokens: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """The changed tokens, (k,) int64 with k <= n, in an array of their own.
+        """The augmented tokens, a new array (k,) int64 with k <= n.
 
         Args:
-            tokens: (n,) numbers of a text's tokens; they are not changed.
-            rng: what everything is drawn from.
+            tokens: (n,) token ids of a text; not modified.
+            rng: source of all random numbers.
 
         Raises:
-            DataError: if they are no such array.
+            DataError: if ``tokens`` is not such an array.
         """
         if np.ndim(tokens) != 1 or not np.issubdtype(np.asarray(tokens).dtype, np.integer):
             raise DataError(
-                f"TokenDropout changes arrays (n,) of the numbers of tokens. Got an array {np.shape(tokens)} of "
+                f"TokenDropout needs an array (n,) of token ids. Got an array {np.shape(tokens)} of "
                 f"{np.asarray(tokens).dtype} instead; train without augmentation."
             )
         inner = tokens[1:-1]

@@ -1,8 +1,8 @@
-"""TrivialAugment Wide: one operation on a picture, drawn at random, at a strength drawn at random.
+"""TrivialAugment Wide: one random operation on a picture, at a random strength.
 
 Reference: Müller & Hutter, "TrivialAugment: Tuning-free Yet State-of-the-Art Data Augmentation", ICCV 2021. Operations
-and strengths are those of ``torchvision.transforms.v2.TrivialAugmentWide``, which draws from torch's global generator;
-here a generator is given, so that threads do not share one.
+and strengths are those of ``torchvision.transforms.v2.TrivialAugmentWide``. That draws from torch's global generator;
+here the generator is an argument, so that threads need not share one.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ BINS = 31  # strengths of an operation, evenly spaced
 
 @dataclass(frozen=True)
 class Operation:
-    """A change of a picture that has a strength.
+    """An operation on a picture, with its possible strengths.
 
     Attributes:
         name: as in the paper and in torchvision.
-        apply: gives the changed PIL picture of a PIL picture and a strength.
-        magnitudes: the strengths, weakest first; one where the operation has none.
-        signed: whether the strength's sign is drawn too.
+        apply: a function of a PIL picture and a strength that returns the changed PIL picture.
+        magnitudes: the strengths, weakest first; a single one if the operation has no strength.
+        signed: whether the sign of the strength is random too.
 
     Examples:
         >>> [(one.name, one.signed) for one in operations()][1]
@@ -45,14 +45,14 @@ class Operation:
 
 
 def trivial_augment(picture: Image, rng: np.random.Generator) -> Image:
-    """The picture after one operation.
+    """The picture after one random operation.
 
     Args:
         picture: a PIL picture, mode RGB or L.
-        rng: where operation, strength and sign are drawn from, evenly.
+        rng: source of the uniformly random operation, strength and sign.
 
     Returns:
-        A PIL picture of the same size and mode; what is moved in from outside is black.
+        A PIL picture of the same size and mode; areas that come from outside the picture are black.
 
     Examples:
         >>> from PIL import Image
@@ -97,7 +97,7 @@ def operations() -> tuple[Operation, ...]:
 
 
 def _linear(first: float, last: float) -> tuple[float, ...]:
-    """In float32, as torchvision has them: a threshold that is off by one ulp inverts other pixels."""
+    """Evenly spaced strengths in float32, as in torchvision: Solarize's threshold must be equal to the last bit."""
     import torch
 
     return tuple(torch.linspace(first, last, BINS).tolist())

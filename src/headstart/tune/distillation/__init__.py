@@ -1,4 +1,4 @@
-"""Knowledge distillation: a student body learns the rows and answers of its teachers.
+"""Knowledge distillation: a student body learns to reproduce the features and predictions of its teachers.
 
 What only distillation needs goes in here.
 """

@@ -1,11 +1,12 @@
-"""Distillation: a smaller body learns to give what larger ones know.
+"""Distillation: train a smaller body to reproduce the features and predictions of larger ones.
 
-The student's last rows, through a linear map for each teacher, are to match the teachers' last rows, which are computed
-once; and, where wanted, through one more map the teachers' softened answers to a task. The maps begin as the ridge
-solution on the frozen student, so that nothing of them has to be learnt at first, and are dropped at the end.
+A linear map per teacher is applied to the student's last rows, and the result has to match the teacher's last rows,
+which are computed once. If predictions are distilled too, one more map has to match the teachers' softened logits. The
+maps start from the ridge solution on the frozen student, so they need no training of their own first, and are dropped
+at the end.
 
-The teachers see items as they are, the student sees them augmented: its rows have to stay where an item is cut, shifted
-or mirrored a little.
+The teachers see clean items, and the student augmented ones, so that its rows become invariant to small crops, shifts
+and flips.
 
 References: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network"; Romero et al. 2015, "FitNets:
 Hints for Thin Deep Nets"; Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent".
@@ -43,20 +44,20 @@ from headstart.types import FeatureMatrix, Source
 
 __all__ = ["DistillationLoss", "Distilled", "distill", "distilled"]
 
-VALIDATION, MAX_VALIDATION = 0.1, 1000  # share of the items that no step sees, and most of them
-MAX_SOLVED = 8192  # items on which the maps are solved
-SOLVE_BATCH_SIZE = 32  # items that go through the body together then
-HELD_OUT = 3  # what the seed is used for; batches have 0 to 2
+VALIDATION, MAX_VALIDATION = 0.1, 1000  # share of the items that is held out, and the largest number of them
+MAX_SOLVED = 8192  # items that the maps are solved on
+SOLVE_BATCH_SIZE = 32  # smallest batch size in doing so
+HELD_OUT = 3  # stream of random numbers that the seed opens; batches have 0 to 2
 
 
 @dataclass(frozen=True)
 class DistillationLoss:
-    """What the student is held to.
+    """The loss of the student: feature distillation, and logit distillation if there are logits.
 
     Attributes:
-        rows: how its rows are compared with the teachers', ``"mse"`` or ``"cosine"``.
-        temperature: T of the teachers' softened answers, 4.
-        weight: of the softened answers beside the rows, where there are any; 1.
+        rows: distance of its rows from the teachers', ``"mse"`` or ``"cosine"``.
+        temperature: T of the softened logits, 4.
+        weight: weight of the logit distillation relative to the rows, 1.
 
     Examples:
         >>> DistillationLoss().rows
@@ -75,12 +76,12 @@ class DistillationLoss:
 
 @dataclass(frozen=True, eq=False)
 class Distilled:
-    """What a distillation gave.
+    """The result of a distillation.
 
     Attributes:
-        source: the student with its moved body.
-        outcome: how the training went; its losses are those of items that no step saw.
-        failures: position to reason, for items that a teacher could not read.
+        source: the student with its trained body.
+        outcome: how the training went; its losses are those of held-out items.
+        failures: for each item that a teacher could not read, its position and the reason.
     """
 
     source: Source
@@ -100,7 +101,7 @@ def distill(
     budget: Budget = Budget(),
     engine: Engine = Engine(),
 ) -> Source:
-    """The student with a body that gives what the teachers' rows hold, as `distilled` trains it.
+    """The student trained by `distilled`, without the further results; the arguments are the same.
 
     Examples:
         >>> from headstart.sources.toy_shift import toy_shift
@@ -127,30 +128,30 @@ def distilled(
     engine: Engine = Engine(),
     probe: Callable[[Source], float] | None = None,
 ) -> Distilled:
-    """Train a student towards its teachers on items that need no labels.
+    """Train a student to reproduce its teachers, on items that need no labels.
 
-    A tenth of the items, at most 1,000, is held out: the weights of least loss on it are kept, those of the start among
-    them.
+    A tenth of the items, at most 1,000, is held out. The weights with the least loss on these are kept, which may be
+    those of the start.
 
     Args:
-        teachers: one or several sources, or fitted models; of a classifier the answers are learnt too. Rows are taken
-            from the feature store where it has them.
+        teachers: one or several sources, or fitted models; the logits of a fitted classifier are distilled too. Rows in
+            the feature cache are not computed again.
         student: a source whose body can be fine-tuned.
-        items: 4 or more; those that a teacher cannot read are set aside, with the reason.
-        loss: what the student is held to.
-        logits: (n, classes) of answers to a task, to be matched softened; None for those of fitted teachers alone.
-        training: how it trains; what the student sees is augmented as it says.
+        items: 4 or more; items that a teacher cannot read are left out and reported in ``failures``.
+        loss: the loss of the student.
+        logits: (n, classes) further logits to distil; None for those of fitted teachers alone.
+        training: the training settings; the student's items are augmented as they say.
         seed: of all random numbers.
         budget: time limit, checkpoints and logs.
-        engine: how the teachers encode.
-        probe: judges the student as it is after each epoch; the log holds what it gives, under ``"probe"``.
+        engine: how the teachers encode items.
+        probe: a score of the student after each epoch, which the log holds under ``"probe"``.
 
     Returns:
-        The student with its moved body, and how the training went.
+        The student with its trained body, and how the training went.
 
     Raises:
         SourceError: if the student has no body that can be fine-tuned, or there is no teacher.
-        DataError: if there are fewer than 4 items that can be read, or not a row of logits for each.
+        DataError: if there are fewer than 4 readable items, or not one row of logits per item.
         ItemError: if the student cannot read an item that its teachers could.
         TrainingError: if no epoch got below the validation loss of the start.
 
@@ -167,7 +168,7 @@ def distilled(
     _check(teachers, items, logits)
     taught = teacher_targets(teachers, items, logits=logits, engine=engine, progress=budget.progress)
     order, seen = _order(len(taught.index), seed)
-    items = [items[k] for k in taught.index[order]]  # those that steps see, then the others
+    items = [items[k] for k in taught.index[order]]  # training items, then held-out items
     targets = taught.targets[order]
     body = student.trainable()
     training = replace(training, learning_rate=learning_rate_for(body.module, training))
@@ -177,19 +178,20 @@ def distilled(
             items[part], targets[part], student.prepare, body.collate, training, seed=seed, augment=augment
         )
 
-    read, unseen = batches(slice(seen), augmentation_of(body.kind, training)), batches(slice(seen, None), None)
-    rows = _first_rows(body, read, training)
-    pupil = _StudentWithMaps(body, _solved_maps(rows, targets[: len(rows)], taught.widths))
+    training_items = batches(slice(seen), augmentation_of(body.kind, training))
+    held_out = batches(slice(seen, None), None)
+    rows = _first_rows(body, training_items, training)
+    network = _StudentWithMaps(body, _solved_maps(rows, targets[: len(rows)], taught.widths))
     if body.kind == "tokens":
-        read.sort_by_length()
-    measured = _Loss(pupil, loss, taught.of_rows)
+        training_items.sort_by_length()
+    measured = _Loss(network, loss, taught.of_rows)
     name = f"{student.info.name} (distilled from {', '.join(map(_name, teachers))})"
 
     def moved() -> Source:
-        return student.with_module(frozen_copy(pupil.body), name)
+        return student.with_module(frozen_copy(network.body), name)
 
     job = Job(
-        pupil, pupil.groups, read, measured, lambda: measured.of_all(unseen, targets[seen:], training),
+        network, network.groups, training_items, measured, lambda: measured.of_all(held_out, targets[seen:], training),
         measure=None if probe is None else lambda: {"probe": probe(moved())},
     )  # fmt: skip
     key = training_key(("distill", body_key(student), loss, training, seed), targets.data.cast("B"))
@@ -201,14 +203,14 @@ def distilled(
 def _first_rows(body: Trainable, batches: ItemBatches, training: Training) -> FeatureMatrix:
     """Rows (m, d) of the first items, on which the maps are solved.
 
-    Batch normalisations of fresh weights know nothing yet: they get the mean of the statistics of these batches.
+    Untrained batch normalisations have no useful statistics yet; they get the mean statistics of these batches.
     """
     device, size = best_device(), max(training.batch_size, SOLVE_BATCH_SIZE)
     body.module.to(device).eval()
     fresh = [part for part in body.module.modules() if _is_fresh(part)]
     momenta = [part.momentum for part in fresh]
     for part in fresh:
-        part.train().momentum = None  # the plain mean
+        part.train().momentum = None  # torch then takes the cumulative mean over batches
     rows: list[FeatureMatrix] = []
     with torch.no_grad(), autocast(device, training.precision):
         for start in range(0, min(len(batches), MAX_SOLVED), size):
@@ -222,7 +224,7 @@ def _first_rows(body: Trainable, batches: ItemBatches, training: Training) -> Fe
 
 
 def _is_fresh(part: nn.Module) -> TypeGuard[nn.modules.batchnorm._BatchNorm]:
-    """Whether this is a batch normalisation that has seen nothing."""
+    """Whether this is a batch normalisation whose running statistics have never been updated."""
     if not isinstance(part, nn.modules.batchnorm._BatchNorm) or part.running_mean is None or part.running_var is None:
         return False
     return bool((part.running_mean == 0).all() and (part.running_var == 1).all())
@@ -233,7 +235,7 @@ def _name(teacher: Teacher) -> str:
 
 
 class _StudentWithMaps(nn.Module):
-    """The student's body, and a linear map of its last rows to each thing that it is held to."""
+    """The student's body, and a linear map of its last rows to each part of the targets."""
 
     def __init__(self, trainable: Trainable, maps: Sequence[nn.Linear]) -> None:
         super().__init__()
@@ -241,41 +243,41 @@ class _StudentWithMaps(nn.Module):
 
     @property
     def groups(self) -> tuple[ParameterGroup, ...]:
-        """The body and the maps, which have no weight decay."""
+        """The body's parameters, and those of the maps without weight decay."""
         known = dict(self.body.named_parameters())
         body = [f"body.{name}" for group in self._trainable.groups for name in group if name in known]
         maps = [f"maps.{name}" for name, _ in self.maps.named_parameters()]
         return ParameterGroup(tuple(body)), ParameterGroup(tuple(maps), weight_decay=0.0)
 
     def forward(self, inputs: Any) -> list[Tensor]:
-        """What each map makes of the last rows."""
+        """The last rows after each map, (n, width) for each part of the targets."""
         rows = self._trainable.forward(self.body, inputs)[-1].float()
         with torch.autocast(rows.device.type, enabled=False):
             return [part(rows) for part in self.maps]
 
 
 class _Loss:
-    """The mean over teachers of the distance of rows, and the softened answers' loss."""
+    """The mean row distance over the teachers, plus the weighted loss of each part of the logits."""
 
-    def __init__(self, pupil: _StudentWithMaps, held_to: DistillationLoss, teachers: int) -> None:
-        self._pupil, self._held_to, self._teachers = pupil, held_to, teachers
+    def __init__(self, student: _StudentWithMaps, settings: DistillationLoss, teachers: int) -> None:
+        self._student, self._settings, self._teachers = student, settings, teachers
 
     def __call__(self, batch: Batch) -> Tensor:
         return self._value(batch.inputs, batch.targets) * batch.share
 
     def _value(self, inputs: Any, targets: Tensor) -> Tensor:
-        found = self._pupil(inputs)
+        found = self._student(inputs)
         wanted = torch.split(targets, [part.shape[1] for part in found], dim=1)
         pairs = list(zip(found, wanted, strict=True))
-        value = torch.stack([row_loss(*pair, self._held_to.rows) for pair in pairs[: self._teachers]]).mean()
-        for student, teacher in pairs[self._teachers :]:
-            value = value + self._held_to.weight * kd_loss(student, teacher, temperature=self._held_to.temperature)
+        value = torch.stack([row_loss(*pair, self._settings.rows) for pair in pairs[: self._teachers]]).mean()
+        for ours, theirs in pairs[self._teachers :]:
+            value = value + self._settings.weight * kd_loss(ours, theirs, temperature=self._settings.temperature)
         return value
 
     def of_all(self, batches: ItemBatches, targets: NDArray[np.float32], training: Training) -> float:
-        """The mean loss of items, in evaluation mode."""
-        device = next(self._pupil.parameters()).device.type
-        self._pupil.eval()
+        """The mean loss of all items, in evaluation mode."""
+        device = next(self._student.parameters()).device.type
+        self._student.eval()
         total = 0.0
         with torch.inference_mode(), autocast(device, training.precision):
             for start in range(0, len(batches), training.batch_size):
@@ -287,14 +289,14 @@ class _Loss:
 
 
 def _solved_maps(rows: FeatureMatrix, targets: NDArray[np.float32], widths: Sequence[int]) -> list[nn.Linear]:
-    """Ridge regression of every target on the student's rows; λ by generalised cross-validation, one for each part."""
+    """Ridge regression of the targets on the student's rows, with one λ per part by generalised cross-validation."""
     maps, start = [], 0
     for width in widths:
         spectrum = Spectrum.from_rows(rows, targets[:, start : start + width])
         grid = lambda_grid(spectrum)
         weight, bias = ridge_coefficients(spectrum, float(grid[gcv(spectrum, grid).mean(axis=1).argmin()]))
         layer = nn.Linear(rows.shape[1], width)
-        with torch.no_grad():
+        with torch.no_grad():  # torch's weight is (out, in), the solution (in, out)
             layer.weight.copy_(torch.from_numpy(weight.T))
             layer.bias.copy_(torch.from_numpy(bias))
         maps.append(layer)
@@ -303,7 +305,7 @@ def _solved_maps(rows: FeatureMatrix, targets: NDArray[np.float32], widths: Sequ
 
 
 def _order(n: int, seed: int) -> tuple[NDArray[np.intp], int]:
-    """Positions of the items, those that no step sees last; and how many steps see."""
+    """Shuffled positions of the items, with the held-out ones last, and the number of training items."""
     order = np.random.default_rng([seed, HELD_OUT]).permutation(n)
     count = max(1, min(round(VALIDATION * n), MAX_VALIDATION))
     return np.concatenate([order[count:], order[:count]]), n - count

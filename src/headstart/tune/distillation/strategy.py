@@ -1,4 +1,4 @@
-"""The strategy of distillation, in which the source learns from larger ones before its head is solved."""
+"""The distillation strategy, which distils the source from larger ones before its head is solved."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["Distillation"]
 
 @dataclass(frozen=True)
 class Distillation:
-    """A smaller body distilled from larger ones on the target's items, then its solved head.
+    """A smaller body distilled from larger ones on the target's items, then a closed-form head.
 
     Attributes:
         teachers: the larger sources.
-        training: how the student trains.
-        loss: what it is held to.
-        unlabelled: further items without labels that it learns from.
-        answers: whether it is also held to what the teachers' own solved heads say of each item, softened.
+        training: the training settings of the student.
+        loss: the loss of the student.
+        unlabelled: further items without labels to distil on.
+        answers: whether the softened logits of the teachers' closed-form heads are distilled too.
         name: for the record; it is in no registry, since it needs teachers.
 
     Examples:
@@ -52,7 +52,7 @@ class Distillation:
         """Distil the teachers into ``source``, then solve the head on the labelled items.
 
         Raises:
-            SourceError: if there is no teacher, or the body cannot be moved.
+            SourceError: if there is no teacher, or the body cannot be fine-tuned.
         """
         items = [*train.items, *self.unlabelled]
         teachers: Sequence[Teacher] = self.teachers

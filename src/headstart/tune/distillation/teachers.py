@@ -1,4 +1,4 @@
-"""Rows of the teachers of a distillation for its items, standardised, and the answers of fitted models."""
+"""The teacher targets of a distillation: the teachers' standardised rows, and the logits of fitted models."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from headstart.types import FeatureMatrix, Source
 __all__ = ["Teacher", "TeacherTargets", "teacher_targets"]
 
 Teacher = Source | TransferModel
-CHUNK = 8192  # rows that are taken at a time
+CHUNK = 8192  # rows that are copied or standardised at a time
 
 
 @dataclass(frozen=True, eq=False)
 class TeacherTargets:
-    """What is to be learnt of the items that every teacher could read.
+    """The targets of the student, for the items that every teacher could read.
 
     Attributes:
-        targets: (m, sum of widths) float32: rows of each teacher, each column standardised, then answers.
-        widths: columns of each part.
-        of_rows: how many of the parts are rows.
+        targets: (m, sum of widths) float32: the rows of each teacher, standardised by column, then logits.
+        widths: number of columns of each part.
+        of_rows: number of parts that are rows; the others are logits.
         index: (m,) positions of the items.
-        failures: position to reason, for the others.
+        failures: for each other item, its position and the reason.
 
     Examples:
         >>> TeacherTargets(np.zeros((2, 3), np.float32), (3,), 1, np.arange(2), {}).of_rows
@@ -56,14 +56,14 @@ def teacher_targets(
     engine: Engine = Engine(),
     progress: Progress | None = None,
 ) -> TeacherTargets:
-    """Let each teacher encode the items, once.
+    """Encode the items by each teacher, once.
 
     Args:
-        teachers: sources, or fitted models; of a classifier the calibrated scores are learnt as well.
+        teachers: sources, or fitted models; the calibrated logits of a classifier are targets too.
         items: n items.
-        logits: (n, classes) of further answers.
-        engine: how the teachers encode.
-        progress: is called with how far each teacher is.
+        logits: (n, classes) further logits; None for none.
+        engine: how the teachers encode items.
+        progress: called with the progress of each teacher.
 
     Examples:
         >>> from headstart.sources.toy import ToySource
@@ -95,7 +95,7 @@ def teacher_targets(
 
 
 def _last(teacher: Teacher) -> tuple[Source, int]:
-    """What encodes for a teacher, and where its last block's columns begin; of a source no other block is encoded."""
+    """The source of a teacher, and where the columns of its last block begin; a plain source encodes only these."""
     if isinstance(teacher, TransferModel):
         source = teacher.source
     else:
@@ -104,7 +104,7 @@ def _last(teacher: Teacher) -> tuple[Source, int]:
 
 
 def _calibrated(model: TransferModel, rows: FeatureMatrix) -> NDArray[np.float32]:
-    """Scores (n, classes) whose softmax are the model's calibrated probabilities."""
+    """Logits (n, classes) whose softmax is the model's calibrated probabilities."""
     scores = model.head.scores(rows) / model.head.calibration.get("temperature", np.ones(1))[0]
     return np.asarray(scores, np.float32)
 
@@ -115,8 +115,9 @@ def _copy(part: FeatureMatrix, positions: NDArray[np.intp], into: NDArray[np.flo
 
 
 def _standardise(rows: NDArray[np.float32]) -> None:
-    """Give each column the mean 0 and the deviation 1, in place; a constant one becomes 0."""
+    """Scale each column to mean 0 and standard deviation 1, in place; a constant column becomes 0."""
     chunks = [slice(begin, begin + CHUNK) for begin in range(0, len(rows), CHUNK)]
+    # In chunks, since the rows may be a memory-mapped file; the sums are float64.
     mean = sum(rows[chunk].sum(axis=0, dtype=np.float64) for chunk in chunks) / len(rows)
     square = sum(((rows[chunk] - mean) ** 2).sum(axis=0) for chunk in chunks) / len(rows)
     deviation = np.sqrt(np.where(square > 0, square, 1))

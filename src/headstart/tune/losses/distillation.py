@@ -1,8 +1,8 @@
-"""What a student is held to: a teacher's softened answers, or its rows.
+"""Distillation losses: the distance of a student from a teacher, in softened probabilities or in feature rows.
 
-References: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network": T² KL(p_T ‖ q_T), whose
-gradient by the student's logits nears that of half their squared distance, (z - v) / (n C), as T grows, logits centred;
-Romero et al. 2015, "FitNets" (rows through a learnt map).
+References: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network": T² KL(p_T ‖ q_T). For centred
+logits and large T its gradient approaches that of half the squared distance of the logits, (z - v) / (n C);
+Romero et al. 2015, "FitNets" (rows through a learnt linear map).
 """
 
 from __future__ import annotations
@@ -23,14 +23,19 @@ RowLoss = Literal["mse", "cosine"]
 def kd_loss(logits: Tensor, teacher: Tensor, *, temperature: float = 4.0) -> Tensor:
     """Knowledge distillation loss: T² KL(softmax(teacher / T) ‖ softmax(logits / T)), the mean over items.
 
+    The factor T² keeps the size of the gradients, which shrink as 1/T², independent of the temperature.
+
     Reference: Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015.
 
     Command: headstart distill DATA --teacher runs/NAME --out DIR
 
     Args:
-        logits: (n, classes) of the student.
-        teacher: (n, classes) of the teacher.
+        logits: (n, classes) logits of the student.
+        teacher: (n, classes) logits of the teacher.
         temperature: T, 4.
+
+    Returns:
+        The loss, a scalar.
 
     Raises:
         DataError: if the shapes differ.
@@ -47,16 +52,19 @@ def kd_loss(logits: Tensor, teacher: Tensor, *, temperature: float = 4.0) -> Ten
 
 
 def row_loss(rows: Tensor, teacher: Tensor, kind: RowLoss = "mse") -> Tensor:
-    """Feature distillation loss: how far rows are from a teacher's, the mean over items.
+    """Feature distillation loss: the distance of rows from those of a teacher, the mean over items.
 
     Reference: Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015.
 
     Command: headstart distill DATA --teacher NAME --out DIR --loss mse
 
     Args:
-        rows: (n, d) of the student, through its map.
-        teacher: (n, d), standardised.
-        kind: ``"mse"``, the mean squared difference of an entry, or ``"cosine"``, one minus the cosine of two rows.
+        rows: (n, d) rows of the student, after its linear map.
+        teacher: (n, d) rows of the teacher, standardised.
+        kind: ``"mse"``, the mean squared difference of entries, or ``"cosine"``, one minus the cosine of two rows.
+
+    Returns:
+        The loss, a scalar.
 
     Raises:
         DataError: if the shapes differ.
@@ -77,8 +85,8 @@ def row_loss(rows: Tensor, teacher: Tensor, kind: RowLoss = "mse") -> Tensor:
 def _check(student: Tensor, teacher: Tensor, owner: str) -> None:
     if student.shape != teacher.shape or student.ndim != 2:
         raise DataError(
-            f"{owner} compares (n, k) of a student with (n, k) of a teacher. Got {tuple(student.shape)} and "
-            f"{tuple(teacher.shape)} instead."
+            f"{owner} needs two arrays (n, k) of the same shape, of a student and of a teacher. Got "
+            f"{tuple(student.shape)} and {tuple(teacher.shape)} instead."
         )
 
 
@@ -90,17 +98,20 @@ def softened_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
     Command: headstart fit DATA --strategy lwf
 
     Args:
-        logits: (n, classes).
-        teacher: (n, classes).
+        logits: (n, classes) logits of the student.
+        teacher: (n, classes) logits of the teacher.
         temperature: T.
+
+    Returns:
+        The divergence, a scalar, the mean over items.
 
     Examples:
         >>> import torch
         >>> softened_divergence(torch.zeros(1, 2), torch.zeros(1, 2), 3.0)
         tensor(0.)
     """
-    ours, theirs = (log_softmax(values.float() / temperature, dim=1) for values in (logits, teacher))
-    return kl_div(ours, theirs, reduction="batchmean", log_target=True)
+    log_q, log_p = (log_softmax(values.float() / temperature, dim=1) for values in (logits, teacher))
+    return kl_div(log_q, log_p, reduction="batchmean", log_target=True)  # torch's argument order: KL(target ‖ input)
 
 
 def row_distance(rows: Tensor, teacher: Tensor) -> Tensor:
@@ -111,8 +122,11 @@ def row_distance(rows: Tensor, teacher: Tensor) -> Tensor:
     Command: headstart distill DATA --teacher NAME --out DIR --loss cosine
 
     Args:
-        rows: (n, d).
-        teacher: (n, d).
+        rows: (n, d) rows of the student.
+        teacher: (n, d) rows of the teacher.
+
+    Returns:
+        The distance, a scalar in [0, 4].
 
     Examples:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Body and head as one module."""
+"""Body and head as one torch module, and the loss of a task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Network", "PrefixOutputs", "task_loss"]
 
 
 class PrefixOutputs(dict[str, Tensor]):
-    """Inputs that enter a network where its frozen part ends.
+    """Inputs of a network that are outputs of its frozen prefix; the network starts after the prefix.
 
     Examples:
         >>> sorted(PrefixOutputs(input=torch.ones(1, 2)))
@@ -33,13 +33,13 @@ class Network(nn.Module):
 
     Args:
         trainable: the body.
-        head: on all its blocks, side by side.
+        head: a head on the rows of all blocks, side by side.
 
     Attributes:
         body: the body's module; its parameters are named ``body.…``.
-        head: the head; ``head.weight`` and ``head.bias``.
+        head: the head; its parameters are ``head.weight`` and ``head.bias``.
         trainable: as given.
-        prefix: the frozen part that batches of `PrefixOutputs` have been through; None where there is none.
+        prefix: the frozen prefix whose outputs batches of `PrefixOutputs` hold; None if there is none.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -59,7 +59,7 @@ class Network(nn.Module):
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
-        """Names of the body's parameters as this module has them, stem first."""
+        """Names of the body's parameters in this module, one group per block, stem first."""
         known = dict(self.body.named_parameters())
         return tuple(tuple(f"body.{name}" for name in group if name in known) for group in self.trainable.groups)
 
@@ -69,10 +69,10 @@ class Network(nn.Module):
         return tuple(f"head.{name}" for name, _ in self.head.named_parameters())
 
     def blocks(self, inputs: Any) -> list[Tensor]:
-        """The rows (n, width) of each block; of a batch from the cut, the network starts there."""
+        """The rows (n, width) of each block, from inputs of the body or from `PrefixOutputs`."""
         if isinstance(inputs, PrefixOutputs):
             if self.prefix is None:
-                raise AssertionError("a batch from the cut needs the prefix that it was cut from")
+                raise AssertionError("outputs of a prefix need the prefix that they came from")
             return self.prefix.after(inputs)
         return self.trainable.forward(self.body, inputs)
 
@@ -86,25 +86,26 @@ class Network(nn.Module):
         return logits
 
     def state(self) -> Mapping[str, Tensor]:
-        """A copy of all weights and statistics."""
+        """A copy of all weights and running statistics, by name."""
         return {name: value.detach().clone() for name, value in self.state_dict().items()}
 
 
 def task_loss(
     task: Task, logits: Tensor, targets: Tensor, *, smoothing: float = 0.0, class_weights: Tensor | None = None
 ) -> Tensor:
-    """The loss of each item (n,): cross-entropy, mean binary cross-entropy, or mean squared error.
+    """The loss of each item (n,): cross-entropy, mean binary cross-entropy over labels, or mean squared error.
 
     Args:
         task: the label schema.
-        logits: (n, k), or values.
-        targets: (n, k) rows of the task; of classes they may be mixed ones that sum to one.
-        smoothing: share of a class row that is spread over all classes (Szegedy et al. 2016); of independent labels, by
-            which each is drawn towards a half.
-        class_weights: (k,) what a class counts, for classification; None for 1. A mixed row counts as its classes do.
+        logits: (n, k) logits, or values of a regression.
+        targets: (n, k) targets; rows of a classification sum to one, and may be mixed.
+        smoothing: label smoothing s in [0, 1): a class row becomes (1 - s) y + s / k (Szegedy et al. 2016), and an
+            independent label (1 - s) y + s / 2.
+        class_weights: (k,) weight of each class in a classification; None for 1. A mixed row has the weighted loss of
+            its classes.
 
     Raises:
-        ParameterError: if values of a regression were to be smoothed.
+        ParameterError: if smoothing is asked for in a regression.
 
     Examples:
         >>> task_loss(Task("classification", ("a", "b")), torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
@@ -118,7 +119,7 @@ def task_loss(
         return binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(dim=1)
     if smoothing:
         raise ParameterError(
-            "The 'label_smoothing' parameter of Training serves classes and labels, and must be 0 for a regression "
+            "The 'label_smoothing' parameter of Training is for classes and labels, and must be 0 for a regression "
             f"task. Got {smoothing} instead."
         )
     return ((logits - targets) ** 2).mean(dim=1)

@@ -1,6 +1,8 @@
-"""Frozen parts run once: what enters the first part that learns is kept for each item, and training starts from there.
+"""The frozen prefix of a body: it runs once per item, its outputs are kept, and training starts from them.
 
-Where a body's first blocks are frozen and its items are not augmented, they give the same for an item in every epoch.
+If a body's first blocks are frozen and items are not augmented, these blocks return the same for an item in every
+epoch. The cut is where the first trained submodule begins. After the cut the body runs as usual. Before the cut the
+frozen submodules are replaced by stubs, which return tensors of the right shapes without computing anything.
 """
 
 from __future__ import annotations
@@ -19,21 +21,21 @@ from headstart.sources.bodies.trainable import Trainable
 
 __all__ = ["FrozenPrefix", "find_cut"]
 
-INPUT, BLOCK, BATCH = "input", "block.", "batch."  # what is kept of a batch
-ROWS, GRADIENTS = 1e-5, 1e-4  # how far from the whole body's, relative to the largest, what starts at the cut may be
+INPUT, BLOCK, BATCH = "input", "block.", "batch."  # names, or their beginnings, of the tensors that are kept
+ROWS, GRADIENTS = 1e-5, 1e-4  # tolerances of the check against the complete body, relative to the largest entry
 
 
 @dataclass(frozen=True, eq=False)
 class FrozenPrefix:
-    """A body that is cut where its first part that learns begins.
+    """A body that is cut before its first trained submodule.
 
     Attributes:
         trainable: the body.
-        cut: name of the submodule that the rest begins with.
-        stubs: submodules before it, to what they give: a type, and for each axis what it grows with ("", "items" or
-            "columns" of a batch) and how many times.
-        constant: places of the blocks whose rows do not change.
-        example: a batch, whose items have the shape of all others; texts may differ in length.
+        cut: name of the submodule that training starts from.
+        stubs: for each replaced submodule the dtype and shape of its output. Each axis is a pair of what it grows with
+            ("", "items" or "columns" of a batch) and a factor: ("items", 2) is twice the number of items.
+        constant: indices of the blocks whose rows do not change, since they come before the cut.
+        example: a batch whose items have the shape of all others; only texts may differ in length.
 
     Examples:
         >>> body = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
@@ -51,21 +53,21 @@ class FrozenPrefix:
     example: Any
 
     def before(self, batch: Any) -> dict[str, Tensor]:
-        """What `after` starts from, for a batch of n items; the body runs in evaluation mode, without gradients.
+        """The tensors that `after` starts from, for a batch of n items; run in evaluation mode, without gradients.
 
         Returns:
-            Tensors with the items on the first axis: ``input``, what enters the cut; ``block.k``, the rows of each
-            constant block; ``batch.NAME``, tokens and their mask.
+            Tensors with the items on the first axis: ``input``, the input of the submodule at the cut; ``block.k``, the
+            rows of each constant block; ``batch.NAME``, tokens and their mask.
         """
         found: list[Tensor] = []
 
-        def listen(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        def record(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             found.append(_first_tensor(args, kwargs).detach())
 
         module = self.trainable.module
-        hook = module.get_submodule(self.cut).register_forward_pre_hook(listen, with_kwargs=True)
+        hook = module.get_submodule(self.cut).register_forward_pre_hook(record, with_kwargs=True)
         try:
-            with torch.no_grad(), _resting(module):
+            with torch.no_grad(), _evaluation_mode(module):
                 blocks = self.trainable.forward(module, batch)
         finally:
             hook.remove()
@@ -73,15 +75,16 @@ class FrozenPrefix:
         return {INPUT: found[0], **rows, **{f"{BATCH}{name}": tensor for name, tensor in _small(batch)}}
 
     def after(self, cached: Mapping[str, Tensor], batch: Any = None) -> list[Tensor]:
-        """The rows of all blocks, with gradients, as the body's ``forward`` gives them.
+        """The rows of all blocks, with gradients, as the body's ``forward`` returns them.
 
         Args:
-            cached: what `before` gave, on the device of the body.
+            cached: the tensors from `before`, on the device of the body.
             batch: the items; by default what `before` kept of them.
         """
         return self._run(cached, self._blank(cached) if batch is None else batch, fill=0.0)
 
     def _run(self, cached: Mapping[str, Tensor], batch: Any, *, fill: float) -> list[Tensor]:
+        """Run the body with stubs before the cut, whose outputs are filled with ``fill``."""
         module, entering = self.trainable.module, cached[INPUT]
         size = _size(batch)
 
@@ -98,7 +101,7 @@ class FrozenPrefix:
         return [cached[f"{BLOCK}{k}"] if k in self.constant else block for k, block in enumerate(blocks)]
 
     def _blank(self, cached: Mapping[str, Tensor]) -> Any:
-        """A batch of zeros in the place of what does not matter any more."""
+        """A batch in which zeros replace all that only the stubs read; expanded, so that it takes no memory."""
         entering = cached[INPUT]
 
         def blank(tensor: Tensor) -> Tensor:
@@ -110,18 +113,18 @@ class FrozenPrefix:
 
 
 def find_cut(trainable: Trainable, batch: Any) -> FrozenPrefix | None:
-    """The cut of a body whose first parameters require no gradients, tried out on a batch.
+    """Find the cut of a body whose first parameters are frozen, and check it on a batch.
 
-    It is before the first submodule that holds a parameter which learns, or before one of the submodules around that,
-    such as the block whose shortcut passes it by. The rows and the gradients that start there must be those of the
-    whole body on the batch, with whatever the parts before the cut give put to "not a number".
+    The cut is before the first submodule with a trained parameter, or before a submodule that contains it, such as a
+    residual block whose shortcut passes around it. The check: with stubs that return "not a number", rows and gradients
+    must equal those of the complete body. They would not if a value other than the kept input passed the cut.
 
     Args:
-        trainable: the body; left as it is.
-        batch: of two or more items, as its ``collate`` makes it, on the device of the body.
+        trainable: the body; left unchanged.
+        batch: two or more items, as its ``collate`` makes it, on the device of the body.
 
     Returns:
-        The cut body; None where nothing learns, nothing comes before what does, or another value passes the cut.
+        The prefix; None if nothing is trained, nothing comes before it, or another value passes the cut.
 
     Examples:
         >>> body = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
@@ -130,11 +133,11 @@ def find_cut(trainable: Trainable, batch: Any) -> FrozenPrefix | None:
     """
     if not _one_shape(batch):
         return None
-    with _resting(trainable.module), torch.enable_grad():
+    with _evaluation_mode(trainable.module), torch.enable_grad():
         calls, wide = _Calls(trainable, batch), _Calls(trainable, _larger(batch))
         wanted = _gradients(trainable.module, calls.blocks)
         for cut in calls.candidates():
-            for layers in (True, False):  # parts without weights may compute what later ones need, such as positions
+            for layers in (True, False):  # a submodule without weights may compute what later ones need (positions)
                 stubs = _stubs(calls, wide, cut, layers=layers)
                 if not stubs:
                     continue
@@ -146,7 +149,7 @@ def find_cut(trainable: Trainable, batch: Any) -> FrozenPrefix | None:
 
 
 class _Calls:
-    """Which submodules a run of a body calls, in which order, and what they give."""
+    """A record of one forward pass: which submodules were called, in which order, and what they returned."""
 
     def __init__(self, trainable: Trainable, batch: Any) -> None:
         self.module, self.batch = trainable.module, batch
@@ -171,17 +174,17 @@ class _Calls:
         self.outputs[name] = _shapes(output)
 
     def candidates(self) -> Iterator[str]:
-        """The first called submodule with a parameter of its own that learns, and those around it, inside out."""
-        learning = [name for name in self.began if _learns(self.module.get_submodule(name))]
-        name = min(learning, key=lambda part: self.began[part][0], default="")
-        name = name.partition(".parametrizations.")[0]  # what makes a layer's weight is called by the layer
+        """The first called submodule with a trained parameter of its own, and those that contain it, inside out."""
+        trained = [name for name in self.began if _is_trained(self.module.get_submodule(name))]
+        name = min(trained, key=lambda part: self.began[part][0], default="")
+        name = name.partition(".parametrizations.")[0]  # a parametrisation is called by the layer whose weight it makes
         while name:
             if len(self.began.get(name, ())) == 1:
                 yield name
             name = name.rpartition(".")[0]
 
     def before(self, cut: str) -> list[str]:
-        """The outermost submodules that are done, once and for all, when the cut begins."""
+        """The outermost submodules whose last call has ended when the cut is reached."""
         begin = self.began[cut][0]
         done = {name for name, times in self.ended.items() if times[-1] < begin}
         return [name for name in done if not any(_inside(name, other) for other in done)]
@@ -191,12 +194,12 @@ def _inside(name: str, other: str) -> bool:
     return name.startswith(f"{other}.")
 
 
-def _learns(part: nn.Module) -> bool:
+def _is_trained(part: nn.Module) -> bool:
     return any(parameter.requires_grad for parameter in part.parameters(recurse=False))
 
 
 def _stubs(calls: _Calls, wide: _Calls, cut: str, *, layers: bool) -> dict[str, Any]:
-    """Submodules before the cut, to the shapes that they give; empty where they hold no weights."""
+    """The output shapes of the frozen submodules before the cut; empty if these hold no weights."""
     module, size, larger = calls.module, _size(calls.batch), _size(wide.batch)
     stubs, weights = {}, 0
     for name in calls.before(cut):
@@ -211,12 +214,12 @@ def _stubs(calls: _Calls, wide: _Calls, cut: str, *, layers: bool) -> dict[str, 
 
 
 def _holds(prefix: FrozenPrefix, calls: _Calls, wanted: Sequence[Tensor | None]) -> bool:
-    """Whether rows and gradients are those of the whole body."""
+    """Whether rows and gradients equal those of the complete body."""
     try:
         cached = prefix.before(calls.batch)
         blocks = prefix._run(cached, prefix._blank(cached), fill=float("nan"))
         found = _gradients(calls.module, blocks)
-    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):  # a part cannot go on with what it gets
+    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):  # a submodule fails on a stub's output
         return False
     same = all(_close(a, b, ROWS) for a, b in zip(blocks, calls.blocks, strict=True))
     return same and all(
@@ -232,18 +235,18 @@ def _close(found: Tensor, wanted: Tensor, tolerance: float) -> bool:
 
 
 def _gradients(module: nn.Module, blocks: Sequence[Tensor]) -> Sequence[Tensor | None]:
-    """Of a fixed random sum of the rows with respect to each parameter that learns."""
-    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    moving = [block for block in blocks if block.requires_grad]
-    if not learning or not moving:
+    """The gradients of a fixed random linear combination of the rows by each trained parameter."""
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    changing = [block for block in blocks if block.requires_grad]
+    if not trained or not changing:
         return []
     draw = torch.Generator().manual_seed(0)
-    total = sum((block.float() * torch.randn(block.shape, generator=draw).to(block.device)).sum() for block in moving)
-    return torch.autograd.grad(total, learning, allow_unused=True)  # type: ignore[arg-type]  # sum() of tensors
+    total = sum((block.float() * torch.randn(block.shape, generator=draw).to(block.device)).sum() for block in changing)
+    return torch.autograd.grad(total, trained, allow_unused=True)  # type: ignore[arg-type]  # sum() of tensors
 
 
 def _size(batch: Any) -> dict[str, int]:
-    """How many items a batch has and, of texts, how many columns."""
+    """The number of items of a batch and, for texts, its number of columns (the length of the longest text)."""
     if not isinstance(batch, Mapping):
         return {"items": len(batch)}
     first = next(iter(batch.values()))
@@ -251,19 +254,19 @@ def _size(batch: Any) -> dict[str, int]:
 
 
 def _one_shape(batch: Any) -> bool:
-    """Whether the items of all batches can be seen to have one shape but for the padding of texts."""
+    """Whether the items of all batches are known to have one shape, apart from the padding of texts."""
     return isinstance(batch, Tensor) or "attention_mask" in batch or set(batch) == {"pixel_values"}
 
 
 def _small(batch: Any) -> Iterator[tuple[str, Tensor]]:
-    """What of a batch is worth keeping: tokens and their mask."""
+    """The small tensors of a batch, which are kept: tokens and their mask."""
     for name, tensor in batch.items() if isinstance(batch, Mapping) else ():
         if not tensor.is_floating_point() and tensor.ndim <= 2:
             yield name, tensor
 
 
 def _larger(batch: Any) -> Any:
-    """Two items more and, of texts, one column of padding more, so that axes can be told apart."""
+    """The batch with two more items and, for texts, one more column, which shows what each axis grows with."""
 
     def grow(tensor: Tensor) -> Tensor:
         more = torch.cat([tensor, tensor[:1], tensor[:1]])
@@ -275,7 +278,7 @@ def _larger(batch: Any) -> Any:
 
 
 def _shapes(output: Any) -> Any:
-    """The form of what a part gives: (type, shape) of tensors, in lists and tuples; other values as they are."""
+    """(dtype, shape) of the tensors of an output, in a list for lists and tuples; other values unchanged."""
     if isinstance(output, Tensor):
         return output.dtype, tuple(output.shape)
     if type(output) in (tuple, list):
@@ -284,7 +287,7 @@ def _shapes(output: Any) -> Any:
 
 
 def _grown(one: Any, other: Any, size: Mapping[str, int], larger: Mapping[str, int]) -> Any:
-    """The form with what each axis grows with; None where that cannot be told."""
+    """Compare the shapes of two batch sizes: for each axis what it grows with, and its factor; None if ambiguous."""
     if isinstance(one, list):
         parts = [_grown(a, b, size, larger) for a, b in zip(one, other, strict=True)]
         return None if any(part is None for part in parts) else parts
@@ -300,7 +303,7 @@ def _grown(one: Any, other: Any, size: Mapping[str, int], larger: Mapping[str, i
 
 
 def _made(shapes: Any, size: Mapping[str, int], fill: float, device: torch.device, *_args: Any, **_kwargs: Any) -> Any:
-    """Something of the form that a part gives; it takes no memory."""
+    """A stub's output: a tensor with the shape of the submodule's output; expanded, so that it takes no memory."""
     if isinstance(shapes, list):
         return tuple(_made(part, size, fill, device) for part in shapes)
     dtype, axes = shapes
@@ -311,12 +314,12 @@ def _made(shapes: Any, size: Mapping[str, int], fill: float, device: torch.devic
 def _first_tensor(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
     found = [value for value in [*args, *kwargs.values()] if isinstance(value, Tensor)]
     if not found:
-        raise TypeError("the part where the body is cut gets no tensor")
+        raise TypeError("the submodule at the cut is called without a tensor")
     return found[0]
 
 
 def _with_first(args: tuple[Any, ...], kwargs: dict[str, Any], value: Tensor) -> Any:
-    """The arguments with another first tensor."""
+    """The arguments with the first tensor replaced."""
     for k, one in enumerate(args):
         if isinstance(one, Tensor):
             return (*args[:k], value, *args[k + 1 :]), kwargs
@@ -326,7 +329,7 @@ def _with_first(args: tuple[Any, ...], kwargs: dict[str, Any], value: Tensor) ->
 
 @contextmanager
 def _forward(part: Any, give: Callable[..., Any]) -> Iterator[None]:
-    """The part with another forward method."""
+    """Replace the submodule's forward method until the context is left."""
     own = vars(part).get("forward")
     part.forward = give
     try:
@@ -339,8 +342,8 @@ def _forward(part: Any, give: Callable[..., Any]) -> Iterator[None]:
 
 
 @contextmanager
-def _resting(module: nn.Module) -> Iterator[None]:
-    """The module in evaluation mode; afterwards every part is in the mode that it was in."""
+def _evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """The module in evaluation mode; on exit every submodule is back in its former mode."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:

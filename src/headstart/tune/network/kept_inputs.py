@@ -1,4 +1,4 @@
-"""Tensors of items, kept in memory as far as allowed and in a temporary file beyond that."""
+"""Storage for the tensors of items: in memory up to a limit, and in a temporary file beyond it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch.nn.functional import pad
 
 __all__ = ["KeptInputs"]
 
-MASK = "batch.attention_mask"  # says how long each text of a batch is
+MASK = "batch.attention_mask"  # its row sums are the lengths of the texts
 LIMIT = 2**30  # bytes in memory
 
 
 class KeptInputs:
-    """What `FrozenPrefix.before` gave, item by item.
+    """The outputs of `FrozenPrefix.before`, stored item by item.
 
     Args:
-        precision: that numbers are kept in; in bf16 they take half the room.
-        limit: bytes that are kept in memory; what comes later goes to a file in TMPDIR.
+        precision: number format of the stored tensors; bf16 takes half the space.
+        limit: bytes that are kept in memory, 1 GiB; further items go to a temporary file in TMPDIR.
 
     Examples:
         >>> kept = KeptInputs()
@@ -35,28 +35,28 @@ class KeptInputs:
     def __init__(self, precision: Literal["fp32", "bf16"] = "fp32", limit: int = LIMIT) -> None:
         self._type = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
         self._room = limit
-        self._near: dict[int, dict[str, Tensor]] = {}
-        self._far: dict[int, dict[str, tuple[int, torch.dtype, tuple[int, ...]]]] = {}
+        self._in_memory: dict[int, dict[str, Tensor]] = {}
+        self._in_file: dict[int, dict[str, tuple[int, torch.dtype, tuple[int, ...]]]] = {}
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the object, which closes it
         self._end = 0
 
     def __contains__(self, position: object) -> bool:
         """Whether an item is kept."""
-        return position in self._near or position in self._far
+        return position in self._in_memory or position in self._in_file
 
     def __len__(self) -> int:
         """How many items are kept."""
-        return len(self._near) + len(self._far)
+        return len(self._in_memory) + len(self._in_file)
 
     def put(self, positions: Sequence[int], cached: Mapping[str, Tensor]) -> None:
-        """Keep the items of a batch; of texts without their padding.
+        """Store the items of a batch; texts are stored without padding.
 
         Args:
-            positions: a number for each item.
+            positions: the number of each item.
             cached: tensors with the items on the first axis.
 
         Raises:
-            OSError: if the file has no room.
+            OSError: if the disk of the temporary file is full.
         """
         columns = cached[MASK].shape[1] if MASK in cached else 0
         lengths = cached[MASK].sum(dim=1).tolist() if MASK in cached else [0] * len(positions)
@@ -69,22 +69,22 @@ class KeptInputs:
             self._keep(int(position), item)
 
     def batch(self, positions: Sequence[int]) -> dict[str, Tensor]:
-        """The tensors of some items, float32 or int64, with zeros up to the longest text.
+        """The tensors of some items, float32 or int64, padded with zeros to the longest text.
 
         Raises:
-            KeyError: for an item that is not kept.
+            KeyError: if an item is not stored.
         """
         items = [self._item(int(position)) for position in positions]
         return {name: _stacked([item[name] for item in items]) for name in items[0]}
 
     def close(self) -> None:
-        """Let everything go."""
-        self._near.clear()
-        self._far.clear()
+        """Delete all items and the temporary file."""
+        self._in_memory.clear()
+        self._in_file.clear()
         self._file.close()
 
     def __del__(self) -> None:
-        """The file goes with the object."""
+        """Close the temporary file, which deletes it."""
         self._file.close()
 
     def _short(self, tensor: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ class KeptInputs:
         size = sum(tensor.numel() * tensor.element_size() for tensor in item.values())
         if size <= self._room:
             self._room -= size
-            self._near[position] = {name: tensor.clone() for name, tensor in item.items()}
+            self._in_memory[position] = {name: tensor.clone() for name, tensor in item.items()}
             return
         places = {}
         self._file.seek(self._end)
@@ -102,12 +102,12 @@ class KeptInputs:
             places[name] = (self._end, tensor.dtype, tuple(tensor.shape))
             self._end += self._file.write(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
         self._file.flush()
-        self._far[position] = places
+        self._in_file[position] = places
 
     def _item(self, position: int) -> dict[str, Tensor]:
-        if position in self._near:
-            return self._near[position]
-        return {name: self._read(*place) for name, place in self._far[position].items()}
+        if position in self._in_memory:
+            return self._in_memory[position]
+        return {name: self._read(*place) for name, place in self._in_file[position].items()}
 
     def _read(self, begin: int, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:
         size = int(np.prod(shape)) * dtype.itemsize
@@ -118,7 +118,7 @@ class KeptInputs:
 
 
 def _stacked(tensors: Sequence[Tensor]) -> Tensor:
-    """One tensor of items that may differ in the length of their first axis."""
+    """Stack the tensors of items, padding their first axis with zeros to the longest."""
     longest = max((len(tensor) for tensor in tensors if tensor.ndim), default=0)
     filled = [
         pad(tensor, [0, 0] * (tensor.ndim - 1) + [0, longest - len(tensor)]) if tensor.ndim else tensor

@@ -1,4 +1,4 @@
-"""Train a network from where its frozen part ends, on inputs that were computed once."""
+"""Batches of a network's frozen prefix: its outputs are computed once, and training starts from them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from headstart.tune.training.settings import Training
 
 __all__ = ["kept_batches", "prefix_of"]
 
-EXAMPLES = 4
-BATCH_SIZE = 64
+EXAMPLES = 4  # items that the cut is checked on
+BATCH_SIZE = 64  # items in one forward pass
 
 
 def prefix_of(network: Network, groups: Sequence[ParameterGroup], batches: ItemBatches) -> FrozenPrefix | None:
-    """Where the network may start, with these groups moving; None where all of it has to run.
+    """The frozen prefix of a network if these groups are trained; None if the complete network has to run.
 
     Args:
         network: body and head; it is put into evaluation mode.
-        groups: the parameters that move.
-        batches: the training items, some of which are tried.
+        groups: the parameters to train.
+        batches: the training items, some of which the cut is checked on.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -39,24 +39,24 @@ def prefix_of(network: Network, groups: Sequence[ParameterGroup], batches: ItemB
         >>> prefix_of(setting.network, moving, setting.batches).cut     # the first two blocks run once for each item
         'blocks.2.0'
     """
-    moving = {name for group in groups for name in group.names}
+    trained = {name for group in groups for name in group.names}
     network.eval()
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name in moving)
+        parameter.requires_grad_(name in trained)
     first = next(iter(network.groups), ())
-    if any(name in moving for name in first) or len(batches) < EXAMPLES:
+    if any(name in trained for name in first) or len(batches) < EXAMPLES:
         return None
     return find_cut(network.trainable, batches.inputs(range(EXAMPLES)))
 
 
 def kept_batches(network: Network, prefix: FrozenPrefix, batches: ItemBatches, training: Training) -> ItemBatches:
-    """The same batches, whose inputs are what enters the network at the cut; computed here, once for each item.
+    """The same batches with the outputs of the prefix as inputs, which are computed here, once per item.
 
     Args:
         network: body and head.
-        prefix: where it starts.
+        prefix: the frozen prefix.
         batches: the items.
-        training: batch size.
+        training: gives the number format.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT

@@ -1,4 +1,4 @@
-"""The solved head as a layer: the same features, weight and bias, with gradients."""
+"""The closed-form head as a torch layer: the same feature map, weight and bias, with gradients."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from headstart.types import Task
 __all__ = ["TorchHead", "neutral_calibration"]
 
 TINY = 1e-12
-UNSEEN = 30.0  # nats below the least of the others
+UNSEEN = 30.0  # how far below the other biases that of a class without training items is put, in nats
 
 
 def neutral_calibration(task: Task) -> Calibration:
-    """The calibration that takes scores as logits: nothing is stretched or moved.
+    """The identity calibration, which takes scores as logits.
 
     Examples:
         >>> neutral_calibration(Task("classification", ("a", "b")))
@@ -41,16 +41,16 @@ def neutral_calibration(task: Task) -> Calibration:
 class TorchHead(nn.Module):
     """A linear head on the mapped rows of a source.
 
-    Its logits are the solved head's calibrated ones: scores over the temperature for classes, slope and intercept for
-    labels; for regression they are the values less ``centre`` and divided by ``spread``. Training so begins where the
-    solved head stands (LP-FT, Kumar et al. 2022).
+    Its logits are the calibrated logits of the closed-form head, so training starts from there (LP-FT, Kumar et al.
+    2022): scores / temperature for classes, slope · score + intercept for independent labels, and
+    (value - centre) / spread for a regression.
 
     Args:
         head: a linear head.
         task: the label schema.
-        dropped: share of the mapped rows' entries that are dropped in training (Srivastava et al. 2014).
+        dropped: share of the mapped rows' entries that are dropped in training (Srivastava et al. 2014), 0.
         centre: (k,) means of the training targets of a regression; None for 0.
-        spread: (k,) their deviations; None for 1.
+        spread: (k,) standard deviations of these targets; None for 1.
 
     Raises:
         ParameterError: if the head is not linear.
@@ -80,7 +80,7 @@ class TorchHead(nn.Module):
         super().__init__()
         if not head.linear:
             raise ParameterError(
-                f"Training begins with a linear head. Got '{head.head}'; name 'ridge', 'lda' or 'logistic' with --head."
+                f"Training starts from a linear head. Got '{head.head}'; name 'ridge', 'lda' or 'logistic' with --head."
             )
         self._head, self._task, self._dropped = head, task, dropped
         self._map: FeatureMap = head.feature_map
@@ -89,7 +89,7 @@ class TorchHead(nn.Module):
         self._spread = np.ones(len(bias)) if spread is None else spread
         weight, bias = weight / self._spread, (bias - self._centre) / self._spread
         self.weight = nn.Parameter(torch.tensor(weight, dtype=torch.float32))
-        seen = np.isfinite(bias)  # a class without a training item has the prior 0
+        seen = np.isfinite(bias)  # a class without training items has prior 0, so its bias is -inf
         bias = np.where(seen, bias, bias[seen].min(initial=0.0) - UNSEEN)
         self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float32))
         self.register_buffer("shift", torch.tensor(self._map.shift, dtype=torch.float32), persistent=False)
@@ -97,7 +97,7 @@ class TorchHead(nn.Module):
         self.register_buffer("columns", torch.tensor(self._map.columns, dtype=torch.int64), persistent=False)
 
     def mapped(self, rows: Tensor) -> Tensor:
-        """Rows (n, d) of the source as the head's rows (n, num_features)."""
+        """Apply the feature map: rows (n, d) of the source to rows (n, num_features) of the head."""
         parts = []
         for (start, stop), scaling in zip(self._map.blocks, self._map.block_scalings, strict=True):
             part = rows[:, start:stop]
@@ -108,13 +108,13 @@ class TorchHead(nn.Module):
         return joined / self.scale if len(self.scale) else joined
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Logits, or values, (n, k) of a source's rows (n, d)."""
-        with torch.autocast(rows.device.type, enabled=False):  # as the solved head: in float32
+        """Logits, or standardised values of a regression, (n, k), for a source's rows (n, d)."""
+        with torch.autocast(rows.device.type, enabled=False):  # in float32, as the closed-form head
             mapped = dropout(self.mapped(rows.float()), self._dropped, self.training)
             return mapped @ self.weight + self.bias
 
     def fitted(self) -> FittedHead:
-        """The head with the weights as they are now, its scores taken as logits."""
+        """The head with its current weights as a `FittedHead`, whose scores are logits or values in data units."""
         weight = self.weight.detach().cpu().double().numpy() * self._spread
         bias = self.bias.detach().cpu().double().numpy() * self._spread + self._centre
         kept: dict[str, NDArray[Any]] = {k: v for k, v in self._head.calibration.items() if k == "shares"}
@@ -124,19 +124,19 @@ class TorchHead(nn.Module):
         )  # fmt: skip
 
     def reset(self) -> None:
-        """Fresh small weights, as a classifier that was never fitted has them (normal, deviation 0.01; biases 0)."""
+        """Reinitialise: normal weights with standard deviation 0.01, biases 0."""
         nn.init.normal_(self.weight, std=0.01)
         nn.init.zeros_(self.bias)
 
 
 def _lengths(rows: Tensor) -> Tensor:
-    """Lengths (n, 1) of rows (n, d), as the solved head takes them: squares summed in float64, as they may overflow."""
+    """Euclidean norms (n, 1) of rows (n, d), summed in float64, where squares do not overflow, as in the solver."""
     norm: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64)
     return norm.clamp(TINY, torch.finfo(rows.dtype).max).to(rows.dtype)
 
 
 def _as_logits(head: FittedHead, task: Task) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weight and bias with the calibration folded in."""
+    """Weight (d, k) and bias (k,) with the calibration folded in."""
     if is_classification(task):
         temperature = head.calibration["temperature"][0]
         return head.weight / temperature, head.bias / temperature

@@ -1,4 +1,4 @@
-"""What is put into a body or beside it: layers, low-rank modules, side networks, fresh and source heads.
+"""Changes to a body's structure: low-rank modules, side networks, fresh and source heads, and choosing its layers.
 
 A change of a body's structure that strategies use goes in here.
 """

@@ -1,4 +1,4 @@
-"""A fresh linear head on the rows of a body's last block as they are: the classifier that an architecture has."""
+"""A randomly initialised linear head on the unscaled rows of a body's last block, like an architecture's classifier."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from headstart.types import Task
 
 __all__ = ["last_layer_head", "random_head_weights", "target_units"]
 
-DEVIATION = 0.01  # of fresh weights
+DEVIATION = 0.01  # of random weights
 
 
 def target_units(task: Task, y: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[None, None]:
-    """Means and deviations (k,) of a regression's training targets; None and None for other tasks.
+    """Means and standard deviations (k,) of a regression's training targets; None and None for other tasks.
+
+    Args:
+        task: the label schema.
+        y: labels of the training items. A constant target gets the deviation 1.
 
     Examples:
         >>> target_units(Task("regression", ("price",)), np.array([[1.0], [3.0]]))
@@ -33,7 +37,7 @@ def target_units(task: Task, y: NDArray[Any]) -> tuple[NDArray[np.float64], NDAr
 
 
 def random_head_weights(width: int, outputs: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights (width, outputs), normal with deviation 0.01, and biases of 0.
+    """Random weights (width, outputs), normal with standard deviation 0.01, and biases (outputs,) of 0.
 
     Examples:
         >>> random_head_weights(3, 2, 0)[0].shape
@@ -43,10 +47,10 @@ def random_head_weights(width: int, outputs: int, seed: int) -> tuple[NDArray[np
 
 
 def last_layer_head(setting: Setting) -> TorchHead:
-    """A fresh head on the last block's rows, not scaled, for the task of a setting.
+    """A randomly initialised head on the last block's rows, which are not scaled.
 
     Args:
-        setting: what is trained.
+        setting: gives the task, the widths of the blocks and the seed.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -55,12 +59,12 @@ def last_layer_head(setting: Setting) -> TorchHead:
         torch.Size([25, 2])
     """
     task, widths = setting.task, [block.width for block in setting.source.info.blocks]
-    whole = sum(widths)
+    num_features = sum(widths)
     centre, spread = target_units(task, setting.y)
     weight, bias = random_head_weights(widths[-1], task.num_outputs, setting.seed)
     if centre is not None and spread is not None:
-        weight, bias = weight * spread, bias + centre
-    found = FeatureMap("last layer", ((whole - widths[-1], whole),), "none")
+        weight, bias = weight * spread, bias + centre  # in data units; `TorchHead` standardises them again
+    found = FeatureMap("last layer", ((num_features - widths[-1], num_features),), "none")
     shares = {k: v for k, v in setting.start.head.calibration.items() if k == "shares"}
     calibration = {**neutral_calibration(task), **shares}
     head = FittedHead(found, "trained", float("nan"), weight, bias, calibration, float("nan"), ())

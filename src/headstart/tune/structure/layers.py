@@ -1,4 +1,4 @@
-"""Parts of a body that strategies choose, such as its normalisations, and merging what was put on them."""
+"""Choose layers of a body, such as its normalisations, and merge parametrisations of layers into plain weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHANNEL_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def used_names(network: Network) -> tuple[str, ...]:
-    """Names of the body's parameters that its features depend on, stem first; a classifier's are not among them.
+    """Names of the parameters that the body's features depend on, stem first; those of a classifier are left out.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -40,9 +40,9 @@ def owner_of(name: str) -> str:
 
 
 def normalisation_names(network: Network) -> list[str]:
-    """Names of the gains and biases of all normalisations: the flat parameters of modules that are called a norm.
+    """Names of the gains and biases of all normalisations.
 
-    By their class's name, since libraries have normalisations of their own, such as ``T5LayerNorm``.
+    A normalisation is recognised by "norm" in its class name, since libraries have their own, such as ``T5LayerNorm``.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -55,11 +55,11 @@ def normalisation_names(network: Network) -> list[str]:
 
 
 def channel_layers(network: Network, least: int = 1) -> Iterator[tuple[str, nn.Module]]:
-    """The ungrouped convolutions and linear layers that features depend on, with at least that many channels.
+    """The ungrouped convolutions and linear layers that the features depend on.
 
     Args:
         network: body and head.
-        least: channels that go in and that come out.
+        least: smallest number of input and of output channels, 1.
 
     Yields:
         The layer's name in the body, and the layer.
@@ -80,34 +80,34 @@ def channel_layers(network: Network, least: int = 1) -> Iterator[tuple[str, nn.M
 
 
 def nonempty_group(names: Iterable[str], rate: float, name: str, wanted: str) -> ParameterGroup:
-    """One group of the names.
+    """One parameter group, which must not be empty.
 
     Args:
-        names: of parameters of the network.
+        names: names of the network's parameters.
         rate: multiplies the learning rate.
-        name: of the strategy, for the sentence.
-        wanted: what was looked for, in the plural.
+        name: name of the strategy, for the message.
+        wanted: what the parameters are, in the plural, for the message.
 
     Raises:
-        SourceError: if there are none.
+        SourceError: if there are no names.
 
     Examples:
         >>> nonempty_group([], 1.0, "bitfit", "biases")
         Traceback (most recent call last):
-        headstart.errors.SourceError: The strategy 'bitfit' moves biases, but the body has none; use 'lora' or 'lp_ft'.
+        headstart.errors.SourceError: The strategy 'bitfit' trains biases, but the body has none; use 'lora' or 'lp_ft'.
     """
     found = tuple(names)
     if not found:
-        raise SourceError(f"The strategy '{name}' moves {wanted}, but the body has none; use 'lora' or 'lp_ft'.")
+        raise SourceError(f"The strategy '{name}' trains {wanted}, but the body has none; use 'lora' or 'lp_ft'.")
     return ParameterGroup(found, rate)
 
 
 def merge_layer(layer: nn.Module, order: Sequence[str]) -> None:
-    """Replace a layer's parametrised tensors by their values, as plain parameters.
+    """Replace a layer's parametrised tensors by plain parameters with their current values.
 
     Args:
-        layer: has parametrisations of `torch.nn.utils.parametrize`.
-        order: names of the parameters as they stood before, so that the weights' digest is that of a plain layer.
+        layer: a layer with parametrisations of `torch.nn.utils.parametrize`.
+        order: names of its parameters in their original order, on which the digest of the weights depends.
 
     Examples:
         >>> layer = parametrize.register_parametrization(nn.Linear(1, 1), "weight", nn.ReLU())

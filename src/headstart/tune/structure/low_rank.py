@@ -1,7 +1,7 @@
 """Low-rank modules on any convolution or linear layer: what LoRA and DoRA add to a weight.
 
 References: Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models": W + (alpha/r) B A; Liu et al. 2024,
-"DoRA: Weight-Decomposed Low-Rank Adaptation": m (W + (alpha/r) B A) / ‖W + (alpha/r) B A‖, a norm for each output.
+"DoRA: Weight-Decomposed Low-Rank Adaptation": m (W + (alpha/r) B A) / ‖W + (alpha/r) B A‖, with one norm per output.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ TINY = 1e-12
 
 
 class LowRank(nn.Module):
-    """The parametrisation W ↦ W + (alpha/r) B A of a weight (out, in, ...), whose kernel is flattened into its inputs.
+    """The parametrisation W ↦ W + (alpha/r) B A of a weight (out, in, ...), whose kernel axes are flattened into in.
 
     Args:
-        weight: the weight as it is.
+        weight: the current weight W.
         rank: r.
-        alpha: how much the change counts, over r.
-        decomposed: whether magnitude and direction are learnt apart (DoRA).
+        alpha: scale of the update, which is multiplied by alpha / r.
+        decomposed: whether magnitude and direction are trained apart (DoRA).
 
     Attributes:
-        down: A, (r, in · kernel), drawn as a linear layer's weight.
-        up: B, (out, r), zero at first.
-        magnitude: m, (out,), the norms of W at first; None for LoRA. The norm that divides is taken as a constant in
-            the gradient (Liu et al. 2024, section 4.3).
+        down: A, (r, in · kernel), initialised as the weight of a linear layer.
+        up: B, (out, r), zero at first, so that the layer starts unchanged.
+        magnitude: m, (out,), at first the norms of W; None for LoRA. Gradients do not flow through the norm in the
+            denominator (Liu et al. 2024, section 4.3).
 
     Examples:
         >>> weight = torch.ones(4, 3, 2, 2)
@@ -55,29 +55,29 @@ class LowRank(nn.Module):
         self.magnitude = nn.Parameter(flat.norm(dim=1)) if decomposed else None
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The weight that the layer computes with."""
-        with torch.autocast(weight.device.type, enabled=False):  # small changes would be lost in bf16
-            moved = weight.flatten(1) + self.scaling * (self.up @ self.down)
+        """The adapted weight (out, in, ...)."""
+        with torch.autocast(weight.device.type, enabled=False):  # bf16 would round a small update away
+            adapted = weight.flatten(1) + self.scaling * (self.up @ self.down)
             if self.magnitude is not None:
-                norm = moved.detach().norm(dim=1).clamp_min(TINY)
-                moved = moved * (self.magnitude / norm)[:, None]
-            return moved.reshape(weight.shape)
+                norm = adapted.detach().norm(dim=1).clamp_min(TINY)
+                adapted = adapted * (self.magnitude / norm)[:, None]
+            return adapted.reshape(weight.shape)
 
 
 def low_rank_plan(setting: Setting, name: str, *, rank: int, alpha: float, rate: float, decomposed: bool) -> Plan:
-    """Put low-rank modules on a body, let them and the head move, and merge them at the end.
+    """A plan that adds low-rank modules to a body, trains them and the head, and merges the modules at the end.
 
-    Transformers (`headstart.tune.structure.peft_modules.is_transformer`) get the modules of peft on their
-    linear layers; other bodies get `LowRank` on their ungrouped convolutions and linear layers. In both, layers with
-    fewer than 2 · rank channels on a side are left alone: there a low rank saves nothing.
+    Transformers (`headstart.tune.structure.peft_modules.is_transformer`) get the modules of peft on their linear
+    layers. Other bodies get `LowRank` on their ungrouped convolutions and linear layers. Layers with fewer than
+    2 · rank input or output channels are left out, since a low rank saves nothing there.
 
     Args:
-        setting: what is trained.
-        name: of the strategy, for sentences.
+        setting: gives the network and the seed.
+        name: name of the strategy, for messages.
         rank: r.
-        alpha: how much the change counts, over r.
+        alpha: scale of the update, which is multiplied by alpha / r.
         rate: multiplies the learning rate of the modules.
-        decomposed: whether magnitude and direction are learnt apart (DoRA).
+        decomposed: whether magnitude and direction are trained apart (DoRA).
 
     Raises:
         SourceError: if no layer is wide enough.
@@ -103,7 +103,7 @@ def low_rank_plan(setting: Setting, name: str, *, rank: int, alpha: float, rate:
     ]
     if not layers:
         raise SourceError(
-            f"The strategy '{name}' of rank {rank} needs layers with at least {2 * rank} channels on both sides, "
+            f"The strategy '{name}' of rank {rank} needs layers with at least {2 * rank} input and output channels, "
             "and the body has none; lower the rank, or use 'bitfit' or 'lp_ft'."
         )
     if peft:
@@ -123,12 +123,12 @@ def low_rank_plan(setting: Setting, name: str, *, rank: int, alpha: float, rate:
             for (_, layer), order in zip(layers, orders, strict=True):
                 merge_layer(layer, order)
 
-    moved = ParameterGroup(tuple(f"body.{name}" for name in names), rate)
-    return Plan((moved, head_group(network)), finish=finish)
+    modules = ParameterGroup(tuple(f"body.{name}" for name in names), rate)
+    return Plan((modules, head_group(network)), finish=finish)
 
 
 def _insert(name: str, layer: nn.Module, rank: int, alpha: float, *, decomposed: bool) -> list[str]:
-    """Put a module on a layer's weight; the names of its parameters in the body."""
+    """Parametrise a layer's weight; returns the names of the new parameters in the body."""
     made = LowRank(layer.get_parameter("weight"), rank, alpha, decomposed=decomposed)
     parametrize.register_parametrization(layer, "weight", made)
     return [f"{name}.parametrizations.weight.0.{key}" for key, _ in made.named_parameters()]

@@ -1,4 +1,4 @@
-"""Low-rank modules of the peft library on the linear layers of a transformer, and back to plain layers."""
+"""Low-rank modules of the peft library on the linear layers of a transformer, and their merging into plain layers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from headstart.tune.network.body_and_head import Network
 
 __all__ = ["insert_peft", "is_transformer"]
 
-ATTENTION = ("qkv", "query", "q_proj", "q_lin", "to_q", "q")  # names of the layer that makes an attention's queries
+ATTENTION = ("qkv", "query", "q_proj", "q_lin", "to_q", "q")  # usual names of the query projection of an attention
 
 
 def is_transformer(network: Network) -> bool:
-    """Whether the body reads tokens, or has an attention whose queries are made by a linear layer.
+    """Whether the body reads tokens, or has an attention layer, which is recognised by its query projection.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -38,18 +38,18 @@ def is_transformer(network: Network) -> bool:
 def insert_peft(
     body: nn.Module, layers: Sequence[str], name: str, *, rank: int, alpha: float, decomposed: bool
 ) -> tuple[list[str], Callable[[], None]]:
-    """Wrap linear layers of a body by peft's low-rank modules, in place.
+    """Wrap linear layers of a body in peft's low-rank modules, in place.
 
     Args:
         body: a transformer.
         layers: names of linear layers.
-        name: of the strategy, for the sentence.
+        name: name of the strategy, for the message.
         rank: r.
-        alpha: how much the change counts, over r.
+        alpha: scale of the update, which is multiplied by alpha / r.
         decomposed: whether peft's DoRA is used.
 
     Returns:
-        The names of the new parameters, and what merges them and puts the plain layers back under their names.
+        The names of the new parameters, and a function that merges them and puts the plain layers back.
 
     Raises:
         MissingExtraError: if peft is not installed.

@@ -1,4 +1,4 @@
-"""Small bodies that stand beside a large one and read the same prepared items."""
+"""Small bodies for side-tuning, which read the same prepared items as a large body."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ __all__ = ["first_layers", "side_body"]
 
 
 def side_body(source: Source, architecture: str, layers: int, seed: int) -> Source:
-    """A small body for a large one's items, of which the last block is read.
+    """A small body that reads the items of a large one; its features are those of its last block.
 
-    Beside a body of timm, and for sounds shown to one, it is a narrow body of timm that sees the same pictures; beside
-    a text body, its own embeddings and first layers; beside another one, the same structure with fresh weights.
+    For a body of timm, and for sounds that one reads as spectrograms, it is a narrow body of timm with random weights.
+    For a text body, it is a copy of its embeddings and first layers. For any other body, it has the same architecture
+    with random weights.
 
     Args:
         source: the large body.
-        architecture: of timm.
-        layers: of a text body.
-        seed: of fresh weights.
+        architecture: timm's name of the narrow body.
+        layers: number of first layers of a text body.
+        seed: of random weights.
 
     Raises:
-        SourceError: if nothing can stand beside it.
+        SourceError: if no side body can be made.
 
     Examples:
         >>> from headstart.tune.pretraining import timm_architecture
@@ -53,18 +54,18 @@ def side_body(source: Source, architecture: str, layers: int, seed: int) -> Sour
     fresh = source.untrained(seed)
     if fresh is None:
         raise SourceError(
-            f"Nothing small can be trained beside '{source.info.name}', which has no body; use a source of timm, "
-            "transformers, or what comes with the install."
+            f"No side body can be trained for '{source.info.name}', which has no body itself; use a source of timm or "
+            "transformers, or one that comes with the install."
         )
     return fresh
 
 
 def first_layers(source: TextBody, count: int) -> TextBody:
-    """The embeddings and the first layers of a text body, with their weights, as a body of their own.
+    """The embeddings and the first layers of a text body, with their weights, as a body of its own.
 
     Args:
-        source: the whole body; its layers stand in ``encoder.layer``, as BERT's.
-        count: how many of them.
+        source: the complete body; its layers must be in ``encoder.layer``, as in BERT.
+        count: how many layers are kept.
 
     Examples:
         >>> from headstart.sources import open_source
@@ -94,7 +95,7 @@ def first_layers(source: TextBody, count: int) -> TextBody:
 
 
 def _stack(module: nn.Module) -> nn.ModuleList | None:
-    """The layers of a BERT or one that is built like it."""
+    """The layers of BERT, or of a model with the same structure; None for others."""
     found = dict(module.named_modules()).get("encoder.layer")
     return found if isinstance(found, nn.ModuleList) else None
 
@@ -110,7 +111,7 @@ def _shortened(module: nn.Module, count: int) -> nn.Module:
 
 
 def _write_short(place: Path, module: nn.Module, count: int) -> None:
-    """Put a short body's weights and its number of layers where the whole one was written."""
+    """Overwrite the weights and the number of layers of the complete body, which was written before."""
     from safetensors.torch import save_file
 
     save: Callable[[Path], None] | None = getattr(module, "save_pretrained", None)

@@ -1,4 +1,4 @@
-"""A frozen body with a small one beside it, as a source whose small part can be moved."""
+"""A source of a frozen body and a small one beside it, of which the small one can be trained."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from headstart.types import FeatureMatrix, Source, SourceInfo
 
 __all__ = ["LABELS", "SideBySide", "SidedSource"]
 
-LABELS = ("side", "body")  # the small part first, so that the last block is the large body's usual output
+LABELS = ("side", "body")  # the side body first, so that the last block is that of the large body
 
 
 class SideBySide(nn.Module):
-    """A body that stays in evaluation mode, and one that does not.
+    """Two bodies, of which the large one always stays in evaluation mode.
 
     Args:
-        side: moves.
-        body: rests.
+        side: the small body, which is trained.
+        body: the large body, which stays frozen.
 
     Examples:
         >>> both = SideBySide(nn.ReLU(), nn.Dropout()).train()
@@ -39,16 +39,16 @@ class SideBySide(nn.Module):
         self.side, self.body = side, body
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode for the part that moves."""
+        """Set training mode for the side body only."""
         super().train(mode)
         self.body.eval()
         return self
 
 
 class SidedSource(FusedSource):
-    """A fused source of a small part and a large body that read the same prepared items.
+    """A fused source of a side body and a large body that read the same prepared items.
 
-    Saved, it is a fused source, and opens as one.
+    It is saved as a `FusedSource`, and opens as one.
 
     Examples:
         >>> from headstart.sources.module import module
@@ -61,12 +61,12 @@ class SidedSource(FusedSource):
 
     @cached_property
     def info(self) -> SourceInfo:
-        """As of a fused source, with its columns as those of one body: nothing is left out or weighed by part."""
-        whole = FusedSource(self.parts, labels=self.names).info
-        return replace(whole, blocks=tuple(replace(block, part="") for block in whole.blocks))
+        """The info of a fused source, without its parts, so that heads treat the columns as those of one body."""
+        fused = FusedSource(self.parts, labels=self.names).info
+        return replace(fused, blocks=tuple(replace(block, part="") for block in fused.blocks))
 
     def prepare(self, item: Any) -> Any:
-        """What both parts read of one item; `ItemError` as of the large body."""
+        """Prepare one item for both bodies; raises `ItemError` as the large body does."""
         return self.parts[1].prepare(item)
 
     def forward(self, prepared: Sequence[Any]) -> FeatureMatrix:
@@ -74,17 +74,17 @@ class SidedSource(FusedSource):
         return np.concatenate([part.forward(prepared) for part in self.parts], axis=1)
 
     def trainable(self) -> Trainable:
-        """Both bodies; only the small one's parameters are in a group, and no gradient goes through the large one.
+        """Both bodies; only the side body's parameters are in groups, and the large body runs without gradients.
 
         Raises:
-            SourceError: if one of the bodies cannot be moved.
+            SourceError: if one of the bodies cannot be run as a torch module.
         """
         side, body = (trainable(part) for part in self.parts)
 
         def forward(module: Any, batch: Any) -> list[Tensor]:
             with torch.no_grad():
-                resting = body.forward(module.body, batch)
-            return [*side.forward(module.side, batch), *resting]
+                frozen = body.forward(module.body, batch)
+            return [*side.forward(module.side, batch), *frozen]
 
         own, head = body.source_head, None
         if own is not None:
@@ -93,11 +93,11 @@ class SidedSource(FusedSource):
         return Trainable(SideBySide(side.module, body.module), forward, body.collate, groups, body.kind, head)
 
     def with_module(self, module: nn.Module, name: str) -> Source:
-        """The same with the small part's weights of ``module``; the large body is not copied.
+        """A copy with the side body's weights from ``module``; the large body is not copied.
 
         Args:
-            module: from `trainable`, with other weights in ``side``.
-            name: the new small part's full name.
+            module: the module of `trainable`, with new weights in ``side``.
+            name: full name of the new side body.
         """
         side = self.parts[0]
         if not isinstance(side, TrainableSource):

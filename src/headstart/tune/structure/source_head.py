@@ -1,4 +1,4 @@
-"""The source task of a body while it learns a target task: the body's own head, and the body as it was."""
+"""The source task during fine-tuning: the body's own source head, and a frozen copy of the body."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from headstart.tune.training.job import ParameterGroup
 
 __all__ = ["frozen_body", "outputs_of", "running_statistics_kept", "source_head_groups", "source_head_of"]
 
-BATCH_SIZE = 64  # items that go through the body together
+BATCH_SIZE = 64  # items in one forward pass
 
 
 def frozen_body(body: nn.Module) -> nn.Module:
-    """A copy of a body as it is now, in evaluation mode and without gradients, where the training will be.
+    """A copy of a body in evaluation mode and without gradients, on the device of the training.
 
     Examples:
         >>> any(parameter.requires_grad for parameter in frozen_body(nn.Linear(1, 1)).parameters())
@@ -38,7 +38,9 @@ def frozen_body(body: nn.Module) -> nn.Module:
 
 @contextmanager
 def running_statistics_kept(body: nn.Module) -> Iterator[None]:
-    """Batches that pass leave the running statistics of normalisations alone: they are of another task, or seen twice.
+    """Leave running statistics unchanged by the batches in this context, which are of another task or come twice.
+
+    Batch normalisations in training mode still normalise by the statistics of the batch.
 
     Examples:
         >>> body = nn.BatchNorm1d(1)
@@ -58,39 +60,39 @@ def running_statistics_kept(body: nn.Module) -> Iterator[None]:
 
 
 def source_head_of(trainable: Trainable, source: str, name: str) -> Callable[[nn.Module, Any], Tensor]:
-    """The head of the body's own source task.
+    """The body's own head for its source task.
 
     Args:
         trainable: the body.
-        source: its name.
-        name: of the strategy that needs it.
+        source: name of the source, for the message.
+        name: name of the strategy that needs the head, for the message.
 
     Returns:
-        A function of (module, batch) that gives logits (n, source classes).
+        A function of (module, batch) that returns logits (n, source classes).
 
     Raises:
-        SourceError: if the body has none.
+        SourceError: if the body has no source head.
 
     Examples:
         >>> body = Trainable(nn.Linear(1, 1), lambda m, x: [m(x)], torch.tensor, (("weight", "bias"),))
         >>> source_head_of(body, "module:mine", "co_tuning")
         Traceback (most recent call last):
-        headstart.errors.SourceError: The strategy 'co_tuning' needs the head of the source task, which 'modul...
+        headstart.errors.SourceError: The strategy 'co_tuning' needs the head of the source task, and 'modul...
     """
     if trainable.source_head is None:
         raise SourceError(
-            f"The strategy '{name}' needs the head of the source task, which '{source}' has not; use a body with "
+            f"The strategy '{name}' needs the head of the source task, and '{source}' has none; use a body with "
             "its classifier, such as one of timm, or another strategy, such as 'l2_sp'."
         )
     return trainable.source_head
 
 
 def source_head_groups(setting: Setting, head: Callable[[nn.Module, Any], Tensor]) -> tuple[ParameterGroup, ...]:
-    """The parameters that only the source head has, as one group; none where it has no own ones.
+    """The parameters that only the source head uses, as one group; empty if it has none of its own.
 
     Args:
-        setting: what is trained.
-        head: as `source_head_of` gives it.
+        setting: gives the network and some items.
+        head: from `source_head_of`.
 
     Examples:
         >>> from headstart.sources.toy_shift import toy_shift, toy_with_head
@@ -111,12 +113,12 @@ def source_head_groups(setting: Setting, head: Callable[[nn.Module, Any], Tensor
 
 
 def outputs_of(run: Callable[[nn.Module, Any], Tensor], body: nn.Module, batches: ItemBatches) -> NDArray[np.float32]:
-    """What a body gives for all items as they are, (n, k) float32, in evaluation mode.
+    """The outputs (n, k) float32 of a body for all items, without augmentation.
 
     Args:
-        run: a function of (module, batch) that gives (n, k).
+        run: a function of (module, batch) that returns (n, k).
         body: the module, in evaluation mode.
-        batches: the items.
+        batches: the n items.
 
     Examples:
         >>> from headstart.tune.training.settings import Training
