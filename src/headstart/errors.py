@@ -137,7 +137,7 @@ class ItemError(DataError):
         >>> from headstart.data import read_image
         >>> read_image(b"no picture")
         Traceback (most recent call last):
-        headstart.errors.ItemError: Cannot read the bytes given as a picture: its content is of no known image f...
+        headstart.errors.ItemError: Cannot read the bytes given as a picture: its content is text, not a known...
     """
 
 

@@ -14,7 +14,7 @@ from headstart.data.folder.archives import UNREAD_ARCHIVES, archive_notes, is_ar
 from headstart.data.folder.folders import read_folder
 from headstart.data.folder.listing import media_of_file
 from headstart.data.labels import KINDS
-from headstart.data.media.file_kinds import LOOKED_AT, MEDIA, OTHER_FILES, content_of
+from headstart.data.media.file_kinds import HEAD_BYTES, MEDIA, OTHER_FILES, content_of
 from headstart.data.python_inputs import read_object
 from headstart.data.schema import ReadOptions, RowsRead, to_dataset
 from headstart.data.table.files import TABLES, decode_text, read_table, table_kind
@@ -130,7 +130,7 @@ def _is_packed(path: Path) -> bool:
     if path.suffix.lower() in {*TABLES, *MEDIA, *OTHER_FILES, ".txt"}:
         return False
     with path.open("rb") as file:
-        return content_of(file.read(LOOKED_AT)).name in PACKED
+        return content_of(file.read(HEAD_BYTES)).name in PACKED
 
 
 def _missing(path: Path) -> str:

@@ -69,7 +69,9 @@ def test_a_class_whose_every_item_is_broken(folder_of_pictures):
     assert findings["unreadable"].startswith(
         "4 items cannot be read and are left out ('wasp' 3 of 3, 'bee' 1 of 3); the first, 'bee/3.jpg': Cannot read"
     )
-    assert "an MPEG-4 video, no picture; 3 more, such as 'wasp/0.jpg': it is empty (0 bytes)." in findings["unreadable"]
+    assert (
+        "an MPEG-4 video, not a picture; 3 more, such as 'wasp/0.jpg': it is empty (0 bytes)." in findings["unreadable"]
+    )
     assert findings["empty_class"] == "1 class has no usable item left: 'wasp'."
 
 

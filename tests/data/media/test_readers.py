@@ -56,7 +56,7 @@ def test_arrays():
     assert read_image(np.ones((4, 6, 1))).getpixel((0, 0)) == (255, 255, 255)
     assert read_image(np.ones((4, 6), bool)).getpixel((0, 0)) == (255, 255, 255)
     for bad in (np.zeros(4), np.zeros((4, 4, 2)), np.full((4, 4), np.nan), np.full((4, 4), "a"), np.zeros((0, 4))):
-        with pytest.raises(ItemError, match="array of a picture"):
+        with pytest.raises(ItemError, match="picture array"):
             read_image(bad)
 
 
@@ -71,7 +71,7 @@ def test_truncated_pictures(picture, draft):
 def test_pictures_that_are_none(tmp_path, monkeypatch, picture):
     path = tmp_path / "a.jpg"
     path.write_text("a text file")
-    with pytest.raises(ItemError, match=r"a\.jpg' as a picture: its content is of no known image format"):
+    with pytest.raises(ItemError, match=r"a\.jpg' as a picture: its content is text, not a known image format"):
         read_image(path)
     path.write_bytes(b"")
     with pytest.raises(ItemError, match="it is empty"):
@@ -79,13 +79,13 @@ def test_pictures_that_are_none(tmp_path, monkeypatch, picture):
     for missing in (tmp_path / "gone.jpg", tmp_path, "a\0b"):
         with pytest.raises(ItemError, match="Cannot read"):
             read_image(missing)
-    with pytest.raises(ItemError, match="it is no path"):
+    with pytest.raises(ItemError, match="it is not a path"):
         read_image(3)
     monkeypatch.setattr(readers, "MAX_PIXELS", 100)
     with pytest.raises(ItemError, match="100 pixels at most"):
         read_image(encoded(picture(0)))
     monkeypatch.setattr(readers, "MAX_IMAGE_BYTES", 10)
-    with pytest.raises(ItemError, match="at most 10 are read"):
+    with pytest.raises(ItemError, match="at most 10 are allowed"):
         read_image(encoded(picture(0)))
 
 
@@ -108,13 +108,13 @@ def test_sounds_that_are_none(tmp_path, monkeypatch):
     with pytest.raises(ItemError, match="it is empty"):
         read_audio(path)
     path.write_text("no sound")
-    with pytest.raises(ItemError, match=r"a\.wav' as a sound: its content is of no known sound format, but text"):
+    with pytest.raises(ItemError, match=r"a\.wav' as a sound: its content is text, not a known sound format"):
         read_audio(path)
     soundfile.write(path, np.zeros(0, np.float32), 8000)
     with pytest.raises(ItemError, match="no samples"):
         read_audio(path)
     soundfile.write(path, np.zeros(800, np.float32), 8000)
-    with pytest.raises(ItemError, match="no finite numbers"):
+    with pytest.raises(ItemError, match="are not finite"):
         read_audio((np.array([0, np.nan]), 8000))
     for bad in ((np.zeros(9), 0), (np.zeros((2, 2, 2)), 8000), (np.zeros(9), "fast")):
         with pytest.raises(ItemError, match="as a sound"):

@@ -60,23 +60,23 @@ def test_a_sound_that_was_written_to_a_pipe_has_no_size():
 
 
 def test_a_sound_without_samples():
-    with pytest.raises(ItemError, match="it holds no samples"):
+    with pytest.raises(ItemError, match="it has no samples"):
         read_audio(encoded(np.zeros(0, np.float32)))
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"\0\0\0\x18ftypM4A " + bytes(50), "an MPEG-4 sound, which is not read; convert it to WAV or FLAC"),
-        (b"\xff\xf1\x50\x80" + bytes(50), "an AAC sound, which is not read"),
-        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(50), "a Windows Media file, which is not read"),
-        (b"#!AMR\n" + bytes(50), "an AMR sound, which is not read"),
-        (b"wvpk" + bytes(50), "a WavPack sound, which is not read"),
-        (b"MThd\0\0\0\x06" + bytes(50), "a MIDI file, which is not read"),
-        (b"\0\0\0\x18ftypisom" + bytes(50), "an MPEG-4 video, no sound"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(50), "a PNG picture, no sound"),
-        (b"<html>404</html>", "an HTML page, no sound"),
-        (b"Dear all", "no known sound format, but text"),
+        (b"\0\0\0\x18ftypM4A " + bytes(50), "an MPEG-4 sound, which is not supported; convert it to WAV or FLAC"),
+        (b"\xff\xf1\x50\x80" + bytes(50), "an AAC sound, which is not supported"),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(50), "a Windows Media file, which is not supported"),
+        (b"#!AMR\n" + bytes(50), "an AMR sound, which is not supported"),
+        (b"wvpk" + bytes(50), "a WavPack sound, which is not supported"),
+        (b"MThd\0\0\0\x06" + bytes(50), "a MIDI file, which is not supported"),
+        (b"\0\0\0\x18ftypisom" + bytes(50), "an MPEG-4 video, not a sound"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), "a PNG picture, not a sound"),
+        (b"<html>404</html>", "an HTML page, not a sound"),
+        (b"Dear all", "text, not a known sound format"),
         (bytes(500), "Format not recognised"),
     ],
 )
@@ -87,7 +87,7 @@ def test_what_is_no_sound_is_named(tmp_path, content, says):
 
 
 def test_a_format_of_libsndfile_that_is_not_meant():
-    with pytest.raises(ItemError, match="its format, SVX, is not read"):
+    with pytest.raises(ItemError, match="its format, SVX, is not supported"):
         read_audio(encoded(form="SVX"))
 
 
@@ -96,5 +96,5 @@ def test_a_small_file_of_a_long_sound(monkeypatch):
     monkeypatch.setattr("headstart.data.media.sounds.MAX_SAMPLES", 1000)
     raw = encoded(np.zeros(4000), form="FLAC")
     assert len(read_bytes(raw, MAX_AUDIO_BYTES)) < 300
-    with pytest.raises(ItemError, match="it has 4000 samples a channel, and at most 1000 are read"):
+    with pytest.raises(ItemError, match="it has 4000 samples per channel, and at most 1000 are allowed"):
         read_audio(raw)

@@ -121,7 +121,7 @@ def test_names_of_files_without_extension(folder_of_pictures, place, name):
     data = read(root / "labels.csv")
     assert (data.modality, data.task.labels) == ("image", ("husky", "pug"))
     assert data.ids == (*(f"7f{index}.jpg" for index in range(5)), "7f5.png", "7f6")
-    assert any(note.startswith(f"Read column '{name}' as names of files in") for note in data.notes)
+    assert any(note.startswith(f"Read column '{name}' as file names in") for note in data.notes)
     assert audit(data).keep.tolist() == [True] * 6 + [False]
     assert read(root / "labels.csv", item=name, modality="image", labelled=False).ids == data.ids
     assert read(root / "labels.csv", modality="text", item=name, label="breed").items[0] == "7f0"
@@ -168,7 +168,7 @@ def test_files_named_with_their_folder_and_without_extension(tmp_path, sign):
 
 def test_addresses_are_not_taken_for_lost_files(tmp_path):
     (tmp_path / "t.csv").write_text("path,label\n" + "".join(f"https://x.org/{i}.png,{i % 2}\n" for i in range(8)))
-    with pytest.raises(DataError, match=r"addresses such as 'https://x.org/0.png'.*download the files"):
+    with pytest.raises(DataError, match=r"URLs such as 'https://x.org/0.png'.*download the files"):
         read(tmp_path / "t.csv")
 
 
@@ -191,7 +191,7 @@ def test_identifiers_without_files(tmp_path):
         with pytest.raises(DataError) as caught:
             read(path)
         assert str(caught.value).startswith(
-            f"Column '{name}' of '{path}' looks like identifiers, and no pictures or sounds of these names were found"
+            f"Column '{name}' of '{path}' looks like identifiers, but no pictures or sounds with these names were found"
         )
         assert str(caught.value).endswith("give a column of paths or texts with --item.")
         assert read(path, item=name, label="breed").modality == "text"
@@ -203,7 +203,7 @@ def test_identifiers_beside_texts_and_numbers():
     assert read(pd.DataFrame({"user_id": keys, "note": TEXTS, "kind": LABELS})).items == TEXTS
     data = read(pd.DataFrame({"user_id": keys, "age": [1, 2, 3, 4], "kind": LABELS}))
     assert (data.modality, data.columns) == ("vector", ("age",))
-    assert "Left out 'user_id', which only names things; name what is to be read with --item." in data.notes
+    assert "Left out 'user_id', which only names things; name the columns to read with --item." in data.notes
 
 
 @pytest.mark.parametrize("name", ["userId", "movieId", "movie_id", "userid", "Patient ID", "sampleUUID", "USER_ID"])
@@ -213,7 +213,7 @@ def test_identifiers_are_no_features_and_no_targets_even_if_numbers_that_repeat(
         read(frame.assign(age=np.arange(12)))
     data = read(frame.assign(state=LABELS * 3))
     assert (data.columns, data.task.column) == (("age",), "state")
-    assert f"Left out '{name}', which only names things; name what is to be read with --item." in data.notes
+    assert f"Left out '{name}', which only names things; name the columns to read with --item." in data.notes
     assert read(frame.assign(state=LABELS * 3), item=name).columns == (name,)
 
 

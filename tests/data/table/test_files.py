@@ -117,8 +117,8 @@ def test_numbers_are_a_vector():
     data = read(frame)
     assert data.modality == "vector"
     assert np.asarray(data.items).tolist() == [[0.5, 1], [1, 2], [2, 3], [3, 4]]
-    assert "Left out 'id', 'name', which are no features." in data.notes
-    assert "Left out 'name', which is no feature." in read(frame.drop(columns="id")).notes
+    assert "Left out 'id', 'name', which are not features." in data.notes
+    assert "Left out 'name', which is not a feature." in read(frame.drop(columns="id")).notes
 
 
 def test_the_index_column_of_pandas_is_no_feature(tmp_path):

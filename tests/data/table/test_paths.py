@@ -68,7 +68,7 @@ def test_no_file_at_all_is_an_error_that_names_one(tmp_path):
             read(tmp_path / "a.csv", **options)
     frame = pd.DataFrame({"image": ["x", "y"] * 8, "label": LABELS})
     frame.to_csv(tmp_path / "b.csv", index=False)
-    with pytest.raises(DataError, match="was named for image items, but no cell of it leads to a file"):
+    with pytest.raises(DataError, match="was named for image items, but none of its cells leads to a file"):
         read(tmp_path / "b.csv", item="image", modality="image")
 
 
@@ -94,7 +94,7 @@ def test_names_in_another_unicode_form(root):
     pd.DataFrame({"image": composed, "label": LABELS}).to_csv(root / "labels.csv", index=False)
     data = read(root / "labels.csv")
     assert audit(data).keep.all()
-    assert any("Found 1 path of column 'image' under another name" in note for note in data.notes)
+    assert any("Found 1 path of column 'image' under a different name" in note for note in data.notes)
 
 
 def test_a_name_that_several_files_have_is_not_guessed(root):

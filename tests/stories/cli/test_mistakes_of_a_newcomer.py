@@ -38,7 +38,7 @@ def folder(tmp_path, monkeypatch):
     ("words", "says"),
     [
         (["fit", "review.csv"], ["no file or folder 'review.csv'", "Did you mean 'reviews.csv'?"]),
-        (["fit", "nolabels.csv"], ["beside the items there is none", "add a column of labels", "--label"]),
+        (["fit", "nolabels.csv"], ["there is none besides the items", "add a column of labels", "--label"]),
         (["fti", "reviews.csv"], ["Did you mean 'fit'?"]),
         (["train", "reviews.csv"], ["Did you mean 'fit'?"]),
         (["fit", "reviews.csv", "--model", "bert"], ["unknown option '--model'", "Did you mean '--source NAME'?"]),

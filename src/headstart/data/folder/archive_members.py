@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from headstart.data.media.file_kinds import LOOKED_AT, content_of
+from headstart.data.media.file_kinds import HEAD_BYTES, content_of
 from headstart.data.text.file_names import zip_names
 from headstart.errors import DataError
 
@@ -120,7 +120,7 @@ def members_of(archive: Path, notes: UnpackNotes) -> Iterator[Member]:
         ['ant/1.jpg']
     """
     with archive.open("rb") as file:
-        content = content_of(file.read(LOOKED_AT)).name
+        content = content_of(file.read(HEAD_BYTES)).name
     if content in ("a RAR archive", "a 7z archive"):
         raise DataError(
             f"Cannot unpack '{archive}': it is {content}, which is not supported; unpack it and give the folder, or "

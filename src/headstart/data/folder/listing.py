@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from headstart.data.media.file_kinds import LOOKED_AT, MEDIA, OTHER_FILES, content_of
+from headstart.data.media.file_kinds import HEAD_BYTES, MEDIA, OTHER_FILES, content_of
 from headstart.data.table.files import table_kind
 from headstart.data.text.file_names import readable_paths
 from headstart.errors import DataError
@@ -262,7 +262,7 @@ def _beginning(path: str) -> bytes:
         if not os.path.isfile(path):  # noqa: PTH113 (many files)
             return b""
         with open(path, "rb") as file:  # noqa: PTH123 (many files)
-            return file.read(LOOKED_AT)
+            return file.read(HEAD_BYTES)
     except OSError:
         return b""
 

@@ -1,4 +1,4 @@
-"""Arrays of pictures, in whichever type and order of axes they are held."""
+"""Arrays as pictures, with any number type and with channels first or last."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHANNELS = (1, 3, 4)
 
 
 def is_picture_shape(shape: tuple[int, ...]) -> bool:
-    """Whether an array of this shape may be one picture.
+    """Whether an array of this shape can be one picture.
 
     Examples:
         >>> is_picture_shape((32, 32)), is_picture_shape((3, 32, 32)), is_picture_shape((32, 32, 7))
@@ -36,31 +36,31 @@ def _is_channels_first(shape: tuple[int, ...]) -> bool:
 
 
 def picture_of_array(values: NDArray[Any]) -> ReadPicture:
-    """The picture that an array holds.
+    """Convert an array to a picture.
 
-    Its values are scaled as those of a file with more than 8 bits (see `headstart.data.media.levels.white_level`):
-    uint8 as they are, booleans to black and white, floats in [0, 1] times 255. Of four channels the last is how
-    opaque a pixel is, from 0 to the white level.
+    Values are scaled like those of files with more than 8 bits (see `headstart.data.media.levels.white_level`): uint8
+    is unchanged, booleans become black and white, floats in [0, 1] are multiplied by 255. The last of four channels is
+    the opacity, from 0 to the white level.
 
     Args:
-        values: (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), or with the channels first.
+        values: (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), or with channels first.
 
     Raises:
-        ItemError: if the shape is another, or if a value is no finite number.
+        ItemError: for another shape or type, or if a value is not finite.
 
     Examples:
         >>> picture_of_array(np.ones((3, 4, 6))).image.getpixel((0, 0))
         (255, 255, 255)
     """
     if values.dtype.kind not in "biuf":
-        raise ItemError(f"An array of a picture must hold numbers. Got {values.dtype} instead.")
+        raise ItemError(f"A picture array must hold numbers. Got {values.dtype} instead.")
     if not is_picture_shape(values.shape):
         raise ItemError(
-            "An array of a picture must be (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), or with its channels first. "
+            "A picture array must be (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), or have its channels first. "
             f"Got {values.shape} instead."
         )
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ItemError("An array of a picture must hold finite numbers; replace what is NaN or infinite.")
+        raise ItemError("A picture array must hold finite numbers; replace NaN and infinite values.")
     if values.ndim == 2:
         values = values[:, :, None]
     elif values.shape[2] not in CHANNELS:

@@ -1,4 +1,4 @@
-"""What a file holds: by its extension, and by its first bytes, which know better."""
+"""File type detection, by extension and by the first bytes of the content (magic numbers)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headstart.types import Modality
 
-__all__ = ["LOOKED_AT", "MEDIA", "OTHER_FILES", "Content", "content_of", "is_readable_picture", "media_suffix"]
+__all__ = ["HEAD_BYTES", "MEDIA", "OTHER_FILES", "Content", "content_of", "is_readable_picture", "media_suffix"]
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ MEDIA: Mapping[str, Modality] = {
     **dict.fromkeys((*PICTURES, *UNREAD_PICTURES), "image"),
     **dict.fromkeys((*SOUNDS, *UNREAD_SOUNDS), "audio"),
 }
-"""File extensions, in lower case, and what such a file holds; it may be of a format that is named and not read."""
+"""File extensions, in lower case, of pictures and sounds, including formats that are recognised but not supported."""
 
 OTHER_FILES = frozenset(
     _words(
@@ -39,17 +39,17 @@ OTHER_FILES = frozenset(
         ".rar .7z .gz .tar .xz .bz2 .zst .tgz .mp4 .mov .avi .mkv .webm .m4v .wmv .mpg .mpeg"
     )
 )
-"""File extensions, in lower case, that say surely enough that a file is no picture, sound or text to learn from."""
+"""File extensions, in lower case, of files that are certainly not pictures, sounds or texts to learn from."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """What the first bytes of a file say.
+    """The detected type of a file.
 
     Attributes:
-        name: what it is, as a noun; empty where nothing is known.
-        kind: ``"image"``, ``"audio"``, ``"text"`` or None for all others.
-        advice: for a picture or sound that is not read, what to do; else empty.
+        name: what it is, as a noun with article; empty if unknown.
+        kind: ``"image"``, ``"audio"``, ``"text"``, or None for all others.
+        advice: for pictures and sounds in an unsupported format, what to do; else empty.
 
     Examples:
         >>> content_of(b"fLaC").kind
@@ -61,8 +61,8 @@ class Content:
     advice: str = ""
 
 
-TO_PICTURE = "which is not read; convert it to PNG or JPEG"
-TO_SOUND = "which is not read; convert it to WAV or FLAC"
+TO_PICTURE = "which is not supported; convert it to PNG or JPEG"
+TO_SOUND = "which is not supported; convert it to WAV or FLAC"
 RAW = Content("a raw photograph", "image", TO_PICTURE)
 JXL = Content("a JPEG XL picture", "image", TO_PICTURE)
 VIDEO, MPEG4 = Content("a video", None), Content("an MPEG-4 video", None)
@@ -136,12 +136,12 @@ FORMS: Mapping[bytes, Mapping[bytes, Content]] = {
 }
 HEIC = ("heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "mif2", "msf1")
 HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes of the second header of a BMP
-LOOKED_AT = 4096
-CONTROLS = re.compile(rb"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]")  # not in texts, of whatever encoding
+HEAD_BYTES = 4096  # read from the start of a file to detect its type
+CONTROLS = re.compile(rb"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]")  # never in texts, whatever their encoding
 
 
 def media_suffix(name: str) -> Modality | None:
-    """What a file of this name should hold; None where the extension says nothing.
+    """What a file of this name should contain, by its extension; None if it is not that of a picture or sound.
 
     Examples:
         >>> media_suffix("holiday/IMG_1.HEIC"), media_suffix("notes.txt")
@@ -151,7 +151,7 @@ def media_suffix(name: str) -> Modality | None:
 
 
 def is_readable_picture(content: Content) -> bool:
-    """Whether the content may be given to the decoders of pictures: it is a picture that is read, or unknown.
+    """Whether the content may be passed to picture decoders: it is a supported picture, or of unknown type.
 
     Examples:
         >>> is_readable_picture(content_of(b"%!PS-Adobe-3.0")), is_readable_picture(content_of(b"GIF89a"))
@@ -161,10 +161,10 @@ def is_readable_picture(content: Content) -> bool:
 
 
 def content_of(raw: bytes) -> Content:
-    r"""What a file holds, by its first bytes (4,096 are looked at).
+    r"""Detect the type of a file from its first bytes; at most 4,096 are used.
 
     Args:
-        raw: how the file begins.
+        raw: the start of the file.
 
     Examples:
         >>> content_of(b"\x00\x00\x00\x18ftypheic").name, content_of(b"\x00\x00\x00\x18ftypisom").kind
@@ -172,7 +172,7 @@ def content_of(raw: bytes) -> Content:
         >>> content_of(b"Dear all,").kind, content_of(b"\x03\x00\x81").name
         ('text', '')
     """
-    head = raw[:LOOKED_AT]
+    head = raw[:HEAD_BYTES]
     found = FORMS.get(head[:4], {}).get(head[8:12]) or _boxed(head) or _weak(head)
     if found is None:
         found = next((content for sign, content in SIGNS if head.startswith(sign)), None)
@@ -182,7 +182,7 @@ def content_of(raw: bytes) -> Content:
 
 
 def _boxed(head: bytes) -> Content | None:
-    """What the brands of an ISO base media file (ISO/IEC 14496-12) say: the main one, then the compatible ones."""
+    """The type of an ISO base media file (ISO/IEC 14496-12), from its major brand, then its compatible brands."""
     if head[4:8] != b"ftyp":
         return None
     size = min(int.from_bytes(head[:4], "big"), 256)
@@ -197,7 +197,7 @@ def _boxed(head: bytes) -> Content | None:
 
 
 def _weak(head: bytes) -> Content | None:
-    """Signs of one or two bytes, which need a second look."""
+    """Signatures of one or two bytes, which need a second check."""
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in HEADERS:
         return Content("a BMP picture", "image")
     if re.match(rb"P[1-6fF]\s+[\d#]", head):
@@ -210,7 +210,7 @@ def _weak(head: bytes) -> Content | None:
 
 
 def _frames(head: bytes) -> Content | None:
-    """The header of a frame of MPEG sound: 11 bits of 1, then version, layer, rates, of which some are impossible."""
+    """MPEG audio by its frame header: 11 bits set, then version, layer and rates, whose reserved values are refused."""
     if len(head) < 3 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     if head[1] & 0x06 == 0:

@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits a channel, brought to 8 by one rule, a strip of rows at a time."""
+"""Pictures with more than 8 bits per channel: scaled to 8 bits by one rule, strip by strip."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Levels", "eight_bit_picture", "white_level"]
 
-STRIP = 2**20  # values that are scaled at a time
-FLOATS = (1.0, 4.0, 16.0, 64.0)
+STRIP = 2**20  # values scaled at a time
+FLOATS = (1.0, 4.0, 16.0, 64.0)  # white levels of floats
 
 
 @dataclass(frozen=True)
 class Levels:
-    """A picture as numbers, read by strips so that it is never copied whole.
+    """A picture as numbers, read in strips so that it is never copied completely.
 
     Attributes:
-        width: pixels of a row.
-        height: rows.
-        channels: values of a pixel: 1 or 3.
-        rows: gives the rows from a first to before a last one, (rows, width) or (rows, width, 3).
+        width: width in pixels.
+        height: height in pixels.
+        channels: values per pixel, 1 or 3.
+        rows: function of (first, last) that returns the rows first to last - 1, (rows, width) or (rows, width, 3).
 
     Examples:
         >>> values = np.zeros((4, 6), np.uint16)
@@ -47,12 +47,13 @@ class Levels:
 
 
 def white_level(low: float, high: float, *, is_float: bool) -> float:
-    """The value that is shown as white: of a few fixed ones, the smallest that holds all values of the picture.
+    """The value that is shown as white: the smallest level of a fixed series that is not exceeded by any value.
 
-    They are 255, 1023, 4095, 16383, 65535 and so on (8, 10, 12, 14, 16, ... bits), and for floats 1, 4, 16 and 64
-    before them. So 12 bits in a container of 16 are not shown nearly black, the brightest pixel never falls below a
-    quarter of white, and pictures of one kind get the same scale: unlike with a stretch from the least to the largest
-    value, they stay comparable. Values below 0 put black at minus the white level, and 0 at middle grey.
+    The levels are 255, 1023, 4095, 16383, 65535 and so on (8, 10, 12, 14, 16, ... bits); for floats 1, 4, 16 and 64
+    come before them. So a 12-bit picture in a 16-bit file does not look nearly black, and the brightest pixel is never
+    below a quarter of white. Pictures of one kind get the same scale, so they stay comparable, which they would not
+    with a stretch from the smallest to the largest value. With negative values, black is minus the white level, and 0
+    is middle grey.
 
     Args:
         low: the smallest value.
@@ -69,19 +70,19 @@ def white_level(low: float, high: float, *, is_float: bool) -> float:
     if is_float and most <= FLOATS[-1]:
         return next(level for level in FLOATS if most <= level)
     bits = 8
-    # Two bits a step, so the brightest value is never below a quarter of white.
+    # Steps of two bits, so the brightest value is never below a quarter of white.
     while bits < 1024 and most > 2.0**bits - 1:
         bits += 2
     return 2.0**bits - 1 if bits < 1024 else most
 
 
 def eight_bit_picture(levels: Levels) -> tuple[Image, float]:
-    """The picture with 8 bits a channel, and the value that became white (see `white_level`).
+    """Convert to 8 bits per channel; also returns the value that became white (see `white_level`).
 
-    What is no number counts as 0, and infinite values as the largest finite one.
+    NaN counts as 0, and infinite values count as the white level.
 
     Args:
-        levels: the picture as numbers of any integer or floating type, or of booleans.
+        levels: the picture as integers, floats or booleans.
 
     Returns:
         A PIL image of mode L or RGB, and the white level.
@@ -118,11 +119,11 @@ def _scaled(values: NDArray[Any], low: float, white: float) -> NDArray[np.uint8]
         return np.ascontiguousarray(values)
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * np.uint8(255)
-    with np.errstate(invalid="ignore"):  # of a NaN that signals
-        # float32 holds integers up to 2^24 exactly, which suffices for 16 bits.
+    with np.errstate(invalid="ignore"):  # raised by signalling NaNs
+        # float32 represents integers up to 2^24 exactly, which suffices for 16 bits.
         plain: NDArray[Any] = values.astype(np.float64 if values.dtype.itemsize > 2 else np.float32)
     if values.dtype.kind == "f":
         plain = np.nan_to_num(plain, nan=0.0, posinf=white, neginf=-white if low < 0 else 0.0)
-    # With values below 0, [-white, white] is mapped to [0, 1] and 0 to middle grey.
+    # With negative values, [-white, white] is mapped to [0, 1], and 0 to middle grey.
     plain = (plain / white + 1) / 2 if low < 0 else plain / white
     return np.asarray(np.rint(plain.clip(0, 1) * 255), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Files of pictures: which formats are opened, how much memory one may take, and how they become RGB."""
+"""Picture files: supported formats, limits on memory, and conversion to RGB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.media.file_kinds import content_of, is_readable_picture
+from headstart.data.media.file_kinds import TO_PICTURE, content_of, is_readable_picture
 from headstart.data.media.levels import Levels, eight_bit_picture
 
 if TYPE_CHECKING:
@@ -39,22 +39,23 @@ __all__ = [
 PICTURE_FORMATS = (
     "JPEG", "PNG", "GIF", "WEBP", "AVIF", "HEIF", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "ICO", "PCX", "MPO",
 )  # fmt: skip
-"""Pillow's names of the formats that are opened; none of them starts another program or reads another file."""
+"""Supported formats, by Pillow's names; none of their decoders starts another program or reads another file."""
 
+# Peak memory of decoding in bytes per pixel, for decoders that need more than usual.
 WORKING_BYTES = {"WEBP": 16, "GIF": 16, "AVIF": 20, "HEIF": 20, "JPEG2000": 24}
-USUAL_BYTES = 12  # that decoding takes for each pixel at most, with the RGB picture of 4
-DNG_VERSION = 50706  # a tag of raw photographs, of which Pillow would read the thumbnail
-ANIMATION = 65536  # of a PNG, bytes in front of the picture where it is said to move
+USUAL_BYTES = 12  # peak memory of decoding in bytes per pixel, including 4 for the RGB picture
+DNG_VERSION = 50706  # TIFF tag of raw photographs, of which Pillow would read the thumbnail
+ANIMATION = 65536  # first bytes of a PNG, in which an animation must be declared
 SERIES = ("GIF", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
 STRIP = 2**20
-USUAL_WHITE = (1.0, 255.0)  # of fractions, and of 8 bits
-DARK = 64  # of the upper byte: below, fewer than 14 bits are in use
+USUAL_WHITE = (1.0, 255.0)  # white levels of floats and of 8 bits, which are not reported
+DARK = 64  # if all upper bytes are below, at most 14 bits are used
 ALPHA = ("LA", "RGBA", "PA", "La", "RGBa")
 OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 
 
 class UnreadPictureError(ValueError):
-    """Content that is not given to a decoder; the message ends the sentence "Cannot read X as a picture: ...".
+    """Content that is not passed to a decoder; the message completes the sentence "Cannot read X as a picture: ...".
 
     Examples:
         >>> str(UnreadPictureError("its content is a PDF document"))
@@ -68,9 +69,9 @@ class ReadPicture:
 
     Attributes:
         image: mode RGB, upright.
-        white: the value that became 255 where there were more than 8 bits a channel, else 0 (see
+        white: the value that became 255 if there were more than 8 bits per channel, else 0 (see
             `headstart.data.media.levels.white_level`).
-        has_more: whether further pages or frames follow, which are not read.
+        has_more: whether the file has further pages or frames, which are not read.
 
     Examples:
         >>> from PIL import Image
@@ -85,7 +86,7 @@ class ReadPicture:
 
 @functools.cache
 def _formats() -> tuple[str, ...]:
-    """The formats that are meant and that this install has."""
+    """The supported formats that this installation of Pillow can open."""
     from PIL import Image
 
     Image.init()
@@ -94,7 +95,7 @@ def _formats() -> tuple[str, ...]:
 
 @functools.cache
 def _has_heif() -> bool:
-    """Whether HEIC can be read; where the extra is installed, its decoder is registered with Pillow."""
+    """Whether HEIC can be read; if the extra is installed, its decoder is registered with Pillow."""
     try:
         import pillow_heif
     except ImportError:
@@ -106,27 +107,27 @@ def _has_heif() -> bool:
 
 @contextmanager
 def open_picture_file(raw: bytes, name: str | None, most_pixels: int) -> Iterator[ImageFile]:
-    """The opened picture, not decoded yet.
+    """Open a picture file without decoding it.
 
-    What the file holds is told by its first bytes, whatever its name: only the formats of `PICTURE_FORMATS` are opened
-    (and Targa, which has no sign, by its name), so that no PostScript, metafile or document reaches a decoder.
+    The format is detected from the first bytes, not from the name (except Targa, which has no signature). Only the
+    formats in `PICTURE_FORMATS` are opened, so no PostScript, metafile or document reaches a decoder.
 
     Args:
-        raw: the whole file.
-        name: its name, where it has one.
-        most_pixels: how many pixels a picture may have at 12 bytes of memory each; of formats whose decoders take more
-            bytes a pixel, fewer.
+        raw: the content of the file.
+        name: its name, or None.
+        most_pixels: the maximum number of pixels at 12 bytes of memory each; the limit is lower for formats whose
+            decoders need more bytes per pixel.
 
     Raises:
-        UnreadPictureError: if it holds something else, or needs an extra that is not installed.
+        UnreadPictureError: if it contains something else, or needs an extra that is not installed.
         DecompressionBombError: if it has too many pixels.
 
     Examples:
         >>> with open_picture_file(b"%!PS-Adobe-3.0", "photo.jpg", 10**6):
         ...     pass
         Traceback (most recent call last):
-        headstart.data.media.pictures.UnreadPictureError: its content is PostScript, which is not read; convert it to \
-PNG or JPEG
+        headstart.data.media.pictures.UnreadPictureError: its content is PostScript, which is not supported; \
+convert it to PNG or JPEG
     """
     from PIL import Image
 
@@ -137,21 +138,21 @@ PNG or JPEG
         if picture.width * picture.height > most:
             raise Image.DecompressionBombError(f"it has {picture.width} x {picture.height} pixels")
         if picture.format == "TIFF" and DNG_VERSION in picture.getexif():
-            raise UnreadPictureError("its content is a raw photograph, which is not read; convert it to PNG or JPEG")
+            raise UnreadPictureError(f"its content is a raw photograph, {TO_PICTURE}")
         yield picture
 
 
 def open_formats(raw: bytes, formats: Sequence[str]) -> ImageFile:
-    """A picture of one of a few formats, not decoded yet, by the plugins of Pillow.
+    """Open a picture in one of the given formats with Pillow's plugins, without decoding it.
 
-    ``Image.open`` does the same, but prints a warning for pictures that are large and within the bounds here.
+    ``Image.open`` does the same, but warns about large pictures that are within the limits here.
 
     Args:
-        raw: the whole file.
-        formats: Pillow's names.
+        raw: the content of the file.
+        formats: Pillow's names of the formats to try.
 
     Raises:
-        UnidentifiedImageError: if it is of none of them.
+        UnidentifiedImageError: if it is in none of them.
 
     Examples:
         >>> open_formats(b"P5 2 1 255 " + bytes(2), ["PPM"]).size
@@ -163,13 +164,13 @@ def open_formats(raw: bytes, formats: Sequence[str]) -> ImageFile:
     for name in formats:
         factory, accepts = Image.OPEN[name]
         verdict = accepts(raw[:16]) if accepts else True
-        if isinstance(verdict, str) or not verdict:  # words say why a decoder is missing
+        if isinstance(verdict, str) or not verdict:  # a string says why a decoder is missing
             continue
         try:
             return factory(io.BytesIO(raw), "")
-        except (SyntaxError, IndexError, TypeError, struct.error):  # as Image.open does: it is of another format
+        except (SyntaxError, IndexError, TypeError, struct.error):  # another format, as in Image.open
             continue
-    raise UnidentifiedImageError("its content is of no known image format")
+    raise UnidentifiedImageError("its content is not in a known image format")
 
 
 def _check_content(raw: bytes, suffix: str) -> None:
@@ -179,35 +180,37 @@ def _check_content(raw: bytes, suffix: str) -> None:
     if content.name == "a HEIC picture" and not _has_heif():
         raise UnreadPictureError("HEIC needs an extra that is not installed: pip install 'headstart[heic]'")
     if content.name == "an AVIF picture" and not features.check("avif"):
-        raise UnreadPictureError("this install of Pillow reads no AVIF: pip install --upgrade pillow")
+        raise UnreadPictureError("this installation of Pillow cannot read AVIF: pip install --upgrade pillow")
     if content.name == "a TIFF picture" and suffix in (".dng", ".nef", ".nrw", ".arw", ".pef", ".srw", ".raw"):
-        raise UnreadPictureError("its content is a raw photograph, which is not read; convert it to PNG or JPEG")
+        raise UnreadPictureError(f"its content is a raw photograph, {TO_PICTURE}")
     if content.name == "text":
-        raise UnreadPictureError("its content is of no known image format, but text")
+        raise UnreadPictureError("its content is text, not a known image format")
     if not is_readable_picture(content):
         advice = f", {content.advice}" if content.advice else ""
-        raise UnreadPictureError(f"its content is {content.name}{advice or ', no picture'}")
+        raise UnreadPictureError(f"its content is {content.name}{advice or ', not a picture'}")
 
 
 def decode_picture(raw: bytes, name: str | None, most_pixels: int, draft_size: tuple[int, int] | None) -> ReadPicture:
-    """The first picture of a file as RGB, upright.
+    """Decode the first picture of a file as RGB, upright.
 
     Args:
-        raw: the whole file.
-        name: its name, where it has one.
-        most_pixels: as `open_picture_file`.
-        draft_size: (width, height) that is enough for a JPEG.
+        raw: the content of the file.
+        name: its name, or None.
+        most_pixels: as for `open_picture_file`.
+        draft_size: (width, height) that suffices for a JPEG; None decodes in full.
 
     Raises:
-        UnreadPictureError: as `open_picture_file`.
-        DecompressionBombError: as `open_picture_file`.
+        UnreadPictureError: as for `open_picture_file`.
+        DecompressionBombError: as for `open_picture_file`.
         OSError: and other errors of Pillow, if it is damaged or truncated.
 
     Examples:
         >>> decode_picture(b"P5 2 1 4095 " + bytes([0, 0, 15, 255]), None, 100, None).image.getpixel((1, 0))
         (255, 255, 255)
     """
-    image, white, turn, is_series = _first(raw, name, most_pixels, draft_size)  # frees what it was decoded from
+    image, white, turn, is_series = _first(
+        raw, name, most_pixels, draft_size
+    )  # its file and buffers are freed before the next page is sought
     return ReadPicture(upright(image, turn), white, is_series and _follows(raw, name, most_pixels))
 
 
@@ -229,12 +232,12 @@ def _first(
 
 
 def to_rgb(picture: Image) -> tuple[Image, float]:
-    """A decoded picture as RGB, grey ones as L, and the white level (0 where it has 8 bits a channel).
+    """Convert a decoded picture to RGB (or L if it is grey); also returns the white level, 0 for 8 bits per channel.
 
-    It is converted a strip at a time, so that beside the picture itself no more than the result is in memory.
+    It is converted in strips, so only the picture and the result are in memory.
 
     Args:
-        picture: of any mode.
+        picture: a picture of any mode.
 
     Examples:
         >>> from PIL import Image
@@ -251,7 +254,7 @@ def to_rgb(picture: Image) -> tuple[Image, float]:
 
 
 def orientation(picture: Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none, or none that means something.
+    """The EXIF orientation, 1 to 8; 1 if there is none or if it is invalid.
 
     Examples:
         >>> from PIL import Image
@@ -265,7 +268,7 @@ def orientation(picture: Image) -> int:
 
 
 def transposition(turn: int) -> Transpose | None:
-    """What turns and mirrors a picture of an EXIF orientation upright; None where nothing has to be done.
+    """The transposition that makes a picture with an EXIF orientation upright; None if it already is.
 
     Args:
         turn: the orientation, 1 to 8; anything else counts as 1.
@@ -284,7 +287,7 @@ def transposition(turn: int) -> Transpose | None:
 
 
 def upright(image: Image, turn: int) -> Image:
-    """The picture turned and mirrored as its EXIF orientation says, in mode RGB.
+    """Rotate and mirror a picture according to its EXIF orientation; the result has mode RGB.
 
     Examples:
         >>> from PIL import Image
@@ -313,16 +316,16 @@ def _on_white(picture: Image) -> Image:
 
 
 def _raw_mode(picture: ImageFile) -> str:
-    """How the pixels of an undecoded file lie in it; empty where that is not one known mode."""
+    """The raw mode of an undecoded file (how its pixels are stored); empty unless there is exactly one."""
     modes = {tile.args[0] if isinstance(tile.args, tuple) and tile.args else tile.args for tile in picture.tile}
     mode = modes.pop() if len(modes) == 1 else ""
     return mode if isinstance(mode, str) else ""
 
 
 def _deep_colours(picture: ImageFile, raw: bytes, name: str | None, mode: str) -> tuple[Image | None, float]:
-    """A dark picture of 16 bits a colour; None for a bright one, or where its lower bytes cannot be had.
+    """A dark picture with 16 bits per channel; None for a bright one, or if its lower bytes cannot be read.
 
-    Pillow keeps the upper byte of each channel. With the bytes swapped it gives the lower one.
+    Pillow keeps only the upper byte of each channel. Decoded with swapped byte order, it returns the lower byte.
     """
     upper = picture if picture.mode == "RGB" else picture.convert("RGB")
     counts = upper.histogram()  # 256 levels of each channel
@@ -335,7 +338,9 @@ def _deep_colours(picture: ImageFile, raw: bytes, name: str | None, mode: str) -
         other.load()
         lower = other if other.mode == "RGB" else other.convert("RGB")
         shape = (*picture.size, 3)
-        image, white = eight_bit_picture(Levels(*shape, lambda first, last: _joined(upper, lower, first, last)))
+        image, white = eight_bit_picture(
+            Levels(*shape, lambda first, last: _sixteen_bit_rows(upper, lower, first, last))
+        )
     if picture.mode == "RGBA":
         image.putalpha(picture.getchannel("A"))
         image = _on_white(image)
@@ -346,7 +351,7 @@ def _swapped(args: tuple[Any, ...] | str | None, mode: str) -> tuple[Any, ...] |
     return (mode, *args[1:]) if isinstance(args, tuple) else mode
 
 
-def _joined(upper: Image, lower: Image, first: int, last: int) -> NDArray[Any]:
+def _sixteen_bit_rows(upper: Image, lower: Image, first: int, last: int) -> NDArray[Any]:
     joined: NDArray[Any] = _rows(upper, first, last).astype(np.uint16)
     joined <<= 8
     joined |= _rows(lower, first, last)
@@ -354,7 +359,7 @@ def _joined(upper: Image, lower: Image, first: int, last: int) -> NDArray[Any]:
 
 
 def _follows(raw: bytes, name: str | None, most_pixels: int) -> bool:
-    """Whether a further page or frame follows the first; of the usual PNG and WebP the header says so."""
+    """Whether the file has a second page or frame; for PNG and WebP the header tells without decoding."""
     if raw.startswith(b"\x89PNG") and b"acTL" not in raw[:ANIMATION]:
         return False
     if raw[8:12] == b"WEBP" and not (raw[12:16] == b"VP8X" and raw[20] & 2):

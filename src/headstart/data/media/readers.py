@@ -1,4 +1,4 @@
-"""Bounded readers of one picture or one sound, from a file, bytes or an object; every failure is one sentence."""
+"""Readers of one picture or sound, from a file, bytes or an object, with size limits; every failure is an ItemError."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ MAX_IMAGE_BYTES = 512 * 2**20
 MAX_AUDIO_BYTES = 2**30
 MAX_SECONDS = 3600.0
 MAX_CHANNELS = 64
-OBJECT_FORMATS = ("TGA", "QOI", "SGI", "SUN", "DDS", "ICNS", "PSD", "XBM", "CUR")  # of pictures that the user opened
+OBJECT_FORMATS = ("TGA", "QOI", "SGI", "SUN", "DDS", "ICNS", "PSD", "XBM", "CUR")  # of PIL images that the user opened
 BROKEN = (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, OverflowError, struct.error)
-# Of the decoders of damaged files; a warning is one where warnings are errors.
+# What decoders raise for damaged files; UserWarning only if warnings are turned into errors.
 DAMAGED = (*BROKEN, RuntimeError, ArithmeticError, AttributeError, AssertionError, MemoryError, UserWarning)
 
 
 def media_kind(value: object) -> Modality | None:
-    """Whether an object is a picture or a sound; None where it is neither.
+    """Whether an object is a picture or a sound; None if it is neither.
 
-    Known are PIL images, arrays of the shape of a picture, encoded bytes, ``(samples, rate)`` tuples, and the dicts of
-    Hugging Face ``datasets`` (``bytes`` and ``path``, or ``array`` and ``sampling_rate``).
+    It recognises PIL images, arrays with the shape of a picture, encoded bytes, ``(samples, rate)`` tuples, and the
+    dicts of Hugging Face ``datasets`` (``bytes`` and ``path``, or ``array`` and ``sampling_rate``).
 
     Examples:
         >>> media_kind((np.zeros(8000), 8000)), media_kind({"bytes": b"RIFF....WAVE", "path": None}), media_kind("hi")
@@ -87,14 +87,14 @@ def _label(item: object) -> str:
 
 
 def read_bytes(item: object, most: int) -> bytes:
-    """The encoded bytes of a path, of bytes or of a dict that holds either.
+    """Read the encoded bytes of a path, of bytes, or of a dict with ``bytes`` or ``path``.
 
     Args:
         item: the path, bytes or dict.
-        most: how many bytes there may be.
+        most: the maximum number of bytes.
 
     Raises:
-        ItemError: if it is no regular file, empty, too large or unreadable.
+        ItemError: if it is not a regular file, or is empty, too large or unreadable.
 
     Examples:
         >>> read_bytes(b"abc", 10)
@@ -104,10 +104,10 @@ def read_bytes(item: object, most: int) -> bytes:
     if isinstance(raw, bytes):
         return _bounded(raw, len(raw), item, most)
     if not isinstance(raw, (str, os.PathLike)):
-        raise ItemError(f"Cannot read {_label(item)}: it is no path, no bytes, no array and no picture or sound.")
+        raise ItemError(f"Cannot read {_label(item)}: it is not a path, bytes, an array, a picture or a sound.")
     path = Path(raw)
     try:
-        if not path.is_file():  # also keeps pipes and devices from being opened
+        if not path.is_file():  # so pipes and devices are never opened
             raise ItemError(f"Cannot read {_label(item)}: there is no such file.")
         size = path.stat().st_size
         if size > most:
@@ -119,32 +119,32 @@ def read_bytes(item: object, most: int) -> bytes:
 
 def _bounded(raw: bytes, size: int, item: object, most: int) -> bytes:
     if size > most:
-        raise ItemError(f"Cannot read {_label(item)}: it has {size} bytes, and at most {most} are read.")
+        raise ItemError(f"Cannot read {_label(item)}: it has {size} bytes, and at most {most} are allowed.")
     if not raw:
         raise ItemError(f"Cannot read {_label(item)}: it is empty (0 bytes).")
     return raw
 
 
 def read_image(item: object, draft_size: tuple[int, int] | None = None) -> Image:
-    """A picture as RGB, upright, however it was stored.
+    """Read a picture as RGB, upright, however it was stored.
 
-    Transparent pictures are laid on white, as a browser page shows them. Of several pages or frames the first is read.
-    EXIF orientation is applied. More than 8 bits a channel are scaled by the smallest of 255, 1023, 4095, 16383, 65535,
-    ... that holds all values (for floats 1, 4, 16 and 64 come before), so that 12 bits in a container of 16 are not
-    shown nearly black and pictures of one kind stay comparable: see `headstart.data.media.levels.white_level`.
+    Transparent pictures are composited on white, as in a browser. Of several pages or frames only the first is read.
+    The EXIF orientation is applied. Pictures with more than 8 bits per channel are divided by the smallest of 255,
+    1023, 4095, 16383, 65535, ... that no value exceeds (for floats, 1, 4, 16 and 64 come first), so a 12-bit picture in
+    a 16-bit file does not look nearly black: see `headstart.data.media.levels.white_level`.
 
     Args:
         item: a path, encoded bytes, a dict with ``bytes`` or ``path``, a PIL image, or an array (h, w), (h, w, 1),
-            (h, w, 3), (h, w, 4), or with these channels first, of integers, floats or booleans.
-        draft_size: (width, height) that is enough: a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its size, which
-            is many times faster. The whole file is still read, so that a truncated one is seen.
+            (h, w, 3), (h, w, 4), or with channels first, of integers, floats or booleans.
+        draft_size: (width, height) that suffices: a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its size, which is
+            many times faster. The complete file is still read, so truncation is detected. None decodes in full.
 
     Returns:
         A PIL image of mode RGB.
 
     Raises:
-        ItemError: if it is no picture, of a format that is not in `headstart.data.media.pictures.PICTURE_FORMATS`,
-            truncated, of more than 178,956,970 pixels (fewer where a decoder takes more memory) or more than 512 MiB.
+        ItemError: if it is not a picture, in a format that is not in `headstart.data.media.pictures.PICTURE_FORMATS`,
+            truncated, larger than 178,956,970 pixels (fewer for decoders that need more memory) or than 512 MiB.
 
     Examples:
         >>> read_image(np.zeros((4, 6), np.uint8)).size
@@ -154,14 +154,14 @@ def read_image(item: object, draft_size: tuple[int, int] | None = None) -> Image
 
 
 def read_picture(item: object, draft_size: tuple[int, int] | None = None) -> ReadPicture:
-    """As `read_image`, with what is known of how it was stored.
+    """As `read_image`, with facts about how the picture was stored.
 
     Args:
-        item: as there.
-        draft_size: as there.
+        item: as for `read_image`.
+        draft_size: as for `read_image`.
 
     Raises:
-        ItemError: as there.
+        ItemError: as for `read_image`.
 
     Examples:
         >>> read_picture(np.full((4, 6), 1023, np.uint16)).white
@@ -182,14 +182,16 @@ def read_picture(item: object, draft_size: tuple[int, int] | None = None) -> Rea
             f"Cannot read {_label(item)}: a picture may have {MAX_PIXELS} pixels at most; {error}."
         ) from error
     except UnidentifiedImageError as error:
-        raise ItemError(f"Cannot read {_label(item)} as a picture: its content is of no known image format.") from error
+        raise ItemError(
+            f"Cannot read {_label(item)} as a picture: its content is not in a known image format."
+        ) from error
     except DAMAGED as error:
         raise ItemError(f"Cannot read {_label(item)} as a picture: {_reason(error)}.") from error
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
-        return "it takes more memory than there is"
+        return "it needs more memory than is available"
     return " ".join(str(error).split()).rstrip(".") or "it is damaged"
 
 
@@ -200,26 +202,26 @@ def _file_name(item: object) -> str | None:
 
 def _of_pillow(picture: Image) -> ReadPicture:
     if picture.format is not None and picture.format not in (*PICTURE_FORMATS, *OBJECT_FORMATS):
-        raise UnreadPictureError(f"a file of the format {picture.format} is not decoded; give a copy of the picture")
+        raise UnreadPictureError(f"files in the format {picture.format} are not decoded; give a copy of the picture")
     picture.load()
     image, white = to_rgb(picture)
     return ReadPicture(upright(image, orientation(picture)), white)
 
 
 def read_audio(item: object) -> tuple[NDArray[np.float32], int]:
-    """A sound as the mean of its channels.
+    """Read a sound as mono: the mean of its channels.
 
     Args:
         item: a path or encoded bytes (WAV, FLAC, Ogg with Vorbis or Opus, MP3, AIFF, AU, CAF, W64, VOC, NIST; see
             `headstart.data.media.sounds.SOUND_FORMATS`), a dict with ``bytes`` or ``path``, a tuple
             ``(samples, rate)``, or a dict with ``array`` and ``sampling_rate``. Samples are (n,) or, with channels,
-            (n, channels) or (channels, n), the longer axis being time; integers are scaled to [-1, 1].
+            (n, channels) or (channels, n), where the longer axis is time; integers are scaled to [-1, 1].
 
     Returns:
-        Samples (n,) float32 and their number a second.
+        Samples (n,) float32, and the sampling rate in Hz.
 
     Raises:
-        ItemError: if it is no sound, holds none, is longer than an hour or larger than 1 GiB.
+        ItemError: if it is not a sound, has no samples, is longer than an hour or larger than 1 GiB.
 
     Examples:
         >>> samples, rate = read_audio((np.zeros((100, 2)), 8000))
@@ -256,17 +258,18 @@ def _mono(samples: NDArray[Any], rate: Any, item: object) -> NDArray[np.float32]
         raise ItemError(f"Cannot read {_label(item)} as a sound: give samples (n,) or (n, channels) and a rate in Hz.")
     if samples.dtype.kind in "iu":
         info = np.iinfo(samples.dtype)
+        # Unsigned samples are centred on the middle of their range; for signed ones the middle is 0.
         middle = (int(info.max) + int(info.min) + 1) / 2
         samples = (samples - middle) / ((int(info.max) - int(info.min) + 1) / 2)
     if samples.ndim == 2:
         channels = 0 if samples.shape[0] < samples.shape[1] and samples.shape[0] <= MAX_CHANNELS else 1
         samples = samples.mean(axis=channels) if samples.shape[channels] else samples[:0].ravel()
     if not samples.size:
-        raise ItemError(f"Cannot read {_label(item)} as a sound: it holds no samples.")
+        raise ItemError(f"Cannot read {_label(item)} as a sound: it has no samples.")
     if len(samples) > MAX_SECONDS * int(rate):
         raise ItemError(
-            f"Cannot read {_label(item)}: it lasts {len(samples) / rate:.0f} s, and at most 3600 s are read."
+            f"Cannot read {_label(item)}: it lasts {len(samples) / rate:.0f} s, and at most 3600 s are allowed."
         )
     if not np.isfinite(samples).all():
-        raise ItemError(f"Cannot read {_label(item)} as a sound: some samples are no finite numbers.")
+        raise ItemError(f"Cannot read {_label(item)} as a sound: some samples are not finite.")
     return np.ascontiguousarray(samples, dtype=np.float32)

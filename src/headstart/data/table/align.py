@@ -1,4 +1,4 @@
-"""Columns of a new table in the order of the table that a model was fitted on."""
+"""Column alignment: puts the columns of a new table in the order that a model was fitted on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["align_columns"]
 
 
 def align_columns(dataset: Dataset, columns: Sequence[str]) -> Dataset:
-    """Rows of numbers with the columns that a model knows, by their names; further columns are left out.
+    """Select and order the columns of rows of numbers by name, as a model needs them; other columns are dropped.
 
     Args:
-        dataset: items as read. Rows whose numbers have no names are taken in the order in which they stand; items
-            of one column (texts, paths, lists of numbers) as they are, for it was chosen when they were read.
-        columns: the model's columns; empty where it has no names for them.
+        dataset: items as read. Rows of numbers without column names keep their order; items from one column (texts,
+            paths, lists of numbers) are unchanged, because that column was chosen when they were read.
+        columns: the model's columns in order; empty if it has no column names.
 
     Raises:
         DataError: if a column is missing.
@@ -39,7 +39,7 @@ def align_columns(dataset: Dataset, columns: Sequence[str]) -> Dataset:
         raise DataError(
             f"{dataset.origin} lacks {len(missing)} of the {len(columns)} columns that the model was fitted on: {some}."
         )
-    # A place for each name first: index() for each column would take the square of their number.
+    # A dict of positions, because index() per column would take time quadratic in the number of columns.
     position = {name: place for place, name in enumerate(dataset.columns)}
     order = [position[name] for name in columns]
     items: Any = np.asarray(dataset.items)[:, order]

@@ -1,4 +1,4 @@
-"""What is known of each column of a table: found once, on first need, and kept for all roles that it may have."""
+"""Facts about table columns: each is computed once, when first needed, and cached for all rules that use it."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ SAMPLE = 50
 FEW_FRACTIONS = 0.02
 
 Cell = Literal["path", "media", "text", "array", "number", "other"]
-"""What a cell holds: a path, bytes or a decoded picture or sound, a text, an array, a number, or none of these."""
+"""What a cell holds: a path, media (an encoded or decoded picture or sound), a text, an array, a number, or other."""
 
 
 class Role(NamedTuple):
-    """The columns that have a role, and why, in sentences for the user.
+    """The columns with a certain role, and the reasons, in sentences for the user.
 
     Attributes:
         columns: names of the columns, in the order of the table.
-        why: what is said of the choice; empty where nothing has to be said.
+        why: sentences on the choice; empty if nothing needs to be reported.
 
     Examples:
         >>> Role(("split",), ("Took the given split from column 'split'.",)).columns
@@ -46,10 +46,10 @@ class Role(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ColumnFacts:
-    """One column and what its cells say. Each fact is found when it is first asked for, and then kept.
+    """Facts about one column. Each fact is computed on first access and then cached.
 
     Attributes:
-        name: of the column.
+        name: name of the column.
         column: its cells.
 
     Examples:
@@ -67,17 +67,17 @@ class ColumnFacts:
 
     @property
     def dtype_kind(self) -> str:
-        """NumPy's letter for the type of the cells: ``"f"`` for floats, ``"O"`` for objects, ..."""
+        """NumPy's kind code of the dtype: ``"f"`` for floats, ``"O"`` for objects, ..."""
         return str(self.column.dtype.kind)
 
     @property
     def is_number(self) -> bool:
-        """Whether the column is one of numbers; those of True and False are not."""
+        """Whether the column has a numeric dtype; booleans are not numeric."""
         return self.dtype_kind in "iuf"
 
     @property
     def is_quantity(self) -> bool:
-        """Whether the column is one of numbers, or of True and False."""
+        """Whether the column has a numeric or boolean dtype."""
         return self.dtype_kind in "biuf"
 
     @property
@@ -87,8 +87,8 @@ class ColumnFacts:
 
     @cached_property
     def known(self) -> pd.Series[Any]:
-        """The cells that are not missing; without a copy where none is."""
-        # pandas' dropna copies the cells even where nothing is dropped.
+        """The cells that are not missing; no copy is made if none is missing."""
+        # pandas' dropna copies the cells even if nothing is dropped.
         gone = self.column.isna()
         return self.column[~gone] if bool(gone.any()) else self.column
 
@@ -98,25 +98,25 @@ class ColumnFacts:
         return len(self.column) - len(self.known)
 
     def spread(self, most: int) -> list[Any]:
-        """At least so many of the known cells, all where there are fewer, at even distances."""
-        # At even distances, for tables are often sorted: the first rows alone would all be of one kind.
+        """At least ``most`` of the known cells, evenly spaced; all of them if there are fewer."""
+        # Evenly spaced, because tables are often sorted: the first rows may all be of one kind.
         return self.known.iloc[:: max(1, len(self.known) // most)].tolist()
 
     @cached_property
     def sample(self) -> list[Any]:
-        """Some fifty cells of the whole column, without missing and blank ones."""
+        """About fifty cells spread over the column, without missing and blank ones."""
         return [value for value in self.spread(SAMPLE) if not (isinstance(value, str) and not value.strip())]
 
     @cached_property
     def media(self) -> Modality | None:
-        """What nine of ten cells are where they are decoded or encoded pictures or sounds, and no paths."""
+        """The kind of media if 90% of the cells are encoded or decoded pictures or sounds, not paths; else None."""
         kinds = Counter(media_kind(value) for value in self.sample)
         kind, count = kinds.most_common(1)[0] if kinds else (None, 0)
         return kind if count >= NEARLY_ALL * len(self.sample) else None
 
     @cached_property
     def cell(self) -> Cell:
-        """What nine of ten cells are: texts (paths among them), arrays of numbers, or other."""
+        """What 90% of the cells are: texts (including paths), arrays of numbers, or other."""
         values = self.sample
         if values and sum(isinstance(value, str) for value in values) >= NEARLY_ALL * len(values):
             return "text"
@@ -142,9 +142,9 @@ class ColumnFacts:
 
     @cached_property
     def values(self) -> frozenset[str]:
-        """The distinct cells as strings in lower case, without blanks around them; none where they cannot be compared.
+        """The distinct cells as strings in lower case, without surrounding whitespace; empty if they are not hashable.
 
-        They are strings, one for each distinct cell: ask for columns of few.
+        There is one string per distinct cell, so use it only for columns with few of them.
         """
         try:
             return frozenset(str(value).strip().lower() for value in self.column.unique())
@@ -153,17 +153,17 @@ class ColumnFacts:
 
     @cached_property
     def repeats(self) -> bool:
-        """Whether each value is met twice on average; so it counts where values cannot be compared."""
+        """Whether each value occurs at least twice on average; True if values are not hashable."""
         return len(self.known) > 0 and (self.distinct is None or self.distinct * 2 <= len(self.known))
 
     @cached_property
     def has_fractions(self) -> bool:
-        """Whether more than one in fifty of the numbers is none of the whole ones."""
+        """Whether more than 2% of the numbers are not whole."""
         return self.dtype_kind == "f" and float((self.known % 1 != 0).mean()) > FEW_FRACTIONS
 
     @property
     def is_low(self) -> bool:
-        """Whether each value is met twice on average, and hardly any is a fraction: a column of classes."""
+        """Whether the column looks like classes: each value occurs at least twice on average, and few are fractions."""
         return len(self.known) > 0 and not self.has_fractions and self.repeats
 
     @cached_property
@@ -176,7 +176,7 @@ class ColumnFacts:
 
     @cached_property
     def are_identifiers(self) -> bool:
-        """Whether the cells are words or whole numbers, nearly all distinct, that may name something."""
+        """Whether the cells look like identifiers: single words or whole numbers, nearly all distinct."""
         return are_identifiers(self.known.tolist())
 
     @cached_property
@@ -186,26 +186,26 @@ class ColumnFacts:
 
     @cached_property
     def spaced(self) -> float:
-        """The share of strings of several words."""
+        """The share of strings with several words."""
         return float(self.known.str.contains(" ").mean())
 
     @cached_property
     def mean_words(self) -> float:
-        """Mean number of words of a cell, whatever it holds; 0 where all are missing."""
+        """Mean number of words per cell, whatever its type; 0 if all cells are missing."""
         known = self.known.astype(str)
         return float(np.mean([len(value.split()) for value in known])) if len(known) else 0.0
 
 
 Facts = Mapping[str, ColumnFacts]
-"""The columns of a table by name, in their order."""
+"""The facts of a table's columns by name, in column order."""
 
 
 def facts_of(frame: pd.DataFrame, names: Sequence[str] | None = None) -> dict[str, ColumnFacts]:
-    """The facts of each column of a table; nothing is counted yet.
+    """The facts of each column of a table; nothing is computed yet.
 
     Args:
-        frame: the table, with distinct names of columns.
-        names: of the columns wanted; all by default.
+        frame: the table, with distinct column names.
+        names: names of the columns to include; all by default.
 
     Examples:
         >>> import pandas as pd

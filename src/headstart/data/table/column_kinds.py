@@ -1,4 +1,4 @@
-"""Columns that name or date a row rather than describe it: identifiers, times and addresses."""
+"""Columns that name or date a row rather than describe it: identifiers, times and URLs or e-mail addresses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headstart.data.text.nearly_all import NEARLY_ALL
 __all__ = ["Naming", "is_identifier_name", "kind_of_naming", "naming_columns"]
 
 Naming = Literal["identifier", "time", "address"]
-"""How a column names its rows."""
+"""What a column that names or dates its rows holds."""
 
 SAMPLE = 200
 MAX_LENGTH = 2048
@@ -37,17 +37,18 @@ MOMENT = re.compile(
     re.IGNORECASE,
 )
 ADDRESS = re.compile(r"(?:https?|ftp|s3|gs|hdfs)://\S+|[^@\s]+@[^@\s]+\.[a-z]{2,}", re.IGNORECASE)
-EPOCH = 10**8  # seconds since 1970 that are a date after 1973
+EPOCH = 10**8  # seconds since 1970: from here on, a date after March 1973
 
 
 def kind_of_naming(facts: ColumnFacts) -> Naming | None:
-    """Whether a column holds identifiers, times or addresses; None where it holds neither.
+    """Whether a column holds identifiers, times or addresses; None if it holds none of these.
 
-    Identifiers are told by their name (``userId``, ``movie_id``) and by being whole numbers or single words; times by
-    their cells, or by their name where they are numbers as large as seconds since 1970; addresses by their cells.
+    Identifiers are whole numbers or single words in a column named like one (``userId``, ``movie_id``). Times are
+    recognised by their cells, or by the column name if they are numbers as large as seconds since 1970. Addresses (URLs
+    and e-mail addresses) are recognised by their cells.
 
     Args:
-        facts: of the column.
+        facts: facts of the column.
 
     Examples:
         >>> import pandas as pd
@@ -68,7 +69,7 @@ def kind_of_naming(facts: ColumnFacts) -> Naming | None:
 
 
 def _numeric_kind(name: str, cells: Sequence[Any]) -> Naming | None:
-    # Seconds, milliseconds or nanoseconds since 1970; the name of the column has to say so too.
+    # Seconds, milliseconds or nanoseconds since 1970, if the column is also named like a time.
     is_late = all(EPOCH <= cell < 10**20 and float(cell).is_integer() for cell in cells)
     return "time" if is_late and TIME.match(name.strip()) else None
 
@@ -83,7 +84,7 @@ def _string_kind(cells: Sequence[Any]) -> Naming | None:
 
 
 def is_identifier_name(name: str) -> bool:
-    """Whether a column is called like one of identifiers (of things, not of classes).
+    """Whether a column is named like an identifier (of things, not of classes).
 
     Examples:
         >>> is_identifier_name("movieId"), is_identifier_name("label_id"), is_identifier_name("humid")
@@ -102,11 +103,11 @@ def _is_key(cell: object) -> bool:
 
 
 def naming_columns(facts: Facts, names: Collection[str]) -> dict[str, Naming]:
-    """The columns that name or date rows, and how.
+    """The columns that name or date rows, and what each of them holds.
 
     Args:
-        facts: of the table's columns.
-        names: of the columns that may be such.
+        facts: facts of the table's columns.
+        names: names of the columns to check.
 
     Examples:
         >>> import pandas as pd

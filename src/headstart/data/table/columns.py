@@ -1,4 +1,4 @@
-"""Which column of a table is what: inferred from names and contents, and said."""
+"""Column roles: which columns hold the items, labels and splits, inferred from names and contents, and reported."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ NAMING: Mapping[Naming, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class ColumnRoles:
-    """What the columns of a table stand for.
+    """The roles of the columns of a table.
 
     Attributes:
-        kind: what an item is made from: a path, a media cell (bytes or a decoded object), a text, an array, or the
-            numbers of several columns.
+        kind: what a cell of the item column holds: a path, media (bytes or a decoded object), a text or an array; or
+            ``"number"`` if an item is the numbers of several columns.
         modality: kind of item.
         items: the item column, or the feature columns of a vector.
         labels: the label columns; empty without labels.
-        split: the column of given splits, or None.
+        split: the column of the given split, or None.
         root: the folder that paths are relative to.
-        files: the file of each identifier, where the items are named without an extension.
+        files: file paths by cell, for cells that are not paths as they stand.
         notes: what was inferred, one sentence each.
 
     Examples:
@@ -57,12 +57,12 @@ class ColumnRoles:
 
 
 def infer_columns(facts: Facts, roots: Collection[Path], options: ReadOptions, origin: str) -> ColumnRoles:
-    """What each column of a table stands for.
+    """Infer the role of each column of a table.
 
     Args:
-        facts: of the table's columns.
-        roots: folders that paths may be relative to; the first one where a path exists is taken.
-        options: what the user said.
+        facts: facts of the table's columns.
+        roots: folders that paths may be relative to; the one with most of the paths is used.
+        options: how to read.
         origin: the table's name, for messages.
 
     Raises:
@@ -89,7 +89,7 @@ def infer_columns(facts: Facts, roots: Collection[Path], options: ReadOptions, o
     free = [name for name in names if name not in taken | set(labels)]
     known = bool(labels) or not options.labelled
     naming = naming_columns(facts, [name for name in free if name not in asked])
-    # The item is found before unnamed labels are: a column of few values may be either, and what is read comes first.
+    # Find the item column before labels without a usual name: a column of few values may be either.
     item = find_item(facts, free, row_ids, roots, options, origin=origin, has_labels=known, naming=naming)
     if not labels and options.labelled:
         rest = [name for name in names if name not in taken | {item.name} | set(naming)]
@@ -99,8 +99,8 @@ def infer_columns(facts: Facts, roots: Collection[Path], options: ReadOptions, o
     if item.name is None:
         features = _features(facts, taken | set(labels), naming, origin)
     else:
-        told = {item.name, *labels, split, options.group_col, options.time_col}
-        features = Role((item.name,), _item_notes(item, options, [name for name in names if name not in told]))
+        reported = {item.name, *labels, split, options.group_col, options.time_col}
+        features = Role((item.name,), _item_notes(item, options, [name for name in names if name not in reported]))
     notes = (*given.why, *features.why)
     return ColumnRoles(item.kind, item.modality, features.columns, labels, split, item.root, notes, item.files)
 
@@ -122,7 +122,7 @@ def _no_column(name: str, names: list[str], origin: str) -> str:
 
 
 def _split_role(facts: Facts, asked: Sequence[str | None]) -> Role:
-    """The column whose every cell is the name of a split, "train" among them."""
+    """The column in which every cell is the name of a split and "train" occurs."""
     for name, column in facts.items():
         if plain_name(name) not in SPLIT_NAMES or name in asked:
             continue
@@ -132,7 +132,7 @@ def _split_role(facts: Facts, asked: Sequence[str | None]) -> Role:
 
 
 def _row_ids(facts: Facts, asked: Sequence[str | None]) -> list[str]:
-    """Columns that only name the rows; as features they would give the order of the file away."""
+    """Columns that only number or name the rows; as features they would leak the order of the file."""
     return [
         name
         for name, column in facts.items()
@@ -150,7 +150,7 @@ def _named_labels(facts: Facts, options: ReadOptions, taken: Collection[str]) ->
 
 
 def _unnamed_labels(facts: Facts, item: Item, options: ReadOptions, free: list[str]) -> tuple[str, ...]:
-    """Beside a text or media item all columns of 0 and 1 where there are several, else the last column."""
+    """With a text or media item, all columns of 0 and 1 if there are several; otherwise the last column."""
     if item.kind in ("path", "media", "text") and options.task in (None, "multilabel"):
         binary = tuple(name for name in free if facts[name].is_binary)
         if len(binary) > 1:
@@ -159,41 +159,41 @@ def _unnamed_labels(facts: Facts, item: Item, options: ReadOptions, free: list[s
         return ()
     last = facts[free[-1]]
     is_alone = len(free) == 1 and item.kind in ("path", "media", "text")
-    # Convention puts the target last; a lone number beside a text or a picture can be nothing else.
+    # By convention the target is last; a single number next to a text or picture can only be the target.
     is_target = last.is_number and (options.task == "regression" or (options.task != "classification" and is_alone))
     is_class = last.repeats if options.task == "classification" else last.is_low
     return (last.name,) if is_target or is_class else ()
 
 
 def _features(facts: Facts, taken: Collection[str], naming: Mapping[str, Naming], origin: str) -> Role:
-    """The columns of numbers, and notes on what was read and left out."""
+    """The feature columns, and notes on which columns were read and left out."""
     numeric = {name for name, column in facts.items() if column.is_quantity}
     features = tuple(name for name in facts if name in numeric and name not in taken and name not in naming)
     if not features:
         named = [f"'{name}' ({kind})" for name, kind in naming.items()]
-        only = f" Its {', '.join(named)} name or date a row and say nothing of new ones." if named else ""
+        only = f" Its {', '.join(named)} name or date a row and say nothing about new rows." if named else ""
         raise DataError(
-            f"Cannot tell which column of {origin} holds the items (a text, a path of a file that exists, or numbers); "
+            f"Cannot tell which column of {origin} holds the items (texts, paths of files that exist, or numbers); "
             f"name it with --item (its columns are {name_some(facts)}).{only}"
         )
     others = [name for name in facts if (name not in numeric or name in taken) and name not in naming]
     left_out = [name for name in others if name not in taken or plain_name(name) in ID_NAMES]
     notes = [f"Read each row as a vector of {plural(len(features), 'number column')}."]
     if left_out:
-        which = "is no feature" if len(left_out) == 1 else "are no features"
+        which = "is not a feature" if len(left_out) == 1 else "are not features"
         notes.append(f"Left out {name_some(left_out)}, which {which}.")
-    for kind, said in NAMING.items():
+    for kind, phrases in NAMING.items():
         columns = [name for name, found in naming.items() if found == kind and name not in taken]
         if columns:
-            one, several = said
+            one, several = phrases
             which = one if len(columns) == 1 else several
-            notes.append(f"Left out {name_some(columns)}, which {which}; name what is to be read with --item.")
+            notes.append(f"Left out {name_some(columns)}, which {which}; name the columns to read with --item.")
     return Role(features, tuple(notes))
 
 
 def _no_labels(origin: str, names: Sequence[str], rest: Sequence[str]) -> str:
-    """What to do where no column is one of labels."""
+    """The message if no column holds labels."""
     which = f"Cannot tell which column of {origin} holds the labels"
     if not rest:
-        return f"{which}: beside the items there is none; add a column of labels, or name one with --label."
+        return f"{which}: there is none besides the items; add a column of labels, or name one with --label."
     return f"{which}; name it with --label (its columns are {name_some(names)})."

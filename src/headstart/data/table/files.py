@@ -1,4 +1,4 @@
-"""Tables: CSV, TSV, JSON lines, JSON and Parquet files, and frames."""
+"""Tables as rows of items and labels: table files, several files with one split each, and data frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from headstart.data.naming.label_names import label_name
 from headstart.data.schema import SPLITS, ReadOptions, RowsRead
 from headstart.data.table.column_facts import Cell, Facts, facts_of
 from headstart.data.table.columns import ColumnRoles, infer_columns
-from headstart.data.table.item_column import look
+from headstart.data.table.item_column import inspect_cells
 from headstart.data.table.several_columns import (
     ItemColumn,
     item_columns,
@@ -34,21 +34,21 @@ from headstart.reporting.wording import name_some, plural
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_NAMED = 16
+MAX_NAMED = 16  # further columns to keep, as candidates for groups
 MAX_NAME_LENGTH = 200
 
 __all__ = ["TABLES", "decode_text", "load_table", "read_frame", "read_table", "read_tables", "table_kind"]
 
 
 def read_table(path: Path, options: ReadOptions) -> RowsRead:
-    r"""The rows of a table file.
+    r"""Read the rows of a table file.
 
     Args:
         path: the file.
-        options: what the user said.
+        options: how to read.
 
     Raises:
-        DataError: if the file cannot be read as a table, or if its columns cannot be told.
+        DataError: if the file cannot be read as a table, or if the roles of its columns cannot be inferred.
 
     Examples:
         >>> import tempfile
@@ -68,14 +68,14 @@ def read_table(path: Path, options: ReadOptions) -> RowsRead:
 
 
 def read_tables(tables: Mapping[str, Path], options: ReadOptions) -> RowsRead:
-    r"""The rows of one table for each split, such as train.csv and test.csv, with the split given.
+    r"""Read one table per split, such as train.csv and test.csv; the split is then given.
 
     Args:
         tables: files by split (``"train"``, ``"val"``, ``"test"``).
-        options: what the user said.
+        options: how to read.
 
     Raises:
-        DataError: as `read_table`, or if the tables do not have the columns in common that are read.
+        DataError: as `read_table`, or if the tables do not share the columns that are needed.
 
     Examples:
         >>> import tempfile
@@ -95,11 +95,11 @@ def read_tables(tables: Mapping[str, Path], options: ReadOptions) -> RowsRead:
     folder = next(iter(tables.values())).parent
     if not columns:
         raise DataError(f"The tables {name_some(path.name for path in tables.values())} have no column in common.")
-    whole = pd.concat([frame[columns] for frame in frames.values()], ignore_index=True)
+    joined = pd.concat([frame[columns] for frame in frames.values()], ignore_index=True)
     roots = [folder, *(folder / path.stem for path in tables.values()), folder / "images", folder / "audio"]
     names = [f"{path.stem}/{row}" for split, path in tables.items() for row in loaded[split].numbers]
     rows = read_frame(
-        whole, options, f"the tables of '{folder}'", roots, names=names, cells=_joined_cells(list(loaded.values()))
+        joined, options, f"the tables of '{folder}'", roots, names=names, cells=_joined_cells(list(loaded.values()))
     )
     split = np.repeat(list(frames), [len(frame) for frame in frames.values()]).astype(np.str_)
     sizes = ", ".join(f"{path.name} ({plural(len(frames[split]), 'row')})" for split, path in tables.items())
@@ -108,7 +108,7 @@ def read_tables(tables: Mapping[str, Path], options: ReadOptions) -> RowsRead:
 
 
 def _joined_cells(tables: Sequence[Loaded]) -> dict[str, list[str]] | None:
-    """The written cells of the columns that all tables have as numbers; None unless all are text files."""
+    """The original strings of the columns that are numbers in all tables; None unless all are text files."""
     written = [table.cells for table in tables if table.cells is not None]
     if len(written) < len(tables):
         return None
@@ -125,18 +125,18 @@ def read_frame(
     names: Sequence[str] | None = None,
     cells: Mapping[str, Sequence[str]] | None = None,
 ) -> RowsRead:
-    """The rows of a frame, with the roles of its columns inferred.
+    """Read the rows of a frame; the roles of its columns are inferred.
 
     Args:
-        frame: the table, its names of columns distinct strings.
-        options: what the user said.
+        frame: the table, whose column names are distinct strings.
+        options: how to read.
         origin: the table's name, for messages.
         roots: folders that paths may be relative to.
-        names: a name for each row; their numbers by default. Distinct paths of files come before either.
-        cells: of columns that were read as numbers, the strings that the file holds.
+        names: names of the rows, their numbers by default; paths of files, if distinct, take precedence.
+        cells: the original strings of columns that were read as numbers from a text file.
 
     Raises:
-        DataError: if the columns cannot be told, or if a group or a time cannot be used.
+        DataError: if the roles cannot be inferred, or if a time is missing or cannot be read.
 
     Examples:
         >>> import pandas as pd
@@ -149,15 +149,15 @@ def read_frame(
         facts = facts_of(frame)
         columns = item_columns(facts, several, roots, origin)
         roles = roles_of(facts, columns, roots, options, origin)
-        items, told = multimodal_items(columns, [_cells(facts, column, roots, origin) for column in columns])
+        items, gaps = multimodal_items(columns, [_cells(facts, column, roots, origin) for column in columns])
         ids = None
-        roles = replace(roles, modality="multimodal", items=tuple(map(str, columns)), notes=(*roles.notes, *told))
+        roles = replace(roles, modality="multimodal", items=tuple(map(str, columns)), notes=(*roles.notes, *gaps))
     else:
-        frame, said = known_numbers(frame, options.numbers)
+        frame, converted = known_numbers(frame, options.numbers)
         typed, read = strings_as_numbers(frame) if cells is None else (frame, {})
         roles = infer_columns(facts_of(typed), roots, options, origin)
-        roles = replace(roles, notes=(*said, *roles.notes))
-        # Labels stay the strings that were written, since 1.0 and 1 may be two classes.
+        roles = replace(roles, notes=(*converted, *roles.notes))
+        # Labels keep their original strings, since 1.0 and 1 may be two classes.
         if roles.kind == "number":
             frame = typed.assign(**{name: frame[name] for name in roles.labels})
             roles = replace(roles, notes=(*(read[name] for name in roles.items if name in read), *roles.notes))
@@ -192,7 +192,7 @@ def read_frame(
 
 
 def _named(frame: pd.DataFrame, taken: set[str | None]) -> dict[str, NDArray[np.str_]]:
-    """The columns of short strings or whole numbers that have no other role: they may say what belongs together."""
+    """The columns of short strings or whole numbers without another role, which may define groups."""
     found: dict[str, NDArray[np.str_]] = {}
     for name in frame.columns:
         column = frame[name]
@@ -207,7 +207,7 @@ def _named(frame: pd.DataFrame, taken: set[str | None]) -> dict[str, NDArray[np.
 def _without_empty(
     frame: pd.DataFrame, roles: ColumnRoles, options: ReadOptions, names: Sequence[str] | None
 ) -> tuple[list[int], str]:
-    """The rows whose cell of a path, picture or sound is not empty, and a note on the others where there are labels."""
+    """With labels and path or media items, the rows whose item cell is not empty, and a note on the other rows."""
     if roles.kind not in ("path", "media") or not options.labelled:
         return [], ""
     cells = _objects(frame[roles.items[0]])
@@ -237,17 +237,17 @@ def _items(frame: pd.DataFrame, roles: ColumnRoles, origin: str) -> tuple[Any, t
 
 
 def _vectors(cells: NDArray[np.object_], name: str, origin: str) -> NDArray[np.float64]:
-    """The lists of numbers of a column, as rows of one length."""
+    """The lists of numbers of a column, (n, d)."""
     rows = [_vector(cell) for cell in cells]
     bad = next((place for place, row in enumerate(rows) if row is None), None)
     if bad is not None:
         raise DataError(
-            f"Row {bad} of column '{name}' of {origin} must hold a list of numbers, as the others do, but it holds "
-            f"{reprlib.repr(cells[bad])}; mend it or leave it out."
+            f"Row {bad} of column '{name}' of {origin} must hold a list of numbers, like the others, but it holds "
+            f"{reprlib.repr(cells[bad])}; fix it or leave it out."
         )
     found = [row for row in rows if row is not None]
     if len({len(row) for row in found}) > 1:
-        raise DataError(f"The lists of column '{name}' of {origin} differ in length; make them one.")
+        raise DataError(f"The lists of column '{name}' of {origin} differ in length; give them the same length.")
     return np.stack(found)
 
 
@@ -262,12 +262,12 @@ def _vector(cell: object) -> NDArray[np.float64] | None:
 
 
 def _cells(facts: Facts, column: ItemColumn, roots: Collection[Path], origin: str) -> list[Any]:
-    """The cells of one of several item columns, as its kind of source reads them; None where missing."""
+    """The cells of one of several item columns, in the form that its kind of source reads; None if missing."""
     held = facts[column.name]
     objects = _objects(held.column)
     if column.kind in ("number", "category"):
         return quantities(objects)
-    seen = column.seen or (look(held, roots) if column.kind != "text" else None)
+    seen = column.seen or (inspect_cells(held, roots) if column.kind != "text" else None)
     kind: Cell = seen.kind if seen is not None else "text" if column.kind == "text" else "path"
     root = seen.root if seen is not None else next(iter(roots), Path())
     roles = ColumnRoles(kind, seen.modality if seen is not None else "text", (column.name,), (), None, root)
@@ -277,13 +277,13 @@ def _cells(facts: Facts, column: ItemColumn, roots: Collection[Path], origin: st
 
 
 def _labels(column: pd.Series[Any], cells: Sequence[str] | None) -> NDArray[np.object_]:
-    """The cells of a label column; numbers as they are written, where that tells classes apart."""
+    """The cells of a label column; numbers keep their spelling if it may tell classes apart."""
     written = None if cells is None else written_labels(cells)
     return _objects(column) if written is None else written
 
 
 def _objects(column: pd.Series[Any]) -> NDArray[np.object_]:
-    """The cells as Python objects, None where missing."""
+    """The cells as Python objects, None if missing."""
     cells = column.astype(object)
     found: NDArray[np.object_] = np.empty(len(cells), dtype=object)
     for row, (value, missing) in enumerate(zip(cells.tolist(), column.isna().tolist(), strict=True)):
@@ -297,10 +297,10 @@ def _groups(frame: pd.DataFrame, name: str | None) -> tuple[NDArray[np.str_] | N
     column = frame[name]
     groups = np.array(column.astype(str).tolist(), dtype=object)
     missing = np.flatnonzero(column.isna())
-    # A missing name says nothing of what belongs together, so it must not join rows.
+    # Rows without a group name must not be joined into one group.
     groups[missing] = [f"row {row}" for row in missing]
     rows = plural(len(missing), "row has", "rows have")
-    note = f"{rows} no '{name}'; each was taken as a group of its own."
+    note = f"{rows} no '{name}'; each forms its own group."
     return groups.astype(np.str_), (note,) if len(missing) else ()
 
 
@@ -314,13 +314,13 @@ def _times(frame: pd.DataFrame, name: str | None, origin: str) -> NDArray[np.flo
         times = column.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
         dates = pd.to_datetime(column, errors="coerce", utc=True, format=None if column.dtype.kind == "M" else "mixed")
-        # Nanoseconds since 1970 as seconds; a float64 keeps them to less than a microsecond.
+        # Nanoseconds since 1970 to seconds; float64 keeps today's dates to less than a microsecond.
         times = dates.to_numpy(dtype="datetime64[ns]").astype(np.int64) / 1e9
         times[dates.isna().to_numpy()] = np.nan
     bad = np.flatnonzero(~np.isfinite(times))
     if len(bad):
         raise DataError(
             f"Column '{name}' of {origin} must hold a number or a date in each row, but row {bad[0]} holds "
-            f"{column.iloc[bad[0]]!r}; mend it or name another time column."
+            f"{column.iloc[bad[0]]!r}; fix it or name another time column."
         )
     return times

@@ -1,4 +1,4 @@
-"""Columns of identifiers, and the files that are named by them without an extension."""
+"""Identifier columns, and the files that they name without an extension."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headstart.types import Modality
 
 __all__ = ["NamedFiles", "are_identifiers", "find_files"]
 
-MAX_FOLDERS = 20  # more are no layout of one data set
+MAX_FOLDERS = 20  # with more, the folder is probably not one data set
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class NamedFiles:
     """Files that identifiers stand for.
 
     Attributes:
-        root: the folder that holds them.
-        modality: what they hold.
-        names: the name of the file of each identifier that has one.
+        root: the folder of the files.
+        modality: kind of the files.
+        names: file names by identifier, for those that have a file.
 
     Examples:
         >>> NamedFiles(Path("train"), "image", {"7f": "7f.jpg"}).names["7f"]
@@ -37,7 +37,7 @@ class NamedFiles:
 
 
 def are_identifiers(values: Sequence[Any]) -> bool:
-    """Whether nine of ten strings (or whole numbers) are words without an extension, and nearly all are distinct.
+    """Whether 90% of the values are distinct, and 90% are single words without an extension or whole numbers.
 
     Examples:
         >>> are_identifiers(["7f", "8a"]), are_identifiers(["two words", "8a"]), are_identifiers(["7f.png", "8a.png"])
@@ -55,15 +55,15 @@ def _is_identifier(value: object) -> bool:
 
 
 def find_files(values: Collection[Any], roots: Collection[Path], modality: Modality | None) -> NamedFiles | None:
-    """The files that are named by the values, in the folder that holds most of them.
+    """Find the files that identifiers name, in the folder that has most of them.
 
     Args:
-        values: identifiers; they may have folders before them (``train/7f``).
-        roots: folders to look into, each with its sub-folders (such as train and test) where there are few.
-        modality: what the files must hold; None for pictures or sounds.
+        values: identifiers, possibly with folders in front (``train/7f``).
+        roots: folders to search, each with its sub-folders (such as train and test) if there are at most 20.
+        modality: kind of the files; None for pictures or sounds.
 
     Returns:
-        The files, or None where there are none.
+        The files, or None if there are none.
 
     Examples:
         >>> import tempfile
@@ -73,7 +73,7 @@ def find_files(values: Collection[Any], roots: Collection[Path], modality: Modal
         >>> find_files(["7f", "8a"], [root], None).names
         {'7f': '7f.JPG'}
     """
-    # By folder, so that each is listed once and not asked for each file: that is slow on network drives.
+    # Group by folder and list each folder once: a look-up per file is slow on network drives.
     wanted: dict[str, dict[str, str]] = {}
     for value in map(label_name, values):
         parent, _, stem = value.replace("\\", "/").rpartition("/")
@@ -99,7 +99,7 @@ def _with_folders(root: Path) -> list[Path]:
 
 
 def _entries(folder: Path) -> list[str]:
-    """What a folder holds, by name; nothing where it cannot be listed, as `Path.is_file` is False there."""
+    """The names in a folder; empty if it cannot be listed, just as `Path.is_file` is False there."""
     try:
         return sorted(path.name for path in folder.iterdir())
     except OSError:
@@ -107,7 +107,7 @@ def _entries(folder: Path) -> list[str]:
 
 
 def _files(folder: Path, wanted: Mapping[str, Mapping[str, str]]) -> dict[Modality, dict[str, str]]:
-    """The wanted files below a folder by kind; of one name with two extensions, the first in the alphabet."""
+    """The wanted files below a folder by kind; if a name has two extensions, the alphabetically first one."""
     found: dict[Modality, dict[str, str]] = {}
     for parent, values in wanted.items():
         for name in _entries(folder / parent):

@@ -1,4 +1,4 @@
-"""Which column of a table holds the items: cells, paths, names of files, texts or numbers."""
+"""The item column of a table: finds which column holds media, paths, file names, texts or numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from headstart.data.table.paths import describe_found, find_paths
 from headstart.errors import DataError
 from headstart.types import Modality
 
-__all__ = ["Item", "find_item", "look"]
+__all__ = ["Item", "find_item", "inspect_cells"]
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Item:
     """The column that holds the items.
 
     Attributes:
-        name: the column; None where an item is the numbers of several.
+        name: the column; None if an item is the numbers of several columns.
         kind: what its cells hold.
         modality: kind of item.
         root: the folder that paths are relative to.
-        files: the file of each cell that does not name it as it stands.
-        notes: what is to be said of the cells.
+        files: file paths by cell, for cells that are not paths as they stand.
+        notes: sentences on the cells, for the user.
 
     Examples:
         >>> Item("text", "text", "text", Path()).files
@@ -55,23 +55,23 @@ def find_item(
     has_labels: bool,
     naming: Mapping[str, Naming] | None = None,
 ) -> Item:
-    """The column that holds the items.
+    """Find the column that holds the items.
 
-    The column that was named comes first, then media cells and paths, then a column that is surely a text, then
-    identifiers that files are named by, then any other text, then a list of numbers, then the columns of numbers.
+    In order of precedence: the column that the user named, media cells and paths, a clear text column, identifiers that
+    name files, any other text column, a column of lists of numbers, and all columns of numbers together.
 
     Args:
-        facts: of the table's columns.
+        facts: facts of the table's columns.
         free: the columns without another role.
         row_ids: the columns that only name the rows.
         roots: folders that paths may be relative to.
-        options: what the user said.
+        options: how to read.
         origin: the table's name, for messages.
-        has_labels: whether the labels are known; else a column of few values may be theirs.
-        naming: columns that name or date rows, which are no texts; addresses are where there is no other text.
+        has_labels: whether the label columns are known; otherwise a column of few values may hold the labels.
+        naming: columns that name or date rows, which are not texts; addresses count as texts if there is no other text.
 
     Raises:
-        DataError: if paths or identifiers lead to no files.
+        DataError: if paths or identifiers do not lead to files.
 
     Examples:
         >>> import pandas as pd
@@ -107,18 +107,18 @@ def find_item(
     found = _text_item(facts, text, home) if text is not None else _vector_cells(facts, free, home)
     if keys and not has_numbers and found.name is None:
         raise DataError(
-            f"Column '{keys[0]}' of {origin} looks like identifiers, and no pictures or sounds of these names were "
+            f"Column '{keys[0]}' of {origin} looks like identifiers, but no pictures or sounds with these names were "
             "found, with any extension; give a column of paths or texts with --item."
         )
     return found
 
 
 def _named_item(facts: Facts, name: str, roots: Collection[Path], modality: Modality | None) -> Item:
-    """The column that the user named: files, media, arrays, numbers, or else texts."""
+    """The column that the user named: files, media, arrays, numbers, or otherwise texts."""
     home = next(iter(roots), Path())
     if modality in (None, "vector") and facts[name].is_number:
         return _named_files(facts, [name], roots, None) or Item(name, "number", "vector", home)
-    seen = look(facts[name], roots, modality) or _named_files(facts, [name], roots, modality)
+    seen = inspect_cells(facts[name], roots, modality) or _named_files(facts, [name], roots, modality)
     return seen or _text_item(facts, name, home, modality)
 
 
@@ -129,14 +129,14 @@ def _has_numbers(facts: Facts, names: Sequence[str], keys: Collection[str]) -> b
 def _media_column(facts: Facts, free: Sequence[str], roots: Collection[Path], modality: Modality | None) -> Item | None:
     names = [name for name in free if facts[name].is_stringy]
     for name in sorted(names, key=lambda name: plain_name(name) not in MEDIA_NAMES):
-        seen = look(facts[name], roots)
+        seen = inspect_cells(facts[name], roots)
         if seen is not None and seen.kind in ("path", "media") and modality in (None, seen.modality):
             return seen
     return None
 
 
 def _identifiers(facts: Facts, names: list[str], *, is_media: bool) -> list[str]:
-    """Columns that may name files without an extension; numbers among other numbers only where media are asked for."""
+    """Columns that may name files without an extension; among numbers, numeric ones only if media are requested."""
     named = [name for name in names if plain_name(name).endswith("id") or plain_name(name) in MEDIA_NAMES]
     keys = [name for name in named if facts[name].are_identifiers]
     if is_media or not _has_numbers(facts, names, keys):
@@ -154,7 +154,7 @@ def _named_files(facts: Facts, names: Sequence[str], roots: Collection[Path], mo
 
 
 def _most_named_files(facts: Facts, names: Sequence[str], roots: Collection[Path]) -> Item | None:
-    """A column of single words, whatever it is called, where half of them or more are files without their extension."""
+    """A column of single words, whatever its name, if at least half of them name files without the extension."""
     for name in names:
         seen = _named_files(facts, [name], roots, None) if plain_name(name) not in TEXT_NAMES else None
         if seen is not None and len(seen.files) * 2 >= len(facts[name]):
@@ -167,7 +167,7 @@ def _text_column(facts: Facts, texts: list[str], *, has_numbers: bool) -> str | 
     if named is not None or not texts:
         return named
     longest = max(texts, key=lambda name: facts[name].mean_length)
-    # Beside columns of numbers, a string column of few words is a category, not a text.
+    # Next to columns of numbers, a string column of few words is a category, not a text.
     return longest if not has_numbers or facts[longest].spaced > 0.5 else None
 
 
@@ -176,8 +176,8 @@ def _text_item(facts: Facts, name: str, home: Path, modality: Modality | None = 
     named = [value for value in values if media_suffix(value) is not None]
     if modality != "text" and sum("://" in value for value in named) * 2 > len(values):
         raise DataError(
-            f"Column '{name}' holds addresses such as '{named[0]}', and nothing is fetched from a network; download "
-            "the files and name them by their paths."
+            f"Column '{name}' holds URLs such as '{named[0]}', and nothing is downloaded from the network; download "
+            "the files and give their paths."
         )
     if named and len(named) * 2 >= len(values) and modality != "text":
         raise DataError(
@@ -186,8 +186,9 @@ def _text_item(facts: Facts, name: str, home: Path, modality: Modality | None = 
         )
     if modality in ("image", "audio"):
         raise DataError(
-            f"Column '{name}' was named for {modality} items, but no cell of it leads to a file below '{home}', as "
-            f"'{values[0] if values else ''}'; give a column of paths, relative to the table's folder or absolute."
+            f"Column '{name}' was named for {modality} items, but none of its cells leads to a file below '{home}', "
+            f"such as '{values[0] if values else ''}'; give a column of paths, absolute or relative to the table's "
+            "folder."
         )
     return Item(name, "text", "text", home)
 
@@ -197,17 +198,17 @@ def _vector_cells(facts: Facts, free: Sequence[str], home: Path) -> Item:
     return Item(arrays[0] if len(arrays) == 1 else None, "array" if arrays else "number", "vector", home)
 
 
-def look(facts: ColumnFacts, roots: Collection[Path], modality: Modality | None = None) -> Item | None:
-    """What the cells of one column hold; None where that is nothing known.
+def inspect_cells(facts: ColumnFacts, roots: Collection[Path], modality: Modality | None = None) -> Item | None:
+    """What the cells of a column hold: media, arrays or paths; None for anything else.
 
     Args:
-        facts: of the column.
+        facts: facts of the column.
         roots: folders that paths may be relative to.
-        modality: what the user says that they hold.
+        modality: kind of item that the user stated, or None.
 
     Examples:
         >>> import pandas as pd
-        >>> look(ColumnFacts("a", pd.Series([[0.0, 1.0]])), []).kind
+        >>> inspect_cells(ColumnFacts("a", pd.Series([[0.0, 1.0]])), []).kind
         'array'
     """
     home = next(iter(roots), Path())
@@ -227,6 +228,4 @@ def look(facts: ColumnFacts, roots: Collection[Path], modality: Modality | None 
 def _named_notes(name: str, found: NamedFiles, count: int) -> tuple[str, ...]:
     example = next(iter(found.names.values()))
     some = "" if len(found.names) == count else f" ({len(found.names)} of {count} have one)"
-    return (
-        f"Read column '{name}' as names of files in '{found.root}', such as '{example}'{some}; set it with --item.",
-    )
+    return (f"Read column '{name}' as file names in '{found.root}', such as '{example}'{some}; set it with --item.",)

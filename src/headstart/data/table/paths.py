@@ -1,4 +1,4 @@
-"""Strings that name files: told by how many of them do, and found also where the table was written elsewhere."""
+"""Path columns: recognises strings that name files, and finds the files even if the table comes from elsewhere."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from headstart.data.media.file_kinds import LOOKED_AT, content_of, media_suffix
+from headstart.data.media.file_kinds import HEAD_BYTES, content_of, media_suffix
 from headstart.data.text.unicode import normalized
 from headstart.reporting.wording import plural
 from headstart.types import Modality
 
-__all__ = ["FilesFound", "describe_found", "find_paths", "spread"]
+__all__ = ["FilesFound", "describe_found", "evenly_spaced", "find_paths"]
 
 SAMPLE = 50
-HALF = 0.5  # of the strings have to end like pictures or sounds, or to be files, for a column of paths
+HALF = 0.5  # share of the strings with a media extension, or that are files, for a column of paths
 MAX_LENGTH = 1024
-MAX_FILES = 100_000  # of a folder that are compared by name
+MAX_FILES = 100_000  # files of a folder to compare by name
 EXAMPLES = 3
 NOUNS = {"image": "pictures", "audio": "sounds"}
 
 
 @dataclass(frozen=True)
 class FilesFound:
-    """What strings that name files lead to.
+    """The files that strings lead to.
 
     Attributes:
-        root: the folder that most of them are relative to.
-        modality: what most of them hold.
-        files: the file of each string that does not name it as it stands below ``root``.
-        missing: the strings that lead to no file.
-        odd: the strings that do not end like a file of this kind.
-        count: how many strings there are.
+        root: the folder that most of the strings are relative to.
+        modality: kind of most of the files.
+        files: file paths relative to ``root`` by string, for strings that are not such paths as they stand.
+        missing: the strings without a file.
+        odd: the strings without an extension of this kind.
+        count: number of strings.
 
     Examples:
         >>> FilesFound(Path("photos"), "image").missing
@@ -48,11 +48,11 @@ class FilesFound:
     count: int = 0
 
 
-def spread(values: Sequence[str], most: int = SAMPLE) -> Sequence[str]:
-    """At most so many of the values, at even distances.
+def evenly_spaced(values: Sequence[str], most: int = SAMPLE) -> Sequence[str]:
+    """At most ``most`` of the values, evenly spaced.
 
     Examples:
-        >>> spread("abcdef", 3)
+        >>> evenly_spaced("abcdef", 3)
         'ace'
     """
     return values[:: max(1, -(-len(values) // most))]
@@ -61,17 +61,17 @@ def spread(values: Sequence[str], most: int = SAMPLE) -> Sequence[str]:
 def find_paths(
     values: Sequence[str], roots: Collection[Path], modality: Modality | None = None, *, search: bool = True
 ) -> FilesFound | None:
-    r"""The files that strings name, if at least half of the strings say that they are pictures or sounds.
+    r"""Find the files that strings name; None unless at least half of the strings are paths of pictures or sounds.
 
-    They say so by their extension where any of them exists, or by being files. A path is looked for as it stands (also
-    with the separators of Windows), below each root; then by its last parts, as where a table holds the paths of
-    another computer; then by names that differ only in case or in Unicode's forms.
+    A string counts as such a path by its extension, if at least one file exists, or by being a file. Each path is tried
+    below each root as it stands (also with Windows separators), then by its last parts, because a table may contain
+    paths of another computer, and then by names that differ only in case or Unicode normalization.
 
     Args:
         values: strings that are not blank.
         roots: folders that they may be relative to.
-        modality: what they are known to hold; then one file that exists, or one extension, is enough.
-        search: whether the folder is searched for files whose names differ in case or form.
+        modality: their kind, if known; then one existing file or one extension is enough.
+        search: whether to search the folder for names that differ only in case or Unicode normalization.
 
     Examples:
         >>> import tempfile
@@ -83,11 +83,11 @@ def find_paths(
     distinct = [value for value in dict.fromkeys(values) if len(value) <= MAX_LENGTH and "\x00" not in value]
     if not distinct or not roots or (modality is None and len(distinct) * 2 < len(dict.fromkeys(values))):
         return None
-    kinds = Counter(media_suffix(_slashes(value)) for value in spread(distinct, 1000))
+    kinds = Counter(media_suffix(_slashes(value)) for value in evenly_spaced(distinct, 1000))
     named = sum(count for kind, count in kinds.items() if kind is not None)
     by_name = named >= HALF * kinds.total() or (modality is not None and named > 0)
-    # Fifty files tell where the paths lead; all of them are looked for once the place is known.
-    probe = spread(distinct)
+    # Fifty of the paths determine the root; then all of them are looked up there.
+    probe = evenly_spaced(distinct)
     root, depth, found = _best_place(probe, roots)
     if found == 0 and not (by_name and search and _finder(probe, root)):
         return None
@@ -126,17 +126,17 @@ def _slashes(value: str) -> str:
 
 
 def _tail(value: str, depth: int) -> str:
-    """The last parts of a path; all of it as it stands for 0."""
+    """The last ``depth`` parts of a path; 0 for all of it as it stands."""
     if depth == 0:
         return value if "\\" not in value else _slashes(value)
     return "/".join(PurePosixPath(_slashes(value)).parts[-depth:])
 
 
 def _best_place(probe: Sequence[str], roots: Iterable[Path]) -> tuple[Path, int, int]:
-    """Where most of the strings are files: the root, how many last parts count, and how many are found."""
+    """Where most of the strings are files: the root, how many last parts of the path count, and how many are found."""
     places = list(roots)
     best = (places[0], 0, -1)
-    # The path as it stands first; then ever shorter tails, since a short one may match the wrong file.
+    # First the path as it stands, then shorter and shorter tails, since a short tail may match the wrong file.
     for depth in (0, 3, 2, 1):
         for root in places:
             found = sum(_is_file(root / _tail(value, depth)) for value in probe)
@@ -156,7 +156,7 @@ def _is_file(path: Path) -> bool:
 def _content(path: Path) -> Modality | None:
     try:
         with path.open("rb") as file:
-            return content_of(file.read(LOOKED_AT)).kind
+            return content_of(file.read(HEAD_BYTES)).kind
     except (OSError, ValueError):
         return None
 
@@ -167,7 +167,7 @@ def _finder(probe: Sequence[str], root: Path) -> bool:
 
 
 class _Finder:
-    """Files below a folder by names that are equal but for case and Unicode's forms."""
+    """Finds files below a folder by names that differ only in case or Unicode normalization."""
 
     def __init__(self, root: Path, *, is_empty: bool = False) -> None:
         self.root = root
@@ -187,7 +187,7 @@ class _Finder:
         return files
 
     def find(self, value: str) -> str | None:
-        """The one file whose last parts are those of a path, as many as needed; None for none or several."""
+        """The only file whose path ends like a given path, compared by as many parts as needed; else None."""
         parts = PurePosixPath(_slashes(value)).parts
         if not parts:
             return None
@@ -207,32 +207,32 @@ def _plain(name: str) -> str:
 
 
 def describe_found(found: FilesFound, column: str) -> list[str]:
-    """What is to be said of the paths of a column where not all of them are plainly such.
+    """Notes on the paths of a column that need to be reported: odd, missing and renamed files.
 
     Args:
-        found: what they lead to.
-        column: its name.
+        found: the files they lead to.
+        column: name of the column.
 
     Examples:
         >>> describe_found(FilesFound(Path("p"), "image", {}, ("b.jpg",), (), 10), "image")
-        ["Of column 'image', 1 path leads to no file: 'b.jpg'."]
+        ["In column 'image', 1 path leads to no file: 'b.jpg'."]
     """
     notes = []
     if found.odd:
         there = sum(1 for value in found.odd if value not in found.missing)
         which = plural(len(found.odd), "other cell does", "other cells do")
         notes.append(
-            f"Took column '{column}' as paths of {NOUNS[found.modality]}: most of its {found.count} cells end like "
-            f"such; {which} not ({_some(found.odd)}), of which {there} {'is' if there == 1 else 'are'} files."
+            f"Read column '{column}' as paths of {NOUNS[found.modality]}, as most of its {found.count} cells end like "
+            f"them; {which} not ({_some(found.odd)}), of which {there} {'is' if there == 1 else 'are'} files."
         )
     if found.missing:
         which = plural(len(found.missing), "path leads", "paths lead")
-        notes.append(f"Of column '{column}', {which} to no file: {_some(found.missing)}.")
+        notes.append(f"In column '{column}', {which} to no file: {_some(found.missing)}.")
     if found.files:
         value, name = next(iter(found.files.items()))
         which = plural(len(found.files), "path", "paths")
         notes.append(
-            f"Found {which} of column '{column}' under another name, such as '{value}' as '{found.root / name}'."
+            f"Found {which} of column '{column}' under a different name, such as '{value}' as '{found.root / name}'."
         )
     return notes
 

@@ -1,4 +1,4 @@
-"""Tables whose items are several columns: pictures, sounds, texts, numbers and categories of one row together."""
+"""Multimodal items from several columns of a table: pictures, sounds, texts, numbers and categories."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headstart.data.schema import ReadOptions
 from headstart.data.table.column_facts import ColumnFacts, Facts
 from headstart.data.table.columns import ColumnRoles, infer_columns
-from headstart.data.table.item_column import Item, look
+from headstart.data.table.item_column import Item, inspect_cells
 from headstart.errors import DataError
 from headstart.reporting.wording import name_some, plural
 from headstart.types import Dataset
@@ -23,17 +23,17 @@ __all__ = ["ItemColumn", "item_columns", "multimodal_items", "named_columns", "p
 
 KINDS = ("image", "audio", "text", "number", "category")
 QUANTITIES = ("number", "category")
-FEW_WORDS = 3.0  # a string column of fewer words on average, with values that repeat, is a category
+FEW_WORDS = 3.0  # string columns with fewer words on average and repeated values are categories
 
 
 @dataclass(frozen=True)
 class ItemColumn:
-    """One of the columns that an item is made of.
+    """One of the columns that make up an item.
 
     Attributes:
-        name: of the column.
+        name: name of the column.
         kind: ``"image"``, ``"audio"``, ``"text"``, ``"number"`` or ``"category"``.
-        seen: what its cells were found to hold, where its kind was inferred from them.
+        seen: what its cells hold, if the kind was inferred from them.
 
     Examples:
         >>> str(ItemColumn("price", "number"))
@@ -60,7 +60,7 @@ def parse_column(text: str) -> ItemColumn:
 
 
 def text_columns(dataset: Dataset) -> list[tuple[str, list[str]]]:
-    """The texts of each column of texts, without missing ones; the name is empty where an item is a text.
+    """The texts of each text column, without missing ones; the column name is empty if an item is a single text.
 
     Args:
         dataset: n items.
@@ -84,11 +84,11 @@ def text_columns(dataset: Dataset) -> list[tuple[str, list[str]]]:
 
 
 def named_columns(options: ReadOptions, names: Collection[str]) -> tuple[str, ...]:
-    """The item columns that were named where they are several, else nothing.
+    """The item columns that the user named, if they are several; else an empty tuple.
 
     Args:
-        options: ``items`` names several; ``item`` may name them with commas between, unless that is a column itself.
-        names: of the table's columns.
+        options: ``items`` names several; ``item`` may name several separated by commas, unless that is itself a column.
+        names: names of the table's columns.
 
     Examples:
         >>> named_columns(ReadOptions(item="photo,price"), ["photo", "price", "sold"])
@@ -102,16 +102,16 @@ def named_columns(options: ReadOptions, names: Collection[str]) -> tuple[str, ..
 
 
 def item_columns(facts: Facts, wanted: Sequence[str], roots: Collection[Path], origin: str) -> tuple[ItemColumn, ...]:
-    """The columns with their kinds, inferred where they are not given as ``NAME:KIND``: media and texts come first.
+    """The item columns with their kinds, inferred unless given as ``NAME:KIND``; media and texts come first.
 
     Args:
-        facts: of the table's columns.
-        wanted: names of columns.
+        facts: facts of the table's columns.
+        wanted: names of columns, or ``NAME:KIND``.
         roots: folders that paths may be relative to.
         origin: the table's name, for messages.
 
     Raises:
-        DataError: if there is no such column, or it holds what cannot be read.
+        DataError: if there is no such column, or if its cells cannot be read.
 
     Examples:
         >>> import pandas as pd
@@ -124,21 +124,21 @@ def item_columns(facts: Facts, wanted: Sequence[str], roots: Collection[Path], o
     names = [column.name for column in found]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise DataError(f"The item columns name {name_some(sorted(twice))} twice; name each column once.")
-    # The sort is stable: within both kinds the order that the user gave stays.
+        raise DataError(f"The item columns include {name_some(sorted(twice))} twice; name each column once.")
+    # The sort is stable, so within each of the two groups the user's order is kept.
     return tuple(sorted(found, key=lambda column: column.kind in QUANTITIES))
 
 
 def _column(facts: Facts, text: str, roots: Collection[Path], origin: str) -> ItemColumn:
     if text in facts:
-        seen = look(facts[text], roots)
+        seen = inspect_cells(facts[text], roots)
         return ItemColumn(text, _kind(facts[text], seen, origin), seen)
     given = parse_column(text)
     if given.name in facts and given.kind in KINDS:
         return given
-    allowed = f", each with ':' and one of {', '.join(KINDS)} behind it where the kind is not to be inferred"
+    allowed = f", each optionally followed by ':' and one of {', '.join(KINDS)}"
     raise DataError(
-        f"There is no column '{text}' in {origin}; --item takes columns with commas between{allowed}. Its columns are "
+        f"There is no column '{text}' in {origin}; --item takes columns separated by commas{allowed}. Its columns are "
         f"{name_some(facts)}."
     )
 
@@ -160,13 +160,13 @@ def _kind(facts: ColumnFacts, seen: Item | None, origin: str) -> str:
 def roles_of(
     facts: Facts, columns: Sequence[ItemColumn], roots: Collection[Path], options: ReadOptions, origin: str
 ) -> ColumnRoles:
-    """The roles of the other columns: labels and splits, as for a table with one item column.
+    """The roles of the other columns (labels and split), as for a table with one item column.
 
     Args:
-        facts: of the table's columns.
-        columns: what an item is made of.
+        facts: facts of the table's columns.
+        columns: the columns that make up an item.
         roots: folders that paths may be relative to.
-        options: what the user said.
+        options: how to read.
         origin: the table's name, for messages.
 
     Examples:
@@ -181,18 +181,18 @@ def roles_of(
 
     item, others = columns[0].name, {column.name for column in columns[1:]}
     rest = {name: column for name, column in facts.items() if name not in others}
-    rest[item] = ColumnFacts(item, pd.Series("a text", facts[item].column.index))  # whatever it holds is known
+    rest[item] = ColumnFacts(item, pd.Series("a text", facts[item].column.index))  # the real cells are known already
     roles = infer_columns(rest, roots, replace(options, item=item, items=(), modality="text"), origin)
     named = ", ".join(f"'{column.name}' ({column.kind})" for column in columns)
     return replace(roles, notes=(f"Read each item from {plural(len(columns), 'column')}: {named}.", *roles.notes))
 
 
 def multimodal_items(columns: Sequence[ItemColumn], cells: Sequence[Sequence[Any]]) -> tuple[list[Any], list[str]]:
-    """An item for each row: a tuple of its pictures, sounds and texts, and at its end a tuple of its quantities.
+    """One item per row: a tuple of its pictures, sounds and texts, with a tuple of its quantities at the end.
 
     Args:
-        columns: media and texts first.
-        cells: n cells of each column; None where one is missing.
+        columns: the item columns, media and texts first.
+        cells: n cells of each column, None if missing.
 
     Returns:
         The items, and a note for each column with missing values.
@@ -209,7 +209,7 @@ def multimodal_items(columns: Sequence[ItemColumn], cells: Sequence[Sequence[Any
         missing = sum(value is None for value in values)
         if missing:
             which = plural(missing, "row has", "rows have")
-            notes.append(f"{which} no '{column.name}'; a row of zeros and a column that says so stand in its place.")
+            notes.append(f"{which} no '{column.name}'; zeros and a feature that marks it as missing are used instead.")
     items = []
     for row in range(len(cells[0])):
         item = tuple(cells[k][row] for k in held)
@@ -218,7 +218,7 @@ def multimodal_items(columns: Sequence[ItemColumn], cells: Sequence[Sequence[Any
 
 
 def quantities(values: NDArray[np.object_]) -> list[Any]:
-    """Cells of numbers or categories as plain values; None where missing.
+    """Cells of numbers or categories as plain values, None if missing.
 
     Examples:
         >>> quantities(np.array([1.0, None, np.float64("nan")], dtype=object))

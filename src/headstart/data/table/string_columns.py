@@ -1,4 +1,4 @@
-"""Columns of objects that are numbers: strings in any notation, and the decimals of databases."""
+"""Object columns that hold numbers: strings in any notation, and decimals from databases."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ __all__ = ["known_numbers", "strings_as_numbers"]
 
 
 def known_numbers(frame: pd.DataFrame, names: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
-    """The frame with columns that are known to hold numbers as such, and notes on the cells that are none.
+    """Convert columns that are known to hold numbers; notes report the cells that are not numbers.
 
-    A column without any number stays as it is.
+    A column without any number is unchanged.
 
     Args:
-        frame: the table; it is not changed.
-        names: of the columns; those that are not there do not count.
+        frame: the table; it is not modified.
+        names: names of the columns; missing ones are ignored.
 
     Examples:
         >>> import pandas as pd
         >>> frame, notes = known_numbers(pd.DataFrame({"a": ["1.5", "x"]}), ["a"])
         >>> frame["a"].tolist(), notes
-        ([1.5, nan], ["Column 'a': 1 cell that is no number counts as missing ('x')."])
+        ([1.5, nan], ["Column 'a': 1 cell that is not a number counts as missing ('x')."])
     """
     found: dict[str, NDArray[np.float64]] = {}
     notes: list[str] = []
@@ -45,18 +45,18 @@ def known_numbers(frame: pd.DataFrame, names: Collection[str]) -> tuple[pd.DataF
         read = read_numbers(column.where(column.notna(), "").map(str).tolist())
         if read.is_number.any():
             found[name] = read.values
-            notes += [f"Column '{name}': {said}." for said in [describe_numbers(read)] if said]
+            notes += [f"Column '{name}': {note}." for note in [describe_numbers(read)] if note]
     return (frame.assign(**found) if found else frame), notes
 
 
 def strings_as_numbers(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The frame with columns of strings as numbers where nearly all of their cells are such, and notes by column.
+    """Convert columns of strings to numbers if nearly all of their cells are numbers; notes are by column.
 
-    So are columns of `decimal.Decimal` or `fractions.Fraction`. Columns that are called like texts, files or
-    identifiers stay as they are.
+    Columns of `decimal.Decimal` or `fractions.Fraction` are converted too. Columns named like texts, files or
+    identifiers are unchanged.
 
     Args:
-        frame: the table; it is not changed.
+        frame: the table; it is not modified.
 
     Examples:
         >>> import pandas as pd
@@ -74,7 +74,7 @@ def strings_as_numbers(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str
         if kept or column.dtype.kind != "O":
             continue
         cells = column.astype(object).where(column.notna(), "").tolist()
-        # Databases give decimals; they are learnt from as float64, as all numbers are.
+        # Databases return decimals; like all numbers, they become float64.
         exact = [isinstance(cell, Decimal | Fraction) for cell in cells]
         if any(exact) and sum(exact) == int(column.notna().sum()):
             numbers = [float(cell) if known else math.nan for cell, known in zip(cells, exact, strict=True)]
