@@ -243,12 +243,12 @@ def test_scatter_is_exactly_symmetric():
         (lambda: Moments.zeros(3, 1) + Moments.zeros(4, 1), ParameterError, "cannot be added"),
         (lambda: Moments.zeros(3, 1) - Moments.zeros(3, 2), ParameterError, "with_targets"),
         (lambda: Moments.zeros(3, 1) - Moments.from_rows(np.eye(3), np.ones((3, 1))), ParameterError, "remove only"),
-        (lambda: Moments.zeros(3, 2).with_targets(1), ParameterError, "from 2 target columns to 1"),
+        (lambda: Moments.zeros(3, 2).with_targets(1), ParameterError, "reduce 2 target columns to 1"),
         (lambda: Moments.stream([]), ParameterError, "at least one batch"),
         (lambda: Moments.from_rows(np.eye(3), np.ones((2, 1))), ParameterError, "Got 2 and 3"),
         (lambda: Moments.from_rows(np.eye(3), np.ones(3)), ParameterError, r"\(n, d\)"),
         (lambda: Moments.from_rows([["a"]], np.ones((1, 1))), ParameterError, "real numbers"),
-        (lambda: Moments.from_rows(np.eye(3), np.ones((3, 1)), [1, 1, -1]), ParameterError, "not negative"),
+        (lambda: Moments.from_rows(np.eye(3), np.ones((3, 1)), [1, 1, -1]), ParameterError, "non-negative"),
         (lambda: Moments.from_rows(np.eye(3), np.ones((3, 1)), [1, 1]), ParameterError, r"shape \(3,\)"),
         (lambda: Moments.from_rows([[0.0], [np.nan]], np.ones((2, 1))), DataError, "Row 1 of the features"),
         (lambda: Moments.from_rows(np.eye(2), [[0.0], [np.inf]]), DataError, "Row 1 of 'y'"),
@@ -262,7 +262,7 @@ def test_wrong_input_is_one_sentence(make, error, message):
 
 def test_removal_of_strangers_is_refused():
     x, y = rows(12, 20, 3)
-    with pytest.raises(ParameterError, match="not in the others"):
+    with pytest.raises(ParameterError, match="were never added"):
         Moments.from_rows(x, y) - Moments.from_rows(100 * x[:5], y[:5])
 
 

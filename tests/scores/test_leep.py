@@ -50,7 +50,7 @@ def test_both_agree_where_the_source_is_certain():
 
 
 def test_rows_that_are_no_probabilities_are_refused():
-    with pytest.raises(DataError, match="Row 1 has the least value -1 and the sum 1; apply a softmax"):
+    with pytest.raises(DataError, match="Row 1 has the minimum -1 and the sum 1; apply a softmax first"):
         leep([[0.5, 0.5], [2.0, -1.0]], [0, 1])
     with pytest.raises(DataError, match="sum 3"):
         leep([[1.0, 2.0], [2.0, 1.0]], [0, 1])

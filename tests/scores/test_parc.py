@@ -33,5 +33,5 @@ def test_parc_draws_rows_where_there_are_many():
     x, y = made(0, n=200, spread=3)
     assert parc(x, y, max_rows=100, seed=1) == parc(x, y, max_rows=100, seed=1)
     assert parc(x, y, max_rows=100) == pytest.approx(parc(x, y), abs=0.1)
-    with pytest.raises(DataError, match="two rows of one class"):
+    with pytest.raises(DataError, match="at least two rows"):
         parc(x[:3], np.arange(3))

@@ -1,7 +1,7 @@
-"""The linear core: sufficient statistics of feature rows, and everything that follows from them in closed form.
+"""Closed-form linear methods: sufficient statistics of rows, and all that can be computed from them without training.
 
 ``rows -> Moments -> Spectrum -> ridge path, exact leave-one-out, discriminants, influence``; float64 throughout.
-Algebra on arrays goes in here, without heads, sources or files: whatever follows from the moments of rows.
+Linear algebra on arrays goes in here; heads, sources and files do not.
 """
 
 from headstart.linear.calibration import fit_platt, fit_temperature, log_loss, log_softmax, softmax

@@ -1,4 +1,4 @@
-"""Probabilities out of scores: softmax at a temperature, and Platt's sigmoid.
+"""Calibration: from scores to probabilities, by temperature scaling (softmax) or Platt scaling (sigmoid).
 
 References: Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017; Platt, "Probabilistic
 Outputs for Support Vector Machines", 1999; Lin, Lin & Weng, "A Note on Platt's Probabilistic Outputs", 2007.
@@ -18,20 +18,20 @@ __all__ = ["fit_platt", "fit_temperature", "log_loss", "log_softmax", "softmax"]
 
 Array = NDArray[np.float64]
 
-# T stays within these multiples of the median spread of a row's scores.
+# Bounds of T, as multiples of the median spread of a row's scores.
 LOWEST, HIGHEST = 1e-6, 1e3
-FEW_ROWS = 400
-STEPS = 100
+FEW_ROWS = 400  # of the subset that gives a starting point
+STEPS = 100  # of Newton's method, at most
 
 
 def log_softmax(scores: ArrayLike) -> Array:
-    """Log-probabilities (n, C) of scores (n, C), safe against overflow; a score may be minus infinity.
+    """Log-probabilities (n, C) of scores (n, C), safe against overflow; scores may be minus infinity.
 
     Args:
-        scores: scores, one row an item.
+        scores: (n, C) scores, one row per item.
 
     Raises:
-        ParameterError: if they are no array (n, C).
+        ParameterError: if ``scores`` is not an array (n, C).
 
     Examples:
         >>> log_softmax([[0.0, 0.0], [1000.0, 0.0]]).round(4)
@@ -45,13 +45,13 @@ def log_softmax(scores: ArrayLike) -> Array:
 
 
 def softmax(scores: ArrayLike) -> Array:
-    """Probabilities (n, C) of scores (n, C), safe against overflow; a score may be minus infinity.
+    """Probabilities (n, C) of scores (n, C), safe against overflow; scores may be minus infinity.
 
     Args:
-        scores: scores, one row an item.
+        scores: (n, C) scores, one row per item.
 
     Raises:
-        ParameterError: if they are no array (n, C).
+        ParameterError: if ``scores`` is not an array (n, C).
 
     Examples:
         >>> softmax([[0.0, 0.0], [1000.0, 0.0]])
@@ -91,19 +91,22 @@ def fit_temperature(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | 
 
     Reference: Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
 
-    Where scores separate the classes perfectly, the loss only falls as T → 0 and n right answers would become
-    certainty. T is then where the summed loss is ln 2, as if one row were undecided: no data that are not separable can
-    have less, so the rule touches no other case. In any case T stays within 1e-6 and 1e3 times the median spread
-    (largest minus smallest score of a row); scores that say nothing or mislead end at the upper bound.
+    If every row's own class has the highest score, the loss decreases as T → 0, and n right answers would turn into
+    certainty. T is then set so that the summed loss is ln 2, as if one row were undecided. Scores with a wrong row
+    always have at least that loss, so the rule affects no other case. T is kept between 1e-6 and 1e3 times the median
+    spread (largest minus smallest score of a row); uninformative or misleading scores end at the upper bound.
 
     Args:
-        scores: (n, C) scores, best those of left-out rows; a column may be minus infinity (a class without rows).
+        scores: (n, C) scores, preferably out-of-fold; a column may be minus infinity (a class without rows).
         y: (n,) integer class codes.
         sample_weight: (n,) weights; default: ones. Their scale does not matter.
 
+    Returns:
+        T, in units of the scores; 1 if all scores of every row are equal.
+
     Raises:
         ParameterError: if shapes, codes or weights are wrong.
-        DataError: if scores are not finite, or a row's class has probability zero.
+        DataError: if scores are not finite, or the class of a row has the score minus infinity.
 
     Examples:
         >>> scores = np.array([[3.0, 0.0], [3.0, 0.0], [3.0, 0.0], [3.0, 0.0]])
@@ -120,13 +123,13 @@ def fit_temperature(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | 
     margins = _margins(rows, codes)
     spreads = margins.max(axis=1) - margins.min(axis=1)
     if not spreads.any():
-        return 1.0  # every T gives the same uniform probabilities
+        return 1.0  # uniform probabilities for any T
     spread = float(np.median(spreads[spreads > 0]))
-    # in u = ln β = -ln T
+    # solve for u = ln β = -ln T
     low, high = -np.log(HIGHEST * spread), -np.log(LOWEST * spread)
     weights = weights / weights.mean()
     start = 0.5 * (low + high)
-    if len(margins) >= 2 * FEW_ROWS:  # Newton on a few rows finds where Newton on all of them starts
+    if len(margins) >= 2 * FEW_ROWS:  # Newton on a subset gives the starting point for all rows
         few = slice(None, None, len(margins) // FEW_ROWS)
         start = _increasing_root(_equation(margins[few], weights[few]), low, high, start)
     return float(np.exp(-_increasing_root(_equation(margins, weights), low, high, start)))
@@ -136,13 +139,13 @@ Equation = Callable[[float], tuple[float, float]]
 
 
 def _margins(rows: Array, codes: NDArray[np.intp]) -> Array:
-    """Scores minus the score of the row's class, without classes that are minus infinity in all rows."""
+    """Scores minus the score of the row's own class, without columns that are minus infinity throughout."""
     own = rows[np.arange(len(rows)), codes][:, None]
     possible = ~np.isneginf(rows).all(axis=0)
     if not (np.isfinite(rows[:, possible]).all() and np.isfinite(own).all()):
         raise DataError(
-            "fit_temperature needs finite scores, and for each row a class that is possible. Got a NaN, an infinity, "
-            "or a row of a class whose scores are minus infinity."
+            "fit_temperature needs finite scores, and each row's own class must be possible. Got a NaN, an infinity, "
+            "or a row whose class has the score minus infinity."
         )
     return np.asarray(rows[:, possible] - own)
 
@@ -163,12 +166,14 @@ def _tempered(margins: Array, weights: Array, beta: float) -> tuple[float, float
 
 
 def _equation(margins: Array, weights: Array) -> Equation:
-    # a row is right where only its own margin, which is 0, is not negative
+    """The function of u whose root is the temperature, with its derivative."""
+    # a row is correct if all margins except its own, which is 0, are negative
     wrong = np.count_nonzero(margins >= 0, axis=1) > 1
     return _stationary(margins, weights) if wrong.any() else _one_undecided(margins, weights)
 
 
 def _stationary(margins: Array, weights: Array) -> Equation:
+    # dL/dβ = 0; L is convex in β, so its derivative increases with u
     def equation(u: float) -> tuple[float, float]:
         beta = float(np.exp(u))
         _, first, second = _tempered(margins, weights, beta)
@@ -178,18 +183,19 @@ def _stationary(margins: Array, weights: Array) -> Equation:
 
 
 def _one_undecided(margins: Array, weights: Array) -> Equation:
+    # summed loss = ln 2
     def equation(u: float) -> tuple[float, float]:
         beta = float(np.exp(u))
         loss, first, _ = _tempered(margins, weights, beta)
         floor = np.finfo(np.float64).tiny
-        # ln ln 2 - ln loss(u) rises with u, and is nearly straight where the loss falls exponentially
+        # ln ln 2 - ln loss increases with u, and is nearly linear where the loss falls exponentially: good for Newton
         return float(np.log(np.log(2.0)) - np.log(max(loss, floor))), -first * beta / max(loss, floor)
 
     return equation
 
 
 def _increasing_root(equation: Equation, low: float, high: float, start: float) -> float:
-    """Root of an increasing function in [low, high], or the end that is nearest to it: Newton, else bisection."""
+    """Root of an increasing function in [low, high], or the nearer end: Newton with bisection as a fallback."""
     u = start
     for _ in range(STEPS):
         value, slope = equation(u)
@@ -213,11 +219,11 @@ def fit_platt(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None =
 
     Command: headstart fit DATA --task multilabel
 
-    Targets are Platt's, (N₊+1)/(N₊+2) and 1/(N₋+2), so that the optimum is finite also where scores separate the
-    classes perfectly or one class has no rows.
+    Targets are Platt's, (N₊+1)/(N₊+2) and 1/(N₋+2), so the optimum is finite even if scores separate the classes
+    perfectly or one class has no rows.
 
     Args:
-        scores: (n,) scores, best those of left-out rows.
+        scores: (n,) scores, preferably out-of-fold.
         y: (n,) zeros and ones.
         sample_weight: (n,) weights, counted as rows in N₊ and N₋; default: ones.
 
@@ -225,7 +231,7 @@ def fit_platt(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None =
         The slope and the intercept.
 
     Raises:
-        ParameterError: if shapes or weights are wrong, or ``y`` holds anything but 0 and 1.
+        ParameterError: if shapes or weights are wrong, or ``y`` holds values other than 0 and 1.
         DataError: if scores are not finite.
 
     Examples:
@@ -236,7 +242,7 @@ def fit_platt(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None =
     values, labels = np.asarray(scores, dtype=np.float64), np.asarray(y)
     if values.ndim != 1 or not len(values) or labels.shape != values.shape or not np.isin(labels, (0, 1)).all():
         raise ParameterError(
-            "fit_platt needs scores of shape (n,), n at least 1, and as many labels of 0 and 1. "
+            "fit_platt needs scores of shape (n,), n at least 1, and labels 0 or 1 of the same shape. "
             f"Got scores of shape {values.shape} and labels of shape {labels.shape}."
         )
     if not np.isfinite(values).all():
@@ -250,6 +256,7 @@ def fit_platt(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None =
     weights = weights / weights.sum()
     centre = float(weights @ values)
     scale = float(np.sqrt(weights @ (values - centre) ** 2))
+    # constant scores: only the intercept can be fitted
     if scale <= 1e-14 * abs(centre) or scale == 0:
         share = float(weights @ targets)
         return 0.0, float(np.log(share / (1 - share)))
@@ -258,7 +265,7 @@ def fit_platt(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None =
 
 
 def _logistic(s: Array, targets: Array, weights: Array) -> tuple[float, float]:
-    """Slope and intercept of the weighted logistic fit to soft targets, for standardised scores."""
+    """Slope and intercept of a weighted logistic regression on soft targets, for standardised scores s (n,)."""
     design = np.stack([s, np.ones_like(s)], axis=1)
     share = float(weights @ targets)
     beta = np.array([0.0, np.log(share / (1 - share))])
@@ -268,10 +275,10 @@ def _logistic(s: Array, targets: Array, weights: Array) -> tuple[float, float]:
         p = 0.5 * (1 + np.tanh(0.5 * (design @ beta)))
         gradient = design.T @ (weights * (p - targets))
         hessian = (design * (weights * p * (1 - p))[:, None]).T @ design
-        # the ridge is rounding: where p is 0 or 1 everywhere the Hessian is singular
+        # a ridge of rounding size, since the Hessian is singular if p is 0 or 1 everywhere
         step = np.linalg.solve(hessian + 1e-14 * np.eye(2), gradient)
         size = 1.0
-        # the loss is convex: halving ends, and near the optimum the full step is taken
+        # backtracking: the loss is convex, so halving ends, and near the optimum the full step is taken
         while size > 1e-10:
             new = beta - size * step
             new_loss = _cross_entropy(design @ new, targets, weights)

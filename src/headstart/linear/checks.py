@@ -1,4 +1,4 @@
-"""Checks of rows, targets, weights and penalties, with one sentence each; unit rows; the walk over rows in chunks."""
+"""Input checks of rows, targets, weights and penalties; unit-norm rows; slices for processing rows in chunks."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ __all__ = [
     "unit_rows",
 ]
 
-SAFE_NORMS = (1e-30, 1e30)  # squares of such rows neither overflow nor vanish, and float32 holds their length
+SAFE_NORMS = (1e-30, 1e30)  # norms whose squares neither overflow nor underflow in float64, and that fit into float32
 CHUNK = 4096
-"""Rows that are converted to float64 at a time: 88 MB at 2,688 features, and long enough for BLAS to run at speed."""
+"""Rows converted to float64 at a time: 88 MB at 2,688 features, and enough for BLAS to run at full speed."""
 
 
 def check_matrix(value: ArrayLike, name: str, owner: str, *, columns: int | None = None) -> NDArray[Any]:
-    """An array (n, d) of real numbers, not copied where it is one already.
+    """Check for an array (n, d) of real numbers; an array is not copied.
 
     Args:
-        value: what was given.
-        name: the parameter's name.
-        owner: the function that it belongs to.
-        columns: the d that it must have; None for any.
+        value: the value to check.
+        name: the parameter's name, for messages.
+        owner: the function that the parameter belongs to, for messages.
+        columns: the required d; None for any.
 
     Raises:
-        ParameterError: if it has another number of dimensions or columns, or does not hold real numbers.
+        ParameterError: if the number of dimensions or columns is wrong, or the values are not real numbers.
 
     Examples:
         >>> check_matrix([[1, 2]], "x", "project", columns=3)
@@ -62,7 +62,7 @@ def check_finite(x: NDArray[Any], *, first: int = 0) -> None:
 
     Args:
         x: (n, d) rows.
-        first: the number of the first row, for the message.
+        first: the index of the first row, for the message.
 
     Raises:
         DataError: if a value is not finite.
@@ -82,13 +82,13 @@ def check_targets(y: ArrayLike, n: int, owner: str, *, columns: int | None = Non
     """Targets as a float64 array (n, k).
 
     Args:
-        y: what was given.
-        n: the number of rows that it must have.
-        owner: the function that it belongs to.
-        columns: the k that it must have; None for any.
+        y: the value to check.
+        n: the required number of rows.
+        owner: the calling function, for messages.
+        columns: the required k; None for any.
 
     Raises:
-        ParameterError: if the shape is another one.
+        ParameterError: if the shape is wrong.
         DataError: if a value is not finite.
 
     Examples:
@@ -105,12 +105,12 @@ def check_targets(y: ArrayLike, n: int, owner: str, *, columns: int | None = Non
 
 
 def check_weights(sample_weight: ArrayLike | None, n: int, owner: str) -> NDArray[np.float64]:
-    """Weights as a float64 array (n,); ones where None was given.
+    """Weights as a float64 array (n,); ones for None.
 
     Args:
-        sample_weight: what was given.
+        sample_weight: the value to check.
         n: the number of rows.
-        owner: the function that it belongs to.
+        owner: the calling function, for messages.
 
     Raises:
         ParameterError: if the shape is not (n,), or a weight is negative or not finite.
@@ -127,9 +127,7 @@ def check_weights(sample_weight: ArrayLike | None, n: int, owner: str) -> NDArra
             f"The 'sample_weight' parameter of {owner} must have shape ({n},). Got {weights.shape} instead."
         )
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise ParameterError(
-            f"The 'sample_weight' parameter of {owner} must hold finite numbers that are not negative."
-        )
+        raise ParameterError(f"The 'sample_weight' parameter of {owner} must hold finite, non-negative numbers.")
     return weights
 
 
@@ -137,12 +135,12 @@ def check_lambdas(lambdas: Iterable[float], owner: str, *, positive: bool = Fals
     """Ridge penalties as a list of floats.
 
     Args:
-        lambdas: what was given.
-        owner: the function that it belongs to.
-        positive: whether zero is excluded.
+        lambdas: the values to check.
+        owner: the calling function, for messages.
+        positive: whether zero is excluded, default false.
 
     Raises:
-        ParameterError: if there is none, or one is negative (or zero, where excluded) or not finite.
+        ParameterError: if there are no values, or one is negative (or zero, if excluded) or not finite.
 
     Examples:
         >>> check_lambdas((1, 10), "gcv")
@@ -172,14 +170,14 @@ def chunks(n: int) -> Iterator[slice]:
 def unit_rows(rows: ArrayLike) -> NDArray[Any]:
     """Rows divided by their L2 norm; a row of zeros stays as it is.
 
-    Squares of float32 rows overflow above 1e19, and those of float64 rows above 1e154. So they are summed in float64,
-    and of rows beyond that the largest entry is divided out before.
+    Squares overflow for float32 entries above 1e19 and float64 entries above 1e154. So squares are summed in float64,
+    and rows with extreme norms are first divided by their largest entry.
 
     Args:
-        rows: (n, d) finite numbers; whole ones are taken as floats.
+        rows: (n, d) finite numbers; integers are converted to floats.
 
     Returns:
-        (n, d) of the rows' own type, float32 or float64.
+        (n, d) rows of the same type, float32 or float64.
 
     Examples:
         >>> unit_rows(np.float32([[3e30, 4e30], [0, 0]])).round(3)

@@ -1,4 +1,4 @@
-"""Deletion influence: what each training row did to each prediction, as the exact change if it had not been there.
+"""Deletion influence: the exact change of each prediction if a training row were removed.
 
 f(x) - f⁻ⁱ(x) = κ_i(x) (y_i - f_i) / (1 - h_i),   κ_i(x) = w_i (1/Σw + (x-μ)ᵀ(X̃ᵀX̃+λ)⁻¹(x_i-μ)).
 
@@ -33,18 +33,19 @@ def deletion_influence(
     """Prediction with all rows minus prediction without row i, for each new row, training row and target.
 
     Args:
-        spectrum: of the rows of the fit.
-        x_train: (n, d) rows that are among those of the spectrum.
+        spectrum: of the training rows.
+        x_train: (n, d) training rows: all of those in the spectrum, or some.
         y_train: (n, k) their targets.
-        x_new: (m, d) rows that are predicted.
+        x_new: (m, d) rows to predict.
         lam: the penalty, 0 or more.
-        sample_weight: (n,) the weights that the training rows had in the spectrum; default: ones.
+        sample_weight: (n,) the weights of these training rows in the spectrum; default: ones.
 
     Returns:
-        Influence (m, n, k), in the units of the targets; it takes m·n·k numbers of memory, so give new rows in parts.
+        Influence (m, n, k), in the units of the targets. It needs m·n·k numbers of memory, so pass few new rows at a
+        time.
 
     Raises:
-        ParameterError: if shapes are wrong, ``lam`` is negative, or one row holds all of the weight.
+        ParameterError: if shapes are wrong, ``lam`` is negative, or one row has all of the weight.
 
     Examples:
         >>> x, y = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [3.0], [2.0]])
@@ -58,8 +59,8 @@ def deletion_influence(
     targets = check_targets(y_train, len(x_train), owner, columns=len(spectrum.target_mean))
     weights = check_weights(sample_weight, len(x_train), owner)
     (left,) = leave_one_out(spectrum, x_train, targets, [lam], sample_weight=weights)
-    # (m, r): (x-μ)ᵀV (S²+λ)⁻¹, so that κ (m, n) is one product with the training rows' z
+    # (m, r): (x-μ)ᵀV (S²+λ)⁻¹; its product with the projected training rows gives κ (m, n)
     towards = spectrum.project(x_new) / (spectrum.values + lam)
     kernel = weights * (1 / spectrum.weight + towards @ spectrum.project(x_train).T)
-    # (y_i - f_i)/(1 - h_i) is the left-out residual: (m, n, 1) times (n, k)
+    # times the leave-one-out residual (y_i - f_i)/(1 - h_i): (m, n, 1) by (n, k)
     return kernel[:, :, None] * (targets - left.predictions)

@@ -1,17 +1,18 @@
-"""Leave-one-out LDA: log-posterior scores of rows as if they, or their whole group, had not been in the fit.
+"""Leave-one-out LDA: exact log-posterior scores of rows from the fit without the row, or without its group.
 
-Scoring left-out predictions with discriminants of all rows is not enough: those have seen the row's own label, and
-where there are many classes, few rows or many features that decides. Three facts give the exact scores with no refit:
+It is not enough to apply the discriminants of all rows to leave-one-out ridge predictions: those discriminants depend
+on the row's own label, which matters with many classes, few rows or many features. Three facts give the exact scores
+without refitting:
 
 - the LDA map is the inverse of W + ccᵀ/n for the within-class residuals W = Yᵀ(I-H)Y and the class counts c;
-- W loses EᵀΩẼ when a group of weights Ω leaves, with its residuals E in the fit and Ẽ when left out; for one row of
-  weight w that is w(1-h)·ẽẽᵀ;
-- so a row costs a rank-one update (Sherman & Morrison 1950), and a group one C by C inverse.
+- without a group of weights Ω, W decreases by EᵀΩẼ, where E are the residuals of the fit and Ẽ the leave-group-out
+  residuals; for a single row of weight w this is w(1-h)·ẽẽᵀ;
+- so a row costs a rank-one update (Sherman & Morrison 1950), and a group one C x C inverse.
 
-With c and n the sums of weights by class and in all, p = (c - Σ_B wy)/(n-m) and G the inverse without the group B of
-weight m,
+Let c be the weights summed by class, n the total weight, m the weight of the group B, p = (c - Σ_B wy)/(n-m), and G the
+inverse without B. Then
 
-    score_c = (n-m) (f-p)ᵀG_c + ln p_c - ½ ((n-m) G_cc - 1/p_c),   up to a constant of each row.
+    score_c = (n-m) (f-p)ᵀG_c + ln p_c - ½ ((n-m) G_cc - 1/p_c),   up to a constant per row.
 
 References: Hastie, Tibshirani & Buja, "Flexible Discriminant Analysis by Optimal Scoring", JASA 1994; Cook & Weisberg,
 "Residuals and Influence in Regression", 1982.
@@ -33,7 +34,7 @@ __all__ = ["left_out_scores"]
 Array = NDArray[np.float64]
 
 
-# The share of a class's weight below which what leaving rows out leaves of it is rounding.
+# A remaining share of a class's weight below this is rounding: no rows of the class are left.
 NOTHING_LEFT = 1e-9
 
 
@@ -45,19 +46,19 @@ def left_out_scores(
     *,
     sample_weight: ArrayLike | None = None,
 ) -> Array:
-    """Scores (n, C) of left-out rows, exactly those of the fit without the row or its group.
+    """Exact leave-one-out scores (n, C) of LDA: each row is scored by the fit without it, or without its group.
 
-    A row whose class has no other rows gets the log shares of the classes: nothing else is known about it then.
+    A row whose class has no other rows gets the log class frequencies.
 
     Args:
-        spectrum: of the rows of the fit, with one-hot targets.
+        spectrum: of the training rows, with one-hot targets.
         left_out: from `leave_one_out`, or from `leave_one_group_out` with the same ``groups``.
         targets: (n, C) one-hot targets of these rows.
         groups: (n,) integer codes of rows that are left out together; None if every row is its own group.
-        sample_weight: (n,) the weights that these rows had in the spectrum; default: ones.
+        sample_weight: (n,) the weights of these rows in the spectrum; default: ones.
 
     Returns:
-        Log-posterior scores up to a constant of each row; minus infinity for classes without rows.
+        Log-posterior scores up to a constant per row; minus infinity for classes without rows.
 
     Examples:
         >>> from headstart.linear.leave_out import leave_one_out
@@ -81,7 +82,7 @@ def left_out_scores(
 
 
 def _partition(groups: NDArray[np.int64] | None, n: int) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
-    """Rows that stand alone, and the rows of each larger group."""
+    """Positions of rows that are their own group, and the positions of each larger group."""
     if groups is None:
         return np.arange(n), []
     codes = group_codes(groups, n)
@@ -102,9 +103,9 @@ def _part(left_out: LeftOut, rows: NDArray[np.intp], present: NDArray[np.bool_])
 
 
 def _within(spectrum: Spectrum, lam: float, present: NDArray[np.bool_]) -> Array:
-    """W = Yᵀ(I-H)Y (C, C): the part that λ adds to what least squares leaves."""
+    """W = Yᵀ(I-H)Y (C, C): the least-squares residual (zero if it interpolates) plus a part due to λ."""
     cross = spectrum.cross[:, present]
-    # Ỹᵀ(H₀ - H_λ)Ỹ = CᵀG C λ with G = 1/(s²(s²+λ)): no difference of near equals as λ → 0
+    # Ỹᵀ(H₀ - H_λ)Ỹ = λ QᵀGQ with Q = VᵀX̃ᵀỸ and G = 1/(s²(s²+λ)): no cancellation as λ → 0
     within = lam * (cross.T / (spectrum.values * (spectrum.values + lam))) @ cross
     if not spectrum.interpolates:
         shares = spectrum.target_mean[present]
@@ -114,19 +115,19 @@ def _within(spectrum: Spectrum, lam: float, present: NDArray[np.bool_]) -> Array
 
 def _rows(within: Array, counts: Array, left_out: LeftOut, y: Array, weights: Array) -> Array:
     """Scores of single rows: each a rank-one update of one inverse."""
-    # (W + ccᵀ/n)⁻¹ once for all rows; only rank-one terms follow for each
+    # (W + ccᵀ/n)⁻¹ once for all rows; each row then adds rank-one terms
     inverse = np.linalg.inv(within + np.outer(counts, counts) / counts.sum())
     residual, weight = y - left_out.predictions, weights[:, None]
-    # a row takes w(1-h)·ẽẽᵀ out of W, ẽ its left-out residual
+    # removing a row subtracts w(1-h)·ẽẽᵀ from W, where ẽ is its leave-one-out residual
     keep = weights * (1 - left_out.leverage)
     along = residual @ inverse
     rest = counts - weight * y
     n = counts.sum() - weight
     shares = rest / n
-    with np.errstate(divide="ignore", invalid="ignore"):  # rows whose class has no others divide by zero
+    with np.errstate(divide="ignore", invalid="ignore"):  # division by zero for the only row of a class; set below
         # Sherman-Morrison: (A - kẽẽᵀ)⁻¹ = A⁻¹ + κ A⁻¹ẽẽᵀA⁻¹ with κ = k/(1 - kẽᵀA⁻¹ẽ), for all rows at once (n, 1)
         kappa = (keep / (1 - keep * (residual * along).sum(axis=1)))[:, None]
-        # (W₋ + rest restᵀ/(n-w))⁻¹ acts on shares as 1/(n-w), before the rank-one part
+        # A1 = c gives A⁻¹c = 1, so A⁻¹(c - wy)/(n-w) = (1 - wA⁻¹y)/(n-w); the rank-one part follows
         onto_shares = (1 - weight * (y @ inverse)) / n
         onto_shares += kappa * (along * shares).sum(axis=1, keepdims=True) * along
         diagonal = np.diag(inverse) + kappa * along**2
@@ -138,12 +139,12 @@ def _rows(within: Array, counts: Array, left_out: LeftOut, y: Array, weights: Ar
 
 
 def _group(within: Array, counts: Array, left_out: LeftOut, y: Array, weights: Array) -> Array:
-    """Scores of the rows of one group, from the inverse without it."""
+    """Scores of the rows of one group, from the inverse without the group."""
     rest = counts - weights @ y
     n = rest.sum()
     there = rest > NOTHING_LEFT * counts
     shares = rest[there] / n
-    # W without the group: EᵀΩẼ with E in the fit and Ẽ left out
+    # W - EᵀΩẼ, with the residuals E of the fit and the leave-group-out residuals Ẽ
     without = within - (weights[:, None] * (y - left_out.fitted)).T @ (y - left_out.predictions)
     inverse = np.linalg.inv(without[np.ix_(there, there)] + np.outer(rest[there], rest[there]) / n)
     scores = np.full(y.shape, -np.inf)
@@ -154,5 +155,5 @@ def _group(within: Array, counts: Array, left_out: LeftOut, y: Array, weights: A
 
 
 def _alone_in_class(rest: Array, counts: Array, y: Array) -> NDArray[np.bool_]:
-    """Rows (n,) whose class has no weight outside of what is left out; ``rest`` is that of each class."""
+    """Rows (n,) whose class has no remaining weight; ``rest`` is the remaining weight of each class."""
     return np.asarray(((rest - NOTHING_LEFT * counts) * y).sum(axis=1) <= 0)

@@ -1,7 +1,7 @@
-"""Leave-one-group-out: residuals by a |B| by |B| system for a small group, by an r by r refit for a large one.
+"""Leave-one-group-out residuals: by a |B| x |B| system for a small group B, by an r x r refit for a large one.
 
-With K = 1/Σw + Z (S²+λ)⁻¹ Zᵀ the residuals of a left-out group solve e = E + K_BB W_B e, which also holds for rows of
-weight zero. The refit is the same by Woodbury's identity; it costs r³/3 for each λ, however large the group is.
+With K = 1/Σw + Z (S²+λ)⁻¹ Zᵀ, the leave-group-out residuals e solve e = E + K_BB W_B e, which also holds for rows of
+weight zero. The refit gives the same result (Woodbury's identity) and costs r³/3 for each λ, for any group size.
 
 Reference: Woodbury, "Inverting Modified Matrices", Princeton 1950.
 """
@@ -22,32 +22,32 @@ __all__ = ["GroupBatch", "Refit", "Stack", "group_batches"]
 
 Array = NDArray[np.float64]
 
-# Numbers that a stack of equal blocks may have in a temporary: 64 MB.
+# Entries of a temporary array of stacked blocks, at most: 64 MB.
 STACK_NUMBERS = 8_000_000
-# The refit's one Gram matrix is shared by as many λ as the default grid has.
+# Number of λ that share the Gram matrix of a refit: the size of the default grid.
 USUAL_LAMBDAS = 17
 
 
 class GroupBatch(Protocol):
-    """Some whole groups whose left-out residuals are found together.
+    """Complete groups whose leave-group-out residuals are computed together.
 
-    `Stack` solves equal small groups, `Refit` one large group; `group_batches` says which is cheaper.
+    `Stack` solves small groups of one size, `Refit` a single large group; `group_batches` picks the cheaper one.
     """
 
     @property
     def rows(self) -> slice:
-        """Where the rows of these groups stand."""
+        """Where the rows of these groups are."""
 
     def solve(self, lam: float, pull: Array) -> Array:
-        """Left-out residuals (rows, k) at λ, given the rows' ``pull``."""
+        """Leave-group-out residuals (rows, k) at λ, given the rows' ``pull``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Groups of one size m, solved at once.
+    """Groups of one size m, solved as a stack of m x m systems.
 
     Attributes:
-        rows: where their rows stand, group after group.
+        rows: where their rows are, group after group.
         size: m.
         rotated: all rows.
         spectrum: of the fit.
@@ -67,17 +67,17 @@ class Stack:
     spectrum: Spectrum
 
     def solve(self, lam: float, pull: Array) -> Array:
-        """Left-out residuals (rows, k) at λ, given the rows' ``pull``."""
-        # (groups, m, r), and weights (groups, 1, m): one stacked solve for all groups of a size
+        """Leave-group-out residuals (rows, k) at λ, given the rows' ``pull``."""
+        # z (groups, m, r) and weights (groups, 1, m), for one stacked solve
         z = self.rotated.z[self.rows].reshape(-1, self.size, self.rotated.z.shape[1])
         weights = self.rotated.weights[self.rows].reshape(-1, 1, self.size)
         if self.spectrum.interpolates:
-            # I-H = λ Z G Zᵀ W and Y-F = λ Z G c: λ cancels
+            # interpolation: I-H = λ Z G Zᵀ W and Y-F = λ Z G c, so λ cancels in (I-H_BB)⁻¹(Y_B-F_B)
             kernel = (z * resolvent(self.spectrum, lam)) @ z.swapaxes(1, 2)
             system, right = kernel * weights, pull
         else:
             kernel = (z / (self.spectrum.values + lam)) @ z.swapaxes(1, 2) + 1 / self.spectrum.weight
-            # e = E + K_BB W_B e, that is (I - K_BB W_B) e = E
+            # (I - K_BB W_B) e = E, with E = E₀ + λ Z G c
             system = np.eye(self.size) - kernel * weights
             right = self.rotated.residual[self.rows] + lam * pull
         right = right.reshape(len(z), self.size, -1)
@@ -90,14 +90,14 @@ class Stack:
 
 @dataclass(frozen=True, eq=False)
 class Refit:
-    """One large group, predicted by the fit of the others.
+    """One large group, predicted by a refit on the other rows.
 
     Attributes:
-        rows: where its rows stand.
-        z: (m, r) its rows, centred on the mean of the others.
-        targets: (m, k) its targets, centred on the mean of the others.
-        scatter: (r, r) centred Gram of the others.
-        cross: (r, k) centred cross products of the others.
+        rows: where its rows are.
+        z: (m, r) its rows, centred on the mean of the other rows.
+        targets: (m, k) its targets, centred on the mean of the other rows.
+        scatter: (r, r) centred Gram matrix of the other rows.
+        cross: (r, k) centred cross products of the other rows.
 
     Examples:
         >>> x, y = np.array([[0.0], [0.0], [2.0], [4.0]]), np.array([[1.0], [3.0], [4.0], [6.0]])
@@ -116,24 +116,24 @@ class Refit:
 
     @classmethod
     def without(cls, rows: slice, rotated: Rotated, spectrum: Spectrum) -> Refit:
-        """The refit without the group that stands at ``rows``."""
+        """The refit without the group at ``rows``."""
         z, weights = rotated.z[rows], rotated.weights[rows]
         targets = rotated.targets[rows] - spectrum.target_mean
         rest = spectrum.weight - weights.sum()
-        # the whole is centred, so the others' sums are minus the group's
+        # all rows together are centred, so the sums of the other rows are minus those of the group
         mean, target_mean = -(weights @ z) / rest, -(weights @ targets) / rest
         root = np.sqrt(weights)[:, None]
         weighted = root * z
-        # S² less the group's Gram matrix, less what the shift of the mean adds (the others' mean is not 0)
+        # S² minus the group's Gram matrix, minus the shift of the mean: the other rows have a mean that is not 0
         scatter = np.diag(spectrum.values) - weighted.T @ weighted - np.outer(rest * mean, mean)
         cross = spectrum.cross - weighted.T @ (root * targets) - np.outer(rest * mean, target_mean)
         return cls(rows, z - mean, targets - target_mean, scatter, cross)
 
     def solve(self, lam: float, pull: Array) -> Array:  # noqa: ARG002 (one contract for all blocks)
-        """Left-out residuals (rows, k) at λ; the refit has no use for ``pull``."""
+        """Leave-group-out residuals (rows, k) at λ; ``pull`` is not used."""
         from scipy.linalg.lapack import dposv
 
-        system = self.scatter.T.copy(order="F")  # symmetric: a plain copy in the order of LAPACK
+        system = self.scatter.T.copy(order="F")  # LAPACK's memory order; the matrix is symmetric
         system[np.diag_indices_from(system)] += lam
         _, coefficients, info = dposv(system, self.cross, overwrite_a=1)
         if info:
@@ -142,7 +142,7 @@ class Refit:
 
 
 def group_batches(spectrum: Spectrum, rotated: Rotated, sizes: NDArray[np.intp]) -> list[GroupBatch]:
-    """Batches of whole groups that cover all rows of groups of two rows or more.
+    """Batches of complete groups that cover all groups of two or more rows.
 
     Args:
         spectrum: of the fit.
@@ -150,7 +150,7 @@ def group_batches(spectrum: Spectrum, rotated: Rotated, sizes: NDArray[np.intp])
         sizes: (n,) the size of each row's group.
 
     Returns:
-        The batches, each with the cheaper way to solve it.
+        The batches, each of the cheaper kind.
 
     Examples:
         >>> x, y = np.array([[0.0], [0.0], [2.0], [4.0]]), np.array([[1.0], [3.0], [4.0], [6.0]])
@@ -175,7 +175,7 @@ def group_batches(spectrum: Spectrum, rotated: Rotated, sizes: NDArray[np.intp])
 
 
 def _refit_is_cheaper(size: int, rank: int) -> bool:
-    # multiplications for each λ; the refit's one Gram matrix is symmetric
+    # multiplications per λ; the Gram matrix of a refit is symmetric and computed once for all λ
     block = size**2 * rank + size**3 / 3
     refit = rank**3 / 6 + size * rank**2 / 2 / USUAL_LAMBDAS
     return refit < block
@@ -183,6 +183,6 @@ def _refit_is_cheaper(size: int, rank: int) -> bool:
 
 def _undetermined(lam: float) -> ParameterError:
     return ParameterError(
-        f"leave_one_group_out cannot solve for λ={lam:g}: without one of the groups the fit is not determined to "
-        "rounding; take a larger λ."
+        f"leave_one_group_out cannot solve for λ={lam:g}: without one of the groups the fit is numerically singular; "
+        "use a larger λ."
     )

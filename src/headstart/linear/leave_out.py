@@ -1,12 +1,12 @@
-"""Exact leave-one-out: predictions for rows as if they, or their whole group, had not been among the rows of the fit.
+"""Exact leave-one-out: each row is predicted by the ridge fit without it, or without its group, with no refit.
 
-For one row, r_i = (y_i - f_i) / (1 - h_i) is its left-out residual; for a group B, e_B = (I - H_BB)⁻¹ (Y_B - F_B). Both
-follow from one spectrum, for every λ, with no refit. For small λ the residual and 1-h both go to zero; they are
-therefore taken apart into what is left at λ=0 and a term that is proportional to λ,
+The leave-one-out residual of a row is r_i = (y_i - f_i) / (1 - h_i); for a group B it is
+e_B = (I - H_BB)⁻¹ (Y_B - F_B). Both follow from one spectrum, for every λ. For small λ, the residual and 1-h can both
+go to zero. So each is split into its value at λ=0 and a term proportional to λ,
 
     y - f = (y - f)|₀ + λ Z G c,   1 - h = (1 - h)|₀ + λ w Z G Zᵀ,   G = diag(1 / (s²(s²+λ))),   c = VᵀX̃ᵀỸ,
 
-and where the first part is zero, λ cancels and the quotient is right to rounding down to λ=0.
+and where the first part is zero, λ cancels, so the quotient is accurate to rounding down to λ=0.
 
 References: Allen, Technometrics 1974; Cook & Weisberg, "Residuals and Influence in Regression", 1982; Woodbury for
 groups; Rifkin & Lippert, "Notes on Regularized Least Squares", 2007.
@@ -33,19 +33,19 @@ __all__ = ["LeftOut", "fitted", "leave_one_group_out", "leave_one_out"]
 
 Array = NDArray[np.float64]
 
-# The share of the weight from which on what is left is rounding.
+# A share of the total weight above this leaves only rounding for the other rows.
 ALL_WEIGHT = 1 - 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class LeftOut:
-    """Left-out predictions at one λ.
+    """Leave-one-out (or leave-one-group-out) predictions at one λ.
 
     Attributes:
         lam: the penalty λ.
         predictions: (n, k) prediction for each row by the fit without it (or without its group).
-        leverage: (n,) h_i, how much of its own fitted value a row decides: between 0 and 1.
-        fitted: (n, k) prediction for each row by the fit with it.
+        leverage: (n,) h_i = ∂f_i/∂y_i, the weight of a row in its own fitted value: between 0 and 1.
+        fitted: (n, k) prediction for each row by the fit on all rows.
 
     Examples:
         >>> LeftOut(1.0, np.zeros((2, 1)), np.zeros(2), np.zeros((2, 1))).lam
@@ -62,12 +62,12 @@ def fitted(spectrum: Spectrum, x: ArrayLike, lam: float) -> Array:
     """Predictions (n, k) of the ridge fit at λ for rows (n, d), converted to float64 in chunks.
 
     Args:
-        spectrum: of the rows of the fit.
+        spectrum: of the training rows.
         x: (n, d) rows of any real type.
         lam: the penalty, 0 or more.
 
     Raises:
-        ParameterError: if d is another one, or ``lam`` is negative.
+        ParameterError: if d is wrong, or ``lam`` is negative.
 
     Examples:
         >>> spectrum = Spectrum.from_rows(np.array([[0.0], [2.0]]), np.array([[1.0], [3.0]]))
@@ -78,7 +78,7 @@ def fitted(spectrum: Spectrum, x: ArrayLike, lam: float) -> Array:
     coefficients, _ = ridge_coefficients(spectrum, lam)
     out = np.empty((len(x), len(spectrum.target_mean)))
     for rows in chunks(len(x)):
-        # centred first: right also where the mean is large
+        # centre first, which stays accurate for large means
         np.matmul(x[rows] - spectrum.mean, coefficients, out=out[rows])
     out += spectrum.target_mean
     return out
@@ -90,19 +90,19 @@ def leave_one_out(
     """Each row predicted by the fit without it, exactly, for each λ in turn.
 
     Args:
-        spectrum: of the rows of the fit.
-        x: (n, d) rows that are among those of the spectrum: all, or any part of them (a left-out value depends on its
-            row and the spectrum alone).
+        spectrum: of the training rows.
+        x: (n, d) training rows: all of those in the spectrum, or any subset (the result for a row depends only on that
+            row and the spectrum).
         y: (n, k) their targets.
-        lambdas: penalties of 0 or more; an iterator is asked for the next one only when it is wanted, so that it can
-            depend on what came out before.
-        sample_weight: (n,) the weights that these rows had in the spectrum; default: ones.
+        lambdas: penalties of 0 or more. An iterator is consumed lazily, so the next value can depend on earlier
+            results.
+        sample_weight: (n,) the weights of these rows in the spectrum; default: ones.
 
     Returns:
-        An iterator of `LeftOut`; the rows are projected once.
+        An iterator of `LeftOut`, one per λ; the rows are projected once.
 
     Raises:
-        ParameterError: if shapes or penalties are wrong, or one row holds all of the weight.
+        ParameterError: if shapes or penalties are wrong, or one row has all of the weight.
 
     Examples:
         >>> x, y = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [3.0], [2.0]])
@@ -113,7 +113,7 @@ def leave_one_out(
     checked = _checked(lambdas, "leave_one_out", positive=False)
     rows = rotate(spectrum, x, y, sample_weight, "leave_one_out")
     if (rows.weights >= spectrum.weight * ALL_WEIGHT).any():
-        raise ParameterError("leave_one_out needs two rows of positive weight or more. Got one that holds all of it.")
+        raise ParameterError("leave_one_out needs at least two rows of positive weight. Got one with all the weight.")
     return _each_row(spectrum, rows, checked)
 
 
@@ -141,27 +141,28 @@ def leave_one_group_out(
     *,
     sample_weight: ArrayLike | None = None,
 ) -> Iterator[LeftOut]:
-    """Each row predicted by the fit without its whole group, exactly, for each λ in turn.
+    """Each row predicted by the fit without its group, exactly, for each λ in turn.
 
-    Groups of one row take the path of `leave_one_out`; small groups solve their |B| by |B| block, all groups of one
-    size at once; a group whose block would cost more than a refit of the r coefficients gets that refit, from the
-    spectrum with the group's moments subtracted. Where a group alone holds a direction of the features, what is left
-    of it there is rounding of s₁² = ``spectrum.values[0]`` against λ: the relative error is then about 1e-16 · s₁²/λ.
+    Groups of one row are computed as in `leave_one_out`. Small groups solve their |B| x |B| system, all groups of one
+    size at once. A group whose system would cost more than refitting the r coefficients is refitted, from the spectrum
+    with the group's moments subtracted. If only one group varies along some direction of the features, removing it
+    leaves only rounding of s₁² = ``spectrum.values[0]`` in that direction; the relative error is then about
+    1e-16 · s₁²/λ.
 
     Args:
-        spectrum: of the rows of the fit.
-        x: (n, d) rows: all those of the spectrum, or some whole groups of them.
+        spectrum: of the training rows.
+        x: (n, d) training rows: all of those in the spectrum, or some complete groups.
         y: (n, k) their targets.
-        groups: (n,) integer codes; rows of one code are left out together.
-        lambdas: penalties above 0; an iterator is asked for the next one only when it is wanted.
-        sample_weight: (n,) the weights that these rows had in the spectrum; default: ones.
+        groups: (n,) integer codes; rows with the same code are left out together.
+        lambdas: penalties above 0; an iterator is consumed lazily.
+        sample_weight: (n,) the weights of these rows in the spectrum; default: ones.
 
     Returns:
-        An iterator of `LeftOut`; ``leverage`` is that of each row by itself.
+        An iterator of `LeftOut`, one per λ; ``leverage`` is that of each single row.
 
     Raises:
-        ParameterError: if shapes or penalties are wrong, one group holds all of the weight, or λ is so small that a
-            fit without some group is not determined.
+        ParameterError: if shapes or penalties are wrong, one group has all of the weight, or λ is so small that the
+            fit without some group is numerically singular.
 
     Examples:
         >>> x, y = np.array([[0.0], [0.0], [2.0], [4.0]]), np.array([[1.0], [3.0], [4.0], [6.0]])
@@ -182,7 +183,7 @@ def leave_one_group_out(
         )
     position = group_codes(codes, len(codes))
     sizes = np.bincount(position)[position]
-    # groups stand together, and groups of one size too: then each stack of groups is a view
+    # sort by group size, then by group, so that each stack of groups is a contiguous view
     order = np.lexsort((codes, sizes))
     rows = rotate(spectrum, x[order], y[order], weights[order], "leave_one_group_out")
     _check_group_weight(spectrum, rows, codes[order])
@@ -191,7 +192,7 @@ def leave_one_group_out(
 
 def _check_group_weight(spectrum: Spectrum, rows: Rotated, codes: NDArray[Any]) -> None:
     if (np.bincount(group_codes(codes, len(codes)), rows.weights) >= spectrum.weight * ALL_WEIGHT).any():
-        raise ParameterError("leave_one_group_out needs two groups of positive weight. Got one that holds all of it.")
+        raise ParameterError("leave_one_group_out needs two groups of positive weight. Got one with all the weight.")
 
 
 def _each_group(

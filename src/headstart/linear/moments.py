@@ -1,13 +1,13 @@
-"""Sufficient statistics: moments of feature rows that add, subtract and stream.
+"""Sufficient statistics: moments of rows that can be added, subtracted and streamed.
 
-Raw sums such as Σwxxᵀ lose all digits of the variance when a column's mean is large (a year, a timestamp): at mean
-1e6 and standard deviation 1 nothing below 1e-4 is left. So what is stored is centred,
+Raw sums such as Σwxxᵀ lose the digits of the variance if a column has a large mean (a year, a timestamp): with mean 1e6
+and standard deviation 1, nothing below 1e-4 survives. So the centred moments are stored,
 
     S = Σ w (x-μ)(x-μ)ᵀ,   Q = Σ w (x-μ)(y-ȳ)ᵀ,   T = Σ w (y-ȳ)(y-ȳ)ᵀ,
 
-and two sets merge by Chan's update, S = S₁ + S₂ + (w₁w₂/w) δδᵀ with δ = μ₂-μ₁; removal is the same update solved for
-S₁. The means are kept as unevaluated sums of two floats (value and tail), so that δ is right to the last digit of the
-*spread* of the data and not of its mean; addition and subtraction are then associative to rounding.
+and two sets are merged by Chan's update, S = S₁ + S₂ + (w₁w₂/w) δδᵀ with δ = μ₂-μ₁; removal solves the same equation
+for S₁. Each mean is stored as an unevaluated sum of two floats (value and tail). So δ is accurate relative to the
+*spread* of the data, not only to its mean, and addition and subtraction are associative up to rounding.
 
 References: Chan, Golub & LeVeque, "Algorithms for Computing the Sample Variance", The American Statistician 1983;
 Dekker, "A floating-point technique for extending the available precision", Numerische Mathematik 1971.
@@ -29,29 +29,29 @@ __all__ = ["Batch", "Moments"]
 
 Array = NDArray[np.float64]
 Batch = tuple[Any, Any] | tuple[Any, Any, Any]
-"""Rows (n, d) and targets (n, k), with weights (n,) if wanted."""
+"""Rows (n, d) and targets (n, k), optionally with weights (n,)."""
 
-# A share of the statistics below which what a subtraction leaves is rounding.
+# After a subtraction, a remaining share of the weight below this is rounding.
 NOTHING_LEFT = 1e-13
-# How far below zero rounding may take a sum of squares, as a share of it, when rows are removed.
+# How far below zero rounding may push a sum of squares when rows are removed, relative to its previous value.
 BELOW_ZERO = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """What n weighted rows x (d,) and targets y (k,) leave for every linear method.
+    """Sufficient statistics of n weighted rows x (d,) and targets y (k,) for every linear method.
 
-    Raw sums are there as properties: ``wx``, ``wxx``, ``wxy``, ``wy``, ``wyy``.
+    Raw sums are available as properties: ``wx``, ``wxx``, ``wxy``, ``wy``, ``wyy``.
 
     Attributes:
         n: number of rows.
         w: Σw.
         mean: (d,) weighted mean of x, rounded to float64.
-        mean_tail: (d,) what rounding took from ``mean``.
+        mean_tail: (d,) the rounding error of ``mean``.
         scatter: (d, d) Σw(x-μ)(x-μ)ᵀ.
         cross: (d, k) Σw(x-μ)(y-ȳ)ᵀ.
         target_mean: (k,) weighted mean of y, rounded to float64.
-        target_mean_tail: (k,) what rounding took from ``target_mean``.
+        target_mean_tail: (k,) the rounding error of ``target_mean``.
         target_scatter: (k, k) Σw(y-ȳ)(y-ȳ)ᵀ.
 
     Examples:
@@ -91,7 +91,7 @@ class Moments:
 
     @classmethod
     def from_rows(cls, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """The moments of rows in one array; a memory map is read in chunks and never copied whole.
+        """The moments of rows in one array; a memory map is read in chunks.
 
         Args:
             x: (n, d) rows of any real type.
@@ -110,7 +110,7 @@ class Moments:
 
     @classmethod
     def stream(cls, batches: Iterable[Batch]) -> Self:
-        """The moments of batches of rows, in memory that does not grow with their number.
+        """The moments of batches of rows; memory does not grow with the number of batches.
 
         Args:
             batches: tuples ``(x, y)`` or ``(x, y, sample_weight)`` as in `from_rows`, all of the same d and k.
@@ -150,7 +150,7 @@ class Moments:
 
     @property
     def wxx(self) -> Array:
-        """Raw sum Σwxxᵀ (d, d); loses digits where means are large, which ``scatter`` does not."""
+        """Raw sum Σwxxᵀ (d, d); unlike ``scatter``, it loses digits if means are large."""
         return self.scatter + np.outer(self.wx, self.mean)
 
     @property
@@ -174,15 +174,14 @@ class Moments:
     def __sub__(self, other: Moments) -> Moments:
         """The moments of the rows of ``self`` without those of ``other``, which must be among them.
 
-        The digits that are lost are those of ``self``: what is left of a small part of a large whole is right to
-        float64 rounding of the whole.
+        The result has the absolute rounding error of ``self``, so few remaining rows of many are less accurate.
         """
         self._check_same_columns(other, "subtracted")
         n, w = self.n - other.n, self.w - other.w
         if n < 0 or w < -NOTHING_LEFT * self.w:
             raise ParameterError(
                 f"Moments of {other.n} rows of weight {other.w:g} cannot be subtracted from those of {self.n} rows of "
-                f"weight {self.w:g}; remove only rows that are in them."
+                f"weight {self.w:g}; remove only rows that were added."
             )
         if n == 0 or w <= NOTHING_LEFT * self.w:
             return _with_count(Moments.zeros(self.num_features, self.num_targets), n)
@@ -194,7 +193,7 @@ class Moments:
         return rest
 
     def _combine(self, other: Moments, sign: int, w: float, dx: Array, dy: Array) -> Moments:
-        # sign=1: Chan's merge; sign=-1: the same solved for the rest, δ being taken from the whole
+        # sign=1: Chan's merge; sign=-1: the same equation solved for the remaining rows, with δ = μ_other - μ_all
         step = sign * other.w / w
         factor = self.w * step
         mean, mean_tail = two_sum(self.mean, self.mean_tail + step * dx)
@@ -220,10 +219,10 @@ class Moments:
             )
 
     def with_targets(self, num_targets: int) -> Moments:
-        """The same rows with target columns of zeros appended, for classes that are new (class-incremental learning).
+        """The same rows with target columns of zeros appended, for new classes (class-incremental learning).
 
         Args:
-            num_targets: the number of columns that is wanted, at least as many as there are.
+            num_targets: the new number of columns, at least the present one.
 
         Raises:
             ParameterError: if there are more columns already.
@@ -234,7 +233,9 @@ class Moments:
         """
         new = num_targets - self.num_targets
         if new < 0:
-            raise ParameterError(f"with_targets cannot go from {self.num_targets} target columns to {num_targets}.")
+            raise ParameterError(
+                f"with_targets cannot reduce {self.num_targets} target columns to {num_targets}; it only adds columns."
+            )
         return Moments(
             self.n,
             self.w,
@@ -248,7 +249,7 @@ class Moments:
         )
 
     def weighted(self, factor: float) -> Moments:
-        """The moments of the same rows with all weights times ``factor``, which is 0 or more.
+        """The moments of the same rows with all weights multiplied by ``factor``, 0 or more.
 
         Examples:
             >>> Moments.from_rows(np.eye(2), np.ones((2, 1))).weighted(3.0).w
@@ -258,11 +259,11 @@ class Moments:
         return Moments(**(vars(self) | {name: factor * getattr(self, name) for name in sums}))
 
     def rescaled(self, shift: Array, scale: Array) -> Moments:
-        """The moments of the rows (x - shift) / scale, such as standardised ones.
+        """The moments of the rows (x - shift) / scale, for example of standardised rows.
 
         Args:
             shift: (d,) subtracted from each row.
-            scale: (d,) divided by afterwards, none of them zero.
+            scale: (d,) divisors applied afterwards, all different from zero.
 
         Examples:
             >>> moments = Moments.from_rows(np.array([[1.0], [5.0]]), np.ones((2, 1)))
@@ -280,7 +281,7 @@ class Moments:
         return Moments(**(vars(self) | changed))
 
     def to_arrays(self) -> dict[str, Array]:
-        """What `from_arrays` needs, as named float64 arrays; ``scatter`` is its upper triangle, row by row.
+        """Named float64 arrays for `from_arrays`; of ``scatter`` the upper triangle, row by row.
 
         Examples:
             >>> sorted(Moments.zeros(2, 1).to_arrays())[:3]
@@ -291,13 +292,13 @@ class Moments:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The moments that `to_arrays` wrote.
+        """Rebuild the moments from the arrays of `to_arrays`.
 
         Args:
             arrays: the arrays by name.
 
         Raises:
-            ParameterError: if one is missing or their sizes do not fit together.
+            ParameterError: if one is missing or their shapes do not match.
 
         Examples:
             >>> Moments.from_arrays(Moments.from_rows(np.eye(2), np.ones((2, 1))).to_arrays()).n
@@ -320,7 +321,7 @@ class Moments:
         for name, shape in shapes.items():
             if found[name].shape != shape:
                 raise ParameterError(f"Saved moments need '{name}' of shape {shape}. Got {found[name].shape} instead.")
-        # saved as d(d+1)/2 numbers; symmetric again here
+        # saved as the d(d+1)/2 numbers of the upper triangle
         scatter = np.zeros((d, d))
         scatter[_upper(d)] = found["scatter"]
         found["scatter"] = symmetric(scatter)
@@ -329,6 +330,7 @@ class Moments:
 
 
 def _shift(left: Moments, right: Moments) -> tuple[Array, Array]:
+    # δ from values and tails separately: large means cancel before the small tails are added
     dx = (right.mean - left.mean) + (right.mean_tail - left.mean_tail)
     dy = (right.target_mean - left.target_mean) + (right.target_mean_tail - left.target_mean_tail)
     return dx, dy
@@ -338,12 +340,13 @@ def _with_count(moments: Moments, n: int) -> Moments:
     return Moments(**(vars(moments) | {"n": n}))
 
 
-def _check_removed(whole: Moments, rest: Moments) -> None:
-    for before, after in ((whole.scatter, rest.scatter), (whole.target_scatter, rest.target_scatter)):
+def _check_removed(full: Moments, rest: Moments) -> None:
+    """Raise if a sum of squares became negative, which no removal of rows that were added can cause."""
+    for before, after in ((full.scatter, rest.scatter), (full.target_scatter, rest.target_scatter)):
         if (after.diagonal() < -BELOW_ZERO * before.diagonal()).any():
             raise ParameterError(
-                "The moments that are subtracted hold rows that are not in the others (a sum of squares would become "
-                "negative); remove only rows that were added, with the same targets and weights."
+                "The moments to subtract include rows that were never added (a sum of squares would become negative); "
+                "remove only rows that were added, with the same targets and weights."
             )
 
 

@@ -1,12 +1,12 @@
-"""Optimal scoring: LDA read off a ridge fit to one-hot targets, which repairs the masking of least squares.
+"""Optimal scoring: LDA from a ridge fit to one-hot targets, without the masking of classes in least squares.
 
-With M = ỸᵀF̃/Σw, class shares D and Mθ = r²Dθ (θᵀDθ = 1), the discriminant coordinates z_k = (f-ȳ)θ_k / √(r_k²(1-r_k²))
-have unit within-class variance (maximum likelihood, divisor Σw), and
+Let M = ỸᵀF̃/Σw, D the diagonal matrix of class shares, and Mθ = r²Dθ with θᵀDθ = 1. The discriminant coordinates
+z_k = (f-ȳ)θ_k / √(r_k²(1-r_k²)) have unit within-class variance (maximum likelihood, divisor Σw), and
 
     score_c = -½‖z - z̄_c‖² + ln π_c.
 
-At λ → 0 the posterior is that of LDA; at λ > 0 of penalised LDA. For left-out rows θ and the means have to be those of
-the other rows: `left_out_scores` gives them.
+As λ → 0 the posterior becomes that of LDA; λ > 0 gives penalised LDA. Leave-one-out scores need θ and the means of the
+other rows: see `left_out_scores`.
 
 References: Hastie, Tibshirani & Buja, "Flexible Discriminant Analysis by Optimal Scoring", JASA 1994; Hastie, Buja &
 Tibshirani, "Penalized Discriminant Analysis", Annals of Statistics 1995.
@@ -27,11 +27,11 @@ __all__ = ["NO_SHARE", "OptimalScoring", "optimal_scoring"]
 
 Array = NDArray[np.float64]
 
-# 1-r² is a difference; below √ε it is rounding. So within-class variance counts as at least this share of the total.
+# 1-r² is a difference that is only rounding below √ε, so the within-class share of variance is bounded by this.
 MIN_WITHIN = 1.5e-8
 # Discriminants whose r² is below this share of the largest carry no class information beyond rounding.
 MIN_RATIO = 1e-13
-# A class has a share of 1/n or more; what subtraction leaves of a class without rows is rounding.
+# A class with rows has a share of at least 1/n; a share below this is rounding left by a subtraction.
 NO_SHARE = 1e-12
 
 
@@ -40,7 +40,7 @@ class OptimalScoring:
     """The map from ridge-fitted rows to log-posterior scores.
 
     Attributes:
-        target_mean: (C,) mean of the one-hot targets, which is taken off fitted rows.
+        target_mean: (C,) mean of the one-hot targets, which is subtracted from fitted rows.
         directions: (C, q) θ_k / √(r_k²(1-r_k²)), from fitted rows to discriminant coordinates.
         means: (C, q) class means in these coordinates; zero for classes without rows.
         log_priors: (C,) ln π_c; minus infinity for classes without rows or with prior zero.
@@ -73,13 +73,13 @@ class OptimalScoring:
         return np.asarray(z @ self.means.T + self._offsets() - 0.5 * (z**2).sum(axis=1, keepdims=True))
 
     def coefficients(self, coefficients: Array, intercept: Array) -> tuple[Array, Array]:
-        """The scores as one linear map of x, W (d, C) and b (C,), up to -½‖z‖², which is the same for all classes.
+        """The scores as a linear map of x, W (d, C) and b (C,), up to -½‖z‖², which is the same for all classes.
 
         Args:
             coefficients: (d, C) of the ridge fit at the same λ.
             intercept: (C,) of the same fit.
         """
-        # (C, C): -½‖z - z̄_c‖² = zᵀz̄_c - ½‖z̄_c‖² + what all classes share
+        # (C, C); -½‖z - z̄_c‖² = zᵀz̄_c - ½‖z̄_c‖² - ½‖z‖², and the last term is omitted
         onto_classes = self.directions @ self.means.T
         return coefficients @ onto_classes, (intercept - self.target_mean) @ onto_classes + self._offsets()
 
@@ -93,7 +93,7 @@ def optimal_scoring(spectrum: Spectrum, lam: float, priors: ArrayLike) -> Optima
     Args:
         spectrum: of rows with one-hot targets (n, C).
         lam: the ridge penalty, 0 or more.
-        priors: (C,) class priors π_c of 0 or more; commonly ``spectrum.target_mean``, the weighted shares.
+        priors: (C,) class priors π_c of 0 or more; usually ``spectrum.target_mean``, the weighted class frequencies.
 
     Raises:
         ParameterError: if shapes are wrong, a prior is negative, or no class with rows has a prior above 0.
@@ -110,10 +110,10 @@ def optimal_scoring(spectrum: Spectrum, lam: float, priors: ArrayLike) -> Optima
     shares = spectrum.target_mean[present]
     cross = spectrum.cross[:, present]
     scale = np.sqrt(shares)
-    # D^-½ M D^-½ is symmetric, and half of it is a Gram matrix
+    # D^-½ M D^-½ = halfᵀ half is symmetric, with eigenvalues r² and eigenvectors D^½θ
     half = cross / (np.sqrt((spectrum.values + lam) * spectrum.weight)[:, None] * scale)
     ratios, rotated = np.linalg.eigh(half.T @ half)
-    # descending, at most C - 1 discriminants and no more than directions of the rows
+    # descending; at most C - 1 discriminants, and at most the rank of the rows
     keep = np.flatnonzero(ratios > MIN_RATIO * ratios.max(initial=0.0))[::-1]
     keep = keep[: min(len(shares) - 1, len(spectrum.values))]
     ratios = np.clip(ratios[keep], None, 1 - MIN_WITHIN)

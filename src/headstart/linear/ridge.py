@@ -1,6 +1,6 @@
 """Ridge path: coefficients and generalised cross-validation at every λ from one spectrum.
 
-min ‖W^½(Y - XB - b)‖² + λ‖B‖², the intercept b free.
+min ‖W^½(Y - XB - b)‖² + λ‖B‖², with an unpenalised intercept b.
 
 References: Hoerl & Kennard, "Ridge Regression", Technometrics 1970; Golub, Heath & Wahba, "Generalized
 Cross-Validation as a Method for Choosing a Good Ridge Parameter", Technometrics 1979.
@@ -25,13 +25,13 @@ Array = NDArray[np.float64]
 def lambda_grid(spectrum: Spectrum, count: int = 17) -> Array:
     """Penalties from weak to strong, (count,), evenly spaced in ln λ from 1e-6 to 1e2 times the mean eigenvalue.
 
-    So the grid does not depend on n, nor on the scale of features or weights. At 1e2 an average direction keeps 1% of
-    its least-squares coefficient; 1e-6 is as good as none, and still far above the rounding of eigenvalues (about
-    1e-13). The default of 17 gives two values a decade; the left-out loss moves little between neighbours.
+    So the grid does not depend on n or on the scale of features or weights. At 1e2 an average direction keeps 1% of its
+    least-squares coefficient; 1e-6 is practically no penalty, but still far above the rounding of eigenvalues (about
+    1e-13). The default of 17 gives two values per decade; the leave-one-out loss changes little between neighbours.
 
     Args:
         spectrum: of the rows to be fitted.
-        count: number of penalties, at least 1; one alone is the mean eigenvalue times 1e-2, the middle.
+        count: number of penalties, at least 1, default 17; a single one is the middle, 1e-2 times the mean eigenvalue.
 
     Raises:
         ParameterError: if ``count`` is not a positive integer.
@@ -42,7 +42,7 @@ def lambda_grid(spectrum: Spectrum, count: int = 17) -> Array:
         array([2.e-06, 2.e-02, 2.e+02])
     """
     check_number(count, "count", "lambda_grid", low=1, integer=True)
-    # rows that are all the same have no eigenvalue, and every λ gives the mean
+    # constant rows have no eigenvalues, and the fit is the mean for every λ
     middle = float(spectrum.values.mean()) if len(spectrum.values) else 1.0
     exponents = np.linspace(-6, 2, count) if count > 1 else np.array([-2.0])
     return np.asarray(middle * 10.0**exponents)
@@ -53,7 +53,7 @@ def ridge_coefficients(spectrum: Spectrum, lam: float) -> tuple[Array, Array]:
 
     Args:
         spectrum: of the rows.
-        lam: the penalty, 0 or more; 0 gives the least-squares solution of least norm.
+        lam: the penalty, 0 or more; 0 gives the minimum-norm least-squares solution.
 
     Raises:
         ParameterError: if ``lam`` is negative or not finite.
@@ -72,14 +72,14 @@ def ridge_coefficients(spectrum: Spectrum, lam: float) -> tuple[Array, Array]:
 def gcv(spectrum: Spectrum, lambdas: Iterable[float]) -> Array:
     """Generalised cross-validation N‖W^½(Y-F)‖² / (N-1-Σd_j)² for each λ and target, (len(lambdas), k).
 
-    It needs no rows: the residual is the part of Y outside of the span of X plus what the penalty takes.
+    It needs no rows: the residual is the part of Y outside the span of X, plus the shrinkage within the span.
 
     Args:
         spectrum: of the rows.
-        lambdas: penalties; above 0 where the rows have rank n-1.
+        lambdas: penalties of 0 or more; above 0 if least squares interpolates (rows of rank n-1).
 
     Raises:
-        ParameterError: if a penalty is negative or not finite, or zero where least squares interpolates.
+        ParameterError: if a penalty is negative or not finite, or zero although least squares interpolates.
 
     Examples:
         >>> spectrum = Spectrum.from_rows(np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [2.0], [1.0]]))
@@ -89,6 +89,7 @@ def gcv(spectrum: Spectrum, lambdas: Iterable[float]) -> Array:
     checked = np.array(check_lambdas(lambdas, "gcv", positive=spectrum.interpolates))[:, None]
     explained = spectrum.cross**2 / spectrum.values[:, None]
     outside = np.maximum(spectrum.total - explained.sum(axis=0), 0.0)
+    # λ/(s²+λ): the share of each direction that the penalty removes; d_j = 1 minus that
     taken = checked / (spectrum.values + checked)
     freedom = spectrum.n - 1 - len(spectrum.values) + taken.sum(axis=1, keepdims=True)
     if spectrum.interpolates:

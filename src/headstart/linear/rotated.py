@@ -1,4 +1,4 @@
-"""Rows in the eigenbasis of a spectrum, with the parts of a left-out residual that no λ changes."""
+"""Rows in the eigenbasis of a spectrum, with the parts of leave-one-out residuals that do not depend on λ."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["Rotated", "resolvent", "rotate"]
 
 Array = NDArray[np.float64]
 
-# Least squares goes through a row whose 1-h at λ=0 is below this; sums of squares of U have rounding near 1e-14.
+# Least squares interpolates a row if its 1-h at λ=0 is below this; the sums behind h have rounding near 1e-14.
 PASSES_THROUGH = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Rotated:
-    """Rows of a spectrum in its eigenbasis.
+    """Training rows in the eigenbasis of their spectrum.
 
     Attributes:
         z: (n, r) the rows, (x-μ)V.
         weights: (n,) their weights.
         targets: (n, k) their targets.
-        residual: (n, k) residuals at λ=0, exactly zero where least squares goes through the row.
-        outside: (n,) 1-h at λ=0, exactly zero in the same rows.
+        residual: (n, k) residuals at λ=0, exactly zero for rows that least squares interpolates.
+        outside: (n,) 1-h at λ=0, exactly zero for the same rows.
 
     Examples:
         >>> x, y = np.array([[0.0], [2.0]]), np.array([[0.0], [1.0]])
@@ -42,21 +42,21 @@ class Rotated:
     outside: Array
 
     def spread(self, spectrum: Spectrum, lam: float) -> Array:
-        """Spread z G zᵀ of each row, (n,), with no second copy of z."""
+        """The quadratic form z G zᵀ of each row, (n,), computed in chunks to avoid a copy of z."""
         diagonal, out = resolvent(spectrum, lam), np.empty(len(self.z))
         for rows in chunks(len(self.z)):
             np.matmul(self.z[rows] ** 2, diagonal, out=out[rows])
         return out
 
     def pull(self, spectrum: Spectrum, lam: float) -> Array:
-        """Z G c (n, k): what the penalty adds to a residual, divided by λ."""
+        """Z G c (n, k): the part of the residuals that is due to the penalty, divided by λ."""
         return self.z @ (spectrum.cross * resolvent(spectrum, lam)[:, None])
 
     def left_out_residual(self, lam: float, pull: Array, spread: Array) -> Array:
-        """(y-f)/(1-h) of each row, (n, k), from `pull` and `spread`."""
-        # where the parts at λ=0 are zero, λ cancels
+        """The leave-one-out residual (y-f)/(1-h) of each row, (n, k), from `pull` and `spread`."""
+        # λ cancels for rows whose parts at λ=0 are zero
         scale = np.where(self.outside == 0, 1.0, lam)
-        # 1-h_λ = (1-h_0) + λ w zGzᵀ: a sum of positive terms, where 1 - h as a difference would lose digits
+        # 1-h_λ = (1-h_0) + λ w zGzᵀ is a sum of non-negative terms; computing h first would lose digits
         remainder = self.outside + scale * self.weights * spread
         return (self.residual + scale[:, None] * pull) / remainder[:, None]
 
@@ -80,14 +80,14 @@ def resolvent(spectrum: Spectrum, lam: float) -> Array:
 
 
 def rotate(spectrum: Spectrum, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, owner: str) -> Rotated:
-    """Project rows once, and take the least-squares parts.
+    """Project rows into the eigenbasis, and compute their residuals and 1-h at λ=0.
 
     Args:
-        spectrum: of the rows of the fit.
-        x: (n, d) rows that are among them.
+        spectrum: of the training rows.
+        x: (n, d) training rows: all of those in the spectrum, or some.
         y: (n, k) their targets.
         sample_weight: (n,) their weights; None for ones.
-        owner: the function that asks, for messages.
+        owner: the calling function, for messages.
 
     Raises:
         ParameterError: if shapes are wrong.
@@ -106,7 +106,7 @@ def rotate(spectrum: Spectrum, x: ArrayLike, y: ArrayLike, sample_weight: ArrayL
     outside = 1 - weights / spectrum.weight
     for rows in chunks(len(z)):
         outside[rows] -= weights[rows] * (z[rows] ** 2 @ (1 / spectrum.values))
-    # I-H is a projection at λ=0: where its diagonal is zero its row is, and so is the residual
+    # at λ=0, I-H is a projection: a zero on its diagonal means a zero row, and so a zero residual
     through = spectrum.interpolates | (outside < PASSES_THROUGH)
     residual[through], outside[through] = 0.0, 0.0
     return Rotated(z, weights, targets, residual, outside)

@@ -1,4 +1,4 @@
-"""Running moments: Chan's update in place, so that a small batch costs no (d, d) temporaries.
+"""Running moments: Chan's update in place, without (d, d) temporaries for each small batch.
 
 References: Chan, Golub & LeVeque, "Algorithms for Computing the Sample Variance", The American Statistician 1983;
 Knuth, The Art of Computer Programming, volume 2, section 4.2.2 (the two-sum).
@@ -21,11 +21,11 @@ Array = NDArray[np.float64]
 
 
 class RunningMoments:
-    """Moments that grow batch by batch; the first batch sets the number of features and targets.
+    """Moments accumulated over batches; the first batch sets the number of features and targets.
 
-    Rows and targets stand side by side, so that one symmetric product gives all three matrices. All products are
-    SciPy's: NumPy has a BLAS of its own, and the two pools of threads would wait on each other's cores (4 to 5 times
-    as long on 2 cores, 512 features and 100 targets).
+    Rows and targets are concatenated, so one symmetric product gives all three matrices. All products use SciPy's BLAS.
+    NumPy has its own, and two thread pools would compete for the same cores (4 to 5 times slower on 2 cores with 512
+    features and 100 targets).
 
     Examples:
         >>> running = RunningMoments()
@@ -45,12 +45,12 @@ class RunningMoments:
         self._room = np.empty((0, d + k))
 
     def add(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        """Take in rows (n, d) of any real type, targets (n, k) and weights (n,), 4,096 rows at a time.
+        """Add rows to the moments, 4,096 at a time.
 
         Args:
-            x: rows.
-            y: targets.
-            sample_weight: weights; default: ones.
+            x: (n, d) rows of any real type.
+            y: (n, k) targets.
+            sample_weight: (n,) weights of 0 or more; default: ones.
 
         Raises:
             ParameterError: if shapes or weights are wrong.
@@ -83,17 +83,17 @@ class RunningMoments:
             self._mean, self._mean_tail = mean, mean_tail
         total = self._w + w
         delta = (mean - self._mean) + (mean_tail - self._mean_tail)
-        # the term (w₁w₂/w) δδᵀ of Chan's update is one more row
+        # the term (w₁w₂/w) δδᵀ of Chan's update is the outer product of one more row
         rows[-1] = np.sqrt(self._w * w / total) * delta
         self._upper = dsyrk(1.0, rows.T, beta=1.0, c=self._upper, overwrite_c=1)
         self._mean, self._mean_tail = two_sum(self._mean, self._mean_tail + w / total * delta)
         self._w = total
 
     def fields(self) -> dict[str, Any]:
-        """The fields of `Moments` so far.
+        """The fields of `Moments` for all rows added so far.
 
         Raises:
-            ParameterError: if there was no batch.
+            ParameterError: if no batch was added.
         """
         if self._shape is None:
             raise ParameterError("Moments need at least one batch of rows. Got none.")
@@ -112,16 +112,16 @@ class RunningMoments:
 
 
 def centre(parts: Sequence[NDArray[Any]], weights: Array, w: float, out: Array) -> tuple[Array, Array]:
-    """Put √w (v-mean) of rows that stand in several arrays side by side into one.
+    """Write √w (v-mean) of the concatenated rows of several arrays into one array.
 
     Args:
         parts: arrays (n, d_1), (n, d_2), ... of any real type.
         weights: (n,) weights.
         w: their sum, above 0.
-        out: (n+1, Σd) where the centred rows go; the last row is left as it is.
+        out: (n+1, Σd), filled with the centred rows; the last row is not changed.
 
     Returns:
-        The mean rounded to float64, (Σd,), and what rounding took from it, (Σd,).
+        The mean rounded to float64, (Σd,), and its rounding error, (Σd,).
 
     Examples:
         >>> out = np.zeros((3, 1))
@@ -132,7 +132,7 @@ def centre(parts: Sequence[NDArray[Any]], weights: Array, w: float, out: Array) 
     """
     from scipy.linalg.blas import dgemv
 
-    # a first mean, near enough that the differences below are small; the rest of the mean is added to it
+    # two passes: an approximate mean makes the differences small, and their mean corrects it
     near = np.concatenate([part.mean(axis=0, dtype=np.float64) for part in parts])
     rows, stop = out[:-1], 0
     for part in parts:
@@ -157,13 +157,13 @@ def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
         (array([1.e+16]), array([1.]))
     """
     total = a + b
-    # Knuth's TwoSum: exact whichever summand is larger
+    # Knuth's TwoSum: exact for any order of magnitudes
     b_part = total - a
     return total, (a - (total - b_part)) + (b - b_part)
 
 
 def symmetric(upper: Array) -> Array:
-    """The symmetric matrix of an upper triangular one.
+    """The symmetric matrix with a given upper triangle.
 
     Args:
         upper: (d, d), zero below the diagonal.

@@ -1,4 +1,4 @@
-"""One eigendecomposition of the centred rows, from which every λ is read.
+"""Spectrum: one eigendecomposition of the centred rows, which gives the ridge fit for every λ.
 
 With X̃ = W^½(X-μ) = U S Vᵀ and Ỹ = W^½(Y-ȳ), the ridge fit at λ is ȳ + Z (S²+λ)⁻¹ VᵀX̃ᵀỸ for Z = (x-μ)V.
 """
@@ -25,10 +25,10 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Eigenvalues and eigenvectors of the centred Gram X̃ᵀX̃, with what targets leave on them.
+    """Eigenvalues and eigenvectors of the centred Gram matrix X̃ᵀX̃, with the projected targets.
 
-    Eigenvalues below ``max(100, size) · 2.2e-16`` of the largest, where size is that of the decomposed matrix, are
-    rounding and dropped, as are those beyond the rank n-1 that centred rows can have.
+    Eigenvalues below ``max(100, size) · 2.2e-16`` times the largest are rounding and are dropped, where size is the
+    side of the decomposed matrix. So are those beyond n-1, the largest rank of centred rows.
 
     Attributes:
         mean: (d,) weighted mean μ of the rows.
@@ -61,7 +61,7 @@ class Spectrum:
 
     @classmethod
     def from_moments(cls, moments: Moments) -> Self:
-        """The spectrum of the (d, d) side.
+        """The spectrum from the (d, d) scatter matrix.
 
         Args:
             moments: of at least one row of positive weight.
@@ -75,7 +75,7 @@ class Spectrum:
         """
         if not moments.w > 0:
             raise ParameterError(f"A spectrum needs rows of positive weight. Got {moments.n} rows of weight 0.")
-        # (d, d), ascending; `_kept` turns it round
+        # eigh is ascending; `_kept` reverses the order
         values, vectors = np.linalg.eigh(moments.scatter)
         keep = _kept(values, limit=moments.n - 1)
         vectors = np.ascontiguousarray(vectors[:, keep])
@@ -92,7 +92,7 @@ class Spectrum:
 
     @classmethod
     def from_rows(cls, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """The spectrum of rows, from the smaller side: (n, n) where there are fewer rows than features.
+        """The spectrum of rows, from the smaller side: (n, n) if there are fewer rows than features.
 
         Args:
             x: (n, d) rows of any real type.
@@ -119,7 +119,7 @@ class Spectrum:
         joined = np.empty((len(x) + 1, x.shape[1] + y.shape[1]))
         mean, _ = centre((x, y), weights, w, joined)
         rows, targets = np.split(joined[:-1], [x.shape[1]], axis=1)
-        # (n, n), the smaller side: the same eigenvalues
+        # X̃X̃ᵀ (n, n) has the same nonzero eigenvalues as X̃ᵀX̃
         values, left = np.linalg.eigh(rows @ rows.T)
         keep = _kept(values, limit=len(x) - 1)
         values, left = values[keep], np.ascontiguousarray(left[:, keep])
@@ -132,7 +132,7 @@ class Spectrum:
 
     @property
     def interpolates(self) -> bool:
-        """Whether the rows have the full rank n-1, so that least squares goes through every target."""
+        """Whether the rows have full rank n-1, so that least squares interpolates all targets."""
         return len(self.values) == self.n - 1
 
     def project(self, x: ArrayLike) -> Array:
@@ -142,7 +142,7 @@ class Spectrum:
             x: (n, d) rows.
 
         Raises:
-            ParameterError: if d is another one.
+            ParameterError: if d is wrong.
 
         Examples:
             >>> Spectrum.from_rows(np.eye(2), np.eye(2)).project(np.full((1, 2), 0.5))
@@ -156,6 +156,6 @@ class Spectrum:
 
 
 def _kept(values: Array, limit: int) -> NDArray[np.intp]:
-    """Positions of eigenvalues that are more than rounding, from the largest on."""
+    """Positions of the eigenvalues that are not rounding, largest first, at most ``limit``."""
     floor = EPSILON * max(100, len(values)) * values.max(initial=0.0)
     return np.flatnonzero(values > floor)[::-1][: max(limit, 0)]

@@ -1,7 +1,7 @@
-"""Transferability scores: numbers that predict a source's worth for a target; and distances between domains.
+"""Transferability scores, which predict how useful a source is for a target, and distances between domains.
 
-A score or a distance is a module under the name of the literature, on arrays alone; `headstart.scores.registry` names
-those that rank sources.
+Each score or distance is a module named as in the literature and works on arrays only; `headstart.scores.registry`
+lists those that rank sources.
 """
 
 from headstart.scores.evidence import ModelEvidence, gaussian_evidence

@@ -1,14 +1,14 @@
-"""Bayesian evidence: of targets under Bayesian linear regression, maximised over its two precisions.
+"""Bayesian evidence: the marginal likelihood of targets in Bayesian linear regression, maximised over two precisions.
 
 For y = Fm + ε with m ~ N(0, I/a) and ε ~ N(0, I/b), y ~ N(0, FFᵀ/a + I/b). With F = U S Vᵀ of rank k, v = s², x = Uᵀy,
 t = a/b and q(t) = Σ x²t/(v+t) + ‖y‖² - ‖x‖²,
 
     ln p(y) = (n/2) ln b - ½ Σ_{i<=k} ln(1 + v_i/t) - (b/2) q(t) - (n/2) ln 2π,
 
-and b = n/q(t) is best for each t, so that one number is left to search: by a grid and a golden section, which finds
-the highest of several maxima (MacKay's iteration finds the one that it starts near). A free intercept with a flat prior
-takes one dimension: rows are centred and n-1 is n (the restricted likelihood). Centring without that is wrong: the
-evidence has then no bound where n <= d, as one direction of y has no residual at all.
+and b = n/q(t) is optimal for each t, so only t has to be searched. A grid followed by a golden-section search finds the
+highest of several maxima; MacKay's iteration finds the one nearest to its start. An intercept with a flat prior uses up
+one dimension: rows are centred and n is replaced by n-1 (restricted likelihood). Centring without that replacement is
+wrong: for n <= d the evidence is then unbounded, since one direction of y has no residual.
 
 References: MacKay, "Bayesian Interpolation", Neural Computation 1992; Harville, "Maximum Likelihood Approaches to
 Variance Component Estimation", JASA 1977 (restricted likelihood).
@@ -33,22 +33,22 @@ __all__ = ["ModelEvidence", "gaussian_evidence", "spectrum_evidence"]
 Array = NDArray[np.float64]
 
 GOLDEN = (np.sqrt(5) - 1) / 2
-STEPS = 40  # of the golden section: ln t to 1e-8, where the evidence is flat to rounding
-GRID = 97  # of ln t, over 12 decades beyond the eigenvalues on both sides together
-# The least noise, as a share of ‖y‖², where features leave directions free: less is the rounding of ‖y‖² - ‖x‖².
+STEPS = 40  # of the golden-section search: ln t to 1e-8, where the evidence is flat up to rounding
+GRID = 97  # points in ln t, from 6 decades below the smallest eigenvalue to 6 above the largest
+# Least noise, as a share of ‖y‖², unless features interpolate: anything smaller is rounding of ‖y‖² - ‖x‖².
 NOISE_FLOOR = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class ModelEvidence:
-    """The maximal evidence of k targets, and where it is reached.
+    """The maximal evidence of k targets, and the precisions at which it is reached.
 
     Attributes:
         log_evidence: (k,) ln p(y | F, a, b), in nats.
         alpha: (k,) precision of the coefficients.
         beta: (k,) precision of the noise.
         gamma: (k,) effective number of coefficients, Σ v/(v + a/b).
-        n: observations that count: rows, less one for an intercept.
+        n: effective number of observations: rows, minus one for an intercept.
 
     Examples:
         >>> ModelEvidence(np.array([-6.0]), np.ones(1), np.ones(1), np.ones(1), 3).per_row
@@ -72,9 +72,12 @@ def gaussian_evidence(x: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> 
 
     Args:
         x: (n, d) features.
-        y: (n, k) targets; none may be constant (all zero without an intercept).
-        intercept: whether there is a free intercept; without it rows and targets are taken as they are, as in the
-            papers on LogME.
+        y: (n, k) targets; none may be constant (or, without an intercept, all zero).
+        intercept: whether to include an intercept with a flat prior, default true. Without it, rows and targets are
+            not centred, as in the papers on LogME.
+
+    Returns:
+        The maximal evidence of each target, with its precisions.
 
     Raises:
         ParameterError: if shapes are wrong.
@@ -95,17 +98,17 @@ def gaussian_evidence(x: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> 
         raise DataError(f"gaussian_evidence needs targets that vary. Target {column} does not; leave it out.")
     if intercept:
         return spectrum_evidence(Spectrum.from_rows(x, y))
-    # rows as they are, not centred, so that the spectrum (which centres) is of no use here
+    # no centring here, so a `Spectrum`, which centres, cannot be used
     left, s, _ = np.linalg.svd(np.asarray(x, dtype=np.float64), full_matrices=False)
     kept = s > np.finfo(np.float64).eps * max(x.shape) * s.max()
     return _maximised(s[kept] ** 2, (left[:, kept].T @ y) ** 2, (y**2).sum(axis=0), len(x))
 
 
 def spectrum_evidence(spectrum: Spectrum) -> ModelEvidence:
-    """The maximal evidence, with a free intercept, of the targets of a spectrum; no row is read again.
+    """The maximal evidence, with an intercept, of the targets of a spectrum; it needs no rows.
 
     Args:
-        spectrum: of rows of weight one and their targets, all of which vary.
+        spectrum: of rows of weight one, with targets that are not constant.
 
     Examples:
         >>> x = np.array([[0.0], [1.0], [2.0], [3.0]])
@@ -119,7 +122,7 @@ def spectrum_evidence(spectrum: Spectrum) -> ModelEvidence:
 def _maximised(sigma: Array, explained: Array, total: Array, n: int) -> ModelEvidence:
     """Evidence from v (r,), x² (r, k), ‖y‖² (k,) and n."""
     interpolates = len(sigma) == n
-    # ‖y‖² - ‖x‖², the part of y outside of the span of the features
+    # ‖y‖² - ‖x‖²: the part of y outside the span of the features
     rest = np.zeros_like(total) if interpolates else np.maximum(total - explained.sum(axis=0), NOISE_FLOOR * total)
     found = _Profile(sigma, explained, rest, n)
     t = np.exp(found.argmax())
@@ -154,7 +157,7 @@ class _Profile:
         shrunk = 1 / (1 + self.sigma[None, :] * np.exp(-grid)[:, None])  # t/(v+t), (grid, r)
         curve = -self.n * np.log(shrunk @ self.explained + self.rest) + np.log(shrunk).sum(axis=1, keepdims=True)
         centre, step = grid[curve.argmax(axis=0)], grid[1] - grid[0]
-        # the best grid point and its neighbours hold the highest maximum; the section narrows it for all k at once
+        # the maximum lies between the neighbours of the best grid point; narrow the interval for all k targets at once
         a, b = centre - step, centre + step
         for _ in range(STEPS):
             width = GOLDEN * (b - a)

@@ -1,10 +1,10 @@
-"""Fréchet distance: between two domains as Gaussians, the quantity that is called FID for Inception features.
+"""Fréchet distance: between two domains modelled as Gaussians; for Inception features it is known as FID.
 
     F = ‖μ_s - μ_t‖² + tr(C_s + C_t - 2 (C_s C_t)^½),
 
-the squared 2-Wasserstein distance of the two Gaussians. It is a distance: lower is nearer. With C = AᵀA the last trace
-is the nuclear norm of A_s A_tᵀ, so that no root of a product that is not symmetric is taken and singular covariances
-(n <= d) need no correction.
+the squared 2-Wasserstein distance of the two Gaussians; lower means closer. With C = AᵀA, the trace of (C_s C_t)^½ is
+the nuclear norm of A_s A_tᵀ. So no square root of a non-symmetric matrix is needed, and singular covariances (n <= d)
+need no regularisation.
 
 References: Dowson & Landau, J. Multivariate Analysis 1982; Heusel et al., "GANs Trained by a Two Time-Scale Update Rule
 Converge to a Local Nash Equilibrium", NIPS 2017.
@@ -26,9 +26,9 @@ __all__ = ["frechet_distance"]
 
 
 def frechet_distance(xs: ArrayLike, xt: ArrayLike) -> float:
-    """The squared distance of two domains, with covariances over n-1; lower is nearer.
+    """The squared Fréchet distance of two domains, in squared units of the features; lower means closer.
 
-    It is biased upwards where rows are few for d.
+    Covariances have the divisor n-1. The estimate is biased upwards if there are few rows relative to d.
 
     Args:
         xs: (n, d) source-domain rows.
@@ -46,9 +46,9 @@ def frechet_distance(xs: ArrayLike, xt: ArrayLike) -> float:
     xs = check_rows(xs, "xs", "frechet_distance")
     xt = check_rows(xt, "xt", "frechet_distance", columns=xs.shape[1])
     source, target = _spectrum(xs), _spectrum(xt)
-    # tr Σ_s + tr Σ_t, from eigenvalues of the scatter: no (d, d) covariance is made
+    # tr C_s + tr C_t from the eigenvalues of the scatter, without forming a (d, d) covariance
     variances = source.values.sum() / (len(xs) - 1) + target.values.sum() / (len(xt) - 1)
-    # tr (Σ_s Σ_t)^½ is the sum of the singular values of AₛA_tᵀ (r_s, r_t), for any square roots A of the covariances
+    # tr (C_s C_t)^½ is the sum of the singular values of A_s A_tᵀ (r_s, r_t), for any A with AᵀA = C
     shared = float(np.linalg.svd(_root(source) @ _root(target).T, compute_uv=False).sum())
     apart = float(((source.mean - target.mean) ** 2).sum())
     return apart + max(float(variances) - 2 * shared, 0.0)
@@ -59,5 +59,5 @@ def _spectrum(x: NDArray[Any]) -> Spectrum:
 
 
 def _root(spectrum: Spectrum) -> NDArray[np.float64]:
-    """A (r, d) with AᵀA the covariance."""
+    """A (r, d) such that AᵀA is the covariance."""
     return np.asarray(np.sqrt(spectrum.values / (spectrum.n - 1))[:, None] * spectrum.vectors.T)

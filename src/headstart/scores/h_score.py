@@ -1,9 +1,9 @@
-"""H-score: how much of the features' variance, in their own metric, lies between classes.
+"""H-score: the share of whitened feature variance that lies between classes, summed over directions.
 
     H = tr(cov(f)⁻¹ cov(E[f|y])),
 
-the sum of the squared canonical correlations of features and one-hot labels (Pillai's trace), between 0 and C-1. It is
-C-1 for any features where n <= d, so that the covariance is shrunk, Σ_a = (1-a)Σ + a tr(Σ)/d I, with the share a of
+the sum of the squared canonical correlations of features and one-hot labels (Pillai's trace), between 0 and C-1. For
+n <= d it is C-1 for any features. So the covariance is shrunk to Σ_a = (1-a)Σ + a tr(Σ)/d I, with the shrinkage a of
 Ledoit and Wolf, and
 
     H_a = tr(Σ_a⁻¹ (1-a) cov(E[f|y])).
@@ -30,20 +30,20 @@ __all__ = ["H_SCORE", "h_score", "ledoit_wolf_share"]
 
 
 def h_score(x: ArrayLike, y: ArrayLike, *, shrinkage: float | None = None) -> float:
-    """The H-score with a shrunk covariance; 0 for features that do not vary.
+    """The H-score with a shrunk covariance; 0 for constant features.
 
     Args:
         x: (n, d) features.
         y: (n,) integer class codes.
-        shrinkage: the share a between 0 and 1; default: that of Ledoit and Wolf. 0 is the plain H-score.
+        shrinkage: a, between 0 and 1; default: the estimate of Ledoit and Wolf. 0 gives the original H-score.
 
     Raises:
-        ParameterError: if shapes, types or the share are wrong.
-        DataError: if a value is not finite or there is one class only.
+        ParameterError: if shapes, types or the shrinkage are wrong.
+        DataError: if a value is not finite or there is only one class.
 
     Examples:
         >>> x = np.array([[0.0], [0.0], [1.0], [1.0]])
-        >>> round(h_score(x, np.array([0, 0, 1, 1]), shrinkage=0.0), 6)    # the class decides the feature
+        >>> round(h_score(x, np.array([0, 0, 1, 1]), shrinkage=0.0), 6)    # the class determines the feature
         1.0
         >>> round(h_score(x, np.array([0, 1, 0, 1]), shrinkage=0.0), 6)
         0.0
@@ -57,7 +57,7 @@ def h_score(x: ArrayLike, y: ArrayLike, *, shrinkage: float | None = None) -> fl
         check_number(shrinkage, "shrinkage", "h_score", low=0, high=1)
     share = ledoit_wolf_share(spectrum, x) if shrinkage is None else float(shrinkage)
     n, d = x.shape
-    # rows of a class sum to n_c times its mean: Vᵀ cov(E[f|y]) V has the diagonal Σ_c cross_c² / (n_c n)
+    # ``cross`` holds class sums, n_c times class means, so Vᵀ cov(E[f|y]) V has the diagonal Σ_c cross_c² / (n_c n)
     between = (spectrum.cross**2 / np.bincount(codes)).sum(axis=1) / n
     variance = spectrum.values / n
     # tr(Σ_a⁻¹ cov(E[f|y])) in the eigenbasis, where Σ_a = (1-a)Σ + a tr(Σ)/d I is diagonal
@@ -65,11 +65,14 @@ def h_score(x: ArrayLike, y: ArrayLike, *, shrinkage: float | None = None) -> fl
 
 
 def ledoit_wolf_share(spectrum: Spectrum, x: NDArray[Any]) -> float:
-    """The share a of the identity in a covariance that is nearest to the true one, in expected square.
+    """Ledoit-Wolf shrinkage: the weight a of the identity that minimises the expected squared error of the covariance.
 
     Args:
         spectrum: of the rows.
-        x: (n, d) the rows.
+        x: (n, d) the same rows.
+
+    Returns:
+        a, between 0 and 1.
 
     Examples:
         >>> x = np.random.default_rng(0).normal(size=(30, 5))      # the true covariance is the identity
@@ -77,7 +80,7 @@ def ledoit_wolf_share(spectrum: Spectrum, x: NDArray[Any]) -> float:
         True
     """
     n, d = x.shape
-    # Σ_i ‖x_i - μ‖⁴, chunk by chunk in float64: fourth powers of float32 lose too many digits
+    # Σ_i ‖x_i - μ‖⁴ in chunks and in float64, as fourth powers in float32 lose too many digits
     fourth = sum(
         float(((x[part] - spectrum.mean) ** 2).sum(axis=1) @ ((x[part] - spectrum.mean) ** 2).sum(axis=1))
         for part in chunks(n)
@@ -86,9 +89,9 @@ def ledoit_wolf_share(spectrum: Spectrum, x: NDArray[Any]) -> float:
     squares = float((variance**2).sum())
     # ‖Σ - tr(Σ)/d I‖² = tr Σ² - (tr Σ)²/d
     distance = squares - float(variance.sum()) ** 2 / d
-    # mean of ‖x_ix_iᵀ - Σ‖² over n: how far Σ is from the truth in expectation
+    # (mean of ‖x_ix_iᵀ - Σ‖²)/n: the estimated squared error of Σ
     spread = (fourth / n - squares) / n
-    # a covariance that is a multiple of the identity already is its own target
+    # a distance of zero: Σ is a multiple of the identity already, and shrinking changes nothing
     return float(np.clip(spread / distance, 0.0, 1.0)) if distance > 1e-15 * squares else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Checks of rows, labels and groups that the scores share, one-hot targets and the spectrum of labelled rows."""
+"""Shared code of the scores: input checks, one-hot targets, class means, spectra, principal components, sampling."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ Codes = NDArray[np.intp]
 
 
 def check_rows(x: ArrayLike, name: str, owner: str, *, minimum: int = 2, columns: int | None = None) -> NDArray[Any]:
-    """Finite rows (n, d) of real numbers, d at least 1; neither copied nor converted where they are an array.
+    """Check for finite rows (n, d) of real numbers; an array is neither copied nor converted.
 
     Args:
-        x: what was given.
-        name: the parameter's name.
-        owner: the score that it belongs to.
-        minimum: the least n.
-        columns: the d that it must have; None for any.
+        x: the value to check.
+        name: the parameter's name, for messages.
+        owner: the score that the parameter belongs to, for messages.
+        minimum: the least number of rows, default 2.
+        columns: the required d; None for any d of at least 1.
 
     Raises:
-        ParameterError: if it is no array (n, d) of real numbers.
-        DataError: if there are fewer rows, no columns, or a value is not finite.
+        ParameterError: if it is not an array (n, d) of real numbers.
+        DataError: if there are too few rows, no columns, or a value is not finite.
 
     Examples:
         >>> check_rows([[1.0]], "x", "logme")
@@ -59,15 +59,15 @@ def check_rows(x: ArrayLike, name: str, owner: str, *, minimum: int = 2, columns
 
 
 def check_classes(y: ArrayLike, n: int, owner: str) -> tuple[Codes, int]:
-    """Codes 0 to C-1 of the classes that have rows, and C; a class without rows says nothing about features.
+    """Class codes renumbered to 0 ... C-1 without gaps, and C; classes without rows are dropped.
 
     Args:
-        y: (n,) integer class codes, of which some may be missing.
+        y: (n,) integer class codes, with or without gaps.
         n: the number of rows.
-        owner: the score that asks.
+        owner: the calling score, for messages.
 
     Raises:
-        ParameterError: if these are not n integer codes.
+        ParameterError: if ``y`` does not hold n integer codes.
         DataError: if there are fewer than two classes.
 
     Examples:
@@ -87,16 +87,16 @@ def check_classes(y: ArrayLike, n: int, owner: str) -> tuple[Codes, int]:
 
 
 def check_groups(groups: ArrayLike | None, n: int, owner: str) -> Codes | None:
-    """Integer codes (n,) of groups that were given as codes or names; None where none were given.
+    """Integer codes (n,) of groups given as codes or names; None for None.
 
     Args:
-        groups: (n,) codes or names of what belongs together, or None.
+        groups: (n,) codes or names of groups, or None.
         n: the number of rows.
-        owner: the score that asks.
+        owner: the calling score, for messages.
 
     Raises:
-        ParameterError: if the shape is another one.
-        DataError: if all rows are of one group.
+        ParameterError: if the shape is wrong.
+        DataError: if all rows belong to one group.
 
     Examples:
         >>> check_groups(["ann", "bob", "ann"], 3, "nearest_neighbours")
@@ -110,7 +110,7 @@ def check_groups(groups: ArrayLike | None, n: int, owner: str) -> Codes | None:
     codes = group_codes(names, n)
     count = int(codes.max(initial=-1)) + 1
     if count < 2:
-        raise DataError(f"{owner} leaves whole groups out, and needs two or more. Got {count}; give no groups.")
+        raise DataError(f"{owner} leaves out one group at a time and needs two or more. Got {count}; omit 'groups'.")
     return codes
 
 
@@ -132,7 +132,7 @@ def one_hot(codes: Codes, classes: int) -> Array:
 
 
 def class_spectrum(x: NDArray[Any], codes: Codes, classes: int) -> Spectrum:
-    """The spectrum of rows with one-hot targets, which are made a chunk at a time.
+    """The spectrum of rows with one-hot targets; if n >= d, the targets are built in chunks.
 
     Args:
         x: (n, d) rows.
@@ -149,13 +149,13 @@ def class_spectrum(x: NDArray[Any], codes: Codes, classes: int) -> Spectrum:
 
 
 def principal_rows(spectrum: Spectrum, x: NDArray[Any], components: int | None, owner: str) -> Array:
-    """Rows (n, r) in the first principal directions; r is their rank where that is less than ``components``.
+    """Principal component scores (n, r) of rows; r is the smaller of their rank and ``components``.
 
     Args:
         spectrum: of the rows.
-        x: (n, d) the rows.
-        components: how many directions to keep; None for all.
-        owner: the score that asks.
+        x: (n, d) the same rows.
+        components: number of components to keep; None for all.
+        owner: the calling score, for messages.
 
     Raises:
         DataError: if all rows are the same.
@@ -178,11 +178,11 @@ def principal_rows(spectrum: Spectrum, x: NDArray[Any], components: int | None, 
 
 
 def class_means(z: Array, codes: Codes, classes: int) -> tuple[Array, Array]:
-    """Means (C, d) of the rows of each class, and the number of rows (C,) of each.
+    """Means (C, d) and numbers of rows (C,) of the classes.
 
     Args:
         z: (n, d) rows.
-        codes: (n,) class codes below ``classes``, each of which has rows.
+        codes: (n,) class codes below ``classes``; every class has rows.
         classes: C.
 
     Examples:
@@ -198,14 +198,15 @@ def class_means(z: Array, codes: Codes, classes: int) -> tuple[Array, Array]:
 
 
 def draw_rows(n: int, max_rows: int, seed: int, groups: Codes | None = None) -> Codes:
-    """Sorted positions of all rows, or of ``max_rows`` drawn at random; of whole groups (at least two) where given.
+    """Sorted positions of a random subset of rows, or of all rows if they are few enough.
 
-    The draw depends on n, the seed and the groups alone, so that scores of several sources are of the same rows.
+    The subset depends only on n, the seed and the groups, so the scores of several sources use the same rows.
 
     Args:
         n: the number of rows.
-        max_rows: the most rows wanted; whole groups may be somewhat more.
-        seed: of the draw.
+        max_rows: the size of the subset. With groups, complete groups (at least two) are drawn until there are at
+            least this many rows.
+        seed: of the random draw.
         groups: (n,) integer codes, or None.
 
     Raises:
@@ -223,5 +224,6 @@ def draw_rows(n: int, max_rows: int, seed: int, groups: Codes | None = None) -> 
         return np.sort(rng.choice(n, max_rows, replace=False))
     counts = np.bincount(groups)
     order = rng.permutation(len(counts))
+    # complete groups in random order, as many as hold max_rows rows
     enough = int(np.searchsorted(np.cumsum(counts[order]), max_rows)) + 1
     return np.flatnonzero(np.isin(groups, order[: max(enough, 2)]))

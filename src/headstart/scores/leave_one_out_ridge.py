@@ -1,8 +1,8 @@
-"""Leave-one-out ridge: how well a ridge head on frozen features predicts rows that it has not seen.
+"""Leave-one-out ridge: how well a ridge head on frozen features predicts rows that were left out of its fit.
 
-The left-out prediction of row i is y_i - (y_i - f_i)/(1 - h_i) (Allen 1974), read for every λ off one spectrum; a group
-leaves as a whole. Scores become probabilities by the temperature of least log-loss. The score is the mean left-out
-log-likelihood at the best λ; for values, minus the squared error in units of the target's variance.
+The leave-one-out prediction for row i is y_i - (y_i - f_i)/(1 - h_i) (Allen 1974), for every λ from one spectrum; a
+group is left out as one. A temperature turns predictions into probabilities. The score is the mean leave-one-out
+log-likelihood at the best λ; for regression, minus the squared error in units of the target's variance.
 
 References: Allen, "The relationship between variable selection and data augmentation and a method for prediction",
 Technometrics 1974; Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
@@ -33,13 +33,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class LeaveOneOutRidge:
-    """Left-out evidence about features, at the λ of least loss.
+    """Leave-one-out results of a ridge head, at the λ with the lowest loss.
 
     Attributes:
         lam: the penalty λ.
-        log_likelihood: the score: minus the mean of ``losses``.
-        accuracy: share of left-out rows whose likeliest class is right; of single labels for a multi-label task; None
-            for values.
+        log_likelihood: the score, minus the mean of ``losses``.
+        accuracy: leave-one-out accuracy, averaged over labels for a multi-label task; None for regression.
         losses: (m,) loss of each row: log-loss in nats, or squared error in units of the target's variance.
         rows: (m,) positions of these rows among those given.
 
@@ -65,21 +64,22 @@ def leave_one_out_ridge(
     max_rows: int = 5000,
     seed: int = 0,
 ) -> LeaveOneOutRidge:
-    """Exact left-out losses of the ridge head at the λ of least mean loss.
+    """Exact leave-one-out losses of a ridge head, at the λ with the lowest mean loss.
 
     Args:
         x: (n, d) features.
         y: labels as in `Dataset`: (n,) codes, or (n, k) zeros and ones, or (n, k) values.
         task: the label schema.
         groups: (n,) codes or names of rows that are left out together; None if every row is its own group.
-        lambdas: penalties above 0; default: the 17 of `lambda_grid`.
-        max_rows: above this number of rows, losses are those of as many drawn at random (or of whole groups), each
-            predicted by the fit to all others; 5,000 give a mean loss to 1.4 percent of its spread.
-        seed: of that draw.
+        lambdas: penalties above 0; default: the 17 values of `lambda_grid`.
+        max_rows: above this number of rows, losses are computed for a random subset of this size (or complete groups),
+            each row predicted by the fit on all others. With the default of 5,000 the standard error of the mean loss
+            is 1.4 percent of the losses' standard deviation.
+        seed: of that subset, default 0.
 
     Raises:
         ParameterError: if shapes, types or penalties are wrong.
-        DataError: if features or targets are not finite, or there is one class or one group only.
+        DataError: if features or targets are not finite, or there is only one class or one group.
 
     Examples:
         >>> x = np.array([[0.0], [0.1], [0.2], [1.0], [1.1], [1.2]])
@@ -104,7 +104,7 @@ def leave_one_out_ridge(
 
 
 def _truth(y: ArrayLike, n: int, task: Task, owner: str) -> tuple[NDArray[Any], int]:
-    """Class codes and how many classes have rows, or targets (n, k) and 0."""
+    """Class codes and the number of classes; for other tasks targets (n, k) and 0."""
     if is_classification(task):
         return check_classes(y, n, owner)
     return check_targets(y, n, owner, columns=task.num_outputs), 0
@@ -112,7 +112,7 @@ def _truth(y: ArrayLike, n: int, task: Task, owner: str) -> tuple[NDArray[Any], 
 
 def _judged(left: LeftOut, truth: NDArray[Any], task: Task, rows: NDArray[np.intp]) -> LeaveOneOutRidge:
     methods = task_methods(task)
-    # calibrated on the left-out predictions themselves: one number (or two a label) for m rows
+    # calibrated on the same predictions: one parameter (two per label) fitted on m rows, so hardly optimistic
     outputs = methods.outputs(left.predictions, methods.calibrate(left.predictions, truth))
     losses = methods.loss(outputs, truth)
     return LeaveOneOutRidge(left.lam, -float(losses.mean()), _accuracy(outputs, truth, task), losses, rows)

@@ -1,12 +1,12 @@
-"""LogME: the maximal evidence of the labels under Bayesian linear regression on the features.
+"""LogME: log maximum evidence of the labels under Bayesian linear regression on the features.
 
-The evidence of each column of the one-hot labels (or of each value) by `headstart.scores.evidence`, divided by n and
-averaged over columns. With (a, b) at its maximum, g = Σv/(v+t), m² = Σ vx²/(v+t)² and r² = Σx²t²/(v+t)² + ‖y‖² - ‖x‖²,
+The evidence of each column of one-hot labels (or of values) from `headstart.scores.evidence`, divided by n and averaged
+over columns. With (a, b) at the maximum, g = Σv/(v+t), m² = Σ vx²/(v+t)² and r² = Σx²t²/(v+t)² + ‖y‖² - ‖x‖²,
 
     ln p = (k/2) ln a + (n/2) ln b - ½ Σ_{i<=k} ln(a + bv_i) - (b/2) r² - (a/2) m² - (n/2) ln 2π,   k = rank(F).
 
-Code in wide use has d in the place of k while its log-determinant has k terms, and so rates features the higher the
-more columns they have beyond their rank: columns of zeros are enough.
+Widely used code has d in place of k, although its log-determinant has k terms. It therefore rates features higher if
+they have more columns than their rank; appending columns of zeros is enough.
 
 Reference: You, Liu, Wang & Long, "LogME: Practical Assessment of Pre-trained Models for Transfer Learning", ICML 2021.
 """
@@ -24,16 +24,16 @@ __all__ = ["LOGME", "logme"]
 
 
 def logme(x: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> float:
-    """The mean maximal evidence per row; comparable between sources on the same rows.
+    """The mean maximal log evidence per row, in nats; comparable between sources on the same rows.
 
     Args:
         x: (n, d) features.
-        y: (n,) integer class codes, or (n, k) targets of a regression or of several labels.
-        intercept: whether there is a free intercept (the default); False for the papers' model without one.
+        y: (n,) integer class codes, or (n, k) targets of regression or multi-label tasks.
+        intercept: whether to include an intercept, default true; false gives the model of the paper.
 
     Raises:
         ParameterError: if shapes or types are wrong.
-        DataError: if a value is not finite, there is one class only, or a target does not vary.
+        DataError: if a value is not finite, there is only one class, or a target does not vary.
 
     Examples:
         >>> rng = np.random.default_rng(0)

@@ -1,10 +1,10 @@
-"""Maximum mean discrepancy: between two domains, with a test of whether it is more than chance.
+"""Maximum mean discrepancy: a kernel distance between two domains, with a permutation test.
 
     MMD²_u = Σ_{i≠j} k(s_i,s_j)/(n(n-1)) + Σ_{i≠j} k(t_i,t_j)/(m(m-1)) - 2 Σ_ij k(s_i,t_j)/(nm),
-    k(a,b) = exp(-‖a-b‖²/(2h²)),   h = the median distance of two of all rows.
+    k(a,b) = exp(-‖a-b‖²/(2h²)),   h = the median distance between any two rows.
 
-It is a distance: lower is nearer, and being unbiased it is about 0, also below, where the domains are the same. The
-p-value is the share of random assignments of the rows to the two domains, this one among them, with as large a value.
+Lower means closer. The estimate is unbiased, so it is around 0, and can be negative, if the domains are the same. The
+p-value is the share of random assignments of rows to domains, the true one included, with at least as large a value.
 
 Reference: Gretton, Borgwardt, Rasch, Schölkopf & Smola, "A Kernel Two-Sample Test", JMLR 2012.
 
@@ -32,9 +32,9 @@ class DomainDiscrepancy:
     """The discrepancy of two domains.
 
     Attributes:
-        squared: the unbiased MMD²; lower is nearer.
+        squared: the unbiased MMD²; lower means closer.
         bandwidth: h, in units of the features.
-        p_value: probability of as large a value where the domains are the same.
+        p_value: probability of at least this value if the domains are the same.
 
     Examples:
         >>> DomainDiscrepancy(0.5, 1.0, 0.01).squared
@@ -55,19 +55,20 @@ def maximum_mean_discrepancy(
     max_rows: int = 1000,
     seed: int = 0,
 ) -> DomainDiscrepancy:
-    """The unbiased squared discrepancy of two domains, its bandwidth and its p-value; lower is nearer.
+    """The unbiased squared discrepancy of two domains, with its bandwidth and p-value.
 
     Args:
         xs: (n, d) source-domain rows.
         xt: (m, d) target-domain rows.
-        bandwidth: h above 0; default: the median distance of the rows of both.
-        permutations: random assignments for the p-value, which is 1/(permutations + 1) at the least.
-        max_rows: rows of each domain, at most; more are drawn at random, since all pairs are compared.
-        seed: of the draw and of the assignments.
+        bandwidth: h above 0; default: the median distance between the rows of both domains.
+        permutations: number of random assignments, default 200; the p-value is at least 1/(permutations + 1).
+        max_rows: above this number of rows, a random subset of a domain is used (default 1,000), since all pairs are
+            compared.
+        seed: of the subsets and of the permutations, default 0.
 
     Raises:
         ParameterError: if shapes or options are wrong.
-        DataError: if a domain has fewer than 2 rows, a value is not finite, or half of the pairs of rows are the same.
+        DataError: if a domain has fewer than 2 rows, a value is not finite, or half of the pairs of rows are equal.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -84,15 +85,15 @@ def maximum_mean_discrepancy(
     parts = [rows[draw_rows(len(rows), max_rows, seed)] for rows in (xs, xt)]
     distances = _squared_distances(np.concatenate(parts).astype(np.float64))
     h = _median_distance(distances) if bandwidth is None else float(bandwidth)
-    # the unbiased form leaves out pairs of a row with itself
+    # the unbiased estimate excludes pairs of a row with itself
     kernel = np.exp(-distances / (2 * h * h))
     np.fill_diagonal(kernel, 0.0)
     sides = np.zeros((len(kernel), permutations + 1))
     sides[: len(parts[0])] = 1.0
-    # column 0 is the true assignment of rows to domains, each other one a random one of the same sizes
+    # column 0 is the true assignment of rows to domains; the others are random permutations of it
     sides[:, 1:] = np.random.default_rng(seed).permuted(sides[:, 1:], axis=0)
     values = _unbiased(kernel, sides)
-    # the same value in another order of summation is not smaller
+    # tolerance: an equal value summed in another order must count as equal
     as_large = int(np.count_nonzero(values[1:] >= values[0] - 1e-12))
     return DomainDiscrepancy(float(values[0]), h, (1 + as_large) / (1 + permutations))
 
@@ -100,9 +101,9 @@ def maximum_mean_discrepancy(
 def _squared_distances(rows: Array) -> Array:
     rows = rows - rows.mean(axis=0)
     squares = (rows**2).sum(axis=1)
-    # ‖a - b‖² = ‖a‖² + ‖b‖² - 2aᵀb, on centred rows: a large mean would cancel away the digits
+    # ‖a - b‖² = ‖a‖² + ‖b‖² - 2aᵀb; rows are centred first, as a large mean would cause cancellation
     distances: Array = np.maximum(squares[:, None] + squares - 2 * (rows @ rows.T), 0.0)
-    # what is left of duplicates is rounding
+    # duplicates: what remains is rounding
     distances[distances < 1e-14 * squares.max(initial=0.0)] = 0.0
     return distances
 
@@ -111,16 +112,16 @@ def _median_distance(distances: Array) -> float:
     median = float(np.median(np.sqrt(distances[np.triu_indices(len(distances), 1)])))
     if not median > 0:
         raise DataError(
-            "maximum_mean_discrepancy needs rows that differ: half of all pairs are the same, and their median "
-            "distance is no bandwidth; give one."
+            "maximum_mean_discrepancy cannot use the median distance as its bandwidth: it is 0, since half of all "
+            "pairs of rows are equal. Give a 'bandwidth'."
         )
     return median
 
 
 def _unbiased(kernel: Array, sides: Array) -> Array:
-    """MMD²_u (p,) for p assignments (N, p): 1 is the source, 0 the target. The kernel has a zero diagonal."""
+    """MMD²_u (p,) for p assignments (N, p), 1 for source and 0 for target; the kernel must have a zero diagonal."""
     n, m = float(sides[:, 0].sum()), float((1 - sides[:, 0]).sum())
-    # sᵀKs, sᵀK(1-s) and (1-s)ᵀK(1-s) for all p assignments by one product (N, N)(N, p)
+    # sᵀKs, sᵀK(1-s) and (1-s)ᵀK(1-s) for all p assignments from one product (N, N)(N, p)
     reached = kernel @ sides
     own = (sides * reached).sum(axis=0)
     across = reached.sum(axis=0) - own

@@ -1,9 +1,10 @@
-"""N-LEEP: LEEP for features without a source head; the components of a Gaussian mixture stand for its classes.
+"""N-LEEP: LEEP for features without a source head; the components of a Gaussian mixture replace its classes.
 
-Principal components that hold 80% of the variance, a mixture of 5 C Gaussians on them, and LEEP of its posteriors.
+A mixture of 5 C Gaussians is fitted to the principal components that explain 80% of the variance; the score is the LEEP
+of its posteriors.
 
-Reference: Li et al., "Ranking Neural Checkpoints", CVPR 2021. A public implementation averages the probabilities and
-not their logarithms; this is the mean of logarithms, as LEEP is defined.
+Reference: Li et al., "Ranking Neural Checkpoints", CVPR 2021. A public implementation averages probabilities instead of
+their logarithms; here it is the mean of logarithms, as in the definition of LEEP.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from headstart.scores.registry import CLASSES, MANY, RegisteredScore
 
 __all__ = ["N_LEEP", "n_leep"]
 
-ENERGY = 0.8
+ENERGY = 0.8  # share of the variance that the principal components explain, as published
 
 
 def n_leep(
@@ -32,21 +33,21 @@ def n_leep(
     covariance: Literal["diag", "full"] = "diag",
     seed: int = 0,
 ) -> float:
-    """The LEEP of the posteriors of a Gaussian mixture that is fitted to the features without labels.
+    """The LEEP of the posteriors of a Gaussian mixture fitted to the features without labels.
 
-    The mixture needs many more rows than components, and its optimum depends on the seed.
+    The mixture needs many more rows than components, and the result depends on the seed.
 
     Args:
         x: (n, d) features.
         y: (n,) integer class codes.
-        components: of the mixture; default: 5 for each class, and at most one for each 4 rows.
-        covariance: ``"diag"`` (the default: principal components are uncorrelated over all rows, and a component has
-            too few rows for more) or ``"full"`` as in the paper.
-        seed: of the mixture's start.
+        components: of the mixture; default: 5 per class, but at most one for every 4 rows.
+        covariance: ``"diag"`` (the default, since a component has too few rows for a full covariance and principal
+            components are uncorrelated overall) or ``"full"`` as in the paper.
+        seed: of the mixture's initialisation, default 0.
 
     Raises:
         ParameterError: if shapes, types or options are wrong.
-        DataError: if a value is not finite, there is one class only, or all rows are the same.
+        DataError: if a value is not finite, there is only one class, or all rows are the same.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -65,14 +66,14 @@ def n_leep(
     check_number(count, "components", "n_leep", low=1, high=len(x), integer=True)
     spectrum = class_spectrum(x, codes, classes)
     energy = np.cumsum(spectrum.values)
-    # as many leading components as hold 80% of the variance
+    # the smallest number of leading components that explain 80% of the variance
     kept = 1 + int(np.searchsorted(energy, ENERGY * energy[-1])) if len(energy) else None
     z = principal_rows(spectrum, x, kept, "n_leep")
-    # the floor of a variance is absolute in scikit-learn
+    # unit variance along the first component, since scikit-learn's variance floor is absolute
     z /= np.sqrt(spectrum.values[0] / len(x))
     mixture = GaussianMixture(count, covariance_type=covariance, random_state=seed)
     with warnings.catch_warnings():
-        # fewer distinct rows than components, or more steps wanted, still leave a mixture to score
+        # too few distinct rows, or too few EM steps: the mixture is usable all the same
         warnings.simplefilter("ignore", ConvergenceWarning)
         posterior = mixture.fit(z).predict_proba(z)
     return leep(posterior, codes)

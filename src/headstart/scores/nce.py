@@ -1,8 +1,8 @@
-"""NCE: minus the entropy of the target's labels that is left once the source's label is known.
+"""NCE: negative conditional entropy of the target's labels given the source's labels.
 
     NCE = -H(Y|Z) = Σ_yz P̂(y,z) ln(P̂(y,z)/P̂(z)),
 
-with Z the likeliest class of the source's own head. Between -H(Y) and 0.
+where Z is the class predicted by the source's own head. It is between -H(Y) and 0.
 
 Reference: Tran, Nguyen & Hassner, "Transferability and Hardness of Supervised Classification Tasks", ICCV 2019.
 """
@@ -27,7 +27,7 @@ def nce(source_labels: ArrayLike, y: ArrayLike) -> float:
 
     Raises:
         ParameterError: if shapes or types are wrong.
-        DataError: if the target has one class only.
+        DataError: if the target has only one class.
 
     Examples:
         >>> nce([7, 7, 3], [0, 0, 1]), round(nce([7, 7, 7, 7], [0, 0, 1, 1]), 4)
@@ -43,6 +43,6 @@ def nce(source_labels: ArrayLike, y: ArrayLike) -> float:
     names, z = np.unique(given, return_inverse=True)
     joint = np.zeros((classes, len(names)))
     np.add.at(joint, (codes, z), 1.0)
-    # P̂(y|z); 0 ln 0 counts as 0
+    # P̂(y|z), with 0 ln 0 = 0
     share = joint / joint.sum(axis=0)
     return float((joint * np.log(np.where(joint > 0, share, 1.0))).sum() / len(given)) + 0.0

@@ -1,11 +1,12 @@
-"""Leave-one-out nearest neighbours: whether rows stand near others of their class.
+"""Leave-one-out nearest neighbours: whether rows are close to other rows of their class.
 
-With cosine similarities s_ij to all rows but row i (and but its group), N_k the k nearest and v_j ∝ exp(s_ij/0.07),
+With cosine similarities s_ij to all rows except row i (and its group), N_k the k nearest and v_j ∝ exp(s_ij/0.07),
 
-    p(c|i) = (k Σ_{j in N_k, y_j=c} v_j + 1/C) / (k + 1),   Σ v = 1,
+    p(c|i) = (k Σ_{j in N_k, y_j=c} v_j + 1/C) / (k + 1),   Σ v = 1.
 
-one more neighbour that is undecided, so that no class is impossible. The score is the mean of ln p(y_i|i). It has no
-parameters to fit, and of 23 scores it was the best in a comparison of 42,000 transfers.
+The term 1/C acts as one more neighbour that is equally divided among classes, so no class is impossible. The score is
+the mean of ln p(y_i|i). It has no fitted parameters. In a comparison over 42,000 transfers it was the best of 23
+scores.
 
 References: Wu et al., "Unsupervised Feature Learning via Non-Parametric Instance Discrimination", CVPR 2018 (weights
 and 0.07, also DINOv2's); Cover & Hart 1967; arXiv 2503.18528 (the comparison).
@@ -33,17 +34,17 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
 TEMPERATURE = 0.07
-QUERIES = 512
+QUERIES = 512  # rows whose neighbours are searched at a time
 
 
 @dataclass(frozen=True, eq=False)
 class LeaveOneOutNeighbours:
-    """Left-out evidence of nearest neighbours, at the k of highest likelihood.
+    """Leave-one-out results of k nearest neighbours, at the k with the highest likelihood.
 
     Attributes:
         k: number of neighbours.
-        log_likelihood: the score: minus the mean of ``losses``.
-        accuracy: share of rows whose likeliest class is right; of equally likely classes the first counts.
+        log_likelihood: the score, minus the mean of ``losses``.
+        accuracy: leave-one-out accuracy; among equally probable classes the first is predicted.
         losses: (m,) log-loss of each row, in nats.
         rows: (m,) positions of these rows among those given.
 
@@ -68,22 +69,22 @@ def nearest_neighbours(
     max_rows: int = 5000,
     seed: int = 0,
 ) -> LeaveOneOutNeighbours:
-    """Left-out likelihood and accuracy of k nearest neighbours, at the best k.
+    """Leave-one-out likelihood and accuracy of k nearest neighbours, at the best k.
 
-    Memory beside the rows is that of 512 by 4,096 similarities, whatever n is; time grows with n times ``max_rows``.
+    Besides the rows, it needs memory for 512 x 4,096 similarities, for any n. Time grows with n times ``max_rows``.
 
     Args:
-        x: (n, d) features; a row of zeros is similar to none.
+        x: (n, d) features; a row of zeros has similarity 0 to all others.
         y: (n,) integer class codes.
-        neighbours: the k to compare; the default goes from one to DINOv2's 20. Where fewer rows are left, all count.
-        groups: (n,) codes or names of rows that are not each other's neighbours, such as frames of one film.
-        max_rows: above this number of rows, as many drawn at random (or whole groups) look for their neighbours among
-            all rows.
-        seed: of that draw.
+        neighbours: the values of k to compare, default 1 to 20 (DINOv2's k is 20). If fewer rows remain, all are used.
+        groups: (n,) codes or names of groups, such as frames of one video; rows of a group are never neighbours.
+        max_rows: above this number of rows, neighbours are searched (among all rows) for a random subset of this size
+            or complete groups; default 5,000.
+        seed: of that subset, default 0.
 
     Raises:
         ParameterError: if shapes or types are wrong, or a k is less than 1.
-        DataError: if features are not finite, or there is one class or one group only.
+        DataError: if features are not finite, or there is only one class or one group.
 
     Examples:
         >>> x = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
@@ -96,7 +97,7 @@ def nearest_neighbours(
     codes, classes = check_classes(y, len(x), owner)
     together = check_groups(groups, len(x), owner)
     if not neighbours:
-        raise ParameterError("nearest_neighbours needs one number of neighbours or more. Got none.")
+        raise ParameterError("nearest_neighbours needs at least one number of neighbours. Got none.")
     for k in neighbours:
         check_number(k, "neighbours", owner, low=1, integer=True)
     counts = sorted({min(k, len(x) - 1) for k in neighbours})
@@ -120,35 +121,35 @@ def _judged(k: int, shares: Array, truth: Codes, rows: Codes) -> LeaveOneOutNeig
 
 def _shares(similarity: Array, found: Codes, classes: int, counts: list[int]) -> Array:
     """Probabilities (len(counts), m, C), from similarities (m, k) and classes (m, k) of neighbours, nearest first."""
-    # against the nearest, so that its weight is 1 and none overflows; shares do not depend on it
+    # subtract the largest similarity against overflow; it cancels in the normalised weights
     weights = np.exp((similarity - similarity[:, :1]) / TEMPERATURE)
     line = np.arange(len(found))
     votes, total = np.zeros((len(found), classes)), np.zeros((len(found), 1))
     out = np.empty((len(counts), len(found), classes))
     for j in range(counts[-1]):
-        # neighbours join one at a time, so that each k is read off the running sums
+        # running sums over neighbours give the result for every k on the way
         votes[line, found[:, j]] += weights[:, j]
         total += weights[:, j : j + 1]
         if j + 1 in counts:
-            # fewer than k where the row's own group takes up the rest
+            # fewer than k if the other rows are all of the row's own group
             used = np.isfinite(similarity[:, : j + 1]).sum(axis=1)[:, None]
             out[counts.index(j + 1)] = (used * votes / total + 1 / classes) / (used + 1)
     return out
 
 
 def _nearest(x: NDArray[Any], queries: Codes, owners: NDArray[np.intp], k: int) -> tuple[Array, Codes]:
-    """Similarities (m, k) and positions (m, k) of the nearest rows of other owners, nearest first, in one pass."""
+    """Similarities (m, k) and positions (m, k) of the nearest rows of other groups, nearest first, in one pass."""
     looking = unit_rows(np.asarray(x[queries], dtype=np.float64))
     similarity = np.full((len(queries), 0), -np.inf)
     place = np.zeros((len(queries), 0), dtype=np.intp)
     for part in chunks(len(x)):
         found = looking @ unit_rows(np.asarray(x[part], dtype=np.float64)).T
-        # a row, and its group, is no neighbour of its own
+        # exclude the row itself and its group
         found[owners[queries][:, None] == owners[part]] = -np.inf
         here = np.broadcast_to(np.arange(part.start, part.start + found.shape[1]), found.shape)
         similarity, place = np.hstack([similarity, found]), np.hstack([place, here])
         if similarity.shape[1] > k:
-            # only the k best so far go on to the next chunk of rows
+            # keep only the k nearest so far
             keep = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
             similarity, place = np.take_along_axis(similarity, keep, 1), np.take_along_axis(place, keep, 1)
     order = np.argsort(-similarity, axis=1, kind="stable")

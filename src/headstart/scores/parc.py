@@ -1,12 +1,13 @@
-"""PARC: whether rows that are alike have the same label, by ranks.
+"""PARC: pairwise annotation representation comparison, the rank correlation of feature and label dissimilarity.
 
-Spearman's correlation, over all pairs of rows, between 1 - corr(z_i, z_j) and 1 - corr of their one-hot labels, for z
-the 32 first principal components, standardised. Any two labels are equally unlike, so that the second is 0 or 1; where
-it is computed, as in published code, rounding breaks the ties between equal labels. The correlation of two rows depends
-on the signs of the components, which are free: each has its largest loading positive, as in scikit-learn.
+Spearman's correlation over all pairs of rows between 1 - corr(z_i, z_j) and 1 - corr of their one-hot labels, where z
+are the first 32 principal components, standardised. Two different labels are always equally dissimilar, so the second
+quantity is set to 0 or 1; computing it, as in published code, breaks ties between equal labels by rounding. The
+correlation of two rows depends on the arbitrary signs of the components; as in scikit-learn, the largest loading of
+each component is made positive.
 
 Reference: Bolya, Mittapalli & Hoffman, "Scalable Diverse Model Selection for Accessible Transfer Learning", NeurIPS
-2021, which multiplies by 100.
+2021 (where the score is multiplied by 100).
 """
 
 from __future__ import annotations
@@ -27,19 +28,20 @@ Array = NDArray[np.float64]
 
 
 def parc(x: ArrayLike, y: ArrayLike, *, components: int = 32, max_rows: int = 2000, seed: int = 0) -> float:
-    """Rank correlation of the unlikeness of features with that of labels, between -1 and 1.
+    """Rank correlation of the pairwise dissimilarities of features and of labels, between -1 and 1.
 
     Args:
         x: (n, d) features of rank 2 or more.
         y: (n,) integer class codes.
-        components: principal components that are kept; default as published.
-        max_rows: above this number of rows, as many are drawn at random: there are n²/2 pairs (16 MB at the default).
-        seed: of that draw.
+        components: number of principal components to keep, default 32 as published.
+        max_rows: above this number of rows, a random subset of this size is used, since there are n²/2 pairs (16 MB at
+            the default of 2,000).
+        seed: of that subset, default 0.
 
     Raises:
         ParameterError: if shapes or types are wrong.
-        DataError: if a value is not finite, there is one class only, no two rows are of the same class, or features
-            have fewer than two directions.
+        DataError: if a value is not finite, there is only one class, no two rows have the same class, or features
+            have rank 1.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -56,12 +58,12 @@ def parc(x: ArrayLike, y: ArrayLike, *, components: int = 32, max_rows: int = 20
     spectrum = class_spectrum(x, codes, classes)
     z = principal_rows(spectrum, x, components, "parc") * _signs(spectrum.vectors[:, :components])
     if z.shape[1] < 2:
-        raise DataError("parc correlates rows over their principal components, and needs two. Got features of rank 1.")
+        raise DataError("parc correlates rows over at least two principal components. Got features of rank 1.")
     first, second = np.triu_indices(len(x), 1)
     differ = (codes[first] != codes[second]).astype(np.float64)
     if differ.all():
-        raise DataError("parc needs two rows of one class. Got one row of each class; add rows.")
-    # Spearman: Pearson of ranks; the second side is 0 or 1, whose ranks are a linear map of it
+        raise DataError("parc needs a class with at least two rows. Got one row of each class; add rows.")
+    # Spearman is Pearson on ranks; the ranks of a 0/1 variable are a linear map of it, so it needs no ranking
     ranks = rankdata(_unlikeness(z)[first, second])
     return float(np.corrcoef(ranks, differ)[0, 1]) if np.ptp(ranks) else 0.0
 
@@ -77,7 +79,7 @@ def _taken(y: ArrayLike, n: int, rows: NDArray[np.intp]) -> Any:
 
 
 def _unlikeness(z: Array) -> Array:
-    """1 - corr of all pairs of rows (n, n), for standardised columns; a row that is constant is like none."""
+    """1 - corr of all pairs of rows (n, n), after standardising columns; a constant row has correlation 0."""
     z = z / z.std(axis=0)
     z = z - z.mean(axis=1, keepdims=True)
     z = unit_rows(z)

@@ -1,10 +1,10 @@
-"""Proxy A-distance: how well a linear classifier tells the rows of two domains apart.
+"""Proxy A-distance: how well a linear classifier separates the rows of two domains.
 
-    PAD = 2 (1 - 2ε),   ε = the left-out error, averaged over the two domains, clipped to at most ½.
+    PAD = 2 (1 - 2ε),   ε = the leave-one-out error, averaged over the two domains, clipped to at most ½.
 
-0 is: not to be told apart; 2 is: told apart without error. It is a distance: lower is nearer. ε is the exact
-leave-one-out error of a balanced ridge classifier (`headstart.linear`), which needs no held-out rows, no training and
-no seed; the classifiers trained by stochastic gradients elsewhere give values below 0 and of the last epoch.
+0 means that the domains cannot be distinguished, 2 that they are separated without error; lower means closer. ε is the
+exact leave-one-out error of a balanced ridge classifier (`headstart.linear`), which needs no held-out rows, no gradient
+training and no seed. Implementations that train a classifier by SGD depend on the last epoch and can be negative.
 
 Reference: Ben-David, Blitzer, Crammer & Pereira, "Analysis of Representations for Domain Adaptation", NIPS 2006.
 
@@ -27,15 +27,16 @@ Array = NDArray[np.float64]
 
 
 def proxy_a_distance(xs: ArrayLike, xt: ArrayLike, *, max_rows: int = 5000, seed: int = 0) -> float:
-    """The distance of two domains, from 0 (alike) to 2; lower is nearer.
+    """The distance of two domains, from 0 (indistinguishable) to 2.
 
-    λ is the one of least left-out squared error, of 17 on `lambda_grid`. Each domain has half of the weight.
+    λ is the value of `lambda_grid` with the lowest leave-one-out squared error. Each domain has half of the weight.
 
     Args:
         xs: (n, d) source-domain rows.
         xt: (m, d) target-domain rows.
-        max_rows: rows of each domain, at most, whose left-out errors are counted; all are fitted.
-        seed: of the draw of these rows.
+        max_rows: maximum number of rows per domain whose leave-one-out errors are counted, default 5,000; all rows are
+            fitted.
+        seed: of the random choice of these rows, default 0.
 
     Raises:
         ParameterError: if shapes are wrong.
@@ -51,7 +52,7 @@ def proxy_a_distance(xs: ArrayLike, xt: ArrayLike, *, max_rows: int = 5000, seed
     xt = check_rows(xt, "xt", "proxy_a_distance", columns=xs.shape[1])
     n, m = len(xs), len(xt)
     side = np.concatenate([np.full(n, -1.0), np.full(m, 1.0)])
-    # each domain weighs (n+m)/2, whatever its number of rows
+    # each domain has the total weight (n+m)/2, for any numbers of rows
     weights = np.where(side < 0, 0.5 * (n + m) / n, 0.5 * (n + m) / m)
     rows = np.concatenate([xs, xt])
     spectrum = Spectrum.from_rows(rows, side[:, None], weights)
@@ -59,12 +60,12 @@ def proxy_a_distance(xs: ArrayLike, xt: ArrayLike, *, max_rows: int = 5000, seed
     truth = side[drawn]
     path = leave_one_out(spectrum, rows[drawn], truth[:, None], lambda_grid(spectrum), sample_weight=weights[drawn])
     _, error = min(_errors(left.predictions[:, 0], truth) for left in path)
-    # worse than chance is chance
+    # an error above chance counts as chance
     return 2 * (1 - 2 * min(error, 0.5))
 
 
 def _errors(predictions: Array, truth: Array) -> tuple[float, float]:
-    """Squared error and error rate, averaged over the two domains; a prediction of 0 is half an error."""
+    """Squared error and error rate, averaged over the two domains; a prediction of exactly 0 is half an error."""
     squared = (predictions - truth) ** 2
     wrong = 0.5 * (1 - np.sign(predictions) * truth)
     source = truth < 0

@@ -1,4 +1,4 @@
-"""The registry of transferability scores that need features and labels alone."""
+"""The registry of transferability scores that need only features and labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Compute = Callable[[Any, Any, Task, Any, int], float]
 
 @runtime_checkable
 class Score(Protocol):
-    """A number that predicts a source's worth for a target, from features and labels; higher is better."""
+    """A number that predicts how useful a source is for a target, from features and labels; higher is better."""
 
     @property
     def name(self) -> str:
@@ -35,7 +35,7 @@ class Score(Protocol):
 
     @property
     def tasks(self) -> frozenset[str]:
-        """The task kinds that it serves."""
+        """The task kinds it supports."""
         ...
 
     def __call__(
@@ -47,17 +47,17 @@ class Score(Protocol):
 
 @dataclass(frozen=True)
 class RegisteredScore:
-    """A score under its name.
+    """A registered score.
 
     Attributes:
         name: its name in the registry.
         tasks: the task kinds it supports.
-        compute: (x, y, task, groups, seed) to the number.
-        max_rows: above this number of rows, the score is that of as many drawn at random (or of whole groups); None
-            where memory and time hold for any number.
+        compute: a function of (x, y, task, groups, seed) that returns the score.
+        max_rows: above this number of rows, the score is computed on a random subset of this size (or complete
+            groups); None for scores whose memory and time allow any number.
 
     Raises:
-        ParameterError: when called for a task that it does not serve.
+        ParameterError: when called for a task that it does not support.
 
     Examples:
         >>> import numpy as np
@@ -78,7 +78,7 @@ Got 'regression' instead.
     def __call__(
         self, x: ArrayLike, y: ArrayLike, task: Task, *, groups: ArrayLike | None = None, seed: int = 0
     ) -> float:
-        """The score; ``groups`` and ``seed`` count only where the score leaves rows out or draws."""
+        """The score; ``groups`` and ``seed`` matter only if the score leaves rows out or draws at random."""
         check_choice(base_kind(task), "task", f"the score '{self.name}'", sorted(self.tasks))
         if self.max_rows is not None and len(np.asarray(x)) > self.max_rows:
             x, y, groups = self._drawn(x, y, groups, self.max_rows, seed)
@@ -101,7 +101,7 @@ CLASSES = frozenset({"classification"})
 EVERY_TASK = frozenset({"classification", "multilabel", "regression"})
 
 
-# Scores that hold all rows in float64, or compare pairs of them, are of as many at most.
+# Largest number of rows for scores that hold all rows in float64 or compare them pairwise.
 MANY = 20_000
 
 
@@ -121,19 +121,19 @@ SOURCE_SCORES: Mapping[str, Callable[[Any, Any], float]] = {
     "leep": leep,
     "nce": lambda probabilities, y: nce(np.argmax(probabilities, axis=1), y),
 }
-"""Scores of a classification that need the class probabilities (n, Z) of the source's own head, and labels (n,)."""
+"""Scores for classification that need the class probabilities (n, Z) of the source's own head, and labels (n,)."""
 
 
 def check_scores(names: Sequence[str], kind: str | None = None) -> None:
-    """Raise unless every name is a score's, and serves the task.
+    """Raise unless every name is a known score that supports the task.
 
     Args:
-        names: of scores.
-        kind: of the task; None where it is not known yet.
+        names: names of scores.
+        kind: the task's kind; None if it is not known yet.
 
     Raises:
-        UnknownNameError: naming the nearest known one.
-        ParameterError: for a score that does not serve the task.
+        UnknownNameError: with the most similar known name.
+        ParameterError: for a score that does not support the task.
 
     Examples:
         >>> check_scores(["leep", "logme"], "classification")

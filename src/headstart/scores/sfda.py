@@ -1,14 +1,14 @@
-"""SFDA: how well a shrunk discriminant tells classes apart once hard rows are pushed towards the other classes.
+"""SFDA: self-challenging Fisher discriminant analysis, which pushes uncertain rows towards the other classes.
 
 1. S_w is the within-class covariance; λ = max(exp(-5 · its largest eigenvalue), 1e-10); S̃ = (1-λ)S_w + λ tr(S_w)/d I.
-2. The discriminant is δ_c(x) = xᵀS̃⁻¹μ_c - ½ μ_cᵀS̃⁻¹μ_c + ln π_c, its posterior softmax(δ). (The published
-   generalised eigenvectors E of (S_t - S̃, S̃) are all kept, and EEᵀ = S̃⁻¹: no eigenproblem is needed.)
-3. Confidence p_i = softmax of the posterior at the row's class; x_i becomes p_i x_i + (1-p_i) · the mean of the other
-   classes' means; the discriminant is fitted again with the same λ.
-4. The score is the mean posterior of the row's class, in the sample; it does not exceed 1.
+2. The discriminant is δ_c(x) = xᵀS̃⁻¹μ_c - ½ μ_cᵀS̃⁻¹μ_c + ln π_c, with posterior softmax(δ). (The published method
+   keeps all generalised eigenvectors E of (S_t - S̃, S̃), and EEᵀ = S̃⁻¹, so no eigenproblem has to be solved.)
+3. The confidence p_i is the softmax of the posterior at the row's class. x_i is replaced by p_i x_i + (1-p_i) times the
+   mean of the other classes' means, and the discriminant is fitted again with the same λ.
+4. The score is the mean in-sample posterior of the rows' classes; it is at most 1.
 
-Exact where covariances are singular (n < d), since S̃ is applied in the span of the rows. λ depends on the scale of
-features, as published.
+This is exact also for singular covariances (n < d), since S̃ is applied within the span of the rows. As published, λ
+depends on the scale of the features.
 
 Reference: Shao et al., "Not All Models Are Equal: Predicting Model Transferability in a Self-challenging Fisher Space",
 ECCV 2022.
@@ -28,7 +28,7 @@ __all__ = ["SFDA", "discriminant_posterior", "sfda"]
 Array = NDArray[np.float64]
 
 LEAST_SHRINKAGE = 1e-10
-# S̃ is kept above this share of the total variance, so that classes whose rows are all the same have a posterior.
+# Floor of S̃ relative to the total variance, so that the posterior exists if all rows of each class are equal.
 VARIANCE_FLOOR = 1e-12
 
 
@@ -41,7 +41,7 @@ def sfda(x: ArrayLike, y: ArrayLike) -> float:
 
     Raises:
         ParameterError: if shapes or types are wrong.
-        DataError: if a value is not finite, there is one class only, or all rows are the same.
+        DataError: if a value is not finite, there is only one class, or all rows are the same.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -57,7 +57,7 @@ def sfda(x: ArrayLike, y: ArrayLike) -> float:
     posterior, shrinkage = discriminant_posterior(z, codes, classes, width=width)
     confidence = softmax(posterior)[line, codes][:, None]
     means, _ = class_means(z, codes, classes)
-    # (C, r) for each class the mean of the means of all others
+    # (C, r): for each class, the mean of the other classes' means
     others = (means.sum(axis=0) - means) / (classes - 1)
     mixed = confidence * z + (1 - confidence) * others[codes]
     posterior, _ = discriminant_posterior(mixed, codes, classes, width=width, shrinkage=shrinkage)
@@ -67,14 +67,14 @@ def sfda(x: ArrayLike, y: ArrayLike) -> float:
 def discriminant_posterior(
     z: Array, codes: NDArray[np.intp], classes: int, *, width: int, shrinkage: float | None = None
 ) -> tuple[Array, float]:
-    """Posterior (n, C) of the discriminant with the shrunk covariance S̃ for the rows of its fit, and λ.
+    """In-sample posterior (n, C) of the discriminant with shrunk covariance S̃, and the shrinkage λ.
 
     Args:
-        z: (n, r) centred rows, or their coordinates in the directions in which they vary.
-        codes: (n,) class codes below C, each of which has rows.
+        z: (n, r) centred rows, or their coordinates in a basis of their span.
+        codes: (n,) class codes below C; every class has rows.
         classes: C.
-        width: d, the number of features, over which S̃ spreads the trace.
-        shrinkage: λ; default: max(exp(-5 · largest eigenvalue of S_w), 1e-10).
+        width: d, the number of features, by which the trace is divided.
+        shrinkage: λ; default: max(exp(-5 · largest eigenvalue of S_w), 1e-10), as published.
 
     Examples:
         >>> z, codes = np.array([[-2.0], [-1.0], [1.0], [2.0]]), np.array([0, 0, 1, 1])
@@ -84,17 +84,17 @@ def discriminant_posterior(
     """
     means, counts = class_means(z, codes, classes)
     residual = z - means[codes]
-    # S_w (r, r); S̃ has the same eigenvectors, so that it is inverted by its eigenvalues
+    # S_w (r, r); S̃ has the same eigenvectors, so inverting it means dividing by its eigenvalues
     values, vectors = np.linalg.eigh(residual.T @ residual / len(z))
     values = np.maximum(values, 0.0)
     if shrinkage is None:
         shrinkage = max(float(np.exp(-5 * values[-1])), LEAST_SHRINKAGE)
     floor = VARIANCE_FLOOR * float((z**2).sum()) / len(z)
     shrunk = np.maximum((1 - shrinkage) * values + shrinkage * values.sum() / width, floor)
-    # class means in the eigenbasis of S_w: S̃⁻¹μ_c is a division there
-    turned = means @ vectors
-    weight = vectors @ (turned / shrunk).T
-    bias = np.log(counts / len(z)) - 0.5 * (turned**2 / shrunk).sum(axis=1)
+    # class means in the eigenbasis of S_w
+    rotated = means @ vectors
+    weight = vectors @ (rotated / shrunk).T
+    bias = np.log(counts / len(z)) - 0.5 * (rotated**2 / shrunk).sum(axis=1)
     return softmax(z @ weight + bias), shrinkage
 
 

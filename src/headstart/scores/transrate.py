@@ -1,10 +1,10 @@
-"""TransRate: the information between features and labels, by coding rates.
+"""TransRate: the mutual information of features and labels, estimated by coding rates.
 
     TrR = R(Z) - Σ_c (n_c/n) R(Z_c),   R(Z) = ½ ln det(I + ZᵀZ/(nε)),
 
-for rows Z that are centred over all rows and scaled to tr cov(Z) = 1, since R depends on the scale of features. Classes
-are weighted by their share: it makes the difference a mutual information, which is never negative; the published code
-weights them equally, which is the same where classes are balanced. Determinants are of the smaller of ZᵀZ and ZZᵀ.
+for rows Z that are centred and scaled to tr cov(Z) = 1, since R depends on the scale of the features. Classes are
+weighted by their frequency, which makes the difference a mutual information and never negative. The published code
+weights them equally, which is the same for balanced classes. Determinants use the smaller of ZᵀZ and ZZᵀ.
 
 Reference: Huang, Huang, Rong, Yang & Wei, "Frustratingly Easy Transferability Estimation", ICML 2022.
 """
@@ -23,16 +23,16 @@ __all__ = ["TRANSRATE", "transrate"]
 
 
 def transrate(x: ArrayLike, y: ArrayLike, *, epsilon: float = 1e-4) -> float:
-    """The coding rate that labels save, in nats.
+    """The reduction in coding rate when labels are known, in nats.
 
     Args:
         x: (n, d) features.
         y: (n,) integer class codes.
-        epsilon: the distortion ε above 0, as a share of the total variance; default as published.
+        epsilon: the distortion ε above 0, as a share of the total variance; default 1e-4, as published.
 
     Raises:
         ParameterError: if shapes or types are wrong, or ε is not positive.
-        DataError: if a value is not finite, there is one class only, or all rows are the same.
+        DataError: if a value is not finite, there is only one class, or all rows are the same.
 
     Examples:
         >>> x = np.array([[-1.0], [-1.0], [1.0], [1.0]])
@@ -50,7 +50,7 @@ def transrate(x: ArrayLike, y: ArrayLike, *, epsilon: float = 1e-4) -> float:
     if not len(spectrum.values):
         raise DataError(f"transrate needs features that differ between rows. All {len(x)} rows are the same.")
     n, scale = len(x), float(spectrum.values.sum()) / len(x)
-    # R(Z) from the eigenvalues of all rows: ln det = Σ ln(1 + s²/(nε)), the scale moved into ε
+    # R(Z) from the eigenvalues: ln det = Σ ln(1 + s²/(nε)); instead of scaling rows, ε is multiplied by the variance
     rate = 0.5 * float(np.log1p(spectrum.values / (n * epsilon * scale)).sum())
     parts = (np.asarray(x[codes == c] - spectrum.mean, dtype=np.float64) for c in range(classes))
     return rate - sum(len(rows) / n * _rate(rows, epsilon * scale) for rows in parts)
@@ -58,7 +58,7 @@ def transrate(x: ArrayLike, y: ArrayLike, *, epsilon: float = 1e-4) -> float:
 
 def _rate(rows: NDArray[np.float64], epsilon: float) -> float:
     n, d = rows.shape
-    # Sylvester: det(I + ZᵀZ) = det(I + ZZᵀ), so the smaller side will do
+    # Sylvester: det(I + ZᵀZ) = det(I + ZZᵀ), so the smaller matrix is enough
     gram = rows.T @ rows if d < n else rows @ rows.T
     return 0.5 * float(np.linalg.slogdet(np.eye(len(gram)) + gram / (n * epsilon))[1])
 

@@ -35,5 +35,5 @@ def test_domains_without_any_spread():
     assert proxy_a_distance(same, same) == 0.0
     assert proxy_a_distance(same, 2 * same) == 2.0
     assert frechet_distance(same, 2 * same) == 2.0
-    with pytest.raises(DataError, match="half of all pairs are the same"):
+    with pytest.raises(DataError, match="half of all pairs of rows are equal"):
         maximum_mean_discrepancy(same, same)
