@@ -14,7 +14,7 @@ def table(path):
 
 
 def test_names_that_may_tell_groups_are_shown_with_their_option(tmp_path, capsys):
-    """Kind: something that a fit looks for and that the command before it does not mention."""
+    """Kind: something that a fit checks and that inspect does not mention."""
     words = ["inspect", table(tmp_path / "a.csv"), "--label", "label", "--item", "x"]
     assert main(words) == 0
     out = " ".join(capsys.readouterr().out.split())

@@ -90,7 +90,7 @@ def test_a_file_with_an_equals_sign_and_a_text_with_one_are_no_options(cli):
     assert args.items == ["label=a.csv", "where label = late", "x=3"]
 
 
-def test_what_cannot_be_understood_is_one_json_object_where_json_is_wanted(cli):
+def test_a_usage_error_is_one_json_object_under_json(cli):
     done = cli("fit", "a", "--model", "x", "--json")
     found = json.loads(done.out)["error"]
     assert found["exit_code"] == 2

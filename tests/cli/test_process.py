@@ -180,7 +180,7 @@ TABLE = "x,label\n" + "".join(f"{k / 10},{'low' if k < 10 else 'high'}\n" for k 
 
 @posix
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_a_fit_whose_lines_nobody_reads_is_finished(tmp_path, options):
+def test_a_fit_with_a_closed_output_pipe_is_finished(tmp_path, options):
     """Kind: a closed pipe on standard output, as of ``headstart fit a.csv | head``, that loses the work."""
     (tmp_path / "a.csv").write_text(TABLE)
     code, said = unread(own(["fit", "a.csv", "--out", "run", "--baselines", "none", *options], tmp_path))
@@ -189,7 +189,7 @@ def test_a_fit_whose_lines_nobody_reads_is_finished(tmp_path, options):
 
 
 @posix
-def test_answers_that_nobody_reads_end_as_a_closed_pipe_does(tmp_path):
+def test_predictions_into_a_closed_pipe_exit_with_141(tmp_path):
     """Kind: a closed pipe on standard output where the output is all that the command gives."""
     (tmp_path / "a.csv").write_text(TABLE)
     assert (

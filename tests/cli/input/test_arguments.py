@@ -95,7 +95,7 @@ def test_data_after_a_bare_ray_are_no_address(cli, table, verb):
     assert "'a.csv' is a file or folder, not an address. Write --ray after it, or --ray=ADDRESS." in done.err
 
 
-def test_inspect_keeps_nothing_where_it_is_told_so(cli):
+def test_inspect_caches_nothing_with_no_cache(cli):
     pictures(cli.folder / "photos")
     cli.works("inspect", "photos", "--no-cache")
     assert not (cli.folder / "cache").exists()

@@ -135,7 +135,7 @@ def test_a_file_that_is_read_is_never_written(cli, run, table, tiny_image_run):
     cli.refuses(*words, code=2, says=["is part of the input 'photos'"])
 
 
-def test_a_file_that_is_replaced_is_said(cli, run, table):
+def test_a_replaced_file_is_reported(cli, run, table):
     assert "replaced" not in cli("predict", run, table, "-o", "p.csv").out
     assert "written to p.csv, replaced an earlier file" in cli("predict", run, table, "-o", "p.csv").out
 

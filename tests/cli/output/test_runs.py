@@ -24,7 +24,7 @@ def runs(cli) -> list[str]:
 
 
 @pytest.mark.parametrize("further", [(), ("--seed", "3"), ("--head", "lda")])
-def test_a_run_under_the_default_name_is_kept_which_is_said_before_the_work(cli, table, further):
+def test_a_run_under_the_default_name_is_kept_and_reported_before_the_work(cli, table, further):
     cli.works("fit", table, *QUICK)
     before = tree(cli.folder / "runs" / "small")
     lines = cli.works("fit", table, *QUICK, *further).out.splitlines()
@@ -46,7 +46,7 @@ def test_overwrite_replaces_the_run_of_these_data_alone(cli, table):
     assert runs(cli) == ["small", "small-2"]
 
 
-def test_a_named_run_is_replaced_which_is_said_before_the_work(cli, table):
+def test_a_named_run_is_replaced_and_reported(cli, table):
     cli.works("fit", table, *QUICK, "-o", "mine")
     lines = cli.works("fit", table, *QUICK, "-o", "mine").out.splitlines()
     assert "mine holds a run of 20" in lines[0]
@@ -98,7 +98,7 @@ def test_models_without_examples_are_kept(cli):
     assert runs(cli) == ["zero-shot", "zero-shot-2"]
 
 
-def test_a_fit_from_python_keeps_a_run_where_it_is_told_to(run):
+def test_a_fit_from_python_keeps_a_run_with_overwrite_false(run):
     rows = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3
     data = (rows, ["low", "low", "low", "high", "high", "high"] * 3)
     with pytest.raises(UsageError, match="holds a run, which is kept"):

@@ -201,7 +201,7 @@ def test_a_model_reads_the_column_that_it_was_fitted_on(cli, two_columns, data):
     assert [row["prediction"] for row in rows] != two_columns
 
 
-def test_what_is_inferred_while_reading_is_said(cli, run):
+def test_what_is_inferred_while_reading_is_reported(cli, run):
     (cli.folder / "a.csv").write_text("\n".join(";".join(row) for row in texts()))
     assert (
         "read               The columns of 'a.csv' are separated by semicolons"
@@ -217,14 +217,14 @@ def names_of(cli, *words):
     return [row["item"] for row in json.loads(cli.works("predict", *words, "--json").out)["predictions"]]
 
 
-def test_items_of_several_folders_can_be_told_apart(cli, tiny_image_run):
+def test_items_of_several_folders_have_distinct_names(cli, tiny_image_run):
     for folder in ("may", "june"):
         pictures(cli.folder / folder, count=1)
     words = ["may/ant/0.png", "june", "./june/bee/0.png"]
     assert names_of(cli, str(tiny_image_run), *words) == [words[0], "june/ant/0.png", "june/bee/0.png", words[2]]
 
 
-def test_rows_of_several_tables_can_be_told_apart(cli, run, monkeypatch):
+def test_rows_of_several_tables_have_distinct_names(cli, run, monkeypatch):
     for name in ("a.csv", "b.csv"):
         write_csv(cli.folder / name, texts(2))
     (cli.folder / "c.txt").write_text("where is it\n")
