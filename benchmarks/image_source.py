@@ -3,11 +3,11 @@
     python benchmarks/image_source.py [SET ...] [--speed] [--kept image_source.json]
 
 Accuracy is that of a ridge head: leave-one-out on the training part (last block), and on held-out items (as `headstart
-fit` evaluates them, with its choice of layers). The column "way" is the share of the distance from the untrained body
-to the teacher, on the same images of 64 pixels a side (enlarged to 224 for the teacher), with a bootstrap interval over
-the items (folds of ESC-10) that all three were evaluated on. Sounds are log-mel spectrograms of the same sides. None of
-the sets was used in the pre-training. ``--speed`` instead measures images per second from JPEG files to features, with
-alternating warm workers.
+fit` evaluates them, with its choice of layers). The column "of the way" is the share of the distance from the untrained
+body to the teacher, on the same images of 64 pixels a side (enlarged to 224 for the teacher), with a bootstrap interval
+over the items (folds of ESC-10) that all three were evaluated on. Sounds are log-mel spectrograms of the same sides.
+None of the sets was used in the pre-training. ``--speed`` instead measures images per second from JPEG files to
+features, with alternating warm workers.
 """
 
 from __future__ import annotations

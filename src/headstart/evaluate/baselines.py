@@ -26,7 +26,7 @@ def majority_outputs(task: Task, y_train: ArrayLike, n: int) -> NDArray[np.float
     Args:
         task: the label schema.
         y_train: training labels as in `Dataset`.
-        n: number of rows wanted.
+        n: number of rows.
 
     Returns:
         (n, k): the class shares (whose argmax is the majority class), the base rate of each label, or the mean of

@@ -89,7 +89,7 @@ def transfer_gain(
         y: truth as in `evaluate_predictions`.
         outputs: (n, k) probabilities or values of the transferred model.
         reference_outputs: (n, k) outputs of the reference for the same items.
-        groups: (n,) names or codes of items that belong together; then whole groups are resampled.
+        groups: (n,) names or codes of items that belong together; then groups are resampled.
         seed: seed of the bootstrap; default 0.
         resamples: bootstrap resamples; default 2000.
         reference: name of the reference in the verdict: "the ... baseline".

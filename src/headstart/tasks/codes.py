@@ -39,5 +39,5 @@ def label_codes(labels: Iterable[Any], task: Task) -> Iterator[int]:
         name = label_name(label)
         if name not in code:
             known = ", ".join(task.labels[:10]) + (", ..." if len(task.labels) > 10 else "")
-            raise DataError(f"The label {name!r} is unknown to this model, which knows: {known}.")
+            raise DataError(f"The label {name!r} is unknown to this model; its labels are: {known}.")
         yield code[name]

@@ -1,4 +1,4 @@
-"""The percentile bootstrap: intervals of any metric, over items or over whole groups.
+"""The percentile bootstrap: intervals of any metric, over items or over groups.
 
 A bootstrap resample of n items is a vector of n multiplicities, so a metric that takes weights (resamples, n) is
 computed for many resamples in one array operation.
@@ -32,7 +32,7 @@ def bootstrap(
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[Array, Array]:
-    """Percentile bootstrap: expanded interval of a statistic, over items or over whole groups.
+    """Percentile bootstrap: expanded interval of a statistic, over items or over groups.
 
     Plain percentile intervals are too narrow for few units (items, or groups), by the ratio of a t to a normal
     interval. They are therefore taken further out, at Φ(-√(u/(u-1)) t) for u units (Hesterberg 2015): 2.4% for 150
@@ -43,7 +43,7 @@ def bootstrap(
     Args:
         statistic: from multiplicities (resamples, n) to values (resamples,) or (resamples, k).
         n: number of items.
-        groups: (n,) names or codes of what belongs together; then whole groups are drawn (the cluster bootstrap).
+        groups: (n,) names or codes of groups, which are then drawn in place of items (the cluster bootstrap).
         resamples: number of resamples; default 1000.
         seed: seed of the draws, default 0; the same seed gives every statistic the same resamples.
         level: coverage, in (0, 1); default 0.95.

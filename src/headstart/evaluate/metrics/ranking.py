@@ -1,6 +1,6 @@
 """Metrics of order: area under the ROC curve and average precision, with weights and ties.
 
-Scores are sorted once; each vector of weights then costs one cumulative sum, so a whole stack of bootstrap weights is
+Scores are sorted once; each vector of weights then costs one cumulative sum, so a stack of bootstrap weights is
 one array operation. Both metrics need the sums at the positive items only::
 
     AUC = Σ_{i+} w_i (negatives below i + ½ negatives tied with i) / (Σ_+ w Σ_- w)      (Mann-Whitney)
@@ -146,6 +146,7 @@ class _Ranked:
         place = np.flatnonzero(positive[order])
         first = np.searchsorted(descending, descending[place], side="left")
         last = np.searchsorted(descending, descending[place], side="right")
+        # run boundaries: the start and the end of every group of ties that has a positive
         cuts = np.unique(np.concatenate([[0], first, last, [n]]))
         lengths = np.diff(cuts)
         longest = int(lengths.argmax())
@@ -170,6 +171,7 @@ class _Ranked:
         negative_above = all_sum[self.above] - positive_sum[self.positives_above]
         positives = positive_sum[-1]
         negatives = _without_rounding(total - positives, total)
+        # negatives below i plus half of those tied with it: all - (at or above + above) / 2
         below = negatives - 0.5 * (negative_here + negative_above)
         share = np.divide(positive_here, all_here, out=np.zeros_like(all_here), where=all_here > 0)
         area = ratio((weight * below).sum(axis=0), positives * negatives)

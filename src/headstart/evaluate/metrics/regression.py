@@ -37,6 +37,7 @@ def r2(values: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, 
     weights = as_weights(sample_weight, len(truth))
     nearest = np.abs(truth - truth.mean(axis=0)).argmin(axis=0)
     centred = truth - np.take_along_axis(truth, nearest[None], axis=0)  # exactly zero for a constant target
+    # Σ w (y - ȳ)² = Σ w c² - (Σ w c)² / Σ w for c = y minus any constant
     square = weights @ centred**2
     spread = square - np.nan_to_num(ratio((weights @ centred) ** 2, weights.sum(axis=-1)[..., None]))
     spread = np.where(spread > _ROUNDING * square, spread, 0.0)
