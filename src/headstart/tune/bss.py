@@ -39,6 +39,7 @@ def smallest_squared_singular_values(rows: Tensor, count: int) -> Tensor:
         tensor([4.], dtype=torch.float64)
     """
     wide = rows.double()
+    # The eigenvalues of the Gram matrix are the squared singular values; eigvalsh sorts them in ascending order.
     gram = wide @ wide.T if wide.shape[0] <= wide.shape[1] else wide.T @ wide
     smallest: Tensor = torch.linalg.eigvalsh(gram)[:count]
     return smallest

@@ -262,6 +262,7 @@ def _without(part: nn.Module, channel: int, loss: Callable[[], float]) -> float:
     def silence(module: nn.Module, inputs: object, output: Any) -> Any:  # noqa: ARG001 (as hooks are called)
         maps = output[0] if isinstance(output, tuple) else output
         changed = maps.clone()
+        # Tokens (n, t, c) have their channels last, feature maps (n, c, h, w) second.
         changed[(..., channel) if maps.ndim == 3 else (slice(None), channel)] = 0
         return (changed, *output[1:]) if isinstance(output, tuple) else changed
 

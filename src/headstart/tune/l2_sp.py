@@ -82,7 +82,7 @@ class L2SP:
         body = [parameters[name] for group in groups[:-1] for name in group.names]
         head = [parameters[name] for name in network.head_names]
         origin = [value.detach().clone().to(best_device()) for value in body]
-        centre = [value.detach().clone().to(best_device()) * (self.head == "start") for value in head]
+        centre = [value.detach().clone().to(best_device()) * (self.head == "start") for value in head]  # 0 for "zero"
 
         def penalty(batch: Batch, blocks: Sequence[Tensor], logits: Tensor) -> Tensor:  # noqa: ARG001 (of weights only)
             return self.alpha / 2 * squared_distance(body, origin) + self.beta / 2 * squared_distance(head, centre)

@@ -44,6 +44,7 @@ def with_side_columns(side: int, head: FittedHead, weight: NDArray[np.float64]) 
         >>> with_side_columns(2, head, np.zeros((2, 1))).scores(np.array([[9.0, 9.0, 9.0, 5.0]]))
         array([[5.]])
     """
+    # Shift 0 and scale 1 leave the side columns unscaled; the body's columns move right by ``side``.
     own = head.feature_map
     empty = np.empty(0)
     found = FeatureMap(

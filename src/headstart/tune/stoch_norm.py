@@ -42,6 +42,7 @@ class StochasticNorm2d(nn.BatchNorm2d):
     def __init__(self, plain: nn.BatchNorm2d, share: float) -> None:
         super().__init__(plain.num_features, plain.eps, plain.momentum, plain.affine)
         self.share = share
+        # The tensors themselves are shared, so training this layer trains the replaced one.
         self._parameters, self._buffers = dict(plain._parameters), dict(plain._buffers)
         self.drop: nn.Module = getattr(plain, "drop", nn.Identity())
         self.act: nn.Module = getattr(plain, "act", nn.Identity())

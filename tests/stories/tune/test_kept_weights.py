@@ -1,4 +1,4 @@
-"""What a training kept is said, and a source whose training taught it nothing is not called trained."""
+"""The weights that a training kept are reported, and a source that did not improve is not called trained."""
 
 from __future__ import annotations
 

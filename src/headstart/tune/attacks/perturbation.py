@@ -55,6 +55,7 @@ class Ball:
         if self.norm == "linf":
             change = change.clamp(-self.epsilon, self.epsilon)
         else:
+            # δ · min(1, ε / ‖δ‖), without 0 / 0 where ε is 0
             change = change * (self.epsilon / row_norms(change).clamp_min(self.epsilon)) if self.epsilon else 0 * change
         return (x + change).clamp(0, self.high)
 

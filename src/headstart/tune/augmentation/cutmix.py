@@ -56,6 +56,7 @@ def cutmix(x: Tensor, y: Tensor, *, alpha: float = 1.0, generator: torch.Generat
     place = (slice(None), rows, columns) if last else (slice(None), slice(None), rows, columns)
     mixed = x.clone()
     mixed[place] = x[mixing.partners.to(x.device)][place]
+    # The exact share of the box, which clipping and rounding make different from 1 - λ.
     inside = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
     return mixed, Mixing(1 - inside, mixing.partners).mix(y)
 

@@ -123,6 +123,7 @@ def random_box(
     logs = math.log(ratio[0]), math.log(ratio[1])
     for _ in range(TRIES):
         area, stretch = rng.uniform(*scale), math.exp(rng.uniform(*logs))
+        # w h = area · W H, and (w / W) / (h / H) = stretch.
         w, h = round(width * math.sqrt(area * stretch)), round(height * math.sqrt(area / stretch))
         if 0 < w <= width and 0 < h <= height:
             return Box(int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w)

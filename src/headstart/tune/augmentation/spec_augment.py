@@ -76,6 +76,7 @@ class SpecAugment:
                 f"{np.shape(picture)} instead; train without augmentation."
             )
         bands, frames = picture.shape[:2]
+        # `np.roll` returns a copy, so the masks below do not change the given picture.
         most = int(self.shift * frames)
         out: NDArray[Any] = np.roll(picture, int(rng.integers(-most, most + 1)), axis=1)
         mean = out.mean()

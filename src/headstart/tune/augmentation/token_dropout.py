@@ -69,6 +69,7 @@ class TokenDropout:
         if not len(inner):
             return tokens.copy()
         stays = rng.random(len(inner)) >= self.drop
+        # A text whose tokens are all removed keeps one of them at random.
         if not stays.any():
             stays[rng.integers(len(inner))] = True
         kept = inner[stays]

@@ -77,6 +77,7 @@ def operations() -> tuple[Operation, ...]:
     """
     from torchvision.transforms.v2 import functional as tvf
 
+    # Posterize keeps 8 bits at the weakest strength and 2 at the strongest.
     bits = tuple(float(round(8 - k * 6 / (BINS - 1))) for k in range(BINS))
     return (
         Operation("Identity", lambda picture, _: picture, (0.0,)),

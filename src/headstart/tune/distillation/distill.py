@@ -187,17 +187,17 @@ def distilled(
     measured = _Loss(network, loss, taught.of_rows)
     name = f"{student.info.name} (distilled from {', '.join(map(_name, teachers))})"
 
-    def moved() -> Source:
+    def trained_student() -> Source:
         return student.with_module(frozen_copy(network.body), name)
 
     job = Job(
         network, network.groups, training_items, measured, lambda: measured.of_all(held_out, targets[seen:], training),
-        measure=None if probe is None else lambda: {"probe": probe(moved())},
+        measure=None if probe is None else lambda: {"probe": probe(trained_student())},
     )  # fmt: skip
     key = training_key(("distill", body_key(student), loss, training, seed), targets.data.cast("B"))
     outcome = run_training(job, training, key=key, items=seen, seed=seed, budget=budget)
     check_trained(outcome, student.info.name)
-    return Distilled(moved(), outcome, {int(k): reason for k, reason in taught.failures.items()})
+    return Distilled(trained_student(), outcome, {int(k): reason for k, reason in taught.failures.items()})
 
 
 def _first_rows(body: Trainable, batches: ItemBatches, training: Training) -> FeatureMatrix:

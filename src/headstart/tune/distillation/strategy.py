@@ -45,7 +45,7 @@ class Distillation:
         source: Source,
         train: Dataset,
         *,
-        valid: Dataset | None = None,  # noqa: ARG002 (a part of the items is held out, and the head's losses are left-out)
+        valid: Dataset | None = None,  # noqa: ARG002 (items are held out here, and the head has leave-one-out losses)
         seed: int = 0,
         budget: Budget = Budget(),
     ) -> TransferModel:
@@ -58,5 +58,5 @@ class Distillation:
         teachers: Sequence[Teacher] = self.teachers
         if self.answers:
             teachers = [FROZEN.fit(teacher, train, seed=seed) for teacher in self.teachers]
-        moved = distill(teachers, source, items, loss=self.loss, training=self.training, seed=seed, budget=budget)
-        return FROZEN.fit(moved, train, seed=seed, budget=budget)
+        student = distill(teachers, source, items, loss=self.loss, training=self.training, seed=seed, budget=budget)
+        return FROZEN.fit(student, train, seed=seed, budget=budget)

@@ -39,9 +39,9 @@ class FrozenPrefix:
 
     Examples:
         >>> body = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
-        >>> moved = Trainable(body, lambda m, x: [m(x)], torch.tensor, (("0.weight", "0.bias"), ("2.weight", "2.bias")))
+        >>> half = Trainable(body, lambda m, x: [m(x)], torch.tensor, (("0.weight", "0.bias"), ("2.weight", "2.bias")))
         >>> _ = body[0].requires_grad_(False)
-        >>> prefix = find_cut(moved, torch.ones(2, 2))
+        >>> prefix = find_cut(half, torch.ones(2, 2))
         >>> prefix.cut, prefix.before(torch.ones(4, 2))["input"].shape
         ('2', torch.Size([4, 3]))
     """

@@ -119,6 +119,7 @@ def merge_layer(layer: nn.Module, order: Sequence[str]) -> None:
         if parametrize.is_parametrized(layer, name):
             parametrize.remove_parametrizations(layer, name, leave_parametrized=True)
     for name in order:
+        # Registering a parameter again puts it last, so this restores the order.
         value = layer.get_parameter(name)
         delattr(layer, name)
         layer.register_parameter(name, value)

@@ -51,6 +51,7 @@ class LowRank(nn.Module):
         self.scaling = alpha / rank
         self.down = nn.Parameter(flat.new_empty(rank, flat.shape[1]))
         self.up = nn.Parameter(flat.new_zeros(len(flat), rank))
+        # As nn.Linear initialises its weight: uniform with bound 1 / √(inputs).
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
         self.magnitude = nn.Parameter(flat.norm(dim=1)) if decomposed else None
 

@@ -108,6 +108,7 @@ def source_head_groups(setting: Setting, head: Callable[[nn.Module, Any], Tensor
     with torch.enable_grad():
         used = used_parameters(body, [head(body, inputs)])
     known = {name for group in setting.network.groups for name in group}
+    # Parameters that the features use too are in the body's groups already.
     own = tuple(name for name in (f"body.{name}" for name in used) if name not in known)
     return (ParameterGroup(own),) if own else ()
 

@@ -80,6 +80,7 @@ def epoch_order(
     rng = np.random.default_rng([seed, ORDER, epoch])
     order = rng.permutation(n)
     if lengths is not None:
+        # Sorted by length within windows of several batches: a batch has similar lengths, and batches still mix.
         window = size * SORTED
         order = np.concatenate(
             [part[np.argsort(lengths[part], kind="stable")] for part in np.split(order, range(window, n, window))]
@@ -87,6 +88,7 @@ def epoch_order(
     batches = [order[start : start + size] for start in range(0, n, size)]
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches.pop()
+    # Sorted batches are shuffled, since lengths would rise within each window.
     return [batches[k] for k in rng.permutation(len(batches))] if lengths is not None else batches
 
 

@@ -37,6 +37,7 @@ def class_order(codes: NDArray[np.int64], classes: int, each: int, seed: int, ep
     rng = np.random.default_rng([seed, ORDER, epoch])
     members = [np.flatnonzero(codes == code) for code in np.unique(codes)]
     classes = min(classes, len(members))
+    # Items over the mean size of a batch, which is classes · mean over classes of min(each, size of the class).
     steps = max(1, round(len(codes) / sum(min(each, len(part)) for part in members) * len(members) / classes))
     turns = _turns(np.arange(len(members)), rng)
     items = [_turns(part, rng) for part in members]
