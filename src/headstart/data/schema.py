@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from headstart.data.grouping.group_names import groups_by_pattern
 from headstart.data.labels import encode_labels
 from headstart.data.media.file_kinds import MEDIA
-from headstart.data.text.unicode import HALF, half_characters
+from headstart.data.text.unicode import HALF, invalid_unicode
 from headstart.errors import DataError
 from headstart.params import check_choice
 from headstart.reporting.wording import plural
@@ -210,10 +210,10 @@ def without_invalid_unicode(rows: RowsRead, *, labelled: bool) -> RowsRead:
         (['valid'], ('Set aside 1 of 2 rows: row 0: it contains half of a character (U+D83D).',))
     """
     texts = rows.items if rows.modality == "text" else ()
-    reasons = {row: reason for row, text in enumerate(texts) if (reason := half_characters(text))}
+    reasons = {row: reason for row, text in enumerate(texts) if (reason := invalid_unicode(text))}
     for column in (rows.labels or {}).values() if labelled else ():
         for row, label in enumerate(column):
-            if isinstance(label, str) and (reason := half_characters(label)):
+            if isinstance(label, str) and (reason := invalid_unicode(label)):
                 reasons[row] = f"its label: {reason}"
     if not reasons:
         return rows

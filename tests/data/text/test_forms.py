@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from headstart.data import audit
-from headstart.data.text.forms import one_form
+from headstart.data.text.forms import canonical_text
 from headstart.types import Dataset
 
 TEXTS = ["Rückzahlung für Ärzte", "한국어 문장", "カードが届きません", "Tiếng Việt", "résumé naïf", "हिन्दी में"]
@@ -16,7 +16,7 @@ TEXTS = ["Rückzahlung für Ärzte", "한국어 문장", "カードが届きま�
 @pytest.mark.parametrize("text", TEXTS)
 def test_composed_and_decomposed_texts_are_one(text):
     apart = unicodedata.normalize("NFD", text)
-    assert one_form(apart) == one_form(unicodedata.normalize("NFC", text))
+    assert canonical_text(apart) == canonical_text(unicodedata.normalize("NFC", text))
 
 
 @pytest.mark.parametrize(
@@ -30,18 +30,18 @@ def test_composed_and_decomposed_texts_are_one(text):
     ],
 )
 def test_width_and_arabic_shapes_are_made_plain(typed, plain):
-    assert one_form(typed) == plain
+    assert canonical_text(typed) == plain
 
 
 @pytest.mark.parametrize("text", ["x² + ½", "ﬁn…", "①", "好\uff01\uff1f\uff0c", "™", "plain ascii", "🙂 ok", ""])
 def test_what_says_more_than_a_shape_stays(text):
-    assert one_form(text) == text
+    assert canonical_text(text) == text
 
 
 def test_it_is_a_normal_form():
     everything = "".join(chr(k) for k in range(0x20, 0x20000) if not 0xD800 <= k < 0xE000)
-    once = one_form(everything)
-    assert one_form(once) == once
+    once = canonical_text(everything)
+    assert canonical_text(once) == once
     assert unicodedata.is_normalized("NFC", once)
 
 
@@ -58,5 +58,5 @@ def test_texts_that_differ_by_width_only_are_near_copies():
 
 
 def test_lone_surrogates_are_no_error():
-    assert one_form("\ud800 é") == "\ud800 é"
+    assert canonical_text("\ud800 é") == "\ud800 é"
     audit(Dataset(["\ud800 é", "b"], ("0", "1"), "text"))

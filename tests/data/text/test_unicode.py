@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from headstart.data.text.unicode import describe_merged, half_characters, merged_names, normalized
+from headstart.data.text.unicode import describe_merged, invalid_unicode, merged_names, normalized
 
 KIND = ["Größe", "ガ", "한국", "naïve", "Ελλάδα", "नमस्ते", "می‌خواهم", "👩‍🔬"]
 
@@ -38,6 +38,6 @@ def test_merged_spellings_are_shown_so_that_they_can_be_told_apart():
 
 
 def test_text_that_is_not_valid_unicode():
-    assert half_characters("a\ud83db") == "it contains half of a character (U+D83D)"
-    assert half_characters("a\udcff") == "it contains an undecodable byte (0xFF)"
-    assert half_characters("\U0001f600") is None
+    assert invalid_unicode("a\ud83db") == "it contains half of a character (U+D83D)"
+    assert invalid_unicode("a\udcff") == "it contains an undecodable byte (0xFF)"
+    assert invalid_unicode("\U0001f600") is None

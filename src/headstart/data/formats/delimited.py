@@ -14,7 +14,7 @@ from headstart.data.formats.cells import read_numbers
 from headstart.data.formats.set_aside import MOST_ASIDE, SetAside
 from headstart.data.media.file_kinds import MEDIA
 from headstart.data.naming.column_names import ID_NAMES, LABEL_NAMES, MEDIA_NAMES, SPLIT_NAMES, TEXT_NAMES, plain_name
-from headstart.data.text.unicode import half_characters, normalized
+from headstart.data.text.unicode import invalid_unicode, normalized
 from headstart.errors import DataError
 from headstart.reporting.wording import plural
 
@@ -83,7 +83,7 @@ def parse_values(text: str, name: str, *, is_tabs: bool = False) -> Values:
     if not probe:
         raise DataError(f"The table '{name}' is empty; give a header and rows.")
     separator = hint or _separator(probe, is_tabs=is_tabs)
-    is_whole = half_characters(text) is None
+    is_whole = invalid_unicode(text) is None
     if '"' not in text:  # the same result as the csv module, but faster
         filled = (
             (place, line) for place, line in enumerate(lines[start:], start + 1) if separator in line or line.strip()
@@ -164,7 +164,7 @@ def assemble(
 
 def _half(cells: Sequence[str]) -> str | None:
     whole = "".join(cells)
-    return None if whole.isascii() else half_characters(whole)
+    return None if whole.isascii() else invalid_unicode(whole)
 
 
 def _fit(cells: list[str], width: int, *, padded: bool) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.data.formats.set_aside import MOST_ASIDE, SetAside
 from headstart.data.media.file_kinds import media_suffix
-from headstart.data.text.unicode import half_characters
+from headstart.data.text.unicode import invalid_unicode
 from headstart.errors import DataError
 from headstart.reporting.wording import name_some, plural
 
@@ -148,7 +148,7 @@ def _parse(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        return Broken(half_characters(text) or f"it is not valid JSON ({error})")
+        return Broken(invalid_unicode(text) or f"it is not valid JSON ({error})")
 
 
 def _reason(record: object) -> str | None:
@@ -156,7 +156,7 @@ def _reason(record: object) -> str | None:
         return record.reason
     if not isinstance(record, dict):
         return f"it is not a JSON object but of type {type(record).__name__}"
-    return next((reason for value in _strings(record) if (reason := half_characters(value))), None)
+    return next((reason for value in _strings(record) if (reason := invalid_unicode(value))), None)
 
 
 def _strings(value: object) -> Iterator[str]:

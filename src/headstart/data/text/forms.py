@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["one_form"]
+__all__ = ["canonical_text"]
 
 # Compatibility decompositions that concern how a letter looks, not which it is: width, and Arabic letter shapes.
 _SHAPES = ("<wide>", "<narrow>", "<initial>", "<medial>", "<final>", "<isolated>")
@@ -29,7 +29,7 @@ def _plain(character: str) -> str:
 _PLAIN = _Plain()
 
 
-def one_form(text: str) -> str:
+def canonical_text(text: str) -> str:
     r"""The text in Unicode normal form C, with full-width, half-width and Arabic presentation letters made plain.
 
     So a text gets the same features whether it was typed on a Mac (which may store accents as separate characters),
@@ -38,7 +38,7 @@ def one_form(text: str) -> str:
     Reference: Unicode Standard Annex #15, "Unicode Normalization Forms".
 
     Examples:
-        >>> one_form("Scho\u0308n") == "Sch\u00f6n", one_form("\uff21\uff11 \uff76\uff9e\uff01")
+        >>> canonical_text("Scho\u0308n") == "Sch\u00f6n", canonical_text("\uff21\uff11 \uff76\uff9e\uff01")
         (True, 'A1 \u30ac\uff01')
     """
     if text.isascii():

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from headstart.reporting.wording import plural
 
-__all__ = ["HALF", "describe_merged", "half_characters", "merged_names", "normalized"]
+__all__ = ["HALF", "describe_merged", "invalid_unicode", "merged_names", "normalized"]
 
 # Invisible characters: soft hyphen, zero-width space, direction marks, word joiner, byte order mark, and control
 # characters except tab, line feed and carriage return. The joiners U+200C and U+200D stay: some scripts need them.
@@ -86,11 +86,11 @@ def ascii_where_odd(name: str) -> str:
     return ascii(name) if odd else f"'{name}'"
 
 
-def half_characters(text: str) -> str | None:
+def invalid_unicode(text: str) -> str | None:
     r"""Why a text is not valid Unicode: an undecodable byte, or half of a surrogate pair; None if it is valid.
 
     Examples:
-        >>> half_characters("cut \ud83d"), half_characters("byte \udce9"), half_characters("whole")
+        >>> invalid_unicode("cut \ud83d"), invalid_unicode("byte \udce9"), invalid_unicode("whole")
         ('it contains half of a character (U+D83D)', 'it contains an undecodable byte (0xE9)', None)
     """
     found = HALF.search(text) if not text.isascii() else None

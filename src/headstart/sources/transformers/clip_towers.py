@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.text.forms import one_form
+from headstart.data.text.forms import canonical_text
 from headstart.linear.checks import unit_rows
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class TextTower:
         config = self.model.config
         filled = config.model_type == "siglip"  # trained on texts padded to one length, without a mask
         tokens = self.tokenizer(
-            [one_form(text) for text in texts],
+            [canonical_text(text) for text in texts],
             padding="max_length" if filled else True,
             truncation=True,
             max_length=config.text_config.max_position_embeddings,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.auditing.token_counts import TokenCounts, plain_words, word_units
-from headstart.data.text.forms import one_form
+from headstart.data.text.forms import canonical_text
 from headstart.data.text.scripts import script_of
 from headstart.errors import ItemError
 
@@ -81,7 +81,7 @@ def open_tokenizer(spec: TokenizerSpec) -> Tokenizer:
 def tokenize(tokenizer: Tokenizer, items: Sequence[Any]) -> list[Tokens | ItemError]:
     """The token ids of each text, int64, or the error of a text without tokens; all texts at once, on all cores.
 
-    Texts are normalised to one Unicode form first (`headstart.data.text.forms.one_form`).
+    Texts are normalised to one Unicode form first (`headstart.data.text.forms.canonical_text`).
 
     Args:
         tokenizer: from `open_tokenizer`.
@@ -95,7 +95,7 @@ def tokenize(tokenizer: Tokenizer, items: Sequence[Any]) -> list[Tokens | ItemEr
     """
     outcomes: list[Tokens | ItemError] = [_text_error(item) or np.empty(0, np.int64) for item in items]
     good = [k for k, outcome in enumerate(outcomes) if not isinstance(outcome, ItemError)]
-    for k, encoded in zip(good, tokenizer.encode_batch_fast([one_form(items[k]) for k in good]), strict=True):
+    for k, encoded in zip(good, tokenizer.encode_batch_fast([canonical_text(items[k]) for k in good]), strict=True):
         outcomes[k] = np.asarray(encoded.ids, np.int64) if encoded.ids else _no_tokens_error(items[k])
     return outcomes
 
@@ -125,7 +125,7 @@ def count_tokens(spec: TokenizerSpec, texts: Sequence[str]) -> TokenCounts:
     tokens, unknown = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
     letters: Counter[str] = Counter()
     signs: Counter[str] = Counter()
-    full = [one_form(text.encode("utf-8", "replace").decode()) for text in texts]
+    full = [canonical_text(text.encode("utf-8", "replace").decode()) for text in texts]
     for start in range(0, len(texts), AT_ONCE):
         part = full[start : start + AT_ONCE]
         for k, encoded in enumerate(tokenizer.encode_batch(part, add_special_tokens=False)):
