@@ -140,6 +140,11 @@ def test_a_replaced_file_is_reported(cli, run, table):
     assert "written to p.csv, replaced an earlier file" in cli("predict", run, table, "-o", "p.csv").out
 
 
+def test_one_prediction_is_counted_in_the_singular(cli, run):
+    """Kind: '1 predictions written'."""
+    assert "1 prediction written to p.csv" in cli.works("predict", run, "a text", "-o", "p.csv").out
+
+
 @pytest.fixture(scope="module")
 def numbers_run(tmp_path_factory):
     from headstart.transfer import fit

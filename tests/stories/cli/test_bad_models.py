@@ -270,7 +270,7 @@ def test_standard_input_that_holds_no_rows(cli, vector_run, monkeypatch, given, 
     cli.refuses("predict", vector_run, "-", code=2, says=[says])
 
 
-@pytest.mark.parametrize("out", ["p.xlsx", "p", "p.csv.gz"])
+@pytest.mark.parametrize("out", ["p.ods", "p", "p.csv.gz"])
 @pytest.mark.parametrize("words", [["predict", "run", "a text"], ["embed", "a.csv", "--source", "toy"]])
 def test_an_out_of_an_unknown_format(cli, run, out, words):
     write_csv(cli.folder / "a.csv", texts())

@@ -76,7 +76,8 @@ def report_answers(
         show(given, answers, short=short)
     else:
         empty = f" and {len(failures)} without an answer" if failures else ""
-        write_line(f"{len(answers)} predictions{empty} written to {out}{replaced}")
+        written = f"{len(answers)} prediction{'' if len(answers) == 1 else 's'}"
+        write_line(f"{written}{empty} written to {out}{replaced}")
     if short or out is not None:
         for key, task in tasks.items():
             for label, text in summary_lines(given, answers, task, what=key):
