@@ -119,6 +119,7 @@ class FittedHead:
     def scores(self, rows: Rows) -> NDArray[np.float64]:
         """Scores (n, k) of source rows (n, d)."""
         scores = np.empty((len(rows), len(self.bias)))
+        # in chunks, since rows may be a memory map larger than memory
         for i in range(0, len(rows), CHUNK):
             mapped = self.feature_map(rows[i : i + CHUNK])
             if self.estimator is not None:

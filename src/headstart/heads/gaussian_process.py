@@ -86,6 +86,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         with warnings.catch_warnings():  # scikit-learn warns of a parameter at its bound, which is fine here
             warnings.simplefilter("ignore", ConvergenceWarning)
             kernel = GaussianProcessRegressor(kernel).fit(mapped[few], standard[few]).kernel_
+        # exact posterior on all rows, one Cholesky factorisation (n, n) for all columns
         self.process_ = GaussianProcessRegressor(kernel, optimizer=None).fit(mapped, standard)
         return self
 

@@ -90,6 +90,7 @@ def summarise(
         return LossSummary(mean, error, units)
     targets = np.asarray(y, np.float64).reshape(outputs.shape)
     spread = targets.var(axis=0) if variance is None else np.asarray(variance)
+    # a constant target has variance 0; its errors keep their own units
     spread = np.where(spread > 0, spread, 1.0)
     mean, error = mean_and_error(((outputs - targets) ** 2 / spread).mean(axis=1), groups)
     return LossSummary(mean, error, units, tuple(spread.tolist()))

@@ -42,6 +42,7 @@ class MultilayerPerceptronHead:
     def make(self, task: Task, *, n: int, d: int, seed: int) -> Estimator:
         """An unfitted estimator."""
         kind = MLPRegressor if is_regression(task) else MLPClassifier
+        # few rows need more weight decay; below 300 rows "auto" makes one or two batches per epoch
         head = kind(
             hidden_layer_sizes=(128,), alpha=1.0 if n < 1000 else 0.1, batch_size=64 if n >= 300 else "auto",
             learning_rate_init=2e-3, max_iter=EPOCHS, random_state=seed,

@@ -136,6 +136,7 @@ class HeadStacking(BaseEstimator):  # type: ignore[misc]
         mixed = np.tensordot(self.weights_, outputs, axes=1)
         if self.kind == "regression":
             return np.asarray(mixed)
+        # probabilities are mixed, not logits; clipped to keep their logarithms finite
         mixed = np.clip(mixed, SMALLEST, 1 - SMALLEST)
         return np.asarray(np.log(mixed) if self.kind == "classification" else np.log(mixed) - np.log1p(-mixed))
 
@@ -152,6 +153,7 @@ def _weights(outputs: Array, y: NDArray[Any], kind: str) -> Array:
         return found / found.sum() if found.sum() > 0 else np.full(len(outputs), 1 / len(outputs))
     if kind == "classification":
         return mixture_weights(outputs[:, np.arange(len(y)), y])
+    # multi-label: every label of every row is one binary outcome
     return mixture_weights(np.where(y > 0.5, outputs, 1 - outputs).reshape(len(outputs), -1))
 
 

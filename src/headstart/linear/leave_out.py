@@ -128,6 +128,7 @@ def _each_row(spectrum: Spectrum, rows: Rotated, lambdas: Iterable[float]) -> It
         spread = rows.spread(spectrum, lam)
         pull = rows.pull(spectrum, lam)
         residual = rows.left_out_residual(lam, pull, spread)
+        # f_λ = y - (y - f)|₀ - λ Z G c
         fit = rows.targets - rows.residual - lam * pull
         yield LeftOut(lam, rows.targets - residual, rows.leverage(lam, spread), fit)
 

@@ -271,6 +271,7 @@ class Moments:
             >>> standardised.mean, standardised.scatter
             (array([0.]), array([[2.]]))
         """
+        # centred moments do not depend on the shift; the scatter is scaled on both sides
         mean, mean_tail = two_sum((self.mean - shift) / scale, self.mean_tail / scale)
         changed = {
             "mean": mean,

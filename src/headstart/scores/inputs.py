@@ -191,6 +191,7 @@ def class_means(z: Array, codes: Codes, classes: int) -> tuple[Array, Array]:
                [5.]]), array([2., 1.]))
     """
     counts = np.bincount(codes, minlength=classes).astype(np.float64)
+    # sums by class as a product of one-hot targets (C, m) and rows (m, d), in chunks
     sums = np.zeros((classes, z.shape[1]))
     for part in chunks(len(z)):
         sums += one_hot(codes[part], classes).T @ z[part]

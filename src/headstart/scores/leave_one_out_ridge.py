@@ -92,6 +92,7 @@ def leave_one_out_ridge(
     together = check_groups(groups, len(x), owner)
     truth, classes = _truth(y, len(x), task, owner)
     spectrum = class_spectrum(x, truth, classes) if classes else Spectrum.from_rows(x, truth)
+    # the spectrum is that of all rows; only the losses are computed on a subset
     rows = draw_rows(len(x), max_rows, seed, together)
     truth = truth[rows]
     targets = one_hot(truth, classes) if classes else truth
@@ -100,7 +101,7 @@ def leave_one_out_ridge(
         path = leave_one_out(spectrum, x[rows], targets, penalties)
     else:
         path = leave_one_group_out(spectrum, x[rows], targets, together[rows], penalties)
-    return max((_judged(left, truth, task, rows) for left in path), key=lambda found: found.log_likelihood)
+    return max((_result_at(left, truth, task, rows) for left in path), key=lambda found: found.log_likelihood)
 
 
 def _truth(y: ArrayLike, n: int, task: Task, owner: str) -> tuple[NDArray[Any], int]:
@@ -110,7 +111,7 @@ def _truth(y: ArrayLike, n: int, task: Task, owner: str) -> tuple[NDArray[Any], 
     return check_targets(y, n, owner, columns=task.num_outputs), 0
 
 
-def _judged(left: LeftOut, truth: NDArray[Any], task: Task, rows: NDArray[np.intp]) -> LeaveOneOutRidge:
+def _result_at(left: LeftOut, truth: NDArray[Any], task: Task, rows: NDArray[np.intp]) -> LeaveOneOutRidge:
     methods = task_methods(task)
     # calibrated on the same predictions: one parameter (two per label) fitted on m rows, so hardly optimistic
     outputs = methods.outputs(left.predictions, methods.calibrate(left.predictions, truth))

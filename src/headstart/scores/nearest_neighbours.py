@@ -109,11 +109,11 @@ def nearest_neighbours(
         [_shares(similarity, codes[place], classes, counts) for similarity, place in nearest], axis=1
     )
     truth = codes[rows]
-    found = [_judged(k, p, truth, rows) for k, p in zip(counts, shares, strict=True)]
+    found = [_result_at(k, p, truth, rows) for k, p in zip(counts, shares, strict=True)]
     return max(found, key=lambda candidate: candidate.log_likelihood)
 
 
-def _judged(k: int, shares: Array, truth: Codes, rows: Codes) -> LeaveOneOutNeighbours:
+def _result_at(k: int, shares: Array, truth: Codes, rows: Codes) -> LeaveOneOutNeighbours:
     losses = -np.log(shares[np.arange(len(truth)), truth])
     accuracy = float((shares.argmax(axis=1) == truth).mean())
     return LeaveOneOutNeighbours(k, -float(losses.mean()), accuracy, losses, rows)

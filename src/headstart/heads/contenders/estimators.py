@@ -65,6 +65,7 @@ def estimator_contenders(
     mapped = feature_map(problem.rows[problem.chosen])
     found: list[Contender] = []
     tried: list[Candidate] = []
+    # simple heads first: they are fast, and set the loss that slower ones have to reach
     for head in sorted(heads, key=lambda head: head.complexity):
         reason = _skipped(head, problem) if screen else ""
         if screen and time.perf_counter() > until:
@@ -93,6 +94,7 @@ def _run(
     n, d = mapped.shape
     make = partial(head.make, task, n=n, d=d, seed=problem.seed)
     known: list[Array] = []
+    # one fold decides whether the other four are worth their time; with scores of its own, a head needs no folds
     if best is not None and not isinstance(make(), LeaveOneOutScores):
         fold = five_folds(y, base_kind(task), problem.chosen_groups, problem.seed)[0]
         known.append(fold_scores(make, mapped, y, task, fold))

@@ -125,6 +125,7 @@ def cross_fitted_scores(
         array([0, 0, 0, 1, 1, 1])
     """
     estimator = make()
+    # scores of its own cost one fit, folds cost five
     if isinstance(estimator, LeaveOneOutScores):
         with threads_for(len(rows), rows[0].size):
             given = estimator.left_out_scores(rows, _labels(y), groups)

@@ -61,6 +61,7 @@ def beats(one: Contender, other: Contender, problem: Problem, handicap: float = 
         >>> beats(signal, noise, problem)[0], beats(noise, signal, problem)[0]
         (True, False)
     """
+    # paired differences need the rows that both were evaluated on
     _, mine, its = np.intersect1d(one.evidence.index, other.evidence.index, return_indices=True)
     difference = one.evidence.losses[mine] - other.evidence.losses[its]
     together = None if problem.groups is None else problem.groups[one.evidence.index[mine]]

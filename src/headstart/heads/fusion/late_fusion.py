@@ -119,6 +119,7 @@ def folded(weight: Array, bias: Array, calibration: Calibration, task: Task) -> 
         array([0.5, 0.5])
     """
     if is_classification(task):
+        # softmax(s/T), or sigmoid(slope·s + intercept) per label: both are linear in the scores
         return weight / calibration["temperature"][0], bias / calibration["temperature"][0]
     if is_multilabel(task):
         return weight * calibration["slope"], bias * calibration["slope"] + calibration["intercept"]

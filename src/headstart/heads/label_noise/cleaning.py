@@ -69,6 +69,7 @@ def fit_without_suspects(
     if not is_classification(task):
         raise ParameterError(f"Suspect labels can be dropped in classification only. Got a {task.kind} task.")
     plain = replace(search, drop_suspects=False)
+    # closed-form heads (heads=None), whose exact leave-one-out outputs cover every row
     first = fit(rows, y, groups=groups, search=replace(plain, heads=None))
     outputs = leave_one_out_outputs(rows, y, task, first, groups=groups, search=plain)
     found = find_suspects(outputs, y).index

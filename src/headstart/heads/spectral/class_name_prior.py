@@ -105,6 +105,7 @@ def spectrum_with_prior(
         >>> spectrum_with_prior(problem, x, identity, None, 2.0)[0].weight
         6.0
     """
+    # class rows are further weighted rows, so their moments simply add
     if moments is not None:
         joined = moments + prior_moments(prior, feature_map, weight)
         return Spectrum.from_moments(joined), joined

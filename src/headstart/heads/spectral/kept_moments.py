@@ -40,6 +40,7 @@ def kept_moments(rows: Rows, y: NDArray[Any], task: Task, head: FittedHead, sear
     """
     if head.moments is not None:
         return head.moments
+    # a head solved from the n x n side has no moments yet: compute them on the rows it was fitted on
     kept = np.setdiff1d(np.arange(len(y)), head.dropped)
     rows, y = take_rows(rows, kept), y[kept]
     weights = row_weights(y, task, search.class_weight)

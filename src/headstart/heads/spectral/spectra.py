@@ -78,6 +78,7 @@ def solve_spectrum(
 def _solve_spectrum(
     rows: Rows, targets: Rows, feature_map: FeatureMap, weights: NDArray[np.float64] | None
 ) -> tuple[Spectrum, Moments | None]:
+    # n <= d: an (n, n) eigenproblem of rows that fit into memory; else (d, d) moments, streamed
     if len(rows) <= feature_map.num_features:
         return Spectrum.from_rows(feature_map(rows[:]), targets[:], weights), None
     moments = stream_moments(rows, targets, feature_map, weights)
@@ -182,6 +183,7 @@ def known_spectrum(
     shared = _CURRENT.get()
     if shared is None:
         return None
+    # targets are not in the key, since eigenvectors do not depend on them
     key = _digest(rows, feature_map, weights)
     if key not in shared.known:
         spectrum: Spectrum = make()
