@@ -1,4 +1,4 @@
-"""Shared code of the scores: input checks, one-hot targets, class means, spectra, principal components, sampling."""
+"""What the scores share, such as input checks, one-hot targets, class means, spectra and sampling."""
 
 from __future__ import annotations
 
