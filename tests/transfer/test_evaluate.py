@@ -58,7 +58,7 @@ def test_the_name_is_still_that_of_the_package():
 def test_items_that_the_model_was_fitted_on_are_said(folder, data):
     found = headstart.evaluate(folder, (data[0][30:], data[1][30:]), verbose=False)
     assert found.fitted_on == 10
-    assert "10 of 30 items are ones that this model was fitted on" in found.record["warnings"][0]
+    assert "This model was fitted on 10 of the 30 items" in found.record["warnings"][0]
     assert "fitted on" in repr(found)
 
 

@@ -288,7 +288,7 @@ def test_infinite_and_missing_values_are_set_aside(cli):
 
 def test_ten_thousand_columns(cli):
     table = write_csv(cli.folder / "a.csv", vectors(8, 10_000))
-    cli.works("fit", table, *ROWS, says=["10000 number columns", "moments", "not kept", "cannot be taught", "saved"])
+    cli.works("fit", table, *ROWS, says=["10000 number columns", "moments", "not kept", "cannot be updated", "saved"])
     assert sum(path.stat().st_size for path in (cli.folder / "made").iterdir()) < 2**20
 
 

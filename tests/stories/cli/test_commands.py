@@ -300,7 +300,7 @@ def test_judging_by_the_held_out_part_is_not_warned_of(cli):
     cli.works("fit", table, "--source", "toy", "--baselines", "none", "--out", "run")
     assert "fitted on" not in cli.works("evaluate", "run", table).told
     cli.works(
-        "evaluate", "run", table, "--split", "all", says=["16 of 24 items are ones that this model was fitted on"]
+        "evaluate", "run", table, "--split", "all", says=["fitted on 16 of the 24 items"]
     )
 
 

@@ -72,13 +72,13 @@ EXAMPLE: Mapping[str, Any] = {
 
 EVALUATION: Mapping[str, Any] = {
     **{key: EXAMPLE[key] for key in ("task", "source", "seconds", "encoding", "seed", "environment")},
-    "evaluation": {**EXAMPLE["evaluation"], "how": "labelled data that the model is given"},
+    "evaluation": {**EXAMPLE["evaluation"], "how": "labelled data given to the model"},
     "data": {**EXAMPLE["data"], "origin": "may.csv", "sha256": None},
     "model": "runs/answers",
     "part": "all of it",
     "fitted_on": 3,
     "shift": None,
-    "warnings": ["3 of 12 items are ones that this model was fitted on, so these numbers are too good."],
+    "warnings": ["This model was fitted on 3 of the 12 items, so these metrics are too good."],
     "command": "headstart evaluate runs/answers may.csv --out may",
 }
 """The same model, evaluated on other rows."""

@@ -309,7 +309,7 @@ def evaluation_limits(record: Record) -> list[str]:
     Examples:
         >>> from headstart.report.content.example import EVALUATION
         >>> evaluation_limits(EVALUATION)[0]
-        '3 of 12 items are ones that this model was fitted on, so these numbers are too good.'
+        'This model was fitted on 3 of the 12 items, so these metrics are too good.'
     """
     return [*map(one_line, record["warnings"]), *_limits_of_items(record), *_limits_of_labels(record)]
 
