@@ -81,7 +81,7 @@ def test_label_texts_are_read_from_files(tmp_path):
     assert read_label_texts(tmp_path / "a.csv") == {"x": "one, or more"}
     (tmp_path / "bad.json").write_text("[1]")
     for bad in ("bad.json", "missing.json"):
-        with pytest.raises(DataError, match="[Ll]abel texts"):
+        with pytest.raises(DataError, match=r"[Ll]abel texts"):
             read_label_texts(tmp_path / bad)
 
 
