@@ -299,9 +299,7 @@ def test_judging_by_the_held_out_part_is_not_warned_of(cli):
     table = write_csv(cli.folder / "a.csv", [["text", "label", "split"], *rows])
     cli.works("fit", table, "--source", "toy", "--baselines", "none", "--out", "run")
     assert "fitted on" not in cli.works("evaluate", "run", table).told
-    cli.works(
-        "evaluate", "run", table, "--split", "all", says=["fitted on 16 of the 24 items"]
-    )
+    cli.works("evaluate", "run", table, "--split", "all", says=["fitted on 16 of the 24 items"])
 
 
 def test_doctor_names_what_installs_an_extra(cli, monkeypatch):
