@@ -137,7 +137,7 @@ def near_sketches(sketches: Sequence[Sketch], size_tolerance: float) -> Pairs:
 
 
 def fold_text(text: str) -> str:
-    """A text folded for comparison: case, character width, spacing and punctuation are removed.
+    """Fold a text for comparison. Case, character width, spacing and punctuation are removed.
 
     Examples:
         >>> fold_text("  Where IS my card?! ")

@@ -214,7 +214,7 @@ def _are(rows: NDArray[np.intp], one: str, more: str) -> str:
 
 
 def check_pictures(dataset: Dataset, pages: Sequence[int], white: Mapping[int, float]) -> Iterator[Finding]:
-    """Pictures that are read only in part: the first of several pages, or 8 of more bits per channel.
+    """Find pictures that are read only in part (the first of several pages, or 8 of more bits per channel).
 
     Args:
         dataset: n items.

@@ -124,7 +124,7 @@ def how_unfamiliar(facts: TextFacts, reasons: Sequence[str]) -> str:
 
 
 def check_texts(facts: TextFacts) -> Iterator[Finding]:
-    """Findings on how a source reads texts: unknown language, unknown signs, stripped marks, truncation.
+    """Find texts that a source reads badly (unknown language, unknown signs, stripped marks, truncation).
 
     Args:
         facts: what was measured.

@@ -106,7 +106,7 @@ class TextFacts:
 
 
 def draw_texts(texts: Sequence[str], *, seed: int = 0) -> list[str]:
-    """A sample of texts: all of them, or up to 2,000 texts and about a million characters drawn at random.
+    """Draw a sample of texts. These are all of them, or up to 2,000 texts and about a million characters at random.
 
     Args:
         texts: n texts; only the first 50,000 characters of each are used.
@@ -163,7 +163,7 @@ def measure_texts(
     source: str = "",
     languages: Sequence[str] = (),
 ) -> TextFacts:
-    """Compute the statistics of texts: their scripts and, with token counts, how a source's tokenizer handles them.
+    """Compute the scripts of texts and, with token counts, how a source's tokenizer handles them.
 
     Args:
         texts: the sample that `draw_texts` returned.
