@@ -83,7 +83,7 @@ def digest(*parts: bytes | memoryview) -> str:
 
 
 def sketch_image(item: object) -> Sketch:
-    """Difference hash of a picture along rows and columns, with its 24 x 24 grey means.
+    """Difference hash: 64 bits along rows and 64 along columns of a picture, with its 24 x 24 grey means.
 
     The hash is the dHash taken along rows and along columns, 64 bits each. Only differences above one grey level count,
     so noise in plain areas does not flip bits.
