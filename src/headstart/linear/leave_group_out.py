@@ -1,4 +1,4 @@
-"""Leave-one-group-out residuals: by a |B| x |B| system for a small group B, by an r x r refit for a large one.
+"""Leave-one-group-out: residuals by a |B| x |B| system for a small group B, by an r x r refit for a large one.
 
 With K = 1/Σw + Z (S²+λ)⁻¹ Zᵀ, the leave-group-out residuals e solve e = E + K_BB W_B e, which also holds for rows of
 weight zero. The refit gives the same result (Woodbury's identity) and costs r³/3 for each λ, for any group size.

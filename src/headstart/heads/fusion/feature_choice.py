@@ -1,4 +1,4 @@
-"""Feature choice: candidate layers of one source, or several sources alone and fused, compared by leave-one-out."""
+"""Compare candidate features by leave-one-out loss (layers of one source, or several sources alone and fused)."""
 
 from __future__ import annotations
 
