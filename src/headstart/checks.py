@@ -149,7 +149,9 @@ def check_head_left_out(name: str) -> None:
                 if kind == "classification":  # a constant per row cancels in the softmax
                     scores, refitted = softmax(scores), softmax(refitted)
                 agree = np.allclose(scores, refitted, rtol=1e-7, atol=1e-8)
-                _require(agree, f"{name} on {kind}: left-out scores differ from those of a refit at λ = {left_out.lam}")
+                _require(
+                    agree, f"{name} on {kind}: leave-one-out scores differ from those of a refit at λ = {left_out.lam}"
+                )
 
 
 def _refitted_scores(
@@ -164,7 +166,7 @@ def _refitted_scores(
 
 
 def check_head_solves(name: str) -> None:
-    """The left-out loss is below half of that for shuffled labels, and two fits give the same scores.
+    """The out-of-fold loss is below half of that for shuffled labels, and two fits give the same scores.
 
     Raises:
         AssertionError: if the head does not learn the toy task.
@@ -179,7 +181,9 @@ def check_head_solves(name: str) -> None:
         first = select_head(x, y, task, search=HeadSearch((name,)))
         again = select_head(x, y, task, search=HeadSearch((name,)))
         shuffled = select_head(x, y[np.random.default_rng(1).permutation(len(y))], task, search=HeadSearch((name,)))
-        _require(first.loss < 0.5 * shuffled.loss, f"{name} on {kind}: it does not learn (left-out loss {first.loss})")
+        _require(
+            first.loss < 0.5 * shuffled.loss, f"{name} on {kind}: it does not learn (out-of-fold loss {first.loss})"
+        )
         _require(np.allclose(first.scores(x), again.scores(x), rtol=1e-9), f"{name} on {kind}: two fits differ")
 
 

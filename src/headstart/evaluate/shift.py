@@ -1,6 +1,6 @@
 """Distribution shift: whether the evaluated items differ from the training items, by their losses.
 
-The mean loss of a head on left-out training items (leave-one-out, or leave-one-group-out) estimates its loss on new
+The mean loss of a head on held-out training items (leave-one-out, or leave-one-group-out) estimates its loss on new
 items of the same distribution. Where the loss of the evaluated items is clearly different, the distribution is another.
 """
 
@@ -21,18 +21,18 @@ __all__ = ["LEVEL", "LossShift", "compare_losses", "loss_shift"]
 LEVEL = 0.998
 """Level of the interval: without a shift, one is reported in less than 1 of 500 cases (see the tests)."""
 
-# λ, features and temperature are chosen by the left-out losses, which are therefore slightly optimistic.
+# λ, features and temperature are chosen by the out-of-fold losses, which are therefore slightly optimistic.
 TOLERATED_SHARE, TOLERATED = 0.1, 0.02
 
 
 @dataclass(frozen=True)
 class LossShift:
-    """The mean loss of the evaluated items compared with that of left-out training items.
+    """The mean loss of the evaluated items compared with that of held-out training items.
 
     Attributes:
-        left_out: mean loss of left-out training items.
+        left_out: mean loss of held-out training items.
         judged: mean loss of the evaluated items.
-        low: lower bound of the 99.8% interval of judged minus left-out; nan where one side is a single unit.
+        low: lower bound of the 99.8% interval of judged minus held-out; nan where one side is a single unit.
         high: upper bound.
         differs: whether the two come from different distributions.
 
@@ -54,7 +54,7 @@ class LossShift:
             return ""
         found = (
             f"The evaluated items differ from the training items: their mean loss is {self.judged:.3f}, that of "
-            f"left-out training items {self.left_out:.3f} (difference {self.judged - self.left_out:+.3f}, "
+            f"held-out training items {self.left_out:.3f} (difference {self.judged - self.left_out:+.3f}, "
             f"{LEVEL:.1%} interval {self.low:+.3f} to {self.high:+.3f})"
         )
         if self.judged > self.left_out:
@@ -84,7 +84,7 @@ def loss_shift(
     y: NDArray[Any],
     groups: NDArray[np.int64] | None = None,
 ) -> LossShift | None:
-    """Compare the loss of evaluated items with the left-out loss that a fitted head stores; None where it stores none.
+    """Compare the loss of evaluated items with the out-of-fold loss that a fitted head stores; None without one.
 
     Args:
         left_out: the head's `headstart.heads.FittedHead.left_out`.
@@ -104,11 +104,11 @@ def loss_shift(
 
 
 def compare_losses(left_out: LossSummary, judged: LossSummary) -> LossShift:
-    """Welch's interval: the mean loss of evaluated items minus that of left-out training items.
+    """Welch's interval: the mean loss of evaluated items minus that of held-out training items.
 
     Losses are skewed, and a small sample may lack the rare large losses that make up most of the mean. Each side's
     standard error is therefore at least that of the other side, scaled to its own number of units. A difference counts
-    where its 99.8% interval lies entirely beyond ±(0.02 + 0.1 x left-out loss).
+    where its 99.8% interval lies entirely beyond ±(0.02 + 0.1 x out-of-fold loss).
 
     Args:
         left_out: losses of training items, each predicted by a fit without it or its group.

@@ -1,4 +1,4 @@
-"""Classification: one label per item; probabilities by a softmax with a temperature fitted to left-out scores.
+"""Classification: one label per item; probabilities by a softmax with a temperature fitted to out-of-fold scores.
 
 Reference: Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
 """

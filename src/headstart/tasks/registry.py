@@ -45,7 +45,7 @@ class TaskMethods(Protocol):
         problem_type: its name in the configurations of transformers.
         parameters: names of the parameters that ``calibrate`` gives.
 
-    A head gives *scores* (n, k), one column per output; ``calibrate`` turns left-out scores into a calibration, and
+    A head gives *scores* (n, k), one column per output; ``calibrate`` turns out-of-fold scores into a calibration, and
     ``outputs`` turns scores into what a user reads: probabilities or values.
     """
 
@@ -70,7 +70,7 @@ class TaskMethods(Protocol):
     def calibrate(
         self, scores: NDArray[np.float64], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
     ) -> Calibration:
-        """Calibration parameters of ``outputs``, fitted to left-out ``scores`` (n, k) with weights (n,) or None."""
+        """Calibration parameters of ``outputs``, fitted to out-of-fold ``scores`` (n, k) with weights (n,) or None."""
         ...
 
     def outputs(self, scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
@@ -78,7 +78,7 @@ class TaskMethods(Protocol):
         ...
 
     def loss(self, outputs: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
-        """The proper loss of each item (n,); heads are chosen by its mean over left-out items."""
+        """The proper loss of each item (n,); heads are chosen by its mean over held-out items."""
         ...
 
     def decode(self, outputs: NDArray[np.float64], task: Task) -> list[Any]:
