@@ -48,7 +48,7 @@ def test_summary_is_the_mean_with_its_error_of_groups():
 
 @pytest.mark.parametrize("change", [{"mean": "nan"}, {"error": -1}, {"units": 0}, {"variance": [0.0]}])
 def test_absurd_summaries_are_refused(change):
-    with pytest.raises(ValueError, match=r"left-out|variances"):
+    with pytest.raises(ValueError, match=r"out-of-fold|variances"):
         LossSummary.from_dict({"mean": 0.1, "error": 0.1, "units": 5, "variance": []} | change)
 
 
