@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,18 @@ import pytest
 
 import headstart
 from headstart.cli.parser import build_parser
+from headstart.data import read
 from headstart.data.labels import KINDS
-from headstart.errors import HeadstartError, ParameterError
+from headstart.errors import DataError, HeadstartError, ParameterError
 from headstart.evaluate.evaluation import evaluate_predictions
 from headstart.heads.registry import solved_heads
 from headstart.model.files.format import describe_task, read_task
+from headstart.reporting import SilentReporter
 from headstart.tasks import TASKS, base_task, encode_labels, is_classification
 from headstart.tasks.classification import Classification
 from headstart.tasks.regression import Regression
+from headstart.transfer.stages.context import RunContext
+from headstart.transfer.stages.prepare import audit_items
 from headstart.types import Task
 
 
@@ -123,9 +127,9 @@ def test_a_unit_and_a_kind_are_saved_where_they_are_not_the_usual_ones(unit):
     saved = json.loads(json.dumps(describe_task(task)))
     assert saved == usual | {"unit": unit, "task_kind": "grades"}
     assert read_task(saved) == task
-    with pytest.raises(ValueError, match="registers"):
+    with pytest.raises(ValueError, match="an unknown task"):
         read_task(saved | {"unit": "word"})
-    with pytest.raises(ValueError, match="registers"):
+    with pytest.raises(ValueError, match="an unknown task"):
         read_task(saved | {"task_kind": "unheard"})
 
 
@@ -138,3 +142,10 @@ def test_a_task_checks_its_shape():
 def test_the_kinds_that_are_read_are_the_bases_of_all_tasks():
     assert {TASKS[kind].base for kind in TASKS} == set(KINDS)
     assert all(TASKS[kind].base == kind for kind in KINDS)
+
+
+def test_a_fit_refuses_labels_of_parts_of_items():
+    data = read((["a b", "c d"], ["x", "y"]))
+    tokens = replace(data, task=Task("classification", ("x", "y"), unit="token"))
+    with pytest.raises(DataError, match=r"one label per item\. Those of .* belong to each token"):
+        audit_items(tokens, RunContext(SilentReporter()))

@@ -1,4 +1,7 @@
-"""Data input: read, audit and split whatever the user provides."""
+"""Data input: read, audit and split whatever the user provides.
+
+Entry points stand here; what they are made of is in the sub-packages. Nothing in this package encodes or learns.
+"""
 
 from __future__ import annotations
 

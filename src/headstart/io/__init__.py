@@ -1,4 +1,7 @@
-"""File input and output that is safe against crashes, full disks and hostile files."""
+"""File input and output that is safe against crashes, full disks and hostile files.
+
+Rules for any file go in here; the formats of models, tables and caches belong to their packages.
+"""
 
 from headstart.io.atomic import atomic_file, atomic_folder, check_writable, follow_umask, is_running, remove_leftovers
 from headstart.io.cache_place import cache_folder, is_private, make_folder, make_private

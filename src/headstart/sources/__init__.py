@@ -1,4 +1,7 @@
-"""Sources: pretrained bodies that encode items to features. `open_source` opens each of them by its name."""
+"""Sources: pretrained bodies that encode items to features. `open_source` opens each of them by its name.
+
+Each kind of source is one module and one line in `registry`; what several of them share is in the sub-packages.
+"""
 
 from headstart.sources.default import source_for
 from headstart.sources.module import module

@@ -1,4 +1,7 @@
-"""The functions that users call: fit, evaluate, rank and audit labels, built from stages, the gate and the ranking."""
+"""The functions that users call: fit, evaluate, rank and audit labels, built from stages, the gate and the ranking.
+
+A new call for users is one module here; its steps belong to the sub-packages.
+"""
 
 from headstart.reporting import Reporter, SilentReporter
 from headstart.transfer.fit import Run, fit

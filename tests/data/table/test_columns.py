@@ -203,7 +203,7 @@ def test_identifiers_beside_texts_and_numbers():
     assert read(pd.DataFrame({"user_id": keys, "note": TEXTS, "kind": LABELS})).items == TEXTS
     data = read(pd.DataFrame({"user_id": keys, "age": [1, 2, 3, 4], "kind": LABELS}))
     assert (data.modality, data.columns) == ("vector", ("age",))
-    assert "Left out 'user_id', which only names things; name the columns to read with --item." in data.notes
+    assert "Left out 'user_id', which is an identifier; name the columns to read with --item." in data.notes
 
 
 @pytest.mark.parametrize("name", ["userId", "movieId", "movie_id", "userid", "Patient ID", "sampleUUID", "USER_ID"])
@@ -213,7 +213,7 @@ def test_identifiers_are_no_features_and_no_targets_even_if_numbers_that_repeat(
         read(frame.assign(age=np.arange(12)))
     data = read(frame.assign(state=LABELS * 3))
     assert (data.columns, data.task.column) == (("age",), "state")
-    assert f"Left out '{name}', which only names things; name the columns to read with --item." in data.notes
+    assert f"Left out '{name}', which is an identifier; name the columns to read with --item." in data.notes
     assert read(frame.assign(state=LABELS * 3), item=name).columns == (name,)
 
 

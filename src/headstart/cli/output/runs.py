@@ -37,7 +37,7 @@ def run_folder(
         data: path of the data; None for a fit without data.
         named: the value of ``--out``; a run there is replaced.
         overwrite: whether to replace a run of the same data under the default name.
-        reporter: is told if the folder is not the default one.
+        reporter: gets a line if the folder is not the default one.
         name: the default name for a fit without data.
 
     Yields:

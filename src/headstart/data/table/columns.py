@@ -20,7 +20,7 @@ __all__ = ["ColumnRoles", "infer_columns"]
 
 
 NAMING: Mapping[Naming, tuple[str, str]] = {
-    "identifier": ("only names things", "only name things"),
+    "identifier": ("is an identifier", "are identifiers"),
     "time": ("is a time", "are times"),
     "address": ("is an address", "are addresses"),
 }

@@ -125,7 +125,8 @@ def audit_items(dataset: Dataset, context: RunContext) -> Audited:
         context: engine, which decides whether sketches are cached, and reporter.
 
     Raises:
-        DataError: if there are no labels, fewer than two classes, or no items after the audit.
+        DataError: if there are no labels, fewer than two classes, labels of parts of items, or no items after the
+            audit.
 
     Examples:
         >>> from headstart.data import read
@@ -134,6 +135,11 @@ def audit_items(dataset: Dataset, context: RunContext) -> Audited:
         array([0, 2])
     """
     reporter = context.reporter
+    if dataset.task is not None and dataset.task.unit != "item":
+        raise DataError(
+            f"A fit takes one label per item. Those of {dataset.origin or 'the data'} belong to each "
+            f"{dataset.task.unit} of an item; give labels of whole items."
+        )
     for note in dataset.notes:
         reporter.line("read", note)
     with reporter.progress("auditing") as step:

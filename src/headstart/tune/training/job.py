@@ -61,8 +61,8 @@ class Job:
         loss: returns what a micro-batch adds to the mean loss of its batch. Its random numbers must come from torch's
             global generator, which the loop seeds for each step.
         validate: returns the validation loss of the module with its current weights; None keeps the last weights.
-        diagnose: says in a few words which items of a micro-batch hold values that are not finite; empty if none do.
-            None if this cannot be found out.
+        diagnose: names in a few words the items of a micro-batch that hold values that are not finite; empty if none
+            do. None if this cannot be found out.
         measure: returns more values for the log, after each epoch; it must leave the module unchanged.
         finish: called after training, for example to merge inserted modules.
 
