@@ -137,7 +137,7 @@ def test_damage_is_found(text_model, tmp_path):
     folder = text_model.save(tmp_path / "model")
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(DigestError, match="damaged or is not the one"):
+    with pytest.raises(DigestError, match="damaged or is another one"):
         TransferModel.load(folder)
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelFolderError, match="missing"):
