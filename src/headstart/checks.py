@@ -92,9 +92,10 @@ def toy_task(kind: TaskKind, *, n: int = 90, seed: int = 0) -> tuple[NDArray[np.
     codes = rng.integers(0, 3, size=n)
     x = rng.normal(size=(n, 6)).astype(np.float32)
     x[:, :3] += 6.0 * np.eye(3, dtype=np.float32)[codes]
-    if kind == "classification":
+    base = TASKS[kind].base
+    if base == "classification":
         return x, codes, Task(kind, ("a", "b", "c"))
-    if kind == "multilabel":
+    if base == "multilabel":
         return x, (x[:, :2] > x[:, :2].mean(axis=0)).astype(float), Task(kind, ("one", "two"))
     return x, x[:, :2].astype(float) @ np.array([[1.0], [-2.0]]), Task(kind, ("value",))
 

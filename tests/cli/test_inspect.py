@@ -28,3 +28,17 @@ def test_groups_that_are_given_end_the_search(tmp_path, capsys):
     words = ["inspect", table(tmp_path / "a.csv"), "--label", "label", "--item", "x", "--group-col", "file"]
     assert main([*words, "--group-pattern", r"speaker(\d+)"]) == 0
     assert "possible groups" not in capsys.readouterr().out
+
+
+def test_folders_of_splits_are_no_groups(tmp_path, capsys):
+    subjects = "stone river letter garden mirror candle bridge forest winter butter".split()
+    for part in ("train", "val"):
+        for label in ("calm", "loud"):
+            for k, subject in enumerate(subjects):
+                path = tmp_path / "data" / part / label / f"{subject}.txt"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(f"{label} {subject} {part} {subjects[k - 3]} {'very ' * k}")
+    assert main(["inspect", str(tmp_path / "data"), "--json"]) == 0
+    assert all(
+        {"train", "val"} != set(found) for found in json.loads(capsys.readouterr().out)["possible_groups"].values()
+    )

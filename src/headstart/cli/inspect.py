@@ -6,6 +6,7 @@ import argparse
 import shlex
 from collections import Counter
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,12 +89,15 @@ def _report(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
 
 def _possible_groups(dataset: Dataset, checked: Audit) -> dict[str, tuple[str, ...]]:
     """Groupings that the names of usable items suggest: values by option. A fit checks whether they matter."""
+    from headstart.data.schema import SPLITS
     from headstart.transfer.stages.group_proposal import candidate_keys
 
     usable = dataset.take(np.flatnonzero(checked.keep))
     if usable.task is None or len(usable) == 0:
         return {}
-    return {key.option: key.values for key in candidate_keys(usable)[:EXAMPLES]}
+    # folders such as train and val are the split, which needs no group
+    keys = (key for key in candidate_keys(usable) if not {value.casefold() for value in key.values} <= set(SPLITS))
+    return {key.option: key.values for key in islice(keys, EXAMPLES)}
 
 
 def _with_source(checked: Audit, dataset: Dataset, name: str | None) -> Audit:

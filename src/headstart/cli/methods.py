@@ -101,7 +101,7 @@ def _method(found: Found, section: Section) -> Method:
     example = example_of(module, found.target, helpers=section.helpers) or section.example.replace("{name}", name)
     if not example:
         raise UsageError(
-            f"No docstring of {module.__name__} has an example that shows its method; write one of two lines."
+            f"No docstring of {module.__name__} shows the method in an example; write one of at least two lines."
         )
     return Method(
         name=found.facts.name,

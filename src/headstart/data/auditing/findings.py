@@ -214,7 +214,7 @@ def _are(rows: NDArray[np.intp], one: str, more: str) -> str:
 
 
 def check_pictures(dataset: Dataset, pages: Sequence[int], white: Mapping[int, float]) -> Iterator[Finding]:
-    """Find pictures that are read only in part (the first of several pages, or 8 of more bits per channel).
+    """Find pictures that are read only in part (the first of several pages, or only 8 bits of deeper channels).
 
     Args:
         dataset: n items.

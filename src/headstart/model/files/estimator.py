@@ -108,7 +108,8 @@ def write_estimator(path: Path, estimator: Estimator) -> None:
         _checked(path)
     except ModelFolderError as error:
         raise SaveError(
-            f"The head {type(estimator).__name__} cannot be saved, since it could not be loaded safely: {error}"
+            f"The head {type(estimator).__name__} cannot be saved: a model file holds only the types that "
+            f"headstart.model.files.estimator lists, and it has another one; choose another head, or list it ({error})"
         ) from None
 
 
