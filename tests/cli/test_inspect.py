@@ -31,7 +31,7 @@ def test_groups_that_are_given_end_the_search(tmp_path, capsys):
 
 
 def test_folders_of_splits_are_no_groups(tmp_path, capsys):
-    subjects = "stone river letter garden mirror candle bridge forest winter butter".split()
+    subjects = ["stone", "river", "letter", "garden", "mirror", "candle", "bridge", "forest", "winter", "butter"]
     for part in ("train", "val"):
         for label in ("calm", "loud"):
             for k, subject in enumerate(subjects):
