@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
+from headstart.engine.options import Engine
 from headstart.errors import DataError, SourceError
 from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.evaluate.intervals.shares import paired_shares, share_bounds
@@ -57,7 +58,13 @@ class Forgetting:
 
 
 def forgetting(
-    before: Source, after: Source, items: Sequence[Any], *, source_data: Dataset | None = None, seed: int = 0
+    before: Source,
+    after: Source,
+    items: Sequence[Any],
+    *,
+    source_data: Dataset | None = None,
+    seed: int = 0,
+    engine: Engine = Engine(),
 ) -> Forgetting:
     """How much of the source task a fine-tuned body has lost.
 
@@ -75,6 +82,7 @@ def forgetting(
         items: target items; used only where there are no source data.
         source_data: items of the source task with one label each, or None.
         seed: seed of the folds and the bootstrap; default 0.
+        engine: how the bodies encode items; a source head runs in plain torch on the CPU.
 
     Raises:
         DataError: if there are no items, or the source data is of another task than classification.
@@ -90,7 +98,7 @@ def forgetting(
         ('cosine', 0.0)
     """
     if source_data is not None:
-        return _on_source_data(before, after, source_data, seed)
+        return _on_source_data(before, after, source_data, seed, engine)
     if len(items) == 0:
         raise DataError("Forgetting is measured on items. Got none; give at least two.")
     answers = _both_logits(before, after, items)
@@ -98,7 +106,7 @@ def forgetting(
         same = (answers[0].argmax(axis=1) == answers[1].argmax(axis=1)).astype(np.float64)
         how = f"Share of {len(items)} target items for which the source head's prediction is unchanged."
         return _compared(how, "agreement", np.ones(len(items)), same, seed)
-    ours, theirs = _last_rows(before, items), _last_rows(after, items)
+    ours, theirs = _last_rows(before, items, engine), _last_rows(after, items, engine)
     _check_widths(before, ours, theirs)
     centre = ours.mean(axis=0)
     how = f"Mean cosine similarity to the last block's features before, on {len(items)} target items, centred."
@@ -117,7 +125,7 @@ def _compared(how: str, measure: str, before: Array, after: Array, seed: int) ->
     return Forgetting(how, measure, float(before.mean()), float(after.mean()), lost, low, high)
 
 
-def _on_source_data(before: Source, after: Source, data: Dataset, seed: int) -> Forgetting:
+def _on_source_data(before: Source, after: Source, data: Dataset, seed: int, engine: Engine) -> Forgetting:
     task, y = data.labelled()
     if not is_classification(task):
         raise DataError(
@@ -128,7 +136,7 @@ def _on_source_data(before: Source, after: Source, data: Dataset, seed: int) -> 
         ours, theirs = ((logits.argmax(axis=1) == y).astype(np.float64) for logits in answers)
         how = f"Accuracy of the body's own source head on {len(data)} source items."
         return _compared(how, "accuracy", ours, theirs, seed)
-    rows = [extract(source, data.items, on_error="raise").rows for source in (before, after)]
+    rows = [extract(source, data.items, engine=engine, on_error="raise").rows for source in (before, after)]
     _check_widths(before, *rows)
     ours, theirs = _cross_validated_hits(before, data, rows, seed)
     how = f"Accuracy on {len(data)} source items of ridge heads fitted to the features before, {FOLDS}-fold."
@@ -172,9 +180,9 @@ def _both_logits(before: Source, after: Source, items: Sequence[Any]) -> tuple[F
     return (ours, theirs) if ours.shape == theirs.shape else None
 
 
-def _last_rows(source: Source, items: Sequence[Any]) -> Array:
+def _last_rows(source: Source, items: Sequence[Any], engine: Engine) -> Array:
     """The last block's rows (n, d)."""
-    rows = extract(source, items, on_error="raise").rows
+    rows = extract(source, items, engine=engine, on_error="raise").rows
     width = source.info.blocks[-1].width if source.info.blocks else rows.shape[1]
     return np.asarray(rows[:, rows.shape[1] - width :], dtype=np.float64)
 

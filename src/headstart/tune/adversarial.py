@@ -16,6 +16,7 @@ from functools import partial
 
 from torch import Tensor
 
+from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.model import TransferModel
 from headstart.params import check_number
@@ -91,7 +92,14 @@ class AdversarialTraining:
         return Plan(groups, loss=partial(loss, setting))
 
     def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+        self,
+        source: Source,
+        train: Dataset,
+        *,
+        valid: Dataset | None = None,
+        seed: int = 0,
+        budget: Budget = Budget(),
+        engine: Engine = Engine(),
     ) -> TransferModel:
         """The trained network; for texts, the model with the least validation loss.
 
@@ -101,14 +109,16 @@ class AdversarialTraining:
         strategy.
         """
         if source.info.modality == "text":
-            return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
-        setting = train_network(self, source, train, seed=seed, budget=budget).setting
+            return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget, engine=engine)
+        setting = train_network(self, source, train, seed=seed, budget=budget, engine=engine).setting
         head = setting.network.head.fitted()
         if valid is not None:
             judge = Validation(setting.task, valid, source, setting.network.trainable.collate)
             calibration = judge.calibration(judge.scores(setting.network))
             head = replace(head, calibration={**head.calibration, **calibration})
-        return TransferModel(fine_tuned_source(setting, self.name), setting.task, head, None, train.columns)
+        return TransferModel(
+            fine_tuned_source(setting, self.name), setting.task, head, None, train.columns, engine=engine
+        )
 
     def _picture_loss(self, setting: Setting, batch: Batch) -> Tensor:
         network = setting.network

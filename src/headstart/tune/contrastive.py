@@ -99,7 +99,14 @@ class ContrastiveFewShot:
         return Plan(groups, loss=partial(self._loss, setting), batches=batches)
 
     def fit(
-        self, source: Source, train: Dataset, *, valid: Dataset | None = None, seed: int = 0, budget: Budget = Budget()
+        self,
+        source: Source,
+        train: Dataset,
+        *,
+        valid: Dataset | None = None,
+        seed: int = 0,
+        budget: Budget = Budget(),
+        engine: Engine = Engine(),
     ) -> TransferModel:
         """The best candidate, the frozen features among them, as `move` judges them.
 
@@ -107,8 +114,9 @@ class ContrastiveFewShot:
         """
         _check(*train.labelled())
         if valid is not None:
-            return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget)
-        return min(self.move(source, train, seed=seed, budget=budget).candidates, key=lambda one: one.loss).model
+            return fit_moved(self, source, train, valid=valid, seed=seed, budget=budget, engine=engine)
+        moved = self.move(source, train, seed=seed, budget=budget, engine=engine)
+        return min(moved.candidates, key=lambda one: one.loss).model
 
     def cross_fits(self, train: Dataset) -> bool:
         """Whether a class has so few items that all items are trained on, and judged by cross-fitting."""

@@ -175,7 +175,7 @@ class Joint:
         own = network.trainable.source_head
         if own is not None and knows_classes(outputs_of(own, network.body, items), targets, task):
             return own, source_head_groups(setting, own)
-        rows = extract(setting.source, data.items, on_error="raise").rows
+        rows = extract(setting.source, data.items, engine=setting.start.engine, on_error="raise").rows
         blocks = setting.source.info.blocks
         found = select_head(rows, y, task, blocks=blocks, search=HeadSearch(("ridge",)), seed=setting.seed)
         centre, spread = target_units(task, y)

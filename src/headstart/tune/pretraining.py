@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.heads import FittedHead
 from headstart.model import TransferModel
@@ -31,6 +32,7 @@ def train_source(
     valid: Dataset | None = None,
     seed: int = 0,
     budget: Budget = Budget(),
+    engine: Engine = Engine(),
 ) -> TransferModel:
     """Train a body on a source task from random weights.
 
@@ -45,6 +47,7 @@ def train_source(
         valid: labelled validation items; None holds out a fifth of the training items.
         seed: of the weights and of all other random numbers.
         budget: time limit, checkpoints and logs.
+        engine: how items are encoded.
 
     Returns:
         The trained network as a model of the source task, with the weights of least validation loss.
@@ -68,7 +71,7 @@ def train_source(
         fresh: Source = timm_architecture(source, num_classes=task.num_outputs, side=side, seed=seed)
     else:
         fresh = strategy.source_for(_with_classes(source, task.num_outputs), data, seed)
-    moved = move(strategy, fresh, data, valid=valid, seed=seed, budget=budget)
+    moved = move(strategy, fresh, data, valid=valid, seed=seed, budget=budget, engine=engine)
     check_trained(moved.outcome, fresh.info.name.partition(" (")[0])
     trained = moved.candidates[1].model
     if not isinstance(trained.source, TrainableSource):  # `move` raised otherwise

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
+from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.heads import FittedHead, select_head
 from headstart.heads.feature_map import FeatureMap
@@ -28,6 +29,8 @@ from headstart.tune.training.settings import Training
 from headstart.types import Dataset, Source
 
 __all__ = ["SIDE", "SideNetwork", "with_side_columns"]
+
+PLAIN_TORCH = Engine(backend="torch", cache=False)  # for two items, whose rows are not used
 
 
 def with_side_columns(side: int, head: FittedHead, weight: NDArray[np.float64]) -> FittedHead:
@@ -101,7 +104,7 @@ class SideNetwork:
         parts = (side_body(source, self.architecture, self.layers, seed), source)
         for part in parts:
             if not part.info.blocks:
-                part.encode(train.items[:2])
+                extract(part, train.items[:2], engine=PLAIN_TORCH, on_error="raise")
         return SidedSource(parts, labels=LABELS)
 
     def plan(self, setting: Setting) -> Plan:
@@ -115,7 +118,7 @@ class SideNetwork:
             raise SourceError(f"The strategy '{self.name}' trains a side body, and '{source.info.name}' has none.")
         width = sum(block.width for block in source.parts[0].info.blocks)
         frozen = source.parts[1]
-        rows = extract(frozen, setting.items, on_error="raise").rows
+        rows = extract(frozen, setting.items, engine=setting.start.engine, on_error="raise").rows
         solved = select_head(rows, setting.y, task, blocks=frozen.info.blocks, seed=setting.seed)
         centre, spread = target_units(task, setting.y)
         weight, _ = random_head_weights(width, task.num_outputs, setting.seed)

@@ -13,7 +13,11 @@ from headstart.heads import HeadSearch
 from headstart.sources.registry import open_source
 from headstart.sources.toy_shift import toy_shift
 from headstart.tune.lp_ft import LP_FT
+from headstart.tune.moving import move as moving
 from headstart.tune.moving.move import move
+from headstart.tune.moving.toy import toy_setting
+from headstart.tune.moving.validation import Validation
+from headstart.tune.partial import PARTIAL
 from headstart.tune.training.settings import Budget, Training
 
 QUICK = replace(LP_FT, training=Training(epochs=2, batch_size=16, learning_rate=0.02, augmentation="none"))
@@ -81,3 +85,28 @@ def test_bodies_that_cannot_move_and_items_without_labels_are_refused(shift):
         move(QUICK, open_source("vector"), replace(shift.train, items=np.ones((240, 3)), modality="vector"))
     with pytest.raises(DataError):
         move(QUICK, shift.source, replace(shift.train, y=None, task=None))
+
+
+@pytest.mark.parametrize("place", ["the training", "the outputs of the prefix"])
+def test_an_error_leaves_the_network_and_the_validation_without_the_prefix(shift, monkeypatch, place):
+    strategy, seen = replace(PARTIAL, blocks=1, training=QUICK.training), []
+    setting = toy_setting(strategy)
+    plan, network = strategy.plan(setting), setting.network
+    validation = Validation(setting.task, shift.test.take(range(20)), setting.source, network.trainable.collate)
+    items, job = validation.batches, moving.make_job(setting, plan, shift.train.take(range(40)), None)
+
+    def stop(*_):
+        seen.append((network.prefix is not None, validation.batches is not items))
+        raise RuntimeError("stopped")
+
+    def train():
+        with moving._with_prefix(setting, plan, validation, job):
+            stop()
+
+    if place != "the training":
+        monkeypatch.setattr(moving, "kept_batches", stop)
+    with pytest.raises(RuntimeError, match="stopped"):
+        train()
+    assert seen == [(True, True)]
+    assert network.prefix is None
+    assert validation.batches is items

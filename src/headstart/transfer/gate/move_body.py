@@ -183,7 +183,9 @@ def _forgotten(
         return None
     items = prepared.dataset.take(judged.plan.evaluated[:MOST_ITEMS]).items
     with reporter.progress("measuring forgetting"):
-        found = forgetting(prepared.source, model.source, items, source_data=source_data, seed=judged.seed)
+        found = forgetting(
+            prepared.source, model.source, items, source_data=source_data, seed=judged.seed, engine=prepared.engine
+        )
     sentence = f"{found.how} Before {found.before:.3f}, after {found.after:.3f}: lost "
     sentence += f"{figure(found.lost, found.low, found.high)}."
     reporter.line("forgetting", sentence)

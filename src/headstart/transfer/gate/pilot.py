@@ -144,7 +144,7 @@ class Trial:
         size, epochs = self.strategy.training.batch_size, self.strategy.training.epochs
         order = np.random.default_rng(self.seed).permutation(len(self.train))
         few = self.train.take(order[: max(size * TIMED_STEPS, 2 * size)])
-        step = seconds_per_step(self.strategy, self.prepared.source, few, seed=self.seed)
+        step = seconds_per_step(self.strategy, self.prepared.source, few, seed=self.seed, engine=self.prepared.engine)
         return Cost(step / min(size, len(few)), epochs, min(size, len(few)))
 
     def pilot(self, search: HeadSearch, *, seconds: float | None, progress: Progress | None = None) -> Pilot:

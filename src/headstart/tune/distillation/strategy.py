@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from headstart.engine.options import Engine
 from headstart.model import TransferModel
 from headstart.tune.distillation.distill import DistillationLoss, distill
 from headstart.tune.distillation.teachers import Teacher
@@ -48,6 +49,7 @@ class Distillation:
         valid: Dataset | None = None,  # noqa: ARG002 (items are held out here, and the head has leave-one-out losses)
         seed: int = 0,
         budget: Budget = Budget(),
+        engine: Engine = Engine(),
     ) -> TransferModel:
         """Distil the teachers into ``source``, then solve the head on the labelled items.
 
@@ -57,6 +59,8 @@ class Distillation:
         items = [*train.items, *self.unlabelled]
         teachers: Sequence[Teacher] = self.teachers
         if self.answers:
-            teachers = [FROZEN.fit(teacher, train, seed=seed) for teacher in self.teachers]
-        student = distill(teachers, source, items, loss=self.loss, training=self.training, seed=seed, budget=budget)
-        return FROZEN.fit(student, train, seed=seed, budget=budget)
+            teachers = [FROZEN.fit(teacher, train, seed=seed, engine=engine) for teacher in self.teachers]
+        student = distill(
+            teachers, source, items, loss=self.loss, training=self.training, seed=seed, budget=budget, engine=engine
+        )
+        return FROZEN.fit(student, train, seed=seed, budget=budget, engine=engine)

@@ -38,7 +38,13 @@ class Trained:
 
 
 def train_network(
-    strategy: MovingStrategy, source: Source, train_part: Dataset, *, seed: int = 0, budget: Budget = Budget()
+    strategy: MovingStrategy,
+    source: Source,
+    train_part: Dataset,
+    *,
+    seed: int = 0,
+    budget: Budget = Budget(),
+    engine: Engine = Engine(),
 ) -> Trained:
     """Fine-tune body and head on all items; the weights of the last step are kept.
 
@@ -48,6 +54,7 @@ def train_network(
         train_part: labelled items.
         seed: of all random numbers.
         budget: time limit, checkpoints and logs.
+        engine: how items are encoded, when the head of the start is solved.
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
@@ -63,7 +70,7 @@ def train_network(
         >>> after[weight].equal(trained.before[weight]), after[bias].equal(trained.before[bias])
         (True, False)
     """
-    start = solved_start(source, train_part, search=HeadSearch(), seed=seed, engine=Engine())
+    start = solved_start(source, train_part, search=HeadSearch(), seed=seed, engine=engine)
     setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget)
     plan = strategy.plan(setting)
     before = setting.network.state()

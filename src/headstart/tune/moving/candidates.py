@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from headstart.engine.extract import encode
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead, select_head
 from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moments
 from headstart.model import TransferModel
@@ -130,7 +131,7 @@ def make_candidates(
         >>> [candidate.name for candidate in found][:3]
         ['head', 'lp_ft', 'lp_ft, 75% of the way']
     """
-    rows = base.source.encode(validation.part.items)
+    rows = encode(base.source, validation.part.items, engine=replace(base.engine, cache=False))
     yield _judged("head", base, base.head, base.head.scores(rows), validation)
     after = setting.network.state()
     shares = [1.0, *(SHARES if _alike(before, after) else ())]

@@ -88,7 +88,7 @@ def move_cross_fitted(
         seed: of all random numbers.
         budget: time limit for the six trainings together, checkpoints, and logs of the last training.
         search: its ``heads`` choose between ridge and LDA; both are compared if it names neither.
-        engine: how the fitted models encode items.
+        engine: how items are encoded, when a head is solved and by the fitted models.
 
     Returns:
         The start, the weights halfway, and the trained weights, each with the features, head and λ of least loss. The
@@ -117,14 +117,15 @@ def move_cross_fitted(
     for number, left in enumerate(folds):
         seen = train_part.take(np.setdiff1d(np.arange(len(y)), left))
         own = replace(_part_of(budget, number, sizes), logs=None)
-        path = _WeightPath(strategy, source, seen, seed=seed, budget=own, search=search)
+        path = _WeightPath(strategy, source, seen, seed=seed, budget=own, search=search, engine=engine)
         outcomes.append(path.outcome)
         for choice, scores in path.judged(train_part.take(left)):
             found.setdefault(choice, np.full((len(y), task.num_outputs), np.nan))[left] = bounded(scores)
     items = np.sort(np.concatenate(folds))
     path = _WeightPath(
-        strategy, source, train_part, seed=seed, budget=_part_of(budget, len(folds), sizes), search=search
-    )
+        strategy, source, train_part, seed=seed, budget=_part_of(budget, len(folds), sizes), search=search,
+        engine=engine,
+    )  # fmt: skip
     candidates = []
     for share in SHARES:
         known = {key: scores[items] for key, scores in found.items() if key.share == share}
@@ -133,7 +134,7 @@ def move_cross_fitted(
             raise DataError("No head can be solved on each four fifths of the items; give more items of each class.")
         choice, losses = _best(known, task, y[items])
         calibration = task_methods(task).calibrate(found[choice][items], y[items])
-        model = path.model(choice, calibration, float(losses.mean()), engine)
+        model = path.model(choice, calibration, float(losses.mean()))
         candidates.append(ValidatedModel(_label(strategy.name, share), model, losses, found[choice][items]))
     outcome = _combined([*outcomes, path.outcome])
     return Moved(tuple(candidates), outcome, train_part.take(items), path.setting.network)
@@ -217,8 +218,9 @@ class _WeightPath:
         seed: int,
         budget: Budget,
         search: HeadSearch,
+        engine: Engine,
     ) -> None:
-        trained = train_network(strategy, source, part, seed=seed, budget=budget)
+        trained = train_network(strategy, source, part, seed=seed, budget=budget, engine=engine)
         self.setting, self.outcome = trained.setting, trained.outcome
         self._before, self._after = trained.before, trained.setting.network.state()
         self._name, self._layers = strategy.name, search.layers
@@ -232,7 +234,7 @@ class _WeightPath:
             for choice, fitted in self._solved(share, RATIOS):
                 yield choice, fitted.scores(others)
 
-    def model(self, choice: GridPoint, calibration: Mapping[str, Array], loss: float, engine: Engine) -> TransferModel:
+    def model(self, choice: GridPoint, calibration: Mapping[str, Array], loss: float) -> TransferModel:
         """The model at a point of the grid, with the calibration and loss of out-of-fold items."""
         setting = self._at(choice.share)
         rows = network_rows(setting.network, setting.batches)
@@ -244,7 +246,7 @@ class _WeightPath:
         source = setting.source
         if choice.share:
             source = fine_tuned_source(setting, _label(self._name, choice.share))
-        return TransferModel(source, setting.task, head, moments, setting.start.columns, engine=engine)
+        return TransferModel(source, setting.task, head, moments, setting.start.columns, engine=setting.start.engine)
 
     def _at(self, share: float) -> Setting:
         self.setting.network.load_state_dict(interpolated(self._before, self._after, share))

@@ -57,6 +57,7 @@ def fit_moved(
     valid: Dataset | None = None,
     seed: int = 0,
     budget: Budget = Budget(),
+    engine: Engine = Engine(),
 ) -> TransferModel:
     """Fine-tune by a strategy, and return the candidate of the fine-tuned body with the least validation loss.
 
@@ -69,6 +70,7 @@ def fit_moved(
         valid: labelled validation items; None holds out a fifth of the training items.
         seed: of all random numbers.
         budget: time limit, checkpoints and logs.
+        engine: how items are encoded.
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
@@ -82,7 +84,7 @@ def fit_moved(
         >>> model.source.info.name.startswith("module:toy (lp_ft"), model.task.labels
         (True, ('alike', 'different'))
     """
-    return move(strategy, source, train, valid=valid, seed=seed, budget=budget).best.model
+    return move(strategy, source, train, valid=valid, seed=seed, budget=budget, engine=engine).best.model
 
 
 def move(
@@ -139,8 +141,8 @@ def move(
     plan = strategy.plan(setting)
     cluster = None
     if engine.ray is not None:
-        parts = (train_part, valid)
-        make = partial(_worker_job, strategy, source, parts, start.head, seed=seed, weights=weights)
+        parts, here = (train_part, valid), replace(engine, ray=None, workers=None)
+        make = partial(_worker_job, strategy, source, parts, start.head, seed=seed, weights=weights, engine=here)
         cluster = Cluster(engine.ray, engine.workers, make)
     outcome = run_training(
         make_job(setting, plan, train_part, lambda: validation.loss(network)), setting.training,
@@ -153,7 +155,7 @@ def move(
 
 def _worker_job(
     strategy: MovingStrategy, source: Source, parts: tuple[Dataset, Dataset], head: FittedHead, budget: Budget, *,
-    seed: int, weights: NDArray[np.float64] | None,
+    seed: int, weights: NDArray[np.float64] | None, engine: Engine,
 ) -> Job:  # fmt: skip
     """The job of one of several processes, whose batches hold its share of each batch's items.
 
@@ -161,7 +163,7 @@ def _worker_job(
     module of the user's own.
     """
     part, valid = parts
-    start = TransferModel(source, part.labelled()[0], head)
+    start = TransferModel(source, part.labelled()[0], head, engine=engine)
     setting = make_setting(strategy, source, part, start, seed=seed, budget=budget, class_weights=weights)
     validation = Validation(setting.task, valid, source, setting.network.trainable.collate, weights)
     plan = strategy.plan(setting)
@@ -184,11 +186,13 @@ def _with_prefix(setting: Setting, plan: Plan, validation: Validation, job: Job)
     if network.prefix is None:
         yield job
         return
-    validation.use_prefix(network, network.prefix, training)
-    kept = kept_batches(network, network.prefix, setting.batches, training)
-    yield replace(job, batches=kept) if plan.batches is None else job
-    validation.use_items()
-    network.prefix = None
+    try:
+        validation.use_prefix(network, network.prefix, training)
+        kept = kept_batches(network, network.prefix, setting.batches, training)
+        yield replace(job, batches=kept) if plan.batches is None else job
+    finally:
+        validation.use_items()
+        network.prefix = None
 
 
 def _hold_out_validation(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:

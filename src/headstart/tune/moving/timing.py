@@ -17,7 +17,9 @@ from headstart.types import Dataset, Source
 __all__ = ["seconds_per_step"]
 
 
-def seconds_per_step(strategy: MovingStrategy, source: Source, few: Dataset, *, seed: int) -> float:
+def seconds_per_step(
+    strategy: MovingStrategy, source: Source, few: Dataset, *, seed: int, engine: Engine = Engine()
+) -> float:
     """Seconds of the quickest step in one epoch over a few items; the first step, a warm-up, does not count.
 
     Args:
@@ -25,6 +27,7 @@ def seconds_per_step(strategy: MovingStrategy, source: Source, few: Dataset, *, 
         source: gives the body.
         few: labelled items, two batches or more; with a single batch its step is timed, warm-up included.
         seed: of all random numbers.
+        engine: how the items are encoded before the training.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -34,7 +37,7 @@ def seconds_per_step(strategy: MovingStrategy, source: Source, few: Dataset, *, 
         True
     """
     once = with_settings(strategy, training=replace(strategy.training, epochs=1))
-    start = solved_start(source, few, search=HeadSearch(("ridge",)), seed=seed, engine=Engine())
+    start = solved_start(source, few, search=HeadSearch(("ridge",)), seed=seed, engine=engine)
     setting = make_setting(once, source, few, start, seed=seed, budget=Budget())
     plan = once.plan(setting)
     ticks: list[float] = []
