@@ -97,15 +97,15 @@ def run_training(
         >>> from headstart.tune.training.batches import ItemBatches
         >>> from headstart.tune.training.job import ParameterGroup
         >>> x = torch.linspace(-1, 1, 64)[:, None]
-        >>> body, settings = torch.nn.Linear(1, 1), Training(epochs=50, learning_rate=0.1)
+        >>> body, settings = torch.nn.Linear(1, 1), Training(epochs=50, learning_rate=0.1, precision="fp32")
         >>> batches = ItemBatches(list(x), 3 * x.numpy(), lambda item: item, torch.stack, settings, seed=0)
         >>> def loss(batch):
         ...     return ((body(batch.inputs) - batch.targets) ** 2).mean()
         >>> job = Job(body, (ParameterGroup(("weight", "bias")),), batches, loss)
         >>> run_training(job, settings, key=training_key("slope"), items=64).steps
         100
-        >>> round(body.weight.item(), 1), body.training
-        (3.0, False)
+        >>> abs(body.weight.item() - 3) < 0.2, body.training
+        (True, False)
     """
     channels_last(job.module.to(best_device()))
     if budget.folder is not None:
