@@ -56,15 +56,15 @@ def train(
         >>> from headstart.tune.training.batches import ItemBatches
         >>> from headstart.tune.training.job import ParameterGroup
         >>> x = torch.linspace(-1, 1, 64)[:, None]
-        >>> body, settings = nn.Linear(1, 1), Training(epochs=50, learning_rate=0.1)
+        >>> body, settings = nn.Linear(1, 1), Training(epochs=50, learning_rate=0.1, precision="fp32")
         >>> batches = ItemBatches(list(x), 3 * x.numpy(), lambda item: item, torch.stack, settings, seed=0)
         >>> def loss(batch):
         ...     return ((body(batch.inputs) - batch.targets) ** 2).mean()
         >>> job = Job(body, (ParameterGroup(("weight", "bias")),), batches, loss)
         >>> train(job, settings).stopped
         'done'
-        >>> round(body.weight.item(), 1)
-        3.0
+        >>> abs(body.weight.item() - 3) < 0.2
+        True
     """
     run = _Run(job, training, seed, budget, key)
     devices = [torch.cuda.current_device()] if run.device == "cuda" else []
