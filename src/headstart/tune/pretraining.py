@@ -61,8 +61,8 @@ def train_source(
         >>> from headstart.sources.toy_shift import toy_shift
         >>> from headstart.tune.training.settings import Training
         >>> shift = toy_shift()
-        >>> short = replace(SCRATCH, training=Training(epochs=3, batch_size=8, learning_rate=0.02))
-        >>> model = train_source(shift.source, shift.source_data.take(range(48)), strategy=short)
+        >>> short = replace(SCRATCH, training=Training(epochs=8, batch_size=8, learning_rate=0.02))
+        >>> model = train_source(shift.source, shift.source_data.take(range(96)), strategy=short)
         >>> model.source.info.name, model.task.labels
         ('module:toy (trained, seed 0)', ('red', 'green', 'blue'))
     """
