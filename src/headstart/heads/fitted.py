@@ -32,10 +32,6 @@ class Candidate:
             variance).
         prior: the weight, in rows, of each class's name or description; 0 for none.
         note: why the head was skipped or stopped early, if its loss is nan; else empty.
-
-    Examples:
-        >>> Candidate("last layer", "ridge", 0.1, 0.42).head
-        'ridge'
     """
 
     features: str

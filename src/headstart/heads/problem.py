@@ -49,10 +49,6 @@ class HeadSearch:
             ``"last"``, ``"all"``, ``"best"`` (also each single block) or ``"select"`` (also the most relevant features
             of all blocks).
         until: the value of `time.perf_counter` from which ``("auto",)`` tries no further head; default: no limit.
-
-    Examples:
-        >>> HeadSearch(("ridge",)).heads
-        ('ridge',)
     """
 
     heads: tuple[str, ...] | None = None

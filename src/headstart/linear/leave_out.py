@@ -46,10 +46,6 @@ class LeftOut:
         predictions: (n, k) prediction for each row by the fit without it (or without its group).
         leverage: (n,) h_i = ∂f_i/∂y_i, the weight of a row in its own fitted value: between 0 and 1.
         fitted: (n, k) prediction for each row by the fit on all rows.
-
-    Examples:
-        >>> LeftOut(1.0, np.zeros((2, 1)), np.zeros(2), np.zeros((2, 1))).lam
-        1.0
     """
 
     lam: float

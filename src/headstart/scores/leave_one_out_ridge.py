@@ -41,10 +41,6 @@ class LeaveOneOutRidge:
         accuracy: leave-one-out accuracy, averaged over labels for a multi-label task; None for regression.
         losses: (m,) loss of each row: log-loss in nats, or squared error in units of the target's variance.
         rows: (m,) positions of these rows among those given.
-
-    Examples:
-        >>> LeaveOneOutRidge(1.0, -0.5, 0.9, np.array([0.5]), np.array([0])).log_likelihood
-        -0.5
     """
 
     lam: float

@@ -35,10 +35,6 @@ class DomainDiscrepancy:
         squared: the unbiased MMD²; lower means closer.
         bandwidth: h, in units of the features.
         p_value: probability of at least this value if the domains are the same.
-
-    Examples:
-        >>> DomainDiscrepancy(0.5, 1.0, 0.01).squared
-        0.5
     """
 
     squared: float

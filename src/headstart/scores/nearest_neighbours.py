@@ -47,10 +47,6 @@ class LeaveOneOutNeighbours:
         accuracy: leave-one-out accuracy; among equally probable classes the first is predicted.
         losses: (m,) log-loss of each row, in nats.
         rows: (m,) positions of these rows among those given.
-
-    Examples:
-        >>> LeaveOneOutNeighbours(5, -0.5, 0.9, np.array([0.5]), np.array([0])).k
-        5
     """
 
     k: int

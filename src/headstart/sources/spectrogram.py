@@ -57,10 +57,6 @@ class PictureSettings:
         most_seconds: longer sounds are cut into equal parts of at most this length in seconds, and the features of the
             parts are averaged.
         most_parts: if a sound has more parts, only this many, evenly spaced, are used.
-
-    Examples:
-        >>> PictureSettings().sample_rate
-        16000
     """
 
     sample_rate: int = 16000

@@ -33,8 +33,10 @@ class AdapterTuning:
         name: the name in the registry.
 
     Examples:
-        >>> ADAPTERS.width
-        64
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = ADAPTERS.plan(toy_setting(ADAPTERS))
+        >>> [(len(group.names), group.rate) for group in plan.groups]  # trained tensors and their rate, head last
+        [(18, 10.0), (2, 1.0)]
     """
 
     training: Training = Training()

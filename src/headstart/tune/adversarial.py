@@ -56,8 +56,10 @@ class AdversarialTraining:
         name: the name in the registry.
 
     Examples:
-        >>> ADVERSARIAL.epsilon
-        2.0
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = ADVERSARIAL.plan(toy_setting(ADVERSARIAL))
+        >>> sum(len(group.names) for group in plan.groups), plan.loss is None  # all parameters, with a loss of its own
+        (14, False)
     """
 
     training: Training = Training()

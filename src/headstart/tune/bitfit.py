@@ -44,8 +44,10 @@ class BitFit:
         name: the name in the registry.
 
     Examples:
-        >>> BITFIT.rate
-        10.0
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = BITFIT.plan(toy_setting(BITFIT))
+        >>> [(len(group.names), group.rate) for group in plan.groups]  # trained tensors and their rate, head last
+        [(6, 10.0), (2, 1.0)]
     """
 
     training: Training = Training()

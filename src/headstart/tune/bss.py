@@ -58,8 +58,10 @@ class BatchSpectralShrinkage:
         name: the name in the registry.
 
     Examples:
-        >>> BSS.eta, BSS.count
-        (0.001, 1)
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = BSS.plan(toy_setting(BSS))
+        >>> sum(len(group.names) for group in plan.groups), plan.penalty is None  # all parameters, with a penalty
+        (14, False)
     """
 
     training: Training = Training()

@@ -60,8 +60,11 @@ class CoTuning:
         name: the name in the registry.
 
     Examples:
-        >>> CO_TUNING.weight
-        2.3
+        >>> from headstart.sources.toy_shift import toy_shift, toy_with_head
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = CO_TUNING.plan(toy_setting(CO_TUNING, toy_with_head(toy_shift())))
+        >>> len(plan.groups), plan.penalty is None  # blocks, source head and head, with a penalty
+        (5, False)
     """
 
     training: Training = Training()

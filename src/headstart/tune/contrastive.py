@@ -63,8 +63,10 @@ class ContrastiveFewShot:
         name: the name in the registry.
 
     Examples:
-        >>> CONTRASTIVE.loss
-        'supervised'
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> train = toy_shift().train
+        >>> CONTRASTIVE.cross_fits(train.take(range(20))), CONTRASTIVE.cross_fits(train)  # by items per class
+        (True, False)
     """
 
     training: Training = Training(epochs=10, batch_size=64)

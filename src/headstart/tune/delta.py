@@ -97,8 +97,10 @@ class Delta:
         name: the name in the registry.
 
     Examples:
-        >>> DELTA.weight, DELTA.blocks
-        (0.01, 4)
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = DELTA.plan(toy_setting(DELTA))
+        >>> sum(len(group.names) for group in plan.groups), plan.penalty is None  # all parameters, with a penalty
+        (14, False)
     """
 
     training: Training = Training()

@@ -34,8 +34,10 @@ class WeightDecomposedAdaptation:
         name: the name in the registry.
 
     Examples:
-        >>> DORA.rank, DORA.alpha
-        (8, 8.0)
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = DORA.plan(toy_setting(DORA))
+        >>> [(len(group.names), group.rate) for group in plan.groups]  # trained tensors and their rate, head last
+        [(6, 10.0), (2, 1.0)]
     """
 
     training: Training = Training()

@@ -59,8 +59,10 @@ class L2SP:
         name: the name in the registry.
 
     Examples:
-        >>> L2_SP.alpha, L2_SP.beta
-        (0.01, 0.01)
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = L2_SP.plan(toy_setting(L2_SP))
+        >>> sum(len(group.names) for group in plan.groups), plan.penalty is None  # all parameters, with a penalty
+        (14, False)
     """
 
     training: Training = Training(batch_statistics=False)

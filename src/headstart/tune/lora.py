@@ -34,8 +34,10 @@ class LowRankAdaptation:
         name: the name in the registry.
 
     Examples:
-        >>> LORA.rank, LORA.alpha
-        (8, 8.0)
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = LORA.plan(toy_setting(LORA))
+        >>> [(len(group.names), group.rate) for group in plan.groups]  # trained tensors and their rate, head last
+        [(4, 10.0), (2, 1.0)]
     """
 
     training: Training = Training()

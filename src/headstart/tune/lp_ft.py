@@ -35,8 +35,10 @@ class LinearProbingFineTuning:
         name: the name in the registry.
 
     Examples:
-        >>> LP_FT.decay
-        0.9
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = LP_FT.plan(toy_setting(LP_FT))
+        >>> [round(group.rate, 2) for group in plan.groups]  # from the first block to the head
+        [0.81, 0.9, 1.0, 1.0]
     """
 
     training: Training = Training(batch_statistics=False)

@@ -40,8 +40,11 @@ class LearningWithoutForgetting:
         name: the name in the registry.
 
     Examples:
-        >>> LWF.weight, LWF.temperature
-        (4.0, 3.0)
+        >>> from headstart.sources.toy_shift import toy_shift, toy_with_head
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = LWF.plan(toy_setting(LWF, toy_with_head(toy_shift())))
+        >>> len(plan.groups), plan.penalty is None  # blocks, source head and head, with a penalty
+        (5, False)
     """
 
     training: Training = Training()

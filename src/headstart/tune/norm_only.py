@@ -29,8 +29,10 @@ class NormOnly:
         name: the name in the registry.
 
     Examples:
-        >>> NORM_ONLY.rate
-        10.0
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = NORM_ONLY.plan(toy_setting(NORM_ONLY))
+        >>> [(len(group.names), group.rate) for group in plan.groups]  # trained tensors and their rate, head last
+        [(6, 10.0), (2, 1.0)]
     """
 
     training: Training = Training()

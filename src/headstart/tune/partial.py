@@ -31,8 +31,10 @@ class PartialFineTuning:
         name: the name in the registry.
 
     Examples:
-        >>> PARTIAL.blocks
-        2
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = PARTIAL.plan(toy_setting(PARTIAL))
+        >>> [(len(group.names), group.rate) for group in plan.groups]  # trained tensors and their rate, head last
+        [(4, 1.0), (4, 1.0), (2, 1.0)]
     """
 
     training: Training = Training(augmentation="none")

@@ -76,8 +76,11 @@ class SideNetwork:
         name: the name in the registry.
 
     Examples:
-        >>> SIDE.architecture
-        'mobilenetv2_035'
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> shift = toy_shift()
+        >>> both = SIDE.source_for(shift.source, shift.train, 0)
+        >>> [part.info.blocks[-1].width for part in both.parts]  # the side body, the frozen one
+        [25, 25]
     """
 
     training: Training = Training(epochs=15)

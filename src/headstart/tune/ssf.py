@@ -105,8 +105,10 @@ class ScalingShifting:
         name: the name in the registry.
 
     Examples:
-        >>> SSF.rate
-        10.0
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = SSF.plan(toy_setting(SSF))
+        >>> [(len(group.names), group.rate) for group in plan.groups]  # trained tensors and their rate, head last
+        [(12, 10.0), (2, 1.0)]
     """
 
     training: Training = Training()

@@ -80,8 +80,11 @@ class StochNorm:
         name: the name in the registry.
 
     Examples:
-        >>> STOCH_NORM.share
-        0.5
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> setting = toy_setting(STOCH_NORM)
+        >>> _ = STOCH_NORM.plan(setting)
+        >>> sum(type(part).__module__.endswith("stoch_norm") for part in setting.network.body.modules())  # replaced
+        3
     """
 
     training: Training = Training()

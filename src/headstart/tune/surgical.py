@@ -85,8 +85,10 @@ class SurgicalFineTuning:
         name: the name in the registry.
 
     Examples:
-        >>> SURGICAL.block
-        'auto'
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> plan = SURGICAL.plan(toy_setting(SURGICAL))
+        >>> [(len(group.names), group.rate) for group in plan.groups]  # trained tensors and their rate, head last
+        [(4, 1.0), (2, 1.0)]
     """
 
     training: Training = Training()

@@ -46,10 +46,6 @@ class Finding:
         count: number of items or classes concerned.
         message: one sentence.
         examples: ids of at most five items, or names of classes if it is about classes.
-
-    Examples:
-        >>> Finding("empty", "warning", 1, "1 text is empty and is left out.", ("7",)).count
-        1
     """
 
     kind: str

@@ -32,10 +32,6 @@ class Member:
         size: size of a file in bytes.
         content: the open file; None for folders and links.
         link: the target of a link, as a path in the archive; empty for all others.
-
-    Examples:
-        >>> Member("photos", 0, None).link
-        ''
     """
 
     name: str

@@ -21,10 +21,6 @@ class Place:
         folders: the parent folders that are not interpreted yet, from the top.
         split: its given split, or None.
         fold: its fold, or None.
-
-    Examples:
-        >>> Place("ant/1.jpg", ("ant",)).folders
-        ('ant',)
     """
 
     path: str

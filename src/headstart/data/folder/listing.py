@@ -43,10 +43,6 @@ class FolderListing:
         by_content: those of ``files`` whose kind was told by their content, not by their name.
         on_disk: for paths that are not UTF-8 on disk, the path as the system has it, by the listed path.
         encoding: the encoding in which these were read.
-
-    Examples:
-        >>> FolderListing().hidden
-        0
     """
 
     files: dict[Modality, list[str]] = field(default_factory=dict)

@@ -135,10 +135,6 @@ class Broken:
 
     Attributes:
         reason: why, as a clause.
-
-    Examples:
-        >>> Broken("it is not valid JSON").reason
-        'it is not valid JSON'
     """
 
     reason: str

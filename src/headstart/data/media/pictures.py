@@ -72,11 +72,6 @@ class ReadPicture:
         white: the value that became 255 if there were more than 8 bits per channel, else 0 (see
             `headstart.data.media.levels.white_level`).
         has_more: whether the file has further pages or frames, which are not read.
-
-    Examples:
-        >>> from PIL import Image
-        >>> ReadPicture(Image.new("RGB", (2, 2))).has_more
-        False
     """
 
     image: Image

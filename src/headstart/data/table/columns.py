@@ -40,10 +40,6 @@ class ColumnRoles:
         root: the folder that paths are relative to.
         files: file paths by cell, for cells that are not paths as they stand.
         notes: what was inferred, one sentence each.
-
-    Examples:
-        >>> ColumnRoles("text", "text", ("text",), ("label",), None, Path()).labels
-        ('label',)
     """
 
     kind: Cell

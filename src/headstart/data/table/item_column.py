@@ -30,10 +30,6 @@ class Item:
         root: the folder that paths are relative to.
         files: file paths by cell, for cells that are not paths as they stand.
         notes: sentences on the cells, for the user.
-
-    Examples:
-        >>> Item("text", "text", "text", Path()).files
-        {}
     """
 
     name: str | None

@@ -34,10 +34,6 @@ class FilesFound:
         missing: the strings without a file.
         odd: the strings without an extension of this kind.
         count: number of strings.
-
-    Examples:
-        >>> FilesFound(Path("photos"), "image").missing
-        ()
     """
 
     root: Path

@@ -45,10 +45,6 @@ class Recipe:
             (module, batch of tensors) that returns one (n, width) tensor for each block.
         example: returns a few items as a batch of arrays, on which number formats are compared; must not load torch.
         lasting: whether a later process can open the same body, so that a conversion is worth keeping.
-
-    Examples:
-        >>> Recipe(recipe_key("toy"), build=lambda: None, example=lambda: None).lasting
-        True
     """
 
     key: str

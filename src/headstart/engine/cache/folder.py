@@ -71,10 +71,6 @@ class CacheEntry:
         about: its description (for features: source, form and width); may be empty.
         bytes: its size on disk.
         last_used: Unix time in seconds.
-
-    Examples:
-        >>> CacheEntry("body", "ab12", Path("bodies/ab12"), {}, 4096, 0.0).bytes
-        4096
     """
 
     kind: str

@@ -50,10 +50,6 @@ class ItemMoments:
         moments: of the features and targets of the items that could be encoded.
         failures: position to reason, for the items that could not be encoded.
         seconds: wall-clock time, in seconds.
-
-    Examples:
-        >>> ItemMoments(Moments.zeros(3, 2), {4: "The text is empty."}, 0.5).failures
-        {4: 'The text is empty.'}
     """
 
     moments: Moments

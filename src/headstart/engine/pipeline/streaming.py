@@ -36,10 +36,6 @@ class Encoded:
         positions: (m,) of the items that have features.
         rows: (m, d) features, or m arrays of (k, d) from a source of positions.
         failures: position to reason, for the others.
-
-    Examples:
-        >>> Encoded(np.array([3]), np.zeros((1, 2), np.float32), {4: "The text is empty."}).positions
-        array([3])
     """
 
     positions: NDArray[np.intp]

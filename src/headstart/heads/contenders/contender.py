@@ -136,10 +136,6 @@ class FeatureChoice:
         contenders: heads on the chosen features, with their out-of-fold evidence.
         tried: all candidates that were compared.
         notes: findings, one sentence each.
-
-    Examples:
-        >>> FeatureChoice([], [], ("Fusing does not help here.",)).notes
-        ('Fusing does not help here.',)
     """
 
     contenders: Sequence[Contender]

@@ -44,10 +44,6 @@ class LateFusionHead:
         name: ``"late_fusion"``.
         tasks: empty, since it cannot be fitted on a single source.
         complexity: 0, a weighted sum of closed-form heads.
-
-    Examples:
-        >>> LATE_FUSION.name
-        'late_fusion'
     """
 
     name: str = "late_fusion"

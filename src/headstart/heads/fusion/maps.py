@@ -29,10 +29,6 @@ class Span:
         stop: one past the last column.
         part: the part of the fused source that the block comes from.
         numbers: whether it holds numeric columns, which are standardised one by one.
-
-    Examples:
-        >>> Span(0, 3, "toy").numbers
-        False
     """
 
     start: int

@@ -125,10 +125,6 @@ class SharedSpectra:
     Attributes:
         known: spectra by digest of mapped rows and weights.
         reused: number of cache hits.
-
-    Examples:
-        >>> SharedSpectra().reused
-        0
     """
 
     known: dict[str, Spectrum] = field(default_factory=dict)

@@ -37,10 +37,6 @@ class ClipParts:
         patches: the image tower without the projection, which applies only to entire pictures; for a row per patch.
         text: opens the text tower: with pretrained weights for None, with random weights for a seed.
         reads_texts: whether the checkpoint has a tokenizer.
-
-    Examples:
-        >>> ClipParts(image=None, patches=None, text=None).reads_texts
-        True
     """
 
     image: MediaParts

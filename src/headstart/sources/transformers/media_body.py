@@ -34,10 +34,6 @@ class MediaParts(BodyParts):
     Attributes:
         front: the preprocessing of items to arrays.
         settings: the preprocessing as plain values; the key includes them.
-
-    Examples:
-        >>> MediaParts(key="", build=None, front=None, settings={}, copy=None, write=None).settings
-        {}
     """
 
     front: Front

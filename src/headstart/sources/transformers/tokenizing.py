@@ -38,10 +38,6 @@ class TokenizerSpec:
         pad: the id of the padding token.
         digest: digest of its files.
         unknown: the id of the unknown token; None if there is none.
-
-    Examples:
-        >>> TokenizerSpec(Path("tokenizer.json"), 256).pad
-        0
     """
 
     tokenizer: Path | str

@@ -32,10 +32,6 @@ class LearningCurve:
         losses: leave-one-out loss with each of them; nan if a point was skipped.
         floor: the limit of a + b n^-c for n to infinity, which is what the frozen features can reach with any number of
             items; nan if the points do not determine it.
-
-    Examples:
-        >>> LearningCurve((10, 20), (0.5, 0.4), 0.3).floor
-        0.3
     """
 
     counts: tuple[int, ...]

@@ -83,10 +83,6 @@ class Pilot:
             items.
         high: upper bound.
         seconds: wall time.
-
-    Examples:
-        >>> Pilot(100, 0.05, 0.02, 0.08, 12.0).low
-        0.02
     """
 
     items: int

@@ -37,10 +37,6 @@ class Question:
         scores: names of further scores.
         profile: whether each block is measured alone.
         seed: of samples and resamples.
-
-    Examples:
-        >>> Question(Task("classification", ("a", "b")), np.array([0, 1]), None).scores
-        ()
     """
 
     task: Task

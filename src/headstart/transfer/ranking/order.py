@@ -34,10 +34,6 @@ class Known:
     Attributes:
         accuracy: published accuracy on its own source task; None if its publisher states none.
         source_task: that task.
-
-    Examples:
-        >>> Known(0.72, "ImageNet-1k").accuracy
-        0.72
     """
 
     accuracy: float | None = None

@@ -39,10 +39,6 @@ class BlockWorth:
         head: the head of lowest leave-one-out loss.
         loss: that mean loss: nats, or squared error in units of the target's variance.
         merit: the main metric, leave-one-out: accuracy, share of correct labels, or R².
-
-    Examples:
-        >>> BlockWorth("blocks.3", 64, "lda", 0.31, 0.92).merit
-        0.92
     """
 
     block: str

@@ -49,10 +49,6 @@ class RankOptions:
         scores: names of further scores to show.
         profile: whether each block is also measured alone.
         untrained: whether the first body is also measured with random weights.
-
-    Examples:
-        >>> RankOptions(scores=("leep",)).untrained
-        True
     """
 
     limits: Limits = ANY

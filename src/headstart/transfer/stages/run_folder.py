@@ -31,10 +31,6 @@ class RunTables:
         splits: columns of ``splits.parquet``.
         predictions: columns of ``predictions.parquet``.
         logs: contents of the training logs, by file name.
-
-    Examples:
-        >>> RunTables({"id": ["0"]}, {"id": ["0"]}, {}).logs
-        {}
     """
 
     splits: Mapping[str, Any]

@@ -35,10 +35,6 @@ class TeacherTargets:
         of_rows: number of parts that are rows; the others are logits.
         index: (m,) positions of the items.
         failures: for each other item, its position and the reason.
-
-    Examples:
-        >>> TeacherTargets(np.zeros((2, 3), np.float32), (3,), 1, np.arange(2), {}).of_rows
-        1
     """
 
     targets: NDArray[np.float32]

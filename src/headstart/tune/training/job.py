@@ -38,10 +38,6 @@ class ParameterGroup:
         rate: multiplies the learning rate.
         weight_decay: None for the weight decay of the training.
         begin: share of the training, in [0, 1], after which they are unfrozen, 0.
-
-    Examples:
-        >>> ParameterGroup(("head.weight",)).rate
-        1.0
     """
 
     names: tuple[str, ...]

@@ -30,10 +30,6 @@ class Cluster:
         address: address of the Ray cluster, or ``"auto"``.
         workers: number of workers; None for one per GPU, or per CPU if there is no GPU.
         make: returns the job of a worker, whose batches are its share by ``budget.parallel``; each worker gets a copy.
-
-    Examples:
-        >>> Cluster("auto", 2, lambda budget: None).workers
-        2
     """
 
     address: str
