@@ -68,6 +68,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "bodies": set(),
         "timm_bodies": {"bodies", "preprocessing"},
         "transformers": {"bodies", "preprocessing"},
+        "weight_files": set(),
+        "built_in": {"bodies", "local", "transformers", "weight_files"},
     },
     "transfer": {"stages": set(), "gate": {"stages"}, "ranking": {"stages"}},
     "tune": {

@@ -6,7 +6,6 @@ import sys
 import pytest
 
 from headstart.errors import MissingExtraError, SourceError, UnknownNameError
-from headstart.sources import embedded_text
 from headstart.sources.registry import SOURCES, describe, list_sources, open_source
 from headstart.types import Source
 
@@ -56,7 +55,7 @@ def test_what_cannot_be_opened_is_one_sentence(name, monkeypatch, tmp_path):
 
 
 def test_a_missing_extra_gives_the_pip_line(monkeypatch):
-    monkeypatch.setattr(embedded_text, "find_spec", lambda _: None)
+    monkeypatch.setattr("headstart.sources.weight_files.wheel._installed", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'headstart\[text\]'"):
         open_source("headstart:text")
     assert "headstart:text" not in [info.name for info in list_sources()]

@@ -103,10 +103,10 @@ def _possible_groups(dataset: Dataset, checked: Audit) -> dict[str, tuple[str, .
 def _with_source(checked: Audit, dataset: Dataset, name: str | None) -> Audit:
     """The audit with token statistics of a source: the named one, or the default where it is installed."""
     from headstart.sources.default import source_for
-    from headstart.sources.embedded_text import is_installed
+    from headstart.sources.embedded import BUILT_IN
     from headstart.transfer.stages.text_audit import audit_texts
 
-    if dataset.modality != "text" or not (name or is_installed()):
+    if dataset.modality != "text" or not (name or BUILT_IN["text"].is_installed):
         return checked
     readable = dataset.take(np.flatnonzero(checked.keep))
     return audit_texts(readable, checked, source_for(dataset, name)) if len(readable) else checked

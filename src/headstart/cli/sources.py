@@ -43,11 +43,11 @@ def _row(info: SourceInfo) -> list[str]:
 
 def _show(args: argparse.Namespace) -> int:
     from headstart.data.text.languages import language_names
-    from headstart.sources import describe
+    from headstart.sources import card_of, describe
 
-    info = describe(args.name)
+    info, card = describe(args.name), card_of(args.name)
     if args.json:
-        write_line(json_text(asdict(info)))
+        write_line(json_text({**asdict(info), "card": card}))
         return 0
     for key, value in asdict(info).items():
         if key == "languages":
@@ -57,4 +57,8 @@ def _show(args: argparse.Namespace) -> int:
         if key == "blocks":
             value = ", ".join(f"{block['name']} ({block['width']})" for block in value)  # noqa: PLW2901 (shown as text)
         write_pair(key, value if value not in (None, "", {}) else "not stated")
+    if card:
+        write_line()
+        for line in card.splitlines():
+            write_text(line)
     return 0

@@ -5,6 +5,6 @@ Each kind of source is one module and one line in `registry`; what several of th
 
 from headstart.sources.default import source_for
 from headstart.sources.module import module
-from headstart.sources.registry import SOURCES, describe, list_sources, open_saved, open_source
+from headstart.sources.registry import SOURCES, card_of, describe, list_sources, open_saved, open_source
 
-__all__ = ["SOURCES", "describe", "list_sources", "module", "open_saved", "open_source", "source_for"]
+__all__ = ["SOURCES", "card_of", "describe", "list_sources", "module", "open_saved", "open_source", "source_for"]

@@ -1,77 +1,54 @@
-"""Built-in sources: ``headstart:NAME``, which come with the install and need no download.
+"""Built-in sources: ``headstart:NAME``, with pretrained weights that come with the install or with one of its extras.
 
-``headstart:image`` is a small ResNet (He et al. 2016) for pictures of 64x64 pixels. The project pre-trained it by
-distillation from larger bodies on unlabelled pictures (``pretrain/image.py``). ``assets/image/CARD.md`` describes its
-data, its teachers and its limitations.
+Nothing is downloaded when one is opened. ``headstart:image`` comes with every install; the others are Python packages
+that carry weights, one extra each, and together the extra ``bodies``. ``assets/NAME/CARD.md`` describes the data, the
+licence and the limitations of each.
 
 Command: headstart fit DATA --source headstart:image
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from importlib.resources import files
-from pathlib import Path
-
 from headstart.errors import UnknownNameError
-from headstart.sources import embedded_text
-from headstart.sources.local import describe_local, open_timm_folder
+from headstart.registry import Registry
+from headstart.sources.built_in.entry import BuiltIn
 from headstart.sources.scheme import Scheme
 from headstart.types import Modality, Source, SourceInfo
 
-__all__ = [
-    "SCHEME",
-    "describe_image",
-    "open_image",
-]
+__all__ = ["BUILT_IN", "SCHEME", "installed_names"]
+
+BUILT_IN: Registry[BuiltIn] = Registry("built-in source")
+BUILT_IN.register("image", "headstart.sources.built_in.image:IMAGE")
+BUILT_IN.register("text", "headstart.sources.built_in.text:TEXT")
 
 
 def _open(name: str, modality: Modality | None) -> Source:  # noqa: ARG001 - the caller compares modalities
-    return open_image() if _known(name) == "image" else embedded_text.open_text()
+    return _entry(name).open()
 
 
 def _describe(name: str) -> SourceInfo:
-    return describe_image() if _known(name) == "image" else embedded_text.INFO
+    return _entry(name).describe()
 
 
-def _known(name: str) -> str:
-    if name not in ("image", "text"):
-        raise UnknownNameError("source", f"headstart:{name}", ["headstart:image", "headstart:text"])
-    return name
+def _entry(name: str) -> BuiltIn:
+    if name not in BUILT_IN:
+        raise UnknownNameError("source", f"headstart:{name}", [f"headstart:{known}" for known in BUILT_IN])
+    return BUILT_IN[name]
 
 
-def _names() -> tuple[str, ...]:
-    return ("image", "text") if embedded_text.is_installed() else ("image",)
-
-
-SCHEME = Scheme("headstart:image or headstart:text", open=_open, describe=_describe, names=_names)
-NAME = "headstart:image"
-
-
-def open_image() -> Source:
-    """Open ``headstart:image``.
-
-    Raises:
-        DigestError: if its weights are not those that were shipped.
-        ModelFolderError: if a file of the install is missing.
+def installed_names() -> tuple[str, ...]:
+    """The names, without the scheme, of the built-in sources whose weights are on this machine.
 
     Examples:
-        >>> open_image().info.modality
-        'image'
+        >>> from headstart.sources import describe
+        >>> describe("headstart:image").license, "image" in installed_names()
+        ('Apache-2.0', True)
     """
-    return open_timm_folder(_folder(), describe_image(), installed=True)
+    return tuple(name for name in BUILT_IN if BUILT_IN[name].is_installed)
 
 
-def describe_image() -> SourceInfo:
-    """The facts about ``headstart:image``, without loading its weights.
-
-    Examples:
-        >>> known = describe_image()
-        >>> known.license, known.input["input_size"]
-        ('Apache-2.0', (3, 64, 64))
-    """
-    return replace(describe_local(_folder()), name=NAME)
+def _card(name: str) -> str:
+    return _entry(name).card()
 
 
-def _folder() -> Path:
-    return Path(str(files("headstart"))) / "assets" / "image"
+SCHEME = Scheme("headstart:NAME", open=_open, describe=_describe, names=installed_names, card=_card)

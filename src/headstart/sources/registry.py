@@ -13,7 +13,7 @@ from headstart.registry import Registry
 from headstart.sources.scheme import Scheme
 from headstart.types import Modality, Source, SourceInfo
 
-__all__ = ["SOURCES", "describe", "list_sources", "open_saved", "open_source"]
+__all__ = ["SOURCES", "card_of", "describe", "list_sources", "open_saved", "open_source"]
 
 SOURCES: Registry[Scheme] = Registry("source")
 SOURCES.register("columns", "headstart.sources.columns:SCHEME")
@@ -36,7 +36,7 @@ def open_source(name: str, *, modality: Modality | None = None) -> Source:
     """Open a source with its weights by its name.
 
     Args:
-        name: ``headstart:text``, ``headstart:image``, ``timm:NAME``, ``hf:ORG/NAME``, ``local:PATH``, ``vector``
+        name: ``headstart:NAME``, ``timm:NAME``, ``hf:ORG/NAME``, ``local:PATH``, ``vector``
             or ``toy``, or a name with a scheme that another package has registered.
         modality: the modality of the items. With ``"audio"``, an image source encodes log-mel pictures of the sounds. A
             source with bodies for several modalities opens the one for this modality. By default the source decides.
@@ -112,6 +112,23 @@ def describe(name: str) -> SourceInfo:
     """
     scheme, rest = _split(name)
     return scheme.describe(rest)
+
+
+def card_of(name: str) -> str:
+    """The model card of a source that is shipped with one, in Markdown; empty for others.
+
+    Args:
+        name: as in `open_source`.
+
+    Raises:
+        UnknownNameError: if the scheme or the name does not exist.
+
+    Examples:
+        >>> card_of("headstart:image").splitlines()[0]
+        '# headstart:image'
+    """
+    scheme, rest = _split(name)
+    return scheme.card(rest)
 
 
 def list_sources() -> list[SourceInfo]:

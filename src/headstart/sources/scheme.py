@@ -19,6 +19,7 @@ class Scheme:
         open: (name without the scheme, requested modality or None) to a source.
         describe: name without the scheme to the facts that are known without loading weights.
         names: returns the names (without the scheme) that can be opened on this machine without a download.
+        card: name without the scheme to its model card in Markdown; empty if none is shipped.
 
     Examples:
         >>> from headstart.sources.registry import SOURCES
@@ -30,3 +31,4 @@ class Scheme:
     open: Callable[[str, Modality | None], Source]
     describe: Callable[[str], SourceInfo]
     names: Callable[[], Iterable[str]]
+    card: Callable[[str], str] = lambda _name: ""

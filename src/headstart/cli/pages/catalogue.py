@@ -84,6 +84,13 @@ def _registered(place: str, transfers: str = "") -> Callable[[], Iterator[Found]
     return find
 
 
+def _sources() -> Iterator[Found]:
+    """The schemes of sources, and the sources of the install."""
+    yield from _registered("headstart.sources:SOURCES")()
+    for found in _registered("headstart.sources.embedded:BUILT_IN")():
+        yield replace(found, pattern=f"headstart:{found.names[0]}")
+
+
 def _scores() -> Iterator[Found]:
     """The modules of scores, each with the names under which its scores are registered."""
     registered: Registry[Any] = _at("headstart.scores:SCORES")
@@ -174,7 +181,7 @@ LINEAR = tuple(
 )
 
 SECTIONS = (
-    Section("Sources", _registered("headstart.sources:SOURCES"), "headstart fit DATA --source {pattern}"),
+    Section("Sources", _sources, "headstart fit DATA --source {pattern}"),
     Section("Heads", _registered("headstart.heads:HEADS"), "headstart fit DATA --head {name}", FIT_HEAD),
     Section(
         "Feature choice and fusion",

