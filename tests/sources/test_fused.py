@@ -136,6 +136,6 @@ def test_a_source_for_each_column():
     both = source_for(data, [ToySource(), ToySource(1), "y=toy"])
     assert both.labels == ("x by toy", "x by toy (untrained, seed 1)", "y", "columns")
     with pytest.raises(SourceError, match="no item column holds any"):
-        multimodal_source(data, [ToySource(modality="audio")], lambda _, name: name)
+        multimodal_source(data, [ToySource(modality="audio")], lambda _, name, *__: name)
     pictures = Dataset([("a.png",)], ("0",), "multimodal", columns=("p:image",))
     assert source_for(pictures, None).parts[0].info.name == "headstart:image"

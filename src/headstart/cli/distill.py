@@ -109,12 +109,12 @@ def _teacher(name: str, dataset: Dataset) -> Teacher:
 
 
 def _student(args: argparse.Namespace, dataset: Dataset) -> Source:
-    from headstart.sources.default import source_for
+    from headstart.sources.default import SMALL, source_for
 
     if args.architecture is None:
         if args.side is not None:
             raise UsageError("--side goes with --architecture; give both, or a student with --student alone.")
-        return source_for(dataset, args.student, option="--student")
+        return source_for(dataset, args.student or SMALL.get(dataset.modality), option="--student")
     from headstart.sources.spectrogram import Spectrogram
     from headstart.sources.timm_architecture import timm_architecture
 

@@ -1,50 +1,250 @@
-"""The choice of a fit's source: the named or the default one, checked against the modality of the data."""
+"""The choice of a source: the named one, or the default for the items at hand, checked against their modality.
+
+Pictures take ``headstart:photo``, sounds ``headstart:speech``, English texts ``headstart:text`` and other texts
+``headstart:multilingual``: each where it is installed, else what is. Where the items do not settle it, labelled ones do
+(`headstart.transfer.ranking.race`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
+from headstart.data.auditing.english import english_figures, is_english
 from headstart.data.table.several_columns import QUANTITIES, ItemColumn, parse_column
-from headstart.errors import SourceError
+from headstart.data.text.scripts import script_shares
+from headstart.errors import ItemError, SourceError
+from headstart.reporting import Reporter
 from headstart.sources.columns import ColumnsSource
+from headstart.sources.embedded import BUILT_IN, installed_names
 from headstart.sources.fused import FusedSource
+from headstart.sources.preprocessing.decode import open_picture
 from headstart.sources.registry import describe, open_source
+from headstart.sources.transformers.tokenizing import read_by
 from headstart.types import Dataset, Modality, Source
 
 __all__ = [
-    "DEFAULTS",
-    "LARGER",
+    "MULTILINGUAL",
+    "SMALL",
+    "TEXT",
+    "DefaultSource",
+    "Told",
+    "default_source",
+    "installed_sources",
     "multimodal_source",
     "source_for",
+    "told_to",
+    "training_items",
 ]
 
-# The sources that come with the install, by modality.
-DEFAULTS: dict[Modality, str] = {
-    "image": "headstart:image", "audio": "headstart:image", "text": "headstart:text", "vector": "vector",
-}  # fmt: skip
+IMAGE, PHOTO, SPEECH = "headstart:image", "headstart:photo", "headstart:speech"
+TEXT, MULTILINGUAL = "headstart:text", "headstart:multilingual"
 
-# Advice for a fit that used a default which is small by design.
-LARGER: dict[str, str] = {
-    "headstart:image": "a small body for pictures of 64 pixels a side; a larger one may do better, such as "
-    "--source timm:mobilenetv3_large_100.ra_in1k (downloaded once) or --source local:PATH; --source auto compares "
-    "those on this machine"
-}
+# The smallest source of the install, which a distillation trains unless another student is named.
+SMALL: dict[Modality, str] = {"image": IMAGE, "audio": IMAGE, "text": TEXT}
+
+SMALL_SIDE = 64  # pixels that headstart:image reads; on smaller pictures it may be as good as a larger body
+FEW_PICTURES, FEW_TEXTS, MOST_CHARACTERS = 16, 400, 1000  # items that are read for the choice, and letters of each text
+MIDDLE_PIECES = 1.32  # tokens per word between English and foreign texts, where no label can decide
+LATIN = 0.98
+
+
+@dataclass(frozen=True)
+class DefaultSource:
+    """The default source for some items.
+
+    Attributes:
+        name: the source that is taken, unless labelled items decide.
+        why: the reason, as a clause.
+        candidates: the sources among which labelled items decide, the cheapest first; empty if the choice is clear.
+        advice: a sentence on a source that is not installed and would suit the items better; else empty.
+        figures: what the choice is based on, as plain JSON values.
+
+    Examples:
+        >>> DefaultSource("vector", "the rows are used as they are").sentence
+        'vector: the rows are used as they are'
+    """
+
+    name: str
+    why: str
+    candidates: tuple[str, ...] = ()
+    advice: str = ""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """The choice with its reason and advice."""
+        return f"{self.name}: {self.why}{'. ' + self.advice if self.advice else ''}"
+
+
+def default_source(modality: Modality, items: Sequence[Any] = ()) -> DefaultSource:
+    """The default source for items, from the items alone: no label is used.
+
+    Args:
+        modality: of the items; several columns have no single default.
+        items: n items of it, of which a few are read.
+
+    Raises:
+        MissingExtraError: for texts if no source of texts is installed.
+
+    Examples:
+        >>> default_source("vector").name
+        'vector'
+        >>> default_source("text", ["Where is my card?", "I lost my card."]).name
+        'headstart:text'
+    """
+    if modality == "vector":
+        return DefaultSource("vector", "the rows are used as they are")
+    at_hand = installed_sources()
+    if modality == "text":
+        return _for_texts([text for text in items if isinstance(text, str) and text.strip()], at_hand)
+    return _for_pictures(items, at_hand) if modality == "image" else _for_sounds(at_hand)
+
+
+Items = Callable[[], Sequence[Any]]
+OpenOne = Callable[[Modality, "str | Source | None", Items, str], Source]
+Told = Callable[[str, DefaultSource], None]
+
+
+def told_to(reporter: Reporter) -> Told:
+    """A function that reports each default source that was taken, in one line.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> told_to(SilentReporter())("", default_source("vector"))
+    """
+
+    def tell(column: str, chosen: DefaultSource) -> None:
+        reporter.line("source chosen", f"{column}: {chosen.sentence}" if column else chosen.sentence)
+
+    return tell
+
+
+def installed_sources() -> frozenset[str]:
+    """Names of the sources of the scheme ``headstart:`` that can be opened here.
+
+    Examples:
+        >>> "headstart:image" in installed_sources()
+        True
+    """
+    return frozenset(f"headstart:{name}" for name in installed_names())
+
+
+def _advice(name: str, why: str) -> str:
+    """How to install a source that would suit the items better; empty where it cannot be installed."""
+    key = name.partition(":")[2]
+    if key not in BUILT_IN or not BUILT_IN[key].is_available:
+        return ""
+    return f"{why}: pip install 'headstart[{BUILT_IN[key].extra}]'"
+
+
+def _for_pictures(items: Sequence[Any], at_hand: frozenset[str]) -> DefaultSource:
+    if PHOTO not in at_hand:
+        advice = _advice(PHOTO, f"{PHOTO}, a larger body, is usually more accurate")
+        return DefaultSource(IMAGE, "the source of pictures that comes with the install", advice=advice)
+    side = _median_side(items)
+    if side is None or side > SMALL_SIDE:
+        return DefaultSource(PHOTO, "the default for pictures", figures={"median_side": side})
+    why = f"the default for pictures, though these are small ({side:.0f} pixels in the median)"
+    return DefaultSource(PHOTO, why, (IMAGE, PHOTO), figures={"median_side": side})
+
+
+def _median_side(items: Sequence[Any]) -> float | None:
+    """The median longer side of a few pictures, in pixels; None if none can be read."""
+    sides = []
+    for place in _drawn(len(items), FEW_PICTURES):
+        try:
+            sides.append(max(open_picture(items[place], (1, 1)).size))
+        except ItemError:
+            continue
+    return float(np.median(sides)) if sides else None
+
+
+def _for_sounds(at_hand: frozenset[str]) -> DefaultSource:
+    pictures = PHOTO if PHOTO in at_hand else IMAGE
+    if SPEECH in at_hand:
+        return DefaultSource(SPEECH, "the default for sounds", (pictures, SPEECH))
+    advice = _advice(SPEECH, f"{SPEECH} is usually more accurate on voices")
+    return DefaultSource(pictures, "it reads sounds as log-mel spectrograms", advice=advice)
+
+
+def _for_texts(texts: Sequence[str], at_hand: frozenset[str]) -> DefaultSource:
+    few = [texts[place][:MOST_CHARACTERS] for place in _drawn(len(texts), FEW_TEXTS)]
+    if TEXT not in at_hand and MULTILINGUAL in at_hand:
+        return _without_english(few)
+    if not few:
+        return DefaultSource(TEXT, "the default for texts")
+    facts = read_by(open_source(TEXT), few)
+    verdict, shown = is_english(facts), english_figures(facts)
+    figures = {
+        "texts": facts.texts, "scripts": dict(facts.scripts), "unknown_tokens": facts.unknown,
+        "tokens_per_word": facts.pieces_per_word, "words_that_lose_marks": facts.altered, "english": verdict,
+    }  # fmt: skip
+    if verdict == "yes":
+        return DefaultSource(TEXT, f"the texts look English ({shown})", figures=figures)
+    what = f"{'not English' if verdict == 'no' else 'perhaps not English'}, as its tokenizer reads them ({shown})"
+    if MULTILINGUAL not in at_hand:  # the audit of the texts says what to install where it matters
+        return DefaultSource(TEXT, f"the only source of texts that is installed; the texts are {what}", figures=figures)
+    if verdict == "no":
+        why = f"{TEXT} reads English, and these texts are {what}"
+        return DefaultSource(MULTILINGUAL, why, figures=figures)
+    is_foreign = (facts.pieces_per_word or 1.0) > MIDDLE_PIECES
+    name = MULTILINGUAL if is_foreign else TEXT
+    why = f"the texts are {'rather not' if is_foreign else 'rather'} English ({shown}, read by {TEXT})"
+    return DefaultSource(name, why, (TEXT, MULTILINGUAL), figures=figures)
+
+
+def _without_english(texts: Sequence[str]) -> DefaultSource:
+    """The multilingual source where the English one is not installed, so that its tokenizer cannot tell English."""
+    shares = script_shares(texts)
+    plain = shares.get("Latin", 0.0) >= LATIN and sum(not text.isascii() for text in texts) <= 0.1 * len(texts)
+    advice = _advice(TEXT, f"If the texts are English, {TEXT} is faster and usually more accurate") if plain else ""
+    why = "the only source of texts that is installed"
+    return DefaultSource(MULTILINGUAL, why, advice=advice, figures={"texts": len(texts), "scripts": shares})
+
+
+def _drawn(count: int, most: int) -> list[int]:
+    """Up to ``most`` of the positions below ``count``, always the same ones."""
+    return sorted(np.random.default_rng(0).permutation(count)[:most].tolist())
+
+
+def training_items(dataset: Dataset, column: int | None = None) -> list[Any]:
+    """The items of the given training part, or all items where no split is given; of one column if it is named.
+
+    Args:
+        dataset: n items.
+        column: position of a column of items that have several.
+
+    Examples:
+        >>> data = Dataset(["a", "b"], ("0", "1"), "text", split=np.array(["train", "test"]))
+        >>> training_items(data)
+        ['a']
+    """
+    train = np.ones(len(dataset), bool) if dataset.split is None else dataset.split == "train"
+    train = train if train.any() else ~train
+    items = [item for item, is_train in zip(dataset.items, train, strict=True) if is_train]
+    return items if column is None else [item[column] for item in items]
 
 
 def source_for(
-    dataset: Dataset, source: str | Source | Sequence[str | Source] | None, *, option: str = "--source"
+    dataset: Dataset,
+    source: str | Source | Sequence[str | Source] | None,
+    *,
+    option: str = "--source",
+    told: Told | None = None,
 ) -> Source:
     """Open the named source for the data's modality, or the default one; several are fused.
 
     Args:
         dataset: the items that will be encoded.
-        source: a name with its scheme, an open source, several of these, or None for the default that comes with the
-            install. For items of several columns, ``COLUMN=NAME`` names the source of one column.
+        source: a name with its scheme, an open source, several of these, or None for the default of these items
+            (`default_source`). For items of several columns, ``COLUMN=NAME`` names the source of one column.
         option: the command-line option that names it, for messages.
+        told: called with (column or "", `DefaultSource`) for each default that was taken, such as `told_to`.
 
     Raises:
         SourceError: if the source encodes another modality.
@@ -58,15 +258,27 @@ def source_for(
         'fused:toy+toy (untrained, seed 1)'
     """
     several = list(source) if isinstance(source, Sequence) and not isinstance(source, str) else [source]
+    open_one = partial(_open, option=option, told=told)
     if dataset.modality == "multimodal":
-        named = [one for one in several if one is not None]
-        return multimodal_source(dataset, named, partial(_open, option=option))
-    opened = [_open(dataset.modality, one, option=option) for one in several]
+        return multimodal_source(dataset, [one for one in several if one is not None], open_one)
+    opened = [open_one(dataset.modality, one, partial(training_items, dataset), "") for one in several]
     return opened[0] if len(opened) == 1 else FusedSource(tuple(opened))
 
 
-def _open(modality: Modality, source: str | Source | None, *, option: str) -> Source:
-    source = DEFAULTS[modality] if source is None else source
+def _open(
+    modality: Modality,
+    source: str | Source | None,
+    items: Items,
+    column: str,
+    *,
+    option: str,
+    told: Told | None,
+) -> Source:
+    if source is None:
+        chosen = default_source(modality, items())
+        source = chosen.name
+        if told is not None and modality != "vector":
+            told(column, chosen)
     opened = open_source(source, modality=modality) if isinstance(source, str) else source
     if opened.info.modality != modality:
         raise SourceError(
@@ -76,17 +288,15 @@ def _open(modality: Modality, source: str | Source | None, *, option: str) -> So
     return opened
 
 
-Open = Callable[[Modality, "str | Source | None"], Source]
-
-
-def multimodal_source(dataset: Dataset, wanted: Sequence[str | Source], open_one: Open) -> FusedSource:
+def multimodal_source(dataset: Dataset, wanted: Sequence[str | Source], open_one: OpenOne) -> FusedSource:
     """A fused source with a part for each column of pictures, sounds or texts, and one for all numbers and categories.
 
     Args:
         dataset: items of several columns.
         wanted: ``COLUMN=NAME`` for one column (repeat it to give a column several sources), or a name or an open source
             for all columns of its modality; the other columns get the default of their modality.
-        open_one: a function of (modality, name or None for the default) that returns the source.
+        open_one: a function of (modality, name or None for the default, its training cells, column) that returns the
+            source.
 
     Raises:
         SourceError: if no column has the modality of a source.
@@ -95,7 +305,7 @@ def multimodal_source(dataset: Dataset, wanted: Sequence[str | Source], open_one
         >>> from headstart.sources.toy import ToySource
         >>> rows = [("as new", (5.0,)), ("worn", (2.0,))]
         >>> data = Dataset(rows, ("0", "1"), "multimodal", columns=("note:text", "price:number"))
-        >>> source = multimodal_source(data, [ToySource()], lambda kind, name: name)
+        >>> source = multimodal_source(data, [ToySource()], lambda kind, name, cells, column: name)
         >>> source.labels, source.encode(rows).shape
         (('note', 'columns'), (2, 99))
     """
@@ -106,14 +316,14 @@ def multimodal_source(dataset: Dataset, wanted: Sequence[str | Source], open_one
     parts: list[tuple[Source, int, str]] = []
     for place, column in enumerate(encoded):
         named = of_column.get(column.name) or of_kind.get(column.kind) or [None]
-        opened = [open_one(cast("Modality", column.kind), one) for one in named]
+        cells = partial(training_items, dataset, place)
+        opened = [open_one(cast("Modality", column.kind), one, cells, column.name) for one in named]
         names = [column.name if len(opened) == 1 else f"{column.name} by {one.info.name}" for one in opened]
         parts += [(one, place, name) for one, name in zip(opened, names, strict=True)]
     if quantities:
         # Categories and medians are learnt from the training items only.
-        train = np.ones(len(dataset), bool) if dataset.split is None else dataset.split == "train"
-        cells = [item[len(encoded)] for item, is_train in zip(dataset.items, train, strict=True) if is_train]
-        source = ColumnsSource.learn([one.name for one in quantities], [one.kind for one in quantities], cells)
+        rows = training_items(dataset, len(encoded))
+        source = ColumnsSource.learn([one.name for one in quantities], [one.kind for one in quantities], rows)
         parts.append((source, len(encoded), "columns"))
     return FusedSource(
         tuple(part for part, _, _ in parts), tuple(place for _, place, _ in parts), tuple(name for _, _, name in parts)

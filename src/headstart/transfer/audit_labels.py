@@ -20,10 +20,12 @@ from headstart.heads.spectral.leave_one_out import leave_one_out_outputs
 from headstart.io import atomic_file, write_csv
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
-from headstart.sources.default import source_for
 from headstart.tasks import is_classification
+from headstart.transfer.ranking.choice import Choice
+from headstart.transfer.ranking.default_choice import choose_default, named_choice
+from headstart.transfer.ranking.run import RankingItems
 from headstart.transfer.stages.context import RunContext
-from headstart.transfer.stages.prepare import Prepared, prepare
+from headstart.transfer.stages.prepare import Audited, Prepared, audit_items, encode_items
 from headstart.types import Modality, Rows, Source, Task, TaskKind
 
 __all__ = ["LabelAudit", "Suspect", "audit_labels", "write_suspects"]
@@ -159,9 +161,18 @@ def audit_labels(
         modality=modality,
     )  # fmt: skip
     dataset = read_with(data, reading)
-    prepared = prepare(dataset, source_for(dataset, source), context)
+    choice = named_choice(dataset, source, context.reporter)
+    audited = audit_items(dataset, context)
+    choice = choice or _default(audited, context)
+    prepared = encode_items(audited, choice.source, context, known=choice.rows)
     with context.reporter.progress("auditing the labels"):
         return _suspects_of(prepared, seed=seed)
+
+
+def _default(audited: Audited, context: RunContext) -> Choice:
+    dataset = audited.dataset
+    part = RankingItems(np.arange(len(dataset)), f"all {len(dataset)} items")
+    return choose_default(dataset, union_groups(dataset.groups, audited.clusters), context, part=part)
 
 
 def _suspects_of(prepared: Prepared, *, seed: int = 0, rows: NDArray[np.intp] | None = None) -> LabelAudit:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data import Audit, ReadOptions, read
+from headstart.data import Audit, ReadOptions, read, union_groups
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.engine.ray.session import keep_ray_open
@@ -23,10 +23,10 @@ from headstart.model.summary import model_facts
 from headstart.params import check_number
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
-from headstart.sources.default import LARGER, source_for
 from headstart.tasks import read_labelled
 from headstart.transfer.gate.move_body import MovedBody, check_strategy, move_body
 from headstart.transfer.ranking.choice import Choice, choose_source
+from headstart.transfer.ranking.default_choice import choose_default, named_choice
 from headstart.transfer.ranking.entries import Described, describe_all
 from headstart.transfer.stages.compare import Baseline, compare
 from headstart.transfer.stages.context import Clock, RunContext
@@ -34,7 +34,7 @@ from headstart.transfer.stages.group_proposal import with_proposal
 from headstart.transfer.stages.judge import Judged, judge
 from headstart.transfer.stages.label_texts import LabelText, with_label_text
 from headstart.transfer.stages.options import FROZEN_BODY, FitOptions, check_choices, check_several, check_together
-from headstart.transfer.stages.prepare import Prepared, audit_items, encode_items
+from headstart.transfer.stages.prepare import Audited, Prepared, audit_items, encode_items
 from headstart.transfer.stages.record import make_record
 from headstart.transfer.stages.run_folder import RunTables, check_run_folder, run_tables, write_run
 from headstart.transfer.stages.unread_sources import without_unread_sources
@@ -157,9 +157,9 @@ def fit(
 
     Args:
         data: a folder, table, archive, DataFrame, Hugging Face dataset, or ``(items, labels)``.
-        source: name of a source, such as ``"timm:resnet18.a1_in1k"``, or an open one; default: the one that comes with
-            the install for the modality. ``"auto"`` ranks several and takes the first. Several sources are fused if
-            that helps. For items of several columns, ``"COLUMN=NAME"`` names the source of one column.
+        source: name of a source, such as ``"timm:resnet18.a1_in1k"``, or an open one; default: the installed one that
+            suits the items, which is reported (`headstart.sources.default`). ``"auto"`` ranks several and takes the
+            first. Several sources are fused if that helps. For items of several columns, ``"COLUMN=NAME"`` names the source of one column.
         sources: with ``source="auto"``, names or open sources to rank; default: all that are installed or cached for
             the modality.
         label: label column or columns; default: inferred and reported.
@@ -261,7 +261,7 @@ class _Fitted:
 
     prepared: Prepared
     judged: Judged
-    choice: Choice | None
+    choice: Choice
     moved: MovedBody | None
     baselines: tuple[Baseline, ...]
 
@@ -280,15 +280,11 @@ def _fitted(
     dataset = read_labelled(data, reading)
     replayed = None if options.source_data is None else read(options.source_data, modality=dataset.modality)
     # an unknown source is refused before the audit, which may read every file
-    opened = None if options.ranks_sources else _opened(dataset, options, context)
+    choice = _named(dataset, options, context)
     with keep_ray_open():  # one Ray session serves ranking, encoding and training
         audited = audit_items(dataset, context)
-        choice = None
-        if opened is None:
-            choice = choose_source(audited, described, context)
-            opened = choice.source
-        prepared = encode_items(audited, opened, context, known=None if choice is None else choice.rows)
-        _report_larger(options, opened, context.reporter)
+        choice = choice or _chosen(audited, options, described, context)
+        prepared = encode_items(audited, choice.source, context, known=choice.rows)
         search = replace(options.search, until=context.clock.until)
         prepared, search = with_label_text(prepared, search, options.label_text, context.reporter)
         prepared, judged, moved = _judge(prepared, search, options.strategy, replayed, context)
@@ -296,27 +292,38 @@ def _fitted(
     return _Fitted(prepared, replace(judged, model=without_unread_sources(judged.model)), choice, moved, compared)
 
 
-def _opened(dataset: Dataset, options: FitOptions, context: RunContext) -> Source:
+def _named(dataset: Dataset, options: FitOptions, context: RunContext) -> Choice | None:
+    """The named source, or None if the items decide, after the audit."""
+    if options.ranks_sources:
+        return None
     with context.reporter.progress("opening the source"):
-        opened = source_for(dataset, options.source)
-    check_several(opened, options.search)
-    return opened
+        choice = named_choice(dataset, options.source, context.reporter)
+    if choice is not None:
+        check_several(choice.source, options.search)
+    return choice
+
+
+def _chosen(
+    audited: Audited, options: FitOptions, described: Sequence[Described] | None, context: RunContext
+) -> Choice:
+    once = not options.is_frozen
+    if options.ranks_sources:
+        return choose_source(audited, described, context, once=once)
+    units = union_groups(audited.dataset.groups, audited.clusters)
+    choice = choose_default(audited.dataset, units, context, once=once)
+    check_several(choice.source, options.search)
+    return choice
 
 
 def _record(fitted: _Fitted, seconds: float, seed: int, command: str | None) -> dict[str, Any]:
     record = make_record(fitted.prepared, fitted.judged, fitted.baselines, seconds=seconds, seed=seed, command=command)
     further = {"source_choice": fitted.choice, "strategy": fitted.moved}
-    return record | {key: found.record for key, found in further.items() if found is not None}
+    return record | {key: found.record for key, found in further.items() if found is not None and found.record}
 
 
 def _report_saved(path: Path, seconds: float, command: str | None, reporter: Reporter) -> None:
     if command is None:  # the command line reports this itself, with the next steps
         reporter.line("saved", f"{path}  ({seconds:.1f} s in all); read {path / 'report.html'}")
-
-
-def _report_larger(options: FitOptions, opened: Source, reporter: Reporter) -> None:
-    if options.source is None and opened.info.name in LARGER:
-        reporter.line("", LARGER[opened.info.name])
 
 
 def _judge(

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from headstart.data import union_groups
 from headstart.engine.ray.session import keep_ray_open
 from headstart.errors import DataError
 from headstart.model import TransferModel
 from headstart.params import check_number
-from headstart.sources.default import source_for
 from headstart.transfer.gate.move_body import check_strategy, move_body
-from headstart.transfer.ranking.choice import choose_source
+from headstart.transfer.ranking.choice import Choice, choose_source
+from headstart.transfer.ranking.default_choice import choose_default, named_choice
+from headstart.transfer.ranking.run import RankingItems
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.judge import judge
 from headstart.transfer.stages.options import FitOptions
 from headstart.transfer.stages.prepare import Audited, audit_items, encode_items
 from headstart.transfer.stages.unread_sources import without_unread_sources
 from headstart.tune import FrozenFeatures
-from headstart.types import Dataset, Source
+from headstart.types import Dataset, Source, group_codes
 
 __all__ = ["fit_model"]
 
@@ -46,25 +49,40 @@ def fit_model(dataset: Dataset, options: FitOptions, context: RunContext) -> Tra
     check_strategy(options.strategy, options.search.class_weight)
     if context.clock.limit is not None:
         check_number(context.clock.limit, "time_limit", "fit", low=0)
-    opened = None if options.ranks_sources else source_for(dataset, options.source)
+    choice = None if options.ranks_sources else named_choice(dataset, options.source, context.reporter)
     with keep_ray_open():
-        if opened is not None and options.is_frozen:
+        if options.is_frozen and not options.ranks_sources:
             # without ranking and fine-tuning nothing uses the audit, and a grid search may call this hundreds of times
-            return _frozen(dataset, opened, options, context)
+            choice = choice or choose_default(dataset, _units(dataset), context, part=_every(dataset))
+            return _frozen(dataset, choice.source, options, context)
         audited = _all_of(audit_items(dataset, context), dataset)
-        choice = None
-        if opened is None:
-            choice = choose_source(audited, None, context)
-            opened = choice.source
+        if choice is None:
+            choice = _chosen(audited, options, context)
         if options.is_frozen:
-            return _frozen(dataset, opened, options, context)
-        prepared = encode_items(audited, opened, context, known=None if choice is None else choice.rows)
+            return _frozen(dataset, choice.source, options, context)
+        prepared = encode_items(audited, choice.source, context, known=choice.rows)
         judged = judge(prepared, options.search, context.seed, context.reporter, once=True)
         moved = move_body(
             prepared, judged, options.strategy, seconds=context.clock.left(), reporter=context.reporter
         )  # fmt: skip
     moved.clear()
     return without_unread_sources(moved.judged.model)
+
+
+def _chosen(audited: Audited, options: FitOptions, context: RunContext) -> Choice:
+    once = not options.is_frozen
+    if options.ranks_sources:
+        return choose_source(audited, None, context, once=once)
+    units = union_groups(audited.dataset.groups, audited.clusters)
+    return choose_default(audited.dataset, units, context, once=once)
+
+
+def _units(dataset: Dataset) -> NDArray[np.int64]:
+    return group_codes(dataset.groups, len(dataset))
+
+
+def _every(dataset: Dataset) -> RankingItems:
+    return RankingItems(np.arange(len(dataset)), f"all {len(dataset)} items of the fit")
 
 
 def _frozen(dataset: Dataset, source: Source, options: FitOptions, context: RunContext) -> TransferModel:

@@ -24,7 +24,7 @@ from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.sources import open_source
-from headstart.sources.default import DEFAULTS
+from headstart.sources.default import default_source
 from headstart.transfer.stages.label_texts import LabelText, class_rows, read_label_texts, unread_labels
 from headstart.transfer.stages.run_folder import check_run_folder
 from headstart.types import Source, Task
@@ -59,7 +59,8 @@ def zero_shot(
 
     Args:
         labels: two or more class names, or a mapping from name to description.
-        source: a source of texts, or one with a text tower; default: ``"headstart:text"``.
+        source: a source of texts, or one with a text tower; default: ``"headstart:text"``, or
+            ``"headstart:multilingual"`` if it is installed and the class texts are not English.
         label_text: descriptions of the classes, as for `read_label_texts`; default: the names as words.
         out: folder to save to; default: none.
         overwrite: whether an existing run is replaced, once the new one is complete; otherwise it is an error.
@@ -88,7 +89,11 @@ def zero_shot(
         raise DataError(f"A zero-shot model needs two or more different labels. Got {', '.join(names) or 'none'}.")
     texts = dict(labels) if isinstance(labels, Mapping) else None
     texts = texts if label_text is None else read_label_texts(label_text)
-    opened = open_source(source or DEFAULTS["text"]) if source is None or isinstance(source, str) else source
+    if source is None:
+        default = default_source("text", [*names, *(texts or {}).values()])
+        reporter.line("source chosen", default.sentence)
+        source = default.name
+    opened = open_source(source) if isinstance(source, str) else source
     reporter.line("source", opened.info.name)
     with reporter.progress("encoding the classes"):
         rows = class_rows(opened, names, texts, engine=engine)

@@ -19,8 +19,9 @@ from headstart.model import TransferModel
 from headstart.sources import open_source
 from headstart.sources.fused import FusedSource
 from headstart.sources.toy import ToySource
+from headstart.sources.transformers.tokenizing import read_by
 from headstart.transfer.stages.label_texts import unread_labels
-from headstart.transfer.stages.text_audit import audit_texts, read_by
+from headstart.transfer.stages.text_audit import audit_texts
 from headstart.types import Dataset
 
 pytestmark = pytest.mark.usefixtures("three_folds")

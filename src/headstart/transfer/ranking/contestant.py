@@ -17,13 +17,13 @@ from headstart.reporting import Progress
 from headstart.scores.registry import SOURCE_SCORES
 from headstart.sources import open_source
 from headstart.sources.bodies.trainable import body_key
+from headstart.sources.transformers.tokenizing import read_by
 from headstart.tasks import is_classification
 from headstart.transfer.ranking.growing_rows import GrowingRows
 from headstart.transfer.ranking.kept_results import kept_or_computed, result_key
 from headstart.transfer.ranking.limits import ANY, Limits
 from headstart.transfer.ranking.measure import Measured, Question, measure, source_scores
 from headstart.transfer.ranking.speed import Speed, keep_speed, kept_speed
-from headstart.transfer.stages.text_audit import read_by
 from headstart.types import Modality, Source, SourceInfo
 
 __all__ = ["Answer", "Contestant", "Entry"]

@@ -24,7 +24,16 @@ from headstart.transfer.ranking.contestant import Answer, Contestant
 from headstart.transfer.ranking.measure import Measured, Question
 from headstart.types import TaskKind, group_codes
 
-__all__ = ["CLEARLY_WORSE", "Deadline", "Measure", "SourceTrial", "in_turn", "samples", "successive_halving"]
+__all__ = [
+    "CLEARLY_WORSE",
+    "Deadline",
+    "Measure",
+    "SourceTrial",
+    "difference_with_error",
+    "in_turn",
+    "samples",
+    "successive_halving",
+]
 
 FEW_ITEMS = 1000  # up to which no sample is drawn
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -226,15 +235,30 @@ def _stop_clearly_worse(trials: Sequence[SourceTrial], question: Question) -> No
         return
     best = min((trial.measured for trial in going if trial.measured), key=lambda measured: measured.loss.value)
     for trial in going:
-        mean, error = _difference(trial.measured, best, question.groups)
+        mean, error = difference_with_error(trial.measured, best, question.groups)
         if mean > STOPPING_ERRORS * error:
             trial.stopped = f"{CLEARLY_WORSE} after {trial.measured.items if trial.measured else 0} items"
 
 
-def _difference(worse: Measured | None, best: Measured, groups: NDArray[np.int64] | None) -> tuple[float, float]:
+def difference_with_error(
+    worse: Measured | None, best: Measured, groups: NDArray[np.int64] | None
+) -> tuple[float, float]:
     """Mean of the paired difference of losses, and its standard error over items or groups.
 
     With the sums s_g of centred differences in G groups, the cluster-robust error is sqrt(Σ s_g² G / (G - 1)) / n.
+
+    Args:
+        worse: the results of a source.
+        best: those of the source that it is compared with; the same one gives zeros.
+        groups: (n,) codes of items that are left out together, for all n items; None if each is its own group.
+
+    Examples:
+        >>> from headstart.evaluate.evaluation import Metric
+        >>> def measured(losses):
+        ...     loss = Metric(float(np.mean(losses)), 0, 0)
+        ...     return Measured(4, np.arange(4), np.array(losses), loss, loss, "ridge", "", None, None, {}, ())
+        >>> difference_with_error(measured([1.0, 2.0, 1.0, 2.0]), measured([0.0, 0.0, 0.0, 0.0]), None)[0]
+        1.5
     """
     if worse is None or worse is best:
         return 0.0, 0.0

@@ -20,9 +20,9 @@ from headstart.engine.options import Engine
 from headstart.errors import DataError, ParameterError, SourceError
 from headstart.heads import HeadSearch
 from headstart.reporting import Reporter
+from headstart.sources.transformers.tokenizing import read_by
 from headstart.tasks import is_classification
 from headstart.transfer.stages.prepare import Prepared
-from headstart.transfer.stages.text_audit import read_by
 from headstart.types import Dataset, Source
 
 __all__ = ["LabelText", "class_rows", "label_words", "read_label_texts", "unread_labels", "with_label_text"]

@@ -8,13 +8,13 @@ from dataclasses import replace
 from headstart.data import Audit
 from headstart.data.auditing.findings import Finding
 from headstart.data.auditing.text_findings import check_texts
-from headstart.data.auditing.token_counts import TextFacts, draw_texts, measure_texts
+from headstart.data.auditing.token_counts import TextFacts
 from headstart.data.table.several_columns import parse_column, text_columns
 from headstart.sources.fused import FusedSource
-from headstart.sources.transformers.tokenizing import Tokenizing
+from headstart.sources.transformers.tokenizing import read_by
 from headstart.types import Dataset, Source
 
-__all__ = ["audit_texts", "read_by", "texts_read_by"]
+__all__ = ["audit_texts", "texts_read_by"]
 
 
 def audit_texts(dataset: Dataset, checked: Audit, source: Source) -> Audit:
@@ -59,24 +59,6 @@ def texts_read_by(source: Source, dataset: Dataset) -> list[TextFacts]:
         for column, texts in text_columns(dataset)
         for part in _readers(source, dataset, column)
     ]
-
-
-def read_by(source: Source, texts: list[str], column: str = "") -> TextFacts:
-    """Facts about texts and about how a source reads them.
-
-    Args:
-        source: a source of texts; without a tokenizer, tokens are not counted.
-        texts: n texts, of which a sample is read.
-        column: their column, if items have several columns.
-
-    Examples:
-        >>> from headstart.sources import open_source
-        >>> read_by(open_source("headstart:text"), ["Where is my card?"]).unknown
-        0.0
-    """
-    drawn = draw_texts(texts)
-    counts = source.count_tokens(drawn) if isinstance(source, Tokenizing) and drawn else None
-    return measure_texts(drawn, counts, column=column, source=source.info.name, languages=source.info.languages)
 
 
 def _readers(source: Source, dataset: Dataset, column: str) -> Iterator[Source]:

@@ -1,0 +1,151 @@
+"""The default source of a fit: by the items where they settle it, else by a race on a sample of its training part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.reporting import Reporter
+from headstart.sources import open_source
+from headstart.sources.default import DefaultSource, default_source, source_for, told_to
+from headstart.transfer.ranking.choice import Choice, choosing_part
+from headstart.transfer.ranking.race import Raced, race
+from headstart.transfer.ranking.run import RankingItems
+from headstart.transfer.stages.context import RunContext
+from headstart.types import Dataset, Source
+
+__all__ = ["choose_default", "default_record", "named_choice"]
+
+RACED = ("image", "audio", "text")
+
+BY_ITEMS = "the items alone; no label was used"
+
+
+def choose_default(
+    dataset: Dataset,
+    units: NDArray[np.int64],
+    context: RunContext,
+    *,
+    part: RankingItems | None = None,
+    once: bool = False,
+) -> Choice:
+    """Choose the default source for labelled items of one modality, and report it with the reason and the cost.
+
+    Where the items leave several candidates (`headstart.sources.default.default_source`), these are compared by their
+    leave-one-out losses on a sample of at most a few hundred training items (`headstart.transfer.ranking.race`). The
+    rows of the winner are not encoded again.
+
+    Args:
+        dataset: n labelled items.
+        units: (n,) codes of items that must not be split.
+        context: engine, reporter, seed and time limit.
+        part: the items that may be used; default: the training part of a fit (`choosing_part`).
+        once: whether a fifth is held out however few items there are, as in `make_plan`.
+
+    Raises:
+        MissingExtraError: for texts if no source of texts is installed.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.types import Task
+        >>> task = Task("classification", ("card", "transfer"))
+        >>> texts = ["Where is my card?", "My transfer is late."] * 10
+        >>> data = Dataset(texts, tuple(map(str, range(20))), "text", task=task, y=np.arange(20) % 2)
+        >>> found = choose_default(data, np.arange(20), RunContext(SilentReporter()))
+        >>> found.source.info.name, found.record["how"]
+        ('headstart:text', 'rule')
+    """
+    started = time.perf_counter()
+    part = part or choosing_part(dataset, units, context.seed, once=once)
+    default = default_source(dataset.modality, [dataset.items[k] for k in part.rows])
+    if not default.candidates:
+        source = open_source(default.name, modality=dataset.modality)
+        record = default_record(default, BY_ITEMS, time.perf_counter() - started)
+        _report(default, None, record, context.reporter)
+        return Choice(source, None, record)
+    with context.reporter.progress("comparing the default sources"):
+        raced = race(default.candidates, dataset, units, part.rows, context)
+    how = part.how if raced.items == len(part.rows) else f"a sample of {raced.items} of {part.how}"
+    why = f"{default.why}; on {raced.items} items {raced.why}"
+    if raced.winner is None:
+        source, rows, found = open_source(default.name, modality=dataset.modality), None, replace(default, why=why)
+    else:
+        rows = raced.winner.growing()
+        source, found = rows.source, replace(default, name=raced.winner.entry.name, why=why)
+    record = default_record(found, how, time.perf_counter() - started, raced)
+    _report(found, raced, record, context.reporter)
+    return Choice(source, rows, record)
+
+
+def default_record(default: DefaultSource, how: str, seconds: float, raced: Raced | None = None) -> dict[str, Any]:
+    """The choice of a default source as plain JSON values.
+
+    Args:
+        default: the source that was taken.
+        how: which items it was chosen on.
+        seconds: what the choice cost, including rows that the fit uses again.
+        raced: the race, if there was one.
+
+    Examples:
+        >>> default_record(DefaultSource("toy", "it is the only one"), "it", 0.0)["chosen"]
+        'toy'
+    """
+    return {
+        "chosen": default.name,
+        "how": "rule" if raced is None else "race",
+        "why": default.why,
+        "chosen_on": how,
+        "advice": default.advice,
+        "figures": dict(default.figures),
+        "sources": [] if raced is None else list(raced.record),
+        "seconds": seconds,
+    }
+
+
+def _report(found: DefaultSource, raced: Raced | None, record: Mapping[str, Any], reporter: Reporter) -> None:
+    cost = f" ({record['seconds']:.1f} s)" if raced is not None else ""
+    reporter.line("source chosen", f"{found.name}{cost}: {found.why}")
+    if found.advice:
+        reporter.line("", found.advice)
+    if raced is not None:
+        reporter.line("chosen on", record["chosen_on"])
+
+
+def named_choice(
+    dataset: Dataset, source: str | Source | Sequence[str | Source] | None, reporter: Reporter
+) -> Choice | None:
+    """The source that is known before the audit: a named one, or that of several columns; None if items decide.
+
+    Args:
+        dataset: n items.
+        source: a name, an open source, several of them, or None for the default.
+        reporter: receives the defaults of columns.
+
+    Raises:
+        SourceError: if the source encodes another modality.
+        MissingExtraError: if no source of texts is installed.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> data = Dataset(["good"], ("0",), "text")
+        >>> named_choice(data, "toy", SilentReporter()).source.info.name, named_choice(data, None, SilentReporter())
+        ('toy', None)
+    """
+    if source is None and dataset.modality in RACED:
+        source_for(dataset.take([]), None)  # raises before any work if there is none
+        return None
+    started = time.perf_counter()
+    tell = told_to(reporter)
+    columns: dict[str, Any] = {}
+
+    def told(column: str, default: DefaultSource) -> None:
+        tell(column, default)
+        columns[column] = default_record(default, BY_ITEMS, time.perf_counter() - started)
+
+    opened = source_for(dataset, source, told=told)
+    return Choice(opened, None, {"chosen": opened.info.name, "columns": columns} if any(columns) else {})

@@ -1,0 +1,197 @@
+"""A race of the default candidates on a small sample of labelled items: successive halving on at most 200 items.
+
+The sizes of the samples follow from the items alone, never from the clock, so the same items give the same choice on
+every machine. Among the sources that the sample cannot tell from the best, the first of the given order is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data.grouping.assignment import assign_parts, find_strata
+from headstart.data.media.readers import read_audio
+from headstart.errors import ItemError
+from headstart.sources import describe
+from headstart.tasks import base_kind
+from headstart.transfer.ranking.contestant import Contestant, Entry
+from headstart.transfer.ranking.figures import METRIC_NAMES
+from headstart.transfer.ranking.measure import Measured, Question
+from headstart.transfer.ranking.successive_halving import (
+    Deadline,
+    SourceTrial,
+    difference_with_error,
+    in_turn,
+    successive_halving,
+)
+from headstart.transfer.stages.context import RunContext
+from headstart.types import Dataset, TaskKind, group_codes
+
+__all__ = ["Raced", "race", "race_samples", "race_size"]
+
+MOST_ITEMS = 200
+PER_CLASS, MOST_OF_CLASSES = 4, 400  # with many classes four items of each, up to 400 in all
+MOST_SECONDS = 500.0  # of sound in a sample: a speech body takes a few seconds for them on two cores
+FEWEST = 60  # items, however long their sounds are
+HEARD = 16  # sounds whose length is read
+SHARES = (1 / 4, 1 / 2, 1.0)
+LEAST_ITEMS, LEAST_PER_CLASS = 40, 4  # of a sample that may stop a source
+NOISE = 1.0  # standard errors of the paired difference up to which the first of the order is as good
+
+
+@dataclass(frozen=True, eq=False)
+class Raced:
+    """The result of a race.
+
+    Attributes:
+        winner: the source that won; None if none could be measured.
+        items: size of the last sample.
+        why: the figures that decided, as a clause.
+        record: a mapping for each source, as plain JSON values.
+    """
+
+    winner: Contestant | None
+    items: int
+    why: str
+    record: tuple[dict[str, Any], ...]
+
+
+def race(
+    names: Sequence[str], dataset: Dataset, units: NDArray[np.int64], among: NDArray[np.intp], context: RunContext
+) -> Raced:
+    """Compare sources by their leave-one-out losses on a sample.
+
+    Args:
+        names: of the sources, in the order in which one is taken where the sample cannot tell them apart.
+        dataset: n labelled items.
+        units: (n,) codes of items that are left out together.
+        among: (m,) positions of the items that may be used.
+        context: engine, seed and time limit.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.types import Task
+        >>> task = Task("classification", ("good", "bad"))
+        >>> data = Dataset(["good", "bad"] * 6, tuple(map(str, range(12))), "text", task=task, y=np.array([0, 1] * 6))
+        >>> found = race(["toy"], data, np.arange(12), np.arange(12), RunContext(SilentReporter()))
+        >>> found.winner.entry.name, found.items
+        ('toy', 12)
+    """
+    task, y = dataset.labelled()
+    kind = base_kind(task)
+    steps = race_samples(y, kind, units, among, most=race_size(dataset, among), seed=context.seed)
+    groups = units if len(np.unique(units[steps[-1]])) < len(steps[-1]) else None
+    contestants = [
+        Contestant(Entry(name, None, dataset.modality, describe(name)), dataset.items, context.engine) for name in names
+    ]
+    left = context.clock.left()
+    deadline = Deadline.within(None if left is None else max(0.0, left))
+    asked = Question(task, y, groups, seed=context.seed)
+    trials = successive_halving(contestants, steps, asked, in_turn(context.reporter), deadline)
+    record = tuple(_facts(trial) for trial in trials)
+    going = [trial for trial in trials if trial.measured is not None and not trial.stopped]
+    if not going:
+        reasons = "; ".join(f"{trial.contestant.entry.name}: {trial.stopped}" for trial in trials)
+        return Raced(None, len(steps[-1]), f"they could not be compared ({reasons})", record)
+    taken, why = _decided(going, groups, METRIC_NAMES[kind])
+    stopped = [f"{trial.contestant.entry.name} {trial.stopped}" for trial in trials if trial.stopped]
+    return Raced(taken.contestant, len(steps[-1]), "; ".join([why, *stopped]), record)
+
+
+def race_size(dataset: Dataset, among: NDArray[np.intp]) -> int:
+    """The most items of a race: 200, more with many classes, and fewer if sounds are long.
+
+    Args:
+        dataset: n labelled items.
+        among: (m,) positions of the items that may be used.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> def sounds(seconds):
+        ...     task, y = Task("classification", ("a", "b")), np.arange(300) % 2
+        ...     return Dataset([(np.zeros(100 * seconds), 100)] * 300, tuple(map(str, y)), "audio", task=task, y=y)
+        >>> race_size(sounds(1), np.arange(300)), race_size(sounds(5), np.arange(300))
+        (200, 100)
+    """
+    task, y = dataset.labelled()
+    classes = len(np.unique(y[among])) if base_kind(task) == "classification" else 0
+    most = min(max(MOST_ITEMS, PER_CLASS * classes), MOST_OF_CLASSES)
+    if dataset.modality != "audio":
+        return most
+    lengths = []
+    for place in among[np.random.default_rng(0).permutation(len(among))[:HEARD]]:
+        try:
+            samples, rate = read_audio(dataset.items[place])
+        except ItemError:
+            continue
+        lengths.append(len(samples) / rate)
+    return min(most, max(FEWEST, round(MOST_SECONDS / max(float(np.mean(lengths)), 1e-3)))) if lengths else most
+
+
+def race_samples(
+    y: NDArray[Any], kind: TaskKind, units: NDArray[np.int64], among: NDArray[np.intp], *, most: int, seed: int
+) -> list[NDArray[np.intp]]:
+    """Nested samples: a quarter, a half and all of about ``most`` items; stratified, and groups are not split.
+
+    Samples below 40 items or four of each class are omitted.
+
+    Args:
+        y: labels of all n items.
+        kind: kind of task.
+        units: (n,) group codes of all items.
+        among: (m,) positions of the items that may be used.
+        most: number of items of the last sample.
+        seed: of the draw.
+
+    Examples:
+        >>> found = race_samples(np.arange(900) % 2, "classification", np.arange(900), np.arange(900), most=200, seed=0)
+        >>> [len(sample) for sample in found]
+        [50, 100, 200]
+    """
+    n = len(among)
+    size = n if n <= 1.25 * most else most
+    classes = len(np.unique(y[among])) if kind == "classification" else 0
+    least = max(LEAST_ITEMS, LEAST_PER_CLASS * classes)
+    sizes = [share * size for share in SHARES if share * size >= least] or [float(size)]
+    shares = [*np.diff([0.0, *sizes]) / n, max(0.0, 1 - sizes[-1] / n)]
+    parts = assign_parts(group_codes(units[among], n), find_strata(y[among], kind, n), shares, seed)
+    nested = [among[parts <= k] for k in range(len(sizes))]
+    usable = [sample for sample in nested if len(sample) and len(np.unique(units[sample])) > 1]
+    return usable or [among]
+
+
+def _decided(going: Sequence[SourceTrial], groups: NDArray[np.int64] | None, metric: str) -> tuple[SourceTrial, str]:
+    """The first source that the sample cannot tell from the one of lowest loss, and why."""
+    found = [trial.measured for trial in going if trial.measured is not None]
+    best = min(found, key=lambda measured: measured.loss.value)
+    gaps = [difference_with_error(measured, best, groups) for measured in found]
+    place = next(k for k, (mean, error) in enumerate(gaps) if found[k] is best or mean <= NOISE * error)
+    shown = ", ".join(_figures(trial, metric) for trial in going)
+    if len(going) == 1:
+        return going[place], shown
+    if found[place] is best:
+        mean, error = min((gap for k, gap in enumerate(gaps) if k != place), key=lambda gap: gap[0])
+        return going[place], f"{shown}; lower by {mean:.3f} with a standard error of {error:.3f}"
+    mean, error = gaps[place]
+    why = f"{shown}; a difference of {mean:.3f} with a standard error of {error:.3f} is noise, so the smaller is taken"
+    return going[place], why
+
+
+def _figures(trial: SourceTrial, metric: str) -> str:
+    measured = trial.measured
+    if measured is None:
+        return trial.contestant.entry.name
+    name = trial.contestant.entry.name
+    return f"{name} has leave-one-out loss {measured.loss.value:.3f} and {metric} {measured.merit.value:.3f}"
+
+
+def _facts(trial: SourceTrial) -> dict[str, Any]:
+    measured: Measured | None = trial.measured
+    facts: dict[str, Any] = {"source": trial.contestant.entry.name, "reason": trial.stopped}
+    if measured is None:
+        return facts | dict.fromkeys(("items", "log_loss", "merit"))
+    return facts | {"items": measured.items, "log_loss": measured.loss.value, "merit": measured.merit.value}
