@@ -159,7 +159,8 @@ def fit(
         data: a folder, table, archive, DataFrame, Hugging Face dataset, or ``(items, labels)``.
         source: name of a source, such as ``"timm:resnet18.a1_in1k"``, or an open one; default: the installed one that
             suits the items, which is reported (`headstart.sources.default`). ``"auto"`` ranks several and takes the
-            first. Several sources are fused if that helps. For items of several columns, ``"COLUMN=NAME"`` names the source of one column.
+            first. Several sources are fused if that helps. For items of several columns, ``"COLUMN=NAME"`` names the
+            source of one column.
         sources: with ``source="auto"``, names or open sources to rank; default: all that are installed or cached for
             the modality.
         label: label column or columns; default: inferred and reported.

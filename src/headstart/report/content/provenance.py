@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headstart.data.text.languages import language_names
-from headstart.report.content.words import one_line
+from headstart.report.content.words import defined, one_line
 
 __all__ = ["provenance"]
 
@@ -29,6 +29,7 @@ def provenance(record: Record) -> list[tuple[str, str]]:
     rows = [
         ("Model", record.get("model")),
         ("Source", source["name"]),
+        ("Source chosen", _chosen(record.get("source_choice"))),
         ("Source architecture", source.get("architecture")),
         ("Source parameters", f"{source['parameters']:,}" if source.get("parameters") else None),
         ("Source licence", source.get("license") or (None if source["name"] == "vector" else "not stated")),
@@ -46,6 +47,16 @@ def provenance(record: Record) -> list[tuple[str, str]]:
         *record["environment"].items(),
     ]
     return [(one_line(name), one_line(value)) for name, value in rows if value not in (None, "")]
+
+
+def _chosen(choice: Mapping[str, Any] | None) -> str | None:
+    """Why the source was chosen, on what, and what that cost; None for one that was named."""
+    if not choice:
+        return None
+    if "columns" in choice:
+        return "; ".join(f"{column}: {_chosen(one)}" for column, one in choice["columns"].items())
+    cost = f" ({choice['seconds']:.1f} s)" if defined(choice.get("seconds")) else ""
+    return f"{choice['chosen']}: {choice['why'].removesuffix('.')}; chosen on {choice['chosen_on']}{cost}"
 
 
 def _languages(record: Record) -> str | None:

@@ -157,8 +157,8 @@ def race_samples(
     classes = len(np.unique(y[among])) if kind == "classification" else 0
     least = max(LEAST_ITEMS, LEAST_PER_CLASS * classes)
     sizes = [share * size for share in SHARES if share * size >= least] or [float(size)]
-    shares = [*np.diff([0.0, *sizes]) / n, max(0.0, 1 - sizes[-1] / n)]
-    parts = assign_parts(group_codes(units[among], n), find_strata(y[among], kind, n), shares, seed)
+    shares = np.diff([0.0, *sizes, *([n] if sizes[-1] < n else [])]) / n
+    parts = assign_parts(group_codes(units[among], n), find_strata(y[among], kind, n), shares.tolist(), seed)
     nested = [among[parts <= k] for k in range(len(sizes))]
     usable = [sample for sample in nested if len(sample) and len(np.unique(units[sample])) > 1]
     return usable or [among]

@@ -114,7 +114,10 @@ def write_run(target: Path, model: TransferModel, record: Mapping[str, Any], tab
         model.write(scratch)
         write_json(scratch / "metrics.json", {key: record[key] for key in record if key not in MANIFEST})
         data = {**record["data"], "path": _place(record["data"]["origin"])}
-        write_json(scratch / "manifest.json", {"data": data} | {key: record[key] for key in MANIFEST})
+        write_json(
+            scratch / "manifest.json",
+            {"data": data} | {key: record[key] for key in (*MANIFEST, *BOTH) if key in record},
+        )
         _write_parquet(scratch / "splits.parquet", tables.splits)
         _write_predictions(scratch / "predictions.parquet", tables)
         (scratch / "logs").mkdir()
@@ -126,6 +129,7 @@ def write_run(target: Path, model: TransferModel, record: Mapping[str, Any], tab
 
 
 MANIFEST = ("source", "encoding", "seed", "command", "environment")
+BOTH = ("source_choice",)  # in metrics.json and manifest.json
 
 
 def _place(origin: str) -> str | None:
