@@ -1,4 +1,4 @@
-"""A race of the default candidates on a small sample of labelled items: successive halving on at most 200 items.
+"""A race of the default candidates on a small sample of labelled items, by successive halving.
 
 The sizes of the samples follow from the items alone, never from the clock, so the same items give the same choice on
 every machine. Among the sources that the sample cannot tell from the best, the first of the given order is taken.
@@ -34,6 +34,7 @@ from headstart.types import Dataset, TaskKind, group_codes
 __all__ = ["Raced", "race", "race_samples", "race_size"]
 
 MOST_ITEMS = 200
+MOST_PICTURES = 400  # small pictures, on which the candidates differ little
 PER_CLASS, MOST_OF_CLASSES = 4, 400  # with many classes four items of each, up to 400 in all
 MOST_SECONDS = 500.0  # of sound in a sample: a speech body takes a few seconds for them on two cores
 FEWEST = 60  # items, however long their sounds are
@@ -103,7 +104,7 @@ def race(
 
 
 def race_size(dataset: Dataset, among: NDArray[np.intp]) -> int:
-    """The most items of a race: 200, more with many classes, and fewer if sounds are long.
+    """The most items of a race: 200 (400 pictures), more with many classes, and fewer if sounds are long.
 
     Args:
         dataset: n labelled items.
@@ -119,7 +120,8 @@ def race_size(dataset: Dataset, among: NDArray[np.intp]) -> int:
     """
     task, y = dataset.labelled()
     classes = len(np.unique(y[among])) if base_kind(task) == "classification" else 0
-    most = min(max(MOST_ITEMS, PER_CLASS * classes), MOST_OF_CLASSES)
+    usual = MOST_PICTURES if dataset.modality == "image" else MOST_ITEMS
+    most = max(usual, min(PER_CLASS * classes, MOST_OF_CLASSES))
     if dataset.modality != "audio":
         return most
     lengths = []
