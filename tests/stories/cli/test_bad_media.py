@@ -13,6 +13,7 @@ import zlib
 import numpy as np
 import pytest
 from command_line import pictures, sounds, texts, write_body, write_csv
+from planted_bodies import plant_missing
 from PIL import Image
 
 TOY = ("--source", "toy", "--baselines", "none", "--out", "made")
@@ -118,12 +119,16 @@ def test_a_sound_that_claims_to_be_longer_than_it_is_does_no_harm(cli):
     cli.works("fit", "calls", *TOY, says=["13 audio items", "saved"])
 
 
-@pytest.mark.parametrize("make", [pictures, sounds])
-def test_the_body_of_the_install_reads_these_and_says_that_larger_ones_exist(cli, make):
+@pytest.mark.parametrize(("make", "extra"), [(pictures, "photo"), (sounds, "speech")])
+def test_the_body_of_the_install_reads_these_and_names_the_extra_that_suits_them_better_once(
+    cli, monkeypatch, make, extra
+):
+    plant_missing(monkeypatch, "photo", "speech")
     make(cli.folder / "items")
     words = ("fit", "items", "--baselines", "none")
-    cli.works(*words, says=["headstart:image", "a larger one may do better", "--source timm:", "saved"])
-    assert "may do better" not in cli.works(*words, "--source", "headstart:image", says=["saved"]).out
+    shown = cli.works(*words, says=["source chosen", "headstart:image", "saved"]).out
+    assert shown.count("pip install") == shown.count(f"pip install 'headstart[{extra}]'") == 1
+    assert "pip install" not in cli.works(*words, "--source", "headstart:image", says=["saved"]).out
 
 
 def test_a_text_source_for_pictures(cli):

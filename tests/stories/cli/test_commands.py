@@ -138,6 +138,7 @@ def test_vector_model_reads_numbers_from_standard_input(tmp_path, capsys, monkey
 
 def test_demo_shows_each_kind_of_data(tmp_path, capsys, monkeypatch, three_folds):
     """On a part of the digits and without baselines; the texts are those of the README's session."""
+    monkeypatch.setattr("headstart.sources.default.installed_sources", lambda: {"headstart:image", "headstart:text"})
     digits = load_digits()
     digits.data, digits.images, digits.target = digits.data[:150], digits.images[:150], digits.target[:150]
     monkeypatch.setattr("sklearn.datasets.load_digits", lambda: digits)
