@@ -13,8 +13,8 @@ import zlib
 import numpy as np
 import pytest
 from command_line import pictures, sounds, texts, write_body, write_csv
-from planted_bodies import plant_missing
 from PIL import Image
+from planted_bodies import plant_missing
 
 TOY = ("--source", "toy", "--baselines", "none", "--out", "made")
 
