@@ -28,7 +28,7 @@ class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[m
     """Classification by a frozen pretrained body and a head chosen by exact leave-one-out.
 
     Args:
-        source: name of the source, an open source, None for the source that is installed for this kind of item, or
+        source: name of the source, an open source, None for the installed source that suits the items of ``fit``, or
             ``"auto"`` for the best in a ranking of all available sources.
         head: ``"solved"`` (the closed-form ridge and LDA), ``"auto"`` (all kinds are compared), or names of
             heads.

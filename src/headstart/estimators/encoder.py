@@ -31,7 +31,7 @@ class TransferEncoder(TransformerMixin, PicklableEstimator):  # type: ignore[mis
     """Items to the features of a pretrained body, as a transformer.
 
     Args:
-        source: name of the source, an open source, or None for the source that is installed for this kind of item.
+        source: name of the source, an open source, or None for the installed source that suits the items of ``fit``.
         layers: ``"last"`` for the body's usual output, ``"all"`` for the pooled outputs of all blocks side by side.
         backend: what runs the body: ``"auto"``, ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``.
         cache: whether features are read from the feature store and kept there; default True.

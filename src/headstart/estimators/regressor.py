@@ -26,7 +26,7 @@ class TransferRegressor(RegressorMixin, PicklableEstimator):  # type: ignore[mis
     """Regression by a frozen pretrained body and a ridge head chosen by exact leave-one-out.
 
     Args:
-        source: name of the source, an open source, None for the source that is installed for this kind of item, or
+        source: name of the source, an open source, None for the installed source that suits the items of ``fit``, or
             ``"auto"`` for the best in a ranking of all available sources.
         head: ``"solved"`` (the closed-form ridge), ``"auto"`` (all kinds are compared), or names of heads.
         strategy: ``"frozen"`` (the body is not trained), ``"auto"`` (the body is fine-tuned where a pilot run predicts

@@ -133,10 +133,18 @@ def fit_tasks(
                 kept.reset_index(drop=True), label=column, source=source, group_col=group_col, out=place,
                 engine=engine, reporter=reporter, **options,
             )  # fmt: skip
+            if source is None and (source := _default_of(runs[column])) is not None:
+                reporter.line("source", f"{source}, as chosen for '{column}', serves the other tasks too")
     done = TasksRun(runs, None if out is None else Path(out))
     if done.path is not None:
         _write(done.path, folders, runs)
     return done
+
+
+def _default_of(run: Run) -> str | None:
+    """The default source that a run chose, so that one body serves all tasks; None for items of several columns."""
+    choice = run.record.get("source_choice", {})
+    return None if "columns" in choice else choice.get("chosen")
 
 
 def _check_out(out: Path, reporter: Reporter, *, overwrite: bool) -> None:

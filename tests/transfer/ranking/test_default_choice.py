@@ -150,3 +150,19 @@ def test_a_fifth_that_fine_tuning_holds_out_has_no_say():
     once = choosing_part(data, np.arange(100), 0, once=True)
     assert len(once.rows) == 80
     assert "no held-out item was used" in once.how
+
+
+def test_several_tasks_share_the_source_that_the_first_one_chose(bodies, tmp_path):
+    """Kind: a race for each label column could give two bodies, and a prediction would run both."""
+    import soundfile
+
+    waves, labels = sounds(40)
+    paths = [str(tmp_path / f"{k}.wav") for k in range(40)]
+    for path, (wave, rate) in zip(paths, waves, strict=True):
+        soundfile.write(path, wave, rate)
+    heard = Heard()
+    table = {"sound": paths, "kind": labels, "other": ["xy"[k % 3 == 0] for k in range(40)]}
+    done = headstart.fit_tasks(table, ["kind", "other"], item="sound", baselines="none", engine=PLAIN, reporter=heard)
+    assert {run.model.source.info.name for run in done.runs.values()} == {"headstart:speech"}
+    assert [label for label, _ in heard.lines].count("source chosen") == 1
+    assert any("serves the other tasks too" in text for _, text in heard.lines)

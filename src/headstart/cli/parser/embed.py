@@ -41,7 +41,9 @@ def add(verbs: Verbs[Parser]) -> None:
     parser.add_argument("data", metavar="DATA", help=DATA + "; labels are not needed")
     group = first_group(parser)
     add_out(group, "FILE", "file to write: .parquet, .csv, .npy or .safetensors", required=True)
-    group.add_argument("--source", metavar="NAME", help="pretrained body (default: the one that comes with headstart)")
+    group.add_argument(
+        "--source", metavar="NAME", help="pretrained body (default: the installed one that suits the items)"
+    )
     group.add_argument("--layers", metavar="WHICH", default="last", help=LAYERS)
     group.add_argument(
         "--per", choices=["item", "position"], default="item",

@@ -57,8 +57,9 @@ def add(verbs: Verbs[Parser]) -> None:
     add_label(group)
     group.add_argument(
         "--source", metavar="NAME", action="append",
-        help="pretrained body; auto ranks those of --sources and takes the first (default: the one that comes with "
-        "headstart); repeat the option to fuse several if that helps; COLUMN=NAME for one of several item columns",
+        help="pretrained body; auto ranks those of --sources and takes the first (default: the installed one "
+        "that suits the items); repeat the option to fuse several if that helps; COLUMN=NAME for one of several item "
+        "columns",
     )  # fmt: skip
     add_out(group, "DIR", OUT)
     add_time_limit(group, "limit such as 90s or 10m; training and baselines that would take longer are left out")
