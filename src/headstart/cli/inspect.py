@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--source of inspect is for texts or for --labels; add --labels, or leave out --source.")
     with reporter.progress("auditing") as step:
         sketches = kept_sketches(dataset.modality, step, cache=not args.no_cache)
-        checked = _with_source(audit(base_dataset(dataset), progress=step, sketch_all=sketches), dataset, args.source)
+        checked = audit(base_dataset(dataset), progress=step, sketch_all=sketches)
+    checked = _with_source(checked, dataset, args.source, reporter)
     if args.json:
         facts = {**_facts(dataset), "usable": int(checked.keep.sum()), "notes": list(dataset.notes)}
         facts |= {"possible_groups": _possible_groups(dataset, checked)}
@@ -100,15 +101,17 @@ def _possible_groups(dataset: Dataset, checked: Audit) -> dict[str, tuple[str, .
     return {key.option: key.values for key in islice(keys, EXAMPLES)}
 
 
-def _with_source(checked: Audit, dataset: Dataset, name: str | None) -> Audit:
+def _with_source(checked: Audit, dataset: Dataset, name: str | None, reporter: Reporter) -> Audit:
     """The audit with token statistics of a source: the named one, or the default where it is installed."""
-    from headstart.sources.default import MULTILINGUAL, TEXT, installed_sources, source_for
+    from headstart.sources.default import MULTILINGUAL, TEXT, installed_sources, source_for, told_to
     from headstart.transfer.stages.text_audit import audit_texts
 
     if dataset.modality != "text" or not (name or {TEXT, MULTILINGUAL} & installed_sources()):
         return checked
     readable = dataset.take(np.flatnonzero(checked.keep))
-    return audit_texts(readable, checked, source_for(dataset, name)) if len(readable) else checked
+    return (
+        audit_texts(readable, checked, source_for(dataset, name, told=told_to(reporter))) if len(readable) else checked
+    )
 
 
 def _token_statistics(texts: TextFacts) -> str:
