@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from headstart.data.media.readers import read_audio
 from headstart.engine.extract import encode
 from headstart.sources.built_in.entry import BuiltIn
 from headstart.sources.embedded import BUILT_IN
@@ -30,6 +31,8 @@ class Planted:
         return SourceInfo(self.name, self.modality, 2, (Block("last", 2),), license="MIT")
 
     def prepare(self, item: Any) -> str:
+        if isinstance(item, str) and self.modality == "audio":
+            item = read_audio(item)
         if isinstance(item, str):
             return item
         values = np.asarray(item[0] if isinstance(item, tuple) else item).ravel()

@@ -33,6 +33,7 @@ __all__ = [
     "TEXT",
     "DefaultSource",
     "Told",
+    "check_default",
     "default_source",
     "installed_sources",
     "multimodal_source",
@@ -63,6 +64,7 @@ class DefaultSource:
         candidates: the sources among which labelled items decide, the cheapest first; empty if the choice is clear.
         advice: a sentence on a source that is not installed and would suit the items better; else empty.
         figures: what the choice is based on, as plain JSON values.
+        opened: the source, if it was opened to read the items.
 
     Examples:
         >>> DefaultSource("vector", "the rows are used as they are").sentence
@@ -74,6 +76,7 @@ class DefaultSource:
     candidates: tuple[str, ...] = ()
     advice: str = ""
     figures: Mapping[str, Any] = field(default_factory=dict)
+    opened: Source | None = field(default=None, compare=False, repr=False)
 
     @property
     def sentence(self) -> str:
@@ -122,6 +125,19 @@ def told_to(reporter: Reporter) -> Told:
         reporter.line("source chosen", f"{column}: {chosen.sentence}" if column else chosen.sentence)
 
     return tell
+
+
+def check_default(modality: Modality) -> None:
+    """Raise, before any work, if no source for items of this modality is installed.
+
+    Raises:
+        MissingExtraError: for texts if neither the English nor the multilingual source is installed.
+
+    Examples:
+        >>> check_default("image")
+    """
+    if modality == "text" and not {TEXT, MULTILINGUAL} & installed_sources():
+        open_source(TEXT)
 
 
 def installed_sources() -> frozenset[str]:
@@ -178,17 +194,19 @@ def _for_texts(texts: Sequence[str], at_hand: frozenset[str]) -> DefaultSource:
         return _without_english(few)
     if not few:
         return DefaultSource(TEXT, "the default for texts")
-    facts = read_by(open_source(TEXT), few)
+    english = open_source(TEXT)
+    facts = read_by(english, few)
     verdict, shown = is_english(facts), english_figures(facts)
     figures = {
         "texts": facts.texts, "scripts": dict(facts.scripts), "unknown_tokens": facts.unknown,
         "tokens_per_word": facts.pieces_per_word, "words_that_lose_marks": facts.altered, "english": verdict,
     }  # fmt: skip
     if verdict == "yes":
-        return DefaultSource(TEXT, f"the texts look English ({shown})", figures=figures)
+        return DefaultSource(TEXT, f"the texts look English ({shown})", figures=figures, opened=english)
     what = f"{'not English' if verdict == 'no' else 'perhaps not English'}, as its tokenizer reads them ({shown})"
     if MULTILINGUAL not in at_hand:  # the audit of the texts says what to install where it matters
-        return DefaultSource(TEXT, f"the only source of texts that is installed; the texts are {what}", figures=figures)
+        why = f"the only source of texts that is installed; the texts are {what}"
+        return DefaultSource(TEXT, why, figures=figures, opened=english)
     if verdict == "no":
         why = f"{TEXT} reads English, and these texts are {what}"
         return DefaultSource(MULTILINGUAL, why, figures=figures)
@@ -276,7 +294,7 @@ def _open(
 ) -> Source:
     if source is None:
         chosen = default_source(modality, items())
-        source = chosen.name
+        source = chosen.opened or chosen.name
         if told is not None and modality != "vector":
             told(column, chosen)
     opened = open_source(source, modality=modality) if isinstance(source, str) else source

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from headstart.reporting import Reporter
 from headstart.sources import open_source
-from headstart.sources.default import DefaultSource, default_source, source_for, told_to
+from headstart.sources.default import DefaultSource, check_default, default_source, source_for, told_to
 from headstart.transfer.ranking.choice import Choice, choosing_part
 from headstart.transfer.ranking.race import Raced, race
 from headstart.transfer.ranking.run import RankingItems
@@ -64,7 +64,7 @@ def choose_default(
     part = part or choosing_part(dataset, units, context.seed, once=once)
     default = default_source(dataset.modality, [dataset.items[k] for k in part.rows])
     if not default.candidates:
-        source = open_source(default.name, modality=dataset.modality)
+        source = default.opened or open_source(default.name, modality=dataset.modality)
         record = default_record(default, BY_ITEMS, time.perf_counter() - started)
         _report(default, None, record, context.reporter)
         return Choice(source, None, record)
@@ -137,7 +137,7 @@ def named_choice(
         ('toy', None)
     """
     if source is None and dataset.modality in RACED:
-        source_for(dataset.take([]), None)  # raises before any work if there is none
+        check_default(dataset.modality)
         return None
     started = time.perf_counter()
     tell = told_to(reporter)
