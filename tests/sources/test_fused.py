@@ -128,7 +128,8 @@ def test_numbers_and_categories(tmp_path):
     assert found.failures == {0: "Column 'price' must hold numbers. Got 'dear' instead."}
 
 
-def test_a_source_for_each_column():
+def test_a_source_for_each_column(monkeypatch):
+    monkeypatch.setattr("headstart.sources.default.installed_sources", lambda: {"headstart:image"})
     data = Dataset([("a", "b", (1.0,))], ("0",), "multimodal", columns=("x:text", "y:text", "n:number"))
     source = source_for(data, ["x=toy", "y=toy"])
     assert source.labels == ("x", "y", "columns")

@@ -65,7 +65,8 @@ def test_its_weights_are_16_bit_and_its_rows_are_those_of_the_plain_body(image, 
     assert cosines.min() > 0.999
 
 
-def test_it_is_the_default_for_pictures_and_sounds(sounds):
+def test_it_is_the_default_for_pictures_and_sounds_where_no_extra_is_installed(sounds, monkeypatch):
+    monkeypatch.setattr("headstart.sources.default.installed_sources", lambda: {"headstart:image"})
     pictures = Dataset(["a.png"], ("0",), "image")
     assert source_for(pictures, None).info.name == "headstart:image"
     heard = source_for(Dataset(sounds, tuple("abcdef"), "audio"), None)

@@ -14,6 +14,7 @@ from headstart.cli.main import main
 from headstart.reporting.text import display_width
 
 FIT = ("fit", "a.csv", "--source", "toy", "--baselines", "none", "--out", "run")
+READ = ("a.csv", "--source", "headstart:text")
 RED, BIDI, C1, BELL = "\x1b[31mred", "a\u202eb", "c\x9b31m", "d\x07"
 
 
@@ -73,7 +74,7 @@ def test_no_line_is_wider_than_the_terminal(width, cli, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(width))
     for words in (
         FIT,
-        ("inspect", "a.csv"),
+        ("inspect", "a.csv", "--source", "headstart:text"),
         ("doctor",),
         ("sources", "list"),
         ("cache", "info"),
@@ -128,15 +129,15 @@ def test_any_encoding_of_a_console_shows_the_answer(encoding, cli, monkeypatch):
     write_csv(cli.folder / "a.csv", [["text", "label"], *rows], encoding="utf-8")
     name, _, errors = encoding.partition(":")
     said = {}
-    for words in (("inspect", "a.csv"), ("inspect", "a.csv", "--json")):
+    for words in (("inspect", *READ), ("inspect", *READ, "--json")):
         console = io.TextIOWrapper(io.BytesIO(), encoding=name, errors=errors or "strict")
         monkeypatch.setattr(sys, "stdout", console)
         assert main(list(words)) == 0
         console.flush()
         said[words[-1]] = console.buffer.getvalue().decode(name)
     if name == "ascii":
-        assert "label              lambda: 6" in said["a.csv"]
-        assert "label              \\xe9: 6" in said["a.csv"]
+        assert "label              lambda: 6" in said[READ[-1]]
+        assert "label              \\xe9: 6" in said[READ[-1]]
     assert json.loads(said["--json"])["labels"] == {"é": 6, "λ": 6}
 
 

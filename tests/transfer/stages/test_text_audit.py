@@ -157,7 +157,9 @@ def arabic_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("arabic")
     table = pd.read_csv(LANGUAGES / "ar.csv").assign(split=["train", "train", "test"] * 8)
     table.to_csv(folder / "ar.csv", index=False)
-    return headstart.fit(folder / "ar.csv", baselines="fast", out=folder / "run", verbose=False)
+    return headstart.fit(
+        folder / "ar.csv", source="headstart:text", baselines="fast", out=folder / "run", verbose=False
+    )
 
 
 def test_a_run_tells_it_everywhere(arabic_run):
@@ -227,7 +229,7 @@ def test_names_that_were_asked_for_are_warned_of(capsys):
 
 def test_zero_shot_with_unread_names_warns_and_guesses(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["fit", "--zero-shot", "退款,配送", "--out", "zero"]) == 0
+    assert main(["fit", "--zero-shot", "退款,配送", "--source", "headstart:text", "--out", "zero"]) == 0
     assert "headstart:text can hardly read the names of these classes" in " ".join(capsys.readouterr().out.split())
     proba = TransferModel.load("zero").predict_proba(["我要退款", "where is my parcel"])
     np.testing.assert_allclose(proba, 0.5)  # both names are the same unknown tokens
@@ -240,7 +242,7 @@ def test_zero_shot_with_english_names_says_nothing(tmp_path, capsys, monkeypatch
 
 
 def test_inspect_tells_scripts_and_tokens(capsys):
-    assert main(["inspect", str(LANGUAGES / "ja.csv")]) == 0
+    assert main(["inspect", str(LANGUAGES / "ja.csv"), "--source", "headstart:text"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "scripts Hiragana" in told
     assert "unknown to headstart:text (languages: English)" in told
