@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,17 +12,18 @@ from typing import Any
 from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line
 from headstart.cli.output.runs import summary
 
-__all__ = ["REQUESTS", "run"]
+__all__ = ["REQUESTS", "REQUESTS_ZH", "run"]
 
 REQUESTS = (
     "my parcel was supposed to be here on tuesday",
     "the mug arrived in three pieces",
     "do you know a good pizza place?",
 )
+REQUESTS_ZH = ("我的货还在路上吗", "碗摔碎了", "能开公司抬头的票吗")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit support requests, scanned digits (as numbers and as pictures) and drawn scenes, each with its default source.
+    """Fit texts in two languages, photographs, voices and numbers, each with its default source.
 
     Examples:
         >>> from headstart.cli.parser import build_parser
@@ -30,36 +32,64 @@ def run(args: argparse.Namespace) -> int:
     """
     reporter = reporter_of(args)
     out = Path(args.out)
-    found = {
-        "text": _texts(out / "support-requests", reporter),
-        "digits": _digits(out / "digits", reporter),
-        "digit-pictures": _digit_pictures(out / "digit-pictures", reporter),
-        "scenes": _scenes(out / "scenes", reporter),
+    parts: dict[str, tuple[str, Callable[[Path, ConsoleReporter], dict[str, Any]]]] = {
+        "text": ("support requests: 14 intents, 448 English texts", _english),
+        "text-zh": ("support requests in Chinese: 8 intents, 112 texts", _chinese),
+        "photographs": ("tiles of two photographs: sky, tower, trees, flower or leaves", _photographs),
+        "voices": ("eight spoken words by twelve synthetic voices, each voice held out in turn", _voices),
+        "digits": ("scanned digits: 10 classes, 1797 rows of 64 numbers, without a pretrained body", _digits),
     }
+    found = {}
+    for number, (name, (words, fit_part)) in enumerate(parts.items(), 1):
+        if number > 1:
+            write_line(stream=reporter.stream)
+        reporter.line(f"demo {number}", words)
+        found[name] = fit_part(out / name, reporter)
     if args.json:
         write_line(json_text(found))
         return 0
     write_line()
     reporter.line("reports", ", ".join(str(Path(one["run"]) / "report.html") for one in found.values()))
-    reporter.line("next", f"headstart predict {out / 'support-requests'} 'where is my order?'")
+    reporter.line("next", f"headstart predict {out / 'text'} 'where is my order?'")
     reporter.line("", "headstart fit YOUR-DATA")
     return 0
 
 
-def _texts(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
+def _english(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
+    return _texts("support_requests.csv", REQUESTS, out, reporter)
+
+
+def _chinese(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
+    return _texts("support_requests_zh.csv", REQUESTS_ZH, out, reporter)
+
+
+def _texts(table: str, requests: tuple[str, ...], out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
     from headstart.transfer import fit
 
-    reporter.line("demo 1", "support requests: 14 intents, 448 texts, encoded by a pretrained text body")
-    with as_file(files("headstart") / "assets" / "support_requests.csv") as table:
-        run = fit(str(table), out=out, reporter=reporter, command="headstart demo")
-    probabilities = run.predict_proba(REQUESTS)
-    for request, label, row in zip(REQUESTS, run.predict(REQUESTS), probabilities, strict=True):
+    with as_file(files("headstart") / "assets" / table) as path:
+        run = fit(str(path), out=out, reporter=reporter, command="headstart demo")
+    labels, probabilities = run.predict(requests), run.predict_proba(requests)
+    for request, label, row in zip(requests, labels, probabilities, strict=True):
         reporter.line("prediction", f"{request!r} -> {label} ({row.max():.2f})")
-    return {
-        "run": str(out),
-        **summary(run.record),
-        "predictions": dict(zip(REQUESTS, run.predict(REQUESTS), strict=True)),
-    }
+    return {"run": str(out), **summary(run.record), "predictions": dict(zip(requests, labels, strict=True))}
+
+
+def _photographs(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
+    from headstart.cli.demo_photographs import cut_photographs
+    from headstart.transfer import fit
+
+    with TemporaryDirectory(prefix="headstart-demo-") as folder:
+        run = fit(cut_photographs(Path(folder)), out=out, reporter=reporter, command="headstart demo")
+    return {"run": str(out), **summary(run.record)}
+
+
+def _voices(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
+    from headstart.transfer import fit
+
+    voice = r"/([a-z]+)\.ogg"  # the file's name is that of the voice
+    with as_file(files("headstart") / "assets" / "spoken_words.tar") as path:
+        run = fit(str(path), group_pattern=voice, out=out, reporter=reporter, command="headstart demo")
+    return {"run": str(out), **summary(run.record)}
 
 
 def _digits(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
@@ -67,35 +97,6 @@ def _digits(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
 
     from headstart.transfer import fit
 
-    write_line(stream=reporter.stream)
-    reporter.line("demo 2", "scanned digits: 10 classes, 1797 pictures of 8 x 8 pixels as rows of 64 numbers")
     digits = load_digits()
     run = fit((digits.data, digits.target), out=out, reporter=reporter, command="headstart demo")
     return {"run": str(out), **summary(run.record)}
-
-
-def _digit_pictures(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
-    from headstart.cli.demo_pictures import write_digits
-    from headstart.transfer import fit
-
-    write_line(stream=reporter.stream)
-    reporter.line("demo 3", "the same digits as 1797 PNG files, encoded by the image body that comes with headstart")
-    with TemporaryDirectory(prefix="headstart-demo-") as folder:
-        run = fit(write_digits(Path(folder)), out=out, reporter=reporter, command="headstart demo")
-    return {"run": str(out), **summary(run.record)}
-
-
-def _scenes(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
-    from headstart.cli.demo_pictures import SCENES, draw_scenes
-    from headstart.transfer import fit
-
-    write_line(stream=reporter.stream)
-    reporter.line("demo 4", f"pictures drawn by the program: {len(SCENES)} scenes, 12 of each")
-    with TemporaryDirectory(prefix="headstart-demo-") as folder:
-        drawn, new = draw_scenes(Path(folder) / "scenes", each=12), draw_scenes(Path(folder) / "new", each=1, seed=1)
-        run = fit(drawn, out=out, reporter=reporter, command="headstart demo")
-        names = sorted(SCENES)
-        predicted = run.predict([str(new / name / "000.png") for name in names])
-    by_scene = dict(zip(names, predicted, strict=True))
-    reporter.line("prediction", "one new drawing of each: " + ", ".join(f"{k} -> {v}" for k, v in by_scene.items()))
-    return {"run": str(out), **summary(run.record), "predictions": by_scene}
