@@ -6,6 +6,7 @@ import io
 import json
 import shlex
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
