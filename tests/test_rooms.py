@@ -67,7 +67,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "preprocessing": set(),
         "bodies": set(),
         "timm_bodies": {"bodies", "preprocessing"},
-        "transformers": {"bodies", "preprocessing"},
+        "transformers": {"bodies", "preprocessing", "weight_files"},
         "weight_files": set(),
         "built_in": {"bodies", "local", "transformers", "weight_files"},
     },

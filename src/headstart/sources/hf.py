@@ -44,6 +44,7 @@ from headstart.sources.transformers.loading import (
 )
 from headstart.sources.transformers.media_body import MediaBody, MediaParts
 from headstart.sources.transformers.media_fronts import front_for
+from headstart.sources.transformers.speech_folder import is_speech_folder, open_speech_folder
 from headstart.sources.transformers.text_body import TextBody, TextParts
 from headstart.sources.transformers.tokenizing import TokenizerSpec
 from headstart.types import Modality, Source, SourceInfo
@@ -157,6 +158,8 @@ def open_folder(folder: Path, info: SourceInfo, *, pooling: str = "mean", max_le
     info = replace(info, sha256=info.sha256 or weights_digest(folder))
     layers, positions = saved_reading(folder)
     with one_sentence(folder):
+        if info.modality == "audio" and is_speech_folder(folder):
+            return open_speech_folder(folder, info)
         if info.modality == "text":
             return TextBody(_text_parts(folder, info, pooling, max_length), info, layers=layers, positions=positions)
         parts = _media_parts(folder, info)

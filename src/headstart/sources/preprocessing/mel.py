@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from headstart.types import FeatureMatrix
 
-__all__ = ["log_mel", "mel_filters", "picture", "resample"]
+__all__ = ["log_mel", "mel_filters", "mel_power", "picture", "resample"]
 
 FLOOR = 1e-10  # of the mel power, before the logarithm: -100 dB
 
@@ -76,20 +76,40 @@ def log_mel(
     half = n_fft // 2
     # numpy mirrors repeatedly, which a sound shorter than half a window needs; a single sample can only be repeated.
     padded = np.pad(wave, half, mode="reflect" if len(wave) > 1 else "edge")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
-    # Periodic Hann window: divided by n_fft, not by n_fft - 1 as np.hanning does.
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-    power = _power(frames, window)
-    mel = power @ mel_filters(n_fft // 2 + 1, n_mels, fmin, fmax, sample_rate)
+    mel = mel_power(padded, sample_rate=sample_rate, n_fft=n_fft, hop=hop, n_mels=n_mels, fmin=fmin, fmax=fmax)
     return (10 * np.log10(np.maximum(mel, FLOOR))).T.astype(np.float32)
 
 
-def _power(frames: NDArray[np.float32], window: NDArray[np.float64]) -> NDArray[np.float64]:
+def mel_power(
+    padded: NDArray[np.float32], *, sample_rate: int, n_fft: int, hop: int, n_mels: int, fmin: float, fmax: float
+) -> NDArray[np.float64]:
+    """The power M |STFT|² of a sound by frame and mel band, with a periodic Hann window.
+
+    Args:
+        padded: (n,) mono samples, at least ``n_fft``; the first frame begins at the first sample.
+        sample_rate: of the sound, in Hz.
+        n_fft: samples per window.
+        hop: samples between the starts of two windows.
+        n_mels: number of bands.
+        fmin: lower end of the lowest band, in Hz.
+        fmax: upper end of the highest band, in Hz.
+
+    Returns:
+        (frames, n_mels), frames = 1 + floor((n - n_fft) / hop).
+
+    Examples:
+        >>> silence = np.zeros(8000, np.float32)
+        >>> mel_power(silence, sample_rate=8000, n_fft=512, hop=160, n_mels=20, fmin=0, fmax=4000).shape
+        (47, 20)
+    """
     from scipy.fft import rfft
 
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
+    # Periodic Hann window: divided by n_fft, not by n_fft - 1 as np.hanning does.
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
     spectrum = rfft(frames * window, axis=1)
     power: NDArray[np.float64] = spectrum.real**2 + spectrum.imag**2
-    return power
+    return power @ mel_filters(n_fft // 2 + 1, n_mels, fmin, fmax, sample_rate)
 
 
 @cache

@@ -18,7 +18,7 @@ from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.sources.bodies.copies import as_trainable, by_shape
-from headstart.sources.bodies.hidden_layers import Layers, Reading, check_layers, save_reading
+from headstart.sources.bodies.hidden_layers import Layers, Reading, check_layers, save_reading, select
 from headstart.sources.bodies.seeded import initialization_key
 from headstart.sources.bodies.trainable import PreparedKind, Trainable
 from headstart.sources.transformers.parts import BodyParts, parameter_count
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["TransformersBody"]
 
 P = TypeVar("P", bound=BodyParts)
+Q = TypeVar("Q")  # a prepared item
 
 
-class TransformersBody(ABC, Generic[P]):
+class TransformersBody(ABC, Generic[P, Q]):
     """A source of transformers: items are prepared as arrays, and the body computes the layers that are read.
 
     Opening the source loads no weights. They are loaded when a backend is created, or when facts about the body are not
@@ -106,7 +107,7 @@ class TransformersBody(ABC, Generic[P]):
         """Whether each position (token, patch, frame) has a row; else each item has one."""
         return self._reading.positions
 
-    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str:
+    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[Q]]) -> str:
         """Choose the backend for about ``count`` items; returns the digest under which their rows may be cached.
 
         Args:
@@ -122,10 +123,10 @@ class TransformersBody(ABC, Generic[P]):
         return self._rows_key(self.body.choose(engine.backend, count, batch))
 
     @abstractmethod
-    def prepare(self, item: object) -> NDArray[Any]:
-        """The array of one item; raises `ItemError` if the item cannot be read."""
+    def prepare(self, item: object) -> Q:
+        """One item as the body reads it, such as an array; raises `ItemError` if the item cannot be read."""
 
-    def forward(self, prepared: Sequence[NDArray[Any]]) -> Any:
+    def forward(self, prepared: Sequence[Q]) -> Any:
         """The rows of n prepared items.
 
         Returns:
@@ -200,7 +201,10 @@ class TransformersBody(ABC, Generic[P]):
         return type(self)(self.parts.with_module(module), info, layers=layers, positions=positions, facts=facts)
 
     def save(self, folder: Path) -> Mapping[str, str]:
-        """Write a checkpoint folder that transformers loads too."""
+        """Write a checkpoint folder that transformers loads too; an unchanged source of the install is only named."""
+        default = self._reading.layers == "blocks" and not self._reading.positions
+        if self.parts.reference is not None and default and self._seed is None:
+            return self.parts.reference
         self.parts.copy(folder, self._seed)
         layers, positions = self._reading.layers, self._reading.positions
         return save_reading(folder, layers, positions=positions, structure=self.parts.structure)
@@ -214,8 +218,14 @@ class TransformersBody(ABC, Generic[P]):
         return {**facts, "blocks": blocks, "parameters": parameter_count(module)}
 
     def _known(self) -> Mapping[str, Any] | None:
-        """The facts if the parts hold them, so that the body need not be loaded."""
-        return None
+        """The facts if the parts hold those of all layers that are read."""
+        if self.parts.known is None:
+            return None
+        widths = dict(self.parts.known["blocks"])
+        chosen = select(list(widths), self._reading.layers)
+        if not set(chosen) <= set(widths):
+            return None
+        return {**self.parts.known, "blocks": [[name, widths[name]] for name in chosen]}
 
     @abstractmethod
     def _identity(self) -> tuple[object, ...]:
@@ -238,19 +248,19 @@ class TransformersBody(ABC, Generic[P]):
         """A batch of a few synthetic items."""
 
     @abstractmethod
-    def _groups(self, prepared: Sequence[NDArray[Any]]) -> Iterable[Sequence[int] | NDArray[np.intp]]:
+    def _groups(self, prepared: Sequence[Q]) -> Iterable[Sequence[int] | NDArray[np.intp]]:
         """Indices of the items that run together, group by group."""
 
     @abstractmethod
-    def _batch(self, prepared: Sequence[NDArray[Any]]) -> Batch:
+    def _batch(self, prepared: Sequence[Q]) -> Batch:
         """The batch of a group of items."""
 
     @abstractmethod
-    def _own(self, row: NDArray[np.float32], prepared: NDArray[Any]) -> NDArray[np.float32]:
+    def _own(self, row: NDArray[np.float32], prepared: Q) -> NDArray[np.float32]:
         """The rows (k, width) of an item's own positions, without padding."""
 
     @abstractmethod
-    def _compared(self, prepared: Sequence[NDArray[Any]]) -> Batch:
+    def _compared(self, prepared: Sequence[Q]) -> Batch:
         """The batch of real items on which number formats are compared."""
 
     @abstractmethod
@@ -262,5 +272,5 @@ class TransformersBody(ABC, Generic[P]):
         """The kind of a prepared item."""
 
     @abstractmethod
-    def _collate(self, prepared: Sequence[NDArray[Any]]) -> Any:
+    def _collate(self, prepared: Sequence[Q]) -> Any:
         """A batch of CPU tensors for training."""

@@ -40,7 +40,7 @@ class MediaParts(BodyParts):
     settings: Mapping[str, Any]
 
 
-class MediaBody(TransformersBody[MediaParts]):
+class MediaBody(TransformersBody[MediaParts, NDArray[Any]]):
     """An image or audio source of transformers; it reads the first 30 seconds of a sound.
 
     Sounds of different lengths never share a batch, so none is padded, and the features of a sound do not depend on the

@@ -29,6 +29,10 @@ class BodyParts:
         write: writes a checkpoint folder of the body with the weights of a module of the same architecture.
         structure: the adapters inserted into the body, from `headstart.sources.bodies.copies.structure_of`.
         lasting: whether a later process can open it again.
+        reference: the reference that opens the source on every install that has it; None if a saved model needs a copy
+            of the body.
+        known: the facts about the body if they are known without loading it: ``architecture``, ``parameters`` (their
+            number), ``blocks`` (name and width of every layer), and those that the kind of source needs besides.
 
     Examples:
         >>> from torch import nn
@@ -44,10 +48,13 @@ class BodyParts:
     write: Callable[[Path, nn.Module], None]
     structure: Mapping[str, Any] = field(default_factory=dict)
     lasting: bool = True
+    reference: Mapping[str, str] | None = None
+    known: Mapping[str, Any] | None = None
 
     def with_module(self, module: nn.Module) -> Self:
         """The same parts with the weights and the structure of ``module``, which must not be changed afterwards."""
         structure, make, write = structure_of(module), self.build, self.write
+        known = None if self.known is None else {**self.known, "parameters": parameter_count(module)}
 
         def build(seed: int | None) -> nn.Module:
             if seed is None:
@@ -64,6 +71,8 @@ class BodyParts:
             copy=lambda place, seed: write(place, build(seed)),
             structure=structure,
             lasting=False,
+            reference=None,
+            known=known,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,11 @@ from headstart.data.auditing.token_counts import TokenCounts
 from headstart.engine.body.arrays import to_tensors
 from headstart.engine.body.recipe import rows_key
 from headstart.errors import ItemError
-from headstart.sources.bodies.hidden_layers import Hidden, Layers, Reading, select
+from headstart.sources.bodies.hidden_layers import Hidden, Layers, Reading
 from headstart.sources.bodies.trainable import PreparedKind
 from headstart.sources.transformers.body import TransformersBody
 from headstart.sources.transformers.checkpoint import write_sentence_files
-from headstart.sources.transformers.parts import BodyParts, parameter_count
+from headstart.sources.transformers.parts import BodyParts
 from headstart.sources.transformers.tokenizing import (
     TokenizerSpec,
     Tokens,
@@ -32,7 +32,6 @@ from headstart.sources.transformers.tokenizing import (
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from torch import nn
 
 __all__ = ["TextBody", "TextParts"]
 
@@ -48,11 +47,8 @@ class TextParts(BodyParts):
     Attributes:
         hidden: a function of (module, batch) that returns the embeddings and every layer, (n, tokens, width) each.
         tokenizer: the location of its tokenizer.
-        reference: the reference that opens the source on every install; None if a saved model needs a copy of it.
         pooling: of the last layer: ``"mean"`` over the tokens or ``"cls"``, the first token.
-        known: the facts about the body if they are known without loading it: ``architecture``, ``parameters`` (their
-            number), ``vocabulary`` (number of tokens), ``width`` (of the last layer) and ``blocks`` (name and width of
-            every layer).
+        known: as in `BodyParts`, with ``vocabulary`` (number of tokens) and ``width`` (of the last layer).
 
     Examples:
         >>> TextParts(key="", build=None, hidden=None, tokenizer=TokenizerSpec("", 8), copy=None, write=None).pooling
@@ -61,17 +57,10 @@ class TextParts(BodyParts):
 
     hidden: Hidden
     tokenizer: TokenizerSpec
-    reference: Mapping[str, str] | None = None
     pooling: str = "mean"
-    known: Mapping[str, Any] | None = None
-
-    def with_module(self, module: nn.Module) -> TextParts:
-        """The same parts with the weights and the structure of ``module``, which must not be changed afterwards."""
-        known = None if self.known is None else {**self.known, "parameters": parameter_count(module)}
-        return replace(super().with_module(module), reference=None, known=known)
 
 
-class TextBody(TransformersBody[TextParts]):
+class TextBody(TransformersBody[TextParts, Tokens]):
     """A text source: the embeddings and every layer, each averaged over the tokens.
 
     The layers are named ``"embeddings"``, ``"layer.1"``, ``"layer.2"``, ...
@@ -107,11 +96,9 @@ class TextBody(TransformersBody[TextParts]):
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder that transformers and sentence-transformers load too."""
-        # A source that every install has is stored by its name, unless something about it was changed.
-        default = self._reading.layers == "blocks" and not self._reading.positions
-        if self.parts.reference is not None and default and self._seed is None:
-            return self.parts.reference
         reference = super().save(folder)
+        if reference == self.parts.reference:
+            return reference
         limit, width = self.parts.tokenizer.max_length, self._facts["width"]
         write_sentence_files(folder, pooling=self.parts.pooling, max_length=limit, width=width)
         return reference
@@ -124,16 +111,6 @@ class TextBody(TransformersBody[TextParts]):
 
     def _preprocessing(self) -> Mapping[str, Any]:
         return {"max_length": self.parts.tokenizer.max_length, "pooling": self.parts.pooling}
-
-    def _known(self) -> Mapping[str, Any] | None:
-        """The facts if the parts hold those of all layers that are read."""
-        if self.parts.known is None:
-            return None
-        widths = dict(self.parts.known["blocks"])
-        chosen = select(list(widths), self._reading.layers)
-        if not set(chosen) <= set(widths):
-            return None
-        return {**self.parts.known, "blocks": [[name, widths[name]] for name in chosen]}
 
     def _about(self, module: Any) -> Mapping[str, Any]:
         """The facts that the parts hold, else those from the module's configuration."""

