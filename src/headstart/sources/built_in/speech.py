@@ -1,4 +1,4 @@
-"""``headstart:speech``: the speech body that comes with the ``speech`` extra; its digest is checked before use.
+"""English speech body: ``headstart:speech``, which comes with the extra ``speech``.
 
 The encoder of OpenAI's Whisper tiny.en: two convolutions and 4 layers of width 384, trained on 438,000 hours of English
 speech with transcripts (Radford et al. 2023, "Robust Speech Recognition via Large-Scale Weak Supervision").
