@@ -20,6 +20,7 @@ __all__ = ["BUILT_IN", "SCHEME", "installed_names"]
 BUILT_IN: Registry[BuiltIn] = Registry("built-in source")
 BUILT_IN.register("image", "headstart.sources.built_in.image:IMAGE")
 BUILT_IN.register("speech", "headstart.sources.built_in.speech:SPEECH")
+BUILT_IN.register("photo", "headstart.sources.built_in.photo:PHOTO")
 BUILT_IN.register("text", "headstart.sources.built_in.text:TEXT")
 
 
