@@ -28,7 +28,7 @@ def test_it_is_listed_and_described_without_being_loaded():
     assert (info.modality, info.license, info.num_features) == ("image", "Apache-2.0", 384)
     assert info.parameters < 4_000_000
     assert info.sha256 == json.loads((FOLDER / "config.json").read_text())["sha256"]
-    with pytest.raises(UnknownNameError, match="headstart:image, headstart:text"):
+    with pytest.raises(UnknownNameError, match="Did you mean 'headstart:image'"):
         open_source("headstart:images")
 
 

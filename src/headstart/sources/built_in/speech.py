@@ -54,8 +54,9 @@ def open_speech() -> SpeechBody:
         DigestError: if its weights are not those of Whisper tiny.en.
 
     Examples:
-        >>> open_speech().info.num_features
-        384
+        >>> source = open_speech()
+        >>> source.info.num_features, source.info.modality
+        (384, 'audio')
     """
     return _source(_checked())
 
