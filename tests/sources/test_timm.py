@@ -23,6 +23,7 @@ from headstart.sources.local import open_local
 from headstart.sources.registry import describe, open_source
 from headstart.sources.spectrogram import PictureSettings, Spectrogram
 from headstart.sources.timm import TimmSource, random_weights
+from headstart.sources.timm_bodies import hub
 from headstart.sources.timm_bodies.module import TimmSpec, block_names, build
 from headstart.types import SourceInfo
 
@@ -270,7 +271,7 @@ def test_a_cached_timm_model_opens_without_timm_the_second_time(pair, tmp_path, 
         raise AssertionError("timm was asked")
 
     monkeypatch.setattr(timm_source, "_pretrained", refuse)
-    monkeypatch.setattr(timm_source, "_find_config", refuse)
+    monkeypatch.setattr(hub, "_find_config", refuse)
     assert open_source("timm:test_resnet.r160_in1k").info == source.info
 
 

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from headstart.engine.options import Engine
 from headstart.errors import ItemError
-from headstart.types import FeatureMatrix, Source
+from headstart.types import Block, FeatureMatrix, Source
 
 __all__ = [
     "BatchPreparing",
+    "BlockSelecting",
     "Branching",
     "Cacheable",
     "HasRuntime",
@@ -28,8 +29,10 @@ __all__ = [
     "PositionReading",
     "ReadyRows",
     "Runtime",
+    "WiderRows",
     "reads_positions",
     "runtime_of",
+    "with_all_blocks",
 ]
 
 
@@ -171,6 +174,54 @@ class LayerChoosing(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class WiderRows:
+    """Stored rows that contain those of a source.
+
+    Attributes:
+        key: under which they are stored.
+        ranges: (start, stop) of the columns of the source's own blocks, first to last.
+
+    Examples:
+        >>> WiderRows("0" * 40, ((64, 128),)).ranges
+        ((64, 128),)
+    """
+
+    key: str
+    ranges: tuple[tuple[int, int], ...]
+
+
+@runtime_checkable
+class BlockSelecting(Protocol):
+    """Can leave out blocks of its rows, so that the layers that only they need do not run.
+
+    Unlike `LayerChoosing`, it stays the same body in the same number format: the rows are columns of the wider ones.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> source = open_source("headstart:image")
+        >>> isinstance(source, BlockSelecting), [block.name for block in source.only_blocks(["layer2"]).info.blocks]
+        (True, ['layer2'])
+    """
+
+    def all_blocks(self) -> tuple[Block, ...]:
+        """The blocks among which `only_blocks` chooses; empty if it cannot leave out any."""
+        ...
+
+    def only_blocks(self, names: Sequence[str]) -> Source:
+        """The source with only these of `all_blocks`, in the order of the body.
+
+        Raises:
+            UnknownNameError: for another name.
+            SourceError: for no names.
+        """
+        ...
+
+    def wider_rows(self) -> WiderRows | None:
+        """Where the rows with all blocks are stored; None without a choice of blocks, or before one of a backend."""
+        ...
+
+
 @runtime_checkable
 class PositionReading(Protocol):
     """Reports whether it gives one row per position of an item (token, patch, frame) or one row per item.
@@ -218,6 +269,24 @@ def runtime_of(source: object) -> Runtime:
         Runtime(backend='', precision='', reason='', hint='', streams=1)
     """
     return source.runtime if isinstance(source, HasRuntime) else Runtime()
+
+
+def with_all_blocks(source: Source) -> Source:
+    """The source with every block of its body, where it gives only some (`BlockSelecting`); else the same source.
+
+    Args:
+        source: any source.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> source = open_source("headstart:image")
+        >>> with_all_blocks(source.only_blocks(["layer2"])) is source
+        True
+    """
+    every = source.all_blocks() if isinstance(source, BlockSelecting) else ()
+    if not isinstance(source, BlockSelecting) or every == source.info.blocks or not every:
+        return source
+    return source.only_blocks([block.name for block in every])
 
 
 def reads_positions(source: object) -> bool:

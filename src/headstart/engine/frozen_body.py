@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from headstart.engine.backends.choice import KINDS, availability_error, candidates, converting_pays, record_name
@@ -12,6 +14,7 @@ from headstart.engine.body.agreement import Reference, measure_reference
 from headstart.engine.body.arrays import count_items, first_items
 from headstart.engine.body.machine import package_version
 from headstart.engine.body.recipe import Batch, Forward, Recipe
+from headstart.engine.body.selection import Selection
 from headstart.engine.cache.bodies import BodyCache
 from headstart.engine.cache.forks import ForkSafeLock, abandon, is_forked, limit_threads_in_fork, renew_after_fork
 from headstart.engine.capabilities import Runtime
@@ -49,6 +52,7 @@ class FrozenBody:
         backend: ``"openvino"``, ``"torch"``, ``"cuda"`` or ``"mps"``; empty before `choose`.
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``; empty before `choose`.
         streams: how many threads may call the body at once.
+        cache: its folder in the body cache.
 
     Examples:
         >>> import numpy as np, torch
@@ -66,8 +70,8 @@ class FrozenBody:
         self.backend = ""
         self.precision = ""
         self.streams = 1
-        self._cache = BodyCache(recipe.key if recipe.lasting else None)
-        self._access = BodyAccess(self.built, recipe.example, self._cache, lambda: self._expected)
+        self.cache = BodyCache(recipe.key if recipe.lasting else None)
+        self._access = BodyAccess(self.built, recipe.example, self.cache, lambda: self._expected)
         self._lock = ForkSafeLock()
         self._expected = 0
         self._built: tuple[nn.Module, Forward] | None = None
@@ -104,7 +108,7 @@ class FrozenBody:
     @property
     def hint(self) -> str:
         """What was unavailable and the user can install or fix."""
-        return "; ".join(filter(None, [self._advice, self._cache.problem]))
+        return "; ".join(filter(None, [self._advice, self.cache.problem]))
 
     def choose(self, backend: str = "auto", count: int = 1, few: Callable[[], Batch | None] = lambda: None) -> str:
         """Pick the backend and the number format; the cached outcome of an earlier process is reused.
@@ -157,8 +161,33 @@ class FrozenBody:
         running = self._running or self._load(batch)
         count = count_items(batch)
         rows = running(batch)
-        self._expected = max(0, self._expected - count)
+        self.count_down(count)
         return rows
+
+    def open_selected(self, selection: Selection) -> Backend | None:
+        """Another instance of the chosen form that computes only some blocks; None if that form is not cached.
+
+        Raises:
+            MemoryError: if it does not fit.
+            HeadstartError: in a forked process, on a GPU.
+        """
+        self._check_fork()
+        with self._lock:
+            access = replace(self._access, built=selection.build, selection=selection)
+            return KINDS[self.backend].open_known(access, self._records[self.backend])
+
+    @contextmanager
+    def opened_briefly(self) -> Iterator[None]:
+        """Close the backend in the end, unless it was open before."""
+        before = self._running
+        try:
+            yield
+        finally:
+            self._running = before
+
+    def count_down(self, count: int) -> None:
+        """Note that ``count`` of the expected items are done."""
+        self._expected = max(0, self._expected - count)
 
     def built(self) -> tuple[nn.Module, Forward]:
         """The module and its forward function; built once, and released when a backend no longer needs them.
@@ -183,16 +212,16 @@ class FrozenBody:
         """
         with self._lock:
             if self._facts is None:
-                self._facts = self._cache.read("facts")
+                self._facts = self.cache.read("facts")
             if self._facts is None:
                 found: dict[str, Any] = json.loads(json.dumps(measure(*self.built())))
-                self._cache.write("facts", found)
+                self.cache.write("facts", found)
                 self._facts = found
             return self._facts
 
     def _record(self, name: str, *, named: bool) -> dict[str, Any] | None:
         """The record of a backend from an earlier call or process; "does not pay" counts only for ``"auto"``."""
-        record = self._records.get(name) or self._cache.read(record_name(name))
+        record = self._records.get(name) or self.cache.read(record_name(name))
         if record is None or (named and record.get("unpaid")):
             return None
         self._records[name] = record
@@ -228,7 +257,7 @@ class FrozenBody:
     def _keep(self, name: str, record: dict[str, Any]) -> dict[str, Any]:
         self._records[name] = record
         if "unkept" not in record:  # otherwise a later process would find the record but no body
-            self._cache.write(record_name(name), record)
+            self.cache.write(record_name(name), record)
         return record
 
     def _take(self, name: str, record: dict[str, Any]) -> str:
@@ -242,12 +271,7 @@ class FrozenBody:
 
     def _load(self, batch: Batch) -> Backend:
         """The chosen backend, opened from the cache, or examined again if its files were removed."""
-        limit_threads_in_fork()
-        if is_forked() and self.backend in GPUS:
-            raise HeadstartError(
-                f"The backend '{self.backend}' does not work in a forked process; start workers with 'spawn' and load "
-                "the model in each of them, or use the backend 'torch'."
-            )
+        self._check_fork()
         with self._lock:
             if self._running is None and not self.backend:  # nobody called choose: compare on this batch
                 self.choose("auto", count_items(batch), lambda: first_items(batch, COMPARED_ITEMS))
@@ -258,6 +282,14 @@ class FrozenBody:
             self._built = None
             return self._running
 
+    def _check_fork(self) -> None:
+        limit_threads_in_fork()
+        if is_forked() and self.backend in GPUS:
+            raise HeadstartError(
+                f"The backend '{self.backend}' does not work in a forked process; start workers with 'spawn' and load "
+                "the model in each of them, or use the backend 'torch'."
+            )
+
     def _open_again(self) -> Backend:
         reason = ""
         try:
@@ -267,7 +299,7 @@ class FrozenBody:
                 return running
         except (Refused, OSError) as refused:
             reason = f": {refused}"
-        self._cache.remove(record_name(self.backend))
+        self.cache.remove(record_name(self.backend))
         form = f"{self.backend} {self.precision}"
         raise HeadstartError(f"The body was cached as '{form}' and cannot be recreated{reason}; run it again.")
 

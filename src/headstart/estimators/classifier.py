@@ -12,6 +12,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from headstart.engine.capabilities import with_all_blocks
 from headstart.errors import DataError, ModelFolderError
 from headstart.estimators.fitting import fitted_model, outputs_of, saved_model, tags_for
 from headstart.estimators.labels import checked_labels, class_names
@@ -121,7 +122,7 @@ class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[m
             ModelFolderError: if the folder is not a model, is for another task, or is damaged.
         """
         model = saved_model(folder, source, ("classification", "multilabel"))
-        estimator = cls("vector" if model.source.info.name == "vector" else model.source)
+        estimator = cls("vector" if model.source.info.name == "vector" else with_all_blocks(model.source))
         estimator.model_, estimator.n_features_in_ = model, model.head.feature_map.num_inputs
         estimator.classes_ = _saved_classes(Path(folder) / "classes.json", model.task)
         return estimator

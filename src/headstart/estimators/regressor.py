@@ -12,6 +12,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from headstart.engine.capabilities import with_all_blocks
 from headstart.errors import DataError
 from headstart.estimators.fitting import fitted_model, outputs_of, saved_model, tags_for
 from headstart.estimators.labels import checked_values
@@ -103,7 +104,7 @@ class TransferRegressor(RegressorMixin, PicklableEstimator):  # type: ignore[mis
             ModelFolderError: if the folder is not a model, or is for another task.
         """
         model = saved_model(folder, source, ("regression",))
-        estimator = cls("vector" if model.source.info.name == "vector" else model.source)
+        estimator = cls("vector" if model.source.info.name == "vector" else with_all_blocks(model.source))
         estimator.model_, estimator.n_features_in_ = model, model.head.feature_map.num_inputs
         estimator._one_target = model.task.num_outputs == 1
         return estimator

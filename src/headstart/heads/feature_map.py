@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.errors import ParameterError
 from headstart.linear.checks import CHUNK, unit_rows
 from headstart.types import Block, Rows
 
@@ -70,6 +71,53 @@ class FeatureMap:
     def block_scalings(self) -> tuple[Scaling, ...]:
         """The scaling of each block."""
         return self.scalings or (self.scaling,) * len(self.blocks)
+
+    def without_unread_blocks(self) -> FeatureMap:
+        """The same map without the blocks of which it keeps no column; with the same outputs."""
+        if not self.columns.size:
+            return self
+        edges = np.cumsum([0, *(stop - start for start, stop in self.blocks)])
+        owner = np.searchsorted(edges, self.columns, side="right") - 1  # the block of each kept column
+        kept = np.unique(owner)
+        begins = np.cumsum([0, *(edges[k + 1] - edges[k] for k in kept)])[:-1]
+        columns = self.columns - edges[owner] + begins[np.searchsorted(kept, owner)]
+        return replace(
+            self,
+            blocks=tuple(self.blocks[k] for k in kept),
+            scalings=tuple(self.scalings[k] for k in kept) if self.scalings else (),
+            columns=columns.astype(np.intp),
+            width=self.num_inputs,
+        )
+
+    def reads(self, widths: Sequence[int]) -> list[bool]:
+        """For each block of the source, whether the map reads any of its columns.
+
+        Args:
+            widths: number of columns of each block of the source, first to last.
+        """
+        edges = pairwise(np.cumsum([0, *widths]).tolist())
+        return [any(a < stop and start < b for a, b in self.blocks) for start, stop in edges]
+
+    def moved(self, old: Mapping[str, int], new: Mapping[str, int]) -> FeatureMap:
+        """The same map for rows that have other blocks beside those it reads.
+
+        Args:
+            old: the blocks of its rows, first to last: name to number of columns.
+            new: those of the other rows; in the same order, and with every block that the map reads.
+
+        Raises:
+            ParameterError: if a block that the map reads is missing.
+        """
+        begins = dict(zip(new, np.cumsum([0, *new.values()])[:-1].tolist(), strict=True))
+        offsets = np.zeros(sum(old.values()), np.intp)  # of each old column
+        start = 0
+        for (name, width), used in zip(old.items(), self.reads(list(old.values())), strict=True):
+            if used and new.get(name) != width:
+                raise ParameterError(f"The rows lack the block '{name}' of {width} columns, which the head reads.")
+            offsets[start : start + width] = begins.get(name, 0) - start
+            start += width
+        blocks = tuple((a + int(offsets[a]), b + int(offsets[a])) for a, b in self.blocks)
+        return replace(self, blocks=blocks, width=sum(new.values()))
 
     def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Map source rows (n, d) to head rows (n, num_features); float64 if a shift is subtracted."""

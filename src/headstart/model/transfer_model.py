@@ -1,14 +1,13 @@
 """`TransferModel`: a source, a head and a task, with the state that predicting, updating and saving need.
 
-A saved folder has plain formats only (JSON, safetensors, the body's own checkpoint). Loading executes nothing in it and
-checks its digests.
+A saved folder has plain formats only (JSON, safetensors, the body's checkpoint); its digests are checked on loading.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence, Sized
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +37,7 @@ from headstart.linear.spectrum import Spectrum
 from headstart.model.files.format import (
     check_files,
     describe_head,
+    describe_source,
     describe_task,
     named_if_unreadable,
     no_model,
@@ -325,7 +325,7 @@ class TransferModel:
         config = {
             **describe_task(self.task),
             "columns": list(self.columns),
-            "source": {"reference": dict(reference), "info": asdict(self.source.info)},
+            **describe_source(self.source, reference),
             **describe_head(self.head),
             "sha256": {path.relative_to(folder).as_posix(): file_digest(path) for path in files},
         }

@@ -13,13 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
+from headstart.engine.capabilities import BlockSelecting, WiderRows, with_all_blocks
 from headstart.engine.extract import encode
 from headstart.errors import ParameterError, SourceError
 from headstart.io import is_file, read_json, write_json
+from headstart.sources.bodies.block_choice import chosen_blocks
 from headstart.sources.scheme import Scheme
 from headstart.types import Block, FeatureMatrix, Modality, Source, SourceInfo
 
@@ -167,6 +169,51 @@ class FusedSource:
         positions = tuple(self.positions[k] for k in places) if self.positions else ()
         return FusedSource(tuple(self.parts[k] for k in places), positions, tuple(self.names[k] for k in places))
 
+    def all_blocks(self) -> tuple[Block, ...]:
+        """The blocks among which `only_blocks` chooses: all that its parts can give."""
+        return self._complete().info.blocks
+
+    def only_blocks(self, names: Sequence[str]) -> Source:
+        """The source with only these of `all_blocks`: parts without any of them are dropped, the others give only them.
+
+        A part that cannot leave out blocks gives all of its own. A single part that reads entire items is returned
+        itself.
+
+        Args:
+            names: names of blocks, ``PART/BLOCK``.
+
+        Raises:
+            UnknownNameError: for another name.
+            SourceError: for no names.
+
+        Examples:
+            >>> from headstart.sources.toy import ToySource
+            >>> FusedSource((ToySource(), ToySource(1))).only_blocks(["toy/letters"]).info.name
+            'toy'
+        """
+        complete = self._complete()
+        blocks = complete.info.blocks
+        wanted = [blocks[k] for k in chosen_blocks(blocks, names)]
+        parts, places = list(complete.parts), []
+        for place, (label, part) in enumerate(zip(complete.names, complete.parts, strict=True)):
+            own = [block.name.removeprefix(f"{label}/") for block in wanted if block.part == label]
+            known = [block.name for block in part.info.blocks]
+            # the column that marks missing values belongs to the fused source; alone it needs no particular block
+            chosen = [name for name in own if name in known] or known[:1]
+            if own:
+                places.append(place)
+                parts[place] = part.only_blocks(chosen) if _can_select(part) else part
+        return replace(complete, parts=tuple(parts), labels=complete.names).only(places)
+
+    def wider_rows(self) -> WiderRows | None:
+        """None: each part finds its own stored rows."""
+        return None
+
+    def _complete(self) -> FusedSource:
+        """The same parts with all their blocks."""
+        parts = tuple(with_all_blocks(part) for part in self.parts)
+        return self if parts == self.parts else replace(self, parts=parts, labels=self.names)
+
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write each part below ``folder``, and the references that open them again as JSON."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -177,6 +224,10 @@ class FusedSource:
             saved.append({"reference": dict(reference), "info": info})
         write_json(folder / FILE, {"parts": saved, "positions": list(self.positions), "labels": list(self.names)})
         return {"name": "fused:."}
+
+
+def _can_select(part: Source) -> TypeGuard[BlockSelecting]:
+    return isinstance(part, BlockSelecting) and bool(part.all_blocks())
 
 
 def _short(name: str) -> str:

@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from headstart.data.media.readers import read_audio
 from headstart.engine.body.recipe import rows_key
-from headstart.engine.capabilities import Cacheable, LayerChoosing, Runtime, reads_positions, runtime_of
+from headstart.engine.capabilities import (
+    BlockSelecting,
+    Cacheable,
+    LayerChoosing,
+    Runtime,
+    WiderRows,
+    reads_positions,
+    runtime_of,
+)
 from headstart.engine.extract import encode
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
@@ -26,7 +34,7 @@ from headstart.io import read_json, write_json
 from headstart.sources.bodies.seeded import spread
 from headstart.sources.bodies.trainable import Trainable, TrainableSource, body_key, trainable
 from headstart.sources.preprocessing.mel import log_mel, picture, resample
-from headstart.types import FeatureMatrix, Source, SourceInfo
+from headstart.types import Block, FeatureMatrix, Source, SourceInfo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -158,7 +166,7 @@ class Spectrogram:
         if not isinstance(inner, Cacheable):
             return None
         key = inner.choose(engine, count, lambda: [picture for pictures in few() for picture in pictures][:AT_ONCE])
-        return None if key is None else rows_key("audio", "spectrogram", VERSION, key, asdict(self.settings))
+        return None if key is None else self._key(key)
 
     def prepare(self, item: object) -> list[Any]:
         """The pictures of one sound, as the image source prepares them.
@@ -213,6 +221,29 @@ class Spectrogram:
             raise SourceError(f"The source '{self.image_source.info.name}' has no layers to choose.")
         return Spectrogram(inner.with_layers(layers, positions=positions), self.settings)
 
+    def all_blocks(self) -> tuple[Block, ...]:
+        """The blocks of the image source among which `only_blocks` chooses; empty if it cannot leave out any."""
+        inner = self.image_source
+        return inner.all_blocks() if isinstance(inner, BlockSelecting) else ()
+
+    def only_blocks(self, names: Sequence[str]) -> Spectrogram:
+        """The same source with only these blocks of the image source.
+
+        Raises:
+            UnknownNameError: for another name.
+            SourceError: for no names, or if the image source cannot leave out blocks.
+        """
+        inner = self.image_source
+        if not isinstance(inner, BlockSelecting):
+            raise SourceError(f"The source '{inner.info.name}' cannot leave out blocks; use all of them.")
+        return Spectrogram(inner.only_blocks(names), self.settings)
+
+    def wider_rows(self) -> WiderRows | None:
+        """Where the rows with all blocks are stored; None if it has all."""
+        inner = self.image_source
+        wider = inner.wider_rows() if isinstance(inner, BlockSelecting) else None
+        return None if wider is None else replace(wider, key=self._key(wider.key))
+
     def trainable(self) -> Trainable:
         """The image source's body; all pictures of a batch run together, and the rows of each sound are averaged.
 
@@ -258,6 +289,9 @@ class Spectrogram:
             return reference
         write_json(folder / "spectrogram.json", asdict(self.settings))
         return {"name": "local:."}
+
+    def _key(self, inner: str) -> str:
+        return rows_key("audio", "spectrogram", VERSION, inner, asdict(self.settings))
 
     def _parts(self, wave: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Equal parts of at most ``most_seconds``; of too many, ``most_parts`` evenly spaced ones."""

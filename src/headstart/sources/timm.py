@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,21 +19,23 @@ from numpy.typing import NDArray
 
 from headstart.engine.body.arrays import first_items, to_tensors
 from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, rows_key
-from headstart.engine.cache.bodies import BodyCache
-from headstart.engine.capabilities import Runtime
+from headstart.engine.capabilities import Runtime, WiderRows
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
-from headstart.errors import SourceError, UnknownNameError
+from headstart.engine.selected_body import SelectedBody
+from headstart.errors import SourceError
 from headstart.io import check_digest, file_digest, follow_umask, write_json
+from headstart.sources.bodies.block_choice import BlockChoice
 from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
 from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading, unknown_layer
-from headstart.sources.bodies.hub_cache import cached_file, cached_repositories
+from headstart.sources.bodies.hub_cache import cached_repositories
 from headstart.sources.bodies.model_card import published_accuracy
 from headstart.sources.bodies.seeded import example_pictures, initialization_key, seeded, state_digest
 from headstart.sources.bodies.trainable import Trainable
 from headstart.sources.preprocessing.picture_transform import PictureTransform
 from headstart.sources.scheme import Scheme
+from headstart.sources.timm_bodies.hub import cached_weights, full_name, pretrained_config
 from headstart.sources.timm_bodies.module import TimmSpec, build, measure, reader, source_logits
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
@@ -118,8 +120,10 @@ class TimmSource:
         # Without adapters nothing is added to the key, so features cached before stay valid.
         inserted = [dict(spec.structure)] if spec.structure else []
         key = recipe_key("timm", VERSION, *built, layers, positions, *inserted)
-        self.body = FrozenBody(Recipe(key, self._build, self._example, lasting=weights.lasting))
-        self._facts = facts or self.body.facts(lambda module, run: measure(spec, module, run, layers, weights.file))
+        body = FrozenBody(Recipe(key, self._build, self._example, lasting=weights.lasting))
+        self.body: FrozenBody | SelectedBody = body
+        self._choice: BlockChoice[TimmSource] | None = None
+        self._facts = facts or body.facts(lambda module, run: measure(spec, module, run, layers, weights.file))
         self._transform = PictureTransform.from_timm(self._facts["config"])
         blocks = tuple(Block(name, width) for name, width in self._facts["blocks"])
         self._info = replace(
@@ -142,8 +146,9 @@ class TimmSource:
 
     @property
     def body_key(self) -> str:
-        """The key that identifies its body."""
-        return self.body.recipe.key
+        """The key that identifies its body and the blocks that are read."""
+        key = self.body.recipe.key
+        return key if self._choice is None else self._choice.key_of(key)
 
     @property
     def positions(self) -> bool:
@@ -164,7 +169,8 @@ class TimmSource:
             return np.stack(prepared) if prepared else None
 
         form = self.body.choose(engine.backend, count, batch)
-        return rows_key("image", self.body.recipe.key, asdict(self._transform), form)
+        key = rows_key("image", self.body.recipe.key, asdict(self._transform), form)
+        return key if self._choice is None else self._choice.key(key)
 
     def prepare(self, item: object) -> NDArray[np.uint8]:
         """The image after timm's own evaluation transform, (height, width, 3) uint8, not yet normalised.
@@ -192,7 +198,9 @@ class TimmSource:
         """The same body with random weights; it is built only when needed."""
         name = f"{self.info.name} (untrained, seed {seed})"
         info = replace(self.info, name=name, sha256=None, revision=None)
-        return self._with(random_weights(self.spec, seed), info, self._layers, self._positions, self._facts)
+        return self._alike(
+            self._with(random_weights(self.spec, seed), info, self._layers, self._positions, self._facts)
+        )
 
     def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> TimmSource:
         """The same body with other layers read.
@@ -214,9 +222,35 @@ class TimmSource:
                 raise unknown_layer(name, ["last", *self._facts["modules"]])
         return self._with(self._weights, self.info, wanted, positions, None)
 
+    def all_blocks(self) -> tuple[Block, ...]:
+        """The blocks among which `only_blocks` chooses."""
+        return self.info.blocks if self._choice is None else self._choice.full.info.blocks
+
+    def only_blocks(self, names: Sequence[str]) -> TimmSource:
+        """The same source with only these of `all_blocks`; the layers above the deepest of them do not run.
+
+        Raises:
+            UnknownNameError: for another name.
+            SourceError: for no names.
+        """
+        full = self if self._choice is None else self._choice.full
+        choice = BlockChoice.of(full, full.info.blocks, names, full._build)
+        if len(choice.names) == len(full.info.blocks):
+            return full
+        chosen = copy(full)
+        chosen._choice = choice
+        chosen.body = SelectedBody(full._full_body(), choice.selection)
+        chosen._info = replace(full.info, blocks=tuple(b for b in full.info.blocks if b.name in choice.names))
+        return chosen
+
+    def wider_rows(self) -> WiderRows | None:
+        """Where the rows with all blocks are stored; None if it has all."""
+        return None if self._choice is None else self._choice.rows()
+
     def trainable(self) -> Trainable:
         """The body for training; each call returns a separate copy of the module."""
-        module, forward = self._build()
+        names = () if self._choice is None else self._choice.names
+        module, forward = self._build(names, stop=False)
         logits = source_logits(self.spec, module)
         head = None if logits is None else lambda inner, batch: logits(inner, batch)[0]
         example = first_items(self._example(), 1)
@@ -239,7 +273,8 @@ class TimmSource:
             "is_file": False,  # the weights differ from the file: `save` must write them
         }
         info = replace(self.info, name=name, sha256=None, revision=None)
-        return TimmSource(spec, weights, info, layers=self._layers, positions=self._positions, facts=facts)
+        tuned = TimmSource(spec, weights, info, layers=self._layers, positions=self._positions, facts=facts)
+        return self._alike(tuned)
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder in timm's own format, which ``timm.create_model("local-dir:...")`` loads too.
@@ -279,9 +314,16 @@ class TimmSource:
     ) -> TimmSource:
         return TimmSource(self.spec, weights, info, layers=layers, positions=positions, facts=facts)
 
-    def _build(self) -> tuple[nn.Module, Forward]:
+    def _alike(self, other: TimmSource) -> TimmSource:
+        """Another source with the same blocks as this one."""
+        return other if self._choice is None else other.only_blocks(self._choice.names)
+
+    def _full_body(self) -> FrozenBody:
+        return self.body.full if isinstance(self.body, SelectedBody) else self.body
+
+    def _build(self, only: tuple[str, ...] = (), *, stop: bool = True) -> tuple[nn.Module, Forward]:
         module = self._weights.load().eval()
-        return module, reader(self.spec, module, self._layers, positions=self._positions)
+        return module, reader(self.spec, module, self._layers, positions=self._positions, only=only, stop=stop)
 
     def _example(self) -> Batch:
         return np.stack([self.prepare(picture) for picture in example_pictures()])
@@ -291,51 +333,14 @@ def _collate(prepared: Sequence[NDArray[np.uint8]]) -> Any:
     return to_tensors(np.stack(prepared))
 
 
-def _config(name: str) -> dict[str, Any]:
-    """Timm's description of a model, cached for the installed version of timm."""
-    cache = BodyCache(recipe_key("timm config", version("timm"), name))
-    config = cache.read("config")
-    if config is None:
-        config = _find_config(name)
-        cache.write("config", config)
-    return config
-
-
-def _find_config(name: str) -> dict[str, Any]:
-    import timm
-
-    try:
-        found = timm.get_pretrained_cfg(name)
-    except RuntimeError:  # the architecture exists, but not with this tag
-        found = None
-    if found is None:
-        raise UnknownNameError("timm model", name, timm.list_pretrained(f"{name[:4]}*") or ["resnet18.a1_in1k"])
-    return {key: _plain(value) for key, value in asdict(found).items() if value is not None}
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _file(config: Mapping[str, Any]) -> Path | None:
-    """The weights in the cache of the Hugging Face hub; None if they are not there."""
-    identifier = str(config.get("hf_hub_id") or "")
-    repository = f"timm/{_full_name(config)}" if identifier == "timm/" else identifier
-    return cached_file(repository, "model.safetensors")
-
-
-def _full_name(config: Mapping[str, Any]) -> str:
-    return f"{config['architecture']}.{config['tag']}" if config.get("tag") else str(config["architecture"])
-
-
 def _describe(name: str) -> SourceInfo:
-    config = _config(name)
-    file = _file(config)
+    config = pretrained_config(name)
+    file = cached_weights(config)
     # The cache stores large files under their sha256 digest, and links to them.
     blob = file.resolve().name if file else ""
     accuracy, source_task = published_accuracy(file.parent / "README.md") if file else (None, None)
     return SourceInfo(
-        name=f"timm:{_full_name(config)}",
+        name=f"timm:{full_name(config)}",
         modality="image",
         architecture=config["architecture"],
         license=config.get("license"),
@@ -348,12 +353,12 @@ def _describe(name: str) -> SourceInfo:
 
 
 def _open(name: str, modality: Modality | None) -> TimmSource:  # noqa: ARG001 - the caller compares modalities
-    config = _config(name)
+    config = pretrained_config(name)
     args = {"num_classes": config["num_classes"]} if "num_classes" in config else {}
     spec = TimmSpec(config["architecture"], args, config)
     if _describe(name).sha256 is None:
         _pretrained(name)  # downloads the weights
-    info, file = _describe(name), _file(config)
+    info, file = _describe(name), cached_weights(config)
     digest = info.sha256 or (file_digest(file) if file else state_digest(_pretrained(name)))
     return TimmSource(spec, Weights(digest, lambda: _pretrained(name), file), info)
 

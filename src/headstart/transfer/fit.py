@@ -37,7 +37,7 @@ from headstart.transfer.stages.options import FROZEN_BODY, FitOptions, check_cho
 from headstart.transfer.stages.prepare import Audited, Prepared, audit_items, encode_items
 from headstart.transfer.stages.record import make_record
 from headstart.transfer.stages.run_folder import RunTables, check_run_folder, run_tables, write_run
-from headstart.transfer.stages.unread_sources import without_unread_sources
+from headstart.transfer.stages.unread_blocks import without_unread_blocks
 from headstart.tune import Strategy
 from headstart.types import Dataset, Modality, Source, TaskKind
 
@@ -290,7 +290,7 @@ def _fitted(
         prepared, search = with_label_text(prepared, search, options.label_text, context.reporter)
         prepared, judged, moved = _judge(prepared, search, options.strategy, replayed, context)
         compared = _compare(prepared, judged, moved, options.baselines, context)
-    return _Fitted(prepared, replace(judged, model=without_unread_sources(judged.model)), choice, moved, compared)
+    return _Fitted(prepared, replace(judged, model=without_unread_blocks(judged.model)), choice, moved, compared)
 
 
 def _named(dataset: Dataset, options: FitOptions, context: RunContext) -> Choice | None:

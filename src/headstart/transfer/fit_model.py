@@ -18,7 +18,7 @@ from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.judge import judge
 from headstart.transfer.stages.options import FitOptions
 from headstart.transfer.stages.prepare import Audited, audit_items, encode_items
-from headstart.transfer.stages.unread_sources import without_unread_sources
+from headstart.transfer.stages.unread_blocks import without_unread_blocks
 from headstart.tune import FrozenFeatures
 from headstart.types import Dataset, Source, group_codes
 
@@ -66,7 +66,7 @@ def fit_model(dataset: Dataset, options: FitOptions, context: RunContext) -> Tra
             prepared, judged, options.strategy, seconds=context.clock.left(), reporter=context.reporter
         )  # fmt: skip
     moved.clear()
-    return without_unread_sources(moved.judged.model)
+    return without_unread_blocks(moved.judged.model)
 
 
 def _chosen(audited: Audited, options: FitOptions, context: RunContext) -> Choice:

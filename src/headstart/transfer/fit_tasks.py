@@ -21,6 +21,7 @@ from headstart.model.task_folders import INDEX, task_folders
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.transfer.fit import Run, fit
+from headstart.transfer.stages.unread_blocks import with_shared_blocks
 from headstart.types import Source
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ def fit_tasks(
             )  # fmt: skip
             if source is None and (source := _default_of(runs[column])) is not None:
                 reporter.line("source", f"{source}, as chosen for '{column}', serves the other tasks too")
+    models = with_shared_blocks({column: run.model for column, run in runs.items()})
+    runs = {column: replace(run, model=models[column]) for column, run in runs.items()}
     done = TasksRun(runs, None if out is None else Path(out))
     if done.path is not None:
         _write(done.path, folders, runs)
@@ -245,8 +248,4 @@ def load_tasks(folder: str | Path, *, engine: Engine = Engine()) -> dict[str, Tr
     if folders is None:
         raise NoModelError(f"'{folder}' holds no {INDEX}; give the folder of a fit with --tasks.")
     models = {column: TransferModel.load(place, engine=engine) for column, place in folders.items()}
-    first = next(iter(models.values())).source
-    return {
-        column: replace(model, source=first) if model.source.info == first.info else model
-        for column, model in models.items()
-    }
+    return with_shared_blocks(models)

@@ -12,7 +12,7 @@ from headstart.errors import ParameterError
 from headstart.model import TransferModel
 from headstart.sources.fused import FusedSource
 from headstart.sources.toy import ToySource
-from headstart.transfer.stages.unread_sources import without_unread_sources
+from headstart.transfer.stages.unread_blocks import without_unread_blocks
 
 WORDS = {"warm": ["sun", "beach", "heat", "summer"], "cold": ["ice", "snow", "frost", "winter"]}
 
@@ -70,8 +70,8 @@ def test_a_lean_model_predicts_the_same():
     head = replace(run.model.head, feature_map=replace(features, blocks=moved, width=288))
     whole = replace(run.model, source=full, head=head)
     assert np.array_equal(whole.predict_proba(texts), run.predict_proba(texts))
-    assert without_unread_sources(whole).source == kept
-    assert np.array_equal(without_unread_sources(whole).predict_proba(texts), run.predict_proba(texts))
+    assert without_unread_blocks(whole).source == kept
+    assert np.array_equal(without_unread_blocks(whole).predict_proba(texts), run.predict_proba(texts))
 
 
 def test_an_unknown_way_to_fuse_is_refused():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from headstart.engine.body.agreement import Reference
 from headstart.engine.body.recipe import Batch, Forward
+from headstart.engine.body.selection import Selection
 from headstart.engine.cache.bodies import BodyCache
 from headstart.errors import UsageError
 from headstart.types import FeatureMatrix
@@ -76,6 +77,7 @@ class BodyAccess:
         example: returns a few items.
         cache: the body's cache.
         remaining: returns how many items are still to come.
+        selection: the only blocks that are wanted, to which ``built`` then belongs; None for all.
 
     Examples:
         >>> BodyAccess(lambda: None, lambda: None, BodyCache(None), lambda: 5).remaining()
@@ -86,6 +88,7 @@ class BodyAccess:
     example: Callable[[], Batch]
     cache: BodyCache
     remaining: Callable[[], int]
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True)

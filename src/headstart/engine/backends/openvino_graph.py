@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.engine.backends.interface import Backend, BackendKind, BodyAccess, Refused
 from headstart.engine.backends.openvino import OpenVino, import_openvino, no_telemetry, openvino_streams
+from headstart.engine.backends.openvino_selection import selected_graph
 from headstart.engine.backends.probes import has_lengths, longer, mirrored, shorter
 from headstart.engine.backends.torch_forms import folded_copy
 from headstart.engine.body.agreement import FP32_AGREEMENT, HALF_AGREEMENT, Reference, measure_reference
@@ -311,7 +312,10 @@ def _open_known(access: BodyAccess, record: Mapping[str, Any]) -> Backend | None
     if folder is None:
         return None
     try:
-        return OpenVino(read_graph(folder), record["precision"], record["note"], exact)
+        model, wanted = read_graph(folder), access.selection
+        if wanted is not None:
+            model = selected_graph(model, wanted.positions, len(wanted.widths))
+        return None if model is None else OpenVino(model, record["precision"], record["note"], exact)
     except RuntimeError:
         access.cache.remove(name)
         return None

@@ -30,7 +30,7 @@ from headstart.engine.cache.row_format import count_rows, iter_rows, write_rows
 from headstart.io import make_folder, write_reason
 from headstart.types import FeatureMatrix
 
-__all__ = ["FeatureStore", "Keys", "StoredRows", "open_store", "stored_rows"]
+__all__ = ["FeatureStore", "Keys", "StoredRows", "open_store", "store_exists", "stored_rows"]
 
 T = TypeVar("T")
 Keys = Sequence[bytes | None] | NDArray[np.uint8]
@@ -355,6 +355,19 @@ def open_store(key: str, about: Mapping[str, Any] | None = None) -> FeatureStore
         []
     """
     return FeatureStore(entry_folder("features", key), about)
+
+
+def store_exists(key: str) -> bool:
+    """Whether there is a feature store under a key; none is created.
+
+    Args:
+        key: as in `open_store`.
+
+    Examples:
+        >>> store_exists("no such key")
+        False
+    """
+    return entry_folder("features", key).is_dir()
 
 
 def stored_rows(folder: Path) -> int | None:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.capabilities import Branching, Cacheable, ReadyRows, reads_positions, runtime_of
+from headstart.engine.body.selection import take_columns
+from headstart.engine.capabilities import (
+    BlockSelecting,
+    Branching,
+    Cacheable,
+    ReadyRows,
+    WiderRows,
+    reads_positions,
+    runtime_of,
+)
 from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.contents import Contents
@@ -78,6 +87,9 @@ def extract_here(
         work = _Work(source, items, progress, on_error, read=read)
         if store is not None:
             work.look_up(store)
+            with _open_wider(source) as wider:
+                if wider is not None:
+                    work.look_up(wider[0], wider[1].ranges)
         work.encode(engine, store, run)
         found = work.finish(() if store is None else store.notes)
     return replace(found, seconds=time.perf_counter() - started, setup_seconds=setup)
@@ -89,6 +101,19 @@ def _open(source: Encoder, key: str) -> FeatureStore:
     blocks = source.info.blocks
     width = sum(block.width for block in blocks)
     return open_store(key, {"source": source.info.name, "form": str(runtime_of(source)), "width": width})
+
+
+@contextmanager
+def _open_wider(source: Encoder) -> Iterator[tuple[FeatureStore, WiderRows] | None]:
+    """The store of the rows with all blocks of a source that gives only some; None if there is none."""
+    from headstart.engine.cache.features import open_store, store_exists
+
+    wider = source.wider_rows() if isinstance(source, BlockSelecting) else None
+    if wider is None or not store_exists(wider.key):
+        yield None
+    else:
+        with open_store(wider.key) as store:
+            yield store, wider
 
 
 def chosen_key(source: Encoder, items: Sequence[Any], engine: Engine) -> str | None:
@@ -127,11 +152,15 @@ class _Work:
         self.done = self.hits = self.encoded = 0
         self.notes: list[str] = []
 
-    def look_up(self, store: FeatureStore) -> None:
-        """Take rows from the store."""
-        for positions in self.contents.windows():
+    def look_up(self, store: FeatureStore, ranges: Sequence[tuple[int, int]] | None = None) -> None:
+        """Take the rows that are still missing from a store; of wider rows, only these ranges of columns."""
+        for window in self.contents.windows():
+            positions = window[self.missing[window]]
             found, rows = store.get(self.contents.digests[positions])
             there = positions[found]
+            if ranges is not None and len(there):
+                each = isinstance(rows, list)
+                rows = [take_columns(row, ranges) for row in rows] if each else take_columns(np.asarray(rows), ranges)
             self._gather(there, rows)
             self.missing[there] = False
             self.hits += int(self.copies[there].sum())

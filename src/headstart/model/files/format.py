@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.capabilities import BlockSelecting
 from headstart.errors import ModelFolderError, NoModelError, SourceError
 from headstart.heads import HEADS, FeatureMap, FittedHead
 from headstart.heads.feature_map import Scaling
@@ -24,6 +26,7 @@ from headstart.types import Source, Task, Unit
 __all__ = [
     "check_files",
     "describe_head",
+    "describe_source",
     "describe_task",
     "named_if_unreadable",
     "no_model",
@@ -33,7 +36,8 @@ __all__ = [
     "write_head",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+PLAIN_VERSION = 1  # of a model whose source gives all of its blocks: earlier releases open it too
 HEAD_FILE = "head.skops"
 REQUIRED = ("model.safetensors", "calibration.json")
 
@@ -47,7 +51,7 @@ def describe_task(task: Task) -> dict[str, Any]:
     """
     return {
         "model_type": "headstart",
-        "format_version": FORMAT_VERSION,
+        "format_version": PLAIN_VERSION,
         "problem_type": task_methods(task).problem_type,
         "num_labels": task.num_outputs,
         "id2label": {str(i): label for i, label in enumerate(task.labels)},
@@ -99,6 +103,28 @@ def describe_head(head: FittedHead) -> dict[str, Any]:
         | ({"class_names_as_rows": head.prior} if head.prior else {})
         | ({} if head.left_out is None else {"left_out": head.left_out.to_dict()}),
     }
+
+
+def describe_source(source: Source, reference: Mapping[str, str]) -> dict[str, Any]:
+    """The part of ``config.json`` that describes the source, with the blocks that it gives if these are not all.
+
+    Args:
+        source: the model's source.
+        reference: as its ``save`` returned it.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> source = open_source("headstart:image")
+        >>> describe_source(source.only_blocks(["layer2"]), {"name": "headstart:image"})["source"]["blocks"]
+        ['layer2']
+    """
+    info = source.info
+    every = source.all_blocks() if isinstance(source, BlockSelecting) else info.blocks
+    about: dict[str, Any] = {"reference": dict(reference), "info": asdict(info)}
+    if not every or info.blocks == every:
+        return {"source": about}
+    blocks = [block.name for block in info.blocks]
+    return {"source": {**about, "blocks": blocks}, "format_version": FORMAT_VERSION}
 
 
 def write_head(folder: Path, head: FittedHead) -> None:
@@ -295,4 +321,12 @@ def open_body(folder: Path, saved: Mapping[str, Any], source: Source | None) -> 
             f"The model '{folder}' was fitted on '{info['name']}' (sha256 {str(promised)[:16]}), but "
             f"'{opened.info.name}' (sha256 {str(opened.info.sha256)[:16]}) was opened; give that one or fit again."
         )
-    return opened
+    return _with_blocks(opened, saved["blocks"]) if "blocks" in saved else opened
+
+
+def _with_blocks(source: Source, names: object) -> Source:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"blocks that are no list of names: {str(names)[:60]}")
+    if not isinstance(source, BlockSelecting):
+        raise ValueError(f"blocks of '{source.info.name}', which gives all of its blocks")
+    return source.only_blocks(names)

@@ -220,9 +220,16 @@ class Reading:
             if name not in submodules and name not in found:
                 raise unknown_layer(name, {"last", *names, *submodules})
         check_collected(found, chosen)
-        return {name: self._row(found[name], mask, last=name == names[-1]) for name in chosen}
+        return {name: self.rows_of(found[name], mask, last=name == names[-1]) for name in chosen}
 
-    def _row(self, output: Output, mask: Tensor | None, *, last: bool) -> Tensor:
+    def rows_of(self, output: Output, mask: Tensor | None, *, last: bool) -> Tensor:
+        """The rows of one layer's output: (n, width), or (n, positions, width) with zeros at padding; float32.
+
+        Args:
+            output: the layer's output.
+            mask: (n, tokens), 1 for a token and 0 for padding; None if nothing is padded.
+            last: whether it is the last layer.
+        """
         if self.positions:
             rows = position_rows(output)
             return rows if mask is None else rows * mask.unsqueeze(2)  # (n, tokens, width) * (n, tokens, 1)

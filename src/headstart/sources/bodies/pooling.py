@@ -7,6 +7,7 @@ Pooling the blocks needs no extra pass, and they carry information that the last
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from headstart.engine.body.recipe import Tensors
@@ -181,12 +182,35 @@ def check_collected(found: Mapping[str, Any], names: Iterable[str]) -> None:
         raise SourceError(f"The submodule '{missing}' has no output when the body runs; name a submodule inside it.")
 
 
+class _AllFound(Exception):  # noqa: N818 - an outcome, not a mistake
+    """Every named submodule has run."""
+
+
+def _collect_and_stop(
+    module: nn.Module, names: Sequence[str], run: Callable[[], object], keep: Callable[[str, Any], Any]
+) -> dict[str, Any]:
+    """As `collect_outputs`, without what runs after the last of the named submodules."""
+    found: dict[str, Any] = {}
+
+    def keep_or_stop(name: str, output: Output) -> Any:
+        found[name] = keep(name, output)
+        if len(found) == len(names):
+            raise _AllFound
+        return found[name]
+
+    with suppress(_AllFound):
+        collect_outputs(module, names, run, keep_or_stop)
+    check_collected(found, names)
+    return found
+
+
 def blocks_forward(
     names: Sequence[str],
     final: Callable[[nn.Module, Any], Any],
     channels_first: Mapping[str, bool] | None = None,
     *,
     last: bool = True,
+    stop: bool = False,
     rows: Callable[..., Tensor] = pool,
 ) -> Callable[[nn.Module, Any], list[Tensor]]:
     """A function of (module, batch) that returns the rows of each named submodule, then those of the final output.
@@ -199,6 +223,8 @@ def blocks_forward(
         channels_first: submodule to whether its 4-dimensional output has the channels on axis 1, the default; the
             final output's name is ``"last"``.
         last: whether to include the final output.
+        stop: whether to stop the body once all named submodules have run, if the final output is not included. Its
+            forward functions must then be plain Python that an exception may leave.
         rows: makes float32 rows of an output, such as `pool` or `position_rows`; it also gets ``channels_first``.
 
     Returns:
@@ -219,6 +245,9 @@ def blocks_forward(
         def keep(name: str, output: Output) -> Tensor:
             return rows(output, channels_first=layout.get(name, True))
 
+        if stop and not last:
+            found = _collect_and_stop(module, names, lambda: final(module, batch), keep)
+            return [found[name] for name in names]
         output, found = collect_outputs(module, names, lambda: final(module, batch), keep)
         check_collected(found, names)
         read = [found[name] for name in names]

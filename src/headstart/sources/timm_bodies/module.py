@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -193,7 +193,9 @@ def _activations(spec: TimmSpec, module: nn.Module, *, channels_first: bool, gro
         return activations(module, lambda body: _final(body, pictures), channels_first=channels_first, groups=groups)
 
 
-def reader(spec: TimmSpec, module: nn.Module, layers: Layers, *, positions: bool) -> Forward:
+def reader(
+    spec: TimmSpec, module: nn.Module, layers: Layers, *, positions: bool, only: Sequence[str] = (), stop: bool = False
+) -> Forward:
     """The forward function that computes a body's rows, of (module, (n, height, width, 3) uint8).
 
     Args:
@@ -201,6 +203,8 @@ def reader(spec: TimmSpec, module: nn.Module, layers: Layers, *, positions: bool
         module: the body.
         layers: as in `layer_names`.
         positions: whether each position of the feature map, or each patch, has a row.
+        only: names of the layers to keep; empty for all.
+        stop: whether to stop the body after the deepest layer that is kept.
 
     Examples:
         >>> import torch
@@ -210,11 +214,11 @@ def reader(spec: TimmSpec, module: nn.Module, layers: Layers, *, positions: bool
         >>> read(module, torch.zeros(2, 160, 160, 3, dtype=torch.uint8))[0].shape
         torch.Size([2, 25, 96])
     """
-    names = layer_names(spec, module, layers)
+    names = {name: first for name, first in layer_names(spec, module, layers).items() if not only or name in only}
     submodules = [name for name in names if name != "last"]
     rows = partial(position_rows, prefix=int(getattr(module, "num_prefix_tokens", 0))) if positions else pool
     final = _map if positions else _final
-    read = blocks_forward(submodules, final, names, last="last" in names, rows=rows)
+    read = blocks_forward(submodules, final, names, last="last" in names, stop=stop, rows=rows)
     transform = PictureTransform.from_timm(data_config(spec, module))
     return normalised(read, transform.mean, transform.std)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -12,14 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.body.arrays import first_items, to_tensors
-from headstart.engine.body.recipe import Batch, Recipe, Tensors, recipe_key
-from headstart.engine.capabilities import Runtime
+from headstart.engine.body.recipe import Batch, Forward, Recipe, Tensors, recipe_key
+from headstart.engine.capabilities import Runtime, WiderRows
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
+from headstart.engine.selected_body import SelectedBody
+from headstart.sources.bodies.block_choice import BlockChoice
 from headstart.sources.bodies.copies import as_trainable, by_shape
 from headstart.sources.bodies.hidden_layers import Layers, Reading, check_layers, save_reading, select
 from headstart.sources.bodies.seeded import initialization_key
+from headstart.sources.bodies.selected_reading import selected_reading
 from headstart.sources.bodies.trainable import PreparedKind, Trainable
 from headstart.sources.transformers.parts import BodyParts, parameter_count
 from headstart.types import Block, FeatureMatrix, SourceInfo
@@ -75,8 +79,10 @@ class TransformersBody(ABC, Generic[P, Q]):
         trained = recipe_key(*self._identity(), layers, positions)
         key = trained if seed is None else recipe_key(trained, initialization_key(seed))
         example = lambda: self._example(self._facts)  # noqa: E731 (called once the facts are known)
-        self.body = FrozenBody(Recipe(key, self._build, example, lasting=parts.lasting))
-        self._facts: Mapping[str, Any] = facts or self._known() or self.body.facts(self._measure)
+        body = FrozenBody(Recipe(key, self._build, example, lasting=parts.lasting))
+        self.body: FrozenBody | SelectedBody = body
+        self._choice: BlockChoice[Self] | None = None
+        self._facts: Mapping[str, Any] = facts or self._known() or body.facts(self._measure)
         self._given = info
         self._info = replace(
             info,
@@ -99,8 +105,9 @@ class TransformersBody(ABC, Generic[P, Q]):
 
     @property
     def body_key(self) -> str:
-        """The key that identifies its body."""
-        return self.body.recipe.key
+        """The key that identifies its body and the blocks that are read."""
+        key = self.body.recipe.key
+        return key if self._choice is None else self._choice.key_of(key)
 
     @property
     def positions(self) -> bool:
@@ -120,7 +127,8 @@ class TransformersBody(ABC, Generic[P, Q]):
             prepared = few()
             return self._compared(prepared) if len(prepared) else None
 
-        return self._rows_key(self.body.choose(engine.backend, count, batch))
+        key = self._rows_key(self.body.choose(engine.backend, count, batch))
+        return key if self._choice is None else self._choice.key(key)
 
     @abstractmethod
     def prepare(self, item: object) -> Q:
@@ -153,7 +161,9 @@ class TransformersBody(ABC, Generic[P, Q]):
         name = f"{self.info.name} (untrained, seed {seed})"
         info = replace(self._given, name=name, sha256=None, revision=None)
         layers, positions = self._reading.layers, self._reading.positions
-        return type(self)(self.parts, info, layers=layers, positions=positions, seed=seed, facts=self._facts)
+        return self._alike(
+            type(self)(self.parts, info, layers=layers, positions=positions, seed=seed, facts=self._facts)
+        )
 
     def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> Self:
         """The same body with other layers read.
@@ -174,6 +184,31 @@ class TransformersBody(ABC, Generic[P, Q]):
         wanted = check_layers(layers)
         return type(self)(self.parts, self._given, layers=wanted, positions=positions, seed=self._seed)
 
+    def all_blocks(self) -> tuple[Block, ...]:
+        """The blocks among which `only_blocks` chooses."""
+        return self.info.blocks if self._choice is None else self._choice.full.info.blocks
+
+    def only_blocks(self, names: Sequence[str]) -> Self:
+        """The same source with only these of `all_blocks`; the layers above the deepest of them do not run.
+
+        Raises:
+            UnknownNameError: for another name.
+            SourceError: for no names.
+        """
+        full = self if self._choice is None else self._choice.full
+        choice = BlockChoice.of(full, full.info.blocks, names, full._build_selected)
+        if isinstance(full.body, SelectedBody) or len(choice.names) == len(full.info.blocks):
+            return full
+        chosen = copy(full)
+        chosen._choice = choice
+        chosen.body = SelectedBody(full.body, choice.selection)
+        chosen._info = replace(full.info, blocks=tuple(b for b in full.info.blocks if b.name in choice.names))
+        return chosen
+
+    def wider_rows(self) -> WiderRows | None:
+        """Where the rows with all blocks are stored; None if it has all."""
+        return None if self._choice is None else self._choice.rows()
+
     def trainable(self) -> Trainable:
         """The body for training; each call returns a separate copy of the module.
 
@@ -181,6 +216,8 @@ class TransformersBody(ABC, Generic[P, Q]):
         padding. Texts are padded to the longest in the batch.
         """
         module, reading = self._build()
+        if self._choice is not None:
+            reading = replace(reading, layers=self._choice.names)
         example = to_tensors(first_items(self._example(self._facts), 1))
 
         def forward(inner: nn.Module, batch: Tensors) -> list[Tensor]:
@@ -198,7 +235,8 @@ class TransformersBody(ABC, Generic[P, Q]):
         info = replace(self._given, name=name, sha256=None, revision=None)
         layers, positions = self._reading.layers, self._reading.positions
         facts = {**self._facts, "parameters": parameter_count(module)}
-        return type(self)(self.parts.with_module(module), info, layers=layers, positions=positions, facts=facts)
+        parts = self.parts.with_module(module)
+        return self._alike(type(self)(parts, info, layers=layers, positions=positions, facts=facts))
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder that transformers loads too; an unchanged source of the install is only named."""
@@ -209,8 +247,15 @@ class TransformersBody(ABC, Generic[P, Q]):
         layers, positions = self._reading.layers, self._reading.positions
         return save_reading(folder, layers, positions=positions, structure=self.parts.structure)
 
+    def _alike(self, other: Self) -> Self:
+        """Another source with the same blocks as this one."""
+        return other if self._choice is None else other.only_blocks(self._choice.names)
+
     def _build(self) -> tuple[nn.Module, Reading]:
         return self.parts.build(self._seed), self._reading
+
+    def _build_selected(self, names: tuple[str, ...]) -> tuple[nn.Module, Forward]:
+        return selected_reading(self.parts.build(self._seed), self._reading, names)
 
     def _measure(self, module: nn.Module, _forward: object) -> dict[str, Any]:
         facts = self._about(module)

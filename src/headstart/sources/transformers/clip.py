@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.engine.capabilities import Runtime
+from headstart.engine.capabilities import Runtime, WiderRows
 from headstart.engine.extract import encode
 from headstart.engine.options import Engine
 from headstart.sources.bodies.hidden_layers import Layers, check_layers
 from headstart.sources.transformers.clip_towers import TextTower
 from headstart.sources.transformers.media_body import MediaBody, MediaParts
-from headstart.types import FeatureMatrix, SourceInfo
+from headstart.types import Block, FeatureMatrix, SourceInfo
 
 __all__ = ["PAIRED", "ClipParts", "ClipSource", "LabelledClipSource", "open_clip"]
 
@@ -111,6 +111,26 @@ class ClipSource:
         """
         wanted = check_layers(layers)
         return open_clip(self.parts, self.info, layers=wanted, positions=positions, seed=self._seed)
+
+    def all_blocks(self) -> tuple[Block, ...]:
+        """The blocks of the image tower among which `only_blocks` chooses."""
+        return self.body.all_blocks()
+
+    def only_blocks(self, names: Sequence[str]) -> ClipSource:
+        """The same source with only these blocks of the image tower, as in `MediaBody.only_blocks`.
+
+        Raises:
+            UnknownNameError: for another name.
+            SourceError: for no names.
+        """
+        body = self.body.only_blocks(names)
+        # without its last block no row ends with the space that class names share
+        kind = type(self) if body.info.blocks[-1] == self.all_blocks()[-1] else ClipSource
+        return kind(self.parts, body, positions=self._positions, seed=self._seed)
+
+    def wider_rows(self) -> WiderRows | None:
+        """Where the rows with all blocks are stored; None if it has all."""
+        return self.body.wider_rows()
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder of transformers, with both towers."""

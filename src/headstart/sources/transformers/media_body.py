@@ -97,7 +97,7 @@ class MediaBody(TransformersBody[MediaParts, NDArray[Any]]):
         return self._batch([prepared[k] for k in max(_by_shape(prepared), key=len)])
 
     def _rows_key(self, form: str) -> str:
-        return rows_key(self.info.modality, self.body_key, form, package_version("transformers"))
+        return rows_key(self.info.modality, self.body.recipe.key, form, package_version("transformers"))
 
     def _kind(self) -> PreparedKind:
         return "picture" if isinstance(self.parts.front, PictureFront) else "array"

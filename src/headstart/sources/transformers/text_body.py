@@ -145,7 +145,7 @@ class TextBody(TransformersBody[TextParts, Tokens]):
 
     def _rows_key(self, form: str) -> str:
         tokenizer = self.parts.tokenizer
-        return rows_key("text", TEXT_FORM, self.body_key, form, tokenizer.digest, tokenizer.max_length)
+        return rows_key("text", TEXT_FORM, self.body.recipe.key, form, tokenizer.digest, tokenizer.max_length)
 
     def _kind(self) -> PreparedKind:
         return "tokens"
