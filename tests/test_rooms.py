@@ -66,6 +66,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "sources": {
         "preprocessing": set(),
         "bodies": set(),
+        "audio_bodies": {"bodies", "preprocessing"},
         "timm_bodies": {"bodies", "preprocessing"},
         "transformers": {"bodies", "preprocessing", "weight_files"},
         "weight_files": set(),

@@ -98,6 +98,14 @@ def test_esc10_by_its_folds(real_data):
 
 
 @pytest.mark.slow
+def test_esc10_by_its_folds_with_yamnet(real_data):
+    source = f"local:{real_data / 'weights' / 'yamnet_audioset.safetensors'}"
+    run = headstart.fit(str(real_data / "audio" / "esc10.tar"), source=source, baselines="none")
+    assert accuracy_of(run) >= 0.96
+    assert "leave-one-group-out over 5 groups" in run.record["evaluation"]["how"]
+
+
+@pytest.mark.slow
 def test_hymenoptera_and_clothing10_with_the_other_weights(real_data):
     source = weights(real_data, "tv_in1k")
     assert accuracy_of(headstart.fit(str(real_data / "images" / "hymenoptera.tar"), source=source)) >= 0.93

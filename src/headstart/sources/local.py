@@ -1,6 +1,7 @@
-"""Local checkpoint: ``local:PATH``, a file or folder on this machine, in one of four formats.
+"""Local checkpoint: ``local:PATH``, a file or folder on this machine, in one of five formats.
 
-(a) ``X.safetensors`` next to ``X.json``, which states the timm architecture, its arguments and the preprocessing;
+(a) ``X.safetensors`` next to ``X.json``, which states the timm architecture, its arguments and the preprocessing, or
+that it is YAMNet;
 (b) a folder of transformers; (c) a folder of sentence-transformers; (d) a folder of timm.
 """
 
@@ -55,6 +56,10 @@ def open_local(path: Path) -> Source:
         headstart.errors.SourceError: There is no checkpoint 'nowhere'; give ...
     """
     kind = _kind(path)
+    if kind == "yamnet":
+        from headstart.sources.audio_bodies.yamnet_source import open_yamnet
+
+        return open_yamnet(_weights_file(path), f"local:{path}")
     info = describe_local(path)
     if kind == "pair":
         return _open_timm(_weights_file(path), _pair_spec(_pair_json(path)), info)
@@ -118,6 +123,10 @@ def describe_local(path: Path) -> SourceInfo:
     """
     kind = _kind(path)
     name = f"local:{path}"
+    if kind == "yamnet":
+        from headstart.sources.audio_bodies.yamnet_source import describe_yamnet
+
+        return describe_yamnet(_weights_file(path), name)
     if kind == "pair":
         facts = read_json(_pair_json(path))
         return _timm_info(name, _pair_spec(_pair_json(path)), facts, sha256=facts.get("sha256"))
@@ -141,7 +150,7 @@ def _kind(path: Path) -> str:
     if path.is_file():
         if path.suffix != ".safetensors":
             raise SourceError(f"'{path}' is not a checkpoint that can be opened; give {FORMATS}.")
-        return "pair"
+        return _pair_kind(path)
     for name, kind in (("spectrogram.json", "spectrogram"), ("modules.json", "sentence-transformers")):
         if (path / name).is_file():
             return kind
@@ -150,8 +159,13 @@ def _kind(path: Path) -> str:
         # timm writes "architecture", transformers "architectures"
         return "timm" if "architecture" in config else "transformers"
     if len(_pairs(path)) == 1:
-        return "pair"
+        return _pair_kind(path)
     raise SourceError(f"'{path}' is not a checkpoint folder; give {FORMATS}.")
+
+
+def _pair_kind(path: Path) -> str:
+    architecture = read_json(_pair_json(path)).get("architecture")
+    return "yamnet" if isinstance(architecture, str) and architecture.split(maxsplit=1)[:1] == ["YAMNet"] else "pair"
 
 
 def _pairs(folder: Path) -> list[Path]:

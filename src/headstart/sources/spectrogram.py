@@ -31,6 +31,7 @@ from headstart.engine.extract import encode
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.io import read_json, write_json
+from headstart.sources.bodies.averaging import item_means, item_rows
 from headstart.sources.bodies.seeded import spread
 from headstart.sources.bodies.trainable import Trainable, TrainableSource, body_key, trainable
 from headstart.sources.preprocessing.mel import log_mel, picture, resample
@@ -193,9 +194,7 @@ class Spectrogram:
         if isinstance(rows[0], list):
             each = [row for batch in rows for row in batch]
             return [np.concatenate(each[begin:end]) for begin, end in pairwise(begins)]
-        counts = np.diff(begins).astype(np.float32)
-        sums = np.add.reduceat(np.concatenate(rows), begins[:-1], axis=0)
-        return (sums / counts[:, None]).astype(np.float32)
+        return item_rows(np.concatenate(rows), np.diff(begins).tolist())
 
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
         """Features (n, sum of block widths), float32, of n sounds."""
@@ -254,7 +253,7 @@ class Spectrogram:
         head = inner.source_head
         return replace(
             inner,
-            forward=lambda module, batch: _averaged(inner.forward(module, _pictures(batch)), batch["counts"]),
+            forward=lambda module, batch: item_means(inner.forward(module, _pictures(batch)), batch["counts"]),
             collate=lambda prepared: _counted(inner.collate, prepared),
             kind="pictures" if inner.kind == "picture" else "array",
             source_head=None if head is None else _averaging(head),
@@ -333,16 +332,7 @@ def _pictures(batch: Mapping[str, Any]) -> Any:
 
 
 def _averaging(head: Callable[[nn.Module, Any], Tensor]) -> Callable[[nn.Module, Any], Tensor]:
-    return lambda module, batch: _averaged([head(module, _pictures(batch))], batch["counts"])[0]
-
-
-def _averaged(blocks: Sequence[Tensor], counts: Tensor) -> list[Tensor]:
-    """The mean over each sound's pictures."""
-    # owners[j] is the sound of picture j; index_add is differentiable and leaves the shape of a row open
-    owners = counts.new_tensor(range(len(counts))).repeat_interleave(counts)
-    empty = [block.new_zeros(len(counts), *block.shape[1:]) for block in blocks]
-    sums = [start.index_add(0, owners, block) for start, block in zip(empty, blocks, strict=True)]
-    return [total / counts.unsqueeze(1) for total in sums]
+    return lambda module, batch: item_means([head(module, _pictures(batch))], batch["counts"])[0]
 
 
 def _sides(settings: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:

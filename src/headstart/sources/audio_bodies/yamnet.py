@@ -1,0 +1,174 @@
+"""YAMNet: a MobileNetV1 that classifies log-mel patches of 0.96 s into the 521 classes of AudioSet.
+
+The batch normalisations are folded into the convolutions, as in the published TensorFlow Lite model.
+
+References: Howard et al. 2017, "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications";
+Gemmeke et al. 2017, "Audio Set: An ontology and human-labeled dataset for audio events", ICASSP.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import SourceError
+from headstart.sources.bodies.adapters import restore_structure
+from headstart.sources.preprocessing.yamnet_patches import BANDS, BINS, WINDOW
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["CLASSES", "EMBEDDING", "FRONT", "PARAMETERS", "build_yamnet", "load_yamnet", "read_front", "tensor_shapes"]
+
+CLASSES, STEM = 521, 32
+# (output channels, stride) of each pair of a depthwise and a pointwise convolution.
+LAYERS = (
+    (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1),
+    (1024, 2), (1024, 1),
+)  # fmt: skip
+EMBEDDING = LAYERS[-1][0]
+FRONT = {"frontend.window": (WINDOW,), "frontend.mel": (BANDS, BINS)}
+
+
+def tensor_shapes() -> dict[str, tuple[int, ...]]:
+    """The name and the shape of each tensor of the network; its file has those of `FRONT` besides.
+
+    Examples:
+        >>> tensor_shapes()["blocks.0.pw.weight"]
+        (64, 32, 1, 1)
+    """
+    shapes: dict[str, tuple[int, ...]] = {"stem.weight": (STEM, 1, 3, 3), "stem.bias": (STEM,)}
+    width = STEM
+    for k, (wider, _) in enumerate(LAYERS):
+        shapes |= {f"blocks.{k}.dw.weight": (width, 1, 3, 3), f"blocks.{k}.dw.bias": (width,)}
+        shapes |= {f"blocks.{k}.pw.weight": (wider, width, 1, 1), f"blocks.{k}.pw.bias": (wider,)}
+        width = wider
+    return {**shapes, "classifier.weight": (CLASSES, width), "classifier.bias": (CLASSES,)}
+
+
+PARAMETERS = sum(map(prod, tensor_shapes().values()))
+
+
+def build_yamnet() -> nn.Module:
+    """The network with random weights.
+
+    Its forward function takes patches (n, 96, 64) float32 and returns the embeddings (n, 1024), the mean over the last
+    map. ``classifier`` makes the logits of AudioSet's classes of them.
+
+    Examples:
+        >>> import torch
+        >>> build_yamnet()(torch.zeros(2, 96, 64)).shape
+        torch.Size([2, 1024])
+    """
+    import torch
+    from torch import Tensor, nn
+
+    class SameConv(nn.Conv2d):
+        """A 3x3 convolution with TensorFlow's padding: maps of even sides get a row and a column at their ends only."""
+
+        def __init__(self, inside: int, outside: int, stride: int, groups: int) -> None:
+            super().__init__(inside, outside, 3, stride, padding=1 if stride == 1 else 0, groups=groups)
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.stride[0] == 2:
+                x = torch.nn.functional.pad(x, (0, 1, 0, 1))
+            return super().forward(x)
+
+    def block(width: int, wider: int, stride: int) -> nn.Module:
+        layers = {"dw": SameConv(width, width, stride, width), "dw_relu": nn.ReLU()}
+        return nn.Sequential(OrderedDict({**layers, "pw": nn.Conv2d(width, wider, 1), "pw_relu": nn.ReLU()}))
+
+    class Yamnet(nn.Module):
+        """The network."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = SameConv(1, STEM, 2, 1)
+            widths = [STEM, *(width for width, _ in LAYERS)]
+            self.blocks = nn.ModuleList(
+                block(width, wider, stride) for width, (wider, stride) in zip(widths[:-1], LAYERS, strict=True)
+            )
+            self.classifier = nn.Linear(EMBEDDING, CLASSES)
+
+        def forward(self, patches: Tensor) -> Tensor:
+            x = self.stem(patches.unsqueeze(1)).relu()
+            for layer in self.blocks:
+                x = layer(x)
+            return x.mean((2, 3))
+
+    return Yamnet()
+
+
+def load_yamnet(file: Path, structure: Mapping[str, Any] | None = None) -> nn.Module:
+    """The network with the weights of a safetensors file, float32.
+
+    Args:
+        file: the file.
+        structure: the adapters that the file has weights of; by default none.
+
+    Raises:
+        SourceError: if the file is damaged, or holds other tensors than the network has.
+
+    Examples:
+        >>> load_yamnet(Path(__file__))
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The weights of YAMNet in '...' are damaged (...); copy the file again.
+    """
+    import torch
+
+    module = build_yamnet()
+    restore_structure(module, structure or {})
+    names = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    arrays = _read(file, {**names, **FRONT}, list(names))
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    return module
+
+
+def read_front(file: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The window (400,) and the mel filters (64, 257) of a file; torch is not needed.
+
+    Raises:
+        SourceError: if the file is damaged, or lacks them.
+
+    Examples:
+        >>> read_front(Path(__file__))
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The weights of YAMNet in '...' are damaged (...); copy the file again.
+    """
+    front = _read(file, FRONT, list(FRONT))
+    return front["frontend.window"], front["frontend.mel"]
+
+
+def _read(file: Path, wanted: Mapping[str, tuple[int, ...]], names: list[str]) -> dict[str, NDArray[np.float32]]:
+    """Some tensors of a file as float32; the header is compared with the wanted shapes before any of them is read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "np") as opened:
+            found = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
+            shapes = {name: tuple(part.get_shape()) for name, part in found.items()}
+            kinds = {part.get_dtype() for part in found.values()}
+            if any(shapes.get(name) != shape for name, shape in wanted.items()) or not kinds <= {"F16", "F32"}:
+                bad = next(
+                    (name for name, shape in wanted.items() if shapes.get(name) != shape), "a tensor of another dtype"
+                )
+                raise SourceError(
+                    f"'{file}' does not hold the tensors of YAMNet as fp16 or fp32, with its window and mel filters "
+                    f"({bad} is missing or different); copy the file again, or convert the published model."
+                )
+            arrays = {name: opened.get_tensor(name).astype(np.float32) for name in names}
+    except SourceError:
+        raise
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(f"The weights of YAMNet in '{file}' are damaged ({reason}); copy the file again.") from error
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise SourceError(f"The tensor '{name}' in '{file}' holds NaN or infinite numbers; copy the file again.")
+    return arrays

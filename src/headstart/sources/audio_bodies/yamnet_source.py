@@ -1,0 +1,399 @@
+"""YAMNet as a source: of a sound of any length, the pooled outputs of the blocks, averaged over its patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data.media.readers import read_audio
+from headstart.engine.body.recipe import Forward, Recipe, recipe_key, rows_key
+from headstart.engine.capabilities import Runtime
+from headstart.engine.extract import encode
+from headstart.engine.frozen_body import FrozenBody
+from headstart.engine.options import Engine
+from headstart.errors import SourceError
+from headstart.io import check_digest, file_digest, follow_umask, read_json, write_json, write_tensors
+from headstart.sources.audio_bodies.yamnet import EMBEDDING, LAYERS, PARAMETERS, build_yamnet, load_yamnet, read_front
+from headstart.sources.bodies.activations import activations
+from headstart.sources.bodies.averaging import item_means, item_rows
+from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
+from headstart.sources.bodies.hidden_layers import (
+    Layers,
+    check_layers,
+    save_reading,
+    saved_reading,
+    saved_structure,
+    unknown_layer,
+)
+from headstart.sources.bodies.pooling import blocks_forward, pool, position_rows
+from headstart.sources.bodies.seeded import initialization_key, seeded, state_digest
+from headstart.sources.bodies.trainable import Trainable
+from headstart.sources.preprocessing.mel import resample
+from headstart.sources.preprocessing.yamnet_patches import BANDS, FRAMES, SAMPLE_RATE, log_mel_patches
+from headstart.types import Block, FeatureMatrix, SourceInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["YamnetSource", "YamnetWeights", "describe_yamnet", "open_yamnet"]
+
+VERSION = 1  # to be raised when the same body and sound give other features
+AT_ONCE = 64  # patches in a batch of the body
+LEAST_SCORE = 1e-12  # the logarithm of a smaller score is cut off
+FILE = "yamnet.safetensors"
+Front = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class YamnetWeights:
+    """The origin of the weights.
+
+    Attributes:
+        digest: identifies them: the sha256 digest of their file, or a description.
+        load: returns the network with the weights.
+        front: the window and the mel filters.
+        file: the safetensors file; None where the weights differ from it.
+        lasting: whether a later process can load them again.
+        structure: the adapters inserted into the network, from `headstart.sources.bodies.copies.structure_of`.
+    """
+
+    digest: str
+    load: Callable[[], nn.Module]
+    front: Front
+    file: Path | None = None
+    lasting: bool = True
+    structure: Mapping[str, Any] | None = None
+
+
+class YamnetSource:
+    """YAMNet: the pooled outputs of its first twelve blocks, then the embedding.
+
+    Args:
+        weights: its weights.
+        info: the facts known so far; the source adds the missing ones.
+        layers: which layers are read, as in `with_layers`.
+        positions: whether each position of the map of each patch has a row.
+
+    Attributes:
+        body: runs the network on a backend.
+
+    Examples:
+        >>> source = YamnetSource(random_yamnet(0), SourceInfo("yamnet", "audio"))
+        >>> source.prepare((np.zeros(8000, np.float32), 8000)).shape, source.info.num_features
+        ((2, 96, 64), 1024)
+    """
+
+    def __init__(
+        self, weights: YamnetWeights, info: SourceInfo, *, layers: Layers = "blocks", positions: bool = False
+    ) -> None:
+        self._weights, self._layers, self._positions = weights, layers, positions
+        inserted = [dict(weights.structure)] if weights.structure else []
+        key = recipe_key("yamnet", VERSION, weights.digest, layers, positions, *inserted)
+        self.body = FrozenBody(Recipe(key, self._build, lambda: self._example(4), lasting=weights.lasting))
+        self._facts = self.body.facts(self._measure)
+        blocks = tuple(Block(name, width) for name, width in self._facts["blocks"])
+        self._info = replace(info, blocks=blocks, num_features=blocks[-1].width, input=_INPUT)
+
+    @property
+    def info(self) -> SourceInfo:
+        """The facts about the source."""
+        return self._info
+
+    @property
+    def runtime(self) -> Runtime:
+        """The runtime of its body."""
+        return self.body.runtime
+
+    @property
+    def body_key(self) -> str:
+        """The key that identifies its body."""
+        return self.body.recipe.key
+
+    @property
+    def positions(self) -> bool:
+        """Whether each position of each patch has a row; else each sound has one."""
+        return self._positions
+
+    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[np.float32]]]) -> str:
+        """Choose the backend for about ``count`` sounds; returns the digest under which their rows may be cached.
+
+        Args:
+            engine: the user's options.
+            count: how many sounds will be encoded.
+            few: returns some prepared sounds; called if a backend is compared with the body in plain torch.
+        """
+
+        def batch() -> NDArray[np.float32] | None:
+            prepared = few()
+            return np.concatenate(prepared) if prepared else None
+
+        form = self.body.choose(engine.backend, count, batch)
+        return rows_key("audio", self.body.recipe.key, form)
+
+    def prepare(self, item: object) -> NDArray[np.float32]:
+        """The log-mel patches of one sound, (patches, 96, 64) float32.
+
+        Raises:
+            ItemError: if the sound cannot be read.
+        """
+        samples, rate = read_audio(item)
+        return log_mel_patches(resample(samples, rate, SAMPLE_RATE), *self._weights.front)
+
+    def forward(self, prepared: Sequence[NDArray[np.float32]]) -> Any:
+        """The rows of n prepared sounds.
+
+        Returns:
+            (n, sum of block widths) float32, the mean over each sound's patches; with ``positions``, a list of n arrays
+            (positions of all patches, sum of block widths) float32.
+        """
+        patches = np.concatenate(prepared)
+        rows = np.concatenate([self.body(patches[k : k + AT_ONCE]) for k in range(0, len(patches), AT_ONCE)])
+        counts = [len(part) for part in prepared]
+        if self._positions:
+            return [part.reshape(-1, part.shape[-1]) for part in np.split(rows, np.cumsum(counts)[:-1])]
+        return item_rows(rows, counts)
+
+    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
+        """Features (n, sum of block widths), float32, of n sounds."""
+        return encode(self, items)
+
+    def untrained(self, seed: int) -> YamnetSource:
+        """The same body with random weights and the same front."""
+        info = replace(self.info, name=f"{self.info.name} (untrained, seed {seed})", sha256=None, revision=None)
+        return YamnetSource(
+            random_yamnet(seed, self._weights.front), info, layers=self._layers, positions=self._positions
+        )
+
+    def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> YamnetSource:
+        """The same body with other layers read.
+
+        Args:
+            layers: ``"last"``, ``"blocks"`` (the default), ``"all"`` (every submodule that computes a new activation,
+                and the embedding), or names of submodules, such as ``"blocks.3"``, and ``"last"``.
+            positions: whether each position of a map has a row. All layers must have maps of the same size.
+
+        Raises:
+            ParameterError: for another rule, or for no names.
+            UnknownNameError: for a name that the body lacks.
+            SourceError: for a submodule without an output, and for maps of several sizes.
+        """
+        wanted = check_layers(layers)
+        for name in () if isinstance(wanted, str) else wanted:
+            if name != "last" and name not in self._facts["modules"]:
+                raise unknown_layer(name, ["last", *self._facts["modules"]])
+        return YamnetSource(self._weights, self.info, layers=wanted, positions=positions)
+
+    def trainable(self) -> Trainable:
+        """The body for training; all patches of a batch run together, and the rows of each sound are averaged."""
+        module, forward = self._build()
+
+        def rows(inner: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
+            return item_means(forward(inner, batch["patches"]), batch["counts"])
+
+        example = _collate([self._example(1), self._example(1)])
+        return as_trainable(module, rows, _collate, "array", example=example, source_head=_log_scores)
+
+    def with_module(self, module: nn.Module, name: str) -> YamnetSource:
+        """The same source with the weights of ``module``, under another name.
+
+        Args:
+            module: from `trainable`, with other weights or with adapters; it must not be changed afterwards.
+            name: the new source's full name.
+        """
+        weights = YamnetWeights(
+            state_digest(module),
+            lambda: frozen_copy(module),
+            self._weights.front,
+            lasting=False,
+            structure=structure_of(module),
+        )
+        info = replace(self.info, name=name, sha256=None, revision=None)
+        return YamnetSource(weights, info, layers=self._layers, positions=self._positions)
+
+    def save(self, folder: Path) -> Mapping[str, str]:
+        """Write yamnet.safetensors and yamnet.json, which ``local:FOLDER`` opens.
+
+        An unchanged file is copied, so its digest stays that of its publisher.
+
+        Raises:
+            DigestError: if the file of the weights has changed since it was opened.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        target, weights = folder / FILE, self._weights
+        if weights.file is not None:
+            from shutil import copyfile
+
+            copyfile(weights.file, target)
+            check_digest(target, weights.digest)
+            follow_umask(target)
+        else:
+            state = {name: tensor.numpy() for name, tensor in weights.load().state_dict().items()}
+            write_tensors(target, {**state, "frontend.window": weights.front[0], "frontend.mel": weights.front[1]})
+        write_json(
+            target.with_suffix(".json"),
+            {"architecture": "YAMNet", "license": self.info.license, "sha256": file_digest(target)},
+        )
+        return save_reading(folder, self._layers, positions=self._positions, structure=weights.structure)
+
+    def _build(self) -> tuple[nn.Module, Forward]:
+        module = self._weights.load().eval()
+        names = self._names(module)
+        rows = position_rows if self._positions else pool
+        final = _last_map if self._positions else _embedding
+        inner = [name for name in names if name != "last"]
+        return module, blocks_forward(inner, final, last="last" in names, rows=rows)
+
+    def _names(self, module: nn.Module) -> list[str]:
+        """The layers that are read, first to last."""
+        import torch
+
+        if not isinstance(self._layers, str):
+            return [*(name for name in self._layers if name != "last"), *({"last"} & set(self._layers))]
+        if self._layers == "all":
+            with torch.inference_mode():
+                found = activations(module, lambda body: body(torch.zeros(2, FRAMES, BANDS)))
+            return [*found, "last"]
+        # The embedding is the pooled output of the last block.
+        return [*(f"blocks.{k}" for k in range(len(LAYERS) - 1) if self._layers == "blocks"), "last"]
+
+    def _measure(self, module: nn.Module, forward: Forward) -> dict[str, Any]:
+        import torch
+
+        with torch.inference_mode():
+            rows = forward(module, torch.from_numpy(self._example(2)))
+        if len({tuple(block.shape[:-1]) for block in rows}) > 1:
+            raise SourceError("The chosen layers have different numbers of positions; choose one of them at a time.")
+        return {
+            "blocks": [[name, int(row.shape[-1])] for name, row in zip(self._names(module), rows, strict=True)],
+            "modules": [name for name, _ in module.named_modules() if name],
+        }
+
+    def _example(self, count: int) -> NDArray[np.float32]:
+        """Patches of noise whose power falls with the frequency, as that of most sounds does."""
+        noise = np.random.default_rng(0).normal(scale=0.02, size=16_000 * count)
+        return log_mel_patches(np.cumsum(noise).astype(np.float32) * 0.1, *self._weights.front)[:count]
+
+
+_INPUT = {
+    "sample_rate": SAMPLE_RATE,
+    "frames": FRAMES,
+    "n_mels": BANDS,
+    "patch_seconds": 0.96,
+    "patch_hop_seconds": 0.48,
+}
+
+
+def _collate(prepared: Sequence[NDArray[np.float32]]) -> dict[str, Any]:
+    import torch
+
+    counts = torch.tensor([len(part) for part in prepared])
+    return {"counts": counts, "patches": torch.from_numpy(np.concatenate(prepared))}
+
+
+def _embedding(module: nn.Module, patches: Tensor) -> Tensor:
+    embedding: Tensor = module(patches)
+    return embedding
+
+
+def _last_map(module: nn.Module, patches: Tensor) -> Tensor:
+    x: Tensor = module.get_submodule("stem")(patches.unsqueeze(1)).relu()
+    for layer in module.get_submodule("blocks").children():
+        x = layer(x)
+    return x
+
+
+def _log_scores(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+    """(n, 521): the logarithm of the scores, so that their softmax is a distribution over AudioSet's classes.
+
+    A score is a sigmoid's, of one class independently of the others, and YAMNet averages scores over the patches.
+    """
+    scores = module.get_submodule("classifier")(module(batch["patches"])).sigmoid()
+    return item_means([scores], batch["counts"])[0].clamp_min(LEAST_SCORE).log()
+
+
+def random_yamnet(seed: int, front: Front | None = None) -> YamnetWeights:
+    """Random weights, the same for the same seed.
+
+    Args:
+        seed: of the weights.
+        front: the window and the mel filters; by default a Hann window and equal filters of four bins.
+
+    Examples:
+        >>> random_yamnet(0).digest[:17]
+        'untrained, seed 0'
+    """
+    if front is None:
+        front = np.hanning(401)[:-1].astype(np.float32), np.repeat(np.eye(64, 65, dtype=np.float32), 4, 1)[:, :257]
+    return YamnetWeights(initialization_key(seed), lambda: seeded(seed, build_yamnet), front)
+
+
+def describe_yamnet(file: Path, name: str) -> SourceInfo:
+    """The facts in the JSON file beside the weights, which are not read.
+
+    Args:
+        file: the safetensors file.
+        name: the source's full name.
+
+    Raises:
+        SourceError: if the digest that it states is none.
+        ModelFolderError: if the JSON file is missing or damaged.
+    """
+    facts = read_json(file.with_suffix(".json"))
+    origin, sha256 = facts.get("source"), facts.get("sha256")
+    licence = facts.get("license") or (origin.get("licence") if isinstance(origin, dict) else None)
+    if sha256 is not None and (not isinstance(sha256, str) or len(sha256) != 64 or set(sha256.lower()) - _HEX):
+        raise SourceError(
+            f"The 'sha256' of '{file.with_suffix('.json')}' must be 64 hexadecimal digits. Got {sha256!r:.80} instead; "
+            "correct it."
+        )
+    return SourceInfo(
+        name=name,
+        modality="audio",
+        num_features=EMBEDDING,
+        architecture="YAMNet",
+        parameters=PARAMETERS,
+        license=licence if isinstance(licence, str) else None,
+        sha256=sha256,
+        input=_INPUT,
+    )
+
+
+_HEX = set("0123456789abcdef")
+
+
+def open_yamnet(file: Path, name: str) -> YamnetSource:
+    """Open the weights of YAMNet with their JSON file.
+
+    Args:
+        file: the safetensors file.
+        name: the source's full name.
+
+    Raises:
+        SourceError: if the file is damaged, or holds other tensors than those of YAMNet.
+        DigestError: if it does not have the digest that the JSON file states.
+        ModelFolderError: if the JSON file is damaged.
+    """
+    info = describe_yamnet(file, name)
+    digest = (info.sha256 or file_digest(file)).lower()
+    check_digest(file, digest)
+    structure = saved_structure(file.parent)
+    weights = YamnetWeights(
+        digest,
+        partial(_load, file, digest, structure),
+        read_front(file),
+        None if structure else file,
+        structure=structure,
+    )
+    layers, positions = saved_reading(file.parent)
+    return YamnetSource(weights, replace(info, sha256=digest), layers=layers, positions=positions)
+
+
+def _load(file: Path, digest: str, structure: Mapping[str, Any]) -> nn.Module:
+    check_digest(file, digest)  # the file may have been replaced since the source was opened
+    return load_yamnet(file, structure)
