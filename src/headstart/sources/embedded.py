@@ -22,6 +22,7 @@ BUILT_IN.register("image", "headstart.sources.built_in.image:IMAGE")
 BUILT_IN.register("speech", "headstart.sources.built_in.speech:SPEECH")
 BUILT_IN.register("photo", "headstart.sources.built_in.photo:PHOTO")
 BUILT_IN.register("text", "headstart.sources.built_in.text:TEXT")
+BUILT_IN.register("multilingual", "headstart.sources.built_in.multilingual:MULTILINGUAL")
 
 
 def _open(name: str, modality: Modality | None) -> Source:  # noqa: ARG001 - the caller compares modalities

@@ -32,6 +32,14 @@ _LANGUAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "sv": ("Swedish", _LATIN), "sw": ("Swahili", _LATIN), "ta": ("Tamil", ("Tamil",)), "te": ("Telugu", ("Telugu",)),
     "th": ("Thai", ("Thai",)), "tl": ("Tagalog", _LATIN), "tr": ("Turkish", _LATIN), "uk": ("Ukrainian", _CYRILLIC),
     "ur": ("Urdu", _ARABIC), "vi": ("Vietnamese", _LATIN), "zh": ("Chinese", _HAN),
+    "am": ("Amharic", ("Ethiopic",)), "as": ("Assamese", ("Bengali",)), "br": ("Breton", _LATIN),
+    "cy": ("Welsh", _LATIN), "eo": ("Esperanto", _LATIN), "fy": ("Western Frisian", _LATIN),
+    "gd": ("Scottish Gaelic", _LATIN), "ha": ("Hausa", _LATIN), "jv": ("Javanese", _LATIN),
+    "ku": ("Kurdish", ("Latin", "Arabic")), "ky": ("Kyrgyz", _CYRILLIC), "la": ("Latin", _LATIN), "lo": ("Lao", ("Lao",)),
+    "mg": ("Malagasy", _LATIN), "om": ("Oromo", _LATIN), "or": ("Odia", ("Oriya",)), "ps": ("Pashto", _ARABIC),
+    "sa": ("Sanskrit", _DEVANAGARI), "sd": ("Sindhi", _ARABIC), "si": ("Sinhala", ("Sinhala",)),
+    "so": ("Somali", _LATIN), "su": ("Sundanese", _LATIN), "ug": ("Uyghur", _ARABIC), "uz": ("Uzbek", _LATIN),
+    "xh": ("Xhosa", _LATIN), "yi": ("Yiddish", ("Hebrew",)),
 }  # fmt: skip
 
 

@@ -11,19 +11,24 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from headstart.sources.transformers.word_table import WordTable, outside_words
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = ["bert_hidden", "bert_module"]
 
 
-def bert_module(config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> nn.Module:
+def bert_module(
+    config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None, words: WordTable | None = None
+) -> nn.Module:
     """The encoder's layers under the names of transformers' ``BertModel``, to be run by `bert_hidden`.
 
     Args:
         config: the contents of BERT's config.json; the activation must be the exact GELU, and positions absolute.
         tensors: the weights by name; by default random weights, initialised as in BERT: normal with the standard
             deviation ``initializer_range`` of the configuration, and zero biases.
+        words: the token embeddings, if they stay outside of the layers; the layers then read embedded tokens.
 
     Returns:
         The nested layers in evaluation mode.
@@ -40,7 +45,7 @@ def bert_module(config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None 
     import torch
 
     with torch.device("meta"):  # initialising weights in torch would take longer than loading them
-        module = _layers(config)
+        module = _layers(config, words)
     if tensors is None:
         module.to_empty(device="cpu")
         _draw(module, float(config["initializer_range"]), int(config.get("pad_token_id") or 0))
@@ -49,7 +54,8 @@ def bert_module(config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None 
     return module.eval()
 
 
-def _layers(config: Mapping[str, Any]) -> nn.Module:
+def _layers(config: Mapping[str, Any], words: WordTable | None) -> nn.Module:
+    import torch
     from torch import nn
 
     width, inner = int(config["hidden_size"]), int(config["intermediate_size"])
@@ -70,7 +76,14 @@ def _layers(config: Mapping[str, Any]) -> nn.Module:
         return made
 
     sizes = {"word": "vocab_size", "position": "max_position_embeddings", "token_type": "type_vocab_size"}
-    tables = {f"{name}_embeddings": nn.Embedding(int(config[size]), width) for name, size in sizes.items()}
+    tables: dict[str, nn.Module] = {
+        # from_pretrained, because initialising an nn.Embedding on the meta device imports torch._dynamo: 1.4 s, 150 MB
+        f"{name}_embeddings": nn.Embedding.from_pretrained(torch.empty(int(config[size]), width), freeze=False)
+        for name, size in sizes.items()
+        if name != "word" or words is None
+    }
+    if words is not None:
+        tables["word_embeddings"] = outside_words(words)
     layers = nn.ModuleList(layer() for _ in range(int(config["num_hidden_layers"])))
     return nn.ModuleDict(
         {
@@ -91,7 +104,9 @@ def _draw(module: nn.Module, deviation: float, pad: int) -> None:
         if isinstance(layer, nn.Linear):
             nn.init.zeros_(layer.bias)
     # transformers zeroes the embedding of the padding token after drawing all of them
-    nn.init.zeros_(module.get_parameter("embeddings.word_embeddings.weight")[pad])
+    words = module.get_submodule("embeddings.word_embeddings")
+    if isinstance(words, nn.Embedding):
+        nn.init.zeros_(words.weight[pad])
 
 
 def bert_hidden(module: Any, ids: Tensor, mask: Tensor, heads: int) -> list[Tensor]:
@@ -99,7 +114,8 @@ def bert_hidden(module: Any, ids: Tensor, mask: Tensor, heads: int) -> list[Tens
 
     Args:
         module: the layers, from `bert_module`.
-        ids: (n, tokens) token ids; all tokens have the token type 0.
+        ids: (n, tokens) token ids, or (n, tokens, width) embedded tokens if the layers have no token embeddings; all
+            tokens have the token type 0.
         mask: (n, tokens), 1 for a token and 0 for padding.
         heads: number of attention heads.
 

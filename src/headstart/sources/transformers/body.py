@@ -25,7 +25,7 @@ from headstart.sources.bodies.hidden_layers import Layers, Reading, check_layers
 from headstart.sources.bodies.seeded import initialization_key
 from headstart.sources.bodies.selected_reading import selected_reading
 from headstart.sources.bodies.trainable import PreparedKind, Trainable
-from headstart.sources.transformers.parts import BodyParts, parameter_count
+from headstart.sources.transformers.parts import BodyParts
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class TransformersBody(ABC, Generic[P, Q]):
         """
         info = replace(self._given, name=name, sha256=None, revision=None)
         layers, positions = self._reading.layers, self._reading.positions
-        facts = {**self._facts, "parameters": parameter_count(module)}
+        facts = {**self._facts, "parameters": self.parts.count(module)}
         parts = self.parts.with_module(module)
         return self._alike(type(self)(parts, info, layers=layers, positions=positions, facts=facts))
 
@@ -260,7 +260,7 @@ class TransformersBody(ABC, Generic[P, Q]):
     def _measure(self, module: nn.Module, _forward: object) -> dict[str, Any]:
         facts = self._about(module)
         blocks = self._reading.widths(module, first_items(self._example(facts), 1))
-        return {**facts, "blocks": blocks, "parameters": parameter_count(module)}
+        return {**facts, "blocks": blocks, "parameters": self.parts.count(module)}
 
     def _known(self) -> Mapping[str, Any] | None:
         """The facts if the parts hold those of all layers that are read."""

