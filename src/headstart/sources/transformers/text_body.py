@@ -34,6 +34,7 @@ from headstart.sources.transformers.word_table import WordTable, word_table
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from torch import nn
 
 __all__ = ["TextBody", "TextParts"]
 
