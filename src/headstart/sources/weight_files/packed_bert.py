@@ -116,7 +116,7 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class _Stored:
+class _TensorPlace:
     kind: int
     begin: int
     size: int
@@ -139,7 +139,7 @@ class PackedBert:
     """
 
     def __init__(
-        self, path: Path, data: NDArray[np.uint8], sizes: BertSizes, pieces: Pieces, stored: Mapping[str, _Stored]
+        self, path: Path, data: NDArray[np.uint8], sizes: BertSizes, pieces: Pieces, stored: Mapping[str, _TensorPlace]
     ) -> None:
         self.path, self.sizes, self.pieces = path, sizes, pieces
         self._data, self._stored, self._shapes = data, stored, sizes.shapes()
@@ -296,13 +296,13 @@ def _normalized(reader: BinaryReader) -> dict[int, str]:
     return table
 
 
-def _tensors(reader: BinaryReader, sizes: BertSizes) -> dict[str, _Stored]:
+def _tensors(reader: BinaryReader, sizes: BertSizes) -> dict[str, _TensorPlace]:
     shapes = sizes.shapes()
     length = reader.position + reader.left
     count = reader.count("i32", "the number of tensors", most=MOST_TENSORS)
     if count != len(shapes):
         raise reader.damaged(f"it has {count:,} tensors, and an encoder of {sizes.num_hidden_layers} layers has others")
-    found: dict[str, _Stored] = {}
+    found: dict[str, _TensorPlace] = {}
     for _ in range(count):
         name = reader.text(reader.number("u16", "the length of a name"), "the name of a tensor")
         kind, values = reader.number("u8", "a format"), reader.number("u32", "a number of values")
@@ -314,7 +314,7 @@ def _tensors(reader: BinaryReader, sizes: BertSizes) -> dict[str, _Stored]:
                 f"the tensor '{name}' has {values:,} values of format {kind} in {size:,} bytes, which does not fit the "
                 f"shape {shapes[name]}"
             )
-        found[name] = _Stored(kind, begin, size)
+        found[name] = _TensorPlace(kind, begin, size)
     _check_places(reader, found, length)
     return found
 
@@ -324,7 +324,7 @@ def _bytes(kind: int, values: int) -> int:
     return {FLOAT32: 4 * values, Q4_0: values // BLOCK * BLOCK_BYTES}.get(kind, -1)
 
 
-def _check_places(reader: BinaryReader, found: Mapping[str, _Stored], length: int) -> None:
+def _check_places(reader: BinaryReader, found: Mapping[str, _TensorPlace], length: int) -> None:
     """Raise unless the tensors lie between the header and the end of the file, none over another."""
     last = reader.position
     for name, stored in sorted(found.items(), key=lambda pair: pair[1].begin):
