@@ -29,7 +29,7 @@ from headstart.transfer.ranking.successive_halving import (
     successive_halving,
 )
 from headstart.transfer.stages.context import RunContext
-from headstart.types import Dataset, TaskKind, group_codes
+from headstart.types import Dataset, TaskKind
 
 __all__ = ["Raced", "race", "race_samples", "race_size"]
 
@@ -84,7 +84,9 @@ def race(
     """
     task, y = dataset.labelled()
     kind = base_kind(task)
-    steps = race_samples(y, kind, units, among, most=race_size(dataset, among), seed=context.seed)
+    steps = race_samples(y, kind, among, most=race_size(dataset, among), seed=context.seed)
+    if len(np.unique(units[steps[-1]])) < 2:  # one group cannot be left out
+        steps = [among]
     groups = units if len(np.unique(units[steps[-1]])) < len(steps[-1]) else None
     contestants = [
         Contestant(Entry(name, None, dataset.modality, describe(name)), dataset.items, context.engine) for name in names
@@ -135,22 +137,22 @@ def race_size(dataset: Dataset, among: NDArray[np.intp]) -> int:
 
 
 def race_samples(
-    y: NDArray[Any], kind: TaskKind, units: NDArray[np.int64], among: NDArray[np.intp], *, most: int, seed: int
+    y: NDArray[Any], kind: TaskKind, among: NDArray[np.intp], *, most: int, seed: int
 ) -> list[NDArray[np.intp]]:
-    """Nested samples: a quarter, a half and all of about ``most`` items; stratified, and groups are not split.
+    """Nested stratified samples: a quarter, a half and all of about ``most`` items.
 
-    Samples below 40 items or four of each class are omitted.
+    Samples below 40 items or four of each class are omitted. A sample may hold part of a group: what counts is that
+    the items of a group are left out together.
 
     Args:
         y: labels of all n items.
         kind: kind of task.
-        units: (n,) group codes of all items.
         among: (m,) positions of the items that may be used.
         most: number of items of the last sample.
         seed: of the draw.
 
     Examples:
-        >>> found = race_samples(np.arange(900) % 2, "classification", np.arange(900), np.arange(900), most=200, seed=0)
+        >>> found = race_samples(np.arange(900) % 2, "classification", np.arange(900), most=200, seed=0)
         >>> [len(sample) for sample in found]
         [50, 100, 200]
     """
@@ -160,10 +162,8 @@ def race_samples(
     least = max(LEAST_ITEMS, LEAST_PER_CLASS * classes)
     sizes = [share * size for share in SHARES if share * size >= least] or [float(size)]
     shares = np.diff([0.0, *sizes, *([n] if sizes[-1] < n else [])]) / n
-    parts = assign_parts(group_codes(units[among], n), find_strata(y[among], kind, n), shares.tolist(), seed)
-    nested = [among[parts <= k] for k in range(len(sizes))]
-    usable = [sample for sample in nested if len(sample) and len(np.unique(units[sample])) > 1]
-    return usable or [among]
+    parts = assign_parts(np.arange(n), find_strata(y[among], kind, n), shares.tolist(), seed)
+    return [among[parts <= k] for k in range(len(sizes))]
 
 
 def _decided(going: Sequence[SourceTrial], groups: NDArray[np.int64] | None, metric: str) -> tuple[SourceTrial, str]:
