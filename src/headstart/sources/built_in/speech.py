@@ -54,9 +54,11 @@ def open_speech() -> SpeechBody:
         DigestError: if its weights are not those of Whisper tiny.en.
 
     Examples:
+        >>> import numpy as np
         >>> source = open_speech()
-        >>> source.info.num_features, source.info.modality
-        (384, 'audio')
+        >>> second = np.random.default_rng(0).normal(scale=0.1, size=16_000), 16_000     # samples and their rate in Hz
+        >>> source.with_layers("last").encode([second]).shape
+        (1, 384)
     """
     return _source(_checked())
 

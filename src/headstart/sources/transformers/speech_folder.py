@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.engine.body.recipe import recipe_key
-from headstart.errors import SourceError
-from headstart.io import check_digest, follow_umask, read_json, write_json
+from headstart.errors import DigestError, SourceError
+from headstart.io import follow_umask, read_json, write_json
 from headstart.sources.bodies.adapters import load_adapters, restore_structure, save_adapters, without_adapters
 from headstart.sources.bodies.hidden_layers import saved_reading, saved_structure
 from headstart.sources.bodies.seeded import seeded
 from headstart.sources.bodies.size_limit import check_finite_tensors
 from headstart.sources.preprocessing.speech_mel import BANDS, MOST_FRAMES
-from headstart.sources.transformers.checkpoint import copy_files, files_digest
+from headstart.sources.transformers.checkpoint import copy_files, files_digest, weights_digest
 from headstart.sources.transformers.speech_body import SpeechBody, SpeechParts
 from headstart.sources.transformers.whisper import whisper_hidden, whisper_module
 from headstart.types import SourceInfo
@@ -163,7 +163,7 @@ class _Folder:
     Attributes:
         place: the folder.
         config: the contents of its config.json.
-        sha256: digest of its weights; None if they are not checked.
+        sha256: digest of its weights and adapters; None if they are not checked.
         structure: the adapters that were inserted into the encoder.
     """
 
@@ -179,8 +179,8 @@ class _Folder:
             restore_structure(module, self.structure)
             return module
         file = self.place / WEIGHTS
-        if self.sha256 is not None:
-            check_digest(file, self.sha256)  # it may have been replaced since the source was opened
+        if self.sha256 not in (None, weights_digest(self.place)):  # replaced since the source was opened
+            raise DigestError(f"The weights in '{self.place}' changed since the source was opened; open it again.")
         tensors = _tensors(file)
         check_finite_tensors(tensors, file)
         try:
