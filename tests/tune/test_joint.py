@@ -74,7 +74,10 @@ def test_a_source_head_of_other_classes_is_not_used(planned):
 
 def test_without_source_items_it_says_so():
     shift = toy_shift()
-    with pytest.raises(DataError, match="'joint' also trains on source items, and none were given"):
+    with pytest.raises(
+        DataError,
+        match=r"'joint' also trains on source items, and none were given; give .* --source-data",
+    ):
         JOINT.fit(shift.source, shift.train)
 
 

@@ -141,8 +141,8 @@ class Joint:
         data = self.source_data
         if data is None:
             raise DataError(
-                "The strategy 'joint' also trains on source items, and none were given; give labelled ones, such as "
-                "Joint(source_data=read(FOLDER)), or use another strategy, such as 'lwf'."
+                "The strategy 'joint' also trains on source items, and none were given; give labelled ones with "
+                "--source-data PATH (in Python: fit(..., source_data=PATH)), or use another strategy, such as 'lwf'."
             )
         network, (task, y) = setting.network, data.labelled()
         targets = _targets(task, y)

@@ -73,6 +73,12 @@ def test_the_student_learns_the_teachers_rows_and_its_head_gets_near():
     assert found.source.info.name == "module:body32 (distilled from module:folds)"
 
 
+def test_a_body_is_not_distilled_into_itself():
+    """It used to train first, and to fail because the start was kept."""
+    with pytest.raises(SourceError, match="the same body as its teacher, so there is nothing to learn"):
+        distill([body(8, 0)], body(8, 0), [np.zeros(6, np.float32)] * 8, training=TRAINING)
+
+
 def test_the_maps_begin_at_the_ridge_solution():
     teacher, _, train, _ = toy(200)
     found = distilled([teacher], teacher, train.items, training=replace(TRAINING, epochs=1, learning_rate=1e-9))

@@ -159,7 +159,7 @@ class SpeechBody(TransformersBody[SpeechParts, Sound]):
         return self._batch([[sound[0][:, : 2 * COMPARED_FRAMES]] for sound in prepared])
 
     def _rows_key(self, form: str) -> str:
-        return rows_key("audio", SOUND_FORM, self.body_key, form)
+        return rows_key("audio", SOUND_FORM, self.body.recipe.key, form)
 
     def _kind(self) -> PreparedKind:
         return "pictures"

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from headstart.engine.capabilities import with_all_blocks
 from headstart.engine.options import Engine
 from headstart.errors import DataError, SourceError
 from headstart.linear.ridge import gcv, lambda_grid, ridge_coefficients
@@ -166,6 +167,8 @@ def distilled(
     if not isinstance(student, TrainableSource):
         raise SourceError(f"The student '{student.info.name}' has no body that can be fine-tuned; name another source.")
     _check(teachers, items, logits)
+    if logits is None:
+        _check_bodies(teachers, student)
     taught = teacher_targets(teachers, items, logits=logits, engine=engine, progress=budget.progress)
     order, seen = _order(len(taught.index), seed)
     items = [items[k] for k in taught.index[order]]  # training items, then held-out items
@@ -309,6 +312,17 @@ def _order(n: int, seed: int) -> tuple[NDArray[np.intp], int]:
     order = np.random.default_rng([seed, HELD_OUT]).permutation(n)
     count = max(1, min(round(VALIDATION * n), MAX_VALIDATION))
     return np.concatenate([order[count:], order[:count]]), n - count
+
+
+def _check_bodies(teachers: Sequence[Teacher], student: Source) -> None:
+    """Raise if every teacher is the student's own body: its rows are matched before any training."""
+    own = body_key(with_all_blocks(student))
+    bodies = [one.source if isinstance(one, TransferModel) else one for one in teachers]
+    if all(body_key(with_all_blocks(one)) == own for one in bodies):
+        raise SourceError(
+            f"The student '{student.info.name}' has the same body as its teacher, so there is nothing to learn; name a "
+            "larger or fine-tuned teacher, or another student."
+        )
 
 
 def _check(teachers: Sequence[Teacher], items: Sequence[Any], logits: NDArray[Any] | None) -> None:
