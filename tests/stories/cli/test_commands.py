@@ -318,4 +318,4 @@ def test_judging_by_the_held_out_part_is_not_warned_of(cli):
 
 def test_doctor_names_what_installs_an_extra(cli, monkeypatch):
     monkeypatch.setattr("headstart.cli.doctor.find_spec", lambda name: None if name == "datasets" else name)
-    cli.works("doctor", says=["text yes, openvino yes, datasets no (pip install 'headstart[datasets]')"])
+    cli.works("doctor", says=["keras yes, datasets no (pip install 'headstart[datasets]')"])

@@ -105,6 +105,7 @@ def _encoding(extraction: Extraction) -> dict[str, Any]:
         "encoded": extraction.encoded,
         "from_store": extraction.hits,
         "setup_seconds": extraction.setup_seconds,
+        "items_per_second": extraction.items_per_second,
         "notes": [*extraction.details, *extraction.notes],
     }
 
