@@ -69,7 +69,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "audio_bodies": {"bodies", "preprocessing"},
         "timm_bodies": {"bodies", "preprocessing"},
         "transformers": {"bodies", "preprocessing", "weight_files"},
-        "weight_files": set(),
+        "weight_files": {"bodies"},
         "built_in": {"bodies", "local", "timm", "timm_bodies", "transformers", "weight_files"},
     },
     "transfer": {"stages": set(), "gate": {"stages"}, "ranking": {"stages"}},

@@ -294,7 +294,7 @@ def test_an_untrained_twin_is_built_only_when_it_is_needed(pair, monkeypatch):
     def refuse(*_):
         raise AssertionError("it was built")
 
-    monkeypatch.setattr(timm_source, "build", refuse)
+    monkeypatch.setattr("headstart.sources.timm_bodies.weights.build", refuse)
     assert source.untrained(7).info.blocks == source.info.blocks
     with pytest.raises(AssertionError, match="it was built"):
         source.untrained(7).save(pair.parent / "never")

@@ -29,6 +29,11 @@ def _open(name: str, modality: Modality | None) -> Source:  # noqa: ARG001 - the
     return _entry(name).open()
 
 
+def _open_exactly(name: str, sha256: str) -> Source:
+    entry = _entry(name)
+    return entry.open() if entry.open_exactly is None else entry.open_exactly(sha256)
+
+
 def _describe(name: str) -> SourceInfo:
     return _entry(name).describe()
 
@@ -54,4 +59,6 @@ def _card(name: str) -> str:
     return _entry(name).card()
 
 
-SCHEME = Scheme("headstart:NAME", open=_open, describe=_describe, names=installed_names, card=_card)
+SCHEME = Scheme(
+    "headstart:NAME", open=_open, describe=_describe, names=installed_names, card=_card, open_exactly=_open_exactly
+)

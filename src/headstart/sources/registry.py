@@ -10,6 +10,7 @@ from typing import get_args
 from headstart.errors import SourceError, UnknownNameError
 from headstart.io import path_exists
 from headstart.registry import Registry
+from headstart.sources.bodies.picture_side import described_at, opened_at, split_side
 from headstart.sources.scheme import Scheme
 from headstart.types import Modality, Source, SourceInfo
 
@@ -37,7 +38,8 @@ def open_source(name: str, *, modality: Modality | None = None) -> Source:
 
     Args:
         name: ``headstart:NAME``, ``timm:NAME``, ``hf:ORG/NAME``, ``local:PATH``, ``vector``
-            or ``toy``, or a name with a scheme that another package has registered.
+            or ``toy``, or a name with a scheme that another package has registered. ``@SIDE`` after a name of the first
+            two, or after ``local:PATH``, makes an image body read pictures of another size: ``headstart:photo@160``.
         modality: the modality of the items. With ``"audio"``, an image source encodes log-mel pictures of the sounds. A
             source with bodies for several modalities opens the one for this modality. By default the source decides.
 
@@ -54,8 +56,16 @@ def open_source(name: str, *, modality: Modality | None = None) -> Source:
         >>> open_source("vector").info.modality
         'vector'
     """
-    scheme, rest = _split(name)
-    source = scheme.open(rest, modality)
+    return _open(name, modality, None)
+
+
+def _open(name: str, modality: Modality | None, sha256: str | None) -> Source:
+    base, side = split_side(name)
+    scheme, rest = _split(base)
+    exactly = scheme.open_exactly
+    source = scheme.open(rest, modality) if exactly is None or sha256 is None else exactly(rest, sha256)
+    if side is not None:
+        source = opened_at(source, side)
     if modality == "audio" and source.info.modality == "image":
         from headstart.sources.spectrogram import Spectrogram
 
@@ -89,7 +99,7 @@ def open_saved(reference: Mapping[str, str], folder: Path, modality: Modality) -
             f"The saved model '{folder}' does not state its source or the modality of its items; fit it again."
         )
     _check_saved(name, folder)
-    return open_source(f"{name[:-1]}{folder}" if name.endswith(":.") else name, modality=modality)
+    return _open(f"{name[:-1]}{folder}" if name.endswith(":.") else name, modality, reference.get("sha256"))
 
 
 def describe(name: str) -> SourceInfo:
@@ -110,8 +120,10 @@ def describe(name: str) -> SourceInfo:
         >>> describe("toy").num_features
         64
     """
-    scheme, rest = _split(name)
-    return scheme.describe(rest)
+    base, side = split_side(name)
+    scheme, rest = _split(base)
+    known = scheme.describe(rest)
+    return known if side is None else described_at(known, side)
 
 
 def card_of(name: str) -> str:
@@ -127,7 +139,7 @@ def card_of(name: str) -> str:
         >>> card_of("headstart:image").splitlines()[0]
         '# headstart:image'
     """
-    scheme, rest = _split(name)
+    scheme, rest = _split(split_side(name)[0])
     return scheme.card(rest)
 
 

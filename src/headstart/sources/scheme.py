@@ -19,6 +19,8 @@ class Scheme:
         open: (name without the scheme, requested modality or None) to a source.
         describe: name without the scheme to the facts that are known without loading weights.
         names: returns the names (without the scheme) that can be opened on this machine without a download.
+        open_exactly: (name without the scheme, sha256 digest of the weights) to a source, for saved models; None where
+            a name stands for one file of weights only.
         card: name without the scheme to its model card in Markdown; empty if none is shipped.
 
     Examples:
@@ -32,3 +34,4 @@ class Scheme:
     describe: Callable[[str], SourceInfo]
     names: Callable[[], Iterable[str]]
     card: Callable[[str], str] = lambda _name: ""
+    open_exactly: Callable[[str, str], Source] | None = None

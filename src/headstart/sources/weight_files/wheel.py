@@ -87,11 +87,32 @@ class Wheel:
         if found.version != self.version:
             raise SourceError(
                 f"The source '{self.source}' needs {self.package} {self.version}, and {found.version} is installed; "
-                f"{self._again}."
+                f"{self.again}."
             )
         path = Path(str(found.locate_file(file)))
         if not path.is_file():
-            raise SourceError(f"The source '{self.source}' needs '{path}', which is missing; {self._again}.")
+            raise SourceError(f"The source '{self.source}' needs '{path}', which is missing; {self.again}.")
+        return path
+
+    def sized(self, file: str, size: int) -> Path:
+        """The path of a file of the package whose size is as expected; its content is not read.
+
+        Args:
+            file: as in `locate`.
+            size: in bytes.
+
+        Raises:
+            DigestError: if the size differs.
+            MissingExtraError: if the package is not installed.
+            SourceError: if another release or no such file is installed.
+        """
+        path = self.locate(file)
+        found = path.stat().st_size
+        if found != size:
+            raise DigestError(
+                f"'{path}' has {found:,} bytes instead of {size:,}: it is damaged or another file, so it was not "
+                f"loaded; {self.again}."
+            )
         return path
 
     def checked(self, file: str, *, size: int, sha256: str) -> Path:
@@ -107,23 +128,18 @@ class Wheel:
             MissingExtraError: if the package is not installed.
             SourceError: if another release or no such file is installed.
         """
-        path = self.locate(file)
-        found = path.stat().st_size
-        if found != size:
-            raise DigestError(
-                f"'{path}' has {found:,} bytes instead of {size:,}: it is damaged or another file, so it was not "
-                f"loaded; {self._again}."
-            )
+        path = self.sized(file, size)
         digest = file_digest(path)
         if digest != sha256:
             raise DigestError(
                 f"'{path}' has the sha256 digest {digest[:16]}... instead of {sha256[:16]}...: it is damaged or "
-                f"another file, so it was not loaded; {self._again}."
+                f"another file, so it was not loaded; {self.again}."
             )
         return path
 
     @property
-    def _again(self) -> str:
+    def again(self) -> str:
+        """How to install it again, as the end of a sentence."""
         return f"install it again: pip install --force-reinstall --no-deps {self.package}=={self.version}"
 
 
