@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.engine.backends.choice import KINDS, availability_error, candidates, converting_pays, record_name
 from headstart.engine.backends.interface import Backend, BodyAccess, Refused
-from headstart.engine.body.agreement import Reference, measure_reference
+from headstart.engine.body.agreement import Reference, measure_reference, reference_of
 from headstart.engine.body.arrays import count_items, first_items
 from headstart.engine.body.machine import package_version
 from headstart.engine.body.recipe import Batch, Forward, Recipe
@@ -71,7 +71,7 @@ class FrozenBody:
         self.precision = ""
         self.streams = 1
         self.cache = BodyCache(recipe.key if recipe.lasting else None)
-        self._access = BodyAccess(self.built, recipe.example, self.cache, lambda: self._expected)
+        self._access = BodyAccess(self.built, recipe.example, self.cache, lambda: self._expected, direct=recipe.direct)
         self._lock = ForkSafeLock()
         self._expected = 0
         self._built: tuple[nn.Module, Forward] | None = None
@@ -308,7 +308,10 @@ class FrozenBody:
         if self._measured is None:
             real = few()
             batches = [self.recipe.example(), *([] if real is None else [real])]
-            reference = measure_reference(*self.built(), [first_items(batch, COMPARED_ITEMS) for batch in batches])
+            batches, direct = [first_items(batch, COMPARED_ITEMS) for batch in batches], self.recipe.direct
+            reference = (
+                measure_reference(*self.built(), batches) if direct is None else reference_of(direct.blocks, batches)
+            )
             kept = [k for k in range(len(batches)) if k == 0 or reference.is_finite(k)]
             self._measured = Reference(
                 tuple(reference.batches[k] for k in kept), tuple(reference.blocks[k] for k in kept), reference.seconds
@@ -317,10 +320,13 @@ class FrozenBody:
 
     def _pays(self, count: int, few: Callable[[], Batch | None]) -> bool:
         if self._plain is None:
-            module, _ = self.built()
-            size = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
-            self._plain = self._reference(few).seconds, size
+            self._plain = self._reference(few).seconds, self._weight_bytes()
         return converting_pays(count, *self._plain, lasting=self.recipe.lasting)
+
+    def _weight_bytes(self) -> int:
+        if self.recipe.direct is not None:
+            return self.recipe.direct.weight_bytes
+        return sum(parameter.numel() * parameter.element_size() for parameter in self.built()[0].parameters())
 
 
 def _form(name: str, record: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headstart.engine.body.agreement import Reference
-from headstart.engine.body.recipe import Batch, Forward
+from headstart.engine.body.recipe import Batch, DirectForm, Forward
 from headstart.engine.body.selection import Selection
 from headstart.engine.cache.bodies import BodyCache
 from headstart.errors import UsageError
@@ -78,6 +78,7 @@ class BodyAccess:
         cache: the body's cache.
         remaining: returns how many items are still to come.
         selection: the only blocks that are wanted, to which ``built`` then belongs; None for all.
+        direct: how OpenVINO runs all blocks without torch; None if the module has to be traced.
 
     Examples:
         >>> BodyAccess(lambda: None, lambda: None, BodyCache(None), lambda: 5).remaining()
@@ -89,6 +90,7 @@ class BodyAccess:
     cache: BodyCache
     remaining: Callable[[], int]
     selection: Selection | None = None
+    direct: DirectForm | None = None
 
 
 @dataclass(frozen=True)

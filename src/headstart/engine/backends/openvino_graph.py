@@ -27,7 +27,16 @@ from headstart.errors import MissingExtraError, UsageError
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["OPENVINO", "convert", "find_openvino", "graph_name", "read_again", "read_graph", "save_graph"]
+__all__ = [
+    "OPENVINO",
+    "convert",
+    "find_direct",
+    "find_openvino",
+    "graph_name",
+    "read_again",
+    "read_graph",
+    "save_graph",
+]
 
 XML = "body.xml"
 GRAPH_BYTES = 2**20  # the approximate size of a graph's description, without weights
@@ -238,6 +247,31 @@ def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> 
         raise Refused(f"it cannot convert this body ({type(error).__name__}: {_line(error)})") from error
 
 
+def find_direct(graph: Callable[[], Any], reference: Reference) -> tuple[Any, OpenVino]:
+    """A body that is made as an OpenVINO model, in the fastest number format that agrees, as in `find_openvino`.
+
+    Args:
+        graph: returns the model.
+        reference: features of the body, computed otherwise.
+
+    Raises:
+        Refused: if the model differs.
+        OSError: if there is no room for temporary files.
+
+    Examples:
+        >>> import numpy as np, torch
+        >>> from headstart.engine.body.agreement import reference_of
+        >>> x = np.ones((2, 3), np.float32)
+        >>> model = convert(torch.nn.ReLU(), lambda module, x: [module(x)], x, lengths=False)
+        >>> find_direct(lambda: model, reference_of(lambda batch: [batch], [x]))[1].name
+        'openvino'
+    """
+    exact = _same(read_again(graph()), [reference])
+    if exact is None:
+        raise Refused("the features of its model in fp32 are not those of the body")
+    return _quick(exact, lambda _: exact, None, reference)
+
+
 def _same(model: Any, checks: Sequence[Reference]) -> Any | None:
     exact = OpenVino(model, "fp32")
     return model if all(check.agreement(exact) >= FP32_AGREEMENT for check in checks) else None
@@ -296,9 +330,13 @@ def _problem() -> UsageError | None:
 
 
 def _open_new(access: BodyAccess, reference: Reference) -> tuple[Backend, dict[str, Any]]:
-    module, forward = access.built()
-    model, running = find_openvino(module, forward, reference)
-    size = GRAPH_BYTES + sum(parameter.numel() for parameter in module.parameters()) * 4
+    if access.direct is not None:
+        model, running = find_direct(access.direct.graph, reference)
+        size = GRAPH_BYTES + access.direct.weight_bytes
+    else:
+        module, forward = access.built()
+        model, running = find_openvino(module, forward, reference)
+        size = GRAPH_BYTES + sum(parameter.numel() for parameter in module.parameters()) * 4
     exact = running.exact_convolutions
     folder = access.cache.write_folder(graph_name(running.precision, exact), partial(save_graph, model), size)
     record = {"precision": running.precision, "note": running.note, "exact_convolutions": exact}

@@ -16,7 +16,7 @@ from headstart.engine.body.recipe import Batch, Forward
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FP32_AGREEMENT", "HALF_AGREEMENT", "Reference", "agreement", "measure_reference"]
+__all__ = ["FP32_AGREEMENT", "HALF_AGREEMENT", "Reference", "agreement", "measure_reference", "reference_of"]
 
 # The smallest cosine similarity that is accepted, of two forms in fp32, and of bf16 or fp16 with fp32.
 FP32_AGREEMENT = 0.99999
@@ -105,11 +105,26 @@ def measure_reference(module: nn.Module, forward: Forward, batches: Sequence[Bat
     """
     import torch
 
-    found, seconds = [], np.inf
     with torch.inference_mode():
-        for batch in batches:
-            begin = perf_counter()
-            blocks = forward(module, to_tensors(batch))
-            seconds = min(seconds, (perf_counter() - begin) / count_items(batch))
-            found.append([block.float().numpy() for block in blocks])
+        return reference_of(
+            lambda batch: [block.float().numpy() for block in forward(module, to_tensors(batch))], batches
+        )
+
+
+def reference_of(blocks: Callable[[Batch], list[NDArray[Any]]], batches: Sequence[Batch]) -> Reference:
+    """Compute the blocks of each batch, and take the time.
+
+    Args:
+        blocks: a function of a batch that returns its blocks, (n, ..., width) float32 each.
+        batches: at least one.
+
+    Examples:
+        >>> reference_of(lambda batch: [2 * batch], [np.ones((1, 2), np.float32)]).blocks
+        ([array([[2., 2.]], dtype=float32)],)
+    """
+    found, seconds = [], np.inf
+    for batch in batches:
+        begin = perf_counter()
+        found.append(blocks(batch))
+        seconds = min(seconds, (perf_counter() - begin) / count_items(batch))
     return Reference(tuple(batches), tuple(found), seconds)

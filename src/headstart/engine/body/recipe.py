@@ -16,7 +16,7 @@ from headstart.types import Modality
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Batch", "Forward", "Recipe", "Tensors", "recipe_key", "rows_key"]
+__all__ = ["Batch", "DirectForm", "Forward", "Recipe", "Tensors", "recipe_key", "rows_key"]
 
 Batch = NDArray[Any] | Mapping[str, NDArray[Any]]
 # A batch as tensors, as it goes through a body.
@@ -35,6 +35,21 @@ READERS: Mapping[Modality, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
+class DirectForm:
+    """A body that needs no torch: OpenVINO runs a model that is made of its weights.
+
+    Attributes:
+        graph: returns the body as an OpenVINO model, all blocks as one output.
+        blocks: the body in numpy: a function of a batch that returns its blocks, (n, width) float32 each.
+        weight_bytes: the size of its weights.
+    """
+
+    graph: Callable[[], Any]
+    blocks: Callable[[Batch], list[NDArray[Any]]]
+    weight_bytes: int
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a frozen body is made and run.
 
@@ -45,12 +60,14 @@ class Recipe:
             (module, batch of tensors) that returns one (n, width) tensor for each block.
         example: returns a few items as a batch of arrays, on which number formats are compared; must not load torch.
         lasting: whether a later process can open the same body, so that a conversion is worth keeping.
+        direct: how OpenVINO runs it without torch; None if it has to be traced.
     """
 
     key: str
     build: Callable[[], tuple[nn.Module, Forward]]
     example: Callable[[], Batch]
     lasting: bool = True
+    direct: DirectForm | None = None
 
 
 def recipe_key(*parts: object) -> str:

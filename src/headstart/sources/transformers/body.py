@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.body.arrays import first_items, to_tensors
-from headstart.engine.body.recipe import Batch, Forward, Recipe, Tensors, recipe_key
+from headstart.engine.body.recipe import Batch, DirectForm, Forward, Recipe, Tensors, recipe_key
 from headstart.engine.capabilities import Runtime, WiderRows
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
@@ -79,7 +79,7 @@ class TransformersBody(ABC, Generic[P, Q]):
         trained = recipe_key(*self._identity(), layers, positions)
         key = trained if seed is None else recipe_key(trained, initialization_key(seed))
         example = lambda: self._example(self._facts)  # noqa: E731 (called once the facts are known)
-        body = FrozenBody(Recipe(key, self._build, example, lasting=parts.lasting))
+        body = FrozenBody(Recipe(key, self._build, example, lasting=parts.lasting, direct=self._direct()))
         self.body: FrozenBody | SelectedBody = body
         self._choice: BlockChoice[Self] | None = None
         self._facts: Mapping[str, Any] = facts or self._known() or body.facts(self._measure)
@@ -257,6 +257,10 @@ class TransformersBody(ABC, Generic[P, Q]):
     def _build_selected(self, names: tuple[str, ...]) -> tuple[nn.Module, Forward]:
         return selected_reading(self.parts.build(self._seed), self._reading, names)
 
+    def _direct(self) -> DirectForm | None:
+        """How the body runs without torch, if it can."""
+        return None
+
     def _measure(self, module: nn.Module, _forward: object) -> dict[str, Any]:
         facts = self._about(module)
         blocks = self._reading.widths(module, first_items(self._example(facts), 1))
@@ -267,7 +271,7 @@ class TransformersBody(ABC, Generic[P, Q]):
         if self.parts.known is None:
             return None
         widths = dict(self.parts.known["blocks"])
-        chosen = select(list(widths), self._reading.layers)
+        chosen = select(list(widths), self._reading.layers, self._reading.most)
         if not set(chosen) <= set(widths):
             return None
         return {**self.parts.known, "blocks": [[name, widths[name]] for name in chosen]}

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from headstart.data.auditing.token_counts import TokenCounts
 from headstart.engine.body.arrays import to_tensors
-from headstart.engine.body.recipe import rows_key
+from headstart.engine.body.recipe import DirectForm, rows_key
 from headstart.errors import ItemError
-from headstart.sources.bodies.hidden_layers import Hidden, Layers, Reading
+from headstart.sources.bodies.hidden_layers import MOST_BLOCKS, Hidden, Layers, Reading, select
 from headstart.sources.bodies.trainable import PreparedKind
 from headstart.sources.transformers.body import TransformersBody
 from headstart.sources.transformers.checkpoint import write_sentence_files
@@ -53,6 +53,9 @@ class TextParts(BodyParts):
         pooling: of the last layer: ``"mean"`` over the tokens or ``"cls"``, the first token.
         words: returns the token embeddings for a seed, or the pretrained ones for None, if they stay outside of the
             module: a batch then holds embedded tokens, and only the rows that occur in it are read.
+        direct: returns, for a seed or None and the numbers of the hidden layers that are read, how the body runs
+            without torch; needs ``known``.
+        most: how many layers the rule ``"blocks"`` reads.
         known: as in `BodyParts`, with ``vocabulary`` (number of tokens) and ``width`` (of the last layer).
 
     Examples:
@@ -64,10 +67,12 @@ class TextParts(BodyParts):
     tokenizer: TokenizerSpec
     pooling: str = "mean"
     words: Callable[[int | None], WordTable] | None = None
+    direct: Callable[[int | None, Sequence[int]], DirectForm] | None = None
+    most: int = MOST_BLOCKS
 
     def with_module(self, module: nn.Module) -> TextParts:
         """The same parts with the weights and the structure of ``module``, which must not be changed afterwards."""
-        made = super().with_module(module)
+        made = replace(super().with_module(module), direct=None)
         if (make := self.words) is None:
             return made
         table = word_table(module)  # of the body that was trained, which may have begun with random weights
@@ -130,7 +135,8 @@ class TextBody(TransformersBody[TextParts, Tokens]):
         return "text", LAYOUT, self.parts.key, self.parts.pooling
 
     def _reader(self, layers: Layers, *, positions: bool) -> Reading:
-        return Reading(self.parts.hidden, _names, layers, positions, self.parts.pooling == "cls")
+        cls = self.parts.pooling == "cls"
+        return Reading(self.parts.hidden, _names, layers, positions, cls, most=self.parts.most)
 
     def _preprocessing(self) -> Mapping[str, Any]:
         return {"max_length": self.parts.tokenizer.max_length, "pooling": self.parts.pooling}
@@ -142,6 +148,15 @@ class TextBody(TransformersBody[TextParts, Tokens]):
             "vocabulary": int(module.get_input_embeddings().num_embeddings),
             "width": int(module.config.hidden_size),
         }
+
+    def _direct(self) -> DirectForm | None:
+        if self.parts.direct is None or self.parts.known is None or self._reading.positions:
+            return None
+        names = [name for name, _ in self.parts.known["blocks"]]
+        chosen = select(names, self._reading.layers, self._reading.most)
+        if not set(chosen) <= set(names):
+            return None  # a submodule, which only hooks of torch can read
+        return self.parts.direct(self._seed, [names.index(name) for name in chosen])
 
     def _example(self, facts: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """Four texts of 10 to 16 random tokens."""
