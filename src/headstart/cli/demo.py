@@ -11,6 +11,7 @@ from typing import Any
 
 from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line
 from headstart.cli.output.runs import summary
+from headstart.errors import MissingExtraError
 
 __all__ = ["REQUESTS", "REQUESTS_ZH", "run"]
 
@@ -44,14 +45,20 @@ def run(args: argparse.Namespace) -> int:
         if number > 1:
             write_line(stream=reporter.stream)
         reporter.line(f"demo {number}", words)
-        found[name] = fit_part(out / name, reporter)
+        try:
+            found[name] = fit_part(out / name, reporter)
+        except MissingExtraError as error:
+            reporter.warning(f"This part is left out. {error}")
     if args.json:
         write_line(json_text(found))
         return 0
     write_line()
     reporter.line("reports", ", ".join(str(Path(one["run"]) / "report.html") for one in found.values()))
-    reporter.line("next", f"headstart predict {out / 'text'} 'where is my order?'")
-    reporter.line("", "headstart fit YOUR-DATA")
+    if "text" in found:
+        reporter.line("next", f"headstart predict {out / 'text'} 'where is my order?'")
+        reporter.line("", "headstart fit YOUR-DATA")
+    else:
+        reporter.line("next", "headstart fit YOUR-DATA")
     return 0
 
 

