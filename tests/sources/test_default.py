@@ -34,12 +34,18 @@ def picture(side):
     return np.zeros((side, side // 2, 3), np.uint8)
 
 
-@pytest.mark.parametrize(
-    ("texts", "name"), [(ENGLISH, "text"), (GERMAN, "multilingual"), (CHINESE, "multilingual"), ([], "text")]
-)
+@pytest.mark.parametrize(("texts", "name"), [(GERMAN, "multilingual"), (CHINESE, "multilingual"), ([], "text")])
 def test_clear_texts_follow_from_their_language(installed, texts, name):
     found = default_source("text", texts)
     assert (found.name, found.candidates) == (f"headstart:{name}", ())
+
+
+def test_english_texts_take_the_smaller_source_unless_labels_say_otherwise(installed):
+    """Kind: English sets on which the multilingual source is up to three points better."""
+    found = default_source("text", ENGLISH)
+    assert found.name == "headstart:text"
+    assert found.candidates == ("headstart:text", "headstart:multilingual")
+    assert "look English" in found.why
 
 
 def test_what_decided_is_said_and_recorded(installed):

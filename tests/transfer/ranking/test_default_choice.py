@@ -117,12 +117,22 @@ def test_sounds_without_labels_take_the_fixed_default(bodies):
     assert encoder.source_ is bodies[1]
 
 
+def test_too_few_items_take_the_fixed_default_which_is_said(bodies):
+    """Kind: a dozen items, on which a comparison would be noise and opening a second body would take longest."""
+    items, _ = sounds(12)
+    data = Dataset(items, tuple(map(str, range(12))), "audio", task=TASK, y=np.arange(12) % 2)
+    found = choose_default(data, np.arange(12), RunContext(Heard(), PLAIN), part=part_of(data))
+    assert found.source is bodies[1]
+    assert bodies[0].seen == []
+    assert "12 items are too few to compare" in found.record["why"]
+
+
 def test_if_nothing_can_be_compared_the_fixed_default_is_taken_and_said(bodies):
-    items, _ = sounds(2)
-    data = Dataset(items, ("0", "1"), "audio", task=TASK, y=np.array([0, 1]))
+    items, _ = sounds(40)
+    data = Dataset(items, tuple(map(str, range(40))), "audio", task=TASK, y=np.arange(40) % 2)
     heard = Heard()
     context = RunContext(heard, PLAIN)
-    found = choose_default(data, np.zeros(2, np.int64), context, part=part_of(data))
+    found = choose_default(data, np.zeros(40, np.int64), context, part=part_of(data))
     assert found.source is bodies[1]
     assert "could not be compared" in found.record["why"]
 

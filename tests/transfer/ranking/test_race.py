@@ -47,8 +47,8 @@ def test_where_the_sample_cannot_tell_the_first_of_the_order_is_taken(monkeypatc
 
 def test_a_race_encodes_a_sample_and_the_same_one_again(monkeypatch):
     found, bodies = raced(monkeypatch, 0.5, 0.5, n=600)
-    assert found.items == 200
-    assert all(len(body.seen) <= 200 for body in bodies)
+    assert found.items == 400
+    assert all(len(body.seen) <= 400 for body in bodies)
     again, _ = raced(monkeypatch, 0.5, 0.5, n=600)
     assert (again.why, again.record) == (found.why, found.record)
 
@@ -56,7 +56,7 @@ def test_a_race_encodes_a_sample_and_the_same_one_again(monkeypatch):
 def test_a_clearly_worse_source_stops_early(monkeypatch):
     found, (small, large) = raced(monkeypatch, 0.05, 20.0, n=600)
     assert found.winner.entry.name == "headstart:small"
-    assert len(large.seen) < len(small.seen) == 200
+    assert len(large.seen) < len(small.seen) == 400
     assert "clearly worse" in found.why
 
 
@@ -106,8 +106,8 @@ def test_a_sample_of_few_large_groups_is_a_sample(monkeypatch):
     bodies = Planted("headstart:small", "text", 0.5), Planted("headstart:large", "text", 0.5)
     plant(monkeypatch, *bodies)
     found = race(NAMES, labelled(600), np.arange(600) // 120, np.arange(600), PLAIN)
-    assert found.items == 200
-    assert all(len(body.seen) <= 200 for body in bodies)
+    assert found.items == 400
+    assert all(len(body.seen) <= 400 for body in bodies)
 
 
 def test_nearly_all_items_are_all_items():
@@ -116,9 +116,10 @@ def test_nearly_all_items_are_all_items():
 
 
 def test_many_classes_get_more_items_and_long_sounds_fewer():
-    many = Dataset([""] * 900, tuple(map(str, range(900))), "text", task=TASK, y=np.arange(900) % 77)
+    assert race_size(labelled(), np.arange(60)) == 400
+    short = [(np.zeros(10), 100)] * 900
+    many = Dataset(short, tuple(map(str, range(900))), "audio", task=TASK, y=np.arange(900) % 77)
     assert race_size(many, np.arange(900)) == 308
-    assert race_size(labelled(), np.arange(60)) == 200
     sounds = [(np.zeros(1000), 100)] * 300
     data = Dataset(sounds, tuple(map(str, range(300))), "audio", task=TASK, y=np.arange(300) % 2)
     assert race_size(data, np.arange(300)) == 60

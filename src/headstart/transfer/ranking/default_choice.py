@@ -14,7 +14,7 @@ from headstart.reporting import Reporter
 from headstart.sources import open_source
 from headstart.sources.default import DefaultSource, check_default, default_source, source_for, told_to
 from headstart.transfer.ranking.choice import Choice, choosing_part
-from headstart.transfer.ranking.race import Raced, race
+from headstart.transfer.ranking.race import FEWEST_RACED, Raced, race
 from headstart.transfer.ranking.run import RankingItems
 from headstart.transfer.stages.context import RunContext
 from headstart.types import Dataset, Source
@@ -63,6 +63,9 @@ def choose_default(
     started = time.perf_counter()
     part = part or choosing_part(dataset, units, context.seed, once=once)
     default = default_source(dataset.modality, [dataset.items[k] for k in part.rows])
+    if default.candidates and len(part.rows) < FEWEST_RACED:
+        why = f"{default.why}; {len(part.rows)} items are too few to compare {' and '.join(default.candidates)}"
+        default = replace(default, candidates=(), why=why)
     if not default.candidates:
         source = default.opened or open_source(default.name, modality=dataset.modality)
         record = default_record(default, BY_ITEMS, time.perf_counter() - started)
