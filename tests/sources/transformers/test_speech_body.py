@@ -1,15 +1,21 @@
 """The speech body: a row depends on its sound alone, long sounds are averaged, and it can be fine-tuned and saved."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from headstart.engine.options import Engine
 from headstart.errors import ItemError, UnknownNameError
+from headstart.model.loading import load
 from headstart.sources import open_saved, open_source
 from headstart.sources.bodies.adapters import insert_adapters
 from headstart.sources.transformers.speech_folder import write_speech_folder
 from headstart.sources.transformers.whisper import whisper_module
+from headstart.tune import STRATEGIES, fit
+from headstart.tune.network.frozen_prefix import find_cut
+from headstart.types import Dataset, Task
 
 CONFIG = {
     "model_type": "whisper", "d_model": 16, "num_mel_bins": 80, "max_source_positions": 1500, "encoder_layers": 2,
@@ -154,3 +160,27 @@ def test_layers_adapters_and_random_weights_are_saved(source, noises, tmp_path):
         for found, wanted in zip(again.forward(prepared), made.forward(prepared), strict=True):
             np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)
     assert np.abs(source.untrained(3).encode(noises) - source.untrained(4).encode(noises)).max() > 0.01
+
+
+@pytest.mark.parametrize("name", ["full", "partial", "lora", "bitfit", "adapters"])
+def test_strategies_fine_tune_it(source, name, tmp_path):
+    rng = np.random.default_rng(0)
+    pitches = [300 + 900 * (k % 2) for k in range(24)]  # low and high tones of different lengths
+    items = [(np.sin(np.arange(2000 + 300 * k) * pitch / 2500) + rng.normal(size=2000 + 300 * k), 16_000)
+             for k, pitch in enumerate(pitches)]  # fmt: skip
+    y = np.arange(24) % 2
+    data = Dataset(items, tuple(map(str, range(24))), "audio", Task("classification", ("low", "high")), y)
+    strategy = STRATEGIES[name]
+    quick = replace(strategy, training=replace(strategy.training, epochs=1))
+    model = fit(quick, source, data.take(range(16)), valid=data.take(range(16, 24)))
+    assert model.predict(items[:2]) == ["low", "high"]
+    model.save(tmp_path / "kept")
+    again = load(tmp_path / "kept")
+    np.testing.assert_allclose(again.predict_proba(items), model.predict_proba(items), atol=1e-3)
+
+
+def test_no_frozen_prefix_is_kept_for_sounds_of_several_parts(source, noises, long_noise):
+    body = source.trainable()
+    for name, parameter in body.module.named_parameters():
+        parameter.requires_grad_(name.startswith(("layers.1", "layer_norm")))
+    assert find_cut(body, body.collate([source.prepare(sound) for sound in [*noises[:2], long_noise]])) is None

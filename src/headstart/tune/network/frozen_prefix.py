@@ -255,6 +255,8 @@ def _size(batch: Any) -> dict[str, int]:
 
 def _one_shape(batch: Any) -> bool:
     """Whether the items of all batches are known to have one shape, apart from the padding of texts."""
+    if isinstance(batch, Mapping) and "counts" in batch:  # items of several parts, such as long sounds
+        return False
     return isinstance(batch, Tensor) or "attention_mask" in batch or set(batch) == {"pixel_values"}
 
 
