@@ -111,11 +111,15 @@ def read_again(model: Any, exact: int = 0) -> Any:
         >>> OpenVino(read_again(model, 3), "fp32")(-x[:1])
         array([[0., 0., 0.]], dtype=float32)
     """
+    return _reread(partial(save_graph, model), exact)
+
+
+def _reread(save: Callable[[Path], None], exact: int = 0) -> Any:
     core = import_openvino().Core()
     core.set_property({"ENABLE_MMAP": False})  # the files are deleted right after reading
     with tempfile.TemporaryDirectory(prefix="headstart-body-") as name:
         path = Path(name) / XML
-        save_graph(model, path.parent)
+        save(path.parent)
         path.write_text(_with_exact(path.read_text(encoding="utf-8"), exact), encoding="utf-8")
         return core.read_model(path)
 
@@ -266,7 +270,8 @@ def find_direct(graph: Callable[[], Any], reference: Reference) -> tuple[Any, Op
         >>> find_direct(lambda: model, reference_of(lambda batch: [batch], [x]))[1].name
         'openvino'
     """
-    exact = _same(read_again(graph()), [reference])
+    # the graph and its weights are released before it is read again
+    exact = _same(_reread(lambda folder: save_graph(graph(), folder)), [reference])
     if exact is None:
         raise Refused("the features of its model in fp32 are not those of the body")
     return _quick(exact, lambda _: exact, None, reference)

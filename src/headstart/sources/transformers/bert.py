@@ -76,9 +76,10 @@ def _layers(config: Mapping[str, Any], words: WordTable | None) -> nn.Module:
         return made
 
     sizes = {"word": "vocab_size", "position": "max_position_embeddings", "token_type": "type_vocab_size"}
+    table: Any = nn.Embedding  # whose from_pretrained has no types
     tables: dict[str, nn.Module] = {
         # from_pretrained, because initialising an nn.Embedding on the meta device imports torch._dynamo: 1.4 s, 150 MB
-        f"{name}_embeddings": nn.Embedding.from_pretrained(torch.empty(int(config[size]), width), freeze=False)
+        f"{name}_embeddings": table.from_pretrained(torch.empty(int(config[size]), width), freeze=False)
         for name, size in sizes.items()
         if name != "word" or words is None
     }

@@ -49,7 +49,8 @@ def bert_blocks(
     def norm(x: NDArray[Any], name: str) -> NDArray[Any]:
         centred = x - x.mean(axis=-1, keepdims=True)
         scaled = centred / np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + eps)
-        return scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+        found: NDArray[Any] = scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+        return found
 
     def linear(x: NDArray[Any], name: str) -> NDArray[Any]:
         return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
@@ -138,7 +139,8 @@ def bert_graph(weights: Weights, *, heads: int, eps: float, read: Sequence[int])
 def _shifts(weights: Weights) -> NDArray[np.float32]:
     """What is added to the embedding of a token at each position: that of the position and of token type 0."""
     positions = weights["embeddings.position_embeddings.weight"]
-    return positions + weights["embeddings.token_type_embeddings.weight"][0]
+    found: NDArray[np.float32] = positions + weights["embeddings.token_type_embeddings.weight"][0]
+    return found
 
 
 def _constants(op: Any, weights: Weights) -> Callable[[str], Any]:

@@ -231,7 +231,7 @@ def read_packed_bert(path: Path) -> PackedBert:
     except (OSError, ValueError) as error:  # an empty file cannot be mapped
         reason = error.strerror if isinstance(error, OSError) else "it is empty"
         raise SourceError(f"'{path}' cannot be read: {reason}.") from error
-    reader = BinaryReader(data, str(path))
+    reader = BinaryReader(data.data, str(path))
     if bytes(reader.take(4, "the magic number")) != MAGIC:
         raise SourceError(f"'{path}' is not a packed BERT encoder: it does not begin with {MAGIC.decode()}.")
     version = reader.number("u32", "the version")
@@ -257,11 +257,12 @@ def _sizes(reader: BinaryReader) -> BertSizes:
     block = reader.number("i32", "the block size")
     if block != BLOCK:
         raise reader.damaged(f"the block size is {block:,}, and only {BLOCK} is allowed")
-    hidden, _, heads, inner, *_ = found
+    hidden, layers, heads, inner, vocabulary, positions, types = found
     if hidden % BLOCK or inner % BLOCK or hidden % heads:
         raise reader.damaged(f"the widths {hidden} and {inner} do not fit blocks of {BLOCK} and {heads} heads")
     # float32 has no 1e-12: the number that was meant is the shortest one that rounds to it
-    return BertSizes(*found, layer_norm_eps=float(np.format_float_positional(np.float32(eps), unique=True)))
+    shortest = float(np.format_float_positional(np.float32(eps), unique=True))
+    return BertSizes(hidden, layers, heads, inner, vocabulary, positions, types, shortest)
 
 
 def _pieces(reader: BinaryReader, sizes: BertSizes) -> Pieces:
