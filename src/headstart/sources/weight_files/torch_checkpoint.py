@@ -198,8 +198,9 @@ def _stated_numbers(content: bytes, path: Path, again: str) -> int:
             for code, value, _ in pickletools.genops(stream):
                 if (was_integer and code.name in STORED) or code.name == "DUP":
                     raise ValueError("it repeats a number")
-                was_integer = isinstance(value, int) and code.name in INTEGERS
-                total += abs(value) if was_integer and part == "tensors" else 0
+                was_integer = code.name in INTEGERS
+                if isinstance(value, int) and was_integer and part == "tensors":
+                    total += abs(value)
     except Exception as error:
         reason = " ".join(str(error).split())[:120]
         raise SourceError(f"'{path}' is not a checkpoint of torch ({reason}); {again}.") from error
