@@ -132,3 +132,18 @@ def test_bad_input_is_refused(model):
         free_lb(model.loss, torch.zeros(2, 4, 6), mask=MASK[:, :3], generator=seeded(0))
     with pytest.raises(ParameterError, match="'steps' parameter of free_lb"):
         free_lb(model.loss, torch.zeros(2, 4, 6), steps=0, generator=seeded(0))
+
+
+def test_a_body_that_reads_embedded_tokens_is_perturbed_like_one_with_its_own_table():
+    """The token embeddings of a large vocabulary stay outside of the body, and the batch holds embedded tokens."""
+    from headstart.tune.attacks.free_lb import _embedded
+
+    ids, table = torch.tensor([[1, 2]]), torch.nn.Embedding(9, 4)
+    outside = torch.nn.Identity()
+    own = torch.nn.ModuleDict({"embeddings": torch.nn.ModuleDict({"word_embeddings": table})})
+    other = torch.nn.ModuleDict({"embeddings": torch.nn.ModuleDict({"word_embeddings": outside})})
+    layer, tokens = _embedded(own, {"input_ids": ids})
+    same, embedded = _embedded(other, {"inputs_embeds": table(ids)})
+    assert layer is table
+    assert same is outside
+    assert torch.equal(tokens, embedded)

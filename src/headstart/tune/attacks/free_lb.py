@@ -13,7 +13,7 @@ Command: headstart fit DATA --strategy adversarial
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -183,7 +183,7 @@ def free_lb_step(
         >>> network.body.weight.grad.abs().sum(dim=1).nonzero().flatten()     # the tokens of the two texts
         tensor([1, 2, 3, 4])
     """
-    layer = token_embedding(network.body)
+    layer, embedded = _embedded(network.body, batch.inputs)
     dropped = int(torch.randint(2**62, ()))
 
     def loss_of(embedding: Tensor) -> Tensor:
@@ -192,12 +192,20 @@ def free_lb_step(
             return losses(network(batch.inputs)) * batch.share
 
     total = free_lb(
-        loss_of, layer(batch.inputs["input_ids"]), epsilon=epsilon, step_size=step_size, steps=steps,
+        loss_of, embedded, epsilon=epsilon, step_size=step_size, steps=steps,
         mask=batch.inputs["attention_mask"], generator=drawn_generator(),
     )  # fmt: skip
     # The loop calls backward() on the result: a zero that depends on the head lets it, and adds nothing.
     nothing = sum((0.0 * parameter.sum() for parameter in network.head.parameters()), torch.zeros_like(total))
     return total / batch.share + nothing
+
+
+def _embedded(body: nn.Module, inputs: Mapping[str, Tensor]) -> tuple[nn.Module, Tensor]:
+    """The layer that returns the embedded tokens, and the tokens of a batch; some bodies have their table outside."""
+    if "inputs_embeds" in inputs:
+        return body.get_submodule("embeddings.word_embeddings"), inputs["inputs_embeds"]
+    layer = token_embedding(body)
+    return layer, layer(inputs["input_ids"])
 
 
 @contextmanager
