@@ -32,6 +32,7 @@ from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.io import read_json, write_json
 from headstart.sources.bodies.averaging import item_means, item_rows
+from headstart.sources.bodies.picture_side import opened_at
 from headstart.sources.bodies.seeded import spread
 from headstart.sources.bodies.trainable import Trainable, TrainableSource, body_key, trainable
 from headstart.sources.preprocessing.mel import log_mel, picture, resample
@@ -219,6 +220,17 @@ class Spectrogram:
         if not isinstance(inner, LayerChoosing):
             raise SourceError(f"The source '{self.image_source.info.name}' has no layers to choose.")
         return Spectrogram(inner.with_layers(layers, positions=positions), self.settings)
+
+    def with_side(self, side: int) -> Spectrogram:
+        """The same source with pictures of another size.
+
+        Args:
+            side: height and width of the pictures, in pixels.
+
+        Raises:
+            SourceError: if the image source reads pictures of its own size only.
+        """
+        return Spectrogram(opened_at(self.image_source, side), self.settings)
 
     def all_blocks(self) -> tuple[Block, ...]:
         """The blocks of the image source among which `only_blocks` chooses; empty if it cannot leave out any."""

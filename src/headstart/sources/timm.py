@@ -234,7 +234,7 @@ class TimmSource:
         info = described_at(self.info, side)
         rest: dict[str, Any] = {"layers": self._layers, "positions": self._positions, "installed": self._installed}
         try:
-            return TimmSource(spec, self._weights, info, **rest)
+            return self._alike(TimmSource(spec, self._weights, info, **rest))
         except (AssertionError, RuntimeError, ValueError) as error:  # raised by bodies of a fixed size
             raise no_other_side(self.info.name, side, error) from error
 

@@ -42,7 +42,10 @@ def add(verbs: Verbs[Parser]) -> None:
     group = first_group(parser)
     add_out(group, "FILE", "file to write: .parquet, .csv, .npy or .safetensors", required=True)
     group.add_argument(
-        "--source", metavar="NAME", help="pretrained body (default: the installed one that suits the items)"
+        "--source",
+        metavar="NAME",
+        help="pretrained body (default: the installed one that suits the items); NAME@160 reads pictures of 160 pixels "
+        "a side, which is faster (image bodies of timm)",
     )
     group.add_argument("--layers", metavar="WHICH", default="last", help=LAYERS)
     group.add_argument(

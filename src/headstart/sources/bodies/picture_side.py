@@ -16,7 +16,7 @@ from headstart.types import Source, SourceInfo
 
 __all__ = ["SideChoosing", "described_at", "no_other_side", "opened_at", "split_side"]
 
-SCHEMES = ("headstart", "local", "timm")
+SCHEMES = ("headstart", "hf", "local", "timm")  # their names hold no @, except in a path
 LEAST_SIDE, MOST_SIDE = 32, 1024  # pixels
 
 
@@ -38,32 +38,38 @@ class SideChoosing(Protocol):
 def split_side(name: str) -> tuple[str, int | None]:
     """A source's name without its ``@SIDE``, and the side in pixels; None if it states none.
 
-    A path that exists as it is written keeps its ending.
+    In ``local:PATH@160`` it is a size only if there is no such file or folder, but one without the ending.
 
     Args:
         name: the full name with its scheme.
 
     Raises:
-        SourceError: for a side out of range.
+        SourceError: for a side that is not a whole number in its range, and for sources of the Hugging Face hub.
 
     Examples:
-        >>> split_side("headstart:photo@160"), split_side("hf:org/name@160")
-        (('headstart:photo', 160), ('hf:org/name@160', None))
+        >>> split_side("headstart:photo@160"), split_side("fused:a@160+b")
+        (('headstart:photo', 160), ('fused:a@160+b', None))
         >>> split_side("headstart:photo@1")
         Traceback (most recent call last):
-        headstart.errors.SourceError: The source 'headstart:photo@1' asks for pictures of 1 pixels a side; give 32 to...
+        headstart.errors.SourceError: The source 'headstart:photo@1' must ask for a whole number of pixels a side, ...
     """
-    found = re.fullmatch(r"((\w+):.+)@([0-9]{1,9})", name, re.ASCII | re.DOTALL)
-    if found is None or found[2] not in SCHEMES:
+    scheme, colon, rest = name.partition(":")
+    base, at, asked = rest.rpartition("@")
+    if not (colon and at) or scheme not in SCHEMES or (scheme == "local" and not _is_path_with_side(base, asked)):
         return name, None
-    if found[2] == "local" and path_exists(Path(name.partition(":")[2]).expanduser()):
-        return name, None
-    side = int(found[3])
-    if not LEAST_SIDE <= side <= MOST_SIDE:
+    if not re.fullmatch("[1-9][0-9]{1,3}", asked) or not LEAST_SIDE <= int(asked) <= MOST_SIDE:
         raise SourceError(
-            f"The source '{name:.200}' asks for pictures of {side} pixels a side; give {LEAST_SIDE} to {MOST_SIDE}."
+            f"The source '{name:.200}' must ask for a whole number of pixels a side, {LEAST_SIDE} to {MOST_SIDE}. Got "
+            f"{asked[:40]!r} instead; write a size, such as {scheme}:{base:.100}@160, or leave '@{asked:.40}' out."
         )
-    return found[1], side
+    if scheme == "hf":  # known before anything is fetched
+        raise no_other_side(f"{scheme}:{base:.200}", int(asked), "only image bodies of timm are opened at another size")
+    return f"{scheme}:{base}", int(asked)
+
+
+def _is_path_with_side(path: str, asked: str) -> bool:
+    found = path_exists(Path(path).expanduser()) and not path_exists(Path(f"{path}@{asked}").expanduser())
+    return bool(path) and found and not re.search(r"[/\\]", asked)
 
 
 def opened_at(source: Source, side: int) -> Source:
@@ -101,21 +107,28 @@ def described_at(info: SourceInfo, side: int) -> SourceInfo:
         >>> described_at(describe("headstart:image"), 96).input["input_size"]
         (3, 96, 96)
     """
-    if info.modality != "image" or "input_size" not in info.input:
+    if "input_size" not in info.input:
         raise no_other_side(info.name, side)
     if list(info.input["input_size"]) == [3, side, side]:
         return info
     # The published accuracy holds for the published size.
     size = {**info.input, "input_size": (3, side, side)}
-    return replace(info, name=f"{info.name}@{side}", input=size, accuracy=None, source_task=None)
+    name = _without_side(info.name, int(info.input["input_size"][-1]))
+    return replace(info, name=f"{name}@{side}", input=size, accuracy=None, source_task=None)
 
 
-def no_other_side(name: str, side: int, reason: Exception | None = None) -> SourceError:
+def _without_side(name: str, side: int) -> str:
+    """The name of a source that has been opened at another size before; a path that exists keeps its ending."""
+    is_path = name.startswith("local:") and path_exists(Path(name.removeprefix("local:")).expanduser())
+    return name if is_path else name.removesuffix(f"@{side}")
+
+
+def no_other_side(name: str, side: int, reason: object = None) -> SourceError:
     """The error for a source that cannot read pictures of another size.
 
     Examples:
         >>> print(no_other_side("toy", 160))
         The source 'toy' cannot read pictures of 160 pixels a side; leave '@160' out.
     """
-    why = f" ({' '.join(str(reason).split())[:200]})" if reason is not None else ""
+    why = f" ({' '.join(str(reason).split()).rstrip('.')[:200]})" if reason is not None else ""
     return SourceError(f"The source '{name}' cannot read pictures of {side} pixels a side{why}; leave '@{side}' out.")
