@@ -67,6 +67,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "preprocessing": set(),
         "bodies": set(),
         "audio_bodies": {"bodies", "preprocessing"},
+        "keras_bodies": {"bodies", "preprocessing"},
         "timm_bodies": {"bodies", "preprocessing"},
         "transformers": {"bodies", "preprocessing", "weight_files"},
         "weight_files": {"bodies"},

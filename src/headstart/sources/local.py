@@ -1,8 +1,9 @@
-"""Local checkpoint: ``local:PATH``, a file or folder on this machine, in one of five formats.
+"""Local checkpoint: ``local:PATH``, a file or folder on this machine, in one of six formats.
 
 (a) ``X.safetensors`` next to ``X.json``, which states the timm architecture, its arguments and the preprocessing, or
 that it is YAMNet;
-(b) a folder of transformers; (c) a folder of sentence-transformers; (d) a folder of timm.
+(b) a folder of transformers; (c) a folder of sentence-transformers; (d) a folder of timm; (e) a
+.keras file; (f) a folder with a body of Keras that a model was saved with.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["SCHEME", "describe_local", "open_local", "open_timm_folder"]
 
 FORMATS = (
-    "a .safetensors file next to a .json of the same name, or a folder of timm, transformers or "
+    "a .safetensors file next to a .json of the same name, a .keras file, or a folder of timm, transformers or "
     "sentence-transformers with its config.json"
 )
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming", "random")
+OWN_FORMATS = ("yamnet", "keras", "keras file")
 PREPROCESSING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
 
 
@@ -56,10 +58,8 @@ def open_local(path: Path) -> Source:
         headstart.errors.SourceError: There is no checkpoint 'nowhere'; give ...
     """
     kind = _kind(path)
-    if kind == "yamnet":
-        from headstart.sources.audio_bodies.yamnet_source import open_yamnet
-
-        return open_yamnet(_weights_file(path), f"local:{path}")
+    if kind in OWN_FORMATS:
+        return _own_format(kind, path)[0]()
     info = describe_local(path)
     if kind == "pair":
         return _open_timm(_weights_file(path), _pair_spec(_pair_json(path)), info)
@@ -123,10 +123,8 @@ def describe_local(path: Path) -> SourceInfo:
     """
     kind = _kind(path)
     name = f"local:{path}"
-    if kind == "yamnet":
-        from headstart.sources.audio_bodies.yamnet_source import describe_yamnet
-
-        return describe_yamnet(_weights_file(path), name)
+    if kind in OWN_FORMATS:
+        return _own_format(kind, path)[1]()
     if kind == "pair":
         facts = read_json(_pair_json(path))
         return _timm_info(name, _pair_spec(_pair_json(path)), facts, sha256=facts.get("sha256"))
@@ -143,15 +141,38 @@ def describe_local(path: Path) -> SourceInfo:
     return describe_folder(folder, name)
 
 
+def _own_format(kind: str, path: Path) -> tuple[Callable[[], Source], Callable[[], SourceInfo]]:
+    """What opens, and what describes, a checkpoint that neither timm nor transformers builds."""
+    name = f"local:{path}"
+    if kind == "yamnet":
+        from headstart.sources.audio_bodies.yamnet_source import describe_yamnet, open_yamnet
+
+        file = _weights_file(path)
+        return lambda: open_yamnet(file, name), lambda: describe_yamnet(file, name)
+    if kind == "keras":
+        from headstart.sources.keras_bodies.keras_source import describe_keras_folder, open_keras_folder
+
+        return lambda: open_keras_folder(path, name), lambda: describe_keras_folder(path, name)[1]
+    from headstart.sources.keras import describe_keras_file, open_keras_file
+
+    return lambda: open_keras_file(path), lambda: describe_keras_file(path)
+
+
 def _kind(path: Path) -> str:
     """The format of a checkpoint, from the files that it has."""
     if not path_exists(path):
         raise SourceError(f"There is no checkpoint '{path!s:.200}'; give {FORMATS}.")
     if path.is_file():
+        if path.suffix == ".keras":
+            return "keras file"
         if path.suffix != ".safetensors":
             raise SourceError(f"'{path}' is not a checkpoint that can be opened; give {FORMATS}.")
         return _pair_kind(path)
-    for name, kind in (("spectrogram.json", "spectrogram"), ("modules.json", "sentence-transformers")):
+    for name, kind in (
+        ("spectrogram.json", "spectrogram"),
+        ("keras.json", "keras"),
+        ("modules.json", "sentence-transformers"),
+    ):
         if (path / name).is_file():
             return kind
     if (path / "config.json").is_file():

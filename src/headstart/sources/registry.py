@@ -21,6 +21,7 @@ SOURCES.register("columns", "headstart.sources.columns:SCHEME")
 SOURCES.register("fused", "headstart.sources.fused:SCHEME")
 SOURCES.register("headstart", "headstart.sources.embedded:SCHEME")
 SOURCES.register("hf", "headstart.sources.hf:SCHEME")
+SOURCES.register("keras", "headstart.sources.keras:SCHEME")
 SOURCES.register("local", "headstart.sources.local:SCHEME")
 SOURCES.register("module", "headstart.sources.module:SCHEME")
 SOURCES.register("timm", "headstart.sources.timm:SCHEME")
@@ -28,7 +29,7 @@ SOURCES.register("toy", "headstart.sources.toy:SCHEME")
 SOURCES.register("vector", "headstart.sources.vector:SCHEME")
 
 # A saved model may name only sources that come with it or with the install: it must not fetch or read anything else.
-BUILT_IN = ("columns", "fused", "headstart", "hf", "local", "module", "timm", "toy", "vector")
+BUILT_IN = ("columns", "fused", "headstart", "hf", "keras", "local", "module", "timm", "toy", "vector")
 COPIED = ("columns", "fused", "local")  # `Source.save` writes them into the model folder
 INSTALLED = ("headstart", "module", "toy", "vector")  # `Source.save` stores their name only
 

@@ -100,7 +100,8 @@ def build_yamnet() -> nn.Module:
             x = self.stem(patches.unsqueeze(1)).relu()
             for layer in self.blocks:
                 x = layer(x)
-            return x.mean((2, 3))
+            embedding: Tensor = x.mean((2, 3))
+            return embedding
 
     return Yamnet()
 

@@ -1,0 +1,168 @@
+"""The applications of Keras: their architectures, preprocessing and cached weights; nothing is downloaded.
+
+Reference: https://keras.io/api/applications
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.engine.body.machine import package_version
+from headstart.engine.body.recipe import recipe_key
+from headstart.engine.cache.bodies import BodyCache
+from headstart.errors import MissingExtraError, SourceError, UnknownNameError
+
+__all__ = ["APPLICATIONS", "Application", "application", "cached_weights", "keras_folder"]
+
+# The start of a name to how `preprocess_input` of its family treats pixels, and the side of its pictures.
+FAMILIES = {
+    "VGG": ("caffe", 224), "ResNet50V2": ("tf", 224), "ResNet101V2": ("tf", 224), "ResNet152V2": ("tf", 224),
+    "ResNet": ("caffe", 224), "MobileNet": ("tf", 224), "EfficientNetV2": ("none", 224),
+    "EfficientNetB": ("none", 224), "Xception": ("tf", 299), "InceptionV3": ("tf", 299), "DenseNet": ("torch", 224),
+    "ConvNeXt": ("none", 224),
+}  # fmt: skip
+SIDES = {
+    "EfficientNetB1": 240, "EfficientNetB2": 260, "EfficientNetB3": 300, "EfficientNetB4": 380, "EfficientNetB5": 456,
+    "EfficientNetB6": 528, "EfficientNetB7": 600, "EfficientNetV2B1": 240, "EfficientNetV2B2": 260,
+    "EfficientNetV2B3": 300, "EfficientNetV2S": 384, "EfficientNetV2M": 480, "EfficientNetV2L": 480,
+}  # fmt: skip
+APPLICATIONS = (
+    "VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152", "ResNet50V2", "ResNet101V2", "ResNet152V2", "MobileNet",
+    "MobileNetV2", "DenseNet121", "DenseNet169", "DenseNet201", "Xception",
+    "InceptionV3", *(f"EfficientNetB{k}" for k in range(8)), *(f"EfficientNetV2B{k}" for k in range(4)),
+    *(f"EfficientNetV2{size}" for size in "SML"),
+    *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Application:
+    """One of Keras' applications, without its classifier and without weights.
+
+    Attributes:
+        model: its configuration, as Keras writes it.
+        preprocessing: ``"caffe"``, ``"tf"``, ``"torch"`` or ``"none"``.
+        side: height and width of its pictures, in pixels.
+        file: name of the file of its ImageNet weights.
+        md5: that file's digest as Keras states it; empty where it states none.
+    """
+
+    model: dict[str, Any]
+    preprocessing: str
+    side: int
+    file: str
+    md5: str
+
+
+def preprocessing_of(name: str) -> tuple[str, int]:
+    """How an application treats pixels, and the side of its pictures.
+
+    Examples:
+        >>> preprocessing_of("VGG16"), preprocessing_of("EfficientNetB3")
+        (('caffe', 224), ('none', 300))
+    """
+    if name not in APPLICATIONS:
+        raise UnknownNameError("Keras application", name, APPLICATIONS)
+    mode, side = next(found for start, found in FAMILIES.items() if name.startswith(start))
+    return mode, SIDES.get(name, side)
+
+
+def application(name: str) -> Application:
+    """The architecture of an application; Keras builds it once, later processes read it from the cache.
+
+    Raises:
+        UnknownNameError: if there is none of this name.
+        MissingExtraError: if Keras is not installed.
+        SourceError: if Keras has already been imported with another backend than torch.
+    """
+    mode, side = preprocessing_of(name)
+    release = package_version("keras")
+    if not release:
+        raise MissingExtraError(f"The source 'keras:{name}'", "keras")
+    cache = BodyCache(recipe_key("keras application", 1, release, name))
+    found = cache.read("application")
+    if found is None:
+        found = _build(name)
+        cache.write("application", found)
+    return Application(found["model"], mode, side, found["file"], found["md5"])
+
+
+def keras_folder() -> Path:
+    """The folder that Keras caches weights in: ``KERAS_HOME``, else ``~/.keras``, and ``models`` in it."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+
+
+def cached_weights(name: str, known: Application) -> Path:
+    """The ImageNet weights of an application in Keras' cache.
+
+    Raises:
+        SourceError: if they are not there, or are not the file that Keras expects.
+    """
+    file = keras_folder() / known.file
+    if not file.is_file():
+        raise SourceError(
+            f"The weights of 'keras:{name}' are not on this machine; put '{known.file}' into '{file.parent}', or run "
+            f'once while online: python -c "import keras; keras.applications.{name}(include_top=False)".'
+        )
+    if known.md5:
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        if digest != known.md5:
+            raise SourceError(
+                f"'{file}' has the md5 digest {digest[:12]}..., but Keras states {known.md5[:12]}...; fetch it again."
+            )
+    return file
+
+
+def _build(name: str) -> dict[str, Any]:
+    """The configuration of an application, and the name and digest of its weights, which are not fetched."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # those of Keras' import, about numpy's protocol
+        keras = _import_keras()
+        from keras.src.utils import file_utils
+
+        asked: dict[str, str] = {}
+
+        def get_file(fname: str, *_origin: str, file_hash: str | None = None, **_others: Any) -> str:
+            asked.update(file=fname, md5=file_hash or "")
+            return ""
+
+        # With weights "imagenet" some architectures have a further layer, so the name is given, and nothing is loaded.
+        held: list[tuple[Any, str, Any]] = [(file_utils, "get_file", get_file)]
+        held.append((keras.Model, "load_weights", lambda *_args, **_others: None))
+        before = [vars(owner)[attribute] for owner, attribute, _ in held]
+        try:
+            for owner, attribute, replacement in held:
+                setattr(owner, attribute, replacement)
+            model = _maker(keras, name)(weights="imagenet", include_top=False)
+        finally:
+            for (owner, attribute, _), value in zip(held, before, strict=True):
+                setattr(owner, attribute, value)
+        return {"model": json.loads(model.to_json()), **asked}
+
+
+def _maker(keras: Any, name: str) -> Callable[..., Any]:
+    maker: Callable[..., Any] = vars(keras.applications)[name]
+    return maker
+
+
+def _import_keras() -> Any:
+    """Keras with the torch backend."""
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+
+    if keras.config.backend() != "torch":
+        raise SourceError(
+            f"Keras was already imported with the backend '{keras.config.backend()}'; set KERAS_BACKEND=torch before "
+            "it is imported."
+        )
+    return keras
