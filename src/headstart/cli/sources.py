@@ -31,7 +31,9 @@ def _list(args: argparse.Namespace) -> int:
         return 0
     write_table([["name", "items", "features", "parameters", "licence"], *map(_row, found)], right=(2, 3))
     write_line()
-    write_text("also: timm:NAME and hf:ORG/NAME (from their hub or its cache), local:PATH (a checkpoint on disk)")
+    write_text(
+        "also: timm:NAME, hf:ORG/NAME and keras:NAME (from their hub or its cache), local:PATH (a checkpoint on disk)"
+    )
     write_text("next: headstart sources show NAME")
     return 0
 
