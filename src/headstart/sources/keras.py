@@ -67,6 +67,10 @@ def describe_keras_file(file: Path) -> SourceInfo:
     """The facts in the configuration of a .keras file; its weights are not read.
 
     Examples:
+        >>> from headstart.sources.registry import describe
+        >>> vgg = describe("keras:VGG16")
+        >>> vgg.input["preprocessing"], vgg.input["input_size"]
+        ('caffe', [3, 224, 224])
         >>> describe_keras_file(Path(__file__))
         Traceback (most recent call last):
         headstart.errors.SourceError: '...' is not a .keras file ...
