@@ -18,8 +18,8 @@ HEAVY = {"torch", "torchvision", "timm", "transformers", "sklearn", "pandas", "p
 
 # Where a heavy module stands at module level all the same, and why that costs nobody who does not use it.
 HEAVY_ALLOWED = {
-    ("sources.keras_bodies.modules", "torch"),
-    ("sources.keras_bodies.network", "torch"),
+    ("sources.keras_bodies.modules", "torch"): "the layers of Keras; imported when a body is built",
+    ("sources.keras_bodies.network", "torch"): "the network of them; imported when a body is built",
     ("heads", "sklearn"): "the heads that are its estimators; the registry imports each on first use",
     ("tune", "torch"): "what trains; the registry imports each strategy on first use, a frozen fit none of them",
     ("sources.toy_shift", "torch"): "a tiny body for tests and examples; nothing else imports it",
