@@ -14,7 +14,7 @@ from headstart.cli.main import main
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
-from headstart.sources.keras_bodies.keras_source import preprocess
+from headstart.sources.keras_bodies.pixels import preprocess
 from headstart.sources.registry import open_saved, open_source
 
 # Run in a process of its own: importing Keras warns, and sets a backend for good.

@@ -26,6 +26,7 @@ from headstart.sources.bodies.seeded import example_pictures, initialization_key
 from headstart.sources.bodies.size_limit import check_finite_tensors, limited_to, stored_numbers
 from headstart.sources.bodies.trainable import Trainable
 from headstart.sources.keras_bodies.graph import read_graph
+from headstart.sources.keras_bodies.pixels import MODES, preprocess
 from headstart.sources.preprocessing.picture_transform import PictureTransform
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
@@ -34,10 +35,9 @@ if TYPE_CHECKING:
 
     from headstart.sources.keras_bodies.network import KerasNetwork
 
-__all__ = ["MODES", "KerasSource", "KerasSpec", "KerasWeights", "describe_keras_folder", "open_keras_folder"]
+__all__ = ["KerasSource", "KerasSpec", "KerasWeights", "describe_keras_folder", "open_keras_folder"]
 
 VERSION = 1  # to be raised when the same body and picture give other features
-MODES = ("caffe", "tf", "torch", "none")
 FILE, WEIGHTS = "keras.json", "model.safetensors"
 MOST_SIDE = 1024
 
@@ -265,37 +265,6 @@ class KerasSource:
 
 def _collate(prepared: Sequence[NDArray[np.uint8]]) -> Any:
     return to_tensors(np.stack(prepared))
-
-
-def preprocess(batch: Tensor, mode: str) -> Tensor:
-    """What ``preprocess_input`` of Keras makes of pictures.
-
-    Args:
-        batch: (n, height, width, 3) uint8, red, green, blue.
-        mode: one of `MODES`.
-
-    Returns:
-        (n, 3, height, width) float32.
-
-    Examples:
-        >>> import torch
-        >>> preprocess(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8), "tf").unique()
-        tensor([1.])
-    """
-    import torch
-
-    x = batch.permute(0, 3, 1, 2).float()
-    if mode == "none":
-        return x
-    if mode == "tf":
-        return x / 127.5 - 1
-    if mode == "caffe":
-        return x.flip(1) - torch.tensor([103.939, 116.779, 123.68], device=x.device).view(1, 3, 1, 1)
-    mean, deviation = (
-        torch.tensor(values, device=x.device).view(1, 3, 1, 1)
-        for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    )
-    return (x / 255 - mean) / deviation
 
 
 def _reader(names: Sequence[str], trunk: str, mode: str) -> Forward:
