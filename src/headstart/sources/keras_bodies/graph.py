@@ -10,13 +10,13 @@ from typing import Any
 from headstart.errors import SourceError
 from headstart.sources.keras_bodies.layers import KINDS, MERGES, check_settings
 
-__all__ = ["Node", "read_graph"]
+__all__ = ["GraphNode", "read_graph"]
 
 MOST_LAYERS = 4000
 
 
 @dataclass(frozen=True)
-class Node:
+class GraphNode:
     """One layer of a graph.
 
     Attributes:
@@ -28,7 +28,7 @@ class Node:
         outer: the name of the outermost layer that it belongs to, by which older files store weights.
 
     Examples:
-        >>> Node("relu", "ReLU", {}, ("conv",)).inputs
+        >>> GraphNode("relu", "ReLU", {}, ("conv",)).inputs
         ('conv',)
     """
 
@@ -40,7 +40,7 @@ class Node:
     outer: str = ""
 
 
-def read_graph(model: object, where: str) -> list[Node]:
+def read_graph(model: object, where: str) -> list[GraphNode]:
     """The layers of a model in the order of its configuration, which nested models are part of.
 
     Args:
@@ -82,7 +82,7 @@ def read_graph(model: object, where: str) -> list[Node]:
     return nodes
 
 
-def _nodes(model: Any, prefix: str, path: str, feeding: str) -> Iterator[Node]:
+def _nodes(model: Any, prefix: str, path: str, feeding: str) -> Iterator[GraphNode]:
     """The layers of a model or of a nested one, which reads the layer ``feeding``."""
     kind, config = model["class_name"], model["config"]
     if kind not in ("Functional", "Sequential", "Model"):
@@ -116,7 +116,7 @@ def _nodes(model: Any, prefix: str, path: str, feeding: str) -> Iterator[Node]:
                     f"{own!r:.60} is a {inner} of {len(reads)} layers, perhaps with a number; use layers only"
                 )
             check_settings(inner, settings)
-            yield Node(name, inner, settings, reads, place, (prefix + own).partition("/")[0])
+            yield GraphNode(name, inner, settings, reads, place, (prefix + own).partition("/")[0])
             before = name
         outputs[own] = before
 

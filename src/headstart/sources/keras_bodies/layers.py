@@ -147,7 +147,7 @@ def make_layer(kind: str, settings: Mapping[str, Any], shape: Sequence[int]) -> 
         "Dense": lambda: m.OnChannels(m.linear(width, settings["units"], bias=settings.get("use_bias", True)), act),
         "BatchNormalization": lambda: m.BatchNorm(width, settings, len(shape)),
         "LayerNormalization": lambda: m.OnChannels(m.layer_norm(width, settings), act),
-        "LayerScale": lambda: m.Scale(width),
+        "LayerScale": lambda: m.ChannelScale(width),
         "Normalization": lambda: m.Normalise(width, settings),
     }
     if kind in ("Conv2D", "DepthwiseConv2D", "SeparableConv2D"):

@@ -12,7 +12,15 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from headstart.errors import SourceError
 
 __all__ = [
-    "BatchNorm", "Convolution", "Normalise", "OnChannels", "Pooling", "Scale", "activation", "layer_norm", "linear",
+    "BatchNorm",
+    "ChannelScale",
+    "Convolution",
+    "Normalise",
+    "OnChannels",
+    "Pooling",
+    "activation",
+    "layer_norm",
+    "linear",
     "simple",
 ]  # fmt: skip
 
@@ -119,7 +127,7 @@ class BatchNorm(nn.Module):
         return y
 
 
-class Scale(nn.Module):
+class ChannelScale(nn.Module):
     """A factor for each channel, as ConvNeXt has it."""
 
     def __init__(self, width: int) -> None:
@@ -171,7 +179,7 @@ class Normalise(nn.Module):
         return (x - mean.view(1, -1, 1, 1)) / deviation.view(1, -1, 1, 1)
 
 
-class _Function(nn.Module):
+class _Weightless(nn.Module):
     """A layer without weights."""
 
     def __init__(self, run: Callable[..., Tensor]) -> None:
@@ -244,24 +252,24 @@ def _reshape(settings: Mapping[str, Any]) -> Callable[[Tensor], Tensor]:
 def simple(kind: str, settings: Mapping[str, Any], act: nn.Module) -> nn.Module:
     """A layer without weights."""
     if kind in ("Add", "Average", "Concatenate", "Maximum", "Multiply", "Subtract"):
-        return _Function(_merge(kind))
+        return _Weightless(_merge(kind))
     if kind == "ZeroPadding2D":
         (top, bottom), (left, right) = settings["padding"]
         return nn.ZeroPad2d((int(left), int(right), int(top), int(bottom)))
     if kind in ("GlobalAveragePooling2D", "GlobalMaxPooling2D"):
         keep = bool(settings.get("keepdims"))
         mean = kind == "GlobalAveragePooling2D"
-        return _Function(lambda x: x.mean((2, 3), keepdim=keep) if mean else x.amax((2, 3), keepdim=keep))
+        return _Weightless(lambda x: x.mean((2, 3), keepdim=keep) if mean else x.amax((2, 3), keepdim=keep))
     if kind == "Dropout":
         rate = float(settings["rate"])
         return nn.Dropout(rate) if settings.get("noise_shape") is None else _DropPath(rate)
     made: dict[str, Callable[[], nn.Module]] = {
         "Activation": lambda: act,
         "Softmax": lambda: nn.Softmax(dim=1),
-        "ReLU": lambda: _Function(_relu(settings)),
+        "ReLU": lambda: _Weightless(_relu(settings)),
         "LeakyReLU": lambda: nn.LeakyReLU(float(settings.get("negative_slope", settings.get("alpha", 0.3)))),
-        "Flatten": lambda: _Function(_flatten),
-        "Reshape": lambda: _Function(_reshape(settings)),
-        "Rescaling": lambda: _Function(_rescale(settings)),
+        "Flatten": lambda: _Weightless(_flatten),
+        "Reshape": lambda: _Weightless(_reshape(settings)),
+        "Rescaling": lambda: _Weightless(_rescale(settings)),
     }
     return made.get(kind, nn.Identity)()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from headstart.errors import SourceError
 from headstart.sources.bodies.seeded import spread
-from headstart.sources.keras_bodies.graph import Node
+from headstart.sources.keras_bodies.graph import GraphNode
 from headstart.sources.keras_bodies.layers import make_layer, stored_tensors
 from headstart.sources.keras_bodies.weights import Stored
 
@@ -38,12 +38,12 @@ class KerasNetwork(nn.Module):
         SourceError: if a layer cannot be built for pictures of this size.
 
     Examples:
-        >>> conv = Node("conv", "Conv2D", {"filters": 4, "kernel_size": [3, 3]}, ("in",))
-        >>> KerasNetwork([Node("in", "InputLayer", {}, ()), conv], 8, "a model").trunk
+        >>> conv = GraphNode("conv", "Conv2D", {"filters": 4, "kernel_size": [3, 3]}, ("in",))
+        >>> KerasNetwork([GraphNode("in", "InputLayer", {}, ()), conv], 8, "a model").trunk
         'conv'
     """
 
-    def __init__(self, nodes: Sequence[Node], side: int, where: str) -> None:
+    def __init__(self, nodes: Sequence[GraphNode], side: int, where: str) -> None:
         super().__init__()
         self.nodes = list(nodes)
         self.layers = nn.ModuleDict()

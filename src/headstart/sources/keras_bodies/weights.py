@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import MissingExtraError, SourceError
-from headstart.sources.keras_bodies.graph import Node
+from headstart.sources.keras_bodies.graph import GraphNode
 
 __all__ = ["Stored", "archive_config", "archive_weights", "layer_weights"]
 
 MOST_CONFIG = 32 * 2**20  # bytes of config.json
 MOST_WEIGHTS = 4 * 2**30  # bytes of model.weights.h5
 MOST_NUMBERS = 2**30  # of one array
-Stored = Callable[[Node, int], "list[NDArray[Any]]"]  # (layer, how many it needs) to its arrays in Keras' order
+Stored = Callable[[GraphNode, int], "list[NDArray[Any]]"]  # (layer, how many it needs) to its arrays in Keras' order
 
 
 def archive_config(file: Path) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def layer_weights(file: Path) -> Iterator[Stored]:
             raise ValueError("it does not name its weights by layer")
         taken: dict[str, int] = {}
 
-        def stored(node: Node, count: int) -> list[NDArray[Any]]:
+        def stored(node: GraphNode, count: int) -> list[NDArray[Any]]:
             group = opened[node.outer]
             names = [name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs["weight_names"]]
             begin = taken.get(node.outer, 0)  # layers of a nested model lie one after another in its group
