@@ -272,8 +272,8 @@ def _larger(batch: Any) -> Any:
 
     def grow(tensor: Tensor) -> Tensor:
         more = torch.cat([tensor, tensor[:1], tensor[:1]])
-        if isinstance(batch, Mapping) and "attention_mask" in batch and more.ndim == 2:
-            more = torch.cat([more, torch.zeros_like(more[:, :1])], dim=1)
+        if isinstance(batch, Mapping) and "attention_mask" in batch and more.ndim in (2, 3):
+            more = torch.cat([more, torch.zeros_like(more[:, :1])], dim=1)  # (n, tokens) or (n, tokens, width)
         return more
 
     return map_arrays(batch, grow)
