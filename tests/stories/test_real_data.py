@@ -83,7 +83,7 @@ def test_fsdd_as_pictures_of_sounds(real_data):
 
 @pytest.mark.slow
 def test_trec6(real_data):
-    run = headstart.fit(str(real_data / "text" / "trec6"), baselines="none")
+    run = headstart.fit(str(real_data / "text" / "trec6"), source="headstart:text", baselines="none")
     assert accuracy_of(run) >= 0.95
     assert run.evaluation.n == 500
     assert any(finding.kind == "leak" for finding in run.audit.findings)
@@ -117,7 +117,8 @@ def test_hymenoptera_and_clothing10_with_the_other_weights(real_data):
     ("name", "floor"), [("banking77", 0.925), ("twitter_financial_news", 0.83), ("clinc150", 0.945)]
 )
 def test_texts_of_many_kinds(real_data, name, floor):
-    assert accuracy_of(headstart.fit(str(real_data / "text" / name), baselines="none")) >= floor
+    run = headstart.fit(str(real_data / "text" / name), source="headstart:text", baselines="none")
+    assert accuracy_of(run) >= floor
 
 
 @pytest.mark.slow
@@ -128,6 +129,7 @@ def test_banking77_with_ten_texts_a_class(real_data):
     reached = []
     for seed in range(5):
         few = train.groupby("label").sample(10, random_state=seed).assign(split="train")
-        run = headstart.fit(pd.concat([few, test.assign(split="test")]), label="label", item="text", baselines="none")
+        both = pd.concat([few, test.assign(split="test")])
+        run = headstart.fit(both, source="headstart:text", label="label", item="text", baselines="none")
         reached.append(accuracy_of(run))
     assert np.mean(reached) >= 0.81
