@@ -24,7 +24,7 @@ from headstart.types import FeatureMatrix
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FrozenBody"]
+__all__ = ["GPUS", "FrozenBody"]
 
 COMPARED_ITEMS = 8
 GPUS = ("cuda", "mps")
@@ -199,6 +199,11 @@ class FrozenBody:
             if self._built is None:
                 self._built = self.recipe.build()
             return self._built
+
+    @property
+    def access(self) -> BodyAccess:
+        """What a backend needs to open it."""
+        return self._access
 
     def facts(self, measure: Callable[[nn.Module, Forward], dict[str, Any]]) -> dict[str, Any]:
         """Plain JSON values about the body that require loading it; measured once, and cached if ``recipe.lasting``.

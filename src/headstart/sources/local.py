@@ -34,7 +34,7 @@ FORMATS = (
     "sentence-transformers with its config.json"
 )
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming", "random")
-OWN_FORMATS = ("yamnet", "keras", "keras file")
+OWN_FORMATS = ("yamnet", "keras", "keras file", "int8")
 PREPROCESSING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
 
 
@@ -149,6 +149,10 @@ def _own_format(kind: str, path: Path) -> tuple[Callable[[], Source], Callable[[
 
         file = _weights_file(path)
         return lambda: open_yamnet(file, name), lambda: describe_yamnet(file, name)
+    if kind == "int8":
+        from headstart.sources.quantized import describe_quantized, open_quantized
+
+        return lambda: open_quantized(path), lambda: describe_quantized(path, name)
     if kind == "keras":
         from headstart.sources.keras_bodies.keras_source import describe_keras_folder, open_keras_folder
 
@@ -169,6 +173,7 @@ def _kind(path: Path) -> str:
             raise SourceError(f"'{path}' is not a checkpoint that can be opened; give {FORMATS}.")
         return _pair_kind(path)
     for name, kind in (
+        ("int8.json", "int8"),
         ("spectrogram.json", "spectrogram"),
         ("keras.json", "keras"),
         ("modules.json", "sentence-transformers"),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +143,16 @@ class TimmSource:
         form = self.body.choose(engine.backend, count, batch)
         key = rows_key("image", self.body.recipe.key, asdict(self._transform), form)
         return key if self._choice is None else self._choice.key(key)
+
+    def with_body(self, body: FrozenBody) -> Self:
+        """The same source, run by another form of its body.
+
+        Args:
+            body: of the same recipe.
+        """
+        other = copy(self)
+        other.body = body
+        return other
 
     def prepare(self, item: object) -> NDArray[np.uint8]:
         """The image after timm's own evaluation transform, (height, width, 3) uint8, not yet normalised.

@@ -33,6 +33,7 @@ from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.group_proposal import with_proposal
 from headstart.transfer.stages.judge import Judged, judge
 from headstart.transfer.stages.label_texts import LabelText, with_label_text
+from headstart.transfer.stages.number_format import in_number_format
 from headstart.transfer.stages.options import FROZEN_BODY, FitOptions, check_choices, check_several, check_together
 from headstart.transfer.stages.prepare import Audited, Prepared, audit_items, encode_items
 from headstart.transfer.stages.record import make_record
@@ -285,7 +286,9 @@ def _fitted(
     with keep_ray_open():  # one Ray session serves ranking, encoding and training
         audited = audit_items(dataset, context)
         choice = choice or _chosen(audited, options, described, context)
-        prepared = encode_items(audited, choice.source, context, known=choice.rows)
+        opened = in_number_format(audited, choice.source, context) if options.is_frozen else choice.source
+        known = choice.rows if opened is choice.source else None  # rows of another number format are of no use
+        prepared = encode_items(audited, opened, context, known=known)
         search = replace(options.search, until=context.clock.until)
         prepared, search = with_label_text(prepared, search, options.label_text, context.reporter)
         prepared, judged, moved = _judge(prepared, search, options.strategy, replayed, context)

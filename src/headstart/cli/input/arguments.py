@@ -112,11 +112,11 @@ def engine_of(args: argparse.Namespace) -> Engine:
     Examples:
         >>> from headstart.cli.parser import build_parser
         >>> engine_of(build_parser().parse_args(["fit", "photos", "--no-cache", "--ray"]))
-        Engine(backend='auto', cache=False, batch_size=None, ray='auto', workers=None)
+        Engine(backend='auto', cache=False, batch_size=None, ray='auto', workers=None, int8='auto')
     """
     if args.workers is not None and args.ray is None:
         raise UsageError("--workers sets the number of processes on a Ray cluster; add --ray, or leave out --workers.")
-    return Engine(args.backend, not args.no_cache, args.batch_size, args.ray, args.workers)
+    return Engine(args.backend, not args.no_cache, args.batch_size, args.ray, args.workers, args.int8)
 
 
 def sources_to_rank(args: argparse.Namespace) -> list[str] | None:

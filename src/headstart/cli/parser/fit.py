@@ -66,7 +66,7 @@ def add(verbs: Verbs[Parser]) -> None:
     add_reading(parser, label=False)
     _add_few_and_noisy(parser)
     _add_how(parser)
-    add_encoding(parser, cluster=True)
+    add_encoding(parser, cluster=True, int8=True)
     add_common(parser)
 
 

@@ -28,7 +28,7 @@ __all__ = ["OpenVino", "import_openvino", "no_telemetry", "openvino_streams"]
 STREAMS = 2  # batches at once; more of them help only on many cores
 CORES_PER_STREAM = 8
 IMPORTING = ForkSafeLock()
-TYPES = {"fp32": "f32", "bf16": "bf16"}
+TYPES = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}  # of what is not rounded to int8
 
 
 def import_openvino() -> Any:
@@ -85,7 +85,8 @@ class OpenVino:
 
     Args:
         model: the converted body, an OpenVINO model.
-        precision: ``"fp32"`` or ``"bf16"``: the number format of products.
+        precision: ``"fp32"``, ``"bf16"`` or ``"int8"``: the number format of products; ``"int8"`` is for a
+            model that is quantised already.
         note: why, in a sentence.
         exact_convolutions: how many of the first convolutions the model keeps in fp32.
 

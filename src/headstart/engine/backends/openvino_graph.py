@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OPENVINO",
     "convert",
+    "exact_graph",
     "find_direct",
     "find_openvino",
     "graph_name",
@@ -230,6 +232,26 @@ def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> 
         >>> find_openvino(body, forward, reference)[1].precision in ("bf16", "fp32")
         True
     """
+    with _refusing():
+        exact, graph_of, folded = _exact(module, forward, reference)
+        return _quick(exact, graph_of, folded, reference)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn errors of a conversion into `Refused`: torch, OpenVINO's frontend and its plugin each raise their own."""
+    try:
+        yield
+    except (MemoryError, OSError, Refused):
+        raise
+    except Exception as error:
+        raise Refused(f"it cannot convert this body ({type(error).__name__}: {_line(error)})") from error
+
+
+def _exact(
+    module: nn.Module, forward: Forward, reference: Reference
+) -> tuple[Any, Callable[[nn.Module], Any], nn.Module | None]:
+    """The graph in fp32, how it was converted, and the body with folded normalisations if it is the converted one."""
     example = reference.batches[0]
     stretched = _plain(module, forward, longer(example)) or _plain(module, forward, shorter(example))
     checks = [reference, *filter(None, [stretched, _plain(module, forward, mirrored(example))])]
@@ -237,18 +259,47 @@ def find_openvino(module: nn.Module, forward: Forward, reference: Reference) -> 
     def graph_of(body: nn.Module) -> Any:
         return convert(body, forward, first_items(example, TRACED), lengths=stretched is not None)
 
-    try:
-        folded = folded_copy(module, forward, example)
-        exact = None if folded is None else _same(graph_of(folded), checks)
-        if exact is None:
-            folded, exact = None, _same(graph_of(module), checks)
-        if exact is None:
-            raise Refused("the converted body's features in fp32 are not those of the plain one")
-        return _quick(exact, graph_of, folded, reference)
-    except (MemoryError, OSError, Refused):
-        raise
-    except Exception as error:  # torch, OpenVINO's frontend and its plugin each raise their own errors
-        raise Refused(f"it cannot convert this body ({type(error).__name__}: {_line(error)})") from error
+    folded = folded_copy(module, forward, example)
+    exact = None if folded is None else _same(graph_of(folded), checks)
+    if exact is None:
+        folded, exact = None, _same(graph_of(module), checks)
+    if exact is None:
+        raise Refused("the converted body's features in fp32 are not those of the plain one")
+    return exact, graph_of, folded
+
+
+def exact_graph(access: BodyAccess) -> Any:
+    """The converted body in fp32, an OpenVINO model, from the cache or converted and cached now.
+
+    Args:
+        access: of the body.
+
+    Raises:
+        Refused: if it cannot be converted, or its rows in fp32 are not those of the plain module.
+        OSError: if there is no room for temporary files.
+    """
+    name = graph_name("fp32")
+    folder = access.cache.read_folder(name)
+    if folder is not None:
+        try:
+            return read_graph(folder)
+        except RuntimeError:
+            access.cache.remove(name)
+    if access.direct is not None:
+        raise Refused("only bodies of torch are quantised")
+    module, forward = access.built()
+    with _refusing():
+        exact, _, _ = _exact(module, forward, measure_reference(module, forward, [access.example()]))
+    _keep(access, name, exact, _weight_bytes(module))
+    return exact
+
+
+def _keep(access: BodyAccess, name: str, model: Any, weight_bytes: int) -> Path | None:
+    return access.cache.write_folder(name, partial(save_graph, model), GRAPH_BYTES + weight_bytes)
+
+
+def _weight_bytes(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters()) * 4
 
 
 def find_direct(graph: Callable[[], Any], reference: Reference) -> tuple[Any, OpenVino]:
@@ -337,13 +388,13 @@ def _problem() -> UsageError | None:
 def _open_new(access: BodyAccess, reference: Reference) -> tuple[Backend, dict[str, Any]]:
     if access.direct is not None:
         model, running = find_direct(access.direct.graph, reference)
-        size = GRAPH_BYTES + access.direct.weight_bytes
+        weight_bytes = access.direct.weight_bytes
     else:
         module, forward = access.built()
         model, running = find_openvino(module, forward, reference)
-        size = GRAPH_BYTES + sum(parameter.numel() for parameter in module.parameters()) * 4
+        weight_bytes = _weight_bytes(module)
     exact = running.exact_convolutions
-    folder = access.cache.write_folder(graph_name(running.precision, exact), partial(save_graph, model), size)
+    folder = _keep(access, graph_name(running.precision, exact), model, weight_bytes)
     record = {"precision": running.precision, "note": running.note, "exact_convolutions": exact}
     return running, record if folder else {**record, "unkept": True}
 

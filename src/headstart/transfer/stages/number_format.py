@@ -1,0 +1,283 @@
+"""Whether a fit runs its body in int8: measured on a sample of the user's labelled training items.
+
+The head is solved on int8 rows and reads int8 rows, so rounding is part of the feature map. It is judged by the
+leave-one-out loss of the closed-form head on the same items in both formats, not by the cosine of the rows. int8 is
+taken if it is faster here, if the rest of the items saves more time than judging cost, and if the loss is not higher by
+more than its noise nor, at the upper end of its interval, by more than a tenth.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.backends.int8_graph import Ranges
+from headstart.engine.backends.interface import Refused
+from headstart.engine.body.machine import cpu_kind, package_version
+from headstart.engine.body.recipe import recipe_key
+from headstart.engine.cache.bodies import BodyCache
+from headstart.engine.capabilities import reads_positions
+from headstart.engine.extract import extract
+from headstart.engine.frozen_body import GPUS
+from headstart.engine.int8_body import calibrate
+from headstart.errors import ItemError, SourceError
+from headstart.heads import select_head
+from headstart.sources.quantized import Quantizable, QuantizedSource
+from headstart.transfer.stages.context import RunContext
+from headstart.transfer.stages.prepare import Audited, without_absent_classes
+from headstart.types import Dataset, Rows, Source
+
+__all__ = ["Int8Verdict", "in_number_format", "paired_difference", "seconds_per_item"]
+
+FEWEST = 600  # items; with fewer, judging took longer than int8 saved on every machine and body that was measured
+JUDGED = 256  # items in both formats
+CALIBRATING = 128  # of them
+BATCH = 32
+LEAST_GAIN = 1.1  # times as fast
+BEST_GAIN = 4.0  # times as fast: the ratio of the widths, for the forecast of what int8 can save
+COMPILING = 1.0  # seconds, for the same forecast
+TOLERATED = 0.1  # of the loss in the usual format, by which the upper end of the interval may exceed it
+TOLERATED_LOSS = 0.01  # at least, in units of the loss
+
+
+@dataclass(frozen=True)
+class Int8Verdict:
+    """The measurements of int8 against the usual number format, and what follows from them.
+
+    Attributes:
+        usual: the usual format, ``"fp32"`` or ``"bf16"``.
+        items: number of items in both formats.
+        usual_seconds: seconds per item that the body takes in the usual format on one stream.
+        int8_seconds: the same in int8.
+        usual_loss: mean leave-one-out loss of the closed-form head on rows of the usual format.
+        int8_loss: the same on int8 rows.
+        error: standard error of the difference of the losses, paired by item.
+        saved: seconds that int8 saves on the items still to be encoded.
+        spent: seconds that calibrating and judging took, without setting up the body in the usual format.
+
+    Examples:
+        >>> Int8Verdict("fp32", 256, 0.01, 0.004, 0.118, 0.117, 0.003, 12.0, 3.0).refusal
+        ''
+        >>> Int8Verdict("fp32", 256, 0.01, 0.004, 0.118, 0.257, 0.027, 12.0, 3.0).refusal
+        'the leave-one-out loss rises by more than its noise'
+    """
+
+    usual: str
+    items: int
+    usual_seconds: float
+    int8_seconds: float
+    usual_loss: float
+    int8_loss: float
+    error: float
+    saved: float
+    spent: float
+
+    @property
+    def gain(self) -> float:
+        """How many times as fast the body is in int8."""
+        return self.usual_seconds / max(self.int8_seconds, 1e-12)
+
+    @property
+    def refusal(self) -> str:
+        """Why int8 is refused; empty if it is taken."""
+        difference, width = self.int8_loss - self.usual_loss, 1.96 * self.error
+        if difference > width:
+            return "the leave-one-out loss rises by more than its noise"
+        if difference + width > max(TOLERATED * self.usual_loss, TOLERATED_LOSS):
+            return "these items cannot tell whether the leave-one-out loss stays the same"
+        if self.gain < LEAST_GAIN:
+            return "it is not faster here"
+        return "" if self.saved > self.spent else "it saves less time than judging it took"
+
+    def __str__(self) -> str:
+        """The figures in one line."""
+        difference, width = self.int8_loss - self.usual_loss, 1.96 * self.error
+        return (
+            f"{self.gain:.1f} times as fast as {self.usual}, leave-one-out loss {self.int8_loss:.4f} against "
+            f"{self.usual_loss:.4f} (difference {difference:+.4f}, 95% interval {difference - width:+.4f} to "
+            f"{difference + width:+.4f}, {self.items} items), saves {self.saved:.1f} s, cost {self.spent:.1f} s"
+        )
+
+
+def in_number_format(audited: Audited, source: Source, context: RunContext) -> Source:
+    """The source in the number format in which the fit runs it; the choice is reported in one line.
+
+    A verdict is kept in the body cache under the digest of the sampled items and labels: fits of the same data agree.
+
+    Args:
+        audited: labelled items.
+        source: the encoder of a frozen fit.
+        context: engine and reporter.
+
+    Raises:
+        SourceError: with ``int8="always"``, if the body cannot run in int8.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources.toy import ToySource
+        >>> from headstart.transfer.stages.prepare import audit_items
+        >>> context = RunContext(SilentReporter())
+        >>> source = ToySource()
+        >>> in_number_format(audit_items(read((["a", "b"], [0, 1])), context), source, context) is source
+        True
+    """
+    engine, always = context.engine, context.engine.int8 == "always"
+    problem = _problem(source, context)
+    if engine.int8 == "never" or (problem and not always):
+        return source
+    if problem or not isinstance(source, Quantizable):
+        raise SourceError(f"int8='always' cannot be followed: {problem}; leave it out.")
+    if len(audited.dataset) < FEWEST and not always:
+        return source
+    sample, digest = _sample(audited)
+    cache = BodyCache(source.body.recipe.key if engine.cache and source.body.recipe.lasting else None)
+    name = f"int8-{recipe_key(digest, cpu_kind(), package_version('openvino'), len(audited.dataset))[:24]}"
+    kept = cache.read(name)
+    if kept is None:
+        judging = _Judging(source, sample, len(audited.dataset), context)
+        try:
+            kept = judging.run()
+        except (Refused, OSError) as error:
+            if always:
+                raise SourceError(f"The body cannot run in int8: {error}.") from error
+            context.reporter.detail("int8", f"not used: {error}")
+            return source
+        if kept is None:
+            return source
+        cache.write(name, kept)
+    return _taken(source, kept, context)
+
+
+def _problem(source: Source, context: RunContext) -> str:
+    """Why the body cannot run in int8; empty if it can."""
+    engine = context.engine
+    if not isinstance(source, Quantizable) or reads_positions(source):
+        return f"the source '{source.info.name}' has no single body of convolutions"
+    if not package_version("openvino"):
+        return "int8 needs OpenVINO: pip install 'headstart[openvino]'"
+    if engine.backend not in ("auto", "openvino"):
+        return f"int8 needs the backend 'openvino', and '{engine.backend}' was asked for"
+    return "int8 does not run on Ray" if engine.ray is not None else ""
+
+
+def _sample(audited: Audited) -> tuple[Dataset, str]:
+    """Training items to judge on, without classes that they lack, and the digest of their contents and labels."""
+    dataset = audited.dataset
+    rows = np.arange(len(dataset)) if dataset.split is None else np.flatnonzero(dataset.split == "train")
+    rows = rows if len(rows) else np.arange(len(dataset))
+    if len(rows) > JUDGED:
+        rows = np.sort(np.random.default_rng(0).choice(rows, JUDGED, replace=False))
+    sample = without_absent_classes(dataset.take(rows))
+    content = [audited.audit.content[audited.kept[row]] for row in rows]
+    _, y = sample.labelled()
+    return sample, recipe_key(content, y.tolist())
+
+
+class _Judging:
+    """The measurements on one sample."""
+
+    def __init__(self, source: Quantizable, sample: Dataset, count: int, context: RunContext) -> None:
+        self.source, self.sample, self.count, self.context = source, sample, count, context
+        self.always = context.engine.int8 == "always"
+
+    def run(self) -> dict[str, Any] | None:
+        """The verdict with the ranges as plain values; None if the usual format stays without a comparison."""
+        started = time.perf_counter()
+        source, engine, reporter = self.source, self.context.engine, self.context.reporter
+        with reporter.progress("comparing int8") as step:
+            usual = extract(source, self.sample.items, engine=engine, progress=step)
+            remaining = round((self.count - len(self.sample)) * usual.encoded / max(len(self.sample), 1))
+            prepared = [one for one in map(self._prepared, self.sample.items[:CALIBRATING]) if one is not None]
+            if usual.backend in GPUS or not prepared:
+                raise Refused(f"{usual.backend or 'no backend'} runs the body")
+            slow = seconds_per_item(source, prepared)
+            if not self.always and not self._may_pay(remaining, slow):
+                reporter.detail("int8", f"not compared: it would not pay for {remaining:,} items still to be encoded")
+                return None
+            batches = [np.stack(prepared[k : k + BATCH]) for k in range(0, len(prepared), BATCH)]
+            ranges = calibrate(source.body, batches).ranges
+            quick = QuantizedSource(source, ranges)
+            rounded = extract(quick, self.sample.items, engine=engine, progress=step)
+            fast, slow = seconds_per_item(quick, prepared), min(slow, seconds_per_item(source, prepared))
+            losses = [self._losses(found.rows, usual.index) for found in (usual, rounded)]
+        mean, error = paired_difference(*losses)
+        verdict = Int8Verdict(
+            usual.precision, len(losses[0]), slow, fast, float(losses[0].mean()), float(losses[0].mean()) + mean, error,
+            remaining * (slow - fast) / source.body.streams, time.perf_counter() - started - usual.setup_seconds,
+        )  # fmt: skip
+        return {"verdict": asdict(verdict), "low": _lists(ranges.low), "high": _lists(ranges.high)}
+
+    def _prepared(self, item: object) -> Any:
+        try:
+            return self.source.prepare(item)
+        except ItemError:
+            return None
+
+    def _may_pay(self, remaining: int, seconds: float) -> bool:
+        """Whether int8 saves more than it costs if it is as fast as it can be."""
+        saved = remaining * seconds * (1 - 1 / BEST_GAIN) / self.source.body.streams
+        return saved > COMPILING + (CALIBRATING + len(self.sample)) * seconds
+
+    def _losses(self, rows: Rows, index: NDArray[np.intp]) -> NDArray[np.float64]:
+        usable = without_absent_classes(self.sample.take(index))
+        task, y = usable.labelled()
+        evidence = select_head(rows, y, task, blocks=self.source.info.blocks).evidence
+        assert evidence is not None  # noqa: S101 (a head that was just chosen has the evidence of its choice)
+        return evidence.losses
+
+
+def seconds_per_item(source: Source, prepared: Sequence[Any]) -> float:
+    """Seconds per item that a body takes for prepared items: the least of three runs over two batches, one at a time.
+
+    Args:
+        source: the encoder.
+        prepared: items that it prepared.
+    """
+    batches = [prepared[:BATCH], prepared[BATCH : 2 * BATCH]]
+    least = np.inf
+    for _ in range(3):
+        for batch in filter(len, batches):
+            started = time.perf_counter()
+            source.forward(batch)
+            least = min(least, (time.perf_counter() - started) / len(batch))
+    return float(least)
+
+
+def paired_difference(usual: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float]:
+    """The mean of the paired differences of two losses, and its standard error.
+
+    Args:
+        usual: (n,) losses.
+        other: (n,) losses of the same items.
+
+    Examples:
+        >>> paired_difference(np.array([1.0, 2.0]), np.array([1.5, 2.5]))
+        (0.5, 0.0)
+    """
+    differences = other - usual
+    error = float(differences.std(ddof=1) / np.sqrt(len(differences))) if len(differences) > 1 else np.inf
+    return float(differences.mean()), error
+
+
+def _taken(source: Quantizable, kept: dict[str, Any], context: RunContext) -> Source:
+    verdict = Int8Verdict(**kept["verdict"])
+    refusal = verdict.refusal
+    if refusal and context.engine.int8 != "always":
+        context.reporter.line("int8", f"not taken, because {refusal}: {verdict}")
+        return source
+    context.reporter.line("int8", f"taken: {verdict}")
+    return QuantizedSource(source, Ranges(*(tuple(map(_array, kept[end])) for end in ("low", "high"))))
+
+
+def _lists(parts: Sequence[NDArray[np.float32]]) -> list[list[float]]:
+    return [part.tolist() for part in parts]
+
+
+def _array(values: list[float]) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)

@@ -1,0 +1,177 @@
+"""int8 is taken if it is faster, pays, and does not raise the leave-one-out loss; times are injected."""
+
+import numpy as np
+import pytest
+import torch
+
+import headstart
+from headstart.data import read
+from headstart.engine.options import Engine
+from headstart.errors import SourceError
+from headstart.reporting import SilentReporter
+from headstart.sources.quantized import QuantizedSource
+from headstart.sources.timm import TimmSource, Weights
+from headstart.sources.timm_bodies.module import TimmSpec, build
+from headstart.sources.toy import ToySource
+from headstart.transfer.stages import number_format
+from headstart.transfer.stages.context import RunContext
+from headstart.transfer.stages.number_format import Int8Verdict, in_number_format
+from headstart.transfer.stages.prepare import audit_items
+from headstart.types import SourceInfo
+
+OF = 48
+
+
+class Lines(SilentReporter):
+    def __init__(self):
+        self.lines = []
+
+    def line(self, label, text):
+        self.lines.append((label, text))
+
+
+@pytest.fixture
+def times(monkeypatch):
+    """Seconds per item of the usual format and of int8, in place of a measurement."""
+    found = {"usual": 1.0, "int8": 0.25}
+    monkeypatch.setattr(number_format, "FEWEST", 10)
+    monkeypatch.setattr(number_format, "JUDGED", 24)
+    monkeypatch.setattr(number_format, "CALIBRATING", 8)
+    monkeypatch.setattr(
+        number_format,
+        "seconds_per_item",
+        lambda source, _: found["int8" if isinstance(source, QuantizedSource) else "usual"],
+    )
+    monkeypatch.setattr(number_format._Judging, "_may_pay", lambda *_: True)
+    return found
+
+
+def tiny(change=None):
+    spec = TimmSpec("test_resnet", pretrained_cfg={"input_size": (3, 64, 64)})
+    torch.manual_seed(0)
+    module = build(spec)
+    if change is not None:
+        change(module)
+    weights = Weights(f"{id(module)}", lambda: module, lasting=False)
+    return TimmSource(spec, weights, SourceInfo("tiny", "image"))
+
+
+def photos(count=OF):
+    """Pictures in two classes that differ in colour."""
+    rng = np.random.default_rng(0)
+    labels = [k % 2 for k in range(count)]
+    pictures = [rng.integers(0, 200, (64, 64, 3)).astype(np.uint8) for _ in labels]
+    for picture, label in zip(pictures, labels, strict=True):
+        picture[:, :, label] += 55
+    return pictures, [("red", "green")[label] for label in labels]
+
+
+def chosen(source, data=None, **engine):
+    lines = Lines()
+    context = RunContext(lines, Engine(**engine))
+    audited = audit_items(read(data or photos()), context)
+    return in_number_format(audited, source, context), [text for label, text in lines.lines if label == "int8"]
+
+
+def test_a_faster_format_of_equal_loss_is_taken_and_reported_in_one_line(times):
+    times.update(usual=1000.0)
+    source, said = chosen(tiny())
+    assert isinstance(source, QuantizedSource)
+    assert len(said) == 1
+    assert said[0].startswith("taken: 4000.0 times as fast as")
+
+
+def test_a_slower_format_is_not_taken(times):
+    times.update(int8=2.0)
+    source, said = chosen(tiny())
+    assert isinstance(source, TimmSource)
+    assert "it is not faster here" in said[0]
+
+
+def test_a_format_that_saves_less_than_judging_it_costs_is_not_taken(times):
+    times.update(usual=1e-7, int8=1e-8)
+    source, said = chosen(tiny())
+    assert isinstance(source, TimmSource)
+    assert "saves less time" in said[0]
+
+
+def test_a_body_that_rounding_hurts_is_refused(times):
+    """One channel of a hundred thousand times the others takes all levels, and the others are lost."""
+
+    def with_outlier(module):
+        with torch.no_grad():
+            first = next(layer for layer in module.modules() if isinstance(layer, torch.nn.BatchNorm2d))
+            first.bias[0] += 1e5
+
+    times.update(usual=1000.0)
+    source, said = chosen(tiny(with_outlier))
+    assert isinstance(source, TimmSource)
+    assert "leave-one-out loss" in said[0]
+
+
+def test_never_and_sources_without_a_body_are_left_alone(times):
+    source = tiny()
+    assert chosen(source, int8="never") == (source, [])
+    toy = ToySource()
+    assert chosen(toy, (["a", "b"] * 20, ["x", "y"] * 20))[0] is toy
+
+
+def test_always_takes_it_and_says_where_it_cannot(times):
+    times.update(int8=2.0)
+    assert isinstance(chosen(tiny(), int8="always")[0], QuantizedSource)
+    with pytest.raises(SourceError, match="no single body of convolutions"):
+        chosen(ToySource(), (["a", "b"] * 20, ["x", "y"] * 20), int8="always")
+    with pytest.raises(SourceError, match="backend 'openvino'"):
+        chosen(tiny(), int8="always", backend="torch")
+
+
+def test_without_openvino_it_is_left_alone_or_names_the_extra(times, monkeypatch):
+    monkeypatch.setattr(number_format, "package_version", lambda _: "")
+    source = tiny()
+    assert chosen(source)[0] is source
+    with pytest.raises(SourceError, match=r"headstart\[openvino\]"):
+        chosen(source, int8="always")
+
+
+def test_the_verdict_is_kept_for_fits_of_the_same_data(times, monkeypatch):
+    source = headstart.open_source("headstart:image")
+    times.update(usual=1000.0)
+    taken, _ = chosen(source)
+    times.update(int8=5000.0)  # would be refused now
+    again, said = chosen(headstart.open_source("headstart:image"))
+    assert isinstance(again, QuantizedSource)
+    assert again.ranges.digest == taken.ranges.digest
+    assert said[0].startswith("taken")
+
+
+def test_a_model_fitted_in_int8_predicts_the_same_once_loaded(times, tmp_path):
+    times.update(usual=1000.0)
+    pictures, labels = photos()
+    run = headstart.fit(
+        (pictures, labels), source="headstart:image", baselines="none", out=tmp_path / "run", verbose=False
+    )
+    assert isinstance(run.model.source, QuantizedSource)
+    loaded = headstart.load(tmp_path / "run", engine=Engine(cache=False))
+    assert str(loaded.source.runtime) == ""
+    assert np.array_equal(loaded.predict_proba(pictures[:5]), run.predict_proba(pictures[:5]))
+    assert str(loaded.source.runtime) == "openvino int8"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, ""),
+        ({"int8_loss": 0.2, "error": 0.01}, "rises by more than its noise"),
+        ({"error": 0.1}, "cannot tell"),
+        ({"int8_seconds": 0.0095}, "not faster"),
+        ({"saved": 1.0}, "saves less time"),
+    ],
+)
+def test_each_condition_refuses_alone(change, reason):
+    figures = {
+        "usual": "fp32", "items": 256, "usual_seconds": 0.01, "int8_seconds": 0.004, "usual_loss": 0.118,
+        "int8_loss": 0.117, "error": 0.003, "saved": 12.0, "spent": 3.0,
+    }  # fmt: skip
+    refusal = Int8Verdict(**{**figures, **change}).refusal
+    assert reason in refusal
+    assert bool(refusal) == bool(reason)
