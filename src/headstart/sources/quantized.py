@@ -147,7 +147,7 @@ def _saved_name(folder: Path) -> str:
         )
     if (folder / FULL / INT8_FILE).exists():
         raise SourceError(f"'{folder}' nests a source in int8 in another, which is not supported; copy it again.")
-    return named
+    return str(named)
 
 
 def open_quantized(folder: Path) -> QuantizedSource:

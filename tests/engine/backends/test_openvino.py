@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from headstart.engine.backends import openvino as running
-from headstart.engine.backends import openvino_graph
+from headstart.engine.backends import openvino_files, openvino_graph
 from headstart.engine.body.agreement import agreement, measure_reference
 from headstart.engine.body.machine import native_bf16
 from headstart.engine.body.recipe import Recipe, recipe_key
@@ -286,7 +286,7 @@ def test_without_room_for_temporary_files_torch_runs_it_until_there_is(monkeypat
 
     body = FrozenBody(net_recipe())
     with monkeypatch.context() as disk:
-        disk.setattr(openvino_graph.tempfile, "TemporaryDirectory", full)
+        disk.setattr(openvino_files.tempfile, "TemporaryDirectory", full)
         assert body.choose("auto", 1).startswith("torch")
         assert "no room for temporary files" in body.note
         assert len(body(pictures())) == 4

@@ -77,7 +77,8 @@ def test_the_layers_above_the_deepest_block_do_not_run(fitted):
 def test_the_converted_graph_loses_the_layers_above():
     """The cut graph has fewer convolutions, and reuses the conversion of the complete body."""
     pytest.importorskip("openvino")
-    from headstart.engine.backends.openvino_graph import graph_name, read_graph
+    from headstart.engine.backends.openvino_files import read_graph
+    from headstart.engine.backends.openvino_graph import graph_name
     from headstart.engine.backends.openvino_selection import selected_graph
 
     source = open_source("headstart:image")

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from headstart.engine.backends.interface import Refused
 from headstart.engine.backends.openvino import import_openvino
+from headstart.engine.backends.openvino_files import CONVOLUTIONS
 from headstart.engine.body.recipe import Batch, recipe_key
 from headstart.errors import SourceError
 
 __all__ = ["Ranges", "measure_ranges", "quantised"]
 
-CONVOLUTIONS = ("Convolution", "GroupConvolution")
+
 LEVELS = 256  # of an activation, uint8
 WEIGHT_LEVELS = 255  # of a weight: -127 to 127, of which half is used
 MOST_ROUNDED = 10_000  # activations in one body
