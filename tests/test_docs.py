@@ -275,11 +275,11 @@ def test_the_chinese_session_is_what_the_code_prints(session, tmp_path):
     printed = session(["fit", "工单.csv", "--out", "runs/工单"], ["predict", "runs/工单", "碗碎了"])
     promised = [line for line in promised_lines(page, "headstart fit 工单.csv --out") if line != "..."]
     assert any(line.startswith("warning ") for line in promised)
-    exact = ("scripts ", "warning ", "labels ")
+    exact = ("scripts ", "source chosen ", "warning ", "labels ")
     assert [line for line in promised if line.startswith(exact)] == [line for line in printed if line.startswith(exact)]
     rest = iter([masked(line) for line in printed])
     assert [line for line in promised if masked(line) not in rest] == []
-    assert re.findall(r"TF-IDF of characters: .*; gain over it ([-+])", "\n".join(printed)) == ["-"]
+    assert re.findall(r"TF-IDF of characters: .*; gain over it ([-+])", "\n".join(printed)) == ["+"]
 
 
 def test_lines_are_compared_without_numbers_and_precision():

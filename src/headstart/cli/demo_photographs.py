@@ -6,7 +6,7 @@ from pathlib import Path
 
 __all__ = ["REGIONS", "cut_photographs"]
 
-SIDE = 48  # pixels of a tile
+SIDE, ENLARGED = 48, 96  # pixels of a tile as it is cut out, and as it is written
 # Rectangles (left, top, right, bottom) in which a photograph shows one thing only; tiles do not overlap.
 REGIONS = {
     "sky": ("china.jpg", [(330, 0, 640, 180), (0, 0, 190, 60)]),
@@ -18,7 +18,7 @@ REGIONS = {
 
 
 def cut_photographs(folder: Path) -> Path:
-    """Cut the tiles of every region as ``folder/REGION/NUMBER.png``, 48 pixels a side.
+    """Cut the tiles of every region as ``folder/REGION/NUMBER.png``, enlarged to 96 pixels a side.
 
     The photographs are by danielbuechele and vultilion, licence CC BY 2.0, as scikit-learn ships them.
 
@@ -41,5 +41,6 @@ def cut_photographs(folder: Path) -> Path:
             for x in range(left, right - SIDE + 1, SIDE)
         ]
         for number, (x, y) in enumerate(corners):
-            page.crop((x, y, x + SIDE, y + SIDE)).save(place / f"{number:02}.png")
+            tile = page.crop((x, y, x + SIDE, y + SIDE)).resize((ENLARGED, ENLARGED), Image.Resampling.BICUBIC)
+            tile.save(place / f"{number:02}.png")
     return folder
