@@ -17,7 +17,6 @@ __all__ = ["run"]
 
 EXTRAS = {  # each extra without weights, with a module that only it installs
     "openvino": "openvino",
-    "int8": "nncf",
     "keras": "keras",
     "datasets": "datasets",
     "ray": "ray",
