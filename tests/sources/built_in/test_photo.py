@@ -12,7 +12,10 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from headstart.cli.main import main
+from headstart.engine.extract import extract
+from headstart.engine.options import Engine
 from headstart.errors import DigestError, MissingExtraError, SourceError
+from headstart.model.files.format import describe_source
 from headstart.sources import describe, list_sources, open_saved, open_source
 from headstart.sources.bodies.seeded import example_pictures
 from headstart.sources.bodies.source_classes import source_head
@@ -199,3 +202,24 @@ def test_weights_that_could_not_be_kept_are_reported(photo, tmp_path, monkeypatc
     monkeypatch.setenv("HEADSTART_CACHE_LIMIT", "0")
     assert photo.runtime.hint == ""
     assert "the converted weights are not kept" in open_source("headstart:photo").runtime.hint
+
+
+def test_an_early_block_alone_gives_the_same_rows_and_is_saved_by_name(photo, tmp_path):
+    items = list(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8))
+    every = [block.name for block in photo.info.blocks]
+    early = every[1]
+    some = photo.only_blocks([early])
+    engine = Engine("torch", cache=False)
+    wanted = extract(photo, items, engine=engine).rows
+    start = sum(block.width for block in photo.info.blocks[:1])
+    wanted = wanted[:, start : start + photo.info.blocks[1].width]
+    found = extract(some, items, engine=engine).rows
+    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(wanted, axis=1)
+    assert ((found * wanted).sum(1) / norms > 0.9999).all()
+    reference = some.save(tmp_path / "kept")
+    assert reference["name"] == "headstart:photo"
+    about = describe_source(some, reference)["source"]
+    assert about["blocks"] == [early]
+    again = open_saved(reference, tmp_path / "kept", "image").only_blocks(about["blocks"])
+    assert again.info == some.info
+    assert np.allclose(extract(again, items, engine=engine).rows, found, atol=1e-5)

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from headstart.data.media.readers import read_audio
+from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DigestError, MissingExtraError, SourceError
+from headstart.model.files.format import describe_source
 from headstart.sources import describe, open_saved, open_source
 from headstart.sources.bodies.parameter_groups import parameter_groups
 from headstart.sources.built_in import speech
@@ -176,3 +178,25 @@ def test_the_decoder_writes_down_what_is_spoken(whisper, unpacked):
     said = tokenizer.decode(ids[2:-1]).lower()
     for number, word in zip("01234", ("zero", "one", "two", "three", "four"), strict=True):
         assert number in said or word in said, said
+
+
+def test_an_early_block_alone_gives_the_same_rows_and_is_saved_by_name(tmp_path):
+    source = open_source("headstart:speech")
+    items = list(np.random.default_rng(0).normal(0, 0.1, (2, 16_000)).astype(np.float32))
+    every = [block.name for block in source.info.blocks]
+    early = every[1]
+    some = source.only_blocks([early])
+    engine = Engine("torch", cache=False)
+    wanted = extract(source, items, engine=engine).rows
+    start = sum(block.width for block in source.info.blocks[:1])
+    wanted = wanted[:, start : start + source.info.blocks[1].width]
+    found = extract(some, items, engine=engine).rows
+    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(wanted, axis=1)
+    assert ((found * wanted).sum(1) / norms > 0.9999).all()
+    reference = some.save(tmp_path / "kept")
+    assert reference["name"] == "headstart:speech"
+    about = describe_source(some, reference)["source"]
+    assert about["blocks"] == [early]
+    again = open_saved(reference, tmp_path / "kept", "audio").only_blocks(about["blocks"])
+    assert again.info == some.info
+    assert np.allclose(extract(again, items, engine=engine).rows, found, atol=1e-5)

@@ -64,7 +64,7 @@ def test_what_was_asked_for_is_kept_and_warned_of(source):
     run = fit(labelled(toy_shift().train), source=source, strategy=still, baselines="none", reporter=said)
     assert run.record["strategy"]["candidates"][1]["name"] == "head, fitted on all items"
     assert run.record["strategy"]["kept"] != "head"
-    assert [line for line in said.warnings if "did not pay" in line and "against their head on all items" in line]
+    assert [line for line in said.warnings if "is kept, but it " in line and "against their head on all items" in line]
 
 
 def test_a_side_network_is_kept_whole(source):
@@ -123,3 +123,12 @@ def test_a_moved_model_is_saved_and_loaded(source, tmp_path):
     loaded = TransferModel.load(tmp_path / "model", source=run.model.source)
     items = labelled(shift.test)[0][:8]
     assert loaded.predict_proba(items) == pytest.approx(run.predict_proba(items), abs=1e-6)
+
+
+def test_a_verdict_does_not_contradict_itself():
+    """Kind: "lowers the loss ... did not pay", and an interval with the sign of the opposite word."""
+    from headstart.transfer.gate.decision import _change
+
+    assert _change(0.2, 0.1, 0.3) == "lowers the validation loss by 0.2000 [+0.1000, +0.3000]"
+    assert _change(0.2, -0.1, 0.5).endswith("0.2000 [-0.1000, +0.5000], which is not certain,")
+    assert _change(-0.2, -0.5, 0.1) == "raises the validation loss by 0.2000 [-0.1000, +0.5000]"

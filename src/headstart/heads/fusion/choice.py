@@ -108,13 +108,14 @@ def choose_fusion(problem: Problem, search: HeadSearch, contend: Contend) -> Fea
     losses = f"out-of-fold loss {best.candidate.loss:.3f} fused, {single.candidate.loss:.3f} with '{best_part}' alone"
     gap = f"difference {mean:+.3f}, standard error {error:.3f}"
     if search.fusion != "auto":
-        worth = "helps" if helps else "does not help"
+        worth = "helps" if helps else "does not clearly help" if mean < 0 else "does not help"
         using = f"using {best.candidate.features}"
         note = f"Fused by {search.fusion} as requested: {using}. It {worth} here ({losses}; {gap})."
         return FeatureChoice(fused, tried, (note,))
     if helps:
         return FeatureChoice(fused, tried, (f"Fusing helps here ({losses}; {gap}): using {best.candidate.features}.",))
-    note = f"Fusing does not help here ({losses}; {gap}): using '{best_part}' alone."
+    worth = "does not clearly help" if mean < 0 else "does not help"
+    note = f"Fusing {worth} here ({losses}; {gap}): using '{best_part}' alone."
     return FeatureChoice(alone[best_part], tried, (note,))
 
 

@@ -186,10 +186,7 @@ def _keep(
     """The best candidate if it beats the frozen features with certainty, or if the strategy was requested by name."""
     start, best, groups = moved.start, moved.best, moved.valid.groups
     gain, low, high = _gain(start.losses, best.losses, groups)
-    verdict = (
-        f"{best.name} {'lowers' if gain > 0 else 'raises'} the validation loss by {abs(gain):.4f} "
-        f"[{low:+.4f}, {high:+.4f}] against the frozen features"
-    )
+    verdict = f"{best.name} {_change(gain, low, high)} against the frozen features"
     report = reporter.warning if moved.outcome.kept_epoch == 0 else partial(reporter.line, "training")
     report(f"The training with '{name}' kept {moved.outcome.kept}.")
     if moved.outcome.note:
@@ -199,7 +196,8 @@ def _keep(
         places, own = on_all_items.places, None if groups is None else groups[on_all_items.places]
         described.insert(1, _described("head, fitted on all items", on_all_items.losses, start.losses[places], own))
         over, least, most = _gain(on_all_items.losses, best.losses[places], own)
-        verdict += f", by {over:+.4f} [{least:+.4f}, {most:+.4f}] against their head on all items"
+        verdict += f", and {_change(over, least, most)} against their head on all items"
+        gain = min(gain, over)
         low = float(np.minimum(low, least))  # unlike min(), np.minimum keeps a nan, and nan > 0 is False
     for one in described:
         reporter.line("candidate", f"{one['name']}: validation loss {one['validation_loss']:.4f}")
@@ -207,7 +205,8 @@ def _keep(
     kept = best if forced or pays else start
     reporter.result("kept", f"{kept.name}: {verdict}")
     if forced and not pays:
-        reporter.warning(f"The strategy '{name}' was requested and is kept, but it did not pay: {verdict}.")
+        doubt = "it is not certain that it pays" if gain > 0 else "it did not pay"
+        reporter.warning(f"The strategy '{name}' was requested and is kept, but {doubt}: {verdict}.")
     record = {
         "name": name,
         "forecast": None if forecast is None else forecast.to_dict(),
@@ -227,6 +226,14 @@ def _keep(
 def _gain(before: Losses, after: Losses, groups: NDArray[Any] | None) -> tuple[float, float, float]:
     """Mean of before - after over the items, with its 60% interval by the paired bootstrap."""
     return paired_difference(before, after, groups=groups, level=LEVEL)
+
+
+def _change(gain: float, low: float, high: float) -> str:
+    """A gain in words, and its interval: of the reduction, or of the increase if the loss is higher."""
+    if gain > 0:
+        doubt = "" if low > 0 else ", which is not certain,"
+        return f"lowers the validation loss by {gain:.4f} [{low:+.4f}, {high:+.4f}]{doubt}"
+    return f"raises the validation loss by {abs(gain):.4f} [{-high:+.4f}, {-low:+.4f}]"
 
 
 def _described(name: str, losses: Losses, start: Losses, groups: NDArray[Any] | None) -> dict[str, Any]:
