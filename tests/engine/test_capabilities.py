@@ -16,6 +16,7 @@ from headstart.engine.capabilities import (
     LayerChoosing,
     PositionReading,
     ReadyRows,
+    Releasing,
     Runtime,
     reads_positions,
     runtime_of,
@@ -157,3 +158,22 @@ def test_the_hint_and_the_reason_of_a_runtime_are_told():
     found = extract(Told(), TEXTS, engine=PLAIN)
     assert (found.backend, found.precision) == ("torch", "fp32")
     assert (found.notes, found.details) == (("more could be had",), ("nothing else was there",))
+
+
+def test_a_released_body_opens_again_with_the_same_rows_and_one_without_a_cache_stays_open():
+    source = open_source("headstart:text").with_layers("last")
+    wanted = source.encode(["a card", "my account"])
+    assert isinstance(source, Releasing)
+    assert source.body.release()
+    assert source.body._running is None
+    assert np.array_equal(source.encode(["a card", "my account"]), wanted)
+
+    def build():
+        import torch
+
+        return torch.nn.Identity(), lambda module, x: [module(x)]
+
+    once = FrozenBody(Recipe(recipe_key("once"), build, lambda: np.ones((4, 1), np.float32), lasting=False))
+    once(np.ones((2, 1), np.float32))
+    assert not once.release()
+    assert once._running is not None

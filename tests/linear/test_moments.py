@@ -11,6 +11,7 @@ from linear_reference import TIGHT, assert_agrees, one_hot, refit, rows
 from headstart.errors import DataError, ParameterError
 from headstart.linear.moments import Moments
 from headstart.linear.ridge import ridge_coefficients
+from headstart.linear.running import symmetric
 from headstart.linear.spectrum import Spectrum
 
 NAMES = ("mean", "scatter", "cross", "target_mean", "target_scatter")
@@ -282,3 +283,12 @@ def test_rows_and_targets_of_a_short_last_chunk_leave_nothing_of_the_one_before(
     x, y = rows(3, 4096 + 5, 3)
     parts = Moments.from_rows(x[:4096], y[:4096]) + Moments.from_rows(x[4096:], y[4096:])
     same(Moments.from_rows(x, y), parts, 1e-13)
+
+
+@pytest.mark.parametrize("size", [1, 256, 300, 600])
+def test_a_triangle_is_mirrored_block_by_block_and_what_is_below_is_not_read(size):
+    """Right value of a memory fault: whole triangles were copied four times."""
+    matrix = np.random.default_rng(size).normal(size=(size, size))
+    upper = np.triu(matrix)
+    for order in "CF":
+        assert np.array_equal(symmetric(np.array(matrix, order=order)), upper + np.triu(upper, 1).T)

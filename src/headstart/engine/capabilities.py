@@ -28,6 +28,7 @@ __all__ = [
     "LayerChoosing",
     "PositionReading",
     "ReadyRows",
+    "Releasing",
     "Runtime",
     "WiderRows",
     "reads_positions",
@@ -103,6 +104,21 @@ class Cacheable(Protocol):
         Returns:
             The key, the same for the same choice in every process; None if rows must not be cached.
         """
+        ...
+
+
+@runtime_checkable
+class Releasing(Protocol):
+    """Can close its body while others run; it is opened again when it is needed.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> isinstance(open_source("headstart:text"), Releasing)
+        True
+    """
+
+    def release(self) -> None:
+        """Close the body and free its memory."""
         ...
 
 

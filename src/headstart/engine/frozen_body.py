@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from headstart.engine.backends.allocator import return_freed_memory
 from headstart.engine.backends.choice import KINDS, availability_error, candidates, converting_pays, record_name
 from headstart.engine.backends.interface import Backend, BodyAccess, Refused
 from headstart.engine.body.agreement import Reference, measure_reference, reference_of
@@ -184,6 +185,19 @@ class FrozenBody:
             yield
         finally:
             self._running = before
+
+    def release(self) -> bool:
+        """Close the backend and free its memory; the next batch opens it again from the cache.
+
+        Returns:
+            Whether it is closed; a body that no cache holds stays open.
+        """
+        if not self.recipe.lasting or "unkept" in self._records.get(self.backend, {}):
+            return False
+        with self._lock:
+            self._running = self._built = None
+        return_freed_memory()
+        return True
 
     def count_down(self, count: int) -> None:
         """Note that ``count`` of the expected items are done."""

@@ -93,6 +93,14 @@ class SelectedBody:
             self.full.count_down(count_items(batch))
         return rows
 
+    def release(self) -> bool:
+        """Close it until the next batch, as `FrozenBody.release`; returns whether it is closed."""
+        with self._lock:
+            if not self.full.recipe.lasting:
+                return False
+            self._running = None
+        return self.full.release()
+
     def _open(self, batch: Batch) -> Callable[[Batch], FeatureMatrix]:
         if not self._form:  # nobody called choose: compare on this batch
             self.choose("auto", count_items(batch), lambda: first_items(batch, COMPARED_ITEMS))

@@ -288,8 +288,8 @@ class Moments:
             >>> sorted(Moments.zeros(2, 1).to_arrays())[:3]
             ['cross', 'mean', 'mean_tail']
         """
-        arrays = {name: np.array(value, dtype=np.float64, ndmin=1) for name, value in vars(self).items()}
-        return arrays | {"scatter": self.scatter[_upper(self.num_features)]}
+        fields = vars(self) | {"scatter": self.scatter[_upper(self.num_features)]}
+        return {name: np.array(value, np.float64, ndmin=1, copy=name != "scatter") for name, value in fields.items()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:

@@ -19,6 +19,8 @@ __all__ = ["RunningMoments", "centre", "symmetric", "two_sum"]
 
 Array = NDArray[np.float64]
 
+MIRRORED = 256  # rows and columns that are mirrored at a time
+
 
 class RunningMoments:
     """Moments accumulated over batches; the first batch sets the number of features and targets.
@@ -103,11 +105,11 @@ class RunningMoments:
             "w": self._w,
             "mean": self._mean[:d].copy(),
             "mean_tail": self._mean_tail[:d].copy(),
-            "scatter": symmetric(np.triu(self._upper[:d, :d])),
+            "scatter": symmetric(self._upper[:d, :d]),
             "cross": np.ascontiguousarray(self._upper[:d, d:]),
             "target_mean": self._mean[d:].copy(),
             "target_mean_tail": self._mean_tail[d:].copy(),
-            "target_scatter": symmetric(np.triu(self._upper[d:, d:])),
+            "target_scatter": symmetric(self._upper[d:, d:]),
         }
 
 
@@ -166,11 +168,17 @@ def symmetric(upper: Array) -> Array:
     """The symmetric matrix with a given upper triangle.
 
     Args:
-        upper: (d, d), zero below the diagonal.
+        upper: (d, d); what is below the diagonal is not read.
 
     Examples:
-        >>> symmetric(np.array([[1.0, 2.0], [0.0, 3.0]]))
+        >>> symmetric(np.array([[1.0, 2.0], [9.0, 3.0]]))
         array([[1., 2.],
                [2., 3.]])
     """
-    return np.asarray(upper + np.triu(upper, 1).T)
+    full = np.array(upper)
+    for start in range(0, len(full), MIRRORED):  # block by block: whole triangles would take three more matrices
+        own, below = slice(start, start + MIRRORED), slice(start + MIRRORED, None)
+        corner = np.triu(full[own, own])
+        full[own, own] = corner + np.triu(corner, 1).T
+        full[below, own] = full[own, below].T
+    return full

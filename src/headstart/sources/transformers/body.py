@@ -130,6 +130,10 @@ class TransformersBody(ABC, Generic[P, Q]):
         key = self._rows_key(self.body.choose(engine.backend, count, batch))
         return key if self._choice is None else self._choice.key(key)
 
+    def release(self) -> None:
+        """Close the body and free its memory; it is opened again from the cache when it is needed."""
+        self.body.release()
+
     @abstractmethod
     def prepare(self, item: object) -> Q:
         """One item as the body reads it, such as an array; raises `ItemError` if the item cannot be read."""

@@ -9,6 +9,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.capabilities import Releasing
 from headstart.engine.extract import extract
 from headstart.evaluate.baselines import baseline_rows, majority_outputs
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
@@ -21,7 +22,7 @@ from headstart.heads.problem import LayerChoice, TargetRows
 from headstart.reporting import Reporter
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
-from headstart.types import Block, Dataset, Rows
+from headstart.types import Block, Dataset, Rows, Source
 
 __all__ = ["FROZEN", "Baseline", "compare"]
 
@@ -100,14 +101,21 @@ def _reference_outputs(
         yield simple
     twin = prepared.source.untrained(judged.seed) if untrained else None
     if twin is not None:
+        _release(prepared.source)  # the memory of one body has to do for both
         with reporter.progress("encoding with the untrained body") as step:
             encoded = extract(twin, dataset.items, engine=prepared.engine, progress=step)
+        _release(twin)
         if encoded.failures:
             reporter.warning(
                 "The untrained body gave non-finite features for some items: the transfer gain is unknown."
             )
             return
         yield UNTRAINED, _outputs(encoded.rows, dataset, judged, plan, blocks=twin.info.blocks)
+
+
+def _release(source: Source) -> None:
+    if isinstance(source, Releasing):
+        source.release()
 
 
 def _outputs(
