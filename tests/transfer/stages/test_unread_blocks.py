@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import headstart
 from headstart.engine.extract import extract
@@ -187,6 +188,28 @@ def test_columns_of_one_table_share_the_union_of_their_blocks(tmp_path, pictures
     assert [block.name for block in shared["one"].source.info.blocks] == ["layer1", "layer3"]
     new, _ = make_pictures(3, seed=6)
     for name, model in {"one": one, "two": two}.items():
+        assert np.array_equal(shared[name].predict_proba(new), model.predict_proba(new))
+
+
+def test_bodies_that_were_fine_tuned_apart_are_not_shared(pictures):
+    """Kind: two sources with the same facts and other weights; each head keeps the body that it was fitted on."""
+    one, two = reading_pair(pictures)
+    body = open_source("headstart:image")
+    tuned = []
+    for seed in (0, 1):
+        module = body.trainable().module
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            next(module.parameters()).add_(0.1 * torch.randn_like(next(module.parameters())))
+        tuned.append(body.with_module(module, "headstart:image (full)"))
+    models = {
+        name: replace(model, source=source.only_blocks([model.source.info.blocks[0].name]))
+        for name, model, source in zip(("one", "two"), (one, two), tuned, strict=True)
+    }
+    shared = with_shared_blocks(models)
+    assert shared["one"].source is not shared["two"].source
+    new, _ = make_pictures(3, seed=6)
+    for name, model in models.items():
         assert np.array_equal(shared[name].predict_proba(new), model.predict_proba(new))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from headstart.engine.capabilities import BlockSelecting
+from headstart.engine.capabilities import BlockSelecting, with_all_blocks
 from headstart.model import TransferModel
+from headstart.sources.bodies.trainable import HasBodyKey, body_key
 from headstart.sources.fused import FusedSource
 from headstart.types import Block, Source
 
@@ -90,9 +91,17 @@ def _all_blocks(source: Source) -> tuple[Block, ...]:
 
 
 def _is_same_body(one: Source, other: Source) -> bool:
-    """Whether two sources differ at most in which blocks of the same body they give."""
-    same = replace(one.info, blocks=()) == replace(other.info, blocks=())
-    return same and _all_blocks(one) == _all_blocks(other)
+    """Whether two sources differ at most in which blocks of the same body they give.
+
+    Facts and names are not enough: bodies that were fine-tuned on different labels have the same ones.
+    """
+    if replace(one.info, blocks=()) != replace(other.info, blocks=()) or _all_blocks(one) != _all_blocks(other):
+        return False
+    if isinstance(one, FusedSource) and isinstance(other, FusedSource):
+        return one.positions == other.positions and all(map(_is_same_body, one.parts, other.parts))
+    if isinstance(one, HasBodyKey) and isinstance(other, HasBodyKey):
+        return body_key(with_all_blocks(one)) == body_key(with_all_blocks(other))
+    return one == other
 
 
 def _union(sources: list[Source]) -> Source:
