@@ -25,8 +25,18 @@ def test_unknown_names_suggest(name, hint):
 
 
 def test_unknown_timm_names_suggest_timm_names():
-    with pytest.raises(UnknownNameError, match="Did you mean 'resnet18"):
+    """The nearest tags of the same architecture come first, each a name that timm has; the message is one line."""
+    with pytest.raises(UnknownNameError, match=r"Unknown timm model 'resnet18\.a1_in2k'\.") as caught:
         open_source("timm:resnet18.a1_in2k")
+    nearest = str(caught.value).partition("the nearest of them ")[2].rstrip(".").split(", ")
+    assert nearest[0] == "resnet18.a1_in1k"
+    assert len(nearest) == 5
+    import timm
+
+    assert set(nearest) <= set(timm.list_pretrained())
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UnknownNameError, match=r"nearest of them vit_base_patch16_224\.orig_in21k"):
+        open_source("timm:vit_base_patch16_224.orig_in22k")
 
 
 def test_a_path_without_a_scheme_is_pointed_out(tmp_path):

@@ -20,6 +20,7 @@ from headstart.sources.keras_bodies.applications import (
     application,
     cached_weights,
     keras_folder,
+    license_of,
     preprocessing_of,
 )
 from headstart.sources.keras_bodies.graph import read_graph
@@ -105,7 +106,8 @@ def _model_name(model: Mapping[str, Any]) -> str:
 
 def _describe(name: str) -> SourceInfo:
     mode, side = preprocessing_of(name)
-    return SourceInfo(f"keras:{name}", "image", architecture=name, input=KerasSpec({}, mode, side).facts)
+    facts = KerasSpec({}, mode, side).facts
+    return SourceInfo(f"keras:{name}", "image", architecture=name, license=license_of(name), input=facts)
 
 
 def _open(name: str, modality: Modality | None) -> KerasSource:  # noqa: ARG001 - the caller compares modalities
@@ -120,7 +122,7 @@ def _open(name: str, modality: Modality | None) -> KerasSource:  # noqa: ARG001 
         with layer_weights(file) as stored:
             fill(network, stored, f"'{file}'")
 
-    info = SourceInfo(f"keras:{name}", "image", architecture=name, sha256=digest)
+    info = SourceInfo(f"keras:{name}", "image", architecture=name, license=license_of(name), sha256=digest)
     return KerasSource(KerasSpec(known.model, known.preprocessing, known.side), KerasWeights(digest, load), info)
 
 

@@ -20,7 +20,7 @@ from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.bodies import BodyCache
 from headstart.errors import MissingExtraError, SourceError, UnknownNameError
 
-__all__ = ["APPLICATIONS", "Application", "application", "cached_weights", "keras_folder"]
+__all__ = ["APPLICATIONS", "Application", "application", "cached_weights", "keras_folder", "license_of"]
 
 # The start of a name to how `preprocess_input` of its family treats pixels, and the side of its pictures.
 FAMILIES = {
@@ -41,6 +41,14 @@ APPLICATIONS = (
     *(f"EfficientNetV2{size}" for size in "SML"),
     *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
 )  # fmt: skip
+
+
+# The licence of a family's weights, as the documentation of keras.applications states it; the others' is not stated.
+LICENSES = {
+    "VGG": "CC-BY-4.0", "ResNet50V2": "BSD-3-Clause", "ResNet101V2": "BSD-3-Clause", "ResNet152V2": "BSD-3-Clause",
+    "ResNet": "MIT", "MobileNet": "Apache-2.0", "Xception": "MIT", "InceptionV3": "Apache-2.0",
+    "DenseNet": "BSD-3-Clause",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,16 @@ def preprocessing_of(name: str) -> tuple[str, int]:
         raise UnknownNameError("Keras application", name, APPLICATIONS)
     mode, side = next(found for start, found in FAMILIES.items() if name.startswith(start))
     return mode, SIDES.get(name, side)
+
+
+def license_of(name: str) -> str | None:
+    """The licence of an application's weights as Keras' documentation states it; None where it states none.
+
+    Examples:
+        >>> license_of("VGG16"), license_of("ResNet50"), license_of("EfficientNetB0")
+        ('CC-BY-4.0', 'MIT', None)
+    """
+    return next((found for start, found in LICENSES.items() if name.startswith(start)), None)
 
 
 def application(name: str) -> Application:

@@ -13,6 +13,7 @@ from headstart.sources.keras_bodies.layers import KINDS, MERGES, check_settings
 __all__ = ["GraphNode", "read_graph"]
 
 MOST_LAYERS = 4000
+OPERATORS = ("Add", "Maximum", "Multiply", "Subtract")  # those of two layers that compute what the layer computes
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,20 @@ def _nodes(model: Any, prefix: str, path: str, feeding: str) -> Iterator[GraphNo
                     f"the layer {own!r:.60} is a {inner!s:.60}, not one of the built-in layers that can be read "
                     f"({', '.join(sorted(KINDS))}); leave it out, or give the body as a torch module"
                 )
-            if (inner in MERGES) != (len(reads) > 1) or str(layer.get("module", "")).startswith("keras.src.ops"):
-                raise SourceError(
-                    f"{own!r:.60} is a {inner} of {len(reads)} layers, perhaps with a number; use layers only"
-                )
+            _check_reads(layer, own, inner, reads)
             check_settings(inner, settings)
             yield GraphNode(name, inner, settings, reads, place, (prefix + own).partition("/")[0])
             before = name
         outputs[own] = before
+
+
+def _check_reads(layer: Mapping[str, Any], own: str, kind: str, reads: tuple[str, ...]) -> None:
+    """Raise unless a layer reads as many layers as its kind does; an operator, such as ``x + y``, reads two."""
+    operator = str(layer.get("module", "")).startswith("keras.src.ops")
+    if (kind in MERGES) != (len(reads) > 1) or (operator and (kind not in OPERATORS or len(reads) != 2)):
+        raise SourceError(f"{own!r:.60} is a {kind} of {len(reads)} layers, perhaps with a number; use layers only")
+    if kind != "InputLayer" and not reads:
+        raise SourceError(f"the layer {own!r:.60} reads no other layer")
 
 
 def _read_by(layer: Mapping[str, Any]) -> list[str]:
@@ -127,7 +134,9 @@ def _read_by(layer: Mapping[str, Any]) -> list[str]:
     if len(calls) > 1:
         raise SourceError(f"the layer {layer['config'].get('name')!r:.60} is used twice, which is not supported")
     found = []
-    waiting = [calls[0]["args"]] if calls and isinstance(calls[0], Mapping) else list(calls)
+    waiting = list(calls)
+    if calls and isinstance(calls[0], Mapping):
+        waiting = [calls[0]["args"], *calls[0].get("kwargs", {}).values()]
     while waiting:
         value = waiting.pop(0)
         if isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__":

@@ -37,6 +37,8 @@ ACTIVATIONS = (
 )  # fmt: skip
 Stored = tuple[str, Callable[[NDArray[Any]], NDArray[Any]]]
 MOST_PADDING = 64
+ON_AXIS = ("BatchNormalization", "Concatenate", "LayerNormalization", "Normalization", "Softmax")
+SWITCHES = {"invert": "Normalization", "rms_scaling": "LayerNormalization"}  # settings that must be off
 LARGEST = 65_536  # of a width or a side in the settings
 
 
@@ -78,6 +80,19 @@ def check_settings(kind: str, settings: Mapping[str, Any]) -> None:
         raise SourceError(f"a {kind} layer has its channels first; save the model with 'channels_last'")
     if settings.get("padding", "valid") not in ("valid", "same") and kind != "ZeroPadding2D":
         raise SourceError(f"the padding of a {kind} layer must be 'valid' or 'same'")
+
+
+def _check_axis(kind: str, settings: Mapping[str, Any], dimensions: int) -> None:
+    """Raise unless a layer works on the last axis, and computes what is computed here."""
+    axis = settings.get("axis", -1)
+    last = (-1, dimensions - 1, *([None] if kind == "Normalization" else []))  # None: one mean of all
+    if kind in ON_AXIS and any(one not in last for one in (axis if isinstance(axis, list) else [axis])):
+        raise SourceError(f"a {kind} layer works on the axis {axis!s:.40}; only the last axis can be read")
+    for name, of in SWITCHES.items():
+        if kind == of and settings.get(name):
+            raise SourceError(
+                f"a {kind} layer has the setting {name!r}, which cannot be read; save the model without it"
+            )
 
 
 def _small(pair: object) -> bool:
@@ -133,6 +148,9 @@ def make_layer(kind: str, settings: Mapping[str, Any], shape: Sequence[int]) -> 
         settings: its configuration.
         shape: of its (first) input: (n, channels, height, width) or (n, width).
 
+    Raises:
+        SourceError: for a layer that works on another axis than the last one, as Keras counts them.
+
     Examples:
         >>> import torch
         >>> layer = make_layer("Conv2D", {"filters": 4, "kernel_size": [3, 3], "padding": "same"}, (1, 3, 8, 8))
@@ -141,6 +159,7 @@ def make_layer(kind: str, settings: Mapping[str, Any], shape: Sequence[int]) -> 
     """
     from headstart.sources.keras_bodies import modules as m
 
+    _check_axis(kind, settings, len(shape))
     width = int(shape[1]) if len(shape) > 1 else 0
     act = m.activation(settings.get("activation", "linear"))
     made: dict[str, Callable[[], nn.Module]] = {

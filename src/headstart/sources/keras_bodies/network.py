@@ -55,12 +55,14 @@ class KerasNetwork(nn.Module):
                 if not node.inputs:
                     outputs[node.name] = torch.zeros(1, 3, side, side)
                 else:
+                    if len({outputs[name].ndim for name in node.inputs}) > 1:
+                        raise SourceError(f"'{node.name:.60}' joins a map and a row; Reshape it to 1 x 1 before")
                     layer = make_layer(node.kind, node.settings, outputs[node.inputs[0]].shape).eval()
                     self.layers[f"{node.name}_"] = layer  # a name such as "keys" belongs to the container
                     with torch.no_grad():
                         outputs[node.name] = layer(*(outputs[name] for name in node.inputs))
-            except SourceError:
-                raise
+            except SourceError as error:
+                raise SourceError(f"{where}: {error}") from error
             except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, MemoryError) as error:
                 reason = " ".join(str(error).split())[:200]
                 raise SourceError(

@@ -53,10 +53,11 @@ def _find_config(name: str) -> dict[str, Any]:
 
 
 def _near(name: str, known: list[str]) -> list[str]:
-    """The nearest names: those of the same architecture, then those of architectures that are spelled alike."""
+    """The nearest names: tags of the same architecture, then architectures that are spelled alike."""
     own, _, _ = name.partition(".")
     of = {full.partition(".")[0]: full for full in reversed(known)}  # one name of each architecture
-    near = [full for full in known if full.startswith(f"{own}.")]
+    tags = [full for full in known if full.startswith(f"{own}.")]
+    near = difflib.get_close_matches(name, tags, n=NEAREST, cutoff=0.0)
     near += [of[one] for one in difflib.get_close_matches(own, of, n=NEAREST, cutoff=0.0)]
     shown = ", ".join(list(dict.fromkeys(near))[:NEAREST])
     return [f"{len(known):,} names, the nearest of them {shown}"]
