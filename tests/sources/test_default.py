@@ -132,6 +132,17 @@ def test_a_missing_extra_is_named_with_its_pip_line_where_it_can_be_installed(mo
     assert default_source("audio").advice == ""  # no package for this platform
 
 
+def test_a_source_of_another_release_is_no_default_and_the_advice_names_both(monkeypatch):
+    """Wrong install: a user who named no source gets one that can be opened, and is told what is wrong."""
+    photo = Wheel("headstart:photo", "numpy", "0.0.1", "photo")  # an installed package, of another release
+    image = BUILT_IN["image"]
+    monkeypatch.setattr(BUILT_IN, "_entries", {"image": image, "photo": BuiltIn(image.describe, image.open, photo)})
+    found = default_source("image", [picture(200)])
+    assert found.name == "headstart:image"
+    assert f"numpy {np.__version__} is installed instead of 0.0.1" in found.advice
+    assert found.advice.endswith("pip install --force-reinstall --no-deps numpy==0.0.1")
+
+
 def test_only_training_items_are_read():
     data = Dataset(["a", "b", "c"], tuple("012"), "text", split=np.array(["train", "test", "train"]))
     assert training_items(data) == ["a", "c"]

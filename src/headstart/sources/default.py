@@ -155,7 +155,7 @@ def _advice(name: str, why: str) -> str:
     key = name.partition(":")[2]
     if key not in BUILT_IN or not BUILT_IN[key].is_available:
         return ""
-    return f"{why}: pip install 'headstart[{BUILT_IN[key].extra}]'"
+    return f"{why}: {BUILT_IN[key].install}"
 
 
 def _for_pictures(items: Sequence[Any], at_hand: frozenset[str]) -> DefaultSource:

@@ -154,8 +154,12 @@ def test_a_model_names_it_and_a_fine_tuned_one_holds_its_weights(photo, tmp_path
     assert (tmp_path / "moved" / "model.safetensors").stat().st_size > 18_000_000
 
 
-def test_the_publishers_file_is_read_from_the_hub_cache(photo, hub, tmp_path):
-    known, published = describe("headstart:photo"), open_source("headstart:photo")
+def test_the_publishers_file_is_read_from_the_hub_cache_where_the_package_is_missing(photo, hub, tmp_path, monkeypatch):
+    assert open_source("headstart:photo").body_key == photo.body_key  # the pinned package, whatever the cache holds
+    with monkeypatch.context() as patch:
+        patch.setattr("headstart.sources.weight_files.wheel._installed", lambda _package: None)
+        known, published = describe("headstart:photo"), open_source("headstart:photo")
+    assert known.accuracy is None is published.info.accuracy  # stated for the pinned file only
     assert known.sha256 == published.info.sha256 == hub
     assert known.revision == published.info.revision == "timm/tf_efficientnet_lite0.in1k@abc123"
     assert published.body_key != photo.body_key  # rows of other weights are other rows

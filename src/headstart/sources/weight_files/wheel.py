@@ -45,8 +45,15 @@ class Wheel:
 
     @property
     def is_installed(self) -> bool:
-        """Whether some release of the package is installed."""
-        return _installed(self.package) is not None
+        """Whether the release that is read is installed; another one cannot be opened."""
+        found = _installed(self.package)
+        return found is not None and found.version == self.version
+
+    @property
+    def other_release(self) -> str | None:
+        """The version of the package that is installed instead of the one that is read; None if there is none."""
+        found = _installed(self.package)
+        return None if found is None or found.version == self.version else found.version
 
     @property
     def is_available(self) -> bool:
@@ -56,12 +63,17 @@ class Wheel:
         return not self.platforms or (sys.platform, platform.machine().lower()) in self.platforms
 
     def missing(self) -> SourceError | MissingExtraError:
-        """The error that says how to install the package, or why this platform has none.
+        """The error that says how to install the package, which release is there instead, or why there is none.
 
         Examples:
             >>> print(Wheel("headstart:none", "carrier", "1.0", "none", (("plan9", "vax"),)).missing())
             The source 'headstart:none' is not available on this platform (...): its package carrier exists for pla...
         """
+        if self.other_release is not None:
+            return SourceError(
+                f"The source '{self.source}' needs {self.package} {self.version}, and {self.other_release} is "
+                f"installed; {self.again}."
+            )
         if self.is_available:
             return MissingExtraError(f"The source '{self.source}'", self.extra)
         known = ", ".join(f"{system} {machine}" for system, machine in self.platforms)
@@ -82,13 +94,8 @@ class Wheel:
             SourceError: if this platform has no such package, or another release or no such file is installed.
         """
         found = _installed(self.package)
-        if found is None:
+        if found is None or found.version != self.version:
             raise self.missing()
-        if found.version != self.version:
-            raise SourceError(
-                f"The source '{self.source}' needs {self.package} {self.version}, and {found.version} is installed; "
-                f"{self.again}."
-            )
         path = Path(str(found.locate_file(file)))
         if not path.is_file():
             raise SourceError(f"The source '{self.source}' needs '{path}', which is missing; {self.again}.")
