@@ -122,7 +122,8 @@ def _nodes(model: Any, prefix: str, path: str, feeding: str) -> Iterator[GraphNo
 def _check_reads(layer: Mapping[str, Any], own: str, kind: str, reads: tuple[str, ...]) -> None:
     """Raise unless a layer reads as many layers as its kind does; an operator, such as ``x + y``, reads two."""
     operator = str(layer.get("module", "")).startswith("keras.src.ops")
-    if (kind in MERGES) != (len(reads) > 1) or (operator and (kind not in OPERATORS or len(reads) != 2)):
+    fits = len(reads) == 2 if kind == "Subtract" else (len(reads) > 1) == (kind in MERGES)
+    if not fits or (operator and (kind not in OPERATORS or len(reads) != 2)):
         raise SourceError(f"{own!r:.60} is a {kind} of {len(reads)} layers, perhaps with a number; use layers only")
     if kind != "InputLayer" and not reads:
         raise SourceError(f"the layer {own!r:.60} reads no other layer")

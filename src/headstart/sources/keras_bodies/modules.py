@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -208,14 +209,12 @@ def _flatten(x: Tensor) -> Tensor:
 
 
 def _merge(kind: str) -> Callable[..., Tensor]:
+    pairs = {"Maximum": torch.maximum, "Multiply": torch.mul, "Subtract": torch.sub}
+
     def run(*x: Tensor) -> Tensor:
         if kind == "Concatenate":
             return torch.cat(x, 1)
-        if kind in ("Multiply", "Subtract"):
-            return x[0] * x[1] if kind == "Multiply" else x[0] - x[1]
-        total = x[0]
-        for one in x[1:]:
-            total = torch.maximum(total, one) if kind == "Maximum" else total + one
+        total = functools.reduce(pairs.get(kind, torch.add), x)
         return total / len(x) if kind == "Average" else total
 
     return run

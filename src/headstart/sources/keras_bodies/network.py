@@ -140,13 +140,19 @@ def fill(network: KerasNetwork, stored: Stored, where: str) -> None:
         wanted = stored_tensors(node.kind, node.settings)
         if not wanted:
             continue
-        arrays = stored(node, len(wanted))
+        state = network.layers[f"{node.name}_"].state_dict()
+        try:
+            arrays = stored(node, [state[name].numel() for name, _ in wanted])
+        except SourceError as error:
+            raise SourceError(
+                f"{where} does not fit the {node.kind} layer '{node.name:.60}': {error}; give the weights of this "
+                "architecture."
+            ) from error
         if len(arrays) != len(wanted):
             raise SourceError(
                 f"{where} has {len(arrays)} arrays for the {node.kind} layer '{node.name:.60}', not {len(wanted)}; "
                 "give the weights of this architecture."
             )
-        state = network.layers[f"{node.name}_"].state_dict()
         for (name, convert), array in zip(wanted, arrays, strict=True):
             fits = array.ndim >= state[name].ndim
             converted = np.array(convert(array), np.float32, order="C") if fits else array

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ __all__ = ["Stored", "archive_config", "archive_weights", "layer_weights"]
 
 MOST_CONFIG = 32 * 2**20  # bytes of config.json
 MOST_WEIGHTS = 4 * 2**30  # bytes of model.weights.h5
-MOST_NUMBERS = 2**30  # of one array
-Stored = Callable[[GraphNode, int], "list[NDArray[Any]]"]  # (layer, how many it needs) to its arrays in Keras' order
+INFLATED = 4  # times the size of the archive, which Keras does not compress
+SMALL = 2**24  # bytes that may be inflated from an archive of any size
+MOST_CHUNK = 2**24  # numbers in the chunk of an array, which is read as a whole
+# (layer, how many numbers each of its arrays has) to the arrays in Keras' order
+Stored = Callable[[GraphNode, Sequence[int]], "list[NDArray[Any]]"]
 
 
 def archive_config(file: Path) -> dict[str, Any]:
@@ -37,7 +41,7 @@ def archive_config(file: Path) -> dict[str, Any]:
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            found: object = json.loads(_member(archive, "config.json", MOST_CONFIG))
+            found: object = json.loads(_member(archive, "config.json", MOST_CONFIG, file))
     except (
         zipfile.BadZipFile,
         OSError,
@@ -55,10 +59,13 @@ def archive_config(file: Path) -> dict[str, Any]:
     return found
 
 
-def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    size = archive.getinfo(name).file_size
+def _member(archive: zipfile.ZipFile, name: str, most: int, file: Path) -> bytes:
+    member, most = archive.getinfo(name), min(most, max(SMALL, INFLATED * file.stat().st_size))
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"its {name} is compressed by neither 'stored' nor 'deflated'")  # zipfile bounds only these
+    size = member.file_size
     if size > most:
-        raise ValueError(f"its {name} has {size:,} bytes, more than the {most:,} allowed")
+        raise ValueError(f"its {name} has {size:,} bytes; its archive allows {most:,}")
     with archive.open(name) as opened:
         raw = opened.read(most + 1)  # the size that an archive states may be wrong
     if len(raw) > most:
@@ -82,18 +89,28 @@ def _opened(file: Any, name: str) -> Iterator[Any]:
         raise SourceError(f"The weights in '{name}' are damaged ({error!s:.100}); copy the file again.") from error
 
 
-def _array(parent: Any, name: str) -> NDArray[Any]:
-    """An array that is stored in the file itself; links to other files and external storage are refused."""
+def _inside(parent: Any, name: str) -> Any:
+    """What the file itself has under a name; links to other places and to other files are refused."""
     import h5py
 
     for depth in range(1, name.count("/") + 2):
         if not isinstance(parent.get("/".join(name.split("/")[:depth]), getlink=True), h5py.HardLink):
             raise ValueError(f"'{name:.60}' is missing or a link")
-    data = parent[name]
+    return parent[name]
+
+
+def _array(parent: Any, name: str, numbers: int) -> NDArray[Any]:
+    """An array of so many numbers, stored in the file itself; its size is compared before it is read."""
+    import h5py
+
+    data = _inside(parent, name)
     if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual or data.dtype.kind not in "fiu":
         raise ValueError(f"'{name:.60}' is not an array of numbers")
-    if data.size > MOST_NUMBERS:
-        raise ValueError(f"'{name:.60}' has more than {MOST_NUMBERS:,} numbers")
+    if data.shape is None or prod(data.shape) != numbers:  # h5py's own size overflows
+        shape = "no numbers" if data.shape is None else f"the shape {data.shape}"
+        raise SourceError(f"'{name:.60}' has {shape!s:.80}, not {numbers:,} numbers")
+    if data.chunks is not None and prod(data.chunks) > max(MOST_CHUNK, numbers):
+        raise ValueError(f"'{name:.60}' is stored in chunks larger than itself")
     return np.asarray(data[()])
 
 
@@ -106,13 +123,13 @@ def archive_weights(file: Path) -> Iterator[Stored]:
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            raw = _member(archive, "model.weights.h5", MOST_WEIGHTS)
+            raw = _member(archive, "model.weights.h5", MOST_WEIGHTS, file)
     except (zipfile.BadZipFile, OSError, KeyError, ValueError, NotImplementedError, RuntimeError) as error:
         raise SourceError(
             f"'{file}' has no weights that can be read ({error!s:.100}); save the model again."
         ) from error
     with _opened(io.BytesIO(raw), str(file)) as opened:
-        yield lambda node, count: [_array(opened, f"{node.path}/vars/{k}") for k in range(count)]
+        yield lambda node, sizes: [_array(opened, f"{node.path}/vars/{k}", size) for k, size in enumerate(sizes)]
 
 
 @contextmanager
@@ -127,11 +144,12 @@ def layer_weights(file: Path) -> Iterator[Stored]:
             raise ValueError("it does not name its weights by layer")
         taken: dict[str, int] = {}
 
-        def stored(node: GraphNode, count: int) -> list[NDArray[Any]]:
-            group = opened[node.outer]
+        def stored(node: GraphNode, sizes: Sequence[int]) -> list[NDArray[Any]]:
+            group = _inside(opened, node.outer)
             names = [name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs["weight_names"]]
             begin = taken.get(node.outer, 0)  # layers of a nested model lie one after another in its group
-            taken[node.outer] = begin + count
-            return [_array(group, name) for name in names[begin : begin + count]]
+            taken[node.outer] = begin + len(sizes)
+            own = names[begin : begin + len(sizes)]
+            return [_array(group, name, size) for name, size in zip(own, sizes, strict=False)]  # fill counts them
 
         yield stored
