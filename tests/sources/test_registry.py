@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from headstart.errors import MissingExtraError, SourceError, UnknownNameError
-from headstart.sources.registry import SOURCES, describe, list_sources, open_source
+from headstart.io import write_json
+from headstart.sources.registry import SOURCES, describe, list_sources, open_saved, open_source
 from headstart.types import Source
 
 
@@ -97,3 +98,22 @@ def test_timm_facts_read_without_weights():
 
 def test_every_scheme_has_a_pattern():
     assert {SOURCES[key].pattern.split(":")[0] for key in SOURCES} == set(SOURCES)
+
+
+@pytest.mark.parametrize(
+    "digest", [5, 1.5, True, ["0" * 64], "", "0" * 63, "0" * 65, "g" * 64, "0" * 64 + "\n", "../up"]
+)
+@pytest.mark.parametrize("name", ["headstart:photo", "headstart:speech", "headstart:text", "vector"])
+def test_what_is_no_digest_is_refused_before_anything_is_opened(name, digest, tmp_path, monkeypatch):
+    """Hostile input: a saved model, and a copy in int8, state something else than 64 hexadecimal digits."""
+    monkeypatch.setattr("headstart.sources.registry._open", lambda *_: pytest.fail("it was opened"))
+    with pytest.raises(SourceError, match=r"must be 64 hexadecimal digits\. Got .*; fit it again\.$") as caught:
+        open_saved({"name": name, "sha256": digest}, tmp_path, "image")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["headstart:photo", "headstart:image"])
+def test_a_copy_in_int8_without_a_digest_is_one_sentence(name, tmp_path):
+    write_json(tmp_path / "int8.json", {"reference": {"name": name, "sha256": 5}, "modality": "image"})
+    with pytest.raises(SourceError, match="must be 64 hexadecimal digits"):
+        open_source(f"local:{tmp_path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
@@ -86,8 +87,8 @@ def open_saved(reference: Mapping[str, str], folder: Path, modality: Modality) -
         The source.
 
     Raises:
-        SourceError: if it cannot be opened, or if it names what ``save`` never does: a repository to download, or a
-            path outside ``folder``.
+        SourceError: if it cannot be opened, or if it names what ``save`` never does: a repository to download, a path
+            outside ``folder``, or what is no digest.
         DigestError: if its weights are not the ones that were saved.
 
     Examples:
@@ -100,7 +101,13 @@ def open_saved(reference: Mapping[str, str], folder: Path, modality: Modality) -
             f"The saved model '{folder}' does not state its source or the modality of its items; fit it again."
         )
     _check_saved(name, folder)
-    return _open(f"{name[:-1]}{folder}" if name.endswith(":.") else name, modality, reference.get("sha256"))
+    sha256: object = reference.get("sha256")
+    if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256)):
+        raise SourceError(
+            f"The sha256 digest of the source of the saved model '{folder}' must be 64 hexadecimal digits. Got "
+            f"{str(sha256)[:80]!r} instead; fit it again."
+        )
+    return _open(f"{name[:-1]}{folder}" if name.endswith(":.") else name, modality, sha256)
 
 
 def describe(name: str) -> SourceInfo:

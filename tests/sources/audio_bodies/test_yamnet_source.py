@@ -13,9 +13,11 @@ from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DigestError, SourceError, UnknownNameError
 from headstart.io import file_digest
+from headstart.sources.audio_bodies.yamnet_source import YamnetSource, random_yamnet
 from headstart.sources.bodies.adapters import insert_adapters
 from headstart.sources.bodies.source_classes import source_probabilities
 from headstart.sources.registry import describe, open_saved, open_source
+from headstart.types import SourceInfo
 
 TORCH = Engine(backend="torch", cache=False)
 
@@ -139,6 +141,27 @@ def test_untrained_is_settled_by_its_seed(yamnet, sounds):
     first, same, other = (rows_of(source.untrained(seed), sounds[:2]) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, same)
     assert not np.allclose(first, other)
+
+
+@pytest.mark.parametrize("kind", ["untrained", "tuned"])
+@pytest.mark.parametrize("part", [0, 1], ids=["window", "mel"])
+def test_rows_of_one_front_are_not_those_of_another(kind, part, sounds):
+    """Stored rows: equal weights behind another window or other mel filters are another source."""
+    front = list(random_yamnet(0).front)
+    front[part] = front[part] * np.float32(3)
+    pair = [YamnetSource(random_yamnet(0, f), SourceInfo("yamnet", "audio")) for f in (None, tuple(front))]
+    if kind == "untrained":
+        pair = [source.untrained(1) for source in pair]
+    else:
+        module = pair[0].trainable().module
+        pair = [source.with_module(module, "tuned") for source in pair]
+    one, other = pair
+    assert one.body_key != other.body_key
+    keys = [source.choose(TORCH, 2, list) for source in pair]
+    assert keys[0] != keys[1]
+    engine = Engine(backend="torch")
+    extract(one, sounds[:2], engine=engine)  # stored, if the source has lasting weights
+    np.testing.assert_array_equal(extract(other, sounds[:2], engine=engine).rows, rows_of(other, sounds[:2]))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -55,7 +56,7 @@ class YamnetWeights:
     """The origin of the weights.
 
     Attributes:
-        digest: identifies them: the sha256 digest of their file, or a description.
+        digest: identifies them and the front: the sha256 digest of their file, or a description.
         load: returns the network with the weights.
         front: the window and the mel filters.
         file: the safetensors file; None where the weights differ from it.
@@ -207,7 +208,7 @@ class YamnetSource:
             name: the new source's full name.
         """
         weights = YamnetWeights(
-            state_digest(module),
+            _with_front(state_digest(module), self._weights.front),
             lambda: frozen_copy(module),
             self._weights.front,
             lasting=False,
@@ -330,7 +331,22 @@ def random_yamnet(seed: int, front: Front | None = None) -> YamnetWeights:
     """
     if front is None:
         front = np.hanning(401)[:-1].astype(np.float32), np.repeat(np.eye(64, 65, dtype=np.float32), 4, 1)[:, :257]
-    return YamnetWeights(initialization_key(seed), lambda: seeded(seed, build_yamnet), front)
+    digest = _with_front(initialization_key(seed), front)
+    return YamnetWeights(digest, lambda: seeded(seed, build_yamnet), front)
+
+
+def _with_front(digest: str, front: Front) -> str:
+    """What identifies weights that are not those of a file, with the window and the filters: both determine the rows.
+
+    Examples:
+        >>> window, mel = np.ones(400, np.float32), np.ones((64, 257), np.float32)
+        >>> _with_front("a", (window, mel)) == _with_front("a", (window, 2 * mel))
+        False
+    """
+    found = hashlib.sha256()
+    for array in front:
+        found.update(np.ascontiguousarray(array, np.float32).tobytes())
+    return f"{digest}, front {found.hexdigest()}"
 
 
 def describe_yamnet(file: Path, name: str) -> SourceInfo:
