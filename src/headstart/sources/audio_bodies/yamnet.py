@@ -8,6 +8,7 @@ Gemmeke et al. 2017, "Audio Set: An ontology and human-labeled dataset for audio
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from math import prod
@@ -22,9 +23,20 @@ from headstart.sources.bodies.adapters import restore_structure
 from headstart.sources.preprocessing.yamnet_patches import BANDS, BINS, WINDOW
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
-__all__ = ["CLASSES", "EMBEDDING", "FRONT", "PARAMETERS", "build_yamnet", "load_yamnet", "read_front", "tensor_shapes"]
+__all__ = [
+    "CLASSES",
+    "EMBEDDING",
+    "FRONT",
+    "PARAMETERS",
+    "build_yamnet",
+    "last_map",
+    "load_yamnet",
+    "read_front",
+    "tensor_shapes",
+    "with_front",
+]
 
 CLASSES, STEM = 521, 32
 # (output channels, stride) of each pair of a depthwise and a pointwise convolution.
@@ -67,7 +79,7 @@ def build_yamnet() -> nn.Module:
         torch.Size([2, 1024])
     """
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
     class SameConv(nn.Conv2d):
         """A 3x3 convolution with TensorFlow's padding: maps of even sides get a row and a column at their ends only."""
@@ -104,6 +116,20 @@ def build_yamnet() -> nn.Module:
             return embedding
 
     return Yamnet()
+
+
+def last_map(module: nn.Module, patches: Tensor) -> Tensor:
+    """The last map (n, 1024, 3, 2) of patches (n, 96, 64), whose mean is the embedding.
+
+    Examples:
+        >>> import torch
+        >>> last_map(build_yamnet(), torch.zeros(1, 96, 64)).shape
+        torch.Size([1, 1024, 3, 2])
+    """
+    x: Tensor = module.get_submodule("stem")(patches.unsqueeze(1)).relu()
+    for layer in module.get_submodule("blocks").children():
+        x = layer(x)
+    return x
 
 
 def load_yamnet(file: Path, structure: Mapping[str, Any] | None = None) -> nn.Module:
@@ -144,6 +170,20 @@ def read_front(file: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """
     front = _read(file, FRONT, list(FRONT))
     return front["frontend.window"], front["frontend.mel"]
+
+
+def with_front(digest: str, front: tuple[NDArray[np.float32], NDArray[np.float32]]) -> str:
+    """What identifies weights that are not those of a file, with the window and the filters: both determine the rows.
+
+    Examples:
+        >>> window, mel = np.ones(400, np.float32), np.ones((64, 257), np.float32)
+        >>> with_front("a", (window, mel)) == with_front("a", (window, 2 * mel))
+        False
+    """
+    found = hashlib.sha256()
+    for array in front:
+        found.update(np.ascontiguousarray(array, np.float32).tobytes())
+    return f"{digest}, front {found.hexdigest()}"
 
 
 def _read(file: Path, wanted: Mapping[str, tuple[int, ...]], names: list[str]) -> dict[str, NDArray[np.float32]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +20,16 @@ from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.io import check_digest, file_digest, follow_umask, read_json, write_json, write_tensors
-from headstart.sources.audio_bodies.yamnet import EMBEDDING, LAYERS, PARAMETERS, build_yamnet, load_yamnet, read_front
+from headstart.sources.audio_bodies.yamnet import (
+    EMBEDDING,
+    LAYERS,
+    PARAMETERS,
+    build_yamnet,
+    last_map,
+    load_yamnet,
+    read_front,
+    with_front,
+)  # fmt: skip
 from headstart.sources.bodies.activations import activations
 from headstart.sources.bodies.averaging import item_means, item_rows
 from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
@@ -36,7 +45,7 @@ from headstart.sources.bodies.pooling import blocks_forward, pool, position_rows
 from headstart.sources.bodies.seeded import initialization_key, seeded, state_digest
 from headstart.sources.bodies.trainable import Trainable
 from headstart.sources.preprocessing.mel import resample
-from headstart.sources.preprocessing.yamnet_patches import BANDS, FRAMES, SAMPLE_RATE, log_mel_patches
+from headstart.sources.preprocessing.yamnet_patches import BANDS, FRAMES, INPUT, SAMPLE_RATE, log_mel_patches
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
 if TYPE_CHECKING:
@@ -99,7 +108,7 @@ class YamnetSource:
         self.body = FrozenBody(Recipe(key, self._build, lambda: self._example(4), lasting=weights.lasting))
         self._facts = self.body.facts(self._measure)
         blocks = tuple(Block(name, width) for name, width in self._facts["blocks"])
-        self._info = replace(info, blocks=blocks, num_features=blocks[-1].width, input=_INPUT)
+        self._info = replace(info, blocks=blocks, num_features=blocks[-1].width, input=INPUT)
 
     @property
     def info(self) -> SourceInfo:
@@ -208,7 +217,7 @@ class YamnetSource:
             name: the new source's full name.
         """
         weights = YamnetWeights(
-            _with_front(state_digest(module), self._weights.front),
+            with_front(state_digest(module), self._weights.front),
             lambda: frozen_copy(module),
             self._weights.front,
             lasting=False,
@@ -246,7 +255,7 @@ class YamnetSource:
         module = self._weights.load().eval()
         names = self._names(module)
         rows = position_rows if self._positions else pool
-        final = _last_map if self._positions else _embedding
+        final = last_map if self._positions else _embedding
         inner = [name for name in names if name != "last"]
         return module, blocks_forward(inner, final, last="last" in names, rows=rows)
 
@@ -281,15 +290,6 @@ class YamnetSource:
         return log_mel_patches(np.cumsum(noise).astype(np.float32) * 0.1, *self._weights.front)[:count]
 
 
-_INPUT = {
-    "sample_rate": SAMPLE_RATE,
-    "frames": FRAMES,
-    "n_mels": BANDS,
-    "patch_seconds": 0.96,
-    "patch_hop_seconds": 0.48,
-}
-
-
 def _collate(prepared: Sequence[NDArray[np.float32]]) -> dict[str, Any]:
     import torch
 
@@ -300,13 +300,6 @@ def _collate(prepared: Sequence[NDArray[np.float32]]) -> dict[str, Any]:
 def _embedding(module: nn.Module, patches: Tensor) -> Tensor:
     embedding: Tensor = module(patches)
     return embedding
-
-
-def _last_map(module: nn.Module, patches: Tensor) -> Tensor:
-    x: Tensor = module.get_submodule("stem")(patches.unsqueeze(1)).relu()
-    for layer in module.get_submodule("blocks").children():
-        x = layer(x)
-    return x
 
 
 def _log_scores(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
@@ -331,22 +324,8 @@ def random_yamnet(seed: int, front: Front | None = None) -> YamnetWeights:
     """
     if front is None:
         front = np.hanning(401)[:-1].astype(np.float32), np.repeat(np.eye(64, 65, dtype=np.float32), 4, 1)[:, :257]
-    digest = _with_front(initialization_key(seed), front)
+    digest = with_front(initialization_key(seed), front)
     return YamnetWeights(digest, lambda: seeded(seed, build_yamnet), front)
-
-
-def _with_front(digest: str, front: Front) -> str:
-    """What identifies weights that are not those of a file, with the window and the filters: both determine the rows.
-
-    Examples:
-        >>> window, mel = np.ones(400, np.float32), np.ones((64, 257), np.float32)
-        >>> _with_front("a", (window, mel)) == _with_front("a", (window, 2 * mel))
-        False
-    """
-    found = hashlib.sha256()
-    for array in front:
-        found.update(np.ascontiguousarray(array, np.float32).tobytes())
-    return f"{digest}, front {found.hexdigest()}"
 
 
 def describe_yamnet(file: Path, name: str) -> SourceInfo:
@@ -363,7 +342,7 @@ def describe_yamnet(file: Path, name: str) -> SourceInfo:
     facts = read_json(file.with_suffix(".json"))
     origin, sha256 = facts.get("source"), facts.get("sha256")
     licence = facts.get("license") or (origin.get("licence") if isinstance(origin, dict) else None)
-    if sha256 is not None and (not isinstance(sha256, str) or len(sha256) != 64 or set(sha256.lower()) - _HEX):
+    if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256)):
         raise SourceError(
             f"The 'sha256' of '{file.with_suffix('.json')}' must be 64 hexadecimal digits. Got {sha256!r:.80} instead; "
             "correct it."
@@ -376,11 +355,8 @@ def describe_yamnet(file: Path, name: str) -> SourceInfo:
         parameters=PARAMETERS,
         license=licence if isinstance(licence, str) else None,
         sha256=sha256,
-        input=_INPUT,
+        input=INPUT,
     )
-
-
-_HEX = set("0123456789abcdef")
 
 
 def open_yamnet(file: Path, name: str) -> YamnetSource:

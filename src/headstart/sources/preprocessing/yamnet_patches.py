@@ -7,11 +7,13 @@ those of YAMNet in the TensorFlow Model Garden (``params.py``, ``features.py``).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BANDS", "BINS", "FRAMES", "SAMPLE_RATE", "WINDOW", "log_mel_patches"]
+__all__ = ["BANDS", "BINS", "FRAMES", "INPUT", "SAMPLE_RATE", "WINDOW", "log_mel_patches"]
 
 SAMPLE_RATE = 16_000  # Hz
 WINDOW, HOP, N_FFT = 400, 160, 512  # samples: 25 ms, 10 ms, and the length of the transform
@@ -21,6 +23,15 @@ LOG_OFFSET = 0.001
 PATCH = (FRAMES - 1) * HOP + WINDOW  # samples that a patch covers: 0.975 s
 PATCH_HOP = FRAME_HOP * HOP
 MOST_PATCHES = 240  # about two minutes; of a longer sound that many patches, evenly spaced
+INPUT: Mapping[str, Any] = {
+    "sample_rate": SAMPLE_RATE,
+    "frames": FRAMES,
+    "n_mels": BANDS,
+    "patch_seconds": 0.96,
+    "patch_hop_seconds": 0.48,
+    "most_patches": MOST_PATCHES,
+    "longer": f"{MOST_PATCHES} patches, evenly spaced; the rest of the sound is not read",
+}
 
 
 def log_mel_patches(
