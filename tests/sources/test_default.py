@@ -64,6 +64,27 @@ def test_unclear_texts_have_two_candidates_and_a_choice_without_labels(installed
     assert default_source("text", MIXED) == found
 
 
+@pytest.mark.parametrize(
+    ("modality", "items", "other", "begins"),
+    [
+        ("text", ENGLISH, "multilingual", "chosen by comparison, though the texts look English ("),
+        ("text", MIXED, "text", "chosen by comparison, though the texts are rather not English ("),
+        ("image", [picture(32)] * 3, "image", "the pictures are small (32 pixels in the median); "),
+        ("audio", [], "photo", "it reads sounds as log-mel spectrograms; "),
+    ],
+)
+def test_each_candidate_has_a_reason_of_its_own(installed, modality, items, other, begins):
+    """Kind: labels may choose the source that the items alone would not."""
+    found = default_source(modality, items)
+    assert found.compared(found.name, "figures").why == f"{found.why}; figures"
+    won = found.compared(f"headstart:{other}", "figures")
+    assert won.name != found.name
+    assert won.name in found.candidates
+    assert won.why.startswith(begins)
+    assert won.why.endswith("; figures")
+    assert won.opened is None
+
+
 def test_texts_without_the_multilingual_source(installed):
     installed("multilingual")
     for texts in (ENGLISH, GERMAN, CHINESE, MIXED):

@@ -8,7 +8,7 @@ or may be English another source may be better: there labelled items decide (`he
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
@@ -52,6 +52,7 @@ SMALL_SIDE = 64  # pixels that headstart:image reads; on smaller pictures it may
 FEW_PICTURES, FEW_TEXTS, MOST_CHARACTERS = 16, 400, 1000  # items that are read for the choice, and letters of each text
 MIDDLE_PIECES = 1.32  # tokens per word between English and foreign texts, where no label can decide
 LATIN = 0.98
+COMPARED = "chosen by comparison"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class DefaultSource:
         name: the source that is taken, unless labelled items decide.
         why: the reason, as a clause.
         candidates: the sources among which labelled items decide, the cheapest first; empty if the choice is clear.
+        why_other: the clause for a candidate that labelled items prefer to ``name``; default: ``why``.
         advice: a sentence on a source that is not installed and would suit the items better; else empty.
         figures: what the choice is based on, as plain JSON values.
         opened: the source, if it was opened to read the items.
@@ -74,6 +76,7 @@ class DefaultSource:
     name: str
     why: str
     candidates: tuple[str, ...] = ()
+    why_other: str = ""
     advice: str = ""
     figures: Mapping[str, Any] = field(default_factory=dict)
     opened: Source | None = field(default=None, compare=False, repr=False)
@@ -82,6 +85,22 @@ class DefaultSource:
     def sentence(self) -> str:
         """The choice with its reason and advice."""
         return f"{self.name}: {self.why}{'. ' + self.advice if self.advice else ''}"
+
+    def compared(self, winner: str, figures: str) -> DefaultSource:
+        """The choice after a comparison of the candidates.
+
+        Args:
+            winner: the candidate that is taken.
+            figures: what was measured, as a clause.
+
+        Examples:
+            >>> default = DefaultSource("b", "the default", ("a", "b"), "the items are small")
+            >>> default.compared("a", "a has the lower loss").sentence
+            'a: the items are small; a has the lower loss'
+        """
+        if winner == self.name:
+            return replace(self, why=f"{self.why}; {figures}")
+        return replace(self, name=winner, why=f"{self.why_other or self.why}; {figures}", opened=None)
 
 
 def default_source(modality: Modality, items: Sequence[Any] = ()) -> DefaultSource:
@@ -165,8 +184,9 @@ def _for_pictures(items: Sequence[Any], at_hand: frozenset[str]) -> DefaultSourc
     side = _median_side(items)
     if side is None or side > SMALL_SIDE:
         return DefaultSource(PHOTO, "the default for pictures", figures={"median_side": side})
-    why = f"the default for pictures, though these are small ({side:.0f} pixels in the median)"
-    return DefaultSource(PHOTO, why, (IMAGE, PHOTO), figures={"median_side": side})
+    small = f"small ({side:.0f} pixels in the median)"
+    why, why_other = f"the default for pictures, though these are {small}", f"the pictures are {small}"
+    return DefaultSource(PHOTO, why, (IMAGE, PHOTO), why_other, figures={"median_side": side})
 
 
 def _median_side(items: Sequence[Any]) -> float | None:
@@ -182,10 +202,11 @@ def _median_side(items: Sequence[Any]) -> float | None:
 
 def _for_sounds(at_hand: frozenset[str]) -> DefaultSource:
     pictures = PHOTO if PHOTO in at_hand else IMAGE
+    spectrograms = "it reads sounds as log-mel spectrograms"
     if SPEECH in at_hand:
-        return DefaultSource(SPEECH, "the default for sounds", (pictures, SPEECH))
+        return DefaultSource(SPEECH, "the default for sounds", (pictures, SPEECH), spectrograms)
     advice = _advice(SPEECH, f"{SPEECH} is usually more accurate on voices")
-    return DefaultSource(pictures, "it reads sounds as log-mel spectrograms", advice=advice)
+    return DefaultSource(pictures, spectrograms, advice=advice)
 
 
 def _for_texts(texts: Sequence[str], at_hand: frozenset[str]) -> DefaultSource:
@@ -212,9 +233,10 @@ def _for_texts(texts: Sequence[str], at_hand: frozenset[str]) -> DefaultSource:
     # even of English texts labels may say more: the larger body is 2 to 3 points better on some sets, 1 worse on others
     if verdict == "unclear" and (facts.pieces_per_word or 1.0) > MIDDLE_PIECES:
         why = f"the texts are rather not English ({shown}, read by {TEXT})"
-        return DefaultSource(MULTILINGUAL, why, (TEXT, MULTILINGUAL), figures=figures)
+        return DefaultSource(MULTILINGUAL, why, (TEXT, MULTILINGUAL), f"{COMPARED}, though {why}", figures=figures)
     why = f"the texts {'look' if verdict == 'yes' else 'are rather'} English ({shown})"
-    return DefaultSource(TEXT, why, (TEXT, MULTILINGUAL), figures=figures, opened=english)
+    why_other = f"{COMPARED}, though {why}"
+    return DefaultSource(TEXT, why, (TEXT, MULTILINGUAL), why_other, figures=figures, opened=english)
 
 
 def _without_english(texts: Sequence[str]) -> DefaultSource:

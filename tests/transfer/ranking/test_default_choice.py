@@ -14,7 +14,7 @@ from headstart.engine.options import Engine
 from headstart.reporting import SilentReporter
 from headstart.transfer.ranking.choice import choosing_part
 from headstart.transfer.ranking.default_choice import choose_default
-from headstart.transfer.stages.context import RunContext
+from headstart.transfer.stages.context import Clock, RunContext
 from headstart.types import Dataset, Task
 
 PLAIN = Engine(cache=False)
@@ -135,6 +135,33 @@ def test_if_nothing_can_be_compared_the_fixed_default_is_taken_and_said(bodies):
     found = choose_default(data, np.zeros(40, np.int64), context, part=part_of(data))
     assert found.source is bodies[1]
     assert "could not be compared" in found.record["why"]
+
+
+@pytest.mark.parametrize(
+    ("photo", "speech", "chosen", "begins"),
+    [
+        (0.1, 3.0, "headstart:photo", "it reads sounds as log-mel spectrograms; on 60 items "),
+        (3.0, 0.1, "headstart:speech", "the default for sounds; on 60 items "),
+    ],
+)
+def test_the_reason_is_that_of_the_winner(monkeypatch, photo, speech, chosen, begins):
+    """Kind: a candidate that is not the fixed default wins; the record used to begin with the default's reason."""
+    plant(monkeypatch, Planted("headstart:photo", "audio", photo), Planted("headstart:speech", "audio", speech))
+    items, _ = sounds(60)
+    data = Dataset(items, tuple(map(str, range(60))), "audio", task=TASK, y=np.arange(60) % 2)
+    found = choose_default(data, np.arange(60), RunContext(Heard(), PLAIN), part=part_of(data))
+    assert found.record["chosen"] == chosen
+    assert found.record["why"].startswith(begins)
+
+
+def test_without_time_to_compare_the_fixed_default_is_taken_and_said(bodies):
+    items, _ = sounds(40)
+    data = Dataset(items, tuple(map(str, range(40))), "audio", task=TASK, y=np.arange(40) % 2)
+    context = RunContext(Heard(), PLAIN, 0, Clock.start(0.0))
+    found = choose_default(data, np.arange(40), context, part=part_of(data))
+    assert found.source is bodies[1]
+    why = "the default for sounds; they could not be compared (the time limit was reached)"
+    assert found.record["why"] == why
 
 
 def part_of(data):

@@ -11,9 +11,12 @@ from planted_bodies import Planted, plant
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.reporting import SilentReporter
+from headstart.transfer.ranking.contestant import Contestant, Entry
+from headstart.transfer.ranking.measure import Question
 from headstart.transfer.ranking.race import race, race_samples, race_size
+from headstart.transfer.ranking.successive_halving import Deadline
 from headstart.transfer.stages.context import Clock, RunContext
-from headstart.types import Dataset, Task
+from headstart.types import Block, Dataset, SourceInfo, Task
 
 PLAIN = RunContext(SilentReporter(), Engine(cache=False))
 TASK = Task("classification", ("a", "b"))
@@ -84,11 +87,78 @@ def test_too_few_items_to_compare_are_said(monkeypatch):
     assert "could not be compared" in found.why
 
 
-def test_a_time_limit_that_is_over_leaves_the_first(monkeypatch):
+def test_a_time_limit_that_is_over_decides_nothing(monkeypatch):
+    """Kind: the time limit is over before the comparison; the clock must not choose the source that is first."""
     context = RunContext(SilentReporter(), Engine(cache=False), 0, Clock.start(0.0))
     found, bodies = raced(monkeypatch, 0.5, 0.5, context=context)
-    assert found.winner.entry.name == "headstart:small"
-    assert bodies[1].seen == []
+    assert found.winner is None
+    assert "the time limit was reached" in found.why
+    assert [body.seen for body in bodies] == [[], []]
+
+
+class Until(Deadline):
+    """A deadline that is reached after some measurements."""
+
+    def __init__(self, calls):
+        object.__setattr__(self, "at", 0.0)
+        object.__setattr__(self, "calls", itertools.count())
+        object.__setattr__(self, "most", calls)
+
+    def leaves(self, _seconds):
+        return next(self.calls) < self.most
+
+
+@pytest.mark.parametrize(
+    ("asked_of_the_clock", "items"),
+    [(0, None), (1, 100), (2, 100), (3, 200), (4, 200), (5, 400)],
+)
+def test_a_time_limit_leaves_the_largest_sample_that_both_have(monkeypatch, asked_of_the_clock, items):
+    """Kind: the deadline stops one source, or all, before the last sample; the faster one used to win."""
+    monkeypatch.setattr(Deadline, "within", lambda _: Until(asked_of_the_clock))
+    context = RunContext(SilentReporter(), Engine(cache=False), 0, Clock.start(1e6))
+    found, (small, large) = raced(monkeypatch, 0.9, 0.55, n=600, context=context)
+    if items is None:
+        assert found.winner is None
+        assert "headstart:large: the time limit was reached" in found.why
+        assert found.record[0]["items"] == 100
+        return
+    assert (found.winner.entry.name, found.items) == ("headstart:large", items)
+    assert [one["items"] for one in found.record] == [items, items]
+    assert ("the time limit was reached before a larger sample" in found.why) == (items < 400)
+    losses = [loss_of(body, found.items) for body in (small, large)]
+    assert [one["log_loss"] for one in found.record] == losses
+
+
+def loss_of(body, items):
+    """The loss on the sample of so many of 600 items, measured alone."""
+    data = labelled(600)
+    contestant = Contestant(Entry(body.name, body, "text", body.info), data.items, Engine(cache=False))
+    sample = {len(one): one for one in race_samples(data.y, "classification", np.arange(600), most=400, seed=0)}[items]
+    return contestant.answer(sample, Question(TASK, data.y, None)).measured.loss.value
+
+
+def test_what_one_speaker_gives_away_counts_for_nothing(monkeypatch):
+    """Kind: items of a group share a trait that gives their label; the group is left out as a whole, as in the fit."""
+    units = np.arange(240) // 12
+    y = (units * 7 // 3) % 2
+    items = [f"{'ab'[label]} {unit} {k}" for k, (unit, label) in enumerate(zip(units, y, strict=True))]
+    data = Dataset(items, tuple(map(str, range(240))), "text", task=TASK, y=y)
+    plant(monkeypatch, Voices("headstart:small", "text", 0.0), Planted("headstart:large", "text", 0.6))
+    assert race(NAMES, data, np.arange(240), np.arange(240), PLAIN).winner.entry.name == "headstart:small"
+    found = race(NAMES, data, units, np.arange(240), PLAIN)
+    assert found.winner.entry.name == "headstart:large"
+    assert found.record[0]["merit"] < 0.7
+
+
+class Voices(Planted):
+    """Knows whose item it is, and nothing else."""
+
+    @property
+    def info(self):
+        return SourceInfo(self.name, self.modality, 20, (Block("last", 20),), license="MIT")
+
+    def _row(self, text):
+        return np.eye(20, dtype=np.float32)[int(text.split()[1])]
 
 
 def test_samples_are_nested_and_stratified():

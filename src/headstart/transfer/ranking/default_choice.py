@@ -74,15 +74,12 @@ def choose_default(
     with context.reporter.progress("comparing the default sources"):
         raced = race(default.candidates, dataset, units, part.rows, context)
     how = part.how if raced.items == len(part.rows) else f"a sample of {raced.items} of {part.how}"
-    why = f"{default.why}; on {raced.items} items {raced.why}"
-    if raced.winner is None:
-        source, rows, found = open_source(default.name, modality=dataset.modality), None, replace(default, why=why)
-    else:
-        rows = raced.winner.growing()
-        source, found = rows.source, replace(default, name=raced.winner.entry.name, why=why)
+    winner = raced.winner or next(one for one in raced.contestants if one.entry.name == default.name)
+    found = default.compared(winner.entry.name, f"on {raced.items} items {raced.why}" if raced.winner else raced.why)
+    rows = winner.growing()
     record = default_record(found, how, time.perf_counter() - started, raced)
     _report(found, raced, record, context.reporter)
-    return Choice(source, rows, record)
+    return Choice(rows.source, rows, record)
 
 
 def default_record(default: DefaultSource, how: str, seconds: float, raced: Raced | None = None) -> dict[str, Any]:

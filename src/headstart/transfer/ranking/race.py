@@ -1,7 +1,8 @@
 """A race of the default candidates on a small sample of labelled items, by successive halving.
 
-The sizes of the samples follow from the items alone, never from the clock, so the same items give the same choice on
-every machine. Among the sources that the sample cannot tell from the best, the first of the given order is taken.
+The sizes of the samples follow from the items alone, and sources are compared on the largest sample that all of them
+were measured on. The clock matters only where a time limit ends the comparison early: a smaller sample decides then, or
+none. Among the sources that the sample cannot tell from the best, the first of the given order is taken.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from headstart.transfer.ranking.contestant import Contestant, Entry
 from headstart.transfer.ranking.figures import METRIC_NAMES
 from headstart.transfer.ranking.measure import Measured, Question
 from headstart.transfer.ranking.successive_halving import (
+    CLEARLY_WORSE,
+    OUT_OF_TIME,
     Deadline,
     SourceTrial,
     difference_with_error,
@@ -51,12 +54,14 @@ class Raced:
     """The result of a race.
 
     Attributes:
-        winner: the source that won; None if none could be measured.
-        items: size of the last sample.
+        contestants: the sources, in the given order, with the rows that they have encoded.
+        winner: the one that won; None if no sample could decide.
+        items: size of the sample that decided.
         why: the figures that decided, as a clause.
         record: a mapping for each source, as plain JSON values.
     """
 
+    contestants: tuple[Contestant, ...]
     winner: Contestant | None
     items: int
     why: str
@@ -90,21 +95,37 @@ def race(
     if len(np.unique(units[steps[-1]])) < 2:  # one group cannot be left out
         steps = [among]
     groups = units if len(np.unique(units[steps[-1]])) < len(steps[-1]) else None
-    contestants = [
+    contestants = tuple(
         Contestant(Entry(name, None, dataset.modality, describe(name)), dataset.items, context.engine) for name in names
-    ]
+    )
     left = context.clock.left()
-    deadline = Deadline.within(None if left is None else max(0.0, left))
+    if left is not None and left <= 0:
+        return Raced(contestants, None, len(steps[-1]), f"they could not be compared ({OUT_OF_TIME})", ())
     asked = Question(task, y, groups, seed=context.seed)
-    trials = successive_halving(contestants, steps, asked, in_turn(context.reporter), deadline)
-    record = tuple(_facts(trial) for trial in trials)
-    going = [trial for trial in trials if trial.measured is not None and not trial.stopped]
-    if not going:
-        reasons = "; ".join(f"{trial.contestant.entry.name}: {trial.stopped}" for trial in trials)
-        return Raced(None, len(steps[-1]), f"they could not be compared ({reasons})", record)
-    taken, why = _decided(going, groups, METRIC_NAMES[kind])
-    stopped = [f"{trial.contestant.entry.name} {trial.stopped}" for trial in trials if trial.stopped]
-    return Raced(taken.contestant, len(steps[-1]), "; ".join([why, *stopped]), record)
+    trials = successive_halving(contestants, steps, asked, in_turn(context.reporter), Deadline.within(left))
+    return _result(trials, [len(step) for step in steps], groups, METRIC_NAMES[kind])
+
+
+def _result(
+    trials: Sequence[SourceTrial], sizes: Sequence[int], groups: NDArray[np.int64] | None, metric: str
+) -> Raced:
+    """The result on the largest sample that all sources were measured on, but for those that failed or stopped."""
+    contestants = tuple(trial.contestant for trial in trials)
+    going = [trial for trial in trials if trial.stopped in ("", OUT_OF_TIME)]
+    measured = [_results(trial) for trial in going]
+    common = min(map(len, measured), default=0)
+    record = tuple(_facts(trial, common if common and trial in going else len(_results(trial))) for trial in trials)
+    others = [_stopped(trial) for trial in trials if trial not in going]
+    if not common:
+        unmeasured = [_stopped(trial) for trial in going if trial.measured is None]
+        why = f"they could not be compared ({'; '.join([*others, *unmeasured])})"
+        return Raced(contestants, None, sizes[-1], why, record)
+    names = [trial.contestant.entry.name for trial in going]
+    place, why = _decided([results[common - 1] for results in measured], names, groups, metric)
+    is_early = any(trial.stopped for trial in going)
+    late = [f"{OUT_OF_TIME} before a larger sample"] if is_early else []
+    items = sizes[common - 1] if is_early else sizes[-1]
+    return Raced(contestants, going[place].contestant, items, "; ".join([why, *others, *late]), record)
 
 
 def race_size(dataset: Dataset, among: NDArray[np.intp]) -> int:
@@ -168,34 +189,42 @@ def race_samples(
     return [among[parts <= k] for k in range(len(sizes))]
 
 
-def _decided(going: Sequence[SourceTrial], groups: NDArray[np.int64] | None, metric: str) -> tuple[SourceTrial, str]:
-    """The first source that the sample cannot tell from the one of lowest loss, and why."""
-    found = [trial.measured for trial in going if trial.measured is not None]
+def _decided(
+    found: Sequence[Measured], names: Sequence[str], groups: NDArray[np.int64] | None, metric: str
+) -> tuple[int, str]:
+    """The place of the first source that the sample cannot tell from the one of lowest loss, and why."""
     best = min(found, key=lambda measured: measured.loss.value)
     gaps = [difference_with_error(measured, best, groups) for measured in found]
     place = next(k for k, (mean, error) in enumerate(gaps) if found[k] is best or mean <= NOISE * error)
-    shown = ", ".join(_figures(trial, metric) for trial in going)
-    if len(going) == 1:
-        return going[place], shown
+    shown = ", ".join(
+        f"{name} has leave-one-out loss {measured.loss.value:.3f} and {metric} {measured.merit.value:.3f}"
+        for name, measured in zip(names, found, strict=True)
+    )
+    if len(found) == 1:
+        return place, shown
     if found[place] is best:
         mean, error = min((gap for k, gap in enumerate(gaps) if k != place), key=lambda gap: gap[0])
-        return going[place], f"{shown}; lower by {mean:.3f} with a standard error of {error:.3f}"
+        return place, f"{shown}; lower by {mean:.3f} with a standard error of {error:.3f}"
     mean, error = gaps[place]
     why = f"{shown}; a difference of {mean:.3f} with a standard error of {error:.3f} is noise, so the smaller is taken"
-    return going[place], why
+    return place, why
 
 
-def _figures(trial: SourceTrial, metric: str) -> str:
-    measured = trial.measured
-    if measured is None:
-        return trial.contestant.entry.name
+def _results(trial: SourceTrial) -> list[Measured]:
+    """The results of a source on each sample that it was measured on, the smallest first."""
+    answers = (*trial.earlier, trial.answer)
+    return [answer.measured for answer in answers if answer is not None and answer.measured is not None]
+
+
+def _stopped(trial: SourceTrial) -> str:
+    """A source that is out of the comparison, and why."""
     name = trial.contestant.entry.name
-    return f"{name} has leave-one-out loss {measured.loss.value:.3f} and {metric} {measured.merit.value:.3f}"
+    return f"{name} {trial.stopped}" if trial.stopped.startswith(CLEARLY_WORSE) else f"{name}: {trial.stopped}"
 
 
-def _facts(trial: SourceTrial) -> dict[str, Any]:
-    measured: Measured | None = trial.measured
+def _facts(trial: SourceTrial, samples: int) -> dict[str, Any]:
     facts: dict[str, Any] = {"source": trial.contestant.entry.name, "reason": trial.stopped}
-    if measured is None:
+    if not samples:
         return facts | dict.fromkeys(("items", "log_loss", "merit"))
+    measured = _results(trial)[samples - 1]
     return facts | {"items": measured.items, "log_loss": measured.loss.value, "merit": measured.merit.value}

@@ -26,6 +26,7 @@ from headstart.types import TaskKind, group_codes
 
 __all__ = [
     "CLEARLY_WORSE",
+    "OUT_OF_TIME",
     "Deadline",
     "Measure",
     "SourceTrial",
@@ -41,6 +42,7 @@ LEAST_ITEMS = 200
 LEAST_PER_CLASS = 10
 STOPPING_ERRORS = 4.0  # standard errors of the paired difference, beyond which a source stops
 CLEARLY_WORSE = "clearly worse"  # how the reason of a source that stopped for this begins
+OUT_OF_TIME = "the time limit was reached"  # the reason of a source that stopped for this
 
 Measure = Callable[[Sequence[Contestant], NDArray[np.intp], Question], Iterator[tuple[int, Answer]]]
 
@@ -79,6 +81,7 @@ class SourceTrial:
     Attributes:
         contestant: the source.
         answer: of the last sample that it was measured on; None before the first.
+        earlier: those of the smaller samples, the smallest first.
         stopped: why it stopped; empty while it continues.
         seconds: time that its last sample took.
 
@@ -95,6 +98,7 @@ class SourceTrial:
     answer: Answer | None = None
     stopped: str = ""
     seconds: float = 0.0
+    earlier: tuple[Answer, ...] = ()
 
     @property
     def measured(self) -> Measured | None:
@@ -212,12 +216,13 @@ def _advance(
     """Measure some sources on a sample; they stop instead if the deadline is near and some source is measured."""
     if some_known and not deadline.leaves(max(_expected(trial, len(positions)) for trial in trials)):
         for trial in trials:
-            trial.stopped = "the time limit was reached"
+            trial.stopped = OUT_OF_TIME
         return
     started = time.monotonic()
     for k, answer in run([trial.contestant for trial in trials], positions, question):
         trial = trials[k]
         trial.stopped = "" if answer.measured is not None else answer.reason
+        trial.earlier += () if trial.answer is None else (trial.answer,)
         trial.answer = answer
     for trial in trials:
         trial.seconds = (time.monotonic() - started) / len(trials)
