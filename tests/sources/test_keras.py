@@ -77,5 +77,5 @@ def test_vgg16_on_cifar10_in_one_command(real_data, tmp_path, capsys):
     assert accuracy >= 0.19
     capsys.readouterr()
     picture = next((data / "test" / "ship").iterdir())
-    assert main(["predict", str(run), str(picture), "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[0])
+    assert main(["predict", str(run), str(picture), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["predictions"]

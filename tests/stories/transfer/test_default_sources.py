@@ -1,4 +1,8 @@
-"""The default source on real data: never more than a point below the best installed one, beyond noise."""
+"""The default source on real data: never more than a point below the best installed one, beyond noise.
+
+Noise is one standard error of the paired difference, as in the race that chooses: on TREC-6 the multilingual body is
+right on 7 more of the 500 test questions than the chosen English one, which the race on training questions cannot see.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,13 @@ import numpy as np
 import pytest
 
 import headstart
+from headstart.evaluate.intervals.shares import paired_shares
 from headstart.sources.default import installed_sources
 
 pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 
 POINT = 0.0101
+ONE_ERROR = 0.68  # coverage of an interval of one standard error on each side
 
 
 def needs(*names: str) -> None:
@@ -21,14 +27,30 @@ def needs(*names: str) -> None:
         pytest.skip(f"{', '.join(sorted(missing))} not installed: pip install 'headstart[bodies]'")
 
 
-def compared(data: object, names: tuple[str, ...], **options: str) -> tuple[str, dict[str, float]]:
-    """The chosen source, and the accuracy of each source and of the default."""
+def hits(run: headstart.Run) -> np.ndarray:
+    """Which items were predicted correctly, in the order of their ids."""
+    columns = run.tables.predictions
+    right = np.asarray(columns["label"]) == np.asarray(columns["predicted"])
+    assert right.mean() == pytest.approx(run.evaluation.metrics["accuracy"].value)
+    return right[np.argsort(np.asarray(columns["id"]))]
+
+
+def compared(data: object, names: tuple[str, ...], **options: str) -> tuple[str, dict[str, np.ndarray]]:
+    """The chosen source, and the hits of each source and of the default."""
     chosen = headstart.fit(data, baselines="none", verbose=False, **options)
-    reached = {"default": chosen.evaluation.metrics["accuracy"].value}
+    reached = {"default": hits(chosen)}
     for name in names:
         run = headstart.fit(data, source=f"headstart:{name}", baselines="none", verbose=False, **options)
-        reached[name] = run.evaluation.metrics["accuracy"].value
+        reached[name] = hits(run)
     return chosen.record["source_choice"]["chosen"], reached
+
+
+def check_not_worse(reached: dict[str, np.ndarray]) -> None:
+    """The default is at most a point below each source, beyond noise."""
+    means = {name: float(right.mean()) for name, right in reached.items()}
+    for right in reached.values():
+        _, high = paired_shares(reached["default"], right, level=ONE_ERROR)
+        assert high >= -POINT, means
 
 
 @pytest.mark.parametrize(
@@ -43,7 +65,7 @@ def test_pictures_and_sounds(real_data: Path, archive, names, chosen):
     needs(*names)
     found, reached = compared(str(real_data / archive), names)
     assert found == (chosen or found)
-    assert reached["default"] >= max(reached.values()) - POINT, reached
+    check_not_worse(reached)
 
 
 @pytest.mark.parametrize(
@@ -63,5 +85,5 @@ def test_texts(real_data: Path, table, train, test):
     data = pd.concat(frames)[["text", "label", "split"]]
     assert np.isin(["train", "test"], data.split).all()
     found, reached = compared(data, ("text", "multilingual"), label="label", item="text")
-    assert reached["default"] >= max(reached.values()) - POINT, reached
+    check_not_worse(reached)
     assert found.startswith("headstart:")
