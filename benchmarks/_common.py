@@ -29,11 +29,12 @@ MARK = "@@ "  # begins the lines in which a worker answers
 
 @dataclass(frozen=True)
 class Cold:
-    """One cold process: wall-clock seconds, peak memory in MiB, and its output."""
+    """One cold process: wall-clock seconds, peak memory in MiB, its output, and CPU seconds."""
 
     seconds: float
     peak_mib: float
     out: str
+    cpu_seconds: float = 0.0
 
     def json(self) -> dict[str, Any]:
         """The last line of standard output as an object."""
@@ -53,7 +54,7 @@ def cold(command: Sequence[str], **environment: str) -> Cold:
         error.seek(0)
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} failed with code {process.returncode}:\n{error.read()}")
-        return Cold(seconds, usage.ru_maxrss / MIB, out.read())
+        return Cold(seconds, usage.ru_maxrss / MIB, out.read(), usage.ru_utime + usage.ru_stime)
 
 
 def surroundings(more: Mapping[str, str]) -> dict[str, str]:

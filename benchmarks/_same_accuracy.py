@@ -21,6 +21,7 @@ from _plain import Pictures, timm_body
 
 from headstart.data import read
 from headstart.engine.options import Engine
+from headstart.heads import HeadSearch
 from headstart.reporting import SilentReporter
 from headstart.sources import open_source
 from headstart.transfer.stages.context import RunContext
@@ -39,7 +40,7 @@ def compare(archive: Path, checkpoint: Path) -> dict[str, Any]:
         source = open_source(f"local:{checkpoint}")
         ours = prepare(read(folder), source, RunContext(silent, Engine(cache=False)))
         rows = plain_rows(str(checkpoint), ours.dataset.items)
-    found = [judge(one, None, 0, silent) for one in (ours, replace(ours, rows=rows))]
+    found = [judge(one, HeadSearch(), 0, silent) for one in (ours, replace(ours, rows=rows))]
     own, plain = (one.outputs.argmax(axis=1) for one in found)
     return {
         "n": len(own), "ours": _metric(found[0], "accuracy"), "plain": _metric(found[1], "accuracy"),

@@ -1,5 +1,8 @@
 """A source in int8: its rows have a key of their own, and a saved one gives the same rows."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -85,6 +88,32 @@ def test_a_nested_source_in_int8_is_refused(tmp_path):
 def test_saved_ranges_of_another_body_are_refused_when_it_runs(tmp_path):
     reference = in_int8(tiny()).save(tmp_path / "body")
     arrays = read_tensors(tmp_path / "body" / "int8.safetensors")
-    save_file({name: arrays[name] for name in ("low.0", "high.0")}, tmp_path / "body" / "int8.safetensors")
+    some = {name: arrays[name] for name in ("low.0", "high.0", "structure")} | {"weights": arrays["weights"][:1]}
+    save_file(some, tmp_path / "body" / "int8.safetensors")
     with pytest.raises(SourceError, match="another body"):
         open_saved(reference, tmp_path / "body", "image").encode(PICTURES)
+
+
+def test_a_file_without_the_structure_of_its_graph_is_refused(tmp_path):
+    reference = in_int8(tiny()).save(tmp_path / "body")
+    arrays = read_tensors(tmp_path / "body" / "int8.safetensors")
+    save_file({name: arrays[name] for name in arrays if name != "structure"}, tmp_path / "body" / "int8.safetensors")
+    with pytest.raises(SourceError, match="fit the model again"):
+        open_saved(reference, tmp_path / "body", "image")
+
+
+@pytest.mark.slow
+def test_a_saved_source_gives_the_same_rows_in_a_new_process(tmp_path, monkeypatch):
+    """The graph is converted anew there, with an empty cache, and must have the same structure."""
+    source = in_int8(open_source("headstart:image"))
+    reference = source.save(tmp_path / "body")
+    np.save(tmp_path / "pictures.npy", np.stack(PICTURES))
+    code = (
+        "import sys, numpy as np; from pathlib import Path; from headstart.sources import open_saved\n"
+        "place = Path(sys.argv[1])\n"
+        f"source = open_saved({dict(reference)!r}, place / 'body', 'image')\n"
+        "np.save(place / 'rows.npy', source.encode(list(np.load(place / 'pictures.npy'))))"
+    )
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=300)
+    assert np.array_equal(np.load(tmp_path / "rows.npy"), source.encode(PICTURES))

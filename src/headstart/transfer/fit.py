@@ -33,7 +33,7 @@ from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.group_proposal import with_proposal
 from headstart.transfer.stages.judge import Judged, judge
 from headstart.transfer.stages.label_texts import LabelText, with_label_text
-from headstart.transfer.stages.number_format import in_number_format
+from headstart.transfer.stages.number_format import NumberFormat, in_number_format
 from headstart.transfer.stages.options import FROZEN_BODY, FitOptions, check_choices, check_several, check_together
 from headstart.transfer.stages.prepare import Audited, Prepared, audit_items, encode_items
 from headstart.transfer.stages.record import make_record
@@ -266,6 +266,7 @@ class _Fitted:
     choice: Choice
     moved: MovedBody | None
     baselines: tuple[Baseline, ...]
+    number_format: NumberFormat
 
     def tables(self) -> RunTables:
         return run_tables(self.prepared, self.judged, None if self.moved is None else self.moved.logs)
@@ -286,14 +287,18 @@ def _fitted(
     with keep_ray_open():  # one Ray session serves ranking, encoding and training
         audited = audit_items(dataset, context)
         choice = choice or _chosen(audited, options, described, context)
-        opened = in_number_format(audited, choice.source, context) if options.is_frozen else choice.source
+        chosen = NumberFormat(choice.source, {})
+        if options.is_frozen:
+            chosen = in_number_format(audited, choice.source, context)
+        opened = chosen.source
         known = choice.rows if opened is choice.source else None  # rows of another number format are of no use
         prepared = encode_items(audited, opened, context, known=known)
         search = replace(options.search, until=context.clock.until)
         prepared, search = with_label_text(prepared, search, options.label_text, context.reporter)
         prepared, judged, moved = _judge(prepared, search, options.strategy, replayed, context)
         compared = _compare(prepared, judged, moved, options.baselines, context)
-    return _Fitted(prepared, replace(judged, model=without_unread_blocks(judged.model)), choice, moved, compared)
+    judged = replace(judged, model=without_unread_blocks(judged.model))
+    return _Fitted(prepared, judged, choice, moved, compared, chosen)
 
 
 def _named(dataset: Dataset, options: FitOptions, context: RunContext) -> Choice | None:
@@ -321,6 +326,8 @@ def _chosen(
 
 def _record(fitted: _Fitted, seconds: float, seed: int, command: str | None) -> dict[str, Any]:
     record = make_record(fitted.prepared, fitted.judged, fitted.baselines, seconds=seconds, seed=seed, command=command)
+    if fitted.number_format.record:
+        record["encoding"] = {**record["encoding"], "int8": dict(fitted.number_format.record)}
     further = {"source_choice": fitted.choice, "strategy": fitted.moved}
     return record | {key: found.record for key, found in further.items() if found is not None and found.record}
 

@@ -1,5 +1,8 @@
 """int8 is taken if it is faster, pays, and does not raise the leave-one-out loss; times are injected."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -70,7 +73,8 @@ def chosen(source, data=None, **engine):
     lines = Lines()
     context = RunContext(lines, Engine(**engine))
     audited = audit_items(read(data or photos()), context)
-    return in_number_format(audited, source, context), [text for label, text in lines.lines if label == "int8"]
+    found = in_number_format(audited, source, context)
+    return found.source, [text for label, text in lines.lines if label == "int8"]
 
 
 def test_a_faster_format_of_equal_loss_is_taken_and_reported_in_one_line(times):
@@ -141,6 +145,7 @@ def test_the_verdict_is_kept_for_fits_of_the_same_data(times, monkeypatch):
     again, said = chosen(headstart.open_source("headstart:image"))
     assert isinstance(again, QuantizedSource)
     assert again.ranges.digest == taken.ranges.digest
+    assert "earlier fit" in said[0]
     assert said[0].startswith("taken")
 
 
@@ -151,10 +156,77 @@ def test_a_model_fitted_in_int8_predicts_the_same_once_loaded(times, tmp_path):
         (pictures, labels), source="headstart:image", baselines="none", out=tmp_path / "run", verbose=False
     )
     assert isinstance(run.model.source, QuantizedSource)
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())["encoding"]
+    assert manifest["precision"] == "int8"
+    assert manifest["int8"]["taken"] is True
+    assert {"usual_loss", "int8_loss", "usual_seconds", "int8_seconds", "saved", "spent"} <= set(manifest["int8"])
+    for page in ("README.md", "report.html"):
+        assert "leave-one-out loss" in (tmp_path / "run" / page).read_text(encoding="utf-8")
     loaded = headstart.load(tmp_path / "run", engine=Engine(cache=False))
     assert str(loaded.source.runtime) == ""
     assert np.array_equal(loaded.predict_proba(pictures[:5]), run.predict_proba(pictures[:5]))
     assert str(loaded.source.runtime) == "openvino int8"
+
+
+def test_the_record_of_a_fit_says_why_int8_was_not_taken(times):
+    times.update(int8=2.0)
+    run = headstart.fit(photos(), source=tiny(), baselines="none", verbose=False)
+    assert run.record["encoding"]["int8"]["taken"] is False
+    assert "it is not faster here" in run.record["encoding"]["int8"]["why"]
+
+
+def test_the_record_says_that_items_were_too_few(times, monkeypatch):
+    monkeypatch.setattr(number_format, "FEWEST", 1000)
+    found = in_number_format(audit_items(read(photos()), RunContext(Lines())), tiny(), RunContext(Lines()))
+    assert found.record["taken"] is False
+    assert "fewer than 1,000 items" in found.record["why"]
+
+
+def test_nothing_is_recorded_for_sources_that_int8_does_not_concern(times):
+    context = RunContext(Lines())
+    audited = audit_items(read((["a", "b"] * 20, ["x", "y"] * 20)), context)
+    assert in_number_format(audited, ToySource(), context).record == {}
+
+
+def test_an_outcome_without_a_comparison_is_kept_too(times, monkeypatch):
+    """Times differ from fit to fit: without the kept outcome, the next fit might give another model."""
+    monkeypatch.setattr(number_format._Judging, "_may_pay", lambda *_: False)
+    source = headstart.open_source("headstart:image")
+    assert not isinstance(chosen(source, photos(40))[0], QuantizedSource)
+    times.update(usual=1000.0)
+    monkeypatch.setattr(number_format._Judging, "_may_pay", lambda *_: True)
+    assert not isinstance(chosen(source, photos(40))[0], QuantizedSource)
+    assert isinstance(chosen(source, photos(40), int8="always")[0], QuantizedSource)
+
+
+def test_items_of_a_group_count_as_one_in_the_standard_error(times, monkeypatch):
+    """Items of a group count as one: 24 pictures of 6 groups, each repeated with little noise."""
+    rng = np.random.default_rng(1)
+    pictures, labels = photos(12)
+    copies = [np.clip(one + rng.integers(0, 30, one.shape), 0, 255).astype(np.uint8) for one in pictures * 4]
+    groups = [str(k % 12) for k in range(48)]
+    seen = {}
+    original = number_format.mean_and_error
+
+    def spy(values, units):
+        seen["units"], seen["errors"] = units, [original(values, units)[1], original(values, None)[1]]
+        return original(values, units)
+
+    monkeypatch.setattr(number_format, "mean_and_error", spy)
+    context = RunContext(Lines())
+    data = replace(read((copies, labels * 4)), groups=np.array(groups))
+    record = in_number_format(audit_items(data, context), tiny(), context).record
+    assert len(np.unique(seen["units"])) <= 12
+    assert len(seen["units"]) == 24
+    assert record["error"] == seen["errors"][0] != seen["errors"][1]
+
+
+def test_items_of_one_group_cannot_tell(times):
+    context = RunContext(Lines())
+    data = replace(read(photos()), groups=np.array(["one"] * OF))
+    found = in_number_format(audit_items(data, context), tiny(), context)
+    assert not isinstance(found.source, QuantizedSource)
+    assert "of one group" in found.record["why"]
 
 
 @pytest.mark.parametrize(

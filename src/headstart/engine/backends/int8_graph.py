@@ -6,11 +6,13 @@ range of int8. Without VNNI a CPU adds pairs of products in 16 bits, which satur
 same model gave rows of a cosine of 0.57 with those of another CPU; with half the range the rows are the same.
 
 The ranges follow from calibration items. With the weights in fp32 they determine the quantised body, so a saved model
-stores the ranges and no graph.
+stores the ranges and no graph. Another release of OpenVINO may convert the body to another graph, or order it
+otherwise, so the ranges come with the structure of their graph and the size of the weights that read each activation.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from headstart.engine.backends.interface import Refused
 from headstart.engine.backends.openvino import import_openvino
 from headstart.engine.backends.openvino_files import CONVOLUTIONS
+from headstart.engine.body.machine import package_version
 from headstart.engine.body.recipe import Batch, recipe_key
 from headstart.errors import SourceError
 
@@ -31,34 +34,46 @@ LEVELS = 256  # of an activation, uint8
 WEIGHT_LEVELS = 255  # of a weight: -127 to 127, of which half is used
 MOST_ROUNDED = 10_000  # activations in one body
 LEAST_RANGE = 1e-6
+STRUCTURE = 16  # hexadecimal digits
+SAME_WEIGHTS = 1e-3  # relative difference; conversions differ in the last bits
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """The ranges of the activations that are rounded, in the order of the graph.
+    """The ranges of the activations that are rounded, in the order of the graph, and what identifies the graph.
 
     Attributes:
         low: for each activation, the least values float32, of one channel or of all; at most 0.
         high: the greatest values; above the least.
+        weights: (activations,) float32, the mean size of the weights of the first convolution that reads each; 0 where
+            only a sum does.
+        structure: 16 hexadecimal digits that identify operations, shapes and connections of the graph.
 
     Raises:
         SourceError: for ranges that are not finite, empty, or of different shapes.
 
     Examples:
         >>> zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
-        >>> len(Ranges((zero,), (one,)).digest)
+        >>> len(Ranges((zero,), (one,), one, "0123456789abcdef").digest)
         16
-        >>> Ranges((one,), (zero,))
+        >>> Ranges((one,), (zero,), one, "0123456789abcdef")
         Traceback (most recent call last):
         headstart.errors.SourceError: The ranges of an int8 body must be finite, hold 0 and not be empty; ...
     """
 
     low: tuple[NDArray[np.float32], ...]
     high: tuple[NDArray[np.float32], ...]
+    weights: NDArray[np.float32]
+    structure: str
 
     def __post_init__(self) -> None:
-        sound = 0 < len(self.low) == len(self.high) <= MOST_ROUNDED and all(
-            _is_sound(low, high) for low, high in zip(self.low, self.high, strict=True)
+        sound = (
+            0 < len(self.low) == len(self.high) <= MOST_ROUNDED
+            and all(_is_sound(low, high) for low, high in zip(self.low, self.high, strict=True))
+            and self.weights.dtype == np.float32
+            and self.weights.shape == (len(self.low),)
+            and bool(np.isfinite(self.weights).all())
+            and re.fullmatch(f"[0-9a-f]{{{STRUCTURE}}}", self.structure) is not None
         )
         if not sound:
             raise SourceError(
@@ -71,20 +86,25 @@ class Ranges:
         """16 hexadecimal digits that identify the ranges."""
         return recipe_key([[part.tobytes().hex() for part in parts] for parts in (self.low, self.high)])[:16]
 
-    def to_arrays(self) -> dict[str, NDArray[np.float32]]:
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The ranges as named arrays, for a safetensors file."""
-        named = {f"low.{k}": part for k, part in enumerate(self.low)}
-        return named | {f"high.{k}": part for k, part in enumerate(self.high)}
+        named: dict[str, NDArray[Any]] = {f"low.{k}": part for k, part in enumerate(self.low)}
+        named |= {f"high.{k}": part for k, part in enumerate(self.high)}
+        return named | {"weights": self.weights, "structure": np.frombuffer(self.structure.encode(), np.uint8)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Ranges:
         """The ranges that `to_arrays` named; raises `SourceError` for anything else."""
-        count = len(arrays) // 2
+        count = (len(arrays) - 2) // 2
         names = [f"{end}.{k}" for end in ("low", "high") for k in range(count)]
-        if set(names) != set(arrays):
-            raise SourceError("A file of int8 ranges must hold 'low' and 'high' of each activation; fit again.")
+        if {*names, "weights", "structure"} != set(arrays) or arrays["structure"].dtype != np.uint8:
+            raise SourceError(
+                "A file of int8 ranges must hold 'low' and 'high' of each activation, 'weights' and 'structure'; fit "
+                "the model again."
+            )
         parts = [np.asarray(arrays[name]) for name in names]
-        return cls(tuple(parts[:count]), tuple(parts[count:]))
+        structure = arrays["structure"].tobytes().decode("ascii", "replace")
+        return cls(tuple(parts[:count]), tuple(parts[count:]), np.asarray(arrays["weights"]), structure)
 
 
 def _is_sound(low: NDArray[Any], high: NDArray[Any]) -> bool:
@@ -101,6 +121,10 @@ class _Activation:
     value: Any
     readers: list[Any]
     by_channel: bool
+
+    @property
+    def nodes(self) -> list[Any]:
+        return [reader.get_node() for reader in self.readers]
 
     @property
     def channels(self) -> int:
@@ -144,7 +168,8 @@ def measure_ranges(model: Any, batches: Iterable[Batch]) -> Ranges:
     if not all(np.isfinite(part).all() for part in (*least, *greatest)):
         raise Refused("its activations are not finite")
     ranges = [_aligned(np.atleast_1d(low), np.atleast_1d(high)) for low, high in zip(least, greatest, strict=True)]
-    return Ranges(tuple(low for low, _ in ranges), tuple(high for _, high in ranges))
+    low, high = (tuple(one[end] for one in ranges) for end in (0, 1))
+    return Ranges(low, high, _weight_sizes(activations), _structure(_folded(model)))
 
 
 def _aligned(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -166,18 +191,13 @@ def quantised(model: Any, ranges: Ranges) -> Any:
         An OpenVINO model.
 
     Raises:
-        SourceError: if the ranges are those of another body.
+        SourceError: if the ranges are those of another body, or of another graph of the same one.
     """
     import openvino.opset13 as ops
 
     rounded = _folded(model)
     activations = _activations(rounded)
-    sizes = [activation.channels for activation in activations]
-    if sizes != [len(low) for low in ranges.low]:
-        raise SourceError(
-            f"The int8 ranges are those of another body, or of one that another release of OpenVINO converted: it "
-            f"rounds {len(sizes)} activations, and the ranges are of {len(ranges.low)}; fit the model again."
-        )
+    _check_same(ranges, rounded, activations)
     for node in _weighted(rounded):
         weight = node.input_value(1)
         values = np.asarray(weight.get_node().data, np.float32)
@@ -194,6 +214,52 @@ def quantised(model: Any, ranges: Ranges) -> Any:
             reader.replace_source_output(output)
     rounded.validate_nodes_and_infer_types()
     return rounded
+
+
+def _check_same(ranges: Ranges, model: Any, activations: list[_Activation]) -> None:
+    sizes, structure = [activation.channels for activation in activations], _structure(model)
+    if (
+        sizes != [len(low) for low in ranges.low]
+        or structure != ranges.structure
+        or not np.allclose(_weight_sizes(activations), ranges.weights, rtol=SAME_WEIGHTS, atol=0)
+    ):
+        raise SourceError(
+            "The int8 ranges are those of another body, or of one that another release of OpenVINO converted: they are "
+            f"of {len(ranges.low)} activations of the graph {ranges.structure}, and this OpenVINO "
+            f"({package_version('openvino')}) makes {len(sizes)} of the graph {structure}; fit the model again."
+        )
+
+
+def _structure(model: Any) -> str:
+    """16 digits of each operation's type, shapes and inputs, in the order of the graph; names and weights don't count.
+
+    The order of the operations that read constants counts, and that of the constants themselves doesn't.
+    """
+    nodes = [node for node in model.get_ordered_ops() if node.get_type_name() != "Constant"]
+    place = {node.friendly_name: number for number, node in enumerate(nodes)}
+    described = [
+        [
+            node.get_type_name(),
+            [str(output.partial_shape) for output in node.outputs()],
+            [_origin(value, place) for value in node.input_values()],
+        ]
+        for node in nodes
+    ]
+    return recipe_key(described)[:STRUCTURE]
+
+
+def _origin(value: Any, place: Mapping[str, int]) -> list[Any]:
+    number = place.get(value.get_node().friendly_name)
+    return [value.get_index(), number] if number is not None else ["constant", str(value.partial_shape)]
+
+
+def _weight_sizes(activations: list[_Activation]) -> NDArray[np.float32]:
+    """For each activation, the mean size of the weights of the first convolution that reads it; 0 without one."""
+    return np.array([next(map(_weight_size, filter(_is_weighted, one.nodes)), 0.0) for one in activations], np.float32)
+
+
+def _weight_size(node: Any) -> float:
+    return float(np.abs(np.asarray(node.input_value(1).get_node().data, np.float64)).mean())
 
 
 def _folded(model: Any) -> Any:

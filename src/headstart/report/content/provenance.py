@@ -44,6 +44,7 @@ def provenance(record: Record) -> list[tuple[str, str]]:
         ("Seed", record["seed"]),
         ("Seconds", f"{seconds['fit']:.1f} in total, {seconds['encoding']:.1f} for encoding"),
         ("Encoding", _encoding(record.get("encoding", {}))),
+        ("int8", record.get("encoding", {}).get("int8", {}).get("why")),
         *record["environment"].items(),
     ]
     return [(one_line(name), one_line(value)) for name, value in rows if value not in (None, "")]

@@ -3,19 +3,24 @@
 The head is solved on int8 rows and reads int8 rows, so rounding is part of the feature map. It is judged by the
 leave-one-out loss of the closed-form head on the same items in both formats, not by the cosine of the rows. int8 is
 taken if it is faster here, if the rest of the items saves more time than judging cost, and if the loss is not higher by
-more than its noise nor, at the upper end of its interval, by more than a tenth.
+more than its noise nor, at the upper end of its interval, by more than a tenth. Items of a group or of a cluster of
+near duplicates are left out together, and count as one in the standard error.
+
+Times decide, and they differ from run to run; so the outcome is kept in the body cache, and a fit of the same data on
+the same machine gives the same model again.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data import union_groups
 from headstart.engine.backends.int8_graph import Ranges
 from headstart.engine.backends.interface import Refused
 from headstart.engine.body.machine import cpu_kind, package_version
@@ -27,13 +32,15 @@ from headstart.engine.frozen_body import GPUS
 from headstart.engine.int8_body import calibrate
 from headstart.errors import ItemError, SourceError
 from headstart.heads import select_head
+from headstart.heads.standard_error import mean_and_error
 from headstart.sources.quantized import Quantizable, QuantizedSource
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.prepare import Audited, without_absent_classes
 from headstart.types import Dataset, Rows, Source
 
-__all__ = ["Int8Verdict", "in_number_format", "paired_difference", "seconds_per_item"]
+__all__ = ["Int8Verdict", "NumberFormat", "in_number_format", "seconds_per_item"]
 
+FORMAT = 2  # of a kept outcome
 FEWEST = 600  # items; with fewer, judging took longer than int8 saved on every machine and body that was measured
 JUDGED = 256  # items in both formats
 CALIBRATING = 128  # of them
@@ -56,7 +63,7 @@ class Int8Verdict:
         int8_seconds: the same in int8.
         usual_loss: mean leave-one-out loss of the closed-form head on rows of the usual format.
         int8_loss: the same on int8 rows.
-        error: standard error of the difference of the losses, paired by item.
+        error: standard error of the difference of the losses, paired by item and clustered by group.
         saved: seconds that int8 saves on the items still to be encoded.
         spent: seconds that calibrating and judging took, without setting up the body in the usual format.
 
@@ -104,10 +111,25 @@ class Int8Verdict:
         )
 
 
-def in_number_format(audited: Audited, source: Source, context: RunContext) -> Source:
-    """The source in the number format in which the fit runs it; the choice is reported in one line.
+@dataclass(frozen=True, eq=False)
+class NumberFormat:
+    """The source in the number format in which a fit runs it.
 
-    A verdict is kept in the body cache under the digest of the sampled items and labels: fits of the same data agree.
+    Attributes:
+        source: the source as it was, or in int8.
+        record: whether int8 was ``taken``, ``why``, and the figures, as plain JSON values; empty if int8 was not in
+            question.
+    """
+
+    source: Source
+    record: Mapping[str, Any]
+
+
+def in_number_format(audited: Audited, source: Source, context: RunContext) -> NumberFormat:
+    """Choose the number format in which the fit runs the source, and report the choice in one line.
+
+    The outcome is kept in the body cache under the digest of the sampled items, their labels and groups, the input of
+    the source, the CPU and the version of OpenVINO. ``Engine(cache=False)`` measures anew each time.
 
     Args:
         audited: labelled items.
@@ -124,34 +146,43 @@ def in_number_format(audited: Audited, source: Source, context: RunContext) -> S
         >>> from headstart.transfer.stages.prepare import audit_items
         >>> context = RunContext(SilentReporter())
         >>> source = ToySource()
-        >>> in_number_format(audit_items(read((["a", "b"], [0, 1])), context), source, context) is source
+        >>> in_number_format(audit_items(read((["a", "b"], [0, 1])), context), source, context).source is source
         True
     """
     engine, always = context.engine, context.engine.int8 == "always"
     problem = _problem(source, context)
     if engine.int8 == "never" or (problem and not always):
-        return source
+        return _usual(source, problem if isinstance(source, Quantizable) and engine.int8 != "never" else "")
     if problem or not isinstance(source, Quantizable):
         raise SourceError(f"int8='always' cannot be followed: {problem}; leave it out.")
     if len(audited.dataset) < FEWEST and not always:
-        return source
-    sample, digest = _sample(audited)
+        return _usual(source, f"with fewer than {FEWEST:,} items, judging it takes longer than it saves")
+    sample = _sample(audited)
     cache = BodyCache(source.body.recipe.key if engine.cache and source.body.recipe.lasting else None)
-    name = f"int8-{recipe_key(digest, cpu_kind(), package_version('openvino'), len(audited.dataset))[:24]}"
+    shown = (dict(source.info.input), cpu_kind(), package_version("openvino"), len(audited.dataset))
+    name = f"int8-{recipe_key(FORMAT, sample.digest, *shown)[:24]}"
     kept = cache.read(name)
+    if kept is not None and always and "verdict" not in kept:
+        kept = None
+    repeated = kept is not None
     if kept is None:
-        judging = _Judging(source, sample, len(audited.dataset), context)
         try:
-            kept = judging.run()
+            kept = _Judging(source, sample, len(audited.dataset), context).run()
         except (Refused, OSError) as error:
             if always:
                 raise SourceError(f"The body cannot run in int8: {error}.") from error
             context.reporter.detail("int8", f"not used: {error}")
-            return source
-        if kept is None:
-            return source
+            return _usual(source, str(error))
         cache.write(name, kept)
-    return _taken(source, kept, context)
+    if "verdict" not in kept:
+        context.reporter.detail("int8", f"not compared: {kept['why']}")
+        return _usual(source, kept["why"])
+    return _judged(source, kept, context, repeated=repeated)
+
+
+def _usual(source: Source, why: str) -> NumberFormat:
+    """The source as it is; without a reason, int8 was not in question."""
+    return NumberFormat(source, {"taken": False, "why": why} if why else {})
 
 
 def _problem(source: Source, context: RunContext) -> str:
@@ -166,28 +197,48 @@ def _problem(source: Source, context: RunContext) -> str:
     return "int8 does not run on Ray" if engine.ray is not None else ""
 
 
-def _sample(audited: Audited) -> tuple[Dataset, str]:
-    """Training items to judge on, without classes that they lack, and the digest of their contents and labels."""
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """Training items to judge on, the units that stay together (None if each item is one), and a digest of all that."""
+
+    items: Dataset
+    units: NDArray[np.int64] | None
+    digest: str
+
+
+def _sample(audited: Audited) -> _Sample:
+    """Training items, without classes that they lack."""
     dataset = audited.dataset
     rows = np.arange(len(dataset)) if dataset.split is None else np.flatnonzero(dataset.split == "train")
     rows = rows if len(rows) else np.arange(len(dataset))
     if len(rows) > JUDGED:
         rows = np.sort(np.random.default_rng(0).choice(rows, JUDGED, replace=False))
-    sample = without_absent_classes(dataset.take(rows))
+    items = without_absent_classes(dataset.take(rows))
+    units = union_groups(dataset.groups, audited.clusters)[rows]
+    units = np.unique(units, return_inverse=True)[1].astype(np.int64)
     content = [audited.audit.content[audited.kept[row]] for row in rows]
-    _, y = sample.labelled()
-    return sample, recipe_key(content, y.tolist())
+    _, y = items.labelled()
+    together = None if len(np.unique(units)) == len(units) else units
+    return _Sample(items, together, recipe_key(content, y.tolist(), None if together is None else together.tolist()))
 
 
 class _Judging:
     """The measurements on one sample."""
 
-    def __init__(self, source: Quantizable, sample: Dataset, count: int, context: RunContext) -> None:
-        self.source, self.sample, self.count, self.context = source, sample, count, context
+    def __init__(self, source: Quantizable, sample: _Sample, count: int, context: RunContext) -> None:
+        self.source, self.sample, self.count, self.context = source, sample.items, count, context
+        self.units = sample.units
         self.always = context.engine.int8 == "always"
 
-    def run(self) -> dict[str, Any] | None:
-        """The verdict with the ranges as plain values; None if the usual format stays without a comparison."""
+    def run(self) -> dict[str, Any]:
+        """The ``verdict`` with the ``ranges`` as plain values, or ``why`` nothing was compared.
+
+        Raises:
+            Refused: if the body cannot run in int8, or the items cannot tell.
+            OSError: if there is no room for temporary files.
+        """
+        if self.units is not None and self.units.max() == 0:
+            raise Refused("all items that it would be judged on are of one group")
         started = time.perf_counter()
         source, engine, reporter = self.source, self.context.engine, self.context.reporter
         with reporter.progress("comparing int8") as step:
@@ -198,20 +249,20 @@ class _Judging:
                 raise Refused(f"{usual.backend or 'no backend'} runs the body")
             slow = seconds_per_item(source, prepared)
             if not self.always and not self._may_pay(remaining, slow):
-                reporter.detail("int8", f"not compared: it would not pay for {remaining:,} items still to be encoded")
-                return None
+                return {"why": f"it would not pay for {remaining:,} items still to be encoded"}
             batches = [np.stack(prepared[k : k + BATCH]) for k in range(0, len(prepared), BATCH)]
             ranges = calibrate(source.body, batches).ranges
             quick = QuantizedSource(source, ranges)
             rounded = extract(quick, self.sample.items, engine=engine, progress=step)
             fast, slow = seconds_per_item(quick, prepared), min(slow, seconds_per_item(source, prepared))
             losses = [self._losses(found.rows, usual.index) for found in (usual, rounded)]
-        mean, error = paired_difference(*losses)
+        mean, error = mean_and_error(losses[1] - losses[0], None if self.units is None else self.units[usual.index])
         verdict = Int8Verdict(
             usual.precision, len(losses[0]), slow, fast, float(losses[0].mean()), float(losses[0].mean()) + mean, error,
             remaining * (slow - fast) / source.body.streams, time.perf_counter() - started - usual.setup_seconds,
         )  # fmt: skip
-        return {"verdict": asdict(verdict), "low": _lists(ranges.low), "high": _lists(ranges.high)}
+        arrays = {name: part.tolist() for name, part in ranges.to_arrays().items()}
+        return {"verdict": asdict(verdict), "ranges": arrays}
 
     def _prepared(self, item: object) -> Any:
         try:
@@ -227,7 +278,8 @@ class _Judging:
     def _losses(self, rows: Rows, index: NDArray[np.intp]) -> NDArray[np.float64]:
         usable = without_absent_classes(self.sample.take(index))
         task, y = usable.labelled()
-        evidence = select_head(rows, y, task, blocks=self.source.info.blocks).evidence
+        units = None if self.units is None else self.units[index]
+        evidence = select_head(rows, y, task, blocks=self.source.info.blocks, groups=units).evidence
         assert evidence is not None  # noqa: S101 (a head that was just chosen has the evidence of its choice)
         return evidence.losses
 
@@ -249,35 +301,16 @@ def seconds_per_item(source: Source, prepared: Sequence[Any]) -> float:
     return float(least)
 
 
-def paired_difference(usual: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float]:
-    """The mean of the paired differences of two losses, and its standard error.
-
-    Args:
-        usual: (n,) losses.
-        other: (n,) losses of the same items.
-
-    Examples:
-        >>> paired_difference(np.array([1.0, 2.0]), np.array([1.5, 2.5]))
-        (0.5, 0.0)
-    """
-    differences = other - usual
-    error = float(differences.std(ddof=1) / np.sqrt(len(differences))) if len(differences) > 1 else np.inf
-    return float(differences.mean()), error
-
-
-def _taken(source: Quantizable, kept: dict[str, Any], context: RunContext) -> Source:
+def _judged(source: Quantizable, kept: Mapping[str, Any], context: RunContext, *, repeated: bool) -> NumberFormat:
+    """What follows from a verdict, as the user's option wants it."""
     verdict = Int8Verdict(**kept["verdict"])
     refusal = verdict.refusal
-    if refusal and context.engine.int8 != "always":
-        context.reporter.line("int8", f"not taken, because {refusal}: {verdict}")
-        return source
-    context.reporter.line("int8", f"taken: {verdict}")
-    return QuantizedSource(source, Ranges(*(tuple(map(_array, kept[end])) for end in ("low", "high"))))
-
-
-def _lists(parts: Sequence[NDArray[np.float32]]) -> list[list[float]]:
-    return [part.tolist() for part in parts]
-
-
-def _array(values: list[float]) -> NDArray[np.float32]:
-    return np.asarray(values, np.float32)
+    taken = not refusal or context.engine.int8 == "always"
+    said = f"taken{f', though {refusal}' if refusal else ''}" if taken else f"not taken, because {refusal}"
+    context.reporter.line("int8", f"{said}: {verdict}{' (measured in an earlier fit)' if repeated else ''}")
+    record = {"taken": taken, "why": f"{said}: {verdict}", "from_cache": repeated, **asdict(verdict)}
+    if not taken:
+        return NumberFormat(source, record)
+    types = {"structure": np.uint8}
+    arrays = {name: np.asarray(part, types.get(name, np.float32)) for name, part in kept["ranges"].items()}
+    return NumberFormat(QuantizedSource(source, Ranges.from_arrays(arrays)), record)
