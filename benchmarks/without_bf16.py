@@ -63,14 +63,17 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[[], "rates", "avx2", "fits"], help="default: all")
     parser.add_argument("--quick", action="store_true", help="one set and body, not written to RESULTS.md")
     parser.add_argument("--kept", type=Path, default=Path("without_bf16.json"), help="where measurements are kept")
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS), help="default: all")
+    parser.add_argument("--bodies", nargs="+", choices=list(BODIES), default=list(BODIES), help="default: all")
     given = parser.parse_args()
     kept, parts = Kept(given.kept), given.parts or ["rates", "avx2", "fits"]
-    sets, bodies = (list(SETS)[:1], ["image"]) if given.quick else (list(SETS), list(BODIES))
+    sets, bodies = (list(SETS)[:1], ["image"]) if given.quick else (given.sets, given.bodies)
     lines: dict[str, list[str]] = {}
     if "rates" in parts:
-        lines["Without bf16"] = [*_rates(kept, sets, bodies, {}), "", *_texts(kept)]
+        texts = _texts(kept) if sets == list(SETS) else []
+        lines["Without bf16"] = [*_rates(kept, sets, bodies, {}), "", *texts]
     if "avx2" in parts:
-        few = bodies if given.quick else ["photo", "MobileNetV2"]
+        few = bodies if given.quick else [body for body in bodies if body != "image"]
         lines["Without bf16, AVX2 without VNNI"] = _rates(kept, sets[:1], few, AVX2)
     if "fits" in parts:
         lines["Without bf16: cold fits"] = _fits(kept, given.quick)

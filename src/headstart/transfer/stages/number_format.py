@@ -41,7 +41,9 @@ from headstart.types import Dataset, Rows, Source
 __all__ = ["Int8Verdict", "NumberFormat", "in_number_format", "seconds_per_item"]
 
 FORMAT = 2  # of a kept outcome
-FEWEST = 600  # items; with fewer, judging took longer than int8 saved on every machine and body that was measured
+FEWEST = (
+    3000  # items; from 1.5 times as fast and about 10 s for judging (benchmarks/without_bf16.py), not from whole fits
+)
 JUDGED = 256  # items in both formats
 CALIBRATING = 128  # of them
 BATCH = 32
