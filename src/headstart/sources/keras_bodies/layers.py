@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import SourceError
+from headstart.sources.keras_bodies.map_sizes import pair
 
 if TYPE_CHECKING:
     from torch import nn
@@ -136,10 +137,6 @@ def _depthwise(array: NDArray[Any]) -> NDArray[Any]:
     return array.transpose(2, 3, 0, 1).reshape(width * multiplier, 1, h, w)
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    return (int(value[0]), int(value[-1])) if isinstance(value, list | tuple) else (int(value), int(value))
-
-
 def make_layer(kind: str, settings: Mapping[str, Any], shape: Sequence[int]) -> nn.Module:
     """A layer as a torch module with random weights.
 
@@ -170,8 +167,8 @@ def make_layer(kind: str, settings: Mapping[str, Any], shape: Sequence[int]) -> 
         "Normalization": lambda: m.Normalise(width, settings),
     }
     if kind in ("Conv2D", "DepthwiseConv2D", "SeparableConv2D"):
-        return m.Convolution(kind, settings, shape, act, _pair)
+        return m.Convolution(kind, settings, shape, act)
     if kind in ("MaxPooling2D", "AveragePooling2D"):
-        pool = _pair(settings["pool_size"])
-        return m.Pooling(kind, pool, _pair(settings.get("strides") or pool), settings.get("padding") == "same", shape)
+        pool = pair(settings["pool_size"])
+        return m.Pooling(kind, pool, pair(settings.get("strides") or pool), settings.get("padding") == "same", shape)
     return made[kind]() if kind in made else m.simple(kind, settings, act)

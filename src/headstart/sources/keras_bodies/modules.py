@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from headstart.errors import SourceError
+from headstart.sources.keras_bodies.map_sizes import pair, same_pads
 
 __all__ = [
     "BatchNorm",
@@ -54,31 +55,17 @@ def layer_norm(width: int, settings: Mapping[str, Any]) -> nn.Module:
     return nn.LayerNorm(width, eps=float(settings.get("epsilon", 1e-3)))
 
 
-def _same_pads(
-    sides: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
-) -> list[int]:
-    """TensorFlow's SAME padding as torch wants it: left, right, top, bottom."""
-    pads: list[int] = []
-    for k in (1, 0):
-        reach = dilation[k] * (kernel[k] - 1) + 1
-        total = max((-(-sides[k] // strides[k]) - 1) * strides[k] + reach - sides[k], 0)
-        pads += [total // 2, total - total // 2]
-    return pads
-
-
 class Convolution(nn.Module):
     """A convolution, a depthwise one, or a depthwise one and then a pointwise one, with the activation after it."""
 
-    def __init__(
-        self, kind: str, settings: Mapping[str, Any], shape: Sequence[int], act: nn.Module, pair: Callable[[Any], Any]
-    ) -> None:
+    def __init__(self, kind: str, settings: Mapping[str, Any], shape: Sequence[int], act: nn.Module) -> None:
         super().__init__()
         width, kernel = int(shape[1]), pair(settings["kernel_size"])
         strides, dilation = pair(settings.get("strides", 1)), pair(settings.get("dilation_rate", 1))
         bias = bool(settings.get("use_bias", True))
         many = width * int(settings.get("depth_multiplier", 1))
         same = settings.get("padding") == "same"
-        self.pads = _same_pads(shape[2:], kernel, strides, dilation) if same else [0, 0, 0, 0]
+        self.pads = same_pads(shape[2:], kernel, strides, dilation) if same else [0, 0, 0, 0]
         if kind == "SeparableConv2D":
             self.depthwise: nn.Module = nn.Conv2d(
                 width, many, kernel, strides, dilation=dilation, groups=width, bias=False
@@ -148,7 +135,7 @@ class Pooling(nn.Module):
     ) -> None:
         super().__init__()
         self.kind, self.pool, self.strides = kind, pool, strides
-        self.pads = _same_pads(shape[2:], pool, strides, (1, 1)) if same else [0, 0, 0, 0]
+        self.pads = same_pads(shape[2:], pool, strides, (1, 1)) if same else [0, 0, 0, 0]
         ones = F.avg_pool2d(F.pad(torch.ones(1, 1, *shape[2:]), self.pads), pool, strides)
         self.register_buffer("share", ones, persistent=False)  # of each window, how much lies on the map
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,11 +12,13 @@ from headstart.errors import SourceError
 from headstart.sources.bodies.seeded import spread
 from headstart.sources.keras_bodies.graph import GraphNode
 from headstart.sources.keras_bodies.layers import make_layer, stored_tensors
+from headstart.sources.keras_bodies.map_sizes import largest_map, most_numbers
 from headstart.sources.keras_bodies.weights import Stored
 
 __all__ = ["KerasNetwork", "fill"]
 
 MOST_BLOCKS = 12
+WAITING = 4  # largest maps that wait at the same time for the layers that read them
 SKIPPED = ("ZeroPadding2D", "Normalization", "Rescaling")
 STAGES = ("Add", "Concatenate", "MaxPooling2D", "AveragePooling2D")
 
@@ -35,7 +37,7 @@ class KerasNetwork(nn.Module):
         trunk: the layer whose (pooled) output is the body's last block: the input of the classifier.
 
     Raises:
-        SourceError: if a layer cannot be built for pictures of this size.
+        SourceError: if a layer cannot be built for pictures of this size, or makes larger maps than any known body.
 
     Examples:
         >>> conv = GraphNode("conv", "Conv2D", {"filters": 4, "kernel_size": [3, 3]}, ("in",))
@@ -57,6 +59,7 @@ class KerasNetwork(nn.Module):
                 else:
                     if len({outputs[name].ndim for name in node.inputs}) > 1:
                         raise SourceError(f"'{node.name:.60}' joins a map and a row; Reshape it to 1 x 1 before")
+                    _check_sizes(node, outputs, most_numbers(side))
                     layer = make_layer(node.kind, node.settings, outputs[node.inputs[0]].shape).eval()
                     self.layers[f"{node.name}_"] = layer  # a name such as "keys" belongs to the container
                     with torch.no_grad():
@@ -123,6 +126,17 @@ class KerasNetwork(nn.Module):
         ending = self.nodes[trunk]
         same = {ending.name, *(ending.inputs if ending.kind == "GlobalAveragePooling2D" else ())}
         return spread([name for name in found if name not in same], MOST_BLOCKS)
+
+
+def _check_sizes(node: GraphNode, outputs: Mapping[str, Tensor], most: int) -> None:
+    """Raise before a layer makes a map that is too large: padding and joining take no weights, so any file may ask."""
+    numbers = largest_map(node.kind, node.settings, [outputs[name].shape for name in node.inputs])
+    waiting = sum(output.numel() for output in outputs.values())
+    if numbers > most or numbers + waiting > WAITING * most:
+        raise SourceError(
+            f"the {node.kind} '{node.name:.60}' makes a map of {numbers:,} numbers of one picture while "
+            f"{waiting:,} wait, and at most {most:,} and {WAITING * most:,} in all are allowed; give a smaller model"
+        )
 
 
 def fill(network: KerasNetwork, stored: Stored, where: str) -> None:
