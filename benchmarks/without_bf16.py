@@ -166,6 +166,8 @@ def _about(peaks: Mapping[str, Found]) -> list[str]:
         f"CPU flags: {', '.join(able)}; HEADSTART_BF16=0. Kernels that OpenVINO ran: fp32 {', '.join(first['fp32'])}; "
         f"int8 {', '.join(first['int8'])}.",
         f"Other work ran beside: only ratios count. Medians of {PARTS} parts, in turns; ranges in brackets.",
+        f"The plain way runs one batch of {PLAIN} of each part, and starts its two workers each time, which counts "
+        "against it. A share of a peak above 100% means that other work slowed the measurement of the peak.",
     ]
 
 
