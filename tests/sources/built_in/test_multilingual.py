@@ -1,6 +1,7 @@
 """headstart:multilingual against transformers and against its package's own engine."""
 
 import ctypes
+import pickle
 import shutil
 import unicodedata
 from importlib.metadata import distribution
@@ -9,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headstart.errors import DigestError, SourceError
+from headstart.errors import DigestError, MissingExtraError, SourceError
 from headstart.sources.built_in import multilingual
-from headstart.sources.built_in.multilingual import INFO, LANGUAGES, WEIGHTS, WHEEL, open_multilingual
+from headstart.sources.built_in.multilingual import CARRIERS, INFO, LANGUAGES, WEIGHTS, WHEEL, open_multilingual
 from headstart.sources.transformers.tokenizing import open_tokenizer
 
 pytestmark = pytest.mark.skipif(not WHEEL.is_installed, reason="the extra multilingual is not installed")
@@ -85,7 +86,7 @@ def test_transformers_and_sentence_transformers_read_a_saved_copy_alike(source, 
     """Agreement: BertModel with the dequantised weights and AutoTokenizer, 1e-4; all rows of the table are there."""
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     source.untrained(3).save(tmp_path / "random")
-    multilingual._copy(WHEEL.locate(WEIGHTS), tmp_path / "copy", None)
+    multilingual._copy(CARRIERS.find(), tmp_path / "copy", None)
     texts = TEXTS[::7]
     for folder, ours in (("copy", source), ("random", source.untrained(3))):
         body = transformers.AutoModel.from_pretrained(tmp_path / folder, attn_implementation="eager").eval()
@@ -114,7 +115,7 @@ def test_rows_need_no_torch_and_depend_on_the_text_alone(source):
 def test_the_normaliser_is_the_files_table(source):
     """Every character that the file's table names, against the tokenizer's normaliser."""
     normalizer = open_tokenizer(source.parts.tokenizer).normalizer
-    table = multilingual._opened(WHEEL.locate(WEIGHTS)).pieces.normalized
+    table = multilingual._opened(CARRIERS.find()).pieces.normalized
     differing = [code for code, text in table.items() if normalizer.normalize_str(chr(code)) != text]
     assert [unicodedata.name(chr(code), hex(code)) for code in differing] == []
 
@@ -181,6 +182,28 @@ def test_damaged_files_of_the_package_are_refused_in_one_sentence(tmp_path, monk
         open_multilingual()
 
 
+@pytest.mark.parametrize("use", ["build", "words", "tokenizer", "pickled"])
+def test_a_file_replaced_after_it_was_opened_is_refused(use, tmp_path, monkeypatch):
+    """Bad files: each way to the weights checks the digest again, in a worker process too."""
+    copy = tmp_path / "e5-small-q4.bin"
+    shutil.copyfile(WHEEL.locate(WEIGHTS), copy)
+    monkeypatch.setattr(type(WHEEL), "locate", lambda _wheel, _file: copy)
+    parts = open_multilingual().parts
+    with copy.open("r+b") as file:
+        file.seek(5_000_000)
+        byte = file.read(1)[0]
+        file.seek(5_000_000)
+        file.write(bytes([byte ^ 1]))
+    reading = {
+        "build": lambda: parts.build(None),
+        "words": lambda: parts.words(None)(np.array([[5]])),
+        "tokenizer": lambda: open_tokenizer(parts.tokenizer),
+        "pickled": lambda: pickle.loads(pickle.dumps(parts.build))(None),
+    }
+    with pytest.raises(DigestError, match="was expected"):
+        reading[use]()
+
+
 class _Other:
     version = "0.2.0"
 
@@ -193,7 +216,15 @@ def test_the_publishers_file_gives_the_same_rows_and_only_rows_that_occur_are_re
     wanted = source.with_layers("last").encode(texts)
     file = tmp_path / "model.safetensors"
     monkeypatch.setattr("headstart.sources.weight_files.carriers.cached_file", lambda *_: file)
-    hub = open_multilingual()
+    assert open_multilingual().info == source.info  # the pinned package, whatever the cache holds
+    with monkeypatch.context() as patch:
+        patch.setattr("headstart.sources.weight_files.wheel._installed", lambda _package: None)
+        hub = open_multilingual()
+        (tmp_path / "tokenizer.json").rename(tmp_path / "away.json")
+        assert not multilingual.MULTILINGUAL.is_installed
+        with pytest.raises(MissingExtraError, match=r"headstart\[multilingual\]"):
+            open_multilingual()
+        (tmp_path / "away.json").rename(tmp_path / "tokenizer.json")
     assert hub.info.revision.startswith("intfloat/multilingual-e5-small@")
     assert hub.info.sha256 != source.info.sha256
     np.testing.assert_allclose(hub.with_layers("last").encode(texts), wanted, rtol=0, atol=1e-3)
@@ -202,5 +233,5 @@ def test_the_publishers_file_gives_the_same_rows_and_only_rows_that_occur_are_re
     assert open_multilingual(source.info.sha256).info == source.info
     (tmp_path / "tokenizer.json").unlink()
     assert open_multilingual().info == source.info
-    with pytest.raises(SourceError, match=r"tokenizer.json' is missing"):
+    with pytest.raises(SourceError, match="fetch intfloat/multilingual-e5-small into the hub cache"):
         open_multilingual(hub.info.sha256)

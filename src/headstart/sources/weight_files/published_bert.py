@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class PublishedBert:
             if (found.get("dtype"), tuple(found.get("shape", ()))) != ("F32", shape):
                 raise SourceError(f"'{path}' has no float32 tensor '{name}' of shape {shape}; fetch it again.")
         self.path, self._shapes = path, shapes
+        self._bytes = np.memmap(path, np.uint8, "r")  # stays the same file if another one takes its place
         self._begins = {name: 8 + length + header[name]["data_offsets"][0] for name in shapes}
 
     def tensor(self, name: str) -> NDArray[np.float32]:
@@ -69,7 +71,8 @@ class PublishedBert:
         return self._finite(name, np.asarray(self._mapped(name)[numbers], np.float32))
 
     def _mapped(self, name: str) -> NDArray[Any]:
-        return np.memmap(self.path, "<f4", "r", self._begins[name], self._shapes[name])
+        begin, shape = self._begins[name], self._shapes[name]
+        return self._bytes[begin : begin + 4 * math.prod(shape)].view("<f4").reshape(shape)
 
     def _finite(self, name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
         if not np.isfinite(values).all():
