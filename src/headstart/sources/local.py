@@ -1,9 +1,10 @@
-"""Local checkpoint: ``local:PATH``, a file or folder on this machine, in one of six formats.
+"""Local checkpoint: ``local:PATH``, a file or folder on this machine.
 
-(a) ``X.safetensors`` next to ``X.json``, which states the timm architecture, its arguments and the preprocessing, or
-that it is YAMNet;
-(b) a folder of transformers; (c) a folder of sentence-transformers; (d) a folder of timm; (e) a
-.keras file; (f) a folder with a body of Keras that a model was saved with.
+Files: ``X.safetensors`` next to ``X.json``, which states the timm architecture, its arguments and the preprocessing, or
+that it is YAMNet; a .keras file.
+Folders of other libraries: timm, transformers, sentence-transformers.
+Folders that `Source.save` writes: a body of Keras (``keras.json``), a body in int8 (``int8.json``), and an image body
+that reads sounds as spectrograms (``spectrogram.json``).
 """
 
 from __future__ import annotations

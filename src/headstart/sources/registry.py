@@ -39,9 +39,9 @@ def open_source(name: str, *, modality: Modality | None = None) -> Source:
     """Open a source with its weights by its name.
 
     Args:
-        name: ``headstart:NAME``, ``timm:NAME``, ``hf:ORG/NAME``, ``local:PATH``, ``vector``
-            or ``toy``, or a name with a scheme that another package has registered. ``@SIDE`` after a name of the first
-            two, or after ``local:PATH``, makes an image body read pictures of another size: ``headstart:photo@160``.
+        name: ``headstart:NAME``, ``timm:NAME``, ``hf:ORG/NAME``, ``keras:NAME``, ``local:PATH``, ``vector`` or ``toy``,
+            or a name with a scheme that another package has registered. ``@SIDE`` after a name of the first two, or
+            after ``local:PATH``, makes an image body of timm read pictures of another size: ``headstart:photo@160``.
         modality: the modality of the items. With ``"audio"``, an image source encodes log-mel pictures of the sounds. A
             source with bodies for several modalities opens the one for this modality. By default the source decides.
 

@@ -24,7 +24,7 @@ from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.engine.selected_body import SelectedBody
-from headstart.errors import SourceError
+from headstart.errors import HeadstartError, SourceError
 from headstart.io import check_digest, file_digest, follow_umask, write_json
 from headstart.sources.bodies.block_choice import BlockChoice
 from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
@@ -245,6 +245,8 @@ class TimmSource:
         rest: dict[str, Any] = {"layers": self._layers, "positions": self._positions, "installed": self._installed}
         try:
             return self._alike(TimmSource(spec, self._weights, info, **rest))
+        except HeadstartError:  # such as missing or damaged weights: they are at fault, and no size helps
+            raise
         except (AssertionError, RuntimeError, ValueError) as error:  # raised by bodies of a fixed size
             raise no_other_side(self.info.name, side, error) from error
 

@@ -13,13 +13,13 @@ from command_line import sounds as sound_folder
 from PIL import Image
 from torch.testing import assert_close
 
-from headstart.errors import SourceError
+from headstart.errors import DigestError, MissingExtraError, SourceError
 from headstart.model.transfer_model import TransferModel
 from headstart.sources import describe, open_saved, open_source
 from headstart.sources.bodies.picture_side import split_side
 from headstart.sources.fused import FusedSource
 from headstart.sources.spectrogram import PictureSettings, Spectrogram
-from headstart.sources.timm import TimmSource, random_weights
+from headstart.sources.timm import TimmSource, Weights, random_weights
 from headstart.sources.timm_bodies.module import TimmSpec
 from headstart.transfer import fit
 from headstart.types import SourceInfo
@@ -37,6 +37,7 @@ PICTURES = [np.random.default_rng(seed).integers(0, 255, (90, 120, 3), dtype=np.
         ("fused:a@160", ("fused:a@160", None)),
         ("toy@160", ("toy@160", None)),
         ("vector", ("vector", None)),
+        ("keras:VGG16", ("keras:VGG16", None)),
     ],
 )
 def test_the_ending_is_read_off_names_of_bodies_that_have_it(name, expected):
@@ -54,7 +55,7 @@ def test_sizes_that_cannot_be_are_one_sentence(ask, side, pair):
 
 
 @pytest.mark.parametrize("ask", [open_source, describe])
-@pytest.mark.parametrize("name", ["headstart:text", "hf:google/vit-base-patch16-224"])
+@pytest.mark.parametrize("name", ["headstart:text", "hf:google/vit-base-patch16-224", "keras:VGG16"])
 def test_sources_without_a_size_are_refused_before_anything_is_fetched(ask, name, monkeypatch):
     monkeypatch.setattr("headstart.sources.hf.fetch_repository", lambda _: pytest.fail("it was fetched"))
     with pytest.raises(SourceError, match=rf"'{name}' cannot read pictures of 160 .*leave '@160' out\.$"):
@@ -122,6 +123,21 @@ def test_bodies_of_a_fixed_size_and_of_other_items_are_refused():
     fixed = TimmSource(spec, random_weights(spec, 0), SourceInfo("tiny", "image"))
     with pytest.raises(SourceError, match=r"'tiny' cannot read pictures of 96 pixels a side \(.*\); leave '@96' out"):
         fixed.with_side(96)
+
+
+@pytest.mark.parametrize("error", [SourceError, DigestError, MissingExtraError])
+def test_weights_that_cannot_be_read_are_not_blamed_on_the_size(error):
+    """Bad files: the sentence is that of the weights, though some of its classes are ValueErrors."""
+
+    def damaged():
+        raise error("The weights are damaged", "photo") if error is MissingExtraError else error("The weights: damaged")
+
+    spec = TimmSpec("test_resnet", pretrained_cfg={"input_size": (3, 64, 64)})
+    source = TimmSource(spec, random_weights(spec, 0), SourceInfo("tiny", "image"))
+    broken = TimmSource(spec, Weights("f" * 64, damaged), source.info, facts=source._facts)
+    with pytest.raises(error, match=r"^The weights") as caught:
+        broken.with_side(96).info  # noqa: B018 - the facts of the size are measured on the body
+    assert "cannot read pictures" not in str(caught.value)
 
 
 def test_the_size_of_an_opened_source_can_change_again(tmp_path):

@@ -45,7 +45,7 @@ def add(verbs: Verbs[Parser]) -> None:
         "--source",
         metavar="NAME",
         help="pretrained body (default: the installed one that suits the items); NAME@160 reads pictures of 160 pixels "
-        "a side, which is faster (image bodies of timm)",
+        "a side, which is faster (bodies of headstart: and timm:)",
     )
     group.add_argument("--layers", metavar="WHICH", default="last", help=LAYERS)
     group.add_argument(

@@ -58,8 +58,8 @@ def add(verbs: Verbs[Parser]) -> None:
     group.add_argument(
         "--source", metavar="NAME", action="append",
         help="pretrained body; auto ranks those of --sources and takes the first (default: the installed one "
-        "that suits the items); NAME@160 reads pictures of 160 pixels a side, which is faster (image bodies of timm); "
-        "repeat the option to fuse several if that helps; COLUMN=NAME for one of several item columns",
+        "that suits the items); NAME@160 reads pictures of 160 pixels a side, which is faster (bodies of headstart: "
+        "and timm:); repeat the option to fuse several if that helps; COLUMN=NAME for one of several item columns",
     )  # fmt: skip
     add_out(group, "DIR", OUT)
     add_time_limit(group, "limit such as 90s or 10m; training and baselines that would take longer are left out")

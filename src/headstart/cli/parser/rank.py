@@ -74,5 +74,5 @@ def add_sources_to_rank(group: Group) -> None:
     group.add_argument(
         "--sources", metavar="NAME", nargs="+", action="extend",
         help="bodies to rank, separated by spaces or commas (default: all that are installed or cached for this kind "
-        "of item); NAME@160 reads pictures of 160 pixels a side, which is faster (image bodies of timm)",
+        "of item); NAME@160 reads pictures of 160 pixels a side, which is faster (bodies of headstart: and timm:)",
     )  # fmt: skip

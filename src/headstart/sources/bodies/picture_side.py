@@ -16,7 +16,7 @@ from headstart.types import Source, SourceInfo
 
 __all__ = ["SideChoosing", "described_at", "no_other_side", "opened_at", "split_side"]
 
-SCHEMES = ("headstart", "hf", "local", "timm")  # their names hold no @, except in a path
+SCHEMES = ("headstart", "hf", "keras", "local", "timm")  # their names hold no @, except in a path
 LEAST_SIDE, MOST_SIDE = 32, 1024  # pixels
 
 
@@ -44,7 +44,8 @@ def split_side(name: str) -> tuple[str, int | None]:
         name: the full name with its scheme.
 
     Raises:
-        SourceError: for a side that is not a whole number in its range, and for sources of the Hugging Face hub.
+        SourceError: for a side that is not a whole number in its range, and for sources of the Hugging Face hub and of
+            Keras.
 
     Examples:
         >>> split_side("headstart:photo@160"), split_side("fused:a@160+b")
@@ -62,8 +63,10 @@ def split_side(name: str) -> tuple[str, int | None]:
             f"The source '{name:.200}' must ask for a whole number of pixels a side, {LEAST_SIDE} to {MOST_SIDE}. Got "
             f"{asked[:40]!r} instead; write a size, such as {scheme}:{base:.100}@160, or leave '@{asked:.40}' out."
         )
-    if scheme == "hf":  # known before anything is fetched
-        raise no_other_side(f"{scheme}:{base:.200}", int(asked), "only image bodies of timm are opened at another size")
+    if scheme in ("hf", "keras"):  # known before anything is fetched or built
+        raise no_other_side(
+            f"{scheme}:{base:.200}", int(asked), "only image bodies of timm and headstart are opened at another size"
+        )
     return f"{scheme}:{base}", int(asked)
 
 
