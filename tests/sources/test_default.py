@@ -134,6 +134,7 @@ def test_pictures_take_the_photo_body_unless_they_are_small(installed):
     ],
 )
 def test_sounds_take_what_is_installed(installed, missing, name, candidates):
+    """Kind: headstart:image beside headstart:photo could win by noise alone, which costs points (module docstring)."""
     installed(*missing)
     found = default_source("audio", [(np.zeros(100), 100)])
     assert found.name == f"headstart:{name}"

@@ -20,6 +20,10 @@ REQUESTS = (
     "the mug arrived in three pieces",
     "do you know a good pizza place?",
 )
+TILES = (
+    "tiles of two photographs: sky, tower, trees, flower or leaves, each rectangle of tiles held out in turn; the "
+    "other rectangles are of the same photographs"
+)
 REQUESTS_ZH = ("我的货还在路上吗", "碗摔碎了", "能开公司抬头的票吗")
 
 
@@ -36,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
     parts: dict[str, tuple[str, Callable[[Path, ConsoleReporter], dict[str, Any]]]] = {
         "text": ("support requests: 14 intents, 448 English texts", _english),
         "text-zh": ("support requests in Chinese: 8 intents, 112 texts", _chinese),
-        "photographs": ("tiles of two photographs: sky, tower, trees, flower or leaves", _photographs),
+        "photographs": (
+            TILES,
+            _photographs,
+        ),
         "voices": ("eight spoken words by twelve synthetic voices, each voice held out in turn", _voices),
         "digits": ("scanned digits: 10 classes, 1797 rows of 64 numbers, without a pretrained body", _digits),
     }
@@ -82,11 +89,12 @@ def _texts(table: str, requests: tuple[str, ...], out: Path, reporter: ConsoleRe
 
 
 def _photographs(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
-    from headstart.cli.demo_photographs import cut_photographs
+    from headstart.cli.demo_photographs import RECTANGLE, cut_photographs
     from headstart.transfer import fit
 
     with TemporaryDirectory(prefix="headstart-demo-") as folder:
-        run = fit(cut_photographs(Path(folder)), out=out, reporter=reporter, command="headstart demo")
+        tiles = cut_photographs(Path(folder))
+        run = fit(tiles, group_pattern=RECTANGLE, out=out, reporter=reporter, command="headstart demo")
     return {"run": str(out), **summary(run.record)}
 
 

@@ -3,6 +3,11 @@
 Pictures take ``headstart:photo``, sounds ``headstart:speech``, English texts ``headstart:text`` and other texts
 ``headstart:multilingual``: each where it is installed, else what is. On sounds, on small pictures and on texts that are
 or may be English another source may be better: there labelled items decide (`headstart.transfer.ranking.race`).
+
+On sounds ``headstart:image`` is a candidate only where ``headstart:photo`` is not installed. Both read the same log-mel
+spectrograms, and the larger body was the better one (accuracy on spoken digits 0.957 against 0.943, on ESC-10 0.945
+against 0.900; ``headstart:speech`` 1.000 and 0.955). As a third candidate it could win only by noise, within which the
+smallest is taken, at a cost of up to five points.
 """
 
 from __future__ import annotations

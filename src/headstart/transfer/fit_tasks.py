@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from headstart.model.task_folders import INDEX, task_folders
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.transfer.fit import Run, fit
+from headstart.transfer.ranking.default_choice import as_chosen_before
 from headstart.transfer.stages.unread_blocks import with_shared_blocks
 from headstart.types import Source
 
@@ -124,7 +126,7 @@ def fit_tasks(
         else _shared_split(frame, columns, options.get("seed", 0))
     )
     runs: dict[str, Run] = {}
-    with shared_spectra():  # columns with the same rows reuse their eigendecomposition
+    with shared_spectra(), ExitStack() as chosen:  # columns with the same rows reuse their eigendecomposition
         for column in columns:
             reporter.line("task", column)
             kept = frame if split is None else frame.assign(split=split)
@@ -134,8 +136,11 @@ def fit_tasks(
                 kept.reset_index(drop=True), label=column, source=source, group_col=group_col, out=place,
                 engine=engine, reporter=reporter, **options,
             )  # fmt: skip
-            if source is None and (source := _default_of(runs[column])) is not None:
-                reporter.line("source", f"{source}, as chosen for '{column}', serves the other tasks too")
+            choice = _default_of(runs[column]) if source is None and len(runs) == 1 else None
+            if choice is not None:
+                same_split = split is not None or "split" in frame.columns
+                chosen.enter_context(as_chosen_before(column, choice, same_split=same_split))
+                reporter.line("source", f"{choice['chosen']}, as chosen for '{column}', serves the other tasks too")
     models = with_shared_blocks({column: run.model for column, run in runs.items()})
     runs = {column: replace(run, model=models[column]) for column, run in runs.items()}
     done = TasksRun(runs, None if out is None else Path(out))
@@ -144,10 +149,10 @@ def fit_tasks(
     return done
 
 
-def _default_of(run: Run) -> str | None:
-    """The default source that a run chose, so that one body serves all tasks; None for items of several columns."""
-    choice = run.record.get("source_choice", {})
-    return None if "columns" in choice else choice.get("chosen")
+def _default_of(run: Run) -> Mapping[str, Any] | None:
+    """The choice of a run's default source, so that one body serves all tasks; None for items of several columns."""
+    choice: Mapping[str, Any] = run.record.get("source_choice", {})
+    return choice if "chosen_on" in choice else None
 
 
 def _check_out(out: Path, reporter: Reporter, *, overwrite: bool) -> None:

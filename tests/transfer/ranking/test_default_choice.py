@@ -199,7 +199,27 @@ def test_several_tasks_share_the_source_that_the_first_one_chose(bodies, tmp_pat
         soundfile.write(path, wave, rate)
     heard = Heard()
     table = {"sound": paths, "kind": labels, "other": ["xy"[k % 3 == 0] for k in range(40)]}
-    done = headstart.fit_tasks(table, ["kind", "other"], item="sound", baselines="none", engine=PLAIN, reporter=heard)
+    out = tmp_path / "run"
+    done = headstart.fit_tasks(
+        table, ["kind", "other"], item="sound", baselines="none", engine=PLAIN, reporter=heard, out=out
+    )
     assert {run.model.source.info.name for run in done.runs.values()} == {"headstart:speech"}
     assert [label for label, _ in heard.lines].count("source chosen") == 1
     assert any("serves the other tasks too" in text for _, text in heard.lines)
+    first, second = (done.runs[column].record["source_choice"] for column in ("kind", "other"))
+    assert "chosen_for" not in first
+    assert (second["chosen_for"], second["seconds"]) == ("kind", 0.0)
+    assert {key: second[key] for key in ("chosen", "how", "why", "sources")} == {
+        key: first[key] for key in ("chosen", "how", "why", "sources")
+    }
+    assert second["chosen_on"] == (
+        f"the labels of the column 'kind': {first['chosen_on']}; items that are held out here may be among them"
+    )
+    assert json.loads((out / "other" / "metrics.json").read_text())["source_choice"] == second
+    assert "for the column 'kind'" in (out / "other" / "report.html").read_text().replace("&#x27;", "'")
+    assert (
+        headstart.fit((waves, labels), modality="audio", baselines="none", engine=PLAIN, verbose=False).record[
+            "source_choice"
+        ]["seconds"]
+        > 0
+    )  # a later fit chooses anew

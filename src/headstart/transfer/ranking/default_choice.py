@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
@@ -19,11 +21,13 @@ from headstart.transfer.ranking.run import RankingItems
 from headstart.transfer.stages.context import RunContext
 from headstart.types import Dataset, Source
 
-__all__ = ["choose_default", "default_record", "named_choice"]
+__all__ = ["as_chosen_before", "choose_default", "default_record", "named_choice"]
 
 RACED = ("image", "audio", "text")
 
 BY_ITEMS = "the items alone; no label was used"
+
+_BEFORE: ContextVar[Mapping[str, Any] | None] = ContextVar("chosen_before", default=None)
 
 
 def choose_default(
@@ -60,6 +64,9 @@ def choose_default(
         >>> found.source.info.name, found.record["how"]
         ('headstart:text', 'rule')
     """
+    before = _BEFORE.get()
+    if before is not None:
+        return Choice(open_source(before["chosen"], modality=dataset.modality), None, before)
     started = time.perf_counter()
     part = part or choosing_part(dataset, units, context.seed, once=once)
     default = default_source(dataset.modality, [dataset.items[k] for k in part.rows])
@@ -80,6 +87,37 @@ def choose_default(
     record = default_record(found, how, time.perf_counter() - started, raced)
     _report(found, raced, record, context.reporter)
     return Choice(rows.source, rows, record)
+
+
+@contextmanager
+def as_chosen_before(column: str, record: Mapping[str, Any], *, same_split: bool) -> Iterator[None]:
+    """Within this context, `choose_default` takes the source that was chosen for another label column of the items.
+
+    Its record is that of the choice, with the column as ``"chosen_for"`` and without a cost.
+
+    Args:
+        column: the label column whose fit chose the source.
+        record: of that choice, from `default_record`.
+        same_split: whether the fits of both columns hold out the same items.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> data = Dataset(["good", "bad"], ("0", "1"), "text")
+        >>> before = default_record(DefaultSource("toy", "it is the only one"), BY_ITEMS, 0.1)
+        >>> with as_chosen_before("mood", before, same_split=True):
+        ...     found = choose_default(data, np.arange(2), RunContext(SilentReporter()))
+        >>> found.source.info.name, found.record["chosen_for"], found.record["seconds"]
+        ('toy', 'mood', 0.0)
+    """
+    on = f"{record['chosen_on']}, for the column '{column}'"
+    if record["sources"]:  # their comparison used labels
+        unseen = "" if same_split else "; items that are held out here may be among them"
+        on = f"the labels of the column '{column}': {record['chosen_on']}{unseen}"
+    token = _BEFORE.set({**record, "chosen_for": column, "chosen_on": on, "seconds": 0.0})
+    try:
+        yield
+    finally:
+        _BEFORE.reset(token)
 
 
 def default_record(default: DefaultSource, how: str, seconds: float, raced: Raced | None = None) -> dict[str, Any]:
