@@ -22,6 +22,7 @@ from headstart.sources.keras_bodies.applications import (
     keras_folder,
     license_of,
     preprocessing_of,
+    weights_file,
 )
 from headstart.sources.keras_bodies.graph import read_graph
 from headstart.sources.keras_bodies.keras_source import MOST_SIDE, KerasSource, KerasSpec, KerasWeights
@@ -128,10 +129,9 @@ def _open(name: str, modality: Modality | None) -> KerasSource:  # noqa: ARG001 
 
 def _names() -> list[str]:
     """The applications whose weights are in Keras' cache."""
-    if not package_version("keras") or not keras_folder().is_dir():
+    if not package_version("keras"):
         return []
-    files = {file.name.lower().replace("_", "") for file in keras_folder().glob("*top*.h5")}
-    return [name for name in APPLICATIONS if any(file.startswith(name.lower() + "weights") for file in files)]
+    return [name for name in APPLICATIONS if (keras_folder() / weights_file(name)).is_file()]
 
 
 SCHEME = Scheme("keras:NAME", open=_open, describe=_describe, names=_names)

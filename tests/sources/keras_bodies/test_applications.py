@@ -1,15 +1,18 @@
 """The applications of Keras against Keras itself, on random weights in the layout of their published files."""
 
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
 import torch
 from keras_models import APPLICATION, run_keras
 
-from headstart.errors import MissingExtraError, UnknownNameError
+from headstart.errors import MissingExtraError, SourceError, UnknownNameError
+from headstart.sources.keras import SCHEME
 from headstart.sources.keras_bodies import applications
-from headstart.sources.keras_bodies.applications import APPLICATIONS, license_of, preprocessing_of
+from headstart.sources.keras_bodies.applications import APPLICATIONS, license_of, preprocessing_of, weights_file
 from headstart.sources.keras_bodies.graph import read_graph
 from headstart.sources.keras_bodies.network import KerasNetwork, fill
 from headstart.sources.keras_bodies.pixels import preprocess
@@ -79,3 +82,78 @@ def test_without_the_extra_the_pip_line_is_given(monkeypatch):
 def test_licences_are_those_of_keras_documentation(name, wanted):
     assert license_of(name) == wanted
     assert describe(f"keras:{name}").license == wanted
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("import sys; print('a\\nb', file=sys.stderr); sys.exit(1)", "b"),
+        ("raise AttributeError('Keras 4 has no get_file')", "AttributeError: Keras 4 has no get_file"),
+        ("import os; os._exit(9)", "code 9"),
+        ("print('nothing')", "its answer cannot be read"),
+        ("print('[]')", "its answer cannot be read"),
+        ("import time; time.sleep(60)", "it took more than 2 seconds"),
+    ],
+)
+def test_a_process_of_keras_that_fails_is_one_sentence(script, words, tmp_path, monkeypatch):
+    """Kind: each way in which the process may end without an answer."""
+    (tmp_path / "process.py").write_text(script)
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(applications, "PROCESS", tmp_path / "process.py")
+    monkeypatch.setattr(applications, "MAX_SECONDS", 2 if "sleep" in script else 60)
+    monkeypatch.setattr(applications, "package_version", lambda _: "3.15.0")
+    with pytest.raises(
+        SourceError, match=rf"could not build 'VGG16' \(.*{words}.*pip install 'headstart\[keras\]'"
+    ) as e:
+        applications.application("VGG16")
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.slow
+def test_keras_is_asked_in_a_process_of_its_own(tmp_path, monkeypatch):
+    """The asking process keeps its modules and its backend, and the user's settings of Keras do not matter."""
+    pytest.importorskip("h5py")
+    (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first", "backend": "jax"}')
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    before = "keras" in sys.modules
+    known = applications.application("MobileNet")
+    assert (("keras" in sys.modules), os.environ["KERAS_BACKEND"]) == (before, "jax")
+    kinds = [node.kind for node in read_graph(known.model, "MobileNet")]
+    assert kinds.count("DepthwiseConv2D") == 13
+    assert known.file == weights_file("MobileNet")
+
+
+def test_every_application_whose_weights_are_cached_is_listed(tmp_path, monkeypatch):
+    """Kind: every family, whatever its files are called; weights with the classifier are other files."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr("headstart.sources.keras.package_version", lambda _: "3.15.0")
+    assert SCHEME.names() == []
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "vgg16_weights_tf_dim_ordering_tf_kernels.h5").touch()
+    assert SCHEME.names() == []
+    for count, name in enumerate(APPLICATIONS, start=1):
+        (tmp_path / "models" / weights_file(name)).touch()
+        assert len(SCHEME.names()) == count
+    assert SCHEME.names() == list(APPLICATIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("ResNet50V2", "resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+        ("MobileNet", "mobilenet_1_0_224_tf_no_top.h5"),
+        ("MobileNetV2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"),
+        ("DenseNet121", "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+        ("Xception", "xception_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+        ("InceptionV3", "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+        ("EfficientNetB7", "efficientnetb7_notop.h5"),
+        ("EfficientNetV2B3", "efficientnetv2-b3_notop.h5"),
+        ("EfficientNetV2L", "efficientnetv2-l_notop.h5"),
+        ("ConvNeXtXLarge", "convnext_xlarge_notop.h5"),
+    ],
+)
+def test_files_of_weights_are_called_as_keras_calls_them(name, file):
+    """One of each form, as Keras 3.15 asks for it."""
+    assert weights_file(name) == file

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 import sys
-import warnings
-from collections.abc import Callable
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.bodies import BodyCache
 from headstart.errors import MissingExtraError, SourceError, UnknownNameError
 
-__all__ = ["APPLICATIONS", "Application", "application", "cached_weights", "keras_folder", "license_of"]
+__all__ = ["APPLICATIONS", "Application", "application", "cached_weights", "keras_folder", "license_of", "weights_file"]
 
+PROCESS = Path(__file__).with_name("keras_process.py")
+MAX_SECONDS = 600
 # The start of a name to how `preprocess_input` of its family treats pixels, and the side of its pictures.
 FAMILIES = {
     "VGG": ("caffe", 224), "ResNet50V2": ("tf", 224), "ResNet101V2": ("tf", 224), "ResNet152V2": ("tf", 224),
@@ -49,6 +51,14 @@ LICENSES = {
     "ResNet": "MIT", "MobileNet": "Apache-2.0", "Xception": "MIT", "InceptionV3": "Apache-2.0",
     "DenseNet": "BSD-3-Clause",
 }  # fmt: skip
+
+
+# Names of weights' files that do not follow from the application's name.
+OTHER_FILES = {
+    "MobileNet": "mobilenet_1_0_224_tf_no_top.h5",
+    "MobileNetV2": "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+    "InceptionV3": "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+}
 
 
 @dataclass(frozen=True)
@@ -93,13 +103,30 @@ def license_of(name: str) -> str | None:
     return next((found for start, found in LICENSES.items() if name.startswith(start)), None)
 
 
+def weights_file(name: str) -> str:
+    """The name of the file of an application's ImageNet weights without the classifier, as Keras caches it.
+
+    Examples:
+        >>> weights_file("VGG16"), weights_file("EfficientNetV2B0")
+        ('vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5', 'efficientnetv2-b0_notop.h5')
+    """
+    for start, own in (
+        ("EfficientNetV2", "efficientnetv2-"),
+        ("EfficientNet", "efficientnet"),
+        ("ConvNeXt", "convnext_"),
+    ):
+        if name.startswith(start):
+            return f"{own}{name.removeprefix(start).lower()}_notop.h5"
+    return OTHER_FILES.get(name, f"{name.lower()}_weights_tf_dim_ordering_tf_kernels_notop.h5")
+
+
 def application(name: str) -> Application:
-    """The architecture of an application; Keras builds it once, later processes read it from the cache.
+    """The architecture of an application; Keras builds it once in a process of its own, then it is in the cache.
 
     Raises:
         UnknownNameError: if there is none of this name.
         MissingExtraError: if Keras is not installed.
-        SourceError: if Keras has already been imported with another backend than torch.
+        SourceError: if Keras cannot build it.
     """
     mode, side = preprocessing_of(name)
     release = package_version("keras")
@@ -142,45 +169,29 @@ def cached_weights(name: str, known: Application) -> Path:
 
 def _build(name: str) -> dict[str, Any]:
     """The configuration of an application, and the name and digest of its weights, which are not fetched."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # those of Keras' import, about numpy's protocol
-        keras = _import_keras()
-        from keras.src.utils import file_utils
-
-        asked: dict[str, str] = {}
-
-        def get_file(fname: str, *_origin: str, file_hash: str | None = None, **_others: Any) -> str:
-            asked.update(file=fname, md5=file_hash or "")
-            return ""
-
-        # With weights "imagenet" some architectures have a further layer, so the name is given, and nothing is loaded.
-        held: list[tuple[Any, str, Any]] = [(file_utils, "get_file", get_file)]
-        held.append((keras.Model, "load_weights", lambda *_args, **_others: None))
-        before = [vars(owner)[attribute] for owner, attribute, _ in held]
+    with tempfile.TemporaryDirectory() as home:  # settings of the user, such as channels first, must not matter
+        own = {"KERAS_BACKEND": "torch", "KERAS_HOME": home, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        command = [sys.executable, "-P", str(PROCESS), name]
         try:
-            for owner, attribute, replacement in held:
-                setattr(owner, attribute, replacement)
-            model = _maker(keras, name)(weights="imagenet", include_top=False)
-        finally:
-            for (owner, attribute, _), value in zip(held, before, strict=True):
-                setattr(owner, attribute, value)
-        return {"model": json.loads(model.to_json()), **asked}
+            done = subprocess.run(  # noqa: S603 - the name is one of APPLICATIONS
+                command, capture_output=True, timeout=MAX_SECONDS, check=False, env={**os.environ, **own}
+            )
+        except subprocess.TimeoutExpired as error:
+            raise _not_built(name, f"it took more than {MAX_SECONDS} seconds") from error
+        except OSError as error:
+            raise _not_built(name, str(error)) from error
+    said = done.stderr.decode(errors="replace").split("\n")
+    if done.returncode != 0:
+        raise _not_built(name, next((line for line in reversed(said) if line.strip()), f"code {done.returncode}"))
+    try:
+        found = json.loads(done.stdout.decode().strip().rpartition("\n")[2])
+        return {"model": dict(found["model"]), "file": str(found["file"]), "md5": str(found["md5"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise _not_built(name, f"its answer cannot be read, {error!s}") from error
 
 
-def _maker(keras: Any, name: str) -> Callable[..., Any]:
-    maker: Callable[..., Any] = vars(keras.applications)[name]
-    return maker
-
-
-def _import_keras() -> Any:
-    """Keras with the torch backend."""
-    if "keras" not in sys.modules:
-        os.environ["KERAS_BACKEND"] = "torch"
-    import keras
-
-    if keras.config.backend() != "torch":
-        raise SourceError(
-            f"Keras was already imported with the backend '{keras.config.backend()}'; set KERAS_BACKEND=torch before "
-            "it is imported."
-        )
-    return keras
+def _not_built(name: str, reason: str) -> SourceError:
+    return SourceError(
+        f"Keras {package_version('keras')} could not build '{name}' ({reason.strip():.200}); install the release of "
+        "keras that the extra names: pip install 'headstart[keras]'."
+    )

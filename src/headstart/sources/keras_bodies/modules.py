@@ -55,6 +55,11 @@ def layer_norm(width: int, settings: Mapping[str, Any]) -> nn.Module:
     return nn.LayerNorm(width, eps=float(settings.get("epsilon", 1e-3)))
 
 
+def _on_channels(values: Tensor, x: Tensor) -> Tensor:
+    """One value, or one for each channel, in the form that fits a map or rows."""
+    return values.view(1, -1, *[1] * (x.ndim - 2))
+
+
 class Convolution(nn.Module):
     """A convolution, a depthwise one, or a depthwise one and then a pointwise one, with the activation after it."""
 
@@ -124,7 +129,7 @@ class ChannelScale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """As the input."""
-        return x * (self.gamma.view(1, -1, 1, 1) if x.ndim == 4 else self.gamma)
+        return x * _on_channels(self.gamma, x)
 
 
 class Pooling(nn.Module):
@@ -164,7 +169,7 @@ class Normalise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """As the input."""
         mean, deviation = self.get_buffer("mean"), self.get_buffer("variance").sqrt().clamp_min(NORMALISE_EPS)
-        return (x - mean.view(1, -1, 1, 1)) / deviation.view(1, -1, 1, 1)
+        return (x - _on_channels(mean, x)) / _on_channels(deviation, x)
 
 
 class _Weightless(nn.Module):
@@ -223,7 +228,7 @@ def _rescale(settings: Mapping[str, Any]) -> Callable[[Tensor], Tensor]:
     scale, offset = (torch.tensor(settings.get(name, at)).float() for name, at in (("scale", 1.0), ("offset", 0.0)))
 
     def run(x: Tensor) -> Tensor:
-        return x * scale.to(x.device).view(1, -1, 1, 1) + offset.to(x.device).view(1, -1, 1, 1)
+        return x * _on_channels(scale.to(x.device), x) + _on_channels(offset.to(x.device), x)
 
     return run
 
