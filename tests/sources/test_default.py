@@ -187,14 +187,16 @@ def test_each_column_gets_the_default_of_its_own_cells(installed, monkeypatch):
     rows = [(english, chinese, picture(200)) for english, chinese in zip(ENGLISH, CHINESE, strict=True)]
     columns = ("mail:text", "note:text", "photo:image")
     data = Dataset(rows, tuple(map(str, range(20))), "multimodal", columns=columns)
-    told = {}
-    source = source_for(data, None, told=lambda column, found: told.update({column: found}))
+    defaults = {}
+    source = source_for(data, None, on_default=lambda column, found: defaults.update({column: found}))
     assert [part.info.name for part in source.parts] == [
         "headstart:text", "headstart:multilingual", "headstart:photo"
     ]  # fmt: skip
-    assert {column: found.name for column, found in told.items()} == {
+    assert {column: found.name for column, found in defaults.items()} == {
         "mail": "headstart:text", "note": "headstart:multilingual", "photo": "headstart:photo"
     }  # fmt: skip
-    told.clear()
-    source_for(data, ["note=toy", "mail=toy", "photo=headstart:image"], told=lambda *found: told.update([found]))
-    assert told == {}  # nothing to say of what was named
+    defaults.clear()
+    source_for(
+        data, ["note=toy", "mail=toy", "photo=headstart:image"], on_default=lambda *found: defaults.update([found])
+    )
+    assert defaults == {}  # nothing to say of what was named

@@ -41,14 +41,14 @@ def run(args: argparse.Namespace) -> int:
     from headstart.data import ReadOptions
     from headstart.engine.extract import extract
     from headstart.model.as_fitted import check_any_left
-    from headstart.sources.default import source_for, told_to
+    from headstart.sources.default import report_default, source_for
     from headstart.tasks import read_labelled
     from headstart.transfer.stages.prepare import encoding_words
 
     reporter = reporter_of(args)
     write, engine = _writer(args), engine_of(args)
     dataset = read_labelled(args.data, ReadOptions.of(labelled=False, **reading_options(args)))
-    chosen = source_for(dataset, args.source, told=told_to(reporter))
+    chosen = source_for(dataset, args.source, on_default=report_default(reporter))
     source = _with_layers(chosen, args.layers, positions=args.per == "position")
     with reporter.progress("encoding") as step:
         encoded = extract(source, dataset.items, engine=engine, progress=step)

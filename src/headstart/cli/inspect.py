@@ -103,14 +103,16 @@ def _possible_groups(dataset: Dataset, checked: Audit) -> dict[str, tuple[str, .
 
 def _with_source(checked: Audit, dataset: Dataset, name: str | None, reporter: Reporter) -> Audit:
     """The audit with token statistics of a source: the named one, or the default where it is installed."""
-    from headstart.sources.default import MULTILINGUAL, TEXT, installed_sources, source_for, told_to
+    from headstart.sources.default import MULTILINGUAL, TEXT, installed_sources, report_default, source_for
     from headstart.transfer.stages.text_audit import audit_texts
 
     if dataset.modality != "text" or not (name or {TEXT, MULTILINGUAL} & installed_sources()):
         return checked
     readable = dataset.take(np.flatnonzero(checked.keep))
     return (
-        audit_texts(readable, checked, source_for(dataset, name, told=told_to(reporter))) if len(readable) else checked
+        audit_texts(readable, checked, source_for(dataset, name, on_default=report_default(reporter)))
+        if len(readable)
+        else checked
     )
 
 

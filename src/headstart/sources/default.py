@@ -2,7 +2,7 @@
 
 Pictures take ``headstart:photo``, sounds ``headstart:speech``, English texts ``headstart:text`` and other texts
 ``headstart:multilingual``: each where it is installed, else what is. On sounds, on small pictures and on texts that are
-or may be English another source may be better: there labelled items decide (`headstart.transfer.ranking.race`).
+or may be English another source may be better: there labelled items decide (`headstart.transfer.ranking.comparison`).
 
 On sounds ``headstart:image`` is a candidate only where ``headstart:photo`` is not installed. Both read the same log-mel
 spectrograms, and the larger body was the better one (accuracy on spoken digits 0.957 against 0.943, on ESC-10 0.945
@@ -37,13 +37,13 @@ __all__ = [
     "SMALL",
     "TEXT",
     "DefaultSource",
-    "Told",
+    "OnDefault",
     "check_default",
     "default_source",
     "installed_sources",
     "multimodal_source",
+    "report_default",
     "source_for",
-    "told_to",
     "training_items",
 ]
 
@@ -134,21 +134,21 @@ def default_source(modality: Modality, items: Sequence[Any] = ()) -> DefaultSour
 
 Items = Callable[[], Sequence[Any]]
 OpenOne = Callable[[Modality, "str | Source | None", Items, str], Source]
-Told = Callable[[str, DefaultSource], None]
+OnDefault = Callable[[str, DefaultSource], None]
 
 
-def told_to(reporter: Reporter) -> Told:
+def report_default(reporter: Reporter) -> OnDefault:
     """A function that reports each default source that was taken, in one line.
 
     Examples:
         >>> from headstart.reporting import SilentReporter
-        >>> told_to(SilentReporter())("", default_source("vector"))
+        >>> report_default(SilentReporter())("", default_source("vector"))
     """
 
-    def tell(column: str, chosen: DefaultSource) -> None:
+    def report(column: str, chosen: DefaultSource) -> None:
         reporter.line("source chosen", f"{column}: {chosen.sentence}" if column else chosen.sentence)
 
-    return tell
+    return report
 
 
 def check_default(modality: Modality) -> None:
@@ -281,7 +281,7 @@ def source_for(
     source: str | Source | Sequence[str | Source] | None,
     *,
     option: str = "--source",
-    told: Told | None = None,
+    on_default: OnDefault | None = None,
 ) -> Source:
     """Open the named source for the data's modality, or the default one; several are fused.
 
@@ -290,7 +290,8 @@ def source_for(
         source: a name with its scheme, an open source, several of these, or None for the default of these items
             (`default_source`). For items of several columns, ``COLUMN=NAME`` names the source of one column.
         option: the command-line option that names it, for messages.
-        told: called with (column or "", `DefaultSource`) for each default that was taken, such as `told_to`.
+        on_default: called with (column or "", `DefaultSource`) for each default that was taken, such as
+            `report_default`.
 
     Raises:
         SourceError: if the source encodes another modality.
@@ -304,7 +305,7 @@ def source_for(
         'fused:toy+toy (untrained, seed 1)'
     """
     several = list(source) if isinstance(source, Sequence) and not isinstance(source, str) else [source]
-    open_one = partial(_open, option=option, told=told)
+    open_one = partial(_open, option=option, on_default=on_default)
     if dataset.modality == "multimodal":
         return multimodal_source(dataset, [one for one in several if one is not None], open_one)
     opened = [open_one(dataset.modality, one, partial(training_items, dataset), "") for one in several]
@@ -318,13 +319,13 @@ def _open(
     column: str,
     *,
     option: str,
-    told: Told | None,
+    on_default: OnDefault | None,
 ) -> Source:
     if source is None:
         chosen = default_source(modality, items())
         source = chosen.opened or chosen.name
-        if told is not None and modality != "vector":
-            told(column, chosen)
+        if on_default is not None and modality != "vector":
+            on_default(column, chosen)
     opened = open_source(source, modality=modality) if isinstance(source, str) else source
     if opened.info.modality != modality:
         raise SourceError(

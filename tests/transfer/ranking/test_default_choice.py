@@ -1,4 +1,4 @@
-"""The default source of a fit: what is raced, on which items, what is said and recorded."""
+"""The default source of a fit: what is compared, on which items, what is said and recorded."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Heard(SilentReporter):
         self.lines.append((label, text))
 
 
-def test_labelled_sounds_are_raced_and_the_winner_encodes_each_item_once(bodies, tmp_path):
+def test_labelled_sounds_are_compared_and_the_winner_encodes_each_item_once(bodies, tmp_path):
     heard, (items, labels) = Heard(), sounds(600)
     run = headstart.fit(
         (items, labels), baselines="none", engine=PLAIN, out=tmp_path / "run", reporter=heard, modality="audio"
@@ -53,7 +53,7 @@ def test_labelled_sounds_are_raced_and_the_winner_encodes_each_item_once(bodies,
     assert len(speech.seen) == 600
     assert len(photo.seen) <= 200
     record = run.record["source_choice"]
-    assert (record["chosen"], record["how"]) == ("headstart:speech", "race")
+    assert (record["chosen"], record["how"]) == ("headstart:speech", "comparison")
     assert record["seconds"] > 0
     assert "cross-validation evaluates too" in record["chosen_on"]
     for name in ("manifest.json", "metrics.json"):
@@ -71,10 +71,10 @@ def test_held_out_sounds_have_no_say(bodies):
     run = headstart.fit((items, labels), baselines="none", engine=PLAIN, verbose=False, modality="audio")
     assert "no held-out item was used" in run.record["source_choice"]["chosen_on"]
     held_out = [k for k, part in enumerate(run.tables.splits["part"]) if part == "test"]
-    raced = bodies[0].seen
+    encoded = bodies[0].seen
     texts = {bodies[0].prepare(items[k]) for k in held_out}
-    assert raced
-    assert not texts & set(raced)
+    assert encoded
+    assert not texts & set(encoded)
 
 
 def test_the_same_data_give_the_same_choice(bodies):
@@ -86,7 +86,7 @@ def test_the_same_data_give_the_same_choice(bodies):
     assert records[0] == records[1]
 
 
-def test_a_named_source_is_neither_raced_nor_recorded_as_chosen(bodies):
+def test_a_named_source_is_neither_compared_nor_recorded_as_chosen(bodies):
     items, labels = sounds(40)
     run = headstart.fit(
         (items, labels), source="headstart:photo", baselines="none", engine=PLAIN, verbose=False, modality="audio"
@@ -190,7 +190,7 @@ def test_a_fifth_that_fine_tuning_holds_out_has_no_say():
 
 
 def test_several_tasks_share_the_source_that_the_first_one_chose(bodies, tmp_path):
-    """Kind: a race for each label column could give two bodies, and a prediction would run both."""
+    """Kind: a comparison for each label column could give two bodies, and a prediction would run both."""
     import soundfile
 
     waves, labels = sounds(40)
@@ -216,7 +216,7 @@ def test_several_tasks_share_the_source_that_the_first_one_chose(bodies, tmp_pat
         f"the labels of the column 'kind': {first['chosen_on']}; items that are held out here may be among them"
     )
     assert json.loads((out / "other" / "metrics.json").read_text())["source_choice"] == second
-    assert "for the column 'kind'" in (out / "other" / "report.html").read_text().replace("&#x27;", "'")
+    assert "chosen on the labels of the column" in (out / "other" / "report.html").read_text()
     assert (
         headstart.fit((waves, labels), modality="audio", baselines="none", engine=PLAIN, verbose=False).record[
             "source_choice"

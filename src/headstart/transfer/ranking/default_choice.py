@@ -1,4 +1,4 @@
-"""The default source of a fit: by the items where they settle it, else by a race on a sample of its training part."""
+"""The default source of a fit: by the items where they settle it, else by a comparison on training items."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from headstart.reporting import Reporter
 from headstart.sources import open_source
-from headstart.sources.default import DefaultSource, check_default, default_source, source_for, told_to
+from headstart.sources.default import DefaultSource, check_default, default_source, report_default, source_for
 from headstart.transfer.ranking.choice import Choice, choosing_part
-from headstart.transfer.ranking.race import FEWEST_RACED, Raced, race
+from headstart.transfer.ranking.comparison import FEWEST_COMPARED, Comparison, compare_sources
 from headstart.transfer.ranking.run import RankingItems
 from headstart.transfer.stages.context import RunContext
 from headstart.types import Dataset, Source
 
 __all__ = ["as_chosen_before", "choose_default", "default_record", "named_choice"]
 
-RACED = ("image", "audio", "text")
+COMPARED = ("image", "audio", "text")
 
 BY_ITEMS = "the items alone; no label was used"
 
@@ -41,8 +41,8 @@ def choose_default(
     """Choose the default source for labelled items of one modality, and report it with the reason and the cost.
 
     Where the items leave several candidates (`headstart.sources.default.default_source`), these are compared by their
-    leave-one-out losses on a sample of at most a few hundred training items (`headstart.transfer.ranking.race`). The
-    rows of the winner are not encoded again.
+    leave-one-out losses on a sample of at most a few hundred training items
+    (`headstart.transfer.ranking.comparison`). The rows of the winner are not encoded again.
 
     Args:
         dataset: n labelled items.
@@ -70,7 +70,7 @@ def choose_default(
     started = time.perf_counter()
     part = part or choosing_part(dataset, units, context.seed, once=once)
     default = default_source(dataset.modality, [dataset.items[k] for k in part.rows])
-    if default.candidates and len(part.rows) < FEWEST_RACED:
+    if default.candidates and len(part.rows) < FEWEST_COMPARED:
         why = f"{default.why}; {len(part.rows)} items are too few to compare {' and '.join(default.candidates)}"
         default = replace(default, candidates=(), why=why)
     if not default.candidates:
@@ -79,13 +79,14 @@ def choose_default(
         _report(default, None, record, context.reporter)
         return Choice(source, None, record)
     with context.reporter.progress("comparing the default sources"):
-        raced = race(default.candidates, dataset, units, part.rows, context)
-    how = part.how if raced.items == len(part.rows) else f"a sample of {raced.items} of {part.how}"
-    winner = raced.winner or next(one for one in raced.contestants if one.entry.name == default.name)
-    found = default.compared(winner.entry.name, f"on {raced.items} items {raced.why}" if raced.winner else raced.why)
+        compared = compare_sources(default.candidates, dataset, units, part.rows, context)
+    how = part.how if compared.items == len(part.rows) else f"a sample of {compared.items} of {part.how}"
+    winner = compared.winner or next(one for one in compared.contestants if one.entry.name == default.name)
+    figures = f"on {compared.items} items {compared.why}" if compared.winner else compared.why
+    found = default.compared(winner.entry.name, figures)
     rows = winner.growing()
-    record = default_record(found, how, time.perf_counter() - started, raced)
-    _report(found, raced, record, context.reporter)
+    record = default_record(found, how, time.perf_counter() - started, compared)
+    _report(found, compared, record, context.reporter)
     return Choice(rows.source, rows, record)
 
 
@@ -120,14 +121,16 @@ def as_chosen_before(column: str, record: Mapping[str, Any], *, same_split: bool
         _BEFORE.reset(token)
 
 
-def default_record(default: DefaultSource, how: str, seconds: float, raced: Raced | None = None) -> dict[str, Any]:
+def default_record(
+    default: DefaultSource, how: str, seconds: float, compared: Comparison | None = None
+) -> dict[str, Any]:
     """The choice of a default source as plain JSON values.
 
     Args:
         default: the source that was taken.
         how: which items it was chosen on.
         seconds: what the choice cost, including rows that the fit uses again.
-        raced: the race, if there was one.
+        compared: the comparison, if there was one.
 
     Examples:
         >>> default_record(DefaultSource("toy", "it is the only one"), "it", 0.0)["chosen"]
@@ -135,22 +138,22 @@ def default_record(default: DefaultSource, how: str, seconds: float, raced: Race
     """
     return {
         "chosen": default.name,
-        "how": "rule" if raced is None else "race",
+        "how": "rule" if compared is None else "comparison",
         "why": default.why,
         "chosen_on": how,
         "advice": default.advice,
         "figures": dict(default.figures),
-        "sources": [] if raced is None else list(raced.record),
+        "sources": [] if compared is None else list(compared.record),
         "seconds": seconds,
     }
 
 
-def _report(found: DefaultSource, raced: Raced | None, record: Mapping[str, Any], reporter: Reporter) -> None:
-    cost = f" ({record['seconds']:.1f} s)" if raced is not None else ""
+def _report(found: DefaultSource, compared: Comparison | None, record: Mapping[str, Any], reporter: Reporter) -> None:
+    cost = f" ({record['seconds']:.1f} s)" if compared is not None else ""
     reporter.line("source chosen", f"{found.name}{cost}: {found.why}")
     if found.advice:
         reporter.line("", found.advice)
-    if raced is not None:
+    if compared is not None:
         reporter.line("chosen on", record["chosen_on"])
 
 
@@ -174,16 +177,16 @@ def named_choice(
         >>> named_choice(data, "toy", SilentReporter()).source.info.name, named_choice(data, None, SilentReporter())
         ('toy', None)
     """
-    if source is None and dataset.modality in RACED:
+    if source is None and dataset.modality in COMPARED:
         check_default(dataset.modality)
         return None
     started = time.perf_counter()
-    tell = told_to(reporter)
+    report = report_default(reporter)
     columns: dict[str, Any] = {}
 
-    def told(column: str, default: DefaultSource) -> None:
-        tell(column, default)
+    def on_default(column: str, default: DefaultSource) -> None:
+        report(column, default)
         columns[column] = default_record(default, BY_ITEMS, time.perf_counter() - started)
 
-    opened = source_for(dataset, source, told=told)
+    opened = source_for(dataset, source, on_default=on_default)
     return Choice(opened, None, {"chosen": opened.info.name, "columns": columns} if any(columns) else {})

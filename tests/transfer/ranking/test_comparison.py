@@ -1,4 +1,4 @@
-"""The race of default candidates: sizes of the samples, the order where the sample cannot tell, failures."""
+"""The comparison of default candidates: sizes of the samples, the order where the sample cannot tell, failures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from planted_bodies import Planted, plant
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.reporting import SilentReporter
+from headstart.transfer.ranking.comparison import compare_sources, comparison_samples, comparison_size
 from headstart.transfer.ranking.contestant import Contestant, Entry
 from headstart.transfer.ranking.measure import Question
-from headstart.transfer.ranking.race import race, race_samples, race_size
 from headstart.transfer.ranking.successive_halving import Deadline
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.types import Block, Dataset, SourceInfo, Task
@@ -29,35 +29,35 @@ def labelled(n=60):
     return Dataset(items, tuple(map(str, range(n))), "text", task=TASK, y=y)
 
 
-def raced(monkeypatch, small, large, n=60, context=PLAIN):
+def compared(monkeypatch, small, large, n=60, context=PLAIN):
     bodies = Planted("headstart:small", "text", small), Planted("headstart:large", "text", large)
     plant(monkeypatch, *bodies)
-    return race(NAMES, labelled(n), np.arange(n), np.arange(n), context), bodies
+    return compare_sources(NAMES, labelled(n), np.arange(n), np.arange(n), context), bodies
 
 
 @pytest.mark.parametrize(("small", "large", "winner"), [(0.1, 3.0, "small"), (3.0, 0.1, "large")])
 def test_the_better_source_wins(monkeypatch, small, large, winner):
-    found, _ = raced(monkeypatch, small, large)
+    found, _ = compared(monkeypatch, small, large)
     assert found.winner.entry.name == f"headstart:{winner}"
     assert [one["source"] for one in found.record] == list(NAMES)
     assert "leave-one-out loss" in found.why
 
 
 def test_where_the_sample_cannot_tell_the_first_of_the_order_is_taken(monkeypatch):
-    found, _ = raced(monkeypatch, 3.0, 3.0)
+    found, _ = compared(monkeypatch, 3.0, 3.0)
     assert found.winner.entry.name == "headstart:small"
 
 
-def test_a_race_encodes_a_sample_and_the_same_one_again(monkeypatch):
-    found, bodies = raced(monkeypatch, 0.5, 0.5, n=600)
+def test_a_comparison_encodes_a_sample_and_the_same_one_again(monkeypatch):
+    found, bodies = compared(monkeypatch, 0.5, 0.5, n=600)
     assert found.items == 400
     assert all(len(body.seen) <= 400 for body in bodies)
-    again, _ = raced(monkeypatch, 0.5, 0.5, n=600)
+    again, _ = compared(monkeypatch, 0.5, 0.5, n=600)
     assert (again.why, again.record) == (found.why, found.record)
 
 
 def test_a_clearly_worse_source_stops_early(monkeypatch):
-    found, (small, large) = raced(monkeypatch, 0.05, 20.0, n=600)
+    found, (small, large) = compared(monkeypatch, 0.05, 20.0, n=600)
     assert found.winner.entry.name == "headstart:small"
     assert len(large.seen) < len(small.seen) == 400
     assert "clearly worse" in found.why
@@ -74,7 +74,7 @@ def test_a_source_that_fails_loses_and_the_reason_is_said(monkeypatch):
 
     entry = BuiltIn(lambda: Planted("headstart:small", "text", 0.1).info, broken)
     monkeypatch.setitem(BUILT_IN._entries, "small", entry)
-    found = race(NAMES, labelled(), np.arange(60), np.arange(60), PLAIN)
+    found = compare_sources(NAMES, labelled(), np.arange(60), np.arange(60), PLAIN)
     assert found.winner.entry.name == "headstart:large"
     assert "its weights are damaged" in found.why
 
@@ -82,7 +82,7 @@ def test_a_source_that_fails_loses_and_the_reason_is_said(monkeypatch):
 def test_too_few_items_to_compare_are_said(monkeypatch):
     bodies = Planted("headstart:small", "text", 0.1), Planted("headstart:large", "text", 0.1)
     plant(monkeypatch, *bodies)
-    found = race(NAMES, labelled(2), np.arange(2), np.arange(1), PLAIN)
+    found = compare_sources(NAMES, labelled(2), np.arange(2), np.arange(1), PLAIN)
     assert found.winner is None
     assert "could not be compared" in found.why
 
@@ -90,7 +90,7 @@ def test_too_few_items_to_compare_are_said(monkeypatch):
 def test_a_time_limit_that_is_over_decides_nothing(monkeypatch):
     """Kind: the time limit is over before the comparison; the clock must not choose the source that is first."""
     context = RunContext(SilentReporter(), Engine(cache=False), 0, Clock.start(0.0))
-    found, bodies = raced(monkeypatch, 0.5, 0.5, context=context)
+    found, bodies = compared(monkeypatch, 0.5, 0.5, context=context)
     assert found.winner is None
     assert "the time limit was reached" in found.why
     assert [body.seen for body in bodies] == [[], []]
@@ -116,7 +116,7 @@ def test_a_time_limit_leaves_the_largest_sample_that_both_have(monkeypatch, aske
     """Kind: the deadline stops one source, or all, before the last sample; the faster one used to win."""
     monkeypatch.setattr(Deadline, "within", lambda _: Until(asked_of_the_clock))
     context = RunContext(SilentReporter(), Engine(cache=False), 0, Clock.start(1e6))
-    found, (small, large) = raced(monkeypatch, 0.9, 0.55, n=600, context=context)
+    found, (small, large) = compared(monkeypatch, 0.9, 0.55, n=600, context=context)
     if items is None:
         assert found.winner is None
         assert "headstart:large: the time limit was reached" in found.why
@@ -133,7 +133,8 @@ def loss_of(body, items):
     """The loss on the sample of so many of 600 items, measured alone."""
     data = labelled(600)
     contestant = Contestant(Entry(body.name, body, "text", body.info), data.items, Engine(cache=False))
-    sample = {len(one): one for one in race_samples(data.y, "classification", np.arange(600), most=400, seed=0)}[items]
+    samples = comparison_samples(data.y, "classification", np.arange(600), most=400, seed=0)
+    sample = next(one for one in samples if len(one) == items)
     return contestant.answer(sample, Question(TASK, data.y, None)).measured.loss.value
 
 
@@ -144,8 +145,8 @@ def test_what_one_speaker_gives_away_counts_for_nothing(monkeypatch):
     items = [f"{'ab'[label]} {unit} {k}" for k, (unit, label) in enumerate(zip(units, y, strict=True))]
     data = Dataset(items, tuple(map(str, range(240))), "text", task=TASK, y=y)
     plant(monkeypatch, Voices("headstart:small", "text", 0.0), Planted("headstart:large", "text", 0.6))
-    assert race(NAMES, data, np.arange(240), np.arange(240), PLAIN).winner.entry.name == "headstart:small"
-    found = race(NAMES, data, units, np.arange(240), PLAIN)
+    assert compare_sources(NAMES, data, np.arange(240), np.arange(240), PLAIN).winner.entry.name == "headstart:small"
+    found = compare_sources(NAMES, data, units, np.arange(240), PLAIN)
     assert found.winner.entry.name == "headstart:large"
     assert found.record[0]["merit"] < 0.7
 
@@ -163,7 +164,7 @@ class Voices(Planted):
 
 def test_samples_are_nested_and_stratified():
     y = np.arange(1000) % 4
-    found = race_samples(y, "classification", np.arange(1000), most=200, seed=0)
+    found = comparison_samples(y, "classification", np.arange(1000), most=200, seed=0)
     assert [len(sample) for sample in found] == [50, 100, 200]
     for small, large in itertools.pairwise(found):
         assert set(small) < set(large)
@@ -175,21 +176,21 @@ def test_a_sample_of_few_large_groups_is_a_sample(monkeypatch):
     """Kind: five recording sessions of 120 sounds each, of which two or more have to be in a sample."""
     bodies = Planted("headstart:small", "text", 0.5), Planted("headstart:large", "text", 0.5)
     plant(monkeypatch, *bodies)
-    found = race(NAMES, labelled(600), np.arange(600) // 120, np.arange(600), PLAIN)
+    found = compare_sources(NAMES, labelled(600), np.arange(600) // 120, np.arange(600), PLAIN)
     assert found.items == 400
     assert all(len(body.seen) <= 400 for body in bodies)
 
 
 def test_nearly_all_items_are_all_items():
-    (whole,) = race_samples(np.arange(60) % 20, "classification", np.arange(60), most=50, seed=0)
+    (whole,) = comparison_samples(np.arange(60) % 20, "classification", np.arange(60), most=50, seed=0)
     assert len(whole) == 60
 
 
 def test_many_classes_get_more_items_and_long_sounds_fewer():
-    assert race_size(labelled(), np.arange(60)) == 400
+    assert comparison_size(labelled(), np.arange(60)) == 400
     short = [(np.zeros(10), 100)] * 900
     many = Dataset(short, tuple(map(str, range(900))), "audio", task=TASK, y=np.arange(900) % 77)
-    assert race_size(many, np.arange(900)) == 308
+    assert comparison_size(many, np.arange(900)) == 308
     sounds = [(np.zeros(1000), 100)] * 300
     data = Dataset(sounds, tuple(map(str, range(300))), "audio", task=TASK, y=np.arange(300) % 2)
-    assert race_size(data, np.arange(300)) == 60
+    assert comparison_size(data, np.arange(300)) == 60

@@ -1,4 +1,4 @@
-"""A race of the default candidates on a small sample of labelled items, by successive halving.
+"""A comparison of the default candidates on a small sample of labelled items, by successive halving.
 
 The sizes of the samples follow from the items alone, and sources are compared on the largest sample that all of them
 were measured on. The clock matters only where a time limit ends the comparison early: a smaller sample decides then, or
@@ -34,7 +34,7 @@ from headstart.transfer.ranking.successive_halving import (
 from headstart.transfer.stages.context import RunContext
 from headstart.types import Dataset, TaskKind
 
-__all__ = ["FEWEST_RACED", "Raced", "race", "race_samples", "race_size"]
+__all__ = ["FEWEST_COMPARED", "Comparison", "compare_sources", "comparison_samples", "comparison_size"]
 
 # On training parts of TREC-6, financial tweets and BANKING77, 400 texts chose the better of two sources in each of 12
 # draws, 200 in nine. Sounds differ more.
@@ -43,15 +43,15 @@ PER_CLASS, MOST_OF_CLASSES = 4, 400  # with many classes four items of each, up 
 MOST_SECONDS = 500.0  # of sound in a sample: a speech body takes a few seconds for them on two cores
 FEWEST = 60  # items, however long their sounds are
 HEARD = 16  # sounds whose length is read
-FEWEST_RACED = 40  # items; the losses of fewer are mostly noise, and opening a second body takes longer than the fit
+FEWEST_COMPARED = 40  # items; the losses of fewer are mostly noise, and opening a second body takes longer than the fit
 SHARES = (1 / 4, 1 / 2, 1.0)
 LEAST_ITEMS, LEAST_PER_CLASS = 40, 4  # of a sample that may stop a source
 NOISE = 1.0  # standard errors of the paired difference up to which the first of the order is as good
 
 
 @dataclass(frozen=True, eq=False)
-class Raced:
-    """The result of a race.
+class Comparison:
+    """The result of a comparison.
 
     Attributes:
         contestants: the sources, in the given order, with the rows that they have encoded.
@@ -68,9 +68,9 @@ class Raced:
     record: tuple[dict[str, Any], ...]
 
 
-def race(
+def compare_sources(
     names: Sequence[str], dataset: Dataset, units: NDArray[np.int64], among: NDArray[np.intp], context: RunContext
-) -> Raced:
+) -> Comparison:
     """Compare sources by their leave-one-out losses on a sample.
 
     Args:
@@ -85,13 +85,13 @@ def race(
         >>> from headstart.types import Task
         >>> task = Task("classification", ("good", "bad"))
         >>> data = Dataset(["good", "bad"] * 6, tuple(map(str, range(12))), "text", task=task, y=np.array([0, 1] * 6))
-        >>> found = race(["toy"], data, np.arange(12), np.arange(12), RunContext(SilentReporter()))
+        >>> found = compare_sources(["toy"], data, np.arange(12), np.arange(12), RunContext(SilentReporter()))
         >>> found.winner.entry.name, found.items
         ('toy', 12)
     """
     task, y = dataset.labelled()
     kind = base_kind(task)
-    steps = race_samples(y, kind, among, most=race_size(dataset, among), seed=context.seed)
+    steps = comparison_samples(y, kind, among, most=comparison_size(dataset, among), seed=context.seed)
     if len(np.unique(units[steps[-1]])) < 2:  # one group cannot be left out
         steps = [among]
     groups = units if len(np.unique(units[steps[-1]])) < len(steps[-1]) else None
@@ -100,7 +100,7 @@ def race(
     )
     left = context.clock.left()
     if left is not None and left <= 0:
-        return Raced(contestants, None, len(steps[-1]), f"they could not be compared ({OUT_OF_TIME})", ())
+        return Comparison(contestants, None, len(steps[-1]), f"they could not be compared ({OUT_OF_TIME})", ())
     asked = Question(task, y, groups, seed=context.seed)
     trials = successive_halving(contestants, steps, asked, in_turn(context.reporter), Deadline.within(left))
     return _result(trials, [len(step) for step in steps], groups, METRIC_NAMES[kind])
@@ -108,7 +108,7 @@ def race(
 
 def _result(
     trials: Sequence[SourceTrial], sizes: Sequence[int], groups: NDArray[np.int64] | None, metric: str
-) -> Raced:
+) -> Comparison:
     """The result on the largest sample that all sources were measured on, but for those that failed or stopped."""
     contestants = tuple(trial.contestant for trial in trials)
     going = [trial for trial in trials if trial.stopped in ("", OUT_OF_TIME)]
@@ -119,17 +119,17 @@ def _result(
     if not common:
         unmeasured = [_stopped(trial) for trial in going if trial.measured is None]
         why = f"they could not be compared ({'; '.join([*others, *unmeasured])})"
-        return Raced(contestants, None, sizes[-1], why, record)
+        return Comparison(contestants, None, sizes[-1], why, record)
     names = [trial.contestant.entry.name for trial in going]
     place, why = _decided([results[common - 1] for results in measured], names, groups, metric)
     is_early = any(trial.stopped for trial in going)
     late = [f"{OUT_OF_TIME} before a larger sample"] if is_early else []
     items = sizes[common - 1] if is_early else sizes[-1]
-    return Raced(contestants, going[place].contestant, items, "; ".join([why, *others, *late]), record)
+    return Comparison(contestants, going[place].contestant, items, "; ".join([why, *others, *late]), record)
 
 
-def race_size(dataset: Dataset, among: NDArray[np.intp]) -> int:
-    """The most items of a race: 400 texts or pictures, or 200 sounds: more with many classes, fewer if they are long.
+def comparison_size(dataset: Dataset, among: NDArray[np.intp]) -> int:
+    """The most items of a sample: 400 texts or pictures, or 200 sounds: more with many classes, fewer if they are long.
 
     Args:
         dataset: n labelled items.
@@ -140,7 +140,7 @@ def race_size(dataset: Dataset, among: NDArray[np.intp]) -> int:
         >>> def sounds(seconds):
         ...     task, y = Task("classification", ("a", "b")), np.arange(300) % 2
         ...     return Dataset([(np.zeros(100 * seconds), 100)] * 300, tuple(map(str, y)), "audio", task=task, y=y)
-        >>> race_size(sounds(1), np.arange(300)), race_size(sounds(5), np.arange(300))
+        >>> comparison_size(sounds(1), np.arange(300)), comparison_size(sounds(5), np.arange(300))
         (200, 100)
     """
     task, y = dataset.labelled()
@@ -159,7 +159,7 @@ def race_size(dataset: Dataset, among: NDArray[np.intp]) -> int:
     return min(most, max(FEWEST, round(MOST_SECONDS / max(float(np.mean(lengths)), 1e-3)))) if lengths else most
 
 
-def race_samples(
+def comparison_samples(
     y: NDArray[Any], kind: TaskKind, among: NDArray[np.intp], *, most: int, seed: int
 ) -> list[NDArray[np.intp]]:
     """Nested stratified samples: a quarter, a half and all of about ``most`` items.
@@ -175,7 +175,7 @@ def race_samples(
         seed: of the draw.
 
     Examples:
-        >>> found = race_samples(np.arange(900) % 2, "classification", np.arange(900), most=200, seed=0)
+        >>> found = comparison_samples(np.arange(900) % 2, "classification", np.arange(900), most=200, seed=0)
         >>> [len(sample) for sample in found]
         [50, 100, 200]
     """
