@@ -77,7 +77,7 @@ def largest_map(kind: str, settings: Mapping[str, Any], shapes: Sequence[Sequenc
         return int(settings["units"]) * prod(first) // first[1]
     if kind == "ZeroPadding2D":
         (top, bottom), (left, right) = settings["padding"]
-        return first[1] * (first[2] + top + bottom) * (first[3] + left + right)
+        return first[1] * (first[2] + int(top) + int(bottom)) * (first[3] + int(left) + int(right))
     if kind in CONVOLUTIONS or kind in POOLINGS:
         return _of_windows(kind, settings, first)
     return prod(first)

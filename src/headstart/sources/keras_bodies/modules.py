@@ -201,12 +201,15 @@ def _flatten(x: Tensor) -> Tensor:
 
 
 def _merge(kind: str) -> Callable[..., Tensor]:
-    pairs = {"Maximum": torch.maximum, "Multiply": torch.mul, "Subtract": torch.sub}
+    pairs: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        "Maximum": torch.maximum, "Multiply": torch.mul, "Subtract": torch.sub
+    }  # fmt: skip
+    step = pairs.get(kind, torch.add)
 
     def run(*x: Tensor) -> Tensor:
         if kind == "Concatenate":
             return torch.cat(x, 1)
-        total = functools.reduce(pairs.get(kind, torch.add), x)
+        total = functools.reduce(step, x)
         return total / len(x) if kind == "Average" else total
 
     return run
