@@ -12,7 +12,7 @@ import pytest
 
 from headstart.errors import DigestError, MissingExtraError, SourceError
 from headstart.sources.built_in import multilingual
-from headstart.sources.built_in.multilingual import CARRIERS, INFO, LANGUAGES, WEIGHTS, WHEEL, open_multilingual
+from headstart.sources.built_in.multilingual import INFO, LANGUAGES, PLACES, WEIGHTS, WHEEL, open_multilingual
 from headstart.sources.transformers.tokenizing import open_tokenizer
 
 pytestmark = pytest.mark.skipif(not WHEEL.is_installed, reason="the extra multilingual is not installed")
@@ -86,7 +86,7 @@ def test_transformers_and_sentence_transformers_read_a_saved_copy_alike(source, 
     """Agreement: BertModel with the dequantised weights and AutoTokenizer, 1e-4; all rows of the table are there."""
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     source.untrained(3).save(tmp_path / "random")
-    multilingual._copy(CARRIERS.find(), tmp_path / "copy", None)
+    multilingual._copy(PLACES.find(), tmp_path / "copy", None)
     texts = TEXTS[::7]
     for folder, ours in (("copy", source), ("random", source.untrained(3))):
         body = transformers.AutoModel.from_pretrained(tmp_path / folder, attn_implementation="eager").eval()
@@ -115,7 +115,7 @@ def test_rows_need_no_torch_and_depend_on_the_text_alone(source):
 def test_the_normaliser_is_the_files_table(source):
     """Every character that the file's table names, against the tokenizer's normaliser."""
     normalizer = open_tokenizer(source.parts.tokenizer).normalizer
-    table = multilingual._opened(CARRIERS.find()).pieces.normalized
+    table = multilingual._opened(PLACES.find()).pieces.normalized
     differing = [code for code, text in table.items() if normalizer.normalize_str(chr(code)) != text]
     assert [unicodedata.name(chr(code), hex(code)) for code in differing] == []
 
@@ -215,7 +215,7 @@ def test_the_publishers_file_gives_the_same_rows_and_only_rows_that_occur_are_re
     texts = TEXTS[:10]
     wanted = source.with_layers("last").encode(texts)
     file = tmp_path / "model.safetensors"
-    monkeypatch.setattr("headstart.sources.weight_files.carriers.cached_file", lambda *_: file)
+    monkeypatch.setattr("headstart.sources.weight_files.places.cached_file", lambda *_: file)
     assert open_multilingual().info == source.info  # the pinned package, whatever the cache holds
     with monkeypatch.context() as patch:
         patch.setattr("headstart.sources.weight_files.wheel._installed", lambda _package: None)

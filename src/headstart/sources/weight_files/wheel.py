@@ -66,8 +66,8 @@ class Wheel:
         """The error that says how to install the package, which release is there instead, or why there is none.
 
         Examples:
-            >>> print(Wheel("headstart:none", "carrier", "1.0", "none", (("plan9", "vax"),)).missing())
-            The source 'headstart:none' is not available on this platform (...): its package carrier exists for pla...
+            >>> print(Wheel("headstart:none", "some-package", "1.0", "none", (("plan9", "vax"),)).missing())
+            The source 'headstart:none' is not available on this platform (...): its package some-package exists fo...
         """
         if self.other_release is not None:
             return SourceError(

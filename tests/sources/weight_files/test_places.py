@@ -1,15 +1,15 @@
-"""A body with two carriers: the publisher's repository in the hub cache, and a package."""
+"""A body whose weights can be in two places: the publisher's repository in the hub cache, and a package."""
 
 import hashlib
 
 import pytest
 
 from headstart.errors import DigestError, MissingExtraError, SourceError
-from headstart.sources.weight_files.carriers import Carriers, HubFile
+from headstart.sources.weight_files.places import HubFile, WeightPlaces
 from headstart.sources.weight_files.wheel import Wheel
 
 PUBLISHED, PACKED = b"published", b"packed"
-PLACES = Carriers(
+PLACES = WeightPlaces(
     HubFile("maker/body", "model.safetensors"),
     Wheel("headstart:some", "some-carrier", "1.0", "photo"),
     "some_carrier/model.bin",
@@ -91,7 +91,7 @@ def test_a_damaged_copy_is_refused_when_it_is_opened(hub):
 
 
 @pytest.mark.parametrize("sha256", [None, PLACES.sha256])
-def test_without_any_carrier_the_pip_line_is_given(hub, sha256):
+def test_without_any_weights_the_pip_line_is_given(hub, sha256):
     assert PLACES.known().sha256 == PLACES.sha256
     with pytest.raises(MissingExtraError, match=r"pip install 'headstart\[photo\]'"):
         PLACES.find(sha256)

