@@ -24,6 +24,7 @@ __all__ = [
     "Branching",
     "Cacheable",
     "HasRuntime",
+    "ItemNoting",
     "LabelReading",
     "LayerChoosing",
     "PositionReading",
@@ -76,6 +77,21 @@ class HasRuntime(Protocol):
     @property
     def runtime(self) -> Runtime:
         """The backend, the number format and the reason for them; reading it chooses and loads nothing."""
+        ...
+
+
+@runtime_checkable
+class ItemNoting(Protocol):
+    """Says what it does with unusual items, such as sounds that are longer than it reads.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> isinstance(open_source("headstart:speech"), ItemNoting)
+        True
+    """
+
+    def notes_on(self, items: Sequence[Any]) -> Sequence[str]:
+        """A sentence for each kind of unusual item among these, from the items alone; called once per extraction."""
         ...
 
 

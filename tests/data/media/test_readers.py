@@ -123,3 +123,19 @@ def test_sounds_that_are_none(tmp_path, monkeypatch):
     for item in (path, (np.zeros(800), 8000)):
         with pytest.raises(ItemError, match=r"at most (3600|0\.05) s"):
             read_audio(item)
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "AIFF"])
+def test_the_duration_of_a_sound_is_that_of_its_header(form, tmp_path):
+    wave = np.random.default_rng(0).normal(scale=0.1, size=(12_000, 2))
+    soundfile.write(tmp_path / "sound", wave, 8000, format=form)
+    raw = (tmp_path / "sound").read_bytes()
+    for item in (tmp_path / "sound", raw, {"bytes": raw}, (wave, 8000), (wave.T, 8000)):
+        assert readers.sound_seconds(item) == pytest.approx(1.5)
+    assert readers.sound_seconds({"array": wave[:, 0], "sampling_rate": 8000}) == 1.5
+
+
+@pytest.mark.parametrize("item", ["no such file", b"", b"RIFF", None, 3, (np.zeros(0), 8000), (None, None)])
+def test_a_sound_that_cannot_be_read_has_no_duration(item):
+    """Bad files: the reader of the item says what is wrong, not the reader of its duration."""
+    assert readers.sound_seconds(item) == 0.0

@@ -143,6 +143,19 @@ def test_untrained_is_settled_by_its_seed(yamnet, sounds):
     assert not np.allclose(first, other)
 
 
+def test_a_sound_of_which_not_all_is_read_is_said_and_the_limit_is_a_fact(yamnet):
+    source = open_source(f"local:{yamnet}").with_layers("last")
+    assert (source.info.input["most_seconds"], describe(f"local:{yamnet}").input["most_seconds"]) == (115.7, 115.7)
+    whole, longer = (np.zeros(1_851_120 + extra, np.float32) for extra in (0, 1))
+    assert [len(source.prepare((wave, 16_000))) for wave in (whole, longer)] == [240, 240]
+    assert source.notes_on([(whole, 16_000), "no such file"]) == ()
+    for _ in range(2):  # computed, then stored
+        found = extract(source, [(whole[:16_000], 16_000), (longer, 16_000)], engine=Engine(backend="torch"))
+        said = "1 of 2 sounds lasts more than 115.7 seconds: of each, 240 evenly spaced patches were read"
+        assert said in found.notes
+    assert found.hits == 2
+
+
 @pytest.mark.parametrize("kind", ["untrained", "tuned"])
 @pytest.mark.parametrize("part", [0, 1], ids=["window", "mel"])
 def test_rows_of_one_front_are_not_those_of_another(kind, part, sounds):

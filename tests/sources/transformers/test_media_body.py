@@ -197,6 +197,15 @@ def test_samples_are_those_of_the_feature_extractor(sounds, tmp_path):
     np.testing.assert_allclose(source.prepare(sounds[0]), wanted, atol=1e-6)
 
 
+def test_a_sound_that_is_cut_is_said(sounds, tmp_path):
+    kept(wav2vec2, tmp_path / "model")
+    source = open_local(tmp_path / "model")
+    assert source.notes_on(sounds) == ()
+    assert source.notes_on([*sounds[:2], (np.zeros(300_001), 10_000)]) == (
+        "1 of 3 sounds lasts more than 30 seconds: the first 30 seconds of each were read",
+    )
+
+
 def test_the_encoder_of_a_speech_body(sounds, tmp_path):
     model, processor = kept(whisper, tmp_path / "model")
     source = open_local(tmp_path / "model")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import ItemError, UnknownNameError
 from headstart.model.loading import load
@@ -86,7 +87,19 @@ def test_the_parts_of_a_long_sound_are_weighted_by_their_frames(source, long_noi
     begin, end = (samples[: 20 * rate], rate), (samples[20 * rate :], rate)
     rows = source.forward([source.prepare(one) for one in (long_noise, begin, end)])
     np.testing.assert_allclose(rows[0], (rows[1] + rows[2]) / 2, rtol=0, atol=1e-5)
-    assert "more than 30 seconds were split into equal parts" in source.runtime.hint
+
+
+def test_long_sounds_are_said_from_the_items_also_where_rows_are_stored(noises, long_noise):
+    """The note belongs to the items of one call: it is there for stored rows, and gone for short sounds."""
+    source = open_source("headstart:speech").with_layers("last")
+    said = (
+        "1 of 2 sounds lasts more than 30 seconds: each was split into equal parts, and the rows of the parts averaged"
+    )
+    for _ in range(2):
+        found = extract(source, [noises[0], long_noise], engine=Engine(backend="torch"))
+        assert said in found.notes
+    assert found.hits == 2
+    assert not [note for note in extract(source, noises[:2], engine=Engine(backend="torch")).notes if "sounds" in note]
 
 
 def test_rates_channels_and_nonsense(source):

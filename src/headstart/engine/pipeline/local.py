@@ -16,6 +16,7 @@ from headstart.engine.capabilities import (
     BlockSelecting,
     Branching,
     Cacheable,
+    ItemNoting,
     ReadyRows,
     WiderRows,
     reads_positions,
@@ -225,10 +226,11 @@ class _Work:
             self.gathering.copy(again[~bad], first[again[~bad]])
             rows, offsets = self.gathering.finish(index)
         ran = runtime_of(self.source)
+        noted = self.source.notes_on(self.items) if isinstance(self.source, ItemNoting) else ()
         return Extraction(
             rows, index, dict(sorted(self.failures.items())), 0.0,
             encoded=self.encoded, hits=self.hits, backend=ran.backend, precision=ran.precision,
-            notes=(*filter(None, [ran.hint]), *self.notes, *notes), offsets=offsets,
+            notes=(*filter(None, [ran.hint]), *noted, *self.notes, *notes), offsets=offsets,
             details=tuple(filter(None, [ran.reason])),
         )  # fmt: skip
 

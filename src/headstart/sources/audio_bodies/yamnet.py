@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import SourceError
 from headstart.sources.bodies.adapters import restore_structure
+from headstart.sources.bodies.averaging import item_means
 from headstart.sources.preprocessing.yamnet_patches import BANDS, BINS, WINDOW
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ __all__ = [
     "build_yamnet",
     "last_map",
     "load_yamnet",
+    "log_scores",
     "read_front",
     "tensor_shapes",
     "with_front",
 ]
 
 CLASSES, STEM = 521, 32
+LEAST_SCORE = 1e-12  # the logarithm of a smaller score is cut off
 # (output channels, stride) of each pair of a depthwise and a pointwise convolution.
 LAYERS = (
     (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1),
@@ -130,6 +133,25 @@ def last_map(module: nn.Module, patches: Tensor) -> Tensor:
     for layer in module.get_submodule("blocks").children():
         x = layer(x)
     return x
+
+
+def log_scores(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+    """(n, 521): the logarithm of the scores, so that their softmax is a distribution over AudioSet's classes.
+
+    A score is a sigmoid's, of one class independently of the others, and YAMNet averages scores over the patches.
+
+    Args:
+        module: the network.
+        batch: ``patches`` of n sounds, one after the other, and ``counts`` (n,), how many each sound has.
+
+    Examples:
+        >>> import torch
+        >>> batch = {"patches": torch.zeros(3, 96, 64), "counts": torch.tensor([1, 2])}
+        >>> log_scores(build_yamnet(), batch).shape
+        torch.Size([2, 521])
+    """
+    scores = module.get_submodule("classifier")(module(batch["patches"])).sigmoid()
+    return item_means([scores], batch["counts"])[0].clamp_min(LEAST_SCORE).log()
 
 
 def load_yamnet(file: Path, structure: Mapping[str, Any] | None = None) -> nn.Module:

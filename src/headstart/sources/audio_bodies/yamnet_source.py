@@ -27,6 +27,7 @@ from headstart.sources.audio_bodies.yamnet import (
     build_yamnet,
     last_map,
     load_yamnet,
+    log_scores,
     read_front,
     with_front,
 )  # fmt: skip
@@ -44,8 +45,17 @@ from headstart.sources.bodies.hidden_layers import (
 from headstart.sources.bodies.pooling import blocks_forward, pool, position_rows
 from headstart.sources.bodies.seeded import initialization_key, seeded, state_digest
 from headstart.sources.bodies.trainable import Trainable
+from headstart.sources.preprocessing.long_sounds import long_sounds
 from headstart.sources.preprocessing.mel import resample
-from headstart.sources.preprocessing.yamnet_patches import BANDS, FRAMES, INPUT, SAMPLE_RATE, log_mel_patches
+from headstart.sources.preprocessing.yamnet_patches import (
+    BANDS,
+    FRAMES,
+    INPUT,
+    MOST_PATCHES,
+    MOST_SECONDS,
+    SAMPLE_RATE,
+    log_mel_patches,
+)
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
 if TYPE_CHECKING:
@@ -55,7 +65,6 @@ __all__ = ["YamnetSource", "YamnetWeights", "describe_yamnet", "open_yamnet"]
 
 VERSION = 1  # to be raised when the same body and sound give other features
 AT_ONCE = 64  # patches in a batch of the body
-LEAST_SCORE = 1e-12  # the logarithm of a smaller score is cut off
 FILE = "yamnet.safetensors"
 Front = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -169,6 +178,10 @@ class YamnetSource:
             return [part.reshape(-1, part.shape[-1]) for part in np.split(rows, np.cumsum(counts)[:-1])]
         return item_rows(rows, counts)
 
+    def notes_on(self, items: Sequence[Any]) -> tuple[str, ...]:
+        """A sentence on the sounds of which not all is read; none if there are none."""
+        return long_sounds(items, MOST_SECONDS, f"of each, {MOST_PATCHES} evenly spaced patches were read")
+
     def encode(self, items: Sequence[Any]) -> FeatureMatrix:
         """Features (n, sum of block widths), float32, of n sounds."""
         return encode(self, items)
@@ -207,7 +220,7 @@ class YamnetSource:
             return item_means(forward(inner, batch["patches"]), batch["counts"])
 
         example = _collate([self._example(1), self._example(1)])
-        return as_trainable(module, rows, _collate, "array", example=example, source_head=_log_scores)
+        return as_trainable(module, rows, _collate, "array", example=example, source_head=log_scores)
 
     def with_module(self, module: nn.Module, name: str) -> YamnetSource:
         """The same source with the weights of ``module``, under another name.
@@ -300,15 +313,6 @@ def _collate(prepared: Sequence[NDArray[np.float32]]) -> dict[str, Any]:
 def _embedding(module: nn.Module, patches: Tensor) -> Tensor:
     embedding: Tensor = module(patches)
     return embedding
-
-
-def _log_scores(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-    """(n, 521): the logarithm of the scores, so that their softmax is a distribution over AudioSet's classes.
-
-    A score is a sigmoid's, of one class independently of the others, and YAMNet averages scores over the patches.
-    """
-    scores = module.get_submodule("classifier")(module(batch["patches"])).sigmoid()
-    return item_means([scores], batch["counts"])[0].clamp_min(LEAST_SCORE).log()
 
 
 def random_yamnet(seed: int, front: Front | None = None) -> YamnetWeights:

@@ -23,13 +23,14 @@ LOG_OFFSET = 0.001
 PATCH = (FRAMES - 1) * HOP + WINDOW  # samples that a patch covers: 0.975 s
 PATCH_HOP = FRAME_HOP * HOP
 MOST_PATCHES = 240  # about two minutes; of a longer sound that many patches, evenly spaced
+MOST_SECONDS = (PATCH + (MOST_PATCHES - 1) * PATCH_HOP) / SAMPLE_RATE  # 115.7: a sound that is read as a whole
 INPUT: Mapping[str, Any] = {
     "sample_rate": SAMPLE_RATE,
     "frames": FRAMES,
     "n_mels": BANDS,
     "patch_seconds": 0.96,
     "patch_hop_seconds": 0.48,
-    "most_patches": MOST_PATCHES,
+    "most_seconds": round(MOST_SECONDS, 1),
     "longer": f"{MOST_PATCHES} patches, evenly spaced; the rest of the sound is not read",
 }
 

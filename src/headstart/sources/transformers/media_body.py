@@ -15,8 +15,9 @@ from headstart.engine.body.recipe import Batch, rows_key
 from headstart.sources.bodies.copies import joined_shapes
 from headstart.sources.bodies.hidden_layers import Layers, Reading
 from headstart.sources.bodies.trainable import PreparedKind
+from headstart.sources.preprocessing.long_sounds import long_sounds
 from headstart.sources.transformers.body import TransformersBody
-from headstart.sources.transformers.media_fronts import Front, PictureFront
+from headstart.sources.transformers.media_fronts import MOST_SECONDS, Front, PictureFront
 from headstart.sources.transformers.parts import BodyParts
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ class MediaBody(TransformersBody[MediaParts, NDArray[Any]]):
             ItemError: if the item cannot be read.
         """
         return self.parts.front.prepare(item)
+
+    def notes_on(self, items: Sequence[Any]) -> tuple[str, ...]:
+        """A sentence on the sounds of which not all is read; none for pictures, and if there are none."""
+        if isinstance(self.parts.front, PictureFront):
+            return ()
+        return long_sounds(items, MOST_SECONDS, f"the first {MOST_SECONDS:g} seconds of each were read")
 
     def _identity(self) -> tuple[object, ...]:
         return "media", LAYOUT, self.parts.key

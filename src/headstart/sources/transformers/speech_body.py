@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from headstart.data.media.readers import read_audio
 from headstart.engine.body.arrays import to_tensors
 from headstart.engine.body.recipe import Tensors, rows_key
-from headstart.engine.capabilities import Runtime
 from headstart.sources.bodies.hidden_layers import Hidden, Layers, Reading
 from headstart.sources.bodies.trainable import PreparedKind, Trainable
+from headstart.sources.preprocessing.long_sounds import long_sounds
 from headstart.sources.preprocessing.mel import resample
 from headstart.sources.preprocessing.speech_mel import BANDS, MOST_FRAMES, RATE, speech_mel, speech_parts
 from headstart.sources.transformers.body import TransformersBody
@@ -35,10 +35,11 @@ LAYOUT = 1  # to be raised when the same checkpoint gives other features
 SOUND_FORM = 1  # to be raised when the same sound gives another spectrogram
 FRAMES_AT_ONCE = 2048  # in a batch; OpenVINO is as fast for 8 sounds of a second as for 32
 COMPARED_FRAMES = 250  # of a real sound, on which number formats are compared: 5 s
+MOST_SECONDS = 0.02 * MOST_FRAMES  # 30 s
 SPEECH_INPUT: Mapping[str, Any] = {
     "sample_rate": RATE,
     "mel_bands": BANDS,
-    "most_seconds": 30.0,
+    "most_seconds": MOST_SECONDS,
     "longer": "equal parts, averaged by their frames",
 }
 
@@ -77,8 +78,6 @@ class SpeechBody(TransformersBody[SpeechParts, Sound]):
         [(80, 100, 1)]
     """
 
-    _split = 0  # sounds that were longer than 30 seconds
-
     def prepare(self, item: object) -> Sound:
         """The log-mel spectrogram of each part of a sound, (80, 2 * frames, 1) float32.
 
@@ -87,17 +86,11 @@ class SpeechBody(TransformersBody[SpeechParts, Sound]):
         """
         samples, rate = read_audio(item)
         parts = speech_parts(resample(samples, rate, RATE))
-        self._split += len(parts) > 1
         return [np.ascontiguousarray(speech_mel(part).T)[:, :, None] for part in parts]
 
-    @property
-    def runtime(self) -> Runtime:
-        """The runtime of its body, with a note if sounds were split."""
-        own = super().runtime
-        if not self._split:
-            return own
-        note = "sounds of more than 30 seconds were split into equal parts, and the rows of the parts averaged"
-        return replace(own, hint="; ".join(filter(None, [own.hint, note])))
+    def notes_on(self, items: Sequence[Any]) -> tuple[str, ...]:
+        """A sentence on the sounds that are split; none if there are none."""
+        return long_sounds(items, MOST_SECONDS, "each was split into equal parts, and the rows of the parts averaged")
 
     def forward(self, prepared: Sequence[Sound]) -> Any:
         """The rows of n prepared sounds.
