@@ -127,6 +127,11 @@ def application(name: str) -> Application:
         UnknownNameError: if there is none of this name.
         MissingExtraError: if Keras is not installed.
         SourceError: if Keras cannot build it.
+
+    Examples:
+        >>> application("VGG17")
+        Traceback (most recent call last):
+        headstart.errors.UnknownNameError: ...VGG17...
     """
     mode, side = preprocessing_of(name)
     release = package_version("keras")
@@ -141,7 +146,12 @@ def application(name: str) -> Application:
 
 
 def keras_folder() -> Path:
-    """The folder that Keras caches weights in: ``KERAS_HOME``, else ``~/.keras``, and ``models`` in it."""
+    """The folder that Keras caches weights in: ``KERAS_HOME``, else ``~/.keras``, and ``models`` in it.
+
+    Examples:
+        >>> keras_folder().name
+        'models'
+    """
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
 
 
@@ -150,6 +160,11 @@ def cached_weights(name: str, known: Application) -> Path:
 
     Raises:
         SourceError: if they are not there, or are not the file that Keras expects.
+
+    Examples:
+        >>> cached_weights("VGG16", Application({}, "caffe", 224, "nowhere.h5", ""))
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The weights of 'keras:VGG16' are not on this machine; put 'nowhere.h5' into ...
     """
     file = keras_folder() / known.file
     if not file.is_file():

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["main"]
+__all__ = ()  # it is run, not imported
 
 
 def main(name: str) -> int:

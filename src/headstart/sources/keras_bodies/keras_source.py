@@ -101,6 +101,12 @@ class KerasSource:
 
     Attributes:
         body: runs the module on a backend.
+
+    Examples:
+        >>> layers = [{"class_name": kind, "config": {}} for kind in ("InputLayer", "GlobalAveragePooling2D")]
+        >>> spec = KerasSpec({"class_name": "Sequential", "config": {"layers": layers}}, "tf", 8)
+        >>> KerasSource(spec, KerasWeights("none", None), SourceInfo("means", "image")).info.num_features
+        3
     """
 
     def __init__(self, spec: KerasSpec, weights: KerasWeights, info: SourceInfo, *, layers: Layers = "blocks") -> None:
@@ -321,6 +327,11 @@ def describe_keras_folder(folder: Path, name: str) -> tuple[KerasSpec, SourceInf
     Raises:
         SourceError: for values out of their ranges.
         ModelFolderError: if the file is damaged.
+
+    Examples:
+        >>> describe_keras_folder(Path("nowhere"), "local:nowhere")
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: 'nowhere...keras.json' is missing; ...
     """
     facts = read_json(folder / FILE)
     mode, side, digest = facts.get("preprocessing"), facts.get("side"), facts.get("sha256")
@@ -359,6 +370,11 @@ def open_keras_folder(folder: Path, name: str) -> KerasSource:
         SourceError: if its graph or its weights cannot be read.
         DigestError: if the weights are not those that were saved.
         ModelFolderError: if a file is missing or damaged.
+
+    Examples:
+        >>> open_keras_folder(Path("nowhere"), "local:nowhere")
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: 'nowhere...keras.json' is missing; ...
     """
     spec, info = describe_keras_folder(folder, name)
     file = folder / WEIGHTS

@@ -46,12 +46,22 @@ def activation(name: str) -> nn.Module:
 
 
 def linear(width: int, units: int, *, bias: bool) -> nn.Module:
-    """A linear layer."""
+    """A linear layer.
+
+    Examples:
+        >>> linear(3, 2, bias=True)(torch.ones(5, 3)).shape
+        torch.Size([5, 2])
+    """
     return nn.Linear(width, units, bias=bias)
 
 
 def layer_norm(width: int, settings: Mapping[str, Any]) -> nn.Module:
-    """A layer normalisation over the channels."""
+    """A layer normalisation over the channels.
+
+    Examples:
+        >>> layer_norm(2, {})(torch.tensor([[1.0, 3.0]])).round()
+        tensor([[-1.,  1.]], ...)
+    """
     return nn.LayerNorm(width, eps=float(settings.get("epsilon", 1e-3)))
 
 
@@ -61,7 +71,13 @@ def _on_channels(values: Tensor, x: Tensor) -> Tensor:
 
 
 class Convolution(nn.Module):
-    """A convolution, a depthwise one, or a depthwise one and then a pointwise one, with the activation after it."""
+    """A convolution, a depthwise one, or a depthwise one and then a pointwise one, with the activation after it.
+
+    Examples:
+        >>> settings = {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}
+        >>> Convolution("Conv2D", settings, (1, 3, 8, 8), nn.ReLU())(torch.ones(1, 3, 8, 8)).shape
+        torch.Size([1, 4, 4, 4])
+    """
 
     def __init__(self, kind: str, settings: Mapping[str, Any], shape: Sequence[int], act: nn.Module) -> None:
         super().__init__()
@@ -92,7 +108,12 @@ class Convolution(nn.Module):
 
 
 class OnChannels(nn.Module):
-    """A layer that works on the last axis in Keras, on the channels of a map or on rows."""
+    """A layer that works on the last axis in Keras, on the channels of a map or on rows.
+
+    Examples:
+        >>> OnChannels(nn.Linear(3, 2), nn.ReLU())(torch.ones(1, 3, 8, 8)).shape
+        torch.Size([1, 2, 8, 8])
+    """
 
     def __init__(self, core: nn.Module, act: nn.Module) -> None:
         super().__init__()
@@ -106,7 +127,12 @@ class OnChannels(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """A batch normalisation; Keras' momentum is the share of the old mean, torch's that of the new one."""
+    """A batch normalisation; Keras' momentum is the share of the old mean, torch's that of the new one.
+
+    Examples:
+        >>> round(BatchNorm(3, {"momentum": 0.9}, 4).core.momentum, 3)
+        0.1
+    """
 
     def __init__(self, width: int, settings: Mapping[str, Any], ndim: int) -> None:
         super().__init__()
@@ -121,7 +147,12 @@ class BatchNorm(nn.Module):
 
 
 class ChannelScale(nn.Module):
-    """A factor for each channel, as ConvNeXt has it."""
+    """A factor for each channel, as ConvNeXt has it.
+
+    Examples:
+        >>> ChannelScale(2)(torch.tensor([[3.0, 4.0]])).tolist()
+        [[3.0, 4.0]]
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -133,7 +164,13 @@ class ChannelScale(nn.Module):
 
 
 class Pooling(nn.Module):
-    """The maximum or the mean of windows; padding never counts."""
+    """The maximum or the mean of windows; padding never counts.
+
+    Examples:
+        >>> mean = Pooling("AveragePooling2D", (2, 2), (2, 2), True, (1, 1, 3, 3))
+        >>> mean(torch.ones(1, 1, 3, 3)).flatten()
+        tensor([1., 1., 1., 1.])
+    """
 
     def __init__(
         self, kind: str, pool: tuple[int, int], strides: tuple[int, int], same: bool, shape: Sequence[int]
@@ -156,7 +193,12 @@ class Pooling(nn.Module):
 
 
 class Normalise(nn.Module):
-    """(x - mean) / sqrt(variance), with numbers of the configuration or of the weights' file."""
+    """(x - mean) / sqrt(variance), with numbers of the configuration or of the weights' file.
+
+    Examples:
+        >>> Normalise(2, {"mean": [1.0, 2.0], "variance": [4.0, 4.0]})(torch.tensor([[5.0, 2.0]]))
+        tensor([[2., 0.]])
+    """
 
     def __init__(self, width: int, settings: Mapping[str, Any]) -> None:
         super().__init__()
@@ -244,7 +286,12 @@ def _reshape(settings: Mapping[str, Any]) -> Callable[[Tensor], Tensor]:
 
 
 def simple(kind: str, settings: Mapping[str, Any], act: nn.Module) -> nn.Module:
-    """A layer without weights."""
+    """A layer without weights.
+
+    Examples:
+        >>> simple("Add", {}, nn.Identity())(torch.ones(1, 2), torch.ones(1, 2))
+        tensor([[2., 2.]])
+    """
     if kind in ("Add", "Average", "Concatenate", "Maximum", "Multiply", "Subtract"):
         return _Weightless(_merge(kind))
     if kind == "ZeroPadding2D":

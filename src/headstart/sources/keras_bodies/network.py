@@ -149,6 +149,14 @@ def fill(network: KerasNetwork, stored: Stored, where: str) -> None:
 
     Raises:
         SourceError: if they do not fit, or hold NaN or infinite numbers.
+
+    Examples:
+        >>> dense = GraphNode("dense", "Dense", {"units": 1, "use_bias": False}, ("mean",))
+        >>> mean = GraphNode("mean", "GlobalAveragePooling2D", {}, ("in",))
+        >>> network = KerasNetwork([GraphNode("in", "InputLayer", {}, ()), mean, dense], 8, "a model")
+        >>> fill(network, lambda node, sizes: [np.full((3, 1), 2.0)], "a file")
+        >>> network(torch.ones(1, 3, 8, 8)).item()
+        6.0
     """
     for node in network.nodes:
         wanted = stored_tensors(node.kind, node.settings)

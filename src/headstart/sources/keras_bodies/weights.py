@@ -120,6 +120,12 @@ def archive_weights(file: Path) -> Iterator[Stored]:
 
     Raises:
         SourceError: if they are damaged or too large.
+
+    Examples:
+        >>> with archive_weights(Path(__file__)):
+        ...     pass
+        Traceback (most recent call last):
+        headstart.errors.SourceError: '...' has no weights that can be read ...
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -138,6 +144,12 @@ def layer_weights(file: Path) -> Iterator[Stored]:
 
     Raises:
         SourceError: if the file is damaged, or stores weights in another way.
+
+    Examples:
+        >>> with layer_weights(Path(__file__)):
+        ...     pass
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The weights in '...' are damaged ...
     """
     with _opened(file, str(file)) as opened:
         if "layer_names" not in opened.attrs:
