@@ -146,7 +146,7 @@ def _own_format(kind: str, path: Path) -> tuple[Callable[[], Source], Callable[[
     """What opens, and what describes, a checkpoint that neither timm nor transformers builds."""
     name = f"local:{path}"
     if kind == "yamnet":
-        from headstart.sources.audio_bodies.yamnet_source import describe_yamnet, open_yamnet
+        from headstart.sources.audio_bodies.yamnet_file import describe_yamnet, open_yamnet
 
         file = _weights_file(path)
         return lambda: open_yamnet(file, name), lambda: describe_yamnet(file, name)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +17,12 @@ from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
-from headstart.io import check_digest, file_digest, follow_umask, read_json, write_json, write_tensors
+from headstart.io import check_digest, file_digest, follow_umask, write_json, write_tensors
 from headstart.sources.audio_bodies.yamnet import (
-    EMBEDDING,
     LAYERS,
-    PARAMETERS,
     build_yamnet,
     last_map,
-    load_yamnet,
     log_scores,
-    read_front,
     with_front,
 )  # fmt: skip
 from headstart.sources.bodies.activations import activations
@@ -38,8 +32,6 @@ from headstart.sources.bodies.hidden_layers import (
     Layers,
     check_layers,
     save_reading,
-    saved_reading,
-    saved_structure,
     unknown_layer,
 )
 from headstart.sources.bodies.pooling import blocks_forward, pool, position_rows
@@ -61,7 +53,7 @@ from headstart.types import Block, FeatureMatrix, SourceInfo
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["YamnetSource", "YamnetWeights", "describe_yamnet", "open_yamnet"]
+__all__ = ["YamnetSource", "YamnetWeights", "random_yamnet"]
 
 VERSION = 1  # to be raised when the same body and sound give other features
 AT_ONCE = 64  # patches in a batch of the body
@@ -330,76 +322,3 @@ def random_yamnet(seed: int, front: Front | None = None) -> YamnetWeights:
         front = np.hanning(401)[:-1].astype(np.float32), np.repeat(np.eye(64, 65, dtype=np.float32), 4, 1)[:, :257]
     digest = with_front(initialization_key(seed), front)
     return YamnetWeights(digest, lambda: seeded(seed, build_yamnet), front)
-
-
-def describe_yamnet(file: Path, name: str) -> SourceInfo:
-    """The facts in the JSON file beside the weights, which are not read.
-
-    Args:
-        file: the safetensors file.
-        name: the source's full name.
-
-    Raises:
-        SourceError: if the digest that it states is none.
-        ModelFolderError: if the JSON file is missing or damaged.
-
-    Examples:
-        >>> describe_yamnet(Path("nowhere/yamnet.safetensors"), "local:nowhere")
-        Traceback (most recent call last):
-        headstart.errors.ModelFolderError: ...
-    """
-    facts = read_json(file.with_suffix(".json"))
-    origin, sha256 = facts.get("source"), facts.get("sha256")
-    licence = facts.get("license") or (origin.get("licence") if isinstance(origin, dict) else None)
-    if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256)):
-        raise SourceError(
-            f"The 'sha256' of '{file.with_suffix('.json')}' must be 64 hexadecimal digits. Got {sha256!r:.80} instead; "
-            "correct it."
-        )
-    return SourceInfo(
-        name=name,
-        modality="audio",
-        num_features=EMBEDDING,
-        architecture="YAMNet",
-        parameters=PARAMETERS,
-        license=licence if isinstance(licence, str) else None,
-        sha256=sha256,
-        input=INPUT,
-    )
-
-
-def open_yamnet(file: Path, name: str) -> YamnetSource:
-    """Open the weights of YAMNet with their JSON file.
-
-    Args:
-        file: the safetensors file.
-        name: the source's full name.
-
-    Raises:
-        SourceError: if the file is damaged, or holds other tensors than those of YAMNet.
-        DigestError: if it does not have the digest that the JSON file states.
-        ModelFolderError: if the JSON file is damaged.
-
-    Examples:
-        >>> open_yamnet(Path("nowhere/yamnet.safetensors"), "local:nowhere")
-        Traceback (most recent call last):
-        headstart.errors.ModelFolderError: ...
-    """
-    info = describe_yamnet(file, name)
-    digest = (info.sha256 or file_digest(file)).lower()
-    check_digest(file, digest)
-    structure = saved_structure(file.parent)
-    weights = YamnetWeights(
-        digest,
-        partial(_load, file, digest, structure),
-        read_front(file),
-        None if structure else file,
-        structure=structure,
-    )
-    layers, positions = saved_reading(file.parent)
-    return YamnetSource(weights, replace(info, sha256=digest), layers=layers, positions=positions)
-
-
-def _load(file: Path, digest: str, structure: Mapping[str, Any]) -> nn.Module:
-    check_digest(file, digest)  # the file may have been replaced since the source was opened
-    return load_yamnet(file, structure)
