@@ -27,6 +27,17 @@ class Int8Body(FrozenBody):
 
     Attributes:
         ranges: as given.
+
+    Examples:
+        >>> import numpy as np
+        >>> from headstart.sources import open_source
+        >>> zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
+        >>> body = Int8Body(open_source("headstart:image").body.recipe, Ranges((zero,), (one,), one, 16 * "0"))
+        >>> body.choose() == f"openvino int8 {body.ranges.digest}"
+        True
+        >>> body.choose("torch")
+        Traceback (most recent call last):
+        headstart.errors.SourceError: This body was fitted in int8, which only OpenVINO runs on the CPU. ...
     """
 
     def __init__(self, recipe: Recipe, ranges: Ranges) -> None:
@@ -94,5 +105,14 @@ def calibrate(body: FrozenBody, batches: Sequence[Batch]) -> Int8Body:
     Raises:
         Refused: if it cannot be converted, or has nothing to round.
         OSError: if there is no room for temporary files.
+
+    Examples:
+        >>> import numpy as np, torch
+        >>> x = np.random.default_rng(0).uniform(0, 1, (4, 3, 4, 4)).astype(np.float32)
+        >>> def build():
+        ...     return torch.nn.Conv2d(3, 2, 3).eval(), lambda module, x: [module(x).flatten(1)]
+        >>> body = calibrate(FrozenBody(Recipe("0" * 40, build, lambda: x, lasting=False)), [x])
+        >>> len(body.ranges.low), body.ranges.low[0].tolist()     # of the items, which the convolution reads
+        (1, [0.0])
     """
     return Int8Body(body.recipe, measure_ranges(exact_graph(body.access), batches))

@@ -56,6 +56,17 @@ class QuantizedSource:
     Attributes:
         full: as given.
         ranges: as given.
+
+    Examples:
+        >>> import numpy as np
+        >>> from headstart.engine.int8_body import calibrate
+        >>> from headstart.sources import open_source
+        >>> from headstart.sources.bodies.seeded import example_pictures
+        >>> full, pictures = open_source("headstart:image"), example_pictures(2)
+        >>> batch = np.stack([full.prepare(picture) for picture in pictures])
+        >>> source = QuantizedSource(full, calibrate(full.body, [batch]).ranges)
+        >>> source.encode(pictures).shape, str(source.runtime)
+        ((2, 1136), 'openvino int8')
     """
 
     def __init__(self, full: Quantizable, ranges: Ranges) -> None:
@@ -128,6 +139,18 @@ def describe_quantized(folder: Path, name: str) -> SourceInfo:
     Raises:
         SourceError: if it cannot be described.
         ModelFolderError: if a file is missing or damaged.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from headstart.sources import open_source
+        >>> zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
+        >>> source = QuantizedSource(open_source("headstart:image"), Ranges((zero,), (one,), one, 16 * "0"))
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> source.save(folder)
+        {'name': 'local:.'}
+        >>> describe_quantized(folder, "local:body").name
+        'headstart:image'
     """
     from headstart.sources.registry import describe
 
@@ -156,6 +179,18 @@ def open_quantized(folder: Path) -> QuantizedSource:
     Raises:
         SourceError: if the source in fp32 cannot be opened here or is another one, or the ranges do not fit.
         ModelFolderError: if a file is missing or damaged.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from headstart.sources import open_source
+        >>> zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
+        >>> source = QuantizedSource(open_source("headstart:image"), Ranges((zero,), (one,), one, 16 * "0"))
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> source.save(folder)
+        {'name': 'local:.'}
+        >>> open_quantized(folder).ranges.digest == source.ranges.digest
+        True
     """
     from headstart.sources.registry import open_saved
 

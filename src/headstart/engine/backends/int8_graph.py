@@ -143,6 +143,15 @@ def measure_ranges(model: Any, batches: Iterable[Batch]) -> Ranges:
 
     Raises:
         Refused: if the body has nothing to round, or its activations are not finite.
+
+    Examples:
+        >>> import torch
+        >>> from headstart.engine.backends.openvino_graph import convert
+        >>> x = np.random.default_rng(0).uniform(0, 1, (2, 3, 4, 4)).astype(np.float32)
+        >>> model = convert(torch.nn.Conv2d(3, 2, 3), lambda module, x: [module(x).flatten(1)], x, lengths=False)
+        >>> ranges = measure_ranges(model, [x])     # of what the convolution reads, the items
+        >>> ranges.low[0].tolist(), bool(np.isclose(ranges.high[0][0], x.max()))
+        ([0.0], True)
     """
     ov = import_openvino()
     import openvino.opset13 as ops
@@ -192,6 +201,16 @@ def quantised(model: Any, ranges: Ranges) -> Any:
 
     Raises:
         SourceError: if the ranges are those of another body, or of another graph of the same one.
+
+    Examples:
+        >>> import torch
+        >>> from headstart.engine.backends.openvino import OpenVino
+        >>> from headstart.engine.backends.openvino_graph import convert
+        >>> x = np.random.default_rng(0).uniform(0, 1, (2, 3, 4, 4)).astype(np.float32)
+        >>> model = convert(torch.nn.Conv2d(3, 2, 3), lambda module, x: [module(x).flatten(1)], x, lengths=False)
+        >>> rounded = OpenVino(quantised(model, measure_ranges(model, [x])), "int8")(x)
+        >>> rounded.shape, bool(0 < np.abs(rounded - OpenVino(model, "fp32")(x)).max() < 0.1)
+        ((2, 8), True)
     """
     import openvino.opset13 as ops
 

@@ -97,6 +97,15 @@ def reread(save: Callable[[Path], None], exact: int = 0) -> Any:
 
     Raises:
         OSError: if there is no room for temporary files.
+
+    Examples:
+        >>> import numpy as np, torch
+        >>> from headstart.engine.backends.openvino import OpenVino
+        >>> from headstart.engine.backends.openvino_graph import convert
+        >>> x = np.ones((2, 3), np.float32)
+        >>> model = convert(torch.nn.ReLU(), lambda module, x: [module(x)], x, lengths=False)
+        >>> OpenVino(reread(lambda folder: save_graph(model, folder)), "fp32")(-x[:1])
+        array([[0., 0., 0.]], dtype=float32)
     """
     core = import_openvino().Core()
     core.set_property({"ENABLE_MMAP": False})  # the files are deleted right after reading

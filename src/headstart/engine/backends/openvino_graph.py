@@ -186,6 +186,14 @@ def exact_graph(access: BodyAccess) -> Any:
     Raises:
         Refused: if it cannot be converted, or its rows in fp32 are not those of the plain module.
         OSError: if there is no room for temporary files.
+
+    Examples:
+        >>> import numpy as np, torch
+        >>> from headstart.engine.cache.bodies import BodyCache
+        >>> x, forward = np.ones((2, 3), np.float32), lambda module, x: [module(x)]
+        >>> access = BodyAccess(lambda: (torch.nn.ReLU(), forward), lambda: x, BodyCache(None), lambda: 2)
+        >>> OpenVino(exact_graph(access), "fp32")(-x[:1])
+        array([[0., 0., 0.]], dtype=float32)
     """
     name = graph_name("fp32")
     folder = access.cache.read_folder(name)

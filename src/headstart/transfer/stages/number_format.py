@@ -292,6 +292,12 @@ def seconds_per_item(source: Source, prepared: Sequence[Any]) -> float:
     Args:
         source: the encoder.
         prepared: items that it prepared.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> source = ToySource()
+        >>> 0 < seconds_per_item(source, [source.prepare("a"), source.prepare("b")]) < 1
+        True
     """
     batches = [prepared[:BATCH], prepared[BATCH : 2 * BATCH]]
     least = np.inf
