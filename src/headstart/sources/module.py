@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from headstart.engine.body.arrays import to_tensors
 from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, rows_key
-from headstart.engine.capabilities import Runtime
-from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
 from headstart.errors import ItemError, SourceError
+from headstart.sources.bodies.body_source import BodySource
 from headstart.sources.bodies.copies import as_trainable, frozen_copy
 from headstart.sources.bodies.pooling import blocks_forward
 from headstart.sources.bodies.seeded import seeded, state_digest
@@ -89,7 +88,7 @@ def module(
     return ModuleSource(body, preprocess, info, tuple(blocks or ()), version)
 
 
-class ModuleSource:
+class ModuleSource(BodySource[NDArray[Any]]):
     """The source that `module` returns.
 
     Args:
@@ -127,22 +126,7 @@ class ModuleSource:
         about = (info.name, info.modality, repr(module), info.sha256)
         key = recipe_key("module", *about, blocks, version)
         # Not lasting: no later process can build the body, because its code is not stored.
-        self.body = FrozenBody(Recipe(key, self._build, self._few, lasting=False))
-
-    @property
-    def info(self) -> SourceInfo:
-        """The facts about the source."""
-        return self._info
-
-    @property
-    def runtime(self) -> Runtime:
-        """The runtime of its body."""
-        return self.body.runtime
-
-    @property
-    def body_key(self) -> str:
-        """The key that identifies its body."""
-        return self.body.recipe.key
+        self.body = self._frozen = FrozenBody(Recipe(key, self._build, self._few, lasting=False))
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str | None:
         """Choose the backend for about ``count`` items; returns the digest under which their rows may be cached.
@@ -161,8 +145,7 @@ class ModuleSource:
             if not prepared:
                 return None
             self._learn(self._stacked(prepared))
-        form = self.body.choose(engine.backend, count)
-        return None if self._version is None else rows_key(self.info.modality, self.body.recipe.key, form)
+        return super().choose(engine, count, list)  # the recipe's batch is one of real items already
 
     def prepare(self, item: object) -> Any:
         """The item as the user's function prepares it.
@@ -194,6 +177,12 @@ class ModuleSource:
             self._learn(batch)
         return self.body(batch)
 
+    def _compared(self, prepared: Sequence[NDArray[Any]]) -> Batch:
+        return self._stacked(prepared)
+
+    def _rows_key(self, form: str) -> str | None:
+        return None if self._version is None else rows_key(self.info.modality, self.body.recipe.key, form)
+
     def _stacked(self, prepared: Sequence[NDArray[Any]]) -> NDArray[Any]:
         shapes = {array.shape for array in prepared}
         if len(shapes) > 1:
@@ -209,7 +198,7 @@ class ModuleSource:
     def _learn(self, batch: NDArray[Any]) -> None:
         """Keep the first items as examples, and measure the widths of the blocks on them."""
         self._example = batch[:EXAMPLES]
-        widths = self.body.facts(self._measure)["widths"]
+        widths = self._frozen.facts(self._measure)["widths"]
         blocks = tuple(Block(name, width) for name, width in zip([*self._names, "last"], widths, strict=True))
         self._info = replace(self._info, blocks=blocks, num_features=widths[-1])
 
@@ -224,10 +213,6 @@ class ModuleSource:
 
     def _build(self) -> tuple[nn.Module, Forward]:
         return self.module.eval(), blocks_forward(self._names, lambda inner, batch: inner(batch))
-
-    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n items."""
-        return encode(self, items)
 
     def untrained(self, seed: int) -> ModuleSource | None:
         """The same body with random weights, initialised by each layer; None if a layer has no ``reset_parameters``."""

@@ -8,7 +8,7 @@ Reference: Wightman, "PyTorch Image Models", 2019.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,16 +19,13 @@ from numpy.typing import NDArray
 
 from headstart.engine.body.arrays import first_items, to_tensors
 from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, rows_key
-from headstart.engine.capabilities import Runtime, WiderRows
-from headstart.engine.extract import encode
+from headstart.engine.capabilities import Runtime
 from headstart.engine.frozen_body import FrozenBody
-from headstart.engine.options import Engine
-from headstart.engine.selected_body import SelectedBody
 from headstart.errors import HeadstartError, SourceError
 from headstart.io import check_digest, file_digest, follow_umask, write_json
-from headstart.sources.bodies.block_choice import BlockChoice
+from headstart.sources.bodies.body_source import BlockSource
 from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
-from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading, unknown_layer
+from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading
 from headstart.sources.bodies.hub_cache import cached_repositories
 from headstart.sources.bodies.model_card import published_accuracy
 from headstart.sources.bodies.picture_side import described_at, no_other_side
@@ -39,7 +36,7 @@ from headstart.sources.scheme import Scheme
 from headstart.sources.timm_bodies.hub import cached_weights, full_name, pretrained_config
 from headstart.sources.timm_bodies.module import TimmSpec, measure, reader, source_logits
 from headstart.sources.timm_bodies.weights import Weights, random_weights
-from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
+from headstart.types import Block, Modality, SourceInfo
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,7 +47,7 @@ VERSION = 1  # to be raised when the same body and picture give other features
 DECIDING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")  # keys that affect features
 
 
-class TimmSource:
+class TimmSource(BlockSource[NDArray[np.uint8]]):
     """An image body of timm: the pooled outputs of its blocks, then the input of its classifier.
 
     Args:
@@ -91,9 +88,7 @@ class TimmSource:
         # Without adapters nothing is added to the key, so features cached before stay valid.
         inserted = [dict(spec.structure)] if spec.structure else []
         key = recipe_key("timm", VERSION, *built, layers, positions, *inserted)
-        body = FrozenBody(Recipe(key, self._build, self._example, lasting=weights.lasting))
-        self.body: FrozenBody | SelectedBody = body
-        self._choice: BlockChoice[TimmSource] | None = None
+        self.body = body = FrozenBody(Recipe(key, self._build, self._example, lasting=weights.lasting))
         self._facts = facts or body.facts(lambda module, run: measure(spec, module, run, layers, weights.file))
         self._transform = PictureTransform.from_timm(self._facts["config"])
         blocks = tuple(Block(name, width) for name, width in self._facts["blocks"])
@@ -106,43 +101,15 @@ class TimmSource:
         )
 
     @property
-    def info(self) -> SourceInfo:
-        """The facts about the source."""
-        return self._info
-
-    @property
     def runtime(self) -> Runtime:
         """The runtime of its body."""
-        found = self.body.runtime
+        found = super().runtime
         return replace(found, hint="; ".join(filter(None, [found.hint, self._weights.note()])))
-
-    @property
-    def body_key(self) -> str:
-        """The key that identifies its body and the blocks that are read."""
-        key = self.body.recipe.key
-        return key if self._choice is None else self._choice.key_of(key)
 
     @property
     def positions(self) -> bool:
         """Whether each position has a row; else each item has one."""
         return self._positions
-
-    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[np.uint8]]]) -> str:
-        """Choose the backend for about ``count`` images; returns the digest under which their rows may be cached.
-
-        Args:
-            engine: the user's options.
-            count: how many images will be encoded.
-            few: returns some prepared images; called if a backend is compared with the body in plain torch.
-        """
-
-        def batch() -> Batch | None:
-            prepared = few()
-            return np.stack(prepared) if prepared else None
-
-        form = self.body.choose(engine.backend, count, batch)
-        key = rows_key("image", self.body.recipe.key, asdict(self._transform), form)
-        return key if self._choice is None else self._choice.key(key)
 
     def with_body(self, body: FrozenBody) -> Self:
         """The same source, run by another form of its body.
@@ -172,10 +139,6 @@ class TimmSource:
         rows = self.body(np.stack(prepared))
         return list(rows) if self._positions else rows
 
-    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n images."""
-        return encode(self, items)
-
     def untrained(self, seed: int) -> TimmSource:
         """The same body with random weights; it is built only when needed."""
         name = f"{self.info.name} (untrained, seed {seed})"
@@ -198,36 +161,8 @@ class TimmSource:
             UnknownNameError: for a name that the body lacks.
             SourceError: for a submodule without an output or without a map, and for maps of several sizes.
         """
-        wanted = check_layers(layers)
-        for name in () if isinstance(wanted, str) else wanted:
-            if name != "last" and name not in self._facts["modules"]:
-                raise unknown_layer(name, ["last", *self._facts["modules"]])
+        wanted = check_layers(layers, self._facts["modules"])
         return self._with(self._weights, self.info, wanted, positions, None)
-
-    def all_blocks(self) -> tuple[Block, ...]:
-        """The blocks among which `only_blocks` chooses."""
-        return self.info.blocks if self._choice is None else self._choice.full.info.blocks
-
-    def only_blocks(self, names: Sequence[str]) -> TimmSource:
-        """The same source with only these of `all_blocks`; the layers above the deepest of them do not run.
-
-        Raises:
-            UnknownNameError: for another name.
-            SourceError: for no names.
-        """
-        full = self if self._choice is None else self._choice.full
-        choice = BlockChoice.of(full, full.info.blocks, names, full._build)
-        if len(choice.names) == len(full.info.blocks):
-            return full
-        chosen = copy(full)
-        chosen._choice = choice
-        chosen.body = SelectedBody(full._full_body(), choice.selection)
-        chosen._info = replace(full.info, blocks=tuple(b for b in full.info.blocks if b.name in choice.names))
-        return chosen
-
-    def wider_rows(self) -> WiderRows | None:
-        """Where the rows with all blocks are stored; None if it has all."""
-        return None if self._choice is None else self._choice.rows()
 
     def with_side(self, side: int) -> TimmSource:
         """The same body for pictures of another size, named with ``@SIDE``; its own size gives the source itself.
@@ -252,8 +187,7 @@ class TimmSource:
 
     def trainable(self) -> Trainable:
         """The body for training; each call returns a separate copy of the module."""
-        names = () if self._choice is None else self._choice.names
-        module, forward = self._build(names, stop=False)
+        module, forward = self._build(self._chosen, stop=False)
         logits = source_logits(self.spec, module)
         head = None if logits is None else lambda inner, batch: logits(inner, batch)[0]
         example = first_items(self._example(), 1)
@@ -317,16 +251,18 @@ class TimmSource:
     ) -> TimmSource:
         return TimmSource(self.spec, weights, info, layers=layers, positions=positions, facts=facts)
 
-    def _alike(self, other: TimmSource) -> TimmSource:
-        """Another source with the same blocks as this one."""
-        return other if self._choice is None else other.only_blocks(self._choice.names)
-
-    def _full_body(self) -> FrozenBody:
-        return self.body.full if isinstance(self.body, SelectedBody) else self.body
-
     def _build(self, only: tuple[str, ...] = (), *, stop: bool = True) -> tuple[nn.Module, Forward]:
         module = self._weights.load().eval()
         return module, reader(self.spec, module, self._layers, positions=self._positions, only=only, stop=stop)
+
+    def _build_selected(self, names: tuple[str, ...]) -> tuple[nn.Module, Forward]:
+        return self._build(names)
+
+    def _compared(self, prepared: Sequence[NDArray[np.uint8]]) -> Batch:
+        return np.stack(prepared)
+
+    def _rows_key(self, form: str) -> str:
+        return rows_key("image", self.body.recipe.key, asdict(self._transform), form)
 
     def _example(self) -> Batch:
         return np.stack([self.prepare(picture) for picture in example_pictures()])

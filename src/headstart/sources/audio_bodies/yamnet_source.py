@@ -11,11 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.media.readers import read_audio
-from headstart.engine.body.recipe import Forward, Recipe, recipe_key, rows_key
-from headstart.engine.capabilities import Runtime
-from headstart.engine.extract import encode
+from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, rows_key
 from headstart.engine.frozen_body import FrozenBody
-from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.io import check_digest, file_digest, follow_umask, write_json, write_tensors
 from headstart.sources.audio_bodies.yamnet import (
@@ -27,12 +24,12 @@ from headstart.sources.audio_bodies.yamnet import (
 )  # fmt: skip
 from headstart.sources.bodies.activations import activations
 from headstart.sources.bodies.averaging import item_means, item_rows
+from headstart.sources.bodies.body_source import BodySource
 from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
 from headstart.sources.bodies.hidden_layers import (
     Layers,
     check_layers,
     save_reading,
-    unknown_layer,
 )
 from headstart.sources.bodies.pooling import blocks_forward, pool, position_rows
 from headstart.sources.bodies.seeded import initialization_key, seeded, state_digest
@@ -48,7 +45,7 @@ from headstart.sources.preprocessing.yamnet_patches import (
     SAMPLE_RATE,
     log_mel_patches,
 )
-from headstart.types import Block, FeatureMatrix, SourceInfo
+from headstart.types import Block, SourceInfo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -82,7 +79,7 @@ class YamnetWeights:
     structure: Mapping[str, Any] | None = None
 
 
-class YamnetSource:
+class YamnetSource(BodySource[NDArray[np.float32]]):
     """YAMNet: the pooled outputs of its first twelve blocks, then the embedding.
 
     Args:
@@ -106,46 +103,15 @@ class YamnetSource:
         self._weights, self._layers, self._positions = weights, layers, positions
         inserted = [dict(weights.structure)] if weights.structure else []
         key = recipe_key("yamnet", VERSION, weights.digest, layers, positions, *inserted)
-        self.body = FrozenBody(Recipe(key, self._build, lambda: self._example(4), lasting=weights.lasting))
-        self._facts = self.body.facts(self._measure)
+        self.body = body = FrozenBody(Recipe(key, self._build, lambda: self._example(4), lasting=weights.lasting))
+        self._facts = body.facts(self._measure)
         blocks = tuple(Block(name, width) for name, width in self._facts["blocks"])
         self._info = replace(info, blocks=blocks, num_features=blocks[-1].width, input=INPUT)
-
-    @property
-    def info(self) -> SourceInfo:
-        """The facts about the source."""
-        return self._info
-
-    @property
-    def runtime(self) -> Runtime:
-        """The runtime of its body."""
-        return self.body.runtime
-
-    @property
-    def body_key(self) -> str:
-        """The key that identifies its body."""
-        return self.body.recipe.key
 
     @property
     def positions(self) -> bool:
         """Whether each position of each patch has a row; else each sound has one."""
         return self._positions
-
-    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[np.float32]]]) -> str:
-        """Choose the backend for about ``count`` sounds; returns the digest under which their rows may be cached.
-
-        Args:
-            engine: the user's options.
-            count: how many sounds will be encoded.
-            few: returns some prepared sounds; called if a backend is compared with the body in plain torch.
-        """
-
-        def batch() -> NDArray[np.float32] | None:
-            prepared = few()
-            return np.concatenate(prepared) if prepared else None
-
-        form = self.body.choose(engine.backend, count, batch)
-        return rows_key("audio", self.body.recipe.key, form)
 
     def prepare(self, item: object) -> NDArray[np.float32]:
         """The log-mel patches of one sound, (patches, 96, 64) float32.
@@ -174,10 +140,6 @@ class YamnetSource:
         """A sentence on the sounds of which not all is read; none if there are none."""
         return long_sounds(items, MOST_SECONDS, f"of each, {MOST_PATCHES} evenly spaced patches were read")
 
-    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n sounds."""
-        return encode(self, items)
-
     def untrained(self, seed: int) -> YamnetSource:
         """The same body with random weights and the same front."""
         info = replace(self.info, name=f"{self.info.name} (untrained, seed {seed})", sha256=None, revision=None)
@@ -198,10 +160,7 @@ class YamnetSource:
             UnknownNameError: for a name that the body lacks.
             SourceError: for a submodule without an output, and for maps of several sizes.
         """
-        wanted = check_layers(layers)
-        for name in () if isinstance(wanted, str) else wanted:
-            if name != "last" and name not in self._facts["modules"]:
-                raise unknown_layer(name, ["last", *self._facts["modules"]])
+        wanted = check_layers(layers, self._facts["modules"])
         return YamnetSource(self._weights, self.info, layers=wanted, positions=positions)
 
     def trainable(self) -> Trainable:
@@ -288,6 +247,12 @@ class YamnetSource:
             "blocks": [[name, int(row.shape[-1])] for name, row in zip(self._names(module), rows, strict=True)],
             "modules": [name for name, _ in module.named_modules() if name],
         }
+
+    def _compared(self, prepared: Sequence[NDArray[np.float32]]) -> Batch:
+        return np.concatenate(prepared)
+
+    def _rows_key(self, form: str) -> str:
+        return rows_key("audio", self.body.recipe.key, form)
 
     def _example(self, count: int) -> NDArray[np.float32]:
         """Patches of noise whose power falls with the frequency, as that of most sounds does."""

@@ -41,11 +41,16 @@ Layers = str | tuple[str, ...]
 Hidden = Callable[["nn.Module", Any], "list[Tensor]"]
 
 
-def check_layers(layers: object) -> Layers:
+def check_layers(layers: object, known: Collection[str] | None = None) -> Layers:
     """Check the layers that a user asked for; a rule is returned as it is, names as a tuple.
+
+    Args:
+        layers: a rule, or names.
+        known: the names that the body has besides ``"last"``; by default names are not compared.
 
     Raises:
         ParameterError: if they are neither one of the rules nor distinct names.
+        UnknownNameError: for a name that the body lacks.
 
     Examples:
         >>> check_layers(["layer.1", "layer.2"])
@@ -60,6 +65,9 @@ def check_layers(layers: object) -> Layers:
             f"The 'layers' parameter of with_layers must be one of 'blocks', 'last', 'all' or a list of distinct "
             f"names. Got {layers!r:.80} instead."
         )
+    for name in names:
+        if known is not None and name != "last" and name not in known:
+            raise unknown_layer(name, ["last", *known])
     return names
 
 

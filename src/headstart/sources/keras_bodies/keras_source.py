@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from headstart.engine.body.arrays import to_tensors
 from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, rows_key
-from headstart.engine.capabilities import Runtime
-from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
-from headstart.engine.options import Engine
 from headstart.errors import ParameterError, SourceError
 from headstart.io import check_digest, file_digest, read_json, write_json, write_tensors
+from headstart.sources.bodies.body_source import BodySource
 from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
-from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading, saved_reading, unknown_layer
+from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading, saved_reading
 from headstart.sources.bodies.pooling import pool
 from headstart.sources.bodies.seeded import example_pictures, initialization_key, seeded, state_digest
 from headstart.sources.bodies.size_limit import check_finite_tensors, limited_to, stored_numbers
@@ -90,7 +88,7 @@ class KerasWeights:
     numbers: int | None = None
 
 
-class KerasSource:
+class KerasSource(BodySource[NDArray[np.uint8]]):
     """An image body of Keras.
 
     Args:
@@ -112,39 +110,14 @@ class KerasSource:
     def __init__(self, spec: KerasSpec, weights: KerasWeights, info: SourceInfo, *, layers: Layers = "blocks") -> None:
         self.spec, self._weights, self._layers = spec, weights, layers
         key = recipe_key("keras", VERSION, spec.model, spec.facts, weights.digest, layers)
-        self.body = FrozenBody(Recipe(key, self._build, self._example, lasting=weights.lasting))
-        self._facts = self.body.facts(self._measure)
+        self.body = body = FrozenBody(Recipe(key, self._build, self._example, lasting=weights.lasting))
+        self._facts = body.facts(self._measure)
         self._transform = PictureTransform((spec.side,) * 2, (spec.side,) * 2, "stretch", "bilinear")
         blocks = tuple(Block(name, width) for name, width in self._facts["blocks"])
         parameters = self._facts["parameters"]
         self._info = replace(
             info, blocks=blocks, num_features=blocks[-1].width, parameters=parameters, input=spec.facts
         )
-
-    @property
-    def info(self) -> SourceInfo:
-        """The facts about the source."""
-        return self._info
-
-    @property
-    def runtime(self) -> Runtime:
-        """The runtime of its body."""
-        return self.body.runtime
-
-    @property
-    def body_key(self) -> str:
-        """The key that identifies its body."""
-        return self.body.recipe.key
-
-    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[np.uint8]]]) -> str:
-        """Choose the backend for about ``count`` pictures; returns the digest under which their rows may be cached."""
-
-        def batch() -> Batch | None:
-            prepared = few()
-            return np.stack(prepared) if prepared else None
-
-        form = self.body.choose(engine.backend, count, batch)
-        return rows_key("image", self.body.recipe.key, form)
 
     def prepare(self, item: object) -> NDArray[np.uint8]:
         """The picture stretched to the body's size, (side, side, 3) uint8, as Keras' ``load_img`` does.
@@ -157,10 +130,6 @@ class KerasSource:
     def forward(self, prepared: Sequence[NDArray[np.uint8]]) -> FeatureMatrix:
         """The rows (n, sum of block widths), float32, of n prepared pictures."""
         return self.body(np.stack(prepared))
-
-    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n pictures."""
-        return encode(self, items)
 
     def untrained(self, seed: int) -> KerasSource:
         """The same body with random weights."""
@@ -182,10 +151,7 @@ class KerasSource:
         """
         if positions:
             raise ParameterError("The 'positions' parameter of with_layers must be False for a body of Keras.")
-        wanted = check_layers(layers)
-        for name in () if isinstance(wanted, str) else wanted:
-            if name != "last" and name not in self._facts["layers"]:
-                raise unknown_layer(name, ["last", *self._facts["layers"]])
+        wanted = check_layers(layers, self._facts["layers"])
         return KerasSource(self.spec, self._weights, self.info, layers=wanted)
 
     def trainable(self) -> Trainable:
@@ -262,6 +228,12 @@ class KerasSource:
             "layers": [node.name for node in module.nodes[1:]],
             "parameters": sum(parameter.numel() for parameter in module.parameters()),
         }
+
+    def _compared(self, prepared: Sequence[NDArray[np.uint8]]) -> Batch:
+        return np.stack(prepared)
+
+    def _rows_key(self, form: str) -> str:
+        return rows_key("image", self.body.recipe.key, form)
 
     def _example(self) -> NDArray[np.uint8]:
         side = self.spec.side

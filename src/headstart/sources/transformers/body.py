@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -14,19 +13,15 @@ from numpy.typing import NDArray
 
 from headstart.engine.body.arrays import first_items, to_tensors
 from headstart.engine.body.recipe import Batch, DirectForm, Forward, Recipe, Tensors, recipe_key
-from headstart.engine.capabilities import Runtime, WiderRows
-from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
-from headstart.engine.options import Engine
-from headstart.engine.selected_body import SelectedBody
-from headstart.sources.bodies.block_choice import BlockChoice
+from headstart.sources.bodies.body_source import BlockSource
 from headstart.sources.bodies.copies import as_trainable, by_shape
 from headstart.sources.bodies.hidden_layers import Layers, Reading, check_layers, save_reading, select
 from headstart.sources.bodies.seeded import initialization_key
 from headstart.sources.bodies.selected_reading import selected_reading
 from headstart.sources.bodies.trainable import PreparedKind, Trainable
 from headstart.sources.transformers.parts import BodyParts
-from headstart.types import Block, FeatureMatrix, SourceInfo
+from headstart.types import Block, SourceInfo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,7 +32,7 @@ P = TypeVar("P", bound=BodyParts)
 Q = TypeVar("Q")  # a prepared item
 
 
-class TransformersBody(ABC, Generic[P, Q]):
+class TransformersBody(BlockSource[Q], Generic[P, Q]):
     """A source of transformers: items are prepared as arrays, and the body computes the layers that are read.
 
     Opening the source loads no weights. They are loaded when a backend is created, or when facts about the body are not
@@ -79,9 +74,8 @@ class TransformersBody(ABC, Generic[P, Q]):
         trained = recipe_key(*self._identity(), layers, positions)
         key = trained if seed is None else recipe_key(trained, initialization_key(seed))
         example = lambda: self._example(self._facts)  # noqa: E731 (called once the facts are known)
-        body = FrozenBody(Recipe(key, self._build, example, lasting=parts.lasting, direct=self._direct()))
-        self.body: FrozenBody | SelectedBody = body
-        self._choice: BlockChoice[Self] | None = None
+        recipe = Recipe(key, self._build, example, lasting=parts.lasting, direct=self._direct())
+        self.body = body = FrozenBody(recipe)
         self._facts: Mapping[str, Any] = facts or self._known() or body.facts(self._measure)
         self._given = info
         self._info = replace(
@@ -94,49 +88,13 @@ class TransformersBody(ABC, Generic[P, Q]):
         )
 
     @property
-    def info(self) -> SourceInfo:
-        """The facts about the source."""
-        return self._info
-
-    @property
-    def runtime(self) -> Runtime:
-        """The runtime of its body."""
-        return self.body.runtime
-
-    @property
-    def body_key(self) -> str:
-        """The key that identifies its body and the blocks that are read."""
-        key = self.body.recipe.key
-        return key if self._choice is None else self._choice.key_of(key)
-
-    @property
     def positions(self) -> bool:
         """Whether each position (token, patch, frame) has a row; else each item has one."""
         return self._reading.positions
 
-    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[Q]]) -> str:
-        """Choose the backend for about ``count`` items; returns the digest under which their rows may be cached.
-
-        Args:
-            engine: the user's options.
-            count: how many items will be encoded.
-            few: returns some prepared items; called if a backend is compared with the body in plain torch.
-        """
-
-        def batch() -> Batch | None:
-            prepared = few()
-            return self._compared(prepared) if len(prepared) else None
-
-        key = self._rows_key(self.body.choose(engine.backend, count, batch))
-        return key if self._choice is None else self._choice.key(key)
-
     def release(self) -> None:
         """Close the body and free its memory; it is opened again from the cache when it is needed."""
         self.body.release()
-
-    @abstractmethod
-    def prepare(self, item: object) -> Q:
-        """One item as the body reads it, such as an array; raises `ItemError` if the item cannot be read."""
 
     def forward(self, prepared: Sequence[Q]) -> Any:
         """The rows of n prepared items.
@@ -155,10 +113,6 @@ class TransformersBody(ABC, Generic[P, Q]):
             else:
                 rows[group] = found  # back in the order of the items
         return rows
-
-    def encode(self, items: Sequence[Any]) -> FeatureMatrix:
-        """Features (n, sum of block widths), float32, of n items."""
-        return encode(self, items)
 
     def untrained(self, seed: int) -> Self:
         """The same body with random weights."""
@@ -188,31 +142,6 @@ class TransformersBody(ABC, Generic[P, Q]):
         wanted = check_layers(layers)
         return type(self)(self.parts, self._given, layers=wanted, positions=positions, seed=self._seed)
 
-    def all_blocks(self) -> tuple[Block, ...]:
-        """The blocks among which `only_blocks` chooses."""
-        return self.info.blocks if self._choice is None else self._choice.full.info.blocks
-
-    def only_blocks(self, names: Sequence[str]) -> Self:
-        """The same source with only these of `all_blocks`; the layers above the deepest of them do not run.
-
-        Raises:
-            UnknownNameError: for another name.
-            SourceError: for no names.
-        """
-        full = self if self._choice is None else self._choice.full
-        choice = BlockChoice.of(full, full.info.blocks, names, full._build_selected)
-        if isinstance(full.body, SelectedBody) or len(choice.names) == len(full.info.blocks):
-            return full
-        chosen = copy(full)
-        chosen._choice = choice
-        chosen.body = SelectedBody(full.body, choice.selection)
-        chosen._info = replace(full.info, blocks=tuple(b for b in full.info.blocks if b.name in choice.names))
-        return chosen
-
-    def wider_rows(self) -> WiderRows | None:
-        """Where the rows with all blocks are stored; None if it has all."""
-        return None if self._choice is None else self._choice.rows()
-
     def trainable(self) -> Trainable:
         """The body for training; each call returns a separate copy of the module.
 
@@ -220,8 +149,8 @@ class TransformersBody(ABC, Generic[P, Q]):
         padding. Texts are padded to the longest in the batch.
         """
         module, reading = self._build()
-        if self._choice is not None:
-            reading = replace(reading, layers=self._choice.names)
+        if self._chosen:
+            reading = replace(reading, layers=self._chosen)
         example = to_tensors(first_items(self._example(self._facts), 1))
 
         def forward(inner: nn.Module, batch: Tensors) -> list[Tensor]:
@@ -250,10 +179,6 @@ class TransformersBody(ABC, Generic[P, Q]):
         self.parts.copy(folder, self._seed)
         layers, positions = self._reading.layers, self._reading.positions
         return save_reading(folder, layers, positions=positions, structure=self.parts.structure)
-
-    def _alike(self, other: Self) -> Self:
-        """Another source with the same blocks as this one."""
-        return other if self._choice is None else other.only_blocks(self._choice.names)
 
     def _build(self) -> tuple[nn.Module, Reading]:
         return self.parts.build(self._seed), self._reading
@@ -311,14 +236,6 @@ class TransformersBody(ABC, Generic[P, Q]):
     @abstractmethod
     def _own(self, row: NDArray[np.float32], prepared: Q) -> NDArray[np.float32]:
         """The rows (k, width) of an item's own positions, without padding."""
-
-    @abstractmethod
-    def _compared(self, prepared: Sequence[Q]) -> Batch:
-        """The batch of real items on which number formats are compared."""
-
-    @abstractmethod
-    def _rows_key(self, form: str) -> str:
-        """The digest under which rows may be cached that the compiled form ``form`` of the body computes."""
 
     @abstractmethod
     def _kind(self) -> PreparedKind:

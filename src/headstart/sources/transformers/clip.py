@@ -84,7 +84,7 @@ class ClipSource:
         """Whether each patch has a row; else each picture has one."""
         return self._positions
 
-    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str:
+    def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[NDArray[Any]]]) -> str | None:
         """Choose the backend of the image tower, as in `MediaBody.choose`."""
         return self.body.choose(engine, count, few)
 
