@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from headstart.transfer import Ranking, rank
     from headstart.transfer.audit_labels import audit_labels
     from headstart.transfer.evaluate import ModelEvaluation
-    from headstart.transfer.fit import Run, fit
+    from headstart.transfer.fit import fit
     from headstart.transfer.fit_tasks import fit_tasks
+    from headstart.transfer.run import Run
     from headstart.transfer.zero_shot import zero_shot
 
 __version__ = "0.1.0"

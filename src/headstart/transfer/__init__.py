@@ -4,8 +4,9 @@ A new call for users is one module here; its steps belong to the sub-packages.
 """
 
 from headstart.reporting import Reporter, SilentReporter
-from headstart.transfer.fit import Run, fit
+from headstart.transfer.fit import fit
 from headstart.transfer.ranking.rank import rank
 from headstart.transfer.ranking.result import Ranking, Standing
+from headstart.transfer.run import Run
 
 __all__ = ["Ranking", "Reporter", "Run", "SilentReporter", "Standing", "fit", "rank"]

@@ -23,7 +23,7 @@ from headstart.model.as_fitted import check_any_left, part_of, read_for
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.tasks import base_dataset, task_methods
-from headstart.transfer.fit import Run
+from headstart.transfer.run import Run
 from headstart.transfer.stages.context import Clock
 from headstart.transfer.stages.evaluation_folder import check_evaluation_folder, write_evaluation
 from headstart.transfer.stages.record import environment

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from headstart.data import Audit, ReadOptions, read, union_groups
+from headstart.data import ReadOptions, read, union_groups
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.engine.ray.session import keep_ray_open
-from headstart.evaluate.evaluation import Evaluation
 from headstart.heads import HeadSearch
 from headstart.heads.problem import Fusion, LayerChoice
-from headstart.io import check_replaceable, remove_leftovers
-from headstart.model import TransferModel
-from headstart.model.summary import model_facts
 from headstart.params import check_number
 from headstart.reporting import Reporter, chosen_reporter
-from headstart.reporting.summary import summary_html, summary_text
 from headstart.tasks import read_labelled
 from headstart.transfer.gate.move_body import MovedBody, check_strategy, move_body
 from headstart.transfer.ranking.choice import Choice, choose_source
 from headstart.transfer.ranking.default_choice import choose_default, named_choice
 from headstart.transfer.ranking.entries import Described, describe_all
+from headstart.transfer.run import Run
 from headstart.transfer.stages.compare import Baseline, compare
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.group_proposal import with_proposal
@@ -37,91 +32,15 @@ from headstart.transfer.stages.number_format import NumberFormat, in_number_form
 from headstart.transfer.stages.options import FROZEN_BODY, FitOptions, check_choices, check_several, check_together
 from headstart.transfer.stages.prepare import Audited, Prepared, audit_items, encode_items
 from headstart.transfer.stages.record import make_record
-from headstart.transfer.stages.run_folder import RunTables, check_run_folder, run_tables, write_run
+from headstart.transfer.stages.run_folder import RunTables, check_run_folder, run_tables
 from headstart.transfer.stages.unread_blocks import without_unread_blocks
 from headstart.tune import Strategy
 from headstart.types import Dataset, Modality, Source, TaskKind
 
-__all__ = ["Run", "fit"]
+__all__ = ["fit"]
 
 ENOUGH = 30.0  # remaining seconds of a time limit that allow the search for groups in the names
 SAMPLE = 32  # items that are encoded to estimate the time of all
-
-
-@dataclass(frozen=True)
-class Run:
-    """The result of a fit.
-
-    Attributes:
-        model: the fitted model.
-        evaluation: metrics on held-out items.
-        baselines: the same metrics for each baseline, with the paired gain over it.
-        audit: the findings in the data.
-        record: everything above as plain JSON values, as in ``metrics.json`` and the report.
-        path: the run folder, or None if none was written.
-        tables: splits, predictions and logs, as in the run folder.
-
-    Examples:
-        >>> import headstart
-        >>> run = headstart.fit(([[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, ["low"] * 3 + ["high"] * 3))
-        Traceback (most recent call last):
-        headstart.errors.DataError: Got 18 items, but 6 labels; give one label for each item.
-    """
-
-    model: TransferModel
-    evaluation: Evaluation
-    baselines: tuple[Baseline, ...]
-    audit: Audit
-    record: Mapping[str, Any]
-    path: Path | None = None
-    tables: RunTables | None = field(default=None, compare=False)
-
-    def __repr__(self) -> str:
-        """The main results, in a few lines."""
-        return summary_text(*self._facts())
-
-    def _repr_html_(self) -> str:
-        """A small table for a notebook."""
-        return summary_html(*self._facts())
-
-    def _facts(self) -> tuple[str, list[tuple[str, str]]]:
-        found, facts = self.evaluation, model_facts(self.model.task, self.model.head, self.model.source.info)
-        facts.append(("judged by", str(self.record["evaluation"]["how"])))
-        facts += [(name.replace("_", " "), str(metric)) for name, metric in found.metrics.items() if name != found.main]
-        facts += [("baseline", f"{one.name}: {next(iter(one.evaluation.metrics.values()))}") for one in self.baselines]
-        facts += [("warning", finding.message) for finding in self.audit.findings if finding.severity != "info"]
-        facts += [] if self.path is None else [("saved", str(self.path))]
-        main = found.main.replace("_", " ")
-        return f"Run: {main} {found.metrics[found.main]} on {found.n:,} items", facts
-
-    def predict(self, items: Sequence[Any]) -> list[Any]:
-        """Labels or values of n new items."""
-        return self.model.predict(items)
-
-    def predict_proba(self, items: Sequence[Any]) -> NDArray[np.float64]:
-        """Calibrated probabilities (n, labels) of n new items; for regression their values (n, targets)."""
-        return self.model.predict_proba(items)
-
-    def save(self, folder: str | Path, *, overwrite: bool = True) -> Path:
-        """Write the run folder: model, metrics, splits, predictions, model card and report, as ``out`` of `fit` does.
-
-        Args:
-            folder: a new or empty folder, or one that a fit or a model wrote.
-            overwrite: whether an existing run is replaced.
-
-        Returns:
-            The folder; `headstart.load` opens its model.
-
-        Raises:
-            UsageError: if the folder holds anything else, or a run that must be kept.
-            SaveError: if it cannot be written.
-        """
-        check_replaceable(Path(folder), overwrite=overwrite)
-        remove_leftovers(Path(folder))
-        if self.tables is None:
-            return self.model.save(folder, overwrite=overwrite)
-        write_run(Path(folder), self.model, self.record, self.tables)
-        return Path(folder)
 
 
 def fit(

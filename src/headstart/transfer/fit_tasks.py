@@ -21,8 +21,9 @@ from headstart.model import TransferModel
 from headstart.model.task_folders import INDEX, task_folders
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
-from headstart.transfer.fit import Run, fit
+from headstart.transfer.fit import fit
 from headstart.transfer.ranking.default_choice import as_chosen_before
+from headstart.transfer.run import Run
 from headstart.transfer.stages.unread_blocks import with_shared_blocks
 from headstart.types import Source
 
