@@ -74,7 +74,7 @@ def _show(ranking: Ranking, args: argparse.Namespace, reporter: ConsoleReporter)
         write_line(line)
     reporter.line("why", ranking.why)
     reporter.result("take", ranking.advice)
-    reporter.line("ranked on", ranking.how)
+    reporter.line("ranked on" if len(ranking.ranked) > 1 else "measured on", ranking.how)
     for note in ranking.notes:
         reporter.line("note", note)
     reporter.line("time", f"{ranking.seconds:.1f} s")

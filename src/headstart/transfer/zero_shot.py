@@ -92,7 +92,7 @@ def zero_shot(
     if source is None:
         default = default_source("text", [*names, *(texts or {}).values()])
         reporter.line("source chosen", default.sentence)
-        source = default.name
+        source = default.opened or default.name
     opened = open_source(source) if isinstance(source, str) else source
     reporter.line("source", opened.info.name)
     with reporter.progress("encoding the classes"):

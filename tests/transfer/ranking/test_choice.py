@@ -31,6 +31,19 @@ def test_the_first_source_is_taken_and_nothing_is_encoded_twice(tmp_path, monkey
     assert run.evaluation.to_dict() == plain.evaluation.to_dict()
 
 
+def test_one_candidate_is_no_choice_between_several(tmp_path, monkeypatch):
+    """Kind: one installed source, whose choice was said to make the metrics too high."""
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    run = headstart.fit(
+        labelled_rows(90), source="auto", sources=[Blurred("good", 0.1)], baselines="none", engine=PLAIN
+    )
+    choice = run.record["source_choice"]
+    assert choice["chosen_on"] == choice["how"] == "all 90 items, which the cross-validation evaluates too"
+    several = [Blurred("good", 0.1), Blurred("poor", 3.0)]
+    run = headstart.fit(labelled_rows(90), source="auto", sources=several, baselines="none", engine=PLAIN)
+    assert "choosing the best of several sources" in run.record["source_choice"]["chosen_on"]
+
+
 def test_held_out_items_have_no_say_in_the_choice(tmp_path, monkeypatch):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     rows, labels = labelled_rows(1200)

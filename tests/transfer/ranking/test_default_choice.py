@@ -55,7 +55,7 @@ def test_labelled_sounds_are_compared_and_the_winner_encodes_each_item_once(bodi
     record = run.record["source_choice"]
     assert (record["chosen"], record["how"]) == ("headstart:speech", "comparison")
     assert record["seconds"] > 0
-    assert "cross-validation evaluates too" in record["chosen_on"]
+    assert "cross-validation evaluates too: choosing the best of several sources" in record["chosen_on"]
     for name in ("manifest.json", "metrics.json"):
         assert json.loads((tmp_path / "run" / name).read_text())["source_choice"] == record
     said = [text for label, text in heard.lines if label == "source chosen"]

@@ -193,7 +193,22 @@ def test_the_profile_finds_the_block_that_knows_most():
 
 def test_a_body_that_is_no_better_than_its_random_twin_is_said_to_be_so():
     ranking = headstart.rank(labelled_rows(), [Blurred("useless", 60.0)])
-    assert any("is tied with the best" in note for note in ranking.notes)
+    assert any("useless (untrained), a body with random weights, is tied with it" in note for note in ranking.notes)
+    assert any("what useless has learnt" in note for note in ranking.notes)
+    several = headstart.rank(labelled_rows(), [Blurred("useless", 60.0), Blurred("futile", 60.0)])
+    assert any("is tied with the best" in note for note in several.notes)
+
+
+def test_one_source_is_measured_and_not_ranked():
+    """Kind: a ranking of one, which spoke of an order, a tie set and the only one of several sources."""
+    ranking = headstart.rank(labelled_rows(), [Blurred("good", 0.1)], untrained=False, engine=PLAIN)
+    assert ranking.why.startswith("good is the only candidate, so it was measured but not compared: leave-one-out loss")
+    assert not ranking.has_ties
+    assert ranking.notes == ()
+    assert "Figures of good on 120 items" in repr(ranking)
+    assert ", tie" not in repr(ranking)
+    failed = headstart.rank(labelled_rows(), [Blurred("good", 0.1), Blurred("bad", fails=ValueError)], untrained=False)
+    assert failed.why.startswith("good is the only source that was measured on all items")
 
 
 @pytest.mark.slow

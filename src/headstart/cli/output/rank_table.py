@@ -40,10 +40,10 @@ def table_rows(ranking: Ranking, scores: Sequence[str] = ()) -> list[list[str]]:
         "items/s", "cost", "published", *(["languages", "unknown tokens"] if of_texts else []), *scores,
     ]  # fmt: skip
     shown = [standing for standing in ranking.standings if standing.measured is not None]
-    return [header, *(_cells(standing, scores, of_texts) for standing in shown)]
+    return [header, *(_cells(standing, scores, of_texts, ranking.has_ties) for standing in shown)]
 
 
-def _cells(standing: Standing, scores: Sequence[str], of_texts: bool) -> list[str]:
+def _cells(standing: Standing, scores: Sequence[str], of_texts: bool, has_ties: bool) -> list[str]:
     found, info = standing.measured, standing.info
     assert found is not None  # noqa: S101 (only those that were measured are shown)
     speed, accuracy = standing.speed, info.accuracy
@@ -53,7 +53,7 @@ def _cells(standing: Standing, scores: Sequence[str], of_texts: bool) -> list[st
         figure(found.merit.value, found.merit.low, found.merit.high),
         figure(found.loss.value, found.loss.low, found.loss.high),
         "-" if found.neighbours is None else f"{found.neighbours:.3f}",
-        "tie" if standing.tied else "",
+        "tie" if standing.tied and has_ties else "",
         _short(info.license),
         f"{info.parameters / 1e6:.1f} M" if info.parameters else "-",
         "-" if speed is None else f"{speed.items_per_second:,.0f}",

@@ -101,7 +101,7 @@ def choose_source(
     ranked = rank_audited(audited, described, part, RankOptions(untrained=False), context)
     ranking, rows = ranked.ranking, ranked.first.growing()
     _report(ranking, context.reporter)
-    record = {"chosen": ranking.first.source, "chosen_on": part.how, **ranking.to_dict()}
+    record = {"chosen": ranking.first.source, "chosen_on": ranking.how, **ranking.to_dict()}
     return Choice(rows.source, rows, record)
 
 
@@ -123,13 +123,13 @@ def choosing_part(dataset: Dataset, units: NDArray[np.int64], seed: int, *, once
     """
     plan = make_plan(dataset, units, seed=seed, once=once)
     if len(plan.parts) > 1:
-        how = f"all {len(dataset)} items, which the cross-validation evaluates too: {SLIGHTLY}"
-        return RankingItems(np.arange(len(dataset)), how)
+        how = f"all {len(dataset)} items, which the cross-validation evaluates too"
+        return RankingItems(np.arange(len(dataset)), how, SLIGHTLY)
     train = plan.parts[0][0]
     # the widths of the source that will be chosen may allow folds, whose number only the fit knows
     if len(make_plan(dataset, units, seed=seed, once=once, widths=(1,)).parts) > 1:
-        how = f"{len(train)} items, which the evaluation uses too if the fit is cross-validated: {SLIGHTLY}"
-        return RankingItems(train, how)
+        how = f"{len(train)} items, which the evaluation uses too if the fit is cross-validated"
+        return RankingItems(train, how, SLIGHTLY)
     return RankingItems(train, f"the {len(train)} training items; no held-out item was used")
 
 
@@ -139,7 +139,9 @@ def _report(ranking: Ranking, reporter: Reporter) -> None:
         if standing.rank is None or found is None:
             reporter.line("ranking", f"   {standing.source}: {standing.state}, {standing.reason}")
             continue
-        tie = ", in the tie set" if standing.tied else ""
+        if len(ranking.standings) == 1:  # its figures follow with the choice
+            continue
+        tie = ", in the tie set" if standing.tied and ranking.has_ties else ""
         reporter.line(
             "ranking",
             f"{standing.rank}. {standing.source}: {ranking.merit} {found.merit.value:.3f}, leave-one-out loss "

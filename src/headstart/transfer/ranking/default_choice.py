@@ -80,7 +80,9 @@ def choose_default(
         return Choice(source, None, record)
     with context.reporter.progress("comparing the default sources"):
         compared = compare_sources(default.candidates, dataset, units, part.rows, context)
-    how = part.how if compared.items == len(part.rows) else f"a sample of {compared.items} of {part.how}"
+    if compared.items < len(part.rows):
+        part = replace(part, how=f"a sample of {compared.items} of {part.how}")
+    how = part.described(len(default.candidates))
     winner = compared.winner or next(one for one in compared.contestants if one.entry.name == default.name)
     figures = f"on {compared.items} items {compared.why}" if compared.winner else compared.why
     found = default.compared(winner.entry.name, figures)

@@ -137,13 +137,15 @@ class Ranking:
     def _facts(self) -> tuple[str, list[tuple[str, str]]]:
         shown = []
         for standing in self.standings[:SHOWN]:
-            found, tie = standing.measured, ", tie" if standing.tied else ""
+            found, tie = standing.measured, ", tie" if standing.tied and self.has_ties else ""
             place = standing.state if standing.rank is None else str(standing.rank)
             figures = f"{self.merit} {found.merit}, leave-one-out loss {found.loss}{tie}" if found else standing.reason
             shown.append((place, f"{standing.source}: {figures}"))
         more = len(self.standings) - len(shown)
         shown += [("", f"and {more} more in .standings")] if more else []
-        return f"Ranking of {len(self.standings)} sources on {self.items:,} items", [*shown, ("why", self.why)]
+        count = sum(standing.state != "reference" for standing in self.standings)
+        title = f"Ranking of {count} sources" if count > 1 else f"Figures of {self.first.source}"
+        return f"{title} on {self.items:,} items", [*shown, ("why", self.why)]
 
     @property
     def ranked(self) -> tuple[Standing, ...]:
@@ -159,6 +161,11 @@ class Ranking:
     def tie_set(self) -> tuple[str, ...]:
         """Names of the sources that the data cannot distinguish from the one of lowest loss, including the first."""
         return tuple(standing.source for standing in self.ranked if standing.tied)
+
+    @property
+    def has_ties(self) -> bool:
+        """Whether the data cannot distinguish two or more standings, a reference among them."""
+        return sum(standing.tied for standing in self.standings) > 1
 
     @property
     def cheapest(self) -> Standing:

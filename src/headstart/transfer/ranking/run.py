@@ -64,14 +64,21 @@ class RankingItems:
     Attributes:
         rows: (m,) their positions, ascending.
         how: which they are, in one sentence.
+        bias: what a choice between several sources on them does to later metrics, as a clause; empty if nothing.
 
     Examples:
-        >>> len(RankingItems(np.arange(12), "all 12 items").rows)
-        12
+        >>> part = RankingItems(np.arange(12), "all 12 items", "the choice biases the metrics")
+        >>> part.described(1), part.described(2)
+        ('all 12 items', 'all 12 items: the choice biases the metrics')
     """
 
     rows: NDArray[np.intp]
     how: str
+    bias: str = ""
+
+    def described(self, sources: int) -> str:
+        """Which items they are, and the bias if there was a choice between two or more sources."""
+        return f"{self.how}: {self.bias}" if self.bias and sources > 1 else self.how
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +182,8 @@ def rank_audited(
         standings=(*ranked, *([reference] if reference else []), *rest),
         task=task,
         items=found[0].items,
-        how=part.how,
-        why=why_first(ranked, METRIC_NAMES[base_kind(task)]),
+        how=part.described(len(trials)),
+        why=why_first(ranked, METRIC_NAMES[base_kind(task)], alone=len(trials) + len(out) == 1),
         advice=what_to_take(ranked),
         notes=(*_unencoded(finished), *notes_on(ranked, reference, task, by_prior=order.by_prior)),
         seconds=context.clock.elapsed,
@@ -257,11 +264,8 @@ def _reference(
 
 def _unencoded(trials: Sequence[SourceTrial]) -> list[str]:
     counts = {trial.contestant.entry.name: trial.answer.failures for trial in trials if trial.answer is not None}
-    return [
-        f"{count} of the items could not be encoded by {name}; two sources are compared on the items that both encoded."
-        for name, count in counts.items()
-        if count
-    ]
+    several = "; two sources are compared on the items that both encoded" if len(trials) > 1 else ""
+    return [f"{count} of the items could not be encoded by {name}{several}." for name, count in counts.items() if count]
 
 
 def _short(reasons: Sequence[str]) -> str:

@@ -14,12 +14,13 @@ from headstart.types import Task
 __all__ = ["joined", "notes_on", "what_to_take", "why_first"]
 
 
-def why_first(ranked: Sequence[Standing], metric: str) -> str:
+def why_first(ranked: Sequence[Standing], metric: str, *, alone: bool = False) -> str:
     """One sentence on why the first source is first.
 
     Args:
         ranked: the ranked sources, in order.
         metric: name of the main metric.
+        alone: whether there was no other candidate, so that nothing was compared.
 
     Examples:
         >>> from headstart.evaluate.evaluation import Metric
@@ -35,6 +36,8 @@ def why_first(ranked: Sequence[Standing], metric: str) -> str:
     measured = first.measured
     assert measured is not None  # noqa: S101 (what has a rank was measured)
     figures = f"leave-one-out loss {measured.loss.value:.3f}, {metric} {measured.merit.value:.3f}"
+    if alone:
+        return f"{first.source} is the only candidate, so it was measured but not compared: {figures}."
     if len(ranked) == 1:
         return f"{first.source} is the only source that was measured on all items: {figures}."
     least = min(ranked, key=_loss)
@@ -93,11 +96,15 @@ def notes_on(ranked: Sequence[Standing], reference: Standing | None, task: Task,
         by_prior: whether published accuracies were used.
 
     Examples:
-        >>> notes_on([], None, Task("regression", ("y",)), by_prior=True)[0]
+        >>> from headstart.types import SourceInfo
+        >>> both = [Standing(k, name, "ranked", "", SourceInfo(name, "text")) for k, name in enumerate("ab", 1)]
+        >>> notes_on(both, None, Task("regression", ("y",)), by_prior=True)[0]
         'Nearest neighbours need single labels: this order uses the leave-one-out loss of closed-form heads only.'
+        >>> notes_on(both[:1], None, Task("regression", ("y",)), by_prior=False)
+        []
     """
     notes = []
-    if not is_classification(task):
+    if len(ranked) > 1 and not is_classification(task):
         notes.append(
             "Nearest neighbours need single labels: this order uses the leave-one-out loss of closed-form heads only."
         )
@@ -106,21 +113,24 @@ def notes_on(ranked: Sequence[Standing], reference: Standing | None, task: Task,
         for one in ranked
         if one.texts is not None and (reasons := unfamiliar(one.texts))
     ]
-    stated = [one.source for one in ranked if one.info.accuracy is not None]
-    if by_prior:
-        notes.append("Published accuracy counts as a third of the evidence among sources of the same source task.")
-    elif stated:
-        notes.append(
-            f"Published accuracy is known for {joined(stated)} only, or for different source tasks; it was not used."
-        )
-    elif ranked:
-        notes.append("No published accuracy is known for any of these sources: the order is based on your data alone.")
+    if len(ranked) > 1:
+        notes.append(_on_published(ranked, by_prior=by_prior))
     if reference is not None and reference.tied:
+        tied, learnt = ("the best", "these sources have") if len(ranked) > 1 else ("it", f"{ranked[0].source} has")
         notes.append(
-            f"{reference.source}, a body with random weights, is tied with the best: these data do not show any "
-            "benefit of what these sources have learnt."
+            f"{reference.source}, a body with random weights, is tied with {tied}: these data do not show any "
+            f"benefit of what {learnt} learnt."
         )
     return [*notes, *_without_head(ranked)]
+
+
+def _on_published(ranked: Sequence[Standing], *, by_prior: bool) -> str:
+    if by_prior:
+        return "Published accuracy counts as a third of the evidence among sources of the same source task."
+    stated = [one.source for one in ranked if one.info.accuracy is not None]
+    if stated:
+        return f"Published accuracy is known for {joined(stated)} only, or for different source tasks; it was not used."
+    return "No published accuracy is known for any of these sources: the order is based on your data alone."
 
 
 def _without_head(ranked: Sequence[Standing]) -> list[str]:

@@ -151,7 +151,8 @@ def in_turn(reporter: Reporter) -> Measure:
         contestants: Sequence[Contestant], positions: NDArray[np.intp], question: Question
     ) -> Iterator[tuple[int, Answer]]:
         for k, contestant in enumerate(contestants):
-            with reporter.progress(f"ranking {contestant.entry.name} ({k + 1} of {len(contestants)})") as step:
+            name, of = contestant.entry.name, len(contestants)
+            with reporter.progress(f"ranking {name} ({k + 1} of {of})" if of > 1 else f"measuring {name}") as step:
                 yield k, contestant.answer(positions, question, step)
 
     return run
