@@ -10,6 +10,7 @@ from headstart.io.disk import disk_is_full, write_reason
 from headstart.io.files import (
     check_digest,
     file_digest,
+    file_size,
     is_file,
     path_exists,
     read_json,
@@ -28,6 +29,7 @@ __all__ = [
     "check_writable",
     "disk_is_full",
     "file_digest",
+    "file_size",
     "follow_umask",
     "harmless_cell",
     "harmless_frame",

@@ -18,6 +18,7 @@ from headstart.io.cache_place import is_private
 __all__ = [
     "check_digest",
     "file_digest",
+    "file_size",
     "is_file",
     "path_exists",
     "read_json",
@@ -69,12 +70,14 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     if not is_file(path):
         raise ModelFolderError(f"'{path}' is missing; the folder is not complete.")
-    if path.stat().st_size > MAX_JSON_BYTES:
+    if file_size(path) > MAX_JSON_BYTES:
         raise ModelFolderError(
             f"'{path}' is larger than {MAX_JSON_BYTES} bytes, the limit for such files; copy or fit the model again."
         )
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
         raise ModelFolderError(f"'{path}' is not valid JSON ({error}); copy or fit the model again.") from error
     if not isinstance(value, dict):
@@ -152,8 +155,37 @@ def path_exists(path: Path) -> bool:
         return False
 
 
-def file_digest(path: Path) -> str:
-    """The sha256 digest of a file's bytes, in hexadecimal.
+def file_size(path: Path) -> int:
+    """The size of a file in bytes.
+
+    Raises:
+        ModelFolderError: if it is missing, or the system refuses.
+
+    Examples:
+        >>> file_size(Path("nowhere.keras"))
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: 'nowhere.keras' cannot be read (No such file or directory); copy it ...
+    """
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ModelFolderError:
+    reason = error.strerror if isinstance(error, OSError) else None
+    return ModelFolderError(f"'{path}' cannot be read ({reason or error}); copy it again.")
+
+
+def file_digest(path: Path, algorithm: str = "sha256") -> str:
+    """The digest of a file's bytes, in hexadecimal.
+
+    Args:
+        path: the file.
+        algorithm: ``"sha256"``, or ``"md5"`` where a publisher states no other; it protects from damage only.
+
+    Raises:
+        ModelFolderError: if the file is missing, or cannot be read.
 
     Examples:
         >>> import tempfile
@@ -162,8 +194,11 @@ def file_digest(path: Path) -> str:
         >>> file_digest(path)[:16]
         'e3b0c44298fc1c14'
     """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def check_digest(path: Path, expected: str) -> None:
@@ -171,6 +206,7 @@ def check_digest(path: Path, expected: str) -> None:
 
     Raises:
         DigestError: if the digest differs.
+        ModelFolderError: if the file is missing, or cannot be read.
 
     Examples:
         >>> import tempfile

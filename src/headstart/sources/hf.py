@@ -117,9 +117,10 @@ def describe_folder(folder: Path, name: str) -> SourceInfo:
 
 def _licence(card: Path) -> str | None:
     """The ``license:`` line of a model card's front matter."""
-    if not card.is_file():
+    try:
+        lines = card.read_text(encoding="utf-8", errors="replace").splitlines()[:100]
+    except OSError:  # there is none
         return None
-    lines = card.read_text(encoding="utf-8", errors="replace").splitlines()[:100]
     if not lines or lines[0].strip() != "---":
         return None
     for line in lines[1:]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from headstart.engine.body.machine import package_version
 from headstart.errors import SourceError
-from headstart.io import check_digest, file_digest
+from headstart.io import check_digest, file_digest, file_size
 from headstart.sources.keras_bodies.applications import (
     APPLICATIONS,
     application,
@@ -62,7 +62,7 @@ def open_keras_file(file: Path) -> KerasSource:
             fill(network, stored, f"'{file}'")
 
     info = SourceInfo(f"local:{file}", "image", architecture=_model_name(spec.model), sha256=digest)
-    return KerasSource(spec, KerasWeights(digest, load, numbers=file.stat().st_size // 2), info)
+    return KerasSource(spec, KerasWeights(digest, load, numbers=file_size(file) // 2), info)
 
 
 def describe_keras_file(file: Path) -> SourceInfo:

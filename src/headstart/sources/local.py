@@ -299,7 +299,8 @@ def _integer(value: object) -> int | None:
 
 def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo, *, installed: bool = False) -> Source:
     from headstart.sources.bodies.hidden_layers import saved_reading
-    from headstart.sources.timm import TimmSource, Weights
+    from headstart.sources.bodies.weights import Weights
+    from headstart.sources.timm import TimmSource
     from headstart.sources.timm_bodies.module import load_weights
 
     if not file.is_file():

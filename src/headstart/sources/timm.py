@@ -8,7 +8,7 @@ Reference: Wightman, "PyTorch Image Models", 2019.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, row
 from headstart.engine.capabilities import Runtime
 from headstart.engine.frozen_body import FrozenBody
 from headstart.errors import HeadstartError, SourceError
-from headstart.io import check_digest, file_digest, follow_umask, write_json
+from headstart.io import file_digest, follow_umask, write_json
 from headstart.sources.bodies.body_source import BlockSource
 from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
 from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading
@@ -31,17 +31,18 @@ from headstart.sources.bodies.model_card import published_accuracy
 from headstart.sources.bodies.picture_side import described_at, no_other_side
 from headstart.sources.bodies.seeded import example_pictures, state_digest
 from headstart.sources.bodies.trainable import Trainable
+from headstart.sources.bodies.weights import Weights, copy_unchanged
 from headstart.sources.preprocessing.picture_transform import PictureTransform
 from headstart.sources.scheme import Scheme
 from headstart.sources.timm_bodies.hub import cached_weights, full_name, pretrained_config
 from headstart.sources.timm_bodies.module import TimmSpec, measure, reader, source_logits
-from headstart.sources.timm_bodies.weights import Weights, random_weights
+from headstart.sources.timm_bodies.weights import random_weights
 from headstart.types import Block, Modality, SourceInfo
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["SCHEME", "TimmSource", "Weights", "random_weights"]
+__all__ = ["SCHEME", "TimmSource", "random_weights"]
 
 VERSION = 1  # to be raised when the same body and picture give other features
 DECIDING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")  # keys that affect features
@@ -72,7 +73,7 @@ class TimmSource(BlockSource[NDArray[np.uint8]]):
     def __init__(
         self,
         spec: TimmSpec,
-        weights: Weights,
+        weights: Weights[Callable[[], nn.Module]],
         info: SourceInfo,
         *,
         layers: Layers = "blocks",
@@ -84,7 +85,7 @@ class TimmSource(BlockSource[NDArray[np.uint8]]):
         self._installed = installed
         self._weights, self._layers, self._positions = weights, layers, positions
         preprocessing = {key: spec.pretrained_cfg[key] for key in DECIDING if spec.pretrained_cfg.get(key) is not None}
-        built = (spec.architecture, dict(spec.model_args), preprocessing, weights.digest)
+        built = (spec.architecture, dict(spec.model_args), preprocessing, weights.key)
         # Without adapters nothing is added to the key, so features cached before stay valid.
         inserted = [dict(spec.structure)] if spec.structure else []
         key = recipe_key("timm", VERSION, *built, layers, positions, *inserted)
@@ -227,16 +228,13 @@ class TimmSource(BlockSource[NDArray[np.uint8]]):
         folder.mkdir(parents=True, exist_ok=True)
         # An unchanged file is copied, so its digest stays that of the publisher.
         if self._weights.file is not None and self._facts["is_file"]:
-            from shutil import copyfile
-
-            copyfile(self._weights.file, folder / "model.safetensors")
-            check_digest(folder / "model.safetensors", self._weights.digest)
+            copy_unchanged(self._weights.file, folder / "model.safetensors", self._weights.digest)
         else:
             from safetensors.torch import save_file
 
             tensors = {key: value.contiguous() for key, value in self._weights.load().state_dict().items()}
             save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-        follow_umask(folder / "model.safetensors")
+            follow_umask(folder / "model.safetensors")
         config = {
             "architecture": self.spec.architecture,
             "num_features": self.info.num_features,
@@ -247,7 +245,12 @@ class TimmSource(BlockSource[NDArray[np.uint8]]):
         return save_reading(folder, self._layers, positions=self._positions, structure=self.spec.structure)
 
     def _with(
-        self, weights: Weights, info: SourceInfo, layers: Layers, positions: bool, facts: Mapping[str, Any] | None
+        self,
+        weights: Weights[Callable[[], nn.Module]],
+        info: SourceInfo,
+        layers: Layers,
+        positions: bool,
+        facts: Mapping[str, Any] | None,
     ) -> TimmSource:
         return TimmSource(self.spec, weights, info, layers=layers, positions=positions, facts=facts)
 

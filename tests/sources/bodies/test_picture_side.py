@@ -17,9 +17,10 @@ from headstart.errors import DigestError, MissingExtraError, SourceError
 from headstart.model.transfer_model import TransferModel
 from headstart.sources import describe, open_saved, open_source
 from headstart.sources.bodies.picture_side import split_side
+from headstart.sources.bodies.weights import Weights
 from headstart.sources.fused import FusedSource
 from headstart.sources.spectrogram import PictureSettings, Spectrogram
-from headstart.sources.timm import TimmSource, Weights, random_weights
+from headstart.sources.timm import TimmSource, random_weights
 from headstart.sources.timm_bodies.module import TimmSpec
 from headstart.transfer import fit
 from headstart.types import SourceInfo

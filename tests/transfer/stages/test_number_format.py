@@ -12,8 +12,9 @@ from headstart.data import read
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.reporting import SilentReporter
+from headstart.sources.bodies.weights import Weights
 from headstart.sources.quantized import QuantizedSource
-from headstart.sources.timm import TimmSource, Weights
+from headstart.sources.timm import TimmSource
 from headstart.sources.timm_bodies.module import TimmSpec, build
 from headstart.sources.toy import ToySource
 from headstart.transfer.stages import number_format

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from headstart.errors import SourceError
 from headstart.sources.bodies.adapters import restore_structure
 from headstart.sources.bodies.averaging import item_means
-from headstart.sources.preprocessing.yamnet_patches import BANDS, BINS, WINDOW
+from headstart.sources.bodies.same_padding import same_pads
+from headstart.sources.preprocessing.yamnet_patches import BANDS, BINS, FRAMES, WINDOW
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -85,18 +86,21 @@ def build_yamnet() -> nn.Module:
     from torch import nn
 
     class SameConv(nn.Conv2d):
-        """A 3x3 convolution with TensorFlow's padding: maps of even sides get a row and a column at their ends only."""
+        """A 3x3 convolution with TensorFlow's padding, which the layer itself does where it is symmetric."""
 
-        def __init__(self, inside: int, outside: int, stride: int, groups: int) -> None:
-            super().__init__(inside, outside, 3, stride, padding=1 if stride == 1 else 0, groups=groups)
+        def __init__(self, inside: int, outside: int, stride: int, groups: int, sides: tuple[int, int]) -> None:
+            left, right, top, bottom = pads = same_pads(sides, (3, 3), (stride, stride))
+            symmetric = left == right == top == bottom
+            super().__init__(inside, outside, 3, stride, padding=left if symmetric else 0, groups=groups)
+            self.pads = [] if symmetric else pads
 
         def forward(self, x: Tensor) -> Tensor:
-            if self.stride[0] == 2:
-                x = torch.nn.functional.pad(x, (0, 1, 0, 1))
+            if self.pads:
+                x = torch.nn.functional.pad(x, self.pads)
             return super().forward(x)
 
-    def block(width: int, wider: int, stride: int) -> nn.Module:
-        layers = {"dw": SameConv(width, width, stride, width), "dw_relu": nn.ReLU()}
+    def block(width: int, wider: int, stride: int, sides: tuple[int, int]) -> nn.Module:
+        layers = {"dw": SameConv(width, width, stride, width, sides), "dw_relu": nn.ReLU()}
         return nn.Sequential(OrderedDict({**layers, "pw": nn.Conv2d(width, wider, 1), "pw_relu": nn.ReLU()}))
 
     class Yamnet(nn.Module):
@@ -104,11 +108,12 @@ def build_yamnet() -> nn.Module:
 
         def __init__(self) -> None:
             super().__init__()
-            self.stem = SameConv(1, STEM, 2, 1)
-            widths = [STEM, *(width for width, _ in LAYERS)]
-            self.blocks = nn.ModuleList(
-                block(width, wider, stride) for width, (wider, stride) in zip(widths[:-1], LAYERS, strict=True)
-            )
+            self.stem = SameConv(1, STEM, 2, 1, (FRAMES, BANDS))
+            self.blocks = nn.ModuleList()
+            width, sides = STEM, (FRAMES // 2, BANDS // 2)
+            for wider, stride in LAYERS:
+                self.blocks.append(block(width, wider, stride, sides))
+                width, sides = wider, (sides[0] // stride, sides[1] // stride)
             self.classifier = nn.Linear(EMBEDDING, CLASSES)
 
         def forward(self, patches: Tensor) -> Tensor:

@@ -83,8 +83,8 @@ def open_yamnet(file: Path, name: str) -> YamnetSource:
     weights = YamnetWeights(
         digest,
         partial(_load, file, digest, structure),
-        read_front(file),
         None if structure else file,
+        front=read_front(file),
         structure=structure,
     )
     layers, positions = saved_reading(file.parent)

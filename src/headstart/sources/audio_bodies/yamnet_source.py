@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from headstart.data.media.readers import read_audio
 from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, rows_key
 from headstart.engine.frozen_body import FrozenBody
 from headstart.errors import SourceError
-from headstart.io import check_digest, file_digest, follow_umask, write_json, write_tensors
+from headstart.io import file_digest, write_json, write_tensors
 from headstart.sources.audio_bodies.yamnet import (
     LAYERS,
     build_yamnet,
@@ -34,6 +34,7 @@ from headstart.sources.bodies.hidden_layers import (
 from headstart.sources.bodies.pooling import blocks_forward, pool, position_rows
 from headstart.sources.bodies.seeded import initialization_key, seeded, state_digest
 from headstart.sources.bodies.trainable import Trainable
+from headstart.sources.bodies.weights import Weights, copy_unchanged
 from headstart.sources.preprocessing.long_sounds import long_sounds
 from headstart.sources.preprocessing.mel import resample
 from headstart.sources.preprocessing.yamnet_patches import (
@@ -59,23 +60,19 @@ Front = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class YamnetWeights:
-    """The origin of the weights.
+class YamnetWeights(Weights[Callable[[], "nn.Module"]]):
+    """The origin of the weights; ``digest`` identifies the front too.
 
     Attributes:
-        digest: identifies them and the front: the sha256 digest of their file, or a description.
-        load: returns the network with the weights.
         front: the window and the mel filters.
-        file: the safetensors file; None where the weights differ from it.
-        lasting: whether a later process can load them again.
         structure: the adapters inserted into the network, from `headstart.sources.bodies.copies.structure_of`.
+
+    Examples:
+        >>> random_yamnet(0).front[1].shape
+        (64, 257)
     """
 
-    digest: str
-    load: Callable[[], nn.Module]
-    front: Front
-    file: Path | None = None
-    lasting: bool = True
+    front: Front = field(kw_only=True)
     structure: Mapping[str, Any] | None = None
 
 
@@ -102,7 +99,7 @@ class YamnetSource(BodySource[NDArray[np.float32]]):
     ) -> None:
         self._weights, self._layers, self._positions = weights, layers, positions
         inserted = [dict(weights.structure)] if weights.structure else []
-        key = recipe_key("yamnet", VERSION, weights.digest, layers, positions, *inserted)
+        key = recipe_key("yamnet", VERSION, weights.key, layers, positions, *inserted)
         self.body = body = FrozenBody(Recipe(key, self._build, lambda: self._example(4), lasting=weights.lasting))
         self._facts = body.facts(self._measure)
         blocks = tuple(Block(name, width) for name, width in self._facts["blocks"])
@@ -183,7 +180,7 @@ class YamnetSource(BodySource[NDArray[np.float32]]):
         weights = YamnetWeights(
             with_front(state_digest(module), self._weights.front),
             lambda: frozen_copy(module),
-            self._weights.front,
+            front=self._weights.front,
             lasting=False,
             structure=structure_of(module),
         )
@@ -201,11 +198,7 @@ class YamnetSource(BodySource[NDArray[np.float32]]):
         folder.mkdir(parents=True, exist_ok=True)
         target, weights = folder / FILE, self._weights
         if weights.file is not None:
-            from shutil import copyfile
-
-            copyfile(weights.file, target)
-            check_digest(target, weights.digest)
-            follow_umask(target)
+            copy_unchanged(weights.file, target, weights.digest)
         else:
             state = {name: tensor.numpy() for name, tensor in weights.load().state_dict().items()}
             write_tensors(target, {**state, "frontend.window": weights.front[0], "frontend.mel": weights.front[1]})
@@ -286,4 +279,4 @@ def random_yamnet(seed: int, front: Front | None = None) -> YamnetWeights:
     if front is None:
         front = np.hanning(401)[:-1].astype(np.float32), np.repeat(np.eye(64, 65, dtype=np.float32), 4, 1)[:, :257]
     digest = with_front(initialization_key(seed), front)
-    return YamnetWeights(digest, lambda: seeded(seed, build_yamnet), front)
+    return YamnetWeights(digest, lambda: seeded(seed, build_yamnet), front=front)

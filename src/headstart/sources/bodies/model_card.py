@@ -67,7 +67,10 @@ def stated_languages(card: Path) -> tuple[str, ...]:
 
 def _front_matter(card: Path, mark: str) -> Any:
     """The YAML front matter of a card that contains ``mark``; None if there is none, or if it cannot be read."""
-    if not card.is_file() or mark not in card.read_text(encoding="utf-8", errors="replace"):
+    try:
+        if mark not in card.read_text(encoding="utf-8", errors="replace"):
+            return None
+    except OSError:  # there is none
         return None
     from huggingface_hub.repocard import metadata_load
 

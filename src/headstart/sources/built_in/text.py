@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from headstart.io import check_digest, follow_umask, read_json
 from headstart.sources.bodies.adapters import save_adapters, without_adapters
 from headstart.sources.bodies.seeded import seeded
+from headstart.sources.bodies.weights import versioned
 from headstart.sources.built_in.entry import BuiltIn
+from headstart.sources.transformers import bert
 from headstart.sources.transformers.bert import bert_hidden, bert_module
 from headstart.sources.transformers.checkpoint import TOKENIZER_FILES, WEIGHT_FILES, copy_files
 from headstart.sources.transformers.text_body import TextBody, TextParts
@@ -75,7 +77,8 @@ def open_text() -> TextBody:
 
 def _source(folder: Path) -> TextBody:
     parts = TextParts(
-        key=TEXT_SHA256,  # stands for configuration and tokenizer too: the package pins all of them
+        # stands for configuration and tokenizer too: the package pins all of them
+        key=versioned(TEXT_SHA256, bert.VERSION),
         build=lambda seed: _build(folder, seed),
         hidden=_hidden,
         tokenizer=TokenizerSpec(folder / "tokenizer.json", MAX_LENGTH, unknown=UNKNOWN),

@@ -5,7 +5,6 @@ Reference: https://keras.io/api/applications
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -19,6 +18,7 @@ from headstart.engine.body.machine import package_version
 from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.bodies import BodyCache
 from headstart.errors import MissingExtraError, SourceError, UnknownNameError
+from headstart.io import file_digest
 
 __all__ = ["APPLICATIONS", "Application", "application", "cached_weights", "keras_folder", "license_of", "weights_file"]
 
@@ -173,8 +173,7 @@ def cached_weights(name: str, known: Application) -> Path:
             f'once while online: python -c "import keras; keras.applications.{name}(include_top=False)".'
         )
     if known.md5:
-        with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        digest = file_digest(file, "md5")
         if digest != known.md5:
             raise SourceError(
                 f"'{file}' has the md5 digest {digest[:12]}..., but Keras states {known.md5[:12]}...; fetch it again."

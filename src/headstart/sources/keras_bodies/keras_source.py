@@ -23,6 +23,7 @@ from headstart.sources.bodies.pooling import pool
 from headstart.sources.bodies.seeded import example_pictures, initialization_key, seeded, state_digest
 from headstart.sources.bodies.size_limit import check_finite_tensors, limited_to, stored_numbers
 from headstart.sources.bodies.trainable import Trainable
+from headstart.sources.bodies.weights import Weights
 from headstart.sources.keras_bodies.graph import read_graph
 from headstart.sources.keras_bodies.pixels import MODES, preprocess
 from headstart.sources.preprocessing.picture_transform import PictureTransform
@@ -70,20 +71,18 @@ class KerasSpec:
 
 
 @dataclass(frozen=True)
-class KerasWeights:
-    """The origin of a body's weights.
+class KerasWeights(Weights["Callable[[KerasNetwork], None] | None"]):
+    """The origin of a body's weights; ``load`` puts them into a network, and None leaves the random ones.
 
     Attributes:
-        digest: identifies them.
-        load: puts them into a network, in place; None leaves the random ones.
-        lasting: whether a later process can load them again.
         seed: of the random weights that a body begins with.
         numbers: at most about how many numbers its file holds, which bounds the body; None for a known architecture.
+
+    Examples:
+        >>> KerasWeights("none", None).seed
+        0
     """
 
-    digest: str
-    load: Callable[[KerasNetwork], None] | None
-    lasting: bool = True
     seed: int = 0
     numbers: int | None = None
 
@@ -109,7 +108,7 @@ class KerasSource(BodySource[NDArray[np.uint8]]):
 
     def __init__(self, spec: KerasSpec, weights: KerasWeights, info: SourceInfo, *, layers: Layers = "blocks") -> None:
         self.spec, self._weights, self._layers = spec, weights, layers
-        key = recipe_key("keras", VERSION, spec.model, spec.facts, weights.digest, layers)
+        key = recipe_key("keras", VERSION, spec.model, spec.facts, weights.key, layers)
         self.body = body = FrozenBody(Recipe(key, self._build, self._example, lasting=weights.lasting))
         self._facts = body.facts(self._measure)
         self._transform = PictureTransform((spec.side,) * 2, (spec.side,) * 2, "stretch", "bilinear")
@@ -358,6 +357,7 @@ def open_keras_folder(folder: Path, name: str) -> KerasSource:
     def load(network: KerasNetwork) -> None:
         from safetensors.torch import load_file
 
+        check_digest(file, info.sha256 or "")  # the file may have been replaced since the source was opened
         state = load_file(file)
         check_finite_tensors(state, file)
         _load_state(network, state, str(folder))

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-__all__ = ["largest_map", "most_numbers", "pair", "same_pads"]
+from headstart.sources.bodies.same_padding import same_pads
+
+__all__ = ["largest_map", "most_numbers", "pair"]
 
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D")
 POOLINGS = ("MaxPooling2D", "AveragePooling2D")
@@ -35,23 +37,6 @@ def pair(value: Any) -> tuple[int, int]:
         ((3, 3), (3, 5))
     """
     return (int(value[0]), int(value[-1])) if isinstance(value, list | tuple) else (int(value), int(value))
-
-
-def same_pads(
-    sides: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
-) -> list[int]:
-    """TensorFlow's SAME padding as torch wants it: left, right, top, bottom.
-
-    Examples:
-        >>> same_pads((8, 8), (3, 3), (2, 2), (1, 1))
-        [0, 1, 0, 1]
-    """
-    pads: list[int] = []
-    for k in (1, 0):
-        reach = dilation[k] * (kernel[k] - 1) + 1
-        total = max((-(-sides[k] // strides[k]) - 1) * strides[k] + reach - sides[k], 0)
-        pads += [total // 2, total - total // 2]
-    return pads
 
 
 def largest_map(kind: str, settings: Mapping[str, Any], shapes: Sequence[Sequence[int]]) -> int:

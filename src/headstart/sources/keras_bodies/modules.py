@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from headstart.errors import SourceError
-from headstart.sources.keras_bodies.map_sizes import pair, same_pads
+from headstart.sources.bodies.same_padding import same_pads
+from headstart.sources.keras_bodies.map_sizes import pair
 
 __all__ = [
     "BatchNorm",

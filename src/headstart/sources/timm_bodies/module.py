@@ -115,7 +115,7 @@ def load_weights(spec: TimmSpec, file: Path) -> nn.Module:
             module = build(spec)
         tensors = load_file(file)
         module.load_state_dict(tensors)
-    except (RuntimeError, SafetensorError) as error:
+    except (RuntimeError, SafetensorError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise SourceError(f"The weights in '{file}' do not fit timm's '{spec.architecture}': {reason}") from error
     check_finite_tensors(tensors, file)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["bert_hidden", "bert_module"]
 
+VERSION = 1  # to be raised when the same weights give other hidden layers
+
 
 def bert_module(
     config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None, words: WordTable | None = None

@@ -17,6 +17,8 @@ from headstart.engine.backends.openvino import import_openvino
 
 __all__ = ["bert_blocks", "bert_graph"]
 
+VERSION = 1  # to be raised when the same weights give other rows
+
 Weights = Mapping[str, NDArray[np.float32]]
 LOWEST = float(np.finfo(np.float32).min)  # added to the attention scores of padding, whose softmax weight is then 0
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from headstart.errors import ModelFolderError
 from headstart.io import file_digest, write_json
 
 __all__ = [
@@ -62,14 +63,23 @@ def files_digest(folder: Path, patterns: Sequence[str]) -> str:
 def copy_files(folder: Path, place: Path, patterns: Sequence[str]) -> None:
     """Copy the matching files, config.json and the model card into ``place``, which is created if needed.
 
+    Raises:
+        ModelFolderError: if the folder has no config.json, or lacks the weights that are asked for.
+
     Examples:
         >>> import tempfile
         >>> folder, place = Path(tempfile.mkdtemp()), Path(tempfile.mkdtemp())
+        >>> copy_files(folder, place, [])
+        Traceback (most recent call last):
+        headstart.errors.ModelFolderError: '...config.json' is missing; copy the model again.
         >>> _ = (folder / "config.json").write_text("{}")
-        >>> copy_files(folder, place, ["*.safetensors"])
+        >>> copy_files(folder, place, ["*.txt"])
         >>> [file.name for file in place.iterdir()]
         ['config.json']
     """
+    for needed in ["config.json", *(pattern for pattern in patterns if pattern == WEIGHT_FILES[0])]:
+        if not _files(folder, [needed]):
+            raise ModelFolderError(f"'{folder / needed}' is missing; copy the model again.")
     place.mkdir(parents=True, exist_ok=True)
     for file in _files(folder, ["config.json", "README.md", *patterns]):
         shutil.copyfile(file, place / file.name)  # follows the links of the hub's cache

@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from headstart.data.media.readers import read_audio
 from headstart.engine.body.arrays import to_tensors
 from headstart.engine.body.recipe import Tensors, rows_key
+from headstart.sources.bodies.averaging import item_means, item_rows
 from headstart.sources.bodies.hidden_layers import Hidden, Layers, Reading
 from headstart.sources.bodies.trainable import PreparedKind, Trainable
 from headstart.sources.preprocessing.long_sounds import long_sounds
 from headstart.sources.preprocessing.mel import resample
 from headstart.sources.preprocessing.speech_mel import BANDS, MOST_FRAMES, RATE, speech_mel, speech_parts
 from headstart.sources.transformers.body import TransformersBody
+from headstart.sources.transformers.lengths import length_batches, padded_length
 from headstart.sources.transformers.parts import BodyParts
-from headstart.sources.transformers.tokenizing import padded_length
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -102,16 +103,11 @@ class SpeechBody(TransformersBody[SpeechParts, Sound]):
         rows = super().forward(parts)
         if len(parts) == len(prepared):
             return rows
-        # The parts of sound i are begins[i] to begins[i + 1].
-        begins = np.cumsum([0, *(len(sound) for sound in prepared)])
+        counts = [len(sound) for sound in prepared]
         if self.positions:
-            return [np.concatenate(rows[begin:end]) for begin, end in pairwise(begins)]
-        frames = np.array([_frames(part) for part in parts], np.float32)
-        sums = np.add.reduceat(rows * frames[:, None], begins[:-1], axis=0)
-        averaged: NDArray[np.float32] = (sums / np.add.reduceat(frames, begins[:-1])[:, None]).astype(np.float32)
-        alone = np.diff(begins) == 1  # not multiplied and divided: the same bits as without longer neighbours
-        averaged[alone] = rows[begins[:-1][alone]]
-        return averaged
+            ends = np.cumsum([0, *counts])
+            return [np.concatenate(rows[begin:end]) for begin, end in pairwise(ends)]
+        return item_rows(rows, counts, np.array([_frames(part) for part in parts], np.float32))
 
     def trainable(self) -> Trainable:
         """The body for training; all parts of a batch run together, and the rows of each sound are averaged."""
@@ -139,7 +135,8 @@ class SpeechBody(TransformersBody[SpeechParts, Sound]):
         return self._batch([self.prepare((noise.astype(np.float32), RATE)) for noise in noises])
 
     def _groups(self, prepared: Sequence[Sound]) -> Iterator[NDArray[np.intp]]:
-        return _batches(np.array([padded_length(_frames(sound), MOST_FRAMES) for sound in prepared], np.intp))
+        lengths = np.array([padded_length(_frames(sound), MOST_FRAMES) for sound in prepared], np.intp)
+        return length_batches(lengths, FRAMES_AT_ONCE)
 
     def _batch(self, prepared: Sequence[Sound]) -> dict[str, NDArray[Any]]:
         longest = max(map(_frames, prepared))
@@ -173,14 +170,6 @@ def _frames(sound: Sound) -> int:
     return int(sound[0].shape[1]) // 2
 
 
-def _batches(lengths: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    """Indices of sounds that run together: those of the same padded length, the longest first."""
-    for length in np.unique(lengths)[::-1]:
-        alike = np.flatnonzero(lengths == length)
-        size = max(1, FRAMES_AT_ONCE // int(length))
-        yield from (alike[begin : begin + size] for begin in range(0, len(alike), size))
-
-
 def _padded(parts: Sequence[NDArray[np.float32]], width: int) -> dict[str, NDArray[Any]]:
     """The batch of n parts: ``input_features`` (n, width, 160) and ``attention_mask`` (n, width), 0 at padding."""
     # The frames are on axis 1 of both arrays, so that the converted body takes any number of them.
@@ -197,9 +186,4 @@ def _averaged(blocks: Sequence[Tensor], batch: Tensors) -> list[Tensor]:
     """The rows of sounds from those of their parts, weighted by the number of frames."""
     if not isinstance(batch, Mapping) or "counts" not in batch or len(batch["counts"]) == len(batch["attention_mask"]):
         return list(blocks)
-    counts, frames = batch["counts"], batch["attention_mask"].sum(dim=1).float()
-    # owners[j] is the sound of part j; index_add is differentiable
-    owners = counts.new_tensor(range(len(counts))).repeat_interleave(counts)
-    totals = frames.new_zeros(len(counts)).index_add(0, owners, frames)
-    weights = (frames / totals[owners]).unsqueeze(1)
-    return [block.new_zeros(len(counts), block.shape[1]).index_add(0, owners, block * weights) for block in blocks]
+    return item_means(blocks, batch["counts"], batch["attention_mask"].sum(dim=1).float())

@@ -20,6 +20,7 @@ from headstart.sources.bodies.hidden_layers import MOST_BLOCKS, Hidden, Layers, 
 from headstart.sources.bodies.trainable import PreparedKind
 from headstart.sources.transformers.body import TransformersBody
 from headstart.sources.transformers.checkpoint import write_sentence_files
+from headstart.sources.transformers.lengths import length_batches, padded_length
 from headstart.sources.transformers.parts import BodyParts
 from headstart.sources.transformers.tokenizing import (
     TokenizerSpec,
@@ -27,7 +28,6 @@ from headstart.sources.transformers.tokenizing import (
     count_tokens,
     open_tokenizer,
     pad,
-    padded_length,
     tokenize,
 )
 from headstart.sources.transformers.word_table import WordTable, word_table
@@ -165,7 +165,8 @@ class TextBody(TransformersBody[TextParts, Tokens]):
 
     def _groups(self, prepared: Sequence[Tokens]) -> Iterator[NDArray[np.intp]]:
         most = self.parts.tokenizer.max_length
-        return _batches(np.array([padded_length(len(tokens), most) for tokens in prepared], np.intp))
+        lengths = np.array([padded_length(len(tokens), most) for tokens in prepared], np.intp)
+        return length_batches(lengths, TOKENS_AT_ONCE)
 
     def _batch(self, prepared: Sequence[Tokens]) -> dict[str, NDArray[Any]]:
         tokenizer = self.parts.tokenizer
@@ -196,14 +197,6 @@ class TextBody(TransformersBody[TextParts, Tokens]):
 
     def _collate(self, prepared: Sequence[Tokens]) -> Any:
         return to_tensors(self._batch(prepared))
-
-
-def _batches(lengths: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    """Indices of texts that run together: texts of the same padded length, the longest first."""
-    for length in np.unique(lengths)[::-1]:
-        alike = np.flatnonzero(lengths == length)
-        size = max(1, TOKENS_AT_ONCE // int(length))
-        yield from (alike[begin : begin + size] for begin in range(0, len(alike), size))
 
 
 def _words_for(own: WordTable, make: Callable[[int | None], WordTable], seed: int | None) -> WordTable:

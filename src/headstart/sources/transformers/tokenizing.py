@@ -22,15 +22,15 @@ from headstart.data.auditing.token_counts import (
 )
 from headstart.data.text.forms import canonical_text
 from headstart.data.text.scripts import script_of
-from headstart.errors import ItemError
+from headstart.errors import ItemError, SourceError
 from headstart.types import Source
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 __all__ = [
-    "TokenizerSpec", "Tokenizing", "Tokens", "count_tokens", "open_tokenizer", "pad", "padded_length", "read_by",
-    "tokenize",
+    "TokenizerSpec", "Tokenizing", "Tokens", "count_tokens", "open_tokenizer", "pad", "read_by",
+    "tokenize", "tokenizer_file",
 ]  # fmt: skip
 
 Tokens = NDArray[np.int64]
@@ -95,13 +95,35 @@ def open_tokenizer(spec: TokenizerSpec) -> Tokenizer:
     from tokenizers import Tokenizer
 
     given = spec.tokenizer
-    if isinstance(given, str | Path):
-        opened = Tokenizer.from_file(str(given)) if isinstance(given, Path) else Tokenizer.from_str(given)
+    if isinstance(given, str):
+        opened = Tokenizer.from_str(given)
+    elif isinstance(given, Path):
+        opened = tokenizer_file(given)
     else:
         opened = given()
     opened.enable_truncation(spec.max_length)
     opened.no_padding()
     return opened
+
+
+def tokenizer_file(file: Path) -> Tokenizer:
+    """The tokenizer in a tokenizer.json.
+
+    Raises:
+        SourceError: if it is missing or damaged.
+
+    Examples:
+        >>> tokenizer_file(Path("nowhere.json"))
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The tokenizer 'nowhere.json' cannot be read (No such file or directory ...
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # tokenizers raises nothing more specific
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(f"The tokenizer '{file}' cannot be read ({reason}); copy the model again.") from error
 
 
 def tokenize(tokenizer: Tokenizer, items: Sequence[Any]) -> list[Tokens | ItemError]:
@@ -223,23 +245,6 @@ def _text_error(item: object) -> ItemError | None:
 
 def _no_tokens_error(item: str) -> ItemError:
     return ItemError(f"The text {item!r:.80} has no tokens.")
-
-
-def padded_length(length: int, most: int) -> int:
-    """The padded length of a text of ``length`` tokens: rounded up a little, so that texts share batches.
-
-    It depends only on the text, because products in bf16 are rounded differently in batches of other widths.
-
-    Args:
-        length: number of tokens of the text.
-        most: number of tokens that the body allows.
-
-    Examples:
-        >>> [padded_length(length, 512) for length in (1, 13, 31, 33, 500, 512)]
-        [2, 14, 32, 36, 512, 512]
-    """
-    step = max(2, (1 << (length.bit_length() - 1)) // 8)  # of a text of 16 tokens or more, padding is at most an eighth
-    return max(length, min(-(-length // step) * step, most))
 
 
 def pad(rows: Sequence[Tokens], width: int, filler: int) -> dict[str, Tokens]:

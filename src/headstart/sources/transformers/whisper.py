@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["whisper_hidden", "whisper_module"]
 
+VERSION = 1  # to be raised when the same weights give other hidden layers
+
 
 def whisper_module(config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> nn.Module:
     """The encoder's layers under the names of transformers' ``WhisperEncoder``, to be run by `whisper_hidden`.

@@ -18,6 +18,8 @@ from headstart.sources.weight_files.ctranslate2 import read_ctranslate2
 
 __all__ = ["TINY_EN", "whisper_state"]
 
+VERSION = 1  # to be raised when the same file gives other weights
+
 # The configuration of openai/whisper-tiny.en, as transformers reads it; generation needs the numbers of its tokens.
 TINY_EN: Mapping[str, Any] = {
     "model_type": "whisper",

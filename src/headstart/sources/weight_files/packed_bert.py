@@ -31,6 +31,7 @@ from headstart.sources.weight_files.binary import BinaryReader
 __all__ = ["BertSizes", "PackedBert", "read_packed_bert", "unpack_q4"]
 
 MAGIC, VERSION = b"E5S1", 1
+READING = 1  # to be raised when the same file gives other weights or tokens
 BLOCK = 32  # weights that share a scale
 BLOCK_BYTES = 2 + BLOCK // 2
 FLOAT32, Q4_0 = 0, 1

@@ -9,7 +9,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from headstart.errors import DigestError, MissingExtraError, SourceError
-from headstart.io import file_digest
+from headstart.io import file_digest, file_size
 
 __all__ = ["Wheel"]
 
@@ -114,7 +114,7 @@ class Wheel:
             SourceError: if another release or no such file is installed.
         """
         path = self.locate(file)
-        found = path.stat().st_size
+        found = file_size(path)
         if found != size:
             raise DigestError(
                 f"'{path}' has {found:,} bytes instead of {size:,}: it is damaged or another file, so it was not "
