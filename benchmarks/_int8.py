@@ -20,8 +20,8 @@ from headstart.engine.backends.int8_graph import Ranges, measure_ranges, quantis
 from headstart.engine.backends.openvino import import_openvino, openvino_streams
 from headstart.engine.body.machine import cores
 from headstart.engine.extract import extract
-from headstart.engine.int8_body import calibrate
 from headstart.engine.options import Engine
+from headstart.engine.variants.int8_body import calibrate
 from headstart.evaluate.intervals.shares import paired_shares
 from headstart.heads import HeadSearch
 from headstart.reporting import SilentReporter

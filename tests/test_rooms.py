@@ -42,6 +42,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "backends": {"body", "cache"},
         "pipeline": {"body", "cache", "capabilities", "extraction", "options"},
         "ray": {"capabilities", "options", "pipeline"},
+        "frozen_body": {"backends", "body", "cache", "capabilities"},
+        "variants": {"backends", "body", "cache", "capabilities", "frozen_body"},
     },
     "evaluate": {"metrics": set(), "intervals": {"metrics"}},
     "heads": {

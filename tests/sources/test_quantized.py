@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from headstart.engine.int8_body import calibrate
 from headstart.engine.options import Engine
-from headstart.errors import HeadstartError, SourceError
+from headstart.engine.variants.int8_body import calibrate
+from headstart.errors import HeadstartError, MissingExtraError, SourceError
 from headstart.io import read_json, read_tensors, write_json
 from headstart.sources import open_saved, open_source
 from headstart.sources.bodies.seeded import example_pictures
@@ -68,6 +68,14 @@ def test_without_openvino_a_model_in_int8_names_the_extra(monkeypatch):
     monkeypatch.setattr("headstart.engine.backends.openvino_graph.package_version", lambda _: "")
     with pytest.raises(HeadstartError, match=r"headstart\[openvino\]"):
         key(source)
+
+
+def test_a_saved_source_is_not_opened_without_openvino(tmp_path, monkeypatch):
+    """Kind: what cannot run here is refused when it is opened, in one sentence, not in the first prediction."""
+    reference = in_int8(tiny()).save(tmp_path / "body")
+    monkeypatch.setattr("headstart.engine.backends.openvino_graph.package_version", lambda _: "")
+    with pytest.raises(MissingExtraError, match=r"only OpenVINO runs since it is in int8.*headstart\[openvino\]"):
+        open_saved(reference, tmp_path / "body", "image")
 
 
 @pytest.mark.parametrize("name", ["hf:someone/else", "local:/etc", "../other", None, 3])

@@ -59,6 +59,7 @@ NEED_ITEMS = {
     "fusion": "auto",
     "baselines": "all",
     "drop_suspects": False,
+    "int8": "auto",
 }
 
 

@@ -96,6 +96,11 @@ class FrozenBody:
         return FrozenBody, (self.recipe,)
 
     @property
+    def full(self) -> FrozenBody:
+        """The body itself, which has all its blocks; `SelectedBody` has the same property."""
+        return self
+
+    @property
     def note(self) -> str:
         """Why it runs in this form, and what was unavailable."""
         return "; ".join(filter(None, [self.reason, self.hint]))

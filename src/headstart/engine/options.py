@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from headstart.errors import ParameterError
 from headstart.params import check_choice, check_number
 
-__all__ = ["BACKENDS", "Engine"]
+__all__ = ["BACKENDS", "Engine", "refuse_int8"]
 
 BACKENDS = ("openvino", "torch", "cuda", "mps")
 
@@ -25,8 +25,9 @@ class Engine:
             cluster's address.
         workers: worker processes on Ray; None for one per CPU.
         int8: whether a fit may run a body of convolutions in int8: ``"auto"`` (if this is measured to be faster, saves
-            more time than it costs, and does not raise the leave-one-out loss), ``"always"`` or ``"never"``. A saved
-            model keeps the number format that it was fitted in.
+            more time than it costs, and does not raise the leave-one-out loss), ``"always"`` or ``"never"``. Only
+            `headstart.fit` with a frozen body chooses it: fine-tuning, estimators, ranking and zero-shot models run the
+            usual format and refuse ``"always"``. A saved model keeps the number format that it was fitted in.
 
     Raises:
         ParameterError: for a value that is not allowed, or ``workers`` without ``ray``.
@@ -57,3 +58,25 @@ class Engine:
                 "The 'workers' parameter of Engine sets how many processes work on a Ray cluster. Got "
                 f"workers={self.workers} without 'ray' instead; give ray='auto' or an address with it, or leave it out."
             )
+
+
+def refuse_int8(engine: Engine, where: str) -> None:
+    """Raise if ``int8="always"`` was asked for where nothing runs in int8, so that it is not ignored.
+
+    Args:
+        engine: the user's settings.
+        where: what was asked for, such as ``"the strategy 'full'"``.
+
+    Raises:
+        ParameterError: names both, and what to do.
+
+    Examples:
+        >>> refuse_int8(Engine(), "rank")
+        >>> refuse_int8(Engine(int8="always"), "rank")
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: int8='always' is for a fit whose body stays frozen. Got it with rank; leave ...
+    """
+    if engine.int8 == "always":
+        raise ParameterError(
+            f"int8='always' is for a fit whose body stays frozen. Got it with {where}; leave int8 out."
+        )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from headstart.engine.backends.choice import availability_error
 from headstart.engine.backends.int8_graph import Ranges
-from headstart.engine.capabilities import Runtime
+from headstart.engine.capabilities import BlockSelecting, Runtime, WiderRows
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
-from headstart.engine.int8_body import Int8Body
 from headstart.engine.options import Engine
-from headstart.errors import SourceError
+from headstart.engine.variants.int8_body import Int8Body
+from headstart.engine.variants.selected_body import SelectedBody
+from headstart.errors import MissingExtraError, SourceError
 from headstart.io import read_json, read_tensors, write_json, write_tensors
-from headstart.types import FeatureMatrix, Source, SourceInfo
+from headstart.sources.bodies.trainable import body_key
+from headstart.types import Block, FeatureMatrix, Source, SourceInfo
 
 __all__ = ["INT8_FILE", "Quantizable", "QuantizedSource", "describe_quantized", "open_quantized"]
 
@@ -28,6 +32,8 @@ FULL = "fp32"  # the folder of the source in fp32
 class Quantizable(Source, Protocol):
     """A source with one body, which can be replaced by another form of the same body.
 
+    The body may be one of which only some blocks are read; ``body.full`` has all blocks.
+
     Examples:
         >>> from headstart.sources import open_source
         >>> isinstance(open_source("headstart:image"), Quantizable), isinstance(open_source("toy"), Quantizable)
@@ -35,19 +41,20 @@ class Quantizable(Source, Protocol):
     """
 
     @property
-    def body(self) -> FrozenBody:
+    def body(self) -> FrozenBody | SelectedBody:
         """What runs it."""
         ...
 
-    def with_body(self, body: FrozenBody) -> Self:
-        """The same source, run by another form of its body."""
+    def with_body(self, body: FrozenBody) -> Source:
+        """The same source with the same blocks, run by another form of its body, which has all its blocks."""
         ...
 
 
 class QuantizedSource:
     """A source whose body runs in int8.
 
-    Its layers are fixed and it cannot be fine-tuned; the source in fp32, which it keeps, can.
+    Its layers are fixed, of which it can leave out some, and it cannot be fine-tuned; the source in fp32, which it
+    keeps, can.
 
     Args:
         full: the source in fp32.
@@ -59,7 +66,7 @@ class QuantizedSource:
 
     Examples:
         >>> import numpy as np
-        >>> from headstart.engine.int8_body import calibrate
+        >>> from headstart.engine.variants.int8_body import calibrate
         >>> from headstart.sources import open_source
         >>> from headstart.sources.bodies.seeded import example_pictures
         >>> full, pictures = open_source("headstart:image"), example_pictures(2)
@@ -78,6 +85,29 @@ class QuantizedSource:
         """The facts about the source in fp32, since it is the same body."""
         return self.full.info
 
+    def all_blocks(self) -> tuple[Block, ...]:
+        """The blocks among which `only_blocks` chooses; empty if the source in fp32 cannot leave out any."""
+        return self._quick.all_blocks() if isinstance(self._quick, BlockSelecting) else ()
+
+    def only_blocks(self, names: Sequence[str]) -> QuantizedSource:
+        """The same source with only these of `all_blocks`; the rounded graph is cut after the deepest of them.
+
+        Raises:
+            UnknownNameError: for another name.
+            SourceError: for no names, or if the source in fp32 cannot leave out blocks.
+        """
+        smaller = self.full.only_blocks(names) if isinstance(self.full, BlockSelecting) else None
+        if not isinstance(smaller, Quantizable):
+            raise SourceError(f"The source '{self.info.name}' cannot leave out blocks; keep all of them.")
+        chosen = copy(self)
+        chosen.full = smaller
+        chosen._quick = self._quick.only_blocks(names)  # shares the body in int8
+        return chosen
+
+    def wider_rows(self) -> WiderRows | None:
+        """Where the rows with all blocks are stored; None if it has all, or before a backend is chosen."""
+        return self._quick.wider_rows() if isinstance(self._quick, BlockSelecting) else None
+
     @property
     def runtime(self) -> Runtime:
         """The runtime of its body."""
@@ -87,7 +117,7 @@ class QuantizedSource:
     @property
     def body_key(self) -> str:
         """The key that identifies its body and the ranges."""
-        return f"{self.full.body.recipe.key} int8 {self.ranges.digest}"
+        return f"{body_key(self.full)} int8 {self.ranges.digest}"
 
     def choose(self, engine: Engine, count: int, few: Callable[[], Sequence[Any]]) -> str | None:
         """The digest under which its rows may be cached, which includes that of the ranges.
@@ -177,6 +207,7 @@ def open_quantized(folder: Path) -> QuantizedSource:
     """The source that `QuantizedSource.save` wrote.
 
     Raises:
+        MissingExtraError: if OpenVINO is not installed, since nothing else runs it.
         SourceError: if the source in fp32 cannot be opened here or is another one, or the ranges do not fit.
         ModelFolderError: if a file is missing or damaged.
 
@@ -195,6 +226,8 @@ def open_quantized(folder: Path) -> QuantizedSource:
     from headstart.sources.registry import open_saved
 
     name, saved = _saved_name(folder), read_json(folder / INT8_FILE)
+    if availability_error("openvino") is not None:
+        raise MissingExtraError(f"The body in '{folder}', which only OpenVINO runs since it is in int8,", "openvino")
     reference = saved["reference"]
     full = open_saved(reference, folder / FULL, saved.get("modality", ""))
     promised = None if name.endswith(":.") else reference.get("sha256")

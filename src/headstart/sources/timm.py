@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,14 +113,14 @@ class TimmSource(BlockSource[NDArray[np.uint8]]):
         return self._positions
 
     def with_body(self, body: FrozenBody) -> Self:
-        """The same source, run by another form of its body.
+        """The same source with the same blocks, run by another form of its body.
 
         Args:
-            body: of the same recipe.
+            body: of the same recipe, with all its blocks.
         """
-        other = copy(self)
+        other = copy(self if self._choice is None else self._choice.full)
         other.body = body
-        return other
+        return self._alike(other)
 
     def prepare(self, item: object) -> NDArray[np.uint8]:
         """The image after timm's own evaluation transform, (height, width, 3) uint8, not yet normalised.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import ReadOptions, read_with, union_groups
-from headstart.engine.options import Engine
+from headstart.engine.options import Engine, refuse_int8
 from headstart.errors import DataError
 from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.heads.label_noise.suspects import Suspects, find_suspects, influential_rows
@@ -155,6 +155,7 @@ def audit_labels(
         >>> [(suspect.id, suspect.label, suspect.predicted) for suspect in found.suspects]
         [('40', 'high', 'low')]
     """
+    refuse_int8(engine, "an audit of labels, which runs the usual number format")
     context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed)
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.data import ReadOptions, read, union_groups
 from headstart.engine.extract import extract
-from headstart.engine.options import Engine
+from headstart.engine.options import Engine, refuse_int8
 from headstart.engine.ray.session import keep_ray_open
 from headstart.heads import HeadSearch
 from headstart.heads.problem import Fusion, LayerChoice
@@ -152,6 +152,8 @@ def fit(
     check_choices(options)
     check_strategy(strategy, class_weight)
     check_together(options)
+    if not options.is_frozen:
+        refuse_int8(engine, "a strategy other than 'frozen'")
     described = None if sources is None else describe_all(sources)
     context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit))
     _check_bounds(time_limit, out, context.reporter, overwrite=overwrite)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import union_groups
+from headstart.engine.options import refuse_int8
 from headstart.engine.ray.session import keep_ray_open
 from headstart.errors import DataError
 from headstart.model import TransferModel
@@ -37,7 +38,7 @@ def fit_model(dataset: Dataset, options: FitOptions, context: RunContext) -> Tra
         DataError: if an item cannot be read, or there are fewer than two classes.
         SourceError: if the source cannot be opened, or has no body that the strategy can fine-tune.
         UnknownNameError: for an unknown source or strategy.
-        ParameterError: if the time limit is not a number of seconds.
+        ParameterError: if the time limit is not a number of seconds, or with ``int8="always"``, which estimators lack.
 
     Examples:
         >>> from headstart.data import read
@@ -47,6 +48,7 @@ def fit_model(dataset: Dataset, options: FitOptions, context: RunContext) -> Tra
         ['+']
     """
     check_strategy(options.strategy, options.search.class_weight)
+    refuse_int8(context.engine, "an estimator, which runs the usual number format")
     if context.clock.limit is not None:
         check_number(context.clock.limit, "time_limit", "fit", low=0)
     choice = None if options.ranks_sources else named_choice(dataset, options.source, context.reporter)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.capabilities import LabelReading
-from headstart.engine.options import Engine
+from headstart.engine.options import Engine, refuse_int8
 from headstart.errors import DataError
 from headstart.heads import FittedHead, candidate_maps
 from headstart.heads.lda import LDA
@@ -81,6 +81,7 @@ def zero_shot(
         >>> model.predict(["where is my parcel"]), model.head.prior
         (['parcel'], 1.0)
     """
+    refuse_int8(engine, "a zero-shot model, which encodes texts")
     reporter = chosen_reporter(reporter, verbose=verbose)
     if out is not None:
         check_run_folder(Path(out), reporter, overwrite=overwrite)

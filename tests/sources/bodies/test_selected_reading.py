@@ -55,7 +55,7 @@ def test_an_unknown_block_and_no_block_are_refused(minilm):
 
 def test_a_body_whose_cut_form_differs_runs_completely(minilm, monkeypatch):
     """The complete body is the fallback: its rows are taken where the cut one does not give the same bits."""
-    monkeypatch.setattr("headstart.engine.selected_body.SelectedBody._is_same", lambda _self, _cut: False)
+    monkeypatch.setattr("headstart.engine.variants.selected_body.SelectedBody._is_same", lambda _self, _cut: False)
     some = minilm.only_blocks(["embeddings", "layer.2", "layer.5"])
     engine = Engine("torch", cache=False)
     wanted = extract(minilm, TEXTS, engine=engine).rows.reshape(len(TEXTS), 7, -1)[:, [0, 2, 5]]

@@ -14,7 +14,7 @@ from headstart.engine.capabilities import Runtime, WiderRows
 from headstart.engine.extract import encode
 from headstart.engine.frozen_body import FrozenBody
 from headstart.engine.options import Engine
-from headstart.engine.selected_body import SelectedBody
+from headstart.engine.variants.selected_body import SelectedBody
 from headstart.sources.bodies.block_choice import BlockChoice
 from headstart.types import Block, FeatureMatrix, Source, SourceInfo
 
@@ -148,7 +148,7 @@ class BlockSource(BodySource[Q]):
             return full
         chosen = copy(full)
         chosen._choice = choice
-        chosen.body = SelectedBody(full._full_body(), choice.selection)
+        chosen.body = SelectedBody(full.body.full, choice.selection)
         chosen._info = replace(full.info, blocks=tuple(b for b in full.info.blocks if b.name in choice.names))
         return chosen
 
@@ -164,9 +164,6 @@ class BlockSource(BodySource[Q]):
     def _alike(self, other: Self) -> Self:
         """Another source with the same blocks as this one."""
         return other.only_blocks(self._chosen) if self._chosen else other
-
-    def _full_body(self) -> FrozenBody:
-        return self.body.full if isinstance(self.body, SelectedBody) else self.body
 
     @abstractmethod
     def _build_selected(self, names: tuple[str, ...]) -> tuple[nn.Module, Forward]:

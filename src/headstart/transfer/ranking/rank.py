@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from headstart.data import ReadOptions
-from headstart.engine.options import Engine
+from headstart.engine.options import Engine, refuse_int8
 from headstart.engine.ray.session import keep_ray_open
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.scores.registry import check_scores
@@ -85,6 +85,7 @@ def rank(
         >>> [(standing.source, standing.state) for standing in rank((texts, moods), ["toy"]).standings]
         [('toy', 'ranked'), ('toy (untrained)', 'reference')]
     """
+    refuse_int8(engine, "a ranking, which runs the usual number format")
     context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit))
     options = RankOptions(Limits(max_params, license), tuple(scores), profile, untrained)
     check_scores(scores)  # before any work; once more below, when the task is known

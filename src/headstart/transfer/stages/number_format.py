@@ -1,10 +1,11 @@
 """Whether a fit runs its body in int8: measured on a sample of the user's labelled training items.
 
 The head is solved on int8 rows and reads int8 rows, so rounding is part of the feature map. It is judged by the
-leave-one-out loss of the closed-form head on the same items in both formats, not by the cosine of the rows. int8 is
-taken if it is faster here, if the rest of the items saves more time than judging cost, and if the loss is not higher by
-more than its noise nor, at the upper end of its interval, by more than a tenth. Items of a group or of a cluster of
-near duplicates are left out together, and count as one in the standard error.
+leave-one-out loss of the closed-form head on the same items in both formats, not by the cosine of the rows. These items
+are of the training part, and the ranges come from other ones (`int8_sample`): clipping items that were not calibrated
+on is part of what int8 costs. int8 is taken if it is faster here, if the rest of the items saves more time than judging
+cost, and if the loss is not higher by more than its noise nor, at the upper end of its interval, by more than a tenth.
+Items of a group or of a cluster of near duplicates are left out together, and count as one in the standard error.
 
 Times decide, and they differ from run to run; so the outcome is kept in the body cache, and a fit of the same data on
 the same machine gives the same model again.
@@ -20,7 +21,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data import union_groups
 from headstart.engine.backends.int8_graph import Ranges
 from headstart.engine.backends.interface import Refused
 from headstart.engine.body.machine import cpu_kind, package_version
@@ -29,29 +29,29 @@ from headstart.engine.cache.bodies import BodyCache
 from headstart.engine.capabilities import reads_positions
 from headstart.engine.extract import extract
 from headstart.engine.frozen_body import GPUS
-from headstart.engine.int8_body import calibrate
-from headstart.errors import ItemError, SourceError
+from headstart.engine.variants.int8_body import calibrate
+from headstart.errors import DataError, ItemError, SourceError
 from headstart.heads import select_head
 from headstart.heads.standard_error import mean_and_error
 from headstart.sources.quantized import Quantizable, QuantizedSource
 from headstart.transfer.stages.context import RunContext
+from headstart.transfer.stages.int8_sample import Int8Sample, int8_sample
 from headstart.transfer.stages.prepare import Audited, without_absent_classes
 from headstart.types import Dataset, Rows, Source
 
 __all__ = ["Int8Verdict", "NumberFormat", "in_number_format", "seconds_per_item"]
 
-FORMAT = 2  # of a kept outcome
+FORMAT = 3  # of a kept outcome
 FEWEST = (
     3000  # items; from 1.5 times as fast and about 10 s for judging (benchmarks/without_bf16.py), not from whole fits
 )
-JUDGED = 256  # items in both formats
-CALIBRATING = 128  # of them
 BATCH = 32
 LEAST_GAIN = 1.1  # times as fast
 BEST_GAIN = 4.0  # times as fast: the ratio of the widths, for the forecast of what int8 can save
 COMPILING = 1.0  # seconds, for the same forecast
 TOLERATED = 0.1  # of the loss in the usual format, by which the upper end of the interval may exceed it
 TOLERATED_LOSS = 0.01  # at least, in units of the loss
+NEEDED = "; the saved model needs OpenVINO to predict"
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,8 @@ def in_number_format(audited: Audited, source: Source, context: RunContext) -> N
         True
     """
     engine, always = context.engine, context.engine.int8 == "always"
+    if isinstance(source, QuantizedSource):
+        return NumberFormat(source, {"taken": True, "why": "the source that was given is in int8"})
     problem = _problem(source, context)
     if engine.int8 == "never" or (problem and not always):
         return _usual(source, problem if isinstance(source, Quantizable) and engine.int8 != "never" else "")
@@ -159,27 +161,29 @@ def in_number_format(audited: Audited, source: Source, context: RunContext) -> N
         raise SourceError(f"int8='always' cannot be followed: {problem}; leave it out.")
     if len(audited.dataset) < FEWEST and not always:
         return _usual(source, f"with fewer than {FEWEST:,} items, judging it takes longer than it saves")
-    sample = _sample(audited)
+    try:
+        kept, repeated = _measured(audited, source, context)
+    except (Refused, OSError) as error:
+        if always:
+            raise SourceError(f"The body cannot run in int8: {error}.") from error
+        context.reporter.detail("int8", f"not used: {error}")
+        return _usual(source, str(error))
+    return _decided(source, kept, context, repeated=repeated)
+
+
+def _measured(audited: Audited, source: Quantizable, context: RunContext) -> tuple[Mapping[str, Any], bool]:
+    """The kept or a new outcome of `_Judging`, and whether it was kept by an earlier fit."""
+    engine, sample = context.engine, int8_sample(audited, source, context)
     cache = BodyCache(source.body.recipe.key if engine.cache and source.body.recipe.lasting else None)
-    shown = (dict(source.info.input), cpu_kind(), package_version("openvino"), len(audited.dataset))
+    blocks = [block.name for block in source.info.blocks]
+    shown = (dict(source.info.input), blocks, cpu_kind(), package_version("openvino"), len(audited.dataset))
     name = f"int8-{recipe_key(FORMAT, sample.digest, *shown)[:24]}"
     kept = cache.read(name)
-    if kept is not None and always and "verdict" not in kept:
-        kept = None
-    repeated = kept is not None
-    if kept is None:
-        try:
-            kept = _Judging(source, sample, len(audited.dataset), context).run()
-        except (Refused, OSError) as error:
-            if always:
-                raise SourceError(f"The body cannot run in int8: {error}.") from error
-            context.reporter.detail("int8", f"not used: {error}")
-            return _usual(source, str(error))
-        cache.write(name, kept)
-    if "verdict" not in kept:
-        context.reporter.detail("int8", f"not compared: {kept['why']}")
-        return _usual(source, kept["why"])
-    return _judged(source, kept, context, repeated=repeated)
+    if kept is not None and ("ranges" in kept or engine.int8 != "always"):
+        return kept, True
+    kept = _Judging(source, sample, len(audited.dataset), context).run()
+    cache.write(name, kept)
+    return kept, False
 
 
 def _usual(source: Source, why: str) -> NumberFormat:
@@ -199,37 +203,11 @@ def _problem(source: Source, context: RunContext) -> str:
     return "int8 does not run on Ray" if engine.ray is not None else ""
 
 
-@dataclass(frozen=True, eq=False)
-class _Sample:
-    """Training items to judge on, the units that stay together (None if each item is one), and a digest of all that."""
-
-    items: Dataset
-    units: NDArray[np.int64] | None
-    digest: str
-
-
-def _sample(audited: Audited) -> _Sample:
-    """Training items, without classes that they lack."""
-    dataset = audited.dataset
-    rows = np.arange(len(dataset)) if dataset.split is None else np.flatnonzero(dataset.split == "train")
-    rows = rows if len(rows) else np.arange(len(dataset))
-    if len(rows) > JUDGED:
-        rows = np.sort(np.random.default_rng(0).choice(rows, JUDGED, replace=False))
-    items = without_absent_classes(dataset.take(rows))
-    units = union_groups(dataset.groups, audited.clusters)[rows]
-    units = np.unique(units, return_inverse=True)[1].astype(np.int64)
-    content = [audited.audit.content[audited.kept[row]] for row in rows]
-    _, y = items.labelled()
-    together = None if len(np.unique(units)) == len(units) else units
-    return _Sample(items, together, recipe_key(content, y.tolist(), None if together is None else together.tolist()))
-
-
 class _Judging:
     """The measurements on one sample."""
 
-    def __init__(self, source: Quantizable, sample: _Sample, count: int, context: RunContext) -> None:
-        self.source, self.sample, self.count, self.context = source, sample.items, count, context
-        self.units = sample.units
+    def __init__(self, source: Quantizable, sample: Int8Sample, count: int, context: RunContext) -> None:
+        self.source, self.sample, self.count, self.context = source, sample, count, context
         self.always = context.engine.int8 == "always"
 
     def run(self) -> dict[str, Any]:
@@ -239,31 +217,36 @@ class _Judging:
             Refused: if the body cannot run in int8, or the items cannot tell.
             OSError: if there is no room for temporary files.
         """
-        if self.units is not None and self.units.max() == 0:
-            raise Refused("all items that it would be judged on are of one group")
+        sample, judged = self.sample, self.sample.judged
+        if judged is None and not self.always:
+            raise Refused(sample.unjudged)
         started = time.perf_counter()
         source, engine, reporter = self.source, self.context.engine, self.context.reporter
         with reporter.progress("comparing int8") as step:
-            usual = extract(source, self.sample.items, engine=engine, progress=step)
-            remaining = round((self.count - len(self.sample)) * usual.encoded / max(len(self.sample), 1))
-            prepared = [one for one in map(self._prepared, self.sample.items[:CALIBRATING]) if one is not None]
+            usual = extract(source, (judged or sample.calibrating).items, engine=engine, progress=step)
+            prepared = [one for one in map(self._prepared, sample.calibrating.items) if one is not None]
             if usual.backend in GPUS or not prepared:
                 raise Refused(f"{usual.backend or 'no backend'} runs the body")
             slow = seconds_per_item(source, prepared)
+            remaining = 0 if judged is None else round((self.count - len(judged)) * usual.encoded / len(judged))
             if not self.always and not self._may_pay(remaining, slow):
                 return {"why": f"it would not pay for {remaining:,} items still to be encoded"}
             batches = [np.stack(prepared[k : k + BATCH]) for k in range(0, len(prepared), BATCH)]
-            ranges = calibrate(source.body, batches).ranges
+            ranges = calibrate(source.body.full, batches).ranges
+            arrays = {name: part.tolist() for name, part in ranges.to_arrays().items()}
+            if judged is None:
+                return {"why": sample.unjudged, "ranges": arrays}
             quick = QuantizedSource(source, ranges)
-            rounded = extract(quick, self.sample.items, engine=engine, progress=step)
+            rounded = extract(quick, judged.items, engine=engine, progress=step)
             fast, slow = seconds_per_item(quick, prepared), min(slow, seconds_per_item(source, prepared))
-            losses = [self._losses(found.rows, usual.index) for found in (usual, rounded)]
-        mean, error = mean_and_error(losses[1] - losses[0], None if self.units is None else self.units[usual.index])
+            losses = [self._losses(judged, found.rows, usual.index) for found in (usual, rounded)]
+        units = None if sample.units is None else sample.units[usual.index]
+        mean, error = mean_and_error(losses[1] - losses[0], units)
         verdict = Int8Verdict(
             usual.precision, len(losses[0]), slow, fast, float(losses[0].mean()), float(losses[0].mean()) + mean, error,
-            remaining * (slow - fast) / source.body.streams, time.perf_counter() - started - usual.setup_seconds,
+            remaining * (slow - fast) / source.body.runtime.streams,
+            time.perf_counter() - started - usual.setup_seconds,
         )  # fmt: skip
-        arrays = {name: part.tolist() for name, part in ranges.to_arrays().items()}
         return {"verdict": asdict(verdict), "ranges": arrays}
 
     def _prepared(self, item: object) -> Any:
@@ -274,14 +257,17 @@ class _Judging:
 
     def _may_pay(self, remaining: int, seconds: float) -> bool:
         """Whether int8 saves more than it costs if it is as fast as it can be."""
-        saved = remaining * seconds * (1 - 1 / BEST_GAIN) / self.source.body.streams
-        return saved > COMPILING + (CALIBRATING + len(self.sample)) * seconds
+        saved = remaining * seconds * (1 - 1 / BEST_GAIN) / self.source.body.runtime.streams
+        count = len(self.sample.calibrating) + len(self.sample.judged or ())
+        return saved > COMPILING + count * seconds
 
-    def _losses(self, rows: Rows, index: NDArray[np.intp]) -> NDArray[np.float64]:
-        usable = without_absent_classes(self.sample.take(index))
-        task, y = usable.labelled()
-        units = None if self.units is None else self.units[index]
-        evidence = select_head(rows, y, task, blocks=self.source.info.blocks, groups=units).evidence
+    def _losses(self, judged: Dataset, rows: Rows, index: NDArray[np.intp]) -> NDArray[np.float64]:
+        units = None if self.sample.units is None else self.sample.units[index]
+        try:
+            task, y = without_absent_classes(judged.take(index)).labelled()
+            evidence = select_head(rows, y, task, blocks=self.source.info.blocks, groups=units).evidence
+        except DataError as error:
+            raise Refused(f"the items that could be encoded cannot be judged on: {error}") from error
         assert evidence is not None  # noqa: S101 (a head that was just chosen has the evidence of its choice)
         return evidence.losses
 
@@ -309,16 +295,26 @@ def seconds_per_item(source: Source, prepared: Sequence[Any]) -> float:
     return float(least)
 
 
-def _judged(source: Quantizable, kept: Mapping[str, Any], context: RunContext, *, repeated: bool) -> NumberFormat:
-    """What follows from a verdict, as the user's option wants it."""
-    verdict = Int8Verdict(**kept["verdict"])
-    refusal = verdict.refusal
-    taken = not refusal or context.engine.int8 == "always"
-    said = f"taken{f', though {refusal}' if refusal else ''}" if taken else f"not taken, because {refusal}"
-    context.reporter.line("int8", f"{said}: {verdict}{' (measured in an earlier fit)' if repeated else ''}")
-    record = {"taken": taken, "why": f"{said}: {verdict}", "from_cache": repeated, **asdict(verdict)}
-    if not taken:
-        return NumberFormat(source, record)
+def _decided(source: Quantizable, kept: Mapping[str, Any], context: RunContext, *, repeated: bool) -> NumberFormat:
+    """What follows from the measurements, as the user's option wants it."""
+    always, verdict = context.engine.int8 == "always", kept.get("verdict")
+    if verdict is None and not always:
+        context.reporter.detail("int8", f"not compared: {kept['why']}")
+        return _usual(source, kept["why"])
+    if verdict is None:  # the ranges suffice
+        taken, why = True, f"taken without a comparison, because {kept['why']}"
+    else:
+        found = Int8Verdict(**verdict)
+        refusal, taken = found.refusal, always or not found.refusal
+        said = f"taken{f', though {refusal}' if refusal else ''}" if taken else f"not taken, because {refusal}"
+        why = f"{said}: {found}"
+    why += NEEDED if taken else ""
+    context.reporter.line("int8", f"{why}{' (measured in an earlier fit)' if repeated else ''}")
+    record = {"taken": taken, "why": why, "from_cache": repeated, **(verdict or {})}
+    return NumberFormat(_in_int8(source, kept) if taken else source, record)
+
+
+def _in_int8(source: Quantizable, kept: Mapping[str, Any]) -> QuantizedSource:
     types = {"structure": np.uint8}
     arrays = {name: np.asarray(part, types.get(name, np.float32)) for name, part in kept["ranges"].items()}
-    return NumberFormat(QuantizedSource(source, Ranges.from_arrays(arrays)), record)
+    return QuantizedSource(source, Ranges.from_arrays(arrays))

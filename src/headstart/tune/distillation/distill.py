@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from headstart.engine.capabilities import with_all_blocks
-from headstart.engine.options import Engine
+from headstart.engine.options import Engine, refuse_int8
 from headstart.errors import DataError, SourceError
 from headstart.linear.ridge import gcv, lambda_grid, ridge_coefficients
 from headstart.linear.spectrum import Spectrum
@@ -166,6 +166,7 @@ def distilled(
     """
     if not isinstance(student, TrainableSource):
         raise SourceError(f"The student '{student.info.name}' has no body that can be fine-tuned; name another source.")
+    refuse_int8(engine, "a distillation, whose teachers run the usual number format")
     _check(teachers, items, logits)
     if logits is None:
         _check_bodies(teachers, student)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from headstart.engine.backends.choice import record_name
-from headstart.engine.backends.interface import Backend
+from headstart.engine.backends.interface import Backend, Refused
 from headstart.engine.body.arrays import count_items, first_items
 from headstart.engine.body.recipe import Batch, Recipe, recipe_key
 from headstart.engine.body.selection import Selection, take_columns
@@ -20,13 +21,15 @@ from headstart.types import FeatureMatrix
 
 __all__ = ["SelectedBody"]
 
+OTHER_ROWS = "the body without its upper layers gives other rows"
+
 
 class SelectedBody:
     """Selected blocks of a frozen body, in the form (backend and number format) of the body with all its blocks.
 
     The converted body in the cache is cut at its outputs, so nothing is converted again. The first time, rows of the
     recipe's examples are compared with those of the complete body: only if all bits are equal does the cut body run.
-    Otherwise the complete body runs, and its columns are taken. The outcome is cached.
+    Otherwise the complete body runs, and its columns are taken, which `runtime` then states. The outcome is cached.
 
     Args:
         full: the body with all its blocks.
@@ -48,6 +51,7 @@ class SelectedBody:
         self.selection = selection
         self._lock = ForkSafeLock()
         self._form = ""
+        self._reason = ""  # why the complete body runs
         self._running: Callable[[Batch], FeatureMatrix] | None = None
         renew_after_fork(self)
 
@@ -68,15 +72,16 @@ class SelectedBody:
 
     @property
     def runtime(self) -> Runtime:
-        """What runs it, and why."""
-        return self.full.runtime
+        """What runs it, and why; also why the complete body runs, where it cannot be cut."""
+        found = self.full.runtime
+        return replace(found, reason="; ".join(filter(None, [found.reason, self._reason])))
 
     def choose(self, backend: str = "auto", count: int = 1, few: Callable[[], Batch | None] = lambda: None) -> str:
         """Pick the form of the complete body, as `FrozenBody.choose`."""
         form = self.full.choose(backend, count, few)
         with self._lock:
             if form != self._form:
-                self._form, self._running = form, None
+                self._form, self._running, self._reason = form, None, ""
         return form
 
     def __call__(self, batch: Batch) -> FeatureMatrix:
@@ -106,30 +111,35 @@ class SelectedBody:
             self.choose("auto", count_items(batch), lambda: first_items(batch, COMPARED_ITEMS))
         with self._lock:
             if self._running is None:
-                self._running = self._cut() or self._columns
+                try:
+                    self._running = self._cut()
+                except Refused as refused:
+                    self._reason = f"all blocks run, although only some are read: {refused}"
+                    self._running = self._columns
             return self._running
 
     def _columns(self, batch: Batch) -> FeatureMatrix:
         return take_columns(self.full(batch), self.selection.ranges)
 
-    def _cut(self) -> Backend | None:
-        """The body without what the selected blocks do not need; None unless its rows are the same to the bit."""
+    def _cut(self) -> Backend:
+        """The body without what the selected blocks do not need; raises `Refused` unless its rows are equal."""
         known = recipe_key(record_name(self.full.backend), self._form, self.selection.positions)
         name = f"selected-{known[:16]}"
         record = self.full.cache.read(name)
         if record is not None and not record["same"]:
-            return None
+            raise Refused(OTHER_ROWS)
         try:
             cut = self.full.open_selected(self.selection)
-            if cut is None:
-                return None
-            if record is None:
-                same = self._is_same(cut)
-                self.full.cache.write(name, {"same": same})
-                return cut if same else None
-        except (RuntimeError, ValueError, IndexError, AttributeError, TypeError, KeyError, SourceError):
-            # A body of a library that cannot run without its upper layers: the complete one gives the same rows.
-            return None
+            same = cut is not None and (record is not None or self._is_same(cut))
+        except (RuntimeError, ValueError, IndexError, AttributeError, TypeError, KeyError, SourceError) as error:
+            # a body of a library that cannot run without its upper layers
+            raise Refused(f"without its upper layers it fails ({' '.join(str(error).split())[:200]})") from error
+        if cut is None:
+            raise Refused("its converted form cannot be cut at its blocks")
+        if record is None:
+            self.full.cache.write(name, {"same": same})
+        if not same:
+            raise Refused(OTHER_ROWS)
         return cut
 
     def _is_same(self, cut: Backend) -> bool:

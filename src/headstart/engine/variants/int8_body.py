@@ -10,12 +10,16 @@ from headstart.engine.backends.int8_graph import Ranges, measure_ranges, quantis
 from headstart.engine.backends.interface import Backend, Refused
 from headstart.engine.backends.openvino import OpenVino, openvino_streams
 from headstart.engine.backends.openvino_graph import exact_graph
+from headstart.engine.backends.openvino_selection import selected_graph
 from headstart.engine.body.recipe import Batch, Recipe
+from headstart.engine.body.selection import Selection
 from headstart.engine.cache.forks import limit_threads_in_fork
 from headstart.engine.frozen_body import FrozenBody
 from headstart.errors import SourceError
 
 __all__ = ["Int8Body", "calibrate"]
+
+NOTE = "it was fitted in int8"
 
 
 class Int8Body(FrozenBody):
@@ -77,13 +81,27 @@ class Int8Body(FrozenBody):
         self._expected = count
         return f"openvino int8 {self.ranges.digest}"
 
+    def open_selected(self, selection: Selection) -> Backend | None:
+        """The rounded graph cut after the selected blocks; None if its output is no concatenation of the blocks.
+
+        Raises:
+            MemoryError: if it does not fit.
+            SourceError: if the ranges are those of another body.
+        """
+        limit_threads_in_fork()
+        with self._lock:
+            rounded = quantised(_exact(self), self.ranges)
+            cut = selected_graph(rounded, selection.positions, len(selection.widths))
+            self._built = None
+            return None if cut is None else OpenVino(cut, "int8", NOTE)
+
     def _load(self, batch: Batch) -> Backend:  # noqa: ARG002 - the ranges are known
         limit_threads_in_fork()
         with self._lock:
             if not self.backend:
                 self.choose()
             if self._running is None:
-                self._running = OpenVino(quantised(_exact(self), self.ranges), "int8", "it was fitted in int8")
+                self._running = OpenVino(quantised(_exact(self), self.ranges), "int8", NOTE)
             self._built = None
             return self._running
 
