@@ -112,7 +112,7 @@ class TimmSource(BlockSource[NDArray[np.uint8]]):
         """Whether each position has a row; else each item has one."""
         return self._positions
 
-    def with_body(self, body: FrozenBody) -> Self:
+    def with_body(self, body: FrozenBody) -> TimmSource:
         """The same source with the same blocks, run by another form of its body.
 
         Args:

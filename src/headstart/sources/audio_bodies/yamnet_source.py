@@ -24,7 +24,7 @@ from headstart.sources.audio_bodies.yamnet import (
 )  # fmt: skip
 from headstart.sources.bodies.activations import activations
 from headstart.sources.bodies.averaging import item_means, item_rows
-from headstart.sources.bodies.body_source import BodySource
+from headstart.sources.bodies.body_source import BlockSource
 from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
 from headstart.sources.bodies.hidden_layers import (
     Layers,
@@ -76,7 +76,7 @@ class YamnetWeights(Weights[Callable[[], "nn.Module"]]):
     structure: Mapping[str, Any] | None = None
 
 
-class YamnetSource(BodySource[NDArray[np.float32]]):
+class YamnetSource(BlockSource[NDArray[np.float32]]):
     """YAMNet: the pooled outputs of its first twelve blocks, then the embedding.
 
     Args:
@@ -140,9 +140,8 @@ class YamnetSource(BodySource[NDArray[np.float32]]):
     def untrained(self, seed: int) -> YamnetSource:
         """The same body with random weights and the same front."""
         info = replace(self.info, name=f"{self.info.name} (untrained, seed {seed})", sha256=None, revision=None)
-        return YamnetSource(
-            random_yamnet(seed, self._weights.front), info, layers=self._layers, positions=self._positions
-        )
+        weights = random_yamnet(seed, self._weights.front)
+        return self._alike(YamnetSource(weights, info, layers=self._layers, positions=self._positions))
 
     def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> YamnetSource:
         """The same body with other layers read.
@@ -162,7 +161,7 @@ class YamnetSource(BodySource[NDArray[np.float32]]):
 
     def trainable(self) -> Trainable:
         """The body for training; all patches of a batch run together, and the rows of each sound are averaged."""
-        module, forward = self._build()
+        module, forward = self._build(self._chosen, stop=False)
 
         def rows(inner: nn.Module, batch: Mapping[str, Tensor]) -> list[Tensor]:
             return item_means(forward(inner, batch["patches"]), batch["counts"])
@@ -185,7 +184,7 @@ class YamnetSource(BodySource[NDArray[np.float32]]):
             structure=structure_of(module),
         )
         info = replace(self.info, name=name, sha256=None, revision=None)
-        return YamnetSource(weights, info, layers=self._layers, positions=self._positions)
+        return self._alike(YamnetSource(weights, info, layers=self._layers, positions=self._positions))
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write yamnet.safetensors and yamnet.json, which ``local:FOLDER`` opens.
@@ -208,13 +207,16 @@ class YamnetSource(BodySource[NDArray[np.float32]]):
         )
         return save_reading(folder, self._layers, positions=self._positions, structure=weights.structure)
 
-    def _build(self) -> tuple[nn.Module, Forward]:
+    def _build(self, only: tuple[str, ...] = (), *, stop: bool = True) -> tuple[nn.Module, Forward]:
         module = self._weights.load().eval()
-        names = self._names(module)
+        names = [name for name in self._names(module) if not only or name in only]
         rows = position_rows if self._positions else pool
         final = last_map if self._positions else _embedding
         inner = [name for name in names if name != "last"]
-        return module, blocks_forward(inner, final, last="last" in names, rows=rows)
+        return module, blocks_forward(inner, final, last="last" in names, stop=stop, rows=rows)
+
+    def _build_selected(self, names: tuple[str, ...]) -> tuple[nn.Module, Forward]:
+        return self._build(names)
 
     def _names(self, module: nn.Module) -> list[str]:
         """The layers that are read, first to last."""

@@ -16,7 +16,7 @@ from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, row
 from headstart.engine.frozen_body import FrozenBody
 from headstart.errors import ParameterError, SourceError
 from headstart.io import check_digest, file_digest, read_json, write_json, write_tensors
-from headstart.sources.bodies.body_source import BodySource
+from headstart.sources.bodies.body_source import BlockSource
 from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
 from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading, saved_reading
 from headstart.sources.bodies.pooling import pool
@@ -87,7 +87,7 @@ class KerasWeights(Weights["Callable[[KerasNetwork], None] | None"]):
     numbers: int | None = None
 
 
-class KerasSource(BodySource[NDArray[np.uint8]]):
+class KerasSource(BlockSource[NDArray[np.uint8]]):
     """An image body of Keras.
 
     Args:
@@ -134,7 +134,7 @@ class KerasSource(BodySource[NDArray[np.uint8]]):
         """The same body with random weights."""
         info = replace(self.info, name=f"{self.info.name} (untrained, seed {seed})", sha256=None)
         weights = KerasWeights(initialization_key(seed), None, seed=seed, numbers=self._weights.numbers)
-        return KerasSource(self.spec, weights, info, layers=self._layers)
+        return self._alike(KerasSource(self.spec, weights, info, layers=self._layers))
 
     def with_layers(self, layers: Layers | Sequence[str], *, positions: bool = False) -> KerasSource:
         """The same body with other layers read.
@@ -155,7 +155,7 @@ class KerasSource(BodySource[NDArray[np.uint8]]):
 
     def trainable(self) -> Trainable:
         """The body for training, its parameters grouped from block to block."""
-        module, forward = self._build()
+        module, forward = self._build(self._chosen)
         example = to_tensors(self._example()[:1])
         head = _head(self.spec.preprocessing) if module.classifier else None
         found = as_trainable(module, forward, _collate, "picture", example=example, source_head=head)
@@ -180,7 +180,8 @@ class KerasSource(BodySource[NDArray[np.uint8]]):
             lasting=False,
             numbers=self._weights.numbers,
         )
-        return KerasSource(self.spec, weights, replace(self.info, name=name, sha256=None), layers=self._layers)
+        info = replace(self.info, name=name, sha256=None)
+        return self._alike(KerasSource(self.spec, weights, info, layers=self._layers))
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write model.safetensors and keras.json, the graph, which ``local:FOLDER`` opens without Keras."""
@@ -192,7 +193,7 @@ class KerasSource(BodySource[NDArray[np.uint8]]):
         write_json(folder / FILE, {**facts, **about, "sha256": file_digest(folder / WEIGHTS)})
         return save_reading(folder, self._layers, positions=False)
 
-    def _build(self) -> tuple[KerasNetwork, Forward]:
+    def _build(self, only: tuple[str, ...] = ()) -> tuple[KerasNetwork, Forward]:
         from headstart.sources.keras_bodies.network import KerasNetwork
 
         where = f"The model '{self._info.name if '_info' in vars(self) else self.spec.preprocessing}'"
@@ -203,7 +204,11 @@ class KerasSource(BodySource[NDArray[np.uint8]]):
         if self._weights.load is not None:
             self._weights.load(module)
         module.eval()
-        return module, _reader(self._names(module), module.trunk, self.spec.preprocessing)
+        names = [name for name in self._names(module) if not only or name in only]
+        return module, _reader(names, module.trunk, self.spec.preprocessing)  # runs up to the last of these layers
+
+    def _build_selected(self, names: tuple[str, ...]) -> tuple[KerasNetwork, Forward]:
+        return self._build(names)
 
     def _names(self, module: KerasNetwork) -> list[str]:
         """The layers that are read; ``"last"`` stands for the trunk."""
