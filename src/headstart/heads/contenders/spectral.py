@@ -25,7 +25,7 @@ __all__ = ["spectral_contenders"]
 
 
 def spectral_contenders(
-    problem: Problem, maps: Sequence[FeatureMap], heads: Sequence[SpectralHead]
+    problem: Problem, maps: Sequence[FeatureMap], heads: Sequence[SpectralHead], *, penalties: int = 17
 ) -> tuple[list[Contender], list[Candidate]]:
     """The best λ of each head on each feature map, and all candidates that were tried.
 
@@ -33,6 +33,7 @@ def spectral_contenders(
         problem: rows and labels.
         maps: feature maps to compare.
         heads: heads to compare.
+        penalties: number of λ in the grid; the minimum of a parabola through the best three is tried too.
 
     Returns:
         One contender per feature map, prior weight and head, and all candidates in the order of the search.
@@ -50,7 +51,7 @@ def spectral_contenders(
     every: list[Candidate] = []
     for feature_map, plain, summed in solved_maps(problem.rows, problem.targets, maps, problem.weights):
         for prior, spectrum, moments in spectra_with_prior(problem, feature_map, plain, summed):
-            best, tried = _best_penalties(problem, heads, feature_map, (spectrum, moments), prior)
+            best, tried = _best_penalties(problem, heads, feature_map, (spectrum, moments), prior, count=penalties)
             found += best
             every += tried
     return found, every
@@ -62,12 +63,14 @@ def _best_penalties(
     feature_map: FeatureMap,
     solved: tuple[Spectrum, Moments | None],
     prior: float,
+    *,
+    count: int,
 ) -> tuple[list[Contender], list[Candidate]]:
     """The best λ of each head on one spectrum, and all candidates that were tried."""
     spectrum, moments = solved
     tried: list[Candidate] = []
     best: dict[str, Contender] = {}
-    penalties = _penalties(lambda_grid(spectrum), tried)
+    penalties = _penalties(lambda_grid(spectrum, count), tried)
     mapped = feature_map(problem.rows[problem.chosen])
     for left_out in _left_out(spectrum, mapped, problem, penalties):
         for head in heads:

@@ -1,0 +1,176 @@
+"""Forecasts: from the errors at several sizes to what more labels would bring, with the noise of items and of draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.evaluate.curves.measure import SizeErrors
+from headstart.evaluate.curves.power_law import FittedLaws
+from headstart.types import group_codes
+
+__all__ = ["Forecast", "Series", "draw_noise", "forecast", "item_noise", "series_of"]
+
+Array = NDArray[np.float64]
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What more labels of the same kind would bring.
+
+    Attributes:
+        more: number of further labels.
+        error: the present error.
+        gain: how much the error would fall; below 0 if it would rise.
+        low: lower bound of the 95% interval of the gain.
+        high: upper bound.
+
+    Examples:
+        >>> Forecast(200, 0.09, 0.015, 0.007, 0.023).half_width
+        0.008
+    """
+
+    more: int
+    error: float
+    gain: float
+    low: float
+    high: float
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval's width, rounded to 12 decimals."""
+        return round((self.high - self.low) / 2, 12)
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Mean errors by size, with the covariance of their noise.
+
+    Attributes:
+        sizes: (J,) numbers of labels.
+        errors: (J,) mean errors.
+        covariance: (J, J) of the noise of items and of draws.
+        draw: t, the variance of the error from one training set to another, times the number of labels.
+    """
+
+    sizes: Array
+    errors: Array
+    covariance: Array
+    draw: float
+
+
+def item_noise(errors: Array, units: NDArray[np.int64] | None) -> tuple[Array, Array]:
+    """Mean errors (J,) and their covariance (J, J) over the sample of judged items.
+
+    All sizes share the items, so their errors rise and fall together and differences are known better than each alone.
+    With units (patients, speakers) the sums of a unit are the independent observations; with few of them the covariance
+    is enlarged by the ratio of a t to a normal quantile.
+
+    Args:
+        errors: (J, N); nan where an item is not judged at a size.
+        units: (N,) codes, or None.
+
+    Examples:
+        >>> means, covariance = item_noise(np.array([[1.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]]), None)
+        >>> means, covariance.round(2).tolist()
+        (array([0.5 , 0.25]), [[0.22, 0.11], [0.11, 0.16]])
+    """
+    from scipy.stats import norm, t
+
+    seen = ~np.isnan(errors)
+    counts = np.maximum(seen.sum(axis=1), 1)
+    means = np.nansum(errors, axis=1) / counts
+    parts = np.where(seen, errors - means[:, None], 0.0) / counts[:, None]  # (J, N): shares of the noise
+    codes = group_codes(units, errors.shape[1])
+    number = int(codes.max()) + 1
+    if number < errors.shape[1]:
+        summed = np.zeros((len(errors), number))
+        np.add.at(summed.T, codes, parts.T)
+        parts = summed
+    if number < 2:
+        return means, np.full((len(errors),) * 2, np.nan)
+    wider = float(t.ppf((1 + LEVEL) / 2, number - 1) / norm.ppf((1 + LEVEL) / 2)) ** 2
+    covariance = parts @ parts.T * number / (number - 1) * wider
+    # a share of exactly 0 or 1 still has the uncertainty of one more item (Laplace's rule)
+    least = np.maximum(means * (1 - means), 0.0) if (means <= 1).all() else np.zeros_like(means)
+    floor = np.where(least == 0, 1.0 / (number + 2) ** 2, 0.0)
+    return means, covariance + np.diag(floor)
+
+
+def draw_noise(sizes: Array, draws: NDArray[np.intp], draw: float) -> Array:
+    """Covariance (J, J) of the mean errors over the draw of the training items: t (1/(R m') + (1 - 1/R)/n).
+
+    Args:
+        sizes: (J,) numbers of labels, ascending.
+        draws: (J,) numbers of nested draws, not ascending.
+        draw: t.
+
+    Examples:
+        >>> draw_noise(np.array([50.0, 100.0]), np.array([4, 1]), 1.0)
+        array([[0.0125, 0.01  ],
+               [0.01  , 0.01  ]])
+    """
+    larger = np.maximum(sizes[:, None], sizes)
+    most = np.maximum(draws[:, None], draws)
+    return np.asarray(draw * (1 / (most * larger) + (1 - 1 / most) / sizes.max()))
+
+
+def series_of(found: Sequence[SizeErrors], errors: Array, spreads: Array, units: NDArray[np.int64] | None) -> Series:
+    """Mean errors of all items, or of one class or target, with the covariance of their noise.
+
+    Args:
+        found: the sizes, ascending.
+        errors: (J, N) error of each item; nan where it is not judged.
+        spreads: (J,) variance of the mean error from draw to draw; nan for a single draw.
+        units: (N,) codes of items that are not independent, or None.
+
+    Examples:
+        >>> nothing = np.zeros((2, 1)), np.zeros(1)
+        >>> sizes = [SizeErrors(50.0, 4, *nothing), SizeErrors(100.0, 1, *nothing)]
+        >>> series_of(sizes, np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([0.01, np.nan]), None).draw
+        1.0
+    """
+    sizes, draws = np.array([one.size for one in found]), np.array([one.draws for one in found])
+    means, noise = item_noise(errors, units)
+    # two draws of m from n items share m²/n of them, so that they vary by t/m (1 - m/n)
+    known = ~np.isnan(spreads)
+    draw = 0.0
+    if known.any():
+        scaled = spreads * sizes / np.maximum(1 - sizes / sizes.max(), 1e-9)
+        freedom = np.maximum(draws - 1, 1)
+        draw = float((scaled[known] * freedom[known]).sum() / freedom[known].sum())
+    return Series(sizes, means, noise + draw_noise(sizes, draws, draw), draw)
+
+
+def forecast(series: Series, laws: FittedLaws, more: int, level: float = LEVEL) -> Forecast:
+    """The gain of ``more`` labels: the mean over the laws, with the noise of the labels that are still to be drawn.
+
+    Args:
+        series: errors by size.
+        laws: fitted to them.
+        more: number of further labels.
+        level: coverage of the interval.
+
+    Examples:
+        >>> from headstart.evaluate.curves.power_law import fit_power_law
+        >>> series = Series(np.array([100.0, 200.0]), np.array([0.2, 0.15]), np.eye(2) * 1e-10, 0.0)
+        >>> one = forecast(series, fit_power_law(series.sizes, series.errors, series.covariance), 200)
+        >>> 0.02 < one.gain < 0.05, one.low <= one.gain <= one.high
+        (True, True)
+    """
+    n = float(series.sizes.max())
+    gains = laws.end - laws.errors(n + more)
+    # a draw of n + more labels that holds the present n differs from it by t (1/n - 1/(n + more))
+    noise = np.sqrt(series.draw * (1 / n - 1 / (n + more)))
+    gains = gains + noise * np.random.default_rng(more).standard_normal(len(gains))
+    order = np.argsort(gains)
+    places = np.cumsum(laws.weights[order]) - laws.weights[order] / 2
+    low, high = np.interp([(1 - level) / 2, (1 + level) / 2], places, gains[order])
+    present = float(laws.weights @ laws.end)
+    gain = float(laws.weights @ (laws.end - laws.errors(n + more)))
+    return Forecast(more, present, gain, float(min(low, gain)), float(max(high, gain)))
