@@ -45,7 +45,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "frozen_body": {"backends", "body", "cache", "capabilities"},
         "variants": {"backends", "body", "cache", "capabilities", "frozen_body"},
     },
-    "evaluate": {"metrics": set(), "intervals": {"metrics"}},
+    "evaluate": {"metrics": set(), "intervals": {"metrics"}, "curves": set()},
     "heads": {
         "attention": set(),
         "feature_map": set(),

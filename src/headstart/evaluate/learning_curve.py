@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import DataError, ParameterError
-from headstart.evaluate.curves.forecast import Forecast, forecast, series_of
+from headstart.evaluate.curves.forecast import LabelGain, forecast, series_of
 from headstart.evaluate.curves.measure import (
     JudgedItems,
     SizeErrors,
@@ -47,7 +47,6 @@ from headstart.types import Rows, Task, group_codes
 
 __all__ = ["Final", "LearningCurve", "curve_of", "learning_curve"]
 
-SMALLER = 0.8  # of the present size: a size above it tells nothing about the slope
 LEAST_ITEMS = 5  # judged items of a class
 LITTLE = 0.005  # a gain below half a point
 FEW = 200  # labels of the forecast that is printed for 100 to 2,000 present ones
@@ -60,7 +59,7 @@ class LearningCurve:
     """Errors by number of labels, the law through them, and what more labels would bring.
 
     Attributes:
-        measure: ``"accuracy"``, ``"share of correct labels"`` or ``"R²"``, which is 1 - error.
+        measure: ``"accuracy"``, ``"share of correct labels"`` or ``"R²"``; the error is 1 minus it.
         head: name of the head.
         labels: n, the labels that the model has now.
         sizes: (J,) numbers of labels; the last one is n, or the training part of a fold.
@@ -91,12 +90,12 @@ class LearningCurve:
     high: tuple[float, ...]
     draws: tuple[int, ...]
     law: PowerLaw
-    forecasts: tuple[Forecast, ...]
-    per_class: Mapping[str, Forecast]
+    forecasts: tuple[LabelGain, ...]
+    per_class: Mapping[str, LabelGain]
     judged: int
 
     @property
-    def forecast(self) -> Forecast:
+    def forecast(self) -> LabelGain:
         """The forecast for 200 more labels if n is between 100 and 2,000, else for twice as many."""
         by_labels = {forecast.more: forecast for forecast in self.forecasts}
         return by_labels[200] if 100 <= self.labels <= 2000 and 200 in by_labels else self.forecasts[-1]
@@ -124,7 +123,7 @@ class LearningCurve:
             text += f". With {best.more:,} more, '{most}' gains most: {self._gain(best)}"
         return text + "."
 
-    def _gain(self, one: Forecast) -> str:
+    def _gain(self, one: LabelGain) -> str:
         """The gain with half of its interval, in percentage points; of R² in its own units."""
         if self.measure == MEASURES["regression"]:
             return f"{one.gain:+.3f} ± {one.half_width:.3f}"
@@ -159,13 +158,14 @@ class LearningCurve:
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
         """Read a curve that `to_dict` wrote."""
-        plain = {name: saved[name] for name in ("measure", "head", "labels", "judged")}
-        listed = {name: tuple(saved[name]) for name in ("sizes", "errors", "low", "high", "draws")}
+        fields: dict[str, Any] = {name: saved[name] for name in ("measure", "head", "labels", "judged")}
+        fields |= {name: tuple(saved[name]) for name in ("sizes", "errors", "low", "high", "draws")}
         return cls(
-            **plain, **listed, law=PowerLaw(**saved["law"]),
-            forecasts=tuple(Forecast(**one) for one in saved["forecasts"]),
-            per_class={label: Forecast(**one) for label, one in saved["per_class"].items()},
-        )  # fmt: skip
+            **fields,
+            law=PowerLaw(**saved["law"]),
+            forecasts=tuple(LabelGain(**one) for one in saved["forecasts"]),
+            per_class={label: LabelGain(**one) for label, one in saved["per_class"].items()},
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,10 +235,10 @@ def learning_curve(
     identity = FeatureMap("rows", ((0, x.shape[1]),), "none")
     subject = Subject(x, labels, task, identity, solved, codes, class_weight, None, seed)
     if held_out is None:
-        judged = JudgedItems(x, labels, np.arange(len(labels)), codes)
+        judged = JudgedItems(x[:], labels, np.arange(len(labels)), codes)
     else:
         units = None if held_out_groups is None else group_codes(held_out_groups, len(held_out[0]))
-        judged = JudgedItems(held_out[0], _labels(held_out[1], task), None, units)
+        judged = JudgedItems(held_out[0][:], _labels(held_out[1], task), None, units)
     return curve_of(subject, judged, draws=draws, seconds=seconds)
 
 
@@ -248,7 +248,7 @@ def _labels(y: ArrayLike, task: Task) -> NDArray[Any]:
 
 
 def _closed_form(name: str, task: Task) -> SpectralHead:
-    known = [one for one in HEADS if isinstance(HEADS[one], SpectralHead) and task.kind in HEADS[one].tasks]
+    known = [one for one in HEADS if isinstance(HEADS[one], SpectralHead) and base_kind(task) in HEADS[one].tasks]
     check_choice(name, "head", "learning_curve", known)
     found = HEADS[name]
     if not isinstance(found, SpectralHead):  # check_choice has refused it
@@ -278,21 +278,18 @@ def curve_of(
         >>> curve_of(subject, JudgedItems(x, x[:, :1], np.arange(60))).errors[-1] < 1e-6
         True
     """
-    groups = 0 if subject.groups is None else len(np.unique(subject.groups))
     plan = planned(subject, len(judged.y), draws=draws, seconds=seconds)
-    last = _complete(subject, judged, final)
-    orders = nested_orders(subject.y, subject.task, subject.groups, max(plan.values(), default=0), subject.seed)
-    found = [
-        errors_at(subject, judged, orders[:count], size, _variance(judged, subject.task))
-        for size, count in plan.items()
-    ]
-    series = [one for one in found if one.size < SMALLER * last.size]
-    if not series:
+    if not plan:
+        groups = "" if subject.groups is None else f" in {len(np.unique(subject.groups))} groups"
         raise DataError(
-            f"A learning curve needs subsamples of two sizes. Got {len(subject.y)} training items"
-            f"{f' in {groups} groups' if groups else ''}; give more, or allow more time."
+            f"A learning curve needs subsamples of two sizes. Got {len(subject.y)} training items{groups}; give more, "
+            "or allow more time."
         )
-    return _curve(subject, judged, [*series, last])
+    last = _complete(subject, judged, final)
+    orders = nested_orders(subject.y, subject.task, subject.groups, max(plan.values()), subject.seed)
+    variance = _variance(judged, subject.task)
+    found = [errors_at(subject, judged, orders[:count], size, variance) for size, count in plan.items()]
+    return _curve(subject, judged, [*found, last])
 
 
 def _complete(subject: Subject, judged: JudgedItems, final: Final | None) -> SizeErrors:
@@ -315,7 +312,7 @@ def _variance(judged: JudgedItems, task: Task) -> NDArray[np.float64] | None:
     """The variance of each target over the judged items, the unit of their squared errors."""
     if not is_regression(task):
         return None
-    return task_methods(task).targets(judged.y, task.num_outputs).var(axis=0)
+    return np.asarray(task_methods(task).targets(judged.y, task.num_outputs).var(axis=0))
 
 
 def _curve(subject: Subject, judged: JudgedItems, found: Sequence[SizeErrors]) -> LearningCurve:
@@ -338,7 +335,7 @@ def _curve(subject: Subject, judged: JudgedItems, found: Sequence[SizeErrors]) -
 
 def _by_class(
     subject: Subject, judged: JudgedItems, found: Sequence[SizeErrors], errors: NDArray[np.float64]
-) -> dict[str, Forecast]:
+) -> dict[str, LabelGain]:
     """The forecast of twice as many labels for each class, label or target with judged items."""
     task, forecasts = subject.task, {}
     level = 1 - TESTS / task.num_outputs
@@ -348,7 +345,7 @@ def _by_class(
             own = errors[:, rows, 0]
         else:
             rows, own = np.arange(len(judged.y)), errors[:, :, code]
-        seen = ~np.isnan(own).all(axis=1)
+        seen = np.asarray((~np.isnan(own)).any(axis=1))
         if not seen[-1] or seen.sum() < 2 or len(rows) < LEAST_ITEMS:
             continue
         sizes = [one for one, there in zip(found, seen, strict=True) if there]

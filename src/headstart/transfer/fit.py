@@ -13,6 +13,7 @@ from headstart.data import ReadOptions, read, union_groups
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine, refuse_int8
 from headstart.engine.ray.session import keep_ray_open
+from headstart.evaluate.learning_curve import LearningCurve
 from headstart.heads import HeadSearch
 from headstart.heads.problem import Fusion, LayerChoice
 from headstart.params import check_number
@@ -28,6 +29,7 @@ from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.group_proposal import with_proposal
 from headstart.transfer.stages.judge import Judged, judge
 from headstart.transfer.stages.label_texts import LabelText, with_label_text
+from headstart.transfer.stages.learning import learning_curve_of
 from headstart.transfer.stages.number_format import NumberFormat, in_number_format
 from headstart.transfer.stages.options import FROZEN_BODY, FitOptions, check_choices, check_several, check_together
 from headstart.transfer.stages.prepare import Audited, Prepared, audit_items, encode_items
@@ -188,6 +190,7 @@ class _Fitted:
     moved: MovedBody | None
     baselines: tuple[Baseline, ...]
     number_format: NumberFormat
+    curve: LearningCurve | None
 
     def tables(self) -> RunTables:
         return run_tables(self.prepared, self.judged, None if self.moved is None else self.moved.logs)
@@ -217,9 +220,10 @@ def _fitted(
         search = replace(options.search, until=context.clock.until)
         prepared, search = with_label_text(prepared, search, options.label_text, context.reporter)
         prepared, judged, moved = _judge(prepared, search, options.strategy, replayed, context)
+        curve = None if context.clock.is_over else learning_curve_of(prepared, judged, context.reporter)
         compared = _compare(prepared, judged, moved, options.baselines, context)
     judged = replace(judged, model=without_unread_blocks(judged.model))
-    return _Fitted(prepared, judged, choice, moved, compared, chosen)
+    return _Fitted(prepared, judged, choice, moved, compared, chosen, curve)
 
 
 def _named(dataset: Dataset, options: FitOptions, context: RunContext) -> Choice | None:
@@ -249,6 +253,8 @@ def _record(fitted: _Fitted, seconds: float, seed: int, command: str | None) -> 
     record = make_record(fitted.prepared, fitted.judged, fitted.baselines, seconds=seconds, seed=seed, command=command)
     if fitted.number_format.record:
         record["encoding"] = {**record["encoding"], "int8": dict(fitted.number_format.record)}
+    if fitted.curve is not None:
+        record["learning_curve"] = fitted.curve.to_dict()
     further = {"source_choice": fitted.choice, "strategy": fitted.moved}
     return record | {key: found.record for key, found in further.items() if found is not None and found.record}
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from headstart.data import Audit
 from headstart.evaluate.evaluation import Evaluation
+from headstart.evaluate.learning_curve import LearningCurve
 from headstart.io import check_replaceable, remove_leftovers
 from headstart.model import TransferModel
 from headstart.model.summary import model_facts
@@ -67,6 +68,12 @@ class Run:
         facts += [] if self.path is None else [("saved", str(self.path))]
         main = found.main.replace("_", " ")
         return f"Run: {main} {found.metrics[found.main]} on {found.n:,} items", facts
+
+    @property
+    def learning_curve(self) -> LearningCurve | None:
+        """Errors by number of labels, and what more labels would bring; None if the fit could not measure it."""
+        saved = self.record.get("learning_curve")
+        return None if saved is None else LearningCurve.from_dict(saved)
 
     def predict(self, items: Sequence[Any]) -> list[Any]:
         """Labels or values of n new items."""

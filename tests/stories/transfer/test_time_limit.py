@@ -12,7 +12,7 @@ from headstart.reporting import SilentReporter
 from headstart.transfer import fit
 from headstart.transfer.gate import headroom, pilot
 from headstart.transfer.gate.decision import decide
-from headstart.transfer.gate.headroom import learning_curve, mismatch
+from headstart.transfer.gate.headroom import loss_curve, mismatch
 from headstart.tune.lp_ft import LP_FT
 from headstart.types import Block, Task
 
@@ -44,7 +44,7 @@ def rows(n=400):
 @pytest.mark.parametrize(("seconds", "looked"), [(np.inf, 3), (1.2, 3), (1.0, 2), (0.1, 1)])
 def test_a_learning_curve_leaves_out_what_would_take_too_long(slow_heads, seconds, looked):
     x, y = rows()
-    curve = learning_curve(x, y, TASK, blocks=(), search=HeadSearch(), seed=0, seconds=seconds)
+    curve = loss_curve(x, y, TASK, blocks=(), search=HeadSearch(), seed=0, seconds=seconds)
     assert int(np.isfinite(curve.losses).sum()) == looked
     assert slow_heads.seconds <= max(seconds, 0.1) or looked == 3
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from headstart.heads import HeadSearch, select_head
-from headstart.transfer.gate.headroom import headroom, learning_curve, mismatch
+from headstart.transfer.gate.headroom import headroom, loss_curve, mismatch
 from headstart.types import Block, Task
 
 
@@ -28,7 +28,7 @@ def test_the_floor_of_a_learning_curve_is_that_of_the_power_law(monkeypatch):
     where = "headstart.transfer.gate.headroom.select_head"
     monkeypatch.setattr(where, lambda _rows, y, _task, **_: Found(losses[len(y)]))
     x, y = np.zeros((200, 1)), np.arange(200) % 2
-    curve = learning_curve(x, y, Task("classification", ("a", "b")), blocks=(), search=HeadSearch(), seed=0)
+    curve = loss_curve(x, y, Task("classification", ("a", "b")), blocks=(), search=HeadSearch(), seed=0)
     assert curve.floor == pytest.approx(0.2)
 
 

@@ -12,7 +12,7 @@ from headstart.evaluate.curves.measure import SizeErrors
 from headstart.evaluate.curves.power_law import FittedLaws
 from headstart.types import group_codes
 
-__all__ = ["Forecast", "Series", "draw_noise", "forecast", "item_noise", "series_of"]
+__all__ = ["LabelGain", "Series", "draw_noise", "forecast", "item_noise", "series_of"]
 
 Array = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Forecast:
+class LabelGain:
     """What more labels of the same kind would bring.
 
     Attributes:
@@ -31,7 +31,7 @@ class Forecast:
         high: upper bound.
 
     Examples:
-        >>> Forecast(200, 0.09, 0.015, 0.007, 0.023).half_width
+        >>> LabelGain(200, 0.09, 0.015, 0.007, 0.023).half_width
         0.008
     """
 
@@ -147,7 +147,7 @@ def series_of(found: Sequence[SizeErrors], errors: Array, spreads: Array, units:
     return Series(sizes, means, noise + draw_noise(sizes, draws, draw), draw)
 
 
-def forecast(series: Series, laws: FittedLaws, more: int, level: float = LEVEL) -> Forecast:
+def forecast(series: Series, laws: FittedLaws, more: int, level: float = LEVEL) -> LabelGain:
     """The gain of ``more`` labels: the mean over the laws, with the noise of the labels that are still to be drawn.
 
     Args:
@@ -173,4 +173,4 @@ def forecast(series: Series, laws: FittedLaws, more: int, level: float = LEVEL) 
     low, high = np.interp([(1 - level) / 2, (1 + level) / 2], places, gains[order])
     present = float(laws.weights @ laws.end)
     gain = float(laws.weights @ (laws.end - laws.errors(n + more)))
-    return Forecast(more, present, gain, float(min(low, gain)), float(max(high, gain)))
+    return LabelGain(more, present, gain, float(min(low, gain)), float(max(high, gain)))

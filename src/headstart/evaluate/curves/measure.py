@@ -165,7 +165,7 @@ def errors_at(
     counted, sizes = [], []
     for order in orders:
         index = order.prefix(size)
-        own = judge_items(subject, solved_on(subject, index), judged, variance)
+        own = _errors_without(subject, index, judged, variance)
         if judged.index is not None:
             own[np.isin(judged.index, index)] = np.nan
         counted.append(own)
@@ -176,10 +176,18 @@ def errors_at(
     # deviations from each item's own mean: which items a draw judges makes no difference
     means = np.array([_part_means(one - errors, judged.y, subject.task) for one in every])
     judges = float(seen.max())  # fits behind each item's mean
-    spread = np.full(means.shape[1], np.nan)
+    spread = np.full(1 + subject.task.num_outputs, np.nan)
     if len(orders) > 1 and judges > 1:
         spread = np.square(means).mean(axis=0) * judges / (judges - 1)
     return SizeErrors(float(np.mean(sizes)), len(orders), errors, spread)
+
+
+def _errors_without(subject: Subject, index: NDArray[np.intp], judged: JudgedItems, variance: Array | None) -> Array:
+    if is_classification(subject.task):
+        present = np.unique(subject.y[index])
+        if len(present) == 1:  # nothing to tell apart: every item gets the only class
+            return np.asarray(judged.y != present[0], dtype=np.float64)[:, None]
+    return judge_items(subject, solved_on(subject, index), judged, variance)
 
 
 def judge_items(subject: Subject, found: Contender, judged: JudgedItems, variance: Array | None = None) -> Array:

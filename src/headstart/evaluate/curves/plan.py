@@ -41,6 +41,8 @@ def planned(subject: Subject, judged: int, *, draws: int, seconds: float) -> dic
         {35: 4, 50: 4, 71: 4, 100: 4, 141: 4, 200: 4}
     """
     n = len(subject.y)
+    if subject.groups is not None and len(np.unique(subject.groups)) < 2 * LEAST_GROUPS:
+        return {}
     smallest = max(LEAST_ROWS, ROWS_A_CLASS * len(np.unique(subject.y)) if is_classification(subject.task) else 0)
     if subject.groups is not None:
         smallest = max(smallest, -(-n * LEAST_GROUPS // len(np.unique(subject.groups))))

@@ -83,7 +83,7 @@ def nested_orders(
 
 def _strata_of_groups(y: NDArray[Any], task: Task, codes: NDArray[np.int64]) -> NDArray[np.intp]:
     """The most frequent stratum of each group."""
-    rows, strata = find_strata(y, base_kind(task), len(y))  # type: ignore[arg-type]  # a base kind is a kind
+    rows, strata = find_strata(y, base_kind(task), len(y))
     table = np.zeros((int(codes.max()) + 1, int(strata.max(initial=0)) + 1))
     np.add.at(table, (codes[rows], strata), 1)
     return np.asarray(table.argmax(axis=1))

@@ -11,7 +11,7 @@ import numpy as np
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
 from headstart.tasks import is_classification, is_regression
-from headstart.transfer.gate.headroom import LearningCurve, Mismatch, headroom, learning_curve, mismatch
+from headstart.transfer.gate.headroom import LossCurve, Mismatch, headroom, loss_curve, mismatch
 from headstart.transfer.gate.pilot import Cost, Pilot, Trial
 from headstart.transfer.stages.judge import Judged
 from headstart.types import Dataset
@@ -41,7 +41,7 @@ class Forecast:
 
     error: float
     error_high: float
-    curve: LearningCurve | None
+    curve: LossCurve | None
     mismatch: Mismatch | None
     seconds: float
     pilot: Pilot | None
@@ -114,7 +114,7 @@ def make_forecast(trial: Trial, judged: Judged, *, seconds: float | None, report
         # curve and mismatch only explain the verdict, so they may not take time from the training
         share = EXPLAINING * (time_left() - expected)
         if judged.seconds <= share:
-            curve = learning_curve(rows, y, task, blocks=blocks, search=judged.search, seed=seed, seconds=share / 2)
+            curve = loss_curve(rows, y, task, blocks=blocks, search=judged.search, seed=seed, seconds=share / 2)
             found = mismatch(rows, y, task, blocks=blocks, seed=seed, seconds=share / 2)
             forecast = replace(forecast, curve=curve, mismatch=found)
         else:

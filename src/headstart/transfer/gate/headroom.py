@@ -15,7 +15,7 @@ from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.tasks import is_classification
 from headstart.types import Block, Rows, Task
 
-__all__ = ["LearningCurve", "Mismatch", "headroom", "learning_curve", "mismatch"]
+__all__ = ["LossCurve", "Mismatch", "headroom", "loss_curve", "mismatch"]
 
 MOST_ROWS = 4000  # of the largest point of a learning curve
 SHARES = (0.25, 0.5, 1.0)
@@ -24,7 +24,7 @@ DOUBLING = 4.0  # upper bound on the time ratio of a head when its rows double
 
 
 @dataclass(frozen=True)
-class LearningCurve:
+class LossCurve:
     """Leave-one-out loss of the head on frozen features, by the number of training items.
 
     Attributes:
@@ -90,7 +90,7 @@ def headroom(head: FittedHead, y: NDArray[np.int64], task: Task) -> tuple[float,
     return float(wrong.mean()), wilson(float(wrong.sum()), len(wrong))[1]
 
 
-def learning_curve(
+def loss_curve(
     rows: Rows,
     y: NDArray[np.int64],
     task: Task,
@@ -99,7 +99,7 @@ def learning_curve(
     search: HeadSearch,
     seed: int,
     seconds: float = math.inf,
-) -> LearningCurve:
+) -> LossCurve:
     """Leave-one-out losses with a quarter, half and all of the items, at most 4,000, and the floor they extrapolate to.
 
     With losses l₁, l₂, l₃ at n, 2n and 4n, a + b n^-c has the floor a = (l₁ l₃ - l₂²) / (l₁ + l₃ - 2 l₂).
@@ -118,7 +118,7 @@ def learning_curve(
         >>> x, y = rng.normal(size=(200, 4)).astype(np.float32), np.arange(200) % 2
         >>> x[:, 0] += y
         >>> task = Task("classification", ("a", "b"))
-        >>> learning_curve(x, y, task, blocks=(), search=HeadSearch(), seed=0).counts
+        >>> loss_curve(x, y, task, blocks=(), search=HeadSearch(), seed=0).counts
         (50, 100, 200)
     """
     order = np.random.default_rng(seed).permutation(len(y))[:MOST_ROWS]
@@ -141,7 +141,7 @@ def learning_curve(
     first, second, third = losses
     bend = first + third - 2 * second
     floor = (first * third - second**2) / bend if bend > 0 else float("nan")
-    return LearningCurve(tuple(counts), tuple(losses), floor if 0 <= floor <= third else float("nan"))
+    return LossCurve(tuple(counts), tuple(losses), floor if 0 <= floor <= third else float("nan"))
 
 
 def mismatch(
