@@ -6,8 +6,8 @@ or may be English another source may be better: there labelled items decide (`he
 
 On sounds ``headstart:image`` is a candidate only where ``headstart:photo`` is not installed. Both read the same log-mel
 spectrograms, and the larger body was the better one (accuracy on spoken digits 0.957 against 0.943, on ESC-10 0.945
-against 0.900; ``headstart:speech`` 1.000 and 0.955). As a third candidate it could win only by noise, within which the
-smallest is taken, at a cost of up to five points.
+against 0.900; ``headstart:speech`` 1.000 and 0.955). As a third candidate it could win only by noise, at a cost of up
+to five points.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def _for_texts(texts: Sequence[str], at_hand: frozenset[str]) -> DefaultSource:
     if verdict == "no":
         why = f"{TEXT} reads English, and these texts are not English, {reading}"
         return DefaultSource(MULTILINGUAL, why, figures=figures)
-    # even of English texts labels may say more: the larger body is 2 to 3 points better on some sets, 1 worse on others
+    # even of English texts labels may say more: the larger body is 1 to 4 points better on some sets, worse on others
     if verdict == "unclear" and (facts.pieces_per_word or 1.0) > MIDDLE_PIECES:
         why = f"the texts are rather not English ({shown}, read by {TEXT})"
         return DefaultSource(MULTILINGUAL, why, (TEXT, MULTILINGUAL), f"{COMPARED}, though {why}", figures=figures)
