@@ -16,7 +16,7 @@ from headstart.engine.body.recipe import Batch, DirectForm, Forward, Recipe, Ten
 from headstart.engine.frozen_body import FrozenBody
 from headstart.sources.bodies.body_source import BlockSource
 from headstart.sources.bodies.copies import as_trainable, by_shape
-from headstart.sources.bodies.hidden_layers import Layers, Reading, check_layers, save_reading, select
+from headstart.sources.bodies.hidden_layers import MOST_BLOCKS, Layers, Reading, check_layers, save_reading, select
 from headstart.sources.bodies.seeded import initialization_key
 from headstart.sources.bodies.selected_reading import selected_reading
 from headstart.sources.bodies.trainable import PreparedKind, Trainable
@@ -178,6 +178,8 @@ class TransformersBody(BlockSource[Q], Generic[P, Q]):
             return self.parts.reference
         self.parts.copy(folder, self._seed)
         layers, positions = self._reading.layers, self._reading.positions
+        if layers == "blocks" and self._reading.most != MOST_BLOCKS:  # the folder's own rule would read other layers
+            layers = tuple(name for name, _ in self._facts["blocks"])
         return save_reading(folder, layers, positions=positions, structure=self.parts.structure)
 
     def _build(self) -> tuple[nn.Module, Reading]:
