@@ -87,7 +87,9 @@ def test_rows_of_few_blocks_are_columns_of_the_complete_rows(made, backend, whic
     wanted = extract(source, items, engine=engine).rows[:, columns(source, names)]
     found = extract(some, items, engine=engine)
     assert np.array_equal(found.rows, wanted)
-    if which == [0]:  # deeper, dropping an output may change how OpenVINO fuses layers; then all blocks run
+    if which == [0] or isinstance(
+        source, QuantizedSource
+    ):  # else, dropping an output may change how OpenVINO fuses layers; then all blocks run
         assert not any("all blocks run" in detail for detail in found.details)
 
 

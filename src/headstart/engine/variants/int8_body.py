@@ -12,10 +12,11 @@ from headstart.engine.backends.openvino import OpenVino, openvino_streams
 from headstart.engine.backends.openvino_graph import exact_graph
 from headstart.engine.backends.openvino_selection import selected_graph
 from headstart.engine.body.recipe import Batch, Recipe
-from headstart.engine.body.selection import Selection
+from headstart.engine.body.selection import Selection, take_columns
 from headstart.engine.cache.forks import limit_threads_in_fork
 from headstart.engine.frozen_body import FrozenBody
 from headstart.errors import SourceError
+from headstart.types import FeatureMatrix
 
 __all__ = ["Int8Body", "calibrate"]
 
@@ -82,7 +83,9 @@ class Int8Body(FrozenBody):
         return f"openvino int8 {self.ranges.digest}"
 
     def open_selected(self, selection: Selection) -> Backend | None:
-        """The rounded graph cut after the selected blocks; None if its output is no concatenation of the blocks.
+        """The rounded graph cut after the deepest selected block; None if its output is no concatenation of the blocks.
+
+        The blocks below stay outputs: without them OpenVINO fuses and rounds other layers, and the rows differ.
 
         Raises:
             MemoryError: if it does not fit.
@@ -91,9 +94,10 @@ class Int8Body(FrozenBody):
         limit_threads_in_fork()
         with self._lock:
             rounded = quantised(_exact(self), self.ranges)
-            cut = selected_graph(rounded, selection.positions, len(selection.widths))
+            deepest = selection.positions[-1]
+            cut = selected_graph(rounded, range(deepest + 1), len(selection.widths))
             self._built = None
-            return None if cut is None else OpenVino(cut, "int8", NOTE)
+            return None if cut is None else _Columns(cut, selection.ranges)
 
     def _load(self, batch: Batch) -> Backend:  # noqa: ARG002 - the ranges are known
         limit_threads_in_fork()
@@ -104,6 +108,17 @@ class Int8Body(FrozenBody):
                 self._running = OpenVino(quantised(_exact(self), self.ranges), "int8", NOTE)
             self._built = None
             return self._running
+
+
+class _Columns(OpenVino):
+    """A rounded graph of which only some columns are wanted."""
+
+    def __init__(self, model: Any, ranges: Sequence[tuple[int, int]]) -> None:
+        super().__init__(model, "int8", NOTE)
+        self._ranges = ranges
+
+    def __call__(self, batch: Batch) -> FeatureMatrix:
+        return take_columns(super().__call__(batch), self._ranges)
 
 
 def _exact(body: FrozenBody) -> Any:
