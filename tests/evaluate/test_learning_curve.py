@@ -115,11 +115,11 @@ def test_a_saturated_curve_says_that_more_labels_are_unlikely_to_help():
 
 def test_the_target_that_gains_most_is_named():
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(2000, 60))
-    noise = rng.normal(size=(2000, 2))
-    y = np.stack([0.1 * x[:, 0] + noise[:, 0], x @ rng.normal(size=60) / 4 + noise[:, 1]], axis=1)
+    x = rng.normal(size=(5000, 200))
+    noise = rng.normal(size=(5000, 2))
+    y = np.stack([0.1 * x[:, 0] + noise[:, 0], x @ rng.normal(size=200) / 7 + noise[:, 1]], axis=1)
     task = Task("regression", ("hardly predictable", "still learning"))
-    curve = learning_curve(x[:200], y[:200], task, held_out=(x[200:], y[200:]))
+    curve = learning_curve(x[:400], y[:400], task, held_out=(x[400:], y[400:]))
     assert curve.helped_most == "still learning"
     assert "'still learning' gains most: +0." in curve.sentence
     assert list(curve.per_class) == list(task.labels)

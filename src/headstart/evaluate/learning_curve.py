@@ -6,9 +6,6 @@ fits that have not seen it. A power law a + b n⁻ᶜ through the errors gives t
 exponents (see `headstart.evaluate.curves.power_law`). The interval covers three things: the sample of judged items, the
 draw of training items (of this fit, and of the labels to come), and the law itself.
 
-The noise of the training draw has variance t/m at m labels. For nested draws from n items its covariance follows from
-how much two draws share: R draws of m and of m' ≥ m labels, t (1/(R m') + (1 - 1/R)/n).
-
 References: Cortes et al., NIPS 1993; Mukherjee et al., "Estimating Dataset Size Requirements for Classifying DNA
 Microarray Data", Journal of Computational Biology 2003; Figueroa et al., BMC Medical Informatics 2012; Viering & Loog,
 "The Shape of Learning Curves: A Review", TPAMI 2022 (pitfalls: a single exponent, no interval).

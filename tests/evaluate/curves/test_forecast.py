@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.evaluate.curves.forecast import Series, draw_noise, forecast, item_noise
+from headstart.evaluate.curves.forecast import DrawNoise, Series, forecast, item_noise
 from headstart.evaluate.curves.power_law import fit_power_law
 
 
@@ -18,8 +18,17 @@ def test_the_noise_of_nested_draws_is_that_of_a_simulation():
         orders = [rng.permutation(n) for _ in range(4)]
         pairs = zip(sizes, draws, strict=True)
         means.append([np.mean([parts[order[:m]].mean() for order in orders[:r]]) for m, r in pairs])
-    expected = draw_noise(np.array(sizes, float), np.array(draws), 1.0)
+    expected = DrawNoise(1.0, 1.0).covariance(np.array(sizes, float), np.array(draws))
     assert np.cov(np.array(means).T) == pytest.approx(expected, rel=0.15, abs=1e-3)
+
+
+def test_the_power_of_the_draw_noise_is_found():
+    sizes, draws = np.array([20.0, 40.0, 80.0, 160.0, 320.0]), np.array([6, 6, 6, 6, 1])
+    spreads = 3.0 * sizes**-1.5 * (1 - sizes / 320)
+    spreads[-1] = np.nan
+    found = DrawNoise.fitted(sizes, draws, spreads)
+    assert (found.scale, found.power) == pytest.approx((3.0, 1.5))
+    assert DrawNoise(2.0, 1.0).of_gain(320, 320) == pytest.approx(np.sqrt(2 / 320 - 2 / 640))
 
 
 def test_the_noise_of_items_is_that_of_resampling_them():
@@ -50,7 +59,8 @@ def test_the_interval_of_the_gain_covers_in_simulation(floor, exponent):
     sizes, draws = np.array([25.0, 50.0, 100.0, 200.0, 400.0]), np.array([6, 6, 6, 6, 1])
     law = floor + 0.3 * (sizes / 25) ** -exponent
     true = law[-1] - floor - 0.3 * (800 / 25) ** -exponent
-    noise = draw_noise(sizes, draws, t)
+    drawn = DrawNoise(t, 1.0)
+    noise = drawn.covariance(sizes, draws)
     hits, widths, trials = 0, [], 120
     for trial in range(trials):
         # an item is wrong at a size if its difficulty, partly shared by all sizes, is above the law
@@ -59,9 +69,9 @@ def test_the_interval_of_the_gain_covers_in_simulation(floor, exponent):
         rank = np.argsort(np.argsort(np.sqrt(0.8) * shared + np.sqrt(0.2) * own, axis=1), axis=1)
         errors = (rank < means[:, None] * items) * 1.0
         _, of_items = item_noise(errors, None)
-        series = Series(sizes, means + rng.multivariate_normal(np.zeros(5), of_items), of_items + noise, t)
+        series = Series(sizes, means + rng.multivariate_normal(np.zeros(5), of_items), of_items + noise, drawn)
         one = forecast(series, fit_power_law(sizes, series.errors, series.covariance, seed=trial), n)
-        realised = true + rng.normal(scale=np.sqrt(t * (1 / n - 1 / (2 * n))))
+        realised = true + rng.normal(scale=drawn.of_gain(n, n))
         hits += one.low <= realised <= one.high
         widths.append(one.high - one.low)
     assert hits >= 0.88 * trials

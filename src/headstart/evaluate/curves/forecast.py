@@ -12,7 +12,7 @@ from headstart.evaluate.curves.measure import SizeErrors
 from headstart.evaluate.curves.power_law import FittedLaws
 from headstart.types import group_codes
 
-__all__ = ["LabelGain", "Series", "draw_noise", "forecast", "item_noise", "series_of"]
+__all__ = ["DrawNoise", "LabelGain", "Series", "forecast", "item_noise", "series_of"]
 
 Array = NDArray[np.float64]
 
@@ -55,13 +55,86 @@ class Series:
         sizes: (J,) numbers of labels.
         errors: (J,) mean errors.
         covariance: (J, J) of the noise of items and of draws.
-        draw: t, the variance of the error from one training set to another, times the number of labels.
+        draw: the variance of the error from one training set to another.
     """
 
     sizes: Array
     errors: Array
     covariance: Array
-    draw: float
+    draw: DrawNoise
+
+
+@dataclass(frozen=True)
+class DrawNoise:
+    """The variance of the error from one training set of m labels to another, t m^-p.
+
+    Two training sets that share s rows have errors with a correlation of s / √(m m'), as means of the rows' parts have.
+
+    Attributes:
+        scale: t.
+        power: p, between 1 (the mean of independent parts) and 2 (proportional to the square of an excess error that
+            falls like 1/m).
+
+    Examples:
+        >>> DrawNoise(1.0, 1.0).covariance(np.array([50.0, 100.0]), np.array([4, 1]))
+        array([[0.0125, 0.01  ],
+               [0.01  , 0.01  ]])
+    """
+
+    scale: float
+    power: float
+
+    @classmethod
+    def fitted(cls, sizes: Array, draws: NDArray[np.intp], spreads: Array) -> DrawNoise:
+        """The noise behind the variances that were seen among the subsamples of each size.
+
+        Args:
+            sizes: (J,) numbers of labels.
+            draws: (J,) subsamples of each size.
+            spreads: (J,) variance of the error among them; nan for a single one.
+
+        Examples:
+            >>> sizes = np.array([10.0, 20.0, 100.0])
+            >>> noise = DrawNoise.fitted(sizes, np.array([4, 4, 1]), np.array([0.09, 0.04, np.nan]))
+            >>> round(noise.scale, 12), round(noise.power, 12)
+            (1.0, 1.0)
+        """
+        known = spreads > 0
+        if not known.any():
+            return cls(0.0, 1.0)
+        m = sizes[known]
+        # the larger sizes count more: theirs is the noise that is extrapolated
+        weights = m * np.maximum(draws[known] - 1, 1)
+        # two draws of m from n rows share m²/n of them, so that their difference lacks a share m/n of the variance
+        variance = spreads[known] / np.maximum(1 - m / sizes.max(), 1e-9)
+        power = 1.0
+        if len(m) > 2:
+            power = float(np.clip(-np.polyfit(np.log(m), np.log(variance), 1, w=np.sqrt(weights))[0], 1.0, 2.0))
+        return cls(float((variance * m**power * weights).sum() / weights.sum()), power)
+
+    def deviation(self, size: Array | float) -> Array:
+        """The standard deviation of the error at ``size`` labels."""
+        return np.asarray(np.sqrt(self.scale) * np.asarray(size, np.float64) ** (-self.power / 2))
+
+    def covariance(self, sizes: Array, draws: NDArray[np.intp]) -> Array:
+        """Covariance (J, J) of the mean errors of nested draws from n rows.
+
+        R draws of m rows and of m' ≥ m rows share so many rows that their mean correlation is
+        √(m m') (1/(R m') + (1 - 1/R)/n).
+
+        Args:
+            sizes: (J,) numbers of labels; the largest is n.
+            draws: (J,) numbers of draws; R is the larger one of a pair.
+        """
+        larger = np.maximum(sizes[:, None], sizes)
+        most = np.maximum(draws[:, None], draws)
+        correlation = np.sqrt(np.outer(sizes, sizes)) * (1 / (most * larger) + (1 - 1 / most) / sizes.max())
+        return np.asarray(correlation * np.outer(self.deviation(sizes), self.deviation(sizes)))
+
+    def of_gain(self, labels: float, more: int) -> float:
+        """The standard deviation of err(n) - err(n + more), where the larger set holds the smaller one."""
+        now, then = self.deviation(labels), self.deviation(labels + more)
+        return float(np.sqrt(np.maximum(now**2 + then**2 - 2 * now * then * np.sqrt(labels / (labels + more)), 0.0)))
 
 
 def item_noise(errors: Array, units: NDArray[np.int64] | None) -> tuple[Array, Array]:
@@ -102,24 +175,6 @@ def item_noise(errors: Array, units: NDArray[np.int64] | None) -> tuple[Array, A
     return means, covariance + np.diag(floor)
 
 
-def draw_noise(sizes: Array, draws: NDArray[np.intp], draw: float) -> Array:
-    """Covariance (J, J) of the mean errors over the draw of the training items: t (1/(R m') + (1 - 1/R)/n).
-
-    Args:
-        sizes: (J,) numbers of labels, ascending.
-        draws: (J,) numbers of nested draws, not ascending.
-        draw: t.
-
-    Examples:
-        >>> draw_noise(np.array([50.0, 100.0]), np.array([4, 1]), 1.0)
-        array([[0.0125, 0.01  ],
-               [0.01  , 0.01  ]])
-    """
-    larger = np.maximum(sizes[:, None], sizes)
-    most = np.maximum(draws[:, None], draws)
-    return np.asarray(draw * (1 / (most * larger) + (1 - 1 / most) / sizes.max()))
-
-
 def series_of(found: Sequence[SizeErrors], errors: Array, spreads: Array, units: NDArray[np.int64] | None) -> Series:
     """Mean errors of all items, or of one class or target, with the covariance of their noise.
 
@@ -133,18 +188,12 @@ def series_of(found: Sequence[SizeErrors], errors: Array, spreads: Array, units:
         >>> nothing = np.zeros((2, 1)), np.zeros(1)
         >>> sizes = [SizeErrors(50.0, 4, *nothing), SizeErrors(100.0, 1, *nothing)]
         >>> series_of(sizes, np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([0.01, np.nan]), None).draw
-        1.0
+        DrawNoise(scale=1.0, power=1.0)
     """
     sizes, draws = np.array([one.size for one in found]), np.array([one.draws for one in found])
     means, noise = item_noise(errors, units)
-    # two draws of m from n items share m²/n of them, so that they vary by t/m (1 - m/n)
-    known = ~np.isnan(spreads)
-    draw = 0.0
-    if known.any():
-        scaled = spreads * sizes / np.maximum(1 - sizes / sizes.max(), 1e-9)
-        freedom = np.maximum(draws - 1, 1)
-        draw = float((scaled[known] * freedom[known]).sum() / freedom[known].sum())
-    return Series(sizes, means, noise + draw_noise(sizes, draws, draw), draw)
+    noise_of_draws = DrawNoise.fitted(sizes, draws, spreads)
+    return Series(sizes, means, noise + noise_of_draws.covariance(sizes, draws), noise_of_draws)
 
 
 def forecast(series: Series, laws: FittedLaws, more: int, level: float = LEVEL) -> LabelGain:
@@ -158,16 +207,14 @@ def forecast(series: Series, laws: FittedLaws, more: int, level: float = LEVEL) 
 
     Examples:
         >>> from headstart.evaluate.curves.power_law import fit_power_law
-        >>> series = Series(np.array([100.0, 200.0]), np.array([0.2, 0.15]), np.eye(2) * 1e-10, 0.0)
+        >>> series = Series(np.array([100.0, 200.0]), np.array([0.2, 0.15]), np.eye(2) * 1e-10, DrawNoise(0.0, 1.0))
         >>> one = forecast(series, fit_power_law(series.sizes, series.errors, series.covariance), 200)
         >>> 0.02 < one.gain < 0.05, one.low <= one.gain <= one.high
         (True, True)
     """
     n = float(series.sizes.max())
     gains = laws.end - laws.errors(n + more)
-    # a draw of n + more labels that holds the present n differs from it by t (1/n - 1/(n + more))
-    noise = np.sqrt(series.draw * (1 / n - 1 / (n + more)))
-    gains = gains + noise * np.random.default_rng(more).standard_normal(len(gains))
+    gains = gains + series.draw.of_gain(n, more) * np.random.default_rng(more).standard_normal(len(gains))
     order = np.argsort(gains)
     places = np.cumsum(laws.weights[order]) - laws.weights[order] / 2
     low, high = np.interp([(1 - level) / 2, (1 + level) / 2], places, gains[order])
