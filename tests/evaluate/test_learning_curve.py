@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sklearn.linear_model import Ridge
 
 import headstart
 from headstart.errors import DataError, ParameterError
+from headstart.evaluate.curves.forecast import LabelGain
 from headstart.evaluate.curves.measure import JudgedItems, Subject, errors_at, solved_on
 from headstart.evaluate.curves.subsamples import nested_orders
 from headstart.evaluate.learning_curve import LearningCurve, learning_curve
@@ -113,16 +115,24 @@ def test_a_saturated_curve_says_that_more_labels_are_unlikely_to_help():
     assert "unlikely to help" in curve.sentence
 
 
-def test_the_target_that_gains_most_is_named():
+def test_a_target_that_is_still_learning_gains_more_than_one_that_is_not():
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(5000, 200))
-    noise = rng.normal(size=(5000, 2))
-    y = np.stack([0.1 * x[:, 0] + noise[:, 0], x @ rng.normal(size=200) / 7 + noise[:, 1]], axis=1)
+    x = rng.normal(size=(2000, 60))
+    noise = rng.normal(size=(2000, 2))
+    y = np.stack([0.1 * x[:, 0] + noise[:, 0], x @ rng.normal(size=60) / 4 + noise[:, 1]], axis=1)
     task = Task("regression", ("hardly predictable", "still learning"))
-    curve = learning_curve(x[:400], y[:400], task, held_out=(x[400:], y[400:]))
-    assert curve.helped_most == "still learning"
-    assert "'still learning' gains most: +0." in curve.sentence
+    curve = learning_curve(x[:200], y[:200], task, held_out=(x[200:], y[200:]))
     assert list(curve.per_class) == list(task.labels)
+    assert curve.per_class["still learning"].gain > curve.per_class["hardly predictable"].gain + 0.02
+
+
+def test_the_class_with_the_largest_sure_gain_is_named():
+    x, y = planted(120, 6, 2)
+    curve = learning_curve(x, y, TWO)
+    gains = {"a": LabelGain(120, 0.2, 0.03, 0.01, 0.05), "b": LabelGain(120, 0.3, 0.09, -0.01, 0.19)}
+    assert replace(curve, per_class=gains).helped_most == "a"
+    assert replace(curve, per_class=gains).sentence.endswith("With 120 more, 'a' gains most: +3.0 ± 2.0 points.")
+    assert replace(curve, per_class={"b": gains["b"]} | {"a": gains["b"]}).helped_most is None
 
 
 def test_perfect_scores_promise_nothing():

@@ -107,7 +107,8 @@ class LearningCurve:
     def sentence(self) -> str:
         """What more labels would bring, in one or two sentences."""
         one = self.forecast
-        now, then = (f"{1 - error:.3f}".removeprefix("0") for error in (one.error, one.error - one.gain))
+        measured = self.errors[-1]  # what the evaluation reports; the law smooths it
+        now, then = (_short(1 - error) for error in (measured, max(measured - one.gain, 0.0)))
         text = f"{one.more:,} more labels would bring {self._gain(one)} ({self.measure} {now} → {then})"
         if one.low <= 0:
             little = one.gain < LITTLE
@@ -352,6 +353,11 @@ def _by_class(
         laws = fit_power_law(series.sizes, series.errors, series.covariance, seed=subject.seed)
         forecasts[label] = forecast(series, laws, len(subject.y), level)
     return forecasts
+
+
+def _short(value: float) -> str:
+    """Three decimals, without the zero before the point."""
+    return f"{value:.3f}".replace("0.", ".", 1)
 
 
 def _plain(values: NDArray[np.float64]) -> tuple[float, ...]:
