@@ -47,6 +47,7 @@ from headstart.model.files.format import (
     write_head,
 )
 from headstart.model.files.soundness import check_moments, check_source
+from headstart.model.removal import check_one_label_each, moments_without
 from headstart.model.summary import model_facts
 from headstart.model.task_folders import task_folders
 from headstart.reporting import Progress
@@ -184,8 +185,8 @@ class TransferModel:
         items = self._as_list(items)
         if len(items) == 0:
             return Prediction(np.empty((0, self.task.num_outputs)), np.empty(0, np.intp), {})
-        encoded = extract(self.source, items, engine=self.engine, progress=progress)
-        return Prediction(self.outputs(encoded.rows), encoded.index, encoded.failures, encoded)
+        found = extract(self.source, items, engine=self.engine, progress=progress)
+        return Prediction(self.outputs(found.rows), found.index, found.failures, found)
 
     def outputs(self, rows: Rows) -> NDArray[np.float64]:
         """Calibrated probabilities or values (n, k) for features (n, d) of the source; `DataError` for another d."""
@@ -219,20 +220,18 @@ class TransferModel:
         return self._solved(task, kept + self._moments_of(items, labels, task))
 
     def forget(self, items: Sequence[Any], labels: Sequence[Any]) -> TransferModel:
-        """A model that was not fitted on these items: exact unlearning by subtracting their moments.
+        """A new model that was not fitted on these items: exact unlearning by subtracting their moments.
 
         Args:
             items: n items that the model was fitted on, unchanged.
             labels: the labels that the model was fitted with.
 
-        Returns:
-            A new model; this one is unchanged.
-
         Raises:
             DataError: if the model was saved without its moments.
-            ParameterError: if more items are removed than the model was fitted on.
+            ParameterError: if the model cannot have been fitted on these items (`headstart.model.removal`).
         """
-        return self._solved(self.task, self._moments() - self._moments_of(items, labels, self.task))
+        gone = self._moments_of(items, labels, self.task)
+        return self._solved(self.task, moments_without(self._moments(), gone, self.task))
 
     def _as_list(self, items: Any) -> Sequence[Any]:
         """The items of a data frame or dataset, read by the model's columns; lists and arrays unchanged."""
@@ -261,6 +260,7 @@ class TransferModel:
 
     def _moments_of(self, items: Sequence[Any], labels: Sequence[Any], task: Task) -> Moments:
         y, listed = encode_labels(labels, task), self._as_list(items)
+        check_one_label_each(len(listed), len(y))
         weights = self.head.calibration.get("class_weight")
         if weights is None:
             return self._summed(listed, y, task)

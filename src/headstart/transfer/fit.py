@@ -152,7 +152,7 @@ def fit(
         modality=modality,
     )  # fmt: skip
     check_choices(options)
-    check_strategy(strategy, class_weight)
+    check_strategy(strategy, class_weight, source_data)
     check_together(options)
     if not options.is_frozen:
         refuse_int8(engine, "a strategy other than 'frozen'")

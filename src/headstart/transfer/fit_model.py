@@ -47,7 +47,7 @@ def fit_model(dataset: Dataset, options: FitOptions, context: RunContext) -> Tra
         >>> fit_model(data, FitOptions("toy"), RunContext(SilentReporter())).predict(["good"])
         ['+']
     """
-    check_strategy(options.strategy, options.search.class_weight)
+    check_strategy(options.strategy, options.search.class_weight, options.source_data)
     refuse_int8(context.engine, "an estimator, which runs the usual number format")
     if context.clock.limit is not None:
         check_number(context.clock.limit, "time_limit", "fit", low=0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from headstart.engine.extract import extract
-from headstart.errors import DataError
 from headstart.heads import HeadSearch, select_head
 from headstart.params import check_number
 from headstart.tasks import is_classification, task_methods
 from headstart.tune.augmentation.choice import augmentation_of
+from headstart.tune.moving.contract import check_replayed
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.network.body_and_head import task_loss
@@ -138,12 +138,8 @@ class Joint:
         Raises:
             DataError: if there are no labelled source items.
         """
-        data = self.source_data
-        if data is None:
-            raise DataError(
-                "The strategy 'joint' also trains on source items, and none were given; give labelled ones with "
-                "--source-data PATH (in Python: fit(..., source_data=PATH)), or use another strategy, such as 'lwf'."
-            )
+        check_replayed(self.name, self.source_data)
+        data = cast("Dataset", self.source_data)
         network, (task, y) = setting.network, data.labelled()
         targets = _targets(task, y)
         items = self._items(setting, data, targets)

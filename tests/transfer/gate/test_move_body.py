@@ -6,14 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from headstart.errors import ParameterError, SourceError, UnknownNameError
+from headstart.errors import DataError, ParameterError, SourceError, UnknownNameError
 from headstart.model import TransferModel
 from headstart.reporting import SilentReporter
 from headstart.sources import module
 from headstart.sources.toy_shift import toy_shift
 from headstart.transfer import fit
+from headstart.transfer.gate.move_body import check_strategy
+from headstart.transfer.gate.strategy_choice import REPLAYING
+from headstart.tune import MOVING, STRATEGIES
 from headstart.tune.contrastive import CONTRASTIVE
 from headstart.tune.lp_ft import LP_FT
+from headstart.tune.moving.contract import ReplaysSource
 from headstart.tune.side import SIDE
 from headstart.tune.training.settings import Training
 
@@ -132,3 +136,12 @@ def test_a_verdict_does_not_contradict_itself():
     assert _change(0.2, 0.1, 0.3) == "lowers the validation loss by 0.2000 [+0.1000, +0.3000]"
     assert _change(0.2, -0.1, 0.5).endswith("0.2000 [-0.1000, +0.5000], which is not certain,")
     assert _change(-0.2, -0.5, 0.1) == "raises the validation loss by 0.2000 [-0.1000, +0.5000]"
+
+
+def test_strategies_with_and_without_source_data():
+    """The names that need source data are those of the registry that replay it."""
+    assert {name for name in MOVING if isinstance(STRATEGIES[name], ReplaysSource)} == REPLAYING
+    assert check_strategy("joint", None, ["photos"]) is None
+    assert check_strategy(replace(STRATEGIES["joint"], source_data=toy_shift().source_data)) is None
+    with pytest.raises(DataError, match="'joint' also trains on source items"):
+        check_strategy(STRATEGIES["joint"])

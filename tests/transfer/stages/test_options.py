@@ -34,6 +34,14 @@ def test_what_would_be_ignored_is_refused(options, message):
         headstart.fit(TEXTS, baselines="none", **options)
 
 
+def test_a_strategy_that_replays_the_source_is_refused_without_source_data_before_anything_is_read(tmp_path, capsys):
+    """Kind: a bad option that is found only after the work."""
+    with pytest.raises(DataError, match=r"'joint' also trains on source items, and none were given"):
+        headstart.fit(tmp_path / "none.csv", strategy="joint")
+    assert main(["fit", str(tmp_path / "none.csv"), "--strategy", "joint"]) == 2
+    assert "--source-data PATH" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "option", [["--head", "svm"], ["--strategy", "auto"], ["--group-col", "who"], ["--time-limit", "9s"]]
 )

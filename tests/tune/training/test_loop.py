@@ -14,7 +14,6 @@ from torch import nn
 
 from headstart.tune.training.job import Job, ParameterGroup
 from headstart.tune.training.loop import train
-from headstart.tune.training.optimizer import base_rate
 from headstart.tune.training.schedules import schedule_factor
 from headstart.tune.training.settings import Budget, Training
 
@@ -296,18 +295,6 @@ def test_where_nothing_gets_better_the_start_is_kept():
     outcome = train(replace(job(module), validate=lambda: next(losses)), PLAIN)
     assert same(weights(module), start)
     assert outcome.loss == 0.1
-
-
-def test_the_time_ends_it_and_more_time_goes_on(tmp_path):
-    long = replace(PLAIN, epochs=10**6)
-    _, outcome = trained(long, budget=Budget(seconds=0.1, folder=tmp_path), key="a")
-    assert outcome.stopped == "time"
-    assert 0 < outcome.steps < 5 * 10**6
-    assert outcome.history[-1]["rate"] < 0.01 * base_rate(long)  # the schedule came to its end
-    _, again = trained(long, budget=Budget(seconds=0.1, folder=tmp_path), key="a")
-    assert (again.stopped, again.steps) == ("time", outcome.steps)
-    _, more = trained(long, budget=Budget(seconds=0.3, folder=tmp_path), key="a")
-    assert more.steps > outcome.steps
 
 
 def test_a_diverging_rate_ends_in_one_sentence_with_the_best_weights():

@@ -22,10 +22,11 @@ from headstart.evaluate.formatting import figure
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.gate.decision import decide
-from headstart.transfer.gate.strategy_choice import AUTO, UNWEIGHTED, moving_strategy
+from headstart.transfer.gate.strategy_choice import AUTO, REPLAYING, UNWEIGHTED, moving_strategy
 from headstart.transfer.stages.judge import FEW_ITEMS, Judged, affordable_folds, judge
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune import MOVING, STRATEGIES, Strategy
+from headstart.tune.moving.contract import ReplaysSource, check_replayed
 from headstart.types import Dataset
 
 FROZEN_BODY = "frozen"
@@ -70,15 +71,17 @@ class MovedBody:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def check_strategy(strategy: object, class_weight: str | None = None) -> None:
-    """Raise unless this is a strategy or the name of one, and it is compatible with the class weights.
+def check_strategy(strategy: object, class_weight: str | None = None, source_data: object = None) -> None:
+    """Raise unless this is a strategy or the name of one, and it is compatible with class weights and source data.
 
     Args:
         strategy: as in `headstart.transfer.fit.fit`.
         class_weight: as in `headstart.transfer.fit.fit`.
+        source_data: as in `headstart.transfer.fit.fit`.
 
     Raises:
         UnknownNameError: for an unknown name.
+        DataError: for a strategy that replays the source task, without source data.
         ParameterError: for any other type, for a strategy without a plan, or for class weights with a strategy that
             does not use them.
 
@@ -90,7 +93,11 @@ def check_strategy(strategy: object, class_weight: str | None = None) -> None:
     if isinstance(strategy, str) and strategy not in (AUTO, *STRATEGIES):
         raise UnknownNameError("strategy", strategy, [AUTO, *STRATEGIES])
     imported = not isinstance(strategy, str) or strategy not in (AUTO, FROZEN_BODY, *MOVING)
-    name = moving_strategy(strategy).name if imported else strategy
+    found = moving_strategy(strategy) if imported else None
+    name = str(strategy) if found is None else found.name
+    if isinstance(found, ReplaysSource) or name in REPLAYING:
+        own = found.source_data if isinstance(found, ReplaysSource) else None
+        check_replayed(name, source_data if own is None else own)
     if class_weight is not None and name in UNWEIGHTED:
         raise ParameterError(
             f"The strategy '{name}' samples its items class by class, so each class already counts the same. Got "

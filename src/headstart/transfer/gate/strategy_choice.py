@@ -15,10 +15,11 @@ from headstart.types import Dataset
 
 M = TypeVar("M", bound=MovingStrategy)
 
-__all__ = ["AUTO", "UNWEIGHTED", "is_cross_fitted", "moving_strategy", "sized", "strategy_for"]
+__all__ = ["AUTO", "REPLAYING", "UNWEIGHTED", "is_cross_fitted", "moving_strategy", "sized", "strategy_for"]
 
 AUTO = "auto"
 UNWEIGHTED = frozenset({"contrastive"})  # strategies that do not use class weights
+REPLAYING = frozenset({"joint"})  # strategies of the registry that need source data
 STEPS = 300  # aimed at by a training: fewer change a body little; many items exceed it in 3 epochs
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 15
 FEW_EPOCHS = 5  # up to which training on augmented images is worse than on the images themselves

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -70,13 +71,14 @@ def train_network(
         >>> after[weight].equal(trained.before[weight]), after[bias].equal(trained.before[bias])
         (True, False)
     """
+    began = time.perf_counter()
     start = solved_start(source, train_part, search=HeadSearch(), seed=seed, engine=engine)
     setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget)
     plan = strategy.plan(setting)
     before = setting.network.state()
     outcome = run_training(
         make_job(setting, plan, train_part, None), setting.training, key=_key(strategy, setting, train_part),
-        items=len(train_part), seed=seed, budget=budget,
+        items=len(train_part), seed=seed, budget=budget.less(time.perf_counter() - began),
     )  # fmt: skip
     return Trained(setting, before, outcome)
 

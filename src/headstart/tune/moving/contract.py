@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 from headstart.engine.options import Engine
+from headstart.errors import DataError
 from headstart.heads import HeadSearch
 from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from headstart.tune.moving.candidates import Moved
     from headstart.tune.moving.plan import Plan, Setting
 
-__all__ = ["BringsBody", "CrossFits", "MovesItself", "MovingStrategy", "ReplaysSource", "with_settings"]
+__all__ = [
+    "BringsBody", "CrossFits", "MovesItself", "MovingStrategy", "ReplaysSource", "check_replayed", "with_settings",
+]  # fmt: skip
 
 S = TypeVar("S")
 
@@ -126,6 +129,28 @@ class ReplaysSource(Protocol):
     def source_data(self) -> Dataset | None:
         """The labelled source items; None if the caller has to set them."""
         ...
+
+
+def check_replayed(name: str, source_data: object) -> None:
+    """Raise if a strategy that replays the source task has no source items.
+
+    Args:
+        name: of the strategy.
+        source_data: its source items, in any form; None if there are none.
+
+    Raises:
+        DataError: says how to give them.
+
+    Examples:
+        >>> check_replayed("joint", None)
+        Traceback (most recent call last):
+        headstart.errors.DataError: The strategy 'joint' also trains on source items, and none were given; give ...
+    """
+    if source_data is None:
+        raise DataError(
+            f"The strategy '{name}' also trains on source items, and none were given; give labelled ones with "
+            "--source-data PATH (in Python: fit(..., source_data=PATH)), or use another strategy, such as 'lwf'."
+        )
 
 
 def with_settings(strategy: S, **settings: object) -> S:

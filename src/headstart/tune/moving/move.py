@@ -7,6 +7,7 @@ is solved again on the fine-tuned features. They are compared on held-out items.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,7 +30,7 @@ from headstart.sources.bodies.trainable import body_key, trainable
 from headstart.tasks import base_dataset, is_regression, task_methods
 from headstart.tune.augmentation.choice import augmentation_of, mixed
 from headstart.tune.moving.candidates import Moved, make_candidates
-from headstart.tune.moving.contract import BringsBody, MovingStrategy, ReplaysSource
+from headstart.tune.moving.contract import BringsBody, MovingStrategy, ReplaysSource, check_replayed
 from headstart.tune.moving.plan import Plan, Setting
 from headstart.tune.moving.validation import Validation
 from headstart.tune.network.body_and_head import Network
@@ -113,7 +114,8 @@ def move(
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
-        DataError: if there are no labels, or an item cannot be read.
+        DataError: if there are no labels, an item cannot be read, or a strategy that replays the source task has no
+            source items.
         ParameterError: if the strategy cannot be trained on several workers.
 
     Examples:
@@ -124,6 +126,9 @@ def move(
         >>> moved.start.name, moved.candidates[1].name, len(moved.valid)
         ('head', 'lp_ft', 12)
     """
+    if isinstance(strategy, ReplaysSource):
+        check_replayed(strategy.name, strategy.source_data)
+    began = time.perf_counter()
     all_items = train_part
     if valid is None:
         train_part, valid = _hold_out_validation(train_part, seed)
@@ -146,8 +151,9 @@ def move(
         cluster = Cluster(engine.ray, engine.workers, make)
     outcome = run_training(
         make_job(setting, plan, train_part, lambda: validation.loss(network)), setting.training,
-        key=_key(strategy, setting, (train_part, valid), search), items=len(train_part), seed=seed, budget=budget,
-        around=partial(_with_prefix, setting, plan, validation), cluster=cluster,
+        key=_key(strategy, setting, (train_part, valid), search), items=len(train_part), seed=seed,
+        budget=budget.less(time.perf_counter() - began), cluster=cluster,
+        around=partial(_with_prefix, setting, plan, validation),
     )  # fmt: skip
     found = make_candidates(strategy.name, setting, validation, before, base=base, search=search)
     return Moved(tuple(found), outcome, valid, network)

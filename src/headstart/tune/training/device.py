@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal, Protocol, Self, TypeVar, runtime_checkable
 
@@ -16,8 +16,8 @@ from headstart.tune.training.settings import Precision
 M = TypeVar("M", bound=nn.Module)
 
 __all__ = [
-    "MovesToDevice", "autocast", "best_device", "channels_last", "number_format", "set_training", "to_device",
-    "training_mode",
+    "MovesToDevice", "autocast", "best_device", "channels_last", "number_format", "only_trained", "set_training",
+    "to_device", "training_mode",
 ]  # fmt: skip
 
 
@@ -102,6 +102,33 @@ def channels_last(module: M) -> M:
         True
     """
     return module.to(memory_format=torch.channels_last)
+
+
+@contextmanager
+def only_trained(module: nn.Module, names: Collection[str]) -> Iterator[None]:
+    """Only the named parameters require gradients; on exit the former state is restored, without gradients.
+
+    Args:
+        module: body and head.
+        names: of the parameters that are trained.
+
+    Examples:
+        >>> body = nn.Linear(2, 2)
+        >>> with only_trained(body, ["bias"]):
+        ...     body.weight.requires_grad, body.bias.requires_grad
+        (False, True)
+        >>> body.weight.requires_grad
+        True
+    """
+    before = {name: parameter.requires_grad for name, parameter in module.named_parameters()}
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name in names)
+    try:
+        yield
+    finally:
+        for name, parameter in module.named_parameters():
+            parameter.requires_grad_(before.get(name, True))
+            parameter.grad = None
 
 
 @contextmanager

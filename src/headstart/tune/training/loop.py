@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from headstart.tune.training.checkpoint import read_state, write_state
-from headstart.tune.training.device import autocast, number_format, set_training, to_device, training_mode
+from headstart.tune.training.clock import TrainingClock
+from headstart.tune.training.device import autocast, number_format, only_trained, set_training, to_device, training_mode
 from headstart.tune.training.job import Job, Outcome, Stopped
 from headstart.tune.training.log import TrainingLog
 from headstart.tune.training.optimizer import base_rate, make_optimizer, optimizer_state, restore_optimizer
@@ -69,27 +70,13 @@ def train(
     run = _Run(job, training, seed, budget, key)
     devices = [torch.cuda.current_device()] if run.device == "cuda" else []
     logs = budget.logs if budget.parallel is None or budget.parallel.rank == 0 else None
-    with torch.random.fork_rng(devices=devices), _only_trained(job), TrainingLog(logs, run.history) as log:
+    random, frozen = torch.random.fork_rng(devices=devices), only_trained(job.module, run.trained)
+    with random, frozen, TrainingLog(logs, run.history) as log:
         run.begin()
         while run.stopped is None:
             run.epoch(log)
         run.end()
     return run.outcome(items)
-
-
-@contextmanager
-def _only_trained(job: Job) -> Iterator[None]:
-    """Only the parameters of the job's groups require gradients; on exit the former state is restored."""
-    trained = {name for group in job.groups for name in group.names}
-    before = {name: parameter.requires_grad for name, parameter in job.module.named_parameters()}
-    for name, parameter in job.module.named_parameters():
-        parameter.requires_grad_(name in trained)
-    try:
-        yield
-    finally:
-        for name, parameter in job.module.named_parameters():
-            parameter.requires_grad_(before.get(name, True))
-            parameter.grad = None
 
 
 class _Run:
@@ -98,7 +85,7 @@ class _Run:
     def __init__(self, job: Job, training: Training, seed: int, budget: Budget, key: str) -> None:
         self._job, self._training, self._seed, self._budget, self._key = job, training, seed, budget, key
         self._parameters = dict(job.module.named_parameters())
-        self._trained = {name: self._parameters[name] for group in job.groups for name in group.names}
+        self.trained = {name: self._parameters[name] for group in job.groups for name in group.names}
         self.device = next(iter(self._parameters.values())).device.type
         self._format = number_format(self.device, training.precision)
         self._optimizer = make_optimizer(self._parameters, job.groups, training)
@@ -110,23 +97,17 @@ class _Run:
         self._running = self._first = math.nan
         self.history: list[dict[str, float]] = []
         self._losses: list[float] = []  # of the steps of this epoch
-        self._stale, self._spent, self._note = 0, 0.0, ""
-        self._began = self._written = time.perf_counter()
+        self._stale, self._note = 0, ""
+        self._clock, self._written = TrainingClock(budget.seconds), time.perf_counter()
         self.step = 0
         self.stopped: Stopped | None = None
         if budget.folder is not None:
             self._restore(read_state(budget.folder))
-        self._now = self._spent  # seconds, the mean over all processes, so that all of them stop at the same step
-
-    @property
-    def _seconds(self) -> float:
-        return self._spent + time.perf_counter() - self._began
 
     @property
     def _share(self) -> float:
         """How much of the training is over, by steps or by time, whichever is larger."""
-        steps = self.step / max(self._total, 1)
-        return steps if self._budget.seconds is None else max(steps, self._now / max(self._budget.seconds, 1e-9))
+        return max(self.step / max(self._total, 1), self._clock.share)
 
     def begin(self) -> None:
         """Validate the start, whose weights are kept until better ones are found."""
@@ -134,8 +115,10 @@ class _Run:
         if self.step == 0 and not self._best:
             if self._training.ema:
                 self._ema = {name: value.detach().clone() for name, value in self._averaged_tensors().items()}
-            self._validate()
+            self._timed_validation()
             self._start_loss = self._best_loss
+        if self._clock.is_over and self.step < self._total:
+            self.stopped = self.stopped or "time"
 
     def epoch(self, log: TrainingLog) -> None:
         """Train to the end of the current epoch, which a resumed training enters in the middle."""
@@ -147,7 +130,7 @@ class _Run:
                     break
                 self._losses.append(loss)
                 self._report_progress(loss)
-                if self._share >= 1 and self.step < self._total:
+                if self._clock.is_over and self.step < self._total:
                     self.stopped = "time"
                     break
                 if time.perf_counter() - self._written > self._budget.checkpoint_seconds and self.step % self._steps:
@@ -157,7 +140,7 @@ class _Run:
         self._write()
 
     def _close_epoch(self, log: TrainingLog) -> None:
-        better = self._validate()
+        better = self._timed_validation()
         self._stale = 0 if better else self._stale + 1
         row = {
             "epoch": self.step / self._steps,
@@ -165,7 +148,7 @@ class _Run:
             "loss": float(np.mean(self._losses)) if self._losses else math.nan,
             "validation_loss": self._last_loss,
             "rate": self._rate(),
-            "seconds": self._seconds,
+            "seconds": self._clock.seconds,
             **self._measured(),
         }
         self.history.append(row)
@@ -173,6 +156,8 @@ class _Run:
         log.row(row)
         if self.stopped is None and self.step >= self._total:
             self.stopped = "done"
+        elif self.stopped is None and self._clock.is_over:
+            self.stopped = "time"
         elif self.stopped is None and 0 < self._training.patience <= self._stale:
             self.stopped = "no longer better"
 
@@ -207,7 +192,7 @@ class _Run:
         total = self._sum_over_processes(total, before)
         if not math.isfinite(total):
             return self._diverge(reason or f"the loss became {total} in another process")
-        norm = nn.utils.clip_grad_norm_(self._trained.values(), self._training.clip or math.inf)
+        norm = nn.utils.clip_grad_norm_(self.trained.values(), self._training.clip or math.inf)
         if not torch.isfinite(norm):
             return self._diverge("the gradient is no longer finite; a smaller learning rate may help")
         self._skip_zero_rates()
@@ -242,10 +227,15 @@ class _Run:
 
     def _sum_over_processes(self, total: float, before: Sequence[Tensor]) -> float:
         """Sum loss and gradients of the batch over all processes, and take the mean of their clocks."""
-        trained = [parameter for parameter in self._trained.values() if parameter.requires_grad]
-        loss, seconds = sum_step(self._budget.parallel, trained, self._job.module, before, (total, self._seconds))
-        self._now = seconds / (1 if self._budget.parallel is None else self._budget.parallel.size)
+        trained = [parameter for parameter in self.trained.values() if parameter.requires_grad]
+        own = (total, self._clock.seconds)
+        loss, seconds = sum_step(self._budget.parallel, trained, self._job.module, before, own)
+        self._clock.finish_step(seconds / self._processes)
         return loss
+
+    @property
+    def _processes(self) -> int:
+        return 1 if self._budget.parallel is None else self._budget.parallel.size
 
     def _update_average(self) -> None:
         """Update the moving average of the weights: m <- d m + (1 - d) w."""
@@ -258,7 +248,7 @@ class _Run:
     def _averaged_tensors(self) -> dict[str, Tensor]:
         """What is averaged: the trained parameters, and the normalisation statistics that belong to them."""
         buffers = {name: value for name, value in self._job.module.named_buffers() if value.is_floating_point()}
-        return {**self._trained, **buffers}
+        return {**self.trained, **buffers}
 
     def _check_divergence(self, loss: float) -> float:
         """Compare the running mean of the loss with the largest of the first five losses."""
@@ -280,6 +270,15 @@ class _Run:
             kept = "those of the last complete epoch"
         self._note = f"Training stopped in step {step or self.step + 1}: {reason}. The weights kept are {kept}."
         return math.nan
+
+    def _timed_validation(self) -> bool:
+        """Validate as in `_validate`, and note how long it took."""
+        began = self._clock.seconds
+        better = self._validate()
+        own = [self._clock.seconds - began, self._clock.seconds]
+        spent, now = (value / self._processes for value in sum_numbers(self._budget.parallel, own))
+        self._clock.validation, self._clock.now = spent, now
+        return better
 
     def _validate(self) -> bool:
         """Validate, and keep the weights if they are the best so far; returns whether they are."""
@@ -314,13 +313,13 @@ class _Run:
             _copy(own, averaged)
 
     def _snapshot(self) -> dict[str, Tensor]:
-        values = {**self._trained, **dict(self._job.module.named_buffers())}
+        values = {**self.trained, **dict(self._job.module.named_buffers())}
         return {name: value.detach().clone() for name, value in values.items()}
 
     def _report_progress(self, loss: float) -> None:
         if self._budget.progress is not None:
             share = self._share
-            left = self._seconds * (1 - share) / max(share, 1e-9)
+            left = self._clock.seconds * (1 - share) / max(share, 1e-9)
             detail = f"epoch {self.step // self._steps + 1}, loss {loss:.3f}, {left:.0f} s left"
             self._budget.progress(self.step, self._total, detail)
 
@@ -334,7 +333,8 @@ class _Run:
         }  # fmt: skip
         tensors = {f"{group}:{name}": value for group, found in groups.items() for name, value in found.items()}
         facts = {name: getattr(self, name) for name in FACTS}
-        facts |= {"key": self._key, "format": self._format, "step": self.step, "spent": self._seconds}
+        facts |= {"key": self._key, "format": self._format, "step": self.step, "spent": self._clock.seconds}
+        facts |= {"clock": self._clock.facts()}
         write_state(self._budget.folder, tensors, facts)
 
     def _restore(self, state: tuple[dict[str, Tensor], dict[str, Any]] | None) -> None:
@@ -352,9 +352,9 @@ class _Run:
         restore_optimizer(self._optimizer, group("optimizer"))
         for name in FACTS:
             setattr(self, name, facts[name])
-        self.step, self._spent = facts["step"], facts["spent"]
-        limit = self._budget.seconds
-        if self.stopped == "time" and (limit is None or self._spent < limit):
+        self.step = facts["step"]
+        self._clock.resume(facts["spent"], facts.get("clock", {}))
+        if self.stopped == "time" and not self._clock.is_over:
             self.stopped = None  # this call has a longer time limit
 
     def _put(self, values: Mapping[str, Tensor]) -> None:
@@ -366,7 +366,7 @@ class _Run:
 
     def outcome(self, items: int) -> Outcome:
         """How it went."""
-        seconds = self._seconds
+        seconds = self._clock.seconds
         seen = items * self.step / max(self._steps, 1)
         return Outcome(
             self.stopped or "done", math.ceil(self.step / max(self._steps, 1)), self.step,

@@ -7,6 +7,7 @@ Fine-tuning by a strategy, fine-tuning on all items and distillation all go thro
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -107,8 +108,10 @@ def run_training(
     if budget.folder is not None:
         budget = replace(budget, folder=budget.folder / key[:FOLDER_NAME])
     if cluster is None:
+        began = time.perf_counter()
         with around(job) as changed:
-            outcome = train(changed, training, seed=seed, budget=budget, key=key, items=items)
+            left = budget.less(time.perf_counter() - began)
+            outcome = train(changed, training, seed=seed, budget=left, key=key, items=items)
     else:
         outcome = train_on_ray(
             cluster.make, job, training, seed=seed, budget=budget, key=key, items=items, address=cluster.address,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -126,3 +126,12 @@ class Budget:
     logs: Path | None = None
     progress: Progress | None = None
     parallel: Parallel | None = None
+
+    def less(self, spent: float) -> Budget:
+        """The same budget after ``spent`` seconds of other work, with a limit of 0 seconds at least.
+
+        Examples:
+            >>> Budget(seconds=60).less(15).seconds, Budget(seconds=60).less(75).seconds, Budget().less(75).seconds
+            (45, 0.0, None)
+        """
+        return self if self.seconds is None else replace(self, seconds=max(self.seconds - spent, 0.0))
