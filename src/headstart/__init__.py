@@ -11,6 +11,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
+from headstart.registry import OPERATIONS
+
 if TYPE_CHECKING:
     from headstart.engine.options import Engine
     from headstart.estimators import TransferClassifier, TransferEncoder, TransferRegressor
@@ -69,6 +71,8 @@ _WHERE = {
     "rank": "headstart.transfer.ranking.rank",
     "zero_shot": "headstart.transfer.zero_shot",
 }
+
+OPERATIONS.register("explain", "headstart.explain.explain:explain")
 
 
 class _Evaluate(ModuleType):

@@ -6,14 +6,14 @@ the group ``headstart.<plural>``. Duplicate names raise an error; an unknown nam
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from headstart.errors import ParameterError, UnknownNameError
 
-__all__ = ["Registry"]
+__all__ = ["OPERATIONS", "Registry"]
 
 T = TypeVar("T")
 
@@ -105,3 +105,11 @@ class Registry(Generic[T]):
 
 def _is_import_path(entry: object) -> bool:
     return isinstance(entry, str) and ":" in entry and entry.startswith("headstart.")
+
+
+OPERATIONS: Registry[Callable[..., Any]] = Registry("operation")
+"""What a model can do that a layer above it provides, such as explaining an answer.
+
+The top-level package registers each under its name. So a method of a model can call it, and the model does not import
+what is built on models.
+"""

@@ -16,10 +16,12 @@ from headstart.data.auditing.token_counts import TokenCounts
 from headstart.engine.body.arrays import to_tensors
 from headstart.engine.body.recipe import DirectForm, rows_key
 from headstart.errors import ItemError
+from headstart.sources.bodies.embedded_text import EmbeddedText
 from headstart.sources.bodies.hidden_layers import MOST_BLOCKS, Hidden, Layers, Reading, select
 from headstart.sources.bodies.trainable import PreparedKind
 from headstart.sources.transformers.body import TransformersBody
 from headstart.sources.transformers.checkpoint import write_sentence_files
+from headstart.sources.transformers.embedded_tokens import embedder, token_spans
 from headstart.sources.transformers.lengths import length_batches, padded_length
 from headstart.sources.transformers.parts import BodyParts
 from headstart.sources.transformers.tokenizing import (
@@ -121,6 +123,17 @@ class TextBody(TransformersBody[TextParts, Tokens]):
     def count_tokens(self, texts: Sequence[str]) -> TokenCounts:
         """Statistics of the tokens and words of texts, not truncated."""
         return count_tokens(self.parts.tokenizer, texts)
+
+    def token_spans(self, text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
+        """The text in the form in which it is tokenized, and (start, stop) of each of its tokens that are read."""
+        return token_spans(self._tokenizer, text)
+
+    def token_embedder(self) -> Callable[[str], EmbeddedText]:
+        """A function that embeds a text and runs the body in torch from there, in fp32, with gradients."""
+        module, reading = self._build()
+        if self._choice is not None:
+            reading = replace(reading, layers=self._choice.names)
+        return embedder(module, reading, self._tokenizer, self.parts.tokenizer, self._words)
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder that transformers and sentence-transformers load too."""

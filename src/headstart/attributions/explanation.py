@@ -1,0 +1,218 @@
+"""An explanation of one answer: what was answered, which label is explained, and an attribution for each method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from headstart.attributions.html import ATTRIBUTION_STYLE, shown_html
+from headstart.attributions.kinds import Shown
+from headstart.errors import UnknownNameError
+from headstart.reporting.summary import summary_text
+from headstart.reporting.text import one_line
+from headstart.types import Modality
+
+__all__ = ["Attribution", "Explanation"]
+
+NAMED = 4  # parts in the printed line of an attribution
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """What one method found.
+
+    Attributes:
+        method: its name in the registry.
+        title: the method in words.
+        shown: the attributions: to words, columns, layers, pixels, times and frequencies, or training items.
+        quantity: what is attributed, in words, such as ``"the score of 'cat' above the mean of the other labels"``.
+        unit: of the attributions, such as ``"score"``.
+        value: the quantity for the item, f(x).
+        baseline: the quantity for the baseline, f(x'); nan for a method without one.
+        baseline_is: what the baseline is, in words; empty for none.
+        completeness: |sum of the attributions - (f(x) - f(x'))|, in units of the quantity; nan where the method promises
+            no sum.
+        checks: further figures by name.
+        notes: what a reader must know, a sentence each.
+        seconds: time that it took.
+    """
+
+    method: str
+    title: str
+    shown: Shown
+    quantity: str
+    unit: str
+    value: float
+    baseline: float = math.nan
+    baseline_is: str = ""
+    completeness: float = math.nan
+    checks: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        """The largest attributions, in one line."""
+        parts = ", ".join(f"{name} {value:+.3g}" for name, value in self.shown.largest(NAMED))
+        return f"Attribution({self.method}: {parts})"
+
+    def _repr_html_(self) -> str:
+        """The attributions for a notebook."""
+        return f"<style>{ATTRIBUTION_STYLE}</style>{self.to_html()}"
+
+    def to_html(self) -> str:
+        """The attributions as a fragment of HTML, for a page with `ATTRIBUTION_STYLE`; every text is escaped.
+
+        Examples:
+            >>> from headstart.attributions.kinds import ColumnShare, ColumnShares
+            >>> shown = ColumnShares((ColumnShare("<b>", "61", 0.4),))
+            >>> "<b>" in Attribution("linear_attribution", "Shares", shown, "the value", "value", 1.4).to_html()
+            False
+        """
+        notes = "".join(f"<li>{escape(one_line(note))}</li>" for note in self.notes)
+        return (
+            f'<section class="attribution"><h2>{escape(self.title)}</h2>{shown_html(self.shown, self.unit)}'
+            f'<p class="soft">{escape(one_line(self.words()))}</p>'
+            f"{f'<ul class=soft>{notes}</ul>' if notes else ''}</section>"
+        )
+
+    def words(self) -> str:
+        """What the attributions add up to, in a sentence."""
+        said = f"Attributions to {self.quantity}, which is {self.value:.4g} for this item"
+        if math.isfinite(self.baseline):
+            said += f" and {self.baseline:.4g} for the baseline ({self.baseline_is})"
+        if math.isfinite(self.completeness):
+            said += f"; they sum to the difference to within {self.completeness:.1g}"
+        checks = ", ".join(f"{name} {value:.3g}" for name, value in self.checks.items())
+        return f"{said}. {f'Checks: {checks}.' if checks else ''}".strip()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; figures that are not defined are None."""
+        plain = {
+            "method": self.method,
+            "title": self.title,
+            "quantity": self.quantity,
+            "unit": self.unit,
+            "value": _defined(self.value),
+            "baseline": _defined(self.baseline),
+            "baseline_is": self.baseline_is,
+            "completeness": _defined(self.completeness),
+            "checks": {name: _defined(value) for name, value in self.checks.items()},
+            "notes": list(self.notes),
+            "seconds": round(self.seconds, 3),
+        }
+        return plain | {"attributions": self.shown.to_dict()}
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why a model answered as it did.
+
+    Attributes:
+        item: the text, the path or the numbers of the item.
+        modality: the kind of the item.
+        model: the source and the head, in words.
+        predicted: the answer.
+        label: the label (or target) that is explained.
+        against: the label that it is compared with; empty for the mean of all other labels.
+        outputs: the largest probabilities by label, or the values by target.
+        attributions: what each method found.
+        picture: the item as a small picture (a data URI), if it has one; else empty.
+        notes: what was left out and why, a sentence each.
+
+    Examples:
+        >>> from headstart.attributions.kinds import ColumnShare, ColumnShares
+        >>> shown = ColumnShares((ColumnShare("age", "61", 0.4),))
+        >>> one = Attribution("linear_attribution", "Shares", shown, "the value of 'risk'", "value", 1.4, 1.0, "the mean")
+        >>> found = Explanation("61", "vector", "vector, ridge", "1.4", "risk", "", {"risk": 1.4}, (one,))
+        >>> found["linear_attribution"].shown.values, found.methods
+        (array([0.4]), ('linear_attribution',))
+    """
+
+    item: str
+    modality: Modality
+    model: str
+    predicted: str
+    label: str
+    against: str
+    outputs: Mapping[str, float]
+    attributions: tuple[Attribution, ...]
+    picture: str = field(default="", repr=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The names of the methods."""
+        return tuple(one.method for one in self.attributions)
+
+    def __getitem__(self, method: str) -> Attribution:
+        """What a method found; `UnknownNameError` for a method that was not used."""
+        for one in self.attributions:
+            if one.method == method:
+                return one
+        raise UnknownNameError("method of this explanation", method, self.methods)
+
+    @property
+    def headline(self) -> str:
+        """The answer and what is explained, in a sentence."""
+        rest = f" rather than {self.against}" if self.against else ""
+        if self.predicted == self.label:
+            return f"Why {self.predicted}{rest}"
+        return f"Answered {self.predicted}; what speaks for {self.label}{rest}"
+
+    def facts(self) -> list[tuple[str, str]]:
+        """The item, the outputs, and the largest attributions of each method, in words.
+
+        Examples:
+            >>> found = Explanation("61", "vector", "vector, ridge", "1.4", "risk", "", {"risk": 1.4}, ())
+            >>> found.facts()[1]
+            ('outputs', 'risk 1.4')
+        """
+        outputs = ", ".join(f"{label} {value:.3g}" for label, value in self.outputs.items())
+        lines = [("item", self.item), ("outputs", outputs), ("model", self.model)]
+        for one in self.attributions:
+            parts = ", ".join(f"{name} {value:+.3g}" for name, value in one.shown.largest(NAMED))
+            lines.append((one.method.replace("_", " "), parts))
+        return [*lines, *(("note", note) for note in self.notes)]
+
+    def __repr__(self) -> str:
+        """The answer and the largest attributions of each method."""
+        return summary_text(f"Explanation: {self.headline}", self.facts())
+
+    def _repr_html_(self) -> str:
+        """The attributions for a notebook."""
+        style = f"<style>{ATTRIBUTION_STYLE}</style>"
+        return f"{style}<p><strong>{escape(one_line(self.headline))}</strong></p>{self.to_html()}"
+
+    def to_html(self) -> str:
+        """The item and the attributions as a fragment of HTML, for a page with `ATTRIBUTION_STYLE`.
+
+        Examples:
+            >>> Explanation("<i>", "text", "toy, ridge", "a", "a", "", {"a": 1.0}, ()).to_html()[:37]
+            '<p>outputs a 1; model toy, ridge</p>'
+        """
+        outputs = ", ".join(f"{label} {value:.3g}" for label, value in self.outputs.items())
+        shown = f'<img class="thumb" alt="" src="{escape(self.picture)}">' if self.picture else ""
+        notes = "".join(f'<p class="soft">{escape(one_line(note))}</p>' for note in self.notes)
+        facts = f"<p>outputs {escape(one_line(outputs))}; model {escape(one_line(self.model))}</p>"
+        return f"{shown}{facts}{''.join(one.to_html() for one in self.attributions)}{notes}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "item": self.item,
+            "modality": self.modality,
+            "model": self.model,
+            "predicted": self.predicted,
+            "label": self.label,
+            "against": self.against or None,
+            "outputs": dict(self.outputs),
+            "attributions": [one.to_dict() for one in self.attributions],
+            "notes": list(self.notes),
+        }
+
+
+def _defined(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

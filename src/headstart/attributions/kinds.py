@@ -1,0 +1,333 @@
+"""What a prediction is attributed to: parts of a text, columns, layers, pixels, times and frequencies, or items."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "ColumnShare",
+    "ColumnShares",
+    "LayerShare",
+    "LayerShares",
+    "PixelMap",
+    "Shown",
+    "TextShare",
+    "TextShares",
+    "TimeFrequencyMap",
+    "TrainingItem",
+    "TrainingItems",
+]
+
+Array = NDArray[np.float64]
+
+
+@runtime_checkable
+class Shown(Protocol):
+    """What every kind of attribution has.
+
+    Examples:
+        >>> isinstance(TextShares("hi", (TextShare("hi", 0, 2, 1.0),)), Shown)
+        True
+    """
+
+    @property
+    def values(self) -> Array:
+        """The attributions as one array."""
+        ...
+
+    def largest(self, count: int) -> list[tuple[str, float]]:
+        """The parts of the largest absolute value, in words, with their values."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values, with ``"kind"``."""
+        ...
+
+
+def _largest(names: list[str], values: Array, count: int) -> list[tuple[str, float]]:
+    order = np.argsort(-np.abs(np.nan_to_num(values)), kind="stable")[:count]
+    return [(names[k], float(values[k])) for k in order]
+
+
+@dataclass(frozen=True)
+class TextShare:
+    """A part of a text with its attribution.
+
+    Attributes:
+        text: the part.
+        start: the position of its first character in the text.
+        stop: the position after its last character.
+        value: its attribution.
+    """
+
+    text: str
+    start: int
+    stop: int
+    value: float
+
+
+@dataclass(frozen=True)
+class TextShares:
+    """Attributions to the words of a text (in scripts without spaces, to its characters or pieces).
+
+    Attributes:
+        text: the text as the body read it, in normal form C.
+        spans: its parts, first to last; they do not overlap.
+
+    Examples:
+        >>> TextShares("so good", (TextShare("so", 0, 2, 0.1), TextShare("good", 3, 7, 0.9))).largest(1)
+        [('good', 0.9)]
+    """
+
+    text: str
+    spans: tuple[TextShare, ...]
+
+    @property
+    def values(self) -> Array:
+        """(parts,) the attributions."""
+        return np.array([span.value for span in self.spans], np.float64)
+
+    def largest(self, count: int) -> list[tuple[str, float]]:
+        """The parts of the largest absolute attribution."""
+        return _largest([span.text for span in self.spans], self.values, count)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return {"kind": "text", "text": self.text, "spans": [asdict(span) for span in self.spans]}
+
+
+@dataclass(frozen=True)
+class ColumnShare:
+    """A column of an item with its attribution.
+
+    Attributes:
+        name: of the column, or of the source that reads it.
+        cell: its value in this item, in words; empty where it has none.
+        value: its attribution.
+    """
+
+    name: str
+    cell: str
+    value: float
+
+
+@dataclass(frozen=True)
+class ColumnShares:
+    """Attributions to the columns of a table's row, or to the sources of a fused model.
+
+    Attributes:
+        columns: the columns, in the order of the item.
+
+    Examples:
+        >>> ColumnShares((ColumnShare("age", "61", 0.4), ColumnShare("dose", "2", -0.7))).largest(1)
+        [('dose = 2', -0.7)]
+    """
+
+    columns: tuple[ColumnShare, ...]
+
+    @property
+    def values(self) -> Array:
+        """(columns,) the attributions."""
+        return np.array([column.value for column in self.columns], np.float64)
+
+    def largest(self, count: int) -> list[tuple[str, float]]:
+        """The columns of the largest absolute attribution."""
+        names = [f"{one.name} = {one.cell}" if one.cell else one.name for one in self.columns]
+        return _largest(names, self.values, count)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return {"kind": "columns", "columns": [asdict(column) for column in self.columns]}
+
+
+@dataclass(frozen=True)
+class LayerShare:
+    """A layer of the body.
+
+    Attributes:
+        name: of the layer.
+        value: the attribution of this answer to the layer's features.
+        weight: the layer's share, between 0 and 1, of the spread of the score over the training items; nan if unknown.
+        loss: the leave-one-out loss of a head on this layer alone; nan if unknown.
+    """
+
+    name: str
+    value: float
+    weight: float = float("nan")
+    loss: float = float("nan")
+
+
+@dataclass(frozen=True)
+class LayerShares:
+    """Attributions to the layers that a head reads.
+
+    Attributes:
+        layers: first to last.
+        sentence: what they say, in words.
+
+    Examples:
+        >>> LayerShares((LayerShare("layer.1", 0.2), LayerShare("layer.2", 0.9)), "").largest(1)
+        [('layer.2', 0.9)]
+    """
+
+    layers: tuple[LayerShare, ...]
+    sentence: str
+
+    @property
+    def values(self) -> Array:
+        """(layers,) the attributions."""
+        return np.array([layer.value for layer in self.layers], np.float64)
+
+    def largest(self, count: int) -> list[tuple[str, float]]:
+        """The layers of the largest absolute attribution."""
+        return _largest([layer.name for layer in self.layers], self.values, count)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return {"kind": "layers", "sentence": self.sentence, "layers": [asdict(layer) for layer in self.layers]}
+
+
+@dataclass(frozen=True, eq=False)
+class PixelMap:
+    """Attributions to the pixels of a picture.
+
+    Attributes:
+        values: (height, width) attributions, at the resolution of the picture below.
+        picture: (height, width, 3) uint8, the picture as the body saw it.
+        cells: (rows, columns) of the grid that the method computed, before it was enlarged.
+        signed: whether values below 0 speak against the label; otherwise no value is below 0.
+
+    Examples:
+        >>> PixelMap(np.eye(2), np.zeros((2, 2, 3), np.uint8), (2, 2)).to_dict()["cells"]
+        [2, 2]
+    """
+
+    values: Array
+    picture: NDArray[np.uint8] = field(repr=False)
+    cells: tuple[int, int]
+    signed: bool = True
+
+    def largest(self, count: int) -> list[tuple[str, float]]:
+        """The cells of the largest mean attribution, by their place in the picture."""
+        means = _cell_means(self.values, self.cells)
+        names = [f"row {i + 1}, column {j + 1}" for i in range(self.cells[0]) for j in range(self.cells[1])]
+        return _largest(names, means.ravel(), count)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The grid of mean attributions as plain JSON values; the page shows every pixel."""
+        grid = np.round(_cell_means(self.values, self.cells), 6).tolist()
+        size = list(self.values.shape)
+        return {"kind": "pixels", "size": size, "cells": list(self.cells), "signed": self.signed, "grid": grid}
+
+
+@dataclass(frozen=True, eq=False)
+class TimeFrequencyMap:
+    """Attributions to the times and frequencies of a sound.
+
+    Attributes:
+        values: (frequencies, times) attributions, low frequencies first.
+        spectrogram: (frequencies, times) the log-mel spectrogram that the body saw, for the background.
+        seconds: the time that the columns span.
+        hertz: (frequencies,) the centre of each row.
+        signed: as in `PixelMap`.
+
+    Examples:
+        >>> shown = TimeFrequencyMap(np.eye(2), np.zeros((2, 2)), 1.0, np.array([100.0, 200.0]))
+        >>> shown.largest(1)
+        [('0.00 to 0.50 s at 100 Hz', 1.0)]
+    """
+
+    values: Array
+    spectrogram: Array = field(repr=False)
+    seconds: float
+    hertz: Array = field(repr=False)
+    signed: bool = True
+
+    def largest(self, count: int) -> list[tuple[str, float]]:
+        """The times and frequencies of the largest attribution."""
+        rows, columns = self.values.shape
+        step = self.seconds / max(columns, 1)
+        names = [
+            f"{step * j:.2f} to {step * (j + 1):.2f} s at {self.hertz[i]:.0f} Hz"
+            for i in range(rows)
+            for j in range(columns)
+        ]
+        return _largest(names, self.values.ravel(), count)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The map as plain JSON values."""
+        return {
+            "kind": "time-frequency",
+            "seconds": self.seconds,
+            "hertz": np.round(self.hertz, 1).tolist(),
+            "signed": self.signed,
+            "map": np.round(self.values, 6).tolist(),
+        }
+
+
+@dataclass(frozen=True)
+class TrainingItem:
+    """A training item with its influence on an answer, or its likeness to the item.
+
+    Attributes:
+        id: its name.
+        label: its own label, or values.
+        value: how much the quantity would fall without it, or the likeness between -1 and 1.
+        output_without: the probability (or value) of the explained label without this item; nan where not computed.
+        text: the text, the numbers or the path, if the items are at hand.
+        picture: a small picture as a data URI, if there is one.
+    """
+
+    id: str
+    label: str
+    value: float
+    output_without: float = float("nan")
+    text: str = ""
+    picture: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingItems:
+    """Training items: those for and those against an answer, or those most like the item.
+
+    Attributes:
+        supporters: the items that raise the quantity (or are most like the item), the most first.
+        opponents: those that lower it, the most first; empty for a likeness.
+        values: (n,) of all training items, in their order.
+
+    Examples:
+        >>> TrainingItems((TrainingItem("a.png", "cat", 0.3),), (), np.array([0.3, 0.0])).largest(1)
+        [('a.png (cat)', 0.3)]
+    """
+
+    supporters: tuple[TrainingItem, ...]
+    opponents: tuple[TrainingItem, ...]
+    values: Array = field(repr=False)
+
+    def largest(self, count: int) -> list[tuple[str, float]]:
+        """The items of the largest absolute value."""
+        items = [*self.supporters, *self.opponents]
+        return _largest([f"{one.id} ({one.label})" for one in items], np.array([one.value for one in items]), count)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The listed items as plain JSON values, without their pictures."""
+
+        def plain(item: TrainingItem) -> dict[str, Any]:
+            return {key: value for key, value in asdict(item).items() if key != "picture"}
+
+        return {
+            "kind": "training items",
+            "items": len(self.values),
+            "supporters": [plain(item) for item in self.supporters],
+            "opponents": [plain(item) for item in self.opponents],
+        }
+
+
+def _cell_means(values: Array, cells: tuple[int, int]) -> Array:
+    rows = np.array_split(np.arange(values.shape[0]), cells[0])
+    columns = np.array_split(np.arange(values.shape[1]), cells[1])
+    return np.array([[values[np.ix_(r, c)].mean() for c in columns] for r in rows], np.float64)

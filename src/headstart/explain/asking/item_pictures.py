@@ -1,0 +1,45 @@
+"""Small pictures of items, as data URIs for a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from typing import Any
+
+from headstart.data.media.file_kinds import media_suffix
+from headstart.data.media.readers import media_kind, read_image
+from headstart.errors import ItemError
+
+__all__ = ["picture_of"]
+
+SIDE = 160  # pixels of the longer side
+QUALITY = 80  # of the JPEG
+
+
+def picture_of(item: Any, side: int = SIDE) -> str:
+    """A small JPEG of a picture as a data URI; empty for any other item, or one that cannot be read.
+
+    Args:
+        item: a path, bytes, a PIL image or an array.
+        side: the longer side in pixels.
+
+    Examples:
+        >>> import numpy as np
+        >>> picture_of(np.zeros((4, 4, 3), np.uint8))[:23], picture_of("a text"), picture_of([1.0, 2.0])
+        ('data:image/jpeg;base64,', '', '')
+    """
+    if isinstance(item, str | os.PathLike):
+        kind = media_suffix(os.fspath(item)) if len(os.fspath(item)) < 4096 else None
+    else:
+        kind = media_kind(item)
+    if kind != "image":
+        return ""
+    try:
+        picture = read_image(item, draft_size=(side, side))
+    except ItemError:
+        return ""
+    picture.thumbnail((side, side))
+    out = io.BytesIO()
+    picture.convert("RGB").save(out, "JPEG", quality=QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"

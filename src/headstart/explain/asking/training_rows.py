@@ -1,0 +1,178 @@
+"""The training items of a model as its head saw them: mapped rows, labels and weights, and the items where at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.engine.extract import extract
+from headstart.errors import DataError
+from headstart.linear.spectrum import Spectrum
+from headstart.model import TransferModel
+from headstart.rows import take_rows
+from headstart.tasks import is_classification, task_methods
+from headstart.types import Dataset, Rows, Task
+
+__all__ = ["TrainingRows", "encode_training", "label_words"]
+
+SAME = 1e-4  # relative difference of means below which rows are those of the fit: bf16 rows of another batch differ less
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """The training items of a model.
+
+    Attributes:
+        ids: n names.
+        rows: (n, d) rows, mapped as the head reads them.
+        y: labels as in `Dataset`.
+        task: the label schema.
+        weights: (n,) weights of the rows; None for ones.
+        items: the n items, or None where only their rows are known.
+        spectrum_of_fit: that of the fit, where it is known; else it is computed from the rows.
+        notes: what differs from the fit, a sentence each.
+
+    Examples:
+        >>> rows = TrainingRows(("a", "b"), np.eye(2), np.array([0, 1]), Task("classification", ("x", "y")))
+        >>> len(rows), rows.spectrum.n, rows.label(1)
+        (2, 2, 'y')
+    """
+
+    ids: tuple[str, ...]
+    rows: Rows
+    y: NDArray[Any]
+    task: Task
+    weights: NDArray[np.float64] | None = None
+    items: Sequence[Any] | None = None
+    spectrum_of_fit: Spectrum | None = None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def targets(self, part: slice) -> NDArray[np.float64]:
+        """The targets (m, k) of some rows."""
+        return task_methods(self.task).targets(self.y[part], self.task.num_outputs)
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The spectrum of the fit."""
+        if self.spectrum_of_fit is not None:
+            return self.spectrum_of_fit
+        return Spectrum.from_rows(np.asarray(self.rows[:]), self.targets(slice(None)), self.weights)
+
+    @cached_property
+    def mean(self) -> NDArray[np.float64]:
+        """(d,) the mean row."""
+        return np.asarray(self.rows[:]).mean(axis=0, dtype=np.float64)
+
+    def label(self, place: int) -> str:
+        """The label of a row, in words."""
+        return label_words(self.y[place], self.task)
+
+
+def label_words(y: Any, task: Task) -> str:
+    """One label as in the ``y`` of a `Dataset`, in words.
+
+    Examples:
+        >>> label_words(1, Task("classification", ("ant", "bee"))), label_words([1.5], Task("regression", ("price",)))
+        ('bee', '1.5')
+    """
+    if is_classification(task):
+        return task.labels[int(y)]
+    decoded = task_methods(task).decode(np.asarray(y, np.float64).reshape(1, -1), task)[0]
+    return ", ".join(map(str, decoded)) if isinstance(decoded, list) else str(decoded)
+
+
+def encode_training(model: TransferModel, dataset: Dataset) -> TrainingRows:
+    """Encode the training items of a model again; rows that the feature store has are reused.
+
+    Args:
+        model: the model.
+        dataset: its training items, with labels coded as the model codes them (`headstart.model.as_fitted.read_for`).
+
+    Raises:
+        DataError: if an item cannot be encoded, or there are none.
+
+    Examples:
+        >>> from headstart import fit
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> from headstart.data import read
+        >>> data = (rows, ["left"] * 10 + ["right"] * 10)
+        >>> model = fit(data, verbose=False).model
+        >>> len(encode_training(model, read(data)))
+        20
+    """
+    _, y = dataset.labelled()
+    if len(dataset) == 0:
+        raise DataError("There are no training items; give the data that the model was fitted on.")
+    encoded = extract(model.source, dataset.items, engine=model.engine)
+    kept = encoded.index
+    mapped = _mapped(model, encoded.rows)
+    part = dataset.take(kept)
+    return checked_rows(model, TrainingRows(part.ids, mapped, y[kept], model.task, items=part.items))
+
+
+def _mapped(model: TransferModel, rows: Rows) -> Rows:
+    feature_map = model.head.feature_map
+    return feature_map(take_rows(rows, np.arange(len(rows)))[:])
+
+
+def checked_rows(model: TransferModel, found: TrainingRows) -> TrainingRows:
+    """The rows with the weights and the spectrum of the fit, and a note where they are not the rows of the fit.
+
+    Args:
+        model: the model.
+        found: rows without weights.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.data import read
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> model = fit((rows, ["left"] * 10 + ["right"] * 10), verbose=False).model
+        >>> part = encode_training(model, read((rows[:15], ["left"] * 10 + ["right"] * 5)))
+        >>> part.notes
+        ('The training items given (15) are not all those of the fit (20): influence is exact for these.',)
+    """
+    calibration, moments = model.head.calibration, model.moments
+    weights = None
+    if is_classification(model.task) and "class_weight" in calibration:
+        weights = np.asarray(calibration["class_weight"], np.float64)[np.asarray(found.y, np.intp)]
+    if moments is None:
+        return _alike(found, weights, None, _without_moments(model))
+    prior = model.task.num_outputs if model.head.prior else 0
+    count, notes = moments.n - prior, []
+    if len(found) != count:
+        notes.append(
+            f"The training items given ({len(found)}) are not all those of the fit ({count}): influence is exact for "
+            "these."
+        )
+    elif not prior and not _same_mean(found, weights, moments.mean):
+        raise DataError(
+            f"The {len(found)} items given as training data are not those that the model was fitted on (their mean row "
+            "differs); give the data of the fit, or fit again."
+        )
+    return _alike(found, weights, Spectrum.from_moments(moments), notes)
+
+
+def _without_moments(model: TransferModel) -> list[str]:
+    notes = ["The model keeps no moments, so the fit is made again from the items given."]
+    return notes + (["The class names are left out of it."] if model.head.prior else [])
+
+
+def _same_mean(found: TrainingRows, weights: NDArray[np.float64] | None, mean: NDArray[np.float64]) -> bool:
+    own = np.average(np.asarray(found.rows[:], np.float64), axis=0, weights=weights)
+    return bool(np.linalg.norm(own - mean) <= SAME * max(float(np.linalg.norm(mean)), 1e-12) + 1e-12)
+
+
+def _alike(
+    found: TrainingRows, weights: NDArray[np.float64] | None, spectrum: Spectrum | None, notes: Sequence[str]
+) -> TrainingRows:
+    return TrainingRows(
+        found.ids, found.rows, found.y, found.task, weights, found.items, spectrum, (*found.notes, *notes)
+    )

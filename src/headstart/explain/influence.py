@@ -1,0 +1,137 @@
+"""Deletion influence: the training items that decided an answer, exactly as if each were removed and the head refitted.
+
+For ridge f(x) - f⁻ⁱ(x) = κ_i(x)(y_i - f_i)/(1 - h_i) (`headstart.linear.influence`); for LDA the discriminants without
+the item follow from rank-one updates (`headstart.linear.lda_leave_out`). Features, λ and calibration stay as they are.
+
+References: Cook & Weisberg, "Residuals and Influence in Regression", 1982; Koh & Liang, "Understanding Black-box
+Predictions via Influence Functions", ICML 2017 (the same question for networks, where the answer is approximate).
+
+Command: headstart explain RUN ITEM --method influence
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.attributions import Attribution, TrainingItem, TrainingItems
+from headstart.explain.asking.item_pictures import picture_of
+from headstart.explain.asking.question import Question, item_words
+from headstart.explain.asking.training_rows import TrainingRows
+from headstart.explain.registry import EVERY_MODALITY, Need
+from headstart.linear.checks import chunks
+from headstart.linear.influence import predictions_without_each
+from headstart.linear.lda_leave_out import scores_without_each
+from headstart.linear.leave_out import leave_one_out
+from headstart.tasks import is_classification, task_methods
+from headstart.types import Modality
+
+__all__ = ["INFLUENCE", "Influence", "scores_without"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Influence:
+    """The training items that decided an answer.
+
+    Attributes:
+        name: ``"influence"``.
+        title: what it shows.
+        modalities: every kind of item.
+        needs: a closed-form head and the training rows.
+
+    Examples:
+        >>> from headstart import fit
+        >>> rows = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 4
+        >>> data = ((np.array(rows) + np.arange(24)[:, None] / 1e3), ["low", "low", "low", "high", "high", "high"] * 4)
+        >>> run = fit(data, heads=["ridge"], verbose=False)
+        >>> found = run.model.explain([0.15], method="influence", training=data)["influence"]
+        >>> {item.label for item in found.shown.supporters}
+        {'low'}
+    """
+
+    name: str = "influence"
+    title: str = "Training items that decided this answer"
+    modalities: frozenset[Modality] = EVERY_MODALITY
+    needs: frozenset[Need] = frozenset({"closed-form head", "training rows"})
+
+    def __call__(self, question: Question) -> Attribution:
+        """The supporters and the opponents: how much the quantity falls without each training item."""
+        training = question.training
+        assert training is not None
+        without = scores_without(question, training)
+        contrast = question.contrast
+        values = question.value - _contrasted(without, contrast.weights)
+        outputs = task_methods(question.model.task).outputs(_finite(without), question.model.head.calibration)
+        order = np.argsort(-values, kind="stable")
+        supporters = [int(i) for i in order[: question.count] if values[i] > 0]
+        opponents = [int(i) for i in order[::-1][: question.count] if values[i] < 0]
+        own = outputs[:, contrast.target]
+        shown = TrainingItems(
+            tuple(_item(training, i, values[i], own[i]) for i in supporters),
+            tuple(_item(training, i, values[i], own[i]) for i in opponents),
+            values,
+        )
+        return Attribution(
+            self.name, self.title, shown, contrast.quantity, contrast.unit, question.value,
+            notes=(*_notes(question, int(np.isinf(values).sum())), *training.notes),
+        )  # fmt: skip
+
+
+def scores_without(question: Question, training: TrainingRows) -> Array:
+    """The head's scores of the item without each training item, (n, k); of LDA up to a constant per row.
+
+    Args:
+        question: of a model with a ridge or LDA head.
+        training: the training rows.
+
+    Raises:
+        ParameterError: if the rows do not fit the head.
+    """
+    head, spectrum, scores = question.model.head, training.spectrum, np.empty((len(training), len(training.task.labels)))
+    for part in chunks(len(training)):
+        rows, targets = np.asarray(training.rows[part], np.float64), training.targets(part)
+        weights = None if training.weights is None else training.weights[part]
+        (left,) = leave_one_out(spectrum, rows, targets, [head.lam], sample_weight=weights)
+        without = predictions_without_each(spectrum, left, rows, targets, question.mapped, sample_weight=weights)
+        if head.head == "lda":
+            without = scores_without_each(spectrum, left, targets, without, sample_weight=weights)
+        scores[part] = without
+    return scores
+
+
+def _contrasted(scores: Array, weights: Array) -> Array:
+    """The quantity (n,) of scores (n, k); infinite without the only item of a class."""
+    infinite = np.isneginf(scores)
+    found: Array = np.where(infinite, 0.0, scores) @ weights
+    lost = infinite @ np.where(weights > 0, -np.inf, np.where(weights < 0, np.inf, 0.0)) if infinite.any() else 0.0
+    return found + np.where(infinite.any(axis=1), lost, 0.0)
+
+
+def _finite(scores: Array) -> Array:
+    return np.maximum(scores, np.finfo(np.float64).min / 1e10)
+
+
+def _item(training: TrainingRows, place: int, value: float, output: float) -> TrainingItem:
+    item = None if training.items is None else training.items[place]
+    text = "" if item is None else item_words(item)
+    picture = "" if item is None else picture_of(item)
+    return TrainingItem(training.ids[place], training.label(place), float(value), float(output), text, picture)
+
+
+def _notes(question: Question, alone: int) -> list[str]:
+    notes = ["Each value is how much the quantity would fall if the item were removed and the head solved again."]
+    if is_classification(question.model.task):
+        notes.append(
+            "Influence is exact on the score scale, before calibration; 'without it' is the probability with the "
+            "calibration kept."
+        )
+    if alone:
+        notes.append(f"{alone} items are the only ones of their class, which the model would not know without them.")
+    return notes
+
+
+INFLUENCE = Influence()
