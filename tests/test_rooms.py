@@ -45,6 +45,11 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "frozen_body": {"backends", "body", "cache", "capabilities"},
         "variants": {"backends", "body", "cache", "capabilities", "frozen_body"},
     },
+    "explain": {
+        "registry": {"asking"},
+        "asking": set(),
+        "bodies": {"asking"},
+    },
     "evaluate": {"metrics": set(), "intervals": {"metrics"}, "curves": set()},
     "heads": {
         "attention": set(),
@@ -99,6 +104,7 @@ ENTRIES = {
     "cli.demo_photographs": "the data of the command demo",
     "cli.reference": "run by name: the page of commands",
     "cli.methods": "run by name: the page of methods",
+    "model.explaining": "TransferModel.explain, whose work a layer above does",
     "data.hugging_face": "a kind of input: datasets of Hugging Face",
     "data.labels": "a word of the package: from label columns to a task and its codes",
     "data.python_inputs": "a kind of input: lists, arrays and frames",

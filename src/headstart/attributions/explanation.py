@@ -33,8 +33,8 @@ class Attribution:
         value: the quantity for the item, f(x).
         baseline: the quantity for the baseline, f(x'); nan for a method without one.
         baseline_is: what the baseline is, in words; empty for none.
-        completeness: |sum of the attributions - (f(x) - f(x'))|, in units of the quantity; nan where the method promises
-            no sum.
+        completeness: |sum of the attributions - (f(x) - f(x'))|, in units of the quantity; nan where the method
+            promises no sum.
         checks: further figures by name.
         notes: what a reader must know, a sentence each.
         seconds: time that it took.
@@ -125,8 +125,8 @@ class Explanation:
     Examples:
         >>> from headstart.attributions.kinds import ColumnShare, ColumnShares
         >>> shown = ColumnShares((ColumnShare("age", "61", 0.4),))
-        >>> one = Attribution("linear_attribution", "Shares", shown, "the value of 'risk'", "value", 1.4, 1.0, "the mean")
-        >>> found = Explanation("61", "vector", "vector, ridge", "1.4", "risk", "", {"risk": 1.4}, (one,))
+        >>> one = Attribution("linear_attribution", "Shares", shown, "the value of 'risk'", "risk", 1.4, 1.0)
+        >>> found = Explanation("61", "vector", "vector, ridge", "1", "risk", "", {"risk": 1.4}, (one,))
         >>> found["linear_attribution"].shown.values, found.methods
         (array([0.4]), ('linear_attribution',))
     """

@@ -17,9 +17,9 @@ from headstart.engine.extract import extract
 from headstart.errors import DataError, ParameterError
 from headstart.explain.asking.contrast import Contrast, contrast_of
 from headstart.explain.asking.item_pictures import picture_of
-from headstart.explain.asking.question import Question, item_words
+from headstart.explain.asking.query import Query, item_words
 from headstart.explain.asking.training_rows import TrainingRows, encode_training
-from headstart.explain.registry import ALWAYS, DEFAULTS, METHODS, Method, check_known, refusal
+from headstart.explain.registry import ALWAYS, DEFAULTS, METHODS, ExplanationMethod, check_known, refusal
 from headstart.model import TransferModel
 from headstart.model.as_fitted import read_for
 from headstart.params import check_number
@@ -37,7 +37,7 @@ def explain(
     model: TransferModel,
     item: Any,
     *,
-    method: str | Method | Sequence[str | Method] | None = None,
+    method: str | ExplanationMethod | Sequence[str | ExplanationMethod] | None = None,
     label: str | None = None,
     against: str | None = None,
     training: Any = None,
@@ -78,18 +78,18 @@ def explain(
     """
     named = _named(method)
     check_number(count, "count", "explain", low=1)
-    question = ask(model, item, label=label, against=against, training=training, count=int(count), seed=seed)
-    chosen, notes = (named, []) if named else _default_methods(question)
+    query = ask(model, item, label=label, against=against, training=training, count=int(count), seed=seed)
+    chosen, notes = (named, []) if named else _default_methods(query)
     for one in named:
-        reason = refusal(one, question)
+        reason = refusal(one, query)
         if reason:
             raise ParameterError(reason)
-    found = tuple(_timed(one, question) for one in chosen)
-    outputs = model.outputs(question.row)[0]
+    found = tuple(_timed(one, query) for one in chosen)
+    outputs = model.outputs(query.row)[0]
     return Explanation(
-        item_words(question.item), model.source.info.modality, f"{model.source.info.name}, {model.head.head}",
-        _answer(outputs, model.task), question.contrast.label, question.contrast.against if model.task.num_outputs > 2
-        else "", _largest(outputs, model.task), found, picture_of(question.item, PICTURE), tuple(notes),
+        item_words(query.item), model.source.info.modality, f"{model.source.info.name}, {model.head.head}",
+        _answer(outputs, model.task), query.contrast.label, query.contrast.against if model.task.num_outputs > 2
+        else "", _largest(outputs, model.task), found, picture_of(query.item, PICTURE), tuple(notes),
     )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def ask(
     training: Any = None,
     count: int = COUNT,
     seed: int = 0,
-) -> Question:
+) -> Query:
     """The question that methods answer; the item is encoded as the model predicts.
 
     Args:
@@ -121,14 +121,14 @@ def ask(
     Examples:
         >>> from headstart import fit
         >>> rows = np.repeat([[0.0, 5.0], [9.0, 5.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
-        >>> question = ask(fit((rows, ["low"] * 10 + ["high"] * 10), verbose=False).model, rows[0])
-        >>> question.contrast.label
+        >>> query = ask(fit((rows, ["low"] * 10 + ["high"] * 10), verbose=False).model, rows[0])
+        >>> query.contrast.label
         'low'
     """
     rows = np.asarray(extract(model.source, [item], engine=model.engine, on_error="raise").rows[:])
     outputs = model.outputs(rows)[0]
     contrast = _contrast(model.task, outputs, label, against)
-    return Question(model, item, rows, contrast, training_of(model, training), count, seed)
+    return Query(model, item, rows, contrast, training_of(model, training), count, seed)
 
 
 def training_of(model: TransferModel, training: Any) -> TrainingRows | None:
@@ -180,28 +180,28 @@ def _fitted_ids(table: Path) -> frozenset[str]:
     )
 
 
-def _named(method: str | Method | Sequence[str | Method] | None) -> list[Method]:
+def _named(method: str | ExplanationMethod | Sequence[str | ExplanationMethod] | None) -> list[ExplanationMethod]:
     if method is None:
         return []
-    given = [method] if isinstance(method, str | Method) else list(method)
-    found = [one if isinstance(one, Method) else check_known(one) for one in given]
+    given = [method] if isinstance(method, str | ExplanationMethod) else list(method)
+    found = [one if isinstance(one, ExplanationMethod) else check_known(one) for one in given]
     if not found:
         raise ParameterError("The 'method' parameter of explain must name at least one method, or be left out.")
     return found
 
 
-def _default_methods(question: Question) -> tuple[list[Method], list[str]]:
-    """The first method of the item's kind whose needs are met, and those that are always used; and what was left out."""
+def _default_methods(query: Query) -> tuple[list[ExplanationMethod], list[str]]:
+    """The first method of the item's kind whose needs are met, those that are always used, and what was left out."""
     found, notes = [], []
-    for name in DEFAULTS[question.model.source.info.modality]:
-        reason = refusal(METHODS[name], question)
+    for name in DEFAULTS[query.model.source.info.modality]:
+        reason = refusal(METHODS[name], query)
         if not reason:
             found.append(METHODS[name])
             break
         notes.append(reason)
     for name in ALWAYS:
         method = METHODS[name]
-        reason = refusal(method, question)
+        reason = refusal(method, query)
         if not reason:
             found.append(method)
         elif name == "influence":
@@ -211,9 +211,9 @@ def _default_methods(question: Question) -> tuple[list[Method], list[str]]:
     return found, notes
 
 
-def _timed(method: Method, question: Question) -> Attribution:
+def _timed(method: ExplanationMethod, query: Query) -> Attribution:
     began = time.perf_counter()
-    found = method(question)
+    found = method(query)
     return replace(found, seconds=time.perf_counter() - began)
 
 

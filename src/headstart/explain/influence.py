@@ -4,7 +4,7 @@ For ridge f(x) - f⁻ⁱ(x) = κ_i(x)(y_i - f_i)/(1 - h_i) (`headstart.linear.in
 the item follow from rank-one updates (`headstart.linear.lda_leave_out`). Features, λ and calibration stay as they are.
 
 References: Cook & Weisberg, "Residuals and Influence in Regression", 1982; Koh & Liang, "Understanding Black-box
-Predictions via Influence Functions", ICML 2017 (the same question for networks, where the answer is approximate).
+Predictions via Influence Functions", ICML 2017 (the same query for networks, where the answer is approximate).
 
 Command: headstart explain RUN ITEM --method influence
 """
@@ -18,13 +18,11 @@ from numpy.typing import NDArray
 
 from headstart.attributions import Attribution, TrainingItem, TrainingItems
 from headstart.explain.asking.item_pictures import picture_of
-from headstart.explain.asking.question import Question, item_words
+from headstart.explain.asking.query import Query, item_words
 from headstart.explain.asking.training_rows import TrainingRows
 from headstart.explain.registry import EVERY_MODALITY, Need
 from headstart.linear.checks import chunks
-from headstart.linear.influence import predictions_without_each
-from headstart.linear.lda_leave_out import scores_without_each
-from headstart.linear.leave_out import leave_one_out
+from headstart.linear.influence import deletion_influence
 from headstart.tasks import is_classification, task_methods
 from headstart.types import Modality
 
@@ -58,17 +56,16 @@ class Influence:
     modalities: frozenset[Modality] = EVERY_MODALITY
     needs: frozenset[Need] = frozenset({"closed-form head", "training rows"})
 
-    def __call__(self, question: Question) -> Attribution:
+    def __call__(self, query: Query) -> Attribution:
         """The supporters and the opponents: how much the quantity falls without each training item."""
-        training = question.training
-        assert training is not None
-        without = scores_without(question, training)
-        contrast = question.contrast
-        values = question.value - _contrasted(without, contrast.weights)
-        outputs = task_methods(question.model.task).outputs(_finite(without), question.model.head.calibration)
+        training = query.training_rows
+        without = scores_without(query, training)
+        contrast = query.contrast
+        values = query.value - _contrasted(without, contrast.weights)
+        outputs = task_methods(query.model.task).outputs(_finite(without), query.model.head.calibration)
         order = np.argsort(-values, kind="stable")
-        supporters = [int(i) for i in order[: question.count] if values[i] > 0]
-        opponents = [int(i) for i in order[::-1][: question.count] if values[i] < 0]
+        supporters = [int(i) for i in order[: query.count] if values[i] > 0]
+        opponents = [int(i) for i in order[::-1][: query.count] if values[i] < 0]
         own = outputs[:, contrast.target]
         shown = TrainingItems(
             tuple(_item(training, i, values[i], own[i]) for i in supporters),
@@ -76,30 +73,30 @@ class Influence:
             values,
         )
         return Attribution(
-            self.name, self.title, shown, contrast.quantity, contrast.unit, question.value,
-            notes=(*_notes(question, int(np.isinf(values).sum())), *training.notes),
+            self.name, self.title, shown, contrast.quantity, contrast.unit, query.value,
+            notes=(*_notes(query, int(np.isinf(values).sum())), *training.notes),
         )  # fmt: skip
 
 
-def scores_without(question: Question, training: TrainingRows) -> Array:
+def scores_without(query: Query, training: TrainingRows) -> Array:
     """The head's scores of the item without each training item, (n, k); of LDA up to a constant per row.
 
     Args:
-        question: of a model with a ridge or LDA head.
+        query: of a model with a ridge or LDA head.
         training: the training rows.
 
     Raises:
         ParameterError: if the rows do not fit the head.
     """
-    head, spectrum, scores = question.model.head, training.spectrum, np.empty((len(training), len(training.task.labels)))
+    head, spectrum = query.model.head, training.spectrum
+    scores = np.empty((len(training), training.task.num_outputs))
+    own = head.scores(query.row)[0]
     for part in chunks(len(training)):
         rows, targets = np.asarray(training.rows[part], np.float64), training.targets(part)
         weights = None if training.weights is None else training.weights[part]
-        (left,) = leave_one_out(spectrum, rows, targets, [head.lam], sample_weight=weights)
-        without = predictions_without_each(spectrum, left, rows, targets, question.mapped, sample_weight=weights)
-        if head.head == "lda":
-            without = scores_without_each(spectrum, left, targets, without, sample_weight=weights)
-        scores[part] = without
+        new = query.mapped[None]
+        (influence,) = deletion_influence(spectrum, rows, targets, new, head.lam, sample_weight=weights)
+        scores[part] = own - influence
     return scores
 
 
@@ -122,9 +119,9 @@ def _item(training: TrainingRows, place: int, value: float, output: float) -> Tr
     return TrainingItem(training.ids[place], training.label(place), float(value), float(output), text, picture)
 
 
-def _notes(question: Question, alone: int) -> list[str]:
+def _notes(query: Query, alone: int) -> list[str]:
     notes = ["Each value is how much the quantity would fall if the item were removed and the head solved again."]
-    if is_classification(question.model.task):
+    if is_classification(query.model.task):
         notes.append(
             "Influence is exact on the score scale, before calibration; 'without it' is the probability with the "
             "calibration kept."

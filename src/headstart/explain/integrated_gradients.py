@@ -1,10 +1,10 @@
 """Integrated gradients over token embeddings: attributions to words that sum to the difference from a baseline.
 
-    a_t = Σ_j (e_tj - e'_tj) ∫₀¹ ∂f/∂e_tj (e' + α(e - e')) dα,      Σ_t a_t = f(e) - f(e').
+    a_t = Σ_j (e_tj - e'_tj) ∫₀¹ ∂f/∂e_tj (e' + s(e - e')) ds,      Σ_t a_t = f(e) - f(e').
 
-The baseline e' has the embedding of the mask token (without one: of the padding token) in the place of each token of the
-text; tokens such as [CLS] stay. The path is cut into panels of eight Gauss-Legendre nodes each. What a panel ought to sum
-to is known, f at its end minus f at its start, so panels whose sum is off are halved until the whole agrees to 0.1%.
+The baseline e' has the embedding of the mask token (without one: of the padding token) in the place of each token of
+the text; tokens such as [CLS] stay. The path is cut into panels of eight Gauss-Legendre nodes each. What a panel ought
+to sum to is known, f at its end minus f at its start, so panels that are off are halved until the whole agrees to 0.1%.
 
 References: Sundararajan, Taly & Yan, "Axiomatic Attribution for Deep Networks", ICML 2017; Kokhlikyan et al., "Captum",
 arXiv:2009.07896, 2020 (its LayerIntegratedGradients agrees).
@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.attributions import Attribution, TextShare, TextShares
-from headstart.explain.asking.question import Question
+from headstart.explain.asking.query import Query
 from headstart.explain.asking.words import Span, word_spans
 from headstart.explain.bodies.token_bodies import embedded_text
 from headstart.explain.bodies.torch_head import torch_quantity
@@ -70,25 +71,25 @@ class IntegratedGradients:
     modalities: frozenset[Modality] = frozenset({"text"})
     needs: frozenset[Need] = frozenset({"linear head", "token embeddings"})
 
-    def __call__(self, question: Question) -> Attribution:
+    def __call__(self, query: Query) -> Attribution:
         """The attribution of each word: the sum over its tokens."""
         import torch
 
-        text = embedded_text(question.model.source, question.item)
+        text = embedded_text(query.model.source, query.item)
         kind = self.baseline if self.baseline in text.baselines else "pad"
         end = torch.from_numpy(text.embeddings)
         start = end.clone()
         start[torch.from_numpy(text.own)] = torch.from_numpy(text.baselines[kind])
-        quantity = torch_quantity(question)
+        quantity = torch_quantity(query)
         found = integrate(lambda embedded: quantity(text.blocks(embedded)), start, end)
         shown = TextShares(text.text, tuple(summed_over(text, found.values)))
-        notes = [f"Computed in fp32; the model itself, on its backend, gives {question.value:.4g}."]
+        notes = [f"Computed in fp32; the model itself, on its backend, gives {query.value:.4g}."]
         if text.lost:
             notes.append(f"The body reads the first {int(text.own.sum())} tokens; the last {text.lost} have no part.")
         return Attribution(
-            self.name, self.title, shown, question.contrast.quantity, question.contrast.unit, found.end, found.start,
-            f"each token of the text replaced by the {kind} embedding", abs(found.values.sum() - found.end + found.start),
-            {"nodes": float(found.nodes), "difference from the model's own score": abs(found.end - question.value)},
+            self.name, self.title, shown, query.contrast.quantity, query.contrast.unit, found.end, found.start,
+            f"each token of the text replaced by the {kind} embedding", found.gap,
+            {"nodes": float(found.nodes), "difference from the model's own score": abs(found.end - query.value)},
             tuple(notes),
         )  # fmt: skip
 
@@ -109,6 +110,11 @@ class PathIntegral:
     end: float
     nodes: int
 
+    @property
+    def gap(self) -> float:
+        """How far the sum is off the difference."""
+        return abs(float(self.values.sum()) - self.end + self.start)
+
 
 def integrate(
     quantity: Callable[[Tensor], Tensor], start: Tensor, end: Tensor, *, tolerance: float = TOLERANCE
@@ -123,7 +129,8 @@ def integrate(
 
     Examples:
         >>> import torch
-        >>> found = integrate(lambda x: x.double().square().sum(2).prod(1), torch.zeros(2, 1), torch.tensor([[1.0], [3.0]]))
+        >>> squares = lambda x: x.double().square().sum(2).prod(1)
+        >>> found = integrate(squares, torch.zeros(2, 1), torch.tensor([[1.0], [3.0]]))
         >>> found.values.round(6), found.end
         (array([4.5, 4.5]), 9.0)
     """
@@ -132,7 +139,7 @@ def integrate(
     edges = np.linspace(0.0, 1.0, PANELS + 1)
     ends = dict(zip(edges.tolist(), _values(quantity, start, end, edges), strict=True))
     panels: dict[tuple[float, float], Array] = {}
-    pending = [(float(a), float(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    pending = [(float(a), float(b)) for a, b in pairwise(edges)]
     while pending:
         for a, b in pending:
             slopes = _slopes(quantity, start, end, a + (b - a) * nodes)
@@ -160,7 +167,7 @@ def _inputs(start: Tensor, end: Tensor, places: Array) -> list[Tensor]:
 
     size = max(1, TOKENS_AT_ONCE // max(len(start), 1))
     steps = torch.from_numpy(places).to(start.dtype)[:, None, None]
-    return [start + step * (end - start) for step in steps.split(size)]
+    return [start + steps[k : k + size] * (end - start) for k in range(0, len(steps), size)]
 
 
 def _values(quantity: Callable[[Tensor], Tensor], start: Tensor, end: Tensor, places: Array) -> list[float]:
@@ -177,7 +184,7 @@ def _slopes(quantity: Callable[[Tensor], Tensor], start: Tensor, end: Tensor, pl
     found: list[Any] = []
     with torch.enable_grad():
         for part in _inputs(start, end, places):
-            leaf = part.detach().requires_grad_(requires_grad=True)
+            leaf = part.detach().requires_grad_()
             (gradient,) = torch.autograd.grad(quantity(leaf).sum(), leaf)
             found.append(((end - start).double() * gradient.double()).sum(dim=2))
     slopes: Array = torch.cat(found).numpy()

@@ -1,9 +1,9 @@
 """Which layers of the body the answer comes from, and how much each of them knows about the task.
 
-For a linear head on the features of several layers the share of a layer in this answer is the sum of w_j (x_j - μ_j) over
-its features, exactly. Over the training items its share of the spread is cov(f_layer, f) / var(f), which sums to one.
-With the training items at hand, a ridge head is solved on each layer alone: its leave-one-out loss says how much that
-layer knows about the task.
+For a linear head on several layers the share of a layer in this answer is the sum of w_j (x_j - μ_j) over its features,
+exactly. Over the training items its share of the spread is cov(f_layer, f) / var(f), which sums to one. With the
+training items at hand, a ridge head is solved on each layer alone: its leave-one-out loss says how much that layer
+knows about the task.
 
 References: Alain & Bengio, "Understanding intermediate layers using linear classifier probes", ICLR workshop 2017;
 Adler, "On the covariance decomposition of R²" (the Pratt index), Journal of Marketing Research 1987.
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from headstart.attributions import Attribution, LayerShare, LayerShares
 from headstart.explain.asking.columns import FeatureGroups, feature_groups
-from headstart.explain.asking.question import Question
+from headstart.explain.asking.query import Query
 from headstart.explain.asking.training_rows import TrainingRows
 from headstart.explain.registry import Need
 from headstart.heads import HeadSearch, select_head
@@ -59,32 +59,31 @@ class LayerProfile:
     modalities: frozenset[Modality] = frozenset({"text", "image", "audio"})
     needs: frozenset[Need] = frozenset({"linear head", "several blocks", "mean row"})
 
-    def __call__(self, question: Question) -> Attribution:
+    def __call__(self, query: Query) -> Attribution:
         """The share of each layer in this answer, and in the spread over the training items where they are at hand."""
-        mean = question.mean
-        assert mean is not None
-        groups = feature_groups(question)
+        mean = query.mean
+        groups = feature_groups(query)
         shares = np.zeros(len(groups.names))
-        np.add.at(shares, groups.of_feature, question.direction * (question.mapped - mean))
-        weights = _spread(question, groups)
-        training = question.training
-        losses = np.full(len(shares), np.nan) if training is None else layer_losses(training, groups, question.seed)
+        np.add.at(shares, groups.of_feature, query.direction * (query.mapped - mean))
+        weights = _spread(query, groups)
+        training = query.training
+        losses = np.full(len(shares), np.nan) if training is None else layer_losses(training, groups, query.seed)
         layers = tuple(
             LayerShare(name, float(share), float(weight), float(loss))
             for name, share, weight, loss in zip(groups.names, shares, weights, losses, strict=True)
         )
-        baseline = float(question.direction @ mean + question.constant)
-        gap = abs(float(shares.sum()) - (question.value - baseline))
-        unit = "squared error" if is_regression(question.model.task) else "log-loss"
+        baseline = float(query.direction @ mean + query.constant)
+        gap = abs(float(shares.sum()) - (query.value - baseline))
+        unit = "squared error" if is_regression(query.model.task) else "log-loss"
         return Attribution(
-            self.name, self.title, LayerShares(layers, profile_words(layers, unit)), question.contrast.quantity,
-            question.contrast.unit, question.value, baseline, "the mean training item", gap,
+            self.name, self.title, LayerShares(layers, profile_words(layers, unit)), query.contrast.quantity,
+            query.contrast.unit, query.value, baseline, "the mean training item", gap,
         )  # fmt: skip
 
 
-def _spread(question: Question, groups: FeatureGroups) -> Array:
+def _spread(query: Query, groups: FeatureGroups) -> Array:
     """cov(f_layer, f) / var(f) over the training items, (layers,); nan where their moments are not known."""
-    moments, direction = question.model.moments, question.direction
+    moments, direction = query.model.moments, query.direction
     if moments is None:
         return np.full(len(groups.names), np.nan)
     towards = moments.scatter @ direction  # Σw (x - μ) (f - mean f)

@@ -21,7 +21,7 @@ import numpy as np
 from headstart.attributions import Attribution, TextShare, TextShares
 from headstart.data.text.forms import canonical_text
 from headstart.errors import ItemError
-from headstart.explain.asking.question import Question
+from headstart.explain.asking.query import Query
 from headstart.explain.asking.words import Span, word_spans
 from headstart.explain.registry import Need
 from headstart.sources.bodies.embedded_text import TokenSpans
@@ -56,23 +56,25 @@ class LeaveOneWordOut:
     modalities: frozenset[Modality] = frozenset({"text"})
     needs: frozenset[Need] = frozenset()
 
-    def __call__(self, question: Question) -> Attribution:
+    def __call__(self, query: Query) -> Attribution:
         """The fall of the quantity without each word."""
-        text, spans, read = text_parts(question.model.source, question.item)
+        text, spans, read = text_parts(query.model.source, query.item)
         spans, notes = _bounded(spans[:read]), []
         if len(spans) < 2:
-            raise ItemError(f"The text {text!r:.60} is a single word, and nothing is left without it; give a longer text.")
+            raise ItemError(
+                f"The text {text!r:.60} is a single word, and nothing is left without it; give a longer text."
+            )
         if len(spans) < read:
             notes.append(f"The text has {read} words; neighbouring ones were left out together, in {len(spans)} parts.")
         variants = [without(text, [span]) for span in spans]
-        found = question.values_of_items([text, *variants])
+        found = query.values_of_items([text, *variants])
         values = found[0] - found[1:]
         shown = TextShares(
             text, tuple(TextShare(text[a:b], a, b, float(v)) for (a, b), v in zip(spans, values, strict=True))
         )
         notes.append("Each value is how much the quantity falls without the word; the values do not sum to anything.")
         return Attribution(
-            self.name, self.title, shown, question.contrast.quantity, question.contrast.unit, float(found[0]),
+            self.name, self.title, shown, query.contrast.quantity, query.contrast.unit, float(found[0]),
             checks={"predictions": float(len(variants) + 1)}, notes=tuple(notes),
         )  # fmt: skip
 

@@ -2,9 +2,9 @@
 
     f(x) - f(μ) = Σ_j w_j (x_j - μ_j), summed over the features of each column.
 
-For a table these are its columns (a category's one-hot features count as one column); for an item of several columns and
-for fused sources, the features of each part. The shares sum to the difference exactly. For independent columns they are
-the Shapley values.
+For a table these are its columns (a category's one-hot features count as one column); for an item of several columns
+and for fused sources, the features of each part. The shares sum to the difference exactly, and for independent columns
+they are the Shapley values.
 
 Reference: Štrumbelj & Kononenko, "Explaining prediction models and individual predictions with feature contributions",
 Knowledge and Information Systems 2014, section 3 (additive models).
@@ -20,7 +20,7 @@ import numpy as np
 
 from headstart.attributions import Attribution, ColumnShare, ColumnShares
 from headstart.explain.asking.columns import feature_groups
-from headstart.explain.asking.question import Question
+from headstart.explain.asking.query import Query
 from headstart.explain.registry import Need
 from headstart.types import Modality
 
@@ -51,23 +51,22 @@ class LinearAttribution:
     modalities: frozenset[Modality] = frozenset({"vector", "multimodal", "text", "image", "audio"})
     needs: frozenset[Need] = frozenset({"linear head", "mean row"})
 
-    def __call__(self, question: Question) -> Attribution:
+    def __call__(self, query: Query) -> Attribution:
         """The sum of w_j (x_j - μ_j) over the features of each column."""
-        mean = question.mean
-        assert mean is not None
-        groups = feature_groups(question)
-        shares = question.direction * (question.mapped - mean)
+        mean = query.mean
+        groups = feature_groups(query)
+        shares = query.direction * (query.mapped - mean)
         sums = np.zeros(len(groups.names))
         np.add.at(sums, groups.of_feature, shares)
         columns = tuple(
             ColumnShare(name, cell, float(value))
             for name, cell, value in zip(groups.names, groups.cells, sums, strict=True)
         )
-        baseline = float(question.direction @ mean + question.constant)
-        gap = abs(float(sums.sum()) - (question.value - baseline))
+        baseline = float(query.direction @ mean + query.constant)
+        gap = abs(float(sums.sum()) - (query.value - baseline))
         return Attribution(
-            self.name, groups.title, ColumnShares(columns), question.contrast.quantity, question.contrast.unit,
-            question.value, baseline, "the mean training item", gap,
+            self.name, groups.title, ColumnShares(columns), query.contrast.quantity, query.contrast.unit,
+            query.value, baseline, "the mean training item", gap,
             notes=("The shares are exact for this linear head, and sum to the difference from the mean item.",),
         )  # fmt: skip
 

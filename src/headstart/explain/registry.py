@@ -8,23 +8,23 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 from headstart.attributions import Attribution
 from headstart.engine.capabilities import Branching
 from headstart.errors import ParameterError
-from headstart.explain.asking.question import Question, source_in_fp32
+from headstart.explain.asking.query import Query, source_in_fp32
 from headstart.registry import Registry
 from headstart.sources.bodies.embedded_text import TokenEmbedding
 from headstart.sources.bodies.trainable import TrainableSource
 from headstart.types import Modality
 
-__all__ = ["ALWAYS", "DEFAULTS", "EVERY_MODALITY", "METHODS", "Method", "Need", "refusal"]
+__all__ = ["ALWAYS", "DEFAULTS", "EVERY_MODALITY", "METHODS", "ExplanationMethod", "Need", "refusal"]
 
 Need = Literal[
     "closed-form head", "linear head", "several blocks", "token embeddings", "torch body", "training rows", "mean row"
 ]
 EVERY_MODALITY: frozenset[Modality] = frozenset(get_args(Modality))
-DELETABLE = ("ridge", "lda")  # heads whose change by the deletion of a row has a closed form
+DELETABLE = ("ridge",)  # heads whose change by the deletion of a row has a closed form
 
 
 @runtime_checkable
-class Method(Protocol):
+class ExplanationMethod(Protocol):
     """An explanation method: one frozen dataclass each.
 
     Attributes:
@@ -54,12 +54,12 @@ class Method(Protocol):
         """What the model has to have, or the caller to give."""
         ...
 
-    def __call__(self, question: Question) -> Attribution:
+    def __call__(self, query: Query) -> Attribution:
         """The attributions; the question meets the method's needs."""
         ...
 
 
-METHODS: Registry[Method] = Registry("explanation method", "explanations")
+METHODS: Registry[ExplanationMethod] = Registry("explanation method", "explanations")
 METHODS.register("influence", "headstart.explain.influence:INFLUENCE")
 METHODS.register("integrated_gradients", "headstart.explain.integrated_gradients:INTEGRATED_GRADIENTS")
 METHODS.register("layer_profile", "headstart.explain.layer_profile:LAYER_PROFILE")
@@ -81,12 +81,12 @@ ALWAYS = ("influence", "similar", "layer_profile")
 """Methods that are used besides if their needs are met."""
 
 
-def refusal(method: Method, question: Question) -> str:
+def refusal(method: ExplanationMethod, query: Query) -> str:
     """Why a method cannot answer a question, in a sentence; empty if it can.
 
     Args:
         method: a registered method.
-        question: the question.
+        query: the question.
 
     Examples:
         >>> import numpy as np
@@ -94,11 +94,11 @@ def refusal(method: Method, question: Question) -> str:
         >>> from headstart.explain.asking.contrast import contrast_of
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> model = fit((rows, ["left"] * 10 + ["right"] * 10), verbose=False).model
-        >>> question = Question(model, [0.2, 1.0], np.array([[0.2, 1.0]]), contrast_of(model.task, "left"))
-        >>> refusal(METHODS["integrated_gradients"], question)
+        >>> query = Query(model, [0.2, 1.0], np.array([[0.2, 1.0]]), contrast_of(model.task, "left"))
+        >>> refusal(METHODS["integrated_gradients"], query)
         "The method 'integrated_gradients' explains text items, not vector items; use one of influence, ..."
     """
-    modality = question.model.source.info.modality
+    modality = query.model.source.info.modality
     if modality not in method.modalities:
         others = [name for name in METHODS if modality in METHODS[name].modalities]
         return (
@@ -106,33 +106,33 @@ def refusal(method: Method, question: Question) -> str:
             f"items; use one of {', '.join(others)}."
         )
     for need in sorted(method.needs):
-        reason = _UNMET[need](question)
+        reason = _UNMET[need](query)
         if reason:
             return f"The method '{method.name}' needs {reason}"
     return ""
 
 
-def _closed_form(question: Question) -> str:
-    head = question.model.head
+def _closed_form(query: Query) -> str:
+    head = query.model.head
     if head.head in DELETABLE and head.linear and len(head.dropped) == 0:
         return ""
     if len(head.dropped):
         return "a head that was fitted on all training items; fit without --drop-suspects."
-    return f"a ridge or LDA head, not '{head.head}'; fit with --head solved."
+    return f"a ridge head, not '{head.head}'; fit with --head ridge."
 
 
-def _linear(question: Question) -> str:
-    head = question.model.head
+def _linear(query: Query) -> str:
+    head = query.model.head
     return "" if head.linear else f"a linear head, not '{head.head}'; use a method that only predicts, or fit again."
 
 
-def _several_blocks(question: Question) -> str:
-    blocks = question.model.source.info.blocks
+def _several_blocks(query: Query) -> str:
+    blocks = query.model.source.info.blocks
     return "" if len(blocks) > 1 else "a body that gives features of several layers; fit with --layers all."
 
 
-def _token_embeddings(question: Question) -> str:
-    source = question.model.source
+def _token_embeddings(query: Query) -> str:
+    source = query.model.source
     if isinstance(source, Branching):
         return "one source of texts, not a fused one; use 'leave_one_word_out'."
     if isinstance(source, TokenEmbedding):
@@ -140,26 +140,26 @@ def _token_embeddings(question: Question) -> str:
     return f"a body with token embeddings, which '{source.info.name}' has not; use 'leave_one_word_out'."
 
 
-def _torch_body(question: Question) -> str:
-    source = source_in_fp32(question.model.source)
+def _torch_body(query: Query) -> str:
+    source = source_in_fp32(query.model.source)
     if isinstance(source, TrainableSource):
         return ""
     return f"a body that torch can run with gradients, which '{source.info.name}' is not; use another method."
 
 
-def _training_rows(question: Question) -> str:
-    if question.training is not None:
+def _training_rows(query: Query) -> str:
+    if query.training is not None:
         return ""
     return "the training items, which this model does not keep; give them with --data (in Python: training=DATA)."
 
 
-def _mean_row(question: Question) -> str:
-    if question.mean is not None:
+def _mean_row(query: Query) -> str:
+    if query.knows_mean:
         return ""
     return "the mean of the training rows, which this model does not keep; give the training items with --data."
 
 
-_UNMET: Mapping[Need, Callable[[Question], str]] = {
+_UNMET: Mapping[Need, Callable[[Query], str]] = {
     "closed-form head": _closed_form,
     "linear head": _linear,
     "several blocks": _several_blocks,
@@ -170,7 +170,7 @@ _UNMET: Mapping[Need, Callable[[Question], str]] = {
 }
 
 
-def check_known(name: str) -> Method:
+def check_known(name: str) -> ExplanationMethod:
     """The registered method of a name, or of any spelling of it with hyphens.
 
     Raises:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from headstart.attributions import Attribution, ColumnShare, ColumnShares
 from headstart.explain.asking.columns import feature_groups
-from headstart.explain.asking.question import Question
+from headstart.explain.asking.query import Query
 from headstart.explain.registry import Need
 from headstart.heads.estimator.scores import estimator_scores
 from headstart.types import Modality
@@ -58,16 +58,15 @@ class ShapleySampling:
     modalities: frozenset[Modality] = frozenset({"vector", "multimodal"})
     needs: frozenset[Need] = frozenset({"training rows"})
 
-    def __call__(self, question: Question) -> Attribution:
+    def __call__(self, query: Query) -> Attribution:
         """The mean contribution of each column over the orders, with its standard error among the checks."""
-        training = question.training
-        assert training is not None
-        groups = feature_groups(question)
-        rng, count = np.random.default_rng(question.seed), len(groups.names)
+        training = query.training_rows
+        groups = feature_groups(query)
+        rng, count = np.random.default_rng(query.seed), len(groups.names)
         drawn = np.sort(rng.integers(len(training), size=self.orders))
         others = np.stack([np.asarray(training.rows[int(i)], np.float64) for i in drawn])
         orders = rng.permuted(np.tile(np.arange(count), (self.orders, 1)), axis=1)
-        values = _along(question, others, orders, groups.of_feature)
+        values = _along(query, others, orders, groups.of_feature)
         steps = np.empty((self.orders, count))
         np.put_along_axis(steps, orders, np.diff(values, axis=1), axis=1)
         means, baseline = steps.mean(axis=0), float(values[:, 0].mean())
@@ -78,14 +77,14 @@ class ShapleySampling:
         error = float((steps.std(axis=0, ddof=1) / np.sqrt(self.orders)).max())
         value = float(values[:, -1].mean())
         return Attribution(
-            self.name, groups.title, ColumnShares(columns), question.contrast.quantity, question.contrast.unit, value,
+            self.name, groups.title, ColumnShares(columns), query.contrast.quantity, query.contrast.unit, value,
             baseline, f"the mean of {self.orders} training rows", abs(float(means.sum()) - (value - baseline)),
             {"largest standard error": error},
             ("A column is replaced by that of a training row, whatever the other columns are.",),
         )  # fmt: skip
 
 
-def _along(question: Question, others: Array, orders: NDArray[np.intp], of_feature: NDArray[np.intp]) -> Array:
+def _along(query: Query, others: Array, orders: NDArray[np.intp], of_feature: NDArray[np.intp]) -> Array:
     """The quantity (orders, columns + 1) as the columns of a training row become those of the item, in order."""
     total, count = orders.shape
     position = np.argsort(orders, axis=1)  # the step at which each column changes
@@ -95,16 +94,16 @@ def _along(question: Question, others: Array, orders: NDArray[np.intp], of_featu
         part = slice(start, start + size)
         step = position[part][:, None, of_feature]  # (orders, 1, features)
         changed = step < np.arange(count + 1)[None, :, None]
-        rows = np.where(changed, question.mapped[None, None], others[part][:, None])
-        found[part] = _scores(question, rows.reshape(-1, rows.shape[2])).reshape(rows.shape[:2])
+        rows = np.where(changed, query.mapped[None, None], others[part][:, None])
+        found[part] = _scores(query, rows.reshape(-1, rows.shape[2])).reshape(rows.shape[:2])
     return found
 
 
-def _scores(question: Question, mapped: Array) -> Array:
-    head = question.model.head
+def _scores(query: Query, mapped: Array) -> Array:
+    head = query.model.head
     if head.estimator is None:
-        return mapped @ question.direction + question.constant
-    return question.contrast(estimator_scores(head.estimator, mapped, len(head.bias)) + head.bias)
+        return mapped @ query.direction + query.constant
+    return query.contrast(estimator_scores(head.estimator, mapped, len(head.bias)) + head.bias)
 
 
 SHAPLEY_SAMPLING = ShapleySampling()

@@ -17,7 +17,7 @@ import numpy as np
 
 from headstart.attributions import Attribution, TrainingItem, TrainingItems
 from headstart.explain.asking.item_pictures import picture_of
-from headstart.explain.asking.question import Question, item_words
+from headstart.explain.asking.query import Query, item_words
 from headstart.explain.registry import EVERY_MODALITY, Need
 from headstart.linear.checks import chunks, unit_rows
 from headstart.types import Modality
@@ -49,16 +49,15 @@ class Similar:
     modalities: frozenset[Modality] = EVERY_MODALITY
     needs: frozenset[Need] = frozenset({"training rows"})
 
-    def __call__(self, question: Question) -> Attribution:
+    def __call__(self, query: Query) -> Attribution:
         """The likeness, between -1 and 1, of every training item, and the most like ones."""
-        training = question.training
-        assert training is not None
+        training = query.training_rows
         mean = training.mean
-        own = unit_rows((question.mapped - mean)[None])[0]
+        own = unit_rows((query.mapped - mean)[None])[0]
         values = np.empty(len(training))
         for part in chunks(len(training)):
             values[part] = unit_rows(np.asarray(training.rows[part], np.float64) - mean) @ own
-        nearest = np.argsort(-values, kind="stable")[: question.count]
+        nearest = np.argsort(-values, kind="stable")[: query.count]
         items = tuple(
             TrainingItem(
                 training.ids[i], training.label(i), float(values[i]),
@@ -67,10 +66,10 @@ class Similar:
             )
             for i in map(int, nearest)
         )  # fmt: skip
-        agree = np.mean([item.label == question.contrast.label for item in items]) if items else float("nan")
+        agree = np.mean([item.label == query.contrast.label for item in items]) if items else float("nan")
         return Attribution(
-            self.name, self.title, TrainingItems(items, (), values), question.contrast.quantity, "cosine",
-            question.value, checks={"share of these with the explained label": float(agree)},
+            self.name, self.title, TrainingItems(items, (), values), query.contrast.quantity, "cosine",
+            query.value, checks={"share of these with the explained label": float(agree)},
             notes=("The cosine is that of the features as the head reads them, minus the mean training row.",),
         )  # fmt: skip
 

@@ -34,6 +34,7 @@ from headstart.io import (
 )
 from headstart.linear.moments import Moments
 from headstart.linear.spectrum import Spectrum
+from headstart.model.explaining import explain_answer
 from headstart.model.files.format import (
     check_files,
     describe_head,
@@ -233,6 +234,8 @@ class TransferModel:
         gone = self._moments_of(items, labels, self.task)
         return self._solved(self.task, moments_without(self._moments(), gone, self.task))
 
+    explain = explain_answer
+
     def _as_list(self, items: Any) -> Sequence[Any]:
         """The items of a data frame or dataset, read by the model's columns; lists and arrays unchanged."""
         if isinstance(items, str | bytes | os.PathLike) or not isinstance(items, Sized):
@@ -332,13 +335,7 @@ class TransferModel:
         write_json(folder / "config.json", config)
 
     @classmethod
-    def load(
-        cls,
-        folder: str | Path,
-        *,
-        source: Source | None = None,
-        engine: Engine = Engine(),
-    ) -> TransferModel:
+    def load(cls, folder: str | Path, *, source: Source | None = None, engine: Engine = Engine()) -> TransferModel:
         """Open a saved model.
 
         Args:

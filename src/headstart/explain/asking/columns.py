@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.explain.asking.question import Question, item_words
+from headstart.explain.asking.query import Query, item_words
 from headstart.heads.feature_map import FeatureMap
 from headstart.sources.columns import ColumnsSource
 from headstart.sources.fused import FusedSource
@@ -48,30 +48,30 @@ def source_columns(feature_map: FeatureMap) -> NDArray[np.intp]:
     return every[feature_map.columns] if feature_map.columns.size else every
 
 
-def feature_groups(question: Question) -> FeatureGroups:
+def feature_groups(query: Query) -> FeatureGroups:
     """The columns of a table's row, the columns of an item of several, the fused sources, or the layers of a body.
 
     Args:
-        question: of any model.
+        query: of any model.
 
     Examples:
         >>> from headstart import fit
         >>> from headstart.explain.asking.contrast import contrast_of
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> model = fit((rows, ["left"] * 10 + ["right"] * 10), verbose=False).model
-        >>> found = feature_groups(Question(model, [0.2, 1.0], np.array([[0.2, 1.0]]), contrast_of(model.task, "left")))
+        >>> found = feature_groups(Query(model, [0.2, 1.0], np.array([[0.2, 1.0]]), contrast_of(model.task, "left")))
         >>> found.names, found.cells, found.of_feature
         (('column 0', 'column 1'), ('0.2', '1'), array([0, 1]))
     """
-    source, item = question.model.source, question.item
-    own = source_columns(question.model.head.feature_map)
+    source, item = query.model.source, query.item
+    own = source_columns(query.model.head.feature_map)
     if isinstance(source, FusedSource):
         names, cells, group = _parts(source, item)
         title = "Share of each column" if source.info.modality == "multimodal" else "Share of each source"
         return _grouped(title, names, cells, group[own])
     if source.info.modality == "vector":
-        row = np.asarray(question.row[0])
-        columns = question.model.columns
+        row = np.asarray(query.row[0])
+        columns = query.model.columns
         names = [columns[k] if len(columns) == len(row) else f"column {k}" for k in range(len(row))]
         return _grouped("Share of each column", names, [f"{value:.4g}" for value in row], own)
     edges = np.cumsum([block.width for block in source.info.blocks])

@@ -20,7 +20,9 @@ from headstart.types import Dataset, Rows, Task
 
 __all__ = ["TrainingRows", "encode_training", "label_words"]
 
-SAME = 1e-4  # relative difference of means below which rows are those of the fit: bf16 rows of another batch differ less
+SAME = (
+    1e-4  # relative difference of means below which rows are those of the fit: bf16 rows of another batch differ less
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,8 @@ class TrainingRows:
     @cached_property
     def mean(self) -> NDArray[np.float64]:
         """(d,) the mean row."""
-        return np.asarray(self.rows[:]).mean(axis=0, dtype=np.float64)
+        found: NDArray[np.float64] = np.asarray(self.rows[:], np.float64).mean(axis=0)
+        return found
 
     def label(self, place: int) -> str:
         """The label of a row, in words."""

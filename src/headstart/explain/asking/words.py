@@ -16,8 +16,8 @@ JOINERS = "'\u2019-_"  # inside a word between two letters
 def word_spans(text: str, tokens: Sequence[Span] = ()) -> list[Span]:
     """The (start, stop) of the parts of a text, first to last.
 
-    A part is a word, a run of other signs, or, in scripts without spaces between words (Chinese, Japanese, Thai, ...), a
-    character with its marks. Parts that one token covers are one part, so attributions of tokens can be added up.
+    A part is a word, a run of other signs, or, in scripts without spaces between words (Chinese, Japanese, Thai, ...),
+    a character with its marks. Parts that one token covers are one part, so attributions of tokens can be added up.
 
     Args:
         text: the text.

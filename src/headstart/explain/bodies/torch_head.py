@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from headstart.explain.asking.question import Question
+from headstart.explain.asking.query import Query
 from headstart.heads.feature_map import FeatureMap
 
 if TYPE_CHECKING:
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["torch_quantity"]
 
 
-def torch_quantity(question: Question) -> Callable[[Sequence[Tensor]], Tensor]:
+def torch_quantity(query: Query) -> Callable[[Sequence[Tensor]], Tensor]:
     """A function of the source's blocks, (n, width) each, that gives the quantity (n,) in float64, with gradients.
 
     Args:
-        question: of a model with a linear head.
+        query: of a model with a linear head.
 
     Examples:
         >>> import numpy as np, torch
@@ -26,15 +26,15 @@ def torch_quantity(question: Question) -> Callable[[Sequence[Tensor]], Tensor]:
         >>> from headstart.explain.asking.contrast import contrast_of
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> model = fit((rows, ["left"] * 10 + ["right"] * 10), verbose=False).model
-        >>> question = Question(model, [0.2, 1.0], np.array([[0.2, 1.0]]), contrast_of(model.task, "left"))
-        >>> found = torch_quantity(question)([torch.tensor([[0.2, 1.0]], dtype=torch.float64)])
-        >>> bool(abs(float(found) - question.value) < 1e-6)
+        >>> query = Query(model, [0.2, 1.0], np.array([[0.2, 1.0]]), contrast_of(model.task, "left"))
+        >>> found = torch_quantity(query)([torch.tensor([[0.2, 1.0]], dtype=torch.float64)])
+        >>> bool(abs(float(found) - query.value) < 1e-6)
         True
     """
     import torch
 
-    feature_map = question.model.head.feature_map
-    direction, constant = torch.from_numpy(question.direction), question.constant
+    feature_map = query.model.head.feature_map
+    direction, constant = torch.from_numpy(query.direction), query.constant
 
     def quantity(blocks: Sequence[Tensor]) -> Tensor:
         rows = torch.cat([block.double() for block in blocks], dim=1)

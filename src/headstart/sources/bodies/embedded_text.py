@@ -76,4 +76,3 @@ class TokenEmbedding(Protocol):
     def token_embedder(self) -> Callable[[str], EmbeddedText]:
         """A function that embeds a text; it holds the body as a torch module in fp32."""
         ...
-

@@ -14,7 +14,7 @@ from headstart.engine.body.recipe import Forward
 from headstart.errors import SourceError
 from headstart.sources.bodies.embedded_text import EmbeddedText
 from headstart.sources.transformers.tokenizing import TokenizerSpec, pad
-from headstart.sources.transformers.word_table import WordTable
+from headstart.sources.transformers.word_table import RowTable, WordTable
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -72,13 +72,7 @@ def embedder(
     """
     module.requires_grad_(requires_grad=False)
     table = None if words is not None else _embedding_of(module, forward, spec)
-
-    def rows(ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        if words is not None:
-            return words(ids)
-        assert table is not None
-        found: NDArray[np.float32] = table(to_tensors({"ids": ids})["ids"]).detach().numpy()
-        return found
+    rows = words or _rows_of(table)
 
     def embed(text: str) -> EmbeddedText:
         plain = canonical_text(text)
@@ -99,6 +93,11 @@ def embedder(
         return EmbeddedText(plain, spans, rows(ids), baselines, lost, blocks)
 
     return embed
+
+
+def _rows_of(table: Any) -> WordTable:
+    """The rows of an embedding of torch, read with numpy arrays."""
+    return RowTable(lambda ids: table(to_tensors({"ids": ids})["ids"]).detach().numpy(), tuple(table.weight.shape))
 
 
 def _run(

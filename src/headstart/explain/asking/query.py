@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
+from headstart.errors import ParameterError
 from headstart.explain.asking.contrast import Contrast
 from headstart.explain.asking.training_rows import TrainingRows
 from headstart.model import TransferModel
 from headstart.types import Rows, Source
 
-__all__ = ["Question", "item_words", "source_in_fp32"]
+__all__ = ["Query", "item_words", "source_in_fp32"]
 
 NUMBERS = 12  # numbers of a row that are shown
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class Query:
     """What a method is asked.
 
     Attributes:
@@ -40,8 +41,8 @@ class Question:
         >>> from headstart.explain.asking.contrast import contrast_of
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> model = fit((rows, ["left"] * 10 + ["right"] * 10), verbose=False).model
-        >>> question = Question(model, [0.2, 1.0], np.array([[0.2, 1.0]]), contrast_of(model.task, "left"))
-        >>> question.value > 0, np.isclose(question.values_of_items([[0.2, 1.0]]), question.value)
+        >>> query = Query(model, [0.2, 1.0], np.array([[0.2, 1.0]]), contrast_of(model.task, "left"))
+        >>> query.value > 0, np.isclose(query.values_of_items([[0.2, 1.0]]), query.value)
         (True, array([ True]))
     """
 
@@ -87,12 +88,24 @@ class Question:
         """The constant of a linear head for the quantity."""
         return float(self.model.head.bias @ self.contrast.weights)
 
+    @property
+    def training_rows(self) -> TrainingRows:
+        """The training rows; `ParameterError` where they are not at hand."""
+        if self.training is None:
+            raise ParameterError("The training items are not at hand; give them as training=DATA.")
+        return self.training
+
+    @property
+    def knows_mean(self) -> bool:
+        """Whether the mean training row is known."""
+        return self.model.moments is not None or self.training is not None
+
     @cached_property
-    def mean(self) -> NDArray[np.float64] | None:
-        """(p,) the mean training row as the head reads it; None where it is not known."""
+    def mean(self) -> NDArray[np.float64]:
+        """(p,) the mean training row as the head reads it; `ParameterError` where it is not known."""
         if self.model.moments is not None:
             return np.asarray(self.model.moments.mean, np.float64)
-        return None if self.training is None else self.training.mean
+        return self.training_rows.mean
 
 
 def item_words(item: object) -> str:
