@@ -57,6 +57,15 @@ def three_folds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def few_penalties(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries every fifth λ: for tests of what is read, said, kept and answered, not of how a head is chosen."""
+    from headstart.heads.contenders import spectral
+    from headstart.linear.ridge import lambda_grid
+
+    monkeypatch.setattr(spectral, "lambda_grid", lambda *given: lambda_grid(*given)[::5])
+
+
+@pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder."""
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))

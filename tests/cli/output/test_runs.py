@@ -11,6 +11,8 @@ from command_line import texts, tree, write_csv
 import headstart
 from headstart.errors import UsageError
 
+pytestmark = pytest.mark.usefixtures("few_penalties")
+
 QUICK = ("--source", "toy", "--baselines", "none")
 
 

@@ -135,6 +135,7 @@ def test_a_table_without_a_header(tmp_path):
 
 
 def test_ten_thousand_columns(tmp_path):
+    """What is wrong is short; that such a table is read and fitted is a story of the command line."""
     names = ",".join(f"c{index}" for index in range(10_000))
     row = ",".join(["0.25"] * 10_000)
     path = write(tmp_path / "a.csv", f"{names}\n" + f"{row}\n" * 8)
@@ -143,8 +144,6 @@ def test_ten_thousand_columns(tmp_path):
     assert len(str(caught.value)) < 500
     with pytest.raises(DataError, match="and 9990 more"):
         read(path.rename(tmp_path / "b.csv"))
-    write(path, f"{names},y\n" + "".join(f"{row},{index % 2}\n" for index in range(8)))
-    assert np.asarray(read(path).items).shape == (8, 10_000)
 
 
 def test_a_column_of_lists_is_a_vector():

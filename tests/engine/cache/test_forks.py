@@ -31,13 +31,13 @@ def answers_in_a_child(name, answer):
 
 torch.set_num_threads(2)
 rng = np.random.default_rng(0)
-pictures = rng.normal(size=(400, 3, 40, 40)).astype(np.float32)
+pictures = rng.normal(size=(64, 3, 40, 40)).astype(np.float32)
 body = torch.nn.Sequential(torch.nn.Conv2d(3, 32, 5), torch.nn.ReLU(), torch.nn.Conv2d(32, 16, 5), torch.nn.Flatten())
 for backend in sys.argv[1:]:
     source = module(body, np.asarray, name="mine", modality="image", version=backend)
-    source.choose(Engine(backend, cache=False), 400, lambda: list(pictures[:4]))
+    source.choose(Engine(backend, cache=False), 64, lambda: list(pictures[:4]))
     answers_in_a_child(backend, lambda: source.body(pictures))
-rows = rng.normal(size=(400, 8))
+rows = rng.normal(size=(100, 8))
 data = read((rows, np.where(rows[:, 0] > 0, "up", "down").tolist()))
 from headstart.sources import open_source
 boosted = FrozenFeatures(HeadSearch(("boosting",))).fit(open_source("vector"), data)

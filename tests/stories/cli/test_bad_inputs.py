@@ -11,6 +11,8 @@ from command_line import pictures, texts, vectors, write_csv
 import headstart
 from headstart.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("few_penalties")
+
 TOY = ("--source", "toy", "--baselines", "none", "--out", "made")
 ROWS = ("--baselines", "none", "--out", "made")
 

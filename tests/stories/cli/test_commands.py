@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from headstart.cli.main import main
 from headstart.transfer import fit
 
-pytestmark = pytest.mark.usefixtures("three_folds")
+pytestmark = pytest.mark.usefixtures("three_folds", "few_penalties")
 
 WORDS = {"parcel": "where is my parcel", "refund": "give me my money back", "password": "i cannot sign in"}
 
