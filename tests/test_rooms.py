@@ -68,7 +68,13 @@ ROOMS: dict[str, dict[str, set[str]]] = {
             "standard_error",
         },
     },
-    "model": {"files": set()},
+    "model": {
+        "certainty": set(),
+        "task_folders": set(),
+        "files": {"certainty", "task_folders"},
+        "conformal": {"certainty"},
+        "updating": {"certainty"},
+    },
     "report": {"content": set(), "page": {"content"}},
     "sources": {
         "preprocessing": set(),

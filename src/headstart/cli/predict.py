@@ -11,13 +11,18 @@ from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.answer_lines import report_answers
 from headstart.cli.output.answers import FORMATS, answer, rounded
 from headstart.cli.output.console import ConsoleReporter, reporter_of
+from headstart.cli.output.coverage_columns import asked_predictor, coverage_columns, size_line
 from headstart.cli.output.out_file import check_out_file
 from headstart.engine.capabilities import runtime_of
 from headstart.errors import UsageError
 from headstart.io import read_json
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from headstart.model import Prediction, TransferModel
+    from headstart.model.coverage import ConformalPredictor
 
 __all__ = ["run"]
 
@@ -44,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
         return run_tasks(args, out)
     model = TransferModel.load(args.model, engine=engine_of(args))
+    predictor = asked_predictor(args, model)
     given = gather_items(args.items, model, item=args.item)
     for note in given.notes:
         reporter.line("read", note)
@@ -61,9 +67,33 @@ def run(args: argparse.Namespace) -> int:
         int(position): answer(label, output, model.task)
         for position, label, output in zip(index, decoded, rounded(outputs, model.task), strict=True)
     }
+    if predictor is not None:
+        _add_coverage(args, predictor, predicted, answers, index)
     return report_answers(
         args, out, given, answers, failures=dict(sorted(failures.items())), tasks={"prediction": model.task}
     )
+
+
+def _add_coverage(
+    args: argparse.Namespace,
+    predictor: ConformalPredictor,
+    predicted: Prediction,
+    answers: dict[int, dict[str, Any]],
+    index: NDArray[np.intp],
+) -> None:
+    """Add the columns of ``--coverage`` to the answers, and say what they promise."""
+    if predicted.encoding is None:
+        return
+    reporter = reporter_of(args, sys.stderr)
+    columns = coverage_columns(
+        predictor, predicted.encoding.rows, predicted.outputs, args.coverage, per_class=args.per_class
+    )
+    for position, further in zip(index, columns, strict=True):
+        answers[int(position)] |= further
+    reporter.line("coverage", predictor.sentence(args.coverage, per_class=args.per_class))
+    size = size_line(columns, predictor)
+    if size:
+        reporter.line("sets" if "set" in columns[0] else "intervals", size)
 
 
 def _report_encoding(predicted: Prediction, model: TransferModel, reporter: ConsoleReporter) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.answer_lines import report_answers
 from headstart.cli.output.answers import rounded
 from headstart.cli.output.console import reporter_of
+from headstart.cli.output.coverage_columns import asked_predictor, coverage_columns
 from headstart.errors import UsageError
 from headstart.tasks import is_classification
+
+if TYPE_CHECKING:
+    from headstart.model import Prediction
+    from headstart.model.coverage import ConformalPredictor
 
 __all__ = ["run"]
 
@@ -33,6 +38,7 @@ def run(args: argparse.Namespace, out: Path | None = None) -> int:
     from headstart.transfer.fit_tasks import load_tasks
 
     models = load_tasks(args.model, engine=engine_of(args))
+    predictors = {column: asked_predictor(args, model) for column, model in models.items()}
     given = gather_items(args.items, next(iter(models.values())), item=args.item)
     reporter = reporter_of(args, sys.stderr)  # standard output is kept for the predictions
     for note in given.notes:
@@ -44,13 +50,29 @@ def run(args: argparse.Namespace, out: Path | None = None) -> int:
             found = model.predict_readable(given.items, progress=step)
         failures |= {int(given.index[i]): reason for i, reason in found.failures.items()}
         decoded = task_methods(model.task).decode(found.outputs, model.task)
-        for position, label, output in zip(
-            given.index[found.index], decoded, rounded(found.outputs, model.task), strict=True
+        further = _further(args, column, predictors[column], found)
+        for position, label, output, more in zip(
+            given.index[found.index], decoded, rounded(found.outputs, model.task), further, strict=True
         ):
             row = answers.setdefault(int(position), {})
             row[column] = label
             if is_classification(model.task):
                 row[f"{column}.probability"] = float(output.max())
+            row |= more
+        predictor = predictors[column]
+        if predictor is not None:
+            reporter.line(f"coverage of {column}", predictor.sentence(args.coverage, per_class=args.per_class))
     check_any_left(len(answers), given.names, failures)
     tasks = {column: model.task for column, model in models.items()}
     return report_answers(args, out, given, answers, failures=dict(sorted(failures.items())), tasks=tasks)
+
+
+def _further(
+    args: argparse.Namespace, column: str, predictor: ConformalPredictor | None, found: Prediction
+) -> list[dict[str, Any]]:
+    """The columns of ``--coverage`` for one label column; empty ones without it."""
+    if predictor is None or found.encoding is None:
+        return [{} for _ in found.outputs]
+    return coverage_columns(
+        predictor, found.encoding.rows, found.outputs, args.coverage, per_class=args.per_class, prefix=f"{column}."
+    )

@@ -13,6 +13,7 @@ from headstart.heads.estimator.threads import threads_for
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.loss_summary import LossSummary
 from headstart.linear.checks import CHUNK
+from headstart.linear.leave_out import LeftOut
 from headstart.linear.moments import Moments
 from headstart.tasks import Calibration
 from headstart.types import Rows
@@ -50,15 +51,22 @@ class Evidence:
         index: (m,) positions of these rows among the n training rows; all of them up to n = 5,000.
         outputs: (m, k) calibrated out-of-fold probabilities or values.
         losses: (m,) out-of-fold loss of each row, as in `TaskMethods.loss`.
+        scores: (m, k) out-of-fold scores before calibration.
+        left_out: leave-one-out least squares behind the scores of a closed-form head; None for other heads.
+        within: (C, C) residuals Yᵀ(I-H)Y of the least-squares fit, for the C classes with rows; None without
+            ``left_out``, and for tasks other than classification.
 
     Examples:
-        >>> Evidence(np.arange(2), np.full((2, 2), 0.5), np.full(2, 0.69)).losses.mean()
+        >>> Evidence(np.arange(2), np.full((2, 2), 0.5), np.full(2, 0.69), np.zeros((2, 2))).losses.mean()
         np.float64(0.69)
     """
 
     index: NDArray[np.intp]
     outputs: NDArray[np.float64]
     losses: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    left_out: LeftOut | None = None
+    within: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

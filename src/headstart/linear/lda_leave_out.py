@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headstart.linear.checks import check_weights
+from headstart.linear.lda_without import NOTHING_LEFT, GroupDiscriminants, RowDiscriminants, within_residuals
 from headstart.linear.leave_out import LeftOut
 from headstart.linear.optimal_scoring import NO_SHARE
 from headstart.linear.spectrum import Spectrum
@@ -32,10 +33,6 @@ from headstart.types import group_codes
 __all__ = ["left_out_scores"]
 
 Array = NDArray[np.float64]
-
-
-# A remaining share of a class's weight below this is rounding: no rows of the class are left.
-NOTHING_LEFT = 1e-9
 
 
 def left_out_scores(
@@ -70,7 +67,7 @@ def left_out_scores(
     """
     present = spectrum.target_mean > NO_SHARE
     counts = spectrum.weight * spectrum.target_mean[present]
-    within = _within(spectrum, left_out.lam, present)
+    within = within_residuals(spectrum, left_out.lam, present)
     y, weights = targets[:, present], check_weights(sample_weight, len(targets), "left_out_scores")
     out = np.full(targets.shape, -np.inf)
     alone, groups_of_rows = _partition(groups, len(y))
@@ -102,55 +99,24 @@ def _part(left_out: LeftOut, rows: NDArray[np.intp], present: NDArray[np.bool_])
     )
 
 
-def _within(spectrum: Spectrum, lam: float, present: NDArray[np.bool_]) -> Array:
-    """W = Yᵀ(I-H)Y (C, C): the least-squares residual (zero if it interpolates) plus a part due to λ."""
-    cross = spectrum.cross[:, present]
-    # Ỹᵀ(H₀ - H_λ)Ỹ = λ QᵀGQ with Q = VᵀX̃ᵀỸ and G = 1/(s²(s²+λ)): no cancellation as λ → 0
-    within = lam * (cross.T / (spectrum.values * (spectrum.values + lam))) @ cross
-    if not spectrum.interpolates:
-        shares = spectrum.target_mean[present]
-        within += spectrum.weight * (np.diag(shares) - np.outer(shares, shares)) - (cross.T / spectrum.values) @ cross
-    return np.asarray(within)
-
-
 def _rows(within: Array, counts: Array, left_out: LeftOut, y: Array, weights: Array) -> Array:
     """Scores of single rows: each a rank-one update of one inverse."""
-    # (W + ccᵀ/n)⁻¹ once for all rows; each row then adds rank-one terms
-    inverse = np.linalg.inv(within + np.outer(counts, counts) / counts.sum())
-    residual, weight = y - left_out.predictions, weights[:, None]
-    # removing a row subtracts w(1-h)·ẽẽᵀ from W, where ẽ is its leave-one-out residual
-    keep = weights * (1 - left_out.leverage)
-    along = residual @ inverse
-    rest = counts - weight * y
-    n = counts.sum() - weight
-    shares = rest / n
-    with np.errstate(divide="ignore", invalid="ignore"):  # division by zero for the only row of a class; set below
-        # Sherman-Morrison: (A - kẽẽᵀ)⁻¹ = A⁻¹ + κ A⁻¹ẽẽᵀA⁻¹ with κ = k/(1 - kẽᵀA⁻¹ẽ), for all rows at once (n, 1)
-        kappa = (keep / (1 - keep * (residual * along).sum(axis=1)))[:, None]
-        # A1 = c gives A⁻¹c = 1, so A⁻¹(c - wy)/(n-w) = (1 - wA⁻¹y)/(n-w); the rank-one part follows
-        onto_shares = (1 - weight * (y @ inverse)) / n
-        onto_shares += kappa * (along * shares).sum(axis=1, keepdims=True) * along
-        diagonal = np.diag(inverse) + kappa * along**2
-        offset = left_out.predictions - shares
-        mapped = offset @ inverse + kappa * (offset * along).sum(axis=1, keepdims=True) * along
-        scores = n * mapped + np.log(shares) - 0.5 * (n * (diagonal - 2 * onto_shares) - 1 / shares)
-    scores[_alone_in_class(rest, counts, y)] = np.log(counts / counts.sum())
-    return np.asarray(scores)
+    found = RowDiscriminants.of(
+        within, counts, y, predictions=left_out.predictions, leverage=left_out.leverage, weights=weights
+    )
+    with np.errstate(invalid="ignore"):  # infinite offsets for the only row of a class; set below
+        scores = found.scores(left_out.predictions)
+    scores[_alone_in_class(counts - weights[:, None] * y, counts, y)] = np.log(counts / counts.sum())
+    return scores
 
 
 def _group(within: Array, counts: Array, left_out: LeftOut, y: Array, weights: Array) -> Array:
     """Scores of the rows of one group, from the inverse without the group."""
-    rest = counts - weights @ y
-    n = rest.sum()
-    there = rest > NOTHING_LEFT * counts
-    shares = rest[there] / n
-    # W - EᵀΩẼ, with the residuals E of the fit and the leave-group-out residuals Ẽ
-    without = within - (weights[:, None] * (y - left_out.fitted)).T @ (y - left_out.predictions)
-    inverse = np.linalg.inv(without[np.ix_(there, there)] + np.outer(rest[there], rest[there]) / n)
-    scores = np.full(y.shape, -np.inf)
-    offsets = np.log(shares) - 0.5 * (n * np.diag(inverse) - 1 / shares)
-    scores[:, there] = n * (left_out.predictions[:, there] - shares) @ inverse + offsets
-    scores[_alone_in_class(rest, counts, y)] = np.log(counts / counts.sum())
+    found = GroupDiscriminants.of(
+        within, counts, y, fitted=left_out.fitted, predictions=left_out.predictions, weights=weights
+    )
+    scores = found.scores(left_out.predictions)
+    scores[_alone_in_class(counts - weights @ y, counts, y)] = np.log(counts / counts.sum())
     return scores
 
 

@@ -18,39 +18,32 @@ from headstart.data import align_columns, label_name, read
 from headstart.engine.cache.forks import limit_threads_in_fork
 from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction
-from headstart.engine.moments import moments_of
 from headstart.engine.options import Engine
-from headstart.errors import DataError, HeadstartError, ModelFolderError, NoModelError
-from headstart.heads import HEADS, FittedHead, SpectralHead
+from headstart.errors import DataError
+from headstart.heads import FittedHead
 from headstart.io import (
     atomic_folder,
     check_replaceable,
     file_digest,
-    is_file,
-    read_json,
-    read_tensors,
     write_json,
     write_tensors,
 )
 from headstart.linear.moments import Moments
-from headstart.linear.spectrum import Spectrum
+from headstart.model.certainty import Certainty
+from headstart.model.coverage import ConformalPredictor, SetMethod, no_certainty
 from headstart.model.explaining import explain_answer
-from headstart.model.files.format import (
-    check_files,
-    describe_head,
-    describe_source,
-    describe_task,
-    named_if_unreadable,
-    no_model,
-    open_body,
-    read_head,
-    read_task,
-    write_head,
-)
-from headstart.model.files.soundness import check_moments, check_source
+from headstart.model.files.certainty import write_certainty
+from headstart.model.files.format import describe_head, describe_source, describe_task, write_head
+from headstart.model.files.parts import read_parts
 from headstart.model.removal import check_one_label_each, moments_without
 from headstart.model.summary import model_facts
-from headstart.model.task_folders import task_folders
+from headstart.model.updating.solved_again import (
+    certainty_with,
+    certainty_without,
+    moments_of_items,
+    scored_again,
+    solved_head,
+)
 from headstart.reporting import Progress
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.tasks import check_labels, encode_labels, is_classification, task_methods
@@ -96,6 +89,8 @@ class TransferModel:
             empty.
         card: facts about the fit (metrics, data, environment), as plain JSON values.
         engine: how items are encoded: backend, feature store, batch size.
+        certainty: left-out scores and rows of its training items; None for a model without examples, or of an earlier
+            release.
         folder: the folder that it was loaded from, whose files list its training items; else None.
 
     Examples:
@@ -116,6 +111,7 @@ class TransferModel:
     columns: tuple[str, ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
     engine: Engine = Engine()
+    certainty: Certainty | None = field(default=None, compare=False, repr=False)
     folder: Path | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
@@ -181,6 +177,65 @@ class TransferModel:
         wanted = named_priors(priors, self.task.labels)
         return corrected(outputs, shares, estimated_priors(outputs, shares) if wanted is None else wanted)
 
+    def predict_sets(
+        self,
+        items: Sequence[Any],
+        coverage: float = 0.9,
+        *,
+        method: SetMethod | None = None,
+        per_class: bool = False,
+        allow_empty: bool = False,
+    ) -> list[list[str]]:
+        """Prediction sets of n items: the labels of each that cannot be ruled out, the most probable first.
+
+        They follow from exact left-out scores by conformal prediction; `conformal` has the numbers behind them.
+
+        Args:
+            items: as in `predict`.
+            coverage: the share of new items whose set holds the right label, at least.
+            method: ``"lac"`` (default; least sets), ``"aps"``, ``"raps"`` or ``"ordinal"``.
+            per_class: whether the coverage is promised for each class, not only for all together.
+            allow_empty: whether a set may be empty; otherwise it holds the most probable label.
+
+        Raises:
+            DataError: if the model has no left-out scores, or too few for this coverage.
+            ParameterError: if the model is a regression, or for an invalid value.
+        """
+        rows, labels = self._rows_of(items), self.task.labels
+        options: Any = {"method": method, "per_class": per_class, "allow_empty": allow_empty}
+        found, outputs = self.conformal().sets(rows, coverage, **options), self.outputs(rows)
+        order = np.argsort(-outputs, axis=1, kind="stable")
+        return [[labels[j] for j in ranked if chosen[j]] for ranked, chosen in zip(order, found, strict=True)]
+
+    def predict_intervals(self, items: Sequence[Any], coverage: float = 0.9) -> NDArray[np.float64]:
+        """Prediction intervals (n, targets, 2) of n items: the lower and upper end of each value.
+
+        Args:
+            items: as in `predict`.
+            coverage: the share of new items whose value lies in its interval, at least; for each target by itself.
+
+        Raises:
+            DataError: if the model has no left-out scores, or too few for this coverage.
+            ParameterError: if the model is no regression, or the coverage does not lie between 0 and 1.
+        """
+        return self.conformal().intervals(self._rows_of(items), coverage)
+
+    def conformal(self) -> ConformalPredictor:
+        """What promises coverage: p-values, sets and intervals from features of the source.
+
+        Raises:
+            DataError: if the model has no left-out scores.
+        """
+        if self.certainty is None:
+            raise no_certainty(self.folder)
+        return ConformalPredictor(self.task, self.head, self.moments, self.certainty)
+
+    def _rows_of(self, items: Sequence[Any]) -> Rows:
+        items = self._as_list(items)
+        if len(items) == 0:
+            return np.empty((0, self.head.feature_map.num_inputs))
+        return extract(self.source, items, engine=self.engine, on_error="raise").rows
+
     def predict_readable(self, items: Sequence[Any], *, progress: Progress | None = None) -> Prediction:
         """Outputs of the readable items, given as in `predict`; the unreadable ones are returned with their reasons."""
         items = self._as_list(items)
@@ -204,7 +259,8 @@ class TransferModel:
     def update(self, items: Sequence[Any], labels: Sequence[Any]) -> TransferModel:
         """A model that is also fitted on these items, exactly as if they had been in the training data.
 
-        New labels become new classes. Features, λ and calibration stay the same.
+        New labels become new classes. Features, λ and calibration stay the same. Left-out scores are computed again
+        where the rows of the training items are known, else they are dropped: no coverage can be promised then.
 
         Args:
             items: n items, of the kind that the source encodes.
@@ -218,10 +274,16 @@ class TransferModel:
         """
         task = self._with_new_labels(labels)
         kept = self._moments().with_targets(task.num_outputs)
-        return self._solved(task, kept + self._moments_of(items, labels, task))
+        y, listed = encode_labels(labels, task), self._as_list(items)
+        check_one_label_each(len(listed), len(y))
+        added = moments_of_items(self.source, self.head, task, listed, y, engine=self.engine)
+        certainty = certainty_with(self.certainty, self.source, self.head, listed, y, engine=self.engine)
+        return self._solved(task, kept + added, certainty)
 
     def forget(self, items: Sequence[Any], labels: Sequence[Any]) -> TransferModel:
         """A new model that was not fitted on these items: exact unlearning by subtracting their moments.
+
+        Their rows and left-out scores are removed too; where they cannot be found, no item's are kept.
 
         Args:
             items: n items that the model was fitted on, unchanged.
@@ -231,8 +293,12 @@ class TransferModel:
             DataError: if the model was saved without its moments.
             ParameterError: if the model cannot have been fitted on these items (`headstart.model.removal`).
         """
-        gone = self._moments_of(items, labels, self.task)
-        return self._solved(self.task, moments_without(self._moments(), gone, self.task))
+        y, listed = encode_labels(labels, self.task), self._as_list(items)
+        check_one_label_each(len(listed), len(y))
+        removed = moments_of_items(self.source, self.head, self.task, listed, y, engine=self.engine)
+        left = moments_without(self._moments(), removed, self.task)
+        certainty = certainty_without(self.certainty, self.source, self.head, listed, y, engine=self.engine)
+        return self._solved(self.task, left, certainty)
 
     explain = explain_answer
 
@@ -261,41 +327,10 @@ class TransferModel:
         new = sorted({label_name(label) for label in labels} - set(self.task.labels))
         return replace(self.task, labels=self.task.labels + tuple(new))
 
-    def _moments_of(self, items: Sequence[Any], labels: Sequence[Any], task: Task) -> Moments:
-        y, listed = encode_labels(labels, task), self._as_list(items)
-        check_one_label_each(len(listed), len(y))
-        weights = self.head.calibration.get("class_weight")
-        if weights is None:
-            return self._summed(listed, y, task)
-        weights = np.append(weights, np.ones(task.num_outputs - len(weights)))
-        total = Moments.zeros(self.head.feature_map.num_features, task.num_outputs)
-        for code in np.unique(y):
-            rows = np.flatnonzero(y == code).tolist()
-            total = total + self._summed([listed[i] for i in rows], y[rows], task).weighted(weights[code])
-        return total
-
-    def _summed(self, items: Sequence[Any], y: NDArray[Any], task: Task) -> Moments:
-        return moments_of(
-            self.source, items, task_methods(task).targets(y, task.num_outputs),
-            engine=self.engine, feature_map=self.head.feature_map, on_error="raise",
-        ).moments  # fmt: skip
-
-    def _solved(self, task: Task, moments: Moments) -> TransferModel:
-        head = HEADS[self.head.head]
-        if not isinstance(head, SpectralHead):
-            raise DataError(
-                f"A model with a '{head.name}' head cannot be updated exactly; fit it again on all items, or with "
-                "a closed-form head ('ridge' or 'lda')."
-            )
-        weight, bias = head.coefficients(Spectrum.from_moments(moments), self.head.lam)
-        calibration = dict(self.head.calibration)
-        if "shares" in calibration:
-            calibration["shares"] = np.maximum(moments.target_mean, 0.0)
-        if "class_weight" in calibration:
-            new = np.ones(task.num_outputs - len(calibration["class_weight"]))
-            calibration["class_weight"] = np.append(calibration["class_weight"], new)
-        solved = replace(self.head, weight=weight, bias=bias, calibration=calibration)
-        return replace(self, task=task, moments=moments, head=solved)
+    def _solved(self, task: Task, moments: Moments, certainty: Certainty | None) -> TransferModel:
+        head, spectrum = solved_head(self.head, task, moments)
+        scored = scored_again(certainty, head, task, spectrum)
+        return replace(self, task=task, moments=moments, head=head, certainty=scored)
 
     def save(
         self, folder: str | Path, *, extra: Mapping[str, Mapping[str, Any]] | None = None, overwrite: bool = True
@@ -324,6 +359,8 @@ class TransferModel:
         write_head(folder, self.head)
         if self.moments is not None:
             write_tensors(folder / "moments.safetensors", self.moments.to_arrays())
+        if self.certainty is not None:
+            write_certainty(folder, self.certainty)
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         config = {
             **describe_task(self.task),
@@ -349,49 +386,8 @@ class TransferModel:
             DigestError: if a file has changed since it was written.
             SourceError: if the source cannot be opened here.
         """
-        with named_if_unreadable(Path(folder)):
-            return cls._load(Path(folder), source, engine)
-
-    @classmethod
-    def _load(cls, folder: Path, source: Source | None, engine: Engine) -> TransferModel:
-        several = task_folders(folder)
-        if several is not None:
-            raise NoModelError(f"'{folder}' holds a model for each of {', '.join(several)}; name one of its folders.")
-        if not is_file(folder / "config.json"):
-            raise no_model(
-                folder,
-                f"'{folder}' is not a model folder (it has no config.json); give one that 'headstart fit' wrote.",
-            )
-        config = read_json(folder / "config.json")
-        try:
-            return replace(cls._from_config(folder, config, source), engine=engine, folder=folder)
-        except (HeadstartError, PermissionError):
-            raise
-        except (
-            ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError, MemoryError
-        ) as error:  # fmt: skip
-            reason = str(error) if type(error) is ValueError else repr(error)
-            raise ModelFolderError(f"The model '{folder}' is damaged ({reason:.300}); copy or fit it again.") from error
-
-    @classmethod
-    def _from_config(cls, folder: Path, config: Mapping[str, Any], source: Source | None) -> TransferModel:
-        check_files(folder, config)
-        moments, task = folder / "moments.safetensors", read_task(config)
-        head = read_head(folder, config, task)
-        model = cls(
-            source=open_body(folder, config["source"], source),
-            task=task,
-            head=head,
-            moments=Moments.from_arrays(read_tensors(moments)) if moments.is_file() else None,
-            columns=tuple(str(name) for name in config["columns"]),
-            card=read_json(folder / "metrics.json") if (folder / "metrics.json").is_file() else {},
-        )
-        check_source(model.source, head.feature_map)
-        if model.moments is not None:
-            check_moments(model.moments, head, task)
-        tried = model.outputs(np.zeros((1, head.feature_map.num_inputs)))
-        if tried.shape != (1, task.num_outputs):
-            raise ValueError(f"{task.num_outputs} labels, but a head for {tried.shape[1]}")
-        if not np.isfinite(tried).all():
-            raise ValueError("a head whose outputs are not finite")
-        return model
+        parts = read_parts(Path(folder), source)
+        return cls(
+            parts.source, parts.task, parts.head, parts.moments, parts.columns, parts.card, engine, parts.certainty,
+            Path(folder),
+        )  # fmt: skip

@@ -15,6 +15,7 @@ from headstart.errors import DataError
 from headstart.heads import HEADS, HeadSearch, SpectralHead, select_head
 from headstart.heads.spectral.kept_moments import kept_moments
 from headstart.model import TransferModel
+from headstart.model.certainty import certainty_of
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Features, Source, Task
 
@@ -81,7 +82,8 @@ class FrozenFeatures:
         )
         keep = self.keep_moments and isinstance(HEADS[head.head], SpectralHead)  # only these are solved from moments
         moments = kept_moments(train.x, train.y, task, head, self.search) if keep else None
-        return TransferModel(source, task, replace(head, moments=None), moments)
+        certainty = certainty_of(train.x, train.y, task, head, ids=train.ids, groups=train.groups, search=self.search)
+        return TransferModel(source, task, replace(head, moments=None), moments, certainty=certainty)
 
 
 FROZEN = FrozenFeatures()

@@ -13,6 +13,7 @@ import numpy as np
 
 from headstart.cli.output.answers import write_answers
 from headstart.cli.output.console import json_text, reporter_of, write_line, write_table
+from headstart.cli.output.coverage_columns import is_set, joined
 from headstart.reporting.terminal import in_letters_of, write
 from headstart.reporting.text import printable, shortened
 from headstart.tasks import is_regression
@@ -108,17 +109,17 @@ def show(given: Gathered, answers: Mapping[int, Mapping[str, Any]], *, short: bo
     names = list(dict.fromkeys(name for row in answers.values() for name in row if name != "probabilities"))
     for position, item in enumerate(given.names):
         row = answers.get(position, {})
-        cells = [item, *(_cell(row.get(name)) for name in names)]
+        cells = [item, *(_cell(row.get(name), name) for name in names)]
         line = "\t".join(map(printable, cells))
         sys.stdout.write(in_letters_of(sys.stdout, line) + "\n")
     sys.stdout.flush()
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, name: str = "") -> str:
     if value is None:
         return ""
     if isinstance(value, list):
-        return ";".join(_cell(one) for one in value)
+        return joined(value) if is_set(name) else ";".join(_cell(one) for one in value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
@@ -131,7 +132,7 @@ def _show_table(given: Gathered, answers: Mapping[int, Mapping[str, Any]]) -> No
         item, text = given.names[position], texts.get(position)
         # a number does not identify a text or a row for a reader, so the text follows it
         shown = f"{item}  {text}" if isinstance(text, str) and item.rpartition(":")[2].isdecimal() else item
-        rows.append([shown, *(_short(row.get(name)) for name in names), _runner_up(row)])
+        rows.append([shown, *(_short(row.get(name), name) for name in names), _runner_up(row)])
     if not any(row[-1] for row in rows[1:]):
         rows = [row[:-1] for row in rows]
     write_table([[first, *(shortened(cell, WIDEST) for cell in others)] for first, *others in rows])
@@ -139,9 +140,11 @@ def _show_table(given: Gathered, answers: Mapping[int, Mapping[str, Any]]) -> No
         write(f"... and {len(given.names) - SHOWN} more; --out FILE.csv writes all", sys.stdout)
 
 
-def _short(value: object) -> str:
+def _short(value: object, name: str = "") -> str:
     if value is None:
         return "-"
+    if isinstance(value, list) and is_set(name):
+        return joined(value) or "none"
     if isinstance(value, list):
         return "; ".join(_short(one) for one in value) or "none"
     return f"{value:.3g}" if isinstance(value, float) and abs(value) > 1 else _three(value)

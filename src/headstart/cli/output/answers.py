@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.cli.output.coverage_columns import is_set, joined
 from headstart.cli.output.table_file import write_rows
 from headstart.tasks import is_classification, is_multilabel, is_regression
 from headstart.types import Task
@@ -130,5 +131,8 @@ def _free(name: str, own: set[str], others: Sequence[object]) -> str:
 def _flat(found: Mapping[str, Any], *, as_text: bool) -> dict[str, Any]:
     plain = {key: value for key, value in found.items() if key != "probabilities"}
     plain |= {f"probability.{label}": value for label, value in found.get("probabilities", {}).items()}
-    return {key: ";".join(map(str, value)) if as_text and isinstance(value, list) else value
-            for key, value in plain.items()}  # fmt: skip
+    return {key: _text(key, value) if as_text and isinstance(value, list) else value for key, value in plain.items()}
+
+
+def _text(key: str, value: list[Any]) -> str:
+    return joined(value) if is_set(key) else ";".join(map(str, value))

@@ -45,5 +45,11 @@ def add(verbs: Verbs[Parser]) -> None:
         help="class frequencies among these items: uniform, estimate (from the items themselves), or a JSON file of "
         "shares by label (default: as in the training data)",
     )  # fmt: skip
+    group.add_argument(
+        "--coverage", metavar="SHARE", type=float,
+        help="also write a set of labels (column set) or an interval (columns low and high) that holds the right "
+        "answer for this share of new items, such as 0.9",
+    )  # fmt: skip
+    group.add_argument("--per-class", action="store_true", help="the coverage holds for the items of each class")
     add_encoding(parser)
     add_common(parser)

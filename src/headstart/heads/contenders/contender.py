@@ -110,7 +110,7 @@ def calibrated_evidence(
     outputs = methods.outputs(scores, calibration)
     losses = methods.loss(outputs, y)
     return calibration, Evidence(
-        problem.chosen, outputs, losses if weights is None else losses * weights / weights.mean()
+        problem.chosen, outputs, losses if weights is None else losses * weights / weights.mean(), scores
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,10 +17,13 @@ from headstart.heads.problem import Problem
 from headstart.heads.registry import SpectralHead
 from headstart.heads.spectral.class_name_prior import spectra_with_prior
 from headstart.heads.spectral.spectra import solved_maps
+from headstart.linear.lda_without import within_residuals
 from headstart.linear.leave_out import LeftOut, leave_one_group_out, leave_one_out
 from headstart.linear.moments import Moments
+from headstart.linear.optimal_scoring import NO_SHARE
 from headstart.linear.ridge import lambda_grid
 from headstart.linear.spectrum import Spectrum
+from headstart.tasks import is_classification
 
 __all__ = ["spectral_contenders"]
 
@@ -81,9 +85,17 @@ def _best_penalties(
             candidate = Candidate(feature_map.name, head.name, left_out.lam, float(evidence.losses.mean()), prior=prior)
             tried.append(candidate)
             if head.name not in best or candidate.loss < best[head.name].candidate.loss:
-                solve = partial(_solve, head, spectrum, left_out.lam)
+                solve, evidence = partial(_solve, head, spectrum, left_out.lam), replace(evidence, left_out=left_out)
                 best[head.name] = Contender(candidate, calibration, evidence, feature_map, moments, solve)
-    return list(best.values()), tried
+    return [_with_residuals(one, spectrum, problem) for one in best.values()], tried
+
+
+def _with_residuals(contender: Contender, spectrum: Spectrum, problem: Problem) -> Contender:
+    """The same contender with the residuals Yᵀ(I-H)Y, from which LDA without any of the rows follows."""
+    if not is_classification(problem.task):
+        return contender
+    within = within_residuals(spectrum, contender.candidate.lam, spectrum.target_mean > NO_SHARE)
+    return replace(contender, evidence=replace(contender.evidence, within=within))
 
 
 def _solve(head: SpectralHead, spectrum: Spectrum, lam: float) -> Solution:

@@ -17,6 +17,7 @@ from headstart.heads import HEADS, FeatureMap, FittedHead
 from headstart.heads.feature_map import Scaling
 from headstart.heads.loss_summary import LossSummary
 from headstart.io import check_digest, is_file, read_json, read_tensors, write_json, write_tensors
+from headstart.model.files.certainty import CERTAINTY_FILE
 from headstart.model.files.estimator import read_estimator, write_estimator
 from headstart.model.files.soundness import check_head, check_map, check_task
 from headstart.sources import open_saved
@@ -272,7 +273,7 @@ def check_files(folder: Path, config: Mapping[str, Any]) -> None:
     digests = config["sha256"]
     if not isinstance(digests, dict) or not set(REQUIRED) <= set(digests):
         raise ValueError("the digests of its files are missing")
-    for name in ("moments.safetensors", HEAD_FILE):
+    for name in ("moments.safetensors", CERTAINTY_FILE, HEAD_FILE):
         if (folder / name).is_file() and name not in digests:
             raise ModelFolderError(f"'{folder}/{name}' was not written with this model; remove it.")
     for name in digests:

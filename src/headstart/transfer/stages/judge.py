@@ -20,6 +20,7 @@ from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
 from headstart.heads.loss_summary import LossSummary, summarise
 from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moments
 from headstart.model import TransferModel
+from headstart.model.certainty import certainty_of
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
 from headstart.tasks import base_dataset, base_kind, is_classification
@@ -251,16 +252,19 @@ def _final_model(
     dataset, source, rows = prepared.dataset, prepared.source, plan.fitted
     task, y = dataset.labelled()
     training = take_rows(prepared.rows, rows)
-    keep = training.shape[1] <= MAX_KEPT_FEATURES
+    keep, ids = training.shape[1] <= MAX_KEPT_FEATURES, tuple(dataset.ids[i] for i in rows)
     if len(plan.parts) == 1:  # the evaluated head is the head of the model
         head = held_out.heads[0]
         keep = keep and isinstance(HEADS[head.head], SpectralHead)  # only these can be solved again from moments
         moments = kept_moments(training, y[rows], task, head, search) if keep else None
         head = replace(head, left_out=_left_out(head, task, y[rows], None if groups is None else groups[rows]))
-        return TransferModel(
-            source, task, replace(head, moments=None), moments, dataset.columns, engine=prepared.engine
+        certainty = certainty_of(
+            training, y[rows], task, head, ids=ids, groups=None if groups is None else groups[rows], search=search
         )
-    ids = tuple(dataset.ids[i] for i in rows)
+        return TransferModel(
+            source, task, replace(head, moments=None), moments, dataset.columns, engine=prepared.engine,
+            certainty=certainty,
+        )  # fmt: skip
     features = Features(training, y[rows], ids, None if groups is None else groups[rows], source.info)
     model = FrozenFeatures(search, keep).solve(source, features, task, seed=seed)
     head = replace(model.head, left_out=_left_out(model.head, task, y[rows], features.groups))
