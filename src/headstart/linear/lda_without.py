@@ -157,7 +157,7 @@ class GroupDiscriminants:
         cls, within: Array, counts: Array, y: Array, *, fitted: Array, predictions: Array, weights: Array
     ) -> GroupDiscriminants:
         """From W, the class counts, and the group's labels, fitted and leave-out predictions, and weights."""
-        rest = counts - weights @ y
+        rest = np.asarray(counts - weights @ y, dtype=np.float64)
         there = rest > NOTHING_LEFT * counts
         n = float(rest.sum())
         shares = np.asarray(rest[there] / n, dtype=np.float64)
@@ -165,7 +165,7 @@ class GroupDiscriminants:
         without = within - (weights[:, None] * (y - fitted)).T @ (y - predictions)
         inverse = np.linalg.inv(without[np.ix_(there, there)] + np.outer(rest[there], rest[there]) / n)
         offsets = np.log(shares) - 0.5 * (n * np.diag(inverse) - 1 / shares)
-        return cls(there, inverse, shares, n, offsets)
+        return cls(there, np.asarray(inverse, dtype=np.float64), shares, n, offsets)
 
     def scores(self, predictions: Array) -> Array:
         """Scores (m, C) of ridge predictions (m, C) by the fit without the group; minus infinity for absent classes."""

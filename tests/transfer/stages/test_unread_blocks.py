@@ -34,7 +34,7 @@ def reading(model, names):
     kept = np.concatenate([np.arange(a, b) for a, b in spans])
     features = FeatureMap("some", spans, "unit_norm", width=int(stops[-1]))
     head = replace(model.head, feature_map=features, weight=np.resize(model.head.weight, (len(kept), 2)))
-    return replace(model, head=head, moments=None)
+    return replace(model, head=head, moments=None, certainty=None)
 
 
 @pytest.fixture(scope="module")
