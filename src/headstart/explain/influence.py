@@ -4,7 +4,7 @@ For ridge f(x) - f⁻ⁱ(x) = κ_i(x)(y_i - f_i)/(1 - h_i) (`headstart.linear.in
 the item follow from rank-one updates (`headstart.linear.lda_leave_out`). Features, λ and calibration stay as they are.
 
 References: Cook & Weisberg, "Residuals and Influence in Regression", 1982; Koh & Liang, "Understanding Black-box
-Predictions via Influence Functions", ICML 2017 (the same query for networks, where the answer is approximate).
+Predictions via Influence Functions", ICML 2017 (the same question for networks, where the answer is approximate).
 
 Command: headstart explain RUN ITEM --method influence
 """
@@ -120,7 +120,10 @@ def _item(training: TrainingRows, place: int, value: float, output: float) -> Tr
 
 
 def _notes(query: Query, alone: int) -> list[str]:
-    notes = ["Each value is how much the quantity would fall if the item were removed and the head solved again."]
+    notes = [
+        "Each value is how much the quantity would fall if the item were removed and the head solved again. An item of "
+        "the same label can speak against it: one whose own score lies above what its label asks for pulls others down."
+    ]
     if is_classification(query.model.task):
         notes.append(
             "Influence is exact on the score scale, before calibration; 'without it' is the probability with the "

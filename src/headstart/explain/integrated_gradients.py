@@ -60,9 +60,10 @@ class IntegratedGradients:
         >>> from headstart import fit
         >>> texts = ["a good film", "good fun", "a bad film", "bad luck"] * 6
         >>> data = ([f"{text} {k}" for k, text in enumerate(texts)], ["+", "+", "-", "-"] * 6)
-        >>> model = fit(data, source="headstart:text", verbose=False).model      # doctest: +SKIP
-        >>> model.explain("a good one")["integrated_gradients"].shown.largest(1)     # doctest: +SKIP
-        [('good', 4.3)]
+        >>> model = fit(data, source="headstart:text", baselines="none", verbose=False).model
+        >>> found = model.explain("a good one", label="+", method="integrated_gradients")["integrated_gradients"]
+        >>> found.shown.largest(1)[0][0]
+        'good'
     """
 
     baseline: str = "mask"

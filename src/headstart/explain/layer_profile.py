@@ -1,4 +1,4 @@
-"""Which layers of the body the answer comes from, and how much each of them knows about the task.
+"""Layer profile: which layers of the body the answer comes from, and how much each of them knows about the task.
 
 For a linear head on several layers the share of a layer in this answer is the sum of w_j (x_j - μ_j) over its features,
 exactly. Over the training items its share of the spread is cov(f_layer, f) / var(f), which sums to one. With the

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from headstart.data import Audit
 from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.learning_curve import LearningCurve
+from headstart.explain import Explanation, explain
 from headstart.io import check_replaceable, remove_leftovers
 from headstart.model import TransferModel
 from headstart.model.summary import model_facts
@@ -74,6 +75,10 @@ class Run:
         """Errors by number of labels, and what more labels would bring; None if the fit could not measure it."""
         saved = self.record.get("learning_curve")
         return None if saved is None else LearningCurve.from_dict(saved)
+
+    def explain(self, item: Any, **options: Any) -> Explanation:
+        """Why the model answers as it does for one item, as `TransferModel.explain`."""
+        return explain(self.model, item, **options)
 
     def predict(self, items: Sequence[Any]) -> list[Any]:
         """Labels or values of n new items."""

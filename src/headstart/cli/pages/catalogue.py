@@ -197,6 +197,7 @@ SECTIONS = (
     Section("Strategies of feature transfer", _registered(STRATEGIES, "features"), STRATEGY, MOVE, helpers=False),
     Section("Strategies of parameter transfer", _registered(STRATEGIES, "parameters"), STRATEGY, MOVE, helpers=False),
     Section("Strategies of structure transfer", _registered(STRATEGIES, "structure"), STRATEGY, MOVE, helpers=False),
+    Section("Explanations", _registered("headstart.explain:METHODS"), "headstart explain RUN ITEM --method {name}"),
     Section("Augmentation", _modules("headstart.tune.augmentation"), "- (a setting of `headstart.tune.Training`)"),
     Section(
         "Losses",
