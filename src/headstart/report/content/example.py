@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["EVALUATION", "EXAMPLE"]
+__all__ = ["CURVE", "EVALUATION", "EXAMPLE"]
 
 
 def _metric(value: float, low: float, high: float) -> dict[str, float]:
@@ -82,3 +82,20 @@ EVALUATION: Mapping[str, Any] = {
     "command": "headstart evaluate runs/answers may.csv --out may",
 }
 """The same model, evaluated on other rows."""
+
+CURVE: Mapping[str, Any] = {
+    "measure": "accuracy",
+    "head": "ridge",
+    "labels": 100,
+    "judged": 200,
+    "sizes": [25.0, 50.0, 100.0],
+    "errors": [0.3, 0.25, 0.2],
+    "low": [0.24, 0.2, 0.15],
+    "high": [0.36, 0.3, 0.25],
+    "draws": [8, 8, 1],
+    "law": {"floor": 0.1, "scale": 1.0, "exponent": 0.5},
+    "forecasts": [{"more": 200, "error": 0.2, "gain": 0.02, "low": -0.01, "high": 0.05}],
+    "per_class": {},
+    "sentence": "200 more labels would bring +2.0 ± 3.0 points (accuracy .800 → .820).",
+}
+"""A learning curve with three points, as in ``record["learning_curve"]``."""

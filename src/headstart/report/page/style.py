@@ -1,48 +1,165 @@
-"""The style sheet of the HTML page, for light and dark screens and for print."""
+"""The style sheet of the page: light and dark screens from 400 to 1,600 pixels, and A4 paper."""
 
 from __future__ import annotations
 
-__all__ = ["STYLE"]
+__all__ = ["SHADES", "STYLE"]
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --paper: #ffffff; --card: #f6f8fa; --line: #d0d7de;
-  --model: #0b62c4; --other: #8c959f; --right: 30, 120, 220; --wrong: 220, 90, 20; }
+SHADES = 8
+"""Shades of a confusion matrix: classes ``s0`` (no colour) to ``s8``."""
+
+# Blue and orange (Okabe & Ito 2008) stay apart for every kind of colour blindness, and differ in lightness on paper.
+_COLOURS = """
+:root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --paper: #ffffff; --card: #f6f8fa; --line: #d8dee4;
+  --model: #0b62c4; --other: #8c959f; --wrong: #b3540e; --right-rgb: 11, 98, 196; --wrong-rgb: 213, 94, 0;
+  }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa4ae; --paper: #0d1117; --card: #161b22;
-  --line: #30363d; --model: #58a6ff; --other: #6e7681; } }
+  --line: #30363d; --model: #6cb0ff; --other: #7d8590; --wrong: #ff9e57; --right-rgb: 88, 166, 255;
+  --wrong-rgb: 255, 140, 50; } }
+@media print { :root { color-scheme: light; --ink: #000000; --soft: #444444; --paper: #ffffff; --card: #ffffff;
+  --line: #bbbbbb; --model: #0b62c4; --other: #8c959f; --wrong: #b3540e; --right-rgb: 11, 98, 196;
+  --wrong-rgb: 213, 94, 0; } }
+"""
+
+_TEXT = """
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 64rem; padding: 1.5rem 1rem 4rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, sans-serif; }
-h1 { margin: 0; font-size: 1.7rem; overflow-wrap: anywhere; }
-h2 { margin: 2.5rem 0 0.75rem; padding-bottom: 0.25rem; border-bottom: 1px solid var(--line); font-size: 1.25rem; }
-.lead { font-size: 1.2rem; }
+html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
+body { margin: 0 auto; max-width: 76rem; padding: 1.5rem clamp(0.9rem, 3vw, 2.5rem) 4rem; background: var(--paper);
+  color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
+  overflow-wrap: anywhere; }
+a { color: var(--model); }
+h1 { margin: 0; font-size: clamp(1.5rem, 4vw, 2.1rem); line-height: 1.2; }
+h2 { margin: 2.75rem 0 0.75rem; padding-bottom: 0.3rem; border-bottom: 1px solid var(--line); font-size: 1.3rem; }
+h3 { margin: 1.75rem 0 0.5rem; font-size: 1.05rem; }
+p, ul { max-width: 52rem; }
+.kind { margin: 0; color: var(--soft); font-size: 0.9rem; }
+.lead { margin: 0.75rem 0 1.25rem; font-size: clamp(1.1rem, 2.4vw, 1.35rem); line-height: 1.45; }
 .soft, caption, figcaption { color: var(--soft); font-size: 0.9rem; }
 .verdict { padding: 0.6rem 1rem; border-left: 4px solid var(--model); background: var(--card); }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 0.75rem; margin: 0;
-  padding: 0; list-style: none; }
-.cards li { padding: 0.75rem 1rem; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
-.cards strong { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
-.cards span { display: block; }
-.scroll { overflow-x: auto; }
+nav { display: flex; flex-wrap: wrap; gap: 0.4rem 0.5rem; margin-top: 1.25rem; }
+nav a, nav button { padding: 0.15rem 0.65rem; border: 1px solid var(--line); border-radius: 1rem; color: var(--ink);
+  background: var(--card); font: inherit; font-size: 0.85rem; text-decoration: none; }
+nav button { cursor: pointer; color: var(--soft); }
+nav a:hover, nav button:hover { border-color: var(--model); }
+:focus-visible { outline: 2px solid var(--model); outline-offset: 2px; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 14rem), 1fr)); gap: 0.75rem;
+  max-width: none; margin: 0 0 1rem; padding: 0; list-style: none; }
+.figures li { display: flex; flex-direction: column; padding: 0.8rem 1.1rem; border: 1px solid var(--line);
+  border-radius: 0.6rem; background: var(--card); }
+.figures strong { font-size: 2rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
+details { margin: 0.5rem 0; }
+summary { width: fit-content; color: var(--model); cursor: pointer; }
+footer { margin-top: 3rem; border-top: 1px solid var(--line); }
+"""
+
+_TABLES = """
+.scroll { max-width: 100%; overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { padding: 0.25rem 0; text-align: left; }
-th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+thead th { font-size: 0.9rem; vertical-align: bottom; }
 th { font-weight: 600; }
-td, th[scope="row"] { max-width: 40rem; overflow-wrap: break-word; }
+td, th { min-width: 3.5rem; max-width: 40rem; }
 td.n, th.n { text-align: right; white-space: nowrap; }
-.heat td { min-width: 2.2rem; padding: 0.25rem; border: 1px solid var(--line); text-align: center; }
-.heat th[scope="row"] { white-space: nowrap; }
-.heat thead th { padding: 0.4rem 0.25rem; vertical-align: bottom; }
-.heat thead span { display: inline-block; max-height: 11rem; writing-mode: vertical-rl; transform: rotate(180deg); }
-.heat .right { background: rgba(var(--right), var(--share)); }
-.heat .wrong { background: rgba(var(--wrong), var(--share)); }
-figure { margin: 1rem 0; }
-svg { display: block; width: 100%; max-width: 48rem; height: auto; }
-svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
-svg .tick { fill: var(--soft); font-size: 11px; }
-svg .grid { stroke: var(--line); }
+.sortable button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: inherit;
+  cursor: pointer; }
+.sortable [aria-sort="descending"] button::after { content: " \\2193"; }
+.sortable [aria-sort="ascending"] button::after { content: " \\2191"; }
+.heat th, .heat td { min-width: 2.4rem; border: 1px solid var(--line); text-align: center; vertical-align: middle; }
+.heat td { padding: 0; }
+.heat td a, .heat td span { display: block; padding: 0.35rem 0.3rem; color: var(--ink); text-decoration: none; }
+.heat td a { text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: 3px; }
+.heat td a:hover { outline: 2px solid var(--model); outline-offset: -2px; }
+.heat tbody th { max-width: 12rem; padding: 0.25rem 0.6rem; text-align: right; }
+.heat thead th { padding: 0.4rem 0.3rem; vertical-align: bottom; font-size: 0.9rem; }
+.heat.tall thead span { display: inline-block; max-height: 11rem; writing-mode: vertical-rl; transform: rotate(180deg); }
+.heat .zero { color: var(--soft); opacity: 0.6; }
+"""
+
+_ITEMS = """
+.cell { display: none; margin: 1rem 0; padding: 0.5rem 1rem 1rem; border: 1px solid var(--line); border-radius: 0.6rem;
+  background: var(--card); scroll-margin-top: 1rem; }
+.cell:target, .cell:has(:target) { display: block; border-color: var(--model); }
+.cell h3 { margin-top: 0.5rem; }
+.cards { display: flex; flex-wrap: wrap; gap: 0.75rem; max-width: none; margin: 0.5rem 0; padding: 0; list-style: none; }
+.item { display: flex; flex-direction: column; gap: 0.25rem; width: 8.5rem; margin: 0; padding: 0.5rem;
+  border: 1px solid var(--line); border-radius: 0.5rem; background: var(--paper); font-size: 0.85rem; line-height: 1.35; }
+.item.wide { width: min(100%, 24rem); }
+.item.sound { width: min(100%, 16rem); }
+.item img { display: block; align-self: center; max-width: 100%; height: 6rem; width: auto; border-radius: 0.25rem;
+  object-fit: contain; background: var(--card); }
+.item.sound img { width: 100%; height: 4rem; object-fit: fill; }
+.item audio { width: 100%; height: 2rem; }
+.item p { margin: 0; }
+.item .name { color: var(--soft); font-size: 0.75rem; overflow: hidden; display: -webkit-box; -webkit-line-clamp: 2;
+  -webkit-box-orient: vertical; }
+.item .bad { color: var(--wrong); font-weight: 600; }
+.item .good { color: var(--model); font-weight: 600; }
+.item dl { display: grid; grid-template-columns: auto 1fr; gap: 0 0.5rem; margin: 0; }
+.item dt { color: var(--soft); }
+.item dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
+.whole { white-space: pre-wrap; }
+.case { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; margin: 0.75rem 0; padding: 0.75rem; border: 1px solid var(--line);
+  border-radius: 0.6rem; background: var(--card); }
+.case > div { flex: 1 1 16rem; min-width: 0; }
+.case > div:first-child { flex: 0 1 auto; }
+.case .cards { margin: 0.25rem 0 0; }
+"""
+
+_PLOTS = """
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem 2rem; }
+figure { margin: 1rem 0; min-width: 0; }
+.plot svg { display: block; width: 100%; max-width: 46rem; height: auto; }
+.grid .plot svg { max-width: 34rem; }
+svg text { fill: var(--ink); font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+svg .tick { fill: var(--soft); font-size: 12px; }
+svg .grid-line { stroke: var(--line); }
+svg .axis { stroke: var(--soft); }
 svg .model { fill: var(--model); }
 svg .other { fill: var(--other); }
+svg .dot { fill: var(--model); fill-opacity: 0.55; }
+svg .mark { fill: var(--wrong); }
+svg .curve { fill: none; stroke: var(--model); stroke-width: 2.25; stroke-linejoin: round; }
+svg .second { fill: none; stroke: var(--wrong); stroke-width: 2; stroke-dasharray: 6 4; }
+svg .band { fill: var(--model); fill-opacity: 0.16; stroke: none; }
+svg .ideal { fill: none; stroke: var(--soft); stroke-dasharray: 3 4; }
 svg .error { fill: none; stroke: var(--ink); stroke-width: 1.5; }
-@media print { body { max-width: none; padding: 0; font-size: 12px; } .scroll { overflow: visible; } }
+svg .pale { fill: none; stroke: var(--model); stroke-width: 1.5; stroke-opacity: 0.6; }
+svg .map-right { fill: rgb(var(--right-rgb)); }
+svg .map-wrong { fill: rgb(var(--wrong-rgb)); }
+svg .frame { fill: none; stroke: var(--line); }
+svg a:hover rect { stroke: var(--ink); stroke-width: 2; }
 """
+
+_PRINT = """
+@page { size: A4; margin: 16mm 14mm; }
+@media print {
+  html { scroll-behavior: auto; }
+  body { max-width: none; padding: 0; font-size: 10.5pt; }
+  nav, audio, .close, summary { display: none !important; }
+  .scroll { overflow: visible; }
+  .item, .case, .figures li, figure, tr, .verdict, .lead, .heat { break-inside: avoid; }
+  h2, h3, caption, thead { break-after: avoid; }
+  .cell.mistake { display: block; border: 0; padding: 0; }
+  .cell.mistake .cards, .cards { break-inside: auto; }
+  .item { width: 30mm; font-size: 8pt; }
+  .item.wide { width: 84mm; } .item.sound { width: 44mm; }
+  .item img { height: 20mm; } .item.sound img { height: 14mm; }
+  .grid { grid-template-columns: 1fr 1fr; }
+  svg rect, svg circle, .item img, .heat td { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  a { color: inherit; text-decoration: none; }
+}
+"""
+
+
+def _shades() -> str:
+    """Classes of the shades of a matrix, from nearly none to strong."""
+    strengths = [0.06 + 0.54 * step / SHADES for step in range(1, SHADES + 1)]
+    return "\n".join(
+        f".heat .{kind}.s{step} {{ background: rgba(var(--{kind}-rgb), {strength:.2f}); }}"
+        for kind in ("right", "wrong")
+        for step, strength in enumerate(strengths, start=1)
+    )
+
+
+STYLE = "\n".join((_COLOURS, _TEXT, _TABLES, _shades(), _ITEMS, _PLOTS, _PRINT))
 """CSS; it refers to no font or image that would have to be fetched."""
