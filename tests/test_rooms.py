@@ -75,7 +75,12 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "conformal": {"certainty"},
         "updating": {"certainty"},
     },
-    "report": {"content": set(), "page": {"content"}},
+    "report": {
+        "gallery": set(),
+        "content": set(),
+        "page": {"content", "gallery"},
+        "sections": {"content", "gallery", "page"},
+    },
     "sources": {
         "preprocessing": set(),
         "bodies": set(),

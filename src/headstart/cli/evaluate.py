@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
         seed=args.seed,
         engine=engine_of(args),
+        report_items=args.report_items,
         reporter=reporter_of(args),
         command=command_line(),
         **reading_options(args),

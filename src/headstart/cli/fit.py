@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["fit", "no-such-folder"])     # the reason goes to standard error
         2
     """
+    from headstart.report.size import report_words
     from headstart.transfer import fit
 
     if args.zero_shot is not None:
@@ -57,6 +58,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_line(json_text({"run": str(out), **summary(done.record), "seconds": seconds}))
         return 0
-    reporter.line("saved", f"{out}  ({seconds:.1f} s in all{replaced}); read {out / 'report.html'}")
+    reporter.line("saved", f"{out}  ({seconds:.1f} s in all{replaced}); read {report_words(out)}")
     reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")
     return 0

@@ -60,6 +60,7 @@ NEED_ITEMS = {
     "baselines": "all",
     "drop_suspects": False,
     "int8": "auto",
+    "report_items": 200,
 }
 
 

@@ -1,6 +1,6 @@
-"""What the diagrams of a report show, as plain values: reliability, risk and coverage, ROC, precision-recall, residuals.
+"""Diagrams of a report as plain values: reliability, risk and coverage, ROC, precision-recall, residuals, groups.
 
-All of it is computed from held-out outputs, with Wilson's intervals, and bounded in size: it is part of ``metrics.json``.
+All are computed from held-out outputs, with Wilson's intervals, and bounded in size: they are part of ``metrics.json``.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def risk_coverage(sure: Array, right: NDArray[np.bool_]) -> dict[str, Any]:
         right: (n,) whether it is right.
 
     Returns:
-        ``points``, each with ``coverage``, the ``threshold`` of confidence, ``risk`` and its interval; and ``aurc``, the
-        mean risk over all coverages, where items of equal confidence count as answered together.
+        ``points``, each with ``coverage``, the ``threshold`` of confidence, ``risk`` and its interval; and ``aurc``,
+        the mean risk over all coverages, where items of equal confidence count as answered together.
 
     Examples:
         >>> found = risk_coverage(np.array([0.9, 0.8, 0.6, 0.5]), np.array([True, True, False, True]))
@@ -248,7 +248,8 @@ def subgroups(
 
     Examples:
         >>> task = Task("classification", ("ant", "bee"))
-        >>> found = subgroups(task, np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]), ["a", "a", "b"])
+        >>> proba = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
+        >>> found = subgroups(task, np.array([0, 1, 1]), proba, ["a", "a", "b"])
         >>> found["measure"], [(one["group"], one["items"], one["value"]) for one in found["rows"]]
         ('accuracy', [('a', 2, 0.5), ('b', 1, 1.0)])
     """

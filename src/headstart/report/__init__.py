@@ -5,6 +5,7 @@ here computes a result.
 """
 
 from headstart.report.card import model_card
+from headstart.report.gallery import EMPTY, Gallery
 from headstart.report.html import evaluation_report, html_report
 
-__all__ = ["evaluation_report", "html_report", "model_card"]
+__all__ = ["EMPTY", "Gallery", "evaluation_report", "html_report", "model_card"]

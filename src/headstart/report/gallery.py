@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["DuplicateCluster", "Gallery", "GalleryItem", "PredictedItem", "SuspectedItem", "Thumbnail"]
+__all__ = ["EMPTY", "DuplicateCluster", "Gallery", "GalleryItem", "PredictedItem", "SuspectedItem", "Thumbnail"]
 
 
 @dataclass(frozen=True)
@@ -179,3 +179,7 @@ class Gallery:
             if one.cell is not None:
                 found[one.cell] = (*found.get(one.cell, ()), place)
         return found
+
+
+EMPTY = Gallery()
+"""A gallery without items."""

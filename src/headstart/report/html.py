@@ -8,7 +8,7 @@ from typing import Any
 from headstart.report.content import facts
 from headstart.report.content.verdict import key_figures, verdict
 from headstart.report.content.words import one_line
-from headstart.report.gallery import Gallery
+from headstart.report.gallery import EMPTY, Gallery
 from headstart.report.page.document import document
 from headstart.report.page.elements import PageSection
 from headstart.report.sections.certainty import certainty, two_classes
@@ -24,10 +24,8 @@ __all__ = ["evaluation_report", "html_report"]
 
 Record = Mapping[str, Any]
 
-NONE = Gallery()
 
-
-def html_report(record: Record, name: str, gallery: Gallery = NONE) -> str:
+def html_report(record: Record, name: str, gallery: Gallery = EMPTY) -> str:
     """The report of a fit as one self-contained page, which follows the reader's light or dark colour scheme.
 
     All content comes from the record and the gallery. Labels, texts, file names and messages are escaped. A block that
@@ -48,10 +46,10 @@ def html_report(record: Record, name: str, gallery: Gallery = NONE) -> str:
         (True, 1)
     """
     sections = [
+        values(record),
         mistakes(record, gallery),
         classes(record),
         groups(record),
-        values(record),
         certainty(record),
         two_classes(record),
         transfer(record),
@@ -67,7 +65,7 @@ def html_report(record: Record, name: str, gallery: Gallery = NONE) -> str:
     return _page(record, name, "report of the fit", sections, gallery)
 
 
-def evaluation_report(record: Record, name: str, gallery: Gallery = NONE) -> str:
+def evaluation_report(record: Record, name: str, gallery: Gallery = EMPTY) -> str:
     """The report of an evaluation on other data, as one self-contained page like the report of a fit.
 
     Args:
@@ -85,10 +83,10 @@ def evaluation_report(record: Record, name: str, gallery: Gallery = NONE) -> str
         (True, 1)
     """
     sections = [
+        values(record),
         mistakes(record, gallery),
         classes(record),
         groups(record),
-        values(record),
         certainty(record),
         two_classes(record),
         read_data(record),

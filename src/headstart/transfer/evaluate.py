@@ -15,17 +15,22 @@ from headstart.data.auditing.text_findings import check_texts
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.sketches import kept_sketches
 from headstart.errors import ModelFolderError
+from headstart.evaluate.diagrams import diagrams, subgroups
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
 from headstart.evaluate.shift import LossShift, loss_shift
 from headstart.model import Prediction, TransferModel
 from headstart.model.as_fitted import check_any_left, part_of, read_for
+from headstart.params import check_number
+from headstart.report import EMPTY
+from headstart.report.size import report_words
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.tasks import base_dataset, task_methods
 from headstart.transfer.run import Run
 from headstart.transfer.stages.context import Clock
 from headstart.transfer.stages.evaluation_folder import check_evaluation_folder, write_evaluation
+from headstart.transfer.stages.gallery import REPORT_ITEMS, GalleryPlan, plan_evaluation_gallery
 from headstart.transfer.stages.record import environment
 from headstart.transfer.stages.text_audit import texts_read_by
 from headstart.types import Dataset, Modality, TaskKind
@@ -51,6 +56,7 @@ class ModelEvaluation:
         fitted_on: number of items that the model was fitted on; if there are any, the metrics are too good.
         shift: whether the losses differ from the leave-one-out losses of the fit; None if that is unknown.
         record: everything above except the items, as plain JSON values, as in ``metrics.json`` and the report.
+        gallery: the items that the report shows; None for none.
 
     Examples:
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
@@ -71,6 +77,7 @@ class ModelEvaluation:
     fitted_on: int
     shift: LossShift | None
     record: Mapping[str, Any] = field(compare=False)
+    gallery: GalleryPlan | None = field(default=None, compare=False, repr=False)
 
     @property
     def metrics(self) -> Mapping[str, Any]:
@@ -100,7 +107,8 @@ class ModelEvaluation:
             SaveError: if it cannot be written.
         """
         check_evaluation_folder(Path(folder), overwrite=overwrite)
-        write_evaluation(Path(folder), self.record, self.predictions)
+        shown = EMPTY if self.gallery is None else self.gallery.build()
+        write_evaluation(Path(folder), self.record, self.predictions, shown)
         return Path(folder)
 
     def __repr__(self) -> str:
@@ -135,6 +143,7 @@ def evaluate(
     overwrite: bool = True,
     seed: int = 0,
     engine: Engine | None = None,
+    report_items: int = REPORT_ITEMS,
     verbose: bool = True,
     reporter: Reporter | None = None,
     command: str | None = None,
@@ -157,6 +166,7 @@ def evaluate(
         overwrite: whether an existing evaluation is replaced.
         seed: of the resamples; default 0.
         engine: how items are encoded; default: that of the model.
+        report_items: as in `fit`.
         verbose: as in `fit`.
         reporter: as in `fit`.
         command: the command line, for the record.
@@ -184,6 +194,7 @@ def evaluate(
     reporter, clock = chosen_reporter(reporter, verbose=verbose), Clock.start()
     if out is not None:
         check_evaluation_folder(Path(out), overwrite=overwrite, reporter=reporter)
+    check_number(report_items, "report_items", "evaluate", low=0, integer=True)
     opened, folder = _opened(model, engine)
     given = _predicted(opened, *part_of(read_for(opened, data, reading), split), reporter)
     judged = _judged(opened, given, folder, seed, reporter)
@@ -194,10 +205,11 @@ def evaluate(
         "command": command,
         "seconds": {"fit": clock.elapsed, "encoding": _encoding_seconds(given.prediction)},
     }
-    judged = replace(judged, record=record)
+    gallery = plan_evaluation_gallery(given.used, opened.task, given.prediction.outputs, report_items)
+    judged = replace(judged, record=record, gallery=gallery)
     if out is not None:
         judged.save(out)
-        reporter.line("saved", f"{out}; read {Path(out) / 'report.html'}")
+        reporter.line("saved", f"{out}; read {report_words(Path(out))}")
     return judged
 
 
@@ -247,13 +259,20 @@ def _judged(
     if not fitted_on:
         shift = loss_shift(model.head.left_out, task, outputs, truth, groups)
     # the same keys as in the record of a fit, so that one report shows both
-    record = _record(model, given, found) | {
-        "model": str(folder) if folder is not None else "",
-        "part": given.part,
-        "fitted_on": fitted_on,
-        "shift": None if shift is None else shift.to_dict(),
-        "warnings": _warnings(fitted_on, found.n, shift),
-    }
+    shown: dict[str, Any] = {"diagrams": diagrams(task, truth, outputs)}
+    if used.groups is not None and (by_group := subgroups(task, truth, outputs, used.groups)):
+        shown["subgroups"] = by_group
+    record = (
+        _record(model, given, found)
+        | shown
+        | {
+            "model": str(folder) if folder is not None else "",
+            "part": given.part,
+            "fitted_on": fitted_on,
+            "shift": None if shift is None else shift.to_dict(),
+            "warnings": _warnings(fitted_on, found.n, shift),
+        }
+    )
     methods = task_methods(task)
     labels = methods.decode(methods.targets(truth, task.num_outputs), task)
     return ModelEvaluation(

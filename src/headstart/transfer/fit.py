@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,15 +17,18 @@ from headstart.evaluate.learning_curve import LearningCurve
 from headstart.heads import HeadSearch
 from headstart.heads.problem import Fusion, LayerChoice
 from headstart.params import check_number
+from headstart.report.size import report_words
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.tasks import read_labelled
 from headstart.transfer.gate.move_body import MovedBody, check_strategy, move_body
 from headstart.transfer.ranking.choice import Choice, choose_source
 from headstart.transfer.ranking.default_choice import choose_default, named_choice
 from headstart.transfer.ranking.entries import Described, describe_all
+from headstart.transfer.ranking.profile import profile_facts
 from headstart.transfer.run import Run
 from headstart.transfer.stages.compare import Baseline, compare
 from headstart.transfer.stages.context import Clock, RunContext
+from headstart.transfer.stages.gallery import REPORT_ITEMS, GalleryPlan, plan_gallery
 from headstart.transfer.stages.group_proposal import with_proposal
 from headstart.transfer.stages.judge import Judged, judge
 from headstart.transfer.stages.label_texts import LabelText, with_label_text
@@ -71,6 +74,7 @@ def fit(
     seed: int = 0,
     time_limit: float | None = None,
     engine: Engine = Engine(),
+    report_items: int = REPORT_ITEMS,
     verbose: bool = True,
     reporter: Reporter | None = None,
     command: str | None = None,
@@ -118,6 +122,8 @@ def fit(
         time_limit: seconds; default: no limit. The untrained body is omitted, and the body stays frozen, if they would
             not fit into it.
         engine: how items are encoded: backend, feature store, batch size, cluster.
+        report_items: the largest number of items (thumbnails, texts, sounds) that the report holds; 0 for none, such as
+            for private data; default 200.
         verbose: whether to report as the command does: lines, and progress on a terminal or in a notebook.
         reporter: receives the reports instead.
         command: the command line, for the manifest.
@@ -145,7 +151,7 @@ def fit(
             None if heads is None else tuple(heads), class_weight, drop_suspects=drop_suspects, fusion=fusion,
             layers=layers,
         ),
-        label_text, strategy, source_data, baselines,
+        label_text, strategy, source_data, baselines, report_items,
     )  # fmt: skip
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
@@ -191,9 +197,12 @@ class _Fitted:
     baselines: tuple[Baseline, ...]
     number_format: NumberFormat
     curve: LearningCurve | None
+    profile: Mapping[str, Any] | None
+    gallery: GalleryPlan | None
 
     def tables(self) -> RunTables:
-        return run_tables(self.prepared, self.judged, None if self.moved is None else self.moved.logs)
+        logs = None if self.moved is None else self.moved.logs
+        return run_tables(self.prepared, self.judged, logs, self.gallery)
 
 
 def _fitted(
@@ -222,8 +231,12 @@ def _fitted(
         prepared, judged, moved = _judge(prepared, search, options.strategy, replayed, context)
         curve = None if context.clock.is_over else learning_curve_of(prepared, judged, context.reporter)
         compared = _compare(prepared, judged, moved, options.baselines, context)
+    gallery = plan_gallery(prepared, judged, options.report_items)
+    profile = None
+    if options.is_frozen and compared and not context.clock.is_over:
+        profile = profile_facts(prepared, judged)
     judged = replace(judged, model=without_unread_blocks(judged.model))
-    return _Fitted(prepared, judged, choice, moved, compared, chosen, curve)
+    return _Fitted(prepared, judged, choice, moved, compared, chosen, curve, profile, gallery)
 
 
 def _named(dataset: Dataset, options: FitOptions, context: RunContext) -> Choice | None:
@@ -255,13 +268,15 @@ def _record(fitted: _Fitted, seconds: float, seed: int, command: str | None) -> 
         record["encoding"] = {**record["encoding"], "int8": dict(fitted.number_format.record)}
     if fitted.curve is not None:
         record["learning_curve"] = fitted.curve.to_dict()
+    if fitted.profile is not None:
+        record["profile"] = fitted.profile
     further = {"source_choice": fitted.choice, "strategy": fitted.moved}
     return record | {key: found.record for key, found in further.items() if found is not None and found.record}
 
 
 def _report_saved(path: Path, seconds: float, command: str | None, reporter: Reporter) -> None:
     if command is None:  # the command line reports this itself, with the next steps
-        reporter.line("saved", f"{path}  ({seconds:.1f} s in all); read {path / 'report.html'}")
+        reporter.line("saved", f"{path}  ({seconds:.1f} s in all); read {report_words(path)}")
 
 
 def _judge(

@@ -44,6 +44,7 @@ class FitArguments(TypedDict):
     baselines: str
     seed: int
     engine: Engine
+    report_items: int
     command: str
 
 
@@ -91,6 +92,7 @@ def fit_arguments(args: argparse.Namespace) -> FitArguments:
         "baselines": args.baselines,
         "seed": args.seed,
         "engine": engine_of(args),
+        "report_items": args.report_items,
         "command": command_line(),
     }
 

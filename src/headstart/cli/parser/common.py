@@ -20,6 +20,7 @@ __all__ = [
     "add_out",
     "add_overwrite",
     "add_reading",
+    "add_report_items",
     "add_seed",
     "add_time_limit",
     "count",
@@ -144,6 +145,22 @@ def add_time_limit(group: Group, text: str) -> None:
     group.add_argument("--time-limit", metavar="TIME", help=text)
 
 
+def add_report_items(group: Group) -> None:
+    """``--report-items``.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_report_items(first_group(parser))
+        >>> parser.parse_args([]).report_items
+        200
+    """
+    group.add_argument(
+        "--report-items", type=_none_or_more, metavar="N", default=200,
+        help="most items (thumbnails, texts, sounds) that report.html holds; 0 for none, such as for private data "
+        "(default: 200)",
+    )  # fmt: skip
+
+
 def add_seed(group: Group | Parser, what: str) -> None:
     """``--seed``.
 
@@ -233,6 +250,11 @@ def count(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"it must be a whole number of 1 or more. Got '{text}' instead.")
     return int(text)
+
+
+def _none_or_more(text: str) -> int:
+    """Parse a whole number of 0 or more."""
+    return 0 if text == "0" else count(text)
 
 
 def _seed(text: str) -> int:

@@ -11,6 +11,7 @@ from headstart.cli.parser.common import (
     add_label,
     add_out,
     add_reading,
+    add_report_items,
     add_seed,
     first_group,
     new_verb,
@@ -42,6 +43,7 @@ def add(verbs: Verbs[Parser]) -> None:
         help="part to evaluate on, if the data come with a split (default: test, else val)",
     )  # fmt: skip
     add_seed(group, "bootstrap resamples")
+    add_report_items(group)
     add_reading(parser, label=False)
     add_encoding(parser)
     add_common(parser)

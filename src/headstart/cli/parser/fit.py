@@ -12,6 +12,7 @@ from headstart.cli.parser.common import (
     add_out,
     add_overwrite,
     add_reading,
+    add_report_items,
     add_seed,
     add_time_limit,
     first_group,
@@ -95,6 +96,7 @@ def _add_how(parser: Parser) -> None:
         "--baselines", choices=["all", "fast", "none"], default="all",
         help="baselines to compare with; fast leaves out the untrained body (default: all)",
     )  # fmt: skip
+    add_report_items(group)
     add_seed(group, "splits and bootstrap resamples")
 
 

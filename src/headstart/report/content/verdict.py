@@ -41,11 +41,11 @@ def verdict(record: Record) -> str:
     Examples:
         >>> from headstart.report.content.example import EVALUATION, EXAMPLE
         >>> verdict(EXAMPLE)
-        'It classifies 83% of the rows that were held out correctly (95% interval 55% to 95%); the most common class \
-alone would reach 50%. It is better than the baseline that was compared.'
+        '83% of the held-out rows are classified correctly (95% interval 55% to 95%); the most common class alone \
+would reach 50%. The model is better than the majority baseline.'
         >>> verdict(EVALUATION)
-        'It classifies 83% of the 12 rows of may.csv correctly (95% interval 55% to 95%). This model was fitted on 3 \
-of the 12 items, so these metrics are too good.'
+        '83% of the 12 rows of may.csv are classified correctly (95% interval 55% to 95%). This model was fitted on \
+3 of the 12 items, so these metrics are too good.'
     """
     return " ".join(filter(None, (_achieved(record), _compared(record), *map(one_line, record.get("warnings", ())))))
 
@@ -58,18 +58,18 @@ def _achieved(record: Record) -> str:
         return plain
     base, items = TASKS[record["task"]["kind"]].base, _ITEMS[record["data"]["modality"]]
     n = evaluation["n"]
-    where = f"the {items} that were held out"
+    where = f"the held-out {items}"
     if "baselines" not in record:
         where = f"the {n:,} {items} of {one_line(record['data']['origin'])}"
     if base == "classification" and key == "accuracy":
         majority = record.get("baselines", {}).get("majority", {}).get("metrics", {}).get(key, {}).get("value")
         beside = f"; the most common class alone would reach {share(majority, n)}" if defined(majority) else ""
-        return f"It classifies {share(metric['value'], n)} of {where} correctly{_interval(metric, n)}{beside}."
+        return f"{share(metric['value'], n)} of {where} are classified correctly{_interval(metric, n)}{beside}."
     error = evaluation["metrics"].get("mae", {}).get("value")
     if base == "regression" and key == "r2" and defined(error):
-        explained = f"It explains {share(metric['value'], n)} of the variance in {where}{_interval(metric, n)}"
+        explained = f"The model explains {share(metric['value'], n)} of the variance in {where}{_interval(metric, n)}"
         if metric["value"] <= 0:
-            explained = f"It predicts {where} no better than their mean would (R² {number(metric['value'])})"
+            explained = f"The model predicts {where} no better than their mean would (R² {number(metric['value'])})"
         return f"{explained}; the mean absolute error is {number(error)}."
     return plain
 
@@ -85,9 +85,9 @@ def _compared(record: Record) -> str:
         return ""
     unclear = [name for name, one in baselines.items() if not defined(one["gain"]["low"]) or one["gain"]["low"] <= 0]
     if unclear:
-        return f"It has not been shown to be better than {' and '.join(map(one_line, unclear))}."
-    which = "the baseline" if len(baselines) == 1 else f"each of the {len(baselines)} baselines"
-    return f"It is better than {which} that was compared." if len(baselines) == 1 else f"It is better than {which}."
+        return f"The model has not been shown to be better than {' and '.join(map(one_line, unclear))}."
+    which = f"the {one_line(*baselines)} baseline" if len(baselines) == 1 else f"each of the {len(baselines)} baselines"
+    return f"The model is better than {which}."
 
 
 def key_figures(record: Record) -> list[tuple[str, str, str]]:
@@ -133,7 +133,9 @@ def _gain(record: Record) -> Iterator[tuple[str, str, str]]:
     what = f"{metric_words(key).name} above {one_line(name)}, the best baseline"
     bounds = [gain["low"], gain["high"]]
     if key == "accuracy":
-        shown = "95% interval {:.0f} to {:.0f}".format(*(100 * end for end in bounds)) if all(map(defined, bounds)) else ""
+        shown = (
+            "95% interval {:.0f} to {:.0f}".format(*(100 * end for end in bounds)) if all(map(defined, bounds)) else ""
+        )
         yield f"{100 * gain['value']:+.0f} points", what, shown or "no interval"
     else:
         shown = "95% interval {} to {}".format(*map(number, bounds)) if all(map(defined, bounds)) else ""
@@ -141,6 +143,14 @@ def _gain(record: Record) -> Iterator[tuple[str, str, str]]:
 
 
 def _third(record: Record) -> Iterator[tuple[str, str, str]]:
+    binary = record.get("diagrams", {}).get("binary")
+    if binary:
+        half = next(one for one in binary["thresholds"] if one["name"] == "0.5")
+        rates = [half["sensitivity"], half["specificity"]]
+        ends = [f"{one['low']:.0%} to {one['high']:.0%}" for one in rates]
+        what = f"sensitivity and specificity for '{shortened(binary['positive'], 30)}'"
+        yield " / ".join(f"{one['share']:.0%}" for one in rates), what, f"95% intervals {' and '.join(ends)}"
+        return
     if TASKS[record["task"]["kind"]].base == "regression":
         error = record["evaluation"]["metrics"].get("mae")
         if error and defined(error["value"]):

@@ -13,18 +13,18 @@ from headstart.report.page.elements import details, lines, text
 __all__ = ["Remark", "card", "cards", "readable"]
 
 SNIPPET = 300  # characters of a text that are shown at once
-NAME = 80  # characters of a name
+NAME = 48  # characters of a name
 
 Remark = tuple[str, str]
 """What is said about an item, and its kind: ``"good"``, ``"bad"`` or ``""``."""
 
 
 def cards(entries: Iterable[str]) -> str:
-    """Cards side by side; empty for none.
+    r"""Cards side by side; empty for none.
 
     Examples:
         >>> cards(["<li>1</li>"])
-        '<ul class="cards">\\n<li>1</li>\\n</ul>'
+        '<ul class="cards">\n<li>1</li>\n</ul>'
     """
     shown = list(entries)
     return f'<ul class="cards">\n{lines(shown)}</ul>' if shown else ""
@@ -52,7 +52,7 @@ def card(item: GalleryItem, remarks: Sequence[Remark], *, key: str = "", with_so
         _values(item.values),
         f'<p class="soft">{text(shortened(item.missing, 200))}</p>' if item.missing else "",
         *(f"<p{_marked(kind)}>{text(words)}</p>" for words, kind in remarks),
-        f'<p class="name">{text(shortened(item.name, NAME))}</p>',
+        f'<p class="name">{text(_name(item.name))}</p>',
     ]
     named = f' id="{key}"' if key else ""
     return f'<li class="{kind}"{named}>{"".join(parts)}</li>'
@@ -68,6 +68,14 @@ def readable(content: str) -> str:
     return "\n".join(escape(one_line(line)) if line.strip() else "" for line in content.splitlines())
 
 
+def _name(name: str) -> str:
+    """The end of a long path, which tells items apart; a number of a row as such."""
+    line = one_line(name)
+    if line.isdigit():
+        return f"row {line}"
+    return line if len(line) <= NAME else f"…{line[1 - NAME :]}"
+
+
 def _marked(kind: str) -> str:
     return f' class="{kind}"' if kind else ""
 
@@ -78,11 +86,11 @@ def _uri(media_type: str, raw: bytes) -> str:
 
 def _picture(jpeg: bytes, width: int, height: int, name: str) -> str:
     size = f'width="{width}" height="{height}"'
-    return f'<img src="{_uri("image/jpeg", jpeg)}" alt="{text(shortened(name, NAME))}" {size} decoding="async">'
+    return f'<img src="{_uri("image/jpeg", jpeg)}" alt="{text(_name(name))}" {size} decoding="async">'
 
 
 def _player(item: GalleryItem) -> str:
-    label = text(f"Sound of {shortened(item.name, NAME)}")
+    label = text(f"Sound of {_name(item.name)}")
     return f'<audio controls preload="none" aria-label="{label}" src="{_uri(item.sound_type, item.sound)}"></audio>'
 
 
@@ -95,5 +103,7 @@ def _text(content: str) -> str:
 
 
 def _values(values: Sequence[tuple[str, str]]) -> str:
-    pairs = "".join(f"<dt>{text(shortened(name, 30))}</dt><dd>{text(shortened(value, 30))}</dd>" for name, value in values)
+    pairs = "".join(
+        f"<dt>{text(shortened(name, 30))}</dt><dd>{text(shortened(value, 30))}</dd>" for name, value in values
+    )
     return f"<dl>{pairs}</dl>" if values else ""

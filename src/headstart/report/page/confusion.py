@@ -83,18 +83,20 @@ def confusion_map(counts: Counts, labels: Sequence[str], linked: Cells = ()) -> 
         (4, 1)
     """
     side = SIDE / len(labels)
-    squares = [_square(i, j, counts, labels, side, linked) for i in range(len(labels)) for j in range(len(labels))]
+    names = [shortened(label, 40) for label in labels]
+    squares = [
+        square if (i, j) not in linked else f'<a href="#{cell_key(i, j)}">{square}</a>'
+        for i, row in enumerate(counts)
+        for j, count in enumerate(row)
+        if count
+        for square in [_square(i, j, count / sum(row), f"{names[i]}, predicted as {names[j]}: {count:,}", side)]
+    ]
     frame = f'<rect class="frame" x="0.5" y="0.5" width="{SIDE - 1:g}" height="{SIDE - 1:g}"/>'
     words = "rows are true classes, columns predicted ones, in the order of the table below"
     return svg([frame, *squares], "Confusion matrix", words, SIDE, SIDE)
 
 
-def _square(i: int, j: int, counts: Counts, labels: Sequence[str], side: float, linked: Cells) -> str:
-    count, total = counts[i][j], sum(counts[i])
-    if not count:
-        return ""
-    kind, strength = "map-right" if i == j else "map-wrong", 0.25 + 0.75 * count / total
+def _square(i: int, j: int, part: float, says: str, side: float) -> str:
+    kind, strength = "map-right" if i == j else "map-wrong", 0.25 + 0.75 * part
     place = f'x="{j * side:.1f}" y="{i * side:.1f}" width="{side:.1f}" height="{side:.1f}"'
-    says = f"{shortened(labels[i], 40)}, predicted as {shortened(labels[j], 40)}: {count:,}"
-    square = f'<rect class="{kind}" {place} fill-opacity="{strength:.2f}"><title>{text(says)}</title></rect>'
-    return f'<a href="#{cell_key(i, j)}">{square}</a>' if (i, j) in linked else square
+    return f'<rect class="{kind}" {place} fill-opacity="{strength:.2f}"><title>{text(says)}</title></rect>'

@@ -90,21 +90,21 @@ def note(content: object) -> str:
 
 
 def listing(entries: Sequence[object]) -> str:
-    """A list; empty for no entries.
+    r"""A list; empty for no entries.
 
     Examples:
         >>> listing(["one"])
-        '<ul>\\n<li>one</li>\\n</ul>'
+        '<ul>\n<li>one</li>\n</ul>'
     """
     return f"<ul>\n{lines(f'<li>{text(entry)}</li>' for entry in entries)}</ul>" if entries else ""
 
 
 def lines(parts: Iterable[str]) -> str:
-    """HTML parts, each followed by a line break.
+    r"""HTML parts, each followed by a line break.
 
     Examples:
         >>> lines(["<p>1</p>", "<p>2</p>"])
-        '<p>1</p>\\n<p>2</p>\\n'
+        '<p>1</p>\n<p>2</p>\n'
     """
     return "".join(f"{part}\n" for part in parts)
 
@@ -118,7 +118,7 @@ def table(
     sortable: bool = False,
     links: Sequence[str] = (),
 ) -> str:
-    """A table whose first column holds the row headers, in a region that scrolls on its own.
+    r"""A table whose first column holds the row headers, in a region that scrolls on its own.
 
     Args:
         caption: what it shows.
@@ -129,7 +129,7 @@ def table(
         links: for each row the id on the page that its first cell links to, or empty; default: no links.
 
     Examples:
-        >>> "<td class=\\"n\\">0.9</td>" in table("Metrics", ("Metric", "Value"), [("accuracy", "0.9")], numeric=[1])
+        >>> "<td class=\"n\">0.9</td>" in table("Metrics", ("Metric", "Value"), [("accuracy", "0.9")], numeric=[1])
         True
     """
     kind = [' class="n"' if place in numeric else "" for place in range(len(header))]
@@ -157,11 +157,11 @@ def scroll(html: str, label: str) -> str:
 
 
 def details(summary: str, html: str) -> str:
-    """A part that opens on a click, without a script; empty where there is nothing to show.
+    r"""A part that opens on a click, without a script; empty where there is nothing to show.
 
     Examples:
         >>> details("All metrics", "<p>…</p>")
-        '<details><summary>All metrics</summary>\\n<p>…</p>\\n</details>'
+        '<details><summary>All metrics</summary>\n<p>…</p>\n</details>'
     """
     return f"<details><summary>{text(summary)}</summary>\n{html}\n</details>" if html else ""
 
@@ -183,22 +183,22 @@ def figure(svg: str, caption: str, numbers: str = "") -> str:
 
 
 def grid(parts: Iterable[str]) -> str:
-    """Figures side by side where there is room; empty where there are none.
+    r"""Figures side by side where there is room; empty where there are none.
 
     Examples:
         >>> grid(["<figure></figure>", ""])
-        '<div class="grid">\\n<figure></figure>\\n</div>'
+        '<div class="grid">\n<figure></figure>\n</div>'
     """
     shown = [part for part in parts if part]
     return f'<div class="grid">\n{lines(shown)}</div>' if shown else ""
 
 
 def section(one: PageSection) -> str:
-    """A section with its heading.
+    r"""A section with its heading.
 
     Examples:
         >>> section(PageSection("data", "Data", "<p>12 rows</p>"))
-        '<section id="data">\\n<h2>Data</h2>\\n<p>12 rows</p>\\n</section>'
+        '<section id="data">\n<h2>Data</h2>\n<p>12 rows</p>\n</section>'
     """
     return f'<section id="{one.key}">\n<h2>{text(one.title)}</h2>\n{one.html}\n</section>'
 

@@ -81,7 +81,8 @@ def more_labels_table(curve: Curve, most: int = 10) -> str:
     by_class = sorted(curve.get("per_class", {}).items(), key=lambda entry: -entry[1]["gain"])
     rows += [(shortened(label), one) for label, one in by_class[:most]]
     cells = [
-        (name, f"{one['more']:,}", f"{one['gain']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f})") for name, one in rows
+        (name, f"{one['more']:,}", f"{one['gain']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f})")
+        for name, one in rows
     ]
     header = ("Class", "More labels", f"Gain in {curve['measure']} (95% interval)")
     return table("What more labels would bring", header, cells, numeric=(1, 2))

@@ -28,7 +28,7 @@ def profile_plot(profile: Profile) -> str:
     blocks = profile["blocks"]
     values = [one["merit"] for one in blocks]
     low, high = span(values)
-    axes = Axes((0.5, len(blocks) + 0.5), (low, high), width=640)
+    axes = Axes((0.5, len(blocks) + 0.5), (low, high))
     step = -(-len(blocks) // 12)
     x_ticks = [(place, str(place)) for place in range(1, len(blocks) + 1, step)]
     best = min(range(len(blocks)), key=lambda place: blocks[place]["loss"])
@@ -44,7 +44,7 @@ def profile_plot(profile: Profile) -> str:
         ),
     ]  # fmt: skip
     words = f"best: block {best + 1} ({shortened(blocks[best]['block'])}) with {number(values[best])}"
-    return svg(parts, "Transfer profile", words, width=640)
+    return svg(parts, "Transfer profile", words)
 
 
 def profile_table(profile: Profile) -> str:

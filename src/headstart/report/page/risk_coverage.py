@@ -26,12 +26,16 @@ def risk_coverage_plot(points: Points) -> str:
         2
     """
     # the interval of the first few items is wide; the axis follows the curve where a tenth or more is answered
-    top = max([0.02, *(1.15 * one["risk"] for one in points), *(one["high"] for one in points if one["coverage"] >= 0.3)])
+    top = max(
+        [0.02, *(1.15 * one["risk"] for one in points), *(one["high"] for one in points if one["coverage"] >= 0.3)]
+    )
     axes = Axes((0.0, 1.0), (0.0, min(1.0, top)))
     x_ticks = [(value, f"{value:.0%}") for value, _ in nice_ticks(0, 1)]
     y_ticks = [(value, f"{value:.3g}%") for value, _ in nice_ticks(0, 100 * min(1.0, top))]
     parts = [
-        axes.frame(x_ticks, [(value / 100, label) for value, label in y_ticks], "items answered", "mistakes among them"),
+        axes.frame(
+            x_ticks, [(value / 100, label) for value, label in y_ticks], "items answered", "mistakes among them"
+        ),
         axes.band([(one["coverage"], one["low"], one["high"]) for one in points]),
         axes.path([(one["coverage"], one["risk"]) for one in points]),
     ]

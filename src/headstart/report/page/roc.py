@@ -85,7 +85,11 @@ def operating_table(binary: Binary) -> str:
         True
     """
     rows = [
-        (one["name"], f"{one['threshold']:.3f}", *(_rate(one[key]) for key in ("sensitivity", "specificity", "precision")))
+        (
+            one["name"],
+            f"{one['threshold']:.3f}",
+            *(_rate(one[key]) for key in ("sensitivity", "specificity", "precision")),
+        )
         for one in binary["thresholds"]
     ]
     header = ("Operating point", "Threshold", "Sensitivity", "Specificity", "Precision")

@@ -1,7 +1,7 @@
 """The script of the page: comfort only. Everything can be read without it.
 
-It sorts tables when a header is clicked, closes the opened cell of a confusion matrix with the Escape key, and opens all
-collapsed parts at once. It reads and moves what is on the page and makes no markup from text.
+It sorts tables when a header is clicked, closes the opened cell of a confusion matrix with the Escape key, and opens
+all collapsed parts at once. It reads and moves what is on the page and makes no markup from text.
 """
 
 from __future__ import annotations

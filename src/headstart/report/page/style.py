@@ -55,23 +55,30 @@ _TABLES = """
 .scroll { max-width: 100%; overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { padding: 0.25rem 0; text-align: left; }
-th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
+  overflow-wrap: break-word; }
 thead th { font-size: 0.9rem; vertical-align: bottom; }
 th { font-weight: 600; }
 td, th { min-width: 3.5rem; max-width: 40rem; }
-td.n, th.n { text-align: right; white-space: nowrap; }
+tbody th { min-width: 6.5rem; }
+@media (max-width: 40rem) { td, th { max-width: 16rem; } td.n { min-width: 6rem; white-space: normal; }
+  th, td { padding: 0.3rem 0.45rem; } }
+td.n, th.n { text-align: right; }
+td.n { white-space: nowrap; }
 .sortable button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: inherit;
   cursor: pointer; }
 .sortable [aria-sort="descending"] button::after { content: " \\2193"; }
 .sortable [aria-sort="ascending"] button::after { content: " \\2191"; }
+.heat { min-width: min(100%, 24rem); }
 .heat th, .heat td { min-width: 2.4rem; border: 1px solid var(--line); text-align: center; vertical-align: middle; }
 .heat td { padding: 0; }
 .heat td a, .heat td span { display: block; padding: 0.35rem 0.3rem; color: var(--ink); text-decoration: none; }
 .heat td a { text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: 3px; }
 .heat td a:hover { outline: 2px solid var(--model); outline-offset: -2px; }
-.heat tbody th { max-width: 12rem; padding: 0.25rem 0.6rem; text-align: right; }
+.heat tbody th { min-width: 0; max-width: 12rem; padding: 0.25rem 0.6rem; text-align: right; }
 .heat thead th { padding: 0.4rem 0.3rem; vertical-align: bottom; font-size: 0.9rem; }
-.heat.tall thead span { display: inline-block; max-height: 11rem; writing-mode: vertical-rl; transform: rotate(180deg); }
+.heat.tall thead span { display: inline-block; max-height: 11rem; writing-mode: vertical-rl;
+  transform: rotate(180deg); }
 .heat .zero { color: var(--soft); opacity: 0.6; }
 """
 
@@ -80,11 +87,16 @@ _ITEMS = """
   background: var(--card); scroll-margin-top: 1rem; }
 .cell:target, .cell:has(:target) { display: block; border-color: var(--model); }
 .cell h3 { margin-top: 0.5rem; }
-.cards { display: flex; flex-wrap: wrap; gap: 0.75rem; max-width: none; margin: 0.5rem 0; padding: 0; list-style: none; }
-.item { display: flex; flex-direction: column; gap: 0.25rem; width: 8.5rem; margin: 0; padding: 0.5rem;
-  border: 1px solid var(--line); border-radius: 0.5rem; background: var(--paper); font-size: 0.85rem; line-height: 1.35; }
-.item.wide { width: min(100%, 24rem); }
-.item.sound { width: min(100%, 16rem); }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: 0.75rem; max-width: none;
+  margin: 0.5rem 0; padding: 0; list-style: none; }
+.cards:has(> .sound) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)); }
+.cards:has(> .wide) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); }
+.case .cards { grid-template-columns: repeat(auto-fill, minmax(7.5rem, 9rem)); }
+.case .cards:has(> .sound) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 15rem)); }
+.case .cards:has(> .wide) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); }
+.item { display: flex; flex-direction: column; gap: 0.25rem; min-width: 0; margin: 0; padding: 0.5rem;
+  border: 1px solid var(--line); border-radius: 0.5rem; background: var(--paper); font-size: 0.85rem;
+  line-height: 1.35; }
 .item img { display: block; align-self: center; max-width: 100%; height: 6rem; width: auto; border-radius: 0.25rem;
   object-fit: contain; background: var(--card); }
 .item.sound img { width: 100%; height: 4rem; object-fit: fill; }
@@ -98,10 +110,12 @@ _ITEMS = """
 .item dt { color: var(--soft); }
 .item dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
 .whole { white-space: pre-wrap; }
-.case { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; margin: 0.75rem 0; padding: 0.75rem; border: 1px solid var(--line);
-  border-radius: 0.6rem; background: var(--card); }
+.case { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; margin: 0.75rem 0; padding: 0.75rem;
+  border: 1px solid var(--line); border-radius: 0.6rem; background: var(--card); }
 .case > div { flex: 1 1 16rem; min-width: 0; }
-.case > div:first-child { flex: 0 1 auto; }
+.case > div:first-child { flex: 0 1 10rem; }
+.case:has(> div:first-child .sound, > div:first-child .wide) > div:first-child { flex: 1 1 15rem; }
+.case.copies > div:first-child { flex: 4 1 20rem; }
 .case .cards { margin: 0.25rem 0 0; }
 """
 
@@ -141,8 +155,10 @@ _PRINT = """
   h2, h3, caption, thead { break-after: avoid; }
   .cell.mistake { display: block; border: 0; padding: 0; }
   .cell.mistake .cards, .cards { break-inside: auto; }
-  .item { width: 30mm; font-size: 8pt; }
-  .item.wide { width: 84mm; } .item.sound { width: 44mm; }
+  .item { padding: 1.5mm; font-size: 8pt; }
+  .cards { grid-template-columns: repeat(auto-fill, minmax(27mm, 1fr)); gap: 2mm; }
+  .cards:has(> .sound) { grid-template-columns: repeat(auto-fill, minmax(40mm, 1fr)); }
+  .cards:has(> .wide) { grid-template-columns: repeat(auto-fill, minmax(70mm, 1fr)); }
   .item img { height: 20mm; } .item.sound img { height: 14mm; }
   .grid { grid-template-columns: 1fr 1fr; }
   svg rect, svg circle, .item img, .heat td { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -161,5 +177,5 @@ def _shades() -> str:
     )
 
 
-STYLE = "\n".join((_COLOURS, _TEXT, _TABLES, _shades(), _ITEMS, _PLOTS, _PRINT))
+STYLE = f"{_COLOURS}{_TEXT}{_TABLES}{_shades()}{_ITEMS}{_PLOTS}{_PRINT}"
 """CSS; it refers to no font or image that would have to be fetched."""

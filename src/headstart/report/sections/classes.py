@@ -33,11 +33,15 @@ def classes(record: Record) -> PageSection:
     header, rows = class_table(record)
     what, intervals = header[0], interval_words(record)
     numeric = range(1, len(header))
-    shown = table(f"Worst first, with {intervals}", header, rows[:MAX_ROWS], numeric=numeric, sortable=True) if rows else ""
+    shown = (
+        table(f"Worst first, with {intervals}", header, rows[:MAX_ROWS], numeric=numeric, sortable=True) if rows else ""
+    )
     if len(rows) > MAX_ROWS:
         rest = table(f"The others, with {intervals}", header, rows[MAX_ROWS:], numeric=numeric, sortable=True)
         shown += "\n" + details(f"The other {len(rows) - MAX_ROWS}", rest)
-    return PageSection("classes", f"{what} by {what.lower()}", shown)
+    return PageSection(
+        "classes", f"{what} by {what.lower()}", shown, "classes" if what == "Class" else f"{what.lower()}s"
+    )
 
 
 def groups(record: Record) -> PageSection:
@@ -68,7 +72,7 @@ def groups(record: Record) -> PageSection:
     more = details(f"The other {len(rows) - MAX_ROWS}", rest) if rest else ""
     hidden = found["groups"] - len(rows)
     left = note(f"{hidden:,} further groups, all of them better, are not shown.") if hidden > 0 else ""
-    return PageSection("groups", "Group by group", f"{said}\n{first}\n{more}\n{left}".strip())
+    return PageSection("groups", "Group by group", f"{said}\n{first}\n{more}\n{left}".strip(), "groups")
 
 
 def _value(row: Mapping[str, Any]) -> str:

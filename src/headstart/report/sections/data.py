@@ -29,9 +29,13 @@ def audited_data(record: Record, gallery: Gallery) -> PageSection:
         True
     """
     found = facts.findings(record)
-    audit = table("What the audit found", ("Severity", "Finding"), found) if found else paragraph("The audit found nothing.")
+    audit = (
+        table("What the audit found", ("Severity", "Finding"), found)
+        if found
+        else paragraph("The audit found nothing.")
+    )
     parts = [listing(facts.data_used(record)), audit, _duplicates(gallery)]
-    return PageSection("data", "Data", "\n".join(part for part in parts if part))
+    return PageSection("data", "Data", "\n".join(part for part in parts if part), "data")
 
 
 def read_data(record: Record) -> PageSection:
@@ -45,7 +49,7 @@ def read_data(record: Record) -> PageSection:
         >>> "12 rows of numbers were read and 12 were used." in read_data(EVALUATION).html
         True
     """
-    return PageSection("data", "Data", listing(facts.data_used(record)))
+    return PageSection("data", "Data", listing(facts.data_used(record)), "data")
 
 
 def _duplicates(gallery: Gallery) -> str:
@@ -54,7 +58,9 @@ def _duplicates(gallery: Gallery) -> str:
     shown, total = len(gallery.duplicates), gallery.duplicate_count
     some = f" {shown} of {total:,} are shown." if shown < total else ""
     said = note(f"Copies stay on one side of every split that is made here, so that they flatter no figure.{some}")
-    return f"<h3>Copies and near copies</h3>\n{said}\n" + "\n".join(_cluster(one, gallery) for one in gallery.duplicates)
+    return f"<h3>Copies and near copies</h3>\n{said}\n" + "\n".join(
+        _cluster(one, gallery) for one in gallery.duplicates
+    )
 
 
 def _cluster(one: DuplicateCluster, gallery: Gallery) -> str:
@@ -66,4 +72,4 @@ def _cluster(one: DuplicateCluster, gallery: Gallery) -> str:
         card(gallery.items[place], [(shortened(gallery.items[place].label, 60), kind)], with_sound=False)
         for place in one.items
     )
-    return f'<div class="case">\n<div>{cards(entries)}</div>\n<div><p>{text(words)}</p></div>\n</div>'
+    return f'<div class="case copies">\n<div>{cards(entries)}</div>\n<div><p>{text(words)}</p></div>\n</div>'

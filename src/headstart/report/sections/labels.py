@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headstart.report.content.words import shortened
-from headstart.report.gallery import Gallery, SuspectedItem
+from headstart.report.gallery import Gallery, GalleryItem, SuspectedItem
 from headstart.report.page.cards import card, cards
 from headstart.report.page.elements import PageSection, details, figure, note, paragraph, text
 from headstart.report.page.learning_curve import learning_curve_plot, learning_curve_table, more_labels_table
@@ -74,13 +74,15 @@ def suspects(gallery: Gallery) -> PageSection:
 def _case(one: SuspectedItem, gallery: Gallery) -> str:
     item = gallery.items[one.item]
     own = card(item, [(f"labelled {shortened(item.label, 60)}", "bad")])
-    others = cards(
-        card(gallery.items[place], [(shortened(gallery.items[place].label, 60), "good")]) for place in one.because
-    )
+    others = cards(card(gallery.items[place], [_label(gallery.items[place], one.predicted)]) for place in one.because)
     says = f"The others say {shortened(one.predicted)} ({_share(one.p_predicted)}), not {shortened(item.label)} "
     says += f"({_share(one.p_label)})."
     beside = f'<p class="soft">{"because of" if others else ""}</p>{others}' if others else ""
     return f'<div class="case">\n<div>{cards([own])}</div>\n<div><p>{text(says)}</p>{beside}</div>\n</div>'
+
+
+def _label(item: GalleryItem, predicted: str) -> tuple[str, str]:
+    return shortened(item.label, 60), "good" if item.label == predicted else ""
 
 
 def _share(probability: float) -> str:

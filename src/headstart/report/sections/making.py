@@ -39,7 +39,7 @@ def all_metrics(record: Record, headline: str) -> PageSection:
 
 
 def limits(sentences: Sequence[str], intended: str = "") -> PageSection:
-    """Limits and intended use.
+    r"""Limits and intended use.
 
     Args:
         sentences: one for each limit.
@@ -47,7 +47,7 @@ def limits(sentences: Sequence[str], intended: str = "") -> PageSection:
 
     Examples:
         >>> limits(["Only 12 items were evaluated."]).html
-        '<ul>\\n<li>Only 12 items were evaluated.</li>\\n</ul>'
+        '<ul>\n<li>Only 12 items were evaluated.</li>\n</ul>'
     """
     title = "Limits and intended use" if intended else "Limits"
     return PageSection("limits", title, (paragraph(intended) if intended else "") + listing(sentences), "limits")

@@ -10,7 +10,7 @@ from headstart.report.content.words import shortened
 from headstart.report.gallery import Gallery, PredictedItem
 from headstart.report.page.cards import Remark, card, cards
 from headstart.report.page.confusion import cell_key, confusion_map, confusion_table
-from headstart.report.page.elements import PageSection, note, paragraph, table, text
+from headstart.report.page.elements import PageSection, details, note, paragraph, table, text
 from headstart.tasks import TASKS
 
 __all__ = ["mistakes"]
@@ -20,6 +20,7 @@ Record = Mapping[str, Any]
 MAX_TABLE = 30
 """With more classes than this, a table of counts does not fit a screen: a map and the most confused pairs are shown."""
 
+MAX_PAIRS = 12  # of confused classes; further ones are in a collapsed part
 WORST = 12  # items of a list
 WORST_SOUNDS = 6
 MORE_THAN_TWO = 3  # classes from which the surest mistakes are others than the worst
@@ -58,7 +59,9 @@ def _confusion(record: Record, gallery: Gallery) -> str:
     if len(labels) <= MAX_TABLE:
         parts.append(confusion_table(counts, labels, set(linked)))
     else:
-        words = "Confusion matrix: true classes from top to bottom, predicted classes from left to right, blue where right"
+        words = (
+            "Confusion matrix: true classes from top to bottom, predicted classes from left to right, blue where right"
+        )
         shown = confusion_map(counts, labels, set(linked))
         parts.append(f'<figure class="plot">{shown}<figcaption>{text(words)}</figcaption></figure>')
     parts += [_panel(cell, counts, labels, gallery) for cell in sorted(linked)]
@@ -84,12 +87,13 @@ def _panel(cell: tuple[int, int], counts: Sequence[Sequence[int]], labels: Seque
     return f'<div class="{kind}" id="{cell_key(i, j)}">\n<h3>{text(heading)}</h3>\n{cards(entries)}{close}\n</div>'
 
 
-def remarks(one: PredictedItem, gallery: Gallery) -> list[Remark]:
+def remarks(one: PredictedItem, gallery: Gallery, *, given: str = "labelled") -> list[Remark]:
     """What was predicted for an item, how certainly, and what it is.
 
     Args:
         one: the item and its prediction.
         gallery: that holds it.
+        given: the word before its label or value.
 
     Examples:
         >>> from headstart.report.gallery import GalleryItem
@@ -102,7 +106,7 @@ def remarks(one: PredictedItem, gallery: Gallery) -> list[Remark]:
         return [(f"{predicted}{_percent(one.confidence)}", "good")]
     return [
         (f"predicted {predicted}{_percent(one.confidence)}", "bad"),
-        (f"labelled {label}{_percent(one.label_probability)}", ""),
+        (f"{given} {label}{_percent(one.label_probability)}", ""),
     ]
 
 
@@ -127,7 +131,9 @@ def _pairs(record: Record, linked: Mapping[tuple[int, int], Any]) -> str:
     links = [cell_key(*cell) if cell in linked else "" for cell in cells]
     header = ("True class", "Predicted class", "Items", "Share of the true class (95% interval)")
     caption = f"The most frequently confused pairs of the {len(labels)} classes"
-    return table(caption, header, rows, numeric=(2, 3), links=links)
+    first = table(caption, header, rows[:MAX_PAIRS], numeric=(2, 3), links=links[:MAX_PAIRS])
+    rest = table("Further pairs", header, rows[MAX_PAIRS:], numeric=(2, 3), links=links[MAX_PAIRS:])
+    return first + (details("Further pairs", rest) if len(rows) > MAX_PAIRS else "")
 
 
 def _worst(record: Record, gallery: Gallery) -> str:
@@ -139,7 +145,7 @@ def _worst(record: Record, gallery: Gallery) -> str:
     if not worst:
         return ""
     if base == "regression":
-        return f"<h3>The largest errors</h3>\n{_cards(worst, gallery)}"
+        return f"<h3>The largest errors</h3>\n{_cards(worst, gallery, 'true value')}"
     said = note("Those of the lowest probability for their label come first. A wrong label looks like this too.")
     found = f"<h3>The worst mistakes</h3>\n{said}\n{_cards(worst, gallery)}"
     sure = sorted((one for one in wrong if one.confidence is not None), key=lambda one: -(one.confidence or 0.0))
@@ -149,5 +155,5 @@ def _worst(record: Record, gallery: Gallery) -> str:
     return found
 
 
-def _cards(chosen: Sequence[PredictedItem], gallery: Gallery) -> str:
-    return cards(card(gallery.items[one.item], remarks(one, gallery)) for one in chosen)
+def _cards(chosen: Sequence[PredictedItem], gallery: Gallery, given: str = "labelled") -> str:
+    return cards(card(gallery.items[one.item], remarks(one, gallery, given=given)) for one in chosen)

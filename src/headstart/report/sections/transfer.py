@@ -68,4 +68,4 @@ def fine_tuning(record: Record) -> PageSection:
     candidates = table("Candidates on held-out items", header, rows, numeric=(1, 2)) if rows else ""
     first, *others = strategy_sentences(record) or [""]
     said = f"{paragraph(first)}\n{listing(others)}\n{candidates}".strip() if first else ""
-    return PageSection("fine-tuning", "Fine-tuning", said)
+    return PageSection("fine-tuning", "Fine-tuning", said, "fine-tuning")

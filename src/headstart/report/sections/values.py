@@ -30,7 +30,9 @@ def values(record: Record) -> PageSection:
     parts = []
     for target in targets[:MOST_TARGETS]:
         name = shortened(target["target"])
-        shown = f", {len(target['truth']):,} of {target['count']:,} items" if len(target["truth"]) < target["count"] else ""
+        shown = (
+            f", {len(target['truth']):,} of {target['count']:,} items" if len(target["truth"]) < target["count"] else ""
+        )
         heading = f"<h3>{text(name)}</h3>\n" if len(targets) > 1 else ""
         predicted = figure(scatter_plot(target), f"Predicted against true {name}{shown}; dashed: no error.")
         residual = figure(

@@ -23,10 +23,18 @@ from headstart.heads import HEADS, FeatureMap, SpectralHead
 from headstart.heads.contenders.spectral import spectral_contenders
 from headstart.heads.problem import Problem
 from headstart.heads.registry import solved_heads
+from headstart.rows import take_rows
+from headstart.tasks import base_kind, is_classification
 from headstart.transfer.ranking.figures import main_metric
+from headstart.transfer.stages.judge import Judged
+from headstart.transfer.stages.prepare import Prepared
 from headstart.types import Block, Rows, Task
 
-__all__ = ["BlockWorth", "transfer_profile"]
+__all__ = ["BlockWorth", "profile_facts", "transfer_profile"]
+
+
+MOST_ROWS, FEWEST_ROWS = 2000, 100  # training items of a profile in a report
+OPERATIONS = 2e10  # of its eigendecompositions: about half a second
 
 
 @dataclass(frozen=True)
@@ -94,3 +102,48 @@ def transfer_profile(
         metric = main_metric(task, best.evidence.outputs, truth)
         found.append(BlockWorth(block.name, block.width, best.candidate.head, best.candidate.loss, metric))
     return tuple(found)
+
+
+def profile_facts(prepared: Prepared, judged: Judged) -> dict[str, Any] | None:
+    """The transfer profile of a fit's training items as plain JSON values; None for fewer than two blocks of one body.
+
+    At most as many training items are used as `OPERATIONS` allow.
+
+    Args:
+        prepared: encoded items.
+        judged: the plan of the fit.
+
+    Examples:
+        >>> from headstart.heads import HeadSearch
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.transfer.stages.context import RunContext
+        >>> from headstart.transfer.stages.judge import judge
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> shift, silent = toy_shift(), SilentReporter()
+        >>> prepared = prepare(shift.train.take(range(40)), shift.source, RunContext(silent))
+        >>> facts = profile_facts(prepared, judge(prepared, HeadSearch(("ridge",)), 0, silent, once=True))
+        >>> facts["metric"], [block["block"] for block in facts["blocks"]]
+        ('accuracy', ['letters', 'trigrams'])
+    """
+    blocks, fitted = prepared.source.info.blocks, judged.plan.fitted
+    if len(blocks) < 2 or any(block.part or block.numbers for block in blocks):
+        return None
+    count = min(len(fitted), MOST_ROWS)
+    while count > FEWEST_ROWS and _operations(count, blocks) > OPERATIONS:
+        count = count * 3 // 4
+    drawn = fitted if count == len(fitted) else np.sort(np.random.default_rng(judged.seed).permutation(fitted)[:count])
+    task, y = prepared.dataset.labelled()
+    if is_classification(task) and len(np.unique(y[drawn])) < task.num_outputs:
+        return None
+    groups = None if judged.groups is None else judged.groups[drawn]
+    found = transfer_profile(take_rows(prepared.rows, drawn), y[drawn], task, blocks, groups, seed=judged.seed)
+    metric = {"classification": "accuracy", "regression": "R²"}.get(base_kind(task), "share of correct labels")
+    shown = [{"block": one.block, "width": one.width, "merit": one.merit, "loss": one.loss} for one in found]
+    return {"metric": metric, "items": len(drawn), "blocks": shown}
+
+
+def _operations(count: int, blocks: Sequence[Block]) -> float:
+    return sum(
+        2 * count * block.width * min(count, block.width) + 25 * min(count, block.width) ** 3 for block in blocks
+    )

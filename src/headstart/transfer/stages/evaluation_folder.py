@@ -16,7 +16,7 @@ from headstart.io import (
     write_csv,
     write_json,
 )
-from headstart.report import evaluation_report
+from headstart.report import EMPTY, Gallery, evaluation_report
 from headstart.reporting import Reporter
 from headstart.tasks import TASKS
 
@@ -72,13 +72,16 @@ def _is_evaluation(folder: Path) -> bool:
         return False
 
 
-def write_evaluation(target: Path, record: Mapping[str, Any], predictions: pd.DataFrame) -> None:
+def write_evaluation(
+    target: Path, record: Mapping[str, Any], predictions: pd.DataFrame, gallery: Gallery = EMPTY
+) -> None:
     """Write the folder atomically.
 
     Args:
         target: the folder to make or to replace.
         record: the facts, from `headstart.transfer.evaluate.evaluate`.
         predictions: one row per evaluated item.
+        gallery: the items that the report shows; default: none.
 
     Raises:
         SaveError: if it cannot be written; the previous content is then unchanged.
@@ -103,7 +106,7 @@ def write_evaluation(target: Path, record: Mapping[str, Any], predictions: pd.Da
         short = predictions if TASKS[record["task"]["kind"]].base == "regression" else predictions.round(DIGITS)
         harmless_frame(_joined(short)).to_csv(scratch / "predictions.csv", index=False)
         predictions.to_parquet(scratch / "predictions.parquet", index=False)
-        (scratch / "report.html").write_text(evaluation_report(record, target.name), encoding="utf-8")
+        (scratch / "report.html").write_text(evaluation_report(record, target.name, gallery), encoding="utf-8")
 
 
 def _joined(frame: pd.DataFrame) -> pd.DataFrame:

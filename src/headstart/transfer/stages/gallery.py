@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads import HEADS, FittedHead, SpectralHead
+from headstart.heads import HEADS, SpectralHead
 from headstart.heads.label_noise.suspects import Suspects, find_suspects, influential_rows
 from headstart.report.gallery import DuplicateCluster, Gallery, PredictedItem, SuspectedItem
 from headstart.rows import take_rows
@@ -29,9 +29,10 @@ __all__ = ["REPORT_ITEMS", "GalleryPlan", "plan_evaluation_gallery", "plan_galle
 REPORT_ITEMS = 200
 """Default number of items in a report; with thumbnails of about 3,000 bytes the page stays below 1 MB."""
 
-SUSPECT_SHARE, DUPLICATE_SHARE, SOUND_SHARE = 0.08, 0.06, 0.2  # of the items: suspects, clusters, players
+SUSPECT_SHARE, DUPLICATE_SHARE, SOUND_SHARE = 0.06, 0.05, 0.2  # of the items: suspects, clusters, players
 BECAUSE = 3  # items that contradict a suspect
 MOST_COPIES = 3  # items of a cluster
+MOST_OTHERS = 48  # items where there is no confusion matrix: the worst, and others
 # Influence needs an eigendecomposition again; with more operations than this (about half a second of one core), the
 # most similar items are shown in place of the most influential ones.
 OPERATIONS = 2e10
@@ -212,7 +213,7 @@ def _predictions(
         right = [not is_regression(task) and decoded[i] == truth[i] for i in range(len(y))]
         return [
             _Predicted(int(rows[i]), _in_words(decoded[i]), right[i], None, None, float(loss[i]), None)
-            for i in choose_worst(loss, limit).tolist()
+            for i in choose_worst(loss, min(limit, MOST_OTHERS)).tolist()
         ]
     codes, best = y.astype(np.int64), np.array([task.labels.index(label) for label in decoded], dtype=np.int64)
     return [
@@ -238,32 +239,42 @@ def _suspects(prepared: Prepared, judged: Judged, most: int) -> tuple[list[_Susp
     first = Suspects(*(part[:most] for part in vars(replace(found, index=evidence.index[found.index])).values()))
     if not len(first):
         return [], len(found), True
-    same_rows = judged.model.source is prepared.source
-    because, influence = np.empty((len(first), 0), np.intp), True
+    same_rows = judged.model.source is prepared.source  # otherwise the body was fine-tuned
+    because: list[list[int]] = [[] for _ in first.index]
+    influence = True
     if same_rows:
-        because, influence = _contradicting(take_rows(prepared.rows, fitted), own, task, head, first, judged)
-    return [
-        _Suspect(
-            int(fitted[row]), task.labels[predicted], float(low), float(high), tuple(fitted[because[place]].tolist())
-        )
-        for place, (row, predicted, low, high) in enumerate(
-            zip(first.index, first.predicted, first.p_given, first.p_predicted, strict=True)
-        )
-    ], len(found), influence
+        because, influence = _contradicting(take_rows(prepared.rows, fitted), own, judged, first)
+    return (
+        [
+            _Suspect(
+                int(fitted[row]),
+                task.labels[predicted],
+                float(low),
+                float(high),
+                tuple(int(fitted[i]) for i in because[place]),
+            )
+            for place, (row, predicted, low, high) in enumerate(
+                zip(first.index, first.predicted, first.p_given, first.p_predicted, strict=True)
+            )
+        ],
+        len(found),
+        influence,
+    )
 
 
-def _contradicting(
-    rows: Rows, y: NDArray[Any], task: Task, head: FittedHead, suspects: Suspects, judged: Judged
-) -> tuple[NDArray[np.intp], bool]:
-    """(m, count) positions of the most influential training rows, or where that is costly of the most similar ones."""
+def _contradicting(rows: Rows, y: NDArray[Any], judged: Judged, suspects: Suspects) -> tuple[list[list[int]], bool]:
+    """For each suspect the positions of the most influential training rows, or of the most similar ones."""
+    task, head = judged.model.task, judged.model.head
     n, d = len(rows), head.feature_map.num_features
     side = min(n, d)
     operations = 2 * max(n, d) * side**2 + 25 * side**3
     solved = head.linear and isinstance(HEADS[head.head], SpectralHead) and not head.prior
     if solved and operations <= OPERATIONS:
-        return influential_rows(rows, y, task, head, suspects, count=BECAUSE, search=judged.search), True
+        found = influential_rows(rows, y, task, head, suspects, count=BECAUSE, search=judged.search)
+        return found.tolist(), True
     mapped = np.asarray(head.feature_map(rows[:]), dtype=np.float32)
     mapped = mapped / np.maximum(np.linalg.norm(mapped, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     likeness = mapped[suspects.index] @ mapped.T
     likeness[y[None, :] != suspects.predicted[:, None]] = -np.inf  # only items of the predicted class
-    return np.argsort(-likeness, axis=1, kind="stable")[:, : min(BECAUSE, n - 1)], False
+    nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :BECAUSE]
+    return [[i for i in own.tolist() if np.isfinite(row[i])] for own, row in zip(nearest, likeness, strict=True)], False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = ["choose_clusters", "choose_predictions", "choose_worst"]
 
-MISTAKE_SHARE = 0.7  # of the shown items, where there are that many mistakes
-RIGHT_PER_CLASS = 6
+MISTAKE_SHARE = 0.8  # of the shown items, where there are that many mistakes
 
 
 def choose_predictions(
@@ -19,8 +18,9 @@ def choose_predictions(
 ) -> NDArray[np.intp]:
     """Positions of the classified items to show, the worst first.
 
-    Mistakes come first: the worst of each pair of classes, then the second of each, and so on, at most 70% of the limit
-    where right items are left. Then up to six right items of each class, alternately the least and the most certain.
+    Mistakes come first: the worst of each pair of classes (the most confused pairs first), then the second of each, and
+    so on, at most 80% of the limit where right items are left. Then right items of each class in turns, alternately the
+    least and the most certain.
 
     Args:
         truth: (n,) class codes.
@@ -42,14 +42,15 @@ def choose_predictions(
 
 
 def _in_turns(rows: NDArray[np.intp], keys: list[tuple[int, int]], loss: NDArray[np.float64]) -> list[int]:
-    """Rows ordered by their rank of loss among those of the same key, then by loss."""
+    """Rows ordered by their rank of loss among those of the same key, then by the size of the key, then by loss."""
     ordered = rows[np.argsort(-loss[rows], kind="stable")].tolist()
     seen: dict[tuple[int, int], int] = defaultdict(int)
+    sizes = Counter(keys[row] for row in ordered)
     ranked = []
     for place, row in enumerate(ordered):
-        ranked.append((seen[keys[row]], place, row))
+        ranked.append((seen[keys[row]], -sizes[keys[row]], place, row))
         seen[keys[row]] += 1
-    return [row for _, _, row in sorted(ranked)]
+    return [row for *_, row in sorted(ranked)]
 
 
 def _typical_first(rows: NDArray[np.intp], truth: NDArray[np.int64], loss: NDArray[np.float64]) -> Iterable[int]:
@@ -59,7 +60,7 @@ def _typical_first(rows: NDArray[np.intp], truth: NDArray[np.int64], loss: NDArr
         own = rows[truth[rows] == code]
         own = own[np.argsort(-loss[own], kind="stable")].tolist()
         alternating = [own[place // 2] if place % 2 == 0 else own[-(place // 2) - 1] for place in range(len(own))]
-        ranked += [(rank, code, row) for rank, row in enumerate(alternating[:RIGHT_PER_CLASS])]
+        ranked += [(rank, code, row) for rank, row in enumerate(alternating)]
     return [row for _, _, row in sorted(ranked)]
 
 

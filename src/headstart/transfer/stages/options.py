@@ -11,7 +11,7 @@ from headstart.heads import HeadSearch
 from headstart.heads.fusion.maps import is_fused
 from headstart.heads.problem import Fusion, LayerChoice
 from headstart.heads.registry import AUTO, HEADS, SOLVED, EstimatorHead, check_head_names
-from headstart.params import check_choice
+from headstart.params import check_choice, check_number
 from headstart.transfer.stages.label_texts import LabelText
 from headstart.tune import Strategy
 from headstart.types import Source
@@ -44,6 +44,7 @@ class FitOptions:
         strategy: how knowledge is transferred.
         source_data: labelled data of the source's own task, or None.
         baselines: ``"all"``, ``"fast"`` or ``"none"``.
+        report_items: the largest number of items that the report shows.
 
     Examples:
         >>> FitOptions("toy").strategy, FitOptions("auto").ranks_sources
@@ -57,6 +58,7 @@ class FitOptions:
     strategy: str | Strategy = FROZEN_BODY
     source_data: object = None
     baselines: str = "all"
+    report_items: int = 200
 
     @property
     def ranks_sources(self) -> bool:
@@ -83,6 +85,7 @@ def check_choices(options: FitOptions) -> None:
         Traceback (most recent call last):
         headstart.errors.ParameterError: The 'baselines' parameter of fit must be one of 'all', 'fast', 'none'. Got ...
     """
+    check_number(options.report_items, "report_items", "fit", low=0, integer=True)
     check_choice(options.baselines, "baselines", "fit", ("all", "fast", "none"))
     check_choice(options.search.layers, "layers", "fit", get_args(LayerChoice))
     check_choice(options.search.fusion, "fusion", "fit", get_args(Fusion))

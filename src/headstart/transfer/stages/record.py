@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from headstart.engine.extraction import Extraction
+from headstart.evaluate.diagrams import diagrams, subgroups
 from headstart.transfer.stages.compare import Baseline
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
@@ -64,15 +65,15 @@ def make_record(
 
     Returns:
         A JSON-ready object with keys ``task``, ``source``, ``head``, ``evaluation``, ``baselines``,
-        ``transfer_gain`` (None without an untrained body), ``data``, ``seconds``, ``items_per_second``,
-        ``encoding``, ``seed``, ``command`` and ``environment``.
+        ``transfer_gain`` (None without an untrained body), ``diagrams``, ``subgroups`` (where there are groups),
+        ``data``, ``seconds``, ``items_per_second``, ``encoding``, ``seed``, ``command`` and ``environment``.
 
     Examples:
         >>> import headstart
         >>> rows = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3
         >>> run = headstart.fit((rows, ["low", "low", "low", "high", "high", "high"] * 3))
         >>> sorted(run.record)[:4]
-        ['baselines', 'command', 'data', 'encoding']
+        ['baselines', 'command', 'data', 'diagrams']
     """
     gains = {baseline.name: baseline.gain.to_dict() for baseline in baselines}
     return {
@@ -88,6 +89,7 @@ def make_record(
             baseline.name: {"gain": gains[baseline.name], **baseline.evaluation.to_dict()} for baseline in baselines
         },
         "transfer_gain": gains.get("untrained body"),
+        **_held_out(prepared, judged),
         "data": _data(prepared),
         "seconds": {"fit": seconds, "encoding": prepared.extraction.seconds},
         "items_per_second": prepared.extraction.items_per_second,
@@ -96,6 +98,15 @@ def make_record(
         "command": command,
         "environment": environment(),
     }
+
+
+def _held_out(prepared: Prepared, judged: Judged) -> dict[str, Any]:
+    """The diagrams of the held-out items, and the figures of each given group."""
+    task, dataset, rows = judged.model.task, prepared.dataset, judged.plan.evaluated
+    truth = dataset.labelled()[1][rows]
+    by_group = None if dataset.groups is None else subgroups(task, truth, judged.outputs, dataset.groups[rows])
+    found: dict[str, Any] = {"diagrams": diagrams(task, truth, judged.outputs)}
+    return found if by_group is None else found | {"subgroups": by_group}
 
 
 def _encoding(extraction: Extraction) -> dict[str, Any]:

@@ -14,9 +14,10 @@ import numpy as np
 from headstart.heads import Candidate
 from headstart.io import atomic_folder, check_replaceable, is_run, remove_leftovers, write_csv, write_json
 from headstart.model import TransferModel
-from headstart.report import html_report, model_card
+from headstart.report import EMPTY, html_report, model_card
 from headstart.reporting import Reporter
 from headstart.tasks import task_methods
+from headstart.transfer.stages.gallery import GalleryPlan
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
 
@@ -31,11 +32,13 @@ class RunTables:
         splits: columns of ``splits.parquet``.
         predictions: columns of ``predictions.parquet``.
         logs: contents of the training logs, by file name.
+        gallery: the items that the report shows; None for none.
     """
 
     splits: Mapping[str, Any]
     predictions: Mapping[str, Any]
     logs: Mapping[str, bytes]
+    gallery: GalleryPlan | None = None
 
 
 def check_run_folder(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
@@ -63,13 +66,16 @@ def check_run_folder(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
         reporter.line("run folder", f"{out} holds a run of {made}, which this one replaces when it is complete")
 
 
-def run_tables(prepared: Prepared, judged: Judged, logs: Path | None = None) -> RunTables:
+def run_tables(
+    prepared: Prepared, judged: Judged, logs: Path | None = None, gallery: GalleryPlan | None = None
+) -> RunTables:
     """The tables of a run.
 
     Args:
         prepared: data and audit.
         judged: model, plan and outputs.
         logs: folder of the training logs; None without a training.
+        gallery: the items that the report shows; None for none.
 
     Examples:
         >>> from headstart.transfer.stages.context import RunContext
@@ -86,7 +92,10 @@ def run_tables(prepared: Prepared, judged: Judged, logs: Path | None = None) -> 
     """
     files = sorted(logs.iterdir()) if logs is not None and logs.is_dir() else []
     return RunTables(
-        _splits(prepared, judged), _predictions(prepared, judged), {file.name: file.read_bytes() for file in files}
+        _splits(prepared, judged),
+        _predictions(prepared, judged),
+        {file.name: file.read_bytes() for file in files},
+        gallery,
     )
 
 
@@ -125,7 +134,8 @@ def write_run(target: Path, model: TransferModel, record: Mapping[str, Any], tab
             (scratch / "logs" / name).write_bytes(content)
         _write_candidates(scratch / "logs" / "candidates.csv", model)
         (scratch / "README.md").write_text(model_card(record, target.name), encoding="utf-8")
-        (scratch / "report.html").write_text(html_report(record, target.name), encoding="utf-8")
+        gallery = EMPTY if tables.gallery is None else tables.gallery.build()
+        (scratch / "report.html").write_text(html_report(record, target.name, gallery), encoding="utf-8")
 
 
 MANIFEST = ("source", "encoding", "seed", "command", "environment")
