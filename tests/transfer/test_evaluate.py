@@ -74,7 +74,7 @@ def test_an_evaluation_is_saved_whole(run, data, tmp_path):
     assert set(pd.read_parquet(tmp_path / "may" / "predictions.parquet")["label"]) == {"low", "=high"}
     page = (tmp_path / "may" / "report.html").read_text()
     assert "report of an evaluation" in page
-    assert "Confusions" in page
+    assert "Where it errs" in page
     assert "held out from fitting" not in page
 
 

@@ -67,7 +67,7 @@ class GalleryPlan:
 
 
 @dataclass(frozen=True)
-class _Predicted:
+class _HeldOutRow:
     """A held-out item by its position in the dataset."""
 
     row: int
@@ -80,7 +80,7 @@ class _Predicted:
 
 
 @dataclass(frozen=True)
-class _Suspect:
+class _SuspectRow:
     """A suspect by positions in the dataset."""
 
     row: int
@@ -173,13 +173,13 @@ def plan_evaluation_gallery(
     return GalleryPlan(dataset.take(shown), tuple(words[row] for row in shown), gallery, int(SOUND_SHARE * limit))
 
 
-def _placed(one: _Predicted, place: dict[int, int]) -> PredictedItem:
+def _placed(one: _HeldOutRow, place: dict[int, int]) -> PredictedItem:
     return PredictedItem(
         place[one.row], one.predicted, one.right, one.confidence, one.label_probability, one.loss, one.cell
     )
 
 
-def _rows_of(suspects: Sequence[_Suspect], clusters: Iterable[tuple[NDArray[np.intp], bool]]) -> Iterable[int]:
+def _rows_of(suspects: Sequence[_SuspectRow], clusters: Iterable[tuple[NDArray[np.intp], bool]]) -> Iterable[int]:
     for one in suspects:
         yield from (one.row, *one.because)
     for rows, _ in clusters:
@@ -204,7 +204,7 @@ def _in_words(label: Any) -> str:
 
 def _predictions(
     task: Task, y: NDArray[Any], outputs: NDArray[np.float64], limit: int, rows: NDArray[np.intp]
-) -> list[_Predicted]:
+) -> list[_HeldOutRow]:
     """The chosen ones of m evaluated items, whose positions in the dataset are ``rows``."""
     methods = task_methods(task)
     loss, decoded = methods.loss(outputs, y), methods.decode(outputs, task)
@@ -212,12 +212,12 @@ def _predictions(
     if not is_classification(task):
         right = [not is_regression(task) and decoded[i] == truth[i] for i in range(len(y))]
         return [
-            _Predicted(int(rows[i]), _in_words(decoded[i]), right[i], None, None, float(loss[i]), None)
+            _HeldOutRow(int(rows[i]), _in_words(decoded[i]), right[i], None, None, float(loss[i]), None)
             for i in choose_worst(loss, min(limit, MOST_OTHERS)).tolist()
         ]
     codes, best = y.astype(np.int64), np.array([task.labels.index(label) for label in decoded], dtype=np.int64)
     return [
-        _Predicted(
+        _HeldOutRow(
             int(rows[i]), _in_words(decoded[i]), bool(codes[i] == best[i]), float(outputs[i, best[i]]),
             float(outputs[i, codes[i]]), float(loss[i]), (int(codes[i]), int(best[i])),
         )
@@ -225,7 +225,7 @@ def _predictions(
     ]  # fmt: skip
 
 
-def _suspects(prepared: Prepared, judged: Judged, most: int) -> tuple[list[_Suspect], int, bool]:
+def _suspects(prepared: Prepared, judged: Judged, most: int) -> tuple[list[_SuspectRow], int, bool]:
     """Suspects among the training items by the leave-one-out outputs of the fit, and the items that contradict them."""
     task, y = prepared.dataset.labelled()
     head, fitted = judged.model.head, judged.plan.fitted
@@ -246,7 +246,7 @@ def _suspects(prepared: Prepared, judged: Judged, most: int) -> tuple[list[_Susp
         because, influence = _contradicting(take_rows(prepared.rows, fitted), own, judged, first)
     return (
         [
-            _Suspect(
+            _SuspectRow(
                 int(fitted[row]),
                 task.labels[predicted],
                 float(low),
