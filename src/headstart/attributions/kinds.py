@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -97,7 +98,7 @@ class TextShares:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
-        return {"kind": "text", "text": self.text, "spans": [asdict(span) for span in self.spans]}
+        return {"kind": "text", "text": self.text, "spans": [_plain(span) for span in self.spans]}
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class ColumnShares:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
-        return {"kind": "columns", "columns": [asdict(column) for column in self.columns]}
+        return {"kind": "columns", "columns": [_plain(column) for column in self.columns]}
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ class LayerShares:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
-        return {"kind": "layers", "sentence": self.sentence, "layers": [asdict(layer) for layer in self.layers]}
+        return {"kind": "layers", "sentence": self.sentence, "layers": [_plain(layer) for layer in self.layers]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,15 +317,20 @@ class TrainingItems:
     def to_dict(self) -> dict[str, Any]:
         """The listed items as plain JSON values, without their pictures."""
 
-        def plain(item: TrainingItem) -> dict[str, Any]:
-            return {key: value for key, value in asdict(item).items() if key != "picture"}
-
         return {
             "kind": "training items",
             "items": len(self.values),
-            "supporters": [plain(item) for item in self.supporters],
-            "opponents": [plain(item) for item in self.opponents],
+            "supporters": [_plain(item) for item in self.supporters],
+            "opponents": [_plain(item) for item in self.opponents],
         }
+
+
+def _plain(part: TextShare | ColumnShare | LayerShare | TrainingItem) -> dict[str, Any]:
+    """The fields as plain JSON values, without a picture; None for a number that is not defined."""
+    fields = {name: value for name, value in asdict(part).items() if name != "picture"}
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in fields.items()
+    }
 
 
 def _cell_means(values: Array, cells: tuple[int, int]) -> Array:

@@ -120,6 +120,7 @@ def without(text: str, spans: Sequence[Span]) -> str:
     for start, stop in sorted(spans, reverse=True):
         before, after = text[:start], text[stop:]
         text = before + (after[1:] if after[:1].isspace() and (not before or before[-1].isspace()) else after)
+        text = text[:-1] if not after and before[-1:].isspace() else text
     return text
 
 

@@ -127,8 +127,10 @@ def _linear(query: Query) -> str:
 
 
 def _several_blocks(query: Query) -> str:
-    blocks = query.model.source.info.blocks
-    return "" if len(blocks) > 1 else "a body that gives features of several layers; fit with --layers all."
+    widths = [block.width for block in query.model.source.info.blocks]
+    if sum(query.model.head.feature_map.reads(widths)) > 1:
+        return ""
+    return "a head that reads several layers of a body, and this one reads a single one; fit with --layers all."
 
 
 def _token_embeddings(query: Query) -> str:

@@ -67,6 +67,8 @@ def contrast_of(task: Task, label: str, against: str | None = None) -> Contrast:
         Traceback (most recent call last):
         headstart.errors.UnknownNameError: Unknown label 'wasp'. Known: ant, bee.
     """
+    if against and not is_classification(task):
+        raise ParameterError(f"'against' compares two classes. Got a {task.kind} task; leave it out.")
     for name in filter(None, (label, against)):
         if name not in task.labels:
             raise UnknownNameError("label", name, task.labels)
@@ -74,8 +76,6 @@ def contrast_of(task: Task, label: str, against: str | None = None) -> Contrast:
     weights = np.zeros(k)
     weights[target] = 1.0
     if not is_classification(task):
-        if against:
-            raise ParameterError(f"'against' compares two classes. Got a {task.kind} task; leave it out.")
         if is_regression(task):
             return Contrast(target, label, "", weights, f"the value of '{label}'", f"{label}")
         return Contrast(target, label, "", weights, f"the score of '{label}'", "score")

@@ -115,7 +115,12 @@ def encode_training(model: TransferModel, dataset: Dataset) -> TrainingRows:
     if len(dataset) == 0:
         raise DataError("There are no training items; give the data that the model was fitted on.")
     encoded = extract(model.source, dataset.items, engine=model.engine)
-    kept = encoded.index
+    kept, wanted = encoded.index, model.head.feature_map.num_inputs
+    if encoded.rows.shape[1] != wanted:
+        raise DataError(
+            f"The items given as training data have {encoded.rows.shape[1]} numbers each, but the model reads rows of "
+            f"{wanted}; give the data that it was fitted on."
+        )
     mapped = _mapped(model, encoded.rows)
     part = dataset.take(kept)
     return checked_rows(model, TrainingRows(part.ids, mapped, y[kept], model.task, items=part.items))

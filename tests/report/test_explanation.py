@@ -1,0 +1,53 @@
+"""The page of an explanation: self-contained, and nothing hostile in it runs."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from headstart.attributions import (
+    Attribution,
+    ColumnShare,
+    ColumnShares,
+    Explanation,
+    LayerShare,
+    LayerShares,
+    PixelMap,
+    TextShare,
+    TextShares,
+    TimeFrequencyMap,
+    TrainingItem,
+    TrainingItems,
+)
+from headstart.report.explanation import explanation_page
+
+HOSTILE = "</style><script>alert(1)</script><img src=x onerror='alert(2)'>\"'&"
+
+
+def every_kind(text):
+    item = TrainingItem(text, text, 0.5, 0.4, text)
+    shown = [
+        TextShares(text, (TextShare(text, 0, len(text), 1.0),)),
+        ColumnShares((ColumnShare(text, text, -1.0),)),
+        LayerShares((LayerShare(text, 1.0, 0.5, 0.2),), text),
+        TrainingItems((item,), (item,), np.array([0.5])),
+        PixelMap(np.eye(4), np.zeros((4, 4, 3), np.uint8), (2, 2)),
+        TimeFrequencyMap(np.eye(4), np.eye(4), 1.0, np.arange(4.0)),
+    ]
+    found = tuple(Attribution(text, text, one, text, text, 1.0, 0.0, text, 1e-4, {text: 1.0}, (text,)) for one in shown)
+    return Explanation(text, "text", text, text, text, text, {text: 1.0}, found, notes=(text,))
+
+
+def test_no_markup_of_items_labels_or_names_reaches_the_page():
+    page = explanation_page(every_kind(HOSTILE), HOSTILE)
+    assert not re.search(r"<script|<img (?!(alt|class)=)", page)
+    assert page.count("<style>") == 1
+    assert "&lt;script&gt;" in page
+
+
+def test_the_page_needs_nothing_else():
+    page = explanation_page(every_kind("harmless"), "run")
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    assert "default-src &#x27;none&#x27;" in page
+    assert page.count("<h2>") == 6
