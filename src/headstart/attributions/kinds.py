@@ -316,7 +316,6 @@ class TrainingItems:
 
     def to_dict(self) -> dict[str, Any]:
         """The listed items as plain JSON values, without their pictures."""
-
         return {
             "kind": "training items",
             "items": len(self.values),
