@@ -155,7 +155,7 @@ def _own_format(kind: str, path: Path) -> tuple[Callable[[], Source], Callable[[
 
         return lambda: open_quantized(path), lambda: describe_quantized(path, name)
     if kind == "keras":
-        from headstart.sources.keras_bodies.keras_source import describe_keras_folder, open_keras_folder
+        from headstart.sources.keras_bodies.keras_folder import describe_keras_folder, open_keras_folder
 
         return lambda: open_keras_folder(path, name), lambda: describe_keras_folder(path, name)[1]
     from headstart.sources.keras import describe_keras_file, open_keras_file

@@ -15,17 +15,17 @@ from headstart.engine.body.arrays import to_tensors
 from headstart.engine.body.recipe import Batch, Forward, Recipe, recipe_key, rows_key
 from headstart.engine.frozen_body import FrozenBody
 from headstart.errors import ParameterError, SourceError
-from headstart.io import check_digest, file_digest, read_json, write_json, write_tensors
+from headstart.io import file_digest, write_json, write_tensors
 from headstart.sources.bodies.body_source import BlockSource
 from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
-from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading, saved_reading
+from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading
 from headstart.sources.bodies.pooling import pool
 from headstart.sources.bodies.seeded import example_pictures, initialization_key, seeded, state_digest
-from headstart.sources.bodies.size_limit import check_finite_tensors, limited_to, stored_numbers
+from headstart.sources.bodies.size_limit import limited_to
 from headstart.sources.bodies.trainable import Trainable
 from headstart.sources.bodies.weights import Weights
 from headstart.sources.keras_bodies.graph import read_graph
-from headstart.sources.keras_bodies.pixels import MODES, preprocess
+from headstart.sources.keras_bodies.pixels import preprocess
 from headstart.sources.preprocessing.picture_transform import PictureTransform
 from headstart.types import Block, FeatureMatrix, SourceInfo
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from headstart.sources.keras_bodies.network import KerasNetwork
 
-__all__ = ["KerasSource", "KerasSpec", "KerasWeights", "describe_keras_folder", "open_keras_folder"]
+__all__ = ["FILE", "MOST_SIDE", "WEIGHTS", "KerasSource", "KerasSpec", "KerasWeights", "load_state"]
 
 VERSION = 1  # to be raised when the same body and picture give other features
 FILE, WEIGHTS = "keras.json", "model.safetensors"
@@ -176,7 +176,7 @@ class KerasSource(BlockSource[NDArray[np.uint8]]):
         state = frozen_copy(module).state_dict()
         weights = KerasWeights(
             state_digest(module),
-            lambda network: _load_state(network, state, name),
+            lambda network: load_state(network, state, name),
             lasting=False,
             numbers=self._weights.numbers,
         )
@@ -285,87 +285,25 @@ def _groups(module: KerasNetwork, used: Sequence[str]) -> tuple[tuple[str, ...],
     return tuple(groups)
 
 
-def _load_state(network: KerasNetwork, state: Mapping[str, Tensor], where: str) -> None:
+def load_state(network: KerasNetwork, state: Mapping[str, Tensor], where: str) -> None:
+    """Put the weights of a network into another one of the same graph.
+
+    Args:
+        network: it is changed.
+        state: tensors by name.
+        where: the origin, for messages.
+
+    Raises:
+        SourceError: if they do not fit.
+
+    Examples:
+        >>> from torch import nn
+        >>> load_state(nn.Linear(2, 1), {}, "model")
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The weights of 'model' do not fit its graph: ...; copy the model again.
+    """
     try:
         network.load_state_dict(dict(state))
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise SourceError(f"The weights of '{where}' do not fit its graph: {reason}; copy the model again.") from error
-
-
-def describe_keras_folder(folder: Path, name: str) -> tuple[KerasSpec, SourceInfo]:
-    """The facts in the keras.json that `KerasSource.save` wrote; weights are not read.
-
-    Args:
-        folder: the folder.
-        name: the source's full name.
-
-    Raises:
-        SourceError: for values out of their ranges.
-        ModelFolderError: if the file is damaged.
-
-    Examples:
-        >>> describe_keras_folder(Path("nowhere"), "local:nowhere")
-        Traceback (most recent call last):
-        headstart.errors.ModelFolderError: 'nowhere...keras.json' is missing; ...
-    """
-    facts = read_json(folder / FILE)
-    mode, side, digest = facts.get("preprocessing"), facts.get("side"), facts.get("sha256")
-    whole = isinstance(side, int) and not isinstance(side, bool) and 8 <= side <= MOST_SIDE
-    if (
-        mode not in MODES
-        or not isinstance(side, int)
-        or not whole
-        or not isinstance(digest, str)
-        or not isinstance(facts.get("model"), dict)
-    ):
-        raise SourceError(
-            f"'{folder / FILE}' must state a model, a preprocessing ({', '.join(MODES)}), a side from 8 to {MOST_SIDE} "
-            "and the sha256 digest of the weights; copy the model again."
-        )
-    text = {key: value for key in ("architecture", "license") if isinstance(value := facts.get(key), str)}
-    spec = KerasSpec(facts["model"], mode, side)
-    return spec, SourceInfo(
-        name,
-        "image",
-        sha256=digest,
-        input=spec.facts,
-        architecture=text.get("architecture"),
-        license=text.get("license"),
-    )
-
-
-def open_keras_folder(folder: Path, name: str) -> KerasSource:
-    """Open the folder that `KerasSource.save` wrote; Keras is not needed.
-
-    Args:
-        folder: the folder.
-        name: the source's full name.
-
-    Raises:
-        SourceError: if its graph or its weights cannot be read.
-        DigestError: if the weights are not those that were saved.
-        ModelFolderError: if a file is missing or damaged.
-
-    Examples:
-        >>> open_keras_folder(Path("nowhere"), "local:nowhere")
-        Traceback (most recent call last):
-        headstart.errors.ModelFolderError: 'nowhere...keras.json' is missing; ...
-    """
-    spec, info = describe_keras_folder(folder, name)
-    file = folder / WEIGHTS
-    if not file.is_file():
-        raise SourceError(f"'{file}' is missing; copy the model again.")
-    check_digest(file, info.sha256 or "")
-    limit = stored_numbers([file])
-
-    def load(network: KerasNetwork) -> None:
-        from safetensors.torch import load_file
-
-        check_digest(file, info.sha256 or "")  # the file may have been replaced since the source was opened
-        state = load_file(file)
-        check_finite_tensors(state, file)
-        _load_state(network, state, str(folder))
-
-    layers, _ = saved_reading(folder)
-    return KerasSource(spec, KerasWeights(info.sha256 or "", load, numbers=limit), info, layers=layers)
