@@ -13,7 +13,7 @@ from headstart.report.page.elements import details, lines, text
 __all__ = ["Remark", "card", "cards", "readable"]
 
 SNIPPET = 300  # characters of a text that are shown at once
-NAME = 48  # characters of a name
+NAME = 44  # characters of a name
 
 Remark = tuple[str, str]
 """What is said about an item, and its kind: ``"good"``, ``"bad"`` or ``""``."""
@@ -69,10 +69,12 @@ def readable(content: str) -> str:
 
 
 def _name(name: str) -> str:
-    """The end of a long path, which tells items apart; a number of a row as such."""
+    """The last folders and the name of a file, as many as are short; a number of a row as such."""
     line = one_line(name)
     if line.isdigit():
         return f"row {line}"
+    while len(line) > NAME and "/" in line:
+        line = line.partition("/")[2]
     return line if len(line) <= NAME else f"…{line[1 - NAME :]}"
 
 

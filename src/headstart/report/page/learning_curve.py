@@ -31,20 +31,22 @@ def learning_curve_plot(curve: Curve) -> str:
     beyond = max([last * 2, *(last + one["more"] for one in curve["forecasts"])])
     known = [sizes[0] * (last / sizes[0]) ** (step / STEPS) for step in range(STEPS + 1)]
     ahead = [last * (beyond / last) ** (step / STEPS) for step in range(STEPS + 1)]
+    # the law forecasts differences; it is drawn through the last point, which is the evaluation itself
+    offset = curve["errors"][-1] - _law(law, last)
     ends = [1 - value for name in ("errors", "low", "high") for value in curve[name]]
-    low, high = span([*ends, 1 - _law(law, beyond), 1 - _law(law, sizes[0])])
-    axes = Axes((sizes[0] / 1.15, beyond * 1.1), (low, min(high, 1.0)), width=640, log_x=True)
+    low, high = span([*ends, *(1 - offset - _law(law, size) for size in (sizes[0], beyond))])
+    axes = Axes((sizes[0] / 1.15, beyond * 1.1), (low, min(high, 1.0)), log_x=True)
     x_ticks = [(size, f"{size:,.0f}") for size in _decades(sizes[0] / 1.15, beyond * 1.1)]
     parts = [
         axes.frame(x_ticks, nice_ticks(low, min(high, 1.0)), "labelled items", curve["measure"]),
-        axes.path([(size, 1 - _law(law, size)) for size in known]),
-        axes.path([(size, 1 - _law(law, size)) for size in ahead], "second"),
+        axes.path([(size, 1 - offset - _law(law, size)) for size in known]),
+        axes.path([(size, 1 - offset - _law(law, size)) for size in ahead], "second"),
         *(
             axes.error_bar(size, 1 - worst, 1 - best) + axes.dot(size, 1 - error, title=f"{size:,.0f} labels")
             for size, error, best, worst in zip(sizes, curve["errors"], curve["low"], curve["high"], strict=True)
         ),
     ]
-    return svg(parts, "Learning curve", curve["sentence"], width=640)
+    return svg(parts, "Learning curve", curve["sentence"])
 
 
 def learning_curve_table(curve: Curve) -> str:

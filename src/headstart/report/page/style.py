@@ -22,7 +22,8 @@ _COLOURS = """
 
 _TEXT = """
 * { box-sizing: border-box; }
-html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
+html { -webkit-text-size-adjust: 100%; }
+@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 body { margin: 0 auto; max-width: 76rem; padding: 1.5rem clamp(0.9rem, 3vw, 2.5rem) 4rem; background: var(--paper);
   color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
   overflow-wrap: anywhere; }
@@ -61,8 +62,6 @@ thead th { font-size: 0.9rem; vertical-align: bottom; }
 th { font-weight: 600; }
 td, th { min-width: 3.5rem; max-width: 40rem; }
 tbody th { min-width: 6.5rem; }
-@media (max-width: 40rem) { td, th { max-width: 16rem; } td.n { min-width: 6rem; white-space: normal; }
-  th, td { padding: 0.3rem 0.45rem; } }
 td.n, th.n { text-align: right; }
 td.n { white-space: nowrap; }
 .sortable button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: inherit;
@@ -80,6 +79,12 @@ td.n { white-space: nowrap; }
 .heat.tall thead span { display: inline-block; max-height: 11rem; writing-mode: vertical-rl;
   transform: rotate(180deg); }
 .heat .zero { color: var(--soft); opacity: 0.6; }
+@media (max-width: 40rem) {
+  th, td { max-width: 16rem; padding: 0.3rem 0.45rem; }
+  td.n { min-width: 6rem; white-space: normal; }
+  .heat th, .heat td { min-width: 2.1rem; }
+  .heat tbody th { max-width: 8rem; font-size: 0.9rem; }
+}
 """
 
 _ITEMS = """
@@ -148,11 +153,13 @@ _PRINT = """
 @page { size: A4; margin: 16mm 14mm; }
 @media print {
   html { scroll-behavior: auto; }
-  body { max-width: none; padding: 0; font-size: 10.5pt; }
-  nav, audio, .close, summary { display: none !important; }
+  body { max-width: none; padding: 0 0.5mm; font-size: 10.5pt; }
+  nav, audio, .close, .screen, .repeated, summary { display: none !important; }
   .scroll { overflow: visible; }
   .item, .case, .figures li, figure, tr, .verdict, .lead, .heat { break-inside: avoid; }
-  h2, h3, caption, thead { break-after: avoid; }
+  h2, h3, caption, thead, p:has(+ .grid), p:has(+ .plot), p:has(+ .scroll), p:has(+ .cards) { break-after: avoid; }
+  tbody th { min-width: 10rem; }
+  .plot svg { max-width: 30rem; }
   .cell.mistake { display: block; border: 0; padding: 0; }
   .cell.mistake .cards, .cards { break-inside: auto; }
   .item { padding: 1.5mm; font-size: 8pt; }

@@ -31,8 +31,8 @@ def more_labels(record: Record) -> PageSection:
     if not curve:
         return PageSection("more-labels", "What more labels would bring", "")
     caption = (
-        "Learning curve on held-out items, with 95% intervals and a power law through them; dashed: the forecast. "
-        "It holds for labels of the same kind."
+        "Learning curve on held-out items, with 95% intervals. The line is a power law through the last point; dashed: "
+        "the forecast, which holds for labels of the same kind."
     )
     plot = figure(learning_curve_plot(curve), caption, learning_curve_table(curve))
     gains = details("The forecast in numbers, in all and by class", more_labels_table(curve))

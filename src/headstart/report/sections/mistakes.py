@@ -49,13 +49,13 @@ def _confusion(record: Record, gallery: Gallery) -> str:
     total = sum(map(sum, counts))
     wrong = total - sum(row[i] for i, row in enumerate(counts))
     linked = gallery.cells
-    opens = " A number that is underlined opens its items." if linked and len(labels) <= MAX_TABLE else ""
-    opens = " Each coloured square opens its items." if linked and not opens else opens
+    opens = "A number that is underlined" if len(labels) <= MAX_TABLE else "A coloured square"
     if not wrong:
         said = f"No class was confused with another: all {total:,} items are classified correctly." if total else ""
     else:
         said = f"{wrong:,} of {total:,} items are classified wrongly."
-    parts = [paragraph(f"{said}{opens}")] if said else []
+    parts = [paragraph(said)] if said else []
+    parts += [paragraph(f"{opens} opens its items.", "soft screen")] if linked else []
     if len(labels) <= MAX_TABLE:
         parts.append(confusion_table(counts, labels, set(linked)))
     else:
@@ -87,13 +87,14 @@ def _panel(cell: tuple[int, int], counts: Sequence[Sequence[int]], labels: Seque
     return f'<div class="{kind}" id="{cell_key(i, j)}">\n<h3>{text(heading)}</h3>\n{cards(entries)}{close}\n</div>'
 
 
-def remarks(one: PredictedItem, gallery: Gallery, *, given: str = "labelled") -> list[Remark]:
+def remarks(one: PredictedItem, gallery: Gallery, *, given: str = "labelled", tone: str = "bad") -> list[Remark]:
     """What was predicted for an item, how certainly, and what it is.
 
     Args:
         one: the item and its prediction.
         gallery: that holds it.
         given: the word before its label or value.
+        tone: the kind of a wrong prediction.
 
     Examples:
         >>> from headstart.report.gallery import GalleryItem
@@ -105,7 +106,7 @@ def remarks(one: PredictedItem, gallery: Gallery, *, given: str = "labelled") ->
     if one.right:
         return [(f"{predicted}{_percent(one.confidence)}", "good")]
     return [
-        (f"predicted {predicted}{_percent(one.confidence)}", "bad"),
+        (f"predicted {predicted}{_percent(one.confidence)}", tone),
         (f"{given} {label}{_percent(one.label_probability)}", ""),
     ]
 
@@ -144,16 +145,22 @@ def _worst(record: Record, gallery: Gallery) -> str:
     worst = wrong[:most]
     if not worst:
         return ""
-    if base == "regression":
-        return f"<h3>The largest errors</h3>\n{_cards(worst, gallery, 'true value')}"
+    if base != "classification":
+        heading, given = ("The largest errors", "true value") if base == "regression" else ("The worst", "labelled")
+        others = sorted((one for one in gallery.predictions if one not in worst), key=lambda one: -one.loss)
+        found = f"<h3>{heading}</h3>\n{_cards(worst, gallery, given)}"
+        rest = _cards(others, gallery, given, "" if base == "regression" else "bad")
+        return f"{found}\n<h3>Others, from larger to smaller errors</h3>\n{rest}" if rest else found
     said = note("Those of the lowest probability for their label come first. A wrong label looks like this too.")
     found = f"<h3>The worst mistakes</h3>\n{said}\n{_cards(worst, gallery)}"
     sure = sorted((one for one in wrong if one.confidence is not None), key=lambda one: -(one.confidence or 0.0))
     others = [one for one in sure[:most] if one not in worst]
     if len(record["evaluation"]["labels"]) >= MORE_THAN_TWO and others:
         found += f"\n<h3>Further mistakes that it was sure of</h3>\n{_cards(others, gallery)}"
-    return found
+    # on paper the cells of a small matrix stand open, and these items are in them
+    on_paper = "repeated" if len(record["evaluation"]["labels"]) <= MAX_TABLE else "list"
+    return f'<div class="{on_paper}">\n{found}\n</div>'
 
 
-def _cards(chosen: Sequence[PredictedItem], gallery: Gallery, given: str = "labelled") -> str:
-    return cards(card(gallery.items[one.item], remarks(one, gallery, given=given)) for one in chosen)
+def _cards(chosen: Sequence[PredictedItem], gallery: Gallery, given: str = "labelled", tone: str = "bad") -> str:
+    return cards(card(gallery.items[one.item], remarks(one, gallery, given=given, tone=tone)) for one in chosen)

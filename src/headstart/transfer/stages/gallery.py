@@ -32,7 +32,7 @@ REPORT_ITEMS = 200
 SUSPECT_SHARE, DUPLICATE_SHARE, SOUND_SHARE = 0.06, 0.05, 0.2  # of the items: suspects, clusters, players
 BECAUSE = 3  # items that contradict a suspect
 MOST_COPIES = 3  # items of a cluster
-MOST_OTHERS = 48  # items where there is no confusion matrix: the worst, and others
+MOST_OTHERS = 24  # items where there is no confusion matrix: the worst, and others
 # Influence needs an eigendecomposition again; with more operations than this (about half a second of one core), the
 # most similar items are shown in place of the most influential ones.
 OPERATIONS = 2e10

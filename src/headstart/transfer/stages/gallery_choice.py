@@ -80,8 +80,8 @@ def choose_worst(loss: NDArray[np.float64], limit: int) -> NDArray[np.intp]:
         return order
     worst = limit - limit // 2
     rest = order[worst:]
-    spaced = np.unique(np.linspace(0, len(rest) - 1, limit - worst).round().astype(np.intp)) if limit > worst else []
-    return np.concatenate([order[:worst], rest[spaced][::1] if limit - worst > 1 else rest[-1:][: limit - worst]])
+    spaced = np.linspace(len(rest) / limit, len(rest) - 1, limit - worst).round().astype(np.intp)
+    return np.concatenate([order[:worst], rest[spaced]])
 
 
 def choose_clusters(
