@@ -15,12 +15,14 @@ from headstart.linear.checks import CHUNK
 from headstart.tasks import Calibration, task_methods
 from headstart.types import Rows, Task
 
-__all__ = ["MOST_BYTES", "Certainty", "certainty_of", "scored_only"]
+__all__ = ["MOST_BYTES", "VALIDATED", "Certainty", "certainty_of", "certainty_of_scores", "scored_only"]
 
 Array = NDArray[np.float64]
 
 MOST_BYTES = 64 * 2**20
 """Bytes of mapped training rows that are kept at most."""
+VALIDATED = "validation"
+"""How a fine-tuned model is scored: on items that its body was not trained on. Left-out scores are too good there."""
 MOST_NUMBERS = 4_000_000  # of left-out scores that are kept: 32 MB
 
 
@@ -142,6 +144,28 @@ def certainty_of(
         None if weights is None else weights[evidence.index],
     )
     return _bounded(_with_suspects(found, rows, task, head))
+
+
+def certainty_of_scores(
+    scores: Array, y: NDArray[Any], *, ids: Sequence[str], how: str, groups: NDArray[np.int64] | None = None
+) -> Certainty:
+    """What to keep of scores that were computed for items outside of the fit.
+
+    Args:
+        scores: (m, k) scores before calibration.
+        y: the items' labels as in `Dataset`.
+        ids: m names of the items.
+        how: where the scores come from.
+        groups: (m,) codes of items that belong together; None if each is its own group.
+
+    Examples:
+        >>> certainty_of_scores(np.eye(2), np.array([0, 1]), ids=("a", "b"), how=VALIDATED).units
+        2
+    """
+    together = None if groups is None else np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    if together is not None and together.max(initial=-1) == len(y) - 1:
+        together = None
+    return _bounded(Certainty(tuple(map(str, ids)), np.asarray(y), np.arange(len(y)), scores, how, together))
 
 
 def _mapped(rows: Rows, head: FittedHead) -> NDArray[Any] | None:

@@ -34,7 +34,7 @@ from headstart.linear.conformal import (
 )
 from headstart.linear.conformity import aps, lac, ordinal_aps, raps
 from headstart.linear.moments import Moments
-from headstart.model.certainty import Certainty
+from headstart.model.certainty import VALIDATED, Certainty
 from headstart.model.conformal.exact_fits import EXACT_HEADS, ExactFits
 from headstart.params import check_choice
 from headstart.tasks import is_classification, is_multilabel, is_regression, task_methods
@@ -106,7 +106,7 @@ class ConformalPredictor:
         if per_class and not is_classification(self.task):
             raise ParameterError(f"A coverage per class needs classes. Got a {self.task.kind} task.")
         if per_class or is_multilabel(self.task):
-            have = max(self._units_of_labels)
+            have = max(self.units_of_labels)
         if have >= least:
             return
         what = "groups of items" if self.certainty.groups is not None else "items"
@@ -135,7 +135,9 @@ class ConformalPredictor:
         many = f"{len(kept.index):,} {kept.how} scores"
         many += f" of {kept.units} groups" if kept.groups is not None else ""
         plus = "jackknife+" if is_regression(self.task) else "cross-conformal"
-        if self.exact:
+        if kept.how == VALIDATED:
+            how = f"split-conformal, {many}; about {share} where new data are alike; the same items chose the weights"
+        elif self.exact:
             least = f"{max(0.0, 2 * coverage - 1):.1%}".replace(".0%", "%")
             how = f"{plus}, {many}; at least {least} for any data that are alike, and about {share} in practice"
         else:
@@ -147,15 +149,15 @@ class ConformalPredictor:
         if not (per_class or is_multilabel(self.task)):
             return ""
         least = least_rows(coverage)
-        few = [name for name, have in zip(self.task.labels, self._units_of_labels, strict=True) if have < least]
+        few = [name for name, have in zip(self.task.labels, self.units_of_labels, strict=True) if have < least]
         if not few:
             return ""
         names = ", ".join(few[:NAMED]) + (f" and {len(few) - NAMED} more" if len(few) > NAMED else "")
         return f"; with fewer than {least} items, these are in every set: {names}"
 
     @cached_property
-    def _units_of_labels(self) -> list[int]:
-        """For each label, the number of scored items that have it, or of their groups."""
+    def units_of_labels(self) -> list[int]:
+        """For each label, the number of scored items that have it, or of their groups, (k,)."""
         groups = self.certainty.scored_groups
         return [
             len(rows) if groups is None else len(np.unique(groups[rows]))
@@ -189,29 +191,36 @@ class ConformalPredictor:
             DataError: if there are too few left-out scores for this coverage.
         """
         self.check(coverage, per_class=per_class)
-        return self.cut(
-            rows, self.p_values(rows, method=method, per_class=per_class), coverage, allow_empty=allow_empty
-        )
+        found = self.p_values(rows, method=method, per_class=per_class)
+        return self.cut(found, self.head.scores(rows), coverage, allow_empty=allow_empty)
 
-    def cut(self, rows: Rows, p_values: Array, coverage: float, *, allow_empty: bool = False) -> NDArray[np.bool_]:
-        """The sets of a coverage, given the p-values of all labels.
+    def cut(self, p_values: Array, outputs: Array, coverage: float, *, allow_empty: bool = False) -> NDArray[np.bool_]:
+        """The sets (m, k) of a coverage, given the p-values of all labels.
 
         Args:
-            rows: (m, d) source rows.
             p_values: (m, k) from `p_values`.
+            outputs: (m, k) scores or probabilities of the model, which say what label is the most probable.
             coverage: 1-alpha.
             allow_empty: as in `sets`.
         """
         found = in_set(p_values, coverage)
         if not allow_empty and is_classification(self.task) and len(found):
-            found[np.arange(len(found)), self.head.scores(rows).argmax(axis=1)] = True
+            found[np.arange(len(found)), outputs.argmax(axis=1)] = True
         return found
 
-    def p_values(self, rows: Rows, *, method: SetMethod | None = None, per_class: bool = False) -> Array:
+    def p_values(
+        self,
+        rows: Rows | None,
+        *,
+        outputs: Array | None = None,
+        method: SetMethod | None = None,
+        per_class: bool = False,
+    ) -> Array:
         """The conformal p-value of each label of each item, (m, k): its set at level alpha is where it exceeds alpha.
 
         Args:
-            rows: (m, d) source rows.
+            rows: (m, d) source rows; None, with ``outputs``, if the predictor is not `exact`.
+            outputs: (m, k) outputs of the model, where they are known.
             method: ``"lac"`` (least sets), ``"aps"`` or ``"raps"`` (sets adapt to how hard an item is), or
                 ``"ordinal"`` (no gaps); default: ``"ordinal"`` for an ordinal head, else ``"lac"``.
             per_class: whether labels are compared with items of their own class only.
@@ -227,8 +236,9 @@ class ConformalPredictor:
             raise ParameterError(f"Sets of independent labels need the method 'lac'. Got '{method}'.")
         score = SET_METHODS[method]
         own = self._own_scores(score)
-        out = np.empty((len(rows), self.task.num_outputs))
-        for part, fresh, uniform in self._new_outputs(rows):
+        given = self._given(rows, outputs)
+        out = np.empty((len(given), self.task.num_outputs))
+        for part, fresh, uniform in self._new_outputs(rows, given):
             new = score(fresh, uniform if fresh.ndim == 2 else np.broadcast_to(uniform[:, None], fresh.shape[:2]))
             if per_class or is_multilabel(self.task):
                 out[part] = self._by_label(own, new)
@@ -256,12 +266,13 @@ class ConformalPredictor:
             out[:, [label]] = conformal_p_values(mine, new[..., [label]], weights=weights, fits=fits)
         return out
 
-    def intervals(self, rows: Rows, coverage: float) -> Array:
+    def intervals(self, rows: Rows | None, coverage: float, *, outputs: Array | None = None) -> Array:
         """The lower and upper end of each value of each item, (m, k, 2); each value is promised by itself.
 
         Args:
-            rows: (m, d) source rows.
+            rows: as in `p_values`.
             coverage: 1-alpha.
+            outputs: as in `p_values`.
 
         Raises:
             ParameterError: if the task is no regression, or for a coverage that does not lie between 0 and 1.
@@ -270,9 +281,10 @@ class ConformalPredictor:
         if not is_regression(self.task):
             raise ParameterError(f"Prediction intervals need values. Got a {self.task.kind} task; ask for sets.")
         self.check(coverage)
-        kept, out = self.certainty, np.empty((len(rows), self.task.num_outputs, 2))
+        given = self._given(rows, outputs)
+        kept, out = self.certainty, np.empty((*given.shape, 2))
         residuals = kept.labels - kept.outputs(self.task, self.head.calibration)
-        for part, fresh, _ in self._new_outputs(rows):
+        for part, fresh, _ in self._new_outputs(rows, given):
             for target in range(self.task.num_outputs):
                 own, weights = residuals[:, target], self._weights
                 if fresh.ndim == 2:
@@ -300,19 +312,28 @@ class ConformalPredictor:
         spread = np.array([len(np.unique(codes[kept.y == label])) for label in range(self.task.num_outputs)])
         return np.asarray(spread[kept.labels] < 2)
 
-    def _new_outputs(self, rows: Rows) -> Iterator[tuple[slice, Array, Array]]:
+    def _given(self, rows: Rows | None, outputs: Array | None) -> Array:
+        """(m, k) outputs of the model."""
+        if outputs is not None:
+            return outputs
+        if rows is None:
+            raise ParameterError("Prediction sets and intervals need the rows of the items, or the model's outputs.")
+        return task_methods(self.task).outputs(self.head.scores(rows), self.head.calibration)
+
+    def _new_outputs(self, rows: Rows | None, outputs: Array) -> Iterator[tuple[slice, Array, Array]]:
         """Parts of the items, their outputs (m, k) or (m, G, k) under the fits without each unit, and U of each."""
-        methods, calibration = task_methods(self.task), self.head.calibration
+        k = self.task.num_outputs
         if not self.exact:
-            for part in chunks_of(len(rows), self.task.num_outputs):
-                outputs = methods.outputs(self.head.scores(rows[part]), calibration)
-                yield part, outputs, uniforms(rows[part])
+            for part in chunks_of(len(outputs), k):
+                yield part, outputs[part], uniforms(outputs[part] if rows is None else rows[part])
             return
-        k, exact = self.task.num_outputs, self._exact
+        if rows is None:
+            raise ParameterError("The fits without each training item need the rows of the new items.")
+        methods, calibration, exact = task_methods(self.task), self.head.calibration, self._exact
         for part in chunks_of(len(rows), exact.numbers):
             scores = exact(self.head.feature_map(rows[part]))
-            outputs = methods.outputs(scores.reshape(-1, k), calibration).reshape(scores.shape)
-            yield part, outputs, uniforms(rows[part])
+            fresh = methods.outputs(scores.reshape(-1, k), calibration).reshape(scores.shape)
+            yield part, fresh, uniforms(rows[part])
 
     @cached_property
     def _exact(self) -> ExactFits:

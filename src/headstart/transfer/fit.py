@@ -28,6 +28,7 @@ from headstart.transfer.ranking.profile import profile_facts
 from headstart.transfer.run import Run
 from headstart.transfer.stages.compare import Baseline, compare
 from headstart.transfer.stages.context import Clock, RunContext
+from headstart.transfer.stages.coverage import coverage_record
 from headstart.transfer.stages.gallery import REPORT_ITEMS, GalleryPlan, plan_gallery
 from headstart.transfer.stages.group_proposal import with_proposal
 from headstart.transfer.stages.judge import Judged, judge
@@ -266,6 +267,8 @@ def _record(fitted: _Fitted, seconds: float, seed: int, command: str | None) -> 
     record = make_record(fitted.prepared, fitted.judged, fitted.baselines, seconds=seconds, seed=seed, command=command)
     if fitted.number_format.record:
         record["encoding"] = {**record["encoding"], "int8": dict(fitted.number_format.record)}
+    if certain := coverage_record(fitted.judged.model, fitted.judged.coverage):
+        record["certainty"] = certain
     if fitted.curve is not None:
         record["learning_curve"] = fitted.curve.to_dict()
     if fitted.profile is not None:

@@ -16,6 +16,7 @@ from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.folder import training_entry
 from headstart.engine.extract import extract
 from headstart.errors import ParameterError, UnknownNameError
+from headstart.evaluate.coverage import CoveragePart, realised_coverage
 from headstart.evaluate.evaluation import evaluate_predictions
 from headstart.evaluate.forgetting import forgetting
 from headstart.evaluate.formatting import figure
@@ -216,4 +217,7 @@ def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporte
         f"{figure(before.value, before.low, before.high)}",
     )
     model = replace(model, columns=prepared.dataset.columns, engine=prepared.engine)
-    return replace(judged, model=model, outputs=outputs, evaluation=evaluation)
+    coverage = realised_coverage(
+        [CoveragePart(model.conformal(), y[evaluated], outputs, rows, judged.resample_groups)], seed=judged.seed
+    )
+    return replace(judged, model=model, outputs=outputs, evaluation=evaluation, coverage=coverage)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from headstart.data import folds, split, union_groups
 from headstart.errors import DataError
+from headstart.evaluate.coverage import RealisedCoverage, realised_coverage
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
 from headstart.evaluate.held_out import HeldOut, SplitPlan, held_out_outputs
@@ -24,6 +25,7 @@ from headstart.model.certainty import certainty_of
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
 from headstart.tasks import base_dataset, base_kind, is_classification
+from headstart.transfer.stages.coverage import coverage_parts
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune import FrozenFeatures
 from headstart.types import Dataset, Features, Task
@@ -59,6 +61,8 @@ class Judged:
         evaluation: their metrics.
         shift: their loss compared with the leave-one-out loss of training items; None after cross-validation.
         seconds: wall time of the evaluation.
+        coverage: what prediction sets or intervals promise, and what they held on the evaluated items; empty where
+            too few items are left out to promise anything.
 
     Examples:
         >>> from headstart.transfer.stages.context import RunContext
@@ -83,6 +87,7 @@ class Judged:
     evaluation: Evaluation
     shift: LossShift | None = None
     seconds: float = 0.0
+    coverage: tuple[RealisedCoverage, ...] = ()
 
     @property
     def resample_groups(self) -> NDArray[np.int64] | None:
@@ -213,13 +218,15 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
         model = _final_model(prepared, plan, held_out, groups=groups, search=search, seed=seed)
         resampled = None if groups is None else groups[plan.evaluated]
         evaluation = evaluate_predictions(task, y[plan.evaluated], held_out.outputs, groups=resampled, seed=seed)
+        coverage = realised_coverage(coverage_parts(prepared, plan, held_out, model, groups), seed=seed)
     shift = None
     if len(plan.parts) == 1:
         shift = loss_shift(model.head.left_out, task, held_out.outputs, y[plan.evaluated], resampled)
     _report(model, evaluation, plan, reporter)
     if shift is not None and shift.differs:
         reporter.warning(shift.sentence)
-    return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift, seconds, coverage)
 
 
 def _left_out(head: FittedHead, task: Task, y: NDArray[Any], groups: NDArray[np.int64] | None) -> LossSummary | None:

@@ -19,6 +19,7 @@ from headstart.engine.extract import encode
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead, select_head
 from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moments
 from headstart.model import TransferModel
+from headstart.model.certainty import VALIDATED, certainty_of_scores
 from headstart.sources.bodies.trainable import TrainableSource
 from headstart.tune.moving.interpolation import interpolated
 from headstart.tune.moving.plan import Setting
@@ -207,7 +208,12 @@ def _judged(
     losses = validation.losses(scores)
     calibration = {**validation.calibration(scores), **shares}
     head = replace(model.head, calibration=calibration, loss=float(losses.mean()), evidence=None)
-    return ValidatedModel(name, replace(model, head=head), losses, scores)
+    part = validation.part
+    certainty = certainty_of_scores(
+        scores, part.labelled()[1], ids=part.ids, how=VALIDATED,
+        groups=None if part.groups is None else part.group_codes,
+    )  # fmt: skip
+    return ValidatedModel(name, replace(model, head=head, certainty=certainty), losses, scores)
 
 
 def bounded(scores: NDArray[np.float64]) -> NDArray[np.float64]:

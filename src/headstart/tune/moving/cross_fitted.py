@@ -26,6 +26,7 @@ from headstart.heads.feature_map import candidate_maps
 from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moments
 from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
+from headstart.model.certainty import certainty_of_scores
 from headstart.tasks import task_methods
 from headstart.tune.moving.all_items import fine_tuned_source, train_network
 from headstart.tune.moving.candidates import Moved, ValidatedModel, bounded
@@ -134,7 +135,12 @@ def move_cross_fitted(
             raise DataError("No head can be solved on each four fifths of the items; give more items of each class.")
         choice, losses = _best(known, task, y[items])
         calibration = task_methods(task).calibrate(found[choice][items], y[items])
-        model = path.model(choice, calibration, float(losses.mean()))
+        left = train_part.take(items)
+        certainty = certainty_of_scores(
+            found[choice][items], y[items], ids=left.ids, how="out-of-fold",
+            groups=None if left.groups is None else left.group_codes,
+        )  # fmt: skip
+        model = replace(path.model(choice, calibration, float(losses.mean())), certainty=certainty)
         candidates.append(ValidatedModel(_label(strategy.name, share), model, losses, found[choice][items]))
     outcome = _combined([*outcomes, path.outcome])
     return Moved(tuple(candidates), outcome, train_part.take(items), path.setting.network)
