@@ -135,10 +135,10 @@ def move_cross_fitted(
             raise DataError("No head can be solved on each four fifths of the items; give more items of each class.")
         choice, losses = _best(known, task, y[items])
         calibration = task_methods(task).calibrate(found[choice][items], y[items])
-        left = train_part.take(items)
+        judged = train_part.take(items)
         certainty = certainty_of_scores(
-            found[choice][items], y[items], ids=left.ids, how="out-of-fold",
-            groups=None if left.groups is None else left.group_codes,
+            found[choice][items], y[items], ids=judged.ids, how="out-of-fold",
+            groups=None if judged.groups is None else judged.group_codes,
         )  # fmt: skip
         model = replace(path.model(choice, calibration, float(losses.mean())), certainty=certainty)
         candidates.append(ValidatedModel(_label(strategy.name, share), model, losses, found[choice][items]))
