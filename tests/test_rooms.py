@@ -91,7 +91,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "weight_files": {"bodies"},
         "built_in": {"bodies", "local", "timm", "timm_bodies", "transformers", "weight_files"},
     },
-    "transfer": {"stages": set(), "gate": {"stages"}, "ranking": {"stages"}},
+    "transfer": {"stages": set(), "gate": {"stages"}, "ranking": {"stages"}, "suggestions": set()},
     "tune": {
         "training": set(),
         "frozen": {"training"},

@@ -16,6 +16,7 @@ from headstart.registry import OPERATIONS
 if TYPE_CHECKING:
     from headstart.engine.options import Engine
     from headstart.estimators import TransferClassifier, TransferEncoder, TransferRegressor
+    from headstart.evaluate.learning_curve import learning_curve
     from headstart.model import TransferModel
     from headstart.model.loading import load
     from headstart.sources import describe, list_sources, module, open_source
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from headstart.transfer.fit import fit
     from headstart.transfer.fit_tasks import fit_tasks
     from headstart.transfer.run import Run
+    from headstart.transfer.suggest import suggest
     from headstart.transfer.zero_shot import zero_shot
 
 __version__ = "0.1.0"
@@ -43,11 +45,13 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_tasks",
+    "learning_curve",
     "list_sources",
     "load",
     "module",
     "open_source",
     "rank",
+    "suggest",
     "zero_shot",
 ]
 
@@ -64,15 +68,18 @@ _WHERE = {
     "describe": "headstart.sources",
     "fit": "headstart.transfer",
     "fit_tasks": "headstart.transfer.fit_tasks",
+    "learning_curve": "headstart.evaluate.learning_curve",
     "list_sources": "headstart.sources",
     "load": "headstart.model.loading",
     "module": "headstart.sources",
     "open_source": "headstart.sources",
     "rank": "headstart.transfer.ranking.rank",
+    "suggest": "headstart.transfer.suggest",
     "zero_shot": "headstart.transfer.zero_shot",
 }
 
 OPERATIONS.register("explain", "headstart.explain.explain:explain")
+OPERATIONS.register("suggest", "headstart.transfer.suggest:suggest")
 
 
 class _Evaluate(ModuleType):

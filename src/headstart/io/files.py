@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ __all__ = [
 MAX_JSON_BYTES = 64 * 2**20
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON object, indented, with numpy scalars and arrays as numbers and lists.
+def write_json(path: Path, value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Write a JSON object or list, indented, with numpy scalars and arrays as numbers and lists.
 
     Examples:
         >>> import tempfile

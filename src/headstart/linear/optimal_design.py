@@ -18,7 +18,7 @@ Command: headstart suggest RUN UNLABELLED
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,6 +116,7 @@ def greedy_design(
     weights: ArrayLike | None = None,
     preference: ArrayLike | None = None,
     limits: Sequence[tuple[NDArray[np.integer], int]] = (),
+    closes: Callable[[int], NDArray[np.bool_]] | None = None,
 ) -> Design:
     """Choose candidates one after another, each the one with the largest fall of the mean variance that is left.
 
@@ -125,7 +126,8 @@ def greedy_design(
         reference: (q, r) φ of the rows whose variance counts; default: the candidates.
         weights: (q,) weights of the reference rows; default: equal.
         preference: (n,) factors of 0 or more by which each candidate's fall is multiplied for the choice; default: 1.
-        limits: pairs of codes (n,) and the most choices with one code, for near duplicates or groups.
+        limits: pairs of codes (n,) and the most choices with one code, such as groups.
+        closes: gives for a chosen position the candidates (n,) that may not be chosen after it, such as its copies.
 
     Returns:
         The chosen candidates.
@@ -169,6 +171,8 @@ def greedy_design(
         mine, theirs = np.column_stack([mine, near]), np.column_stack([theirs, far])
         open_rows[chosen] = False
         _close(open_rows, index, limits)
+        if closes is not None:
+            open_rows &= ~closes(chosen)
     return Design(np.array(index, dtype=np.intp), np.array(falls), before)
 
 

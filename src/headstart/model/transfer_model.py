@@ -36,6 +36,7 @@ from headstart.model.files.certainty import write_certainty
 from headstart.model.files.format import describe_head, describe_source, describe_task, write_head
 from headstart.model.files.parts import read_parts
 from headstart.model.removal import check_one_label_each, moments_without
+from headstart.model.suggesting import suggest_labels
 from headstart.model.summary import model_facts
 from headstart.model.updating.solved_again import (
     certainty_with,
@@ -301,6 +302,7 @@ class TransferModel:
         return self._solved(self.task, left, certainty)
 
     explain = explain_answer
+    suggest = suggest_labels
 
     def _as_list(self, items: Any) -> Sequence[Any]:
         """The items of a data frame or dataset, read by the model's columns; lists and arrays unchanged."""

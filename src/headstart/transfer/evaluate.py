@@ -14,7 +14,6 @@ from headstart.data import ReadOptions, audit, union_groups
 from headstart.data.auditing.text_findings import check_texts
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.sketches import kept_sketches
-from headstart.errors import ModelFolderError
 from headstart.evaluate.diagrams import diagrams, subgroups
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
@@ -32,6 +31,7 @@ from headstart.transfer.stages.context import Clock
 from headstart.transfer.stages.evaluation_folder import check_evaluation_folder, write_evaluation
 from headstart.transfer.stages.gallery import REPORT_ITEMS, GalleryPlan, plan_evaluation_gallery
 from headstart.transfer.stages.record import environment
+from headstart.transfer.stages.run_folder import fitted_contents
 from headstart.transfer.stages.text_audit import texts_read_by
 from headstart.types import Dataset, Modality, TaskKind
 
@@ -336,19 +336,9 @@ def _warn_of_texts(model: TransferModel, dataset: Dataset, reporter: Reporter) -
 
 def _count_fitted(run: Path, dataset: Dataset, reporter: Reporter, *, cache: bool) -> int:
     """Number of items whose content equals that of a training item, by the digests in the run folder."""
-    import pandas as pd
-
-    path = run / "splits.parquet"
-    if not path.is_file():  # a model that was saved without a run
+    fitted = fitted_contents(run)
+    if not fitted:
         return 0
-    try:
-        splits = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise ModelFolderError(f"'{path}' is damaged ({error}); copy the run or fit it again.") from error
-    if "content" not in splits.columns:  # a run of an earlier version
-        return 0
-    part = splits["part"].astype(str)
-    fitted = set(splits["content"][(part == "train") | part.str.startswith("fold ")])
     with reporter.progress("comparing with the training items") as step:
         read_all = kept_sketches(dataset.modality, cache=cache)
         contents = audit(base_dataset(dataset), near=False, progress=step, sketch_all=read_all).content

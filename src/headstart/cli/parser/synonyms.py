@@ -48,6 +48,7 @@ _OPTIONS: dict[str, str] = {
     "--side": "image-size img-size resolution size",
     "--zero-shot": "zeroshot candidate-labels",
     "--label-text": "descriptions prompts",
+    "--n": "count num number size budget k top batch query-size n-instances",
 }
 
 # What to do instead, for names that no option stands for.
@@ -76,6 +77,7 @@ _CHOICES: dict[str, str] = {
     "rank": "compare select search leaderboard choose models-for best",
     "embed": "encode embedding embeddings features extract vectorize vectorise featurize",
     "distill": "distil compress shrink student",
+    "suggest": "active active-learning query acquire label-next annotate select next",
     "sources": "source models model list ls bodies backbones zoo",
     "doctor": "info env environment version diagnose status",
     "demo": "example examples quickstart tutorial hello try",

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.errors import ModelFolderError
 from headstart.heads import Candidate
 from headstart.io import atomic_folder, check_replaceable, is_run, remove_leftovers, write_csv, write_json
 from headstart.model import TransferModel
@@ -21,7 +22,7 @@ from headstart.transfer.stages.gallery import GalleryPlan
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
 
-__all__ = ["RunTables", "check_run_folder", "run_tables", "write_run"]
+__all__ = ["RunTables", "check_run_folder", "fitted_contents", "run_tables", "write_run"]
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,34 @@ def write_run(target: Path, model: TransferModel, record: Mapping[str, Any], tab
         (scratch / "README.md").write_text(model_card(record, target.name), encoding="utf-8")
         gallery = EMPTY if tables.gallery is None else tables.gallery.build()
         (scratch / "report.html").write_text(html_report(record, target.name, gallery), encoding="utf-8")
+
+
+def fitted_contents(run: Path) -> frozenset[str]:
+    """Digests of the exact content of the items that the model of a run folder was fitted on.
+
+    Args:
+        run: the folder; empty for a model that was saved without a run, or by an earlier version.
+
+    Raises:
+        ModelFolderError: if the table of items is damaged.
+
+    Examples:
+        >>> fitted_contents(Path("no-such-folder"))
+        frozenset()
+    """
+    import pandas as pd
+
+    path = run / "splits.parquet"
+    if not path.is_file():
+        return frozenset()
+    try:
+        splits = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ModelFolderError(f"'{path}' is damaged ({error}); copy the run or fit it again.") from error
+    if "content" not in splits.columns:
+        return frozenset()
+    part = splits["part"].astype(str)
+    return frozenset(splits["content"][(part == "train") | part.str.startswith("fold ")])
 
 
 MANIFEST = ("source", "encoding", "seed", "command", "environment")

@@ -1,0 +1,162 @@
+"""Which labels next: the unlabelled items whose label would help a model most.
+
+Command: headstart suggest RUN UNLABELLED --n 50
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.data import ReadOptions, align_columns, audit
+from headstart.data.table.several_columns import parse_column
+from headstart.engine.extract import extract
+from headstart.engine.options import Engine
+from headstart.engine.pipeline.sketches import kept_sketches
+from headstart.errors import DataError
+from headstart.model import TransferModel
+from headstart.model.as_fitted import check_any_left, read_as_fitted
+from headstart.params import check_number
+from headstart.reporting import Reporter, chosen_reporter
+from headstart.tasks import base_dataset
+from headstart.transfer.run import Run
+from headstart.transfer.stages.run_folder import fitted_contents
+from headstart.transfer.suggestions.choice import Pool, check_enough, suggest_rows
+from headstart.transfer.suggestions.label_studio import Answering
+from headstart.transfer.suggestions.result import Suggestions
+from headstart.types import Dataset
+
+__all__ = ["suggest"]
+
+NUMBERS = 8  # values of a row that are shown
+
+
+def suggest(
+    model: TransferModel | Run | str | Path,
+    data: Any,
+    *,
+    n: int = 50,
+    item: str | Sequence[str] | None = None,
+    group_col: str | None = None,
+    group_pattern: str | None = None,
+    seed: int = 0,
+    engine: Engine | None = None,
+    verbose: bool = False,
+    reporter: Reporter | None = None,
+) -> Suggestions:
+    """The unlabelled items whose label would help the model most, the most helpful first.
+
+    An item counts for the predictive variance that its label removes from items that the model is undecided about,
+    times how undecided the model is about the item itself (`headstart.transfer.suggestions.choice`). Near duplicates of
+    training items or of a suggested item are skipped.
+
+    Args:
+        model: a model, a run, or the folder of one.
+        data: unlabelled items: a list, folder, table, DataFrame or dataset. Labels in them are not read.
+        n: how many to suggest; default 50.
+        item: column of texts or paths; default: that of the fit.
+        group_col: column of groups (patient, speaker, site), of which each gives at most twice its share.
+        group_pattern: a regular expression that captures the group of an item from its name.
+        seed: of the sample of the pool that counts, if it has more than 2,000 items.
+        engine: how items are encoded; default: that of the model.
+        verbose: whether to report progress and results.
+        reporter: receives the reports instead.
+
+    Returns:
+        The suggestions.
+
+    Raises:
+        DataError: if there are fewer items than ``n``, or they are not of the kind that the model reads.
+        ItemError: if no item can be read.
+        ParameterError: if ``n`` is not a positive integer.
+
+    Examples:
+        >>> import headstart
+        >>> texts = ["good film", "a good one", "bad film", "a bad one"] * 5
+        >>> run = headstart.fit((texts, ["+", "+", "-", "-"] * 5), source="toy", baselines="none", verbose=False)
+        >>> found = suggest(run, ["so good", "so very good", "what a bad film", "neither nor", "good film"], n=2)
+        >>> len(found), found.pool
+        (2, 5)
+    """
+    check_number(n, "n", "suggest", low=1, integer=True)
+    reporter = chosen_reporter(reporter, verbose=verbose)
+    opened, folder = _opened(model, engine)
+    asked = ReadOptions.of(
+        label=opened.label_columns, item=item, group_col=group_col, group_pattern=group_pattern, labelled=False,
+        modality=opened.source.info.modality,
+    )  # fmt: skip
+    dataset = _read(opened, data, asked)
+    for note in dataset.notes:
+        reporter.line("read", note)
+    check_enough(len(dataset), n)
+    with reporter.progress("encoding") as step:
+        encoded = extract(opened.source, dataset.items, engine=opened.engine, progress=step)
+    check_any_left(len(encoded.index), dataset.ids, encoded.failures)
+    failures = {dataset.ids[position]: reason for position, reason in encoded.failures.items()}
+    for name, reason in failures.items():
+        reporter.warning(f"Set aside {name}: {reason}")
+    used = dataset.take(encoded.index) if failures else dataset
+    check_enough(len(used), n, lost=f" ({len(failures)} cannot be read)" if failures else "")
+    pool = _pool(opened, used, folder, reporter)
+    with reporter.progress("choosing"):
+        found = suggest_rows(opened, encoded.rows, n, pool=pool, seed=seed)
+    moved = tuple(replace(one, index=int(encoded.index[one.index])) for one in found.items)
+    chosen = tuple(dataset.items[one.index] for one in moved)
+    return replace(found, items=moved, failures=failures, chosen=chosen, about=_about(opened, folder))
+
+
+def _opened(model: TransferModel | Run | str | Path, engine: Engine | None) -> tuple[TransferModel, Path | None]:
+    """The model, and the run folder that records its training items; None if it has none."""
+    if isinstance(model, str | Path):
+        return TransferModel.load(model, engine=engine or Engine()), Path(model)
+    opened = model.model if isinstance(model, Run) else model
+    folder = (model.path if isinstance(model, Run) else None) or opened.folder
+    return (opened if engine is None else replace(opened, engine=engine)), folder
+
+
+def _read(model: TransferModel, data: Any, options: ReadOptions) -> Dataset:
+    modality = model.source.info.modality
+    dataset = read_as_fitted(data, model, options)
+    if dataset.modality != modality:
+        raise DataError(
+            f"The data hold {dataset.modality} items, but the model reads {modality} items; give {modality} items, or "
+            "another model."
+        )
+    return align_columns(dataset, model.columns)
+
+
+def _pool(model: TransferModel, dataset: Dataset, folder: Path | None, reporter: Reporter) -> Pool:
+    """Names, near duplicates among the items, and exact copies of training items by the digests of the run folder."""
+    fitted = frozenset() if folder is None else fitted_contents(folder)
+    with reporter.progress("looking for near duplicates") as step:
+        read_all = kept_sketches(dataset.modality, step, cache=model.engine.cache)
+        checked = audit(base_dataset(dataset), sketch_all=read_all)
+    copies = np.array([content in fitted for content in checked.content])
+    # what is nearly a copy of a training item that is in the pool too
+    copies |= np.isin(checked.clusters, checked.clusters[copies])
+    return Pool(dataset.ids, [_shown(one) for one in dataset.items], copies, checked.clusters, dataset.groups)
+
+
+def _shown(item: object) -> str:
+    """An item as text: a text, a path, or the first numbers of a row; empty for any other kind of item."""
+    if isinstance(item, str | os.PathLike):
+        return os.fspath(item)
+    if isinstance(item, np.ndarray) and item.ndim == 1:
+        return ", ".join(f"{value:.4g}" for value in item[:NUMBERS].tolist()) + (", ..." if len(item) > NUMBERS else "")
+    if isinstance(item, tuple | list):
+        return " | ".join(_shown(part) or str(part) for part in item)
+    return ""
+
+
+def _about(model: TransferModel, folder: Path | None) -> Answering:
+    """What is labelled, for Label Studio."""
+    modality, columns = model.source.info.modality, {}
+    if modality == "multimodal":
+        columns = {column.name: column.kind for column in map(parse_column, model.columns)}
+    version = model.source.info.name if folder is None else folder.resolve().name
+    return Answering(model.task, modality, version, columns)
