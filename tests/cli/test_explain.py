@@ -74,3 +74,17 @@ def test_what_is_wrong_is_said_in_a_sentence(place, arguments, message, capsys):
         code = ended.code
     assert code == 2
     assert message in capsys.readouterr().err
+
+
+def test_training_items_are_shown_from_where_the_fit_read_them(place, capsys):
+    assert main(["explain", str(place / "run"), "a good one", "--method", "influence"]) == 0
+    assert "good fun" in capsys.readouterr().out
+    moved = place / "moved.csv"
+    (place / "t.csv").rename(moved)
+    try:
+        assert main(["explain", str(place / "run"), "a good one", "--method", "influence"]) == 0
+        out = capsys.readouterr().out
+        assert "good fun" not in out
+        assert "+" in out
+    finally:
+        moved.rename(place / "t.csv")

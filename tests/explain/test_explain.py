@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,7 +44,8 @@ def test_the_defaults_of_a_text_are_words_training_items_and_layers(texts):
     assert found.methods == ("leave_one_word_out", "influence", "similar", "layer_profile")
     assert found.predicted == found.label == "+"
     assert "has not" in found.notes[0]  # why gradients were not used
-    assert run.model.explain("a good one").methods == ("leave_one_word_out", "layer_profile")
+    forgetful = replace(run.model, certainty=None)
+    assert forgetful.explain("a good one").methods == ("leave_one_word_out", "layer_profile")
 
 
 def test_an_explanation_is_plain_json_and_a_table_of_a_notebook(texts):
@@ -75,16 +77,25 @@ def test_a_label_and_one_to_compare_it_with_can_be_chosen(numbers):
         ({"label": "x", "against": "x"}, ParameterError, "another label than 'x'"),
         ({"method": "sailency"}, UnknownNameError, "Unknown explanation method 'sailency'"),
         ({"method": "integrated_gradients"}, ParameterError, "explains text items, not vector items"),
-        ({"method": "influence"}, ParameterError, "--data"),
         ({"method": []}, ParameterError, "at least one method"),
         ({"count": 0}, ParameterError, "'count'"),
-        ({"training": ([[1.0]], ["x"])}, DataError, "have 1 numbers each"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_sentence(numbers, options, error, message):
     model, data = numbers
     with pytest.raises(error, match=message):
         explain(model, data[0][0], **options)
+
+
+def test_a_model_that_keeps_no_rows_asks_for_the_training_items(numbers):
+    model, data = numbers
+    forgetful = replace(model, certainty=None)
+    with pytest.raises(ParameterError, match="--data"):
+        forgetful.explain(data[0][0], method="influence")
+    with pytest.raises(DataError, match="have 1 numbers each"):
+        forgetful.explain(data[0][0], training=([[1.0]], ["x"]))
+    with pytest.raises(DataError, match="but the model was fitted on 30"):
+        forgetful.explain(data[0][0], training=(np.vstack([data[0], data[0]]), data[1] * 2))
 
 
 def test_an_item_that_cannot_be_read_is_refused(numbers, texts):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import headstart
 from headstart.data import read
 from headstart.errors import DataError, ParameterError
+from headstart.explain.asking.shown_items import CHANGED
 from headstart.explain.asking.training_rows import encode_training
 from headstart.explain.explain import ask
 from headstart.explain.influence import scores_without
@@ -26,12 +30,14 @@ def shifted(scores, contrast):
     return scores @ contrast.weights
 
 
-@pytest.mark.parametrize("head", ["ridge"])
+@pytest.mark.parametrize("head", ["ridge", "lda"])
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
-def test_the_influence_of_each_item_is_that_of_forgetting_it(head, class_weight):
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_influence_of_each_item_is_that_of_forgetting_it(head, class_weight, kept):
     rows, labels = table()
     labels[0] = labels[1] = "c"  # classes of different sizes, so balanced weights differ from ones
     model = headstart.fit((rows, labels), heads=[head], class_weight=class_weight, verbose=False).model
+    model = model if kept else replace(model, certainty=None)
     found = model.explain(rows[5] + 0.1, method="influence", training=(rows, labels), label="b")["influence"]
     query = ask(model, rows[5] + 0.1, label="b")
     for place in range(len(rows)):
@@ -78,6 +84,9 @@ def test_a_regression_gives_influence_in_units_of_its_target():
 def test_other_items_than_those_of_the_fit_are_refused():
     rows, labels = table()
     model = headstart.fit((rows, labels), heads=["ridge"], verbose=False).model
+    shown = model.explain(rows[0], method="influence", training=(rows + 1.0, labels))["influence"].shown
+    assert {item.text for item in shown.supporters} == {CHANGED}
+    model = replace(model, certainty=None)
     with pytest.raises(DataError, match="are not those that the model was fitted on"):
         model.explain(rows[0], method="influence", training=(rows + 1.0, labels))
 
@@ -87,3 +96,24 @@ def test_a_head_without_a_closed_form_is_refused_in_a_sentence():
     model = headstart.fit((rows, labels), heads=["knn"], verbose=False).model
     with pytest.raises(ParameterError, match="not 'knn'"):
         model.explain(rows[0], method="influence", training=(rows, labels))
+
+
+def test_items_of_groups_are_deleted_one_at_a_time():
+    rows, labels = table()
+    frame = pd.DataFrame(rows, columns=list("pqrs")).assign(label=labels, who=[f"g{k // 6}" for k in range(len(rows))])
+    model = headstart.fit(frame, label="label", group_col="who", heads=["ridge"], verbose=False).model
+    assert model.certainty.groups is not None
+    query = ask(model, rows[5])
+    found = model.explain(rows[5], method="influence")["influence"].shown.values
+    for place in (0, 5, 17):
+        without = model.forget([rows[place]], [labels[place]])
+        change = query.value - float(query.contrast(without.head.scores(query.row))[0])
+        assert abs(found[place] - change) < 1e-10
+
+
+def test_the_influence_read_from_a_folder_is_that_in_memory(tmp_path):
+    rows, labels = table()
+    run = headstart.fit((rows, labels), heads=["lda"], out=tmp_path / "run", verbose=False)
+    again = headstart.load(tmp_path / "run").explain(rows[4], method="influence")["influence"]
+    here = run.explain(rows[4], method="influence")["influence"]
+    assert np.abs(again.shown.values - here.shown.values).max() < 1e-12

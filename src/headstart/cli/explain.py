@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line, write_pair
 from headstart.cli.output.out_file import check_out_file
-from headstart.errors import DataError, UsageError
-from headstart.io import atomic_file
+from headstart.errors import DataError, HeadstartError, UsageError
+from headstart.io import atomic_file, path_exists, read_json
 
 if TYPE_CHECKING:
     from headstart.attributions import Attribution, Explanation
@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     item = _the_item(args, model, reporter)
     with reporter.progress("explaining"):
         found = model.explain(
-            item, method=methods, label=args.label, against=args.against, training=args.data, count=args.items,
-            seed=args.seed,
+            item, method=methods, label=args.label, against=args.against, training=_training(args, model, reporter),
+            count=args.items, seed=args.seed,
         )  # fmt: skip
     if out is not None:
         _write(out, found, Path(args.model).name)
@@ -54,6 +54,31 @@ def run(args: argparse.Namespace) -> int:
     if out is not None:
         reporter.line("saved", str(out))
     return 0
+
+
+def _training(args: argparse.Namespace, model: TransferModel, reporter: ConsoleReporter) -> Any:
+    """The data of ``--data``; else those that the fit read, to show training items, if they are still in their place."""
+    from headstart.explain.explain import training_of
+
+    if args.data is not None:
+        return args.data
+    place = _place_of_data(Path(args.model))
+    if place is None or model.certainty is None or model.certainty.rows is None:
+        return None
+    try:
+        return training_of(model, place)
+    except HeadstartError as error:
+        reporter.detail("data", f"the training items are named, but not shown: {error}")
+        return None
+
+
+def _place_of_data(folder: Path) -> str | None:
+    """Where the fit read its data, as its manifest has it; None if it is not there any more."""
+    if not (folder / "manifest.json").is_file():
+        return None
+    data = read_json(folder / "manifest.json").get("data")
+    place = data.get("path") if isinstance(data, dict) else None
+    return place if isinstance(place, str) and path_exists(Path(place)) else None
 
 
 def _the_item(args: argparse.Namespace, model: TransferModel, reporter: ConsoleReporter) -> Any:

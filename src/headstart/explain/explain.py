@@ -18,7 +18,7 @@ from headstart.errors import DataError, ParameterError
 from headstart.explain.asking.contrast import Contrast, contrast_of
 from headstart.explain.asking.item_pictures import picture_of
 from headstart.explain.asking.query import Query, item_words
-from headstart.explain.asking.training_rows import TrainingRows, encode_training
+from headstart.explain.asking.training_rows import TrainingRows, encode_training, kept_training, with_items
 from headstart.explain.registry import ALWAYS, DEFAULTS, METHODS, ExplanationMethod, check_known, refusal
 from headstart.model import TransferModel
 from headstart.model.as_fitted import read_for
@@ -132,7 +132,7 @@ def ask(
 
 
 def training_of(model: TransferModel, training: Any) -> TrainingRows | None:
-    """The training rows of a model: those given, or None.
+    """The training rows of a model: those that it keeps, with the items given; else those of the items given.
 
     Args:
         model: the model.
@@ -148,10 +148,13 @@ def training_of(model: TransferModel, training: Any) -> TrainingRows | None:
         >>> len(training_of(fit(data, verbose=False).model, data))
         20
     """
-    if training is None or isinstance(training, TrainingRows):
+    if isinstance(training, TrainingRows):
         return training
+    kept = kept_training(model)
+    if training is None:
+        return kept
     dataset = training if isinstance(training, Dataset) else read_for(model, training, ReadOptions())
-    return encode_training(model, _of_the_fit(model, dataset))
+    return encode_training(model, _of_the_fit(model, dataset)) if kept is None else with_items(kept, dataset)
 
 
 def _of_the_fit(model: TransferModel, dataset: Dataset) -> Dataset:

@@ -1,7 +1,8 @@
 """Deletion influence: the training items that decided an answer, exactly as if each were removed and the head refitted.
 
-For ridge f(x) - f⁻ⁱ(x) = κ_i(x)(y_i - f_i)/(1 - h_i) (`headstart.linear.influence`); for LDA the discriminants without
-the item follow from rank-one updates (`headstart.linear.lda_leave_out`). Features, λ and calibration stay as they are.
+For ridge f(x) - f⁻ⁱ(x) = κ_i(x)(y_i - f_i)/(1 - h_i) (`headstart.linear.predictions_without`); for LDA the
+discriminants without the item follow from rank-one updates (`headstart.linear.lda_without`). Features, λ and
+calibration stay as they are.
 
 References: Cook & Weisberg, "Residuals and Influence in Regression", 1982; Koh & Liang, "Understanding Black-box
 Predictions via Influence Functions", ICML 2017 (the same question for networks, where the answer is approximate).
@@ -16,13 +17,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.attributions import Attribution, TrainingItem, TrainingItems
-from headstart.explain.asking.item_pictures import picture_of
-from headstart.explain.asking.query import Query, item_words
+from headstart.attributions import Attribution, TrainingItems
+from headstart.explain.asking.query import Query
+from headstart.explain.asking.shown_items import listed_items
 from headstart.explain.asking.training_rows import TrainingRows
 from headstart.explain.registry import EVERY_MODALITY, Need
-from headstart.linear.checks import chunks
-from headstart.linear.influence import deletion_influence
+from headstart.linear.checks import check_weights, chunks
+from headstart.linear.lda_without import LDAWithout, within_residuals
+from headstart.linear.leave_out import fitted, leave_one_out
+from headstart.linear.optimal_scoring import NO_SHARE
+from headstart.linear.predictions_without import RidgeWithout, kernel_of
+from headstart.model.certainty import Certainty
+from headstart.model.conformal.exact_fits import ExactFits
 from headstart.tasks import is_classification, task_methods
 from headstart.types import Modality
 
@@ -68,8 +74,8 @@ class Influence:
         opponents = [int(i) for i in order[::-1][: query.count] if values[i] < 0]
         own = outputs[:, contrast.target]
         shown = TrainingItems(
-            tuple(_item(training, i, values[i], own[i]) for i in supporters),
-            tuple(_item(training, i, values[i], own[i]) for i in opponents),
+            listed_items(query, supporters, values[supporters].tolist(), own[supporters].tolist()),
+            listed_items(query, opponents, values[opponents].tolist(), own[opponents].tolist()),
             values,
         )
         return Attribution(
@@ -87,17 +93,42 @@ def scores_without(query: Query, training: TrainingRows) -> Array:
 
     Raises:
         ParameterError: if the rows do not fit the head.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.explain.explain import ask
+        >>> rows = np.repeat([[0.0, 5.0], [9.0, 5.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> data = (rows, ["low"] * 10 + ["high"] * 10)
+        >>> query = ask(fit(data, verbose=False).model, rows[0], training=data)
+        >>> scores_without(query, query.training_rows).shape
+        (20, 2)
     """
-    head, spectrum = query.model.head, training.spectrum
-    scores = np.empty((len(training), training.task.num_outputs))
-    own = head.scores(query.row)[0]
+    head, kept = query.model.head, training.kept
+    if kept is not None and training.moments is not None and _all_known(kept):
+        return np.asarray(ExactFits.of(training.task, head, training.moments, kept)(query.mapped[None])[0])
+    spectrum, new = training.spectrum, query.mapped[None]
+    present = spectrum.target_mean > NO_SHARE if head.head == "lda" else np.ones(training.task.num_outputs, bool)
+    own = fitted(spectrum, new, head.lam)
+    scores = np.full((len(training), len(present)), -np.inf)
     for part in chunks(len(training)):
         rows, targets = np.asarray(training.rows[part], np.float64), training.targets(part)
-        weights = None if training.weights is None else training.weights[part]
-        new = query.mapped[None]
-        (influence,) = deletion_influence(spectrum, rows, targets, new, head.lam, sample_weight=weights)
-        scores[part] = own - influence
+        weights = check_weights(None if training.weights is None else training.weights[part], len(rows), "influence")
+        (left,) = leave_one_out(spectrum, rows, targets, [head.lam], sample_weight=weights)
+        without: RidgeWithout | LDAWithout = RidgeWithout(targets - left.predictions)
+        if head.head == "lda":
+            counts = spectrum.weight * spectrum.target_mean[present]
+            without = LDAWithout(
+                within_residuals(spectrum, head.lam, present), counts, targets[:, present],
+                left.predictions[:, present], left.fitted[:, present], left.leverage, weights,
+            )  # fmt: skip
+        kernel = kernel_of(spectrum, rows, new, head.lam, sample_weight=weights)
+        scores[part, present] = without(own[:, present], kernel)[0]
     return scores
+
+
+def _all_known(kept: Certainty) -> bool:
+    """Whether the fit kept the leave-one-out prediction of every item, none of them left out with others."""
+    return kept.solved is not None and kept.groups is None and len(kept.index) == len(kept.ids)
 
 
 def _contrasted(scores: Array, weights: Array) -> Array:
@@ -110,13 +141,6 @@ def _contrasted(scores: Array, weights: Array) -> Array:
 
 def _finite(scores: Array) -> Array:
     return np.maximum(scores, np.finfo(np.float64).min / 1e10)
-
-
-def _item(training: TrainingRows, place: int, value: float, output: float) -> TrainingItem:
-    item = None if training.items is None else training.items[place]
-    text = "" if item is None else item_words(item)
-    picture = "" if item is None else picture_of(item)
-    return TrainingItem(training.ids[place], training.label(place), float(value), float(output), text, picture)
 
 
 def _notes(query: Query, alone: int) -> list[str]:

@@ -20,7 +20,7 @@ Need = Literal[
     "closed-form head", "linear head", "several blocks", "token embeddings", "torch body", "training rows", "mean row"
 ]
 EVERY_MODALITY: frozenset[Modality] = frozenset(get_args(Modality))
-DELETABLE = ("ridge",)  # heads whose change by the deletion of a row has a closed form
+DELETABLE = ("ridge", "lda")  # heads whose change by the deletion of a row has a closed form
 
 
 @runtime_checkable
@@ -114,11 +114,9 @@ def refusal(method: ExplanationMethod, query: Query) -> str:
 
 def _closed_form(query: Query) -> str:
     head = query.model.head
-    if head.head in DELETABLE and head.linear and len(head.dropped) == 0:
+    if head.head in DELETABLE and head.linear:
         return ""
-    if len(head.dropped):
-        return "a head that was fitted on all training items; fit without --drop-suspects."
-    return f"a ridge head, not '{head.head}'; fit with --head ridge."
+    return f"a ridge or LDA head, not '{head.head}'; fit with --head solved."
 
 
 def _linear(query: Query) -> str:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.attributions import Attribution, TrainingItem, TrainingItems
-from headstart.explain.asking.item_pictures import picture_of
-from headstart.explain.asking.query import Query, item_words
+from headstart.attributions import Attribution, TrainingItems
+from headstart.explain.asking.query import Query
+from headstart.explain.asking.shown_items import listed_items
 from headstart.explain.registry import EVERY_MODALITY, Need
 from headstart.linear.checks import chunks, unit_rows
 from headstart.types import Modality
@@ -58,14 +58,7 @@ class Similar:
         for part in chunks(len(training)):
             values[part] = unit_rows(np.asarray(training.rows[part], np.float64) - mean) @ own
         nearest = np.argsort(-values, kind="stable")[: query.count]
-        items = tuple(
-            TrainingItem(
-                training.ids[i], training.label(i), float(values[i]),
-                text="" if training.items is None else item_words(training.items[i]),
-                picture="" if training.items is None else picture_of(training.items[i]),
-            )
-            for i in map(int, nearest)
-        )  # fmt: skip
+        items = listed_items(query, nearest.tolist(), values[nearest].tolist())
         agree = np.mean([item.label == query.contrast.label for item in items]) if items else float("nan")
         return Attribution(
             self.name, self.title, TrainingItems(items, (), values), query.contrast.quantity, "cosine",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
 from headstart.errors import DataError
+from headstart.linear.moments import Moments
 from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
+from headstart.model.certainty import Certainty
 from headstart.rows import take_rows
 from headstart.tasks import is_classification, task_methods
 from headstart.types import Dataset, Rows, Task
 
-__all__ = ["TrainingRows", "encode_training", "label_words"]
+__all__ = ["TrainingRows", "encode_training", "kept_training", "label_words", "with_items"]
 
 SAME = (
     1e-4  # relative difference of means below which rows are those of the fit: bf16 rows of another batch differ less
@@ -35,8 +37,10 @@ class TrainingRows:
         y: labels as in `Dataset`.
         task: the label schema.
         weights: (n,) weights of the rows; None for ones.
-        items: the n items, or None where only their rows are known.
-        spectrum_of_fit: that of the fit, where it is known; else it is computed from the rows.
+        items: the n items, None for one that is not at hand; or None where only rows are known.
+        encoded: whether the rows were made from these items; otherwise the items were found again by their names.
+        moments: those of the fit; None where they are not known.
+        kept: what the model keeps of its fit, if the rows are from there.
         notes: what differs from the fit, a sentence each.
 
     Examples:
@@ -51,7 +55,9 @@ class TrainingRows:
     task: Task
     weights: NDArray[np.float64] | None = None
     items: Sequence[Any] | None = None
-    spectrum_of_fit: Spectrum | None = None
+    encoded: bool = True
+    moments: Moments | None = None
+    kept: Certainty | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -64,8 +70,8 @@ class TrainingRows:
     @cached_property
     def spectrum(self) -> Spectrum:
         """The spectrum of the fit."""
-        if self.spectrum_of_fit is not None:
-            return self.spectrum_of_fit
+        if self.moments is not None:
+            return Spectrum.from_moments(self.moments)
         return Spectrum.from_rows(np.asarray(self.rows[:]), self.targets(slice(None)), self.weights)
 
     @cached_property
@@ -90,6 +96,51 @@ def label_words(y: Any, task: Task) -> str:
         return task.labels[int(y)]
     decoded = task_methods(task).decode(np.asarray(y, np.float64).reshape(1, -1), task)[0]
     return ", ".join(map(str, decoded)) if isinstance(decoded, list) else str(decoded)
+
+
+def kept_training(model: TransferModel) -> TrainingRows | None:
+    """The training rows that a model keeps; None for a model without them.
+
+    Args:
+        model: the model.
+
+    Examples:
+        >>> from headstart import fit
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> model = fit((rows, ["left"] * 10 + ["right"] * 10), verbose=False).model
+        >>> kept_training(model).items is None
+        True
+    """
+    kept = model.certainty
+    if kept is None or kept.rows is None:
+        return None
+    found = TrainingRows(kept.ids, kept.rows, kept.y, model.task, encoded=False, moments=model.moments, kept=kept)
+    return replace(found, weights=_weights(model, found))
+
+
+def with_items(found: TrainingRows, dataset: Dataset) -> TrainingRows:
+    """The rows with the items of the same names.
+
+    Args:
+        found: rows from `kept_training`.
+        dataset: the data of the fit.
+
+    Raises:
+        DataError: if no item has the name of a training item.
+
+    Examples:
+        >>> kept = TrainingRows(("a", "b"), np.eye(2), np.array([0, 1]), Task("classification", ("x", "y")))
+        >>> with_items(kept, Dataset(["B"], ("b",), "text")).items
+        [None, 'B']
+    """
+    places = {name: place for place, name in enumerate(dataset.ids)}
+    items = [dataset.items[places[name]] if name in places else None for name in found.ids]
+    if all(item is None for item in items):
+        raise DataError(
+            f"None of the {len(dataset)} items of {dataset.origin or 'the data'} has the name of a training item; give "
+            "the data that the model was fitted on."
+        )
+    return replace(found, items=items, encoded=False)
 
 
 def encode_training(model: TransferModel, dataset: Dataset) -> TrainingRows:
@@ -147,15 +198,16 @@ def checked_rows(model: TransferModel, found: TrainingRows) -> TrainingRows:
         >>> part.notes
         ('The training items given (15) are not all those of the fit (20): influence is exact for these.',)
     """
-    calibration, moments = model.head.calibration, model.moments
-    weights = None
-    if is_classification(model.task) and "class_weight" in calibration:
-        weights = np.asarray(calibration["class_weight"], np.float64)[np.asarray(found.y, np.intp)]
+    weights, moments = _weights(model, found), model.moments
     if moments is None:
-        return _alike(found, weights, None, _without_moments(model))
+        return replace(found, weights=weights, notes=(*found.notes, *_without_moments(model)))
     prior = model.task.num_outputs if model.head.prior else 0
-    count, notes = moments.n - prior, []
-    if len(found) != count:
+    count, notes = moments.n - prior, list(found.notes)
+    if len(found) > count:
+        raise DataError(
+            f"{len(found)} items were given as training data, but the model was fitted on {count}; give these alone."
+        )
+    if len(found) < count:
         notes.append(
             f"The training items given ({len(found)}) are not all those of the fit ({count}): influence is exact for "
             "these."
@@ -165,7 +217,21 @@ def checked_rows(model: TransferModel, found: TrainingRows) -> TrainingRows:
             f"The {len(found)} items given as training data are not those that the model was fitted on (their mean row "
             "differs); give the data of the fit, or fit again."
         )
-    return _alike(found, weights, Spectrum.from_moments(moments), notes)
+    return replace(found, weights=weights, moments=moments, notes=tuple(notes))
+
+
+def _weights(model: TransferModel, found: TrainingRows) -> NDArray[np.float64] | None:
+    """The weights (n,) of the rows in the fit; None for ones."""
+    weights, kept = model.head.calibration.get("class_weight"), found.kept
+    if weights is None or not is_classification(model.task):
+        own = None
+    else:
+        own = np.asarray(weights, np.float64)[np.asarray(found.y, np.intp)]
+    if kept is None or kept.weights is None:
+        return own
+    own = np.ones(len(found)) if own is None else own.copy()
+    own[kept.index] = kept.weights  # 0 for items that were set aside as suspect
+    return own
 
 
 def _without_moments(model: TransferModel) -> list[str]:
@@ -176,11 +242,3 @@ def _without_moments(model: TransferModel) -> list[str]:
 def _same_mean(found: TrainingRows, weights: NDArray[np.float64] | None, mean: NDArray[np.float64]) -> bool:
     own = np.average(np.asarray(found.rows[:], np.float64), axis=0, weights=weights)
     return bool(np.linalg.norm(own - mean) <= SAME * max(float(np.linalg.norm(mean)), 1e-12) + 1e-12)
-
-
-def _alike(
-    found: TrainingRows, weights: NDArray[np.float64] | None, spectrum: Spectrum | None, notes: Sequence[str]
-) -> TrainingRows:
-    return TrainingRows(
-        found.ids, found.rows, found.y, found.task, weights, found.items, spectrum, (*found.notes, *notes)
-    )
