@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line, write_pair
 from headstart.cli.output.out_file import check_out_file
-from headstart.errors import DataError, HeadstartError, UsageError
-from headstart.io import atomic_file, path_exists, read_json
+from headstart.errors import DataError, UsageError
+from headstart.io import atomic_file, read_json
 
 if TYPE_CHECKING:
     from headstart.attributions import Attribution, Explanation
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     item = _the_item(args, model, reporter)
     with reporter.progress("explaining"):
         found = model.explain(
-            item, method=methods, label=args.label, against=args.against, training=_training(args, model, reporter),
+            item, method=methods, label=args.label, against=args.against, training=args.data,
             count=args.items, seed=args.seed,
         )  # fmt: skip
     if out is not None:
@@ -51,34 +51,18 @@ def run(args: argparse.Namespace) -> int:
         write_line(json_text({**found.to_dict(), "out": args.out}))
         return 0
     _print(found)
+    if args.data is None and "influence" in found.methods:
+        reporter.line("", f"{_hint(Path(args.model))} shows the training items themselves")
     if out is not None:
         reporter.line("saved", str(out))
     return 0
 
 
-def _training(args: argparse.Namespace, model: TransferModel, reporter: ConsoleReporter) -> Any:
-    """The data of ``--data``; else those that the fit read, to show training items, if they are still in their place."""
-    from headstart.explain.explain import training_of
-
-    if args.data is not None:
-        return args.data
-    place = _place_of_data(Path(args.model))
-    if place is None or model.certainty is None or model.certainty.rows is None:
-        return None
-    try:
-        return training_of(model, place)
-    except HeadstartError as error:
-        reporter.detail("data", f"the training items are named, but not shown: {error}")
-        return None
-
-
-def _place_of_data(folder: Path) -> str | None:
-    """Where the fit read its data, as its manifest has it; None if it is not there any more."""
-    if not (folder / "manifest.json").is_file():
-        return None
-    data = read_json(folder / "manifest.json").get("data")
+def _hint(folder: Path) -> str:
+    """How to show the training items themselves: a path in a model's folder is named, but never read unasked."""
+    data = read_json(folder / "manifest.json").get("data") if (folder / "manifest.json").is_file() else None
     place = data.get("path") if isinstance(data, dict) else None
-    return place if isinstance(place, str) and path_exists(Path(place)) else None
+    return f"--data {place}" if isinstance(place, str) else "--data DATA"
 
 
 def _the_item(args: argparse.Namespace, model: TransferModel, reporter: ConsoleReporter) -> Any:
