@@ -40,6 +40,7 @@ class GalleryItem:
         label: its label or value in words; untrusted text.
         thumbnails: its pictures, or the spectrograms of its sounds.
         texts: its texts, bounded in length; untrusted.
+        is_sound: whether its thumbnail is the spectrogram of a sound.
         sound: the beginning of its sound as the bytes of a file; empty for none.
         sound_type: media type of ``sound``, such as ``"audio/mpeg"``.
         values: names and values of its numbers and categories; untrusted text.
@@ -54,6 +55,7 @@ class GalleryItem:
     label: str
     thumbnails: tuple[Thumbnail, ...] = ()
     texts: tuple[str, ...] = ()
+    is_sound: bool = False
     sound: bytes = field(default=b"", repr=False)
     sound_type: str = ""
     values: tuple[tuple[str, str], ...] = ()

@@ -44,7 +44,7 @@ def card(item: GalleryItem, remarks: Sequence[Remark], *, key: str = "", with_so
         >>> '<p dir="auto">Where is my card?</p>' in shown, "&lt;b&gt;" in shown, "<b>" in shown
         (True, True, False)
     """
-    kind = "item sound" if item.sound else "item wide" if item.texts or item.values or item.missing else "item"
+    kind = "item sound" if item.is_sound else "item wide" if item.texts or item.values or item.missing else "item"
     parts = [
         *(_picture(one.jpeg, one.width, one.height, item.name) for one in item.thumbnails),
         _player(item) if item.sound and with_sound else "",

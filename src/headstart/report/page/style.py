@@ -96,8 +96,8 @@ _ITEMS = """
   margin: 0.5rem 0; padding: 0; list-style: none; }
 .cards:has(> .sound) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)); }
 .cards:has(> .wide) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); }
-.case .cards { grid-template-columns: repeat(auto-fill, minmax(7.5rem, 9rem)); }
-.case .cards:has(> .sound) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 15rem)); }
+.case .cards { grid-template-columns: repeat(auto-fill, minmax(min(100%, 8rem), 9.5rem)); }
+.case .cards:has(> .sound) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 12rem), 15rem)); }
 .case .cards:has(> .wide) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); }
 .item { display: flex; flex-direction: column; gap: 0.25rem; min-width: 0; margin: 0; padding: 0.5rem;
   border: 1px solid var(--line); border-radius: 0.5rem; background: var(--paper); font-size: 0.85rem;
@@ -115,12 +115,15 @@ _ITEMS = """
 .item dt { color: var(--soft); }
 .item dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
 .whole { white-space: pre-wrap; }
-.case { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; margin: 0.75rem 0; padding: 0.75rem;
+.case { display: grid; grid-template-columns: 10rem minmax(0, 1fr); gap: 0.25rem 1rem; margin: 0.75rem 0;
+  padding: 0.75rem;
   border: 1px solid var(--line); border-radius: 0.6rem; background: var(--card); }
-.case > div { flex: 1 1 16rem; min-width: 0; }
-.case > div:first-child { flex: 0 1 10rem; }
-.case:has(> div:first-child .sound, > div:first-child .wide) > div:first-child { flex: 1 1 15rem; }
-.case.copies > div:first-child { flex: 4 1 20rem; }
+.case > div { min-width: 0; }
+.case > div > p { margin: 0.25rem 0; }
+.case:has(.sound) { grid-template-columns: 15rem minmax(0, 1fr); }
+.case:has(.wide) { grid-template-columns: minmax(0, 2fr) minmax(0, 5fr); }
+.case.copies { grid-template-columns: minmax(0, 1fr); }
+@media (max-width: 40rem) { .case, .case:has(.sound), .case:has(.wide) { grid-template-columns: minmax(0, 1fr); } }
 .case .cards { margin: 0.25rem 0 0; }
 """
 

@@ -72,4 +72,4 @@ def _cluster(one: DuplicateCluster, gallery: Gallery) -> str:
         card(gallery.items[place], [(shortened(gallery.items[place].label, 60), kind)], with_sound=False)
         for place in one.items
     )
-    return f'<div class="case copies">\n<div>{cards(entries)}</div>\n<div><p>{text(words)}</p></div>\n</div>'
+    return f'<div class="case copies">\n<div><p>{text(words)}</p>{cards(entries)}</div>\n</div>'

@@ -29,7 +29,7 @@ __all__ = ["REPORT_ITEMS", "GalleryPlan", "plan_evaluation_gallery", "plan_galle
 REPORT_ITEMS = 200
 """Default number of items in a report; with thumbnails of about 3,000 bytes the page stays below 1 MB."""
 
-SUSPECT_SHARE, DUPLICATE_SHARE, SOUND_SHARE = 0.06, 0.05, 0.2  # of the items: suspects, clusters, players
+SUSPECT_SHARE, DUPLICATE_SHARE, SOUND_SHARE = 0.06, 0.05, 0.15  # of the items: suspects, clusters, players
 BECAUSE = 3  # items that contradict a suspect
 MOST_COPIES = 3  # items of a cluster
 MOST_OTHERS = 24  # items where there is no confusion matrix: the worst, and others

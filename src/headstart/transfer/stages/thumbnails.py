@@ -73,7 +73,8 @@ def _shown(dataset: Dataset, item: Any, name: str, label: str, *, with_sound: bo
     if dataset.modality == "audio":
         samples, rate = read_audio(item)
         sound, kind = sound_clip(samples, rate) if with_sound else (b"", "")
-        return GalleryItem(name, label, (spectrogram_thumbnail(samples, rate),), sound=sound, sound_type=kind)
+        shown = (spectrogram_thumbnail(samples, rate),)
+        return GalleryItem(name, label, shown, is_sound=True, sound=sound, sound_type=kind)
     if dataset.modality == "text":
         return GalleryItem(name, label, texts=(str(item)[:MAX_TEXT],))
     if dataset.modality == "vector":
