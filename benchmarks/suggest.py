@@ -16,6 +16,7 @@ import numpy as np
 from _common import say, table, write_section
 from _rows import rows_of
 from numpy.typing import NDArray
+from scipy.stats import t
 
 from headstart.heads import HeadSearch, select_head
 from headstart.heads.spectral.kept_moments import kept_moments
@@ -42,14 +43,14 @@ def main() -> None:
             found = np.array([_draw(x, y, source, task=task, start=start, seed=seed) for seed in range(args.draws)])
             shown.append(_line(name, start * task.num_outputs, found))
             say(" | ".join(shown[-1]))
-    header = ["data", "labels", "accuracy", "random", "suggested", "difference (95%)", "better in"]
+    header = ["data", "labels", "before", "random", "suggested", "difference", "draws", "balanced accuracy"]
     write_section("Suggested labels", table(header, shown))
 
 
 def _draw(
     x: NDArray[np.float32], y: NDArray[np.int64], source: Source, *, task: Task, start: int, seed: int
-) -> tuple[float, float, float]:
-    """Accuracy at the start, after random labels, and after suggested ones."""
+) -> list[float]:
+    """Accuracy at the start, after random labels, and after suggested ones; then balanced accuracy of the last two."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(y))
     tested = order[: min(MOST_TESTED, len(y) // 3)]
@@ -61,32 +62,39 @@ def _draw(
     pool = np.setdiff1d(rest, labelled)
     search = HeadSearch(layers="last")
 
-    def solved(index: NDArray[np.intp]) -> tuple[TransferModel, float]:
+    def solved(index: NDArray[np.intp]) -> tuple[TransferModel, float, float]:
         head = select_head(x[index], y[index], task, search=search)
         hits = head.scores(x[tested]).argmax(axis=1) == y[tested]
+        balanced = np.mean([hits[y[tested] == code].mean() for code in np.unique(y[tested])])
         return TransferModel(source, task, head, kept_moments(x[index], y[index], task, head, search)), float(
             hits.mean()
         )
 
-    model, before = solved(labelled)
-    by_chance = solved(np.append(labelled, rng.choice(pool, count, replace=False)))[1]
-    chosen = suggest_rows(model, x[pool], count).index
-    return before, by_chance, solved(np.append(labelled, pool[chosen]))[1]
+    model, before, _ = solved(labelled)
+    _, by_chance, balanced_by_chance = solved(np.append(labelled, rng.choice(pool, count, replace=False)))
+    _, suggested, balanced = solved(np.append(labelled, pool[suggest_rows(model, x[pool], count).index]))
+    return [before, by_chance, suggested, balanced_by_chance, balanced]
 
 
 def _line(name: str, labels: int, found: NDArray[np.float64]) -> list[str]:
-    before, by_chance, suggested = found.mean(axis=0)
-    gain = found[:, 2] - found[:, 1]
-    half = 2.262 * gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else float("nan")  # t of nine degrees
+    before, by_chance, suggested, *_ = found.mean(axis=0)
+    gain, balanced = found[:, 2] - found[:, 1], found[:, 4] - found[:, 3]
     return [
         name,
         f"{labels} + {labels}",
         f"{before:.3f}",
         f"{by_chance:.3f}",
         f"{suggested:.3f}",
-        f"{100 * gain.mean():+.1f} ± {100 * half:.1f} points",
-        f"{(gain > 0).sum()} of {len(gain)} draws",
+        _difference(gain),
+        f"{(gain > 0).sum()} of {len(gain)}",
+        _difference(balanced),
     ]
+
+
+def _difference(gain: NDArray[np.float64]) -> str:
+    """The mean over draws in points, with its 95% interval by Student's t."""
+    half = t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else float("nan")
+    return f"{100 * gain.mean():+.1f} ± {100 * half:.1f}"
 
 
 if __name__ == "__main__":

@@ -77,6 +77,25 @@ def test_items_near_to_training_items_are_closed(run, pool):
         suggest_rows(run.model, pool, 11, pool=Pool([str(i) for i in range(200)], [""] * 200, closed=closed))
 
 
+def test_copies_of_training_items_are_found_by_the_rows_that_the_model_keeps(run, pool):
+    training = run.model.certainty.rows[:4]
+    found = suggest_rows(run.model, np.vstack([training, pool]), 5)
+    assert found.near_training == 4
+    assert (found.index >= 4).all()
+
+
+def test_what_the_model_has_never_seen_the_like_of_is_called_novel(run, pool):
+    leverage = run.model.certainty.leverage
+    far = pool[:3] + 40 * np.eye(6)[2:5]
+    found = suggest_rows(run.model, np.vstack([pool, far]), 20)
+    novel = {one.index for one in found if one.novel}
+    assert {200, 201, 202} <= novel
+    assert all("unlike the training items" in one.why for one in found if one.novel)
+    phi = VarianceFactor.of(run.model.moments, run.model.head.lam)(run.model.head.feature_map(np.vstack([pool, far])))
+    edge = np.quantile(leverage / (1 - leverage), 0.95)
+    assert all(one.novel == ((phi[one.index] ** 2).sum() > edge) for one in found)
+
+
 def test_a_large_pool_is_reduced_to_the_best_first_steps(run, monkeypatch):
     pool = np.random.default_rng(2).normal(size=(3000, 6)) * 2
     whole = suggest_rows(run.model, pool, 5)

@@ -40,6 +40,7 @@ MOST_REFERENCES = 2000  # pool items whose variance counts: a mean over them is 
 ALIKE = 0.01  # squared distance of near duplicates, relative to that of two random items of the pool
 SAME = 1e-9  # the same for rows of numbers, where only copies are duplicates
 REPRESENTED = 0.1  # share of its variance that an item loses if a chosen one stands for it
+NOVEL = 0.95  # quantile of the leave-one-out variances of the training items
 SURE = 0.9  # probability from which an answer needs no second one beside it
 LABELS_A_CLASS = 5.0  # labels of a class at which its outputs count half
 
@@ -120,7 +121,8 @@ def suggest_rows(model: TransferModel, rows: Rows, n: int, *, pool: Pool | None 
     outputs = model.outputs(rows)
     factor, notes = _factor(model, rows)
     choice = _Choice(model, rows, about, factor, _need(model, outputs), seed)
-    closed = np.zeros(len(rows), dtype=bool) if about.closed is None else about.closed
+    closed = choice.near_training()
+    closed = closed if about.closed is None else closed | about.closed
     lost = f" ({int(closed.sum())} are near duplicates of training items)" if closed.any() else ""
     check_enough(int((~closed).sum()), n, lost=lost)
     chosen = choice.greedy(choice.candidates(np.flatnonzero(~closed), n), n)
@@ -165,12 +167,14 @@ class _Chosen:
         design: the greedy choice among the candidates.
         place: (m,) positions in the pool.
         similar: (m,) items of the pool that each stands for.
+        variance: (m,) predictive variance of each under the present fit, for noise of variance 1.
         near: candidates that were closed as near duplicates of a chosen one.
     """
 
     design: Design
     place: NDArray[np.intp]
     similar: NDArray[np.intp]
+    variance: Array
     near: int
 
 
@@ -217,8 +221,7 @@ class _Choice:
         mapped, reference = self.mapped(candidates), self.mapped(self.references)
         phi, others = self.factor(mapped), self.factor(reference)
         norms, closed = np.square(mapped).sum(axis=1), np.zeros(len(candidates), dtype=bool)
-        apart = 2 * float(np.square(reference - reference.mean(axis=0)).sum(axis=1).mean())
-        limit = (SAME if self.model.source.info.modality == "vector" else ALIKE) * apart
+        limit = self.limit(reference)
         codes = None if self.pool.clusters is None else self.pool.clusters[candidates]
 
         def copies(chosen: int) -> NDArray[np.bool_]:
@@ -235,10 +238,41 @@ class _Choice:
         )  # fmt: skip
         picked = phi[design.index]
         # the share k(z, x)² / ((1 + k(x, x)) k(z, z)) of its variance that z loses
-        lost = (others @ picked.T) ** 2 / (1 + np.square(picked).sum(axis=1)) / np.square(others).sum(axis=1)[:, None]
+        variance = np.square(picked).sum(axis=1)
+        lost = (others @ picked.T) ** 2 / (1 + variance) / np.square(others).sum(axis=1)[:, None]
         similar = np.rint((lost >= REPRESENTED).mean(axis=0) * len(self.need)).astype(np.intp)
         closed[design.index] = False
-        return _Chosen(design, candidates[design.index], similar, int(closed.sum()))
+        return _Chosen(design, candidates[design.index], similar, variance, int(closed.sum()))
+
+    def limit(self, sample: Array) -> float:
+        """Squared distance up to which two items are near duplicates, from head rows of a sample."""
+        apart = 2 * float(np.square(sample - sample.mean(axis=0)).sum(axis=1).mean())
+        return (SAME if self.model.source.info.modality == "vector" else ALIKE) * apart
+
+    def near_training(self) -> NDArray[np.bool_]:
+        """Whether each item is a near duplicate of a training item; False for all if the model keeps no rows."""
+        found, certainty = np.zeros(len(self.need), dtype=bool), self.model.certainty
+        if certainty is None or certainty.rows is None:
+            return found
+        training = np.asarray(certainty.rows, np.float64)
+        norms, limit = np.square(training).sum(axis=1), self.limit(self.mapped(self.references))
+        for start in range(0, len(found), CHUNK):
+            own = self.mapped(np.arange(start, min(start + CHUNK, len(found))))
+            squares = np.square(own).sum(axis=1)[:, None] + norms - 2 * own @ training.T
+            found[start : start + len(own)] = squares.min(axis=1) <= limit
+        return found
+
+    def novel_from(self) -> float | None:
+        """The predictive variance that 95% of the training items stay below under the fit without them, h / (1 - h)."""
+        certainty = self.model.certainty
+        if certainty is None or certainty.leverage is None or self.model.moments is None:
+            return None
+        weights = np.ones(len(certainty.leverage)) if certainty.weights is None else certainty.weights
+        usable = (weights > 0) & (certainty.leverage < 1)
+        if not usable.any():
+            return None
+        leverage = certainty.leverage[usable]
+        return float(np.quantile(leverage / (1 - leverage) / weights[usable], NOVEL))
 
     def limits(self, candidates: NDArray[np.intp], n: int) -> list[tuple[NDArray[np.int64], int]]:
         """At most twice its share from each group."""
@@ -249,12 +283,13 @@ class _Choice:
 
     def described(self, chosen: _Chosen, outputs: Array) -> tuple[Suggestion, ...]:
         """The suggestions with their reasons."""
-        task, before = self.model.task, chosen.design.before
+        task, before, edge = self.model.task, chosen.design.before, self.novel_from()
         decoded = task_methods(task).decode(outputs[chosen.place], task)
         found = []
         for order, position in enumerate(chosen.place.tolist()):
             output, similar = outputs[position], int(chosen.similar[order])
-            reasons = _doubt(output, self.model)
+            novel = None if edge is None else bool(chosen.variance[order] > edge)
+            reasons = _doubt(output, self.model) + (["unlike the training items"] if novel else [])
             reasons += [f"stands for about {similar} items"] if similar > 1 else []
             one = Suggestion(
                 index=position,
@@ -264,8 +299,8 @@ class _Choice:
                 probability=_probability(output, self.model),
                 gain=float(chosen.design.reduction[order] / before) if before > 0 else 0.0,
                 similar=similar,
-                novel=None,
-                why="; ".join(reasons) or "unlike the labelled items",
+                novel=novel,
+                why="; ".join(reasons) or "lowers the variance of others",
             )
             found.append(one)
         return tuple(found)
