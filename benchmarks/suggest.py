@@ -66,9 +66,8 @@ def _draw(
         head = select_head(x[index], y[index], task, search=search)
         hits = head.scores(x[tested]).argmax(axis=1) == y[tested]
         balanced = np.mean([hits[y[tested] == code].mean() for code in np.unique(y[tested])])
-        return TransferModel(source, task, head, kept_moments(x[index], y[index], task, head, search)), float(
-            hits.mean()
-        )
+        model = TransferModel(source, task, head, kept_moments(x[index], y[index], task, head, search))
+        return model, float(hits.mean()), float(balanced)
 
     model, before, _ = solved(labelled)
     _, by_chance, balanced_by_chance = solved(np.append(labelled, rng.choice(pool, count, replace=False)))
