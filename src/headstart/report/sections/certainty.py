@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headstart.report.content.words import defined, number, shortened
-from headstart.report.page.elements import PageSection, figure, grid, note, paragraph, table
+from headstart.report.page.elements import PageSection, figure, grid, listing, note, paragraph, table
 from headstart.report.page.reliability import reliability_plot, reliability_table
 from headstart.report.page.risk_coverage import risk_at, risk_coverage_plot, risk_coverage_table
 from headstart.report.page.roc import operating_table, precision_recall_plot, roc_plot
@@ -26,6 +26,10 @@ def certainty(record: Record) -> PageSection:
     Examples:
         >>> certainty({"task": {"kind": "classification"}}).html
         ''
+        >>> held = {"promised": 0.9, "realised": 0.92, "low": 0.87, "high": 0.95, "size": 1.4, "items": 200}
+        >>> shown = certainty({"task": {"kind": "classification"}, "certainty": {"coverage": [held]}}).html
+        >>> "92.0% (87.0% to 95.0%)" in shown
+        True
     """
     shown = record.get("diagrams", {})
     plots = grid([_reliability(shown.get("reliability"), record), _risk(shown.get("risk_coverage"))])
@@ -67,21 +71,29 @@ def _risk(found: Mapping[str, Any] | None) -> str:
 
 
 def _coverage(record: Record) -> str:
-    """What prediction sets or intervals promise, and what they held on the held-out items."""
-    rows = record.get("certainty", {}).get("coverage", [])
-    if not rows:
+    """What prediction sets or intervals promise, what they held on the held-out items, and what cannot be promised."""
+    found = record.get("certainty", {})
+    rows, refused = found.get("coverage", []), found.get("coverage_refused", [])
+    if not rows and not refused:
         return ""
-    size = "Mean width" if TASKS[record["task"]["kind"]].base == "regression" else "Labels in a set, on average"
+    regression = TASKS[record["task"]["kind"]].base == "regression"
+    what = "Prediction intervals" if regression else "Prediction sets"
     cells = [
-        (
-            f"{one['promised']:.0%}",
-            f"{one['realised']:.1%} ({one['low']:.1%} to {one['high']:.1%})",
-            number(one["size"]),
-        )
+        (f"{one['promised']:.0%}", f"{one['realised']:.1%}{_bounds(one)}", number(one["size"]), f"{one['items']:,}")
         for one in rows
     ]
-    header = ("Promised coverage", "On held-out items (95% interval)", size)
-    return table("Prediction sets: how often they hold the true answer", header, cells, numeric=(1, 2))
+    size = "Mean width" if regression else "Labels in a set, on average"
+    header = ("Promised coverage", "On held-out items (95% interval)", size, "Items")
+    caption = f"{what}: how often they hold the true answer"
+    shown = table(caption, header, cells, numeric=(1, 2, 3)) if cells else ""
+    method = paragraph(found["coverage_method"]) if found.get("coverage_method") else ""
+    use = note("On new items: headstart predict --coverage 0.9.") if cells else ""
+    return f"<h3>{what}</h3>\n{method}{shown}\n{use}{listing(refused)}"
+
+
+def _bounds(one: Mapping[str, Any]) -> str:
+    known = defined(one["low"]) and defined(one["high"])
+    return f" ({one['low']:.1%} to {one['high']:.1%})" if known else ""
 
 
 def two_classes(record: Record) -> PageSection:

@@ -63,7 +63,7 @@ def suspects(gallery: Gallery) -> PageSection:
         f"probability.{some} Check them first: some are wrong labels, others are hard items."
     )
     how = (
-        "Beside each: the training items with the largest influence on that prediction."
+        "Beside each: the training items of the predicted class with the largest influence on that prediction."
         if gallery.influence
         else "Beside each: the most similar training items of the predicted class."
     )

@@ -30,7 +30,7 @@ REPORT_ITEMS = 200
 """Default number of items in a report; with thumbnails of about 3,000 bytes the page stays below 1 MB."""
 
 SUSPECT_SHARE, DUPLICATE_SHARE, SOUND_SHARE = 0.06, 0.05, 0.15  # of the items: suspects, clusters, players
-BECAUSE = 3  # items that contradict a suspect
+BECAUSE, MOST_TRIED = 3, 50  # items that contradict a suspect, of the most influential ones
 MOST_COPIES = 3  # items of a cluster
 MOST_OTHERS = 24  # items where there is no confusion matrix: the worst, and others
 # Influence needs an eigendecomposition again; with more operations than this (about half a second of one core), the
@@ -270,8 +270,10 @@ def _contradicting(rows: Rows, y: NDArray[Any], judged: Judged, suspects: Suspec
     operations = 2 * max(n, d) * side**2 + 25 * side**3
     solved = head.linear and isinstance(HEADS[head.head], SpectralHead) and not head.prior
     if solved and operations <= OPERATIONS:
-        found = influential_rows(rows, y, task, head, suspects, count=BECAUSE, search=judged.search)
-        return found.tolist(), True
+        found = influential_rows(rows, y, task, head, suspects, count=MOST_TRIED, search=judged.search)
+        # an item of another class can have influence too, by its position alone, but convinces no reader
+        alike = y[found] == suspects.predicted[:, None]
+        return [own[kept][:BECAUSE].tolist() for own, kept in zip(found, alike, strict=True)], True
     mapped = np.asarray(head.feature_map(rows[:]), dtype=np.float32)
     mapped = mapped / np.maximum(np.linalg.norm(mapped, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     likeness = mapped[suspects.index] @ mapped.T
