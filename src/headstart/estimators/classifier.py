@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from headstart.engine.capabilities import with_all_blocks
 from headstart.errors import DataError, ModelFolderError
-from headstart.estimators.fitting import fitted_model, outputs_of, saved_model, tags_for
+from headstart.estimators.fitting import conformal_of, fitted_model, outputs_of, rows_of, saved_model, tags_for
 from headstart.estimators.labels import checked_labels, class_names
 from headstart.estimators.pickling import PicklableEstimator
 from headstart.io import read_json
@@ -108,6 +108,23 @@ class TransferClassifier(ClassifierMixin, PicklableEstimator):  # type: ignore[m
         if is_multilabel(self.model_.task):
             return np.asarray(probabilities >= 0.5, dtype=int)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def predict_set(self, X: Any, coverage: float = 0.9, *, per_class: bool = False) -> NDArray[np.bool_]:  # noqa: N803
+        """Prediction sets (n, classes) of n items: which of ``classes_`` cannot be ruled out, by conformal prediction.
+
+        Args:
+            X: as in ``predict``.
+            coverage: the share of new items whose set holds the right label, at least.
+            per_class: whether it is promised for each class, not only for all together.
+
+        Raises:
+            DataError: if the left-out scores of the fit are too few for this coverage.
+            ParameterError: if the coverage does not lie between 0 and 1.
+
+        References:
+            Vovk, "Cross-conformal predictors", Annals of Mathematics and Artificial Intelligence 2015.
+        """
+        return conformal_of(self).sets(rows_of(self, X), coverage, per_class=per_class)
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write a model folder that `from_pretrained` and ``headstart predict`` open."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,7 @@ from headstart.engine.options import Engine
 from headstart.errors import DataError, ModelFolderError
 from headstart.heads import HeadSearch
 from headstart.model import TransferModel
+from headstart.model.coverage import ConformalPredictor
 from headstart.reporting import SilentReporter
 from headstart.sources import open_source
 from headstart.tasks import base_kind
@@ -26,9 +27,20 @@ from headstart.transfer.fit_model import fit_model
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.options import FitOptions
 from headstart.tune import FrozenFeatures, Strategy
-from headstart.types import Dataset, Features, Source, Task, group_codes
+from headstart.types import Dataset, Features, Rows, Source, Task, group_codes
 
-__all__ = ["Settings", "check_length", "fitted_model", "item_list", "items_of", "outputs_of", "saved_model", "tags_for"]
+__all__ = [
+    "Settings",
+    "check_length",
+    "conformal_of",
+    "fitted_model",
+    "item_list",
+    "items_of",
+    "outputs_of",
+    "rows_of",
+    "saved_model",
+    "tags_for",
+]
 
 VECTOR = "vector"
 
@@ -173,6 +185,34 @@ def outputs_of(estimator: BaseEstimator, X: Any) -> NDArray[np.float64]:  # noqa
     if isinstance(estimator.source, str) and estimator.source == VECTOR:
         return model.outputs(validate_data(estimator, X, reset=False, dtype=np.float64))
     return model.predict_proba(items_of(X).items)
+
+
+def conformal_of(estimator: BaseEstimator) -> ConformalPredictor:
+    """What gives prediction sets or intervals of a fitted estimator; raises `DataError` without left-out scores.
+
+    Examples:
+        >>> from headstart import TransferRegressor
+        >>> conformal_of(TransferRegressor("vector").fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])).exact
+        True
+    """
+    check_is_fitted(estimator)
+    model: TransferModel = estimator.model_
+    return model.conformal()
+
+
+def rows_of(estimator: BaseEstimator, X: Any) -> Rows:  # noqa: N803 (scikit-learn's name)
+    """Rows (n, d) of the source for n items, by a fitted estimator.
+
+    Examples:
+        >>> from headstart import TransferRegressor
+        >>> rows_of(TransferRegressor("vector").fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0]), [[1.0]]).shape
+        (1, 1)
+    """
+    check_is_fitted(estimator)
+    model: TransferModel = estimator.model_
+    if isinstance(estimator.source, str) and estimator.source == VECTOR:
+        return cast("Rows", validate_data(estimator, X, reset=False, dtype=np.float64))
+    return model.rows_of(items_of(X).items)
 
 
 def saved_model(folder: str | Path, source: Source | None, kinds: Sequence[str]) -> TransferModel:

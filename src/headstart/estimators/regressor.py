@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from headstart.engine.capabilities import with_all_blocks
 from headstart.errors import DataError
-from headstart.estimators.fitting import fitted_model, outputs_of, saved_model, tags_for
+from headstart.estimators.fitting import conformal_of, fitted_model, outputs_of, rows_of, saved_model, tags_for
 from headstart.estimators.labels import checked_values
 from headstart.estimators.pickling import PicklableEstimator
 from headstart.tune import Strategy
@@ -90,6 +90,23 @@ class TransferRegressor(RegressorMixin, PicklableEstimator):  # type: ignore[mis
         """Values (n,), or (n, targets) where the fit had several targets."""
         values = outputs_of(self, X)
         return values[:, 0] if self._one_target else values
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:  # noqa: N803
+        """Prediction intervals (n, 2), lower and upper end, by jackknife+; (n, targets, 2) with several targets.
+
+        Args:
+            X: as in ``predict``.
+            coverage: the share of new items whose value lies in its interval, at least.
+
+        Raises:
+            DataError: if the left-out scores of the fit are too few for this coverage.
+            ParameterError: if the coverage does not lie between 0 and 1.
+
+        References:
+            Barber, Candès, Ramdas & Tibshirani, "Predictive Inference with the Jackknife+", Annals of Statistics 2021.
+        """
+        ends = conformal_of(self).intervals(rows_of(self, X), coverage)
+        return ends[:, 0] if self._one_target else ends
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write a model folder that `from_pretrained` and ``headstart predict`` open."""

@@ -202,7 +202,7 @@ class TransferModel:
             DataError: if the model has no left-out scores, or too few for this coverage.
             ParameterError: if the model is a regression, or for an invalid value.
         """
-        rows, labels = self._rows_of(items), self.task.labels
+        rows, labels = self.rows_of(items), self.task.labels
         options: Any = {"method": method, "per_class": per_class, "allow_empty": allow_empty}
         found, outputs = self.conformal().sets(rows, coverage, **options), self.outputs(rows)
         order = np.argsort(-outputs, axis=1, kind="stable")
@@ -219,7 +219,7 @@ class TransferModel:
             DataError: if the model has no left-out scores, or too few for this coverage.
             ParameterError: if the model is no regression, or the coverage does not lie between 0 and 1.
         """
-        return self.conformal().intervals(self._rows_of(items), coverage)
+        return self.conformal().intervals(self.rows_of(items), coverage)
 
     def conformal(self) -> ConformalPredictor:
         """What promises coverage: p-values, sets and intervals from features of the source.
@@ -231,7 +231,8 @@ class TransferModel:
             raise no_certainty(self.folder)
         return ConformalPredictor(self.task, self.head, self.moments, self.certainty)
 
-    def _rows_of(self, items: Sequence[Any]) -> Rows:
+    def rows_of(self, items: Sequence[Any]) -> Rows:
+        """Rows (n, d) of the source for n items as in `predict`."""
         items = self._as_list(items)
         if len(items) == 0:
             return np.empty((0, self.head.feature_map.num_inputs))
