@@ -49,6 +49,9 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "registry": {"asking"},
         "asking": set(),
         "bodies": {"asking"},
+        "explain": {"asking", "registry"},
+        "leave_one_word_out": {"asking", "registry"},
+        "checking": {"asking", "explain", "leave_one_word_out", "registry"},
     },
     "evaluate": {"metrics": set(), "intervals": {"metrics"}, "curves": set()},
     "heads": {

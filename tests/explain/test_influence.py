@@ -11,10 +11,10 @@ import pytest
 import headstart
 from headstart.data import read
 from headstart.errors import DataError, ParameterError
+from headstart.explain.asking.deletion import scores_without
 from headstart.explain.asking.shown_items import CHANGED
 from headstart.explain.asking.training_rows import encode_training
 from headstart.explain.explain import ask
-from headstart.explain.influence import scores_without
 
 LABELS = ["a", "b", "c"]
 
@@ -33,14 +33,15 @@ def shifted(scores, contrast):
 @pytest.mark.parametrize("head", ["ridge", "lda"])
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
 @pytest.mark.parametrize("kept", [True, False])
-def test_the_influence_of_each_item_is_that_of_forgetting_it(head, class_weight, kept):
-    rows, labels = table()
+@pytest.mark.parametrize("columns", [4, 60])
+def test_the_influence_of_each_item_is_that_of_forgetting_it(head, class_weight, kept, columns):
+    rows, labels = table(d=columns)
     labels[0] = labels[1] = "c"  # classes of different sizes, so balanced weights differ from ones
     model = headstart.fit((rows, labels), heads=[head], class_weight=class_weight, verbose=False).model
     model = model if kept else replace(model, certainty=None)
     found = model.explain(rows[5] + 0.1, method="influence", training=(rows, labels), label="b")["influence"]
     query = ask(model, rows[5] + 0.1, label="b")
-    for place in range(len(rows)):
+    for place in range(0, len(rows), 5):
         without = model.forget([rows[place]], [labels[place]])
         change = query.value - float(shifted(without.head.scores(query.row), query.contrast)[0])
         assert abs(found.shown.values[place] - change) < 1e-10
@@ -117,3 +118,16 @@ def test_the_influence_read_from_a_folder_is_that_in_memory(tmp_path):
     again = headstart.load(tmp_path / "run").explain(rows[4], method="influence")["influence"]
     here = run.explain(rows[4], method="influence")["influence"]
     assert np.abs(again.shown.values - here.shown.values).max() < 1e-12
+
+
+def test_without_the_only_item_of_a_class_nothing_is_known_of_it():
+    rows, labels = table()
+    labels[7] = "rare"
+    model = headstart.fit((rows, labels), heads=["lda"], verbose=False).model
+    found = model.explain(rows[7], label="rare", method="influence")["influence"]
+    assert found.shown.values[7] == np.inf
+    assert found.shown.supporters[0].id == "7"
+    assert "only ones of their class" in found.notes[2]
+    other = model.explain(rows[5], label="a", method="influence")["influence"]
+    assert np.isnan(other.shown.values[7])
+    assert "7" not in {item.id for item in (*other.shown.supporters, *other.shown.opponents)}

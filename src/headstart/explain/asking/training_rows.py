@@ -70,7 +70,8 @@ class TrainingRows:
     @cached_property
     def spectrum(self) -> Spectrum:
         """The spectrum of the fit."""
-        if self.moments is not None:
+        # the smaller side, unless the moments hold rows besides these, such as those of class names
+        if self.moments is not None and (self.moments.n != len(self) or len(self) > self.moments.num_features):
             return Spectrum.from_moments(self.moments)
         return Spectrum.from_rows(np.asarray(self.rows[:]), self.targets(slice(None)), self.weights)
 

@@ -1,0 +1,152 @@
+"""Counter-checks of explanations: completeness, randomised models, deletion and insertion curves, influence by refits.
+
+    python benchmarks/explanations.py [trec6] [--items 60] [--method NAME ...]
+
+A model is fitted to the training part, and answers for items of the test part are explained. Nothing is tuned here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _common import DATA, say, table, write_section
+
+from headstart import fit
+from headstart.attributions import TextShares
+from headstart.data import read
+from headstart.explain import METHODS, explain
+from headstart.explain.asking.query import Query
+from headstart.explain.checking.completeness import relative_gap
+from headstart.explain.checking.curves import Keeper, PairedGain, curve_areas, paired_gain, text_keeper
+from headstart.explain.checking.randomisation import randomisation_check
+from headstart.explain.explain import ask
+from headstart.explain.registry import DEFAULTS
+from headstart.model import TransferModel
+from headstart.types import Dataset
+
+LEAST_PARTS = 4  # of an item: with fewer there is no order to speak of
+REFITS = 5  # training items that are forgotten, to compare their influence
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model, its training data, and items of the test part."""
+
+    model: TransferModel
+    training: Dataset
+    items: list[Any]
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", default=["trec6"])
+    parser.add_argument("--items", type=int, default=60)
+    parser.add_argument("--method", action="append")
+    args = parser.parse_args()
+    maps: list[list[str]] = []
+    influences: list[list[str]] = []
+    for name in args.names:
+        fitted = LOADERS[name](args.items)
+        modality = fitted.model.source.info.modality
+        for method in args.method or DEFAULTS[modality]:
+            maps.append([name, method, *measured(fitted, method)])
+            say(" | ".join(maps[-1]))
+        influences.append([name, *refitted(fitted)])
+        say(" | ".join(influences[-1]))
+    header = [
+        "data", "method", "items", "seconds each", "largest gap of the sum", "rank correlation with a random head",
+        "with a random body", "deletion below random", "insertion above random",
+    ]  # fmt: skip
+    lines = [
+        *table(header, maps),
+        "",
+        *table(["data", "head", "training items", "largest error", "seconds"], influences),
+    ]
+    write_section("Explanations", lines)
+
+
+def texts(name: str) -> Callable[[int], Fitted]:
+    """A loader of a set of texts."""
+
+    def load(count: int) -> Fitted:
+        folder = Path(tempfile.mkdtemp())
+        for part in ("train", "test"):
+            (folder / f"{part}.csv").write_bytes((DATA / f"text/{name}/{part}.csv").read_bytes())
+        data = read(folder)
+        train, test = (data.take(np.flatnonzero(data.split == part)) for part in ("train", "test"))
+        run = fit(folder, source="headstart:text", baselines="none", verbose=False)
+        long = [item for item in test.items if len(item.split()) >= LEAST_PARTS]
+        drawn = np.random.default_rng(0).permutation(len(long))[:count]
+        return Fitted(run.model, train, [long[k] for k in drawn])
+
+    return load
+
+
+LOADERS: dict[str, Callable[[int], Fitted]] = {"trec6": texts("trec6"), "banking77": texts("banking77")}
+
+
+def keeper_of(query: Query, shown: Any) -> tuple[np.ndarray, Keeper]:
+    """The values of the parts of an item, and the function that keeps some of them."""
+    if isinstance(shown, TextShares):
+        return shown.values, text_keeper(shown.text, [(span.start, span.stop) for span in shown.spans])
+    raise SystemExit(f"No parts are known of {type(shown).__name__} ({query.model.source.info.modality}).")
+
+
+def measured(fitted: Fitted, method: str) -> list[str]:
+    """The row of a method."""
+    model, items = fitted.model, fitted.items
+    gaps, deletion, insertion, began = [], [], [], time.perf_counter()
+    found = [explain(model, item, method=method).attributions[0] for item in items]
+    seconds = (time.perf_counter() - began) / len(items)
+    for item, one in zip(items, found, strict=True):
+        query = ask(model, item)
+        gaps.append(relative_gap(one))
+        areas = curve_areas(query, *keeper_of(query, one.shown))
+        deletion.append(areas.random - areas.deletion)
+        insertion.append(areas.insertion - areas.random)
+    head, body = (randomisation_check(model, items, METHODS[method], part) for part in ("head", "body"))
+    return [
+        str(len(items)), f"{seconds:.2f}", f"{np.max(gaps):.1e}" if np.isfinite(gaps).all() else "-",
+        correlation(head), correlation(body), gain(np.array(deletion)), gain(np.array(insertion)),
+    ]  # fmt: skip
+
+
+def correlation(values: np.ndarray) -> str:
+    """The mean with its interval."""
+    return gain(values[np.isfinite(values)])
+
+
+def gain(differences: np.ndarray) -> str:
+    """A mean with its 95% interval."""
+    found: PairedGain = paired_gain(differences)
+    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def refitted(fitted: Fitted, count: int = REFITS) -> list[str]:
+    """The influence of some training items on one answer, compared with models that forgot them."""
+    model, item = fitted.model, fitted.items[0]
+    began = time.perf_counter()
+    values = explain(model, item, method="influence").attributions[0].shown.values
+    seconds, query, errors = time.perf_counter() - began, ask(model, item), []
+    _, y = fitted.training.labelled()
+    ids: Sequence[str] = query.training_rows.ids
+    places = {name: place for place, name in enumerate(fitted.training.ids)}
+    for place in np.argsort(-np.abs(values))[:count]:
+        k = places[ids[place]]
+        label = model.task.labels[int(y[k])]
+        without = model.forget([fitted.training.items[k]], [label])
+        change = query.value - float(query.contrast(without.head.scores(query.row))[0])
+        errors.append(abs(change - values[place]))
+    return [model.head.head, f"{len(values):,}", f"{max(errors):.1e}", f"{seconds:.1f}"]
+
+
+if __name__ == "__main__":
+    main()
