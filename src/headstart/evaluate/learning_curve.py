@@ -22,6 +22,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from headstart.data import folds
 from headstart.errors import DataError, ParameterError
 from headstart.evaluate.curves.forecast import LabelGain, forecast, series_of
 from headstart.evaluate.curves.measure import (
@@ -39,11 +40,12 @@ from headstart.evaluate.curves.subsamples import nested_orders
 from headstart.heads import HEADS, FeatureMap, SpectralHead
 from headstart.params import check_choice, check_number
 from headstart.reporting.summary import summary_html, summary_text
-from headstart.tasks import base_kind, is_classification, is_regression, task_methods
+from headstart.tasks import base_kind, base_task, is_classification, is_regression, task_methods
 from headstart.types import Rows, Task, group_codes
 
 __all__ = ["Final", "LearningCurve", "curve_of", "learning_curve"]
 
+FOLDS = 5
 LEAST_ITEMS = 5  # judged items of a class
 LITTLE = 0.005  # a gain below half a point
 FEW = 200  # labels of the forecast that is printed for 100 to 2,000 present ones
@@ -59,7 +61,7 @@ class LearningCurve:
         measure: ``"accuracy"``, ``"share of correct labels"`` or ``"R²"``; the error is 1 minus it.
         head: name of the head.
         labels: n, the labels that the model has now.
-        sizes: (J,) numbers of labels; the last one is n, or the training part of a fold.
+        sizes: (J,) numbers of labels; the last one is n, or the mean training part of folds.
         errors: (J,) mean error at each size.
         low: (J,) lower bounds of the 95% intervals.
         high: (J,) upper bounds.
@@ -201,7 +203,7 @@ def learning_curve(
         task: the label schema.
         head: ``"ridge"`` or ``"lda"``; default: LDA for classification, else ridge.
         held_out: rows and labels on which errors are counted; default: each training item is judged by the
-            subsamples without it, and at n labels by leave-one-out.
+            subsamples without it, and for the largest size out of five folds.
         groups: (n,) names or codes of rows that stay together (patient, speaker); default: each row is its own.
         held_out_groups: the same for the held-out rows.
         class_weight: ``"balanced"`` or None.
@@ -291,19 +293,28 @@ def curve_of(
 
 
 def _complete(subject: Subject, judged: JudgedItems, final: Final | None) -> SizeErrors:
-    """The errors of the complete fit: of the outputs given, or of a fit on all rows, or its leave-one-out outputs."""
+    """The errors of the complete fit: of the outputs given, of a fit on all rows, or out of five folds."""
     variance = _variance(judged, subject.task)
     unknown = np.full(1 + subject.task.num_outputs, np.nan)
     if final is not None:
         return SizeErrors(final.labels, 1, item_errors(final.outputs, judged.y, subject.task, variance), unknown)
-    found = solved_on(subject, np.arange(len(subject.y)))
     if judged.index is None:
+        found = solved_on(subject, np.arange(len(subject.y)))
         return SizeErrors(len(subject.y), 1, judge_items(subject, found, judged, variance), unknown)
-    chosen = found.evidence.index
-    own = item_errors(found.evidence.outputs, subject.y[chosen], subject.task, variance)
-    errors = np.full((len(subject.y), own.shape[1]), np.nan)
-    errors[chosen] = own
-    return SizeErrors(len(subject.y), 1, errors[judged.index], unknown)
+    # not leave-one-out: the shares of the classes without an item are worse for it than those of any subsample
+    codes = np.arange(len(subject.y)) if subject.groups is None else subject.groups
+    parts = folds(subject.y, base_task(subject.task).kind, codes, n_folds=FOLDS, seed=subject.seed)
+    errors, sizes = (
+        np.full((len(judged.y), 1 if is_classification(subject.task) else subject.task.num_outputs), 0.0),
+        [],
+    )
+    for train, test in parts:
+        found = solved_on(subject, train)
+        own = np.isin(judged.index, test)
+        items = JudgedItems(judged.rows[own], judged.y[own])
+        errors[own] = judge_items(subject, found, items, variance)
+        sizes.append(len(train))
+    return SizeErrors(float(np.mean(sizes)), 1, errors, unknown)
 
 
 def _variance(judged: JudgedItems, task: Task) -> NDArray[np.float64] | None:
@@ -326,7 +337,7 @@ def _curve(subject: Subject, judged: JudgedItems, found: Sequence[SizeErrors]) -
         MEASURES[base_kind(task)], subject.head.name, n, _plain(series.sizes), _plain(series.errors),
         _plain(np.maximum(series.errors - half, 0.0)), _plain(series.errors + half),
         tuple(one.draws for one in found), laws.best,
-        tuple(forecast(series, laws, one) for one in more),
+        tuple(forecast(series, laws, one, labels=n) for one in more),
         _by_class(subject, judged, found, errors), len(judged.y),
     )  # fmt: skip
 
@@ -351,7 +362,7 @@ def _by_class(
         units = None if judged.units is None else judged.units[rows]
         series = series_of(sizes, own[seen], spreads, units)
         laws = fit_power_law(series.sizes, series.errors, series.covariance, seed=subject.seed)
-        forecasts[label] = forecast(series, laws, len(subject.y), level)
+        forecasts[label] = forecast(series, laws, len(subject.y), labels=len(subject.y), level=level)
     return forecasts
 
 

@@ -70,7 +70,7 @@ def test_the_interval_of_the_gain_covers_in_simulation(floor, exponent):
         errors = (rank < means[:, None] * items) * 1.0
         _, of_items = item_noise(errors, None)
         series = Series(sizes, means + rng.multivariate_normal(np.zeros(5), of_items), of_items + noise, drawn)
-        one = forecast(series, fit_power_law(sizes, series.errors, series.covariance, seed=trial), n)
+        one = forecast(series, fit_power_law(sizes, series.errors, series.covariance, seed=trial), n, labels=n)
         realised = true + rng.normal(scale=drawn.of_gain(n, n))
         hits += one.low <= realised <= one.high
         widths.append(one.high - one.low)

@@ -196,28 +196,28 @@ def series_of(found: Sequence[SizeErrors], errors: Array, spreads: Array, units:
     return Series(sizes, means, noise + noise_of_draws.covariance(sizes, draws), noise_of_draws)
 
 
-def forecast(series: Series, laws: FittedLaws, more: int, level: float = LEVEL) -> LabelGain:
+def forecast(series: Series, laws: FittedLaws, more: int, *, labels: int, level: float = LEVEL) -> LabelGain:
     """The gain of ``more`` labels: the mean over the laws, with the noise of the labels that are still to be drawn.
 
     Args:
         series: errors by size.
         laws: fitted to them.
         more: number of further labels.
+        labels: the present number, which may be above the largest size (that of folds).
         level: coverage of the interval.
 
     Examples:
         >>> from headstart.evaluate.curves.power_law import fit_power_law
         >>> series = Series(np.array([100.0, 200.0]), np.array([0.2, 0.15]), np.eye(2) * 1e-10, DrawNoise(0.0, 1.0))
-        >>> one = forecast(series, fit_power_law(series.sizes, series.errors, series.covariance), 200)
+        >>> one = forecast(series, fit_power_law(series.sizes, series.errors, series.covariance), 200, labels=200)
         >>> 0.02 < one.gain < 0.05, one.low <= one.gain <= one.high
         (True, True)
     """
-    n = float(series.sizes.max())
-    gains = laws.end - laws.errors(n + more)
-    gains = gains + series.draw.of_gain(n, more) * np.random.default_rng(more).standard_normal(len(gains))
+    expected = laws.errors(labels) - laws.errors(labels + more)
+    noise = series.draw.of_gain(labels, more)
+    gains = expected + noise * np.random.default_rng(more).standard_normal(len(expected))
     order = np.argsort(gains)
     places = np.cumsum(laws.weights[order]) - laws.weights[order] / 2
     low, high = np.interp([(1 - level) / 2, (1 + level) / 2], places, gains[order])
-    present = float(laws.weights @ laws.end)
-    gain = float(laws.weights @ (laws.end - laws.errors(n + more)))
+    present, gain = float(laws.weights @ laws.errors(labels)), float(laws.weights @ expected)
     return LabelGain(more, present, gain, float(min(low, gain)), float(max(high, gain)))
