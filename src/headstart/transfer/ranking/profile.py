@@ -114,26 +114,28 @@ def profile_facts(prepared: Prepared, judged: Judged) -> dict[str, Any] | None:
         judged: the plan of the fit.
 
     Examples:
+        >>> from headstart.data import read
         >>> from headstart.heads import HeadSearch
         >>> from headstart.reporting import SilentReporter
-        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.sources import open_source
         >>> from headstart.transfer.stages.context import RunContext
         >>> from headstart.transfer.stages.judge import judge
         >>> from headstart.transfer.stages.prepare import prepare
-        >>> shift, silent = toy_shift(), SilentReporter()
-        >>> prepared = prepare(shift.train.take(range(40)), shift.source, RunContext(silent))
-        >>> facts = profile_facts(prepared, judge(prepared, HeadSearch(("ridge",)), 0, silent, once=True))
+        >>> texts, silent = ["good film", "lovely", "great fun", "bad film", "awful", "dull"], SilentReporter()
+        >>> data = read((texts * 4, ["+", "+", "+", "-", "-", "-"] * 4))
+        >>> prepared = prepare(data, open_source("toy"), RunContext(silent))
+        >>> facts = profile_facts(prepared, judge(prepared, HeadSearch(("ridge",)), 0, silent))
         >>> facts["metric"], [block["block"] for block in facts["blocks"]]
         ('accuracy', ['letters', 'trigrams'])
     """
     blocks, fitted = prepared.source.info.blocks, judged.plan.fitted
     if len(blocks) < 2 or any(block.part or block.numbers for block in blocks):
         return None
+    task, y = prepared.dataset.labelled()
     count = min(len(fitted), MOST_ROWS)
-    while count > FEWEST_ROWS and _operations(count, blocks) > OPERATIONS:
+    while count > FEWEST_ROWS and _operations(count, blocks, task.num_outputs) > OPERATIONS:
         count = count * 3 // 4
     drawn = fitted if count == len(fitted) else np.sort(np.random.default_rng(judged.seed).permutation(fitted)[:count])
-    task, y = prepared.dataset.labelled()
     if is_classification(task) and len(np.unique(y[drawn])) < task.num_outputs:
         return None
     groups = None if judged.groups is None else judged.groups[drawn]
@@ -143,7 +145,7 @@ def profile_facts(prepared: Prepared, judged: Judged) -> dict[str, Any] | None:
     return {"metric": metric, "items": len(drawn), "blocks": shown}
 
 
-def _operations(count: int, blocks: Sequence[Block]) -> float:
-    return sum(
-        2 * count * block.width * min(count, block.width) + 25 * min(count, block.width) ** 3 for block in blocks
-    )
+def _operations(count: int, blocks: Sequence[Block], outputs: int) -> float:
+    """As in `headstart.transfer.stages.judge.affordable_folds`."""
+    sides = [(block.width, min(count, block.width)) for block in blocks]
+    return sum(2 * max(count, d) * side**2 + 25 * side**3 + 120 * count * side * outputs for d, side in sides)
