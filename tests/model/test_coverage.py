@@ -253,3 +253,15 @@ def test_coverage_holds_on_many_draws():
         found = model.conformal().sets(x[60:], 0.8, allow_empty=True)
         inside.append(found[np.arange(40), y[60:]].mean())
     assert abs(np.mean(inside) - 0.8) < 3 * np.std(inside) / np.sqrt(150) + 1 / 61
+
+
+def test_near_duplicates_count_once_and_are_not_called_groups(few_penalties):
+    import headstart
+
+    x, y = classes_of(40)
+    rows = np.concatenate([x, x[:10]])
+    labels = np.array(["a", "b", "c"])[np.concatenate([y, y[:10]])]
+    run = headstart.fit((rows, labels.tolist()), baselines="none", verbose=False)
+    predictor = run.model.conformal()
+    assert (predictor.certainty.units, len(predictor.certainty.index)) == (40, 50)
+    assert "new items (cross-conformal, 50 leave-one-out scores of 40 distinct items" in predictor.sentence(0.9)

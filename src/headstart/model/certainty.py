@@ -35,7 +35,8 @@ class Certainty:
         y: their labels as in `Dataset`: codes (n,), 0/1 (n, k) or values (n, k).
         index: (m,) positions of the items that have left-out scores: all of them up to n = 5,000.
         scores: (m, k) left-out scores before calibration.
-        how: where the scores come from, such as ``"leave-one-out"``.
+        how: where the scores come from, such as ``"leave-one-out"`` (near duplicates together) or
+            ``"leave-one-group-out"``.
         groups: (n,) codes 0 to G-1 of items that were left out together; None if each is its own group.
         rows: (n, d) the rows that the head was fitted on, in its own features; None where they need more than 64 MiB.
         solved: (m, k) left-out least-squares predictions behind the scores; None for heads that are not closed-form.
@@ -105,6 +106,7 @@ def certainty_of(
     ids: Sequence[str],
     groups: NDArray[np.int64] | None = None,
     search: HeadSearch = HeadSearch(),
+    named: bool = True,
 ) -> Certainty | None:
     """What to keep of a fit, from the evidence of its head; None for a head without evidence, as a loaded one.
 
@@ -116,6 +118,7 @@ def certainty_of(
         ids: n names of the items.
         groups: (n,) integer codes of rows that were left out together; None if every row is its own group.
         search: the candidates that were compared when the head was chosen.
+        named: whether the data name the groups; otherwise they are near duplicates.
 
     Examples:
         >>> from headstart.heads import select_head
@@ -128,6 +131,7 @@ def certainty_of(
     if evidence is None:
         return None
     alone = groups is None or len(np.unique(groups)) == len(groups)
+    left_out = "leave-one-out" if alone or not named else "leave-one-group-out"
     spectral = isinstance(HEADS[head.head], SpectralHead) and evidence.left_out is not None
     weights = row_weights(y, task, search.class_weight)
     found = Certainty(
@@ -135,7 +139,7 @@ def certainty_of(
         np.asarray(y),
         evidence.index,
         evidence.scores,
-        ("leave-one-out" if alone else "leave-one-group-out") if spectral else "out-of-fold",
+        left_out if spectral else "out-of-fold",
         None if alone or groups is None else np.unique(groups, return_inverse=True)[1].astype(np.int64),
         _mapped(rows, head),
         evidence.left_out.predictions if spectral and evidence.left_out is not None else None,

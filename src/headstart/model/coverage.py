@@ -109,7 +109,7 @@ class ConformalPredictor:
             have = max(self.units_of_labels)
         if have >= least:
             return
-        what = "groups of items" if self.certainty.groups is not None else "items"
+        what = "items" if self.certainty.groups is None else "groups of items" if self._by_group else "distinct items"
         what += " of a class" if per_class else " with the label" if is_multilabel(self.task) else ""
         most = f"; {have} can promise at most {np.floor(1000 * have / (have + 1)) / 1000:g}" if have else ""
         raise DataError(
@@ -125,7 +125,7 @@ class ConformalPredictor:
             per_class: whether it is promised for each class.
         """
         kept, share = self.certainty, f"{coverage:.1%}".replace(".0%", "%")
-        new = "new items of new groups" if kept.groups is not None else "new items"
+        new = "new items of new groups" if self._by_group else "new items"
         what = "intervals hold the value" if is_regression(self.task) else "sets hold the label"
         whose = f"{share} of {new}"
         if is_multilabel(self.task):
@@ -133,7 +133,8 @@ class ConformalPredictor:
         elif per_class:
             whose = f"{share} of {new} of each class"
         many = f"{len(kept.index):,} {kept.how} scores"
-        many += f" of {kept.units} groups" if kept.groups is not None else ""
+        if kept.groups is not None:
+            many += f" of {kept.units:,} {'groups' if self._by_group else 'distinct items'}"
         plus = "jackknife+" if is_regression(self.task) else "cross-conformal"
         if kept.how == VALIDATED:
             how = f"split-conformal, {many}; about {share} where new data are alike; the same items chose the weights"
@@ -143,6 +144,11 @@ class ConformalPredictor:
         else:
             how = f"jackknife, {many}; about {share} where new data are alike, without a guarantee for the worst case"
         return f"{what} for {whose} ({how}){self._too_few(coverage, per_class=per_class)}"
+
+    @property
+    def _by_group(self) -> bool:
+        """Whether items come in groups that are named in the data; near duplicates are left out together too."""
+        return self.certainty.groups is not None and self.certainty.how != "leave-one-out"
 
     def _too_few(self, coverage: float, *, per_class: bool) -> str:
         """A clause on the labels that have too few items, and are therefore in every set; else empty."""

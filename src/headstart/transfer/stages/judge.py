@@ -266,14 +266,17 @@ def _final_model(
         moments = kept_moments(training, y[rows], task, head, search) if keep else None
         head = replace(head, left_out=_left_out(head, task, y[rows], None if groups is None else groups[rows]))
         certainty = certainty_of(
-            training, y[rows], task, head, ids=ids, groups=None if groups is None else groups[rows], search=search
-        )
+            training, y[rows], task, head, ids=ids, groups=None if groups is None else groups[rows], search=search,
+            named=dataset.groups is not None,
+        )  # fmt: skip
         return TransferModel(
             source, task, replace(head, moments=None), moments, dataset.columns, engine=prepared.engine,
             certainty=certainty,
         )  # fmt: skip
     features = Features(training, y[rows], ids, None if groups is None else groups[rows], source.info)
     model = FrozenFeatures(search, keep).solve(source, features, task, seed=seed)
+    if dataset.groups is None and model.certainty is not None and model.certainty.how == "leave-one-group-out":
+        model = replace(model, certainty=replace(model.certainty, how="leave-one-out"))  # of near duplicates
     head = replace(model.head, left_out=_left_out(model.head, task, y[rows], features.groups))
     return replace(model, head=head, columns=dataset.columns, engine=prepared.engine)
 
