@@ -48,6 +48,15 @@ def test_a_model_a_run_and_a_folder_are_judged_alike(run, folder, data):
     assert frame[["output.low", "output.=high"]].sum(axis=1).to_numpy() == pytest.approx(1)
 
 
+def test_what_sets_promise_is_checked_on_the_new_items(run, data):
+    new = data[0][40:], data[1][40:]
+    found = headstart.evaluate(run, new, verbose=False).record["certainty"]["coverage"]
+    sets = run.model.predict_sets(new[0], 0.9)
+    inside = [label in names for label, names in zip(new[1], sets, strict=True)]
+    assert [one["promised"] for one in found] == [0.8, 0.9, 0.95]
+    assert (found[1]["realised"], found[1]["items"]) == (pytest.approx(np.mean(inside)), 20)
+
+
 def test_the_name_is_still_that_of_the_package():
     import headstart.evaluate.evaluation
 

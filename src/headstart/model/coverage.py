@@ -49,8 +49,9 @@ Score = Callable[[Array, Array], Array]
 SET_METHODS: dict[str, Score] = {
     "lac": lambda p, _: lac(p), "aps": aps, "raps": raps, "ordinal": ordinal_aps,
 }  # fmt: skip
-# From here on the fits without a row do not differ from the fit on all rows by more than the noise of the scores.
-MOST_FITS = 2_000
+# Scored items times labels up to which the fits without each item are compared: 2 ms for each new item. With more, such
+# a fit differs from the one on all items by less than the noise of the scores.
+MOST_NUMBERS = 160_000
 NAMED = 5  # classes with too few items that are listed
 
 
@@ -88,7 +89,8 @@ class ConformalPredictor:
         kept = self.certainty
         known = kept.rows is not None and kept.solved is not None and self.moments is not None
         lda = self.head.head != "lda" or kept.within is not None
-        return known and lda and self.head.head in EXACT_HEADS and kept.units <= MOST_FITS
+        few = len(kept.index) * self.task.num_outputs <= MOST_NUMBERS
+        return known and lda and self.head.head in EXACT_HEADS and few
 
     def check(self, coverage: float, *, per_class: bool = False) -> None:
         """Raise unless the left-out scores can promise this coverage.

@@ -14,6 +14,7 @@ from headstart.data import ReadOptions, audit, union_groups
 from headstart.data.auditing.text_findings import check_texts
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.sketches import kept_sketches
+from headstart.evaluate.coverage import CoveragePart, realised_coverage
 from headstart.evaluate.diagrams import diagrams, subgroups
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
@@ -28,6 +29,7 @@ from headstart.reporting.summary import summary_html, summary_text
 from headstart.tasks import base_dataset, task_methods
 from headstart.transfer.run import Run
 from headstart.transfer.stages.context import Clock
+from headstart.transfer.stages.coverage import coverage_record
 from headstart.transfer.stages.evaluation_folder import check_evaluation_folder, write_evaluation
 from headstart.transfer.stages.gallery import REPORT_ITEMS, GalleryPlan, plan_evaluation_gallery
 from headstart.transfer.stages.record import environment
@@ -273,12 +275,23 @@ def _judged(
             "warnings": _warnings(fitted_on, found.n, shift),
         }
     )
+    if certain := _certain(model, given, groups, seed):
+        record["certainty"] = certain
     methods = task_methods(task)
     labels = methods.decode(methods.targets(truth, task.num_outputs), task)
     return ModelEvaluation(
         found, tuple(used.ids), labels, methods.decode(outputs, task), outputs, task.labels, given.failures, fitted_on,
         shift, record,
     )  # fmt: skip
+
+
+def _certain(model: TransferModel, given: _Predicted, groups: NDArray[np.int64] | None, seed: int) -> dict[str, Any]:
+    """What prediction sets or intervals promise, and what they held on these items; empty without left-out scores."""
+    encoding = given.prediction.encoding
+    if model.certainty is None or encoding is None:
+        return {}
+    part = CoveragePart(model.conformal(), given.used.labelled()[1], given.prediction.outputs, encoding.rows, groups)
+    return coverage_record(model, realised_coverage([part], seed=seed))
 
 
 def _report(judged: ModelEvaluation, given: _Predicted, reporter: Reporter) -> None:

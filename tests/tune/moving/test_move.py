@@ -110,3 +110,18 @@ def test_an_error_leaves_the_network_and_the_validation_without_the_prefix(shift
     assert seen == [(True, True)]
     assert network.prefix is None
     assert validation.batches is items
+
+
+def test_a_fine_tuned_model_promises_by_its_validation_items(shift):
+    """Left-out scores of items that the body was trained on would be too good."""
+    moved = move(QUICK, shift.source, shift.train.take(range(60)), search=RIDGE)
+    for one in moved.candidates:
+        kept = one.model.certainty
+        assert (kept.how, kept.ids, kept.rows) == ("validation", moved.valid.ids, None)
+        np.testing.assert_array_equal(kept.scores, one.scores)
+    predictor = moved.best.model.conformal()
+    assert not predictor.exact
+    assert "split-conformal, 12 validation scores" in predictor.sentence(0.9)
+    assert moved.best.model.predict_sets(shift.test.items[:3], 0.9)
+    with pytest.raises(DataError, match=r"at least 19 items\. Got 12"):
+        predictor.check(0.95)
