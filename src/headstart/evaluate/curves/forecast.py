@@ -153,7 +153,7 @@ def item_noise(errors: Array, units: NDArray[np.int64] | None) -> tuple[Array, A
         >>> means, covariance.round(2).tolist()
         (array([0.5 , 0.25]), [[0.22, 0.11], [0.11, 0.16]])
     """
-    from scipy.stats import norm, t
+    from scipy.special import ndtri, stdtrit
 
     seen = ~np.isnan(errors)
     counts = np.maximum(seen.sum(axis=1), 1)
@@ -167,7 +167,7 @@ def item_noise(errors: Array, units: NDArray[np.int64] | None) -> tuple[Array, A
         parts = summed
     if number < 2:
         return means, np.full((len(errors),) * 2, np.nan)
-    wider = float(t.ppf((1 + LEVEL) / 2, number - 1) / norm.ppf((1 + LEVEL) / 2)) ** 2
+    wider = float(stdtrit(number - 1, (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2)) ** 2
     covariance = parts @ parts.T * number / (number - 1) * wider
     # a share of exactly 0 or 1 still has the uncertainty of one more item (Laplace's rule)
     least = np.maximum(means * (1 - means), 0.0) if (means <= 1).all() else np.zeros_like(means)

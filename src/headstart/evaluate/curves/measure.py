@@ -207,7 +207,8 @@ def judge_items(subject: Subject, found: Contender, judged: JudgedItems, varianc
         array([0., 0.])
     """
     solution = found.solve()
-    scores = judged.rows @ solution.weight + solution.bias
+    # in the type of the rows: float64 for rows of a fused or standardised source, else without a copy of them
+    scores = judged.rows @ solution.weight.astype(judged.rows.dtype) + solution.bias
     outputs = task_methods(subject.task).outputs(scores, found.calibration)
     return item_errors(outputs, judged.y, subject.task, variance)
 

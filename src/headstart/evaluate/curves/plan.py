@@ -11,6 +11,7 @@ __all__ = ["planned"]
 
 LARGEST = 0.5  # of the rows: an order and its reverse then share none, and the noise of the draw can be estimated
 STEPS = 6  # sizes at most, each √2 smaller than the one before, down to a twelfth of the rows
+PAIR = 2  # an order and its reverse
 LEAST_ROWS = 12
 ROWS_A_CLASS = 2
 LEAST_GROUPS = 3  # of a subsample, since choosing λ leaves one out
@@ -22,8 +23,9 @@ PRIOR_WEIGHTS = 3
 def planned(subject: Subject, judged: int, *, draws: int, seconds: float) -> dict[int, int]:
     """Sizes in ascending order, each with an even number of subsamples.
 
-    Each size gets an equal part of the time; a size of which two subsamples don't fit into its part is left out, from
-    the largest down. The plan depends on counts alone, so that two runs on the same data agree.
+    The largest size is the largest of which two subsamples fit into the time, with two of half and of a quarter of it.
+    What time is left goes to sizes in between, and then to more subsamples, the smallest size first. The plan depends
+    on counts alone, so that two runs on the same data agree.
 
     Args:
         subject: the training rows and the head.
@@ -39,22 +41,42 @@ def planned(subject: Subject, judged: int, *, draws: int, seconds: float) -> dic
         >>> subject = Subject(x, x[:, :1], Task("regression", ("y",)), identity, RIDGE)
         >>> planned(subject, 400, draws=4, seconds=0.5)
         {35: 4, 50: 4, 71: 4, 100: 4, 141: 4, 200: 4}
+        >>> planned(subject, 400, draws=4, seconds=0.1)
+        {50: 2, 100: 2, 141: 2, 200: 2}
     """
+    sizes = _sizes(subject)
+    costs = {size: _cost(subject, size, judged) for size in sizes}
+    for start in range(len(sizes)):
+        kept = sizes[start : start + STEPS]
+        counts = dict.fromkeys(kept[::2], PAIR)
+        if sum(PAIR * costs[size] for size in counts) <= seconds:
+            break
+    else:
+        return {}
+    left = seconds - sum(PAIR * costs[size] for size in counts)
+    for size in kept[1::2]:
+        if PAIR * costs[size] <= left:
+            counts[size] = PAIR
+            left -= PAIR * costs[size]
+    counts = dict(sorted(counts.items()))
+    for count in range(2 * PAIR, draws + 1, PAIR):
+        for size in counts:
+            if counts[size] == count - PAIR and PAIR * costs[size] <= left:
+                counts[size] = count
+                left -= PAIR * costs[size]
+    return counts
+
+
+def _sizes(subject: Subject) -> list[int]:
+    """The sizes to choose from, the largest first."""
     n = len(subject.y)
     if subject.groups is not None and len(np.unique(subject.groups)) < 2 * LEAST_GROUPS:
-        return {}
+        return []
     smallest = max(LEAST_ROWS, ROWS_A_CLASS * len(np.unique(subject.y)) if is_classification(subject.task) else 0)
     if subject.groups is not None:
         smallest = max(smallest, -(-n * LEAST_GROUPS // len(np.unique(subject.groups))))
-    sizes = [round(LARGEST * n / 2 ** (step / 2)) for step in range(2 * STEPS)]
-    sizes = [size for size in dict.fromkeys(sizes) if size >= smallest]
-    while sizes:
-        kept = sizes[:STEPS]
-        counts = {size: int(seconds / len(kept) / _cost(subject, size, judged)) // 2 * 2 for size in kept}
-        if counts[kept[0]] >= 2:
-            return {size: min(counts[size], draws - draws % 2) for size in reversed(kept)}
-        sizes = sizes[1:]
-    return {}
+    sizes = [round(LARGEST * n / 2 ** (step / 2)) for step in range(4 * STEPS)]
+    return [size for size in dict.fromkeys(sizes) if size >= smallest]
 
 
 def _cost(subject: Subject, size: int, judged: int) -> float:

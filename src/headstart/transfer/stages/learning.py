@@ -19,7 +19,7 @@ __all__ = ["learning_curve_of"]
 
 MOST_JUDGED = 5000  # items on which errors are counted: the standard error of a share is then below 0.7 points
 LEAST_SECONDS = 0.5
-SHARE = 0.02  # of the time that encoding usually takes
+SHARE = 0.03  # of the time that encoding usually takes
 MOST_SOLVED_AGAIN = 2000  # training rows up to which a closed-form head stands in for one that has no closed form
 
 
