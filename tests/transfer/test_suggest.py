@@ -50,6 +50,12 @@ def test_copies_of_training_items_and_of_suggested_ones_are_skipped(run, pool):
     assert len({one.item.rstrip("!") for one in found}) == 5
 
 
+def test_an_empty_text_is_not_suggested(run):
+    found = run.model.suggest([*NEW, "", "   "], n=5)
+    assert set(found.index) == set(range(5))
+    assert list(found.failures) == ["5", "6"]
+
+
 def test_fewer_items_than_asked_for_is_an_error(run):
     with pytest.raises(DataError, match="50 items were asked for, but there are only 5"):
         run.model.suggest(NEW)

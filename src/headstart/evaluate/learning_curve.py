@@ -8,7 +8,7 @@ draw of training items (of this fit, and of the labels to come), and the law its
 
 References: Cortes et al., NIPS 1993; Mukherjee et al., "Estimating Dataset Size Requirements for Classifying DNA
 Microarray Data", Journal of Computational Biology 2003; Figueroa et al., BMC Medical Informatics 2012; Viering & Loog,
-"The Shape of Learning Curves: A Review", TPAMI 2022 (pitfalls: a single exponent, no interval).
+"The Shape of Learning Curves: A Review", TPAMI 2022.
 
 Command: headstart fit DATA
 """

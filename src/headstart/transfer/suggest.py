@@ -1,4 +1,8 @@
-"""Which labels next: the unlabelled items whose label would help a model most.
+"""Active learning: the unlabelled items whose label would help a model most.
+
+What is computed is in `headstart.transfer.suggestions.choice`.
+
+Reference: Settles, "Active Learning Literature Survey", University of Wisconsin 2009.
 
 Command: headstart suggest RUN UNLABELLED --n 50
 """
@@ -12,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headstart.data import ReadOptions, align_columns, audit
 from headstart.data.table.several_columns import parse_column
@@ -23,6 +28,7 @@ from headstart.model import TransferModel
 from headstart.model.as_fitted import check_any_left, read_as_fitted
 from headstart.params import check_number
 from headstart.reporting import Reporter, chosen_reporter
+from headstart.rows import take_rows
 from headstart.tasks import base_dataset
 from headstart.transfer.run import Run
 from headstart.transfer.stages.run_folder import fitted_contents
@@ -33,6 +39,7 @@ from headstart.types import Dataset
 
 __all__ = ["suggest"]
 
+EMPTY = "It is empty."
 NUMBERS = 8  # values of a row that are shown
 
 
@@ -98,14 +105,15 @@ def suggest(
         encoded = extract(opened.source, dataset.items, engine=opened.engine, progress=step)
     check_any_left(len(encoded.index), dataset.ids, encoded.failures)
     failures = {dataset.ids[position]: reason for position, reason in encoded.failures.items()}
+    pool, kept = _pool(opened, dataset.take(encoded.index), folder, reporter)
+    index = encoded.index[kept]
+    failures |= {dataset.ids[position]: EMPTY for position in np.setdiff1d(encoded.index, index).tolist()}
     for name, reason in failures.items():
         reporter.warning(f"Set aside {name}: {reason}")
-    used = dataset.take(encoded.index) if failures else dataset
-    check_enough(len(used), n, lost=f" ({len(failures)} cannot be read)" if failures else "")
-    pool = _pool(opened, used, folder, reporter)
+    check_enough(len(index), n, lost=f" ({len(failures)} cannot be read)" if failures else "")
     with reporter.progress("choosing"):
-        found = suggest_rows(opened, encoded.rows, n, pool=pool, seed=seed)
-    moved = tuple(replace(one, index=int(encoded.index[one.index])) for one in found.items)
+        found = suggest_rows(opened, take_rows(encoded.rows, kept), n, pool=pool, seed=seed)
+    moved = tuple(replace(one, index=int(index[one.index])) for one in found.items)
     chosen = tuple(dataset.items[one.index] for one in moved)
     return replace(found, items=moved, failures=failures, chosen=chosen, about=_about(opened, folder))
 
@@ -130,8 +138,13 @@ def _read(model: TransferModel, data: Any, options: ReadOptions) -> Dataset:
     return align_columns(dataset, model.columns)
 
 
-def _pool(model: TransferModel, dataset: Dataset, folder: Path | None, reporter: Reporter) -> Pool:
-    """Names, near duplicates among the items, and exact copies of training items by the digests of the run folder."""
+def _pool(
+    model: TransferModel, dataset: Dataset, folder: Path | None, reporter: Reporter
+) -> tuple[Pool, NDArray[np.intp]]:
+    """What is known of the items, and the positions of those that are not empty.
+
+    Near duplicates among the items come from the audit, exact copies of training items from the digests of the run.
+    """
     fitted = frozenset() if folder is None else fitted_contents(folder)
     with reporter.progress("looking for near duplicates") as step:
         read_all = kept_sketches(dataset.modality, step, cache=model.engine.cache)
@@ -139,7 +152,10 @@ def _pool(model: TransferModel, dataset: Dataset, folder: Path | None, reporter:
     copies = np.array([content in fitted for content in checked.content])
     # what is nearly a copy of a training item that is in the pool too
     copies |= np.isin(checked.clusters, checked.clusters[copies])
-    return Pool(dataset.ids, [_shown(one) for one in dataset.items], copies, checked.clusters, dataset.groups)
+    kept = np.flatnonzero(checked.keep)
+    used = dataset.take(kept)
+    shown = [_shown(one) for one in used.items]
+    return Pool(used.ids, shown, copies[kept], checked.clusters[kept], used.groups), kept
 
 
 def _shown(item: object) -> str:
