@@ -58,6 +58,15 @@ def test_the_lower_loss_wins_within_the_noise_which_is_said(monkeypatch):
     assert "noise" not in clear.why
 
 
+@pytest.mark.parametrize(("n", "small", "items"), [(4000, 0.5, 800), (2100, 0.5, 400), (4000, 3.0, 400)])
+def test_an_undecided_comparison_goes_on_where_there_are_many_more_items(monkeypatch, n, small, items):
+    """Kind: 400 of 9,543 headlines could not tell two bodies apart, and the worse one was taken."""
+    found, bodies = compared(monkeypatch, small, 0.5, n=n)
+    assert found.items == items
+    assert found.record[1]["items"] == items
+    assert len(bodies[1].seen) == items
+
+
 def test_of_equal_losses_the_first_is_taken(monkeypatch):
     class Same(Planted):
         def _row(self, text):

@@ -38,9 +38,11 @@ from headstart.types import Dataset, TaskKind
 __all__ = ["FEWEST_COMPARED", "Comparison", "compare_sources", "comparison_samples", "comparison_size"]
 
 # On training parts of TREC-6, financial tweets, BANKING77 and CLINC150, the lower loss of 400 texts chose the better of
-# two sources in each of 38 draws, the higher accuracy in 34; 200 texts in 38 of 40. A larger sample was no surer, since
-# the difference of two bodies shrinks as their heads learn from more items. Sounds differ more.
+# two sources in each of 38 draws, the higher accuracy in 34; 200 texts in 38 of 40. Sounds differ more.
 MOST_ITEMS, MOST_SOUNDS = 400, 200
+# Where 400 cannot tell two sources apart and there are many more items, the order may change with more: twice and four
+# times as many, but at most a fifth of the items, so that the comparison stays cheap beside the fit.
+LARGER, LARGEST_SHARE = (2, 4), 1 / 5
 PER_CLASS, MOST_OF_CLASSES = 4, 400  # with many classes four items of each, up to 400 in all
 MOST_SECONDS = 500.0  # of sound in a sample: a speech body takes a few seconds for them on two cores
 FEWEST = 60  # items, however long their sounds are
@@ -93,9 +95,12 @@ def compare_sources(
     """
     task, y = dataset.labelled()
     kind = base_kind(task)
-    steps = comparison_samples(y, kind, among, most=comparison_size(dataset, among), seed=context.seed)
-    if len(np.unique(units[steps[-1]])) < 2:  # one group cannot be left out
-        steps = [among]
+    most = comparison_size(dataset, among)
+    factors = () if dataset.modality == "audio" else LARGER
+    steps = comparison_samples(y, kind, among, most=most, seed=context.seed, factors=factors)
+    usual = max(1, sum(len(step) <= 1.25 * most for step in steps))
+    if len(np.unique(units[steps[usual - 1]])) < 2:  # one group cannot be left out
+        steps, usual = [among], 1
     groups = units if len(np.unique(units[steps[-1]])) < len(steps[-1]) else None
     contestants = tuple(
         Contestant(Entry(name, None, dataset.modality, describe(name)), dataset.items, context.engine) for name in names
@@ -104,8 +109,37 @@ def compare_sources(
     if left is not None and left <= 0:
         return Comparison(contestants, None, len(steps[-1]), f"they could not be compared ({OUT_OF_TIME})", ())
     asked = Question(task, y, groups, seed=context.seed)
-    trials = successive_halving(contestants, steps, asked, in_turn(context.reporter), Deadline.within(left))
-    return _result(trials, [len(step) for step in steps], groups, METRIC_NAMES[kind])
+    deadline = Deadline.within(left)
+    trials = successive_halving(contestants, steps[:usual], asked, in_turn(context.reporter), deadline)
+    sizes = [len(step) for step in steps[:usual]]
+    for step in steps[usual:]:
+        if not _undecided(trials, groups) or not deadline.leaves(sum(trial.seconds for trial in trials) * 2):
+            break
+        _measure_again(trials, step, asked, context)
+        sizes.append(len(step))
+    return _result(trials, sizes, groups, METRIC_NAMES[kind])
+
+
+def _undecided(trials: Sequence[SourceTrial], groups: NDArray[np.int64] | None) -> bool:
+    """Whether all sources were measured on the last sample, or stopped as clearly worse, and two may be the best."""
+    found = [trial.measured for trial in trials if not trial.stopped and trial.measured is not None]
+    if len(found) < 2 or any(trial.stopped == OUT_OF_TIME for trial in trials):
+        return False
+    best = min(found, key=lambda measured: measured.loss.value)
+    gaps = [difference_with_error(measured, best, groups) for measured in found if measured is not best]
+    return any(mean <= CLEAR * error for mean, error in gaps)
+
+
+def _measure_again(
+    trials: Sequence[SourceTrial], sample: NDArray[np.intp], asked: Question, context: RunContext
+) -> None:
+    """Measure the sources that have not stopped on a larger sample."""
+    going = [trial for trial in trials if not trial.stopped]
+    again = successive_halving([trial.contestant for trial in going], [sample], asked, in_turn(context.reporter))
+    for trial, new in zip(going, again, strict=True):
+        trial.stopped, trial.seconds = new.stopped, new.seconds
+        trial.earlier += () if trial.answer is None else (trial.answer,)
+        trial.answer = new.answer
 
 
 def _result(
@@ -162,9 +196,9 @@ def comparison_size(dataset: Dataset, among: NDArray[np.intp]) -> int:
 
 
 def comparison_samples(
-    y: NDArray[Any], kind: TaskKind, among: NDArray[np.intp], *, most: int, seed: int
+    y: NDArray[Any], kind: TaskKind, among: NDArray[np.intp], *, most: int, seed: int, factors: Sequence[int] = ()
 ) -> list[NDArray[np.intp]]:
-    """Nested stratified samples: a quarter, a half and all of about ``most`` items.
+    """Nested stratified samples: a quarter, a half and all of about ``most`` items, and larger ones if asked for.
 
     Samples below 40 items or four of each class are omitted. A sample may hold part of a group: what counts is that
     the items of a group are left out together.
@@ -175,17 +209,20 @@ def comparison_samples(
         among: (m,) positions of the items that may be used.
         most: number of items of the last sample.
         seed: of the draw.
+        factors: larger samples as multiples of ``most``; those above a fifth of the items are omitted.
 
     Examples:
-        >>> found = comparison_samples(np.arange(900) % 2, "classification", np.arange(900), most=200, seed=0)
+        >>> y, among = np.arange(3000) % 2, np.arange(3000)
+        >>> found = comparison_samples(y, "classification", among, most=200, seed=0, factors=(2, 4))
         >>> [len(sample) for sample in found]
-        [50, 100, 200]
+        [50, 100, 200, 400]
     """
     n = len(among)
     size = n if n <= 1.25 * most else most
     classes = len(np.unique(y[among])) if kind == "classification" else 0
     least = max(LEAST_ITEMS, LEAST_PER_CLASS * classes)
     sizes = [share * size for share in SHARES if share * size >= least] or [float(size)]
+    sizes += [float(factor * most) for factor in factors if factor * most <= LARGEST_SHARE * n]
     shares = np.diff([0.0, *sizes, *([n] if sizes[-1] < n else [])]) / n
     parts = assign_parts(np.arange(n), find_strata(y[among], kind, n), shares.tolist(), seed)
     return [among[parts <= k] for k in range(len(sizes))]
