@@ -223,3 +223,12 @@ def test_a_head_without_a_closed_form_is_represented_by_one_that_has_it():
     assert run.model.head.head == "knn"
     assert run.learning_curve is not None
     assert run.learning_curve.head == "lda"
+
+
+def test_judged_items_of_one_group_have_no_known_noise():
+    """Kind: with a single group the covariance was 0/0, and the forecast "+nan ± nan points"."""
+    x, y = np.random.default_rng(0).normal(size=(120, 3)), np.arange(120) % 2
+    x[:, 0] += y
+    one, held_out = np.zeros(20, np.int64), (x[100:], y[100:])
+    with pytest.raises(DataError, match="two groups"):
+        learning_curve(x[:100], y[:100], TWO, held_out=held_out, groups=np.arange(100), held_out_groups=one)

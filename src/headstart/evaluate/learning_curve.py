@@ -269,7 +269,7 @@ def curve_of(
         seconds: about how long it may take.
 
     Raises:
-        DataError: if there are too few rows or groups for two sizes.
+        DataError: if there are too few rows or groups for two sizes, or all judged items are of one group.
 
     Examples:
         >>> from headstart.heads.ridge import RIDGE
@@ -278,6 +278,10 @@ def curve_of(
         >>> curve_of(subject, JudgedItems(x, x[:, :1], np.arange(60))).errors[-1] < 1e-6
         True
     """
+    if judged.units is not None and len(np.unique(judged.units)) < 2:
+        raise DataError(
+            "A learning curve needs judged items of two groups or more, whose differences are its noise. Got one group."
+        )
     plan = planned(subject, len(judged.y), draws=draws, seconds=seconds)
     if not plan:
         groups = "" if subject.groups is None else f" in {len(np.unique(subject.groups))} groups"
@@ -355,11 +359,12 @@ def _by_class(
         else:
             rows, own = np.arange(len(judged.y)), errors[:, :, code]
         seen = np.asarray((~np.isnan(own)).any(axis=1))
-        if not seen[-1] or seen.sum() < 2 or len(rows) < LEAST_ITEMS:
+        units = None if judged.units is None else judged.units[rows]
+        few = units is not None and len(np.unique(units)) < 2
+        if not seen[-1] or seen.sum() < 2 or len(rows) < LEAST_ITEMS or few:
             continue
         sizes = [one for one, there in zip(found, seen, strict=True) if there]
         spreads = np.array([one.spread[1 + code] for one in sizes])
-        units = None if judged.units is None else judged.units[rows]
         series = series_of(sizes, own[seen], spreads, units)
         laws = fit_power_law(series.sizes, series.errors, series.covariance, seed=subject.seed)
         forecasts[label] = forecast(series, laws, len(subject.y), labels=len(subject.y), level=level)

@@ -76,7 +76,7 @@ def test_estimators_are_silent(capsys):
 
 
 def results(run):
-    ranking = headstart.rank((TEXTS, MOODS), ["toy"], untrained=False, verbose=False)
+    ranking = headstart.rank((TEXTS, MOODS), ["toy", "headstart:text"], untrained=False, verbose=False)
     suspects = headstart.audit_labels((ROWS, [*LABELS[:-1], NASTY]), verbose=False)
     checked = audit(Dataset(["hi there", "", "Hi there!"], ("0", "1", "2"), "text"))
     return {

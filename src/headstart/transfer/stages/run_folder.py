@@ -117,8 +117,8 @@ def write_run(target: Path, model: TransferModel, record: Mapping[str, Any], tab
         >>> place = Path(tempfile.mkdtemp()) / "run"
         >>> rows = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3
         >>> run = headstart.fit((rows, ["low", "low", "low", "high", "high", "high"] * 3), out=place, verbose=False)
-        >>> sorted(path.name for path in place.iterdir())[:3]
-        ['README.md', 'calibration.json', 'config.json']
+        >>> sorted(path.name for path in place.iterdir())[:4]
+        ['README.md', 'calibration.json', 'certainty.safetensors', 'config.json']
     """
     with atomic_folder(target) as scratch:
         model.write(scratch)
