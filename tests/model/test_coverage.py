@@ -102,13 +102,39 @@ def test_intervals_equal_refits_without_each_item_or_group(grouped):
             high.append(there[: len(NEW)] + residual)
             weights.append(1 / len(out))
     low, high, weights = np.array(low), np.array(high), np.array(weights)
-    found = model.predict_intervals(NEW, 0.8)
+    found = model.conformal().intervals(NEW, 0.8, adaptive=False)
     for i, target in np.ndindex(len(NEW), 2):
         for ends, side, sign in ((low, 0, -1), (high, 1, 1)):
             values = sign * ends[:, i, target]
             order = np.argsort(values)
             place = np.flatnonzero(np.cumsum(weights[order]) >= 0.8 * (weights.sum() + 1) - 1e-9)[0]
             assert found[i, target, side] == pytest.approx(sign * values[order][place], abs=1e-10)
+
+
+@pytest.mark.parametrize(("n", "d"), [(40, 4), (12, 20)])
+def test_adaptive_intervals_scale_residuals_by_refitted_leverages(n, d):
+    """Jackknife+ of |r_i| / √(1 + h⁻ⁱ(x_i)) · √(1 + h⁻ⁱ(x)), with the leverage of each refit."""
+    rng = np.random.default_rng(1)
+    x, new = rng.normal(size=(n, d)), rng.normal(size=(6, d)) * 2
+    y = x[:, :1] + rng.normal(size=(n, 1))
+    model = model_of(x, y, Task("regression", ("s",)))
+    mapped, fresh, lam = model.head.feature_map(x), model.head.feature_map(new), model.head.lam
+    low, high = [], []
+    for i in range(n):
+        keep = np.arange(n) != i
+        there = refitted_outputs(model, x, y, keep, np.vstack([new, x[[i]]]))[:, 0]
+        mean = mapped[keep].mean(axis=0)
+        inverse = np.linalg.inv((mapped[keep] - mean).T @ (mapped[keep] - mean) + lam * np.eye(d))
+        h = [1 / (n - 1) + (row - mean) @ inverse @ (row - mean) for row in (*fresh, mapped[i])]
+        half = abs(y[i, 0] - there[-1]) * np.sqrt((1 + np.array(h[:-1])) / (1 + h[-1]))
+        low.append(there[:-1] - half)
+        high.append(there[:-1] + half)
+    found = model.predict_intervals(new, 0.8)[:, 0]
+    k = int(np.ceil(0.8 * (n + 1) - 1e-9))
+    np.testing.assert_allclose(found[:, 1], np.sort(high, axis=0)[k - 1], rtol=0, atol=1e-8)
+    np.testing.assert_allclose(found[:, 0], -np.sort(-np.array(low), axis=0)[k - 1], rtol=0, atol=1e-8)
+    plain = model.conformal().intervals(new, 0.8, adaptive=False)[:, 0]
+    assert not np.allclose(plain, found)
 
 
 def test_sets_of_several_labels_hold_each_label_by_items_that_have_it():

@@ -274,13 +274,18 @@ class ConformalPredictor:
             out[:, [label]] = conformal_p_values(mine, new[..., [label]], weights=weights, fits=fits)
         return out
 
-    def intervals(self, rows: Rows | None, coverage: float, *, outputs: Array | None = None) -> Array:
+    def intervals(
+        self, rows: Rows | None, coverage: float, *, outputs: Array | None = None, adaptive: bool = True
+    ) -> Array:
         """The lower and upper end of each value of each item, (m, k, 2); each value is promised by itself.
 
         Args:
             rows: as in `p_values`.
             coverage: 1-alpha.
             outputs: as in `p_values`.
+            adaptive: whether intervals are wider for items that are unlike those of the fit: residuals are compared in
+                units of √(1 + leverage). The mean width stays the same; coverage is more even. Only where the fits
+                without each item are known, and each item is its own group.
 
         Raises:
             ParameterError: if the task is no regression, or for a coverage that does not lie between 0 and 1.
@@ -293,13 +298,16 @@ class ConformalPredictor:
         kept, out = self.certainty, np.empty((*given.shape, 2))
         residuals = kept.labels - kept.outputs(self.task, self.head.calibration)
         for part, fresh, _ in self._new_outputs(rows, given):
+            spread = None
+            if adaptive and self.exact and rows is not None and kept.groups is None:
+                spread = self._exact.spread(self.head.feature_map(rows[part]))
             for target in range(self.task.num_outputs):
                 own, weights = residuals[:, target], self._weights
                 if fresh.ndim == 2:
                     out[part, target] = split_interval(fresh[:, target], own, coverage, weights=weights)
                 else:
                     without = fresh[:, self._fit_of_row, target]
-                    out[part, target] = jackknife_plus(without, own, coverage, weights=weights)
+                    out[part, target] = jackknife_plus(without, own, coverage, weights=weights, scale=spread)
         return out
 
     @property

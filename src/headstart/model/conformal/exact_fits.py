@@ -21,6 +21,7 @@ from headstart.types import Task
 __all__ = ["EXACT_HEADS", "ExactFits"]
 
 Array = NDArray[np.float64]
+TINY = 1e-300
 
 EXACT_HEADS = ("ridge", "lda")
 """Heads whose fit without an item follows from the fit on all items."""
@@ -39,6 +40,8 @@ class ExactFits:
         total: Σw.
         without: ridge or LDA without each unit.
         present: (k,) classes with rows.
+        factor: (d, d) Cholesky factor of X̃ᵀX̃+λ, upper triangle.
+        leverage: (m,) h_i of the training rows.
 
     Examples:
         >>> from headstart.heads import select_head
@@ -59,6 +62,8 @@ class ExactFits:
     total: float
     without: RidgeWithout | LDAWithout
     present: NDArray[np.bool_]
+    factor: Array
+    leverage: Array
 
     @classmethod
     def of(cls, task: Task, head: FittedHead, moments: Moments, kept: Certainty) -> ExactFits:
@@ -75,7 +80,7 @@ class ExactFits:
         if kept.rows is None or kept.solved is None or kept.leverage is None:
             raise ParameterError("The fits without each item need the rows of the training items.")
         system = moments.scatter + head.lam * np.eye(len(moments.scatter))
-        factor = cho_factor(system, overwrite_a=True, check_finite=False)
+        factor = cho_factor(system, lower=False, overwrite_a=True, check_finite=False)
         centred = np.asarray(kept.rows[kept.index], dtype=np.float64) - moments.mean
         onto_rows = cho_solve(factor, centred.T, check_finite=False)
         coefficients = cho_solve(factor, moments.cross, check_finite=False)
@@ -91,7 +96,10 @@ class ExactFits:
                 kept.within, moments.w * moments.target_mean[present], targets[:, present], kept.solved[:, present],
                 fitted[:, present], kept.leverage, weights, groups,
             )  # fmt: skip
-        return cls(moments.mean, moments.target_mean, onto_rows, coefficients, weights, moments.w, without, present)
+        return cls(
+            moments.mean, moments.target_mean, onto_rows, coefficients, weights, moments.w, without, present,
+            factor[0], kept.leverage,
+        )  # fmt: skip
 
     @property
     def numbers(self) -> int:
@@ -108,3 +116,23 @@ class ExactFits:
         out = np.full((len(mapped), self.without.count, len(self.present)), -np.inf)
         out[:, :, self.present] = self.without(fitted[:, self.present], kernel)
         return out
+
+    def spread(self, mapped: NDArray[Any]) -> Array:
+        """How uncertain each new row is relative to each training row, both without that training row, (m, n).
+
+        Under the fit without row i, a prediction has the variance (1 + h⁻ⁱ(x)) σ², with the leverage h⁻ⁱ(x) = h(x) +
+        κ_i(x)²/(1-h_i) of a new row, and 1 + h⁻ⁱ(x_i) = 1/(1-h_i) of row i itself. The result is the root of the ratio.
+
+        Reference: Cook & Weisberg, "Residuals and Influence in Regression", 1982.
+
+        Args:
+            mapped: (m, d) mapped rows.
+        """
+        from scipy.linalg import solve_triangular
+
+        centred = np.asarray(mapped, dtype=np.float64) - self.mean
+        kernel = 1 / self.total + centred @ self.onto_rows
+        half = solve_triangular(self.factor, centred.T, trans=1, check_finite=False)
+        leverage = 1 / self.total + (half**2).sum(axis=0)
+        rest = np.maximum(1 - self.leverage, TINY)
+        return np.asarray(np.sqrt((1 + leverage[:, None] + kernel**2 / rest) * rest))
