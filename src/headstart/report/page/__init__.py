@@ -1,4 +1,5 @@
-"""The appearance of the HTML page: its style sheet and charts, without scripts or other files.
+"""How a page looks: its frame, style sheet and script, tables, cards of items, and plots as SVG.
 
-What only the HTML page needs goes in here. Its sentences and tables are in `headstart.report.content`.
+Every function takes plain, untrusted text and returns HTML in which it is escaped. A page of another kind is made of
+`elements` (tables, lists, figures), `cards` (items) and the plots, and put into the frame by `document.document`.
 """

@@ -156,7 +156,7 @@ _PRINT = """
 @page { size: A4; margin: 16mm 14mm; }
 @media print {
   html { scroll-behavior: auto; }
-  body { max-width: none; padding: 0 0.5mm; font-size: 10.5pt; }
+  body { max-width: none; padding: 0 0.5mm; font-size: 10.5pt; orphans: 3; widows: 3; }
   nav, audio, .close, .screen, .repeated, summary { display: none !important; }
   .scroll { overflow: visible; }
   .item, .case, .figures li, figure, tr, .verdict, .lead, .heat { break-inside: avoid; }

@@ -20,6 +20,7 @@ Record = Mapping[str, Any]
 MAX_TABLE = 30
 """With more classes than this, a table of counts does not fit a screen: a map and the most confused pairs are shown."""
 
+ON_PAPER = 5  # up to this many classes, the cells of the mistakes stand open on paper
 MAX_PAIRS = 12  # of confused classes; further ones are in a collapsed part
 WORST = 12  # items of a list
 WORST_SOUNDS = 6
@@ -82,7 +83,7 @@ def _panel(cell: tuple[int, int], counts: Sequence[Sequence[int]], labels: Seque
         card(gallery.items[one.item], remarks(one, gallery), key=f"item-{place}")
         for place, one in zip(gallery.cells[cell], shown, strict=True)
     ]
-    kind = "cell mistake" if i != j and len(labels) <= MAX_TABLE else "cell"
+    kind = "cell mistake" if i != j and len(labels) <= ON_PAPER else "cell"
     close = '<p class="close"><a href="#confusion">close</a></p>'
     return f'<div class="{kind}" id="{cell_key(i, j)}">\n<h3>{text(heading)}</h3>\n{cards(entries)}{close}\n</div>'
 
@@ -158,7 +159,7 @@ def _worst(record: Record, gallery: Gallery) -> str:
     if len(record["evaluation"]["labels"]) >= MORE_THAN_TWO and others:
         found += f"\n<h3>Further mistakes that it was sure of</h3>\n{_cards(others, gallery)}"
     # on paper the cells of a small matrix stand open, and these items are in them
-    on_paper = "repeated" if len(record["evaluation"]["labels"]) <= MAX_TABLE else "list"
+    on_paper = "repeated" if len(record["evaluation"]["labels"]) <= ON_PAPER else "list"
     return f'<div class="{on_paper}">\n{found}\n</div>'
 
 

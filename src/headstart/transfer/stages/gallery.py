@@ -215,10 +215,10 @@ def _predictions(
             _HeldOutRow(int(rows[i]), _in_words(decoded[i]), right[i], None, None, float(loss[i]), None)
             for i in choose_worst(loss, min(limit, MOST_OTHERS)).tolist()
         ]
-    codes, best = y.astype(np.int64), np.array([task.labels.index(label) for label in decoded], dtype=np.int64)
+    codes, best = y.astype(np.int64), outputs.argmax(axis=1)  # as in the confusion matrix
     return [
         _HeldOutRow(
-            int(rows[i]), _in_words(decoded[i]), bool(codes[i] == best[i]), float(outputs[i, best[i]]),
+            int(rows[i]), task.labels[best[i]], bool(codes[i] == best[i]), float(outputs[i, best[i]]),
             float(outputs[i, codes[i]]), float(loss[i]), (int(codes[i]), int(best[i])),
         )
         for i in choose_predictions(codes, best, loss, limit).tolist()
