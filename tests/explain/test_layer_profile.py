@@ -29,7 +29,15 @@ def test_shares_and_spread_sum_and_each_layer_has_a_loss():
     assert "Alone," in found.shown.sentence
 
 
-def test_a_head_on_one_layer_only_names_that_layer():
+def test_a_head_on_one_layer_names_it_and_what_the_others_were_worth(tmp_path):
+    run = headstart.fit(DATA, source="headstart:text", baselines="none", out=tmp_path / "run", verbose=False)
+    here = run.explain("a good one", method="layer_profile")["layer_profile"].shown.sentence
+    saved = headstart.load(tmp_path / "run").explain("a good one", method="layer_profile")["layer_profile"]
+    assert "The fit chose" in here
+    assert saved.shown.sentence == here
+
+
+def test_without_a_choice_of_layers_there_is_no_profile():
     run = headstart.fit(DATA, source="toy", layers="last", heads=["ridge"], baselines="none", verbose=False)
     with pytest.raises(ParameterError, match="several layers"):
         run.explain("a good one", method="layer_profile")

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.attributions import Attribution, LayerShare, LayerShares
-from headstart.explain.asking.columns import FeatureGroups, feature_groups
+from headstart.explain.asking.columns import FeatureGroups, compared_layers, feature_groups
 from headstart.explain.asking.query import Query
 from headstart.explain.asking.training_rows import TrainingRows
 from headstart.explain.registry import Need
@@ -76,9 +76,23 @@ class LayerProfile:
         gap = abs(float(shares.sum()) - (query.value - baseline))
         unit = "squared error" if is_regression(query.model.task) else "log-loss"
         return Attribution(
-            self.name, self.title, LayerShares(layers, profile_words(layers, unit)), query.contrast.quantity,
+            self.name, self.title, LayerShares(layers, _sentence(query, layers, unit)), query.contrast.quantity,
             query.contrast.unit, query.value, baseline, "the mean training item", gap,
         )  # fmt: skip
+
+
+def _sentence(query: Query, layers: tuple[LayerShare, ...], unit: str) -> str:
+    """The profile in words, and what the fit found when it chose the layers."""
+    words, compared = profile_words(layers, unit), compared_layers(query)
+    own = query.model.head.feature_map.name
+    others = {name: loss for name, loss in compared.items() if name != own}
+    if own not in compared or not others:
+        return words
+    best = min(others, key=lambda name: others[name])
+    return (
+        f"{words} The fit chose {own} by the leave-one-out loss: {compared[own]:.3f}, against {others[best]:.3f} of "
+        f"{best}."
+    )
 
 
 def _spread(query: Query, groups: FeatureGroups) -> Array:
@@ -125,6 +139,8 @@ def profile_words(layers: tuple[LayerShare, ...], unit: str) -> str:
         The head reads 2 layers; b carries most of this answer. Over all training items b carries 80% of the spread. \
 Alone, b knows most about the task (log-loss 0.400, against 0.900 for a).
     """
+    if len(layers) == 1:
+        return f"The head reads a single layer, {layers[0].name}."
     most = max(layers, key=lambda layer: layer.value)
     words = [f"The head reads {len(layers)} layers; {most.name} carries most of this answer."]
     if np.isfinite(layers[0].weight):

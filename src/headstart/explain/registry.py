@@ -8,6 +8,7 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 from headstart.attributions import Attribution
 from headstart.engine.capabilities import Branching
 from headstart.errors import ParameterError
+from headstart.explain.asking.columns import compared_layers
 from headstart.explain.asking.query import Query, source_in_fp32
 from headstart.registry import Registry
 from headstart.sources.bodies.embedded_text import TokenEmbedding
@@ -126,9 +127,9 @@ def _linear(query: Query) -> str:
 
 def _several_blocks(query: Query) -> str:
     widths = [block.width for block in query.model.source.info.blocks]
-    if sum(query.model.head.feature_map.reads(widths)) > 1:
+    if sum(query.model.head.feature_map.reads(widths)) > 1 or len(compared_layers(query)) > 1:
         return ""
-    return "a head that reads several layers of a body, and this one reads a single one; fit with --layers all."
+    return "a head that was chosen among several layers of a body; fit with --layers all."
 
 
 def _token_embeddings(query: Query) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from headstart.heads.feature_map import FeatureMap
 from headstart.sources.columns import ColumnsSource
 from headstart.sources.fused import FusedSource
 
-__all__ = ["FeatureGroups", "feature_groups", "source_columns"]
+__all__ = ["FeatureGroups", "compared_layers", "feature_groups", "source_columns"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,3 +113,30 @@ def _parts(source: FusedSource, item: Any) -> tuple[list[str], list[str], NDArra
 
 def _cell(value: object) -> str:
     return "(missing)" if value is None else item_words(value)
+
+
+def compared_layers(query: Query) -> dict[str, float]:
+    """The least leave-one-out loss of each choice of layers that the fit compared, by its name; empty if unknown.
+
+    Args:
+        query: of any model.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.explain.explain import ask
+        >>> texts = ["a good film", "good fun", "a bad film", "bad luck"] * 6
+        >>> data = ([f"{text} {k}" for k, text in enumerate(texts)], ["+", "+", "-", "-"] * 6)
+        >>> model = fit(data, source="toy", baselines="none", verbose=False).model
+        >>> list(compared_layers(ask(model, "a good one")))
+        ['last layer', 'all 2 blocks']
+    """
+    rows = [(one.features, one.loss) for one in query.model.head.candidates]
+    if not rows:
+        record = query.model.card.get("head")
+        listed = record.get("compared", []) if isinstance(record, Mapping) else []
+        rows = [(one.get("features"), one.get("loss")) for one in listed if isinstance(one, Mapping)]
+    found: dict[str, float] = {}
+    for features, loss in rows:
+        if isinstance(features, str) and isinstance(loss, float) and math.isfinite(loss):
+            found[features] = min(loss, found.get(features, math.inf))
+    return found
