@@ -129,3 +129,5 @@ def test_a_saved_model_explains_the_same_and_takes_only_its_training_items(tmp_p
     assert len(again["influence"].shown.values) == 40
     assert again["linear_attribution"].shown.largest(1) == run.explain(item)["linear_attribution"].shown.largest(1)
     assert again["linear_attribution"].shown.largest(1)[0][0].startswith("p = ")
+    row = dict(zip("pqr", item, strict=True)) | {"kind": "no", "split": "test"}
+    assert model.explain(row)["linear_attribution"].value == pytest.approx(again["linear_attribution"].value)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import headstart
-from headstart.errors import ParameterError
+from headstart.errors import DataError, ParameterError
 
 
 def test_the_shares_of_a_regression_are_the_weights_times_the_deviation_from_the_mean():
@@ -51,6 +51,11 @@ def test_an_item_of_several_columns_gives_the_share_of_each():
     assert shares["price"].cell == "5.1"
     assert abs(found.shown.values.sum() - (found.value - found.baseline)) < 1e-9
     assert max(abs(shares["note"].value), abs(shares["price"].value)) > abs(shares["colour"].value)
+    row = frame.iloc[1].to_dict() | {"note": "good thing", "price": 5.1, "colour": "red"}
+    for same in (row, pd.Series(row), pd.DataFrame([row])):
+        assert np.allclose(run.model.explain(same)["linear_attribution"].shown.values, found.shown.values)
+    with pytest.raises(DataError, match="One item is explained at a time"):
+        run.model.explain(frame)
     missing = run.model.explain((None, (5.1, "red")))["linear_attribution"]
     assert missing.shown.columns[0].cell == "(missing)"
 

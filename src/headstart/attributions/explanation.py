@@ -190,13 +190,16 @@ class Explanation:
         """The item and the attributions as a fragment of HTML, for a page with `ATTRIBUTION_STYLE`.
 
         Examples:
-            >>> Explanation("<i>", "text", "toy, ridge", "a", "a", "", {"a": 1.0}, ()).to_html()[:37]
-            '<p>outputs a 1; model toy, ridge</p>'
+            >>> Explanation("<i>", "text", "toy, ridge", "a", "a", "", {"a": 1.0}, ()).to_html()[:38]
+            '<p class="soft">a 1. Model: toy, ridge'
         """
         outputs = ", ".join(f"{label} {value:.3g}" for label, value in self.outputs.items())
         shown = f'<img class="thumb" alt="" src="{escape(self.picture)}">' if self.picture else ""
         notes = "".join(f'<p class="soft">{escape(one_line(note))}</p>' for note in self.notes)
-        facts = f"<p>outputs {escape(one_line(outputs))}; model {escape(one_line(self.model))}</p>"
+        facts = (
+            f'<p class="soft">{escape(one_line(outputs))}. Model: {escape(one_line(self.model))}. Blue speaks for '
+            f"{escape(one_line(self.label))}, orange against it.</p>"
+        )
         return f"{shown}{facts}{''.join(one.to_html() for one in self.attributions)}{notes}"
 
     def to_dict(self) -> dict[str, Any]:

@@ -38,8 +38,8 @@ ATTRIBUTION_STYLE = """
 .attribution .bar { display: block; height: 0.8rem; min-width: 1px; border-radius: 0.15rem; }
 .attribution .bar.for { background: rgba(30, 120, 220, 0.7); }
 .attribution .bar.against { background: rgba(220, 90, 20, 0.7); }
-.attribution .items { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 0.6rem;
-  padding: 0; list-style: none; }
+.attribution .items { display: grid; max-width: none; padding: 0; gap: 0.6rem;
+  grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); list-style: none; }
 .attribution .items li { padding: 0.5rem; border: 1px solid rgba(128, 128, 128, 0.4); border-radius: 0.4rem;
   overflow-wrap: anywhere; font-size: 0.9rem; }
 .attribution .items img { display: block; max-width: 100%; max-height: 8rem; }
@@ -142,7 +142,7 @@ def _items(shown: TrainingItems, unit: str) -> str:
 def _card(item: TrainingItem, unit: str) -> str:
     picture = f'<img alt="" src="{escape(item.picture)}">' if item.picture else ""
     text = f"<p>{escape(shortened(one_line(item.text), LONGEST))}</p>" if item.text else ""
-    without = f"<br>without it {item.output_without:.3g}" if math.isfinite(item.output_without) else ""
+    without = f"<br>without it: {item.output_without:.3g}" if math.isfinite(item.output_without) else ""
     return (
         f"<li>{picture}<strong>{escape(one_line(item.label))}</strong> {item.value:+.3g} {escape(unit)}{without}"
         f'{text}<span class="soft">{escape(one_line(item.id))}</span></li>'

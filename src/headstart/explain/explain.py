@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.attributions import Attribution, Explanation
-from headstart.data import ReadOptions
+from headstart.data import ReadOptions, align_columns
 from headstart.engine.extract import extract
 from headstart.errors import DataError, ParameterError
 from headstart.explain.asking.contrast import Contrast, contrast_of
@@ -21,7 +21,7 @@ from headstart.explain.asking.query import Query, item_words
 from headstart.explain.asking.training_rows import TrainingRows, encode_training, kept_training, with_items
 from headstart.explain.registry import ALWAYS, DEFAULTS, METHODS, ExplanationMethod, check_known, refusal
 from headstart.model import TransferModel
-from headstart.model.as_fitted import read_for
+from headstart.model.as_fitted import read_as_fitted, read_for
 from headstart.params import check_number
 from headstart.tasks import is_classification, is_regression, task_methods
 from headstart.types import Dataset, Task
@@ -48,7 +48,8 @@ def explain(
 
     Args:
         model: a fitted model.
-        item: one item, as the model's ``predict`` takes them in a list.
+        item: one item, as the model's ``predict`` takes them in a list; or a row of a table, as a Series, a mapping or
+            a DataFrame of one row.
         method: names of methods (`headstart.explain.METHODS`), or methods with settings of their own; default: the one
             for this kind of item, the influence of the training items, the items most like it, and the layer profile,
             as far as the model allows.
@@ -125,6 +126,7 @@ def ask(
         >>> query.contrast.label
         'low'
     """
+    item = _as_item(model, item)
     rows = np.asarray(extract(model.source, [item], engine=model.engine, on_error="raise").rows[:])
     outputs = model.outputs(rows)[0]
     contrast = _contrast(model.task, outputs, label, against)
@@ -155,6 +157,22 @@ def training_of(model: TransferModel, training: Any) -> TrainingRows | None:
         return kept
     dataset = training if isinstance(training, Dataset) else read_for(model, training, ReadOptions())
     return encode_training(model, _of_the_fit(model, dataset)) if kept is None else with_items(kept, dataset)
+
+
+def _as_item(model: TransferModel, item: Any) -> Any:
+    """The item that a row of a table stands for; any other item as it is."""
+    package = type(item).__module__.partition(".")[0]
+    if package != "pandas" and not isinstance(item, Mapping):
+        return item
+    if isinstance(item, Mapping) and model.source.info.modality in ("image", "audio"):
+        return item  # a picture or sound with its bytes, as datasets hold them
+    import pandas as pd
+
+    table = item if isinstance(item, pd.DataFrame) else pd.DataFrame([dict(item)])
+    if len(table) != 1:
+        raise DataError(f"One item is explained at a time. Got a table of {len(table)} rows; give one of them.")
+    dataset = read_as_fitted(table, model, ReadOptions.of(modality=model.source.info.modality, labelled=False))
+    return align_columns(dataset, model.columns).items[0]
 
 
 def _of_the_fit(model: TransferModel, dataset: Dataset) -> Dataset:
