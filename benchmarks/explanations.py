@@ -104,15 +104,15 @@ def measured(fitted: Fitted, method: str) -> list[str]:
     """The row of a method."""
     model, items = fitted.model, fitted.items
     gaps, deletion, insertion, began = [], [], [], time.perf_counter()
-    found = [explain(model, item, method=method).attributions[0] for item in items]
+    known = [explain(model, item, method=method) for item in items]
     seconds = (time.perf_counter() - began) / len(items)
-    for item, one in zip(items, found, strict=True):
-        query = ask(model, item)
+    for item, explained in zip(items, known, strict=True):
+        query, one = ask(model, item), explained.attributions[0]
         gaps.append(relative_gap(one))
         areas = curve_areas(query, *keeper_of(query, one.shown))
         deletion.append(areas.random - areas.deletion)
         insertion.append(areas.insertion - areas.random)
-    head, body = (randomisation_check(model, items, METHODS[method], part) for part in ("head", "body"))
+    head, body = (randomisation_check(model, items, METHODS[method], part, known=known) for part in ("head", "body"))
     return [
         str(len(items)), f"{seconds:.2f}", f"{np.max(gaps):.1e}" if np.isfinite(gaps).all() else "-",
         correlation(head), correlation(body), gain(np.array(deletion)), gain(np.array(insertion)),

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.attributions import Explanation
 from headstart.errors import ParameterError
 from headstart.explain.explain import explain
 from headstart.explain.registry import ExplanationMethod
@@ -90,6 +91,7 @@ def randomisation_check(
     part: Part = "head",
     *,
     seed: int = 0,
+    known: Sequence[Explanation] | None = None,
 ) -> NDArray[np.float64]:
     """The rank correlation of the map of each item with that of the randomised model, for the same label, (n,).
 
@@ -99,6 +101,7 @@ def randomisation_check(
         method: as in `headstart.explain.explain`; one that gives a value for each part of the item.
         part: what is randomised.
         seed: of the random weights; each item has its own draw of a random head.
+        known: the explanations of the items by this method, if they have been made.
 
     Examples:
         >>> from headstart import fit
@@ -111,7 +114,7 @@ def randomisation_check(
     other = randomised(model, part, seed)
     found = []
     for place, item in enumerate(items):
-        own = explain(model, item, method=method)
+        own = explain(model, item, method=method) if known is None else known[place]
         # the contrast is that of the label which the model itself gave
         label = own.label
         against = randomised(model, "head", seed + place) if part == "head" else other
