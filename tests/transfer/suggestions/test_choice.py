@@ -96,6 +96,12 @@ def test_what_the_model_has_never_seen_the_like_of_is_called_novel(run, pool):
     assert all(one.novel == ((phi[one.index] ** 2).sum() > edge) for one in found)
 
 
+def test_every_item_of_the_pool_belongs_to_one_suggestion(run, pool):
+    found = suggest_rows(run.model, pool, 6)
+    assert sum(one.similar for one in found) == 200
+    assert all(f"stands for about {one.similar} items" in one.why for one in found if one.similar > 1)
+
+
 def test_a_large_pool_is_reduced_to_the_best_first_steps(run, monkeypatch):
     pool = np.random.default_rng(2).normal(size=(3000, 6)) * 2
     whole = suggest_rows(run.model, pool, 5)

@@ -39,7 +39,6 @@ MOST_CANDIDATES = 4000  # that compete in the greedy choice: of more items, thos
 MOST_REFERENCES = 2000  # pool items whose variance counts: a mean over them is known to 2%
 ALIKE = 0.01  # squared distance of near duplicates, relative to that of two random items of the pool
 SAME = 1e-9  # the same for rows of numbers, where only copies are duplicates
-REPRESENTED = 0.1  # share of its variance that an item loses if a chosen one stands for it
 NOVEL = 0.95  # quantile of the leave-one-out variances of the training items
 SURE = 0.9  # probability from which an answer needs no second one beside it
 LABELS_A_CLASS = 5.0  # labels of a class at which its outputs count half
@@ -166,7 +165,7 @@ class _Chosen:
     Attributes:
         design: the greedy choice among the candidates.
         place: (m,) positions in the pool.
-        similar: (m,) items of the pool that each stands for.
+        similar: (m,) items of the pool whose variance its label removes more than that of another one.
         variance: (m,) predictive variance of each under the present fit, for noise of variance 1.
         near: candidates that were closed as near duplicates of a chosen one.
     """
@@ -237,10 +236,11 @@ class _Choice:
             limits=self.limits(candidates, n), closes=copies,
         )  # fmt: skip
         picked = phi[design.index]
-        # the share k(z, x)² / ((1 + k(x, x)) k(z, z)) of its variance that z loses
         variance = np.square(picked).sum(axis=1)
-        lost = (others @ picked.T) ** 2 / (1 + variance) / np.square(others).sum(axis=1)[:, None]
-        similar = np.rint((lost >= REPRESENTED).mean(axis=0) * len(self.need)).astype(np.intp)
+        # each item of the pool belongs to the suggestion whose label removes most of its variance
+        nearest = ((others @ picked.T) ** 2 / (1 + variance)).argmax(axis=1)
+        shares = np.bincount(nearest, minlength=len(picked)) / len(others)
+        similar = np.rint(shares * len(self.need)).astype(np.intp)
         closed[design.index] = False
         return _Chosen(design, candidates[design.index], similar, variance, int(closed.sum()))
 

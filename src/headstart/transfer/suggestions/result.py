@@ -138,4 +138,4 @@ class Suggestions:
         with atomic_file(target) as scratch:
             write_json(scratch, tasks)
         with atomic_file(target.with_suffix(".xml")) as scratch:
-            scratch.write_text(labelling_interface(self.about), encoding="utf-8", errors="backslashreplace")
+            scratch.write_text(labelling_interface(self.about) + "\n", encoding="utf-8", errors="backslashreplace")
