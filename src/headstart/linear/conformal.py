@@ -106,9 +106,11 @@ def group_weights(groups: ArrayLike | None, n: int) -> Array:
 
 
 def conformal_quantile(values: ArrayLike, coverage: float, *, weights: ArrayLike | None = None) -> NDArray[np.float64]:
-    """The ⌈(1-alpha)(n+1)⌉-th smallest value along the last axis; infinity where n is too small.
+    """Conformal quantile: the ⌈(1-alpha)(n+1)⌉-th smallest value along the last axis; infinity where n is too small.
 
     The plain empirical quantile lacks the (n+1) of the new row and covers too seldom.
+
+    Reference: Vovk, Gammerman & Shafer, "Algorithmic Learning in a Random World", 2005.
 
     Args:
         values: (..., n) scores.
@@ -144,7 +146,7 @@ def conformal_quantile(values: ArrayLike, coverage: float, *, weights: ArrayLike
 def split_interval(
     predictions: ArrayLike, residuals: ArrayLike, coverage: float, *, weights: ArrayLike | None = None
 ) -> Array:
-    """Intervals f(x) ± q of new rows, with the conformal quantile q of absolute residuals of rows not fitted on.
+    """Split-conformal intervals: f(x) ± q, with the conformal quantile q of absolute residuals of rows not fitted on.
 
     With leave-one-out residuals of the same fit this is the plain jackknife, which has no guarantee for small n.
 
@@ -176,7 +178,7 @@ def jackknife_plus(
     weights: ArrayLike | None = None,
     scale: ArrayLike | None = None,
 ) -> Array:
-    """Jackknife+ (or CV+) intervals: conformal quantiles of the predictions without each row, ± its own residual.
+    """Jackknife+ and CV+ intervals: conformal quantiles of the predictions without each row, ± its own residual.
 
     The ends are the ⌊alpha(n+1)⌋-th smallest f⁻ⁱ(x) - |r_i| and the ⌈(1-alpha)(n+1)⌉-th smallest f⁻ⁱ(x) + |r_i|.
 
@@ -237,7 +239,7 @@ def jackknife_minmax(
 def conformal_p_values(
     scores: ArrayLike, new: ArrayLike, *, weights: ArrayLike | None = None, fits: ArrayLike | None = None
 ) -> Array:
-    """The conformal p-value of each label of each new row: the share of rows that conform no better, itself included.
+    """Conformal p-values: for each label of each new row, the share of rows that conform no better, itself included.
 
     Equal scores count as conforming no better, so ties can only raise the coverage.
 

@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 def lac(probabilities: ArrayLike) -> Array:
-    """The score 1 - p_y of each label, (..., C).
+    """Least ambiguous classes (LAC): the score 1 - p_y of each label, (..., C).
 
     Reference: Sadinle, Lei & Wasserman, "Least Ambiguous Set-Valued Classifiers With Bounded Error Levels", JASA 2019.
 
@@ -38,7 +38,7 @@ def lac(probabilities: ArrayLike) -> Array:
 
 
 def aps(probabilities: ArrayLike, uniform: ArrayLike = 1.0) -> Array:
-    """The score Σ_{classes more probable than y} p + U·p_y of each label, (..., C).
+    """Adaptive prediction sets (APS): the probability of more probable classes, plus U·p_y, for each label, (..., C).
 
     Reference: Romano, Sesia & Candès, "Classification with Valid and Adaptive Coverage", NeurIPS 2020.
 
@@ -54,7 +54,7 @@ def aps(probabilities: ArrayLike, uniform: ArrayLike = 1.0) -> Array:
 
 
 def raps(probabilities: ArrayLike, uniform: ArrayLike = 1.0, *, penalty: float = 0.01, rank: int = 5) -> Array:
-    """The score of `aps` plus ``penalty`` for each rank of the label beyond ``rank``, (..., C).
+    """Regularised adaptive sets (RAPS): the score of `aps` plus ``penalty`` for each rank beyond ``rank``, (..., C).
 
     Reference: Angelopoulos, Bates, Malik & Jordan, "Uncertainty Sets for Image Classifiers using Conformal Prediction",
     ICLR 2021.
@@ -81,7 +81,7 @@ def raps(probabilities: ArrayLike, uniform: ArrayLike = 1.0, *, penalty: float =
 
 
 def ordinal_aps(probabilities: ArrayLike, uniform: ArrayLike = 1.0) -> Array:
-    """The score of each label of an ordered scale, (..., C): the probability of the run of classes grown up to it.
+    """Ordinal adaptive sets: the probability of the run of classes that is grown up to each label, (..., C).
 
     The run begins with the most probable class and takes the more probable of its two neighbours each time. So the
     labels below any threshold are neighbours, and a prediction set has no gaps.

@@ -57,7 +57,9 @@ def kernel_of(
 
 @dataclass(frozen=True, eq=False)
 class RidgeWithout:
-    """The ridge fits without each row, or without each group of rows.
+    """Ridge without a row: the fits without each row, or without each group of rows, from the fit on all rows.
+
+    Reference: Cook & Weisberg, "Residuals and Influence in Regression", 1982.
 
     Attributes:
         residuals: (n, k) leave-one-out (or leave-group-out) residuals of the rows.

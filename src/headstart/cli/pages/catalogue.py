@@ -224,6 +224,11 @@ SECTIONS = (
         "headstart fit DATA",
     ),
     Section(
+        "Conformal prediction",
+        _functions("headstart.linear.conformal", "headstart.linear.conformity", "headstart.linear.predictions_without"),
+        "headstart predict RUN ITEM --coverage 0.9",
+    ),
+    Section(
         "Data",
         _functions("headstart.data.splits", "headstart.data.auditing"),
         "headstart inspect DATA",
