@@ -130,7 +130,7 @@ def compared_layers(query: Query) -> dict[str, float]:
         >>> list(compared_layers(ask(model, "a good one")))
         ['last layer', 'all 2 blocks']
     """
-    rows = [(one.features, one.loss) for one in query.model.head.candidates]
+    rows: list[tuple[Any, Any]] = [(one.features, one.loss) for one in query.model.head.candidates]
     if not rows:
         record = query.model.card.get("head")
         listed = record.get("compared", []) if isinstance(record, Mapping) else []
