@@ -10,7 +10,7 @@ from headstart.report.content.words import defined, number, shortened
 
 __all__ = ["bar_chart"]
 
-WIDTH, LEFT, RIGHT, ROW, BAR = 480, 128, 52, 34, 18
+WIDTH, LEFT, RIGHT, ROW, BAR = 480, 152, 52, 34, 18
 FLOOR = -1.0
 """R² has no lower bound, so bars are cut off here."""
 

@@ -130,8 +130,8 @@ _ITEMS = """
 _PLOTS = """
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem 2rem; }
 figure { margin: 1rem 0; min-width: 0; }
-.plot svg { display: block; width: 100%; max-width: 46rem; height: auto; }
-.grid .plot svg { max-width: 34rem; }
+.plot svg { display: block; width: 100%; max-width: 34rem; height: auto; }
+.plot.map svg { max-width: 46rem; }
 svg text { fill: var(--ink); font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 svg .tick { fill: var(--soft); font-size: 12px; }
 svg .grid-line { stroke: var(--line); }

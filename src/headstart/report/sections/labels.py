@@ -77,7 +77,7 @@ def _case(one: SuspectedItem, gallery: Gallery) -> str:
     others = cards(card(gallery.items[place], [_label(gallery.items[place], one.predicted)]) for place in one.because)
     says = f"The others say {shortened(one.predicted)} ({_share(one.p_predicted)}), not {shortened(item.label)} "
     says += f"({_share(one.p_label)})."
-    beside = f'<p class="soft">{"because of" if others else ""}</p>{others}' if others else ""
+    beside = f'<p class="soft">{"because of these training items" if others else ""}</p>{others}' if others else ""
     return f'<div class="case">\n<div>{cards([own])}</div>\n<div><p>{text(says)}</p>{beside}</div>\n</div>'
 
 

@@ -64,7 +64,7 @@ def _confusion(record: Record, gallery: Gallery) -> str:
             "Confusion matrix: true classes from top to bottom, predicted classes from left to right, blue where right"
         )
         shown = confusion_map(counts, labels, set(linked))
-        parts.append(f'<figure class="plot">{shown}<figcaption>{text(words)}</figcaption></figure>')
+        parts.append(f'<figure class="plot map">{shown}<figcaption>{text(words)}</figcaption></figure>')
     parts += [_panel(cell, counts, labels, gallery) for cell in sorted(linked)]
     if len(labels) > MAX_TABLE and wrong:
         parts.append(_pairs(record, linked))
