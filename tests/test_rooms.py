@@ -53,7 +53,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "leave_one_word_out": {"asking", "registry"},
         "checking": {"asking", "explain", "leave_one_word_out", "registry"},
     },
-    "evaluate": {"metrics": set(), "intervals": {"metrics"}, "curves": set()},
+    "evaluate": {"metrics": set(), "intervals": {"metrics"}, "pairs": {"intervals", "metrics"}, "curves": set()},
     "heads": {
         "attention": set(),
         "feature_map": set(),
@@ -94,7 +94,13 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "weight_files": {"bodies"},
         "built_in": {"bodies", "local", "timm", "timm_bodies", "transformers", "weight_files"},
     },
-    "transfer": {"stages": set(), "gate": {"stages"}, "ranking": {"stages"}, "suggestions": set()},
+    "transfer": {
+        "stages": set(),
+        "comparing": {"stages"},
+        "gate": {"stages"},
+        "ranking": {"stages"},
+        "suggestions": set(),
+    },
     "tune": {
         "training": set(),
         "frozen": {"training"},

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headstart.sources import describe, list_sources, module, open_source
     from headstart.transfer import Ranking, rank
     from headstart.transfer.audit_labels import audit_labels
+    from headstart.transfer.compare_models import ModelComparison, compare
     from headstart.transfer.evaluate import ModelEvaluation
     from headstart.transfer.fit import fit
     from headstart.transfer.fit_tasks import fit_tasks
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Engine",
+    "ModelComparison",
     "ModelEvaluation",
     "Ranking",
     "Run",
@@ -41,6 +43,7 @@ __all__ = [
     "TransferModel",
     "TransferRegressor",
     "audit_labels",
+    "compare",
     "describe",
     "evaluate",
     "fit",
@@ -57,6 +60,7 @@ __all__ = [
 
 _WHERE = {
     "Engine": "headstart.engine.options",
+    "ModelComparison": "headstart.transfer.compare_models",
     "ModelEvaluation": "headstart.transfer.evaluate",
     "Ranking": "headstart.transfer.ranking.result",
     "Run": "headstart.transfer",
@@ -65,6 +69,7 @@ _WHERE = {
     "TransferModel": "headstart.model",
     "TransferRegressor": "headstart.estimators",
     "audit_labels": "headstart.transfer.audit_labels",
+    "compare": "headstart.transfer.compare_models",
     "describe": "headstart.sources",
     "fit": "headstart.transfer",
     "fit_tasks": "headstart.transfer.fit_tasks",

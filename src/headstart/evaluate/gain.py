@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.evaluate import metrics
 from headstart.evaluate.evaluation import check_outputs
 from headstart.evaluate.formatting import bounds
-from headstart.evaluate.intervals.analytic import analytic_bounds
 from headstart.evaluate.intervals.bootstrap import bootstrap
+from headstart.evaluate.intervals.combined import combined_bounds
 from headstart.evaluate.intervals.shares import paired_shares
-from headstart.tasks import base_kind, task_methods
+from headstart.evaluate.metrics.main_metric import main_meter
+from headstart.tasks import task_methods
 from headstart.types import Task
 
 __all__ = ["UNTRAINED", "Gain", "transfer_gain"]
@@ -120,7 +118,7 @@ def transfer_gain(
         value = float(hits[0].mean() - hits[1].mean())
         low, high = paired_shares(*hits, groups)
     else:
-        mine, other = _meter(task, ours, truth), _meter(task, theirs, truth)
+        mine, other = main_meter(task, ours, truth), main_meter(task, theirs, truth)
 
         def difference(weights: Array) -> Array:
             return np.asarray(mine(weights) - other(weights))
@@ -129,36 +127,9 @@ def transfer_gain(
         drawn = bootstrap(difference, n, groups=groups, resamples=resamples, seed=seed)
         low, high = float(np.minimum(drawn[0], value)), float(np.maximum(drawn[1], value))
         if high - low <= _NO_WIDTH:
-            low, high = _combined(task, truth, (ours, theirs), groups)
+            low, high = combined_bounds(task, truth, (ours, theirs), groups)
     verdict = _verdict(value, low, high, compared=(name, reference), n=n)
     return Gain(value, low, high, name, reference, verdict)
-
-
-def _combined(
-    task: Task, truth: NDArray[Any], sides: tuple[Array, Array], groups: ArrayLike | None
-) -> tuple[float, float]:
-    """Bounds of the difference from those of both sides (MOVER, Zou & Donner 2008); nan where these are nan."""
-    name = task_methods(task).main_metric
-    if name in task_methods(task).metrics:  # the task's own metric has no analytic bounds
-        return math.nan, math.nan
-    values = [float(_meter(task, outputs, truth)(np.ones(len(truth)))) for outputs in sides]
-    own = [analytic_bounds(base_kind(task), outputs, truth, groups)[name] for outputs in sides]
-    below = [value - float(np.fmin(low[0], value)) for value, (low, _) in zip(values, own, strict=True)]
-    above = [float(np.fmax(high[0], value)) - value for value, (_, high) in zip(values, own, strict=True)]
-    # L = a - b - √((a - l_a)² + (u_b - b)²), U = a - b + √((u_a - a)² + (b - l_b)²)
-    low, high = math.hypot(below[0], above[1]), math.hypot(above[0], below[1])
-    difference = values[0] - values[1]
-    return (difference - low, difference + high) if low + high > 0 else (math.nan, math.nan)
-
-
-def _meter(task: Task, outputs: Array, truth: NDArray[Any]) -> Callable[[Array], Array]:
-    """The main metric as a function of weights (..., n); what does not depend on them is computed once."""
-    name = task_methods(task).main_metric
-    if name == "average_precision":
-        rank = metrics.class_ranker(outputs, truth)
-        return lambda weights: metrics.mean_defined(rank(weights)[1])
-    own = task_methods(task).metrics
-    return partial(own[name] if name in own else getattr(metrics, name), outputs, truth)
 
 
 def _verdict(value: float, low: float, high: float, *, compared: tuple[str, str], n: int) -> str:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data import ReadOptions, audit, union_groups
+from headstart.data import ReadOptions, union_groups
 from headstart.data.auditing.text_findings import check_texts
 from headstart.engine.options import Engine
-from headstart.engine.pipeline.sketches import kept_sketches
 from headstart.evaluate.coverage import CoveragePart, realised_coverage
 from headstart.evaluate.diagrams import diagrams, subgroups
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
@@ -26,21 +25,21 @@ from headstart.report import EMPTY
 from headstart.report.size import report_words
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
-from headstart.tasks import base_dataset, task_methods
+from headstart.tasks import task_methods
 from headstart.transfer.run import Run
 from headstart.transfer.stages.context import Clock
 from headstart.transfer.stages.coverage import coverage_record
 from headstart.transfer.stages.evaluation_folder import check_evaluation_folder, write_evaluation
 from headstart.transfer.stages.gallery import REPORT_ITEMS, GalleryPlan, plan_evaluation_gallery
 from headstart.transfer.stages.record import environment
-from headstart.transfer.stages.run_folder import fitted_contents
 from headstart.transfer.stages.text_audit import texts_read_by
+from headstart.transfer.stages.training_items import are_among, training_contents
 from headstart.types import Dataset, Modality, TaskKind
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ModelEvaluation", "evaluate"]
+__all__ = ["ModelEvaluation", "evaluate", "open_model"]
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ def evaluate(
     if out is not None:
         check_evaluation_folder(Path(out), overwrite=overwrite, reporter=reporter)
     check_number(report_items, "report_items", "evaluate", low=0, integer=True)
-    opened, folder = _opened(model, engine)
+    opened, folder = open_model(model, engine)
     given = _predicted(opened, *part_of(read_for(opened, data, reading), split), reporter)
     judged = _judged(opened, given, folder, seed, reporter)
     _report(judged, given, reporter)
@@ -215,8 +214,23 @@ def evaluate(
     return judged
 
 
-def _opened(model: TransferModel | Run | str | Path, engine: Engine | None) -> tuple[TransferModel, Path | None]:
-    """The model, and the run folder that records which items it was fitted on; None if it has no folder."""
+def open_model(model: TransferModel | Run | str | Path, engine: Engine | None) -> tuple[TransferModel, Path | None]:
+    """The model, and the run folder that records which items it was fitted on; None if it has no folder.
+
+    Args:
+        model: a model, a run, or the folder of one.
+        engine: how items are encoded; None for the engine of the model.
+
+    Raises:
+        NoModelError: if the folder is not a model.
+        ModelFolderError: if it is incomplete or damaged.
+
+    Examples:
+        >>> from headstart.transfer.zero_shot import zero_shot
+        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
+        >>> open_model(model, None)[1] is None
+        True
+    """
     folder = model.path if isinstance(model, Run) else None
     if isinstance(model, str | Path):
         folder = Path(model)
@@ -253,7 +267,8 @@ def _judged(
 ) -> ModelEvaluation:
     used, outputs, task = given.used, given.prediction.outputs, model.task
     _warn_of_texts(model, used, reporter)
-    fitted_on = 0 if folder is None else _count_fitted(folder, used, reporter, cache=model.engine.cache)
+    fitted = training_contents(folder)
+    fitted_on = int(are_among(fitted, used, reporter, cache=model.engine.cache).sum()) if fitted else 0
     groups = None if used.groups is None else union_groups(used.groups, np.arange(len(used)))
     truth = used.labelled()[1]
     found = evaluate_predictions(task, truth, outputs, groups=groups, seed=seed)
@@ -345,14 +360,3 @@ def _warn_of_texts(model: TransferModel, dataset: Dataset, reporter: Reporter) -
         for finding in check_texts(facts):
             if finding.severity == "warning":
                 reporter.warning(finding.message)
-
-
-def _count_fitted(run: Path, dataset: Dataset, reporter: Reporter, *, cache: bool) -> int:
-    """Number of items whose content equals that of a training item, by the digests in the run folder."""
-    fitted = fitted_contents(run)
-    if not fitted:
-        return 0
-    with reporter.progress("comparing with the training items") as step:
-        read_all = kept_sketches(dataset.modality, cache=cache)
-        contents = audit(base_dataset(dataset), near=False, progress=step, sketch_all=read_all).content
-        return sum(content in fitted for content in contents)

@@ -74,7 +74,7 @@ _CHOICES: dict[str, str] = {
     "predict": "infer inference classify label apply prediction test-item use score-items",
     "evaluate": "eval test score validate validation judge metrics benchmark report",
     "inspect": "audit check clean data describe validate-data stats look analyze analyse lint",
-    "rank": "compare select search leaderboard choose models-for best",
+    "rank": "select search leaderboard choose models-for best",
     "embed": "encode embedding embeddings features extract vectorize vectorise featurize",
     "distill": "distil compress shrink student",
     "suggest": "active active-learning query acquire label-next annotate select next",

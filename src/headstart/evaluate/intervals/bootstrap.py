@@ -16,7 +16,7 @@ from headstart.evaluate.intervals.wilson import check_level
 from headstart.params import check_number
 from headstart.types import group_codes
 
-__all__ = ["bootstrap", "expanded_tail", "paired_difference"]
+__all__ = ["bootstrap", "expanded_bounds", "expanded_tail", "paired_difference", "resampled"]
 
 Array = NDArray[np.float64]
 # Weights held at once: 4M float64 are 32 MB, so memory does not grow with the number of resamples.
@@ -66,16 +66,62 @@ def bootstrap(
         (44, 55)
     """
     check_level(level, "bootstrap")
+    values, units = resampled(statistic, n, groups=groups, resamples=resamples, seed=seed)
+    return expanded_bounds(values, units, level)
+
+
+def resampled(
+    statistic: Callable[[Array], Array],
+    n: int,
+    *,
+    groups: ArrayLike | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[Array, int]:
+    """The values of a statistic on bootstrap resamples, from which intervals of several levels can be read.
+
+    Args:
+        statistic: as in `bootstrap`.
+        n: number of items.
+        groups: as in `bootstrap`.
+        resamples: number of resamples; default 1000.
+        seed: as in `bootstrap`.
+
+    Returns:
+        The values (resamples,) or (resamples, k), and the number of items or groups that were drawn.
+
+    Raises:
+        ParameterError: as `bootstrap`.
+
+    Examples:
+        >>> values, units = resampled(lambda weights: weights.sum(axis=-1), 5, resamples=3)
+        >>> values.tolist(), units
+        ([5.0, 5.0, 5.0], 5)
+    """
     check_number(resamples, "resamples", "bootstrap", low=1, integer=True)
     check_number(n, "n", "bootstrap", low=1, integer=True)
     codes = group_codes(groups, n)
     draws = [statistic(weights) for weights in _multiplicities(codes, resamples, seed)]
-    values = np.concatenate(draws, axis=0)
-    if codes.max() == 0:
+    return np.concatenate(draws, axis=0), int(codes.max()) + 1
+
+
+def expanded_bounds(values: Array, units: int, level: float = 0.95) -> tuple[Array, Array]:
+    """The bounds of an expanded percentile interval; nan for a single unit.
+
+    Args:
+        values: (resamples, ...) from `resampled`; nan where undefined.
+        units: number of items or groups that were drawn.
+        level: coverage, in (0, 1).
+
+    Examples:
+        >>> low, high = expanded_bounds(np.arange(101.0), 10**6, 0.9)
+        >>> round(float(low), 2), round(float(high), 2)
+        (5.0, 95.0)
+    """
+    if units == 1:
         values = np.full_like(values, np.nan)
-    tail = expanded_tail(int(codes.max()) + 1, level)
-    low, high = _defined_quantiles(values, (tail, 1 - tail))
-    return low, high
+    tail = expanded_tail(units, level)
+    return _defined_quantiles(values, (tail, 1 - tail))
 
 
 def expanded_tail(units: int, level: float = 0.95) -> float:

@@ -6,19 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.errors import ModelFolderError, UsageError
-from headstart.io import (
-    atomic_folder,
-    check_writable,
-    harmless_frame,
-    read_json,
-    remove_leftovers,
-    write_csv,
-    write_json,
-)
+from headstart.io import atomic_folder, harmless_frame, write_csv, write_json
 from headstart.report import EMPTY, Gallery, evaluation_report
 from headstart.reporting import Reporter
 from headstart.tasks import TASKS
+from headstart.transfer.stages.result_folder import ResultFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +20,7 @@ __all__ = ["check_evaluation_folder", "write_evaluation"]
 FILES = {"metrics.json", "confusion.csv", "predictions.csv", "predictions.parquet", "report.html"}
 DIGITS = 6  # of a probability
 KIND = "evaluation of headstart"
+FOLDER = ResultFolder("an evaluation", KIND, "metrics.json", FILES)
 TRUE = "true class"  # first column of confusion.csv; the others are the predicted classes
 
 
@@ -46,30 +39,7 @@ def check_evaluation_folder(target: Path, *, overwrite: bool = True, reporter: R
     Examples:
         >>> check_evaluation_folder(Path("a-new-folder"))
     """
-    check_writable(target)
-    remove_leftovers(target)
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise UsageError(f"'{target}' is a file, not a folder; name another folder with --out.")
-    names = {path.name for path in target.iterdir() if not path.name.startswith(".")}
-    if not names:
-        return
-    if names - FILES or not _is_evaluation(target):
-        raise UsageError(
-            f"'{target}' holds something other than an evaluation and is left alone; name another folder with --out."
-        )
-    if not overwrite:
-        raise UsageError(f"'{target}' holds an evaluation, which is kept; name another folder.")
-    if reporter is not None:
-        reporter.line("out", f"{target} holds an evaluation, which this one replaces when it is complete")
-
-
-def _is_evaluation(folder: Path) -> bool:
-    try:
-        return read_json(folder / "metrics.json").get("kind") == KIND
-    except ModelFolderError:
-        return False
+    FOLDER.check(target, overwrite=overwrite, reporter=reporter)
 
 
 def write_evaluation(
