@@ -53,7 +53,13 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "leave_one_word_out": {"asking", "registry"},
         "checking": {"asking", "explain", "leave_one_word_out", "registry"},
     },
-    "evaluate": {"metrics": set(), "intervals": {"metrics"}, "formatting": set(), "pairs": {"formatting", "intervals", "metrics"}, "curves": set()},
+    "evaluate": {
+        "metrics": set(),
+        "intervals": {"metrics"},
+        "formatting": set(),
+        "pairs": {"formatting", "intervals", "metrics"},
+        "curves": set(),
+    },
     "heads": {
         "attention": set(),
         "feature_map": set(),

@@ -23,7 +23,7 @@ from headstart.evaluate.pairs.result import Pair
 from headstart.params import check_number
 from headstart.types import Task
 
-__all__ = ["MARGIN", "Comparison", "compare_outputs"]
+__all__ = ["MARGIN", "PairedComparison", "compare_outputs"]
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ MARGIN = 0.01
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """Several models on the same items.
 
     Attributes:
@@ -111,7 +111,7 @@ def compare_outputs(
     groups: ArrayLike | None = None,
     margin: float = MARGIN,
     seed: int = 0,
-) -> Comparison:
+) -> PairedComparison:
     """Compare the outputs of two or more models for the same items.
 
     Accuracy: Newcombe's interval for paired shares (method 10) and McNemar's exact test; with groups, the exact
@@ -142,7 +142,7 @@ def compare_outputs(
         Newcombe (1998), Improved Confidence Intervals for the Difference between Binomial Proportions Based on Paired
         Data, Statistics in Medicine 17; Dietterich (1998), Approximate Statistical Tests for Comparing Supervised
         Classification Learning Algorithms, Neural Computation 10; Holm (1979), Scandinavian Journal of Statistics 6.
-        Schuirmann (1987), A Comparison of the Two One-Sided Tests Procedure and the Power Approach, Journal of
+        Schuirmann (1987), A PairedComparison of the Two One-Sided Tests Procedure and the Power Approach, Journal of
         Pharmacokinetics and Biopharmaceutics 15.
 
     Examples:
@@ -169,7 +169,7 @@ def compare_outputs(
     best = max(range(len(outputs)), key=lambda k: (figures[k], -float(sides.losses[:, k].mean())))
     apart = {one.first + one.second - best for one in pairs if best in (one.first, one.second) and one.better == best}
     tied = tuple(k for k in range(len(outputs)) if k not in apart)
-    return Comparison(
+    return PairedComparison(
         task, tuple(names), len(sides.truth), sides.units, evaluations[0].main, sides.loss_name, float(margin),
         sides.test, evaluations, pairs, best, tied, sides.losses,
     )  # fmt: skip

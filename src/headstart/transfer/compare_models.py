@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.data import ReadOptions
 from headstart.engine.options import Engine
 from headstart.errors import ParameterError
-from headstart.evaluate.comparison import MARGIN, Comparison, compare_outputs
+from headstart.evaluate.comparison import MARGIN, PairedComparison, compare_outputs
 from headstart.evaluate.pairs.sentences import change_words, metric_name, p_words, verdict_sentences
 from headstart.model import TransferModel
 from headstart.params import check_number
@@ -60,7 +60,7 @@ class ModelComparison:
         'vector and vector (2) give the same outputs for all 10 items: the difference is exactly zero.'
     """
 
-    comparison: Comparison
+    comparison: PairedComparison
     predicted: PredictedByAll = field(compare=False, repr=False)
     warnings: tuple[str, ...]
     record: Mapping[str, Any] = field(compare=False)
@@ -313,7 +313,7 @@ def _on_data(
     return replace(predicted, fitted_on=tuple(sum(one in own for one in contents) for own in known.values()))
 
 
-def _warnings(found: Comparison, predicted: PredictedByAll) -> list[str]:
+def _warnings(found: PairedComparison, predicted: PredictedByAll) -> list[str]:
     warnings = [
         f"{name} was fitted on {count:,} of the {found.n:,} items, which flatters it."
         for name, count in zip(found.names, predicted.fitted_on, strict=True)
@@ -328,7 +328,7 @@ def _warnings(found: Comparison, predicted: PredictedByAll) -> list[str]:
     return warnings
 
 
-def _verdicts(found: Comparison) -> list[str]:
+def _verdicts(found: PairedComparison) -> list[str]:
     return verdict_sentences(found.pairs, found.names, (found.metric, found.loss_name, found.n), found.best, found.tied)
 
 

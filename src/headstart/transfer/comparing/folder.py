@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.evaluate.comparison import Comparison
+from headstart.evaluate.comparison import PairedComparison
 from headstart.io import atomic_folder, harmless_frame, write_json
 from headstart.report.comparison import ComparedItem, comparison_report
 from headstart.reporting import Reporter
@@ -52,7 +52,7 @@ def write_comparison(
     target: Path,
     record: Mapping[str, Any],
     items: pd.DataFrame,
-    compared: tuple[Comparison, PredictedByAll],
+    compared: tuple[PairedComparison, PredictedByAll],
     report_items: int,
 ) -> None:
     """Write the folder atomically.
@@ -84,7 +84,7 @@ def write_comparison(
         (scratch / "report.html").write_text(comparison_report(record, target.name, shown), encoding="utf-8")
 
 
-def compared_items(found: Comparison, predicted: PredictedByAll, limit: int) -> list[ComparedItem]:
+def compared_items(found: PairedComparison, predicted: PredictedByAll, limit: int) -> list[ComparedItem]:
     """The items on which the models disagree, as a report shows them, the largest difference of the loss first.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.evaluate.comparison import Comparison
+from headstart.evaluate.comparison import PairedComparison
 from headstart.tasks import is_regression, task_methods
 from headstart.transfer.comparing.predictions import PredictedByAll
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["deciding_rows", "item_table", "loss_differences"]
 
 
-def loss_differences(found: Comparison) -> NDArray[np.float64]:
+def loss_differences(found: PairedComparison) -> NDArray[np.float64]:
     """The difference of the loss of each item (n,): second minus first of two models, else largest minus least.
 
     Args:
@@ -34,7 +34,7 @@ def loss_differences(found: Comparison) -> NDArray[np.float64]:
     return losses[:, 1] - losses[:, 0] if losses.shape[1] == 2 else losses.max(axis=1) - losses.min(axis=1)
 
 
-def deciding_rows(found: Comparison, predicted: PredictedByAll) -> NDArray[np.intp]:
+def deciding_rows(found: PairedComparison, predicted: PredictedByAll) -> NDArray[np.intp]:
     """Positions of the items on which the answers differ, the largest difference of the loss first.
 
     Args:
@@ -58,7 +58,7 @@ def deciding_rows(found: Comparison, predicted: PredictedByAll) -> NDArray[np.in
     return np.array([row for row in np.argsort(-sizes, kind="stable") if differ[row]], dtype=np.intp)
 
 
-def item_table(found: Comparison, predicted: PredictedByAll, rows: NDArray[np.intp]) -> pd.DataFrame:
+def item_table(found: PairedComparison, predicted: PredictedByAll, rows: NDArray[np.intp]) -> pd.DataFrame:
     """One row per item: id, label, and the prediction, whether it is right, and the loss of each model.
 
     Args:
