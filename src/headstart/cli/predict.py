@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.answer_lines import report_answers
 from headstart.cli.output.answers import FORMATS, answer, rounded
+from headstart.cli.output.certainty_columns import add_certainty, asked_certainty, uncalibrated_line
 from headstart.cli.output.console import ConsoleReporter, reporter_of
 from headstart.cli.output.coverage_columns import asked_predictor, coverage_columns, size_line
 from headstart.cli.output.out_file import check_out_file
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
         return run_tasks(args, out)
     model = TransferModel.load(args.model, engine=engine_of(args))
-    predictor = asked_predictor(args, model)
+    predictor, certain = asked_predictor(args, model), asked_certainty(args, model)
     given = gather_items(args.items, model, item=args.item)
     for note in given.notes:
         reporter.line("read", note)
@@ -69,8 +70,17 @@ def run(args: argparse.Namespace) -> int:
     }
     if predictor is not None:
         _add_coverage(args, predictor, predicted, answers, index)
+    add_certainty(certain, predicted, answers, index, names=given.names, reporter=reporter)
+    if uncalibrated := uncalibrated_line(model):
+        reporter.line("probabilities", uncalibrated)
     return report_answers(
-        args, out, given, answers, failures=dict(sorted(failures.items())), tasks={"prediction": model.task}
+        args,
+        out,
+        given,
+        answers,
+        failures=dict(sorted(failures.items())),
+        tasks={"prediction": model.task},
+        calibrated=not uncalibrated,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.answer_lines import report_answers
 from headstart.cli.output.answers import rounded
+from headstart.cli.output.certainty_columns import add_certainty, asked_certainty
 from headstart.cli.output.console import reporter_of
 from headstart.cli.output.coverage_columns import asked_predictor, coverage_columns
 from headstart.errors import UsageError
@@ -39,6 +40,7 @@ def run(args: argparse.Namespace, out: Path | None = None) -> int:
 
     models = load_tasks(args.model, engine=engine_of(args))
     predictors = {column: asked_predictor(args, model) for column, model in models.items()}
+    certain = {column: asked_certainty(args, model) for column, model in models.items()}
     given = gather_items(args.items, next(iter(models.values())), item=args.item)
     reporter = reporter_of(args, sys.stderr)  # standard output is kept for the predictions
     for note in given.notes:
@@ -59,6 +61,8 @@ def run(args: argparse.Namespace, out: Path | None = None) -> int:
             if is_classification(model.task):
                 row[f"{column}.probability"] = float(output.max())
             row |= more
+        place = given.index[found.index]
+        add_certainty(certain[column], found, answers, place, names=given.names, reporter=reporter, prefix=f"{column}.")
         predictor = predictors[column]
         if predictor is not None:
             reporter.line(f"coverage of {column}", predictor.sentence(args.coverage, per_class=args.per_class))

@@ -120,6 +120,11 @@ class FittedHead:
         """Whether the head is one linear map of its features."""
         return self.estimator is None
 
+    @property
+    def uncalibrated(self) -> bool:
+        """Whether the head was made of class texts alone, so that no labelled item was there to calibrate it on."""
+        return self.prior > 0 and bool(np.isnan(self.loss))
+
     def scores(self, rows: Rows) -> NDArray[np.float64]:
         """Scores (n, k) of source rows (n, d)."""
         scores = np.empty((len(rows), len(self.bias)))

@@ -373,11 +373,12 @@ def uniforms(rows: NDArray[Any]) -> Array:
     return np.array([int.from_bytes(digest, "big") for digest in digests], dtype=np.float64) / 2**48
 
 
-def no_certainty(folder: object) -> DataError:
+def no_certainty(folder: object, what: str = "coverage") -> DataError:
     """The error for a model without left-out scores.
 
     Args:
         folder: the folder that it was loaded from, or None.
+        what: what it cannot promise.
 
     Examples:
         >>> print(no_certainty(None))
@@ -385,6 +386,6 @@ def no_certainty(folder: object) -> DataError:
     """
     which = "This model" if folder is None else f"The model '{folder}'"
     return DataError(
-        f"{which} has no left-out scores, so it can promise no coverage: it was fitted without examples, by an earlier "
+        f"{which} has no left-out scores, so it can promise no {what}: it was fitted without examples, by an earlier "
         "release, or changed since; fit it again on labelled items."
     )

@@ -21,20 +21,16 @@ from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.heads import FittedHead
-from headstart.io import (
-    atomic_folder,
-    check_replaceable,
-    file_digest,
-    write_json,
-    write_tensors,
-)
+from headstart.io import atomic_folder, check_replaceable, file_digest, write_json, write_tensors
 from headstart.linear.moments import Moments
+from headstart.model.abstention import answer_or_abstain, selective_predictor
 from headstart.model.certainty import Certainty
 from headstart.model.coverage import ConformalPredictor, SetMethod, no_certainty
 from headstart.model.explaining import explain_answer
 from headstart.model.files.certainty import write_certainty
 from headstart.model.files.format import describe_head, describe_source, describe_task, write_head
 from headstart.model.files.parts import read_parts
+from headstart.model.novelty import novelty_detector, novelty_p_values
 from headstart.model.removal import check_one_label_each, moments_without
 from headstart.model.suggesting import suggest_labels
 from headstart.model.summary import model_facts
@@ -302,6 +298,10 @@ class TransferModel:
         certainty = certainty_without(self.certainty, self.source, self.head, listed, y, engine=self.engine)
         return self._solved(self.task, left, certainty)
 
+    predict_or_abstain = answer_or_abstain
+    selective = selective_predictor
+    novelty = novelty_p_values
+    novelty_detector = novelty_detector
     explain = explain_answer
     suggest = suggest_labels
 

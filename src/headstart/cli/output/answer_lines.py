@@ -38,6 +38,7 @@ def report_answers(
     *,
     failures: Mapping[int, str],
     tasks: Mapping[str, Task],
+    calibrated: bool = True,
 ) -> int:
     """Write the predictions to a file or to standard output, with warnings and a summary.
 
@@ -48,6 +49,7 @@ def report_answers(
         answers: by position of the item.
         failures: reasons by position, for items without an answer.
         tasks: the task of each prediction, by its key in an answer.
+        calibrated: whether probabilities can be read as shares of right answers.
 
     Returns:
         The exit code: 0 if every item has an answer, else 1.
@@ -81,7 +83,7 @@ def report_answers(
         write_line(f"{written}{empty} written to {out}{replaced}")
     if short or out is not None:
         for key, task in tasks.items():
-            for label, text in summary_lines(given, answers, task, what=key):
+            for label, text in summary_lines(given, answers, task, what=key, calibrated=calibrated):
                 reporter_of(args).line(label, text)
     return 1 if failures else 0
 
@@ -163,7 +165,12 @@ def _runner_up(row: Mapping[str, Any]) -> str:
 
 
 def summary_lines(
-    given: Gathered, answers: Mapping[int, Mapping[str, Any]], task: Task, *, what: str = "prediction"
+    given: Gathered,
+    answers: Mapping[int, Mapping[str, Any]],
+    task: Task,
+    *,
+    what: str = "prediction",
+    calibrated: bool = True,
 ) -> Iterator[tuple[str, str]]:
     """A summary of all predictions as labels and texts: counts by class, mean confidence, unsure items.
 
@@ -172,6 +179,7 @@ def summary_lines(
         answers: by position of the item.
         task: the model's task.
         what: the key of the prediction in an answer.
+        calibrated: whether probabilities can be read as shares of right answers.
 
     Examples:
         >>> from headstart.cli.input.items import Gathered
@@ -181,9 +189,11 @@ def summary_lines(
         ('predicted', '2 items: a 1, b 1')
         ('confidence', 'mean probability 0.650; 1 below 0.5, so more likely wrong than right: 2')
     """
-    values = [row[what] for row in answers.values()]
-    missing = len(given.names) - len(values)
-    total = f"{len(values)} item{'' if len(values) == 1 else 's'}" + (f" of {missing + len(values)}" if missing else "")
+    values = [row[what] for row in answers.values() if row[what] is not None]
+    abstained = len(answers) - len(values)
+    missing = len(given.names) - len(answers)
+    total = f"{len(values)} item{'' if len(values) == 1 else 's'}"
+    total += f" of {missing + len(answers)}" if missing or abstained else ""
     if is_regression(task):
         yield "predicted", f"{total}{_spread(values)}"
         return
@@ -193,7 +203,7 @@ def summary_lines(
     none = [f"none {sum(value == [] for value in values)}"] if [] in values else []
     yield "predicted", f"{total}: {', '.join([*listed, *more, *none])}"
     sure = {position: row["probability"] for position, row in answers.items() if "probability" in row}
-    if sure:
+    if sure and calibrated:
         unsure = sorted((p for p in sure if sure[p] < UNSURE), key=lambda p: sure[p])
         names = [given.names[p] for p in unsure[:NAMED]] + (["..."] if len(unsure) > NAMED else [])
         doubt = f"; {len(unsure)} below {UNSURE}, so more likely wrong than right: {', '.join(names)}" if unsure else ""

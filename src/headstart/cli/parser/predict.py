@@ -51,5 +51,19 @@ def add(verbs: Verbs[Parser]) -> None:
         "answer for this share of new items, such as 0.9",
     )  # fmt: skip
     group.add_argument("--per-class", action="store_true", help="the coverage holds for the items of each class")
+    group.add_argument(
+        "--max-error", metavar="SHARE", type=float,
+        help="answer only where the left-out training items promise that at most this share of the answers is wrong, "
+        "such as 0.02; the other answers stay empty",
+    )  # fmt: skip
+    group.add_argument(
+        "--novel", action="store_true",
+        help="also write the column novel (true or false): whether an item is unlike all training items; --coverage "
+        "and --max-error write it too",
+    )  # fmt: skip
+    group.add_argument(
+        "--false-alarm", metavar="SHARE", type=float,
+        help="share of items like the training items that may be called novel (default 0.01)",
+    )  # fmt: skip
     add_encoding(parser)
     add_common(parser)
