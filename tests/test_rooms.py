@@ -59,6 +59,9 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "formatting": set(),
         "pairs": {"formatting", "intervals", "metrics"},
         "curves": set(),
+        "coverage": {"intervals"},
+        "diagrams": {"intervals", "metrics"},
+        "certainty": {"coverage", "diagrams", "intervals"},
     },
     "heads": {
         "attention": set(),

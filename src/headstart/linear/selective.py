@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.errors import ParameterError
 from headstart.types import group_codes
 
-__all__ = ["LEVEL", "Selection", "check_max_error", "error_bound", "least_answers", "promised_selection"]
+__all__ = ["LEVEL", "AnswerSelection", "check_max_error", "error_bound", "least_answers", "promised_selection"]
 
 Array = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ STEP = 1.1  # each further test has this many times the answers of the test befo
 
 
 @dataclass(frozen=True)
-class Selection:
+class AnswerSelection:
     """Which answers an error is promised for.
 
     Attributes:
@@ -49,7 +49,7 @@ class Selection:
         least: answers (groups) without a mistake that could promise the error.
 
     Examples:
-        >>> Selection(0.05, 0.9, 0.5, 100, 1, 0.047, 59).promises
+        >>> AnswerSelection(0.05, 0.9, 0.5, 100, 1, 0.047, 59).promises
         True
     """
 
@@ -125,7 +125,7 @@ def least_answers(max_error: float, level: float = LEVEL) -> int:
 
 def promised_selection(
     confidence: ArrayLike, wrong: ArrayLike, max_error: float, *, groups: ArrayLike | None = None, level: float = LEVEL
-) -> Selection:
+) -> AnswerSelection:
     """The least confidence above which an error is promised, by fixed-sequence tests of exact binomial bounds.
 
     Reference: Geifman & El-Yaniv, "Selective Classification for Deep Neural Networks", NeurIPS 2017; Angelopoulos et
@@ -162,7 +162,7 @@ def promised_selection(
     codes = None if groups is None else group_codes(groups, len(sure))[order]
     units, mistakes = _counts(bad[order], codes)
     if not len(sure):
-        return Selection(max_error, math.inf, 0.0, 0, 0, math.nan, least_answers(max_error, level))
+        return AnswerSelection(max_error, math.inf, 0.0, 0, 0, math.nan, least_answers(max_error, level))
     # a threshold lies between two answers of different confidence: the answers above it are the first `end`
     ends = np.append(np.flatnonzero(sure[order][1:] < sure[order][:-1]) + 1, len(sure))
     tests, best = _tests(units[ends - 1], least_answers(max_error, level)), 0
@@ -174,7 +174,7 @@ def promised_selection(
     # without a promise, what the first test had
     told = best or (int(ends[tests[0]]) if tests else len(sure))
     many, few = int(units[told - 1]), int(mistakes[told - 1])
-    found = Selection(max_error, math.inf, best / len(sure), many, few, math.nan, least_answers(max_error, level))
+    found = AnswerSelection(max_error, math.inf, best / len(sure), many, few, math.nan, least_answers(max_error, level))
     if not best:
         return found
     threshold = float(sure[order][best]) if best < len(sure) else -math.inf

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import DataError
 from headstart.heads import FittedHead
-from headstart.linear.selective import LEVEL, Selection, promised_selection
+from headstart.linear.selective import LEVEL, AnswerSelection, promised_selection
 from headstart.model.certainty import VALIDATED, Certainty
 from headstart.model.coverage import no_certainty
 from headstart.tasks import is_classification, is_regression
@@ -71,7 +71,7 @@ class SelectivePredictor:
         outputs = self.certainty.outputs(self.task, self.head.calibration)
         return outputs.max(axis=1), outputs.argmax(axis=1) != self.certainty.labels
 
-    def selection(self, max_error: float) -> Selection:
+    def selection(self, max_error: float) -> AnswerSelection:
         """The least confidence above which the error is promised, with the evidence for it.
 
         Args:

@@ -67,8 +67,12 @@ class Classification:
         return {"temperature": np.array([fit_temperature(scores, np.asarray(y), sample_weight)])}
 
     def outputs(self, scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
-        """Probabilities (n, classes) that sum to one."""
-        return softmax(scores / calibration["temperature"][0])
+        """Probabilities (n, classes) that sum to one; the share ``chance`` of each is 1/C, where it is given."""
+        found = softmax(scores / calibration["temperature"][0])
+        if "chance" not in calibration:
+            return found
+        share = float(calibration["chance"][0])
+        return (1 - share) * found + share / found.shape[1]
 
     def loss(self, outputs: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
         """Log-loss of each item, in nats."""

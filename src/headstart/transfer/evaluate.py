@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from headstart.data import ReadOptions, union_groups
 from headstart.data.auditing.text_findings import check_texts
 from headstart.engine.options import Engine
+from headstart.evaluate.certainty.blocks import certainty_blocks
 from headstart.evaluate.coverage import CoveragePart, realised_coverage
 from headstart.evaluate.diagrams import diagrams, subgroups
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
@@ -306,7 +307,7 @@ def _certain(model: TransferModel, given: _Predicted, groups: NDArray[np.int64] 
     if model.certainty is None or encoding is None:
         return {}
     part = CoveragePart(model.conformal(), given.used.labelled()[1], given.prediction.outputs, encoding.rows, groups)
-    return coverage_record(model, realised_coverage([part], seed=seed))
+    return coverage_record(model, realised_coverage([part], seed=seed)) | certainty_blocks([part])
 
 
 def _report(judged: ModelEvaluation, given: _Predicted, reporter: Reporter) -> None:

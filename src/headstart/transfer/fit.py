@@ -267,7 +267,7 @@ def _record(fitted: _Fitted, seconds: float, seed: int, command: str | None) -> 
     record = make_record(fitted.prepared, fitted.judged, fitted.baselines, seconds=seconds, seed=seed, command=command)
     if fitted.number_format.record:
         record["encoding"] = {**record["encoding"], "int8": dict(fitted.number_format.record)}
-    if certain := coverage_record(fitted.judged.model, fitted.judged.coverage):
+    if certain := coverage_record(fitted.judged.model, fitted.judged.coverage) | dict(fitted.judged.certainty):
         record["certainty"] = certain
     if fitted.curve is not None:
         record["learning_curve"] = fitted.curve.to_dict()

@@ -111,6 +111,7 @@ def _check_calibration(calibration: Mapping[str, NDArray[np.float64]], task: Tas
     ranges = {
         "temperature": ((1,), low, high), "shares": ((k,), 0.0, 1.001), "class_weight": ((k,), 0.0, LARGEST),
         "slope": ((k,), 0.0, steepest), "intercept": ((k,), -steepest, steepest),
+        "chance": ((1,), 0.0, 1.0),
     }  # fmt: skip
     for name in task_methods(task).parameters:
         if name not in calibration:

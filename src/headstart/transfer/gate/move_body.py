@@ -16,6 +16,7 @@ from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.folder import training_entry
 from headstart.engine.extract import extract
 from headstart.errors import ParameterError, UnknownNameError
+from headstart.evaluate.certainty.blocks import certainty_blocks
 from headstart.evaluate.coverage import CoveragePart, realised_coverage
 from headstart.evaluate.evaluation import evaluate_predictions
 from headstart.evaluate.forgetting import forgetting
@@ -217,7 +218,8 @@ def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporte
         f"{figure(before.value, before.low, before.high)}",
     )
     model = replace(model, columns=prepared.dataset.columns, engine=prepared.engine)
-    coverage = realised_coverage(
-        [CoveragePart(model.conformal(), y[evaluated], outputs, rows, judged.resample_groups)], seed=judged.seed
-    )
-    return replace(judged, model=model, outputs=outputs, evaluation=evaluation, coverage=coverage)
+    parts = [CoveragePart(model.conformal(), y[evaluated], outputs, rows, judged.resample_groups)]
+    return replace(
+        judged, model=model, outputs=outputs, evaluation=evaluation,
+        coverage=realised_coverage(parts, seed=judged.seed), certainty=certainty_blocks(parts),
+    )  # fmt: skip

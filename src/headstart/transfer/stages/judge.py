@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from headstart.data import folds, split, union_groups
 from headstart.errors import DataError
+from headstart.evaluate.certainty.blocks import certainty_blocks
 from headstart.evaluate.coverage import RealisedCoverage, realised_coverage
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
@@ -63,6 +64,7 @@ class Judged:
         seconds: wall time of the evaluation.
         coverage: what prediction sets or intervals promise, and what they held on the evaluated items; empty where
             too few items are left out to promise anything.
+        certainty: blocks of the record on abstention, reliability and novelty, from the evaluated items.
 
     Examples:
         >>> from headstart.transfer.stages.context import RunContext
@@ -88,6 +90,7 @@ class Judged:
     shift: LossShift | None = None
     seconds: float = 0.0
     coverage: tuple[RealisedCoverage, ...] = ()
+    certainty: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def resample_groups(self) -> NDArray[np.int64] | None:
@@ -218,7 +221,8 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
         model = _final_model(prepared, plan, held_out, groups=groups, search=search, seed=seed)
         resampled = None if groups is None else groups[plan.evaluated]
         evaluation = evaluate_predictions(task, y[plan.evaluated], held_out.outputs, groups=resampled, seed=seed)
-        coverage = realised_coverage(coverage_parts(prepared, plan, held_out, model, groups), seed=seed)
+        parts = coverage_parts(prepared, plan, held_out, model, groups)
+        coverage, blocks = realised_coverage(parts, seed=seed), certainty_blocks(parts)
     shift = None
     if len(plan.parts) == 1:
         shift = loss_shift(model.head.left_out, task, held_out.outputs, y[plan.evaluated], resampled)
@@ -226,7 +230,7 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
     if shift is not None and shift.differs:
         reporter.warning(shift.sentence)
     seconds = time.perf_counter() - began
-    return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift, seconds, coverage)
+    return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift, seconds, coverage, blocks)
 
 
 def _left_out(head: FittedHead, task: Task, y: NDArray[Any], groups: NDArray[np.int64] | None) -> LossSummary | None:
