@@ -46,7 +46,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "variants": {"backends", "body", "cache", "capabilities", "frozen_body"},
     },
     "explain": {
-        "registry": {"asking"},
+        "registry": {"asking", "bodies"},
         "asking": set(),
         "bodies": {"asking"},
         "explain": {"asking", "registry"},

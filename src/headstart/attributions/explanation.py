@@ -119,7 +119,8 @@ class Explanation:
         against: the label that it is compared with; empty for the mean of all other labels.
         outputs: the largest probabilities by label, or the values by target.
         attributions: what each method found.
-        picture: the item as a small picture (a data URI), if it has one; else empty.
+        picture: the item as a small picture (a data URI), if it has one and no map shows it; else empty.
+        sound: the beginning of the item as a sound (a data URI), if it is one; else empty.
         notes: what was left out and why, a sentence each.
 
     Examples:
@@ -141,6 +142,7 @@ class Explanation:
     attributions: tuple[Attribution, ...]
     picture: str = field(default="", repr=False)
     notes: tuple[str, ...] = ()
+    sound: str = field(default="", repr=False)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -195,12 +197,13 @@ class Explanation:
         """
         outputs = ", ".join(f"{label} {value:.3g}" for label, value in self.outputs.items())
         shown = f'<img class="thumb" alt="" src="{escape(self.picture)}">' if self.picture else ""
+        player = f'<audio controls preload="none" src="{escape(self.sound)}"></audio>' if self.sound else ""
         notes = "".join(f'<p class="soft">{escape(one_line(note))}</p>' for note in self.notes)
         facts = (
             f'<p class="soft">{escape(one_line(outputs))}. Model: {escape(one_line(self.model))}. Blue speaks for '
             f"{escape(one_line(self.label))}, orange against it.</p>"
         )
-        return f"{shown}{facts}{''.join(one.to_html() for one in self.attributions)}{notes}"
+        return f"{shown}{player}{facts}{''.join(one.to_html() for one in self.attributions)}{notes}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -18,7 +18,7 @@ from headstart.attributions.kinds import (
     TrainingItem,
     TrainingItems,
 )
-from headstart.attributions.maps import map_html
+from headstart.attributions.maps import MAP_STYLE, map_html
 from headstart.reporting.text import one_line, shortened
 
 __all__ = ["ATTRIBUTION_STYLE", "shown_html"]
@@ -26,7 +26,8 @@ __all__ = ["ATTRIBUTION_STYLE", "shown_html"]
 LONGEST = 300  # characters of a training item's text
 MOST_BARS = 30  # columns that are drawn; the table has all of them
 
-ATTRIBUTION_STYLE = """
+ATTRIBUTION_STYLE = (
+    """
 .attribution .words { line-height: 2; overflow-wrap: anywhere; }
 .attribution mark { padding: 0.1em 0; border-radius: 0.2em; color: inherit; }
 .attribution mark.for { background: rgba(30, 120, 220, var(--a)); }
@@ -43,10 +44,11 @@ ATTRIBUTION_STYLE = """
 .attribution .items li { padding: 0.5rem; border: 1px solid rgba(128, 128, 128, 0.4); border-radius: 0.4rem;
   overflow-wrap: anywhere; font-size: 0.9rem; }
 .attribution .items img { display: block; max-width: 100%; max-height: 8rem; }
-.attribution .map { max-width: 100%; width: 24rem; image-rendering: auto; }
 .thumb { max-width: 16rem; max-height: 16rem; }
 .soft { opacity: 0.75; font-size: 0.9rem; }
 """
+    + MAP_STYLE
+)
 """CSS for the fragments of this module; it works on light and dark backgrounds."""
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "TimeFrequencyMap",
     "TrainingItem",
     "TrainingItems",
+    "cell_sums",
 ]
 
 Array = NDArray[np.float64]
@@ -197,10 +198,13 @@ class PixelMap:
     """Attributions to the pixels of a picture.
 
     Attributes:
-        values: (height, width) attributions, at the resolution of the picture below.
-        picture: (height, width, 3) uint8, the picture as the body saw it.
+        values: (rows, columns) attributions, evenly spaced over ``box``; of a map that sums to something, the sum is
+            that of all of them.
+        picture: (height, width, 3) uint8, the picture.
         cells: (rows, columns) of the grid that the method computed, before it was enlarged.
         signed: whether values below 0 speak against the label; otherwise no value is below 0.
+        box: the part of the picture that the body saw: left, top, right and bottom as fractions of its sides; below 0
+            or above 1 where the body saw a margin around the picture.
 
     Examples:
         >>> PixelMap(np.eye(2), np.zeros((2, 2, 3), np.uint8), (2, 2)).to_dict()["cells"]
@@ -211,30 +215,42 @@ class PixelMap:
     picture: NDArray[np.uint8] = field(repr=False)
     cells: tuple[int, int]
     signed: bool = True
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
 
     def largest(self, count: int) -> list[tuple[str, float]]:
-        """The cells of the largest mean attribution, by their place in the picture."""
-        means = _cell_means(self.values, self.cells)
-        names = [f"row {i + 1}, column {j + 1}" for i in range(self.cells[0]) for j in range(self.cells[1])]
-        return _largest(names, means.ravel(), count)
+        """The cells of the largest sum (without signs: of the largest mean), by their place in what the body saw."""
+        sums = cell_sums(self.values, self.cells, mean=not self.signed)
+        names = [
+            f"row {i + 1} of {self.cells[0]}, column {j + 1} of {self.cells[1]}"
+            for i in range(self.cells[0])
+            for j in range(self.cells[1])
+        ]
+        return _largest(names, sums.ravel(), count)
 
     def to_dict(self) -> dict[str, Any]:
-        """The grid of mean attributions as plain JSON values; the page shows every pixel."""
-        grid = np.round(_cell_means(self.values, self.cells), 6).tolist()
-        size = list(self.values.shape)
-        return {"kind": "pixels", "size": size, "cells": list(self.cells), "signed": self.signed, "grid": grid}
+        """The sums, or without signs the means, of the grid's cells as plain JSON values."""
+        return {
+            "kind": "pixels",
+            "size": list(self.values.shape),
+            "cells": list(self.cells),
+            "box": [round(edge, 6) for edge in self.box],
+            "signed": self.signed,
+            "grid": np.round(cell_sums(self.values, self.cells, mean=not self.signed), 6).tolist(),
+        }
 
 
 @dataclass(frozen=True, eq=False)
 class TimeFrequencyMap:
-    """Attributions to the times and frequencies of a sound.
+    """Attributions to the times and frequencies of a sound, or to its times alone.
 
     Attributes:
-        values: (frequencies, times) attributions, low frequencies first.
-        spectrogram: (frequencies, times) the log-mel spectrogram that the body saw, for the background.
+        values: (rows, columns) attributions, low frequencies first; one row for times alone.
+        spectrogram: (frequencies, frames) the spectrogram that the body saw, for the background; over the same times.
         seconds: the time that the columns span.
-        hertz: (frequencies,) the centre of each row.
+        hertz: (frequencies,) the frequency of each row of the spectrogram; empty where it has none.
         signed: as in `PixelMap`.
+        cells: (rows, columns) of the grid that the method computed, before it was enlarged; by default each value is
+            one.
 
     Examples:
         >>> shown = TimeFrequencyMap(np.eye(2), np.zeros((2, 2)), 1.0, np.array([100.0, 200.0]))
@@ -247,26 +263,34 @@ class TimeFrequencyMap:
     seconds: float
     hertz: Array = field(repr=False)
     signed: bool = True
+    cells: tuple[int, int] | None = None
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the grid."""
+        return self.cells or (self.values.shape[0], self.values.shape[1])
 
     def largest(self, count: int) -> list[tuple[str, float]]:
-        """The times and frequencies of the largest attribution."""
-        rows, columns = self.values.shape
+        """The times and frequencies of the largest sum; without signs, of the largest mean."""
+        rows, columns = self.grid
         step = self.seconds / max(columns, 1)
+        bands = [f" at {band.mean():.0f} Hz" if band.size else "" for band in np.array_split(self.hertz, rows)]
         names = [
-            f"{step * j:.2f} to {step * (j + 1):.2f} s at {self.hertz[i]:.0f} Hz"
+            f"{step * j:.2f} to {step * (j + 1):.2f} s{bands[i] if rows > 1 else ''}"
             for i in range(rows)
             for j in range(columns)
         ]
-        return _largest(names, self.values.ravel(), count)
+        return _largest(names, cell_sums(self.values, self.grid, mean=not self.signed).ravel(), count)
 
     def to_dict(self) -> dict[str, Any]:
-        """The map as plain JSON values."""
+        """The sums, or without signs the means, of the grid's cells as plain JSON values."""
         return {
             "kind": "time-frequency",
             "seconds": self.seconds,
             "hertz": np.round(self.hertz, 1).tolist(),
             "signed": self.signed,
-            "map": np.round(self.values, 6).tolist(),
+            "cells": list(self.grid),
+            "map": np.round(cell_sums(self.values, self.grid, mean=not self.signed), 6).tolist(),
         }
 
 
@@ -332,7 +356,19 @@ def _plain(part: TextShare | ColumnShare | LayerShare | TrainingItem) -> dict[st
     }
 
 
-def _cell_means(values: Array, cells: tuple[int, int]) -> Array:
+def cell_sums(values: Array, cells: tuple[int, int], *, mean: bool = False) -> Array:
+    """The sums of a map over the cells of a grid, or the means.
+
+    Args:
+        values: (rows, columns).
+        cells: rows and columns of the grid.
+        mean: whether the means are wanted.
+
+    Examples:
+        >>> cell_sums(np.arange(8.0).reshape(2, 4), (1, 2))
+        array([[10., 18.]])
+    """
     rows = np.array_split(np.arange(values.shape[0]), cells[0])
     columns = np.array_split(np.arange(values.shape[1]), cells[1])
-    return np.array([[values[np.ix_(r, c)].mean() for c in columns] for r in rows], np.float64)
+    of_cell = np.mean if mean else np.sum
+    return np.array([[of_cell(values[np.ix_(r, c)]) for c in columns] for r in rows], np.float64)

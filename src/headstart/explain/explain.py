@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.attributions import Attribution, Explanation
+from headstart.attributions import Attribution, Explanation, PixelMap
 from headstart.data import ReadOptions, align_columns
 from headstart.engine.extract import extract
 from headstart.errors import DataError, ParameterError
 from headstart.explain.asking.contrast import Contrast, contrast_of
-from headstart.explain.asking.item_pictures import picture_of
+from headstart.explain.asking.item_pictures import picture_of, sound_of
 from headstart.explain.asking.query import Query, item_words
 from headstart.explain.asking.training_rows import TrainingRows, encode_training, kept_training, with_items
 from headstart.explain.registry import ALWAYS, DEFAULTS, METHODS, ExplanationMethod, check_known, refusal
@@ -87,10 +87,13 @@ def explain(
             raise ParameterError(reason)
     found = tuple(_timed(one, query) for one in chosen)
     outputs = model.outputs(query.row)[0]
+    is_shown = any(isinstance(one.shown, PixelMap) for one in found)
+    picture = "" if is_shown else picture_of(query.item, PICTURE)
     return Explanation(
         item_words(query.item), model.source.info.modality, f"{model.source.info.name}, {model.head.head}",
         _answer(outputs, model.task), query.contrast.label, query.contrast.against if model.task.num_outputs > 2
-        else "", _largest(outputs, model.task), found, picture_of(query.item, PICTURE), tuple(notes),
+        else "", _largest(outputs, model.task), found, picture, tuple(notes),
+        sound_of(query.item) if model.source.info.modality == "audio" else "",
     )  # fmt: skip
 
 

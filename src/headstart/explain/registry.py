@@ -18,8 +18,9 @@ from headstart.types import Modality
 __all__ = ["ALWAYS", "DEFAULTS", "EVERY_MODALITY", "METHODS", "ExplanationMethod", "Need", "refusal"]
 
 Need = Literal[
-    "closed-form head", "linear head", "several blocks", "token embeddings", "torch body", "training rows", "mean row"
-]
+    "closed-form head", "linear head", "maps", "mean row", "means of maps", "several blocks", "token embeddings",
+    "torch body", "training rows",
+]  # fmt: skip
 EVERY_MODALITY: frozenset[Modality] = frozenset(get_args(Modality))
 DELETABLE = ("ridge", "lda")  # heads whose change by the deletion of a row has a closed form
 
@@ -61,11 +62,15 @@ class ExplanationMethod(Protocol):
 
 
 METHODS: Registry[ExplanationMethod] = Registry("explanation method", "explanations")
+METHODS.register("cam", "headstart.explain.cam:CAM")
+METHODS.register("grad_cam", "headstart.explain.grad_cam:GRAD_CAM")
 METHODS.register("influence", "headstart.explain.influence:INFLUENCE")
 METHODS.register("integrated_gradients", "headstart.explain.integrated_gradients:INTEGRATED_GRADIENTS")
+METHODS.register("layer_cam", "headstart.explain.layer_cam:LAYER_CAM")
 METHODS.register("layer_profile", "headstart.explain.layer_profile:LAYER_PROFILE")
 METHODS.register("leave_one_word_out", "headstart.explain.leave_one_word_out:LEAVE_ONE_WORD_OUT")
 METHODS.register("linear_attribution", "headstart.explain.linear_attribution:LINEAR_ATTRIBUTION")
+METHODS.register("occlusion", "headstart.explain.occlusion:OCCLUSION")
 METHODS.register("shapley_sampling", "headstart.explain.shapley_sampling:SHAPLEY_SAMPLING")
 METHODS.register("similar", "headstart.explain.similar:SIMILAR")
 
@@ -73,8 +78,8 @@ DEFAULTS: Mapping[Modality, tuple[str, ...]] = {
     "text": ("integrated_gradients", "leave_one_word_out"),
     "vector": ("linear_attribution", "shapley_sampling"),
     "multimodal": ("linear_attribution", "shapley_sampling"),
-    "image": (),
-    "audio": (),
+    "image": ("cam", "grad_cam", "occlusion"),
+    "audio": ("cam", "grad_cam", "occlusion"),
 }
 """The methods of each kind of item; the first whose needs are met is used if none is named."""
 
@@ -148,6 +153,18 @@ def _torch_body(query: Query) -> str:
     return f"a body that torch can run with gradients, which '{source.info.name}' is not; use another method."
 
 
+def _maps(query: Query) -> str:
+    from headstart.explain.bodies.map_reading import maps_missing
+
+    return maps_missing(query)
+
+
+def _means_of_maps(query: Query) -> str:
+    from headstart.explain.bodies.map_reading import means_missing
+
+    return means_missing(query)
+
+
 def _training_rows(query: Query) -> str:
     if query.training is not None:
         return ""
@@ -163,6 +180,8 @@ def _mean_row(query: Query) -> str:
 _UNMET: Mapping[Need, Callable[[Query], str]] = {
     "closed-form head": _closed_form,
     "linear head": _linear,
+    "maps": _maps,
+    "means of maps": _means_of_maps,
     "several blocks": _several_blocks,
     "token embeddings": _token_embeddings,
     "torch body": _torch_body,

@@ -11,7 +11,7 @@ from headstart.reporting.text import one_line
 
 __all__ = ["explanation_page"]
 
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

@@ -304,11 +304,25 @@ class Spectrogram:
     def _key(self, inner: str) -> str:
         return rows_key("audio", "spectrogram", VERSION, inner, asdict(self.settings))
 
+    def spans(self, length: int) -> list[tuple[int, int]]:
+        """Where each picture of a sound begins and ends, in samples at the settings' rate.
+
+        These are equal parts of at most ``most_seconds``; of too many, ``most_parts`` evenly spaced ones.
+
+        Args:
+            length: of the sound, in samples at that rate.
+
+        Examples:
+            >>> from headstart.sources.toy import ToySource
+            >>> Spectrogram(ToySource(modality="image")).spans(320_000)
+            [(0, 160000), (160000, 320000)]
+        """
+        count = math.ceil(length / (self.settings.most_seconds * self.settings.sample_rate))
+        edges = np.linspace(0, length, max(count, 1) + 1).round().astype(int).tolist()
+        return spread(list(pairwise(edges)), self.settings.most_parts)
+
     def _parts(self, wave: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Equal parts of at most ``most_seconds``; of too many, ``most_parts`` evenly spaced ones."""
-        count = math.ceil(len(wave) / (self.settings.most_seconds * self.settings.sample_rate))
-        edges = np.linspace(0, len(wave), max(count, 1) + 1).round().astype(int)
-        return [wave[begin:end] for begin, end in spread(list(pairwise(edges)), self.settings.most_parts)]
+        return [wave[begin:end] for begin, end in self.spans(len(wave))]
 
     def _picture(self, wave: NDArray[np.float32]) -> NDArray[np.uint8]:
         """(side + margins, side + margins, 3) uint8; the image source's centre crop removes exactly the margins."""

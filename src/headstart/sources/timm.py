@@ -108,6 +108,11 @@ class TimmSource(BlockSource[NDArray[np.uint8]]):
         return replace(found, hint="; ".join(filter(None, [found.hint, self._weights.note()])))
 
     @property
+    def picture_transform(self) -> PictureTransform:
+        """How pictures are resized and cropped."""
+        return self._transform
+
+    @property
     def positions(self) -> bool:
         """Whether each position has a row; else each item has one."""
         return self._positions

@@ -1,4 +1,4 @@
-"""Small pictures of items, as data URIs for a page."""
+"""Small pictures and sounds of items, as data URIs for a page."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import os
 from typing import Any
 
 from headstart.data.media.file_kinds import media_suffix
-from headstart.data.media.readers import media_kind, read_image
+from headstart.data.media.readers import media_kind, read_audio, read_image
+from headstart.data.media.sound_clips import sound_clip
 from headstart.errors import ItemError
 
-__all__ = ["picture_of"]
+__all__ = ["picture_of", "sound_of"]
 
 SIDE = 160  # pixels of the longer side
 QUALITY = 80  # of the JPEG
@@ -43,3 +44,21 @@ def picture_of(item: Any, side: int = SIDE) -> str:
     out = io.BytesIO()
     picture.convert("RGB").save(out, "JPEG", quality=QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+def sound_of(item: Any) -> str:
+    """The first ten seconds of a sound as a data URI, at most 48,000 bytes of MP3; empty if it cannot be read.
+
+    Args:
+        item: a path, bytes, or samples and their rate.
+
+    Examples:
+        >>> import numpy as np
+        >>> sound_of((np.zeros(1600, np.float32), 16_000))[:11]
+        'data:audio/'
+    """
+    try:
+        raw, kind = sound_clip(*read_audio(item))
+    except ItemError:
+        return ""
+    return f"data:{kind};base64,{base64.b64encode(raw).decode()}"

@@ -110,6 +110,14 @@ class YamnetSource(BlockSource[NDArray[np.float32]]):
         """Whether each position of each patch has a row; else each sound has one."""
         return self._positions
 
+    @property
+    def band_hertz(self) -> NDArray[np.float64]:
+        """(64,) the mean frequency of each mel band, in Hz, weighted by its filter."""
+        mel = np.asarray(self._weights.front[1], np.float64)
+        hertz = np.linspace(0, SAMPLE_RATE / 2, mel.shape[1])
+        found: NDArray[np.float64] = mel @ hertz / np.maximum(mel.sum(axis=1), 1e-12)
+        return found
+
     def prepare(self, item: object) -> NDArray[np.float32]:
         """The log-mel patches of one sound, (patches, 96, 64) float32.
 

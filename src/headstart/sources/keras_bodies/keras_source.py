@@ -118,6 +118,11 @@ class KerasSource(BlockSource[NDArray[np.uint8]]):
             info, blocks=blocks, num_features=blocks[-1].width, parameters=parameters, input=spec.facts
         )
 
+    @property
+    def picture_transform(self) -> PictureTransform:
+        """How pictures are resized and cropped."""
+        return self._transform
+
     def prepare(self, item: object) -> NDArray[np.uint8]:
         """The picture stretched to the body's size, (side, side, 3) uint8, as Keras' ``load_img`` does.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from headstart.types import FeatureMatrix
 
-__all__ = ["log_mel", "mel_filters", "mel_power", "picture", "resample"]
+__all__ = ["log_mel", "mel_centres", "mel_filters", "mel_power", "picture", "resample"]
 
 FLOOR = 1e-10  # of the mel power, before the logarithm: -100 dB
 
@@ -137,6 +137,21 @@ def mel_filters(bins: int, n_mels: int, fmin: float, fmax: float, sample_rate: i
     falling = (edges[2:] - frequencies) / np.diff(edges)[1:]
     filters: NDArray[np.float64] = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))
     return filters
+
+
+def mel_centres(n_mels: int, fmin: float, fmax: float) -> NDArray[np.float64]:
+    """The frequency in Hz at which each of the filters of `mel_filters` is largest, (n_mels,).
+
+    Args:
+        n_mels: number of filters.
+        fmin: lower end of the lowest filter, in Hz.
+        fmax: upper end of the highest filter, in Hz.
+
+    Examples:
+        >>> mel_centres(3, 0.0, 800.0)
+        array([200., 400., 600.])
+    """
+    return _hertz(np.linspace(_mel(fmin), _mel(fmax), n_mels + 2))[1:-1]
 
 
 # Slaney's scale: 200/3 Hz per mel up to 1000 Hz (15 mel), then 27 mels for each factor of 6.4.

@@ -146,6 +146,23 @@ class PictureTransform:
             part = padded
         return np.asarray(part)
 
+    def seen(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """The part of a picture that the result shows: left, top, right and bottom as fractions of its sides.
+
+        Below 0 or above 1 where the result is padded.
+
+        Args:
+            width: of the picture, in pixels.
+            height: of the picture, in pixels.
+
+        Examples:
+            >>> PictureTransform(size=(4, 4), scale=(4, 4)).seen(200, 100)
+            (0.25, 0.0, 0.75, 1.0)
+        """
+        wide, tall = self._resized(width, height)
+        left, top = self._margin(wide, self.size[1]), self._margin(tall, self.size[0])
+        return left / wide, top / tall, (left + self.size[1]) / wide, (top + self.size[0]) / tall
+
     def _resized(self, width: int, height: int) -> Size:
         """(width, height) of the full picture after resizing."""
         tall, wide = self.scale

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BANDS", "BINS", "FRAMES", "INPUT", "SAMPLE_RATE", "WINDOW", "log_mel_patches"]
+__all__ = ["BANDS", "BINS", "FRAMES", "HOP", "INPUT", "SAMPLE_RATE", "WINDOW", "log_mel_patches", "patch_starts"]
 
 SAMPLE_RATE = 16_000  # Hz
 WINDOW, HOP, N_FFT = 400, 160, 512  # samples: 25 ms, 10 ms, and the length of the transform
@@ -56,14 +56,32 @@ def log_mel_patches(
         >>> log_mel_patches(np.zeros(16_000, np.float32), np.ones(400, np.float32), mel).shape
         (2, 96, 64)
     """
-    count = 1 + max(0, math.ceil((len(wave) - PATCH) / PATCH_HOP))
+    count = _count(len(wave))
     filled = np.pad(wave, (0, max(0, PATCH + (count - 1) * PATCH_HOP - len(wave))))
     if count <= MOST_PATCHES:
         frames = _log_mel(filled, window, mel)
         views = np.lib.stride_tricks.sliding_window_view(frames, FRAMES, axis=0)[::FRAME_HOP]  # (patches, 64, 96)
         return np.ascontiguousarray(views.transpose(0, 2, 1))
-    starts = np.linspace(0, count - 1, MOST_PATCHES).round().astype(int) * PATCH_HOP
-    return np.stack([_log_mel(filled[start : start + PATCH], window, mel) for start in starts])
+    return np.stack([_log_mel(filled[start : start + PATCH], window, mel) for start in patch_starts(len(wave))])
+
+
+def patch_starts(length: int) -> NDArray[np.intp]:
+    """The sample at which each patch of a sound begins.
+
+    Args:
+        length: of the sound, in samples at 16 kHz.
+
+    Examples:
+        >>> patch_starts(32_000)
+        array([    0,  7680, 15360, 23040])
+    """
+    count = _count(length)
+    return np.linspace(0, count - 1, min(count, MOST_PATCHES)).round().astype(np.intp) * PATCH_HOP
+
+
+def _count(length: int) -> int:
+    """How many patches cover a sound of ``length`` samples."""
+    return 1 + max(0, math.ceil((length - PATCH) / PATCH_HOP))
 
 
 def _log_mel(wave: NDArray[np.float32], window: NDArray[np.float32], mel: NDArray[np.float32]) -> NDArray[np.float32]:

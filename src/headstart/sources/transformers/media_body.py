@@ -16,6 +16,7 @@ from headstart.sources.bodies.copies import joined_shapes
 from headstart.sources.bodies.hidden_layers import Layers, Reading
 from headstart.sources.bodies.trainable import PreparedKind
 from headstart.sources.preprocessing.long_sounds import long_sounds
+from headstart.sources.preprocessing.picture_transform import PictureTransform
 from headstart.sources.transformers.body import TransformersBody
 from headstart.sources.transformers.media_fronts import MOST_SECONDS, Front, PictureFront
 from headstart.sources.transformers.parts import BodyParts
@@ -60,6 +61,11 @@ class MediaBody(TransformersBody[MediaParts, NDArray[Any]]):
         >>> MediaBody(parts, SourceInfo("tiny", "image"), layers="last", seed=0).info.blocks
         (Block(name='last', width=8),)
     """
+
+    @property
+    def picture_transform(self) -> PictureTransform | None:
+        """How pictures are resized and cropped; None where a processor does it."""
+        return self.parts.front.transform if isinstance(self.parts.front, PictureFront) else None
 
     def prepare(self, item: object) -> NDArray[Any]:
         """The item as the body's own processor prepares it: pixels, samples, or frames of a spectrogram.

@@ -11,29 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.media.readers import read_audio, read_image
+from headstart.data.media.sound_clips import sound_clip
 from headstart.data.table.several_columns import QUANTITIES, parse_column
 from headstart.errors import ItemError
 from headstart.report.gallery import GalleryItem, Thumbnail
-from headstart.sources.preprocessing.mel import log_mel, resample
+from headstart.sources.preprocessing.mel import log_mel
 from headstart.types import Dataset
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_SOUND_BYTES", "SIDE", "picture_thumbnail", "show_items", "sound_clip", "spectrogram_thumbnail"]
+__all__ = ["SIDE", "picture_thumbnail", "show_items", "spectrogram_thumbnail"]
 
 SIDE = 96
 """Longest side of a thumbnail, in pixels."""
-
-MAX_SOUND_BYTES = 48_000
-"""Longest sound file that is embedded, in bytes."""
 
 MAX_PICTURE_BYTES = 6_000  # of one thumbnail; a picture of noise is compressed more
 QUALITIES = (75, 50, 30, 15)
 MAX_TEXT = 4_000  # characters of one text
 MAX_VALUES = 8  # numbers of a row
 RATE, SECONDS = 16_000, 10.0  # of an embedded sound
-BITRATE = 0.75  # of MP3 compression levels 0 (best) to 1 (smallest): about 32 kbit/s at 16 kHz
 SPECTROGRAM = (160, 64)  # width and height in pixels
 RANGE_DB = 60.0  # from the loudest point of a spectrogram to black
 THREADS = 8
@@ -163,33 +160,6 @@ def spectrogram_thumbnail(samples: NDArray[np.float32], rate: int) -> Thumbnail:
     stops = np.linspace(0, 1, len(MAGMA))
     channels = [np.interp(level, stops, [stop[channel] for stop in MAGMA]) for channel in range(3)]
     return _jpeg(Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8)).resize(SPECTROGRAM))
-
-
-def sound_clip(samples: NDArray[np.float32], rate: int) -> tuple[bytes, str]:
-    """The first ten seconds of a sound as a small file (mono, 16 kHz), and its media type.
-
-    MP3, which every browser plays; Ogg where libsndfile cannot write MP3. A longer file than `MAX_SOUND_BYTES` is cut.
-
-    Args:
-        samples: (n,) mono.
-        rate: in Hz.
-
-    Examples:
-        >>> raw, kind = sound_clip(np.zeros(16_000, np.float32), 8000)
-        >>> len(raw) < 48_000, kind.startswith("audio/")
-        (True, True)
-    """
-    import soundfile
-
-    mp3 = "MP3" in soundfile.available_formats()
-    wave = resample(_beginning(samples, rate), rate, RATE)
-    while True:
-        file = io.BytesIO()
-        options = {"format": "MP3"} if mp3 else {"format": "OGG", "subtype": "VORBIS"}
-        soundfile.write(file, wave, RATE, **options, compression_level=BITRATE)
-        if file.tell() <= MAX_SOUND_BYTES or len(wave) <= RATE // 10:
-            return file.getvalue(), "audio/mpeg" if mp3 else "audio/ogg"
-        wave = wave[: len(wave) // 2]
 
 
 def _beginning(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:

@@ -1,0 +1,137 @@
+"""The maps of a layer with the gradient of the quantity at each of their positions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import SourceError
+from headstart.explain.asking.query import Query
+from headstart.explain.bodies.feature_maps import Layout, Mean, Recorded, spatial
+from headstart.explain.bodies.map_reading import MapReading
+from headstart.explain.bodies.torch_head import torch_quantity
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Slopes", "layer_slopes"]
+
+Array = NDArray[np.float64]
+TRIED = 48  # layers from the end, until one has a gradient at its positions
+TRIED_OF_GRID = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """The map of a layer for one part, and the gradient at each position.
+
+    Attributes:
+        layer: its name in the body.
+        layout: of its positions.
+        values: (positions, channels) of the map, tokens before the grid included.
+        gradient: (positions, channels) of the quantity.
+    """
+
+    layer: str
+    layout: Layout
+    values: Array
+    gradient: Array
+
+
+def layer_slopes(query: Query, reading: MapReading, most_grids: int = 1) -> list[list[Slopes]]:
+    """Of each part, the last layer whose positions the quantity depends on; of several grids, one for each.
+
+    Args:
+        query: of a model with a linear head.
+        reading: of its item.
+        most_grids: how many grids, the deepest ones.
+
+    Returns:
+        For each part, the slopes of the layers, first to last.
+
+    Raises:
+        SourceError: if it depends on the positions of no layer.
+    """
+    chosen: list[Mean] = []
+    parts: list[list[Slopes]] = []
+    for found, towards in _runs(query, reading):
+        groups = [[one] for one in chosen] if chosen else _candidates(found, reading, most_grids)
+        gradients = iter(_gradients(found, towards, [mean for group in groups for mean in group]))
+        pairs = [[(mean, next(gradients)) for mean in group] for group in groups]
+        kept = [_first_used(group) or group[0] for group in pairs] if chosen else [
+            one for group in pairs if (one := _first_used(group)) is not None
+        ]  # fmt: skip
+        if not kept:
+            name = reading.source.info.name
+            raise SourceError(f"The answer depends on the positions of no layer of '{name}'; use 'occlusion'.")
+        chosen = [mean for mean, _ in kept]
+        layers = [list(_by_part(mean, found, gradient)) for mean, gradient in kept]
+        parts += [list(part) for part in zip(*layers, strict=True)]
+    return parts
+
+
+def _candidates(found: Recorded, reading: MapReading, most_grids: int) -> list[list[Mean]]:
+    """The layers among which one is chosen for each grid, the likeliest first; grids in the order of the body."""
+    if most_grids == 1:
+        widths = {row.shape[1] for row in found.rows}
+        every = list(spatial(found, reading.parts))
+        alike = [(place, layout) for place, layout in every if layout.channels(found.outputs[place]) in widths]
+        return [(alike or every)[:TRIED]]
+    grids: dict[tuple[int, int], list[Mean]] = {}
+    for place, layout in spatial(found, reading.parts):
+        group = grids.setdefault(layout.grid, [])
+        if len(group) < TRIED_OF_GRID:
+            group.append((place, layout))
+    return list(grids.values())[:most_grids][::-1]
+
+
+def _first_used(group: Sequence[tuple[Mean, Tensor]]) -> tuple[Mean, Tensor] | None:
+    """The first layer with a gradient at its positions, not only at tokens without a place."""
+    for mean, gradient in group:
+        _, layout = mean
+        if bool(layout.positions(gradient)[:, layout.prefix :].abs().max() > 0):
+            return mean, gradient
+    return None
+
+
+def _runs(query: Query, reading: MapReading) -> Iterator[tuple[Recorded, list[Tensor]]]:
+    """The run of each group of parts with gradients, and ∂f/∂rows of each block for its parts."""
+    import torch
+
+    edges = np.cumsum([0, *(block.width for block in query.model.source.info.blocks)])
+    row = torch.from_numpy(reading.row).requires_grad_()
+    blocks = [row[None, a:b] for a, b in pairwise(edges)]
+    (slope,) = torch.autograd.grad(torch_quantity(query)(blocks).sum(), row)
+    for group, found in reading.runs():
+        shares = torch.from_numpy(reading.shares[group])[:, None]
+        towards = [
+            (shares * slope[None, a:b]).to(rows.dtype) for (a, b), rows in zip(pairwise(edges), found.rows, strict=True)
+        ]
+        yield found, towards
+
+
+def _gradients(found: Recorded, towards: Sequence[Tensor], means: Sequence[Mean]) -> list[Tensor]:
+    """The gradient at each layer's output; zeros where the quantity does not depend on it."""
+    import torch
+
+    outputs = [found.outputs[place] for place, _ in means]
+    wanted = [output for output in outputs if output.requires_grad]
+    grads = iter(torch.autograd.grad(found.rows, wanted, list(towards), allow_unused=True) if wanted else ())
+    gradients = [next(grads) if output.requires_grad else None for output in outputs]
+    return [
+        torch.zeros_like(output) if gradient is None else gradient
+        for output, gradient in zip(outputs, gradients, strict=True)
+    ]
+
+
+def _by_part(mean: Mean, found: Recorded, gradient: Tensor) -> Iterator[Slopes]:
+    (name, _), layout = mean
+    values, slopes = layout.positions(found.outputs[mean[0]].detach()), layout.positions(gradient)
+    for k in range(len(values)):
+        kept = found.frames(k, values.shape[1])
+        yield Slopes(name, layout, values[k, :kept].double().numpy(), slopes[k, :kept].double().numpy())

@@ -1,0 +1,93 @@
+"""Grad-CAM: the last map of the body, its channels weighted by the mean gradient of the score.
+
+    w_k = mean_p ∂f/∂a_k(p),      map(p) = max(0, Σ_k w_k a_k(p)).
+
+It needs no particular pooling, and is approximate: the map does not sum to anything. Where the rows are the mean of the
+map and one block is read, it is the positive part of the class activation map with zero as the reference, up to a
+factor. The map is that of the last layer whose positions the score depends on; of a body that reads its class token
+alone, this is the input of the last attention.
+
+Reference: Selvaraju, Cogswell, Das, Vedantam, Parikh & Batra, "Grad-CAM: Visual Explanations from Deep Networks via
+Gradient-based Localization", ICCV 2017.
+
+Command: headstart explain RUN PICTURE --method grad_cam
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.attributions import Attribution
+from headstart.explain.asking.query import Query
+from headstart.explain.bodies.drawn_map import drawn_map, part_map
+from headstart.explain.bodies.map_gradients import layer_slopes
+from headstart.explain.bodies.map_reading import map_reading
+from headstart.explain.bodies.map_words import map_checks, map_notes
+from headstart.explain.registry import Need
+from headstart.types import Modality
+
+__all__ = ["GRAD_CAM", "GradCam"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class GradCam:
+    """The gradient-weighted class activation map.
+
+    Attributes:
+        relu: whether evidence against the label is left out, as in the paper; else the map is signed.
+        name: ``"grad_cam"``.
+        title: what it shows.
+        modalities: pictures and sounds.
+        needs: a linear head, and a body in torch that has maps.
+
+    Examples:
+        >>> from headstart import fit
+        >>> pictures = [np.full((8, 8, 3), shade, np.uint8) for shade in range(0, 240, 20)]
+        >>> data = (pictures, ["dark"] * 6 + ["light"] * 6)
+        >>> model = fit(data, source="headstart:image", baselines="none", verbose=False).model
+        >>> found = model.explain(pictures[0], method="grad_cam")["grad_cam"]
+        >>> found.shown.values.shape, bool((found.shown.values >= 0).all())
+        ((64, 64), True)
+    """
+
+    relu: bool = True
+    name: str = "grad_cam"
+    title: str = "Where the answer comes from: Grad-CAM"
+    modalities: frozenset[Modality] = frozenset({"image", "audio"})
+    needs: frozenset[Need] = frozenset({"linear head", "maps"})
+
+    def __call__(self, query: Query) -> Attribution:
+        """The map of each part."""
+        import torch
+
+        reading = map_reading(query)
+        maps: list[Array] = []
+        with torch.enable_grad():
+            found = layer_slopes(query, reading)
+        for (slopes,) in found:
+            prefix = slopes.layout.prefix
+            weights = slopes.gradient[prefix:].mean(axis=0)
+            values = slopes.values @ weights
+            values = np.maximum(values, 0.0) if self.relu else values
+            maps.append(part_map(values, slopes.layout, reading.parts, len(values)))
+        shown = drawn_map(reading, query.item, maps, slopes.layout.grid, signed=not self.relu)
+        value = float(query.values(reading.row[None])[0])
+        read = sum(query.model.head.feature_map.reads([block.width for block in reading.source.info.blocks]))
+        covered = [f"The head reads {read} blocks; this map shows what passes through its layer only."] * (read > 1)
+        return Attribution(
+            self.name, self.title, shown, query.contrast.quantity, query.contrast.unit, value,
+            checks=map_checks(query, value),
+            notes=(
+                f"Approximate: the map of layer '{slopes.layer}', {slopes.layout.grid[0]} x {slopes.layout.grid[1]} "
+                "positions, weighted by mean gradients; it does not sum to anything.",
+                *covered, *map_notes(query, reading),
+            ),
+        )  # fmt: skip
+
+
+GRAD_CAM = GradCam()
