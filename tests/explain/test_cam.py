@@ -17,7 +17,7 @@ def by_hand(model, item, grids):
     """The sum over blocks of w . (a(p) / norm - mean) / positions, from the body's own layers."""
     query, source = ask(model, item), model.source
     module = source.trainable().module
-    pixels = torch.from_numpy(source.prepare(item)).permute(2, 0, 1)[None].float() / 255
+    pixels = torch.from_numpy(source.prepare(item).copy()).permute(2, 0, 1)[None].float() / 255
     transform = source.picture_transform
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (transform.mean, transform.std))
     outputs = {}

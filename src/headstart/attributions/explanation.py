@@ -197,7 +197,7 @@ class Explanation:
         """
         outputs = ", ".join(f"{label} {value:.3g}" for label, value in self.outputs.items())
         shown = f'<img class="thumb" alt="" src="{escape(self.picture)}">' if self.picture else ""
-        player = f'<audio controls preload="none" src="{escape(self.sound)}"></audio>' if self.sound else ""
+        player = f'<audio controls preload="metadata" src="{escape(self.sound)}"></audio>' if self.sound else ""
         notes = "".join(f'<p class="soft">{escape(one_line(note))}</p>' for note in self.notes)
         facts = (
             f'<p class="soft">{escape(one_line(outputs))}. Model: {escape(one_line(self.model))}. Blue speaks for '

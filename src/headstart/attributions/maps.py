@@ -62,7 +62,8 @@ def map_html(shown: PixelMap | TimeFrequencyMap, unit: str) -> str:
         )
     else:
         body = _spectrogram(shown, alt)
-    return f'<figure class="map">{body}{_legend(signed=shown.signed)}</figure>'
+    dimmed = isinstance(shown, PixelMap) and (max(shown.box[:2]) > 0 or min(shown.box[2:]) < 1)
+    return f'<figure class="map">{body}{_legend(signed=shown.signed, dimmed=dimmed)}</figure>'
 
 
 def overlay(
@@ -204,11 +205,15 @@ def _wide(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uin
     return np.asarray(Image.fromarray(picture).resize((columns, rows), Image.Resampling.BILINEAR))
 
 
-def _legend(*, signed: bool) -> str:
+def _legend(*, signed: bool, dimmed: bool) -> str:
     steps = np.linspace(-1 if signed else 0, 1, 160)
     strip = overlay(steps[None], np.full((1, len(steps), 3), 235, np.uint8))
     low = "speaks against it" if signed else "no evidence"
-    return f'<div class="legend"><span>{low}</span><img alt="" src="{png_uri(strip)}"><span>speaks for it</span></div>'
+    outside = "<span>(dark: outside of what the body saw)</span>" if dimmed else ""
+    return (
+        f'<div class="legend"><span>{low}</span><img alt="" src="{png_uri(strip)}"><span>speaks for it</span>{outside}'
+        "</div>"
+    )
 
 
 def _grey(values: NDArray[np.float64]) -> NDArray[np.uint8]:
