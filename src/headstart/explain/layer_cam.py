@@ -69,7 +69,7 @@ class LayerCam:
         with torch.enable_grad():
             slopes = layer_slopes(query, reading, self.grids)
         by_layer = [
-            [_enlarged(part[k], reading) for part in slopes] for k in range(len(slopes[0]))
+            [_enlarged(part[k], reading, len(part[-1].values)) for part in slopes] for k in range(len(slopes[0]))
         ]  # each layer's map of each part
         most = [max(float(one.max()) for one in maps) for maps in by_layer]
         joined = [
@@ -94,9 +94,9 @@ class LayerCam:
         )  # fmt: skip
 
 
-def _enlarged(slopes: Slopes, reading: MapReading) -> Array:
+def _enlarged(slopes: Slopes, reading: MapReading, frames: int) -> Array:
     values = np.maximum((np.maximum(slopes.gradient, 0.0) * slopes.values).sum(axis=1), 0.0)
-    return part_map(values, slopes.layout, reading.parts, len(values))
+    return part_map(values, slopes.layout, reading.parts, frames)
 
 
 LAYER_CAM = LayerCam()

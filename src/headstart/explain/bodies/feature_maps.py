@@ -69,7 +69,7 @@ class Recorded:
     Attributes:
         rows: (n, width) of each block.
         outputs: what submodules returned, (n, ...) with three or four axes, in the order in which they ran; by the
-            submodule's name and how many times it had run before.
+            submodule's name and how many times it had run before. With them the inputs that no submodule returned.
         mask: (n, tokens), 1 for a token and 0 for padding; None where nothing is padded.
     """
 
@@ -105,14 +105,25 @@ def record(body: Trainable, prepared: Sequence[Any]) -> Recorded:
 
     outputs: dict[Place, Tensor] = {}
     runs: Counter[str] = Counter()
+    handed_on: dict[int, Tensor] = {}  # what later layers get in place of the outputs
+
+    def is_map(value: Any) -> bool:
+        return isinstance(value, torch.Tensor) and value.ndim in (3, 4) and len(value) == len(prepared)
 
     def hook_for(name: str) -> Callable[[object, object, Any], Tensor | None]:
-        def hook(_module: object, _inputs: object, output: Any) -> Tensor | None:
-            if not isinstance(output, torch.Tensor) or output.ndim not in (3, 4) or len(output) != len(prepared):
-                return None
-            outputs[name, runs[name]] = output
+        def hook(_module: object, inputs: tuple[Any, ...], output: Any) -> Tensor | None:
+            run = runs[name]
             runs[name] += 1
-            return output.clone()  # a layer that works in place would change what was kept
+            # what no submodule returned, such as embeddings with positions, is the input of one
+            for given in inputs[:1]:
+                if is_map(given) and id(given) not in handed_on:
+                    outputs[f"{name} (input)", run] = handed_on[id(given)] = given
+            if not is_map(output):
+                return None
+            outputs[name, run] = output
+            clone = output.clone()  # a layer that works in place would change what was kept
+            handed_on[id(clone)] = clone
+            return clone
 
         return hook
 
@@ -191,7 +202,10 @@ def spatial(found: Recorded, parts: ItemParts) -> Iterator[tuple[Place, Layout]]
         found: a run.
         parts: the item.
     """
+    widths = {row.shape[1] for row in found.rows}
     for place, output in reversed(found.outputs.items()):
+        if parts.in_time_only and output.shape[-1] not in widths:
+            continue  # channels before times, as in convolutions over a waveform
         for layout in _layouts(tuple(output.shape), parts):
             if layout.grid[0] * layout.grid[1] > 1:
                 yield place, layout

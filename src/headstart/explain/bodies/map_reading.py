@@ -21,7 +21,7 @@ from headstart.types import Source
 __all__ = ["MapReading", "map_reading", "maps_missing", "means_missing"]
 
 Array = NDArray[np.float64]
-PIXELS_AT_ONCE = 8 * 224 * 224
+PIXELS_AT_ONCE = 4 * 224 * 224
 FRAMES_AT_ONCE = 6000
 PARTS_AT_ONCE = 32
 

@@ -1,4 +1,4 @@
-"""The parts of a picture or a sound, for deletion and insertion curves: cells of a grid, and items without some of them.
+"""The parts of a picture or a sound, for deletion and insertion curves: cells of a grid, of which some are removed.
 
 A removed cell of a picture has the picture's mean colour; of a sound it is silent.
 """
