@@ -1,6 +1,6 @@
 """Counter-checks of explanations: completeness, randomised models, deletion and insertion curves, influence by refits.
 
-    python benchmarks/explanations.py [trec6] [--items 60] [--method NAME ...]
+    python benchmarks/explanations.py [trec6] [clothing10] [esc10] [--items 60] [--method NAME ...]
 
 A model is fitted to the training part, and answers for items of the test part are explained. Nothing is tuned here.
 """
@@ -8,6 +8,7 @@ A model is fitted to the training part, and answers for items of the test part a
 from __future__ import annotations
 
 import argparse
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -19,12 +20,13 @@ import numpy as np
 from _common import DATA, say, table, write_section
 
 from headstart import fit
-from headstart.attributions import TextShares
+from headstart.attributions import PixelMap, TextShares, TimeFrequencyMap
 from headstart.data import read
 from headstart.explain import METHODS, explain
 from headstart.explain.asking.query import Query
 from headstart.explain.checking.completeness import relative_gap
 from headstart.explain.checking.curves import Keeper, PairedGain, curve_areas, paired_gain, text_keeper
+from headstart.explain.checking.media_parts import picture_parts, sound_parts
 from headstart.explain.checking.randomisation import randomisation_check
 from headstart.explain.explain import ask
 from headstart.explain.registry import DEFAULTS
@@ -90,13 +92,51 @@ def texts(name: str) -> Callable[[int], Fitted]:
     return load
 
 
-LOADERS: dict[str, Callable[[int], Fitted]] = {"trec6": texts("trec6"), "banking77": texts("banking77")}
+def pictures(count: int) -> Fitted:
+    """Clothing: fitted to the training part, explained on the test part."""
+    folder = Path(tempfile.mkdtemp())
+    with tarfile.open(DATA / "images/clothing10_cc0.tar") as archive:
+        archive.extractall(folder, filter="data")
+    return _of_folder(folder, count)
+
+
+def sounds(count: int) -> Fitted:
+    """ESC-10: fitted to folds 1 to 4, explained on fold 5."""
+    folder, split = Path(tempfile.mkdtemp()), Path(tempfile.mkdtemp())
+    with tarfile.open(DATA / "audio/esc10.tar") as archive:
+        archive.extractall(folder, filter="data")
+    for sound in folder.glob("fold*/*/*"):
+        part = "test" if sound.parts[-3] == "fold5" else "train"
+        target = split / part / sound.parent.name / sound.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(sound)
+    return _of_folder(split, count)
+
+
+def _of_folder(folder: Path, count: int) -> Fitted:
+    data = read(folder)
+    train, test = (data.take(np.flatnonzero(data.split == part)) for part in ("train", "test"))
+    run = fit(folder, source="headstart:photo", baselines="none", verbose=False)
+    drawn = np.random.default_rng(0).permutation(len(test))[:count]
+    return Fitted(run.model, train, [test.items[k] for k in drawn])
+
+
+LOADERS: dict[str, Callable[[int], Fitted]] = {
+    "trec6": texts("trec6"),
+    "banking77": texts("banking77"),
+    "clothing10": pictures,
+    "esc10": sounds,
+}
 
 
 def keeper_of(query: Query, shown: Any) -> tuple[np.ndarray, Keeper]:
     """The values of the parts of an item, and the function that keeps some of them."""
     if isinstance(shown, TextShares):
         return shown.values, text_keeper(shown.text, [(span.start, span.stop) for span in shown.spans])
+    if isinstance(shown, PixelMap):
+        return picture_parts(query.item, shown)
+    if isinstance(shown, TimeFrequencyMap):
+        return sound_parts(query.item, shown)
     raise SystemExit(f"No parts are known of {type(shown).__name__} ({query.model.source.info.modality}).")
 
 

@@ -33,6 +33,7 @@ from headstart.types import Modality
 __all__ = ["CAM", "ClassActivationMap"]
 
 Array = NDArray[np.float64]
+WIDER = "What a position of a deep layer knows comes from a wider surrounding than its own place."
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class ClassActivationMap:
         return Attribution(
             self.name, self.title, shown, query.contrast.quantity, query.contrast.unit, value, baseline, start_is,
             abs(total + elsewhere - (value - baseline)), map_checks(query, value),
-            (_exact(len(means), grid), *rest_notes, *map_notes(query, reading)),
+            (_exact(len(means), grid), WIDER, *rest_notes, *map_notes(query, reading)),
         )  # fmt: skip
 
 
