@@ -11,12 +11,13 @@ import headstart
 from headstart.errors import ItemError
 from headstart.explain.explain import ask
 from headstart.explain.occlusion import Occlusion, covered_picture, silenced_sound
+from headstart.sources.module import module
 
 
 @pytest.fixture(scope="module")
 def colours():
     """A model that reads the mean colour: any patch's effect can be computed by hand."""
-    source = headstart.sources.module.module(
+    source = module(
         torch.nn.Identity(), lambda item: torch.from_numpy(np.array(item)).permute(2, 0, 1).float() / 255,
         name="colour", modality="image",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from headstart.sources.timm import TimmSource, random_weights
 from headstart.sources.timm_bodies.module import TimmSpec
 from headstart.types import SourceInfo
 
-SIDE = 32
+SIDE = 96
 
 
 def squares(count=16, size=(40, 48)):

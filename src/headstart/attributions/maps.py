@@ -19,6 +19,7 @@ __all__ = ["MAP_STYLE", "map_html", "overlay", "png_uri"]
 
 FOR, AGAINST = (20, 110, 230), (235, 95, 0)
 MOST_OPACITY = 0.8
+LARGEST = 1e30  # of the absolute values
 STRONGEST = 99.5  # percentile of the absolute values that is drawn with the most opacity
 COLOUR_LEFT = 0.35  # of the picture's own colours under a map
 DIMMED = 0.45  # of the brightness of what the body did not see
@@ -141,7 +142,7 @@ def _stretched(values: NDArray[np.float64], height: int, width: int) -> NDArray[
     """A map at another size, between -1 and 1: divided by a high percentile of its absolute values."""
     from PIL import Image
 
-    found = np.nan_to_num(np.asarray(values, np.float32))
+    found = np.clip(np.nan_to_num(values), -LARGEST, LARGEST).astype(np.float32)
     if found.shape != (height, width):
         found = np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.BILINEAR))
     sizes = np.abs(found)

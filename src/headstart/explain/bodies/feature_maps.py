@@ -163,12 +163,13 @@ def mean_of(rows: Tensor, found: Recorded, parts: ItemParts) -> Mean | None:
     import torch
 
     best: Mean | None = None
+    rows = rows.detach()
     allowed = EXACT * max(float(rows.abs().max()), 1e-12)
     for place, output in found.outputs.items():
         for layout in _layouts(tuple(output.shape), parts):
             if layout.channels(output) != rows.shape[1] or (best is not None and _count(layout) < _count(best[1])):
                 continue
-            positions = layout.positions(output)
+            positions = layout.positions(output.detach())
             mean = torch.einsum("np,npc->nc", weights_of(positions, found.mask), positions.float())
             if float((mean - rows).abs().max()) <= allowed:
                 best = place, layout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 
 from headstart.errors import SourceError
 from headstart.explain.asking.query import Query
+from headstart.explain.bodies.class_maps import block_terms
 from headstart.explain.bodies.feature_maps import Layout, Mean, Recorded, spatial
 from headstart.explain.bodies.map_reading import MapReading
-from headstart.explain.bodies.torch_head import torch_quantity
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,17 +99,19 @@ def _first_used(group: Sequence[tuple[Mean, Tensor]]) -> tuple[Mean, Tensor] | N
 
 
 def _runs(query: Query, reading: MapReading) -> Iterator[tuple[Recorded, list[Tensor]]]:
-    """The run of each group of parts with gradients, and ∂f/∂rows of each block for its parts."""
+    """The run of each group of parts with gradients, and how much the quantity changes with each of their rows.
+
+    The norm to which a head scales a row is held fixed, as in a class map: the quantity of a row of unit norm does not
+    change with the size of the row, and its gradient would say little of where a map is large.
+    """
     import torch
 
-    edges = np.cumsum([0, *(block.width for block in query.model.source.info.blocks)])
-    row = torch.from_numpy(reading.row).requires_grad_()
-    blocks = [row[None, a:b] for a, b in pairwise(edges)]
-    (slope,) = torch.autograd.grad(torch_quantity(query)(blocks).sum(), row)
+    terms = block_terms(query, reading.row)
     for group, found in reading.runs():
         shares = torch.from_numpy(reading.shares[group])[:, None]
         towards = [
-            (shares * slope[None, a:b]).to(rows.dtype) for (a, b), rows in zip(pairwise(edges), found.rows, strict=True)
+            (shares * torch.from_numpy(term.weights)[None]).to(rows.dtype)
+            for term, rows in zip(terms, found.rows, strict=True)
         ]
         yield found, towards
 
