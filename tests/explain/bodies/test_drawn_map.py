@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headstart.explain.bodies.drawn_map import part_map, spread_out
-from headstart.explain.bodies.feature_maps import Layout
+from headstart.explain.bodies.feature_maps import MapLayout
 from headstart.explain.bodies.item_parts import ItemParts
 
 
@@ -31,6 +31,6 @@ def test_a_cell_stays_where_it_is():
 
 def test_frames_of_another_layer_keep_their_sum():
     values = np.arange(10.0)
-    found = part_map(values, Layout("tokens", (1, 10)), ItemParts((), 1, 4, sound=("any",)), 4)
+    found = part_map(values, MapLayout("tokens", (1, 10)), ItemParts((), 1, 4, sound=("any",)), 4)
     assert found.shape == (1, 4)
     assert found.sum() == pytest.approx(values.sum())

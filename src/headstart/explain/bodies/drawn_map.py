@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from headstart.attributions import PixelMap, Shown, TimeFrequencyMap
 from headstart.data.media.readers import read_image
-from headstart.explain.bodies.feature_maps import Layout
+from headstart.explain.bodies.feature_maps import MapLayout
 from headstart.explain.bodies.item_parts import ItemParts
 from headstart.explain.bodies.map_reading import MapReading
 from headstart.sources.preprocessing.picture_view import HasPictureTransform
@@ -45,7 +45,7 @@ def spread_out(grid: Array, height: int, width: int) -> Array:
     return found
 
 
-def part_map(values: Array, layout: Layout, parts: ItemParts, frames: int) -> Array:
+def part_map(values: Array, layout: MapLayout, parts: ItemParts, frames: int) -> Array:
     """The values of the positions of a layer as a map of one part, with the same sum.
 
     Args:
@@ -58,8 +58,8 @@ def part_map(values: Array, layout: Layout, parts: ItemParts, frames: int) -> Ar
         (height, width) of the part; (1, frames) where positions are times.
 
     Examples:
-        >>> from headstart.explain.bodies.feature_maps import Layout
-        >>> part_map(np.array([9.0, 1, 2, 3, 4]), Layout("tokens", (2, 2), 1), ItemParts((), 2, 2), 0).tolist()
+        >>> from headstart.explain.bodies.feature_maps import MapLayout
+        >>> part_map(np.array([9.0, 1, 2, 3, 4]), MapLayout("tokens", (2, 2), 1), ItemParts((), 2, 2), 0).tolist()
         [[1.0, 2.0], [3.0, 4.0]]
     """
     placed = values[layout.prefix :]

@@ -19,7 +19,7 @@ from headstart.sources.bodies.trainable import Trainable
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Layout", "Mean", "Place", "Recorded", "mean_of", "record", "spatial", "weights_of"]
+__all__ = ["MapLayout", "Mean", "Place", "Recorded", "mean_of", "record", "spatial", "weights_of"]
 
 EXACT = 1e-4  # of the largest feature: how near a mean must be to the rows, computed in fp32
 SAME_SHAPE = 0.35  # of the logarithm of height over width: maps of a picture have about its proportions
@@ -28,7 +28,7 @@ Place = tuple[str, int]  # a submodule, and which of its runs
 
 
 @dataclass(frozen=True)
-class Layout:
+class MapLayout:
     """How the positions of a map are arranged.
 
     Attributes:
@@ -47,7 +47,7 @@ class Layout:
 
         Examples:
             >>> import torch
-            >>> Layout("channels first", (4, 5)).positions(torch.zeros(2, 3, 4, 5)).shape
+            >>> MapLayout("channels first", (4, 5)).positions(torch.zeros(2, 3, 4, 5)).shape
             torch.Size([2, 20, 3])
         """
         if self.kind == "channels first":
@@ -59,7 +59,7 @@ class Layout:
         return int(tensor.shape[1 if self.kind == "channels first" else -1])
 
 
-Mean = tuple[Place, Layout]
+Mean = tuple[Place, MapLayout]
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +196,7 @@ def weights_of(positions: Tensor, mask: Tensor | None) -> Tensor:
     return torch.full((count, length), 1 / length)
 
 
-def spatial(found: Recorded, parts: ItemParts) -> Iterator[tuple[Place, Layout]]:
+def spatial(found: Recorded, parts: ItemParts) -> Iterator[tuple[Place, MapLayout]]:
     """The outputs with several positions in a grid of the item's proportions, last to first.
 
     Args:
@@ -213,29 +213,29 @@ def spatial(found: Recorded, parts: ItemParts) -> Iterator[tuple[Place, Layout]]
                 break
 
 
-def _count(layout: Layout) -> int:
+def _count(layout: MapLayout) -> int:
     return layout.grid[0] * layout.grid[1]
 
 
-def _layouts(shape: tuple[int, ...], parts: ItemParts) -> list[Layout]:
+def _layouts(shape: tuple[int, ...], parts: ItemParts) -> list[MapLayout]:
     """The arrangements that a shape may have, likeliest first."""
     if len(shape) == 3:
         return _token_layouts(shape[1], parts)
     if parts.in_time_only:
         return []
     first, last = (shape[2], shape[3]), (shape[1], shape[2])
-    fitting = [Layout("channels first", first)] if _fits(first, parts) else []
-    return [*fitting, *([Layout("channels last", last)] if _fits(last, parts) else [])]
+    fitting = [MapLayout("channels first", first)] if _fits(first, parts) else []
+    return [*fitting, *([MapLayout("channels last", last)] if _fits(last, parts) else [])]
 
 
-def _token_layouts(count: int, parts: ItemParts) -> list[Layout]:
+def _token_layouts(count: int, parts: ItemParts) -> list[MapLayout]:
     if parts.in_time_only:
-        return [Layout("tokens", (1, count))]
+        return [MapLayout("tokens", (1, count))]
     for prefix in range(min(MOST_PREFIX, count - 1) + 1):
         height = round(math.sqrt((count - prefix) * parts.height / parts.width))
         grid = (height, (count - prefix) // height) if height else (0, 0)
         if grid[0] * grid[1] == count - prefix and _fits(grid, parts):
-            return [Layout("tokens", grid, prefix)]
+            return [MapLayout("tokens", grid, prefix)]
     return []
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from headstart.errors import SourceError
 from headstart.explain.asking.query import Query
 from headstart.explain.bodies.class_maps import block_terms
-from headstart.explain.bodies.feature_maps import Layout, Mean, Recorded, spatial
+from headstart.explain.bodies.feature_maps import MapLayout, Mean, Recorded, spatial
 from headstart.explain.bodies.map_reading import MapReading
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Slopes:
     """
 
     layer: str
-    layout: Layout
+    layout: MapLayout
     values: Array
     gradient: Array
 
