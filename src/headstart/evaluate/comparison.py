@@ -142,7 +142,7 @@ def compare_outputs(
         Newcombe (1998), Improved Confidence Intervals for the Difference between Binomial Proportions Based on Paired
         Data, Statistics in Medicine 17; Dietterich (1998), Approximate Statistical Tests for Comparing Supervised
         Classification Learning Algorithms, Neural Computation 10; Holm (1979), Scandinavian Journal of Statistics 6.
-        Schuirmann (1987), A PairedComparison of the Two One-Sided Tests Procedure and the Power Approach, Journal of
+        Schuirmann (1987), A Comparison of the Two One-Sided Tests Procedure and the Power Approach, Journal of
         Pharmacokinetics and Biopharmaceutics 15.
 
     Examples:
