@@ -370,5 +370,5 @@ def cell_sums(values: Array, cells: tuple[int, int], *, mean: bool = False) -> A
     """
     rows = np.array_split(np.arange(values.shape[0]), cells[0])
     columns = np.array_split(np.arange(values.shape[1]), cells[1])
-    of_cell = np.mean if mean else np.sum
-    return np.array([[of_cell(values[np.ix_(r, c)]) for c in columns] for r in rows], np.float64)
+    parts = [[values[np.ix_(r, c)] for c in columns] for r in rows]
+    return np.array([[one.mean() if mean else one.sum() for one in row] for row in parts], np.float64)

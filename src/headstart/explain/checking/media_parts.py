@@ -45,9 +45,10 @@ def picture_parts(item: Any, shown: PixelMap) -> tuple[Array, Keeper]:
     picture = np.asarray(image.convert("RGB"))
     height, width = picture.shape[:2]
     left, top, right, bottom = shown.box
-    rows = np.linspace(top, bottom, shown.cells[0] + 1) * height
-    columns = np.linspace(left, right, shown.cells[1] + 1) * width
-    rows, columns = (edges.round().clip(0, side).astype(int) for edges, side in ((rows, height), (columns, width)))
+    rows, columns = (
+        (np.linspace(low, high, cells + 1) * side).round().clip(0, side).astype(int)
+        for low, high, cells, side in ((top, bottom, shown.cells[0], height), (left, right, shown.cells[1], width))
+    )
     mean = np.rint(picture.reshape(-1, 3).mean(axis=0)).astype(np.uint8)
 
     def keep(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
