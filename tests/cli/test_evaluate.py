@@ -73,3 +73,14 @@ def test_suspects_are_shown_with_their_texts(cli):
     for name, item, label in zip(worst["because"], worst["because_items"], worst["because_labels"], strict=True):
         assert texts_by_id[name] == [item, label]
     assert rows[9][0] in (cli.folder / "s.csv").read_text()
+
+
+def test_report_items_bounds_what_the_page_holds_and_its_size_is_said(cli, run, new):
+    told = cli.works("evaluate", run, new, "-o", "may", says=["read may/report.html ("]).told
+    assert " kB)" in told
+    full = (cli.folder / "may" / "report.html").read_text(encoding="utf-8")
+    cli.works("evaluate", run, new, "-o", "may", "--report-items", "0")
+    bare = (cli.folder / "may" / "report.html").read_text(encoding="utf-8")
+    assert 'class="item' in full
+    assert 'class="item' not in bare
+    assert "holds no items" in bare

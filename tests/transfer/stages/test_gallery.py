@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from headstart import evaluate, fit
+from headstart.data import read
 from headstart.transfer.stages.gallery import plan_evaluation_gallery
 from headstart.transfer.stages.gallery_choice import choose_clusters, choose_predictions, choose_worst
 from headstart.transfer.stages.thumbnails import MAX_SOUND_BYTES, SIDE, picture_thumbnail, show_items, sound_clip
@@ -149,3 +150,13 @@ def test_several_labels_and_values_show_the_worst_first():
     data = Dataset(["a", "b"], ("0", "1"), "text", task, np.array([[1.0, 0], [1, 1]]))
     plan = plan_evaluation_gallery(data, task, np.array([[0.9, 0.1], [0.2, 0.9]]))
     assert [(one.predicted, one.right) for one in plan.gallery.predictions] == [("art", False), ("sport", True)]
+
+
+@pytest.mark.realdata
+def test_two_hundred_photographs_stay_far_below_two_megabytes(unpacked):
+    photos = read(unpacked("images/hymenoptera.tar"))
+    outputs = np.random.default_rng(0).dirichlet([1, 1], len(photos))
+    gallery = plan_evaluation_gallery(photos, photos.task, outputs, 200).build()
+    assert len(gallery) == 200
+    assert not any(item.missing for item in gallery.items)
+    assert gallery.size * 4 / 3 < 1_000_000  # in base64

@@ -254,7 +254,9 @@ def count(text: str) -> int:
 
 def _none_or_more(text: str) -> int:
     """Parse a whole number of 0 or more."""
-    return 0 if text == "0" else count(text)
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"it must be a whole number of 0 or more. Got '{text}' instead.")
+    return int(text)
 
 
 def _seed(text: str) -> int:
