@@ -11,9 +11,10 @@ from PIL import Image
 
 from headstart import evaluate, fit
 from headstart.data import read
+from headstart.data.media.sound_clips import MAX_SOUND_BYTES, sound_clip
 from headstart.transfer.stages.gallery import plan_evaluation_gallery
 from headstart.transfer.stages.gallery_choice import choose_clusters, choose_predictions, choose_worst
-from headstart.transfer.stages.thumbnails import MAX_SOUND_BYTES, SIDE, picture_thumbnail, show_items, sound_clip
+from headstart.transfer.stages.thumbnails import SIDE, picture_thumbnail, show_items
 from headstart.types import Dataset, Task
 
 SECRET = "the patient is called Rumpelstiltskin"
