@@ -100,7 +100,7 @@ def overlay(
     base[~seen] *= DIMMED
     opacity = MOST_OPACITY * np.abs(placed)[:, :, None]
     colour = np.where(placed[:, :, None] >= 0, np.array(FOR, float), np.array(AGAINST, float))
-    return np.rint((1 - opacity) * base + opacity * colour).astype(np.uint8)
+    return np.asarray(np.rint((1 - opacity) * base + opacity * colour), dtype=np.uint8)
 
 
 def png_uri(picture: NDArray[np.uint8]) -> str:

@@ -69,7 +69,9 @@ def fit_vector_scaling(scores: ArrayLike, y: ArrayLike, *, penalty: float = PENA
         slope = np.concatenate([(error * scaled).sum(axis=0), error.sum(axis=0)]) + penalty * parameters
         return float(value), slope
 
-    options = {"maxiter": STEPS, "ftol": 1e-14, "gtol": 1e-9}
-    found = minimize(loss, np.zeros(2 * classes), jac=True, method="L-BFGS-B", options=options)
+    found = minimize(
+        loss, np.zeros(2 * classes), jac=True, method="L-BFGS-B",
+        options={"maxiter": STEPS, "ftol": 1e-14, "gtol": 1e-9},
+    )  # fmt: skip
     change, offset = np.split(np.asarray(found.x, dtype=np.float64), 2)
     return (1 + change) / temperature, offset

@@ -54,7 +54,7 @@ def venn_abers(scores: ArrayLike, y: ArrayLike, new: ArrayLike) -> Array:
         raise DataError("venn_abers needs finite scores of new items, of shape (m,). Got others.")
     points, place = np.unique(own, return_inverse=True)
     counts = np.bincount(place).astype(np.float64)
-    hits = np.bincount(place, labels.astype(np.float64))
+    hits: Array = np.bincount(place, labels.astype(np.float64)).astype(np.float64)
     values, back = np.unique(fresh, return_inverse=True)
     pairs = np.array([_pair(points, counts, hits, float(value)) for value in values]).reshape(-1, 2)
     return np.asarray(pairs[back])

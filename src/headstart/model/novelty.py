@@ -176,7 +176,9 @@ class NoveltyDetector:
             outputs: (n, k) calibrated outputs of the model, where they are known.
         """
         found, names = {}, self.names
-        mapped = self.head.feature_map(rows) if {"leverage", "knn"} & set(names) else np.empty((len(rows), 0))
+        mapped = (
+            self.head.feature_map(np.asarray(rows)) if {"leverage", "knn"} & set(names) else np.empty((len(rows), 0))
+        )
         if "leverage" in names and self._leverage is not None:
             found["leverage"] = self._leverage.new(mapped) - 1 / self._leverage.total
         if "knn" in names:

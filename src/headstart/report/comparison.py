@@ -133,7 +133,8 @@ def _differences(record: Record) -> PageSection:
         [
             _of(record, pair), _change(pair["main"]["value"], scale),
             _range(pair["main"]["low"], pair["main"]["high"], scale),
-            *([_range(*pair["simultaneous"], scale)] if several else []), _p(pair["main"]["p"]),
+            *([_range(pair["simultaneous"][0], pair["simultaneous"][1], scale)] if several else []),
+            _p(pair["main"]["p"]),
             *([_p(pair["main"]["p_holm"])] if several else []), _change(pair["loss"]["value"], 1.0),
             _range(pair["loss"]["low"], pair["loss"]["high"], 1.0), _p(pair["loss"]["p_holm"]),
         ]

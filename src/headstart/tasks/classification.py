@@ -72,7 +72,7 @@ class Classification:
         if "chance" not in calibration:
             return found
         share = float(calibration["chance"][0])
-        return (1 - share) * found + share / found.shape[1]
+        return np.asarray((1 - share) * found + share / found.shape[1])
 
     def loss(self, outputs: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
         """Log-loss of each item, in nats."""

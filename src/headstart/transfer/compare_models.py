@@ -263,8 +263,8 @@ def compare(
 def _names(models: Sequence[Comparable], names: Sequence[str] | None) -> list[str]:
     """A name for each model, all of them different."""
     if isinstance(models, str | Path | TransferModel | Run) or not 2 <= len(models) <= MOST_MODELS:
-        count = "a single one" if isinstance(models, str | Path | TransferModel | Run) else str(len(models))
-        raise ParameterError(f"Give from 2 to {MOST_MODELS} models to compare, as a list. Got {count} instead.")
+        given_count = "a single one" if isinstance(models, str | Path | TransferModel | Run) else str(len(models))
+        raise ParameterError(f"Give from 2 to {MOST_MODELS} models to compare, as a list. Got {given_count} instead.")
     given = [_name(model) for model in models] if names is None else [str(name) for name in names]
     if len(given) != len(models):
         raise ParameterError(f"Give one name for each of the {len(models)} models. Got {len(given)} instead.")

@@ -31,15 +31,17 @@ def novelty_block(parts: Sequence[CoveragePart], *, false_alarm: float = FALSE_A
         >>> novelty_block([])
         {}
     """
-    if len(parts) != 1 or parts[0].rows is None or not len(parts[0].y):
+    if len(parts) != 1 or not len(parts[0].y):
         return {}
-    part = parts[0]
+    part, rows = parts[0], parts[0].rows
+    if rows is None:
+        return {}
     predictor = part.predictor
     detector = NoveltyDetector(predictor.task, predictor.head, predictor.moments, predictor.certainty)
     try:
         detector.check(false_alarm)
         kept = slice(None, None, max(1, -(-len(part.y) // MOST_ITEMS)))
-        flags = detector.p_values(part.rows[kept], part.outputs[kept]) <= false_alarm
+        flags = detector.p_values(rows[kept], part.outputs[kept]) <= false_alarm
     except DataError as error:
         return {"false_alarm": false_alarm, "refused": str(error)}
     low, high = share_bounds(flags.astype(float), None if part.groups is None else part.groups[kept])

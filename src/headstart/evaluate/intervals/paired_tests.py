@@ -171,4 +171,4 @@ def _signs(units: int, resamples: int, seed: int, width: int = 0) -> Iterator[Ar
     random = np.random.default_rng(seed)
     size = max(1, _BLOCK_VALUES // max(units, width))
     for start in range(0, resamples, size):
-        yield 1.0 - 2.0 * random.integers(0, 2, size=(min(size, resamples - start), units))
+        yield np.asarray(1.0 - 2.0 * random.integers(0, 2, size=(min(size, resamples - start), units)), np.float64)

@@ -69,7 +69,7 @@ def part_map(values: Array, layout: MapLayout, parts: ItemParts, frames: int) ->
         return placed[None]
     # another layer has another number of frames
     ends = np.interp(np.linspace(0, len(placed), frames + 1), np.arange(len(placed) + 1), np.cumsum([0.0, *placed]))
-    return np.diff(ends)[None]
+    return np.asarray(np.diff(ends)[None])
 
 
 @cache
@@ -77,7 +77,7 @@ def _weights(cells: int, pixels: int) -> Array:
     """(pixels, cells) weights of bilinear interpolation, each column divided by its sum."""
     places = np.clip((np.arange(pixels) + 0.5) * cells / pixels - 0.5, 0, cells - 1)
     weights: Array = np.maximum(0.0, 1 - np.abs(places[:, None] - np.arange(cells)))
-    return weights / np.maximum(weights.sum(axis=0), 1e-300)
+    return np.asarray(weights / np.maximum(weights.sum(axis=0), 1e-300))
 
 
 def drawn_map(
@@ -152,4 +152,4 @@ def _as_picture(prepared: NDArray[np.generic]) -> NDArray[np.uint8]:
         return np.asarray(prepared)
     values = np.moveaxis(np.asarray(prepared, np.float64), 0, -1)
     low, high = values.min(), values.max()
-    return np.rint(255 * (values - low) / ((high - low) or 1.0)).astype(np.uint8)[:, :, :3]
+    return np.asarray(np.rint(255 * (values - low) / ((high - low) or 1.0)), dtype=np.uint8)[:, :, :3]

@@ -110,7 +110,7 @@ def record(body: Trainable, prepared: Sequence[Any]) -> Recorded:
     def is_map(value: Any) -> bool:
         return isinstance(value, torch.Tensor) and value.ndim in (3, 4) and len(value) == len(prepared)
 
-    def hook_for(name: str) -> Callable[[object, object, Any], Tensor | None]:
+    def hook_for(name: str) -> Callable[[object, tuple[Any, ...], Any], Tensor | None]:
         def hook(_module: object, inputs: tuple[Any, ...], output: Any) -> Tensor | None:
             run = runs[name]
             runs[name] += 1
@@ -121,7 +121,7 @@ def record(body: Trainable, prepared: Sequence[Any]) -> Recorded:
             if not is_map(output):
                 return None
             outputs[name, run] = output
-            clone = output.clone()  # a layer that works in place would change what was kept
+            clone: Tensor = output.clone()  # a layer that works in place would change what was kept
             handed_on[id(clone)] = clone
             return clone
 

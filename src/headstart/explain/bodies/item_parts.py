@@ -157,7 +157,7 @@ def _patches(source: YamnetSource, item: Any) -> ItemParts:
 def _grey(picture: NDArray[Any]) -> Array:
     """(height, width) of a prepared picture, channels first or last."""
     axis = 2 if picture.shape[-1] == 3 else 0
-    return np.asarray(picture, np.float64).mean(axis=axis)
+    return np.asarray(np.asarray(picture, np.float64).mean(axis=axis))
 
 
 def _loudness(samples: NDArray[Any], columns: int = 400) -> Array:

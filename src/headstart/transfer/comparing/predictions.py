@@ -197,7 +197,8 @@ def _outputs(
     """The outputs of each model for all items (rows of unreadable ones are zero), and the reasons of these."""
     shared = with_shared_blocks(models)
     encoded: dict[tuple[int, int], Any] = {}
-    outputs, failures = {}, {}
+    outputs: dict[str, NDArray[np.float64]] = {}
+    failures: dict[int, str] = {}
     for name, model in shared.items():
         items = datasets[name].items
         key = id(model.source), id(items)
